@@ -1,0 +1,42 @@
+# Verbs only: what each does stands in the suite itself. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?=
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= passive
+export GOMP_SPINCOUNT ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lab clean
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@echo "  options: JOBS=4 (runs or tests at once; all cores if not given), PYTHON=python3.12, VENV=.venv"
+
+run: $(VENV)/ready  ## the study quick: every phase, scores, gains, report
+	$(BIN)/xstilts run quick $(if $(JOBS),--jobs $(JOBS))
+
+test: $(VENV)/ready  ## the tests
+	$(BIN)/python -m pytest -n $(or $(JOBS),auto) tests
+
+lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+lab: $(VENV)/ready  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+clean:  ## remove results and caches (not the environment)
+	rm -rf outputs .snakemake .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@

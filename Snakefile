@@ -1,0 +1,104 @@
+# A study as a graph of files: each rule runs one notebook into one folder, whose result.json says that it is done.
+#   xstilts run quick                                                       (the usual way: progress, reports, summary)
+#   snakemake --profile params/profiles/local --cores 4 --config study=quick      (the same grid by hand)
+# This file is parsed again inside every cluster job: it imports only the study.
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from xstilts_core.spec import home
+from xstilts_core.study import Study
+
+STUDY = Study.load(config.get("study", "quick"), config.get("outputs", "outputs"), config.get("data_root", ""))
+ROOT = os.path.relpath(STUDY.root, home()) if STUDY.root.is_relative_to(home()) else str(STUDY.root)
+PLACES = ["--outputs", STUDY.outputs, *(["--data-root", STUDY.data_root] if STUDY.data_root else [])]
+RUN = shlex.join([sys.executable, "-m", "xstilts_core.runner", STUDY.file, *PLACES])
+PAGE = shlex.join([sys.executable, "-m", "xstilts_core.webpage", STUDY.file, *PLACES])
+THREADS = int(config.get("threads", 1))
+RESULTS = [f"{ROOT}/{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
+REPORTS = [f"{ROOT}/report/{name}/result.json" for name in STUDY.reports]
+
+
+def science(folder):
+    """What the numbers of a run depend on, from its wildcards alone: a change of it, and only that, runs it again."""
+    return lambda wildcards: STUDY.spec(Path(folder.format(**wildcards))).science()
+
+
+def parents(folder):
+    """result.json of the runs that a run starts from."""
+    spec = lambda wildcards: STUDY.spec(Path(folder.format(**wildcards)))
+    return lambda wildcards: [f"{ROOT}/{parent.relative_to(STUDY.root)}/result.json" for parent in spec(wildcards).parents]
+
+
+def finished(wildcards):
+    """The results that a report reads: all of the study, or with --config partial=1 those that there are."""
+    return [path for path in RESULTS if not config.get("partial") or Path(path).is_file()]
+
+
+wildcard_constraints:
+    seed=r"\d+", recipe=r"[\w-]+", train_on=r"[\w-]+", task=r"[\w-]+", name=r"[\w-]+",
+
+
+localrules: all, grid, reports, html
+
+
+rule all:
+    input: f"{ROOT}/report/index.html"
+
+
+rule grid:
+    input: RESULTS
+
+
+rule reports:
+    input: REPORTS
+
+
+rule pretrain:
+    input: notebook=ancient("notebooks/10_pretrain.ipynb")
+    output: f"{ROOT}/pretrain/seed{{seed}}/result.json"
+    log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
+    params: science=science("pretrain/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} pretrain/seed{wildcards.seed} --threads {threads}"
+
+
+rule intermediate:
+    input: parents("intermediate/{recipe}/seed{seed}"), notebook=ancient("notebooks/20_intermediate.ipynb")
+    output: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/result.json"
+    log: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
+    params: science=science("intermediate/{recipe}/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} intermediate/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
+
+
+rule target:
+    input: parents("target/{train_on}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/21_target.ipynb")
+    output: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    params: science=science("target/{train_on}/from-{recipe}/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} target/{wildcards.train_on}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
+
+
+rule retrieval:
+    input: parents("retrieval/{task}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/22_retrieval.ipynb")
+    output: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    params: science=science("retrieval/{task}/from-{recipe}/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} retrieval/{wildcards.task}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
+
+
+rule report:
+    input: finished, notebook="notebooks/{name}.ipynb"
+    output: f"{ROOT}/report/{{name}}/result.json"
+    log: f"{ROOT}/report/{{name}}/run.ipynb"
+    shell: "{RUN} report/{wildcards.name}"
+
+
+rule html:
+    input: REPORTS
+    output: f"{ROOT}/report/index.html"
+    shell: "{PAGE}"

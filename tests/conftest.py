@@ -1,0 +1,58 @@
+"""Tiny encoders with random weights, saved as Hugging Face folders: XLM-R's, BERT's and ModernBERT's architectures."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from pathlib import Path
+
+import pytest
+
+TEXTS = [
+    "Anna never eats an apple in the garden.",
+    "A doctor reads three old books today.",
+    "Who lives in New York? Peter Weber lives in Rome.",
+    "Der Arzt liest heute im Garten ein Buch.",
+    "Анна чете книга в градината.",
+    "安娜在花园里读书。",
+]
+FAMILIES = ("xlmr", "bert", "modernbert")
+
+
+def tiny(family: str, folder: Path) -> Path:
+    """Make and save an encoder of the family, width 32, three layers."""
+    import torch
+    from tokenizers import processors
+    from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    from xstilts_core.pretrain import train_tokenizer
+
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(TEXTS, 300, 64)
+    size = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+    marks = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    if family == "xlmr":
+        network = XLMRobertaModel(XLMRobertaConfig(**size, **marks, max_position_embeddings=66, type_vocab_size=1), add_pooling_layer=False)
+    elif family == "bert":
+        network = BertModel(BertConfig(**size, pad_token_id=1, max_position_embeddings=64))
+        single, pair = "<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 $B:1 </s>:1"
+        special = [("<s>", 0), ("</s>", 2)]
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=special)
+        names = {name: getattr(tokenizer, name) for name in ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")}
+        inputs = ["input_ids", "token_type_ids", "attention_mask"]
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, model_input_names=inputs, **names)
+    else:
+        ends = {"cls_token_id": 0, "sep_token_id": 2, **marks}
+        network = ModernBertModel(ModernBertConfig(**size, **ends, local_attention=8, global_attn_every_n_layers=3, max_position_embeddings=64))
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Family -> folder of a tiny encoder."""
+    return {family: tiny(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}

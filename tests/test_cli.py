@@ -1,0 +1,200 @@
+"""The command: quick help, mistakes in one sentence with exit code 2, a whole tiny grid on Snakemake, Ctrl-C."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from xstilts_core import cli, results
+from xstilts_core.study import Study
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = """
+title: Does the machinery work?
+seeds: [1]
+recipes:
+  none:
+  mnli: {intermediate: [mnli]}
+targets: [xnli, tatoeba]
+reports: [00_study]
+"""
+# What a run notebook does, less the model: the spec from the parameters, then its result.
+RUN = """
+import os, time
+from pathlib import Path
+from xstilts_core import results
+from xstilts_core.results import Score
+from xstilts_core.spec import SPECS
+spec = SPECS[{phase!r}].of(globals())
+time.sleep(float(os.environ.get("TEST_SLEEP", "0")))
+if (spec.root / "break").exists() and spec.phase == "intermediate":
+    raise ValueError("broken on purpose")
+task = {{"target": "xnli", "retrieval": "tatoeba", "intermediate": "mnli"}}[spec.phase]
+value = 60.0 + 5 * (spec.recipe != "none")
+scores = [Score(task, "de", "test", "accuracy", value, 100), Score(task, "es", "test", "accuracy", value, 100)]
+results.write(spec, scores, "cpu", 0.1)
+"""
+REPORT = """
+from pathlib import Path
+from xstilts_core import results
+from xstilts_core.study import Study
+made = Study.load(study, outputs)
+count = len(results.read_all(made.root))
+results.write_text(made.root / "report" / "00_study" / "result.json", "{}")
+print("finished runs:", count)
+"""
+
+
+def command(*arguments: str, folder: Path, sleep: float = 0) -> "subprocess.Popen[str]":
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "TEST_SLEEP": str(sleep), "OMP_NUM_THREADS": "1"}
+    call = [sys.executable, "-m", "xstilts_core.cli", *arguments]
+    return subprocess.Popen(call, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings)
+
+
+def page(path: Path, parameters: str, cell: str) -> None:
+    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(cell)]
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A test"), *cells]), path)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the real Snakefile and profile, and notebooks that only write results."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "params" / "profiles", tmp_path / "params" / "profiles")
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "params" / "tiny.yaml").write_text(TINY)
+    (tmp_path / "notebooks").mkdir()
+    for phase, name in {"intermediate": "20_intermediate", "target": "21_target", "retrieval": "22_retrieval"}.items():
+        page(tmp_path / "notebooks" / f"{name}.ipynb", 'study: str = "by_hand"', RUN.format(phase=phase))
+    page(tmp_path / "notebooks" / "00_study.ipynb", 'study: str = "tiny"\noutputs: str = "outputs"', REPORT)
+    return tmp_path
+
+
+def test_help_is_quick() -> None:
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "xstilts_core.cli", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "run a whole study" in done.stdout
+    assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check"])
+def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leave:
+        cli.main([name, "--help"])
+    assert leave.value.code == 0
+    assert f"xstilts {name} " in capsys.readouterr().out.split("example:")[1] + " "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "qiuck"], "xstilts run: unknown study 'qiuck' in params/: did you mean 'quick'"),
+        (["run", "quick", "--profile", "lcal"], "unknown profile 'lcal' in params/profiles/: did you mean 'local'"),
+        (["run", "quick", "--jobs", "-1"], "--jobs -1: give 1 or more"),
+        (["run", "real_slice"], "source files needs data_root"),
+        (["run", "real_slice", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
+        (["data", "xnil"], "unknown task 'xnil' in xstilts data: did you mean 'xnli'"),
+        (["data", "xnli", "--language", "dd"], "unknown language 'dd'"),
+        (["notebook", "21_targt"], "unknown notebook '21_targt' in notebooks/: did you mean '21_target'"),
+        (["notebook", "21_target", "-p", "epochs", "[1"], "-p epochs [1: not a YAML value"),
+        (["notebook", "21_target", "-p", "epoch", "1"], "unknown key 'epoch' in -p: did you mean 'epochs'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_tasks_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["tasks", "--json"]) == 0
+    tasks = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert tasks["xquad"]["train_on"] == "squad_v1" and tasks["tatoeba"]["format"] == "retrieval"
+    assert cli.main(["tasks"]) == 0
+    assert "commonsenseqa" in capsys.readouterr().out
+
+
+def test_data_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "xnli", "--language", "de", "--split", "test", "--limit", "2"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 2 and {"id", "text_a", "text_b", "label"} == set(rows[0])
+
+
+def test_a_grid_from_nothing_to_the_report(project: Path) -> None:
+    run = command("run", "tiny", "--jobs", "2", folder=project)
+    text = run.communicate()[0]
+    assert run.returncode == 0, text
+    assert "5 of 5 runs done, 0 running, 0 failed" in text
+    assert "+5.0" in text and "60.0" in text
+    root = project / "outputs" / "tiny"
+    assert (root / "scores.csv").read_text().splitlines()[0] == ",".join(results.COLUMNS)
+    html = (root / "report" / "index.html").read_text()
+    assert "finished runs: 5" in html and "http" not in html.replace("http://www.w3.org", "")
+    assert f"report: {root / 'report' / 'index.html'}" in text
+    made = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
+    again = command("run", "tiny", "--jobs", "2", folder=project)
+    assert "5 of 5 runs done" in again.communicate()[0] and again.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*.json")} == made
+
+
+def test_a_failure_is_named_and_the_rest_is_reported(project: Path) -> None:
+    (project / "outputs" / "tiny").mkdir(parents=True)
+    (project / "outputs" / "tiny" / "break").touch()
+    run = command("run", "tiny", "--jobs", "2", folder=project)
+    text = run.communicate()[0]
+    assert run.returncode == 1, text
+    assert "intermediate/mnli/seed1: 20_intermediate, cell 3: ValueError: broken on purpose" in text
+    assert "2 more could not be made" in text and "2 of 5 runs done" in text
+    assert "finished runs: 2" in (project / "outputs" / "tiny" / "report" / "index.html").read_text()
+    (project / "outputs" / "tiny" / "break").unlink()
+    run = command("run", "tiny", "--jobs", "2", folder=project)
+    assert "5 of 5 runs done" in run.communicate()[0] and run.returncode == 0
+
+
+def test_a_changed_study_runs_only_what_changed(project: Path) -> None:
+    assert command("run", "tiny", "--jobs", "2", folder=project).wait() == 0
+    root = project / "outputs" / "tiny"
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("run.ipynb") if "report" not in path.parts}
+    (project / "params" / "tiny.yaml").write_text(TINY + "retrieval: {neighbours: 5}\n")
+    listed = command("run", "tiny", "--dry-run", folder=project)
+    assert "retrieval" in listed.communicate()[0] and listed.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    run = command("run", "tiny", "--jobs", "2", folder=project)
+    assert "2 of them made with other settings" in run.communicate()[0] and run.returncode == 0
+    changed = [path.relative_to(root).parts[0] for path, made in before.items() if path.stat().st_mtime_ns != made]
+    assert changed == ["retrieval", "retrieval"]
+
+
+def test_ctrl_c_ends_everything_and_the_same_command_goes_on(project: Path) -> None:
+    run = command("run", "tiny", "--jobs", "2", folder=project, sleep=60)
+    study = Study.load("tiny")
+    deadline = time.time() + 60
+    while not any(results.state(spec).state == "running" for spec in study.specs) and time.time() < deadline:
+        time.sleep(0.2)
+    second = command("run", "tiny", folder=project)
+    assert "another 'xstilts run' is at work" in second.communicate()[0] and second.returncode == 2
+    run.send_signal(signal.SIGINT)
+    assert "the same command goes on from there" in run.communicate(timeout=30)[0]
+    assert run.returncode == 130
+    assert not any(results.busy(spec.folder) for spec in study.specs)
+    again = command("run", "tiny", "--jobs", "2", folder=project)
+    assert "5 of 5 runs done" in again.communicate()[0] and again.returncode == 0
+
+
+def test_status_and_check(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "tiny"]) == 0
+    assert "5 runs: 1 intermediate, 2 target, 2 retrieval" in capsys.readouterr().out
+    assert cli.main(["status", "tiny", "--json"]) == 0
+    assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"missing"}
+    assert cli.main(["check", "tiny", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["parameters"]["study"] == "tiny"

@@ -1,0 +1,165 @@
+"""Figures say what the tables say: labels, numbers and marks are read back from the drawn figure."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from xstilts_core import figures
+from xstilts_core.figures.cells import scale, signed, whole
+from xstilts_core.figures.panels import fences
+from xstilts_core.names import UsageError
+
+NAN = float("nan")
+GAINS = pd.DataFrame(
+    [
+        ("mnli", "xnli", 4.24, 1.2, 7.4, 3, 8, 24),
+        ("mnli", "tatoeba", -3.0, -8.0, 1.0, 3, 8, 24),
+        ("mnli", "average", 0.62, -2.0, 3.0, 3, 8, 48),
+        ("ccg", "xnli", -2.0, -3.0, -1.0, 3, 8, 24),
+        ("ccg", "tatoeba", NAN, NAN, NAN, 0, 0, 0),
+        ("ccg", "average", NAN, NAN, NAN, 0, 0, 24),
+    ],
+    columns=["recipe", "task", "gain", "low", "high", "seeds", "languages", "n"],
+)
+BASELINE = pd.DataFrame([[60.0, NAN, NAN]], index=["none"], columns=["xnli", "tatoeba", "average"])
+
+
+def texts(figure) -> list[str]:
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+
+
+def test_heat_map_shows_numbers_intervals_and_names():
+    figure = figures.heat_map(GAINS, BASELINE)
+    found = texts(figure)
+    for word in (
+        "mnli",
+        "ccg",
+        "xnli",
+        "tatoeba",
+        "average",
+        "+4.2",
+        "\u22122.0",
+        "1 to 7",
+        "\u22123 to \u22121",
+        "60.0",
+        "none (score, %)",
+    ):
+        assert word in found, word
+    assert any("3 seeds" in text and "excludes 0" in text and "Hatched: missing" in text for text in found)
+    bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
+    assert {"+4.2", "\u22122.0"} <= bold and "\u22123.0" not in bold
+    assert figure.get_size_inches()[0] == figures.FULL
+
+
+def test_heat_map_in_a_column_shows_whole_points():
+    found = texts(figures.heat_map(GAINS, BASELINE, figures.COLUMN))
+    assert "+4" in found and "60" in found and "+4.2" not in found
+
+
+def test_signs():
+    assert [signed(-0.04), signed(0.04), signed(-1.26), whole(-0.3), whole(-7.6)] == ["0.0", "0.0", "\u22121.3", "0", "\u22128"]
+    assert scale(pd.Series([0.1, NAN])) == 3.0
+
+
+def languages(recipes: int = 2) -> pd.DataFrame:
+    codes = (("en", "Latin", "high"), ("hi", "Devanagari", "high"), ("sw", "Latin", "low"))
+    rows = [
+        (f"r{i}", "xnli", code, 5.0 - 4 * i, 4.0 - 4 * i, 6.0 - 4 * i, 2, 100, "seeds", script, level, "SVO")
+        for i in range(recipes)
+        for code, script, level in codes
+    ]
+    names = "recipe task language gain low high seeds n resampled script resource_level word_order"
+    return pd.DataFrame(rows, columns=names.split(" "))
+
+
+def test_language_panels():
+    table = languages()
+    panels = figures.panels_by_target(table)
+    assert list(panels) == ["xnli"]
+    found = texts(panels["xnli"])
+    for word in ("r0", "r1", "en", "hi", "sw", "Devanagari", "low resources", "above 0"):
+        assert word in found, word
+    assert any(text.startswith("xnli: gain over none") and "2 seeds" in text for text in found)
+
+
+def test_what_lies_beyond_the_axis_is_written_at_its_edge():
+    table = languages(6)
+    table.loc[table["recipe"] == "r5", ["gain", "low", "high"]] = (-90.0, -95.0, -85.0)
+    assert fences(table)[0] > -90
+    assert "\u2190 \u221290" in texts(figures.language_panels(table, "xnli"))
+
+
+def test_panels_without_intervals():
+    table = languages().assign(low=NAN, high=NAN)
+    assert "above 0" not in texts(figures.language_panels(table, "xnli"))
+
+
+def test_baseline_scores():
+    table = pd.DataFrame(
+        [("xnli", "en", 80.0, 1.0, 2, 100), ("xnli", "de", 61.5, 1.0, 2, 100), ("tatoeba", "de", 33.0, NAN, 2, 100)],
+        columns=["task", "language", "value", "spread", "seeds", "n"],
+    )
+    found = texts(figures.baseline_scores(table))
+    for word in ("English (en)", "German (de)", "80.0", "61.5", "33.0", "xnli", "tatoeba"):
+        assert word in found, word
+
+
+def test_status_grid_speaks_in_words():
+    grid = pd.DataFrame(
+        [("none", "mnli", 2, 0, 0, 0, 0, 2), ("mnli", "mnli", 0, 0, 0, 1, 1, 2), ("mnli", "intermediate", 2, 0, 0, 0, 0, 2)],
+        columns=["recipe", "stage", "done", "running", "stale", "missing", "failed", "total"],
+    )
+    found = texts(figures.status_grid(grid))
+    assert "2 done" in found and "1 missing\n1 failed" in found
+    assert found.index("intermediate") < found.index("mnli")
+
+
+def test_training_curves():
+    log = pd.DataFrame(
+        [("a", "none", 1, "mnli", step, 3 / step) for step in range(1, 5)], columns=["run", "recipe", "seed", "stage", "step", "loss"]
+    )
+    assert "mnli (1 run)" in texts(figures.training_curves(log))
+
+
+def test_nothing_to_draw_is_said_in_words():
+    empty = GAINS.iloc[:0]
+    assert "no finished target runs to compare yet" in texts(figures.heat_map(empty))
+    assert "no finished target runs to compare yet" in texts(figures.heat_map(GAINS.assign(gain=np.nan)))
+    assert "no gains on xnli yet" in texts(figures.language_panels(languages().iloc[:0], "xnli"))
+    assert "no finished baseline runs yet" in texts(figures.baseline_scores(pd.DataFrame(columns=["task", "language", "value", "seeds"])))
+    assert "no training logs yet" in texts(figures.training_curves(pd.DataFrame(columns=["run", "recipe", "stage", "step", "loss"])))
+    assert figures.panels_by_target(languages().iloc[:0]) == {}
+
+
+def test_files_at_print_size(tmp_path):
+    figure = figures.heat_map(GAINS)
+    paths = figures.save(figure, tmp_path, "gains")
+    assert [path.suffix for path in paths] == [".pdf", ".svg", ".png"]
+    before = [path.read_bytes() for path in paths]
+    figures.save(figures.heat_map(GAINS), tmp_path, "gains")
+    assert [path.read_bytes() for path in paths] == before, "same numbers, same files"
+    assert b"/Subtype /Type3" not in before[0] and b"FontFile2" in before[0], "fonts are embedded as type 42"
+    assert b"tatoeba</text>" in before[1], "words stay words"
+    from matplotlib.image import imread
+
+    assert imread(paths[2]).shape[1] == round(figures.FULL * 300)
+
+
+def test_tables_in_csv_and_latex(tmp_path):
+    figures.save_table(GAINS.assign(note="50 % & more_"), tmp_path, "gains")
+    assert pd.read_csv(tmp_path / "gains.csv")["gain"][0] == 4.24
+    lines = (tmp_path / "gains.tex").read_text().splitlines()
+    assert lines[0] == r"\begin{tabular}{llrrrrrrl}" and lines[1] == r"\toprule"
+    assert lines[4].startswith("mnli & xnli & $4.2$ & $1.2$") and lines[4].endswith(r"50 \% \& more\_ \\")
+    assert "ccg & tatoeba & -- & --" in "\n".join(lines)
+    with pytest.raises(UsageError, match=r"gains\.csv"):
+        figures.save_table(GAINS, tmp_path, "gains.csv")
+    with pytest.raises(UsageError, match="COLUMN"):
+        figures.heat_map(GAINS, width=0.1)
+    done = figures.finish(tmp_path, "30_transfer")
+    assert json.loads((tmp_path / "result.json").read_text()) == done
+    assert done == {"phase": "report", "notebook": "30_transfer", "files": ["gains.csv", "gains.tex"]}

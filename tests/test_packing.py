@@ -1,0 +1,122 @@
+"""Packed batches give what padded batches give, in logits and gradients, for every family; the silent trap is shown and avoided."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from xstilts_core import model, packing
+from xstilts_core.examples import PairExample
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather
+from xstilts_core.tasks import TASKS
+
+CPU = torch.device("cpu")
+
+
+def load(folder: object, packed: bool) -> model.Encoder:
+    return model.load(str(folder), dropout=0.0, packed=packed, where=CPU)
+
+
+def random_batch(words: int, count: int = 24) -> packing.Sequences:
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(3, 60, count)
+    return packing.Sequences(rng.integers(5, words, lengths.sum()), lengths)
+
+
+@pytest.mark.parametrize("family", ["xlmr", "bert", "modernbert"])
+def test_packed_equals_padded_in_states_and_gradients(encoders, family):
+    folder = encoders[family]
+    results = []
+    for packed in (True, False):
+        encoder = load(folder, packed)
+        assert encoder.packed is packed
+        batch = random_batch(encoder.network.config.vocab_size)
+        hidden, padding = packing.flat_hidden(encoder.network, batch, packed)
+        (hidden**2).mean().backward()
+        gradients = {name: weight.grad for name, weight in encoder.network.named_parameters() if weight.grad is not None}
+        results.append((hidden.detach(), gradients))
+        assert hidden.shape == (batch.lengths.sum(), 32)
+        assert 0 <= padding < (0.2 if packed else 0.5)
+    (packed_hidden, packed_gradients), (padded_hidden, padded_gradients) = results
+    assert torch.allclose(packed_hidden, padded_hidden, atol=1e-5)
+    assert packed_gradients.keys() == padded_gradients.keys()
+    for name in packed_gradients:
+        assert torch.allclose(packed_gradients[name], padded_gradients[name], atol=1e-5), name
+
+
+def test_a_sequence_does_not_see_its_neighbours(encoders):
+    encoder = load(encoders["xlmr"], packed=True)
+    batch = random_batch(encoder.network.config.vocab_size, 6)
+    with torch.no_grad():
+        before, _ = packing.flat_hidden(encoder.network, batch, packed=True)
+        changed = batch.ids.copy()
+        changed[batch.lengths[0] :] = 7
+        after, _ = packing.flat_hidden(encoder.network, packing.Sequences(changed, batch.lengths), packed=True)
+    first = slice(0, batch.lengths[0])
+    assert torch.equal(before[first], after[first])
+    assert not torch.allclose(before[batch.lengths[0] :], after[batch.lengths[0] :])
+
+
+def test_the_trap_position_ids_alone_attend_across_examples(encoders):
+    """With stock "sdpa" and only position_ids, the same pack is silently wrong; this is why packing needs its own attention."""
+    encoder = load(encoders["xlmr"], packed=False)
+    batch = random_batch(encoder.network.config.vocab_size, 6)
+    steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
+    with torch.no_grad():
+        right, _ = packing.flat_hidden(encoder.network, batch, packed=False)
+        ids = torch.from_numpy(batch.ids)[None]
+        wrong = encoder.network(input_ids=ids, position_ids=torch.from_numpy(steps + 2)[None]).last_hidden_state[0]
+    assert (wrong - right).abs().max() > 1e-3
+
+
+def test_packed_attention_without_a_plan_is_refused(encoders):
+    encoder = load(encoders["xlmr"], packed=True)
+    with pytest.raises(RuntimeError, match="without a plan"):
+        encoder.network(input_ids=torch.tensor([[0, 5, 6, 2]]))
+
+
+def test_can_pack_finds_an_encoder_that_cannot(encoders):
+    encoder = load(encoders["xlmr"], packed=False)
+    encoder.network.set_attn_implementation("eager")
+
+    class Stubborn(type(encoder.network)):
+        def set_attn_implementation(self, name: str) -> None:
+            """Keeps the attention it has, as remote code may."""
+
+    encoder.network.__class__ = Stubborn
+    assert not packing.can_pack(encoder.network)
+    assert encoder.network.config._attn_implementation == "eager"
+
+
+def test_groups_waste_little_and_keep_every_sequence():
+    lengths = np.random.default_rng(0).integers(1, 200, 300)
+    groups = packing.group(lengths)
+    assert sorted(np.concatenate(groups)) == list(range(300))
+    for members in groups:
+        assert lengths[members].max() * len(members) <= packing.WASTE * lengths[members].sum()
+
+
+def test_budgeted_covers_everything_once():
+    lengths = np.array([5, 2000, 7, 7, 30])
+    batches = list(packing.budgeted(lengths, 40))
+    assert sorted(np.concatenate(batches)) == [0, 1, 2, 3, 4]
+    assert all(lengths[batch].sum() <= 40 or len(batch) == 1 for batch in batches)
+
+
+@pytest.mark.parametrize("family", ["xlmr", "bert"])
+def test_pair_logits_equal_those_of_the_stock_padded_model(encoders, family):
+    """Tokenisation, token types, positions and pooling together: the [CLS] state of transformers' own padded batch."""
+    encoder = load(encoders[family], packed=True)
+    texts = [("Anna reads.", "A doctor reads three old books today."), ("Who lives in Rome?", "Peter.")]
+    examples = [PairExample(str(k), *pair, "neutral") for k, pair in enumerate(texts)]
+    form, task = FORMATS["pair"], TASKS["mnli"]
+    encoded = form.encode(examples, task, encoder.tokenizer, Limits(64))
+    head = form.head(task, HeadOptions(32, 0.0, "first"))
+    batch = gather(encoded, np.arange(2))
+    hidden, _ = packing.flat_hidden(encoder.network, batch.sequences, packed=True)
+    stock = load(encoders[family], packed=False)
+    padded = stock.tokenizer(*map(list, zip(*texts, strict=True)), padding=True, return_tensors="pt")
+    states = stock.network(**{name: padded[name] for name in stock.tokenizer.model_input_names}).last_hidden_state
+    expected = head(states[:, 0], replace(batch, starts=torch.arange(2)))
+    assert torch.allclose(form.outputs(head, hidden, batch), expected, atol=1e-5)

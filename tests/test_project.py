@@ -1,0 +1,79 @@
+"""The project's front door: one list of versions, floors that hold, studies that load, an entry that is light."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from xstilts_core.study import Study
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = [line for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def plain(requirement: str) -> str:
+    """The normalized name of a requirement (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~\[; ]", requirement)[0]).lower()
+
+
+def test_the_lock_pins_every_dependency_exactly_and_names_no_place() -> None:
+    assert [line for line in LOCK if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)] == []
+    pinned = {plain(line): line.split("==")[1] for line in LOCK}
+    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    assert [name for name in map(plain, asked) if name not in pinned] == []
+    assert pinned["torch"] == "2.13.0"
+    for requirement in asked:
+        least = requirement.split(">=")[1]
+        parts = [tuple(int(number) for number in re.findall(r"\d+", text)[:3]) for text in (least, pinned[plain(requirement)])]
+        assert parts[0] <= parts[1], requirement
+
+
+def test_conda_takes_its_versions_from_the_project() -> None:
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *packages, pip = content["dependencies"]
+    assert packages == [f"python{PROJECT['requires-python']}", "pip"]
+    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+
+
+def test_every_study_loads() -> None:
+    files = sorted((ROOT / "params").glob("*.yaml"))
+    assert {"quick", "smoke", "real_slice"} <= {path.stem for path in files}
+    for path in files:
+        source = yaml.safe_load(path.read_text(encoding="utf-8")).get("source", "mini")
+        assert Study.load(str(path), data_root="somewhere" if source == "files" else "").specs
+
+
+def test_quick_is_what_it_promises() -> None:
+    quick = Study.load(str(ROOT / "params" / "quick.yaml"))
+    assert len(quick.targets) == 9 and len(quick.seeds) >= 2
+    assert len([recipe for recipe in quick.recipes.values() if recipe.intermediate]) >= 4
+
+
+@pytest.mark.parametrize("module", ["xstilts_core", "xstilts_core.cli", "xstilts_core.study", "xstilts_core.results", "xstilts_core.runner"])
+def test_imports_are_light(module: str) -> None:
+    heavy = "torch transformers datasets pandas numpy matplotlib papermill".split()
+    code = f"import sys, {module}; print(*sorted(set({heavy}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_floors() -> None:
+    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which("lint-imports")
+    if command is None:
+        pytest.skip("import-linter is not installed (extra: test)")
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_data_files_of_the_embedded_suite_are_packaged() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = settings["package-data"]["xstilts_core.mini"]
+    packaged = {path for pattern in patterns for path in (ROOT / "xstilts_core" / "mini").glob(pattern)}
+    data = {path for path in (ROOT / "xstilts_core" / "mini").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert data - packaged == set()

@@ -1,0 +1,156 @@
+"""What became of the runs of a study: done, missing or failed; where and how long they ran; how training went."""
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from xstilts_core import results
+from xstilts_core.names import UsageError
+from xstilts_core.results import COLUMNS, RESULT, State
+from xstilts_core.spec import RetrievalSpec, Spec
+from xstilts_core.study import Study
+
+LOG = "train_log.jsonl"
+STATES = ("done", "running", "stale", "missing", "failed")
+LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
+SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
+RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
+
+
+def states(study: Study) -> list[State]:
+    """The state of every run of the grid; a result that cannot be read counts as failed, with the reason."""
+    found = []
+    for spec in study.specs:
+        try:
+            found.append(results.state(spec))
+        except UsageError as error:
+            found.append(State(spec, "failed", str(error)))
+    return found
+
+
+def stage(spec: Spec) -> str:
+    """The column of a run in the grid: its phase, the task it trains on, or the retrieval task."""
+    if isinstance(spec, RetrievalSpec):
+        return spec.task
+    return getattr(spec, "train_on", spec.phase)
+
+
+def runs(study: Study) -> pd.DataFrame:
+    """One row per run of the grid, in its order: columns RUN_COLUMNS.
+
+    run: folder below outputs/<study>. stage: pretrain, intermediate, the task trained on, or the retrieval task. seconds: wall time;
+    device, commit, dirty: where it ran and from which source; these four are empty (NaN, "") unless the run is done.
+    """
+    rows = []
+    for found in states(study):
+        spec = found.spec
+        made = results.read(spec.folder / RESULT).provenance if found.state == "done" else {}
+        where = (made.get("seconds", float("nan")), made.get("device", ""), made.get("commit", "")[:12], bool(made.get("dirty", False)))
+        key = (spec.phase, str(spec.folder.relative_to(study.root)), getattr(spec, "recipe", ""), spec.seed, stage(spec))
+        rows.append((*key, found.state, found.reason, *where))
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+def finished(study: Study) -> pd.DataFrame:
+    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has."""
+    whole = [results.read(found.spec.folder / RESULT) for found in states(study) if found.state == "done"]
+    return pd.DataFrame(results.rows(whole), columns=list(COLUMNS))
+
+
+def unfinished(table: pd.DataFrame) -> pd.DataFrame:
+    """The runs that are not done and why, failures first: columns state run reason."""
+    kept = table[table["state"] != "done"]
+    rank = {name: position for position, name in enumerate(reversed(STATES))}
+    return kept.sort_values("state", key=lambda column: column.map(rank), kind="stable")[["state", "run", "reason"]].reset_index(drop=True)
+
+
+def run_grid(table: pd.DataFrame) -> pd.DataFrame:
+    """Counts for the status grid, from `runs`: one row per recipe and stage; columns recipe, stage, one per state, and total.
+
+    Phase 1 runs, which belong to no recipe, stand under the recipe "phase 1".
+    """
+    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", "phase 1"))
+    counts = named.groupby(["recipe", "stage", "state"], sort=False).size().unstack("state", fill_value=0)
+    counts = counts.reindex(columns=list(STATES), fill_value=0)
+    return counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
+
+
+def wall_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Wall time of the finished runs by phase: columns phase runs done median_seconds longest_seconds total_minutes."""
+    groups = table.groupby("phase", sort=False)
+    summary = pd.DataFrame(
+        {
+            "runs": groups.size(),
+            "done": groups["state"].agg(lambda column: int((column == "done").sum())),
+            "median_seconds": groups["seconds"].median(),
+            "longest_seconds": groups["seconds"].max(),
+            "total_minutes": groups["seconds"].sum() / 60,
+        }
+    )
+    return summary.reset_index()
+
+
+def machines(study: Study) -> pd.DataFrame:
+    """Provenance of the finished runs, one row per different combination: runs, commit, dirty, device and a column per package."""
+    rows = []
+    for found in states(study):
+        if found.state == "done":
+            made = results.read(found.spec.folder / RESULT).provenance
+            commit = made.get("commit", "")[:12] or "not in git"
+            rows.append({"commit": commit, "dirty": made.get("dirty", False), "device": made.get("device", ""), **made.get("versions", {})})
+    if not rows:
+        return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
+    table = pd.DataFrame(rows).fillna("")
+    counted = table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
+    return counted[["runs", *table.columns]]
+
+
+def training_log(study: Study) -> pd.DataFrame:
+    """The training logs of all runs that have one, one row per logged line: run recipe seed stage, and the log's own columns.
+
+    A line that is cut off (the run was killed while it wrote) is left out.
+    """
+    rows = []
+    for spec in study.specs:
+        path = spec.folder / LOG
+        if path.is_file():
+            run = str(spec.folder.relative_to(study.root))
+            key = {"run": run, "recipe": getattr(spec, "recipe", ""), "seed": spec.seed, "stage": stage(spec)}
+            rows += [{**line, **key} for line in log_lines(path.read_text(encoding="utf-8").splitlines())]
+    table = pd.DataFrame(rows)
+    return table.reindex(columns=list(dict.fromkeys(["run", "recipe", "seed", "stage", *LOGGED, *table.columns])))
+
+
+def log_lines(lines: Sequence[str]) -> list[dict]:
+    """The JSON objects among the lines of a log."""
+    found = []
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(content, dict):
+            found.append(content)
+    return found
+
+
+def training(log: pd.DataFrame) -> pd.DataFrame:
+    """Training in one row per stage, from `training_log`; medians over its runs.
+
+    Columns stage runs steps (of the last line) first_loss last_loss best_dev (best development score) tokens_per_second padding
+    (share of padding tokens). NaN where the logs have no such entry.
+    """
+    if log.empty:
+        return pd.DataFrame(columns=["stage", "runs", *SUMMARY])
+    by_run = log.groupby(["stage", "run"], sort=False).agg(
+        steps=("step", "max"),
+        first_loss=("loss", "first"),
+        last_loss=("loss", "last"),
+        best_dev=("dev", "max"),
+        tokens_per_second=("tokens_per_second", "median"),
+        padding=("padding", "mean"),
+    )
+    stages = by_run.groupby("stage", sort=False)
+    medians = stages[list(SUMMARY)].median()
+    return medians.assign(runs=stages.size()).reset_index()[["stage", "runs", *SUMMARY]]

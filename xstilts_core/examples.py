@@ -1,0 +1,68 @@
+"""The five example types: text as a person would read it, never tensors.
+
+One class serves training, development, test and fixtures. `id` is unique within (task, split, language); files that
+repeat ids (XTREME's TyDiQA training files) are keyed by their position instead.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PairExample:
+    """Two texts and the name of their relation (natural language inference, paraphrase)."""
+
+    id: str
+    text_a: str
+    text_b: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceExample:
+    """A context, a question (may be empty) and possible continuations or answers; `label` indexes the right one."""
+
+    id: str
+    context: str
+    question: str
+    choices: tuple[str, ...]
+    label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: `text` stands at character `start` of the context."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanExample:
+    """A question about a context. No answers: the question has none in this context (SQuAD 2.0)."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TagsExample:
+    """Words and one tag per word (part of speech, BIO entity tag, supertag)."""
+
+    id: str
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceExample:
+    """One sentence of a two-sided collection (English and another language); `match` is the id of its translation."""
+
+    id: str
+    language: str
+    text: str
+    match: str | None
+
+
+Example = PairExample | ChoiceExample | SpanExample | TagsExample | SentenceExample

@@ -1,0 +1,28 @@
+"""From tables to figures at print size: DataFrame in, matplotlib Figure out; files are written by `save` alone.
+
+style       widths, fonts, colors
+cells       figures of numbered cells: gains, baseline scores, the status of a grid
+panels      small multiples: gains by language, training curves
+files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
+"""
+
+from xstilts_core.figures.cells import baseline_scores, heat_map, status_grid
+from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
+from xstilts_core.figures.style import COLUMN, FULL
+
+__all__ = [
+    "COLUMN",
+    "FULL",
+    "baseline_scores",
+    "finish",
+    "heat_map",
+    "language_panels",
+    "panels_by_target",
+    "report_folder",
+    "save",
+    "save_panels",
+    "save_table",
+    "status_grid",
+    "training_curves",
+]

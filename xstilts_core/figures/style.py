@@ -1,0 +1,115 @@
+"""The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from xstilts_core.names import UsageError
+
+# Inches: a column and the text width of the ACL style files.
+COLUMN = 3.03
+FULL = 6.3
+DOTS = 300
+SCREEN_DOTS = 160
+INK = "#1a1a1a"
+FAINT = "#8a8a8a"
+NOTHING = "#f0f0f0"
+# Okabe and Ito (2008), told apart with any color vision.
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
+
+SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["Arial", "Helvetica", "DejaVu Sans"],
+        "font.size": 7,
+        "axes.titlesize": 7.5,
+        "axes.titleweight": "bold",
+        "axes.labelsize": 7,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 6.5,
+        "legend.title_fontsize": 6.5,
+        "axes.linewidth": 0.6,
+        "grid.linewidth": 0.4,
+        "lines.linewidth": 0.9,
+        "hatch.linewidth": 0.5,
+        "xtick.major.size": 2,
+        "ytick.major.size": 2,
+        "xtick.major.width": 0.5,
+        "ytick.major.width": 0.5,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "figure.dpi": 150,
+        # Type 42 and text as text: fonts are embedded and journals and screen readers can read the words.
+        "pdf.fonttype": 42,
+        "ps.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "xstilts",
+    }
+)
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save within this look; other figures of the same session keep theirs."""
+    with sns.axes_style("white"), mpl.rc_context(dict(SETTINGS)):
+        yield
+
+
+def check_width(width: float) -> float:
+    """UsageError for a width that no page has."""
+    if not 1 <= width <= 20:
+        raise UsageError(f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}")
+    return width
+
+
+def diverging() -> Colormap:
+    """Purple for losses, white for none, orange-brown for gains (ColorBrewer's PuOr, safe for color-blind readers).
+
+    The outermost eighth on each side is left out: cells stay light enough for dark numbers in a black-and-white print.
+    """
+    return LinearSegmentedColormap.from_list("gains", mpl.colormaps["PuOr_r"](np.linspace(0.125, 0.875, 64)))
+
+
+class PrintFigure(Figure):
+    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive."""
+
+    def _repr_png_(self) -> bytes:
+        """IPython's protocol for display()."""
+        picture = BytesIO()
+        with look():
+            self.savefig(picture, format="png", dpi=SCREEN_DOTS, facecolor="white")
+        return picture.getvalue()
+
+
+def message(text: str, width: float = FULL) -> Figure:
+    """A figure that says in words why there is nothing to draw."""
+    figure = PrintFigure(figsize=(check_width(width), 0.6))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, style="italic")
+    return figure
+
+
+def several(seeds: Iterable[float]) -> str:
+    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on."""
+    found = sorted({int(number) for number in seeds})
+    span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    return f"{span} seed{'' if found == [1] else 's'}"
+
+
+def on_top(axes: Axes) -> None:
+    """Column names above a table, without ticks or frame."""
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, pad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

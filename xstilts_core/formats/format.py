@@ -1,0 +1,144 @@
+"""What all formats share: the protocol, a batch as a model sees it, and the two kinds of head of the paper's code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout as drop
+from transformers import PreTrainedTokenizerBase
+
+from xstilts_core.examples import Example
+from xstilts_core.formats.tokens import Encoded
+from xstilts_core.packing import Sequences
+from xstilts_core.tasks import Task
+
+Prediction = str | int | list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Longest input in tokens, and the step between windows of a long context."""
+
+    max_length: int
+    doc_stride: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOptions:
+    """Width of the encoder, dropout, pooling ("first" token or "mean") and the deviation of the initial weights."""
+
+    width: int
+    dropout: float
+    pooling: str
+    deviation: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of an Encoded: `sequences` for the encoder, `columns` [rows] and `token_columns` [tokens] for the head.
+
+    starts [sequences]: position of each first token; owner [tokens]: the sequence of each token; choices [rows]: sequences a row.
+    """
+
+    sequences: Sequences
+    starts: Tensor
+    owner: Tensor
+    choices: np.ndarray
+    columns: dict[str, Tensor]
+    token_columns: dict[str, Tensor]
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Concatenation of starts[i] .. starts[i] + lengths[i] - 1."""
+    return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+
+
+def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu") -> Batch:
+    """The batch of these rows, in this order."""
+    choices = encoded.rows[rows + 1] - encoded.rows[rows]
+    sequences = ranges(encoded.rows[rows], choices)
+    lengths = encoded.lengths[sequences]
+    tokens = ranges(encoded.starts[sequences], lengths)
+    batch = Sequences(encoded.ids[tokens], lengths, None if encoded.types is None else encoded.types[tokens])
+    return Batch(
+        batch,
+        torch.from_numpy(batch.starts).to(device),
+        torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)).to(device),
+        choices,
+        {name: torch.from_numpy(values[rows]).to(device) for name, values in encoded.columns.items()},
+        {name: torch.from_numpy(values[tokens]).to(device) for name, values in encoded.token_columns.items()},
+    )
+
+
+def pool(hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
+    """[sequences, width] from hidden [tokens, width]: each sequence's first token, or the mean over all its tokens."""
+    if pooling == "first":
+        return hidden.index_select(0, batch.starts)
+    sums = hidden.new_zeros(len(batch.starts), hidden.shape[1]).index_add(0, batch.owner, hidden)
+    return sums / torch.bincount(batch.owner, minlength=len(batch.starts)).unsqueeze(1)
+
+
+class SentenceHead(nn.Module):
+    """RobertaClassificationHead of the paper's code: dropout, dense, tanh, dropout, linear, over the pooled sequence."""
+
+    def __init__(self, options: HeadOptions, labels: int) -> None:
+        super().__init__()
+        self.options = options
+        self.dense = nn.Linear(options.width, options.width)
+        self.out = nn.Linear(options.width, labels)
+        for layer in (self.dense, self.out):
+            nn.init.normal_(layer.weight, std=options.deviation)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """[sequences, labels]."""
+        pooled = drop(pool(hidden, batch, self.options.pooling), self.options.dropout, self.training)
+        return self.out(drop(torch.tanh(self.dense(pooled)), self.options.dropout, self.training))
+
+
+class TokenHead(nn.Module):
+    """Dropout and a linear layer over every token."""
+
+    def __init__(self, options: HeadOptions, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.out = nn.Linear(options.width, labels)
+        nn.init.normal_(self.out.weight, std=options.deviation)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """[tokens, labels]."""
+        return self.out(drop(hidden, self.dropout, self.training))
+
+
+class Format(Protocol):
+    """The only place where kinds of tasks differ. `per_token`: outputs are [tokens, k]; else [rows, k]."""
+
+    name: str
+    per_token: bool
+
+    def encode(self, examples: Sequence[Any], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+        """Token arrays of the examples; labels as columns where the examples have them."""
+
+    def complete(self, task: Task, examples: Sequence[Any]) -> Task:
+        """The task with the labels that only its training data tell."""
+
+    def head(self, task: Task, options: HeadOptions) -> nn.Module:
+        """A new head; its initial weights come from torch's generator."""
+
+    def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        """Mean loss over the rows of a batch (over the labelled tokens for tags)."""
+
+    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        """What `decode` needs: [rows, k], or [tokens, k] where per_token."""
+
+    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Example], task: Task) -> list[Prediction]:
+        """A prediction per example, in the terms of the data set (label name, index, text, tags)."""
+
+    def statistics(
+        self, examples: Sequence[Any], predictions: Sequence[Any], task: Task, language: str
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        """Sufficient statistics for metrics.score: the columns' names and [examples, columns]."""

@@ -1,0 +1,61 @@
+"""Pair classification: natural language inference and paraphrase."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerBase
+
+from xstilts_core.examples import PairExample
+from xstilts_core.formats.format import Batch, HeadOptions, Limits, SentenceHead
+from xstilts_core.formats.tokens import Builder, Encoded, Template, cut_pair, tokenise
+from xstilts_core.metrics import ACCURACY, accuracy_statistics
+from xstilts_core.names import unknown
+from xstilts_core.tasks import Task
+
+
+def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
+    """Position of each label in task.labels, by name; -1 where an example has none. UsageError on an unknown label."""
+    order = {label: position for position, label in enumerate(task.labels)}
+    for example in examples:
+        if example.label is not None and example.label not in order:
+            raise unknown(f"label of {task.name}", example.label, order, f"example {example.id}")
+    return np.array([-1 if example.label is None else order[example.label] for example in examples], dtype=np.int64)
+
+
+class Pair:
+    """Two texts in one sequence; the label is read off the pooled sequence."""
+
+    name = "pair"
+    per_token = False
+
+    def encode(self, examples: Sequence[PairExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+        template = Template.of(tokenizer)
+        pieces = tokenise(tokenizer, (text for example in examples for text in (example.text_a, example.text_b)))
+        builder = Builder(template)
+        for position, example in enumerate(examples):
+            first, second = cut_pair(pieces[example.text_a].ids, pieces[example.text_b].ids, limits.max_length - template.pair_size)
+            builder.add(template.pair(first, second), template.second_start(first))
+            builder.close(position)
+        return builder.build({"label": label_indices(examples, task)})
+
+    def complete(self, task: Task, examples: Sequence[PairExample]) -> Task:
+        return task
+
+    def head(self, task: Task, options: HeadOptions) -> nn.Module:
+        return SentenceHead(options, len(task.labels))
+
+    def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        return cross_entropy(head(hidden, batch), batch.columns["label"])
+
+    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        return head(hidden, batch)
+
+    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[PairExample], task: Task) -> list[str]:
+        return [task.labels[best] for best in outputs.argmax(1)]
+
+    def statistics(
+        self, examples: Sequence[PairExample], predictions: Sequence[str], task: Task, language: str
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        return ACCURACY, accuracy_statistics([example.label for example in examples], predictions)

@@ -1,0 +1,89 @@
+"""Tagging words: parts of speech, entities, supertags. The label stands on a word's first sub-token; long inputs are split."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerBase
+
+from xstilts_core.examples import TagsExample
+from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
+from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, tokenise
+from xstilts_core.metrics import TAGGING, tagging_statistics
+from xstilts_core.tasks import Task
+
+LONGEST_WORD = 100
+
+
+def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Cut words with these numbers of sub-tokens into (first, end) parts of at most `room` sub-tokens."""
+    parts, first, used = [], 0, 0
+    for position, size in enumerate(sizes):
+        if used + size > room and position > first:
+            parts.append((first, position))
+            first, used = position, 0
+        used += size
+    return [*parts, (first, len(sizes))]
+
+
+class Tagging:
+    """token_columns: label (index in the inventory, IGNORED off the first sub-token), word (its position, -1 elsewhere)."""
+
+    name = "tagging"
+    per_token = True
+
+    def encode(self, examples: Sequence[TagsExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+        template = Template.of(tokenizer)
+        pieces = tokenise(tokenizer, (word for example in examples for word in example.words))
+        order = {tag: position for position, tag in enumerate(task.labels)}
+        room = limits.max_length - template.single_size
+        longest = min(LONGEST_WORD, room)
+        builder = Builder(template)
+        labels: list[int] = []
+        words: list[int] = []
+        for position, example in enumerate(examples):
+            found = [pieces[word].ids for word in example.words]
+            # A word that gives no piece (a lone control character) or very many is unknown, as in XTREME's code.
+            found = [ids if 0 < len(ids) <= longest else [tokenizer.unk_token_id] for ids in found]
+            for first, end in split([len(ids) for ids in found], room):
+                builder.add(template.single([i for ids in found[first:end] for i in ids]))
+                builder.close(position)
+                start, stop = len(template.before), len(template.single_after)
+                labels += [IGNORED] * start
+                words += [-1] * start
+                for word in range(first, end):
+                    # A supertag that the training data lack cannot be learnt; it counts as an error when it is scored.
+                    label = order.get(example.tags[word], IGNORED) if example.tags else IGNORED
+                    rest = len(found[word]) - 1
+                    labels += [label, *[IGNORED] * rest]
+                    words += [word, *[-1] * rest]
+                labels += [IGNORED] * stop
+                words += [-1] * stop
+        return builder.build(token_columns={"label": np.array(labels, dtype=np.int64), "word": np.array(words, dtype=np.int64)})
+
+    def complete(self, task: Task, examples: Sequence[TagsExample]) -> Task:
+        """Supertags have no list of their own: the training data's tags are the task's."""
+        return task if task.labels else replace(task, labels=tuple(sorted({tag for example in examples for tag in example.tags})))
+
+    def head(self, task: Task, options: HeadOptions) -> nn.Module:
+        return TokenHead(options, len(task.labels), options.dropout)
+
+    def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        return cross_entropy(head(hidden, batch), batch.token_columns["label"], ignore_index=IGNORED)
+
+    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        return head(hidden, batch).argmax(1, keepdim=True)
+
+    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task) -> list[list[str]]:
+        predictions = [[""] * len(example.words) for example in examples]
+        owner = np.repeat(encoded.example, encoded.row_lengths)
+        for token in np.flatnonzero(encoded.token_columns["word"] >= 0):
+            predictions[owner[token]][encoded.token_columns["word"][token]] = task.labels[int(outputs[token, 0])]
+        return predictions
+
+    def statistics(
+        self, examples: Sequence[TagsExample], predictions: Sequence[list[str]], task: Task, language: str
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        return TAGGING, tagging_statistics([example.tags for example in examples], predictions)

@@ -1,0 +1,141 @@
+"""From texts to flat token arrays: each text is tokenised once, special tokens are put around it afterwards."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A tokenised text: ids [n], character offsets [n, 2]."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The special tokens that this tokenizer puts around one text or two (<s> A </s></s> B </s> for XLM-R)."""
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    single_after: list[int]
+    types: bool
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Template":
+        """Read off the tokenizer itself, by encoding a probe."""
+        probe = tokenizer("a", add_special_tokens=False)["input_ids"]
+        one, two = tokenizer("a")["input_ids"], tokenizer("a", "a")["input_ids"]
+        size = len(probe)
+        start = next(k for k in range(len(one)) if one[k : k + size] == probe)
+        second = next(k for k in range(start + size, len(two)) if two[k : k + size] == probe)
+        types = "token_type_ids" in tokenizer.model_input_names
+        return cls(one[:start], two[start + size : second], two[second + size :], one[start + size :], types)
+
+    @property
+    def pair_size(self) -> int:
+        """Special tokens around two texts."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    @property
+    def single_size(self) -> int:
+        """Special tokens around one text."""
+        return len(self.before) + len(self.single_after)
+
+    def second_start(self, first: Sequence[int]) -> int:
+        """Position of the second text's first token."""
+        return len(self.before) + len(first) + len(self.between)
+
+    def pair(self, first: list[int], second: list[int]) -> list[int]:
+        return self.before + first + self.between + second + self.after
+
+    def single(self, only: list[int]) -> list[int]:
+        return self.before + only + self.single_after
+
+
+def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> dict[str, Piece]:
+    """Each different text once: text -> Piece."""
+    unique = list(dict.fromkeys(texts))
+    if not unique:
+        return {}
+    found = tokenizer(unique, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False)
+    return {text: Piece(ids, offsets) for text, ids, offsets in zip(unique, found["input_ids"], found["offset_mapping"], strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Everything a model reads, flat.
+
+    ids [tokens]; types [tokens] or None; lengths [sequences]; rows [rows + 1]: row r holds sequences rows[r]..rows[r + 1]
+    (one, or one per choice); example [rows]: the example that a row comes from (several rows: windows, split sentences).
+    columns: a value per row; token_columns: a value per token.
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+    rows: np.ndarray
+    example: np.ndarray
+    types: np.ndarray | None = None
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    token_columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """[sequences + 1]: where each sequence's tokens begin."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @property
+    def row_lengths(self) -> np.ndarray:
+        """[rows]: tokens of each row."""
+        return np.add.reduceat(self.lengths, self.rows[:-1]) if len(self) else np.zeros(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows) - 1
+
+
+class Builder:
+    """Collects sequences and rows, then makes the flat arrays."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.sequences: list[list[int]] = []
+        self.seconds: list[int] = []
+        self.rows = [0]
+        self.example: list[int] = []
+
+    def add(self, sequence: list[int], second: int | None = None) -> None:
+        """Add a sequence; `second`: position of its second text, for token types."""
+        self.sequences.append(sequence)
+        self.seconds.append(len(sequence) if second is None else second)
+
+    def close(self, example: int) -> None:
+        """End a row, which comes from that example."""
+        self.rows.append(len(self.sequences))
+        self.example.append(example)
+
+    def build(self, columns: dict[str, np.ndarray] | None = None, token_columns: dict[str, np.ndarray] | None = None) -> Encoded:
+        lengths = np.array([len(sequence) for sequence in self.sequences], dtype=np.int64)
+        ids = np.fromiter((i for sequence in self.sequences for i in sequence), dtype=np.int32, count=int(lengths.sum()))
+        types = None
+        if self.template.types:
+            steps = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            types = (steps >= np.repeat(self.seconds, lengths)).astype(np.int8)
+        return Encoded(ids, lengths, np.array(self.rows), np.array(self.example, dtype=np.int64), types, columns or {}, token_columns or {})
+
+
+def cut_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Shorten the longer of two texts until both fit in `room` tokens."""
+    over = len(first) + len(second) - room
+    while over > 0:
+        if len(first) > len(second):
+            first = first[: max(len(second), len(first) - over)]
+        else:
+            second = second[: max(len(first) - (len(first) == len(second)), len(second) - over)]
+        over = len(first) + len(second) - room
+    return first, second

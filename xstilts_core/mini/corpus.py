@@ -1,0 +1,231 @@
+"""The pretraining corpus of phase 1: documents of each language, code-switched documents, and short translation pairs.
+
+Pure monolingual text aligns close languages only; chunk-wise code-switching (what a dictionary teaches) and a share of translation
+pairs (Lample and Conneau 2019) align the rest (MINI.md, section 1). Held-out names never occur.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from xstilts_core.mini.grammar import LANGUAGES, detokenise, realise
+from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.passage import ROLE_LETTERS, Sentence, separator
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
+from xstilts_core.mini.world import World, pretraining_world
+from xstilts_core.names import unknown
+
+RESOURCE: dict[str, float] = {"en": 1.0, "de": 1.0, "es": 1.0, "zh": 1.0, "bg": 0.6, "tr": 0.6, "hi": 0.6, "id": 0.6, "sw": 0.25}
+"""Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6, low (Swahili) 0.25. The same weights
+rule a language's share of code-switched text and of translation pairs."""
+SWITCHED_SHARE = 0.35
+"""Share of code-switched documents among all documents."""
+PAIR_SHARE = 0.12
+"""Share of translation pairs among all sequences; half of them have English on one side."""
+SWITCH_CHANCE = 0.6
+"""Chance that a chunk of a code-switched sentence comes from a random language."""
+DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
+FACT_SHARE, DIALOGUE_SHARE = 0.3, 0.35
+
+Versions = dict[str, list[tuple[Token, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDocument:
+    """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a translation pair, the second sentence (the
+    first one's language is `language`), else None."""
+
+    language: str
+    text: str
+    pair: str | None = None
+
+
+def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[CorpusDocument]:
+    """The corpus, the same for the same arguments.
+
+    count: documents of a high-resource language; every other gets its `RESOURCE` share of it. Then come the code-switched
+    documents and the pairs of at least two languages. Yields language by language: shuffle before training.
+    """
+    for language in languages:
+        if language not in LANGUAGES:
+            raise unknown("language", language, LANGUAGES, "the corpus of the embedded suite")
+    single = 0
+    for language in languages:
+        random = Random(f"corpus/{seed}/{language}")
+        for _ in range(round(count * RESOURCE[language])):
+            single += 1
+            domain = drawn_domain(random)
+            yield CorpusDocument(language, document(random, domain, Voice(language, domain)))
+    if len(languages) < 2:
+        return
+    random = Random(f"corpus/{seed}/mixed/{'-'.join(languages)}")
+    mixed = round(single * SWITCHED_SHARE / (1 - SWITCHED_SHARE))
+    for _ in range(mixed):
+        domain = drawn_domain(random)
+        yield CorpusDocument("mixed", document(random, domain, SwitchingVoice(languages, random, domain)))
+    for _ in range(round((single + mixed) * PAIR_SHARE / (1 - PAIR_SHARE))):
+        yield pair(random, languages)
+
+
+def drawn_domain(random: Random) -> str:
+    return random.choices(tuple(DOMAIN_SHARES), tuple(DOMAIN_SHARES.values()))[0]
+
+
+def drawn_language(random: Random, languages: tuple[str, ...]) -> str:
+    """A language by its resource weight."""
+    return random.choices(languages, [RESOURCE[language] for language in languages])[0]
+
+
+def pair(random: Random, languages: tuple[str, ...]) -> CorpusDocument:
+    """A short sentence in two languages, half of the time English and another."""
+    first = second = drawn_language(random, languages)
+    if "en" in languages and random.random() < 0.5:
+        first = second = "en"
+    while second == first:
+        second = drawn_language(random, languages)
+    domain = drawn_domain(random)
+    world = pretraining_world(domain)
+    meaning: Meaning = world.fact(random) if random.random() < 0.25 else world.event(random)
+    left, right = (Voice(language, domain).tell(Sentence(meaning)) for language in (first, second))
+    return CorpusDocument(first, left, right)
+
+
+class Voice:
+    """Tells sentences in one language."""
+
+    def __init__(self, language: str, domain: str):
+        self.language, self.domain = language, domain
+        self.between = separator(language, domain)
+
+    def tell(self, sentence: Sentence) -> str:
+        """The sentence as text."""
+        return detokenise(realise(sentence.meaning, self.language, sentence.ask, self.domain), self.language)[0]
+
+    def answer(self, event: Event, role: str) -> str:
+        """One chunk of the event as a sentence of its own."""
+        tokens = realise(event, self.language, None, self.domain)
+        return detokenise(answer_tokens(tokens, role), self.language)[0]
+
+
+class SwitchingVoice(Voice):
+    """Tells sentences in a base language whose chunks come, by chance, from any language: "Anna 吃 un Apfel in the kitchen"."""
+
+    def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
+        super().__init__(drawn_language(random, languages), domain)
+        self.languages, self.random, self.between = languages, random, " "
+
+    def tell(self, sentence: Sentence) -> str:
+        """The sentence with switched chunks. Joined clauses are switched one by one."""
+        meaning = sentence.meaning
+        versions: Versions = {}
+        runs: list[tuple[str, list[Token]]] = []
+        parts = self.parts(meaning, sentence.ask, self.language, versions)
+        for number, part in enumerate(parts):
+            switched: dict[str, str] = {}
+            told: set[str] = set()
+            for token in part:
+                if token.pos == "PUNCT":
+                    runs.append((self.language, [token]))
+                    continue
+                if token.role == "-":
+                    runs.append(self.linking(token, number, meaning, sentence.ask, versions))
+                    continue
+                if token.role in told:
+                    continue
+                told.add(token.role)
+                if token.role not in switched:
+                    switches = self.random.random() < SWITCH_CHANCE
+                    switched[token.role] = drawn_language(self.random, self.languages) if switches else self.language
+                language = switched[token.role]
+                other = self.parts(meaning, sentence.ask, language, versions)
+                chunk = [word for word in other[number] if word.role == token.role] if len(other) == len(parts) else []
+                runs.append((language, chunk) if chunk else (self.language, [word for word in part if word.role == token.role]))
+        return written(runs)
+
+    def parts(self, meaning: Meaning, ask: str | None, language: str, versions: Versions) -> list[tuple[Token, ...]]:
+        """The clauses of the sentence in a language; the second begins with the conjunction."""
+        if language not in versions:
+            tokens = realise(meaning, language, ask, self.domain)
+            links = [index for index, token in enumerate(tokens) if token.pos == "CCONJ" and token.role == "-"]
+            cut = links[0] if isinstance(meaning, Joined) and links else len(tokens)
+            versions[language] = [part for part in (tokens[:cut], tokens[cut:]) if part]
+        return versions[language]
+
+    def linking(self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: Versions) -> tuple[str, list[Token]]:
+        """A conjunction, perhaps another language's; any other small word as it is."""
+        if token.pos == "CCONJ" and self.random.random() < SWITCH_CHANCE:
+            language = drawn_language(self.random, self.languages)
+            parts = self.parts(meaning, ask, language, versions)
+            if len(parts) > number and parts[number][0].pos == "CCONJ":
+                return language, [parts[number][0]]
+        return self.language, [token]
+
+    def answer(self, event: Event, role: str) -> str:
+        """The chunk in a random language."""
+        language = drawn_language(self.random, self.languages)
+        return Voice(language, self.domain).answer(event, role)
+
+
+def answer_tokens(tokens: tuple[Token, ...], role: str) -> tuple[Token, ...]:
+    """The chunk of a role, with the sentence's final punctuation."""
+    chunk = tuple(token for token in tokens if token.role in ROLE_LETTERS[role])
+    return (*chunk, tokens[-1]) if tokens[-1].pos == "PUNCT" else chunk
+
+
+def written(runs: list[tuple[str, list[Token]]]) -> str:
+    """Runs of one language each as they are written, spaces between runs, none before punctuation."""
+    merged: list[tuple[str, list[Token]]] = []
+    for language, tokens in runs:
+        if merged and (merged[-1][0] == language or all(token.pos == "PUNCT" for token in tokens)):
+            merged[-1][1].extend(tokens)
+        else:
+            merged.append((language, list(tokens)))
+    return " ".join(detokenise(tuple(tokens), language)[0] for language, tokens in merged)
+
+
+def document(random: Random, domain: str, voice: Voice) -> str:
+    """One to four sentences, mostly about one person: facts, events, joined clauses; a third of documents tell, ask and answer."""
+    world = pretraining_world(domain)
+    person = world.person(random)
+    told = []
+    for _ in range(random.randint(1, 3)):
+        chance = random.random()
+        if chance < FACT_SHARE:
+            meaning: Meaning = world.fact(random, person)
+        elif chance < 0.65:
+            meaning = world.event(random, person)
+        elif chance < 0.8:
+            first = world.event(random, person, place=0.5, time=0.4)
+            link = "but" if random.random() < 0.25 else "and"
+            meaning = Joined(first, world.event(random, place=0.3, time=0.3, front=0.0), link)
+        else:
+            meaning = world.event(random)
+        told.append(voice.tell(Sentence(meaning)))
+    if random.random() < DIALOGUE_SHARE:
+        told = dialogue(random, world, voice, told)
+    return voice.between.join(told)
+
+
+def dialogue(random: Random, world: World, voice: Voice, told: list[str]) -> list[str]:
+    """Adds an event, a question about it (or about a fact) and the short answer."""
+    person = world.person(random)
+    if random.random() < 0.25:
+        fact = world.fact(random, person)
+        return [*told[:2], voice.tell(Sentence(fact, random.choice(("value", "person")))), voice.tell(Sentence(fact))]
+    event = world.event(random, person, negated=0.0)
+    role = random.choice(asked_roles(event))
+    statement = voice.tell(Sentence(event))
+    before = [*told[:2], statement] if random.random() < 0.5 else [statement, *told[:2]]
+    return [*before, voice.tell(Sentence(event, role)), voice.answer(event, role)]
+
+
+def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
+    """Sentences and questions with a space between any two words, also where the language writes none: for learning a vocabulary."""
+    for language in languages:
+        random = Random(f"vocabulary/{seed}/{language}")
+        for _ in range(count):
+            domain = drawn_domain(random)
+            world = pretraining_world(domain)
+            event = world.event(random)
+            told = [(event, None), (world.fact(random), None), *((event, role) for role in asked_roles(event)[:1])]
+            yield from (" ".join(token.text for token in realise(meaning, language, ask, domain)) for meaning, ask in told)

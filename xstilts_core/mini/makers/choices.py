@@ -1,0 +1,183 @@
+"""Choices: HellaSwag (which ending?), CosmosQA (read and reason) and CommonsenseQA (what is typical?).
+
+HellaSwag and CommonsenseQA ask about habits and facts of the pretraining world, which an encoder can only know from its
+corpus; CosmosQA asks about a short text, and names persons by the job that the text gives them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import ChoiceExample
+from xstilts_core.mini.makers.maker import Maker, Setting
+from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.passage import Sentence, chunk, passage, persons
+from xstilts_core.mini.meaning import Entity, Fact, Meaning
+from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
+from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
+
+TYPICAL, UNUSUAL = 0.2, 0.05
+"""A typical value has at least the first probability in the pretraining world, an unusual one at most the second."""
+TYPICAL_SUBJECT, UNUSUAL_SUBJECT = 0.15, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A context, perhaps a question, and candidate meanings: each is told whole, or only its chunk `role`. `right` indexes the gold one.
+
+    unit: what a question is about; all questions about it stay in one split.
+    """
+
+    context: tuple[Sentence, ...]
+    question: Sentence | None
+    options: tuple[Meaning, ...]
+    role: str | None
+    right: int
+    unit: object
+
+    @property
+    def key(self) -> object:
+        return (self.context, self.question, frozenset(self.options))
+
+
+def shuffled(
+    random: Random,
+    context: tuple[Sentence, ...],
+    question: Sentence | None,
+    right: Meaning,
+    wrong: list[Meaning],
+    role: str | None,
+    unit: object,
+) -> Choice:
+    """The options in random order."""
+    options = [right, *wrong]
+    order = list(range(len(options)))
+    random.shuffle(order)
+    return Choice(context, question, tuple(options[index] for index in order), role, order.index(0), unit)
+
+
+def split_by_habit(world: World, kind: str, key: str, typical: float, unusual: float) -> tuple[list[str], list[str]]:
+    """What is typical and what is unusual in a distribution of the world."""
+    habit = world.preference(kind, key)
+    pairs = list(zip(habit.items, habit.weights, strict=True))
+    return [item for item, weight in pairs if weight >= typical], [item for item, weight in pairs if weight <= unusual]
+
+
+def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
+    """What comes next? The context names a person and what the person does; the right ending goes on about the person in the usual place
+    or time, the wrong ones are unusual in the pretraining world or deny what was said."""
+    world, habits = setting.world(), pretraining_world(setting.domain)
+    while True:
+        person = world.person(random)
+        first = world.event(random, person, place=0.6, time=0.6, negated=0.0)
+        verb = world.preference("verb", person.concept).draw(random)
+        role = random.choice(("place", "time"))
+        usual, unusual = split_by_habit(habits, role, verb, TYPICAL, UNUSUAL)
+        if verb == first.verb or verb in STATIVE_VERBS or not usual or len(unusual) < 3:
+            continue
+        ending = world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
+        right = replace(ending, **{role: random.choice(usual)})
+        denial = replace(first, front=None, negated=True)
+        wrong: list[Meaning] = [replace(ending, **{role: value}) for value in random.sample(unusual, 3)]
+        if random.random() < 0.5 and first.time not in TIMES_WITHOUT_NEVER:
+            wrong[0] = denial
+        context = (Sentence(world.fact(random, person)), Sentence(first))
+        yield shuffled(random, context, None, right, wrong, None, (context, ending))
+
+
+def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
+    """A text of facts and events; the question names a person by job; wrong answers come from the text and from outside it."""
+    world = setting.world()
+    while True:
+        events = [world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3) for _ in range(3)]
+        everyone = [name for event in events for name in persons(event)]
+        if len(set(everyone)) < len(everyone) or len({event.verb for event in events}) < 3:
+            continue
+        about = random.sample(events, 2)
+        jobs = random.sample(world.occupations, 2)
+        facts = [Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)]
+        target, job = about[0], jobs[0]
+        roles = [role for role in asked_roles(target) if role in ("place", "time")]
+        if not roles:
+            continue
+        role = random.choice(roles)
+        question = replace(target, subject=Entity(job), front=None)
+        for name in ("place", "time"):
+            if name != role and random.random() < 0.5:
+                question = replace(question, **{name: None})
+        inside = list(dict.fromkeys(getattr(event, role) for event in events if getattr(event, role) not in (None, getattr(target, role))))
+        outside = [value for value in vocabulary(role, setting.domain) if value not in inside and value != getattr(target, role)]
+        values = inside + random.sample(outside, 3 - len(inside))
+        wrong: list[Meaning] = [replace(question, **{role: value}) for value in values]
+        told = [Sentence(clause) for clause in (*facts, *events)]
+        random.shuffle(told)
+        yield shuffled(random, tuple(told), Sentence(question, role), question, wrong, role, (tuple(told), question))
+
+
+def commonsense_habit(random: Random, habits: World) -> Choice | None:
+    """Where or when is something usually done, or who usually does it?"""
+    subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
+    role = random.choice(("place", "time", "subject"))
+    if role == "subject":
+        return commonsense_subject(random, habits)
+    event = habits.event(random, subject, place=0.0, time=0.0, negated=0.0, surname=0.0)
+    usual, unusual = split_by_habit(habits, role, event.verb, TYPICAL, UNUSUAL)
+    if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
+        return None
+    right = replace(event, **{role: random.choice(usual)})
+    wrong: list[Meaning] = [replace(event, **{role: value}) for value in random.sample(unusual, 4)]
+    return shuffled(random, (), Sentence(right, role), right, wrong, role, (event.verb, role))
+
+
+def commonsense_subject(random: Random, habits: World) -> Choice | None:
+    """Who usually does this?"""
+    event = habits.event(random, Entity(random.choice(habits.occupations)), place=0.0, time=0.0, negated=0.0, surname=0.0)
+    people = habits.occupations + habits.preference("name", "").items
+    chances = {person: habits.preference("verb", person).probability(event.verb) for person in people}
+    usual = [person for person, chance in chances.items() if chance >= TYPICAL_SUBJECT]
+    unusual = [person for person, chance in chances.items() if chance <= UNUSUAL_SUBJECT]
+    if not usual or len(unusual) < 4:
+        return None
+    right = replace(event, subject=Entity(random.choice(usual)))
+    wrong: list[Meaning] = [replace(event, subject=Entity(person)) for person in random.sample(unusual, 4)]
+    if any(event.object is not None and event.object.concept == option.subject.concept for option in (right, *wrong)):
+        return None
+    return shuffled(random, (), Sentence(right, "subject"), right, wrong, "subject", (event.verb, right.subject.concept))
+
+
+def commonsense_fact(random: Random, habits: World) -> Choice | None:
+    """Where does a well-known person live or work, what is the person's job, how old is the person?"""
+    attribute = random.choice(ATTRIBUTES)
+    person = habits.person(random, surname=0.0)
+    fact = habits.fact(random, person, attribute)
+    others: set[str | int] = set()
+    while len(others) < 4:
+        value = habits.value(random, attribute)
+        if value != fact.value:
+            others.add(value)
+    wrong: list[Meaning] = [replace(fact, value=value) for value in sorted(others, key=str)]
+    return shuffled(random, (), Sentence(fact, "value"), fact, wrong, "value", (person.concept, attribute))
+
+
+def commonsenseqa(setting: Setting, random: Random) -> Iterator[Choice]:
+    """Questions without a text about the pretraining world; what train asks about, dev and test do not."""
+    habits = pretraining_world(setting.domain)
+    while True:
+        made = commonsense_fact(random, habits) if random.random() < 0.4 else commonsense_habit(random, habits)
+        if made is not None:
+            yield made
+
+
+def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExample:
+    """Context, question and options in a language."""
+    question = passage((item.question,), language, domain) if item.question is not None else ""
+    if item.role is None:
+        options = tuple(passage((Sentence(option),), language, domain) for option in item.options)
+    else:
+        options = tuple(chunk(option, language, item.role) for option in item.options)
+    return ChoiceExample(identity, passage(item.context, language, domain), question, options, item.right)
+
+
+HELLASWAG = Maker(hellaswag, tell)
+COSMOSQA = Maker(cosmosqa, tell)
+COMMONSENSEQA = Maker(commonsenseqa, tell)

@@ -1,0 +1,232 @@
+"""Natural language inference: MNLI, SNLI, ANLI and XNLI.
+
+A hypothesis is derived from one clause of the premise by operations whose truth is known. Labels follow the co-reference
+convention of SNLI (Bowman et al. 2015): premise and hypothesis are about the same occasion, so another place, number or
+exclusive time contradicts. What the hypothesis looks like (negated or not, kind of subject, number of details) is the same
+for all three labels, group by group (`maker.balanced`), so that it alone betrays nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import PairExample
+from xstilts_core.mini.makers.maker import Maker, Setting
+from xstilts_core.mini.makers.passage import Sentence, clauses, passage, persons, refronted, same_clause, unfronted
+from xstilts_core.mini.makers.variation import (
+    ANIMAL,
+    INDEFINITE,
+    SOMEONE,
+    SOMETHING,
+    addable,
+    added,
+    details,
+    otherwise,
+    strengthened,
+    subject_kind,
+    weakened,
+    without,
+)
+from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
+from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
+from xstilts_core.mini.world import ATTRIBUTES, World, classes
+
+LABELS = ("entailment", "neutral", "contradiction")
+
+FACT_SKIPPED = 0.75
+"""Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A premise of one or two sentences, a hypothesis of one, and their relation."""
+
+    premise: tuple[Sentence, ...]
+    hypothesis: Sentence
+    label: str
+
+    @property
+    def key(self) -> object:
+        return (self.premise, self.hypothesis)
+
+    @property
+    def unit(self) -> object:
+        return (self.premise, self.hypothesis)
+
+    @property
+    def profile(self) -> object:
+        """What a reader of the hypothesis alone could see of its make-up."""
+        clause = self.hypothesis.meaning
+        if isinstance(clause, Fact):
+            return clause.attribute
+        kind = subject_kind(clause)
+        return (
+            clause.negated,
+            kind if kind in ("name", "someone") else clause.subject.quantifier,
+            clause.object in (SOMETHING, ANIMAL),
+            min(len(details(clause)), 2),
+        )
+
+
+def entailed(random: Random, world: World, event: Event) -> Event | None:
+    """A hypothesis that the event entails."""
+    if event.negated:
+        return strengthened(random, world, event, random.choice((1, 1, 2)))
+    return weakened(random, event, random.choice((1, 1, 2)))
+
+
+def contradicted(random: Random, world: World, event: Event, rival: Event | None = None) -> Event | None:
+    """A hypothesis that the event rules out."""
+    if event.negated:
+        goal = strengthened(random, world, event, random.choice((0, 1, 1, 2))) if random.random() < 0.8 else event
+        return goal and replace(goal, negated=False)
+    if random.random() < 0.5:
+        return replace(weakened(random, replace(event, negated=True), random.choice((0, 1, 1, 2)), whole_subject=True), negated=True)
+    changed = otherwise(random, world, event, rival)
+    if changed is None:
+        return None
+    kept = weakened(random, changed, random.choice((0, 0, 1)), whole_subject=True)
+    still = [name for name in ("place", "time") if getattr(changed, name) != getattr(event, name)]
+    if changed.object != event.object:
+        return kept if kept.object == changed.object else None
+    return kept if all(getattr(kept, name) == getattr(changed, name) for name in still) else None
+
+
+def undecided(random: Random, world: World, event: Event, rival: Event | None = None, taken: frozenset[str] = frozenset()) -> Event | None:
+    """A hypothesis that the event neither entails nor rules out; `taken` are verbs of which the premise says more."""
+    chance = random.random()
+    if rival is not None and chance < 0.5 and rival.subject != event.subject:
+        goal = weakened(random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True)
+        return goal if goal.object is None or goal.object.concept != goal.subject.concept else None
+    if chance < 0.55:
+        return loosened(random, event) if event.negated else enriched(random, world, event)
+    if chance < 0.8:
+        other = world.subject(random)
+        if other.concept == event.subject.concept or (event.object and other.concept == event.object.concept):
+            return None
+        if (classes().get(other.concept) == "animal") != (classes().get(event.subject.concept) == "animal"):
+            return None
+        goal = weakened(random, replace(event, subject=other), random.choice((0, 1)), whole_subject=True)
+        return replace(goal, negated=goal.negated if random.random() < 0.5 else not goal.negated and goal.object not in (SOMETHING, ANIMAL))
+    goal = world.event(random, event.subject, place=0.5, time=0.5, negated=0.35)
+    return goal if goal.verb != event.verb and goal.verb not in taken else None
+
+
+def loosened(random: Random, event: Event) -> Event | None:
+    """What never happens here and then may or may not happen at all."""
+    loose = weakened(random, event, random.choice((1, 1, 2)), whole_subject=True)
+    return replace(loose, negated=random.random() < 0.5) if unfronted(loose) != unfronted(event) else None
+
+
+def enriched(random: Random, world: World, event: Event) -> Event | None:
+    """What happens may or may not happen here and then."""
+    ways = addable(world, event)
+    if not ways:
+        return None
+    way = random.choice(ways)
+    rich = added(random, world, event, way)
+    for name in details(event):
+        if random.random() < 0.4:
+            rich = without(rich, name)
+    if random.random() < 0.3 and subject_kind(event) in ("name", "occupation"):
+        rich = replace(rich, subject=SOMEONE)
+    return replace(rich, negated=rich.subject != SOMEONE and random.random() < 0.4)
+
+
+def derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact, ...], label: str, rivals: bool) -> Event | None:
+    """A hypothesis about `clause` with the label, none of the `rest` of the premise changing it; None where the draw fails."""
+    others = [other for other in rest if isinstance(other, Event)]
+    rival = others[0] if rivals and others else None
+    if label == "entailment":
+        goal = entailed(random, world, clause)
+    elif label == "contradiction":
+        goal = contradicted(random, world, clause, rival)
+    else:
+        taken = frozenset(other.verb for other in others) | ({"work"} if any(isinstance(other, Fact) for other in rest) else frozenset())
+        goal = undecided(random, world, clause, rival, taken)
+    if goal is None:
+        return None
+    jobs = [other.value for other in rest if isinstance(other, Fact) and other.attribute == "occupation" and other.person == clause.subject]
+    if jobs and goal.subject == clause.subject and random.random() < 0.6:
+        # The hypothesis names the person by the job that the premise states; another job leaves the matter open.
+        if label == "neutral" and random.random() < 0.4:
+            jobs = [job for job in world.occupations if job != jobs[0]]
+        goal = replace(goal, subject=Entity(random.choice(jobs)))
+    if goal.negated and goal.subject.quantifier == "every":
+        goal = replace(goal, subject=replace(goal.subject, quantifier="a"))
+    if same_clause(goal, clause) or (goal.negated and goal.time in TIMES_WITHOUT_NEVER):
+        return None
+    return refronted(random, goal)
+
+
+def fact_hypothesis(random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str) -> Fact | None:
+    """The fact itself, another value of it, or another person's or another attribute of the same person."""
+    if label == "entailment":
+        return fact
+    if label == "contradiction":
+        value = world.value(random, fact.attribute)
+        return replace(fact, value=value) if value != fact.value else None
+    if random.random() < 0.5:
+        return replace(fact, person=world.person(random, but=frozenset(other.person.concept for other in facts)))
+    free = [name for name in ATTRIBUTES if name not in {other.attribute for other in facts if other.person == fact.person}]
+    return world.fact(random, fact.person, random.choice(free))
+
+
+def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
+    """A task's premise. SNLI: one rich event (a caption). MNLI: two clauses or a fact and an event, in one sentence or two. XNLI: the
+    same kinds, more single events. ANLI: three clauses in two sentences, two of them events with rival subjects."""
+    first = event(random, world)
+    if task == "snli" or random.random() < {"mnli": 0.15, "xnli": 0.4, "anli": 0.0}[task]:
+        return (Sentence(first),)
+    if task != "anli" and random.random() < 0.45:
+        person = first.subject if subject_kind(first) == "name" else world.person(random)
+        second = world.fact(random, person)
+        pair = (second, first)
+    else:
+        second = event(random, world)
+        if persons(first) & persons(second) or first.verb == second.verb or subject_kind(first) in INDEFINITE.values():
+            return premise(random, world, task)
+        pair = (first, second)
+    link = "but" if random.random() < 0.3 else "and"
+    joined = task == "anli" or random.random() < (0.7 if task == "mnli" else 0.4)
+    sentences = (Sentence(Joined(*(unfronted(clause) for clause in pair), link)),) if joined else tuple(map(Sentence, pair))
+    if task == "anli":
+        fact = world.fact(random, first.subject if subject_kind(first) == "name" else None)
+        return (Sentence(fact), *sentences) if fact.person.concept not in persons(second) else premise(random, world, task)
+    return sentences
+
+
+def event(random: Random, world: World) -> Event:
+    """An event with many details, negated in a third of cases; now and then its subject is "someone" or "an animal"."""
+    chance = random.random()
+    subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
+    drawn = world.event(random, subject, place=0.6, time=0.55, negated=0.33)
+    return replace(drawn, negated=False) if subject == ANIMAL or subject.quantifier == "every" else drawn
+
+
+def candidates(setting: Setting, random: Random) -> Iterator[Inference]:
+    """Endless premises with a hypothesis for each label that can be had."""
+    world = setting.world()
+    while True:
+        sentences = premise(random, world, setting.task)
+        stated = tuple(clause for sentence in sentences for clause in clauses(sentence.meaning))
+        clause = random.choice(stated)
+        if isinstance(clause, Fact) and random.random() < FACT_SKIPPED:
+            continue
+        for label in LABELS:
+            if isinstance(clause, Fact):
+                facts = tuple(other for other in stated if isinstance(other, Fact))
+                goal = fact_hypothesis(random, world, clause, facts, label)
+            else:
+                rest = tuple(other for other in stated if other is not clause)
+                goal = derive(random, world, clause, rest, label, setting.task == "anli")
+            if goal is not None:
+                yield Inference(sentences, Sentence(goal), label)
+
+
+def tell(item: Inference, language: str, domain: str, identity: str) -> PairExample:
+    """Premise and hypothesis in a language."""
+    return PairExample(identity, passage(item.premise, language, domain), passage((item.hypothesis,), language, domain), item.label)
+
+
+MAKER = Maker(candidates, tell, LABELS)

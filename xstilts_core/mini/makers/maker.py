@@ -1,0 +1,100 @@
+"""What every maker has in common: where it draws from, and how a stream of candidate items becomes a split."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import Protocol
+from zlib import crc32
+
+from xstilts_core.examples import Example
+from xstilts_core.mini.world import World, task_world
+
+SPLIT_BUCKETS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
+"""An item's own checksum, modulo 8, says which split it may stand in: nothing can be in two."""
+MISSES = 20_000
+"""So many candidates in a row without one new item mean that the maker has run dry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One split of one task in one domain."""
+
+    task: str
+    split: str
+    domain: str
+
+    @property
+    def held(self) -> bool:
+        """Held-out entities come in dev and test only."""
+        return self.split != "train"
+
+    def world(self) -> World:
+        """The task's own flat world."""
+        return task_world(self.task, self.domain, self.held)
+
+    def random(self) -> Random:
+        return Random(f"{self.task}/{self.split}/{self.domain}")
+
+
+class Item(Protocol):
+    """Meanings with a gold label, before any language. `key` says what must not repeat; `unit` what must stay in one split."""
+
+    @property
+    def key(self) -> object: ...
+
+    @property
+    def unit(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """candidates: an endless stream of items; tell: an item in a language, given its id; labels: how many classes to balance.
+
+    With labels, items also have `label` and `profile`, and a split holds equally many of each label within each profile.
+    """
+
+    candidates: Callable[[Setting, Random], Iterator[Item]]
+    tell: Callable[[Item, str, str, str], Example]
+    labels: tuple[str, ...] = ()
+
+    def draw(self, setting: Setting, count: int) -> tuple[Item, ...]:
+        """`count` items of a split."""
+        random = setting.random()
+        stream = of_split(self.candidates(setting, random), setting)
+        if self.labels:
+            stream = balanced(stream, self.labels, random)
+        return tuple(islice(stream, count))
+
+
+def checksum(unit: object) -> int:
+    """A stable number of a unit: equal in every process and on every machine."""
+    return crc32(repr(unit).encode())
+
+
+def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
+    """The candidates that belong to the split, each key once."""
+    buckets, seen, misses = SPLIT_BUCKETS[setting.split], set(), 0
+    for item in candidates:
+        misses += 1
+        if misses > MISSES:
+            where = f"{setting.task} {setting.split} ({setting.domain})"
+            raise RuntimeError(f"{where}: no new item among {MISSES} candidates after {len(seen)} items")
+        key = item.key
+        if checksum(item.unit) % 8 in buckets and key not in seen:
+            seen.add(key)
+            misses = 0
+            yield item
+
+
+def balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
+    """Items in groups of one per label, all of one profile, so that neither label counts nor profiles betray the label."""
+    waiting: dict[object, dict[str, list[Item]]] = defaultdict(lambda: {label: [] for label in labels})
+    for item in items:
+        shelf = waiting[item.profile]
+        shelf[item.label].append(item)
+        if all(shelf.values()):
+            group = [shelf[label].pop() for label in labels]
+            random.shuffle(group)
+            yield from group

@@ -1,0 +1,156 @@
+"""Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
+
+PAWS-X pairs share nearly all words: clauses change place or an adjunct moves to the front (paraphrase, "1"), or subject and
+object, the subjects of two clauses or their adjuncts trade places (no paraphrase, "0"; Zhang et al. 2019 swap words too).
+QQP pairs are posts of a question and a remark; the same question may come in another order, with its remark worded
+otherwise, and a different question differs in one word or in what is asked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import PairExample
+from xstilts_core.mini.makers.maker import Maker, Setting
+from xstilts_core.mini.makers.passage import Sentence, passage, persons, refronted, settled
+from xstilts_core.mini.makers.variation import details, otherwise, subject_kind, without
+from xstilts_core.mini.meaning import Event, Joined
+from xstilts_core.mini.world import World, classes
+
+PAWS_LABELS = ("0", "1")
+QQP_LABELS = ("different", "duplicate")
+
+
+@dataclass(frozen=True, slots=True)
+class Paraphrase:
+    """Two passages and whether they mean the same; `profile` is how the pair was made."""
+
+    first: tuple[Sentence, ...]
+    second: tuple[Sentence, ...]
+    label: str
+    profile: object
+
+    @property
+    def key(self) -> object:
+        return (self.first, self.second)
+
+    @property
+    def unit(self) -> object:
+        return self.first
+
+
+def traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
+    """The two events with their subjects, places or times exchanged; None where none of it changes the meaning and makes sense."""
+    ways = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
+    same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
+    if same_kind and persons(first).isdisjoint(persons(second)):
+        ways += ["subject", "subject"]
+    if not ways:
+        return None
+    way = random.choice(ways)
+    there, here = getattr(first, way), getattr(second, way)
+    return settled(replace(first, **{way: here})), settled(replace(second, **{way: there}))
+
+
+def paws_single(random: Random, world: World) -> Iterator[Paraphrase]:
+    """One event of two persons: an adjunct moves in both labels, subject and object trade places in one of them."""
+    subject = world.person(random)
+    verb = world.preference("person_verb", "").draw(random)
+    first = world.event(random, subject, place=0.8, time=0.8, negated=0.1, front=0.5, verb=verb)
+    moved = refronted(random, first, chance=0.67)
+    if moved.front == first.front:
+        return
+    swapped = replace(moved, subject=first.object, object=first.subject)
+    profile = ("one clause", first.front, moved.front)
+    for second, label in ((moved, "1"), (swapped, "0")):
+        yield Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
+
+
+def paws_joined(random: Random, world: World) -> Iterator[Paraphrase]:
+    """Two clauses that change order or not; in one label something is traded between them."""
+    one, two = (world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2))
+    if persons(one) & persons(two) or one.verb == two.verb or one.negated != two.negated:
+        return
+    reverse = random.random() < 0.6
+    fronted = refronted(random, one, 0.0 if reverse else 1.0)
+    if not reverse and fronted.front is None:
+        return
+    first = (Sentence(Joined(one, two)),)
+    exchange = traded(random, one, two)
+    pairs = [((fronted, two), "1")] + ([((replace(exchange[0], front=None), exchange[1]), "0")] if exchange else [])
+    for (left, right), label in pairs:
+        if not reverse and label == "0":
+            left = settled(replace(left, front=fronted.front))
+        second = Joined(right, left) if reverse else Joined(left, right)
+        yield Paraphrase(first, (Sentence(second),), label, ("two clauses", reverse))
+
+
+def paws_candidates(setting: Setting, random: Random) -> Iterator[Paraphrase]:
+    """PAWS-X pairs of one clause and of two."""
+    world = setting.world()
+    while True:
+        yield from (paws_single if random.random() < 0.4 else paws_joined)(random, world)
+
+
+def asked_roles(event: Event) -> list[str]:
+    """Roles that a question about the event can ask for; animals and indefinites are no answer to "who"."""
+    roles = ["subject"] if subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a" else []
+    return roles + [name for name in ("object", "place", "time") if getattr(event, name) is not None]
+
+
+def other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
+    """A question that differs in what it asks, in a word, or in its subject."""
+    event, way = question.meaning, random.random()
+    if way < 0.3:
+        roles = [role for role in asked_roles(event) if role != question.ask]
+        return Sentence(event, random.choice(roles)) if roles else None
+    if way < 0.6 and question.ask != "subject":
+        subject = world.subject(random, every=0.0)
+        usable = subject.concept not in persons(event) and (classes().get(subject.concept) == "animal") == (subject_kind(event) == "animal")
+        return Sentence(replace(event, subject=subject), question.ask) if usable else None
+    if way < 0.8:
+        changed = otherwise(random, world, event)
+        if changed is None or (question.ask in ("place", "time") and getattr(changed, question.ask) != getattr(event, question.ask)):
+            return None
+        return Sentence(changed, question.ask) if question.ask != "object" or changed.object == event.object else None
+    changed = world.event(random, event.subject, place=0.6, time=0.6, negated=0.0, front=0.0)
+    if changed.verb == event.verb or question.ask not in asked_roles(changed):
+        return None
+    return Sentence(changed, question.ask)
+
+
+def reworded(random: Random, event: Event) -> Event:
+    """The remark in other words: another front, or a detail left out."""
+    names = details(event)
+    return without(event, random.choice(names)) if names and random.random() < 0.5 else refronted(random, event, 0.8)
+
+
+def qqp_candidates(setting: Setting, random: Random) -> Iterator[Paraphrase]:
+    """Posts of one question and one or two remarks."""
+    world = setting.world()
+    while True:
+        event = world.event(random, place=0.6, time=0.6, negated=0.0, front=0.0, every=0.0)
+        roles = asked_roles(event)
+        if not roles:
+            continue
+        question = Sentence(event, random.choice(roles))
+        remark = world.event(random, negated=0.15)
+        if persons(remark) & persons(event) or remark.verb == event.verb:
+            continue
+        facts = (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
+        first = (Sentence(remark), *facts, question)
+        again = Sentence(reworded(random, remark))
+        other = other_question(random, world, question)
+        early = random.random() < 0.5
+        for second, label in ((question, "duplicate"), (other, "different")):
+            if second is not None:
+                yield Paraphrase(first, (second, again) if early else (again, second), label, (early, len(facts)))
+
+
+def tell(item: Paraphrase, language: str, domain: str, identity: str) -> PairExample:
+    """Both passages in a language."""
+    return PairExample(identity, passage(item.first, language, domain), passage(item.second, language, domain), item.label)
+
+
+PAWSX = Maker(paws_candidates, tell, PAWS_LABELS)
+QQP = Maker(qqp_candidates, tell, QQP_LABELS)

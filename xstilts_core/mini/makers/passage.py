@@ -1,0 +1,129 @@
+"""Sentences and passages: lists of meanings told in a language, and where in the text each chunk of a clause stands."""
+
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.mini.grammar import detokenise, phrase, realise
+from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token
+
+ROLE_LETTERS = {"subject": "S", "object": "O", "place": "P", "time": "T", "person": "S", "value": "OP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A statement, or with `ask` a question about one role of the meaning (realise's `ask`)."""
+
+    meaning: Meaning
+    ask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A chunk of a passage: the role of one clause (0 or 1, the second of a joined sentence) of one sentence."""
+
+    sentence: int
+    clause: int
+    role: str
+
+
+def separator(language: str, domain: str) -> str:
+    """What stands between two sentences: Chinese writes none, except between chat lines without full stops."""
+    return "" if language == "zh" and domain != "chat" else " "
+
+
+def told(sentence: Sentence, language: str, domain: str = "general") -> str:
+    """The text of one sentence."""
+    return detokenise(realise(sentence.meaning, language, sentence.ask, domain), language)[0]
+
+
+def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
+    """The text of several sentences."""
+    return separator(language, domain).join(told(sentence, language, domain) for sentence in sentences)
+
+
+def chunk(meaning: Meaning, language: str, role: str) -> str:
+    """The text of one chunk alone, for short answers and choices."""
+    return detokenise(phrase(meaning, language, role), language)[0]
+
+
+def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
+    """The one or two clauses of a meaning."""
+    return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
+
+
+def chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
+    """Indices of the tokens of a spot in the tokens of its sentence."""
+    clause = clauses(meaning)[spot.clause]
+    letters = ROLE_LETTERS[spot.role]
+    if isinstance(meaning, Joined):
+        link = next(index for index, token in enumerate(tokens) if token.pos == "CCONJ" and token.role == "-")
+        region = range(link) if spot.clause == 0 else range(link + 1, len(tokens))
+    else:
+        region = range(len(tokens))
+    found = [index for index in region if tokens[index].role in letters]
+    if not found or found[-1] - found[0] + 1 != len(found):
+        raise ValueError(f"no contiguous {spot.role} chunk of {clause} in {' '.join(token.text for token in tokens)!r}")
+    return found
+
+
+def passage_with_spot(sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general") -> tuple[str, int, int]:
+    """The text of a passage and the character range [start, end) of one chunk in it."""
+    between, texts, length, start, end = separator(language, domain), [], 0, -1, -1
+    for number, sentence in enumerate(sentences):
+        tokens = realise(sentence.meaning, language, sentence.ask, domain)
+        text, spans = detokenise(tokens, language)
+        if number == spot.sentence:
+            indices = chunk_indices(tokens, sentence.meaning, spot)
+            start, end = length + spans[indices[0]][0], length + spans[indices[-1]][1]
+        texts.append(text)
+        length += len(text) + len(between)
+    return between.join(texts), start, end
+
+
+def persons(meaning: Meaning) -> set[str]:
+    """The concepts that act in a meaning: subjects, persons of facts, and objects that are named persons."""
+    found = set()
+    for clause in clauses(meaning):
+        if isinstance(clause, Fact):
+            found.add(clause.person.concept)
+        else:
+            found.add(clause.subject.concept)
+            if clause.object is not None:
+                found.add(clause.object.concept)
+    return found
+
+
+def concepts_of(meaning: Meaning) -> set[str]:
+    """Every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
+    found = set()
+    for clause in clauses(meaning):
+        if isinstance(clause, Fact):
+            found |= {clause.person.concept, str(clause.value)}
+            continue
+        found |= {clause.verb, clause.place or "", clause.time or ""}
+        for entity in (clause.subject, clause.object):
+            if entity is not None:
+                found |= {entity.concept, entity.adjective or ""}
+    return found
+
+
+def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
+    """Whether two clauses say the same, whatever stands in front."""
+    return unfronted(first) == unfronted(second)
+
+
+def unfronted(clause: Event | Fact) -> Event | Fact:
+    """The clause with nothing fronted."""
+    return clause if isinstance(clause, Fact) or clause.front is None else replace(clause, front=None)
+
+
+def settled(event: Event) -> Event:
+    """The event without a front whose adjunct is gone."""
+    gone = (event.front == "place" and event.place is None) or (event.front == "time" and event.time is None)
+    return replace(event, front=None) if gone else event
+
+
+def refronted(random: Random, event: Event, chance: float = 0.25) -> Event:
+    """The event with another random choice of what stands in front."""
+    fronted = random.choice(("place", "time")) if random.random() < chance else None
+    return settled(replace(event, front=fronted))

@@ -1,0 +1,187 @@
+"""Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
+
+One drawing serves all; the tasks differ in their world and in `Style`. SQuAD: three or four sentences with facts, questions
+about both. XQuAD: events only. MLQA: longer, joined sentences with fronted adjuncts. TyDiQA: what somebody wants to know about a
+person (job, home, employer, age), so that question and answer share little but the name.
+Every context holds rivals for the answer: other persons' jobs, other places and times.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import Answer, SpanExample
+from xstilts_core.mini.makers.maker import Maker, Setting
+from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.passage import Sentence, Spot, clauses, passage, passage_with_spot, persons, told
+from xstilts_core.mini.makers.variation import subject_kind
+from xstilts_core.mini.meaning import Event, Fact, Joined
+from xstilts_core.mini.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Make-up of a task's contexts: ranges of clauses; chances of joined clauses, fronted adjuncts, unanswerable questions."""
+
+    events: tuple[int, int]
+    facts: tuple[int, int]
+    joined: float
+    front: float
+    ask_facts: float
+    unanswerable: float = 0.0
+    negated: float = 0.1
+
+
+STYLES = {
+    "squad_v1": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.25),
+    "squad_v2": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.2, unanswerable=1 / 3),
+    "xquad": Style((2, 3), (0, 1), joined=0.0, front=0.3, ask_facts=0.0),
+    "mlqa": Style((4, 6), (0, 1), joined=0.7, front=0.5, ask_facts=0.0, negated=0.05),
+    "tydiqa": Style((1, 2), (3, 4), joined=0.1, front=0.2, ask_facts=1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A context, a question and the chunk that answers it (None: it has no answer here)."""
+
+    context: tuple[Sentence, ...]
+    question: Sentence
+    spot: Spot | None
+
+    @property
+    def key(self) -> object:
+        return (self.context, self.question)
+
+    @property
+    def unit(self) -> object:
+        return (self.context, self.question)
+
+
+def drawn_clauses(random: Random, world: World, style: Style) -> list[Event | Fact] | None:
+    """Events with different subjects and verbs, and facts; None where the draw repeats a person or a verb."""
+    events: list[Event] = []
+    for _ in range(random.randint(*style.events)):
+        event = world.event(random, place=0.75, time=0.6, negated=style.negated, front=style.front, every=0.0)
+        if any(persons(event) & persons(other) or event.verb == other.verb for other in events):
+            return None
+        events.append(event)
+    named = [event.subject for event in events if subject_kind(event) == "name"]
+    facts: list[Fact] = []
+    attribute = None
+    for _ in range(random.randint(*style.facts)):
+        taken = frozenset(fact.person.concept for fact in facts)
+        free = [person for person in named if person.concept not in taken]
+        used = taken | frozenset(name for event in events for name in persons(event))
+        person = random.choice(free) if free and random.random() < 0.5 else world.person(random, but=used)
+        # Half the facts repeat the attribute of the first, so that an answer of the right kind is not yet the right answer.
+        fact = world.fact(random, person, attribute if facts and random.random() < 0.6 else None)
+        works = fact.attribute == "employer" and any(event.verb == "work" for event in events)
+        if works or any(fact.value == other.value for other in facts):
+            return None
+        attribute = attribute or fact.attribute
+        facts.append(fact)
+    drawn: list[Event | Fact] = [*events, *facts]
+    random.shuffle(drawn)
+    return drawn
+
+
+def arranged(random: Random, drawn: list[Event | Fact], style: Style) -> tuple[Sentence, ...]:
+    """The clauses as sentences, neighbours joined by chance; the second clause of a joined sentence has nothing in front."""
+    sentences: list[Sentence] = []
+    rest = list(drawn)
+    while rest:
+        first = rest.pop(0)
+        if rest and random.random() < style.joined:
+            second = rest.pop(0)
+            second = replace(second, front=None) if isinstance(second, Event) else second
+            sentences.append(Sentence(Joined(first, second, random.choice(("and", "and", "but")))))
+        else:
+            sentences.append(Sentence(first))
+    return tuple(sentences)
+
+
+def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> Sentence | None:
+    """A question about the clause; details that are not needed are left out by chance."""
+    if isinstance(clause, Fact):
+        if any(isinstance(other, Fact) and other.person.concept == clause.person.concept for other in others):
+            return None
+        # "Who is a painter?" has another answer where a painter acts in the context.
+        acting = any(isinstance(other, Event) and clause.value == other.subject.concept for other in others)
+        return Sentence(clause, "person" if random.random() < 0.3 and not acting else "value")
+    roles = [] if clause.negated else asked_roles(clause)
+    if not roles:
+        return None
+    role = random.choice(roles)
+    for name in ("place", "time"):
+        if name != role and random.random() < 0.5:
+            clause = replace(clause, **{name: None})
+    clause = replace(clause, front=None)
+    if clause.object is not None and role != "object" and random.random() < 0.4:
+        clause = replace(clause, object=replace(clause.object, adjective=None))
+    return Sentence(clause, role)
+
+
+def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sentence | None:
+    """A question whose subject or verb is in the context, but not together: rivals of the right kind stand there."""
+    events = [clause for clause in drawn if isinstance(clause, Event)]
+    event = random.choice(events)
+    other = random.choice([clause for clause in events if clause is not event] or [event])
+    if random.random() < 0.5:
+        wanted = world.event(random, event.subject, negated=0.0, front=0.0, place=0.6, time=0.6)
+        if any(wanted.verb == clause.verb for clause in events):
+            return None
+    else:
+        both_animals = (subject_kind(event) == "animal") == (subject_kind(other) == "animal")
+        if event is other or event.subject == other.object or not both_animals:
+            return None
+        wanted = replace(other, subject=event.subject, negated=False, front=None)
+    roles = [role for role in asked_roles(wanted) if role != "subject"]
+    if any(isinstance(clause, Fact) and clause.attribute == "employer" for clause in drawn) and wanted.verb == "work":
+        return None
+    return Sentence(wanted, random.choice(roles)) if roles else None
+
+
+def spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
+    """Where the clause's chunk stands in the context."""
+    target = replace(clause, front=None) if isinstance(clause, Event) else clause
+    for number, sentence in enumerate(context):
+        for position, stated in enumerate(clauses(sentence.meaning)):
+            if (replace(stated, front=None) if isinstance(stated, Event) else stated) == target:
+                return Spot(number, position, role)
+    raise ValueError(f"{clause} is not told in the context")
+
+
+def candidates(setting: Setting, random: Random) -> Iterator[Question]:
+    """Endless contexts, each with one question."""
+    world, style = setting.world(), STYLES[setting.task]
+    while True:
+        drawn = drawn_clauses(random, world, style)
+        if not drawn:
+            continue
+        context = arranged(random, drawn, style)
+        if random.random() < style.unanswerable:
+            question = unanswerable(random, world, drawn)
+            if question is not None:
+                yield Question(context, question, None)
+            continue
+        about_fact = random.random() < style.ask_facts
+        wanted = [clause for clause in drawn if isinstance(clause, Fact) == about_fact]
+        if not wanted:
+            continue
+        clause = random.choice(wanted)
+        question = asked(random, clause, [other for other in drawn if other is not clause])
+        if question is not None:
+            yield Question(context, question, spot_of(context, clause, question.ask))
+
+
+def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
+    """Context, question and answer in a language; the answer stands in the context as it is."""
+    question = told(item.question, language, domain)
+    if item.spot is None:
+        return SpanExample(identity, question, passage(item.context, language, domain), ())
+    context, start, end = passage_with_spot(item.context, item.spot, language, domain)
+    return SpanExample(identity, question, context, (Answer(context[start:end], start),))
+
+
+MAKER = Maker(candidates, tell)

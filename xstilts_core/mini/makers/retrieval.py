@@ -1,0 +1,101 @@
+"""Sentence retrieval: Tatoeba (a thousand translation pairs) and BUCC 2018 (pairs hidden among distractors on both sides).
+
+BUCC's sentences are longer, and some distractors differ from a gold sentence in one chunk only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import SentenceExample
+from xstilts_core.mini.makers.maker import Setting, of_split
+from xstilts_core.mini.makers.passage import Sentence, clauses, told, unfronted
+from xstilts_core.mini.makers.variation import otherwise
+from xstilts_core.mini.meaning import Event, Joined, Meaning
+from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
+from xstilts_core.mini.world import World
+from xstilts_core.names import UsageError
+
+HARD_SHARE = 0.3
+"""Share of BUCC's distractors that differ from a gold sentence in one chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A sentence and the sides it stands on: both (a translation pair), or as a distractor only "english" or "other"."""
+
+    meaning: Meaning
+    place: str = "both"
+
+    @property
+    def key(self) -> object:
+        return tuple(unfronted(clause) for clause in clauses(self.meaning))
+
+    @property
+    def unit(self) -> object:
+        return self.key
+
+
+def candidates(setting: Setting, random: Random) -> Iterator[Side]:
+    """Endless sentences: Tatoeba's are single clauses, BUCC's half joined."""
+    world = setting.world()
+    while True:
+        yield Side(meaning(random, world, setting.task))
+
+
+def meaning(random: Random, world: World, task: str) -> Meaning:
+    if task == "tatoeba":
+        return world.fact(random) if random.random() < 0.1 else world.event(random, place=0.7, time=0.7)
+    if random.random() < 0.5:
+        return world.event(random, place=0.85, time=0.75)
+    second = world.event(random, place=0.5, time=0.3, front=0.0) if random.random() < 0.7 else world.fact(random)
+    return Joined(world.event(random, place=0.6, time=0.5), second)
+
+
+def mined(setting: Setting, gold: int, distractors: int) -> tuple[Side, ...]:
+    """Gold pairs, then (BUCC) distractors for the English and for the other side."""
+    random = setting.random()
+    stream = of_split(candidates(setting, random), setting)
+    sides = [next(stream) for _ in range(gold)]
+    taken = {side.key for side in sides}
+    for place in ("english", "other"):
+        found = 0
+        while found < distractors:
+            hard = changed(random, setting.world(), random.choice(sides[:gold]).meaning) if random.random() < HARD_SHARE else None
+            side = Side(hard, place) if hard is not None else replace(next(stream), place=place)
+            if hard is None or side.key not in taken:
+                taken.add(side.key)
+                sides.append(side)
+                found += 1
+    return tuple(sides)
+
+
+def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
+    """A gold sentence with another place, time or number."""
+    first = gold.first if isinstance(gold, Joined) else gold
+    other = otherwise(random, world, first) if isinstance(first, Event) else None
+    if other is None or (other.negated and other.time in TIMES_WITHOUT_NEVER):
+        return None
+    return replace(gold, first=other) if isinstance(gold, Joined) else other
+
+
+def tell_sides(items: tuple[Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
+    """Both sides, English first, each in an order of its own; `match` is the id of the translation on the other side."""
+    if language == "en":
+        raise UsageError(f"{setting.task} pairs English with another language: language 'en' has no other side")
+    random, sides = setting.random(), []
+    for code, distractor in (("en", "english"), (language, "other")):
+        other = language if code == "en" else "en"
+        side = [
+            SentenceExample(
+                f"{code}-{number:06d}",
+                code,
+                told(Sentence(item.meaning), code, setting.domain),
+                f"{other}-{number:06d}" if item.place == "both" else None,
+            )
+            for number, item in enumerate(items)
+            if item.place in ("both", distractor)
+        ]
+        random.shuffle(side)
+        sides += side
+    return sides

@@ -1,0 +1,78 @@
+"""What a sentence of the embedded suite says, before any language: frozen values that every language can express.
+
+Concepts are named by an English identifier (`lexicon/concepts.tsv`). The grammar turns a meaning into tokens of one
+language; the same meaning in two languages is an exact translation.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["subject", "object", "place", "time"]
+Attribute = Literal["occupation", "city", "employer", "age"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A noun phrase. A person by name has class `name`; `surname` may follow it.
+
+    concept: a concept of class name, occupation, animal, thing, mass, or one of the indefinites someone, something,
+        animal (the hypernym).
+    quantifier: "a" (indefinite singular, bare for mass nouns and indefinites) or "every" (countable only).
+    number: 2..7 makes a plural ("three red bags"); then quantifier is ignored. Countable only.
+    """
+
+    concept: str
+    surname: str | None = None
+    quantifier: Literal["a", "every"] = "a"
+    number: int | None = None
+    adjective: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Someone does something, somewhere, at some time; simple present. `negated` means never."""
+
+    subject: Entity
+    verb: str
+    object: Entity | None = None
+    place: str | None = None
+    time: str | None = None
+    negated: bool = False
+    front: Literal["place", "time"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A lasting property of a named person: "Anna is a doctor", "lives in Rome", "works at Novex", "is 34 years old"."""
+
+    person: Entity
+    attribute: Attribute
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two clauses in one sentence."""
+
+    first: "Event | Fact"
+    second: "Event | Fact"
+    link: Literal["and", "but"] = "and"
+
+
+Meaning = Event | Fact | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a realised sentence.
+
+    pos: universal part of speech (UD). ner: O or B-/I- with PER, LOC, ORG. role: the chunk it belongs to:
+        S subject, V verb (auxiliaries too), O object or predicate, P place, T time, N negation, "-" link words and punctuation.
+    concept: the concept this word expresses, None for function words.
+    """
+
+    text: str
+    pos: str
+    ner: str = "O"
+    role: str = "-"
+    concept: str | None = None

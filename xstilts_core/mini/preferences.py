@@ -1,0 +1,135 @@
+"""What goes with what in the embedded suite: which objects a verb takes, where it happens, which adjectives a noun bears.
+
+Only pairs that a speaker would call sensible are listed: one eats apples and drinks tea. How *often* each pair occurs is
+drawn at random per world (`world.py`); this table only says what may occur. Concepts are those of `lexicon/concepts.tsv`.
+"""
+
+FURNITURE = "chair table lamp door window"
+GOODS = "book newspaper car bicycle boat house chair table ball hat picture bag phone lamp knife cup shirt game photo"
+FOOD = "apple orange_fruit egg fish bread soup rice cheese"
+DRINK = "tea coffee milk water juice"
+READING = "book letter newspaper message"
+ANIMALS = "dog cat horse bird cow goat wolf mouse duck rabbit"
+CARRIED = "book letter newspaper chair table ball hat picture bag lamp knife cup key apple egg bread water milk"
+
+OBJECTS: dict[str, tuple[str, ...]] = {
+    verb: tuple(objects.split())
+    for verb, objects in {
+        "eat": FOOD,
+        "drink": DRINK,
+        "buy": f"{GOODS} key apple orange_fruit egg fish bread cheese tea coffee milk dog horse cow goat pill bandage thermometer medicine",
+        "sell": f"{GOODS} apple orange_fruit egg fish bread cheese tea horse cow goat duck rabbit pill medicine",
+        "read": f"{READING} form",
+        "write": "book letter message song",
+        "find": "book letter ball hat bag phone key knife cup egg dog cat bird mouse rabbit duck goat pill bandage thermometer form photo",
+        "carry": f"{CARRIED} bandage thermometer form blood",
+        "paint": "picture house boat apple fish dog cat horse bird wolf",
+        "repair": f"car bicycle boat house phone {FURNITURE}",
+        "cook_verb": "egg fish soup rice",
+        "wash": "car bicycle cup knife shirt window apple dog horse",
+        "open": "window door bag letter book message",
+        "close": "window door bag book",
+        "sew": "shirt hat bag",
+        "swallow": "pill medicine",
+        "measure": "table window door shirt",
+        "fill_in": "form",
+        "send": "letter message photo picture song",
+        "post": "photo message song picture",
+        "like": "photo message song game picture",
+    }.items()
+}
+ANIMAL_OBJECTS: dict[str, tuple[str, ...]] = {
+    "eat": ("apple", "egg", "fish", "bread", "rice", "cheese"),
+    "drink": ("milk", "water"),
+    "find": ("ball", "hat", "bag", "egg", "bird", "mouse"),
+}
+ANIMAL_VERBS = frozenset(
+    ["sleep", "run", "swim", "cry", "wait", "eat", "drink", "find", "see", "know", "love", "cough", "recover", "relax"]
+)
+STATIVE_VERBS = frozenset(("know", "love"))
+"""Verbs of lasting states, which have no place and no time."""
+MEDICAL_VERBS = frozenset(("examine", "treat"))
+MEDICAL_OCCUPATIONS = frozenset(["doctor", "nurse", "surgeon", "pharmacist"])
+
+EVERYWHERE = "market school hospital kitchen garden forest street library office station shop ward pharmacy cafe gym"
+INDOORS = "school hospital kitchen library office shop ward cafe gym"
+PLACES: dict[str, tuple[str, ...]] = {
+    verb: tuple(places.split())
+    for verb, places in {
+        "swim": "river school gym garden",
+        "cook_verb": "kitchen garden school hospital market cafe street forest",
+        "buy": "market shop station street pharmacy library cafe",
+        "sell": "market shop station street pharmacy garden cafe",
+        "wash": "river kitchen garden street hospital station ward gym",
+        "find": f"{EVERYWHERE} river",
+        "drink": f"{EVERYWHERE} river",
+        "sing": f"{EVERYWHERE} river",
+        "wait": f"{EVERYWHERE} river",
+        "work": f"{EVERYWHERE} river",
+        "paint": "garden forest street school office river library cafe",
+        "repair": "street garden shop station office school market kitchen",
+        "sew": "kitchen school shop market hospital garden ward",
+        "examine": "hospital office school ward pharmacy street",
+        "treat": "hospital office school ward pharmacy street",
+        "swallow": "hospital kitchen office school ward pharmacy",
+        "measure": "kitchen office shop school market ward",
+        "fill_in": "hospital office school station ward pharmacy",
+        "open": INDOORS,
+        "close": INDOORS,
+    }.items()
+}
+ANYWHERE = tuple(EVERYWHERE.split())
+ANIMAL_PLACES = frozenset(["garden", "forest", "street", "river", "market", "kitchen", "station"])
+
+COLOURED = "car bicycle boat house chair table ball hat bag phone lamp cup door shirt book"
+SIZED = f"{COLOURED} letter picture knife key window apple orange_fruit egg fish {ANIMALS} bandage pill photo"
+DATED = f"{COLOURED} letter newspaper picture knife key window form bandage thermometer message photo song game"
+HEAVY = "bag table chair book bicycle boat picture lamp door phone"
+PRICED = f"{GOODS} {FOOD} {DRINK} pill medicine bandage thermometer"
+TOLD = "book letter newspaper picture message photo song game"
+NOUNS_OF_ADJECTIVE: dict[str, tuple[str, ...]] = {
+    adjective: tuple(nouns.split())
+    for adjective, nouns in {
+        "big": SIZED,
+        "small": SIZED,
+        "old": DATED,
+        "new": DATED,
+        "red": f"{COLOURED} apple pill",
+        "green": f"{COLOURED} apple",
+        "blue": f"{COLOURED} pill",
+        "yellow": f"{COLOURED} apple pill",
+        "black": f"{COLOURED} {ANIMALS}",
+        "white": f"{COLOURED} egg pill {ANIMALS}",
+        "cheap": PRICED,
+        "expensive": PRICED,
+        "beautiful": f"car boat house hat picture bag lamp cup shirt letter book {ANIMALS} photo song",
+        "hot": "soup rice tea coffee milk water bread",
+        "cold": "soup rice tea coffee milk water juice",
+        "heavy": HEAVY,
+        "light": HEAVY,
+        "clean": "cup knife shirt bandage thermometer water table window",
+        "bitter": "tea coffee juice medicine pill",
+        "funny": TOLD,
+        "boring": TOLD,
+    }.items()
+}
+ADJECTIVES: dict[str, tuple[str, ...]] = {
+    noun: tuple(adjective for adjective, nouns in NOUNS_OF_ADJECTIVE.items() if noun in nouns)
+    for noun in sorted({noun for nouns in NOUNS_OF_ADJECTIVE.values() for noun in nouns})
+}
+
+EXCLUSIVE_TIMES: tuple[tuple[str, ...], ...] = (
+    ("in_the_morning", "in_the_afternoon", "in_the_evening", "at_night"),
+    ("on_Monday", "on_Friday", "on_Sunday"),
+    ("before_lunch", "after_lunch"),
+)
+"""Times of which one rules out the others: the ground of contradictions about time."""
+
+TIMES_WITHOUT_NEVER = frozenset(("today", "every_day", "now", "later"))
+"""Times that do not go with "never"."""
+
+HELD_OUT_LEMMAS = frozenset(
+    ("gardener", "duck", "lamp", "door", "juice", "repair", "dance", "visit", "see", "yellow", "heavy", "form", "song")
+)
+"""About a tenth of the nouns, verbs and adjectives: in the pretraining corpus and in dev and test, never in a training
+split of a tagging task, so that English parts of speech and supertags are no pure look-up of seen words."""

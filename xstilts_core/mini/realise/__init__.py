@@ -1,0 +1,1 @@
+"""One module per language turns a meaning into words; `clause.py` holds what they share."""

@@ -1,0 +1,108 @@
+"""The embedded suite as data sets: nine intermediate and nine target tasks under their real names, in nine languages, without a download.
+
+Item i of (task, split, domain) has the same meaning in every language, so that exact translations of every training set exist.
+English is what recipes train on by default; `TARGET_LANGUAGES` says where a target is evaluated (XTREME's list, as far as the suite goes).
+"""
+
+import functools
+
+from xstilts_core.examples import Example
+from xstilts_core.mini.grammar import LANGUAGES
+from xstilts_core.mini.makers import choices, inference, paraphrase, questions, retrieval, tagging
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.world import DOMAINS
+from xstilts_core.names import UsageError, unknown
+
+__all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "TARGET_LANGUAGES", "load"]
+
+SUITE_VERSION = 1
+"""Bump when any generated text changes: results of older versions are not comparable."""
+
+MAKERS: dict[str, Maker] = {
+    "mnli": inference.MAKER,
+    "snli": inference.MAKER,
+    "anli": inference.MAKER,
+    "xnli": inference.MAKER,
+    "qqp": paraphrase.QQP,
+    "pawsx": paraphrase.PAWSX,
+    "squad_v1": questions.MAKER,
+    "squad_v2": questions.MAKER,
+    "xquad": questions.MAKER,
+    "mlqa": questions.MAKER,
+    "tydiqa": questions.MAKER,
+    "hellaswag": choices.HELLASWAG,
+    "cosmosqa": choices.COSMOSQA,
+    "commonsenseqa": choices.COMMONSENSEQA,
+    "ccg": tagging.CCG,
+    "udpos": tagging.UDPOS,
+    "panx": tagging.PANX,
+}
+PARTS = {"anli_plus": ("mnli", "snli", "anli")}
+"""Tasks that are several data sets behind one head."""
+TRAIN, DEV, TEST = 8_000, 400, 300
+BUCC_GOLD = BUCC_DISTRACTORS = 500
+RETRIEVAL = {"bucc2018": BUCC_DISTRACTORS, "tatoeba": 0}
+"""Retrieval task -> distractors per side."""
+
+SIZES: dict[str, dict[str, int]] = {
+    **{
+        name: {"train": TRAIN, "dev": DEV, "test": TEST}
+        for name in ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa")
+    },
+    **{name: {"dev": DEV, "test": TEST} for name in ("xnli", "xquad", "mlqa")},
+    "pawsx": {"train": 6_000, "dev": DEV, "test": TEST},
+    **{name: {"train": 4_000, "dev": DEV, "test": TEST} for name in ("udpos", "panx", "tydiqa")},
+    "bucc2018": {"dev": BUCC_GOLD, "test": BUCC_GOLD},
+    "tatoeba": {"dev": 200, "test": 1_000},
+}
+"""Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""
+
+TARGET_LANGUAGES: dict[str, tuple[str, ...]] = {
+    "xnli": ("en", "bg", "de", "es", "hi", "sw", "tr", "zh"),
+    "pawsx": ("en", "de", "es", "zh"),
+    "udpos": ("en", "bg", "de", "es", "hi", "id", "tr", "zh"),
+    "panx": ("en", "bg", "de", "es", "hi", "id", "sw", "tr", "zh"),
+    "xquad": ("en", "de", "es", "hi", "tr", "zh"),
+    "mlqa": ("en", "de", "es", "hi", "zh"),
+    "tydiqa": ("en", "id", "sw"),
+    "bucc2018": ("de", "zh"),
+    "tatoeba": ("bg", "de", "es", "hi", "id", "sw", "tr", "zh"),
+}
+
+
+def load(task: str, split: str, language: str, domain: str = "general") -> list[Example]:
+    """The examples of one split in one language, the same in every call.
+
+    For retrieval, the sentences of both sides in one list. A UsageError names an unknown task, split, language or domain.
+    """
+    check(task, split, language, domain)
+    if task in PARTS:
+        return [example for part in PARTS[task] for example in load(part, split, language, domain)]
+    if task in RETRIEVAL:
+        return list(retrieval.tell_sides(items(task, split, domain), Setting(task, split, domain), language))
+    tell = MAKERS[task].tell
+    return [tell(item, language, domain, f"{task}-{split}-{number:05d}") for number, item in enumerate(items(task, split, domain))]
+
+
+def check(task: str, split: str, language: str, domain: str) -> None:
+    """Raises a UsageError where one of the four names is not the suite's."""
+    if task not in SIZES and task not in PARTS:
+        raise unknown("task", task, (*SIZES, *PARTS), "the embedded suite")
+    if task in PARTS and split == "train":
+        raise UsageError(f"{task} trains on several data sets behind one head: load its parts {', '.join(PARTS[task])} one by one")
+    splits = SIZES[PARTS[task][0] if task in PARTS else task]
+    if split not in splits:
+        raise unknown("split", split, splits, f"the embedded suite's {task}")
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES, "the embedded suite")
+    if domain not in DOMAINS:
+        raise unknown("domain", domain, DOMAINS, "the embedded suite")
+
+
+@functools.lru_cache(maxsize=96)
+def items(task: str, split: str, domain: str) -> tuple[Item, ...]:
+    """The meanings of a split, drawn once for all languages."""
+    setting, count = Setting(task, split, domain), SIZES[task][split]
+    if task in RETRIEVAL:
+        return retrieval.mined(setting, count, RETRIEVAL[task])
+    return MAKERS[task].draw(setting, count)

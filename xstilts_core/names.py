@@ -1,0 +1,17 @@
+"""Clear errors for wrong names: every look-up in the suite fails with the same sentence."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(ValueError):
+    """A value given by the user is wrong: the message names it, where it came from and what is legal."""
+
+
+def unknown(kind: str, value: object, legal: Iterable[str], where: str = "") -> UsageError:
+    """The error for `value`, which is none of `legal`: "unknown task 'xnil' in params/quick.yaml: did you mean 'xnli'? ..."."""
+    legal = sorted(legal)
+    near = get_close_matches(str(value), legal, n=1, cutoff=0.5)
+    hint = f" did you mean {near[0]!r}?" if near else ""
+    place = f" in {where}" if where else ""
+    return UsageError(f"unknown {kind} {value!r}{place}:{hint} legal: {', '.join(legal)}")

@@ -1,0 +1,204 @@
+"""What the run notebooks call: each function is one step of a phase, its value worth showing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xstilts_core import data, model, results
+from xstilts_core.evaluate import as_scores, score, write_predictions
+from xstilts_core.examples import Example
+from xstilts_core.formats import FORMATS, HeadOptions, Limits
+from xstilts_core.model import Encoder
+from xstilts_core.results import Score
+from xstilts_core.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.tasks import Task, task
+from xstilts_core.train import Schedule, Stream, Trained, mixture, train
+
+LOG = "train_log.jsonl"
+
+
+def interactive() -> bool:
+    """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal. papermill's kernels cannot ask."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel = getattr(shell, "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False)) if kernel else sys.stdout.isatty()
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in progress: its spec, when it started, its log file."""
+
+    spec: Spec
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        (self.spec.folder / LOG).unlink(missing_ok=True)
+
+    def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
+        """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a line per evaluation (batch)."""
+        path = self.spec.folder / LOG
+        if interactive():
+            from tqdm.auto import tqdm
+
+            bar = tqdm(total=steps, unit="step")
+
+        def report(line: dict[str, Any]) -> None:
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+            if interactive():
+                bar.update(line["step"] - bar.n)
+                bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
+            elif "dev" in line or line["step"] == steps:
+                dev = f"  dev {line['dev']:.1f}" if "dev" in line else ""
+                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev}  {line['tokens_per_second']} tokens/s", flush=True)
+
+        return report
+
+    def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
+        """Write result.json, the run's "done" flag."""
+        seconds = time.perf_counter() - self.started
+        return results.write(self.spec, scores, model.device_name(device), seconds, details)
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A training task: its head, its training rows (a stream per part), the English development examples."""
+
+    task: Task
+    head: torch.nn.Module
+    streams: list[Stream]
+    development: list[Example]
+
+
+def load_encoder(spec: EncoderSpec) -> Encoder:
+    """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
+    dropout = spec.dropout if isinstance(spec, TuneSpec) else 0.0
+    packed = spec.packed if isinstance(spec, TuneSpec) else True
+    where = model.device(spec.device)
+    encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.random_init, seed=spec.seed)
+    if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
+        model.freeze_embeddings(encoder.network)
+    return encoder
+
+
+def limits(spec: TuneSpec) -> Limits:
+    return Limits(spec.max_length, spec.doc_stride)
+
+
+def uses_bfloat16(spec: TuneSpec) -> bool:
+    return spec.precision == "bfloat16" or (spec.precision == "auto" and model.device(spec.device).type == "cuda")
+
+
+def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
+    """Training and development data of one task in English, and a new head whose weights come from the seed."""
+    form = FORMATS[task(name).format]
+    parts = {part: data.load(part, "train", "en", spec.source, spec.data_root) for part in data.parts(name)}
+    total = sum(len(examples) for examples in parts.values())
+    if spec.train_examples and spec.train_examples < total:
+        # Each part keeps its share; which examples stay depends on the seed alone.
+        rng = np.random.default_rng([spec.seed, 5])
+        for part, examples in parts.items():
+            kept = rng.permutation(len(examples))[: max(1, round(spec.train_examples * len(examples) / total))]
+            parts[part] = [examples[position] for position in sorted(kept)]
+    entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
+    torch.manual_seed(spec.seed)
+    deviation = float(getattr(encoder.network.config, "initializer_range", 0.02))
+    head = form.head(entry, HeadOptions(encoder.width, spec.dropout, spec.pooling, deviation)).to(model.device(spec.device))
+    streams = []
+    for part, examples in parts.items():
+        encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
+        streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
+    return Learner(entry, head, streams, data.load(name, "dev", "en", spec.source, spec.data_root))
+
+
+def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
+    """One learner per task that the spec trains on."""
+    names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
+    return [learner(name, spec, encoder) for name in names]
+
+
+def describe(found: list[Learner]) -> list[dict[str, Any]]:
+    """What will be trained: rows and tokens of every stream."""
+    return [
+        {"task": entry.task.name, "part": stream.name, "examples": stream.size, "rows": len(stream.encoded), "tokens": len(stream.encoded.ids)}
+        for entry in found
+        for stream in entry.streams
+    ]
+
+
+def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
+    """Steps ~ sum over streams of epochs * min(rows, cap) / effective batch, as the paper's code counts them."""
+    cap = spec.cap if isinstance(spec, IntermediateSpec) else sys.maxsize
+    effective = spec.batch_size * spec.accumulation
+    steps = sum(spec.epochs * -(-min(len(stream.encoded), cap) // effective) for entry in found for stream in entry.streams)
+    return Schedule(
+        steps,
+        spec.learning_rate,
+        spec.warmup,
+        spec.weight_decay,
+        spec.clip,
+        spec.seed,
+        spec.accumulation,
+        min(spec.evaluations, steps),
+        spec.patience,
+        bfloat16=uses_bfloat16(spec),
+        layer=spec.layer,
+    )
+
+
+def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
+    """Scores on the first `count` English development examples of every task (None: all)."""
+    scores: list[Score] = []
+    for entry in found:
+        scored = score(
+            encoder, entry.head, entry.task, entry.development[:count], "en", limits(spec), spec.layer, uses_bfloat16(spec)
+        )
+        scores += as_scores(scored, entry.task, "en", "dev")
+    return scores
+
+
+def fit(run: Run, encoder: Encoder, found: list[Learner]) -> Trained:
+    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays."""
+    spec = run.spec
+    schedule = plan(spec, found)
+    main = {entry.task.name: entry.task.metric for entry in found}
+
+    def evaluate() -> float:
+        scores = develop(spec, encoder, found, spec.dev_examples)
+        return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
+
+    streams = [stream for entry in found for stream in entry.streams]
+    single = not isinstance(spec, IntermediateSpec)
+    probabilities = mixture(streams, *((sys.maxsize, 1.0) if single else (spec.cap, spec.temperature)))
+    return train(encoder, streams, probabilities, schedule, evaluate, run.reporter(schedule.steps))
+
+
+def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
+    """Score every target in every language, zero-shot, and keep the predictions."""
+    spec = run.spec
+    scores: list[Score] = []
+    for name in spec.targets:
+        split = data.test_split(name, spec.source, spec.data_root)
+        # The head was made for the training task: the target brings its own languages and scoring rule, not its own labels.
+        entry = replace(task(name), labels=trained_on.task.labels)
+        for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root):
+            examples = data.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
+            scored = score(encoder, trained_on.head, entry, examples, language, limits(spec), spec.layer, uses_bfloat16(spec))
+            write_predictions(spec.folder, entry, language, examples, scored)
+            scores += as_scores(scored, entry, language, split)
+    return scores
+
+
+def details(encoder: Encoder, trained: Trained) -> dict[str, Any]:
+    """What result.json keeps of the training beside the scores."""
+    summary = {name: value for name, value in asdict(trained).items() if name != "log"}
+    padding = float(np.mean([line["padding"] for line in trained.log]))
+    return {**summary, "padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}

@@ -1,0 +1,140 @@
+"""Live progress of a grid, read from its folders: bars on a terminal, plain lines elsewhere."""
+
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from xstilts_core import results
+from xstilts_core.spec import PHASES, Spec
+from xstilts_core.study import Study
+
+POLL_SECONDS = 0.5
+LINE_SECONDS = 15.0
+NAMES_SHOWN = 6
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:42, 12:05 or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@dataclass
+class Watch:
+    """The states of a study's runs over time. `jobs` runs at most go on at once: the time left depends on it."""
+
+    study: Study
+    jobs: int
+    console: Console
+    begun: float = field(default_factory=time.time)
+    states: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+
+    def name(self, spec: Spec) -> str:
+        """The run's folder below outputs/<study>: the name that a person finds it by."""
+        return str(spec.folder.relative_to(self.study.root))
+
+    def look(self) -> list[str]:
+        """Read the folders; returns the runs that finished or failed since the last look."""
+        news = []
+        for spec in self.study.specs:
+            name = self.name(spec)
+            before = self.states.get(name)
+            if before == "done":
+                continue
+            now = results.state(spec)
+            state = "missing" if now.state == "stale" or (now.state == "failed" and self.is_old(spec)) else now.state
+            if state == "running":
+                self.since.setdefault(name, time.time())
+            if state in ("done", "failed") and before is not None and before != state:
+                news.append(name)
+                if name in self.since:
+                    self.took[name] = time.time() - self.since.pop(name)
+            self.states[name], self.reasons[name] = state, now.reason
+        return news
+
+    def is_old(self, spec: Spec) -> bool:
+        """Whether a failure is from before this grid began: its run waits to be run again."""
+        path = spec.folder / results.FAILURE
+        return not path.is_file() or path.stat().st_mtime < self.begun
+
+    def count(self, phase: str = "") -> Counter[str]:
+        return Counter(state for name, state in self.states.items() if name.startswith(phase))
+
+    def seconds_left(self) -> float | None:
+        """Remaining runs at the mean time of the finished runs of their phase, shared by the jobs; None before any has finished."""
+        if not self.took:
+            return None
+        overall = sum(self.took.values()) / len(self.took)
+        left = 0.0
+        for phase in PHASES:
+            times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
+            mean = sum(times) / len(times) if times else overall
+            states = [(name, state) for name, state in self.states.items() if name.startswith(phase)]
+            for name, state in states:
+                if state == "missing":
+                    left += mean
+                elif state == "running":
+                    left += max(0.0, mean - (time.time() - self.since[name]))
+        return left / self.jobs
+
+    def line(self) -> str:
+        """The whole grid in one line."""
+        count = self.count()
+        left = self.seconds_left()
+        parts = [f"{count['done']} of {len(self.states)} runs done", f"{count['running']} running", f"{count['failed']} failed"]
+        return ", ".join([*parts, f"{clock(time.time() - self.begun)} gone", f"about {clock(left)} left" if left is not None else "time left unknown"])
+
+    def picture(self) -> Group:
+        """A bar per phase, the runs going on, the time left."""
+        table = Table.grid(padding=(0, 2))
+        for phase in PHASES:
+            count = self.count(phase)
+            total = sum(count.values())
+            if total:
+                bar = ProgressBar(total=total, completed=count["done"] + count["failed"], width=32)
+                failed = f"[red]{count['failed']} failed[/red]" if count["failed"] else ""
+                table.add_row(phase, bar, f"{count['done']}/{total} done", f"{count['running']} running", failed)
+        running = [f"{name} ({clock(time.time() - self.since[name])})" for name, state in self.states.items() if state == "running"]
+        more = f" and {len(running) - NAMES_SHOWN} more" if len(running) > NAMES_SHOWN else ""
+        return Group(table, Text(self.line()), Text("now: " + ", ".join(running[:NAMES_SHOWN]) + more if running else "", style="dim"))
+
+    def follow(self, process: "subprocess.Popen[bytes]") -> None:
+        """Show progress until the process ends."""
+        self.look()
+        if self.console.is_terminal:
+            with Live(self.picture(), console=self.console, refresh_per_second=4) as live:
+                while process.poll() is None:
+                    time.sleep(POLL_SECONDS)
+                    self.look()
+                    live.update(self.picture())
+            return
+        said = 0.0
+        while process.poll() is None:
+            for name in self.look():
+                self.say(name)
+                said = time.time()
+            if time.time() - said > LINE_SECONDS:
+                print(self.line(), flush=True)
+                said = time.time()
+            time.sleep(POLL_SECONDS)
+        for name in self.look():
+            self.say(name)
+
+    def say(self, name: str) -> None:
+        seconds = f" in {clock(self.took[name])}" if name in self.took else ""
+        print(f"{self.states[name]:<6} {name}{seconds} ({self.line()})", flush=True)
+
+    def failures(self) -> dict[str, str]:
+        """Failed runs of this grid and why; runs that could not start because of them are not among these."""
+        return {name: self.reasons[name] for name, state in self.states.items() if state == "failed"}

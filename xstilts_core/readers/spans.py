@@ -1,0 +1,76 @@
+"""Questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA, TyDiQA-GoldP."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts_core.examples import Answer, SpanExample
+from xstilts_core.names import UsageError
+from xstilts_core.readers.text import read_text, wrong
+
+SHAPE = '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}]}]}'
+
+
+def read_squad(path: Path) -> list[SpanExample]:
+    """The questions of a file, in its order. No answers: "is_impossible" is true (SQuAD 2.0).
+
+    Ids that a file repeats (XTREME's TyDiQA training files) get "#" and the question's position, from 1. UsageError where the JSON
+    is broken or of another shape, where an answer does not stand at its offset, and where answers were removed (XTREME's test
+    files): an example without answers would mean an unanswerable question.
+    """
+    examples = [example_of(path, context, entry) for context, entry in questions(path)]
+    if not examples:
+        raise UsageError(f"{path} holds no question: expected at least one in {SHAPE}")
+    repeated = {name for name, count in Counter(example.id for example in examples).items() if count > 1}
+    return [
+        SpanExample(f"{kept.id}#{position}", kept.question, kept.context, kept.answers) if kept.id in repeated else kept
+        for position, kept in enumerate(examples, start=1)
+    ]
+
+
+def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(context, entry of "qas") of every question; UsageError where the JSON is truncated or lacks a level."""
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise wrong(
+            path, error.lineno, f"JSON breaks off at column {error.colno} ({error.msg}): expected a complete file {SHAPE}"
+        ) from None
+    for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
+        place = f"data[{article_number}]"
+        for paragraph_number, paragraph in enumerate(member(article, "paragraphs", list, path, place)):
+            inner = f"{place}.paragraphs[{paragraph_number}]"
+            context = member(paragraph, "context", str, path, inner)
+            for entry in member(paragraph, "qas", list, path, inner):
+                yield context, entry
+
+
+def member(parent: Any, key: str, kind: type, path: Path, place: str) -> Any:
+    """parent[key], which must be of that kind."""
+    value = parent.get(key) if isinstance(parent, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise UsageError(f"{path}, {place}: no {kind.__name__} named {key!r}: expected {SHAPE}")
+    return value
+
+
+def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
+    """One question with its answers, each checked against the context."""
+    name = str(entry.get("id", "")) if isinstance(entry, dict) else ""
+    place = f"question {name!r}"
+    question = member(entry, "question", str, path, place)
+    impossible = entry.get("is_impossible", False) is True
+    raw = [] if impossible else member(entry, "answers", list, path, place)
+    answers = tuple(Answer(member(item, "text", str, path, place), member(item, "answer_start", int, path, place)) for item in raw)
+    if not impossible and not any(answer.text for answer in answers):
+        raise UsageError(
+            f"{path}, {place}: no answer and not marked is_impossible: expected answers (XTREME removes them from its test files)"
+        )
+    for answer in answers:
+        found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
+        if found != answer.text:
+            raise UsageError(
+                f"{path}, {place}: expected the answer {answer.text!r} at character {answer.start} of the context, found {found!r}"
+            )
+    return SpanExample(name, question, context, answers)

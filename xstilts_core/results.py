@@ -1,0 +1,187 @@
+"""What a run leaves: result.json, written last and under its final name only when whole, and the tables read from it."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts_core.names import UsageError
+from xstilts_core.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas
+
+RESULT = "result.json"
+NOTEBOOK = "run.ipynb"
+FAILURE = "failure.txt"
+LOCK = ".lock"
+COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number: `value` in percent over `n` test items."""
+
+    task: str
+    language: str
+    split: str
+    metric: str
+    value: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run. `details`: what the run chose or counted (best step, layer, mixture counts, parameters, tokens)."""
+
+    phase: str
+    spec: dict[str, Any]
+    science: dict[str, Any]
+    provenance: dict[str, Any]
+    scores: list[Score]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def git(*arguments: str) -> str:
+    """What git says of the source tree; "" where there is no git or no repository."""
+    try:
+        call = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def provenance(spec: Spec, device: str, seconds: float) -> dict[str, Any]:
+    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
+    dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": dirty,
+        "versions": versions,
+        "device": device,
+        "seconds": round(seconds, 2),
+        "parents": parents,
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write all of it or nothing: to a temporary name in the same folder, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write(
+    spec: Spec, scores: Sequence[Score], device: str, seconds: float, details: dict[str, Any] | None = None, folder: Path | None = None
+) -> Path:
+    """Write result.json of a run: its "done" flag. Returns its path."""
+    made = provenance(spec, device, seconds)
+    result = Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made, list(scores), details or {})
+    path = (folder or spec.folder) / RESULT
+    write_text(path, json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def read(path: Path) -> Result:
+    """Read a result.json; UsageError names the file where it is no result."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Result(**{**content, "scores": [Score(**score) for score in content["scores"]]})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{path} is not a result of this suite ({problem}): delete its folder and run it again") from None
+
+
+def read_all(root: Path) -> list[Result]:
+    """All finished runs below outputs/<study>, sorted by path; report folders are no runs."""
+    return [read(path) for path in sorted(root.glob(f"*/**/{RESULT}")) if path.relative_to(root).parts[0] != "report"]
+
+
+def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
+    """One tuple per score, in the order of COLUMNS."""
+    table = []
+    for result in results:
+        spec = result.spec
+        key = (spec["study"], result.phase, spec.get("recipe", ""), spec["seed"], spec.get("train_on", ""))
+        for score in result.scores:
+            table.append((*key, score.task, score.language, score.split, score.metric, score.value, score.n))
+    return table
+
+
+def frame(root: Path) -> "pandas.DataFrame":
+    """Every score below outputs/<study>, tidy: one row per score, columns COLUMNS, values in percent."""
+    import pandas
+
+    return pandas.DataFrame(rows(read_all(root)), columns=list(COLUMNS))
+
+
+def write_scores(root: Path) -> Path:
+    """Collect every score of the study in outputs/<study>/scores.csv."""
+    path = root / "scores.csv"
+    write_text(path, frame(root).to_csv(index=False))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run stands: done, running, failed, stale (its result was made with another spec) or missing."""
+
+    spec: Spec
+    state: str
+    reason: str = ""
+
+
+def busy(folder: Path) -> bool:
+    """Whether a live process holds the folder's lock. A killed one leaves the file, but not the lock."""
+    import fcntl
+
+    if not (folder / LOCK).is_file():
+        return False
+    with (folder / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def state(spec: Spec) -> State:
+    """The state of one run, from its folder alone."""
+    if (spec.folder / RESULT).is_file():
+        made = read(spec.folder / RESULT).science
+        if made == spec.science():
+            return State(spec, "done")
+        keys = sorted(key for key in {*made, *spec.science()} if made.get(key) != spec.science().get(key))
+        return State(spec, "stale", f"made with other {', '.join(keys)}")
+    if busy(spec.folder):
+        return State(spec, "running")
+    if (spec.folder / FAILURE).is_file():
+        return State(spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip())
+    if (spec.folder / NOTEBOOK).is_file():
+        return State(spec, "failed", "interrupted: it was stopped before it finished")
+    return State(spec, "missing")

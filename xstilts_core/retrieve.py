@@ -1,0 +1,134 @@
+"""The retrieval phase: choose a layer on development data, then mine or search with it in every language."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xstilts_core import data, metrics
+from xstilts_core.evaluate import Scored, as_scores, write_predictions
+from xstilts_core.examples import SentenceExample
+from xstilts_core.formats import retrieval
+from xstilts_core.model import Encoder
+from xstilts_core.phase import Run
+from xstilts_core.results import Score
+from xstilts_core.spec import RetrievalSpec
+from xstilts_core.tasks import task
+
+# Hidden state 14 of XLM-R Large's 24 layers is what the paper's code and XTREME's read; other depths take the same share.
+DEFAULT_DEPTH = 14 / 24
+
+
+def mined(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[retrieval.Candidates]:
+    """Candidate pairs by each layer."""
+    english, other = retrieval.two_sides(examples)
+    vectors = [retrieval.embed(encoder, [example.text for example in side], spec.max_length, layers) for side in (other, english)]
+    found = []
+    for left, right in zip(*vectors, strict=True):
+        found.append(retrieval.mine(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred), spec.neighbours, spec.margin))
+    return found
+
+
+def searched(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[np.ndarray]:
+    """By each layer, [English sentences]: the index of the nearest sentence of the other language."""
+    english, other = retrieval.two_sides(examples)
+    vectors = [retrieval.embed(encoder, [example.text for example in side], spec.max_length, layers) for side in (english, other)]
+    return [
+        retrieval.search(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred))
+        for left, right in zip(*vectors, strict=True)
+    ]
+
+
+def right_pairs(candidates: retrieval.Candidates, examples: Sequence[SentenceExample]) -> tuple[np.ndarray, int]:
+    """Whether each candidate is gold, and the number of gold pairs."""
+    english, other = retrieval.two_sides(examples)
+    gold = retrieval.gold_pairs(examples)
+    pairs = zip(candidates.other, candidates.english, strict=True)
+    return np.array([(other[x].id, english[y].id) in gold for x, y in pairs], dtype=bool), len(gold)
+
+
+def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[float]:
+    """The task's metric on development data by layer: best F1 over thresholds (mining) or accuracy (search), in percent."""
+    if task(spec.task).metric == "f1":
+        scores = []
+        for candidates in mined(spec, encoder, examples, layers):
+            right, gold = right_pairs(candidates, examples)
+            scores.append(100 * float((2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + gold)).max()))
+        return scores
+    english, other = retrieval.two_sides(examples)
+    gold = [example.match for example in english]
+    return [
+        100 * float(np.mean([other[index].id == match for index, match in zip(found, gold, strict=True)]))
+        for found in searched(spec, encoder, examples, layers)
+    ]
+
+
+def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
+    """Layer -> mean development score over the languages; empty where the source has no development data for the task."""
+    layers = range(encoder.layers + 1)
+    languages = [code for code in data.languages(spec.task, "dev", spec.source, spec.data_root) if not spec.languages or code in spec.languages]
+    tables = [
+        development_score(spec, encoder, data.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
+    ]
+    return {layer: round(float(value), 2) for layer, value in zip(layers, np.mean(tables, axis=0), strict=True)} if tables else {}
+
+
+def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) -> int:
+    """The spec's layer; else the best on development data; else the paper's depth."""
+    if spec.layer >= 0:
+        return spec.layer
+    return max(by_layer, key=lambda layer: by_layer[layer]) if by_layer else round(DEFAULT_DEPTH * encoder.layers)
+
+
+def search_language(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layer: int) -> tuple[list[Any], Scored]:
+    """Tatoeba: every English sentence finds its nearest neighbour; accuracy."""
+    english, other = retrieval.two_sides(examples)
+    found = [other[index].id for index in searched(spec, encoder, examples, [layer])[0]]
+    statistics = metrics.accuracy_statistics([example.match for example in english], found)
+    return english, Scored(found, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY))
+
+
+def mine_language(
+    spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layer: int, threshold: float
+) -> tuple[list[Any], Scored]:
+    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None."""
+    english, other = retrieval.two_sides(examples)
+    candidates = mined(spec, encoder, examples, [layer])[0]
+    kept = candidates.scores >= threshold
+    partner = {other[x].id: english[y].id for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)}
+    found = [partner.get(example.id) for example in other]
+    rows = [
+        (float(guess is not None and guess == example.match), float(guess is not None), float(example.match is not None))
+        for example, guess in zip(other, found, strict=True)
+    ]
+    statistics = np.array(rows)
+    return other, Scored(found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT))
+
+
+def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, float]:
+    """By language: the mining threshold that is best on development data. Empty for tasks that are searched."""
+    if task(spec.task).metric != "f1":
+        return {}
+    found = {}
+    for code in data.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root):
+        examples = data.load(spec.task, "dev", code, spec.source, spec.data_root)
+        candidates = mined(spec, encoder, examples, [layer])[0]
+        found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
+    return found
+
+
+def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]) -> list[Score]:
+    """Score the task in every language with one layer, and keep the predictions."""
+    spec = run.spec
+    entry = task(spec.task)
+    split = data.test_split(spec.task, spec.source, spec.data_root)
+    scores: list[Score] = []
+    for code in data.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root):
+        examples = data.load(spec.task, split, code, spec.source, spec.data_root)
+        if entry.metric == "f1":
+            asked, scored = mine_language(spec, encoder, examples, layer, threshold[code])
+        else:
+            asked, scored = search_language(spec, encoder, examples, layer)
+        write_predictions(spec.folder, entry, code, asked, scored)
+        scores += as_scores(scored, entry, code, split)
+    return scores

@@ -1,0 +1,175 @@
+"""Run one notebook: typed parameters, papermill over unix sockets, one writer per folder, one GPU per run, an honest end.
+
+`python -m xstilts_core.runner STUDY FOLDER` runs the notebook of the run that belongs in outputs/<study>/FOLDER.
+Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt says why), 2 a parameter is wrong and nothing was started.
+"""
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from xstilts_core import results
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_notebook
+from xstilts_core.spec import SPECS, Spec, home, make
+from xstilts_core.study import Study
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock. Gives True if another process held it first and had to be waited for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    waited = 0.0
+    with (folder / results.LOCK).open("a") as lock:
+        while not acquired(lock):
+            waited += 0.2
+            time.sleep(0.2)
+        yield waited > 1
+
+
+def acquired(lock: TextIO) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def visible_gpus() -> list[str]:
+    """Ids of the NVIDIA GPUs that this process may use, without importing torch."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    return sorted((path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*")), key=lambda name: (len(name), name))
+
+
+@contextmanager
+def one_gpu(device: str) -> Iterator[str | None]:
+    """The id of a GPU that no other run holds; waits for one. None where there is no choice to make."""
+    ids = visible_gpus()
+    if device == "cpu" or len(ids) < 2:
+        yield None
+        return
+    while True:
+        for name in ids:
+            path = Path(tempfile.gettempdir()) / f"xstilts-{os.getuid()}-gpu-{name}.lock"
+            with path.open("a") as lock:
+                if acquired(lock):
+                    yield name
+                    return
+        time.sleep(1)
+
+
+def run_in_folder(notebook: Path, parameters: Mapping[str, Any], folder: Path, threads: int = 0, device: str = "auto") -> Path:
+    """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves failure.txt and raises NotebookFailure.
+
+    The caller holds the folder (`only_writer`). An old result.json is removed first: what stands there afterwards is this run's.
+    """
+    done, failure = folder / results.RESULT, folder / results.FAILURE
+    for old in (done, failure):
+        old.unlink(missing_ok=True)
+    try:
+        with one_gpu(device) as gpu:
+            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu)
+        if not done.is_file():
+            raise NotebookFailure(f"{notebook.stem}, after its last cell: MissingResult: every cell ran, but {done.name} was not written")
+    except NotebookFailure as error:
+        done.unlink(missing_ok=True)
+        results.write_text(failure, f"{error}\n")
+        raise
+    return done
+
+
+def run_spec(spec: Spec, threads: int = 0) -> Path:
+    """Run the notebook of `spec` in its own folder; returns the path of result.json."""
+    with only_writer(spec.folder) as waited:
+        if waited and results.state(spec).state == "done":
+            return spec.folder / results.RESULT
+        return run_in_folder(notebook_path(spec.notebook), spec.changed(), spec.folder, threads, spec.device)
+
+
+def run_report(study: Study, name: str, threads: int = 0) -> Path:
+    """Run a report notebook over what the study has so far, in outputs/<study>/report/<name>/."""
+    notebook = notebook_path(name)
+    folder = study.root / "report" / notebook.stem
+    file = Path(study.file)
+    known = file.parent == home() / "params"
+    offered = {"study": study.name if known else study.file, "outputs": study.outputs, "data_root": study.data_root, "folder": str(folder)}
+    wanted = declared(notebook)
+    with only_writer(folder):
+        return run_in_folder(notebook, {key: value for key, value in offered.items() if key in wanted}, folder, threads, "cpu")
+
+
+def run_by_hand(name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0) -> Path:
+    """One notebook with parameters given by a person. A run notebook writes where its spec says; returns the executed copy's path."""
+    notebook = notebook_path(name)
+    cls = next((entry for entry in SPECS.values() if entry.notebook == notebook.stem), None)
+    if cls is not None:
+        spec = make(cls, dict(parameters), "-p")
+        folder, values = spec.folder, spec.changed()
+        with only_writer(folder):
+            run_in_folder(notebook, values, folder, threads, spec.device)
+    else:
+        legal = declared(notebook)
+        for key in parameters:
+            if key not in legal:
+                raise unknown("parameter", key, legal, f"{notebook.name}, -p")
+        folder, values = report_folder(notebook.stem, legal, parameters), dict(parameters)
+        with only_writer(folder):
+            run_notebook(notebook, values, folder / results.NOTEBOOK, threads)
+    if output:
+        results.write_text(Path(output), (folder / results.NOTEBOOK).read_text(encoding="utf-8"))
+        return Path(output)
+    return folder / results.NOTEBOOK
+
+
+def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, Any]) -> Path:
+    """outputs/<study>/report/<name> after the parameters, or the notebook's own defaults."""
+
+    def value(key: str, default: str) -> str:
+        written = str(legal[key]["default"]).strip("\"'") if key in legal else default
+        return str(parameters.get(key, written))
+
+    return home() / value("outputs", "outputs") / Path(value("study", "by_hand")).stem / "report" / name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one notebook of a study; see the module's docstring."""
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m xstilts_core.runner", description=__doc__, formatter_class=raw)
+    parser.add_argument("study", metavar="STUDY", help="name in params/ or path of a study's YAML file")
+    parser.add_argument("folder", metavar="FOLDER", help="below outputs/<study>/: target/mnli/from-none/seed1, report/00_study")
+    parser.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds <study>/ (default: outputs)")
+    parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)")
+    parser.add_argument("--device", default="", help="auto, cpu or cuda (default: what the study says)")
+    options = parser.parse_args(arguments)
+    # Snakemake and Slurm end a job with SIGTERM: unwind, so that the kernel ends too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        study = Study.load(options.study, options.outputs, options.data_root)
+        folder = Path(options.folder)
+        if folder.parts[:1] == ("report",) and len(folder.parts) == 2:
+            run_report(study, folder.name, options.threads)
+        else:
+            spec = study.spec(folder)
+            if options.device:
+                spec = make(type(spec), {**spec.changed(), "device": options.device}, "--device")
+            run_spec(spec, options.threads)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except NotebookFailure as error:
+        print(f"failed: {options.folder}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.tasks import TASKS, Published, recipe, task
+
+BASELINE = "none"
+PHASES = ("pretrain", "intermediate", "target", "retrieval")
+Device = Literal["auto", "cpu", "cuda"]
+Source = Literal["mini", "files", "hub"]
+
+
+def home() -> Path:
+    """The project's folder: the nearest one, upwards from here, with notebooks/ and params/; else the current folder.
+
+    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must find the same outputs/.
+    """
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir() and (folder / "params").is_dir()), here)
+
+
+class Spec(BaseModel):
+    """The fields every run has. `outputs` and `data_root` are places, not science: they may differ between machines."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    phase: ClassVar[str]
+    notebook: ClassVar[str]
+    places: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device"})
+
+    study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
+    seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
+    source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
+    data_root: str = Field("", description="folder of the original files, for source files")
+    outputs: str = Field("outputs", description="folder that holds outputs/<study>/")
+    device: Device = Field("auto", description="auto takes a GPU where there is one")
+
+    @property
+    def root(self) -> Path:
+        """outputs/<study>."""
+        return home() / self.outputs / self.study
+
+    @property
+    def folder(self) -> Path:
+        """Where this run's result.json, notebook, log and model or predictions go."""
+        raise UsageError("a Spec of no phase has no folder")
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        """Folders of the runs of this study that must have finished before this one."""
+        return ()
+
+    @model_validator(mode="after")
+    def files_need_a_folder(self) -> "Spec":
+        if self.source == "files" and not self.data_root:
+            raise ValueError("source files needs data_root: the folder that holds the original files (xstilts run ... --data-root DIR)")
+        return self
+
+    def changed(self) -> dict[str, Any]:
+        """The parameters to inject: only what differs from the defaults, as JSON types."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The tasks whose data or scores this run touches."""
+        return ()
+
+    def science(self) -> dict[str, Any]:
+        """What the numbers depend on: `changed` less the places, and the tasks' versions. Another science makes a result stale."""
+        versions = {name: TASKS[name].version for name in self.uses if TASKS[name].version > 1}
+        values = {name: value for name, value in self.changed().items() if name not in self.places}
+        return {**values, "versions": versions} if versions else values
+
+    @classmethod
+    def of(cls, names: Mapping[str, Any], where: str = "the notebook's parameters") -> Self:
+        """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where one is wrong."""
+        return make(cls, {name: names[name] for name in cls.model_fields if name in names}, where)
+
+
+class PretrainSpec(Spec):
+    """Phase 1: a multilingual masked language model from scratch, on the texts of the source."""
+
+    phase: ClassVar[str] = "pretrain"
+    notebook: ClassVar[str] = "10_pretrain"
+
+    languages: list[str] = Field([], description="languages to pretrain on; empty: all that the source has")
+    documents: int = Field(12_000, ge=10, description="documents of a language of full resources")
+    vocabulary: int = Field(6_000, ge=300, description="entries of the tokenizer's vocabulary")
+    hidden_size: int = Field(96, ge=8, description="width of the encoder")
+    layers: int = Field(3, ge=1, description="transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads")
+    max_length: int = Field(192, ge=16, description="longest input in tokens")
+    steps: int = Field(12_000, ge=1, description="optimizer steps")
+    batch_tokens: int = Field(1_000, ge=32, description="tokens in a step, about")
+    learning_rate: float = Field(2.5e-3, gt=0, lt=1, description="peak learning rate")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
+    mask_share: float = Field(0.3, gt=0, lt=1, description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the encoder")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "pretrain" / f"seed{self.seed}"
+
+    @model_validator(mode="after")
+    def heads_divide_width(self) -> "PretrainSpec":
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+        return self
+
+
+class EncoderSpec(Spec):
+    """Fields of every run that starts from an encoder."""
+
+    encoder: str = Field("mini", description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name or a folder")
+    recipe: str = Field(BASELINE, pattern=r"^[A-Za-z0-9_-]+$", description="the recipe (row of the main table); none is the baseline")
+    random_init: bool = Field(False, description="control: forget the encoder's weights and start from random ones")
+    max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
+    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
+
+    @property
+    def phase1(self) -> str:
+        """Name or folder of the phase 1 encoder."""
+        return str(self.root / "pretrain" / f"seed{self.seed}" / "model") if self.encoder == "pretrained" else self.encoder
+
+    @property
+    def start(self) -> str:
+        """Name or folder of the encoder to load: phase 1's for the baseline and controls, else the recipe's phase 2 model."""
+        if self.recipe == BASELINE or self.random_init:
+            return self.phase1
+        return str(self.root / "intermediate" / self.recipe / f"seed{self.seed}" / "model")
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        return (Path(self.start).parent,) if Path(self.start).is_relative_to(self.root) else ()
+
+
+class TuneSpec(EncoderSpec):
+    """Fields of phases 2 and 3: fine-tuning with a head."""
+
+    epochs: int = Field(0, ge=0, description="passes over the training data; 0: the task's recipe")
+    batch_size: int = Field(0, ge=0, description="examples in a micro-batch; 0: the task's recipe")
+    accumulation: int = Field(0, ge=0, description="micro-batches in an optimizer step; 0: the task's recipe")
+    learning_rate: float = Field(0, ge=0, lt=1, description="peak learning rate; 0: the task's recipe")
+    max_length: int = Field(0, ge=0, description="longest input in tokens; 0: the task's recipe")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay, not on biases and LayerNorms")
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient, at the optimizer step")
+    doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
+    train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
+    dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
+    evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
+    patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")
+    freeze_embeddings: bool = Field(False, description="keep the embedding layer as it is")
+    pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
+    layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in encoder and head")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 autocast on CUDA, float32 elsewhere")
+    packed: bool = Field(True, description="batches without padding where the encoder allows it")
+
+    @classmethod
+    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        """Names of the tasks whose training data is used."""
+        return []
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Layer two: what is not given comes from the first trained task's recipe; max_length is the largest of all of them."""
+        found = [TASKS[name] for name in cls.trained_tasks(values) if name in TASKS]
+        layers = [layer for entry in found if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)]
+        if not layers:
+            return values
+        settings = {**layers[0].settings(), "max_length": max(layer.max_length for layer in layers)}
+        return {**values, **{name: value for name, value in settings.items() if not values.get(name)}}
+
+
+class IntermediateSpec(TuneSpec):
+    """Phase 2: English intermediate tasks."""
+
+    phase: ClassVar[str] = "intermediate"
+    notebook: ClassVar[str] = "20_intermediate"
+
+    recipe: str = Field("mnli", pattern=r"^[A-Za-z0-9_-]+$", description="name of the recipe: where the encoder is saved")
+    tasks: list[str] = Field(["mnli"], min_length=1, description="intermediate tasks, each with its own head")
+    temperature: float = Field(1.0, gt=0, description="mixture: probability of a task ~ min(size, cap) ** (1 / temperature)")
+    cap: int = Field(2**17, ge=1, description="examples of a task that count in the mixture")
+
+    @classmethod
+    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        return list(values.get("tasks") or cls.model_fields["tasks"].default)
+
+    @property
+    def start(self) -> str:
+        return self.phase1
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(self.tasks)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "intermediate" / self.recipe / f"seed{self.seed}"
+
+    @field_validator("tasks")
+    @classmethod
+    def known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if task(name, "tasks").format == "retrieval":
+                raise ValueError(f"{name} is a retrieval task: it has no training data, so it cannot be an intermediate task")
+        return names
+
+
+class TargetSpec(TuneSpec):
+    """Phase 3: fine-tune on a target's English training split, score it zero-shot in every language."""
+
+    phase: ClassVar[str] = "target"
+    notebook: ClassVar[str] = "21_target"
+
+    train_on: str = Field("mnli", description="task whose English training split is used")
+    targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
+
+    @classmethod
+    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        return [values.get("train_on") or cls.model_fields["train_on"].default]
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.train_on, *self.targets)))
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "target" / self.train_on / f"from-{self.recipe}" / f"seed{self.seed}"
+
+    @model_validator(mode="after")
+    def targets_fit(self) -> "TargetSpec":
+        task(self.train_on, "train_on")
+        for name in self.targets:
+            if task(name, "targets").train_on != self.train_on:
+                fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
+                raise unknown(f"target trained on {self.train_on}", name, fitting, "targets")
+        return self
+
+
+class RetrievalSpec(EncoderSpec):
+    """Phase 3 without training: bitext mining and sentence retrieval with pooled hidden states."""
+
+    phase: ClassVar[str] = "retrieval"
+    notebook: ClassVar[str] = "22_retrieval"
+
+    task: str = Field("tatoeba", description="retrieval task")
+    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: chosen on development data where the task has them")
+    centred: bool = Field(True, description="subtract each language's mean vector")
+    neighbours: int = Field(4, ge=1, description="k of the ratio margin (mining)")
+    margin: bool = Field(True, description="mining: ratio margin; off: plain cosine")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "retrieval" / self.task / f"from-{self.recipe}" / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return (self.task,)
+
+    @field_validator("task")
+    @classmethod
+    def retrieves(cls, name: str) -> str:
+        if task(name).format != "retrieval":
+            raise unknown("retrieval task", name, [entry.name for entry in TASKS.values() if entry.format == "retrieval"])
+        return name
+
+
+SPECS: dict[str, type[Spec]] = {cls.phase: cls for cls in (PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec)}
+
+
+def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
+    """The first mistake pydantic found, as one sentence that names key, value, place and what is legal."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown("key", key, cls.model_fields, where)
+    if first["type"] == "value_error":
+        return UsageError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}")
+    hint = " (YAML reads an unquoted no, yes, on or off as true or false: quote it)" if isinstance(first["input"], bool) else ""
+    return UsageError(f"{where}: {key} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{hint}")
+
+
+def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:
+    """A validated spec; UsageError with a plain sentence where a value is wrong."""
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise explain(error, cls, where) from None

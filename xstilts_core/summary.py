@@ -1,0 +1,76 @@
+"""The end of a study on the terminal: gains, baseline scores, failures in plain words, where to look."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from xstilts_core import results
+from xstilts_core.names import UsageError
+from xstilts_core.spec import BASELINE
+from xstilts_core.study import Study
+
+if TYPE_CHECKING:
+    import pandas
+
+PLAIN_WIDTH = 140
+
+
+def console() -> Console:
+    """Standard output; wide enough for the matrix where it is no terminal."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def shown(value: float, signed: bool) -> str:
+    if value != value:  # NaN: a run is missing
+        return "."
+    return f"{value:+.1f}" if signed else f"{value:.1f}"
+
+
+def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", title: str) -> Table:
+    """Baseline scores in percent above, gains over them in points below; columns are targets."""
+    columns = [str(name) for name in gains.columns]
+    table = Table(title=title, title_justify="left")
+    table.add_column("recipe")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for _, row in baseline.iterrows():
+        table.add_row(f"{BASELINE} (score)", *(shown(row.get(name, float("nan")), False) for name in columns), end_section=True)
+    for recipe, row in gains.iterrows():
+        table.add_row(f"{recipe} (gain)", *(shown(row[name], True) for name in columns))
+    return table
+
+
+def print_gains(study: Study, out: Console) -> None:
+    """The main table of the study; says what is missing where there is nothing to compare yet."""
+    from xstilts_core import analysis
+
+    frame = results.frame(study.root)
+    if frame.empty:
+        out.print("No run has finished: there are no scores to show.")
+        return
+    try:
+        gains, baseline = analysis.gain_matrix(frame), analysis.baseline(frame)
+    except UsageError as error:
+        out.print(f"No table of gains: {error}", markup=False)
+        return
+    seeds = ", ".join(str(seed) for seed in sorted(frame["seed"].unique()))
+    title = f"{study.name}: points gained over the baseline, mean of the languages other than English, seeds {seeds}"
+    out.print(matrix_table(gains, baseline, title))
+
+
+def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: Console) -> None:
+    """Each failed run, why it failed, and where its notebook with the traceback stands."""
+    if not failures and not blocked:
+        return
+    count = len(failures)
+    out.print(Text(f"{count} run{'' if count == 1 else 's'} failed:" if count else "No run failed, but not all were made:", style="bold red"))
+    for name, reason in failures.items():
+        out.print(f"  {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"    traceback: {root / name / results.NOTEBOOK}", markup=False, highlight=False, soft_wrap=True)
+    if blocked:
+        out.print(f"{blocked} more could not be made without them. The same command makes what is missing.")

@@ -1,0 +1,151 @@
+"""The nine target tasks of XTREME (Hu et al. 2020): language lists of its evaluate.py, hyper-parameters of the authors' released recipe."""
+
+from xstilts_core.tasks.intermediate import NLI
+from xstilts_core.tasks.task import Published, Task
+
+RECIPE = "jiant scripts/benchmarks/xtreme (the authors' released recipe)"
+UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
+BIO = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+
+
+def codes(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def classified(epochs: int) -> Published:
+    return Published(epochs, 4, 256, RECIPE, accumulation=8)
+
+
+QUESTIONS = Published(2, 4, 384, RECIPE, accumulation=4)
+
+TARGETS = (
+    Task(
+        "xnli",
+        "target",
+        "pair",
+        "accuracy",
+        "semantic",
+        "ten genres",
+        "Conneau et al. 2018",
+        "CC BY-NC 4.0",
+        codes("en ar bg de el es fr hi ru sw th tr ur vi zh"),
+        NLI,
+        "mnli",
+        classified(2),
+        sizes={"dev": 2_490, "test": 5_010},
+    ),
+    Task(
+        "pawsx",
+        "target",
+        "pair",
+        "accuracy",
+        "semantic",
+        "Wikipedia, Quora",
+        "Yang et al. 2019",
+        "free for any purpose (Google)",
+        codes("en de es fr ja ko zh"),
+        ("0", "1"),
+        "pawsx",
+        classified(5),
+        sizes={"train": 49_401, "dev": 2_000, "test": 2_000},
+    ),
+    Task(
+        "udpos",
+        "target",
+        "tagging",
+        "f1",
+        "syntactic",
+        "mixed",
+        "Zeman et al. 2019 (UD 2.5)",
+        "per treebank",
+        codes("en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
+        UPOS,
+        "udpos",
+        classified(10),
+        sizes={"train": 21_253, "dev": 3_974},
+    ),
+    Task(
+        "panx",
+        "target",
+        "tagging",
+        "f1",
+        "syntactic",
+        "Wikipedia",
+        "Pan et al. 2017; Rahimi et al. 2019",
+        "not stated (Wikipedia text)",
+        codes("en ar he vi id jv ms tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"),
+        BIO,
+        "panx",
+        classified(10),
+        sizes={"train": 20_000, "dev": 10_000},
+    ),
+    Task(
+        "xquad",
+        "target",
+        "span",
+        "f1",
+        "semantic",
+        "Wikipedia",
+        "Artetxe et al. 2020",
+        "CC BY-SA 4.0",
+        codes("en ar de el es hi ru th tr vi zh"),
+        train_on="squad_v1",
+        published=QUESTIONS,
+        sizes={"test": 1_190},
+        scoring="squad",
+    ),
+    Task(
+        "mlqa",
+        "target",
+        "span",
+        "f1",
+        "semantic",
+        "Wikipedia",
+        "Lewis et al. 2020",
+        "CC BY-SA 3.0",
+        codes("en ar de es hi vi zh"),
+        train_on="squad_v1",
+        published=QUESTIONS,
+        sizes={"dev": 1_148, "test": 11_590},
+        scoring="mlqa",
+    ),
+    Task(
+        "tydiqa",
+        "target",
+        "span",
+        "f1",
+        "semantic",
+        "Wikipedia",
+        "Clark et al. 2020",
+        "Apache 2.0",
+        codes("en ar bn fi id ko ru sw te"),
+        train_on="tydiqa",
+        published=QUESTIONS,
+        sizes={"train": 3_696, "test": 440},
+        scoring="squad",
+    ),
+    Task(
+        "bucc2018",
+        "target",
+        "retrieval",
+        "f1",
+        "retrieval",
+        "Wikipedia, news",
+        "Zweigenbaum et al. 2018",
+        "not stated",
+        codes("de fr ru zh"),
+        sizes={"dev": 1_038, "test": 9_580},
+    ),
+    Task(
+        "tatoeba",
+        "target",
+        "retrieval",
+        "accuracy",
+        "retrieval",
+        "everyday sentences",
+        "Artetxe and Schwenk 2019",
+        "CC BY 2.0 FR",
+        codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"),
+        sizes={"test": 1_000},
+    ),
+)

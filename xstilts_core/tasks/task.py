@@ -1,0 +1,66 @@
+"""What a task is: pure data. Behaviour lives once per format (`formats/`), never per task."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xstilts_core.names import unknown
+
+FormatName = Literal["pair", "choice", "span", "tagging", "retrieval"]
+Role = Literal["intermediate", "target", "part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Hyper-parameters of a published run: the second of the three parameter layers (Spec default, this, study YAML).
+
+    `confirmed` is False where the figure is recalled from the paper's appendix and no code or text at hand confirms it.
+    """
+
+    epochs: int
+    batch_size: int
+    max_length: int
+    source: str
+    accumulation: int = 1
+    learning_rate: float = 1e-5
+    confirmed: bool = True
+
+    def settings(self) -> dict[str, float]:
+        """The fields that a Spec takes."""
+        names = ("epochs", "batch_size", "accumulation", "max_length", "learning_rate")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One data set with its format, languages, scoring and licence.
+
+    train_on: the task whose English training split a target is trained on (xquad -> squad_v1); None: nothing is trained.
+    languages: the benchmark's own list, English first where it is evaluated. metric: the benchmark's metric, shown first.
+    scoring: the rule for answers of span questions. squad_v2 also means that a question may have no answer.
+    parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+).
+    version: bump when reading or scoring changes; it is part of every run's spec, so that only these runs are run again.
+    """
+
+    name: str
+    role: Role
+    format: FormatName
+    metric: str
+    kind: Literal["semantic", "syntactic", "reasoning", "retrieval"]
+    domain: str
+    citation: str
+    licence: str
+    languages: tuple[str, ...] = ("en",)
+    labels: tuple[str, ...] = ()
+    train_on: str | None = None
+    published: Published | None = None
+    parts: tuple[str, ...] = ()
+    sizes: dict[str, int] = field(default_factory=dict, hash=False)
+    scoring: Literal["", "squad", "squad_v2", "mlqa"] = ""
+    version: int = 1
+
+
+def find(name: str, tasks: dict[str, Task], where: str = "") -> Task:
+    """The task of that name; UsageError with the nearest name otherwise."""
+    if name not in tasks:
+        raise unknown("task", name, tasks, where)
+    return tasks[name]

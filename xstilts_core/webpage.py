@@ -1,0 +1,70 @@
+"""The study as one self-contained HTML file: the executed report notebooks, figures embedded, code folded away.
+
+`python -m xstilts_core.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in it is loaded from elsewhere.
+"""
+
+import argparse
+import html
+import sys
+from pathlib import Path
+
+from xstilts_core import results
+from xstilts_core.names import UsageError
+from xstilts_core.study import Study
+
+PAGE = "index.html"
+STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
+h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
+img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; padding: .6rem .8rem; border-radius: 4px; }
+.jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
+table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; } th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #57606a; } section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
+details { color: #57606a; margin: .3rem 0; } .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
+"""
+
+
+def body(notebook: Path) -> str:
+    """The notebook's markdown and outputs as HTML, images as data in the page, no code."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.embed_images = True
+    text, _ = exporter.from_filename(str(notebook))
+    return text
+
+
+def build(study: Study) -> Path:
+    """Write the page from the report notebooks there are, in the study's order; returns its path. UsageError where there is none."""
+    executed = [(name, study.root / "report" / name / results.NOTEBOOK) for name in study.reports]
+    present = [(name, path) for name, path in executed if path.is_file()]
+    if not present:
+        raise UsageError(f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first")
+    title = html.escape(f"{study.name}: {study.title}")
+    links = "".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
+    sections = "\n".join(f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present)
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    page = f"<!doctype html>\n<html lang=\"en\"><head>{head}</head><body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
+    path = study.root / "report" / PAGE
+    results.write_text(path, page)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page of a study; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m xstilts_core.webpage", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", metavar="STUDY", help="name in params/ or path of a study's YAML file")
+    parser.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds <study>/ (default: outputs)")
+    parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
+    options = parser.parse_args(arguments)
+    try:
+        print(build(Study.load(options.study, options.outputs, options.data_root)))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
