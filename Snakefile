@@ -59,6 +59,7 @@ rule pretrain:
     input: notebook=ancient("notebooks/10_pretrain.ipynb")
     output: f"{ROOT}/pretrain/seed{{seed}}/result.json"
     log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
+    priority: 10  # others wait for it
     params: science=science("pretrain/seed{seed}")
     threads: THREADS
     shell: "{RUN} pretrain/seed{wildcards.seed} --threads {threads}"
@@ -68,6 +69,7 @@ rule intermediate:
     input: parents("intermediate/{recipe}/seed{seed}"), notebook=ancient("notebooks/20_intermediate.ipynb")
     output: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
+    priority: 10  # others wait for it
     params: science=science("intermediate/{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} intermediate/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"

@@ -26,7 +26,15 @@ def tiny(family: str, folder: Path) -> Path:
     """Make and save an encoder of the family, width 32, three layers."""
     import torch
     from tokenizers import processors
-    from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+    from transformers import (
+        BertConfig,
+        BertModel,
+        ModernBertConfig,
+        ModernBertModel,
+        PreTrainedTokenizerFast,
+        XLMRobertaConfig,
+        XLMRobertaModel,
+    )
 
     from xstilts_core.pretrain import train_tokenizer
 
@@ -35,9 +43,11 @@ def tiny(family: str, folder: Path) -> Path:
     size = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
     marks = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     if family == "xlmr":
-        network = XLMRobertaModel(XLMRobertaConfig(**size, **marks, max_position_embeddings=66, type_vocab_size=1), add_pooling_layer=False)
+        network = XLMRobertaModel(
+            XLMRobertaConfig(**size, **marks, max_position_embeddings=258, type_vocab_size=1), add_pooling_layer=False
+        )
     elif family == "bert":
-        network = BertModel(BertConfig(**size, pad_token_id=1, max_position_embeddings=64))
+        network = BertModel(BertConfig(**size, pad_token_id=1, max_position_embeddings=256))
         single, pair = "<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 $B:1 </s>:1"
         special = [("<s>", 0), ("</s>", 2)]
         tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=special)
@@ -46,7 +56,9 @@ def tiny(family: str, folder: Path) -> Path:
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, model_input_names=inputs, **names)
     else:
         ends = {"cls_token_id": 0, "sep_token_id": 2, **marks}
-        network = ModernBertModel(ModernBertConfig(**size, **ends, local_attention=8, global_attn_every_n_layers=3, max_position_embeddings=64))
+        network = ModernBertModel(
+            ModernBertConfig(**size, **ends, local_attention=8, global_attn_every_n_layers=3, max_position_embeddings=256)
+        )
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -237,6 +237,13 @@ def test_both_ways_of_resampling_have_the_right_spread(different):
     assert sums.std() == pytest.approx(np.sqrt(1000) * rows.std(), rel=0.05)
 
 
+def test_run_grid_starts_with_phase_1_and_the_baseline():
+    states = [("mnli", "intermediate", "done"), ("", "pretrain", "done"), ("none", "mnli", "failed"), ("none", "mnli", "done")]
+    grid = analysis.run_grid(pd.DataFrame(states, columns=["recipe", "stage", "state"]))
+    assert grid["recipe"].tolist() == ["phase 1", "none", "mnli"]
+    assert grid.loc[1, ["done", "failed", "missing", "total"]].tolist() == [1, 1, 0, 2]
+
+
 def test_training_summary():
     lines = log_lines(['{"step": 1, "loss": 2.0}', '{"step": 2, "loss": 1.0, "dev": 70.0}', '{"step": 3, "lo'])
     assert len(lines) == 2, "the line that was cut off is left out"

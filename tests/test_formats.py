@@ -66,7 +66,7 @@ def test_choice_rows_hold_all_their_choices_and_take_the_best(encoder):
 
 
 def test_tags_stand_on_first_subtokens_and_long_sentences_are_split(encoder):
-    words = tuple("Anna never eats an apple in the garden .".split()) * 3
+    words = ("Anna", "never", "eats", "an", "apple", "in", "the", "garden", ".") * 3
     example = TagsExample("1", words, ("PROPN", "ADV", "VERB", "DET", "NOUN", "ADP", "DET", "NOUN", "PUNCT") * 3)
     form, task = FORMATS["tagging"], TASKS["udpos"]
     encoded = form.encode([example], task, encoder.tokenizer, Limits(12))

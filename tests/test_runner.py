@@ -45,7 +45,7 @@ def test_parameters_arrive_typed_and_the_cwd_is_home(tmp_path: Path, monkeypatch
 
 
 def test_threads_are_set_before_the_kernel_starts(tmp_path: Path) -> None:
-    names = "OMP_NUM_THREADS OMP_WAIT_POLICY GOMP_SPINCOUNT TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES".split()
+    names = ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "TOKENIZERS_PARALLELISM", "CUDA_VISIBLE_DEVICES"]
     page = write_notebook(tmp_path / "env.ipynb", f"import os, sys\n[os.environ.get(name) for name in {names}] + [sys.executable]")
     run_notebook(page, {}, tmp_path / "run.ipynb", threads=3, gpu="7")
     text = outputs(tmp_path / "run.ipynb")
@@ -193,7 +193,7 @@ def test_by_hand_wrong_parameters_stop_before_the_kernel(tmp_path: Path, monkeyp
         runner.run_by_hand("22_retrieval", {"taks": "tatoeba"})
     with pytest.raises(UsageError, match="seed is 'one'"):
         runner.run_by_hand("22_retrieval", {"seed": "one"})
-    with pytest.raises(UsageError, match="unknown parameter 'stduy' in 30_transfer.ipynb, -p: did you mean 'study'"):
+    with pytest.raises(UsageError, match=r"unknown parameter 'stduy' in 30_transfer.ipynb, -p: did you mean 'study'"):
         runner.run_by_hand("30_transfer", {"stduy": "tiny"})
     with pytest.raises(UsageError, match="unknown notebook '22_retreival' in notebooks/: did you mean '22_retrieval'"):
         runner.run_by_hand("22_retreival", {})

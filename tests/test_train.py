@@ -141,7 +141,10 @@ def test_masks_hit_the_share_asked_for_and_never_a_special_token(encoders):
     chosen = labels != IGNORED
     assert not chosen[~ordinary].any() and np.array_equal(labels[chosen], encoded.ids[chosen])
     assert chosen.sum() / ordinary.sum() == pytest.approx(0.3, abs=0.02)
-    fate = Counter("mask" if new == tokenizer.mask_token_id else "kept" if new == old else "random" for new, old in zip(inputs[chosen], labels[chosen], strict=True))
+    fate = Counter(
+        "mask" if new == tokenizer.mask_token_id else "kept" if new == old else "random"
+        for new, old in zip(inputs[chosen], labels[chosen], strict=True)
+    )
     assert fate["mask"] / chosen.sum() == pytest.approx(0.8, abs=0.03)
     assert fate["random"] / chosen.sum() == pytest.approx(0.1, abs=0.03)
     assert np.array_equal(inputs[~chosen], encoded.ids[~chosen])

@@ -14,6 +14,7 @@ from xstilts_core import __version__
 from xstilts_core.names import UsageError
 
 PLACES = "places are taken from the folder where the command is typed"
+DATA_ROOT = "folder of the original files, for source files"
 RUN_EXAMPLE = """example:
   xstilts run quick --jobs 4
   xstilts run real_slice --data-root ../data
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         if study:
             command.add_argument("study", metavar="STUDY", help="name in params/ or path of a YAML file")
             command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
-            command.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
+            command.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
         return command
 
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
@@ -61,10 +62,11 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--split", default="train", metavar="S", help="train, dev or test (default: train)")
     data.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many examples; 0: all (default: 10)")
     data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite), files or hub (default: mini)")
-    data.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for source files")
+    data.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
     notebook = add("notebook", "run one notebook with parameters of your own", NOTEBOOK_EXAMPLE)
     notebook.add_argument("name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path")
-    notebook.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="a parameter; repeat")
+    pair = ("KEY", "VALUE")
+    notebook.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=pair, help="a parameter; may be repeated")
     notebook.add_argument("--output", default="", metavar="FILE", help="another copy of the executed notebook")
     notebook.add_argument("--threads", type=int, default=0, metavar="N", help="threads of its kernel (default: one per core)")
     return top
@@ -100,15 +102,15 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return 1 if grid.dry_run(study, jobs, options.profile) else 0
     out = summary.console()
-    with grid.only_grid(study):
+    with grid.only_grid(study) as lock:
         stale = grid.forget_stale(study)
         again = f", {len(stale)} of them made with other settings before and run again" if stale else ""
         out.print(f"{study.name}: {len(study.specs)} runs{again}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
         watch = progress.Watch(study, jobs, out)
-        code = grid.run(study, ["grid"], jobs, options.profile, watch.follow)
+        code = grid.run(grid.command(study, ["grid"], jobs, options.profile), study, lock, watch.follow)
         watch.look()
         scores = results.write_scores(study.root)
-        reports = grid.make_reports(study, jobs, options.profile)
+        reports = grid.make_reports(study, jobs, options.profile, lock)
     summary.print_gains(study, out)
     failures = watch.failures() | reports
     missing = len(study.specs) - watch.count()["done"] - len(watch.failures())
@@ -215,7 +217,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was typed."""
     options = parser().parse_args(arguments)
     if options.command == "run":
-        signal.signal(signal.SIGTERM, interrupted)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupted)
     try:
         return COMMANDS[options.command](options)
     except UsageError as error:

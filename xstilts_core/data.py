@@ -50,7 +50,8 @@ def evaluated(name: str, split: str, wish: Sequence[str], source: Source, data_r
     available = languages(name, split, source, data_root)
     chosen = tuple(code for code in available if not wish or code in wish)
     if not chosen:
-        raise UsageError(f"{name}: no labelled {split} data in {', '.join(wish) or 'any language'} (source {source}); available: {', '.join(available) or 'none'}")
+        wanted, there = ", ".join(wish) or "any language", ", ".join(available) or "none"
+        raise UsageError(f"{name}: no labelled {split} data in {wanted} (source {source}); available: {there}")
     return chosen
 
 

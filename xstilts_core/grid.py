@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from xstilts_core import results
 from xstilts_core.names import UsageError, unknown
@@ -53,15 +54,18 @@ def command(study: Study, targets: Sequence[str], jobs: int, profile: str, parti
 
 
 @contextmanager
-def only_grid(study: Study) -> Iterator[None]:
-    """One grid of a study at a time; UsageError if another one is at work."""
+def only_grid(study: Study) -> Iterator[TextIO]:
+    """One grid of a study at a time: gives the held lock; UsageError if another one is at work."""
     study.root.mkdir(parents=True, exist_ok=True)
-    with (study.root / results.LOCK).open("a") as lock:
+    with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"another 'xstilts run' is at work in {study.root}: wait for it, or give --outputs another folder") from None
-        yield
+            lock.seek(0)
+            holder = f" (process {lock.read().strip()})"
+            way = "wait for it, or give --outputs another folder"
+            raise UsageError(f"another 'xstilts run'{holder} is at work in {study.root}: {way}") from None
+        yield lock
 
 
 def forget_stale(study: Study) -> list[Path]:
@@ -84,22 +88,30 @@ def end(process: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def run(study: Study, targets: Sequence[str], jobs: int, profile: str, follow: Follow, partial: bool = False) -> int:
-    """Run Snakemake to its end while `follow` watches it. Returns its exit code; its own words go to outputs/<study>/grid.log."""
+def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
+    """Run this Snakemake `command` to its end while `follow` watches it. Returns its exit code; its own words go to grid.log.
+
+    Snakemake inherits the lock: should this process be killed alone, no second grid starts beside the one it leaves behind.
+    """
     with (study.root / LOG).open("ab") as log:
-        call = command(study, targets, jobs, profile, partial)
         # A session of its own: Ctrl-C reaches it only through `end`, once, in the right order.
-        process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            call, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(lock.fileno(),)
+        )
         try:
+            lock.truncate(0)
+            lock.write(f"{process.pid}\n")
+            lock.flush()
             follow(process)
             return process.wait()
         finally:
             end(process)
 
 
-def make_reports(study: Study, jobs: int, profile: str) -> dict[str, str]:
+def make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[str, str]:
     """Run the report notebooks over the runs that are done. Returns those that failed, and why."""
-    if run(study, ["reports"], jobs, profile, lambda process: process.wait(), partial=True) == 0:
+    call = command(study, ["reports"], jobs, profile, partial=True)
+    if run(call, study, lock, lambda process: process.wait()) == 0:
         return {}
     folders = {f"report/{name}": study.root / "report" / name for name in study.reports}
     notes = {name: folder / results.FAILURE for name, folder in folders.items() if not (folder / results.RESULT).is_file()}

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,7 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer, Pr
 from transformers.utils import logging
 
 from xstilts_core.names import UsageError
-from xstilts_core.packing import can_pack
+from xstilts_core.packing import can_pack, first_position
 
 SHIPPED = "mini"
 
@@ -48,7 +49,8 @@ def locate(name: str) -> str:
         return str(shipped())
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
     if looks_local and not (Path(name).expanduser() / "config.json").is_file():
-        raise UsageError(f"encoder {name!r}: no folder with a config.json there (give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder)")
+        legal = "give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder"
+        raise UsageError(f"encoder {name!r}: no folder with a config.json there ({legal})")
     return str(Path(name).expanduser()) if looks_local else name
 
 
@@ -99,6 +101,11 @@ def load(name: str, *, dropout: float, packed: bool, where: torch.device, random
         raise UsageError(f"encoder {name!r} has no fast tokenizer: character offsets are needed for questions and tags")
     network = network.to(where)
     return Encoder(network, tokenizer, packed and can_pack(network))
+
+
+def longest_input(network: PreTrainedModel) -> int:
+    """Tokens that the position embeddings reach; without a limit where the configuration states none."""
+    return int(getattr(network.config, "max_position_embeddings", sys.maxsize)) - first_position(network)
 
 
 def freeze_embeddings(network: PreTrainedModel) -> None:

@@ -16,6 +16,7 @@ from xstilts_core.evaluate import as_scores, score, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, HeadOptions, Limits
 from xstilts_core.model import Encoder
+from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
 from xstilts_core.tasks import Task, task
@@ -84,6 +85,9 @@ def load_encoder(spec: EncoderSpec) -> Encoder:
     packed = spec.packed if isinstance(spec, TuneSpec) else True
     where = model.device(spec.device)
     encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.random_init, seed=spec.seed)
+    longest = model.longest_input(encoder.network)
+    if spec.max_length > longest:
+        raise UsageError(f"max_length {spec.max_length} is more than encoder {spec.start!r} takes: at most {longest} tokens")
     if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)
     return encoder
@@ -128,7 +132,13 @@ def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
 def describe(found: list[Learner]) -> list[dict[str, Any]]:
     """What will be trained: rows and tokens of every stream."""
     return [
-        {"task": entry.task.name, "part": stream.name, "examples": stream.size, "rows": len(stream.encoded), "tokens": len(stream.encoded.ids)}
+        {
+            "task": entry.task.name,
+            "part": stream.name,
+            "examples": stream.size,
+            "rows": len(stream.encoded),
+            "tokens": len(stream.encoded.ids),
+        }
         for entry in found
         for stream in entry.streams
     ]
@@ -158,9 +168,7 @@ def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int |
     """Scores on the first `count` English development examples of every task (None: all)."""
     scores: list[Score] = []
     for entry in found:
-        scored = score(
-            encoder, entry.head, entry.task, entry.development[:count], "en", limits(spec), spec.layer, uses_bfloat16(spec)
-        )
+        scored = score(encoder, entry.head, entry.task, entry.development[:count], "en", limits(spec), spec.layer, uses_bfloat16(spec))
         scores += as_scores(scored, entry.task, "en", "dev")
     return scores
 

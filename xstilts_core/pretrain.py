@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaFo
 from xstilts_core import data
 from xstilts_core.formats import mlm
 from xstilts_core.mini import corpus, suite
-from xstilts_core.model import Encoder, device
+from xstilts_core.model import Encoder, count_parameters, device
 from xstilts_core.packing import budgeted, can_pack, flat_hidden
 from xstilts_core.spec import PretrainSpec
 from xstilts_core.train import Schedule, Stream
@@ -93,9 +93,21 @@ def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tu
     return parts[0], parts[1]
 
 
+def describe(texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder) -> dict[str, int]:
+    """What will be trained on what."""
+    sizes = {"documents": len(texts), "pairs": sum(pair is not None for _, pair in texts), "tokens": len(training.encoded.ids)}
+    return {**sizes, "vocabulary": len(encoder.tokenizer), "parameters": count_parameters(encoder.network)}
+
+
 def schedule(spec: PretrainSpec) -> Schedule:
     return Schedule(
-        spec.steps, spec.learning_rate, spec.warmup, spec.weight_decay, clip=1.0, seed=spec.seed, betas=(0.9, 0.98),
+        spec.steps,
+        spec.learning_rate,
+        spec.warmup,
+        spec.weight_decay,
+        clip=1.0,
+        seed=spec.seed,
+        betas=(0.9, 0.98),
     )
 
 
@@ -112,4 +124,3 @@ def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
             total += float(mlm.loss(development.head, hidden, batch)) * chosen
             count += chosen
     return float(np.exp(total / count)), count
-

@@ -93,7 +93,10 @@ class Watch:
         count = self.count()
         left = self.seconds_left()
         parts = [f"{count['done']} of {len(self.states)} runs done", f"{count['running']} running", f"{count['failed']} failed"]
-        return ", ".join([*parts, f"{clock(time.time() - self.begun)} gone", f"about {clock(left)} left" if left is not None else "time left unknown"])
+        parts.append(f"{clock(time.time() - self.begun)} gone")
+        if count["missing"] or count["running"]:
+            parts.append("time left unknown" if left is None else f"about {clock(left)} left")
+        return ", ".join(parts)
 
     def picture(self) -> Group:
         """A bar per phase, the runs going on, the time left."""

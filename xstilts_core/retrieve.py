@@ -25,7 +25,9 @@ def mined(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExam
     vectors = [retrieval.embed(encoder, [example.text for example in side], spec.max_length, layers) for side in (other, english)]
     found = []
     for left, right in zip(*vectors, strict=True):
-        found.append(retrieval.mine(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred), spec.neighbours, spec.margin))
+        found.append(
+            retrieval.mine(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred), spec.neighbours, spec.margin)
+        )
     return found
 
 
@@ -66,7 +68,8 @@ def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
     """Layer -> mean development score over the languages; empty where the source has no development data for the task."""
     layers = range(encoder.layers + 1)
-    languages = [code for code in data.languages(spec.task, "dev", spec.source, spec.data_root) if not spec.languages or code in spec.languages]
+    languages = data.languages(spec.task, "dev", spec.source, spec.data_root)
+    languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
     tables = [
         development_score(spec, encoder, data.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
     ]

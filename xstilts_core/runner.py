@@ -22,6 +22,7 @@ from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_
 from xstilts_core.spec import SPECS, Spec, home, make
 from xstilts_core.study import Study
 
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock. Gives True if another process held it first and had to be waited for."""

@@ -121,7 +121,6 @@ class EncoderSpec(Spec):
     random_init: bool = Field(False, description="control: forget the encoder's weights and start from random ones")
     max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
-    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
 
     @property
     def phase1(self) -> str:
@@ -153,6 +152,7 @@ class TuneSpec(EncoderSpec):
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient, at the optimizer step")
     doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
+    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
     dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
     patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")

@@ -31,10 +31,10 @@ def shown(value: float, signed: bool) -> str:
     return f"{value:+.1f}" if signed else f"{value:.1f}"
 
 
-def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", title: str) -> Table:
+def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame") -> Table:
     """Baseline scores in percent above, gains over them in points below; columns are targets."""
     columns = [str(name) for name in gains.columns]
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("recipe")
     for name in columns:
         table.add_column(name, justify="right")
@@ -60,7 +60,8 @@ def print_gains(study: Study, out: Console) -> None:
         return
     seeds = ", ".join(str(seed) for seed in sorted(frame["seed"].unique()))
     title = f"{study.name}: points gained over the baseline, mean of the languages other than English, seeds {seeds}"
-    out.print(matrix_table(gains, baseline, title))
+    out.print(f"\n{title}", soft_wrap=True, highlight=False)
+    out.print(matrix_table(gains, baseline))
 
 
 def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: Console) -> None:
@@ -68,7 +69,8 @@ def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: C
     if not failures and not blocked:
         return
     count = len(failures)
-    out.print(Text(f"{count} run{'' if count == 1 else 's'} failed:" if count else "No run failed, but not all were made:", style="bold red"))
+    heading = f"{count} run{'' if count == 1 else 's'} failed:" if count else "No run failed, but not all were made:"
+    out.print(Text(heading, style="bold red"))
     for name, reason in failures.items():
         out.print(f"  {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
         out.print(f"    traceback: {root / name / results.NOTEBOOK}", markup=False, highlight=False, soft_wrap=True)

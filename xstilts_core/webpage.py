@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xstilts_core import results
 from xstilts_core.names import UsageError
+from xstilts_core.notebook import skip_address_grammar
 from xstilts_core.study import Study
 
 PAGE = "index.html"
@@ -27,6 +28,7 @@ details { color: #57606a; margin: .3rem 0; } .jp-RenderedText[data-mime-type="ap
 
 def body(notebook: Path) -> str:
     """The notebook's markdown and outputs as HTML, images as data in the page, no code."""
+    skip_address_grammar()
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
@@ -45,7 +47,8 @@ def build(study: Study) -> Path:
     links = "".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
     sections = "\n".join(f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
-    page = f"<!doctype html>\n<html lang=\"en\"><head>{head}</head><body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
+    top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
+    page = f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
     path = study.root / "report" / PAGE
     results.write_text(path, page)
     return path

@@ -23,7 +23,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import BASELINE, EncoderSpec
 from xstilts_core.study import Study
 
-CHUNK = 2**24
+CHUNK = 2**22
 UNIQUE_SHARE = 5
 
 
@@ -90,14 +90,19 @@ def resampled_sums(rows: np.ndarray, draws: int, generator: np.random.Generator)
     """[draws, columns]: column sums of as many rows [items, columns] drawn with replacement.
 
     Few different rows (labels, tags): the counts of the different rows are multinomial, and the sum is one matrix product.
-    Otherwise (span F1): rows are gathered in chunks that stay in memory.
+    Otherwise (span F1): drawn indices are counted, in chunks that stay in memory, and the sum is again a matrix product, which beats
+    gathering the rows themselves as soon as several seeds and columns lie side by side.
     """
     items = len(rows)
     different, counts = np.unique(rows, axis=0, return_counts=True)
     if len(different) < items / UNIQUE_SHARE:
         return generator.multinomial(items, counts / items, size=draws) @ different
-    step = max(1, CHUNK // (items * rows.shape[1]))
-    parts = [rows[generator.integers(items, size=(min(step, draws - start), items))].sum(axis=1) for start in range(0, draws, step)]
+    step = max(1, CHUNK // items)
+    parts = []
+    for start in range(0, draws, step):
+        size = min(step, draws - start)
+        drawn = generator.integers(items, size=(size, items)) + items * np.arange(size)[:, None]
+        parts.append(np.bincount(drawn.ravel(), minlength=size * items).reshape(size, items) @ rows)
     return np.concatenate(parts)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from xstilts_core import results
+from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.names import UsageError
 from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.spec import RetrievalSpec, Spec
 from xstilts_core.study import Study
 
+PHASE1 = "phase 1"
 LOG = "train_log.jsonl"
 STATES = ("done", "running", "stale", "missing", "failed")
 LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
@@ -68,12 +70,14 @@ def unfinished(table: pd.DataFrame) -> pd.DataFrame:
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     """Counts for the status grid, from `runs`: one row per recipe and stage; columns recipe, stage, one per state, and total.
 
-    Phase 1 runs, which belong to no recipe, stand under the recipe "phase 1".
+    Phase 1 runs, which belong to no recipe, stand under the recipe PHASE1.
     """
-    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", "phase 1"))
+    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", PHASE1))
     counts = named.groupby(["recipe", "stage", "state"], sort=False).size().unstack("state", fill_value=0)
     counts = counts.reindex(columns=list(STATES), fill_value=0)
-    return counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
+    counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
+    order = [PHASE1, *recipe_order(counts["recipe"])]
+    return counts.sort_values("recipe", key=lambda column: column.map(order.index), kind="stable").reset_index(drop=True)
 
 
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:

@@ -56,7 +56,9 @@ class Span:
         characters: list[np.ndarray] = []
         for position, example in enumerate(examples):
             question = pieces[example.question].ids[: min(LONGEST_QUESTION, limits.max_length // 2)]
-            self.add_windows(builder, position, example, question, pieces[example.context], offsets[example.context], limits, targets, characters)
+            self.add_windows(
+                builder, position, example, question, pieces[example.context], offsets[example.context], limits, targets, characters
+            )
         flat = np.concatenate(characters)
         table = np.array(targets, dtype=np.int64)
         return builder.build({"start": table[:, 0], "end": table[:, 1]}, {"first": flat[:, 0], "last": flat[:, 1]})

@@ -112,7 +112,8 @@ class SwitchingVoice(Voice):
 
     def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
         super().__init__(drawn_language(random, languages), domain)
-        self.languages, self.random, self.between = languages, random, " "
+        self.languages, self.random = languages, random
+        self.between = separator("en", domain)
 
     def tell(self, sentence: Sentence) -> str:
         """The sentence with switched chunks. Joined clauses are switched one by one."""

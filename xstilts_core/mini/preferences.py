@@ -118,6 +118,29 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {
     for noun in sorted({noun for nouns in NOUNS_OF_ADJECTIVE.values() for noun in nouns})
 }
 
+USUAL: dict[tuple[str, str], str] = {
+    ("verb", "painter"): "paint",
+    ("verb", "cook"): "cook_verb",
+    ("verb", "singer"): "sing",
+    ("verb", "writer"): "write",
+    ("verb", "tailor"): "sew",
+    ("verb", "student"): "read",
+    ("verb", "nurse"): "help",
+    ("verb", "surgeon"): "treat",
+    ("verb", "doctor"): "help",
+    ("place", "read"): "library",
+    ("place", "cook_verb"): "kitchen",
+    ("place", "sell"): "market",
+    ("place", "buy"): "shop",
+    ("place", "swim"): "river",
+    ("place", "wait"): "station",
+    ("place", "examine"): "hospital",
+    ("place", "treat"): "hospital",
+    ("place", "fill_in"): "office",
+    ("time", "sleep"): "at_night",
+}
+"""What is usual in any world of lasting habits: (kind of preference, concept) -> item. Flat task worlds ignore it."""
+
 EXCLUSIVE_TIMES: tuple[tuple[str, ...], ...] = (
     ("in_the_morning", "in_the_afternoon", "in_the_evening", "at_night"),
     ("on_Monday", "on_Friday", "on_Sunday"),

@@ -70,18 +70,20 @@ TARGET_LANGUAGES: dict[str, tuple[str, ...]] = {
 }
 
 
-def load(task: str, split: str, language: str, domain: str = "general") -> list[Example]:
+def load(task: str, split: str, language: str, domain: str = "general", limit: int | None = None) -> list[Example]:
     """The examples of one split in one language, the same in every call.
 
+    limit: only the first so many (translation pairs, for retrieval), and nothing more is drawn: for quick looks and small studies.
     For retrieval, the sentences of both sides in one list. A UsageError names an unknown task, split, language or domain.
     """
     check(task, split, language, domain)
     if task in PARTS:
-        return [example for part in PARTS[task] for example in load(part, split, language, domain)]
+        return [example for part in PARTS[task] for example in load(part, split, language, domain, limit)]
+    drawn = items(task, split, domain, limit)
     if task in RETRIEVAL:
-        return list(retrieval.tell_sides(items(task, split, domain), Setting(task, split, domain), language))
+        return list(retrieval.tell_sides(drawn, Setting(task, split, domain), language))
     tell = MAKERS[task].tell
-    return [tell(item, language, domain, f"{task}-{split}-{number:05d}") for number, item in enumerate(items(task, split, domain))]
+    return [tell(item, language, domain, f"{task}-{split}-{number:05d}") for number, item in enumerate(drawn)]
 
 
 def check(task: str, split: str, language: str, domain: str) -> None:
@@ -100,9 +102,12 @@ def check(task: str, split: str, language: str, domain: str) -> None:
 
 
 @functools.lru_cache(maxsize=96)
-def items(task: str, split: str, domain: str) -> tuple[Item, ...]:
-    """The meanings of a split, drawn once for all languages."""
-    setting, count = Setting(task, split, domain), SIZES[task][split]
+def items(task: str, split: str, domain: str, limit: int | None = None) -> tuple[Item, ...]:
+    """The meanings of a split, or its first `limit`, drawn once for all languages."""
+    setting, size = Setting(task, split, domain), SIZES[task][split]
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit!r} for {task} {split} of the embedded suite: it must be at least 1")
+    count = size if limit is None else min(limit, size)
     if task in RETRIEVAL:
         return retrieval.mined(setting, count, RETRIEVAL[task])
     return MAKERS[task].draw(setting, count)

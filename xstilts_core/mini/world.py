@@ -25,6 +25,8 @@ DOMAIN_WEIGHT = 3.0
 """How much likelier a clinic or chat concept is than a general one in a text of that domain."""
 AGES = range(18, 80)
 KINDS = ("verb", "person_verb", "object", "animal_object", "place", "animal_place", "time", "adjective", "number", "name", "held_name")
+USUAL_SHARE = 0.8
+"""Weight of a usual item (`preferences.USUAL`) beside all others together (1)."""
 SHARP, SHARP_UNIFORM = 0.12, 0.03
 FLAT, FLAT_UNIFORM = 0.6, 0.10
 
@@ -67,14 +69,19 @@ class Preference:
         return self.weights[self.items.index(item)] if item in self.items else 0.0
 
 
-def preference(seed: str, items: tuple[str, ...], alpha: float, uniform: float, prior: dict[str, float]) -> Preference:
+def preference(
+    seed: str, items: tuple[str, ...], alpha: float, uniform: float, prior: dict[str, float], usual: str | None = None
+) -> Preference:
     """Dirichlet(alpha) mixed with a uniform share, then scaled by the prior weight of each item (1 where absent).
 
+    usual: an item that gets `USUAL_SHARE` on top.
     Each item has its own random stream, so that the same habits hold in every domain and further items do not shift them.
     """
     gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
     total = sum(gammas) or 1.0
     raw = [(gamma / total * (1 - uniform) + uniform / len(items)) * prior.get(item, 1.0) for gamma, item in zip(gammas, items, strict=True)]
+    if usual in items:
+        raw[items.index(usual)] += USUAL_SHARE
     scale = sum(raw)
     weights = tuple(value / scale for value in raw)
     return Preference(items, weights, tuple(accumulate(weights)))
@@ -106,8 +113,8 @@ class World:
         self._nouns = frozenset(self.animals + vocabulary("thing", domain) + vocabulary("mass", domain))
         self._adjectives = frozenset(vocabulary("adjective", domain))
         self._places = frozenset(vocabulary("place", domain))
-        general = frozenset(concept for name in NOUN_AND_VERB_CLASSES for concept in vocabulary(name))
-        own = frozenset(concept for name in NOUN_AND_VERB_CLASSES for concept in vocabulary(name, domain)) - general
+        general = frozenset(concept for name in OPEN_CLASSES for concept in vocabulary(name))
+        own = frozenset(concept for name in OPEN_CLASSES for concept in vocabulary(name, domain)) - general
         self._prior = dict.fromkeys(sorted(own), DOMAIN_WEIGHT)
 
     def preference(self, kind: str, key: str) -> Preference:
@@ -115,7 +122,8 @@ class World:
         found = self._preferences.get((kind, key))
         if found is None:
             items, factor = self.choices(kind, key)
-            found = preference(f"{self.seed}/{kind}/{key}", items, self.sharpness * factor, self.uniform, self._prior)
+            usual = preferences.USUAL.get((kind, key)) if self.lasting else None
+            found = preference(f"{self.seed}/{kind}/{key}", items, self.sharpness * factor, self.uniform, self._prior, usual)
             self._preferences[kind, key] = found
         return found
 
@@ -248,7 +256,7 @@ class World:
         return Fact(person, attribute, self._facts[key])
 
 
-NOUN_AND_VERB_CLASSES = (
+OPEN_CLASSES = (
     "occupation",
     "thing",
     "mass",

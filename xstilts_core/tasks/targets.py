@@ -4,12 +4,14 @@ from xstilts_core.tasks.intermediate import NLI
 from xstilts_core.tasks.task import Published, Task
 
 RECIPE = "jiant scripts/benchmarks/xtreme (the authors' released recipe)"
-UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 BIO = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 
 def codes(text: str) -> tuple[str, ...]:
     return tuple(text.split())
+
+
+UPOS = codes("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
 def classified(epochs: int) -> Published:

@@ -27,8 +27,10 @@ class Spot:
 
 
 def separator(language: str, domain: str) -> str:
-    """What stands between two sentences: Chinese writes none, except between chat lines without full stops."""
-    return "" if language == "zh" and domain != "chat" else " "
+    """What stands between two sentences: a space, in Chinese nothing, between chat messages (which have no full stop) a line break."""
+    if domain == "chat":
+        return "\n"
+    return "" if language == "zh" else " "
 
 
 def told(sentence: Sentence, language: str, domain: str = "general") -> str:

@@ -5,7 +5,7 @@ on which side (Steedman 2000): it is read off the roles and the order of the wor
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import TagsExample
@@ -14,7 +14,7 @@ from xstilts_core.mini.makers.maker import Maker, Setting
 from xstilts_core.mini.makers.paraphrase import asked_roles
 from xstilts_core.mini.makers.passage import Sentence, concepts_of
 from xstilts_core.mini.makers.supertags import supertags
-from xstilts_core.mini.meaning import Fact, Joined, Meaning
+from xstilts_core.mini.meaning import Entity, Fact, Joined, Meaning
 from xstilts_core.mini.preferences import HELD_OUT_LEMMAS
 from xstilts_core.mini.world import World
 
@@ -27,11 +27,16 @@ class Tagged:
 
     @property
     def key(self) -> object:
-        return self.sentence
+        """The sentence without the chunk that a question asks for, which its words do not show."""
+        event, role = self.sentence.meaning, self.sentence.ask
+        if role is None:
+            return self.sentence
+        hidden = Entity("someone") if role == "subject" else None
+        return (replace(event, front=None, **{role: hidden}), role)
 
     @property
     def unit(self) -> object:
-        return self.sentence.meaning
+        return self.key
 
 
 def sentence(random: Random, world: World, task: str) -> Sentence:
