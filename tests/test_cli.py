@@ -130,6 +130,7 @@ def test_data_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(rows) == 2 and {"id", "text_a", "text_b", "label"} == set(rows[0])
 
 
+@pytest.mark.slow
 def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     run = command("run", "tiny", "--jobs", "2", folder=project)
     text = run.communicate()[0]
@@ -153,6 +154,7 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     assert changed == ["retrieval", "retrieval"]
 
 
+@pytest.mark.slow
 def test_a_failure_is_named_and_the_rest_is_reported(project: Path) -> None:
     (project / "outputs" / "tiny").mkdir(parents=True)
     (project / "outputs" / "tiny" / "break").touch()

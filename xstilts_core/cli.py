@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
-    run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per core)")
+    run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per GPU, or one per core)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
     run.add_argument("--dry-run", action="store_true", help="only list what would be run")
     check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)
@@ -96,8 +96,8 @@ def run(options: argparse.Namespace) -> int:
 
     study = load(options)
     if options.jobs < 0:
-        raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out for one per core ({grid.cores()} here)")
-    jobs = options.jobs or grid.cores()
+        raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out ({grid.usual_jobs()} here)")
+    jobs = options.jobs or grid.usual_jobs()
     grid.profile_folder(options.profile)
     if options.dry_run:
         return 1 if grid.dry_run(study, jobs, options.profile) else 0
@@ -110,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
         code = grid.run(grid.command(study, ["grid"], jobs, options.profile), study, lock, watch.follow)
         watch.look()
         scores = results.write_scores(study.root)
+        out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
         reports = grid.make_reports(study, jobs, options.profile, lock)
     summary.print_gains(study, out)
     failures = watch.failures() | reports

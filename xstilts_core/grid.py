@@ -13,6 +13,7 @@ from typing import TextIO
 
 from xstilts_core import results
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.runner import visible_gpus
 from xstilts_core.spec import home
 from xstilts_core.study import Study
 
@@ -29,6 +30,11 @@ def cores() -> int:
         return max(1, min(count, int(quota) // int(period)))
     except (OSError, ValueError):
         return count
+
+
+def usual_jobs() -> int:
+    """Runs at once where the user names no number: one per GPU where there are any, else one per core."""
+    return len(visible_gpus()) or cores()
 
 
 def profile_folder(name: str) -> Path:

@@ -36,7 +36,8 @@ class RunKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        # Its log goes to the terminal: without this, every kernel that is shut down says so as an error.
+        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
         return KernelSpec(argv=launch, display_name="Python 3", language="python", env=dict(self.environment))
 
 

@@ -1,11 +1,11 @@
 """The encoder: any Hugging Face masked language model, by name or folder; saved and loaded without heads between phases."""
 
 import inspect
-import json
 import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ class Encoder:
 
 
 def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package, made by the phase 1 notebook (see its provenance.json)."""
+    """Folder of the checkpoint that comes with the package: made by `make checkpoint`; its provenance.json is that run's result.json."""
     return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
 
 
@@ -115,13 +115,14 @@ def freeze_embeddings(network: PreTrainedModel) -> None:
         parameter.requires_grad_(False)
 
 
-def save(encoder: Encoder, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+def save(encoder: Encoder, folder: Path, weights: Literal["float32", "float16"] = "float32") -> Path:
     """Write encoder and tokenizer as a plain Hugging Face folder. Heads are not part of it. Returns the folder."""
     network = encoder.network
     attention = network.config._attn_implementation
     network.config._attn_implementation = None
-    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
-    network.save_pretrained(folder, state_dict=weights)
+    dtype = torch.float16 if weights == "float16" else torch.float32
+    state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    network.save_pretrained(folder, state_dict=state)
     encoder.tokenizer.save_pretrained(folder)
     network.config._attn_implementation = attention
     return folder
@@ -130,11 +131,3 @@ def save(encoder: Encoder, folder: Path, dtype: torch.dtype = torch.float32) -> 
 def count_parameters(network: nn.Module) -> int:
     """Number of weights, each counted once."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def origin(name: str) -> dict[str, object]:
-    """Provenance of a phase 1 encoder for result.json: its name and, for the shipped one, how it was made."""
-    path = shipped() / "provenance.json"
-    if name == SHIPPED and path.is_file():
-        return {"encoder": name, **json.loads(path.read_text(encoding="utf-8"))}
-    return {"encoder": name}

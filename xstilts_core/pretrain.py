@@ -44,8 +44,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> P
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always"),
-            # Chinese writes no spaces: its words get no mark, so that they are the same pieces inside a sentence and in a list.
-            pre_tokenizers.Split(Regex(r"▁(?=\p{Han})"), "removed"),
+            # Chinese words and punctuation get no mark, so that they are the same pieces inside a sentence and in a list of words.
+            pre_tokenizers.Split(Regex(r"▁(?=[\p{Han}\p{P}])"), "removed"),
             pre_tokenizers.Punctuation("isolated"),
         ]
     )

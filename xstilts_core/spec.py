@@ -88,19 +88,20 @@ class PretrainSpec(Spec):
     notebook: ClassVar[str] = "10_pretrain"
 
     languages: list[str] = Field([], description="languages to pretrain on; empty: all that the source has")
-    documents: int = Field(12_000, ge=10, description="documents of a language of full resources")
+    documents: int = Field(16_000, ge=10, description="documents of a language of full resources")
     vocabulary: int = Field(6_000, ge=300, description="entries of the tokenizer's vocabulary")
-    hidden_size: int = Field(96, ge=8, description="width of the encoder")
+    hidden_size: int = Field(128, ge=8, description="width of the encoder")
     layers: int = Field(3, ge=1, description="transformer layers")
     heads: int = Field(4, ge=1, description="attention heads")
     max_length: int = Field(192, ge=16, description="longest input in tokens")
-    steps: int = Field(12_000, ge=1, description="optimizer steps")
+    steps: int = Field(24_000, ge=1, description="optimizer steps")
     batch_tokens: int = Field(1_000, ge=32, description="tokens in a step, about")
-    learning_rate: float = Field(2.5e-3, gt=0, lt=1, description="peak learning rate")
+    learning_rate: float = Field(2e-3, gt=0, lt=1, description="peak learning rate")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the rate rises")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
     mask_share: float = Field(0.3, gt=0, lt=1, description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the encoder")
+    weights: Literal["float32", "float16"] = Field("float32", description="type of the saved weights")
 
     @property
     def folder(self) -> Path:
@@ -240,6 +241,9 @@ class TargetSpec(TuneSpec):
     @model_validator(mode="after")
     def targets_fit(self) -> "TargetSpec":
         task(self.train_on, "train_on")
+        trained = {entry.train_on for entry in TASKS.values() if entry.train_on}
+        if self.train_on not in trained:
+            raise unknown("task that targets are trained on,", self.train_on, trained, "train_on")
         for name in self.targets:
             if task(name, "targets").train_on != self.train_on:
                 fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]

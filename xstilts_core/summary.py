@@ -31,17 +31,20 @@ def shown(value: float, signed: bool) -> str:
     return f"{value:+.1f}" if signed else f"{value:.1f}"
 
 
-def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame") -> Table:
-    """Baseline scores in percent above, gains over them in points below; columns are targets."""
-    columns = [str(name) for name in gains.columns]
+def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width: int) -> Table:
+    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where `width` characters are too few."""
+    missing = float("nan")
+    targets = [str(name) for name in gains.columns]
+    lines = [["recipe", *targets]]
+    lines += [[f"{BASELINE} (score)", *(shown(row.get(name, missing), False) for name in targets)] for _, row in baseline.iterrows()]
+    lines += [[f"{recipe} (gain)", *(shown(row[name], True) for name in targets)] for recipe, row in gains.iterrows()]
+    upright = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
+    header, *rows = lines if upright else [list(column) for column in zip(*lines, strict=True)]
     table = Table()
-    table.add_column("recipe")
-    for name in columns:
-        table.add_column(name, justify="right")
-    for _, row in baseline.iterrows():
-        table.add_row(f"{BASELINE} (score)", *(shown(row.get(name, float("nan")), False) for name in columns), end_section=True)
-    for recipe, row in gains.iterrows():
-        table.add_row(f"{recipe} (gain)", *(shown(row[name], True) for name in columns))
+    for number, name in enumerate(header if upright else ["target", *header[1:]]):
+        table.add_column(name, justify="right" if number else "left", no_wrap=upright)
+    for number, row in enumerate(rows):
+        table.add_row(*row, end_section=upright and number == 0)
     return table
 
 
@@ -61,7 +64,7 @@ def print_gains(study: Study, out: Console) -> None:
     seeds = ", ".join(str(seed) for seed in sorted(frame["seed"].unique()))
     title = f"{study.name}: points gained over the baseline, mean of the languages other than English, seeds {seeds}"
     out.print(f"\n{title}", soft_wrap=True, highlight=False)
-    out.print(matrix_table(gains, baseline))
+    out.print(matrix_table(gains, baseline, out.width))
 
 
 def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: Console) -> None:

@@ -20,12 +20,12 @@ RESOURCE: dict[str, float] = {"en": 1.0, "de": 1.0, "es": 1.0, "zh": 1.0, "bg": 
 rule a language's share of code-switched text and of translation pairs."""
 SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
-PAIR_SHARE = 0.12
+PAIR_SHARE = 0.2
 """Share of translation pairs among all sequences; half of them have English on one side."""
 SWITCH_CHANCE = 0.6
 """Chance that a chunk of a code-switched sentence comes from a random language."""
 DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
-FACT_SHARE, DIALOGUE_SHARE = 0.3, 0.35
+FACT_SHARE, DIALOGUE_SHARE = 0.3, 0.5
 
 Versions = dict[str, list[tuple[Token, ...]]]
 
@@ -33,7 +33,7 @@ Versions = dict[str, list[tuple[Token, ...]]]
 @dataclass(frozen=True, slots=True)
 class CorpusDocument:
     """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a translation pair, the second sentence (the
-    first one's language is `language`), else None."""
+    first one's language is `language`), else None. Chat messages are parted by line breaks."""
 
     language: str
     text: str
@@ -185,7 +185,7 @@ def written(runs: list[tuple[str, list[Token]]]) -> str:
 
 
 def document(random: Random, domain: str, voice: Voice) -> str:
-    """One to four sentences, mostly about one person: facts, events, joined clauses; a third of documents tell, ask and answer."""
+    """One to four sentences, mostly about one person: facts, events, joined clauses; half of the documents tell, ask and answer."""
     world = pretraining_world(domain)
     person = world.person(random)
     told = []
@@ -201,7 +201,9 @@ def document(random: Random, domain: str, voice: Voice) -> str:
             meaning = Joined(first, world.event(random, place=0.3, time=0.3, front=0.0), link)
         else:
             meaning = world.event(random)
-        told.append(voice.tell(Sentence(meaning)))
+        sentence = voice.tell(Sentence(meaning))
+        if sentence not in told:
+            told.append(sentence)
     if random.random() < DIALOGUE_SHARE:
         told = dialogue(random, world, voice, told)
     return voice.between.join(told)
@@ -227,6 +229,7 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
         for _ in range(count):
             domain = drawn_domain(random)
             world = pretraining_world(domain)
-            event = world.event(random)
-            told = [(event, None), (world.fact(random), None), *((event, role) for role in asked_roles(event)[:1])]
+            event, fact = world.event(random), world.fact(random)
+            joined = Joined(event, world.event(random), random.choice(("and", "but")))
+            told = [(joined, None), (fact, None), (fact, "value"), *((event, role) for role in asked_roles(event))]
             yield from (" ".join(token.text for token in realise(meaning, language, ask, domain)) for meaning, ask in told)

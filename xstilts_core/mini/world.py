@@ -252,8 +252,17 @@ class World:
             return Fact(person, attribute, self.value(random, attribute))
         key = (person.concept, attribute)
         if key not in self._facts:
-            self._facts[key] = self.value(Random(f"{self.seed}/{attribute}/{person.concept}"), attribute)
+            self._facts[key] = self.lasting_value(person.concept, attribute)
         return Fact(person, attribute, self._facts[key])
+
+    def lasting_value(self, person: str, attribute: Attribute) -> str | int:
+        """A person's own value. Values are dealt out in turn over the names, so that every city, employer and job is somebody's."""
+        if attribute == "age":
+            return Random(f"{self.seed}/age/{person}").choice(AGES)
+        values = list(vocabulary("organisation" if attribute == "employer" else attribute))
+        Random(f"{self.seed}/{attribute}").shuffle(values)
+        names = (*vocabulary("name_f"), *vocabulary("name_m"))
+        return values[names.index(person) % len(values)]
 
 
 OPEN_CLASSES = (

@@ -29,10 +29,12 @@ from xstilts_core.mini.makers.variation import (
 )
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
-from xstilts_core.mini.world import ATTRIBUTES, World, classes
+from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
 
+RIVALS = {"anli": 1.0, "mnli": 0.4, "xnli": 0.4, "snli": 0.0}
+"""How often a hypothesis takes its wrong subject, place or time from the other clause, so that every word stands in the premise."""
 FACT_SKIPPED = 0.75
 """Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
 
@@ -95,7 +97,9 @@ def contradicted(random: Random, world: World, event: Event, rival: Event | None
 def undecided(random: Random, world: World, event: Event, rival: Event | None = None, taken: frozenset[str] = frozenset()) -> Event | None:
     """A hypothesis that the event neither entails nor rules out; `taken` are verbs of which the premise says more."""
     chance = random.random()
-    if rival is not None and chance < 0.5 and rival.subject != event.subject:
+    # "Someone" would make a truth of it: the rival must be somebody in particular, and of a kind that can do the same.
+    named = rival is not None and rival.subject.concept not in INDEFINITE and is_animal(rival.subject) == is_animal(event.subject)
+    if named and chance < 0.5 and rival.subject != event.subject:
         goal = weakened(random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True)
         return goal if goal.object is None or goal.object.concept != goal.subject.concept else None
     if chance < 0.55:
@@ -104,7 +108,7 @@ def undecided(random: Random, world: World, event: Event, rival: Event | None = 
         other = world.subject(random)
         if other.concept == event.subject.concept or (event.object and other.concept == event.object.concept):
             return None
-        if (classes().get(other.concept) == "animal") != (classes().get(event.subject.concept) == "animal"):
+        if is_animal(other) != is_animal(event.subject):
             return None
         goal = weakened(random, replace(event, subject=other), random.choice((0, 1)), whole_subject=True)
         return replace(goal, negated=goal.negated if random.random() < 0.5 else not goal.negated and goal.object not in (SOMETHING, ANIMAL))
@@ -144,9 +148,9 @@ def derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact
     else:
         taken = frozenset(other.verb for other in others) | ({"work"} if any(isinstance(other, Fact) for other in rest) else frozenset())
         goal = undecided(random, world, clause, rival, taken)
-    if goal is None:
-        return None
     jobs = [other.value for other in rest if isinstance(other, Fact) and other.attribute == "occupation" and other.person == clause.subject]
+    if goal is None or (label == "neutral" and goal.subject.concept in jobs):
+        return None
     if jobs and goal.subject == clause.subject and random.random() < 0.6:
         # The hypothesis names the person by the job that the premise states; another job leaves the matter open.
         if label == "neutral" and random.random() < 0.4:
@@ -219,7 +223,7 @@ def candidates(setting: Setting, random: Random) -> Iterator[Inference]:
                 goal = fact_hypothesis(random, world, clause, facts, label)
             else:
                 rest = tuple(other for other in stated if other is not clause)
-                goal = derive(random, world, clause, rest, label, setting.task == "anli")
+                goal = derive(random, world, clause, rest, label, random.random() < RIVALS[setting.task])
             if goal is not None:
                 yield Inference(sentences, Sentence(goal), label)
 
