@@ -94,7 +94,7 @@ class PretrainSpec(Spec):
     layers: int = Field(3, ge=1, description="transformer layers")
     heads: int = Field(4, ge=1, description="attention heads")
     max_length: int = Field(192, ge=16, description="longest input in tokens")
-    steps: int = Field(24_000, ge=1, description="optimizer steps")
+    steps: int = Field(20_000, ge=1, description="optimizer steps")
     batch_tokens: int = Field(1_000, ge=32, description="tokens in a step, about")
     learning_rate: float = Field(2e-3, gt=0, lt=1, description="peak learning rate")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the rate rises")

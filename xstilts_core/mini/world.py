@@ -19,7 +19,7 @@ from xstilts_core.names import unknown
 
 DOMAINS = ("general", "clinic", "chat")
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
-HELD_SHARE = 1 / 3
+HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations among those of a world with `held` set (dev and test splits)."""
 DOMAIN_WEIGHT = 3.0
 """How much likelier a clinic or chat concept is than a general one in a text of that domain."""
@@ -91,7 +91,7 @@ class World:
     """Preferences and facts, drawn lazily and stably from `seed` (any text); samplers take the caller's `Random`.
 
     sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: concepts beside the general ones.
-    held: a third of the entities are held-out ones (dev and test splits only). lasting: facts belong to a person for good (the
+    held: a share of the entities are held-out ones (dev and test splits only). lasting: facts belong to a person for good (the
     pretraining world); otherwise every call of `fact` draws a fresh value, so that no task can be solved by remembering.
     """
 
@@ -163,7 +163,7 @@ class World:
         return verbs
 
     def entity_name(self, random: Random, class_name: str) -> str:
-        """A surname, city or organisation; a third of them held out where the world says so."""
+        """A surname, city or organisation; a share of them held out where the world says so."""
         return random.choice(vocabulary(class_name, held=self.held and random.random() < HELD_SHARE))
 
     def person(self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()) -> Entity:

@@ -33,7 +33,7 @@ from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
 
-RIVALS = {"anli": 1.0, "mnli": 0.4, "xnli": 0.4, "snli": 0.0}
+RIVALS = {"anli": 1.0, "mnli": 0.15, "xnli": 0.15, "snli": 0.0}
 """How often a hypothesis takes its wrong subject, place or time from the other clause, so that every word stands in the premise."""
 FACT_SKIPPED = 0.75
 """Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
@@ -73,17 +73,17 @@ class Inference:
 def entailed(random: Random, world: World, event: Event) -> Event | None:
     """A hypothesis that the event entails."""
     if event.negated:
-        return strengthened(random, world, event, random.choice((1, 1, 2)))
+        return strengthened(random, world, event, 1)
     return weakened(random, event, random.choice((1, 1, 2)))
 
 
 def contradicted(random: Random, world: World, event: Event, rival: Event | None = None) -> Event | None:
     """A hypothesis that the event rules out."""
     if event.negated:
-        goal = strengthened(random, world, event, random.choice((0, 1, 1, 2))) if random.random() < 0.8 else event
+        goal = strengthened(random, world, event, random.choice((0, 0, 1))) if random.random() < 0.8 else event
         return goal and replace(goal, negated=False)
-    if random.random() < 0.5:
-        return replace(weakened(random, replace(event, negated=True), random.choice((0, 1, 1, 2)), whole_subject=True), negated=True)
+    if random.random() < 0.65:
+        return replace(weakened(random, replace(event, negated=True), random.choice((0, 0, 1)), whole_subject=True), negated=True)
     changed = otherwise(random, world, event, rival)
     if changed is None:
         return None
@@ -102,9 +102,9 @@ def undecided(random: Random, world: World, event: Event, rival: Event | None = 
     if named and chance < 0.5 and rival.subject != event.subject:
         goal = weakened(random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True)
         return goal if goal.object is None or goal.object.concept != goal.subject.concept else None
-    if chance < 0.55:
+    if chance < 0.35:
         return loosened(random, event) if event.negated else enriched(random, world, event)
-    if chance < 0.8:
+    if chance < 0.65:
         other = world.subject(random)
         if other.concept == event.subject.concept or (event.object and other.concept == event.object.concept):
             return None
@@ -180,7 +180,7 @@ def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
     """A task's premise. SNLI: one rich event (a caption). MNLI: two clauses or a fact and an event, in one sentence or two. XNLI: the
     same kinds, more single events. ANLI: three clauses in two sentences, two of them events with rival subjects."""
     first = event(random, world)
-    if task == "snli" or random.random() < {"mnli": 0.15, "xnli": 0.4, "anli": 0.0}[task]:
+    if task == "snli" or random.random() < {"mnli": 0.6, "xnli": 0.75, "anli": 0.0}[task]:
         return (Sentence(first),)
     if task != "anli" and random.random() < 0.45:
         person = first.subject if subject_kind(first) == "name" else world.person(random)
@@ -204,7 +204,7 @@ def event(random: Random, world: World) -> Event:
     """An event with many details, negated in a third of cases; now and then its subject is "someone" or "an animal"."""
     chance = random.random()
     subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
-    drawn = world.event(random, subject, place=0.6, time=0.55, negated=0.33)
+    drawn = world.event(random, subject, place=0.55, time=0.5, negated=0.25)
     return replace(drawn, negated=False) if subject == ANIMAL or subject.quantifier == "every" else drawn
 
 
