@@ -46,10 +46,11 @@ def chosen_languages(found: Iterable[str], languages: Sequence[str] | None) -> l
     return [language(code, "languages").code for code in languages]
 
 
-def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str = "test") -> pd.DataFrame:
+def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str | None = None) -> pd.DataFrame:
     """The rows of `frame` (columns COLUMNS of results.py) that score targets, one metric per task.
 
-    metric None: each task's primary one. Another metric leaves only the tasks that have it.
+    metric None: each task's primary one. Another metric leaves only the tasks that have it. split None: each task's
+    test split, or dev where nothing of it was scored on test data (slices of real data have few labelled test files).
     UsageError where columns are missing, a task is unknown, or no row has that metric or split.
     """
     lacking = [name for name in COLUMNS if name not in frame.columns]
@@ -62,7 +63,9 @@ def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str = "
             raise unknown(column, value, legal, "the scores")
     primary = {name: task(name, "the scores").metric for name in scores["task"].unique()}
     wanted = scores["task"].map(primary) if metric is None else metric
-    scores = scores[(scores["split"] == split) & (scores["metric"] == wanted)]
+    tested = set(scores.loc[scores["split"] == "test", "task"])
+    chosen = scores["task"].map(lambda name: split or ("test" if name in tested else "dev"))
+    scores = scores[(scores["metric"] == wanted) & (scores["split"] == chosen)]
     twice = scores.duplicated(["recipe", *PAIR])
     if twice.any():
         row = scores[twice].iloc[0]
@@ -70,7 +73,7 @@ def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str = "
     return scores.assign(value=scores["value"].astype(float)).reset_index(drop=True)
 
 
-def gains(frame: pd.DataFrame, metric: str | None = None, split: str = "test") -> pd.DataFrame:
+def gains(frame: pd.DataFrame, metric: str | None = None, split: str | None = None) -> pd.DataFrame:
     """One row per recipe (but the baseline), task, language and seed: columns recipe task language seed metric value baseline gain n.
 
     gain is NaN where the baseline of that task, language and seed is missing. Formula: see the module.
