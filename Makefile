@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab clean
+.PHONY: help run test lint lab checkpoint clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -28,6 +28,12 @@ lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 
 lab: $(VENV)/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an hour)
+	$(BIN)/xstilts notebook 10_pretrain -p study checkpoint -p weights float16 --threads 1
+	mkdir -p xstilts_core/mini/checkpoint
+	cp outputs/checkpoint/pretrain/seed1/model/* xstilts_core/mini/checkpoint/
+	cp outputs/checkpoint/pretrain/seed1/result.json xstilts_core/mini/checkpoint/provenance.json
 
 clean:  ## remove results and caches (not the environment)
 	rm -rf outputs .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build *.egg-info

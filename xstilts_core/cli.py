@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--language", default="en", metavar="XX", help="language code (default: en)")
     data.add_argument("--split", default="train", metavar="S", help="train, dev or test (default: train)")
     data.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many examples; 0: all (default: 10)")
-    data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite), files or hub (default: mini)")
+    data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite) or files (default: mini)")
     data.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
     notebook = add("notebook", "run one notebook with parameters of your own", NOTEBOOK_EXAMPLE)
     notebook.add_argument("name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path")

@@ -1,7 +1,8 @@
-"""Examples by task, split and language, from wherever they are: the embedded suite, local files, the hub."""
+"""Examples by task, split and language, from the embedded suite or from local files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from xstilts_core import readers
 from xstilts_core.examples import ChoiceExample, Example, PairExample, SentenceExample, SpanExample, TagsExample
@@ -22,6 +23,8 @@ def load(name: str, split: str, code: str, source: Source = "mini", data_root: s
     entry = task(name)
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
+    if source not in get_args(Source):
+        raise unknown("source", source, get_args(Source))
     examples = read(entry, split, code, source, data_root)
     if not examples:
         raise UsageError(f"{name}: split {split} in {code} is empty in source {source}")
@@ -31,9 +34,9 @@ def load(name: str, split: str, code: str, source: Source = "mini", data_root: s
 def read(entry: Task, split: str, code: str, source: Source, data_root: str) -> list[Example]:
     if source == "mini":
         return suite.load(entry.name, split, code)
-    if source == "files":
-        return readers.read_files(entry.name, split, code, Path(data_root))
-    raise UsageError(f"source {source!r} cannot be read yet: use mini, or files with data_root")
+    if not data_root:
+        raise UsageError("source files needs data_root: the folder that holds the original files")
+    return readers.read_files(entry.name, split, code, Path(data_root))
 
 
 def languages(name: str, split: str, source: Source = "mini", data_root: str = "") -> tuple[str, ...]:
@@ -69,18 +72,16 @@ def parts(name: str) -> tuple[str, ...]:
     return task(name).parts or (name,)
 
 
-def texts(source: Source, data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
-    """(language, text) of everything unlabelled that the source's tasks hold: for pretraining. At most `most` texts a language.
+def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
+    """(language, text) of everything unlabelled that the tasks' files hold: for pretraining. At most `most` texts a language.
 
     Labels and pairings are not read; the texts of evaluation data are among them, as they are among any web text.
     """
-    if source != "files":
-        raise UsageError(f"source {source!r} has no pretraining texts: use mini or files")
     count: dict[str, int] = {}
     seen: set[tuple[str, str]] = set()
     for name, split in readers.FILES:
-        for code in languages(name, split, source, data_root):
-            for found in plain_texts(read(task(name), split, code, source, data_root), code):
+        for code in languages(name, split, "files", data_root):
+            for found in plain_texts(read(task(name), split, code, "files", data_root), code):
                 if (not wish or found[0] in wish) and found not in seen and count.get(found[0], 0) < most:
                     seen.add(found)
                     count[found[0]] = count.get(found[0], 0) + 1

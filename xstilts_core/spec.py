@@ -12,7 +12,7 @@ from xstilts_core.tasks import TASKS, Published, recipe, task
 BASELINE = "none"
 PHASES = ("pretrain", "intermediate", "target", "retrieval")
 Device = Literal["auto", "cpu", "cuda"]
-Source = Literal["mini", "files", "hub"]
+Source = Literal["mini", "files"]
 
 
 def home() -> Path:
@@ -34,7 +34,7 @@ class Spec(BaseModel):
 
     study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
-    source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
+    source: Source = Field("mini", description="mini (the embedded suite) or files (upstream layouts under data_root)")
     data_root: str = Field("", description="folder of the original files, for source files")
     outputs: str = Field("outputs", description="folder that holds outputs/<study>/")
     device: Device = Field("auto", description="auto takes a GPU where there is one")

@@ -1,0 +1,64 @@
+"""Examples from every source, the languages and split that are scored, and the errors a user can make."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from xstilts_core import data
+from xstilts_core.names import UsageError
+
+REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data" / "real"))
+real = pytest.mark.skipif(not REAL.is_dir(), reason="slices of the real data are not here")
+
+
+def test_languages_are_the_benchmarks_as_far_as_the_source_has_them():
+    assert data.languages("xnli", "test") == ("en", "bg", "de", "es", "hi", "sw", "tr", "zh")
+    assert data.languages("tydiqa", "test") == ("en", "id", "sw")
+    assert data.languages("bucc2018", "train") == ()
+    assert data.evaluated("panx", "test", ["zh", "en", "fr"], "mini", "") == ("en", "zh")
+
+
+def test_wrong_names_are_answered():
+    with pytest.raises(UsageError, match="did you mean 'test'"):
+        data.load("xnli", "tset", "en")
+    with pytest.raises(UsageError, match="did you mean 'files'"):
+        data.load("xnli", "test", "en", "file")
+    with pytest.raises(UsageError, match="needs data_root"):
+        data.load("xnli", "test", "en", "files")
+
+
+def write_xnli(root: Path) -> None:
+    folder = root / "xnli" / "xtreme"
+    folder.mkdir(parents=True)
+    for code, text in (("en", "A man eats."), ("sw", "Mtu anakula.")):
+        (folder / f"dev-{code}.tsv").write_text(f"{text}\t{text}\tentailment\n{text}\t{text}\tneutral\n", encoding="utf-8")
+        (folder / f"test-{code}.tsv").write_text(f"{text}\t{text}\n", encoding="utf-8")
+
+
+def test_files_are_scored_where_their_labels_are(tmp_path):
+    write_xnli(tmp_path)
+    assert data.test_split("xnli", "files", str(tmp_path)) == "dev"
+    assert data.languages("xnli", "dev", "files", str(tmp_path)) == ("en", "sw")
+    assert [example.label for example in data.load("xnli", "dev", "sw", "files", str(tmp_path))] == ["entailment", "neutral"]
+    texts = list(data.texts(str(tmp_path), ["sw"], 10))
+    assert texts == [("sw", "Mtu anakula.")]
+    with pytest.raises(UsageError, match="no labelled dev data in de"):
+        data.evaluated("xnli", "dev", ["de"], "files", str(tmp_path))
+
+
+@real
+def test_real_slices_give_texts_in_forty_languages():
+    texts = list(data.texts(str(REAL), [], 50))
+    assert len({code for code, _ in texts}) == 40 and len(texts) == len(set(texts))
+    chinese = [text for code, text in texts if code == "zh"]
+    assert chinese and not any(" " in text.strip() for text in chinese[:10])
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "split", "count"), [("xnli", "dev", 15), ("panx", "dev", 39), ("udpos", "test", 11), ("xquad", "test", 9)]
+)
+def test_real_slices_are_scored_in_all_their_languages(name, split, count):
+    assert data.test_split(name, "files", str(REAL)) == split
+    assert len(data.languages(name, split, "files", str(REAL))) == count
