@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import data
+from xstilts_core import data, pretrain
 from xstilts_core.names import UsageError
+from xstilts_core.spec import PretrainSpec
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data" / "real"))
 real = pytest.mark.skipif(not REAL.is_dir(), reason="slices of the real data are not here")
@@ -43,6 +44,8 @@ def test_files_are_scored_where_their_labels_are(tmp_path):
     assert [example.label for example in data.load("xnli", "dev", "sw", "files", str(tmp_path))] == ["entailment", "neutral"]
     texts = list(data.texts(str(tmp_path), ["sw"], 10))
     assert texts == [("sw", "Mtu anakula.")]
+    spec = PretrainSpec(source="files", data_root=str(tmp_path), languages=["sw"])
+    assert pretrain.documents(spec) == [("Mtu anakula.", None)] and list(pretrain.vocabulary_texts(spec, [("a b", None)])) == ["a b"]
     with pytest.raises(UsageError, match="no labelled dev data in de"):
         data.evaluated("xnli", "dev", ["de"], "files", str(tmp_path))
 

@@ -10,7 +10,7 @@ import torch
 from xstilts_core import model
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
-from xstilts_core.formats.tokens import IGNORED
+from xstilts_core.formats.tokens import IGNORED, Encoded
 from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, Stream, mixture, parameter_groups, train
 
@@ -74,6 +74,24 @@ def test_every_pass_is_a_permutation_in_full_batches(encoders):
         assert sorted(np.concatenate(batches[first : first + 6])) == list(range(48))
     assert {len(rows) for rows in batches} == {8}
     assert not np.array_equal(np.concatenate(batches[:6]), np.concatenate(batches[6:]))
+
+
+def test_batches_by_tokens_hold_rows_of_like_length_each_once_a_pass():
+    lengths = np.random.default_rng(1).integers(3, 60, 5_000)
+    encoded = Encoded(np.zeros(lengths.sum(), dtype=np.int32), lengths, np.arange(5_001), np.arange(5_000))
+    stream = Stream("mlm", None, None, encoded, 5_000, 1_000, by_length=True)
+    seen, sizes, spreads = [], [], []
+    for rows in stream.rows(np.random.default_rng(0)):
+        seen.append(rows)
+        sizes.append(lengths[rows].sum())
+        spreads.append(np.ptp(lengths[rows]))
+        if sum(map(len, seen)) == 5_000:
+            break
+    assert sorted(np.concatenate(seen)) == list(range(5_000))
+    assert np.median(sizes) == pytest.approx(1_000, rel=0.1) and max(sizes) < 1_200
+    assert np.median(spreads) <= 1
+    first = [int(lengths[rows[0]]) for rows in seen]
+    assert first != sorted(first)
 
 
 def test_accumulated_micro_batches_give_the_step_of_one_large_batch(encoders):

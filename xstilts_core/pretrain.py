@@ -26,7 +26,7 @@ def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
     if spec.source == "mini":
         languages = tuple(spec.languages) or suite.LANGUAGES
         return [(document.text, document.pair) for document in corpus.documents(languages, spec.seed, spec.documents)]
-    return [(text, None) for text in data.texts(spec.data_root, spec.languages, spec.documents)]
+    return [(text, None) for _, text in data.texts(spec.data_root, spec.languages, spec.documents)]
 
 
 def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The pretraining corpus of phase 1: documents of each language, code-switched documents, and short translation pairs.
 
 Pure monolingual text aligns close languages only; chunk-wise code-switching (what a dictionary teaches) and a share of translation
-pairs (Lample and Conneau 2019) align the rest (MINI.md, section 1). Held-out names never occur.
+pairs (Lample and Conneau 2019) align the rest. Held-out names never occur.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """A world: who does what, how often, where and when, and lasting facts about persons; samplers of meanings over it.
 
-Preferences are drawn from a Dirichlet distribution mixed with a uniform share (MINI.md, section 4). A sharp world
+Preferences are drawn from a Dirichlet distribution mixed with a uniform share. A sharp world
 (sharpness 0.12, 3 % uniform) makes words predictable from each other, which is what aligns languages in pretraining; tasks
 use a flat one (0.6, 10 %) so that no answer can be guessed from habit.
 """
