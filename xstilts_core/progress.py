@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts_core import results
-from xstilts_core.spec import PHASES, Spec
+from xstilts_core.spec import SPECS, Spec
 from xstilts_core.study import Study
 
 POLL_SECONDS = 0.5
@@ -77,7 +77,7 @@ class Watch:
             return None
         overall = sum(self.took.values()) / len(self.took)
         left = 0.0
-        for phase in PHASES:
+        for phase in SPECS:
             times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
             mean = sum(times) / len(times) if times else overall
             states = [(name, state) for name, state in self.states.items() if name.startswith(phase)]
@@ -101,7 +101,7 @@ class Watch:
     def picture(self) -> Group:
         """A bar per phase, the runs going on, the time left."""
         table = Table.grid(padding=(0, 2))
-        for phase in PHASES:
+        for phase in SPECS:
             count = self.count(phase)
             total = sum(count.values())
             if total:

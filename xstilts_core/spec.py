@@ -10,7 +10,6 @@ from xstilts_core.names import UsageError, unknown
 from xstilts_core.tasks import TASKS, Published, recipe, task
 
 BASELINE = "none"
-PHASES = ("pretrain", "intermediate", "target", "retrieval")
 Device = Literal["auto", "cpu", "cuda"]
 Source = Literal["mini", "files"]
 
@@ -166,7 +165,7 @@ class TuneSpec(EncoderSpec):
 
     @classmethod
     def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
-        """Names of the tasks whose training data is used."""
+        """Names of the tasks that are trained on."""
         return []
 
     @model_validator(mode="before")
@@ -284,8 +283,7 @@ SPECS: dict[str, type[Spec]] = {cls.phase: cls for cls in (PretrainSpec, Interme
 
 def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
     """The first mistake pydantic found, as one sentence that names key, value, place and what is legal."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    first, key = error.errors()[0], ".".join(str(part) for part in error.errors()[0]["loc"])
     if first["type"] == "extra_forbidden":
         return unknown("key", key, cls.model_fields, where)
     if first["type"] == "value_error":
