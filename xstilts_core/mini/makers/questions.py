@@ -35,7 +35,7 @@ class Style:
 STYLES = {
     "squad_v1": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.25),
     "squad_v2": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.2, unanswerable=1 / 3),
-    "xquad": Style((2, 3), (0, 1), joined=0.0, front=0.3, ask_facts=0.0),
+    "xquad": Style((2, 2), (0, 1), joined=0.0, front=0.2, ask_facts=0.0),
     "mlqa": Style((4, 6), (0, 1), joined=0.7, front=0.5, ask_facts=0.0, negated=0.05),
     "tydiqa": Style((1, 2), (3, 4), joined=0.1, front=0.2, ask_facts=1.0),
 }
