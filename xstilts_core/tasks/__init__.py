@@ -22,7 +22,7 @@ MEASURED = "measured on the embedded suite's development splits"
 EMBEDDED: dict[str, Published] = {
     "pair": Published(3, 32, 128, MEASURED, learning_rate=7e-4),
     "choice": Published(2, 32, 128, MEASURED, learning_rate=5e-4),
-    "span": Published(3, 32, 192, MEASURED, learning_rate=2e-3),
+    "span": Published(2, 16, 192, MEASURED, learning_rate=2e-3),
     "tagging": Published(2, 32, 128, MEASURED, learning_rate=4e-4),
 }
 
