@@ -6,7 +6,7 @@ scaled_dot_product_attention once per bin. Everything else in a transformer work
 alone to "sdpa" attends across sequences without a word: `flat_hidden` never does so.)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 WASTE = 1.15
 SORTED_PARTS = 4
+# Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k beat 4k in trials); a GPU wants more.
+BUDGET = {"cpu": 1_300, "cuda": 32_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +232,3 @@ def budgeted(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
         total += lengths[index]
     if len(order):
         yield order[first:]
-
-
-def concatenate(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """numpy.concatenate that accepts nothing."""
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -41,7 +41,7 @@ def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]
 def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
     """Byte-pair encoding over words, laid out as XLM-R's: "▁" begins a word, <s> A </s></s> B </s> for pairs."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex("([¿¡])"), "¿ ")])
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace("¿", "¿ "), normalizers.Replace("¡", "¡ ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always"),

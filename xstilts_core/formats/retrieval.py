@@ -12,9 +12,8 @@ from xstilts_core.examples import SentenceExample
 from xstilts_core.formats.format import gather
 from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.model import Encoder
-from xstilts_core.packing import budgeted, flat_hidden
+from xstilts_core.packing import BUDGET, budgeted, flat_hidden
 
-BUDGET = {"cpu": 1_300, "cuda": 32_000}
 BLOCK = 4_096
 ENGLISH = "en"
 

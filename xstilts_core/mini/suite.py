@@ -1,7 +1,7 @@
 """The embedded suite as data sets: nine intermediate and nine target tasks under their real names, in nine languages, without a download.
 
 Item i of (task, split, domain) has the same meaning in every language, so that exact translations of every training set exist.
-English is what recipes train on by default; `TARGET_LANGUAGES` says where a target is evaluated (XTREME's list, as far as the suite goes).
+English is what recipes train on by default; a target is evaluated in its task's own languages, as far as the suite has them.
 """
 
 import functools
@@ -12,8 +12,9 @@ from xstilts_core.mini.makers import choices, inference, paraphrase, questions, 
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.tasks import TASKS
 
-__all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "TARGET_LANGUAGES", "load"]
+__all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "load"]
 
 SUITE_VERSION = 1
 """Bump when any generated text changes: results of older versions are not comparable."""
@@ -37,7 +38,7 @@ MAKERS: dict[str, Maker] = {
     "udpos": tagging.UDPOS,
     "panx": tagging.PANX,
 }
-PARTS = {"anli_plus": ("mnli", "snli", "anli")}
+PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts}
 """Tasks that are several data sets behind one head."""
 TRAIN, DEV, TEST = 8_000, 400, 300
 BUCC_GOLD = BUCC_DISTRACTORS = 500
@@ -56,18 +57,6 @@ SIZES: dict[str, dict[str, int]] = {
     "tatoeba": {"dev": 200, "test": 1_000},
 }
 """Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""
-
-TARGET_LANGUAGES: dict[str, tuple[str, ...]] = {
-    "xnli": ("en", "bg", "de", "es", "hi", "sw", "tr", "zh"),
-    "pawsx": ("en", "de", "es", "zh"),
-    "udpos": ("en", "bg", "de", "es", "hi", "id", "tr", "zh"),
-    "panx": ("en", "bg", "de", "es", "hi", "id", "sw", "tr", "zh"),
-    "xquad": ("en", "de", "es", "hi", "tr", "zh"),
-    "mlqa": ("en", "de", "es", "hi", "zh"),
-    "tydiqa": ("en", "id", "sw"),
-    "bucc2018": ("de", "zh"),
-    "tatoeba": ("bg", "de", "es", "hi", "id", "sw", "tr", "zh"),
-}
 
 
 def load(task: str, split: str, language: str, domain: str = "general", limit: int | None = None) -> list[Example]:
