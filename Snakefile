@@ -13,7 +13,8 @@ from xstilts_core.study import Study
 STUDY = Study.load(config.get("study", "quick"), config.get("outputs", "outputs"), config.get("data_root", ""))
 ROOT = os.path.relpath(STUDY.root, home()) if STUDY.root.is_relative_to(home()) else str(STUDY.root)
 PLACES = ["--outputs", STUDY.outputs, *(["--data-root", STUDY.data_root] if STUDY.data_root else [])]
-RUN = shlex.join([sys.executable, "-m", "xstilts_core.runner", STUDY.file, *PLACES])
+# exec: the runner takes the shell's place, so that it is Snakemake itself whose end it sees and follows.
+RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.runner", "--with-parent", STUDY.file, *PLACES])
 PAGE = shlex.join([sys.executable, "-m", "xstilts_core.webpage", STUDY.file, *PLACES])
 THREADS = int(config.get("threads", 1))
 RESULTS = [f"{ROOT}/{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
@@ -31,6 +32,11 @@ def parents(folder):
     return lambda wildcards: [f"{ROOT}/{parent.relative_to(STUDY.root)}/result.json" for parent in spec(wildcards).parents]
 
 
+def gpus(folder):
+    """GPUs of a run: a cluster's queue is asked for as many; a machine's own are shared out by the runner."""
+    return lambda wildcards: int(STUDY.spec(Path(folder.format(**wildcards))).device != "cpu")
+
+
 def finished(wildcards):
     """The results that a report reads: all of the study, or with --config partial=1 those that there are."""
     return [path for path in RESULTS if not config.get("partial") or Path(path).is_file()]
@@ -40,7 +46,7 @@ wildcard_constraints:
     seed=r"\d+", recipe=r"[\w-]+", train_on=r"[\w-]+", task=r"[\w-]+", name=r"[\w-]+",
 
 
-localrules: all, grid, reports, html
+localrules: all, grid, reports, report, html  # seconds of reading: on a cluster, beside its driver
 
 
 rule all:
@@ -61,6 +67,7 @@ rule pretrain:
     log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
     params: science=science("pretrain/seed{seed}")
+    resources: gpu=gpus("pretrain/seed{seed}")
     threads: THREADS
     shell: "{RUN} pretrain/seed{wildcards.seed} --threads {threads}"
 
@@ -71,6 +78,7 @@ rule intermediate:
     log: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
     params: science=science("intermediate/{recipe}/seed{seed}")
+    resources: gpu=gpus("intermediate/{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} intermediate/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
 
@@ -80,6 +88,7 @@ rule target:
     output: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
     params: science=science("target/{train_on}/from-{recipe}/seed{seed}")
+    resources: gpu=gpus("target/{train_on}/from-{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} target/{wildcards.train_on}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
 
@@ -89,8 +98,19 @@ rule retrieval:
     output: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
     params: science=science("retrieval/{task}/from-{recipe}/seed{seed}")
+    resources: gpu=gpus("retrieval/{task}/from-{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} retrieval/{wildcards.task}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
+
+
+rule control:
+    input: notebook=ancient("notebooks/23_control.ipynb")
+    output: f"{ROOT}/control/{{recipe}}/seed{{seed}}/result.json"
+    log: f"{ROOT}/control/{{recipe}}/seed{{seed}}/run.ipynb"
+    params: science=science("control/{recipe}/seed{seed}")
+    resources: gpu=gpus("control/{recipe}/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} control/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
 
 
 rule report:

@@ -7,9 +7,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_stand_in import Hub, serving
 
 TEXTS = [
     "Anna never eats an apple in the garden.",
@@ -68,3 +70,15 @@ def tiny(family: str, folder: Path) -> Path:
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Family -> folder of a tiny encoder."""
     return {family: tiny(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's name for a tiny encoder."""
+    import hub_content
+
+    root = tmp_path_factory.mktemp("hub")
+    hub_content.write_data(root)
+    hub_content.write_encoder(root)
+    with serving(root) as server:
+        yield server

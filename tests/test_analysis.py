@@ -1,16 +1,10 @@
 """Analysis on hand-written frames whose answers can be worked out on paper."""
 
-import gzip
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from xstilts_core import analysis, metrics
-from xstilts_core.analysis.intervals import bounds, crossed_means, weights
-from xstilts_core.analysis.items import resampled_sums
+from xstilts_core import analysis
 from xstilts_core.analysis.runs import log_lines
 from xstilts_core.names import UsageError
 from xstilts_core.results import COLUMNS
@@ -47,6 +41,10 @@ HAND = scores(
         ("ccg", 3, "xnli", "de", 99.0),
     ]
 )
+
+
+def table_of(frame: pd.DataFrame) -> pd.DataFrame:
+    return analysis.gain_table(analysis.gain_draws(frame))
 
 
 def test_gains_are_paired_by_seed_and_language():
@@ -99,7 +97,6 @@ def test_the_scores_csv_gives_the_same_matrix(tmp_path):
         (lambda: analysis.gain_matrix(HAND, metric="acuracy"), "did you mean 'accuracy'"),
         (lambda: analysis.gains(HAND.assign(task="xnil")), "did you mean 'xnli'"),
         (lambda: analysis.gains(pd.concat([HAND, HAND])), "several studies"),
-        (lambda: analysis.paired_items([]), "at least one seed"),
     ],
 )
 def test_errors_say_what_is_wrong(call, words):
@@ -108,7 +105,7 @@ def test_errors_say_what_is_wrong(call, words):
 
 
 def test_gain_table_has_intervals_and_counts():
-    table = analysis.gain_table(HAND).set_index(["recipe", "task"])
+    table = table_of(HAND).set_index(["recipe", "task"])
     cell = table.loc[("mnli", "xnli")]
     assert (cell["gain"], cell["seeds"], cell["languages"], cell["n"]) == (3.0, 2, 2, 4)
     assert 1.0 <= cell["low"] < 3.0 < cell["high"] <= 7.0
@@ -119,122 +116,77 @@ def test_gain_table_has_intervals_and_counts():
     assert np.isnan(table.loc[("mnli", "average"), "gain"])
 
 
-def test_tables_are_deterministic_and_follow_the_seed():
-    noise = np.random.default_rng(0).normal(0, 3, len(HAND))
-    frame = HAND.assign(value=HAND["value"] + noise)
-    first, again, other = analysis.gain_table(frame), analysis.gain_table(frame), analysis.gain_table(frame, seed=1, draws=21)
-    assert first.equals(again)
-    assert first["gain"].equals(other["gain"])
-    assert not first["low"].equals(other["low"])
-
-
-def test_interval_covers_the_truth():
-    """Gains of 2 points, spread by seed (1), language (1.5) and run (1): the interval should cover 2 about nine times in ten."""
-    generator = np.random.default_rng(0)
-    covered = 0
-    for _ in range(200):
-        values = 2 + generator.normal(0, 1, (8, 1)) + generator.normal(0, 1.5, (1, 10)) + generator.normal(0, 1, (8, 10))
-        low, high = bounds(crossed_means(values, weights(generator, 8, 400), generator))
-        covered += low <= 2 <= high
-    assert 0.85 <= covered / 200 <= 0.99
-
-
 def test_empty_frame_gives_empty_tables():
     empty = HAND.iloc[:0]
     assert analysis.gain_matrix(empty).empty
-    assert analysis.gain_table(empty).empty
-    assert analysis.by_language(empty).empty
-    assert analysis.best(analysis.gain_table(empty)).empty
-    assert "No finished target runs" in analysis.findings(analysis.gain_table(empty))
+    assert table_of(empty).empty
+    assert analysis.by_language(analysis.gain_draws(empty)).empty
+    nothing = analysis.choices(analysis.gain_draws(empty), DEVELOPMENT.iloc[:0])
+    assert nothing.empty and analysis.strategies(analysis.gain_draws(empty), DEVELOPMENT).empty
+    assert "Nothing to choose" in analysis.choice_findings(nothing, nothing)
+    assert "No finished target runs" in analysis.findings(table_of(empty))
 
 
 def test_baseline_alone_gives_no_gains():
     alone = HAND[HAND["recipe"] == "none"]
     assert analysis.gain_matrix(alone).empty
-    assert "No finished target runs" in analysis.findings(analysis.gain_table(alone))
+    assert "No finished target runs" in analysis.findings(table_of(alone))
 
 
-def test_best_recipe_and_its_lead():
-    best = analysis.best(analysis.gain_table(HAND)).set_index("task")
-    assert (best.loc["xnli", "recipe"], best.loc["xnli", "runner_up"], best.loc["xnli", "lead"]) == ("mnli", "ccg", 5.0)
-    assert best.loc["tatoeba", "recipe"] == "ccg" and np.isnan(best.loc["tatoeba", "lead"])
+DEVELOPMENT = pd.DataFrame(
+    [
+        ("none", "xnli", 1, 80.0),
+        ("mnli", "xnli", 1, 79.0),
+        ("ccg", "xnli", 1, 81.0),
+        ("none", "tatoeba", 1, 50.0),
+        ("mnli", "tatoeba", 1, 99.0),
+        ("ccg", "tatoeba", 1, 50.0),
+    ],
+    columns=["recipe", "task", "seed", "value"],
+)
 
 
-def test_by_language_says_what_was_resampled():
-    items = pd.DataFrame([("mnli", "xnli", "de", 2.0, -1.0, 5.0)], columns=["recipe", "task", "language", "gain", "low", "high"])
-    table = analysis.by_language(HAND, items).set_index(["recipe", "task", "language"])
-    assert table.loc[("mnli", "xnli", "de"), ["gain", "low", "high", "resampled"]].tolist() == [2.0, -1.0, 5.0, "seeds and items"]
-    swahili = table.loc[("mnli", "xnli", "sw")]
-    assert (swahili["gain"], swahili["low"], swahili["high"], swahili["resampled"]) == (4.0, 1.0, 7.0, "seeds")
-    assert (swahili["script"], swahili["resource_level"]) == ("Latin", "low")
-    assert np.isnan(table.loc[("ccg", "xnli", "de"), "low"])
+def test_the_recipe_is_chosen_on_development_data_and_reported_on_test_data():
+    draws = analysis.gain_draws(HAND)
+    table = analysis.choices(draws, DEVELOPMENT).set_index("task")
+    xnli = table.loc["xnli"]
+    assert (xnli["chosen"], xnli["development"], xnli["gain"]) == ("ccg", 1.0, -2.0), "ccg is best on development data, and loses on test"
+    assert (xnli["oracle"], xnli["oracle_gain"], xnli["regret"]) == ("mnli", 3.0, 5.0)
+    # mnli has no test score on tatoeba, so it cannot be chosen; ccg and none tie, and the baseline wins ties.
+    tatoeba = table.loc["tatoeba"]
+    assert (tatoeba["chosen"], tatoeba["gain"], tatoeba["oracle"], tatoeba["regret"]) == ("none", 0.0, "ccg", 5.0)
+    averages = analysis.strategies(draws, DEVELOPMENT).set_index("strategy")["gain"]
+    assert averages["a recipe per target"] == -1.0
+    # One for all: mean development gains are none 0, ccg 0.5; mnli is not complete.
+    assert averages["one recipe for all targets"] == 1.5 and averages["per target, beyond one for all"] == -2.5
+    assert averages["oracle: best on test data"] == 4.0 and averages["regret of choosing on development data"] == 5.0
+    text = analysis.choice_findings(table.reset_index(), analysis.strategies(draws, DEVELOPMENT))
+    assert "ccg, the one recipe" in text and "on 0 of 2" in text and "leave intermediate training out on tatoeba" in text
+
+
+def test_another_recipe_is_chosen_when_development_data_say_so():
+    other = DEVELOPMENT.assign(value=DEVELOPMENT["value"].where(DEVELOPMENT["recipe"] != "mnli", 99.0))
+    assert analysis.choices(analysis.gain_draws(HAND), other).set_index("task").loc["xnli", ["chosen", "regret"]].tolist() == ["mnli", 0.0]
+    half = analysis.choices(analysis.gain_draws(HAND), DEVELOPMENT[DEVELOPMENT["task"] == "xnli"])
+    assert half["task"].tolist() == ["xnli"], "no development data, no choice"
+
+
+def test_controls_are_no_contenders():
+    frame = pd.concat([HAND, HAND[HAND["recipe"] == "mnli"].assign(recipe="random_init", value=1.0)])
+    assert analysis.contenders(frame, ["random_init"]).equals(HAND)
 
 
 def test_findings_state_numbers_and_limits():
-    text = analysis.findings(analysis.gain_table(HAND))
+    text = analysis.findings(table_of(HAND))
     assert "mnli on xnli (+3.0 points" in text
     assert "1 to 2 seeds" in text and "1 cell is missing" in text and "by chance" in text
 
 
 def test_main_table_in_text():
-    table = analysis.main_table(analysis.gain_table(HAND), analysis.baseline(HAND))
+    table = analysis.main_table(table_of(HAND), analysis.baseline(HAND))
     assert table.loc["none (score)"].tolist() == ["53.5", "30.0", "41.8"]
     assert table.loc["mnli", "xnli"].startswith("+3.0 (1.") and table.loc["mnli", "xnli"].endswith(") *")
     assert table.loc["mnli", "tatoeba"] == "" and table.loc["ccg", "tatoeba"] == "+5.0"
-
-
-def write_predictions(path: Path, rows: list[tuple[str, list[float]]], columns: tuple[str, ...], metric: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with gzip.open(path, "wt", encoding="utf-8") as stream:
-        print(json.dumps({"columns": columns, "metric": metric}), file=stream)
-        for name, statistics in rows:
-            print(json.dumps({"id": name, "gold": "a", "prediction": "b", "stats": statistics}), file=stream)
-    return path
-
-
-def test_paired_items_by_hand(tmp_path):
-    base = write_predictions(tmp_path / "a.gz", [(str(i), [int(i < 50)]) for i in range(100)], metrics.ACCURACY, "accuracy")
-    order = [*range(99, -1, -1)]
-    other = write_predictions(tmp_path / "b.gz", [(str(i), [int(i < 60)]) for i in order], metrics.ACCURACY, "accuracy")
-    paired = analysis.paired_items([(base, other)])
-    assert (paired.gain, paired.seeds, paired.n) == (pytest.approx(10.0), 1, 100)
-    # The ten items that changed are binomial(100, 0.1): standard error 3 points.
-    assert paired.low == pytest.approx(10 - 1.96 * 3, abs=1.1) and paired.high == pytest.approx(10 + 1.96 * 3, abs=1.1)
-    assert paired == analysis.paired_items([(base, other)])
-    assert analysis.paired_items([(base, base)]).gain == 0 == analysis.paired_items([(base, base)]).high
-
-
-def test_paired_items_of_tags_use_the_counts(tmp_path):
-    rows = [("a", [1, 2, 2, 3, 4]), ("b", [2, 2, 3, 5, 5])]
-    base = write_predictions(tmp_path / "a.gz", rows, metrics.TAGGING, "f1")
-    other = write_predictions(tmp_path / "b.gz", [("a", [2, 2, 2, 4, 4]), rows[1]], metrics.TAGGING, "f1")
-    expected = 100 * (2 * 4 / (4 + 5) - 2 * 3 / (4 + 5))
-    assert analysis.paired_items([(base, other), (base, base)]).gain == pytest.approx(expected / 2)
-
-
-def test_mined_pairs_may_differ_but_other_items_may_not(tmp_path):
-    base = write_predictions(tmp_path / "a.gz", [("x", [1, 1, 1]), ("y", [0, 1, 0])], metrics.BITEXT, "f1")
-    other = write_predictions(tmp_path / "b.gz", [("x", [1, 1, 1])], metrics.BITEXT, "f1")
-    assert analysis.paired_items([(base, other)]).gain == pytest.approx(100 - 100 * 2 / 3)
-    first = write_predictions(tmp_path / "c.gz", [("x", [1]), ("y", [0])], metrics.ACCURACY, "accuracy")
-    second = write_predictions(tmp_path / "d.gz", [("x", [1])], metrics.ACCURACY, "accuracy")
-    with pytest.raises(UsageError, match="different test items"):
-        analysis.paired_items([(first, second)])
-    with pytest.raises(UsageError, match=r"d\.gz has accuracy"):
-        analysis.paired_items([(base, second)])
-    (tmp_path / "e.gz").write_text("no gzip")
-    with pytest.raises(UsageError, match="not a file of predictions"):
-        analysis.paired_items([(first, tmp_path / "e.gz")])
-
-
-@pytest.mark.parametrize("different", [2, 900])
-def test_both_ways_of_resampling_have_the_right_spread(different):
-    """Sum of n draws: mean n * m, standard deviation sqrt(n) * s, by multinomial counts (2 different rows) and by gathering (900)."""
-    rows = np.random.default_rng(0).permutation(np.arange(1000) % different).astype(float)[:, None] / different
-    sums = resampled_sums(rows, 4000, np.random.default_rng(1))
-    assert sums.shape == (4000, 1)
-    assert sums.mean() == pytest.approx(rows.sum(), rel=0.01)
-    assert sums.std() == pytest.approx(np.sqrt(1000) * rows.std(), rel=0.05)
 
 
 def test_run_grid_starts_with_phase_1_and_the_baseline():

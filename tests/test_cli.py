@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from xstilts_core import cli, results
+from xstilts_core import cli, grid, results
 from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +38,7 @@ from xstilts_core.spec import SPECS
 spec = SPECS[{phase!r}].of(globals())
 time.sleep(float(os.environ.get("TEST_SLEEP", "0")))
 if (spec.root / "break").exists() and spec.phase == "intermediate":
-    raise ValueError("broken on purpose")
+    exec((spec.root / "break").read_text())
 task = {{"target": "xnli", "retrieval": "tatoeba", "intermediate": "mnli"}}[spec.phase]
 value = 60.0 + 5 * (spec.recipe != "none")
 scores = [Score(task, "de", "test", "accuracy", value, 100), Score(task, "es", "test", "accuracy", value, 100)]
@@ -155,26 +158,138 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_failure_is_named_and_the_rest_is_reported(project: Path) -> None:
-    (project / "outputs" / "tiny").mkdir(parents=True)
-    (project / "outputs" / "tiny" / "break").touch()
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("raise ValueError('broken on purpose')", "20_intermediate, cell 3: ValueError: broken on purpose"),
+        ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "20_intermediate, cell 3: the kernel died (out of memory, or killed?)"),
+        ("raise SystemExit(0)", "20_intermediate, cell 3: SystemExit: 0"),
+    ],
+)
+def test_a_failure_is_named_last_and_the_rest_is_made(project: Path, cell: str, reason: str) -> None:
+    root = project / "outputs" / "tiny"
+    root.mkdir(parents=True)
+    (root / "break").write_text(cell)
     run = command("run", "tiny", "--jobs", "2", folder=project)
     text = run.communicate()[0]
     assert run.returncode == 1, text
-    assert "intermediate/mnli/seed1: 20_intermediate, cell 3: ValueError: broken on purpose" in text
-    assert "2 more could not be made" in text and "2 of 5 runs done" in text
-    assert "finished runs: 2" in (project / "outputs" / "tiny" / "report" / "index.html").read_text()
-    (project / "outputs" / "tiny" / "break").unlink()
+    notebook = root / "intermediate" / "mnli" / "seed1" / "run.ipynb"
+    assert text.splitlines()[-4:] == [
+        "1 run failed:",
+        f"  intermediate/mnli/seed1: {reason}",
+        f"    traceback: {notebook}",
+        "2 more could not be made without them. The same command makes what is missing.",
+    ]
+    assert notebook.is_file() and "2 of 5 runs done" in text
+    assert "finished runs: 2" in (root / "report" / "index.html").read_text()
+    status = command("status", "tiny", "--json", folder=project)
+    rows = {row["folder"]: row for row in json.loads(status.communicate()[0])}
+    row = rows["intermediate/mnli/seed1"]
+    assert (row["state"], row["reason"], row["notebook"]) == ("failed", reason, str(notebook))
+    (root / "break").unlink()
     run = command("run", "tiny", "--jobs", "2", folder=project)
     assert "5 of 5 runs done" in run.communicate()[0] and run.returncode == 0
+
+
+@pytest.fixture
+def small_disk(project: Path) -> Iterator[Path]:
+    """outputs/ on a disk of its own with 2 MB."""
+    disk = project / "outputs"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or os.getuid() != 0 or subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).returncode:
+        pytest.skip("mounting a small disk needs Linux and root")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take all the room there is on the disk."""
+    with suppress(OSError), path.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(4096))
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_nothing_finished_is_lost(project: Path, small_disk: Path) -> None:
+    root = small_disk / "tiny"
+    root.mkdir()
+    model = "(spec.folder / 'model').mkdir(); (spec.folder / 'model' / 'weights').write_bytes(bytes(4_000_000))"
+    (root / "break").write_text(model)
+    run = command("run", "tiny", "--jobs", "1", folder=project)
+    text = run.communicate()[0]
+    assert run.returncode == 1 and "Traceback" not in text, text
+    assert re.search(rf"intermediate/mnli/seed1: no space left on {small_disk} for .*: at least \d+ MB are needed, .* MB are free", text)
+    assert "Nothing finished is lost: make room, and the same command goes on" in text and "2 of 5 runs done" in text
+    made = {path: path.read_bytes() for path in root.glob("*/**/result.json") if "report" not in path.parts}
+    assert len(made) == 2
+    # Not a byte is left: not for a run, a log, a note or the scores.
+    fill(small_disk / "filler")
+    for _ in range(2):
+        run = command("run", "tiny", "--jobs", "2", folder=project)
+        text = run.communicate()[0]
+        assert run.returncode == 1 and "Traceback" not in text, text
+        assert f"no space left on {small_disk} for " in text and "MB are needed" in text, text
+    assert {path: path.read_bytes() for path in made} == made
+    (small_disk / "filler").unlink()
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    run = command("run", "tiny", "--jobs", "2", folder=project)
+    text = run.communicate()[0]
+    assert run.returncode == 0 and "5 of 5 runs done" in text, text
+    assert {path: path.read_bytes() for path in made} == made
+    assert (root / "intermediate" / "mnli" / "seed1" / "model" / "weights").stat().st_size == 4_000_000
+
+
+def await_running(study: Study) -> None:
+    deadline = time.time() + 60
+    while not any(results.state(spec).state == "running" for spec in study.specs) and time.time() < deadline:
+        time.sleep(0.2)
+
+
+def test_after_a_kill_of_the_driver_the_same_command_takes_over(project: Path) -> None:
+    run = command("run", "tiny", "--jobs", "2", folder=project, sleep=60)
+    await_running(Study.load("tiny"))
+    run.kill()
+    run.wait()
+    again = command("run", "tiny", "--jobs", "2", folder=project)
+    text = again.communicate()[0]
+    assert again.returncode == 0 and "5 of 5 runs done" in text, text
+
+
+def test_status_while_a_grid_is_at_work(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = command("run", "tiny", "--jobs", "2", folder=project, sleep=60)
+    study = Study.load("tiny")
+    await_running(study)
+    assert cli.main(["status", "tiny"]) == 0
+    text = capsys.readouterr().out
+    assert "running  " in text and f"'xstilts run' is at work on it (process {run.pid})" in text and "to go on" not in text
+    for _ in range(20):
+        cli.main(["status", "tiny", "--json"])
+    assert run.poll() is None
+    while not list(study.root.rglob(results.NOTEBOOK)):
+        time.sleep(0.1)
+    run.send_signal(signal.SIGTERM)
+    assert "the same command goes on from there" in run.communicate(timeout=60)[0] and run.returncode == 130
+    capsys.readouterr()
+    assert cli.main(["status", "tiny"]) == 0
+    text = capsys.readouterr().out
+    assert "interrupted: it was stopped before it finished" in text and text.splitlines()[-1] == "to go on: xstilts run tiny"
+
+
+def test_an_unreadable_result_is_a_failure_with_its_reason(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = Study.load("tiny").specs[0]
+    spec.folder.mkdir(parents=True)
+    (spec.folder / results.RESULT).write_text("{ half")
+    assert cli.main(["status", "tiny", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)[0]
+    assert row["state"] == "failed" and "result.json is not a result of this suite" in row["reason"] and row["notebook"] is None
+    assert grid.forget_stale(Study.load("tiny")) == [spec.folder] and not (spec.folder / results.RESULT).exists()
 
 
 def test_ctrl_c_ends_everything_and_the_same_command_goes_on(project: Path) -> None:
     run = command("run", "tiny", "--jobs", "2", folder=project, sleep=60)
     study = Study.load("tiny")
-    deadline = time.time() + 60
-    while not any(results.state(spec).state == "running" for spec in study.specs) and time.time() < deadline:
-        time.sleep(0.2)
+    await_running(study)
     second = command("run", "tiny", folder=project)
     assert "another 'xstilts run' (process " in second.communicate()[0] and second.returncode == 2
     run.send_signal(signal.SIGINT)

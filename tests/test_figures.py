@@ -15,14 +15,14 @@ from xstilts_core.names import UsageError
 NAN = float("nan")
 GAINS = pd.DataFrame(
     [
-        ("mnli", "xnli", 4.24, 1.2, 7.4, 3, 8, 24),
-        ("mnli", "tatoeba", -3.0, -8.0, 1.0, 3, 8, 24),
-        ("mnli", "average", 0.62, -2.0, 3.0, 3, 8, 48),
-        ("ccg", "xnli", -2.0, -3.0, -1.0, 3, 8, 24),
-        ("ccg", "tatoeba", NAN, NAN, NAN, 0, 0, 0),
-        ("ccg", "average", NAN, NAN, NAN, 0, 0, 24),
+        ("mnli", "xnli", 4.24, 1.2, 7.4, 3, 8, 24, "seeds and items"),
+        ("mnli", "tatoeba", -3.0, -8.0, 1.0, 3, 8, 24, "seeds and items"),
+        ("mnli", "average", 0.62, -2.0, 3.0, 3, 8, 48, "seeds and items"),
+        ("ccg", "xnli", -2.0, -3.0, -1.0, 3, 8, 24, "seeds and items"),
+        ("ccg", "tatoeba", NAN, NAN, NAN, 0, 0, 0, ""),
+        ("ccg", "average", NAN, NAN, NAN, 0, 0, 24, ""),
     ],
-    columns=["recipe", "task", "gain", "low", "high", "seeds", "languages", "n"],
+    columns=["recipe", "task", "gain", "low", "high", "seeds", "languages", "n", "resampled"],
 )
 BASELINE = pd.DataFrame([[60.0, NAN, NAN]], index=["none"], columns=["xnli", "tatoeba", "average"])
 
@@ -49,7 +49,7 @@ def test_heat_map_shows_numbers_intervals_and_names():
         "none (score, %)",
     ):
         assert word in found, word
-    assert any("3 seeds" in text and "excludes 0" in text and "Hatched: missing" in text for text in found)
+    assert any("3 seeds" in text and "interval over seeds and items excludes 0" in text and "Hatched: missing" in text for text in found)
     bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
     assert {"+4.2", "\u22122.0"} <= bold and "\u22123.0" not in bold
     assert figure.get_size_inches()[0] == figures.FULL
@@ -108,6 +108,33 @@ def test_baseline_scores():
         assert word in found, word
 
 
+CONTROLS = pd.DataFrame(
+    [
+        ("xnli", "none", "", 62.5, 80.0, NAN, NAN, NAN, 3),
+        ("xnli", "random", "random_init", 33.0, 40.0, 29.5, 25.0, 33.0, 3),
+        ("xnli", "majority", "majority", 36.0, 36.0, 26.5, 22.0, 30.0, 3),
+        ("tatoeba", "none", "", 50.0, NAN, NAN, NAN, NAN, 3),
+        ("tatoeba", "random", "random_init", 51.0, NAN, -1.0, -4.0, 2.0, 3),
+        ("tatoeba", "no_names", "names_masked", 49.0, NAN, 1.0, -1.0, 2.0, 3),
+    ],
+    columns=["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"],
+)
+
+
+@pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
+def test_controls_beside_the_baseline(width):
+    figure = figures.control_scores(CONTROLS, width)
+    found = texts(figure)
+    for word in ("none", "random", "majority", "no_names", "zero-shot mean", "English", "xnli", "tatoeba"):
+        assert word in found, word
+    margins = ("+26.5", "\u22121.0") if width == figures.FULL else ("+26", "\u22121")
+    assert set(margins) <= set(found), "the strongest control counts; masked names do not"
+    bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
+    assert margins[0] in bold and margins[1] not in bold, "bold where the interval lies above 0"
+    values = [[line.get_xdata()[0] for line in axes.lines if line.get_marker() != "None"] for axes in figure.axes]
+    assert values == [[62.5, 33.0, 36.0, 50.0, 51.0, 49.0], [80.0, 40.0, 36.0]]
+
+
 def test_status_grid_speaks_in_words():
     grid = pd.DataFrame(
         [("none", "mnli", 2, 0, 0, 0, 0, 2), ("mnli", "mnli", 0, 0, 0, 1, 1, 2), ("mnli", "intermediate", 2, 0, 0, 0, 0, 2)],
@@ -131,6 +158,7 @@ def test_nothing_to_draw_is_said_in_words():
     assert "no finished target runs to compare yet" in texts(figures.heat_map(GAINS.assign(gain=np.nan)))
     assert "no gains on xnli yet" in texts(figures.language_panels(languages().iloc[:0], "xnli"))
     assert "no finished baseline runs yet" in texts(figures.baseline_scores(pd.DataFrame(columns=["task", "language", "value", "seeds"])))
+    assert "no finished controls yet" in texts(figures.control_scores(CONTROLS.iloc[:0]))
     assert "no training logs yet" in texts(figures.training_curves(pd.DataFrame(columns=["run", "recipe", "stage", "step", "loss"])))
     assert figures.panels_by_target(languages().iloc[:0]) == {}
 
@@ -153,7 +181,7 @@ def test_tables_in_csv_and_latex(tmp_path):
     figures.save_table(GAINS.assign(note="50 % & more_"), tmp_path, "gains")
     assert pd.read_csv(tmp_path / "gains.csv")["gain"][0] == 4.24
     lines = (tmp_path / "gains.tex").read_text().splitlines()
-    assert lines[0] == r"\begin{tabular}{llrrrrrrl}" and lines[1] == r"\toprule"
+    assert lines[0] == r"\begin{tabular}{llrrrrrrll}" and lines[1] == r"\toprule"
     assert lines[4].startswith("mnli & xnli & $4.2$ & $1.2$") and lines[4].endswith(r"50 \% \& more\_ \\")
     assert "ccg & tatoeba & -- & --" in "\n".join(lines)
     with pytest.raises(UsageError, match=r"gains\.csv"):

@@ -91,6 +91,8 @@ recipes:
   none:
   mnli: {intermediate: [mnli]}
   squad_v1: {intermediate: [squad_v1]}
+  random: {control: random_init}
+  majority: {control: majority}
 targets: [xnli, xquad, tatoeba]
 """
 
@@ -103,8 +105,8 @@ def study(tmp_path: Path) -> Study:
 
 
 def made_up_scores(spec) -> Iterator[Score]:
-    """Scores of a run; mnli gains 4 points on everything, squad_v1 loses 2."""
-    gain = {"mnli": 4.0, "squad_v1": -2.0}.get(spec.recipe, 0.0)
+    """Scores of a run; mnli gains 4 points on everything, squad_v1 loses 2, random weights 30, the majority 40."""
+    gain = {"mnli": 4.0, "squad_v1": -2.0, "random": -30.0, "majority": -40.0}.get(getattr(spec, "recipe", ""), 0.0)
     for task, metric in (("xnli", "accuracy"), ("xquad", "f1"), ("tatoeba", "accuracy")):
         if task in spec.uses:
             for position, language in enumerate(LANGUAGES):
@@ -113,15 +115,22 @@ def made_up_scores(spec) -> Iterator[Score]:
 
 
 def write_predictions(spec: TargetSpec) -> None:
-    """xnli's predictions as evaluate writes them; hits in the first items, two more for mnli."""
+    """xnli's predictions as evaluate writes them; hits in the first items: two more for mnli, fewer for controls."""
+    hits = {"mnli": 37, "random": 20, "majority": 15}.get(spec.recipe, 35)
     for language in LANGUAGES:
         path = spec.folder / "predictions" / f"xnli.{language}.jsonl.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         with gzip.open(path, "wt", encoding="utf-8") as stream:
             print(json.dumps({"columns": metrics.ACCURACY, "metric": "accuracy"}), file=stream)
             for item in range(50):
-                hit = int(item < 35 + 2 * (spec.recipe == "mnli"))
+                hit = int(item < hits)
                 print(json.dumps({"id": str(item), "gold": "neutral", "prediction": "neutral", "stats": [hit]}), file=stream)
+
+
+def made_up_details(spec) -> dict:
+    """What a run keeps of development data: there squad_v1 is best, and on test data it is not."""
+    score = {"mnli": 72.0, "squad_v1": 75.0}.get(getattr(spec, "recipe", ""), 70.0)
+    return {"target": {"best_score": score}, "retrieval": {"layer": 1, "development": {"0": 99.0, "1": score}}}.get(spec.phase, {})
 
 
 def fill(study: Study) -> None:
@@ -133,7 +142,7 @@ def fill(study: Study) -> None:
         elif run == "target/squad_v1/from-squad_v1/seed2":
             results.write_text(spec.folder / results.RESULT, "{")
         elif not run.startswith("retrieval/tatoeba/from-squad_v1"):
-            results.write(spec, list(made_up_scores(spec)), "cpu", 1.5)
+            results.write(spec, list(made_up_scores(spec)), "cpu", 1.5, made_up_details(spec))
             log = [
                 {"step": 10 * step, "loss": 2 / step, "dev": 50.0 + step, "tokens_per_second": 900, "padding": 0.0} for step in (1, 2, 3)
             ]
@@ -167,7 +176,7 @@ def test_reports_on_partial_results(study):
     fill(study)
     folder = run("00_study", study)
     text = shown(folder / results.NOTEBOOK)
-    for word in ("A made-up study", "18 done, 2 missing, 2 failed", "out of memory", "tatoeba/from-squad_v1/seed2", "is not a result"):
+    for word in ("A made-up study", "25 done, 2 missing, 2 failed", "out of memory", "tatoeba/from-squad_v1/seed2", "is not a result"):
         assert word in text, word
     assert pictures(folder / results.NOTEBOOK) == 2
     assert {"status.pdf", "training_curves.svg", "unfinished.csv", "machines.tex"} <= set(
@@ -178,18 +187,34 @@ def test_reports_on_partial_results(study):
     text = shown(folder / results.NOTEBOOK)
     for word in ("Best on average over all targets: mnli", "+4.0", "What this does not show", "2 seeds", "seeds and items", "2 failed"):
         assert word in text, word
-    assert pictures(folder / results.NOTEBOOK) == 1 + 1 + 3
+    # Development data choose squad_v1 where it has runs (-2 on test data), mnli for all targets together and for retrieval.
+    for word in ("Choosing on development data gains +0.0 points", "mnli, the one recipe", "on 1 of 3"):
+        assert word in text, word
+    for word in ("above 0, on xnli (random, +", "second hand: reported of the paper", "not measured", "majority"):
+        assert word in text, word
+    assert pictures(folder / results.NOTEBOOK) == 1 + 1 + 1 + 3
     done = json.loads((folder / results.RESULT).read_text())
     assert (done["phase"], done["notebook"]) == ("report", "30_transfer")
-    assert {"gains.pdf", "gains.tex", "gains_column.png", "best.csv", "languages_xnli.svg"} <= set(done["files"])
+    assert {
+        "gains.pdf",
+        "gains.tex",
+        "gains_column.png",
+        "choices.csv",
+        "strategies.tex",
+        "controls_column.pdf",
+        "paper.csv",
+        "languages_xnli.svg",
+    } <= set(done["files"])
     assert all((folder / name).stat().st_size > 0 for name in done["files"])
     matrix = (folder / "gain_matrix.csv").read_text().splitlines()
     assert matrix[0] == "recipe,xnli,xquad,tatoeba,average" and matrix[1].startswith("mnli,4.0,4.0,4.0,4.0")
     assert matrix[2].endswith(",,"), "a missing cell and its average are empty"
+    assert "random" not in "".join(matrix) and "random" not in (folder / "choices.csv").read_text(), "controls are no recipes"
+    assert "xnli,majority,majority,16.0" in (folder / "controls.csv").read_text()
 
 
 def test_reports_without_any_result(study):
-    for name, word in (("00_study", "22 missing"), ("30_transfer", "No finished target runs to compare yet")):
+    for name, word in (("00_study", "29 missing"), ("30_transfer", "No finished target runs to compare yet")):
         folder = run(name, study)
         assert word in shown(folder / results.NOTEBOOK), name
         assert (folder / results.RESULT).is_file()

@@ -110,7 +110,7 @@ def test_other_families_run_every_head(tmp_path, encoders, family):
 
 def test_random_init_forgets_the_weights_but_not_the_words(tmp_path, encoders):
     spec = target(tmp_path, encoders["xlmr"])
-    control = target(tmp_path, encoders["xlmr"], recipe="random", random_init=True)
+    control = target(tmp_path, encoders["xlmr"], recipe="random", control="random_init")
     one, other = phase.load_encoder(spec), phase.load_encoder(control)
     left, right = one.network.get_input_embeddings().weight, other.network.get_input_embeddings().weight
     assert left.shape == right.shape and not torch.allclose(left, right)

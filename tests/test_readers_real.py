@@ -34,6 +34,10 @@ COUNTS = {
     ("udpos", "test"): dict.fromkeys(["ar", "de", "en", "es", "fi", "hi", "ja", "ru", "ta", "tr", "zh"], 100) | {"en": 300},
     ("xquad", "test"): dict.fromkeys(["ar", "de", "en", "es", "hi", "ro", "ru", "tr", "vi", "zh"], 225) | {"en": 1190},
     ("tatoeba", "test"): {code: 2 * SMALL_TATOEBA.get(code, 1000) for code in TATOEBA.split()},
+    ("bucc2018", "dev"): {"zh": 22_213},  # 8,624 Chinese and 13,589 English sentences
+    ("bucc2018", "test"): {},
+    ("ccg", "train"): {},
+    ("ccg", "dev"): {},
     ("squad_v1", "train"): {"en": 3286},
     ("squad_v1", "dev"): {"en": 398},
 }

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -201,13 +202,40 @@ def test_by_hand_wrong_parameters_stop_before_the_kernel(tmp_path: Path, monkeyp
     assert runner.run_by_hand("30_transfer", {}) == tmp_path / "outputs" / "tiny" / "report" / "30_transfer" / results.NOTEBOOK
 
 
-def test_one_gpu_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "test-a, test-b")
-    with runner.one_gpu("cuda") as first, runner.one_gpu("auto") as second, runner.one_gpu("cpu") as none:
-        assert (first, second, none) == ("test-a", "test-b", None)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    with runner.one_gpu("cuda") as only:
-        assert only is None
+def test_the_result_gets_its_name_after_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write = (
+        "from xstilts_core import results\nfrom xstilts_core.spec import RetrievalSpec\n"
+        "results.write(RetrievalSpec(study=study), [], 'cpu', 1.0)\n"
+        "(folder / 'model').mkdir()\n(folder / 'model' / 'weights').write_text('whole')"
+    )
+    spec = project(tmp_path, write).specs[0]
+    (spec.folder / "model").mkdir(parents=True)
+    (spec.folder / "model" / "of_an_earlier_run").write_text("")
+    order = []
+    for name in ("sync_run", "write_text"):
+        real = getattr(results, name)
+        monkeypatch.setattr(results, name, lambda path, *rest, real=real: (order.append(Path(path).name), real(path, *rest)))
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (order.append(f"-> {Path(new).name}"), rename(old, new)))
+    assert runner.run_spec(spec) == spec.folder / results.RESULT
+    assert order == [results.NOTEBOOK, f"-> {results.NOTEBOOK}", spec.folder.name, f"-> {results.RESULT}"]
+    assert results.state(spec).state == "done"
+    assert sorted(path.name for path in spec.folder.iterdir()) == [results.LOCK, "model", results.RESULT, results.NOTEBOOK]
+    assert [path.name for path in (spec.folder / "model").iterdir()] == ["weights"]
+
+
+def test_a_full_disk_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = tmp_path / "count"
+    cell = f"open({str(count)!r}, 'a').write('x')\nimport errno\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'model')"
+    page = write_notebook(tmp_path / "full.ipynb", f"import os\n{cell}")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with pytest.raises(NotebookFailure, match=r"no space left on .* for .*/run: at least 3 MB are needed, .*OSError: \[Errno 28\]"):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
+        runner.run_in_folder(page, {}, folder, needed=2_500_000)
+    assert count.read_text() == "x"
+    assert "Nothing finished is lost: make room, and the same command goes on" in (folder / results.FAILURE).read_text()
 
 
 def test_a_report_gets_the_parameters_it_declares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

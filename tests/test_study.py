@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from xstilts_core import runner
 from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
+from xstilts_core.study_file import check_encoder
 
 GOOD = """
 title: Does it help?
@@ -67,6 +69,45 @@ def test_only_what_differs_from_the_defaults_is_injected(tmp_path: Path) -> None
     assert spec.changed() == {"study": "my_study"}
 
 
+CONTROLS = """  random: {control: random_init}
+  second: {control: hypothesis_only}
+  masked: {control: names_masked}
+  majority: {control: majority}
+  words: {control: overlap}
+"""
+
+
+def test_a_control_is_made_for_the_targets_it_fits(tmp_path: Path) -> None:
+    layers = "train: {train_examples: 500}\ntarget: {test_examples: 40}\ntasks:\n  squad_v1: {test_examples: 30}\n"
+    made = study(tmp_path, GOOD + "languages: [en, de]\n" + layers, "targets:", f"{CONTROLS}targets:")
+    assert made.controls == ("random", "second", "masked", "majority", "words")
+    runs = {
+        name: [str(spec.folder.relative_to(made.root)) for spec in made.specs if spec.changed().get("recipe") == name]
+        for name in made.controls
+    }
+    assert runs["second"] == ["target/mnli/from-second/seed1", "target/mnli/from-second/seed2"]
+    assert runs["masked"] == ["retrieval/tatoeba/from-masked/seed1", "retrieval/tatoeba/from-masked/seed2"]
+    assert len(runs["random"]) == 6 and all(spec.parents == () for spec in made.specs if isinstance(spec, ControlSpec))
+    majority, overlap = [spec for spec in made.specs if isinstance(spec, ControlSpec)]
+    assert majority.folder == made.root / "control/majority/seed1" and majority.targets == ["xnli"] and overlap.seed == 1
+    assert overlap.changed() == {
+        "study": "my_study",
+        "control": "overlap",
+        "recipe": "words",
+        "targets": ["xnli", "xquad", "mlqa", "tatoeba"],
+        "languages": ["en", "de"],
+        "train_examples": {"xnli": 500, "xquad": 500, "mlqa": 500},
+        "test_examples": {"xnli": 40, "xquad": 30, "mlqa": 30},
+    }
+
+
+def test_a_control_starts_from_phase_1(tmp_path: Path) -> None:
+    text = GOOD + "encoder: pretrained\npretrain: {steps: 10}\n"
+    made = study(tmp_path, text, "targets:", f"{CONTROLS}targets:")
+    starts = {spec.parents for spec in made.specs if spec.seed == 2 and spec.changed().get("control") in ("random_init", "hypothesis_only")}
+    assert starts == {(made.root / "pretrain/seed2",)}
+
+
 def test_places_are_no_science(tmp_path: Path) -> None:
     path = tmp_path / "my_study.yaml"
     path.write_text(GOOD)
@@ -97,11 +138,40 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         ("seeds: [1, 2]", "seeds: [1]\ntrain: {epoch: 3}", "unknown key 'epoch'.*did you mean 'epochs'"),
         ("seeds: [1, 2]", "seeds: [1]\ntrain: {learning_rate: fast}", "learning_rate is 'fast'"),
         ("seeds: [1, 2]", "seeds: [1]\ntasks: {squadv1: {epochs: 3}}", "unknown task 'squadv1'.*did you mean 'squad_v1'"),
-        ("seeds: [1, 2]", "seeds: [1]\nsource: files", "source files needs data_root"),
         ("seeds: [1, 2]", "seeds: [1]\nencoder: pretrained", "belong together"),
         ("  none:", "  nun:", "recipes needs the baseline"),
+        ("  none:", "  none: {control: majority}", "recipes needs the baseline"),
+        ("  none:", "  none:\n  plain: {}", "recipe plain names no intermediate task"),
+        ("[mnli]}", "[mnli], control: overlap}", "recipe mnli: overlap is a control without intermediate tasks"),
+        ("[mnli]}", "[mnli], control: overlop}", "unknown control 'overlop'.*recipe mnli: did you mean 'overlap'"),
         (GOOD, "- a\n- list\n", "expected keys and values"),
-        (GOOD, "a: [1\n", "not a YAML file"),
+        (GOOD, "a: [1\n", "my_study.yaml, line 2: this is no YAML: expected ',' or ']'"),
+        ("title:", "title: a\ntitle:", "line 3: key 'title' stands twice"),
+        ("[mnli]}", "[mnli], intermediate: [qqp]}", "line 6: key 'intermediate' stands twice"),
+        ("[mnli]}", "[mnli], tempreature: 2}", "recipe mnli: did you mean 'temperature'. legal: cap, control, intermediate, temperature"),
+        ("[mnli]}", "[mnli, mnli]}", "recipe mnli: intermediate has 'mnli' twice"),
+        ("[mnli]}", "mnli}", r"recipe mnli: intermediate is 'mnli': it must be a list, such as \[a, b\]"),
+        ("  mnli:", "  no:", "recipes: a key is False: it must be text .*quote it"),
+        ("title:", "5: x\ntitle:", "a key is 5: it must be text"),
+        ("title:", "outputs: x\ntitle:", "unknown key 'outputs'"),
+        ("targets:", "#", "targets is missing"),
+        ("seeds: [1, 2]", "seeds: [yes]", "seeds is True: it must be a number .*YAML reads no"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {epochs: yes}", "train: epochs is True: it must be a number"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {epochs: -1}", "train: epochs is -1: it must be 0 or more"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {learning_rate: 2}", "train: learning_rate is 2: it must be less than 1$"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {learning_rate: .nan}", "learning_rate is nan: it must be a finite number"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {steps: 9}", "train: key 'steps' belongs in pretrain:, not here. Legal: .*epochs"),
+        ("seeds: [1, 2]", "seeds: [1]\nretrieval: {epochs: 9}", "retrieval: key 'epochs' belongs in train: or .*Legal: centred, "),
+        ("seeds: [1, 2]", "seeds: [1]\ntarget: {train_on: squad_v1}", "target: key 'train_on' cannot be set here"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: {pooling: men}", "unknown pooling 'men'.*train: did you mean 'mean'. legal: first, mean"),
+        ("seeds: [1, 2]", "seeds: [1]\ntrain: 5", "train is 5: it must be keys and values"),
+        ("seeds: [1, 2]", "seeds: [1]\ntasks: {mnli: {epoch: 3}}", "tasks, mnli: did you mean 'epochs'"),
+        ("seeds: [1, 2]", "seeds: [1]\ntasks: {ccg: {epochs: 3}}", "unknown task that a run trains on, 'ccg'.*legal: mnli, squad_v1"),
+        ("seeds: [1, 2]", "seeds: [1]\nlanguages: [en, qu]", "unknown language of these targets 'qu'"),
+        ("seeds: [1, 2]", "seeds: [1]\nretrieval: {languages: [dd]}", "unknown language 'dd'.*retrieval, languages"),
+        ("seeds: [1, 2]", "seeds: [1]\nsource: minni", "unknown source 'minni'.*did you mean 'mini'"),
+        ("seeds: [1, 2]", "seeds: [1]\nreports: [30_transfr]", "unknown report notebook '30_transfr'.*did you mean '30_transfer'"),
+        ("seeds: [1, 2]", "seeds: [1]\nreports: [21_target]", "unknown report notebook '21_target'"),
     ],
 )
 def test_every_mistake_is_one_sentence_with_the_file(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -109,6 +179,12 @@ def test_every_mistake_is_one_sentence_with_the_file(tmp_path: Path, old: str, n
         study(tmp_path, GOOD, old, new)
     assert "my_study.yaml" in str(error.value) or "tatoeba" in str(error.value) or "'dd'" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_control_needs_a_target_that_it_fits(tmp_path: Path) -> None:
+    text = GOOD.replace("targets: [xnli, xquad, mlqa, tatoeba]", "targets: [xquad]")
+    with pytest.raises(UsageError, match=r"recipe second: control hypothesis_only needs a target of format pair$"):
+        study(tmp_path, text, "targets:", "  second: {control: hypothesis_only}\ntargets:")
 
 
 def test_a_run_is_found_by_its_folder(tmp_path: Path) -> None:
@@ -123,3 +199,41 @@ def test_an_unknown_study_names_the_known_ones() -> None:
         Study.load("qiuck")
     with pytest.raises(UsageError, match=r"no study file nowhere.yaml"):
         Study.load("nowhere.yaml")
+
+
+def test_a_study_is_checked_without_its_places_and_says_what_they_will_be(tmp_path: Path) -> None:
+    assert study(tmp_path).lacking == ()
+    for source, lacking in (("files", "source files needs data_root"), ("hub", "bucc2018 needs data_root: google/xtreme's bucc18")):
+        made = study(tmp_path, GOOD.replace("tatoeba", "bucc2018") + f"source: {source}\n")
+        assert len(made.lacking) == 1 and made.lacking[0].startswith(lacking)
+        with pytest.raises(UsageError, match=f"my_study.yaml: {lacking}.*--data-root"):
+            made.require_places()
+        there = Study.load(made.file, data_root=str(tmp_path))
+        assert there.lacking == () and there.require_places() is None
+        with pytest.raises(UsageError, match=lacking):
+            runner.run_spec(made.spec(Path("retrieval/bucc2018/from-none/seed1")))
+    assert study(tmp_path, GOOD + "source: hub\nencoder: pretrained\npretrain: {steps: 10}\n").lacking[0].startswith("phase 1 needs")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ("mnii", "encoder is 'mnii': did you mean 'mini'.*Legal: mini, pretrained, a hub name"),
+        ("./nowhere", "encoder is './nowhere': there is no such folder .*Legal: mini"),
+        ("{folder}/mini_xmlr", "there is no such folder .*: did you mean '.*/mini_xlmr'"),
+        ("{folder}/empty", "that folder has no config.json"),
+        ("a b", "encoder is 'a b'. Legal"),
+    ],
+)
+def test_an_encoder_that_cannot_be_there(tmp_path: Path, encoder: str, message: str) -> None:
+    (tmp_path / "mini_xlmr").mkdir()
+    (tmp_path / "mini_xlmr" / "config.json").write_text("{}")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=message):
+        check_encoder(encoder.format(folder=tmp_path), "my_study.yaml")
+    for good in ("mini", "pretrained", "xlm-roberta-large", "FacebookAI/xlm-roberta-large", str(tmp_path / "mini_xlmr")):
+        check_encoder(good, "my_study.yaml")
+
+
+def test_empty_blocks_and_recipes_are_nothing(tmp_path: Path) -> None:
+    assert study(tmp_path, GOOD + "train:\ntasks:\nretrieval: {}\n").specs == study(tmp_path).specs

@@ -11,8 +11,9 @@ from xstilts_core import model
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
 from xstilts_core.formats.tokens import IGNORED, Encoded
+from xstilts_core.streams import Stream, mixture
 from xstilts_core.tasks import TASKS
-from xstilts_core.train import Schedule, Stream, mixture, parameter_groups, train
+from xstilts_core.train import Schedule, parameter_groups, train
 
 CPU = torch.device("cpu")
 TEXTS = ["Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple."]
@@ -105,7 +106,7 @@ def test_accumulated_micro_batches_give_the_step_of_one_large_batch(encoders):
 
 
 def test_the_mixture_follows_sizes_cap_and_temperature(encoders):
-    sizes = [Stream(str(size), None, None, None, size, 8) for size in (100, 300, 10_000)]
+    sizes = [100, 300, 10_000]
     assert mixture(sizes, cap=600, temperature=1.0) == pytest.approx([0.1, 0.3, 0.6])
     assert mixture(sizes, cap=10**9, temperature=1e9) == pytest.approx([1 / 3] * 3)
     encoder, streams = setup(encoders["xlmr"], names=("a", "b"))

@@ -14,7 +14,7 @@ from xstilts_core import __version__
 from xstilts_core.names import UsageError
 
 PLACES = "places are taken from the folder where the command is typed"
-DATA_ROOT = "folder of the original files, for source files"
+DATA_ROOT = "folder of the original files, for source files and what the hub lacks"
 RUN_EXAMPLE = """example:
   xstilts run quick --jobs 4
   xstilts run real_slice --data-root ../data
@@ -25,7 +25,8 @@ TASKS_EXAMPLE = """example:
   xstilts tasks --json | python -m json.tool"""
 DATA_EXAMPLE = """example:
   xstilts data xquad --language de --split test --limit 3
-  xstilts data xnli --language sw --split dev --source files --data-root ../data"""
+  xstilts data xnli --language sw --split dev --source files --data-root ../data
+  xstilts data panx --language sw --split test --source hub"""
 NOTEBOOK_EXAMPLE = """example:
   xstilts notebook 21_target -p study by_hand -p train_on squad_v1 -p targets '[xquad, mlqa]' -p train_examples 500
   xstilts notebook 30_transfer -p study quick
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
     run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per GPU, or one per core)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
-    run.add_argument("--dry-run", action="store_true", help="only list what would be run")
+    run.add_argument("--dry-run", action="store_true", help="only say what would be run: runs, hours, memory, disk")
     check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)
     check.add_argument("--json", action="store_true", help="each run's folder and parameters as JSON")
     status = add("status", "where each run of a study stands", "example:\n  xstilts status quick", study=True)
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--language", default="en", metavar="XX", help="language code (default: en)")
     data.add_argument("--split", default="train", metavar="S", help="train, dev or test (default: train)")
     data.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many examples; 0: all (default: 10)")
-    data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite) or files (default: mini)")
+    data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite), files or hub (default: mini)")
     data.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
     notebook = add("notebook", "run one notebook with parameters of your own", NOTEBOOK_EXAMPLE)
     notebook.add_argument("name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path")
@@ -84,46 +85,68 @@ def place(path: str) -> str:
 
 def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study import Study
+    from xstilts_core.study_file import check_encoder
 
     data_root = place(options.data_root)
     if data_root and not Path(options.data_root).expanduser().is_dir():
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
-    return Study.load(options.study, place(options.outputs), data_root)
+    study = Study.load(options.study, place(options.outputs), data_root)
+    if options.command != "status":  # results can be read where the encoder is not
+        check_encoder(study.encoder, study.file)
+    return study
 
 
 def run(options: argparse.Namespace) -> int:
-    from xstilts_core import grid, progress, results, summary, webpage
+    from xstilts_core import grid, progress, summary
 
     study = load(options)
     if options.jobs < 0:
         raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out ({grid.usual_jobs()} here)")
-    jobs = options.jobs or grid.usual_jobs()
-    grid.profile_folder(options.profile)
+    grid.executor(options.profile)
+    jobs = options.jobs or grid.usual_jobs(options.profile)
     if options.dry_run:
-        return 1 if grid.dry_run(study, jobs, options.profile) else 0
+        print_lacking(study)
+        return foresee(study, jobs, options.profile)
+    study.require_places()
     out = summary.console()
-    with grid.only_grid(study) as lock:
+    with grid.only_grid(study) as lock, grid.kernels(jobs, options.profile):
+        queue = grid.wait_for_jobs(study, options.profile, lambda text: print(text, flush=True))
         stale = grid.forget_stale(study)
         again = f", {len(stale)} of them made with other settings before and run again" if stale else ""
         out.print(f"{study.name}: {len(study.specs)} runs{again}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
-        watch = progress.Watch(study, jobs, out)
+        watch = progress.Watch(study, jobs, out, queue)
         code = grid.run(grid.command(study, ["grid"], jobs, options.profile), study, lock, watch.follow)
+        watch.queue = None  # from now on the folders alone say what was made
         watch.look()
-        scores = results.write_scores(study.root)
+        failures = watch.failures()
+        missing = len(study.specs) - watch.count()["done"] - len(failures)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
-        reports = grid.make_reports(study, jobs, options.profile, lock)
+        made, reports = grid.conclude(study, jobs, options.profile, lock)
     summary.print_gains(study, out)
-    failures = watch.failures() | reports
-    missing = len(study.specs) - watch.count()["done"] - len(watch.failures())
-    summary.print_failures(failures, missing, study.root, out)
+    out.print("\n".join([watch.line(), *made]), highlight=False, soft_wrap=True)
     if code and not failures:
-        out.print(f"Snakemake stopped with exit code {code}; the end of {study.root / grid.LOG}:\n{grid.log_tail(study)}", markup=False)
-    out.print(f"{watch.line()}\nscores: {scores}", highlight=False, soft_wrap=True)
-    try:
-        out.print(f"report: {webpage.build(study)}", highlight=False, soft_wrap=True)
-    except UsageError as error:
-        out.print(f"no report: {error}", highlight=False, soft_wrap=True)
-    return 1 if code or failures or missing else 0
+        out.print(grid.why_stopped(study, code), markup=False, highlight=False, soft_wrap=True)
+    summary.print_failures(failures | reports, missing, study.root, out)
+    return 1 if code or failures or reports or missing else 0
+
+
+def foresee(study: Any, jobs: int, profile: str) -> int:
+    """What would be run, and an estimate of its time, memory and disk."""
+    from xstilts_core import grid, summary
+    from xstilts_core.estimate import forecast
+    from xstilts_core.runner import visible_gpus
+
+    planned = grid.dry_run(study, jobs, profile)
+    found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=grid.executor(profile) == "local")
+    forecast.show(found, summary.console())
+    print(f"jobs of Snakemake: {planned}")
+    return 0
+
+
+def print_lacking(study: Any) -> None:
+    """What `xstilts run` will ask for."""
+    for reason in study.lacking:
+        print(f"before it can run: {reason} (--data-root DIR)")
 
 
 def check(options: argparse.Namespace) -> int:
@@ -137,22 +160,29 @@ def check(options: argparse.Namespace) -> int:
     print(f"{len(study.specs)} runs: " + ", ".join(f"{count} {phase}" for phase, count in counts.items()))
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
+    print_lacking(study)
     return 0
 
 
 def status(options: argparse.Namespace) -> int:
-    from xstilts_core import results
+    from xstilts_core import grid
 
     study = load(options)
-    states = [results.state(spec) for spec in study.specs]
-    folders = [str(entry.spec.folder.relative_to(study.root)) for entry in states]
+    rows = grid.standing(study)
     if options.json:
-        rows = [{"folder": name, "state": entry.state, "reason": entry.reason} for name, entry in zip(folders, states, strict=True)]
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return 0
-    for name, entry in zip(folders, states, strict=True):
-        print(f"{entry.state:<8} {name}{f'  ({entry.reason})' if entry.reason else ''}")
-    print(", ".join(f"{count} {state}" for state, count in Counter(entry.state for entry in states).items()))
+    for row in rows:
+        print(f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}")
+        if row["state"] == "failed" and row["notebook"]:
+            print(f"{'':<8} traceback: {row['notebook']}")
+    count = Counter(row["state"] for row in rows)
+    print(", ".join(f"{number} {state}" for state, number in count.items()))
+    if holder := grid.at_work(study):
+        print(f"'xstilts run' is at work on it (process {holder})")
+    elif count["done"] < len(rows):
+        places = [f" --{name} {value}" for name, value in (("outputs", options.outputs), ("data-root", options.data_root)) if value]
+        print(f"to go on: xstilts run {options.study}{''.join(places).replace(' --outputs outputs', '')}")
     return 0
 
 
@@ -228,9 +258,16 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `xstilts tasks | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        from xstilts_core import disk
+
+        if isinstance(error, BrokenPipeError):  # `xstilts tasks | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if not disk.is_full(error):
+            raise
+        print(f"xstilts {options.command}: {disk.full_sentence(Path(error.filename or Path.cwd()), 0)}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
-"""Examples by task, split and language, from the embedded suite or from local files."""
+"""Examples by task, split and language, from the embedded suite, from local files or from the hub."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from xstilts_core import readers
+import numpy as np
+
+from xstilts_core import readers, words
 from xstilts_core.examples import ChoiceExample, Example, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.languages import language
-from xstilts_core.mini import suite
+from xstilts_core.mini import lexicon, suite
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import Source
-from xstilts_core.tasks import Task, task
+from xstilts_core.tasks import HUB, Task, task
 
 SPLITS = ("train", "dev", "test")
 
@@ -34,15 +37,25 @@ def load(name: str, split: str, code: str, source: Source = "mini", data_root: s
 def read(entry: Task, split: str, code: str, source: Source, data_root: str) -> list[Example]:
     if source == "mini":
         return suite.load(entry.name, split, code)
+    if entry.parts:
+        read_parts = {part: read(task(part), split, code, source, data_root) for part in entry.parts}
+        return [replace(example, id=f"{part}-{example.id}") for part, examples in read_parts.items() for example in examples]
+    if source == "hub" and (entry.name in HUB or not data_root):
+        return readers.read_hub(entry.name, split, code)
     if not data_root:
         raise UsageError("source files needs data_root: the folder that holds the original files")
     return readers.read_files(entry.name, split, code, Path(data_root))
 
 
 def languages(name: str, split: str, source: Source = "mini", data_root: str = "") -> tuple[str, ...]:
-    """The task's languages in which the source has labelled data for the split, English first, in the benchmark's order."""
+    """The task's languages in which the source has labelled data for the split, English first, in the benchmark's order.
+
+    The hub is not asked: what it has is declared. What it lacks is looked for in data_root.
+    """
     if source == "mini":
         found = suite.LANGUAGES if split in suite.SIZES.get(name, {}) else ()
+    elif source == "hub" and (name in HUB or not data_root):
+        found = readers.hub_languages(name, split)
     else:
         found = readers.available(name, split, Path(data_root)) if (name, split) in readers.FILES else ()
     return tuple(code for code in task(name).languages if code in found)
@@ -70,6 +83,33 @@ def test_split(name: str, source: Source, data_root: str) -> str:
 def parts(name: str) -> tuple[str, ...]:
     """The data sets that a task is trained on: its parts (ANLI+), or itself."""
     return task(name).parts or (name,)
+
+
+def training(name: str, most: int, seed: int, source: Source, data_root: str) -> dict[str, list[Example]]:
+    """The English training examples of every part of a task: at most `most` in all (0: no limit), a sample that the seed fixes."""
+    found = {part: load(part, "train", "en", source, data_root) for part in parts(name)}
+    total = sum(len(examples) for examples in found.values())
+    if not most or most >= total:
+        return found
+    # Each part keeps its share; which examples stay depends on the seed alone.
+    rng = np.random.default_rng([seed, 5])
+    for part, examples in found.items():
+        kept = rng.permutation(len(examples))[: max(1, round(most * len(examples) / total))]
+        found[part] = [examples[position] for position in sorted(kept)]
+    return found
+
+
+def names(examples: Sequence[SentenceExample], source: Source) -> dict[str, frozenset[words.Name]]:
+    """By language of a two-sided collection: the names that give a translation away, as sequences of words.
+
+    The embedded suite knows its own (persons, cities, organisations). Elsewhere they are the words that stand letter by letter on
+    both sides: proper names and numerals, but also loan words and, in related languages, common words that look the same.
+    """
+    codes = {example.language for example in examples}
+    if source == "mini":
+        return {code: frozenset(tuple(words.words(name, code)) for name in lexicon.names(code)) for code in codes}
+    seen = {code: {word for entry in examples if entry.language == code for word in words.words(entry.text, code)} for code in codes}
+    return dict.fromkeys(codes, frozenset((word,) for word in set.intersection(*seen.values())))
 
 
 def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str, str]]:

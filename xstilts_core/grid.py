@@ -1,17 +1,18 @@
 """A study's grid on Snakemake: started as a subprocess, one grid per study at a time, ended cleanly."""
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from xstilts_core import results
+from xstilts_core import cluster, disk, locks, results, webpage
+from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.runner import visible_gpus
 from xstilts_core.spec import home
@@ -19,6 +20,8 @@ from xstilts_core.study import Study
 
 LOG = "grid.log"
 SECONDS_TO_END = 15
+# After a kill of another driver, what it started follows it within a second or two.
+SECONDS_TO_FOLLOW = 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
 
 
@@ -32,9 +35,16 @@ def cores() -> int:
         return count
 
 
-def usual_jobs() -> int:
-    """Runs at once where the user names no number: one per GPU where there are any, else one per core."""
+def usual_jobs(profile: str = "local") -> int:
+    """Runs at once where the user names no number: as a cluster's profile says; here one per GPU where there are any, else one per core."""
+    if executor(profile) != "local":
+        return cluster.usual_jobs(profile_folder(profile))
     return len(visible_gpus()) or cores()
+
+
+def threads(jobs: int) -> int:
+    """Threads of each of `jobs` runs at once."""
+    return max(1, cores() // jobs)
 
 
 def profile_folder(name: str) -> Path:
@@ -45,59 +55,115 @@ def profile_folder(name: str) -> Path:
     return known[name]
 
 
+def executor(profile: str) -> str:
+    """What runs a profile's jobs: local, slurm, cluster-generic or another."""
+    return cluster.executor(profile_folder(profile))
+
+
+def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> cluster.Queue | None:
+    """On Slurm, wait for the jobs that a killed driver left in the queue; returns the queue to follow. None on other executors."""
+    if executor(profile) != "slurm":
+        return None
+    seconds = float(cluster.settings(profile_folder(profile)).get("seconds-between-status-checks", 10))
+    cluster.wait(study, seconds, say)
+    return cluster.Queue(study, seconds)
+
+
 def command(study: Study, targets: Sequence[str], jobs: int, profile: str, partial: bool = False) -> list[str]:
-    """The Snakemake call. Its own lock is off: `only_grid` holds a lock that dies with its process, so none is ever left behind."""
+    """The Snakemake call, on this process's lifeline.
+
+    Its own lock is off: `only_grid` holds one that dies with its process, so that none is ever left behind. So is its notion of
+    incomplete files: a result.json is whole or absent, and one finished beside a killed Snakemake is neither made again nor removed.
+    """
     if not (home() / "Snakefile").is_file():
         raise UsageError(f"no Snakefile in {home()}: run this in the project's folder (the one with notebooks/ and params/)")
-    threads = max(1, cores() // jobs)
-    settings = {"study": study.file, "outputs": study.outputs, "data_root": study.data_root, "threads": threads, "partial": int(partial)}
-    parallel = ["--cores", str(jobs * threads)] if profile == "local" else ["--jobs", str(jobs)]
+    places = {"study": study.file, "outputs": study.outputs, "data_root": study.data_root}
+    settings = {**places, "threads": threads(jobs), "partial": int(partial)}
+    parallel = ["--cores", str(jobs * threads(jobs))] if executor(profile) == "local" else ["--jobs", str(jobs)]
+    named = cluster.arguments(study) if executor(profile) == "slurm" else []
     return [
-        *(sys.executable, "-m", "snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(home())),
-        *("--profile", str(profile_folder(profile)), *parallel, "--nolock"),
+        *(sys.executable, "-m", "xstilts_core.lifeline", str(os.getpid())),
+        *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(home())),
+        *("--profile", str(profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
         *("--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items() if value != "")),
     ]
 
 
 @contextmanager
 def only_grid(study: Study) -> Iterator[TextIO]:
-    """One grid of a study at a time: gives the held lock; UsageError if another one is at work."""
+    """One grid of a study at a time: gives the held lock; UsageError if another one is at work.
+
+    What a killed driver left behind ends on its own. It is waited for, before and after: what it finishes in its last second is
+    then known before Snakemake counts what is missing, and who stops a grid leaves nothing running.
+    """
     study.root.mkdir(parents=True, exist_ok=True)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
+        until = time.monotonic() + SECONDS_TO_FOLLOW
+        while not locks.acquired(lock):
+            if time.monotonic() > until:
+                lock.seek(0)
+                holder = f" (process {lock.read().strip()})"
+                way = "wait for it, or give --outputs another folder"
+                raise UsageError(f"another 'xstilts run'{holder} is at work in {study.root}: {way}")
+            time.sleep(0.2)
+        with suppress(OSError):  # on a full disk it is only the number that is missing
+            os.ftruncate(lock.fileno(), 0)
+            os.write(lock.fileno(), f"{os.getpid()}\n".encode("ascii"))
+        for folder in (study.root, study.root / "report"):
+            results.remove_temporary(folder)
+        wait_for_runs(study)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = f" (process {lock.read().strip()})"
-            way = "wait for it, or give --outputs another folder"
-            raise UsageError(f"another 'xstilts run'{holder} is at work in {study.root}: {way}") from None
-        yield lock
+            yield lock
+        finally:
+            wait_for_runs(study)
+
+
+def wait_for_runs(study: Study) -> None:
+    """Wait until no run holds its folder; not for long, because a person's run by hand is waited for by the run that needs its folder."""
+    until = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < until and any(results.busy(spec.folder) for spec in study.specs):
+        time.sleep(0.2)
+
+
+@contextmanager
+def kernels(jobs: int, profile: str) -> Iterator[None]:
+    """Beside a grid on this machine, a server of ready kernels. The jobs of a cluster start their own."""
+    if profile == "local":
+        from xstilts_core.kernel import environment
+
+        with serving(environment(threads(jobs))):
+            yield
+    else:
+        yield
 
 
 def forget_stale(study: Study) -> list[Path]:
-    """Remove results made with other settings, so that their runs are run again. Returns their folders."""
-    stale = [spec.folder for spec in study.specs if results.state(spec).state == "stale"]
+    """Remove results made with other settings, and those that cannot be read, so that their runs are run again. Returns their folders."""
+    stale = [entry.spec.folder for entry in map(results.state, study.specs) if entry.state in ("stale", "failed")]
+    stale = [folder for folder in stale if (folder / results.RESULT).exists()]
     for folder in stale:
-        (folder / results.RESULT).unlink(missing_ok=True)
+        (folder / results.RESULT).unlink()
     return stale
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End Snakemake and every notebook below it: by Ctrl-C, then by force."""
+    """End Snakemake and every run below it: by Ctrl-C, then by force. They are one group, which outlives a Snakemake killed alone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
+        until = time.monotonic() + SECONDS_TO_END
         try:
             os.killpg(process.pid, number)
-            process.wait(SECONDS_TO_END)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
+            while time.monotonic() < until:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
+        except ProcessLookupError:
+            return
 
 
 def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
     """Run this Snakemake `command` to its end while `follow` watches it. Returns its exit code; its own words go to grid.log.
 
-    Snakemake inherits the lock: should this process be killed alone, no second grid starts beside the one it leaves behind.
+    Snakemake inherits the lock: should this process be killed alone, no second grid starts before its Snakemake has followed it.
     """
     with (study.root / LOG).open("ab") as log:
         # A session of its own: Ctrl-C reaches it only through `end`, once, in the right order.
@@ -105,9 +171,6 @@ def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
             call, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(lock.fileno(),)
         )
         try:
-            lock.truncate(0)
-            lock.write(f"{process.pid}\n")
-            lock.flush()
             follow(process)
             return process.wait()
         finally:
@@ -121,12 +184,58 @@ def make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[st
         return {}
     folders = {f"report/{name}": study.root / "report" / name for name in study.reports}
     notes = {name: folder / results.FAILURE for name, folder in folders.items() if not (folder / results.RESULT).is_file()}
-    return {name: path.read_text(encoding="utf-8").strip() if path.is_file() else "it was not run" for name, path in notes.items()}
+    unknown = disk.full_sentence(study.root, 0) if disk.is_exhausted(study.root) else "it was not run"
+    return {name: path.read_text(encoding="utf-8").strip() if path.is_file() else unknown for name, path in notes.items()}
 
 
-def dry_run(study: Study, jobs: int, profile: str) -> int:
-    """Print Snakemake's list of the jobs that would be run, and why. Returns its exit code."""
-    return subprocess.run([*command(study, ["all"], jobs, profile), "--dry-run", "--quiet", "rules"]).returncode
+def conclude(study: Study, jobs: int, profile: str, lock: TextIO) -> tuple[list[str], dict[str, str]]:
+    """Collect the scores, make the reports and their page. Returns lines that say where they are, and what failed, and why."""
+    lines, failures = [], {}
+    try:
+        lines.append(f"scores: {results.write_scores(study.root)}")
+        failures = make_reports(study, jobs, profile, lock)
+        lines.append(f"report: {webpage.build(study)}")
+    except UsageError as error:
+        lines.append(f"no report: {error}")
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        failures["reports" if lines else results.SCORES] = disk.full_sentence(study.root, 0)
+    return lines, failures
+
+
+def why_stopped(study: Study, code: int) -> str:
+    """What to say where Snakemake ended with this code and no run had failed."""
+    if full := [folder for folder in (study.root, home()) if disk.is_exhausted(folder)]:
+        return disk.full_sentence(full[0], 0)
+    return f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n{log_tail(study)}"
+
+
+def standing(study: Study) -> list[dict[str, str | None]]:
+    """Where each run stands: folder, state, reason, and the executed notebook if there is one. Only reads."""
+    queued, rows = cluster.Queue(study).look(), []
+    for spec in study.specs:
+        entry = cluster.seen(results.state(spec), queued)
+        notebook = spec.folder / results.NOTEBOOK
+        shown = str(notebook) if notebook.is_file() else None
+        rows.append({"folder": str(spec.folder.relative_to(study.root)), "state": entry.state, "reason": entry.reason, "notebook": shown})
+    return rows
+
+
+def at_work(study: Study) -> str:
+    """The process number of the driver that is at work on this study here; "" if there is none."""
+    path = study.root / results.LOCK
+    return path.read_text(encoding="ascii").strip() or "unknown" if locks.busy(path) else ""
+
+
+def dry_run(study: Study, jobs: int, profile: str) -> str:
+    """The jobs that Snakemake would start, counted by rule: "intermediate 8, target 60, ..."; UsageError where it cannot tell."""
+    call = [*command(study, ["all"], jobs, profile), "--dry-run", "--quiet", "rules"]
+    said = subprocess.run(call, capture_output=True, text=True)
+    counts = [words for line in said.stdout.splitlines() if len(words := line.split()) == 2 and words[1].isdigit()]
+    if said.returncode:
+        raise UsageError(f"Snakemake cannot plan this study:\n{said.stdout}{said.stderr}")
+    return ", ".join(dict.fromkeys(f"{rule} {count}" for rule, count in counts)) or "nothing"
 
 
 def log_tail(study: Study, lines: int = 15) -> str:

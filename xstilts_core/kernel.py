@@ -1,18 +1,29 @@
 """The Jupyter kernel of a run: this interpreter, unix sockets of its own, a fixed number of threads."""
 
+import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Dict
 from traitlets.config import Config
 
+from xstilts_core import locks
+from xstilts_core.kernel_server import ADDRESS
+
+PREFIX = "xstilts-sockets-"
+LOCK = "lock"
+LEFT_AFTER_SECONDS = 60
 SOCKET_PATH_BYTES = 100  # a unix socket's path may have 107 bytes, "-5" for the port included
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
 # Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
@@ -34,11 +45,26 @@ class RunKernelManager(AsyncKernelManager):
 
     environment = Dict(help="variables set in the kernel before it starts").tag(config=True)
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.on_terminate = signal.getsignal(signal.SIGTERM)
+
     @property
     def kernel_spec(self) -> KernelSpec:
         # Its log goes to the terminal: without this, every kernel that is shut down says so as an error.
-        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
+        alone = ["xstilts_core.lifeline", str(os.getpid()), "ipykernel_launcher"]
+        module = ["xstilts_core.kernel_server", "start"] if ADDRESS in os.environ else alone
+        launch = [sys.executable, "-m", *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
         return KernelSpec(argv=launch, display_name="Python 3", language="python", env=dict(self.environment))
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        """Start the process: with the locks that are marked as inherited, and with this process's own answers to signals."""
+        if threading.current_thread() is threading.main_thread():
+            # nbclient's answer is to end the kernel, which then looks like one that died. A run that is told to stop has not failed.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(signal.SIGTERM, self.on_terminate)
+        await super()._async_launch_kernel(kernel_cmd, close_fds=False, **options)
 
 
 def environment(threads: int, gpu: str | None = None) -> dict[str, str]:
@@ -50,16 +76,30 @@ def environment(threads: int, gpu: str | None = None) -> dict[str, str]:
     return {**QUIET, **counts, **device, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
+def remove_left(base: Path) -> None:
+    """Remove the socket folders of killed processes. One that is in use is locked, or so young that its lock is still to come."""
+    for folder in base.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another user's, or removed by another run just now
+            if time.time() - folder.stat().st_mtime > LEFT_AFTER_SECONDS and not locks.busy(folder / LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def socket_config(variables: dict[str, str]) -> Iterator[Config]:
     """Settings of one kernel over unix sockets in a folder of its own, which is removed afterwards.
 
     Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a unique path never do.
     """
-    base = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix="xs", dir=base if len(os.fsencode(base)) < SOCKET_PATH_BYTES - 20 else "/tmp"))
+    base = Path(tempfile.gettempdir())
+    if len(os.fsencode(base)) > SOCKET_PATH_BYTES - 40:
+        base = Path("/tmp")
+    remove_left(base)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
     settings = {"transport": "ipc", "ip": str(folder / "k"), "connection_file": str(folder / "k.json"), "environment": variables}
     try:
-        yield Config({"RunKernelManager": settings})
+        with (folder / LOCK).open("w", encoding="ascii") as lock:
+            locks.acquired(lock)
+            locks.inherit(lock)
+            yield Config({"RunKernelManager": settings})
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
+from xstilts_core.readers import require_hub
 
 SHIPPED = "mini"
 
@@ -85,6 +86,8 @@ def load(name: str, *, dropout: float, packed: bool, where: torch.device, random
     random_init: the control: the same architecture and tokenizer with weights drawn from `seed`.
     """
     place = locate(name)
+    if not Path(place).is_dir():
+        require_hub(f"encoder {name!r}")
     try:
         config = AutoConfig.from_pretrained(place)
         tokenizer = AutoTokenizer.from_pretrained(place)

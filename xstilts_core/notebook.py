@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import results
+from xstilts_core import disk, results
 from xstilts_core.names import unknown
 from xstilts_core.spec import home
 
@@ -115,11 +115,13 @@ def started(output: Path) -> tuple[Any, int | None]:
     return copy, begun[-1] if begun else None
 
 
-def run_notebook(notebook: Path, parameters: Mapping[str, Any], output: Path, threads: int = 0, gpu: str | None = None) -> None:
-    """Execute `notebook` with these parameters and leave its copy, traceback included, at `output`.
+def run_notebook(
+    notebook: Path, parameters: Mapping[str, Any], output: Path, threads: int = 0, gpu: str | None = None, result: str = results.RESULT
+) -> None:
+    """Execute `notebook` with these parameters and leave its copy, traceback included, at `output`; its result under the name `result`.
 
     A kernel that does not start is tried three times; an error in a cell is never repeated. NotebookFailure says what went wrong:
-    an exception, a kernel that died, a SystemExit.
+    an exception, a kernel that died, a SystemExit. OSError where the copy cannot be written.
     """
     skip_address_grammar()
     import nbformat
@@ -127,7 +129,7 @@ def run_notebook(notebook: Path, parameters: Mapping[str, Any], output: Path, th
     from xstilts_core.kernel import environment
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    variables = environment(threads, gpu)
+    variables = {**environment(threads, gpu), results.NAME_VARIABLE: result}
     for attempt in range(1, START_ATTEMPTS + 1):
         output.unlink(missing_ok=True)
         error: Exception | None = None
@@ -136,7 +138,7 @@ def run_notebook(notebook: Path, parameters: Mapping[str, Any], output: Path, th
         except Exception as problem:  # papermill, nbclient, zmq and the kernel each have exceptions of their own
             error = problem
         copy, last = started(output)
-        if error is None or last is not None or attempt == START_ATTEMPTS:
+        if error is None or last is not None or attempt == START_ATTEMPTS or disk.is_full(error):
             break
         time.sleep(attempt)
     if copy is not None:

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,17 @@ import numpy as np
 import torch
 
 from xstilts_core import data, model, results
+from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import as_scores, score, write_predictions
 from xstilts_core.examples import Example
-from xstilts_core.formats import FORMATS, HeadOptions, Limits
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, pair
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.streams import Stream, mixture
 from xstilts_core.tasks import Task, task
-from xstilts_core.train import Schedule, Stream, Trained, mixture, train
+from xstilts_core.train import Schedule, Trained, train
 
 LOG = "train_log.jsonl"
 
@@ -63,10 +65,17 @@ class Run:
 
         return report
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Where train() keeps this run while it is unfinished; None where the spec asks for none."""
+        every = self.spec.checkpoint_every
+        return Checkpoint(self.spec.folder, every, self.spec.science()) if every else None
+
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, the run's "done" flag."""
         seconds = time.perf_counter() - self.started
-        return results.write(self.spec, scores, model.device_name(device), seconds, details)
+        path = results.write(self.spec, scores, model.device_name(device), seconds, details)
+        Checkpoint(self.spec.folder).remove()
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def load_encoder(spec: EncoderSpec) -> Encoder:
     dropout = spec.dropout if isinstance(spec, TuneSpec) else 0.0
     packed = spec.packed if isinstance(spec, TuneSpec) else True
     where = model.device(spec.device)
-    encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.random_init, seed=spec.seed)
+    encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.control == "random_init", seed=spec.seed)
     longest = model.longest_input(encoder.network)
     if spec.max_length > longest:
         raise UsageError(f"max_length {spec.max_length} is more than encoder {spec.start!r} takes: at most {longest} tokens")
@@ -101,17 +110,16 @@ def uses_bfloat16(spec: TuneSpec) -> bool:
     return spec.precision == "bfloat16" or (spec.precision == "auto" and model.device(spec.device).type == "cuda")
 
 
+def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
+    """The examples as the model sees them: the control hypothesis_only hides the first text of a pair."""
+    return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
+
+
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     """Training and development data of one task in English, and a new head whose weights come from the seed."""
     form = FORMATS[task(name).format]
-    parts = {part: data.load(part, "train", "en", spec.source, spec.data_root) for part in data.parts(name)}
-    total = sum(len(examples) for examples in parts.values())
-    if spec.train_examples and spec.train_examples < total:
-        # Each part keeps its share; which examples stay depends on the seed alone.
-        rng = np.random.default_rng([spec.seed, 5])
-        for part, examples in parts.items():
-            kept = rng.permutation(len(examples))[: max(1, round(spec.train_examples * len(examples) / total))]
-            parts[part] = [examples[position] for position in sorted(kept)]
+    found = data.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root)
+    parts = {part: seen(spec, examples) for part, examples in found.items()}
     entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
     torch.manual_seed(spec.seed)
     deviation = float(getattr(encoder.network.config, "initializer_range", 0.02))
@@ -120,7 +128,7 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
-    return Learner(entry, head, streams, data.load(name, "dev", "en", spec.source, spec.data_root))
+    return Learner(entry, head, streams, seen(spec, data.load(name, "dev", "en", spec.source, spec.data_root)))
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
@@ -144,11 +152,23 @@ def describe(found: list[Learner]) -> list[dict[str, Any]]:
     ]
 
 
+def mixing(spec: TuneSpec, found: list[Learner]) -> tuple[int, float]:
+    """Cap and temperature of the mixture. A task on its own has none to cap: ANLI+ draws its parts in proportion to their sizes."""
+    return (spec.cap, spec.temperature) if isinstance(spec, IntermediateSpec) and len(found) > 1 else (sys.maxsize, 1.0)
+
+
+def shares(spec: TuneSpec, found: list[Learner]) -> np.ndarray:
+    """Probability of each stream: that of its task in the mixture, divided in proportion to size among the parts of a task."""
+    sizes = [[stream.size for stream in entry.streams] for entry in found]
+    weights = mixture([sum(parts) for parts in sizes], *mixing(spec, found))
+    return np.concatenate([weight * np.array(parts) / sum(parts) for weight, parts in zip(weights, sizes, strict=True)])
+
+
 def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
-    """Steps ~ sum over streams of epochs * min(rows, cap) / effective batch, as the paper's code counts them."""
-    cap = spec.cap if isinstance(spec, IntermediateSpec) else sys.maxsize
+    """Steps ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them."""
     effective = spec.batch_size * spec.accumulation
-    steps = sum(spec.epochs * -(-min(len(stream.encoded), cap) // effective) for entry in found for stream in entry.streams)
+    most = -(-mixing(spec, found)[0] // effective)
+    steps = sum(spec.epochs * min(most, sum(-(-len(stream.encoded) // effective) for stream in entry.streams)) for entry in found)
     return Schedule(
         steps,
         spec.learning_rate,
@@ -157,7 +177,7 @@ def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
         spec.clip,
         spec.seed,
         spec.accumulation,
-        min(spec.evaluations, steps),
+        spec.evaluations_in(steps),
         spec.patience,
         bfloat16=uses_bfloat16(spec),
         layer=spec.layer,
@@ -184,9 +204,7 @@ def fit(run: Run, encoder: Encoder, found: list[Learner]) -> Trained:
         return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
 
     streams = [stream for entry in found for stream in entry.streams]
-    single = not isinstance(spec, IntermediateSpec)
-    probabilities = mixture(streams, *((sys.maxsize, 1.0) if single else (spec.cap, spec.temperature)))
-    return train(encoder, streams, probabilities, schedule, evaluate, run.reporter(schedule.steps))
+    return train(encoder, streams, shares(spec, found), schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
 
 
 def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
@@ -199,7 +217,8 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
         entry = replace(task(name), labels=trained_on.task.labels)
         for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root):
             examples = data.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
-            scored = score(encoder, trained_on.head, entry, examples, language, limits(spec), spec.layer, uses_bfloat16(spec))
+            shown = seen(spec, examples)
+            scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec))
             write_predictions(spec.folder, entry, language, examples, scored)
             scores += as_scores(scored, entry, language, split)
     return scores

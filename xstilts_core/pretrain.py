@@ -15,7 +15,8 @@ from xstilts_core.mini import corpus, suite
 from xstilts_core.model import Encoder, count_parameters, device
 from xstilts_core.packing import budgeted, can_pack, flat_hidden
 from xstilts_core.spec import PretrainSpec
-from xstilts_core.train import Schedule, Stream
+from xstilts_core.streams import Stream
+from xstilts_core.train import Schedule
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 DEVELOPMENT_SHARE = 0.02
@@ -93,8 +94,9 @@ def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tu
     parts = []
     for number, rows in enumerate((order[held:], order[:held])):
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
-        collate = mlm.masking(encoder.tokenizer, spec.mask_share, np.random.default_rng([spec.seed, 4, number]))
-        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, collate, by_length=True))
+        masks = np.random.default_rng([spec.seed, 4, number])
+        collate = mlm.masking(encoder.tokenizer, spec.mask_share, masks)
+        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, collate, by_length=True, draws=masks))
     return parts[0], parts[1]
 
 

@@ -11,13 +11,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts_core import results
+from xstilts_core import cluster, disk, results
 from xstilts_core.spec import SPECS, Spec
 from xstilts_core.study import Study
 
 POLL_SECONDS = 0.5
 LINE_SECONDS = 15.0
 NAMES_SHOWN = 6
+GONE = "its process was killed before its first cell (out of memory?)"
 
 
 def clock(seconds: float) -> str:
@@ -34,6 +35,7 @@ class Watch:
     study: Study
     jobs: int
     console: Console
+    queue: cluster.Queue | None = None
     begun: float = field(default_factory=time.time)
     states: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -47,13 +49,14 @@ class Watch:
     def look(self) -> list[str]:
         """Read the folders; returns the runs that finished or failed since the last look."""
         news = []
+        queued = self.queue.look() if self.queue else {}
         for spec in self.study.specs:
             name = self.name(spec)
             before = self.states.get(name)
             if before == "done":
                 continue
-            now = results.state(spec)
-            state = "missing" if now.state == "stale" or (now.state == "failed" and self.is_old(spec)) else now.state
+            now = cluster.seen(results.state(spec), queued)
+            state = "missing" if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec)) else now.state
             if state == "running":
                 self.since.setdefault(name, time.time())
             if state in ("done", "failed") and before is not None and before != state:
@@ -63,10 +66,10 @@ class Watch:
             self.states[name], self.reasons[name] = state, now.reason
         return news
 
-    def is_old(self, spec: Spec) -> bool:
-        """Whether a failure is from before this grid began: its run waits to be run again."""
-        path = spec.folder / results.FAILURE
-        return not path.is_file() or path.stat().st_mtime < self.begun
+    def was_begun(self, spec: Spec) -> bool:
+        """Whether a run began in this folder since this grid did: its runner dates the lock. If not, its failure is an old one."""
+        path = spec.folder / results.LOCK
+        return path.is_file() and path.stat().st_mtime >= self.begun
 
     def count(self, phase: str = "") -> Counter[str]:
         return Counter(state for name, state in self.states.items() if name.startswith(phase))
@@ -139,5 +142,7 @@ class Watch:
         print(f"{self.states[name]:<6} {name}{seconds} ({self.line()})", flush=True)
 
     def failures(self) -> dict[str, str]:
-        """Failed runs of this grid and why; runs that could not start because of them are not among these."""
-        return {name: self.reasons[name] for name, state in self.states.items() if state == "failed"}
+        """After the grid: the runs that failed or were killed, and why; those that could not start because of them are not among these."""
+        begun = {self.name(spec): self.was_begun(spec) for spec in self.study.specs}
+        unknown = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else GONE
+        return {name: self.reasons[name] or unknown for name, state in self.states.items() if state != "done" and begun[name]}

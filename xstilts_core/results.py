@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts_core import locks
 from xstilts_core.names import UsageError
 from xstilts_core.spec import Spec
 
@@ -21,6 +22,11 @@ RESULT = "result.json"
 NOTEBOOK = "run.ipynb"
 FAILURE = "failure.txt"
 LOCK = ".lock"
+SCORES = "scores.csv"
+# A kernel under the runner writes its result under this name: it becomes result.json once the notebook's copy is on the disk too.
+UNFINISHED = ".result.json.unfinished"
+NAME_VARIABLE = "XSTILTS_RESULT_NAME"
+TEMPORARY = ".tmp"
 COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
 
@@ -78,10 +84,19 @@ def provenance(spec: Spec, device: str, seconds: float) -> dict[str, Any]:
     }
 
 
+def sync(path: Path) -> None:
+    """Have the disk hold what was written to this file, or this folder's list of names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write all of it or nothing: to a temporary name in the same folder, then rename."""
+    """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
@@ -91,20 +106,44 @@ def write_text(path: Path, text: str) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
+        sync(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed writers left here. The caller holds the folder's lock, so that nobody writes now."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def sync_run(folder: Path) -> None:
+    """Have the disk hold all that a run wrote. Comes before its result.json: after a power cut that file must not stand there alone."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_file() or path.is_dir():
+            sync(path)
+
+
+def publish(folder: Path) -> Path:
+    """Give a run's unfinished result its final name: from now on the run is done. Returns the path of result.json."""
+    sync_run(folder)
+    os.replace(folder / UNFINISHED, folder / RESULT)
+    sync(folder)
+    return folder / RESULT
+
+
 def write(
     spec: Spec, scores: Sequence[Score], device: str, seconds: float, details: dict[str, Any] | None = None, folder: Path | None = None
 ) -> Path:
-    """Write result.json of a run: its "done" flag. Returns its path."""
+    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later."""
     made = provenance(spec, device, seconds)
     result = Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made, list(scores), details or {})
-    path = (folder or spec.folder) / RESULT
-    write_text(path, json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
-    return path
+    place = folder or spec.folder
+    place.mkdir(parents=True, exist_ok=True)
+    sync_run(place)
+    write_text(place / os.environ.get(NAME_VARIABLE, RESULT), json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+    return place / RESULT
 
 
 def read(path: Path) -> Result:
@@ -142,7 +181,7 @@ def frame(root: Path) -> "pandas.DataFrame":
 
 def write_scores(root: Path) -> Path:
     """Collect every score of the study in outputs/<study>/scores.csv."""
-    path = root / "scores.csv"
+    path = root / SCORES
     write_text(path, frame(root).to_csv(index=False))
     return path
 
@@ -157,27 +196,22 @@ class State:
 
 
 def busy(folder: Path) -> bool:
-    """Whether a live process holds the folder's lock. A killed one leaves the file, but not the lock."""
-    import fcntl
-
-    if not (folder / LOCK).is_file():
-        return False
-    with (folder / LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Whether a live process works in this folder: its runner or its kernel holds the lock."""
+    return locks.busy(folder / LOCK)
 
 
 def state(spec: Spec) -> State:
     """The state of one run, from its folder alone."""
-    if (spec.folder / RESULT).is_file():
+    try:
         made = read(spec.folder / RESULT).science
         if made == spec.science():
             return State(spec, "done")
         keys = sorted(key for key in {*made, *spec.science()} if made.get(key) != spec.science().get(key))
         return State(spec, "stale", f"made with other {', '.join(keys)}")
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # not done, or made again just now
+    except (UsageError, OSError) as error:
+        return State(spec, "failed", str(error))
     if busy(spec.folder):
         return State(spec, "running")
     if (spec.folder / FAILURE).is_file():

@@ -1,11 +1,14 @@
 """The retrieval phase: choose a layer on development data, then mine or search with it in every language."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from xstilts_core import data, metrics
+from xstilts_core import data, metrics, words
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
@@ -19,26 +22,36 @@ from xstilts_core.tasks import task
 DEFAULT_DEPTH = 14 / 24
 
 
-def mined(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[retrieval.Candidates]:
-    """Candidate pairs by each layer."""
-    english, other = retrieval.two_sides(examples)
-    vectors = [retrieval.embed(encoder, [example.text for example in side], spec.max_length, layers) for side in (other, english)]
-    found = []
-    for left, right in zip(*vectors, strict=True):
-        found.append(
-            retrieval.mine(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred), spec.neighbours, spec.margin)
-        )
-    return found
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Unit vectors [sentences, width] of both sides."""
+
+    english: Tensor
+    other: Tensor
 
 
-def searched(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[np.ndarray]:
-    """By each layer, [English sentences]: the index of the nearest sentence of the other language."""
-    english, other = retrieval.two_sides(examples)
-    vectors = [retrieval.embed(encoder, [example.text for example in side], spec.max_length, layers) for side in (english, other)]
-    return [
-        retrieval.search(retrieval.prepare(left, spec.centred), retrieval.prepare(right, spec.centred))
-        for left, right in zip(*vectors, strict=True)
-    ]
+@lru_cache(maxsize=2)
+def one_side(encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...]) -> Tensor:
+    """`retrieval.embed` with a memory of two: English, asked for before every language, is embedded once where it stays the same."""
+    return retrieval.embed(encoder, texts, max_length, layers)
+
+
+def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[Vectors]:
+    """The sentences' vectors by each layer. The control names_masked puts the mask token in the place of every name first."""
+    texts = [example.text for example in examples]
+    if spec.control == "names_masked":
+        names, mark = data.names(examples, spec.source), encoder.tokenizer.mask_token
+        texts = [words.masked(example.text, example.language, names[example.language], mark) for example in examples]
+    sides: list[list[str]] = [[], []]
+    for example, text in zip(examples, texts, strict=True):
+        sides[example.language != retrieval.ENGLISH].append(text)
+    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers)) for side in sides]
+    return [Vectors(*(retrieval.prepare(layer, spec.centred) for layer in pair)) for pair in zip(*vectors, strict=True)]
+
+
+def mined(spec: RetrievalSpec, vectors: Vectors) -> retrieval.Candidates:
+    """Candidate pairs."""
+    return retrieval.mine(vectors.other, vectors.english, spec.neighbours, spec.margin)
 
 
 def right_pairs(candidates: retrieval.Candidates, examples: Sequence[SentenceExample]) -> tuple[np.ndarray, int]:
@@ -53,21 +66,16 @@ def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[
     """The task's metric on development data by layer: best F1 over thresholds (mining) or accuracy (search), in percent."""
     if task(spec.task).metric == "f1":
         scores = []
-        for candidates in mined(spec, encoder, examples, layers):
-            right, gold = right_pairs(candidates, examples)
+        for vectors in embedded(spec, encoder, examples, layers):
+            right, gold = right_pairs(mined(spec, vectors), examples)
             scores.append(100 * float((2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + gold)).max()))
         return scores
-    english, other = retrieval.two_sides(examples)
-    gold = [example.match for example in english]
-    return [
-        100 * float(np.mean([other[index].id == match for index, match in zip(found, gold, strict=True)]))
-        for found in searched(spec, encoder, examples, layers)
-    ]
+    return [search_language(examples, vectors)[1].values["accuracy"] for vectors in embedded(spec, encoder, examples, layers)]
 
 
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
-    """Layer -> mean development score over the languages; empty where the source has no development data for the task."""
-    layers = range(encoder.layers + 1)
+    """Layer -> mean development score over the languages; only the spec's layer where it names one. Empty without development data."""
+    layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
     languages = data.languages(spec.task, "dev", spec.source, spec.data_root)
     languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
     tables = [
@@ -83,20 +91,18 @@ def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) ->
     return max(by_layer, key=lambda layer: by_layer[layer]) if by_layer else round(DEFAULT_DEPTH * encoder.layers)
 
 
-def search_language(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layer: int) -> tuple[list[Any], Scored]:
+def search_language(examples: Sequence[SentenceExample], vectors: Vectors) -> tuple[list[Any], Scored]:
     """Tatoeba: every English sentence finds its nearest neighbour; accuracy."""
     english, other = retrieval.two_sides(examples)
-    found = [other[index].id for index in searched(spec, encoder, examples, [layer])[0]]
+    found = [other[index].id for index in retrieval.search(vectors.english, vectors.other)]
     statistics = metrics.accuracy_statistics([example.match for example in english], found)
     return english, Scored(found, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY))
 
 
-def mine_language(
-    spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layer: int, threshold: float
-) -> tuple[list[Any], Scored]:
+def mine_language(spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float) -> tuple[list[Any], Scored]:
     """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None."""
     english, other = retrieval.two_sides(examples)
-    candidates = mined(spec, encoder, examples, [layer])[0]
+    candidates = mined(spec, vectors)
     kept = candidates.scores >= threshold
     partner = {other[x].id: english[y].id for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)}
     found = [partner.get(example.id) for example in other]
@@ -115,7 +121,7 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
     found = {}
     for code in data.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root):
         examples = data.load(spec.task, "dev", code, spec.source, spec.data_root)
-        candidates = mined(spec, encoder, examples, [layer])[0]
+        candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0])
         found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return found
 
@@ -128,10 +134,9 @@ def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str,
     scores: list[Score] = []
     for code in data.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root):
         examples = data.load(spec.task, split, code, spec.source, spec.data_root)
-        if entry.metric == "f1":
-            asked, scored = mine_language(spec, encoder, examples, layer, threshold[code])
-        else:
-            asked, scored = search_language(spec, encoder, examples, layer)
+        vectors = embedded(spec, encoder, examples, [layer])[0]
+        mining = entry.metric == "f1"
+        asked, scored = mine_language(spec, examples, vectors, threshold[code]) if mining else search_language(examples, vectors)
         write_predictions(spec.folder, entry, code, asked, scored)
         scores += as_scores(scored, entry, code, split)
     return scores

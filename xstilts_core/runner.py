@@ -5,8 +5,8 @@ Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt says why), 2 a pa
 """
 
 import argparse
-import fcntl
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -14,32 +14,36 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from xstilts_core import results
+from xstilts_core import disk, lifeline, locks, results
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.spec import SPECS, Spec, home, make
 from xstilts_core.study import Study
 
+SECONDS_TO_UNWIND = 15
+# What a run makes beside its result and its notebook, and what it must not find there from an earlier run of other settings.
+MADE = ("model", "predictions")
+
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock. Gives True if another process held it first and had to be waited for."""
+    """Hold the folder's lock. Gives True if another process held it first and had to be waited for.
+
+    The kernel inherits the lock. So a kernel that outlives a killed runner is no second writer: the next runner waits until it
+    too has gone, which its lifeline makes a matter of a second. To wait is right for a person's run by hand as well, which
+    nobody may end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     waited = 0.0
     with (folder / results.LOCK).open("a") as lock:
-        while not acquired(lock):
+        while not locks.acquired(lock):
             waited += 0.2
             time.sleep(0.2)
+        locks.inherit(lock)
+        os.utime(folder / results.LOCK)  # when the last run here began
         yield waited > 1
-
-
-def acquired(lock: TextIO) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def visible_gpus() -> list[str]:
@@ -61,38 +65,73 @@ def one_gpu(device: str) -> Iterator[str | None]:
         for name in ids:
             path = Path(tempfile.gettempdir()) / f"xstilts-{os.getuid()}-gpu-{name}.lock"
             with path.open("a") as lock:
-                if acquired(lock):
+                if locks.acquired(lock):
+                    locks.inherit(lock)
                     yield name
                     return
         time.sleep(1)
 
 
-def run_in_folder(notebook: Path, parameters: Mapping[str, Any], folder: Path, threads: int = 0, device: str = "auto") -> Path:
+def clear(folder: Path) -> None:
+    """Remove what earlier runs left, but for the notebook and a checkpoint: what stands there afterwards is the next run's."""
+    for name in (results.RESULT, results.UNFINISHED, results.FAILURE):
+        (folder / name).unlink(missing_ok=True)
+    for name in MADE:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    results.remove_temporary(folder)
+
+
+def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> NotebookFailure:
+    """Leave failure.txt in place of a result; returns the failure, in which a full disk is put in a plain sentence.
+
+    `needed`: bytes that such a run takes, as far as known.
+    """
+    reason = str(error) if isinstance(error, NotebookFailure) else f"{type(error).__name__}: {error}"
+    for name in (results.RESULT, results.UNFINISHED):
+        (folder / name).unlink(missing_ok=True)
+    if disk.is_full(error) or disk.is_full(reason):
+        reason = f"{disk.full_sentence(folder, max(needed, disk.size(folder)))} ({reason})"
+        for name in MADE:  # half a model is of no use, and its room is needed for the note
+            shutil.rmtree(folder / name, ignore_errors=True)
+    with suppress(OSError):  # the caller says it too
+        results.write_text(folder / results.FAILURE, f"{reason}\n")
+    return NotebookFailure(reason)
+
+
+def run_in_folder(
+    notebook: Path, parameters: Mapping[str, Any], folder: Path, threads: int = 0, device: str = "auto", needed: int = 0
+) -> Path:
     """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves failure.txt and raises NotebookFailure.
 
-    The caller holds the folder (`only_writer`). An old result.json is removed first: what stands there afterwards is this run's.
+    The caller holds the folder (`only_writer`). The result gets its name last of all, after the executed copy: a run that is
+    killed at any moment before is not done, and one that is done is complete.
     """
-    done, failure = folder / results.RESULT, folder / results.FAILURE
-    for old in (done, failure):
-        old.unlink(missing_ok=True)
+    done = folder / results.RESULT
     try:
+        clear(folder)
         with one_gpu(device) as gpu:
-            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu)
-        if not done.is_file():
+            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu, results.UNFINISHED)
+        if (folder / results.UNFINISHED).is_file():
+            return results.publish(folder)
+        if not done.is_file():  # a report writes under the final name: nothing waits for it
             raise NotebookFailure(f"{notebook.stem}, after its last cell: MissingResult: every cell ran, but {done.name} was not written")
-    except NotebookFailure as error:
-        done.unlink(missing_ok=True)
-        results.write_text(failure, f"{error}\n")
-        raise
+    except (NotebookFailure, OSError) as error:
+        raise failed(folder, error, needed) from error
     return done
 
 
+def bytes_needed(spec: Spec) -> int:
+    """What the largest finished run of this phase takes on the disk; 0 where none has finished."""
+    return max((disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)), default=0)
+
+
 def run_spec(spec: Spec, threads: int = 0) -> Path:
-    """Run the notebook of `spec` in its own folder; returns the path of result.json."""
+    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError where a place is missing."""
+    spec.require_places()
     with only_writer(spec.folder) as waited:
         if waited and results.state(spec).state == "done":
             return spec.folder / results.RESULT
-        return run_in_folder(notebook_path(spec.notebook), spec.changed(), spec.folder, threads, spec.device)
+        return run_in_folder(notebook_path(spec.notebook), spec.changed(), spec.folder, threads, spec.device, bytes_needed(spec))
 
 
 def run_report(study: Study, name: str, threads: int = 0) -> Path:
@@ -113,6 +152,7 @@ def run_by_hand(name: str, parameters: Mapping[str, Any], output: str = "", thre
     cls = next((entry for entry in SPECS.values() if entry.notebook == notebook.stem), None)
     if cls is not None:
         spec = make(cls, dict(parameters), "-p")
+        spec.require_places()
         folder, values = spec.folder, spec.changed()
         with only_writer(folder):
             run_in_folder(notebook, values, folder, threads, spec.device)
@@ -140,6 +180,13 @@ def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, 
     return home() / value("outputs", "outputs") / Path(value("study", "by_hand")).stem / "report" / name
 
 
+def stop() -> None:
+    """End this process as SIGTERM does; at once where it does not unwind in time."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_UNWIND)
+    os._exit(143)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook of a study; see the module's docstring."""
     raw = argparse.RawTextHelpFormatter
@@ -150,9 +197,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)")
     parser.add_argument("--device", default="", help="auto, cpu or cuda (default: what the study says)")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one has ended")
     options = parser.parse_args(arguments)
     # Snakemake and Slurm end a job with SIGTERM: unwind, so that the kernel ends too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.with_parent:
+        lifeline.watch(os.getppid(), stop)
     try:
         study = Study.load(options.study, options.outputs, options.data_root)
         folder = Path(options.folder)
@@ -168,6 +218,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except NotebookFailure as error:
         print(f"failed: {options.folder}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        print(f"failed: {options.folder}: {disk.full_sentence(home() / options.outputs, 0)}", file=sys.stderr)
         return 1
     return 0
 

@@ -3,15 +3,28 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xstilts_core.languages import language
+from xstilts_core import study_file
 from xstilts_core.names import UsageError, unknown
-from xstilts_core.spec import BASELINE, IntermediateSpec, PretrainSpec, RetrievalSpec, Source, Spec, TargetSpec, explain, home, make
-from xstilts_core.tasks import TARGET_NAMES, TASKS, task
+from xstilts_core.spec import (
+    BASELINE,
+    CONTROLS,
+    DATA_ONLY,
+    ControlSpec,
+    IntermediateSpec,
+    PretrainSpec,
+    RetrievalSpec,
+    Source,
+    Spec,
+    TargetSpec,
+    explain,
+    home,
+    make,
+)
+from xstilts_core.tasks import TASKS, task
 
 REPORTS = ["00_study", "30_transfer"]
 Settings = dict[str, Any]
@@ -23,7 +36,9 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     intermediate: list[str] = Field([], description="English intermediate tasks; several are trained together, one head each")
-    random_init: bool = Field(False, description="control: random weights in place of the pretrained ones")
+    control: Literal["", "random_init", "hypothesis_only", "names_masked", "majority", "overlap"] = Field(
+        "", description="what a score is worth without: pretrained weights, a pair's first text, names, any model at all"
+    )
     temperature: float | None = Field(None, gt=0, description="mixture temperature")
     cap: int | None = Field(None, ge=1, description="mixture cap")
 
@@ -60,41 +75,34 @@ class Study(BaseModel):
     def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "") -> "Study":
         """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
         path = find(name_or_path)
+        content = {"recipes": {}, **study_file.read(path)}
+        places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
+        fields = {name: field for name, field in cls.model_fields.items() if name not in places}
+        study_file.check(content, fields, Recipe.model_fields, str(path))
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: not a YAML file in UTF-8: {' '.join(str(error).split())}") from None
-        if not isinstance(content, dict):
-            raise UsageError(f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}")
-        content = {"recipes": {}, **content, "name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
-        content["recipes"] = {name: {} if value is None else value for name, value in (content["recipes"] or {}).items()}
-        try:
-            study = cls(**content)
+            study = cls(**content, **places)
         except ValidationError as error:
             raise explain(error, cls, str(path)) from None
         study.check()
         return study
 
     def check(self) -> None:
-        """UsageError on the first name, language or setting that is wrong anywhere in the grid."""
-        for code in self.languages:
-            language(code if isinstance(code, str) else str(code))
-        for name in self.targets:
-            if task(name, f"{self.file}, targets").role != "target":
-                raise unknown("target task", name, TARGET_NAMES, f"{self.file}, targets")
-        for name in self.tasks:
-            task(name, f"{self.file}, tasks")
+        """UsageError on the first thing that is wrong in the grid as a whole; names and values have been checked in the file."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
             raise UsageError(f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: give both or neither")
-        if BASELINE not in self.recipes or self.recipes[BASELINE].intermediate:
-            raise UsageError(f"{self.file}: recipes needs the baseline 'none:' without intermediate tasks: gains are measured against it")
+        if BASELINE not in self.recipes or self.recipes[BASELINE].intermediate or self.recipes[BASELINE].control:
+            way = "without intermediate tasks and control"
+            raise UsageError(f"{self.file}: recipes needs the baseline 'none:' {way}: gains are measured against it")
         for name, recipe in self.recipes.items():
             for entry in recipe.intermediate:
                 task(entry, f"{self.file}, recipe {name}")
-            if name != BASELINE and not recipe.intermediate and not recipe.random_init:
+            if name != BASELINE and not recipe.intermediate and not recipe.control:
                 raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
-            if recipe.intermediate and recipe.random_init:
-                raise UsageError(f"{self.file}: recipe {name}: random_init is a control without intermediate tasks")
+            if recipe.intermediate and recipe.control:
+                raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
+            if not self.fitting(name):
+                formats = " or ".join(CONTROLS[recipe.control])
+                raise UsageError(f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}")
         folders = [spec.folder for spec in self.specs]
         if len(set(folders)) != len(folders):
             raise UsageError(f"{self.file}: seeds or targets are given twice")
@@ -104,13 +112,24 @@ class Study(BaseModel):
         """outputs/<study>."""
         return home() / self.outputs / self.name
 
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the recipes that are controls: they stand beside a score and are no candidates for the best recipe."""
+        return tuple(name for name, recipe in self.recipes.items() if recipe.control)
+
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
         return tuple(self.expand())
 
+    @cached_property
+    def by_folder(self) -> dict[Path, Spec]:
+        """The runs by their folders: Snakemake asks for each of them several times."""
+        return {spec.folder: spec for spec in self.specs}
+
     def expand(self) -> Iterator[Spec]:
-        """pretrain, then intermediate, then target and retrieval runs, seeds outermost within each phase."""
+        """pretrain, then intermediate, then target and retrieval runs, seeds outermost within each phase; then one run per
+        control that has no encoder, and so nothing that differs between seeds."""
         if self.pretrain is not None:
             yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
@@ -119,26 +138,54 @@ class Study(BaseModel):
                     settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate), **recipe.mixture()}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
-            for name in self.recipes:
-                yield from self.expand_targets(seed, name)
+            for name, recipe in self.recipes.items():
+                if recipe.control not in DATA_ONLY:
+                    yield from self.expand_targets(seed, name)
+        for name, recipe in self.recipes.items():
+            if recipe.control in DATA_ONLY:
+                yield self.data_only(name, recipe.control)
+
+    def fitting(self, recipe: str) -> list[str]:
+        """The targets that a recipe is for: all, or those of the formats of its control."""
+        control = self.recipes[recipe].control
+        return [name for name in self.targets if not control or TASKS[name].format in CONTROLS[control]]
 
     def expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
         groups: dict[str | None, list[str]] = {}
-        for name in self.targets:
+        for name in self.fitting(recipe):
             groups.setdefault(TASKS[name].train_on, []).append(name)
-        evaluated = {**self.start(recipe), **({"languages": self.languages} if self.languages else {})}
+        evaluated = {**self.start(recipe), **self.evaluated()}
         for train_on, targets in groups.items():
             if train_on is None:
                 for name in targets:
                     yield self.make(RetrievalSpec, seed, {"task": name, **evaluated, **self.retrieval})
             else:
-                settings = {**self.train, **self.target, **self.by_task([train_on])}
+                settings = self.training(train_on)
                 yield self.make(TargetSpec, seed, {"train_on": train_on, "targets": targets, **evaluated, **settings})
+
+    def data_only(self, recipe: str, control: str) -> Spec:
+        """A control without an encoder, with the training and test items of the study's other runs."""
+        targets = self.fitting(recipe)
+        sizes: Settings = {}
+        for name in targets:
+            trained = self.training(train_on) if (train_on := TASKS[name].train_on) else {}
+            for key in ("train_examples", "test_examples"):
+                if trained.get(key):
+                    sizes.setdefault(key, {})[name] = trained[key]
+        settings = {"control": control, "recipe": recipe, "targets": targets, **self.evaluated(), **sizes}
+        return self.make(ControlSpec, self.seeds[0], settings)
+
+    def training(self, train_on: str) -> Settings:
+        """Settings of the target runs that are trained on this task."""
+        return {**self.train, **self.target, **self.by_task([train_on])}
+
+    def evaluated(self) -> Settings:
+        return {"languages": self.languages} if self.languages else {}
 
     def start(self, recipe: str) -> Settings:
         """Which encoder a run of this recipe starts from."""
-        control = {"random_init": True} if self.recipes[recipe].random_init else {}
-        return {"recipe": recipe, "encoder": self.encoder, **control}
+        control = self.recipes[recipe].control
+        return {"recipe": recipe, "encoder": self.encoder, **({"control": control} if control else {})}
 
     def by_task(self, names: list[str]) -> Settings:
         return {key: value for name in names for key, value in self.tasks.get(name, {}).items()}
@@ -147,11 +194,21 @@ class Study(BaseModel):
         place = {"study": self.name, "source": self.source, "outputs": self.outputs, "data_root": self.data_root, "seed": seed}
         return make(cls, {**place, **settings}, self.file)
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What data_root is needed for though none is given; empty where the study can be run."""
+        return tuple(dict.fromkeys(reason for spec in self.specs for reason in spec.lacking))
+
+    def require_places(self) -> None:
+        """UsageError where a place is missing: asked before anything starts."""
+        if self.lacking:
+            raise UsageError(f"{self.file}: {'; '.join(self.lacking)} (xstilts run ... --data-root DIR)")
+
     def spec(self, folder: Path) -> Spec:
         """The run that belongs in `folder` (absolute, or relative to outputs/<study>)."""
-        for spec in self.specs:
-            if spec.folder == self.root / folder:
-                return spec
+        found = self.by_folder.get(self.root / folder)
+        if found is not None:
+            return found
         raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
 
 

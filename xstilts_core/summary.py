@@ -56,6 +56,7 @@ def print_gains(study: Study, out: Console) -> None:
     if frame.empty:
         out.print("No run has finished: there are no scores to show.")
         return
+    frame = analysis.contenders(frame, study.controls)
     try:
         gains, baseline = analysis.gain_matrix(frame), analysis.baseline(frame)
     except UsageError as error:
@@ -76,6 +77,7 @@ def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: C
     out.print(Text(heading, style="bold red"))
     for name, reason in failures.items():
         out.print(f"  {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-        out.print(f"    traceback: {root / name / results.NOTEBOOK}", markup=False, highlight=False, soft_wrap=True)
+        if (notebook := root / name / results.NOTEBOOK).is_file():
+            out.print(f"    traceback: {notebook}", markup=False, highlight=False, soft_wrap=True)
     if blocked:
         out.print(f"{blocked} more could not be made without them. The same command makes what is missing.")

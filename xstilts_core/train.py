@@ -1,51 +1,20 @@
 """The training loop: one page, for every phase."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xstilts_core.formats import Batch, Encoded, gather
+from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
 from xstilts_core.model import Encoder
 from xstilts_core.packing import flat_hidden
+from xstilts_core.streams import Order, Stream
 
 LOGS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The training rows of one data set, and the head and loss that learn from them.
-
-    batch: takes row indices, gives what the loss reads (MLM masks here). size: examples that count in the mixture.
-    """
-
-    name: str
-    head: nn.Module
-    loss: Callable[[nn.Module, Tensor, Batch], Tensor]
-    encoded: Encoded
-    size: int
-    batch_size: int
-    collate: Callable[[Encoded, np.ndarray, torch.device], Batch] = gather
-    by_length: bool = False
-
-    def rows(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Micro-batches without end: each pass is an exact random permutation, cut into batch_size rows."""
-        while True:
-            order = rng.permutation(len(self.encoded))
-            yield from self.by_tokens(order, rng) if self.by_length else np.array_split(order, -(-len(order) // self.batch_size))
-
-    def by_tokens(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """batch_size counts tokens: rows of like length together, the batches in random order (phase 1)."""
-        lengths = self.encoded.row_lengths
-        for part in np.array_split(order, -(-len(order) // 4096)):
-            part = part[np.argsort(lengths[part], kind="stable")]
-            cuts = np.flatnonzero(np.diff(np.cumsum(lengths[part]) // self.batch_size)) + 1
-            batches = np.split(part, cuts)
-            yield from (batches[k] for k in rng.permutation(len(batches)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +52,6 @@ class Trained:
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
-def mixture(streams: list[Stream], cap: int, temperature: float) -> np.ndarray:
-    """Probability of each stream ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the paper's cap is 2 ** 17)."""
-    weights = np.array([min(stream.size, cap) for stream in streams], dtype=float) ** (1 / temperature)
-    return weights / weights.sum()
-
-
 def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay on matrices only: not on biases and norms."""
     found = {id(p): p for module in modules for p in module.parameters() if p.requires_grad}.values()
@@ -107,6 +70,12 @@ class Window:
     tokens: int = 0
     steps: int = 0
     since: float = field(default_factory=time.perf_counter)
+
+    def add(self, loss: Tensor, padding: float, tokens: int) -> None:
+        """A micro-batch."""
+        self.loss += loss
+        self.padding += padding
+        self.tokens += tokens
 
     def line(self, step: int, stream: str, rate: float) -> dict[str, Any]:
         """One line of the log: means over the window."""
@@ -142,6 +111,102 @@ class Best:
             module.eval()
 
 
+@dataclass(slots=True)
+class Progress:
+    """All that changes from step to step: a training that goes on from it ends bit for bit as one that was never interrupted."""
+
+    modules: list[nn.Module]
+    optimizer: torch.optim.Optimizer
+    draws: np.random.Generator
+    orders: list[Order]
+    done: Trained
+    best: Best
+    window: Window = field(default_factory=Window)
+    step: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def begin(cls, encoder: Encoder, streams: list[Stream], schedule: Schedule) -> "Progress":
+        """Step 0: every generator from the schedule's seed."""
+        modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+        groups = parameter_groups(modules, schedule.weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True)
+        orders = [stream.rows(np.random.default_rng([schedule.seed, 2, k])) for k, stream in enumerate(streams)]
+        torch.manual_seed(schedule.seed)
+        done = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
+        return cls(modules, optimizer, np.random.default_rng([schedule.seed, 1]), orders, done, Best(modules, done))
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Keep a line of the log and open the next window."""
+        self.done.log.append(line)
+        self.done.tokens += self.window.tokens
+        self.window = Window()
+
+    def over(self, schedule: Schedule) -> bool:
+        """Whether all steps are done, or the patience is at its end."""
+        return self.step >= schedule.steps or self.best.since >= schedule.patience
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps. The learning rate follows from the step."""
+        now = time.perf_counter()
+        return {
+            "step": self.step,
+            "modules": [module.state_dict() for module in self.modules],
+            "optimizer": self.optimizer.state_dict(),
+            "draws": self.draws.bit_generator.state,
+            "orders": [order.state() for order in self.orders],
+            "done": {**asdict(self.done), "seconds": now - self.started},
+            "best": {"weights": self.best.weights, "since": self.best.since},
+            "window": {**asdict(self.window), "padding": float(self.window.padding), "since": now - self.window.since},
+            "random": random_states(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        now, where = time.perf_counter(), next(self.modules[0].parameters()).device
+        for module, weights in zip(self.modules, state["modules"], strict=True):
+            module.load_state_dict(weights)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.draws.bit_generator.state = state["draws"]
+        for order, place in zip(self.orders, state["orders"], strict=True):
+            order.restore(place)
+        for name, value in state["done"].items():
+            setattr(self.done, name, value)
+        self.best.weights, self.best.since = state["best"]["weights"], state["best"]["since"]
+        self.window = Window(**{**state["window"], "since": now - state["window"]["since"]})
+        if isinstance(self.window.loss, Tensor):
+            self.window.loss = self.window.loss.to(where)
+        self.step, self.started = state["step"], now - self.done.seconds
+        set_random_states(state["random"])
+
+
+def identity(modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule) -> dict[str, Any]:
+    """What a checkpoint must share with a training beside the spec's science. A parent run made anew gives other starting weights."""
+    rows = []
+    for stream in streams:
+        encoded = stream.encoded
+        arrays = (encoded.ids, encoded.lengths, encoded.rows, *encoded.columns.values(), *encoded.token_columns.values())
+        rows.append([stream.name, len(encoded), fingerprint(arrays)])
+    return {
+        "starting weights": fingerprint(value for module in modules for value in module.state_dict().values()),
+        "training rows": rows,
+        "mixture": [float(share) for share in probabilities],
+        "schedule": asdict(schedule),
+        "device or version of torch": [next(modules[0].parameters()).device.type, str(torch.__version__)],
+    }
+
+
+def resume(now: Progress, checkpoint: Checkpoint, same: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
+    """Go on from the checkpoint if there is one of this training. Its lines of the log are reported again: the file was begun anew."""
+    state = checkpoint.read(same)
+    if state is None:
+        return
+    now.restore(state)
+    print(f"goes on after step {now.step}, from {checkpoint.path}", flush=True)
+    for line in now.done.log:
+        report(line)
+
+
 def train(
     encoder: Encoder,
     streams: list[Stream],
@@ -149,56 +214,51 @@ def train(
     schedule: Schedule,
     evaluate: Callable[[], float] | None = None,
     report: Callable[[dict[str, Any]], None] = lambda line: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Train encoder and heads in place; leaves the weights of the best development score (the last without `evaluate`).
 
     Every step draws one stream and does its whole accumulation there, as the paper's code does. Same seed, same machine,
-    same number of threads: the same weights, bit for bit. `report` gets one line at each evaluation and about LOGS in between.
+    same number of threads: the same weights, bit for bit, also where this training goes on from its `checkpoint`, which the
+    caller removes. `report` gets one line at each evaluation and about LOGS in between.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
-    modules = [network, *{id(stream.head): stream.head for stream in streams}.values()]
-    groups = parameter_groups(modules, schedule.weight_decay)
-    weights = [weight for group in groups for weight in group["params"]]
-    optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True)
-    draws = np.random.default_rng([schedule.seed, 1])
-    batches = [stream.rows(np.random.default_rng([schedule.seed, 2, k])) for k, stream in enumerate(streams)]
-    torch.manual_seed(schedule.seed)
-    done = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
-    best, window, started = Best(modules, done), Window(), time.perf_counter()
+    now = Progress.begin(encoder, streams, schedule)
+    same = identity(now.modules, streams, probabilities, schedule) if checkpoint else {}
+    if checkpoint:
+        resume(now, checkpoint, same, report)
+    weights = [weight for group in now.optimizer.param_groups for weight in group["params"]]
     marks = {round(schedule.steps * (k + 1) / schedule.evaluations) for k in range(schedule.evaluations)} if evaluate else set()
-    for module in modules:
+    for module in now.modules:
         module.train()
-    for step in range(1, schedule.steps + 1):
-        rate = schedule.learning_rate * schedule.rate(step - 1)
-        for group in optimizer.param_groups:
+    while not now.over(schedule):
+        now.step += 1
+        rate = schedule.learning_rate * schedule.rate(now.step - 1)
+        for group in now.optimizer.param_groups:
             group["lr"] = rate
-        chosen = int(draws.choice(len(streams), p=probabilities))
+        chosen = int(now.draws.choice(len(streams), p=probabilities))
         stream = streams[chosen]
         for _ in range(schedule.accumulation):
-            batch = stream.collate(stream.encoded, next(batches[chosen]), where)
+            batch = stream.collate(stream.encoded, next(now.orders[chosen]), where)
             with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
                 hidden, padding = flat_hidden(network, batch.sequences, encoder.packed, schedule.layer)
                 loss = stream.loss(stream.head, hidden, batch) / schedule.accumulation
             loss.backward()
-            window.loss += loss.detach()
-            window.padding += padding / schedule.accumulation
-            window.tokens += len(batch.sequences.ids)
+            now.window.add(loss.detach(), padding / schedule.accumulation, len(batch.sequences.ids))
         torch.nn.utils.clip_grad_norm_(weights, schedule.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        window.steps += 1
-        done.counts[stream.name] += 1
-        if step % max(1, schedule.steps // LOGS) == 0 or step in marks:
-            line = window.line(step, stream.name, rate)
-            done.tokens += window.tokens
-            if evaluate and step in marks:
-                line["dev"] = evaluate()
-                best.see(line["dev"], step)
-            done.log.append(line)
+        now.optimizer.step()
+        now.optimizer.zero_grad(set_to_none=True)
+        now.window.steps += 1
+        now.done.counts[stream.name] += 1
+        if now.step % max(1, schedule.steps // LOGS) == 0 or now.step in marks:
+            line = now.window.line(now.step, stream.name, rate)
+            if evaluate and now.step in marks:
+                line["dev"] = float(evaluate())
+                now.best.see(line["dev"], now.step)
+            now.log(line)
             report(line)
-            window = Window()
-        if best.since >= schedule.patience:
-            break
-    best.restore()
-    done.seconds = time.perf_counter() - started
-    return done
+        if checkpoint and (now.step % checkpoint.every == 0 or now.over(schedule)):
+            checkpoint.write(now.state(), same)
+    now.best.restore()
+    now.done.seconds = time.perf_counter() - now.started
+    return now.done

@@ -2,12 +2,21 @@
 
 import pandas as pd
 
+from xstilts_core.analysis.choice import DIFFERENCE, ONE, ORACLE, PER_TARGET, REGRET
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.runs import STATES
 from xstilts_core.spec import BASELINE
 
 FEW_SEEDS = 5
 NOTHING = "**No finished target runs to compare yet.** Gains need the baseline and one other recipe on the same target and seed."
+
+COVERS = {
+    "seeds and items": "Intervals cover other seeds and other test items of the same languages, which are the benchmark's fixed list.",
+    "items": "With one seed they cover other test items of the same languages, not another seed.",
+    "seeds and languages": "Where predictions are missing, intervals cover other seeds and other languages instead of test items.",
+    "languages": "Where predictions are missing and there is one seed, intervals cover other languages only.",
+    "seeds": "Where predictions are missing and there is one language, intervals cover other seeds only.",
+}
 
 
 def counted(number: int, noun: str) -> str:
@@ -73,12 +82,14 @@ def findings(table: pd.DataFrame) -> str:
 
 
 def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
-    """Sentences on seeds, many comparisons, the average of languages, and missing cells."""
+    """Sentences on seeds, what the intervals cover, many comparisons, the average of languages, and missing cells."""
     few, most = int(filled["seeds"].min()), int(filled["seeds"].max())
     span = counted(most, "seed") if few == most else f"{few} to {most} seeds"
     lines = [f"The cells rest on {span}."]
     if few < FEW_SEEDS:
-        lines.append(f"With fewer than {FEW_SEEDS} the intervals are too narrow: read them as a description of these runs, not as a test.")
+        words = f"With fewer than {FEW_SEEDS} the intervals are too narrow where seeds differ more than test items do"
+        lines.append(f"{words}: read them as a description of these runs, not as a test.")
+    lines += [COVERS[name] for name in COVERS if name in set(filled["resampled"])]
     chance = 0.05 * len(filled)
     if len(filled) > 1:
         lines.append(f"Among {len(filled)} cells about {chance:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
@@ -87,3 +98,30 @@ def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
     if missing:
         lines.append(f"{counted(missing, 'cell')} {'is' if missing == 1 else 'are'} missing, and so are the averages of their recipes.")
     return lines
+
+
+def choice_findings(table: pd.DataFrame, averages: pd.DataFrame) -> str:
+    """In words, from `choices` and `strategies`: what choosing on development data gives, and how far it falls short."""
+    if table.empty:
+        return (
+            "**Nothing to choose yet.** A choice needs development scores of the baseline and one other recipe on the same target and seed."
+        )
+    found = averages.set_index("strategy")
+
+    def amount(name: str) -> str:
+        row = found.loc[name]
+        interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.1f} to {row['high']:+.1f}"
+        return f"{row['gain']:+.1f} points ({interval})"
+
+    same = int((table["chosen"] == table["oracle"]).sum())
+    stay = list(table.loc[table["chosen"] == BASELINE, "task"])
+    lines = [
+        f"Choosing on development data gains {amount(PER_TARGET)} over {BASELINE} on test data, mean of {counted(len(table), 'target')};"
+        f" {found.loc[ONE, 'recipe']}, the one recipe that development data choose for all, gains {amount(ONE)};"
+        f" choosing per target adds {amount(DIFFERENCE)} to that.",
+        f"The choice is also the best on test data on {same} of {len(table)}; the oracle gains {amount(ORACLE)}: a regret of"
+        f" {amount(REGRET)}.",
+    ]
+    if stay:
+        lines.append(f"Development data say to leave intermediate training out on {', '.join(stay)}.")
+    return " ".join(lines)

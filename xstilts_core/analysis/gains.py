@@ -46,6 +46,11 @@ def chosen_languages(found: Iterable[str], languages: Sequence[str] | None) -> l
     return [language(code, "languages").code for code in languages]
 
 
+def contenders(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
+    """The scores less those of the controls: a control stands beside a score, it is no recipe to choose."""
+    return frame[~frame["recipe"].isin(controls)].reset_index(drop=True)
+
+
 def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str | None = None) -> pd.DataFrame:
     """The rows of `frame` (columns COLUMNS of results.py) that score targets, one metric per task.
 
@@ -131,21 +136,3 @@ def baseline_by_language(frame: pd.DataFrame) -> pd.DataFrame:
     groups = scores[scores["recipe"] == BASELINE].groupby(["task", "language"], sort=False)
     table = groups.agg(value=("value", "mean"), spread=("value", "std"), seeds=("seed", "nunique"), n=("n", "max")).reset_index()
     return table.sort_values("task", key=lambda column: column.map(TARGET_NAMES.index), kind="stable").reset_index(drop=True)
-
-
-def best(table: pd.DataFrame) -> pd.DataFrame:
-    """The recipe of the largest mean gain per target, from `gain_table`: columns task recipe gain low high seeds languages runner_up lead.
-
-    lead: points above the runner-up. Picking the best of several recipes on the very scores that are then shown flatters it
-    (the winner's curse): the gain of a best recipe is an upper estimate.
-    """
-    columns = ["task", "recipe", "gain", "low", "high", "seeds", "languages", "runner_up", "lead"]
-    ranked = table.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable")
-    rows = []
-    for name in [*TARGET_NAMES, AVERAGE]:
-        cells = ranked[ranked["task"] == name]
-        if len(cells):
-            first, second = cells.iloc[0], cells.iloc[1] if len(cells) > 1 else None
-            runner_up, lead = ("", float("nan")) if second is None else (second["recipe"], first["gain"] - second["gain"])
-            rows.append((*first[columns[:7]], runner_up, lead))
-    return pd.DataFrame(rows, columns=columns)

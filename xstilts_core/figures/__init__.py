@@ -2,11 +2,13 @@
 
 style       widths, fonts, colors
 cells       figures of numbered cells: gains, baseline scores, the status of a grid
+controls    the baseline beside its controls
 panels      small multiples: gains by language, training curves
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
 from xstilts_core.figures.cells import baseline_scores, heat_map, status_grid
+from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
 from xstilts_core.figures.style import COLUMN, FULL
@@ -15,6 +17,7 @@ __all__ = [
     "COLUMN",
     "FULL",
     "baseline_scores",
+    "control_scores",
     "finish",
     "heat_map",
     "language_panels",

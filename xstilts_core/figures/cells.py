@@ -129,10 +129,12 @@ def draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[floa
 
 
 def note(table: pd.DataFrame, wide: bool) -> str:
-    """What the means are of and what the marks mean."""
+    """What the means are of, what the marks mean and what the intervals cover."""
     filled = table.dropna(subset=["gain"])
     parts = [f"Mean over languages and {several(filled['seeds'])}" + ("." if wide else ", in whole points.")]
-    parts.append("Boxed, bold: the 95 % bootstrap interval excludes 0.")
+    covers = {name for name in filled["resampled"] if name}
+    over = f" over {covers.pop()}" if len(covers) == 1 else ""
+    parts.append(f"Boxed, bold: the 95 % bootstrap interval{over}{' ' if wide else chr(10)}excludes 0.")
     if wide and filled["low"].notna().any():
         parts.append("Below: that interval.")
     if len(filled) < len(table):
@@ -189,9 +191,9 @@ def status_grid(grid: pd.DataFrame, width: float = FULL) -> Figure:
         return message("the grid has no runs", width)
     recipes, stages = list(dict.fromkeys(grid["recipe"])), list(dict.fromkeys(grid["stage"]))
     stages.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    check_width(width)
+    wide = check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.3 * len(recipes) + 0.35), layout="constrained")
+        figure = PrintFigure(figsize=(width, (0.3 if wide else 0.45) * len(recipes) + 0.35), layout="constrained")
         axes = figure.add_subplot()
         for _, row in grid.iterrows():
             x, y = stages.index(row["stage"]), recipes.index(row["recipe"])
@@ -201,8 +203,9 @@ def status_grid(grid: pd.DataFrame, width: float = FULL) -> Figure:
             words = "\n".join(f"{row[name]} {name}" for name in present)
             backing = {"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"}
             size = 5.5 if len(present) < 3 else 4.5
-            axes.text(x + 0.5, y + 0.52, words, ha="center", va="center", fontsize=size, linespacing=1.05, bbox=backing)
+            turned = {"rotation": 0 if wide else 90, "linespacing": 1.05}
+            axes.text(x + 0.5, y + 0.52, words, ha="center", va="center", fontsize=size, bbox=backing if hatch else None, **turned)
         axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
         axes.set_yticks(np.arange(len(recipes)) + 0.5, recipes)
-        name_columns(axes, np.arange(len(stages)) + 0.5, stages, width > 5)
+        name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
     return figure

@@ -55,6 +55,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """
     paths = [folder / f"{check_name(name)}.{kind}" for kind in KINDS]
     with look():
+        # One layout for all files: working it out takes longer than drawing.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
             figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
     return paths

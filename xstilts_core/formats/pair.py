@@ -1,6 +1,7 @@
 """Pair classification: natural language inference and paraphrase."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor, nn
@@ -22,6 +23,11 @@ def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
         if example.label is not None and example.label not in order:
             raise unknown(f"label of {task.name}", example.label, order, f"example {example.id}")
     return np.array([-1 if example.label is None else order[example.label] for example in examples], dtype=np.int64)
+
+
+def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
+    """The examples without their first texts: what the second one gives away on its own (Poliak et al. 2018)."""
+    return [replace(example, text_a="") for example in examples]
 
 
 class Pair:

@@ -114,3 +114,15 @@ def entry(language: str, concept: str) -> Mapping[str, str]:
     if concept not in table:
         raise unknown("concept", concept, f"{language}.tsv", tuple(table))
     return table[concept]
+
+
+@cache
+def names(language: str) -> frozenset[str]:
+    """Every written form of the proper names of persons, cities and organisations: case endings, and first name with surname."""
+
+    def written(*classes: str) -> list[str]:
+        cells = [cell for name in classes for concept in concepts(name) for cell in entry(language, concept).values()]
+        return [cell for cell in cells if cell != ABSENT]
+
+    first, last = written("name_f", "name_m"), written("surname")
+    return frozenset([*first, *last, *written("city", "organisation"), *(f"{one} {other}" for one in first for other in last)])

@@ -1,23 +1,29 @@
-"""Readers of the data sets' own files: `read_files(task, split, language, data_root)` and `available(task, split, data_root)`.
+"""Readers of the data sets' own files, `read_files(task, split, language, data_root)`, and of the hub, `read_hub(task, split, language)`.
 
-Every reader takes paths and returns examples; what is wrong with a file is told in one sentence (UsageError).
+`available` and `hub_languages` say which languages there are. What is wrong with a file or table is told in one sentence (UsageError).
 """
 
 from xstilts_core.readers.files import FILES, available, read_files
+from xstilts_core.readers.hub import hub_languages, read_hub, require_hub
 from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xnli
-from xstilts_core.readers.sentences import read_tatoeba
+from xstilts_core.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.readers.spans import read_squad
-from xstilts_core.readers.tags import read_conllu, read_panx
+from xstilts_core.readers.tags import read_ccg, read_conllu, read_panx
 
 __all__ = [
     "FILES",
     "available",
+    "hub_languages",
+    "read_bucc",
+    "read_ccg",
     "read_conllu",
     "read_files",
+    "read_hub",
     "read_mnli",
     "read_pairs",
     "read_panx",
     "read_squad",
     "read_tatoeba",
     "read_xnli",
+    "require_hub",
 ]

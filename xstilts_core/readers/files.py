@@ -9,9 +9,9 @@ from xstilts_core.examples import Example, PairExample, SentenceExample, SpanExa
 from xstilts_core.languages import LANGUAGES, language
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.pairs import distinct, read_mnli, read_pairs, read_xnli
-from xstilts_core.readers.sentences import read_tatoeba
+from xstilts_core.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.readers.spans import read_squad
-from xstilts_core.readers.tags import read_conllu, read_panx
+from xstilts_core.readers.tags import read_ccg, read_conllu, read_panx
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,13 @@ class Layout:
     patterns: globs below the data root with {code}, {tatoeba} or {treebank} of the language; all files they find are read together,
     in the order of the patterns and then of their names. A pattern without a language is for English.
     read: files and language code to examples. labelled_columns: how many columns a labelled file has, where the same file name is
-    also used for a copy without labels; 0 where it is not.
+    also used for a copy without labels; 0 where it is not. beside: suffixes of the files that a labelled one needs at its side.
     """
 
     patterns: tuple[str, ...]
     read: Callable[[list[Path], str], Sequence[Example]]
     labelled_columns: int = 0
+    beside: tuple[str, ...] = ()
 
     def expected(self, code: str) -> list[str]:
         """The patterns of one language; none where files are named by a code that the language lacks."""
@@ -48,6 +49,8 @@ class Layout:
 
     def is_labelled(self, path: Path) -> bool:
         """Whether the first line that is not blank has as many columns as a labelled file; undecoded, as `available` asks many files."""
+        if not all(path.with_suffix(suffix).is_file() for suffix in self.beside):
+            return False
         if not self.labelled_columns:
             return True
         with path.open("rb") as file:
@@ -94,6 +97,20 @@ def tatoeba_of(paths: list[Path], code: str) -> list[SentenceExample]:
     return read_tatoeba(paths[0], paths[0].with_suffix(".eng"), code)
 
 
+def bucc_of(paths: list[Path], code: str) -> list[SentenceExample]:
+    return read_bucc(paths[0], paths[0].with_suffix(".en"), paths[0].with_suffix(".gold"), code)
+
+
+def ccg_of(paths: list[Path], code: str) -> list[TagsExample]:
+    return read_ccg(paths[0])
+
+
+def bucc(split: str, original: str) -> tuple[Layout, ...]:
+    """XTREME's names, then those of the shared task's archive. XTREME deletes the test pairs, and a split without pairs is not there."""
+    patterns = (f"bucc2018/{{code}}-en.{split}.{{code}}", f"bucc2018/{{code}}-en/{{code}}-en.{original}.{{code}}")
+    return tuple(Layout((pattern,), bucc_of, beside=(".en", ".gold")) for pattern in patterns)
+
+
 PANX = {split: (Layout((f"panx/xtreme/{split}-{{code}}.tsv",), panx_of, 2),) for split in ("train", "dev", "test")}
 TREEBANKS = {
     split: (Layout((f"udpos/ud-treebanks-v2.5/UD_{{treebank}}-*/{{code}}_*-ud-{split}.conllu",), treebanks_of),)
@@ -129,6 +146,11 @@ FILES: Mapping[tuple[str, str], tuple[Layout, ...]] = MappingProxyType(
             Layout(("squad_v1/dev-v1.1.json",), squad_of),
             Layout(("squad_v1/adversarial/AddOneSent.json",), unchanged_squad_of),
         ),
+        # The shared task's training part is XTREME's test set, and its sample the development set.
+        ("bucc2018", "dev"): bucc("dev", "sample"),
+        ("bucc2018", "test"): bucc("test", "training"),
+        ("ccg", "train"): (Layout(("ccg/train.tsv",), ccg_of, 2),),
+        ("ccg", "dev"): (Layout(("ccg/dev.tsv",), ccg_of, 2),),
     }
 )
 

@@ -1,4 +1,4 @@
-"""Sentences and their translations: Tatoeba in the layout of LASER."""
+"""Sentences and their translations: Tatoeba in the layout of LASER, BUCC 2018 in that of the shared task."""
 
 from pathlib import Path
 
@@ -25,3 +25,34 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
                 raise wrong(file, number, "blank: expected one sentence on every line")
             examples.append(SentenceExample(f"{code}-{number}", code, line.strip(), f"{other}-{number}"))
     return examples
+
+
+def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:
+    """Two monolingual collections of "id TAB sentence", first that of `language`, and the gold pairs "id TAB English id".
+
+    A sentence without a pair matches nothing (None): it is there to be told apart. UsageError for a repeated id, a pair of ids that
+    the collections lack, or a second pair of the same sentence.
+    """
+    sides = {code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))}
+    match: dict[str, dict[str, str]] = {code: {} for code in sides}
+    for number, pair in enumerate(rows(gold, "id TAB English id").items(), start=1):
+        for code, name, other in ((language, *pair), ("en", *reversed(pair))):
+            if name not in sides[code]:
+                raise wrong(gold, number, f"id {name!r} is not in {path if code == language else english}")
+            if name in match[code]:
+                raise wrong(gold, number, f"id {name!r} is in a second pair: expected one translation a sentence")
+            match[code][name] = other
+    return [SentenceExample(name, code, text, match[code].get(name)) for code, side in sides.items() for name, text in side.items()]
+
+
+def rows(path: Path, expected: str) -> dict[str, str]:
+    """First column to second, in the order of the file."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        name, _, text = (part.strip() for part in line.partition("\t"))
+        if not name or not text:
+            raise wrong(path, number, f"{line[:60]!r}: expected {expected}")
+        if name in found:
+            raise wrong(path, number, f"id {name!r} stands on an earlier line too: expected each once")
+        found[name] = text
+    return found

@@ -23,6 +23,11 @@ def read_squad(path: Path) -> list[SpanExample]:
     examples = [example_of(path, context, entry) for context, entry in questions(path)]
     if not examples:
         raise UsageError(f"{path} holds no question: expected at least one in {SHAPE}")
+    return numbered_repeats(examples)
+
+
+def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
+    """The examples, with "#" and the position from 1 behind every id that occurs more than once."""
     repeated = {name for name, count in Counter(example.id for example in examples).items() if count > 1}
     return [
         SpanExample(f"{kept.id}#{position}", kept.question, kept.context, kept.answers) if kept.id in repeated else kept

@@ -1,4 +1,4 @@
-"""Sentences with a tag per word: PAN-X (WikiANN) and CoNLL-U (Universal Dependencies)."""
+"""Sentences with a tag per word: PAN-X (WikiANN), CoNLL-U (Universal Dependencies) and supertags (CCGbank)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,4 +90,21 @@ def syntactic_word(path: Path, number: int, line: str) -> tuple[int, str, str, s
     tag = cells[3].strip()
     if tag not in UPOS and tag != "_":
         raise unknown("tag", tag, UPOS, f"{path}, line {number}")
-    return number, cells[0], cells[1].replace(ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip(), tag
+    return number, cells[0], plain_word(cells[1]), tag
+
+
+def plain_word(word: str) -> str:
+    """The word without the spaces and zero-width non-joiners inside it, as XTREME writes it; "" where nothing else is left."""
+    return word.replace(ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
+
+
+def read_ccg(path: Path) -> list[TagsExample]:
+    """Supertags as the paper's code reads them: words TAB tags, both apart by single spaces. Ids are line numbers from 1."""
+    examples = []
+    for number, line in enumerate(read_lines(path), start=1):
+        cells = [cell.split() for cell in line.split("\t")]
+        if len(cells) != 2 or not cells[0] or len(cells[0]) != len(cells[1]):
+            found = f"{len(cells)} columns" if len(cells) != 2 else f"{len(cells[0])} words and {len(cells[1])} tags"
+            raise wrong(path, number, f"{found}: expected words TAB tags, as many tags as words")
+        examples.append(TagsExample(str(number), tuple(cells[0]), tuple(cells[1])))
+    return examples

@@ -2,14 +2,18 @@
 
 base    the fields that runs share; the project's folder; a plain sentence for a wrong value
 phases  a spec per phase
+wording a wrong value as a plain sentence
 """
 
-from xstilts_core.spec.base import BASELINE, Device, EncoderSpec, Source, Spec, TuneSpec, explain, home, make
-from xstilts_core.spec.phases import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec.base import BASELINE, CONTROLS, DATA_ONLY, Device, EncoderSpec, Source, Spec, TuneSpec, explain, home, make
+from xstilts_core.spec.phases import SPECS, ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
+    "CONTROLS",
+    "DATA_ONLY",
     "SPECS",
+    "ControlSpec",
     "Device",
     "EncoderSpec",
     "IntermediateSpec",

@@ -2,16 +2,29 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.tasks import TASKS, Published, recipe
+from xstilts_core.names import UsageError
+from xstilts_core.spec.wording import explain
+from xstilts_core.tasks import LOCAL, TASKS, Published, recipe
 
 BASELINE = "none"
+# Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
+CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "random_init": ("pair", "span", "tagging", "retrieval"),
+        "hypothesis_only": ("pair",),
+        "names_masked": ("retrieval",),
+        "majority": ("pair", "tagging"),
+        "overlap": ("pair", "span", "retrieval"),
+    }
+)
+DATA_ONLY = ("majority", "overlap")
 Device = Literal["auto", "cpu", "cuda"]
-Source = Literal["mini", "files"]
+Source = Literal["mini", "files", "hub"]
 
 
 def home() -> Path:
@@ -24,17 +37,17 @@ def home() -> Path:
 
 
 class Spec(BaseModel):
-    """The fields every run has. `outputs` and `data_root` are places, not science: they may differ between machines."""
+    """The fields every run has. `places` are where and how it runs, not science: they may differ between machines."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     phase: ClassVar[str]
     notebook: ClassVar[str]
-    places: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device"})
+    places: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device", "checkpoint_every"})
 
     study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
-    source: Source = Field("mini", description="mini (the embedded suite) or files (upstream layouts under data_root)")
-    data_root: str = Field("", description="folder of the original files, for source files")
+    source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
+    data_root: str = Field("", description="folder of the original files, for source files and what the hub lacks")
     outputs: str = Field("outputs", description="folder that holds outputs/<study>/")
     device: Device = Field("auto", description="auto takes a GPU where there is one")
 
@@ -53,11 +66,19 @@ class Spec(BaseModel):
         """Folders of the runs of this study that must have finished before this one."""
         return ()
 
-    @model_validator(mode="after")
-    def files_need_a_folder(self) -> "Spec":
-        if self.source == "files" and not self.data_root:
-            raise ValueError("source files needs data_root: the folder that holds the original files (xstilts run ... --data-root DIR)")
-        return self
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What data_root is needed for though none is given; empty where the run can start."""
+        if self.data_root or self.source == "mini":
+            return ()
+        if self.source == "files":
+            return ("source files needs data_root: the folder that holds the original files",)
+        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in self.uses if name in LOCAL)
+
+    def require_places(self) -> None:
+        """UsageError where a place is missing. Asked when a run starts: a study can be checked without its data."""
+        if self.lacking:
+            raise UsageError(f"{'; '.join(self.lacking)} (xstilts run ... --data-root DIR)")
 
     def changed(self) -> dict[str, Any]:
         """The parameters to inject: only what differs from the defaults, as JSON types."""
@@ -85,7 +106,7 @@ class EncoderSpec(Spec):
 
     encoder: str = Field("mini", description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name or a folder")
     recipe: str = Field(BASELINE, pattern=r"^[A-Za-z0-9_-]+$", description="the recipe (row of the main table); none is the baseline")
-    random_init: bool = Field(False, description="control: forget the encoder's weights and start from random ones")
+    control: Literal["", "random_init"] = Field("", description="control: random_init forgets the encoder's weights")
     max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
 
@@ -97,7 +118,7 @@ class EncoderSpec(Spec):
     @property
     def start(self) -> str:
         """Name or folder of the encoder to load: phase 1's for the baseline and controls, else the recipe's phase 2 model."""
-        if self.recipe == BASELINE or self.random_init:
+        if self.recipe == BASELINE or self.control:
             return self.phase1
         return str(self.root / "intermediate" / self.recipe / f"seed{self.seed}" / "model")
 
@@ -122,6 +143,7 @@ class TuneSpec(EncoderSpec):
     test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
     dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
+    evaluate_every: int = Field(0, ge=0, description="steps between development evaluations, about; 0: as `evaluations` says")
     patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")
     freeze_embeddings: bool = Field(False, description="keep the embedding layer as it is")
     pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
@@ -129,33 +151,28 @@ class TuneSpec(EncoderSpec):
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout in encoder and head")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 autocast on CUDA, float32 elsewhere")
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
+    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
 
     @classmethod
-    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
-        """Names of the tasks that are trained on."""
+    def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        """Names of the tasks whose recipes fill what is not given."""
         return []
+
+    def evaluations_in(self, steps: int) -> int:
+        """Development evaluations of a training of so many steps: evenly spaced, the last at its end."""
+        wanted = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations
+        return max(1, min(wanted, steps))
 
     @model_validator(mode="before")
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Layer two: what is not given comes from the first trained task's recipe; max_length is the largest of all of them."""
-        found = [TASKS[name] for name in cls.trained_tasks(values) if name in TASKS]
+        """Layer two: what is not given comes from the first such task's recipe; max_length is the largest of all of them."""
+        found = [TASKS[name] for name in cls.recipe_tasks(values) if name in TASKS]
         layers = [layer for entry in found if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)]
         if not layers:
             return values
         settings = {**layers[0].settings(), "max_length": max(layer.max_length for layer in layers)}
         return {**values, **{name: value for name, value in settings.items() if not values.get(name)}}
-
-
-def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
-    """The first mistake pydantic found, as one sentence that names key, value, place and what is legal."""
-    first, key = error.errors()[0], ".".join(str(part) for part in error.errors()[0]["loc"])
-    if first["type"] == "extra_forbidden":
-        return unknown("key", key, cls.model_fields, where)
-    if first["type"] == "value_error":
-        return UsageError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}")
-    hint = " (YAML reads an unquoted no, yes, on or off as true or false: quote it)" if isinstance(first["input"], bool) else ""
-    return UsageError(f"{where}: {key} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{hint}")
 
 
 def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:

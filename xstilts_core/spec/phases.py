@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import EncoderSpec, Spec, TuneSpec
-from xstilts_core.tasks import TASKS, task
+from xstilts_core.spec.base import CONTROLS, Device, EncoderSpec, Spec, TuneSpec
+from xstilts_core.tasks import TARGET_NAMES, TASKS, task
+
+Size = Annotated[int, Field(ge=0)]
 
 
 class PretrainSpec(Spec):
@@ -32,10 +34,15 @@ class PretrainSpec(Spec):
     mask_share: float = Field(0.3, gt=0, lt=1, description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the encoder")
     weights: Literal["float32", "float16"] = Field("float32", description="type of the saved weights")
+    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
 
     @property
     def folder(self) -> Path:
         return self.root / "pretrain" / f"seed{self.seed}"
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        return () if self.data_root or self.source == "mini" else ("phase 1 needs data_root: its texts are those of the original files",)
 
     @model_validator(mode="after")
     def heads_divide_width(self) -> "PretrainSpec":
@@ -56,7 +63,7 @@ class IntermediateSpec(TuneSpec):
     cap: int = Field(2**17, ge=1, description="examples of a task that count in the mixture")
 
     @classmethod
-    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+    def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
         return list(values.get("tasks") or cls.model_fields["tasks"].default)
 
     @property
@@ -88,10 +95,14 @@ class TargetSpec(TuneSpec):
 
     train_on: str = Field("mnli", description="task whose English training split is used")
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
+    control: Literal["", "random_init", "hypothesis_only"] = Field(
+        "", description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair"
+    )
 
     @classmethod
-    def trained_tasks(cls, values: Mapping[str, Any]) -> list[str]:
-        return [values.get("train_on") or cls.model_fields["train_on"].default]
+    def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        """The targets: XNLI's recipe trains on MNLI for XNLI; MNLI's own is that of phase 2."""
+        return list(values.get("targets") or cls.model_fields["targets"].default)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -103,7 +114,9 @@ class TargetSpec(TuneSpec):
 
     @model_validator(mode="after")
     def targets_fit(self) -> "TargetSpec":
-        task(self.train_on, "train_on")
+        form = task(self.train_on, "train_on").format
+        if self.control and form not in CONTROLS[self.control]:
+            raise ValueError(f"control {self.control} is for {', '.join(CONTROLS[self.control])} tasks: {self.train_on} has format {form}")
         trained = {entry.train_on for entry in TASKS.values() if entry.train_on}
         if self.train_on not in trained:
             raise unknown("task that targets are trained on,", self.train_on, trained, "train_on")
@@ -125,6 +138,9 @@ class RetrievalSpec(EncoderSpec):
     centred: bool = Field(True, description="subtract each language's mean vector")
     neighbours: int = Field(4, ge=1, description="k of the ratio margin (mining)")
     margin: bool = Field(True, description="mining: ratio margin; off: plain cosine")
+    control: Literal["", "random_init", "names_masked"] = Field(
+        "", description="control: random_init forgets the encoder's weights, names_masked hides names on both sides"
+    )
 
     @property
     def folder(self) -> Path:
@@ -142,4 +158,44 @@ class RetrievalSpec(EncoderSpec):
         return name
 
 
-SPECS: dict[str, type[Spec]] = {cls.phase: cls for cls in (PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec)}
+class ControlSpec(Spec):
+    """A control without an encoder: what the English training data's labels, or words in common, give away on their own."""
+
+    phase: ClassVar[str] = "control"
+    notebook: ClassVar[str] = "23_control"
+
+    device: Device = Field("cpu", description="no GPU is needed")
+    control: Literal["majority", "overlap"] = Field("majority", description="majority: most frequent label; overlap: words in common")
+    recipe: str = Field("majority", pattern=r"^[A-Za-z0-9_-]+$", description="its name in the study: the row of its scores")
+    targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score")
+    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+    train_examples: dict[str, Size] = Field({}, description="by target: at most so many English training examples; none given: all")
+    test_examples: dict[str, Size] = Field({}, description="by target: at most so many test examples a language; none given: all")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "control" / self.recipe / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        trained = [TASKS[name].train_on for name in self.targets]
+        return tuple(dict.fromkeys((*filter(None, trained), *self.targets)))
+
+    @field_validator("targets")
+    @classmethod
+    def known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if task(name, "targets").role != "target":
+                raise unknown("target task", name, TARGET_NAMES, "targets")
+        return names
+
+    @model_validator(mode="after")
+    def targets_fit(self) -> "ControlSpec":
+        for name in self.targets:
+            if TASKS[name].format not in CONTROLS[self.control]:
+                formats = ", ".join(CONTROLS[self.control])
+                raise ValueError(f"control {self.control} is for {formats} tasks: {name} has format {TASKS[name].format}")
+        return self
+
+
+SPECS: dict[str, type[Spec]] = {cls.phase: cls for cls in (PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ControlSpec)}

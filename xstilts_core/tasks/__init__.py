@@ -1,10 +1,11 @@
 """The registry of tasks: `TASKS[name]`, and `task(name)` with a helpful error."""
 
+from xstilts_core.tasks.hub import HUB, LOCAL, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Published, Task, find
 
-__all__ = ["EMBEDDED", "INTERMEDIATE_NAMES", "TARGET_NAMES", "TASKS", "Published", "Task", "recipe", "task"]
+__all__ = ["EMBEDDED", "HUB", "INTERMEDIATE_NAMES", "LOCAL", "TARGET_NAMES", "TASKS", "HubData", "Published", "Task", "recipe", "task"]
 
 TASKS: dict[str, Task] = {entry.name: entry for entry in (*INTERMEDIATE, *TARGETS)}
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")

@@ -1,0 +1,33 @@
+"""Seconds of a notebook's work alone: `python -m benchmarks.repeat EXECUTED_NOTEBOOK` runs its code cells twice and times the second pass.
+
+By then everything is imported. What the same notebook takes beyond the second pass is its start-up.
+"""
+
+import contextlib
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def seconds(cells: list[str]) -> float:
+    """Wall seconds of one pass over the cells, in a namespace of its own; what they print is dropped."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in cells:
+            exec(cell, names)
+    return time.perf_counter() - started
+
+
+def main(path: str) -> int:
+    page = json.loads(Path(path).read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == "code"]
+    seconds(cells)
+    print(seconds(cells))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

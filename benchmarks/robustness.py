@@ -1,0 +1,55 @@
+"""A study beside busy neighbors: its wall seconds undisturbed, as a share of those with one spinning process per core."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.measure import Measure
+from xstilts_core.names import UsageError
+from xstilts_core.spec import home
+
+PART = "robustness"
+GOAL = 0.6
+# Spins until the process that started it has ended, however it ended.
+SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    sum(range(10_000))"
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """`count` processes that do nothing but compute, at the usual priority, in a session of their own as another user's would be."""
+    call = [sys.executable, "-c", SPIN, str(os.getpid())]
+    spinning = [subprocess.Popen(call, start_new_session=True) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+def seconds(study: str) -> float:
+    """Wall seconds of `xstilts run STUDY` with its default settings, from nothing. UsageError where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "xstilts_core.cli", "run", study, "--outputs", folder]
+        done = subprocess.run(command, cwd=home(), capture_output=True, text=True)
+        if done.returncode:
+            raise UsageError(f"xstilts run {study} exited with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}")
+        return time.monotonic() - began
+
+
+def run(rounds: int, study: str) -> list[Measure]:
+    """The share of its own speed that the study keeps, undisturbed and disturbed in turns."""
+    cores = len(os.sched_getaffinity(0))
+    undisturbed, disturbed = [], []
+    for _ in range(rounds):
+        undisturbed.append(seconds(study))
+        with busy(cores):
+            disturbed.append(seconds(study))
+    ratios = tuple(own / beside for own, beside in zip(undisturbed, disturbed, strict=True))
+    details = {"undisturbed_seconds": undisturbed, "disturbed_seconds": disturbed}
+    return [Measure(PART, f"study {study} beside {cores} busy processes", "itself, undisturbed", "x", ratios, GOAL, details)]

@@ -1,0 +1,149 @@
+"""Training against the Trainer: the same examples in every step, the same initial weights, one thread, CPU seconds."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.measure import Measure, Unequal
+from benchmarks.peer import DYNAMIC, PADDED, trainer
+from benchmarks.workload import NANO, PAIRS, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
+from xstilts_core.formats import FORMATS, Batch, gather
+from xstilts_core.formats.tokens import Encoded
+from xstilts_core.streams import Stream
+from xstilts_core.tasks import task
+from xstilts_core.train import Schedule, train
+
+PART = "train"
+RATE, WEIGHT_DECAY, CLIP, DROPOUT = 5e-4, 0.01, 1.0, 0.1
+CHECKED, TOLERANCE = 10, 1e-4
+WARM = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is trained, for how many steps a round, and how many times each peer's speed it must reach."""
+
+    name: str
+    kind: Kind
+    size: Size
+    batch: int
+    steps: int
+    goals: dict[str, float]
+
+
+CASES = (
+    Case(f"pairs, {SMALL.name}, batch 32", PAIRS, SMALL, 32, 12, {DYNAMIC: 2.0, PADDED: 2.7}),
+    Case(f"pairs, {NANO.name}, batch 32", PAIRS, NANO, 32, 40, {DYNAMIC: 1.7}),
+    Case(f"pairs, {NANO.name}, batch 8", PAIRS, NANO, 8, 100, {DYNAMIC: 1.25}),
+    Case(f"question windows, {NANO.name}, batch 32", WINDOWS, NANO, 32, 12, {DYNAMIC: 1.9}),
+)
+
+
+@dataclass(slots=True)
+class Trace:
+    """What one side did: process time at the start of every forward pass, losses, and (ours) the rows of every batch."""
+
+    marks: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+
+    def watch(self, encoder: nn.Module) -> None:
+        encoder.register_forward_pre_hook(lambda module, inputs: self.marks.append(time.process_time()))
+
+    @property
+    def seconds(self) -> float:
+        """From the start of one step to the start of another: whole cycles, what a step does outside the model included."""
+        return self.marks[-1] - self.marks[WARM]
+
+
+def ours(case: Case, encoded: Encoded, dropout: float, seed: int) -> Trace:
+    """xstilts_core.train.train on a pass over `encoded`."""
+    encoder, head = our_model(case.kind, case.size, dropout, seed)
+    form, trace = FORMATS[task(case.kind.task).format], Trace()
+    trace.watch(encoder.network)
+
+    def loss(head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        value = form.loss(head, hidden, batch)
+        trace.losses.append(value.item())
+        return value
+
+    def collate(encoded: Encoded, rows: np.ndarray, device: torch.device) -> Batch:
+        trace.rows.append(rows)
+        return gather(encoded, rows, device)
+
+    stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, collate)
+    train(encoder, [stream], np.array([1.0]), Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed))
+    return trace
+
+
+def theirs(peer: str, case: Case, encoded: Encoded, order: np.ndarray, dropout: float, seed: int, exact: bool = False) -> Trace:
+    """Trainer.train on the same rows in the order in which ours drew them."""
+    model, trace = peer_model(case.kind, case.size, dropout, seed, exact), Trace()
+    trace.watch(model.roberta)
+    model.register_forward_hook(lambda module, inputs, output: trace.losses.append(output["loss"].item()))
+    rows = peer_rows(encoded, order, case.kind.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer(
+            peer,
+            model,
+            folder,
+            rows,
+            per_device_train_batch_size=case.batch,
+            max_steps=case.steps,
+            learning_rate=RATE,
+            weight_decay=WEIGHT_DECAY,
+            max_grad_norm=CLIP,
+            seed=seed,
+        ).train()
+    return trace
+
+
+def check(case: Case, seed: int = 1) -> float:
+    """Without dropout the first losses of all sides agree. Returns the largest relative difference; Unequal beyond TOLERANCE."""
+    encoded = case.kind.draw(case.steps * case.batch, np.random.default_rng(seed))
+    found = ours(case, encoded, 0.0, seed)
+    worst = 0.0
+    for peer in case.goals:
+        expected = theirs(peer, case, encoded, np.concatenate(found.rows), 0.0, seed, exact=True)
+        if len(found.losses) != case.steps or len(expected.losses) != case.steps:
+            counts = f"{len(found.losses)} and {len(expected.losses)}, not {case.steps}"
+            raise Unequal(f"training, {case.name}, {peer}: the sides took {counts} steps")
+        left, right = np.array(found.losses[:CHECKED]), np.array(expected.losses[:CHECKED])
+        worst = max(worst, float((np.abs(left - right) / np.abs(right)).max()))
+        if not worst <= TOLERANCE:
+            raise Unequal(f"training, {case.name}, {peer}: losses {left.tolist()} and {right.tolist()} of the same batches")
+    return worst
+
+
+def measure(case: Case, rounds: int) -> list[Measure]:
+    """The ratios to every peer; the sides take turns in every round, with the settings of a real run."""
+    difference = check(case)
+    seconds: dict[str, list[float]] = {"ours": [], **{peer: [] for peer in case.goals}}
+    speeds: dict[str, list[float]] = {name: [] for name in seconds}
+    for seed in range(1, rounds + 1):
+        encoded = case.kind.draw(case.steps * case.batch, np.random.default_rng([seed, 1]))
+        trace = ours(case, encoded, DROPOUT, seed)
+        tokens = int(sum(encoded.lengths[rows].sum() for rows in trace.rows[WARM:-1]))
+        order = np.concatenate(trace.rows)
+        traces = {"ours": trace, **{peer: theirs(peer, case, encoded, order, DROPOUT, seed) for peer in case.goals}}
+        for name, entry in traces.items():
+            seconds[name].append(entry.seconds)
+            speeds[name].append(tokens / entry.seconds)
+    shown = {name: round(statistics.median(values)) for name, values in speeds.items()}
+    details = {"tokens_per_cpu_second": shown, "largest_relative_loss_difference": difference, "steps": case.steps - WARM - 1}
+    return [
+        Measure(PART, case.name, peer, "x", tuple(b / a for a, b in zip(seconds["ours"], seconds[peer], strict=True)), goal, details)
+        for peer, goal in case.goals.items()
+    ]
+
+
+def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:
+    """All cases."""
+    torch.set_num_threads(1)
+    return [entry for case in cases for entry in measure(case, rounds)]

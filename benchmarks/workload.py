@@ -1,0 +1,166 @@
+"""The same work for both sides: random token ids with the lengths of real data, one model, one set of initial weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer, models
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import (
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForQuestionAnswering,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaModel,
+)
+from transformers.modeling_outputs import QuestionAnsweringModelOutput
+
+from xstilts_core.formats import FORMATS, HeadOptions
+from xstilts_core.formats.span import windows
+from xstilts_core.formats.tokens import Encoded
+from xstilts_core.model import Encoder, set_dropout
+from xstilts_core.packing import can_pack
+from xstilts_core.tasks import task
+
+VOCABULARY = 8_000
+FIRST, PAD, LAST, SPECIAL = 0, 1, 2, 5
+PAIR_LENGTH = 128
+WINDOW_LENGTH, WINDOW_STRIDE, MARKS = 384, 128, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An XLM-R encoder by its number of layers and width."""
+
+    name: str
+    layers: int
+    width: int
+
+
+SMALL = Size("7M parameters", 6, 256)
+NANO = Size("1.5M parameters", 2, 128)
+TINY = Size("tiny, for tests", 1, 32)
+
+
+class MaskedQuestions(XLMRobertaForQuestionAnswering):
+    """The peer of the equality check. The stock model takes padding for a possible answer: losses depend on the padding of a batch."""
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, start_positions: Tensor | None = None, end_positions: Tensor | None = None
+    ) -> QuestionAnsweringModelOutput:
+        found = super().forward(input_ids, attention_mask=attention_mask)
+        start, end = (logits.masked_fill(attention_mask == 0, float("-inf")) for logits in (found.start_logits, found.end_logits))
+        asked = start_positions is not None and end_positions is not None
+        loss = (cross_entropy(start, start_positions) + cross_entropy(end, end_positions)) / 2 if asked else None
+        return QuestionAnsweringModelOutput(loss=loss, start_logits=found.start_logits, end_logits=found.end_logits)
+
+
+def sequences(lengths: np.ndarray, rng: np.random.Generator, columns: dict[str, np.ndarray], **tokens: np.ndarray) -> Encoded:
+    """One sequence of random ids per row, between <s> and </s>."""
+    ids = rng.integers(SPECIAL, VOCABULARY, lengths.sum(), dtype=np.int32)
+    ends = np.cumsum(lengths)
+    ids[ends - lengths], ids[ends - 1] = FIRST, LAST
+    rows = np.arange(len(lengths))
+    return Encoded(ids, lengths, np.arange(len(lengths) + 1), rows, columns=columns, token_columns=tokens)
+
+
+def pairs(count: int, rng: np.random.Generator) -> Encoded:
+    """Sentence pairs: lognormal lengths with mean 39.5 and 99th percentile 108 tokens, cut at 128."""
+    lengths = np.clip(rng.lognormal(3.560, 0.4826, count).round().astype(np.int64), MARKS, PAIR_LENGTH)
+    return sequences(lengths, rng, {"label": rng.integers(0, 3, count)})
+
+
+def questions(count: int, rng: np.random.Generator) -> Encoded:
+    """Windows of at most 384 tokens, 128 apart, over a question and its paragraph: a mean of about 205, as in XQuAD."""
+    found: list[int] = []
+    while len(found) < count:
+        question, paragraph = int(rng.integers(8, 24)), int(rng.lognormal(5.13, 0.42))
+        cuts = windows(paragraph, WINDOW_LENGTH - MARKS - question, WINDOW_STRIDE)
+        found += [MARKS + question + end - first for first, end in cuts]
+    lengths = np.array(found[:count], dtype=np.int64)
+    start = rng.integers(0, lengths)
+    end = np.minimum(start + rng.integers(0, 5, count), lengths - 1)
+    # Any token may be the answer, as for the peer, which knows no context.
+    inside = np.zeros(lengths.sum(), dtype=np.int64)
+    return sequences(lengths, rng, {"start": start, "end": end}, first=inside, last=inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of rows: ours (a task, whose format says the rest) and the peer's model.
+
+    exact: the peer's model that computes the same loss. labels: our columns -> the peer's arguments. heads: our layers -> the peer's.
+    """
+
+    task: str
+    draw: Callable[[int, np.random.Generator], Encoded]
+    peer: type[nn.Module]
+    exact: type[nn.Module]
+    labels: Mapping[str, str]
+    heads: Mapping[str, str]
+
+
+PAIRS = Kind(
+    "mnli",
+    pairs,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaForSequenceClassification,
+    MappingProxyType({"label": "labels"}),
+    MappingProxyType({"dense": "classifier.dense", "out": "classifier.out_proj"}),
+)
+WINDOWS = Kind(
+    "squad_v1",
+    questions,
+    XLMRobertaForQuestionAnswering,
+    MaskedQuestions,
+    MappingProxyType({"start": "start_positions", "end": "end_positions"}),
+    MappingProxyType({"out": "qa_outputs"}),
+)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Only pads: the peer's collator asks one for it."""
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1}, "<s>")), pad_token="<pad>")
+
+
+def peer_model(kind: Kind, size: Size, dropout: float, seed: int, exact: bool) -> nn.Module:
+    """The stock model, with weights from `seed`."""
+    config = XLMRobertaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=size.width,
+        num_hidden_layers=size.layers,
+        num_attention_heads=4,
+        intermediate_size=4 * size.width,
+        max_position_embeddings=WINDOW_LENGTH + 2,
+        type_vocab_size=1,
+        num_labels=3 if kind is PAIRS else 2,
+        pad_token_id=PAD,
+        bos_token_id=FIRST,
+        eos_token_id=LAST,
+    )
+    set_dropout(config, dropout)
+    torch.manual_seed(seed)
+    return (kind.exact if exact else kind.peer)(config)
+
+
+def our_model(kind: Kind, size: Size, dropout: float, seed: int) -> tuple[Encoder, nn.Module]:
+    """Our encoder and head, with the peer's weights."""
+    peer = peer_model(kind, size, dropout, seed, exact=False)
+    network = XLMRobertaModel(peer.config, add_pooling_layer=False)
+    network.load_state_dict(peer.roberta.state_dict())
+    head = FORMATS[task(kind.task).format].head(task(kind.task), HeadOptions(size.width, dropout, "first"))
+    for ours, theirs in kind.heads.items():
+        head.get_submodule(ours).load_state_dict(peer.get_submodule(theirs).state_dict())
+    return Encoder(network, tokenizer(), can_pack(network)), head
+
+
+def peer_rows(encoded: Encoded, order: np.ndarray, labels: Mapping[str, str]) -> Dataset:
+    """The rows in this order as an Arrow data set, what a Trainer is usually given."""
+    starts, ends = encoded.starts[:-1][order], encoded.starts[1:][order]
+    ids = [encoded.ids[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
+    columns = {theirs: encoded.columns[ours][order].tolist() for ours, theirs in labels.items()}
+    return Dataset.from_dict({"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], **columns})

@@ -1,0 +1,183 @@
+"""Controls: what they hide is hidden, what they count is counted by hand, and they answer the same items as the study's models."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from xstilts_core import control, data, overlap, phase, results, retrieve
+from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
+from xstilts_core.formats import retrieval
+from xstilts_core.names import UsageError
+from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
+from xstilts_core.words import masked, words
+
+SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16, "accumulation": 1}
+
+
+def run_control(spec: ControlSpec) -> list[results.Score]:
+    run = phase.Run(spec)
+    fitted = control.fit(spec)
+    scores = control.score_targets(run, fitted)
+    run.finish(scores, control.describe(fitted), torch.device("cpu"))
+    return scores
+
+
+def kept(spec, name: str) -> list[dict]:
+    """The lines of a predictions file, its head left out."""
+    text = gzip.decompress((spec.folder / "predictions" / f"{name}.jsonl.gz").read_bytes()).decode("utf-8")
+    return [json.loads(line) for line in text.splitlines()][1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "found"),
+    [
+        ("Anna's book, 3 kg.", "en", ["Anna", "s", "book", "3", "kg"]),
+        ("मारिया को जानती है।", "hi", ["मारिया", "को", "जानती", "है"]),
+        ("安娜用GPT4读书。", "zh", ["安", "娜", "用", "GPT4", "读", "书"]),
+        ("... !", "en", []),
+    ],
+)
+def test_words_of_four_scripts(text, code, found):
+    assert words(text, code) == found
+
+
+def test_the_longest_name_is_masked_and_nothing_else():
+    names = {("Anna",), ("Anna", "Weber"), ("Anna", "yı"), ("New", "York")}
+    assert masked("Anna Weber, Anna and Annabel: New Anna.", "en", names, "<mask>") == "<mask>, <mask> and Annabel: New <mask>."
+    assert masked("Leo Anna'yı New York'ta gördü.", "tr", names, "#") == "Leo # #'ta gördü."
+    assert masked("nobody", "en", frozenset(), "#") == "nobody"
+
+
+@pytest.mark.parametrize("code", ["bg", "tr", "hi", "zh", "id"])
+def test_translations_of_the_embedded_suite_have_equally_many_masks(code):
+    """German and Swahili are left out: a fisher is a Fischer there, and leo is today."""
+    examples = data.load("tatoeba", "dev", code)
+    names = data.names(examples, "mini")
+    marks = {entry.id: masked(entry.text, entry.language, names[entry.language], "#").count("#") for entry in examples}
+    assert all(marks[entry.id] == marks[entry.match] for entry in examples)
+    assert sum(marks.values()) > len(examples) / 2
+
+
+def test_in_files_what_stands_on_both_sides_is_a_name():
+    pairs = [("en", "Ann paid 30 euros in Rome."), ("de", "Ann zahlte 30 Euro in Rom.")]
+    examples = [SentenceExample(str(row), code, text, None) for row, (code, text) in enumerate(pairs)]
+    names = data.names(examples, "files")
+    assert names["en"] == names["de"] == {("Ann",), ("30",), ("in",)}
+
+
+def test_masked_names_cannot_tell_sentences_apart(encoders):
+    texts = {"en": ["Anna reads.", "Maria reads.", "Anna eats."], "de": ["Anna liest.", "Maria liest.", "Anna isst."]}
+    examples = [SentenceExample(f"{code}{row}", code, text, None) for code in texts for row, text in enumerate(texts[code])]
+    for name, same in (("", False), ("names_masked", True)):
+        spec = RetrievalSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name)
+        vectors = retrieve.embedded(spec, phase.load_encoder(spec), examples, [3])[0]
+        for side in (vectors.english, vectors.other):
+            assert torch.allclose(side[0], side[1], atol=1e-5) is same
+            assert not torch.allclose(side[0], side[2], atol=1e-5)
+
+
+def test_the_hypothesis_alone_is_all_the_model_sees(tmp_path, encoders, monkeypatch):
+    """Two whole runs whose first texts differ everywhere: without the control other predictions' inputs, with it the same run."""
+    load, found = data.load, {}
+
+    def changed(*arguments):
+        return [replace(example, text_a=f"{example.text_b} {example.label}") for example in load(*arguments)]
+
+    for source, reader in (("true", load), ("changed", changed)):
+        monkeypatch.setattr(data, "load", reader)
+        for name in ("", "hypothesis_only"):
+            settings = {**SMALL, "outputs": str(tmp_path), "study": source, "test_examples": 12, "languages": ["en", "zh"]}
+            spec = TargetSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name, **settings)
+            run, encoder = phase.Run(spec), phase.load_encoder(spec)
+            learners = phase.learners(spec, encoder)
+            phase.fit(run, encoder, learners)
+            scores = phase.score_targets(run, encoder, learners[0])
+            found[source, name] = (learners[0].streams[0].encoded.ids.tolist(), scores, kept(spec, "xnli.zh"))
+    assert found["true", ""][0] != found["changed", ""][0]
+    assert found["true", "hypothesis_only"] == found["changed", "hypothesis_only"]
+    assert [line["gold"] for line in found["true", "hypothesis_only"][2]] == [line["gold"] for line in found["true", ""][2]]
+
+
+def test_overlap_features_by_hand():
+    examples = [PairExample("a", "The cat sat on the mat", "THE cat", "x"), PairExample("b", "a b", "c d e f", "y")]
+    assert overlap.features(examples, "en") == pytest.approx(np.array([[2 / 6, 1, 1, -4 / 8], [0, 0, 0, 2 / 6]]))
+
+
+def test_the_classifier_learns_what_overlap_tells_and_no_more():
+    generator = np.random.default_rng(0)
+    table = generator.random((600, 4))
+    told = (table[:, 1] > 0.5).astype(np.int64)
+    classifier = overlap.fit_classifier(table[:400], told[:400], 2)
+    assert (classifier.choose(table[400:]) == told[400:]).mean() > 0.95
+    blind = overlap.fit_classifier(table[:400], generator.permutation(told[:400]), 2)
+    assert (blind.choose(table[400:]) == told[400:]).mean() < 0.7
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "code", "length", "said"),
+    [
+        ("Who lives in Rome?", "Ann has a cat. In Rome lives Peter Weber. Rome is old.", "en", 2, "Peter Weber"),
+        ("谁住在罗马？", "安娜有猫。彼得住在罗马。", "zh", 2, "彼得"),
+        ("Who?", "...", "en", 2, ""),
+    ],
+)
+def test_an_answer_stands_beside_the_words_of_its_question(question, context, code, length, said):
+    assert overlap.answers([SpanExample("q", question, context, (Answer("", 0),))], code, length) == [said]
+
+
+def test_trigrams_find_what_is_written_alike():
+    vectors = retrieval.prepare(overlap.trigrams(["Anna visits Berlin", "Peter sleeps", "an old dog"]), False)
+    other = retrieval.prepare(overlap.trigrams(["Peter schläft", "Anna besucht Berlin"]), False)
+    assert retrieval.search(vectors[:2], other).tolist() == [1, 0]
+
+
+def test_the_most_frequent_label_and_tag(tmp_path):
+    spec = ControlSpec(outputs=str(tmp_path), targets=["xnli", "panx", "udpos"], languages=["en", "tr"], train_examples={"xnli": 100})
+    label = control.describe(control.fit(spec))["xnli"]["label"]
+    scores = {(entry.task, entry.language, entry.metric): entry.value for entry in run_control(spec)}
+    sample = [example.label for example in data.training("mnli", 100, spec.seed, "mini", "")["mnli"]]
+    assert len(sample) == 100 and sample.count(label) == max(map(sample.count, set(sample)))
+    gold = [example.label for example in data.load("xnli", "test", "tr")]
+    assert scores["xnli", "tr", "accuracy"] == pytest.approx(100 * gold.count(label) / len(gold), abs=1e-3)
+    tags = [tag for example in data.load("panx", "test", "tr") for tag in example.tags]
+    assert scores["panx", "tr", "accuracy"] == pytest.approx(100 * tags.count("O") / len(tags), abs=1e-3)
+    assert scores["panx", "tr", "f1"] == 0
+
+
+def test_overlap_answers_the_items_of_the_studys_models(tmp_path, encoders):
+    """Same ids and gold as a target run with the same test_examples; rows of phase control in the table of scores."""
+    targets, languages = ["xnli", "xquad", "tatoeba", "bucc2018"], ["en", "de", "zh"]
+    sizes = {"train_examples": {"xnli": 200}, "test_examples": {"xnli": 12}}
+    spec = ControlSpec(outputs=str(tmp_path), control="overlap", recipe="overlap", targets=targets, languages=languages, **sizes)
+    scores = {(entry.task, entry.language): entry for entry in run_control(spec) if entry.metric != "exact_match"}
+    settings = {**SMALL, "outputs": str(tmp_path), "test_examples": 12, "languages": languages}
+    model = TargetSpec(encoder=str(encoders["xlmr"]), **settings)
+    run, encoder = phase.Run(model), phase.load_encoder(model)
+    phase.score_targets(run, encoder, phase.learners(model, encoder)[0])
+    for code in languages:
+        asked = [(line["id"], line["gold"]) for line in kept(spec, f"xnli.{code}")]
+        assert asked == [(line["id"], line["gold"]) for line in kept(model, f"xnli.{code}")] and len(asked) == 12
+        assert scores["xnli", code].n == 12 and scores["xquad", code].n == 300
+    assert 20 < scores["tatoeba", "de"].value < 90 and scores["tatoeba", "zh"].value < 5
+    assert scores["bucc2018", "de"].value > 20
+    table = results.frame(spec.root)
+    assert set(table["phase"]) == {"control"} and set(table["recipe"]) == {"overlap"} and set(table["seed"]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "message"),
+    [
+        (ControlSpec, {"targets": ["xquad"]}, "control majority is for pair, tagging tasks: xquad has format span"),
+        (ControlSpec, {"targets": ["mnli"]}, "unknown target task 'mnli'"),
+        (ControlSpec, {"test_examples": {"xnli": -1}}, "test_examples.xnli is -1"),
+        (TargetSpec, {"train_on": "udpos", "targets": ["udpos"], "control": "hypothesis_only"}, "hypothesis_only is for pair tasks"),
+        (TargetSpec, {"control": "names_masked"}, "control is 'names_masked'"),
+    ],
+)
+def test_a_control_that_a_run_cannot_do(cls, settings, message):
+    with pytest.raises(UsageError, match=message):
+        cls.of(settings)

@@ -1,0 +1,106 @@
+"""An unfinished training on disk: written whole or not at all, taken up only by the very same training."""
+
+import hashlib
+import os
+import pickle
+import random
+import shutil
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FILE = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The folder where an unfinished training is kept, every how many steps, and the science of its spec.
+
+    The file is about four times the weights in size: the model, AdamW's two moments and, after the first evaluation, the best
+    weights (2.2 GB each for XLM-R Large in float32). While a new one is written the old one stays beside it.
+    """
+
+    folder: Path
+    every: int = 0
+    science: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / FILE
+
+    @property
+    def temporary(self) -> Path:
+        """Always the same name: what a killed run left half-written is written over, not left to fill the disk."""
+        return self.folder / f".{FILE}.part"
+
+    def write(self, state: dict[str, Any], identity: dict[str, Any]) -> None:
+        """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it was."""
+        try:
+            with self.temporary.open("wb") as stream:
+                torch.save({"identity": {**self.science, **identity}, **state}, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except (OSError, RuntimeError) as error:  # on a full disk torch raises a RuntimeError that does not say so
+            self.temporary.unlink(missing_ok=True)
+            free = shutil.disk_usage(self.folder).free / 1e9
+            raise OSError(f"no checkpoint can be written to {self.folder}: is the disk full ({free:.1f} GB free)?") from error
+        os.replace(self.temporary, self.path)
+
+    def read(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+        """The state to go on from, its tensors on the CPU; None where there is none, or with a printed sentence one that cannot be used."""
+        if not self.path.is_file():
+            return None
+        try:
+            # torch.load itself reads damaged weights without a word.
+            with zipfile.ZipFile(self.path) as archive:
+                broken = archive.testzip()
+            state = None if broken else torch.load(self.path, map_location="cpu", weights_only=True)
+            problem = f"it is damaged ({broken})" if broken else difference(state["identity"], {**self.science, **identity})
+        except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+            problem = f"it cannot be read ({type(error).__name__})"
+        if problem:
+            print(f"{self.path} is not used, training begins anew: {problem}", flush=True)
+            return None
+        return state
+
+    def remove(self) -> None:
+        """Forget the training: it is finished."""
+        for path in (self.path, self.temporary):
+            path.unlink(missing_ok=True)
+
+
+def difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What a checkpoint was made with that is different now; "" if nothing."""
+    keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    return f"it was made with other {', '.join(keys)}" if keys else ""
+
+
+def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:
+    """A digest of the arrays' bytes, in their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def random_states() -> dict[str, Any]:
+    """The global generators of torch (dropout draws from it), CUDA, numpy and Python, as types that torch loads without code."""
+    kind, keys, *rest = np.random.get_state()
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
+    return {"torch": torch.get_rng_state(), "cuda": cuda, "numpy": (kind, keys.tolist(), *rest), "python": random.getstate()}
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Put back what `random_states` gave."""
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"])
+    np.random.set_state(states["numpy"])
+    random.setstate(states["python"])

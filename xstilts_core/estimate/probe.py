@@ -1,0 +1,253 @@
+"""How fast this machine is with an encoder, measured by one short process.
+
+`python -m xstilts_core.estimate.probe` reads a Question and prints an Answer, both as JSON.
+
+Every stage of a study is trained and scored for a few batches with random weights of the encoder's shape: weights do not change
+the speed. An encoder too large for that is cut to one layer, and the times and the memory of a layer are multiplied.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers.utils import logging
+
+from xstilts_core import data, evaluate, model, pretrain
+from xstilts_core.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
+from xstilts_core.estimate.question import Answer, Question, Speed, Stage
+from xstilts_core.estimate.work import at_hand, is_small
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, retrieval
+from xstilts_core.mini import suite
+from xstilts_core.names import UsageError
+from xstilts_core.packing import flat_hidden
+from xstilts_core.spec import PretrainSpec
+from xstilts_core.tasks import task
+from xstilts_core.train import Stream, parameter_groups
+
+SAMPLE = 64
+SAMPLE_DOCUMENTS = 60
+SECONDS_A_STAGE = 0.1
+MOST_REPEATS = 12
+# Tokens of a training row where the data or the tokenizer is not at hand, by format (all choices together; a window of a question).
+ASSUMED = {"pair": 40.0, "choice": 360.0, "span": 200.0, "tagging": 30.0, "retrieval": 30.0}
+
+
+def now(where: torch.device) -> float:
+    """A clock: of this process alone where one thread does the work, so that what else the machine does now does not count."""
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+    return time.process_time() if where.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter()
+
+
+def timed(call: Callable[[], object], where: torch.device) -> float:
+    """Median seconds of a call, after one that does not count."""
+    call()
+    taken: list[float] = []
+    while not taken or (sum(taken) < SECONDS_A_STAGE and len(taken) < MOST_REPEATS):
+        started = now(where)
+        call()
+        taken.append(now(where) - started)
+    return float(np.median(taken))
+
+
+def examples(stage: Stage) -> tuple[list[Any], float, bool]:
+    """A sample of the stage's training (or only) examples, seconds to make or read one, and whether it is the study's own data.
+
+    Data that is not at hand is replaced by the embedded suite's task of the same name.
+    """
+    name = data.parts(stage.task)[0]
+    entry = task(name)
+    split, code = ("dev", entry.languages[0]) if entry.format == "retrieval" else ("train", "en")
+    if stage.source == "files":
+        for part in (split, "test"):
+            code = next(iter(data.languages(name, part, "files", stage.data_root)), code) if at_hand("files", stage.data_root) else code
+            if is_small(name, part, stage.data_root, code):
+                started = time.process_time()
+                found = data.load(name, part, code, "files", stage.data_root)
+                return found[:SAMPLE], (time.process_time() - started) / len(found), True
+    code = next(language for language in entry.languages if language in suite.LANGUAGES)
+    suite.load(name, split, code, limit=8)
+    started = time.process_time()
+    found = suite.load(name, split, code, limit=4 * SAMPLE if stage.source == "mini" else SAMPLE)
+    each = (time.process_time() - started) / len(found)
+    return found[:SAMPLE], each if stage.source == "mini" else 0.0, stage.source == "mini"
+
+
+def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
+    """Bytes that a training batch keeps between its way forth and its way back: every different tensor but the weights."""
+    weights = {weight.untyped_storage().data_ptr() for module in modules for weight in module.parameters()}
+    found: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        call()
+    return sum(found.values())
+
+
+def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool) -> tuple[float, float, float]:
+    """(seconds of a token in a micro-batch of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder."""
+    network, modules = made.encoder.network, [made.encoder.network, stream.head]
+    part = getattr(network, "embeddings", None) or network.get_input_embeddings()
+    for parameter in part.parameters():
+        parameter.requires_grad_(not stage.frozen)
+    for module in modules:
+        module.train()
+    groups = parameter_groups(modules, 0.01)
+    weights = [weight for group in groups for weight in group["params"]]
+    optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
+    mean = float(stream.encoded.row_lengths.mean())
+    count = max(1, round(min(tokens, made.most_tokens()) / mean))
+    rows = np.resize(np.random.default_rng(0).permutation(len(stream.encoded)), count)
+    counted = float(stream.encoded.row_lengths[rows].sum())
+
+    def batch() -> None:
+        drawn = stream.collate(stream.encoded, rows, made.where)
+        with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
+            hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
+            loss = stream.loss(stream.head, hidden, drawn)
+        loss.backward()
+
+    def step() -> None:
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+
+    batch_seconds = timed(batch, made.where)
+    share = trained_parameters(made, stage.frozen) / max(1, sum(weight.numel() for weight in weights))
+    step_seconds = timed(step, made.where) * max(1.0, share)
+    kept = kept_bytes(batch, modules)
+    optimizer.zero_grad(set_to_none=True)
+    return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
+
+
+def head_and_rows(stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
+    """The completed task, and its sample as a stream with a new head."""
+    form = FORMATS[task(stage.task).format]
+    entry = form.complete(task(stage.task), found)
+    head = form.head(entry, HeadOptions(made.encoder.width, stage.dropout, stage.pooling)).to(made.where)
+    encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
+    return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
+
+
+def tune(stage: Stage, made: Bench) -> Speed:
+    """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is measured once."""
+    found, read, at_hand = examples(stage)
+    entry, stream = head_and_rows(stage, made, found)
+    rows = len(stream.encoded) / len(found)
+    mean = float(stream.encoded.row_lengths.mean())
+    known = at_hand and (made.own or stage.source == "mini")
+    choices = len(stream.encoded.lengths) / len(stream.encoded)
+    tokens = mean if known else min(ASSUMED[entry.format], stage.max_length * choices)
+    batch = tokens * stage.batch_size
+    kind = (stage.task, stage.batch_size) if made.depth == made.layers else (entry.format,)
+    key = (*kind, stage.frozen, stage.dropout, stage.precision)
+    if key not in made.measured:
+        made.measured[key] = measure(stage, stream, entry, found, made, batch)
+    micro, step, scored, kept = made.measured[key]
+    made.activations = max(made.activations, kept * batch)
+    return Speed(rows, tokens, known, read, micro * batch, step, scored * tokens * rows)
+
+
+def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
+    """Seconds (a token of a micro-batch of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
+    for part in made.encoder.network.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = stage.dropout
+    bfloat16 = stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
+    micro, step, kept = training(stage, stream, made, batch, bfloat16)
+    limits = Limits(stage.max_length, stage.doc_stride)
+    few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
+    tokens = len(stream.encoded.ids) * len(few) / len(found)
+    scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
+    return micro, step, scored / tokens * made.scale, kept
+
+
+def embed(stage: Stage, made: Bench) -> Speed:
+    """A retrieval task: sentences embedded with every layer, as the choice of a layer does."""
+    found, read, at_hand = examples(stage)
+    texts = [example.text for example in found]
+    lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
+    known = at_hand and (made.own or stage.source == "mini")
+    tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
+    few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
+    layers = range(made.encoder.layers + 1)
+    seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers), made.where) / len(few)
+    return Speed(1.0, tokens, known, read, scored=seconds * tokens / float(lengths.mean()) * made.scale)
+
+
+def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
+    """The model of phase 1 and the speed of its training, on a few of its documents."""
+    sample = spec.model_copy(update={"documents": min(spec.documents, SAMPLE_DOCUMENTS)})
+    started = time.process_time()
+    texts = pretrain.documents(sample)
+    read = (time.process_time() - started) / sample.documents
+    started = time.process_time()
+    tokenizer = pretrain.train_tokenizer(pretrain.vocabulary_texts(sample, texts), spec.vocabulary, spec.max_length)
+    once = time.process_time() - started
+    encoder, head = pretrain.new_model(spec, tokenizer)
+    started = time.process_time()
+    stream, _ = pretrain.stream(spec, encoder, head, texts)
+    read += (time.process_time() - started) / sample.documents
+    parameters = model.count_parameters(encoder.network)
+    embeddings = model.count_parameters(encoder.network.embeddings)
+    made = Bench(encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where)
+    micro, step, kept = training(stage, stream, made, float(stage.batch_size), False)
+    made.activations = kept * stage.batch_size
+    return made, Speed(1.0, float(stage.batch_size), True, read, micro * stage.batch_size, step, once=once)
+
+
+def answer(question: Question) -> Answer:
+    """Measure what is asked. UsageError where the encoder's shape is not known."""
+    where = model.device(question.device)
+    speeds: dict[Stage, Speed] = {}
+    ready = time.process_time()
+    if question.pretrain is None:
+        made, note = bench(question, where)
+    else:
+        spec = PretrainSpec(**question.pretrain)
+        unasked = Stage("mlm", spec.source, spec.data_root, spec.max_length)
+        stage = next((entry for entry in question.stages if entry.task == "mlm"), unasked)
+        made, speeds[stage] = phase1(spec, replace(stage, batch_size=spec.batch_tokens), where)
+        note = "the settings of phase 1"
+    base = CUDA_BYTES if where.type == "cuda" else host_peak()
+    for stage in question.stages:
+        if stage.task != "mlm":
+            speeds[stage] = (tune if stage.batch_size else embed)(stage, made)
+    cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
+    assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}
+    return Answer(
+        device=model.device_name(where),
+        gpu=where.type == "cuda",
+        shape=note + cut,
+        parameters=made.parameters,
+        vocabulary=made.vocabulary,
+        start=ready,
+        memory=memory(made, base, all(stage.frozen for stage in speeds if stage.batch_size)),
+        speeds=[speeds[stage] for stage in question.stages],
+        assumed={name: ASSUMED[name] for name in sorted(assumed)},
+    )
+
+
+def main() -> int:
+    """Read a Question as JSON, print an Answer as JSON, or {"error": ...} with exit code 2."""
+    logging.set_verbosity_error()
+    try:
+        print(json.dumps(asdict(answer(Question.of(json.load(sys.stdin))))))
+    except UsageError as error:
+        print(json.dumps({"error": str(error)}))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

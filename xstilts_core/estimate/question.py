@@ -1,0 +1,76 @@
+"""What a probe is asked and what it answers: the two processes exchange these as JSON."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Batches of one kind: their speed is measured once for all the runs that make them.
+
+    task: whose examples; "mlm": the texts of phase 1. batch_size: examples in a micro-batch (tokens for "mlm"); 0: nothing is trained.
+    """
+
+    task: str
+    source: str
+    data_root: str
+    max_length: int
+    doc_stride: int = 64
+    batch_size: int = 0
+    frozen: bool = False
+    dropout: float = 0.0
+    pooling: str = "first"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a stage costs, in seconds: read (making or reading one example), micro (a micro-batch), step (an optimizer step), scored
+    (one example), once (before everything). rows: training rows an example; tokens: of a row; known: counted, not assumed."""
+
+    rows: float
+    tokens: float
+    known: bool
+    read: float = 0.0
+    micro: float = 0.0
+    step: float = 0.0
+    scored: float = 0.0
+    once: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder."""
+
+    encoder: str
+    device: str
+    stages: list[Stage]
+    pretrain: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> "Question":
+        """From JSON."""
+        return cls(**{**content, "stages": [Stage(**stage) for stage in content["stages"]]})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a probe measured. start: seconds to import everything; memory: bytes of a run at its peak, of the GPU's where `gpu`.
+
+    shape: where the encoder's shape is from; speeds: of the question's stages; assumed: tokens of a row by format, where not counted.
+    """
+
+    device: str
+    gpu: bool
+    shape: str
+    parameters: int
+    vocabulary: int
+    start: float
+    memory: int
+    speeds: list[Speed]
+    assumed: dict[str, float]
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> "Answer":
+        """From JSON."""
+        return cls(**{**content, "speeds": [Speed(**speed) for speed in content["speeds"]]})

@@ -1,0 +1,183 @@
+"""What a run does, counted before it is run: examples read, trained on and scored. Nothing is downloaded to count them."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from xstilts_core import data
+from xstilts_core.estimate.question import Stage
+from xstilts_core.mini import suite
+from xstilts_core.names import UsageError
+from xstilts_core.readers.files import FILES
+from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.tasks import task
+
+# Larger files are not read for a count: the sizes of the public releases stand for them.
+LARGEST_FILE_BYTES = 8_000_000
+# A training step costs about three times what the same tokens cost forwards alone.
+BACKWARD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a run does with one stage, in examples: read (all that is loaded), trained (a pass over them), scored."""
+
+    stage: Stage
+    read: int = 0
+    trained: int = 0
+    scored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs."""
+
+    pieces: tuple[Piece, ...] = ()
+    epochs: int = 0
+    accumulation: int = 1
+    steps: int = 0
+    cap: int = 2**62
+    temperature: float = 1.0
+    languages: int = 0
+
+    @property
+    def scored(self) -> int:
+        """Examples whose predictions are made."""
+        return sum(piece.scored for piece in self.pieces)
+
+    @property
+    def units(self) -> float:
+        """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of a kind takes than another."""
+        return sum(BACKWARD * self.epochs * min(piece.trained, self.cap) + piece.scored for piece in self.pieces) + BACKWARD * self.steps
+
+
+def published(name: str, split: str) -> int:
+    """Examples of the public release, of development for test and the reverse where one is not stated; 0: neither is."""
+    sizes = task(name).sizes
+    other = {"test": "dev", "dev": "test"}.get(split, "")
+    return sizes.get(split) or sizes.get(other, 0)
+
+
+def at_hand(source: str, data_root: str) -> bool:
+    """Whether the data can be looked at without a download."""
+    return source == "mini" or (source == "files" and bool(data_root) and Path(data_root).is_dir())
+
+
+def is_small(name: str, split: str, data_root: str, code: str) -> bool:
+    """Whether local files of this split are short enough to be read for an estimate."""
+    if not at_hand("files", data_root):
+        return False
+    found = (layout.find(code, Path(data_root)) for layout in FILES.get((name, split), ()))
+    paths = next((paths for paths in found if paths), [])
+    return bool(paths) and sum(path.stat().st_size for path in paths) <= LARGEST_FILE_BYTES
+
+
+@lru_cache(maxsize=512)
+def size(name: str, split: str, source: str, data_root: str, code: str = "en") -> int:
+    """Examples of a split in one language: exact for the embedded suite and for small files, else the public release's."""
+    if source == "mini":
+        return sum(suite.SIZES.get(part, {}).get(split, 0) for part in data.parts(name))
+    if source == "files" and is_small(name, split, data_root, code):
+        return len(data.load(name, split, code, "files", data_root))
+    return sum(published(part, split) for part in data.parts(name))
+
+
+def evaluated(name: str, split: str, wish: list[str], source: str, data_root: str) -> tuple[str, ...]:
+    """Languages that are scored: those at hand, or where there are none yet, the benchmark's own."""
+    if at_hand(source, data_root):
+        try:
+            return data.evaluated(name, split, wish, source, data_root)
+        except UsageError:  # these files are still to come
+            return tuple(code for code in task(name).languages if not wish or code in wish)
+    return tuple(code for code in task(name).languages if not wish or code in wish)
+
+
+def test_split(name: str, source: str, data_root: str) -> str:
+    """The split that scores are reported on."""
+    if at_hand(source, data_root) and any(data.languages(name, split, source, data_root) for split in ("test", "dev")):
+        return data.test_split(name, source, data_root)
+    return "test" if "test" in task(name).sizes else "dev"
+
+
+def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
+    """(languages, examples read, examples scored) of a target; every language is counted with the size of the first."""
+    split = test_split(name, spec.source, spec.data_root)
+    codes = evaluated(name, split, spec.languages, spec.source, spec.data_root)
+    each = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
+    return len(codes), len(codes) * each, len(codes) * min(each, spec.test_examples or each)
+
+
+def tuned(spec: TuneSpec) -> Work:
+    """Phases 2 and 3: training, development evaluations, and the final scores (development in phase 2, all targets in phase 3)."""
+    names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
+    totals = [tested(name, spec) for name in spec.targets] if isinstance(spec, TargetSpec) else []
+    pieces = []
+    for name in names:
+        all_rows = size(name, "train", spec.source, spec.data_root)
+        development = size(name, "dev", spec.source, spec.data_root) or spec.dev_examples
+        trained = min(all_rows, spec.train_examples or all_rows)
+        rounds = spec.evaluations_in(max(1, spec.epochs * trained // (spec.batch_size * spec.accumulation)))
+        scored = rounds * min(development, spec.dev_examples) + sum(scored for _, _, scored in totals)
+        if isinstance(spec, IntermediateSpec):
+            scored += development
+        settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
+        stage = Stage(name, spec.source, spec.data_root, *settings)
+        pieces.append(Piece(stage, all_rows + development + sum(read for _, read, _ in totals), trained, scored))
+    mixed = {"cap": spec.cap, "temperature": spec.temperature} if isinstance(spec, IntermediateSpec) and len(names) > 1 else {}
+    return Work(tuple(pieces), spec.epochs, spec.accumulation, languages=sum(count for count, _, _ in totals), **mixed)
+
+
+def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
+    """Sentences of both sides of one language pair."""
+    distractors = suite.RETRIEVAL[name] if spec.source == "mini" and size(name, split, "mini", "") else 0
+    found = size(name, split, spec.source, spec.data_root, code)
+    # A file's examples are single sentences of either side; a table's rows are pairs.
+    return found if spec.source == "files" and is_small(name, split, spec.data_root, code) else 2 * (found + distractors)
+
+
+def retrieved(spec: RetrievalSpec) -> Work:
+    """Sentences embedded: on development data once for the layer and, for mining, once for the threshold; then on test data."""
+    split = test_split(spec.task, spec.source, spec.data_root)
+    passes = [(split, 1)]
+    if split == "test" and has_development(spec):
+        passes.append(("dev", 1 + (task(spec.task).metric == "f1")))
+    count = read = 0
+    languages: tuple[str, ...] = ()
+    for part, times in passes:
+        codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root)
+        each = sentences(spec.task, part, spec, codes[0]) if codes else 0
+        count, read, languages = count + times * len(codes) * each, read + len(codes) * each, languages or codes
+    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length)
+    return Work((Piece(stage, read, 0, count),), languages=len(languages))
+
+
+def has_development(spec: RetrievalSpec) -> bool:
+    if at_hand(spec.source, spec.data_root):
+        return bool(data.languages(spec.task, "dev", spec.source, spec.data_root))
+    return "dev" in task(spec.task).sizes
+
+
+def work(spec: Spec) -> Work:
+    """What the run of `spec` does. A control without an encoder reads and counts: no more than its start-up is charged for it."""
+    match spec:
+        case PretrainSpec():
+            stage = Stage("mlm", spec.source, spec.data_root, spec.max_length, batch_size=spec.batch_tokens, dropout=spec.dropout)
+            return Work((Piece(stage, spec.documents, 1),), steps=spec.steps)
+        case TuneSpec():
+            return tuned(spec)
+        case RetrievalSpec():
+            return retrieved(spec)
+        case ControlSpec():
+            return Work(languages=sum(len(evaluated(name, "test", spec.languages, spec.source, spec.data_root)) for name in spec.targets))
+    raise UsageError(f"phase {spec.phase!r} is none whose work can be counted")
+
+
+def steps(planned: Work, rows: dict[Stage, float]) -> list[float]:
+    """Optimizer steps spent on each piece: the total of the training plan, shared as the mixture draws. rows: training rows an example."""
+    if planned.steps:
+        return [float(planned.steps) for _ in planned.pieces]
+    effective = [max(1, piece.stage.batch_size) * planned.accumulation for piece in planned.pieces]
+    counts = [min(piece.trained * rows[piece.stage], planned.cap) for piece in planned.pieces]
+    total = sum(planned.epochs * -(-count // batch) for count, batch in zip(counts, effective, strict=True))
+    weights = [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in planned.pieces]
+    return [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]

@@ -1,0 +1,180 @@
+"""A study's YAML file: read strictly, each key and value checked where it stands, before the grid is expanded."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from xstilts_core.languages import language
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
+from xstilts_core.spec.wording import YAML_WORDS, check_value
+from xstilts_core.tasks import TARGET_NAMES, TASKS, task
+
+ENCODERS = ("mini", "pretrained")
+# Blocks of settings, and whose fields they set.
+BLOCKS: Mapping[str, type[Spec]] = {
+    "pretrain": PretrainSpec,
+    "train": TuneSpec,
+    "intermediate": IntermediateSpec,
+    "target": TargetSpec,
+    "retrieval": RetrievalSpec,
+}
+# What the study itself says of a run: its place in the grid.
+ASSIGNED = {"study", "seed", "source", "data_root", "outputs", "encoder", "recipe", "control", "tasks", "task", "train_on", "targets"}
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML in which no key stands twice: of two, the usual loader silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise UsageError(f"line {key.start_mark.line + 1}: key {key.value!r} stands twice: keep one of them")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of the file; blocks and recipes without anything are empty. UsageError where it is no mapping or a key stands twice."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
+    except UsageError as error:
+        raise UsageError(f"{path}, {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{path}{line}: this is no YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a YAML file in UTF-8: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}")
+    for key in (*BLOCKS, "tasks", "recipes"):
+        if key in content:
+            content[key] = {} if content[key] is None else content[key]
+    for key in ("recipes", "tasks"):
+        if isinstance(content.get(key), dict):
+            content[key] = {name: {} if value is None else value for name, value in content[key].items()}
+    return content
+
+
+def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Mapping[str, FieldInfo], file: str) -> None:
+    """UsageError on the first key or value that is wrong, with the block it stands in. `study`, `recipe`: the fields that a file has."""
+    blocks = {*BLOCKS, "tasks", "recipes"}
+    check_keys(content, study, file)
+    for name, field in study.items():
+        if name not in content and field.is_required():
+            raise UsageError(f"{file}: {name} is missing: {field.description or 'see params/quick.yaml'}")
+    for name, value in content.items():
+        if name in blocks:
+            mapping(value, name, file)
+        else:
+            check_value(name, study[name], value, file)
+            once(name, value, file)
+    for name, settings in content.get("recipes", {}).items():
+        check_keys({name: None}, {str(name): None} if isinstance(name, str) else {}, f"{file}, recipes")
+        where = f"{file}, recipe {name}"
+        check_keys(mapping(settings, f"recipe {name}", file), recipe, where)
+        for key, value in settings.items():
+            check_value(key, recipe[key], value, where)
+            once(key, value, where)
+    for name, cls in BLOCKS.items():
+        check_block(content.get(name, {}), name, legal(cls), f"{file}, {name}")
+    for name, settings in content.get("tasks", {}).items():
+        check_block(mapping(settings, f"tasks.{name}", file), "tasks", legal(TuneSpec), f"{file}, tasks, {name}")
+    check_names(content, file)
+
+
+def check_names(content: Mapping[str, Any], file: str) -> None:
+    """Targets, languages, tasks that have settings, reports: known, and used by a run."""
+    targets = [task(name, f"{file}, targets") for name in content["targets"]]
+    for entry in targets:
+        if entry.role != "target":
+            raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
+    spoken = {code for entry in targets for code in entry.languages}
+    for code in content.get("languages", ()):
+        language(code, f"{file}, languages")
+        if code not in spoken:
+            raise unknown("language of these targets", code, spoken, f"{file}, languages")
+    for name in BLOCKS:
+        for code in content.get(name, {}).get("languages", ()):
+            language(code, f"{file}, {name}, languages")
+    prepared = [name for settings in content["recipes"].values() for name in settings.get("intermediate", ())]
+    trained = {*prepared, *(entry.train_on for entry in targets if entry.train_on)}
+    for name in content.get("tasks", {}):
+        if name not in TASKS:
+            raise unknown("task", name, trained, f"{file}, tasks")
+        if name not in trained:
+            raise unknown("task that a run trains on,", name, trained, f"{file}, tasks")
+    run_notebooks = {cls.notebook for cls in SPECS.values()}
+    reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
+    for name in content.get("reports", ()):
+        if name not in reports:
+            raise unknown("report notebook", name, reports, f"{file}, reports")
+
+
+def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
+    """The fields that a block of settings may set."""
+    return {name: field for name, field in cls.model_fields.items() if name not in ASSIGNED}
+
+
+def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
+    """The value, if it is keys and values."""
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: {name} is {value!r}: it must be keys and values, such as {{key: value}}")
+    return value
+
+
+def once(name: str, value: Any, where: str) -> None:
+    """UsageError where a list names something twice."""
+    twice = [item for item in value if isinstance(item, str) and value.count(item) > 1] if isinstance(value, list) else []
+    if twice:
+        raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
+
+
+def check_keys(content: Mapping[Any, Any], fields: Iterable[str], where: str) -> None:
+    for key in content:
+        if not isinstance(key, str):
+            hint = YAML_WORDS if isinstance(key, bool) else " (quote it)"
+            raise UsageError(f"{where}: a key is {key!r}: it must be text{hint}")
+        if key not in fields:
+            raise unknown("key", key, fields, where)
+
+
+def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], where: str) -> None:
+    """One block of settings: its own keys only, each with a value that its field can hold."""
+    for key, value in settings.items():
+        owners = [name for name, cls in BLOCKS.items() if name != block and key in legal(cls)]
+        if key in ASSIGNED and key not in fields:
+            raise UsageError(
+                f"{where}: key {key!r} cannot be set here: the study says it for every run. Legal: {', '.join(sorted(fields))}"
+            )
+        if key not in fields and owners:
+            homes = " or ".join(f"{name}:" for name in owners)
+            raise UsageError(f"{where}: key {key!r} belongs in {homes}, not here. Legal: {', '.join(sorted(fields))}")
+        check_keys({key: value}, fields, where)
+        check_value(key, fields[key], value, where)
+
+
+def check_encoder(name: str, file: str) -> None:
+    """UsageError where an encoder can be neither a hub name nor a folder with a model in it. Nothing is downloaded or loaded."""
+    if name in ENCODERS:
+        return
+    choices = "Legal: mini, pretrained, a hub name such as FacebookAI/xlm-roberta-large, or a folder with a config.json"
+    folder = home() / Path(name).expanduser()
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
+        if (folder / "config.json").is_file():
+            return
+        problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
+        beside = [path.parent.name for path in folder.parent.glob("*/config.json")]
+        near = get_close_matches(folder.name, beside, n=1, cutoff=0.5)
+        hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
+        raise UsageError(f"{file}: encoder is {name!r}: {problem} ({folder}){hint} {choices}")
+    near = get_close_matches(name, ENCODERS, n=1, cutoff=0.6) if "/" not in name else []
+    if near or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in name.split("/")):
+        hint = f": did you mean {near[0]!r}?" if near else "."
+        raise UsageError(f"{file}: encoder is {name!r}{hint} {choices}")
