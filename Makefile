@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab checkpoint clean
+.PHONY: help run test lint lab benchmark checkpoint clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -28,6 +28,9 @@ lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 
 lab: $(VENV)/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+benchmark: $(VENV)/ready  ## speed against named peers: a table, outputs/benchmarks.json; fails below the goals (an hour)
+	$(BIN)/python -m benchmarks
 
 checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an hour)
 	$(BIN)/xstilts notebook 10_pretrain -p study checkpoint -p weights float16 --threads 1

@@ -35,7 +35,7 @@ recipes:
   none:
 targets: [xnli]
 languages: [en]
-train: {epochs: 1, evaluations: 1, batch_size: 8, accumulation: 1}
+train: {epochs: 1, evaluations: 1, batch_size: 8, accumulation: 1, max_length: 64}
 reports: [30_transfer]
 """
 TEXTS = [f"Anna reads {number} books today.\tAnna reads.\tentailment\n" for number in range(8)]

@@ -47,11 +47,14 @@ class Process:
     locks: tuple[str, ...]
 
 
-def kind_of(words: list[str], parent_words: list[str]) -> str:
-    """What a process is, by its command line: a kernel is forked from the server, whose command line it keeps."""
+def kind_of(words: list[str], parent_words: list[str], leads: bool) -> str:
+    """What a process is, by its command line: a kernel is forked from the server, whose command line it keeps.
+
+    leads: it has a session of its own, as every kernel has. A kernel's own fork, on its way to become git, looks the same but for that.
+    """
     text, parent = " ".join(words), " ".join(parent_words)
     if "ipykernel_launcher" in text or ("kernel_server serve" in text and "kernel_server serve" in parent):
-        return "kernel"
+        return "kernel" if leads else "other"
     kinds = {"xstilts_core.runner": "runner", "snakemake": "snakemake", "xstilts_core.cli": "driver", "kernel_server": "server"}
     return next((kind for name, kind in kinds.items() if name in text), "other")
 
@@ -69,9 +72,9 @@ def alive(mark: str) -> list[Process]:
         try:
             if f"{MARK}={mark}".encode() not in (entry / "environ").read_bytes().split(b"\0"):
                 continue
-            state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            state, parent, _, session = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:4]
             links = [os.readlink(link) for link in (entry / "fd").iterdir()]
-            kind = kind_of(words(int(entry.name)), words(int(parent)))
+            kind = kind_of(words(int(entry.name)), words(int(parent)), session == entry.name)
         except OSError:  # it ended just now
             continue
         if state != "Z":

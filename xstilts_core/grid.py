@@ -156,7 +156,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
                 process.poll()
                 os.killpg(process.pid, 0)
                 time.sleep(0.05)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS says the second where only zombies are left
             return
 
 

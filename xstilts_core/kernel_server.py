@@ -36,6 +36,9 @@ MODULES = (
     "transformers.models.xlm_roberta.modeling_xlm_roberta",
     "xstilts_core.pretrain",
     "xstilts_core.retrieve",
+    "xstilts_core.control",
+    "xstilts_core.analysis",
+    "xstilts_core.figures",
 )
 WATCH_SECONDS = 1.0
 MOST_BYTES = 2**20

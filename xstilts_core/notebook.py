@@ -98,6 +98,8 @@ def execute(notebook: Path, parameters: Mapping[str, Any], output: Path, variabl
             cwd=str(home()),
             kernel_manager_class=RunKernelManager,
             config=config,
+            # All that a cell wrote is on its way to the disk: to unload torch in good order would take a second and a half.
+            shutdown_kernel="immediate",
         )
 
 

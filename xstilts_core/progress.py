@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from statistics import median
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -30,7 +31,10 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class Watch:
-    """The states of a study's runs over time. `jobs` runs at most go on at once: the time left depends on it."""
+    """The states of a study's runs over time.
+
+    jobs: runs at once, on which the time left depends. cost: seconds of a core that the last look took.
+    """
 
     study: Study
     jobs: int
@@ -41,6 +45,7 @@ class Watch:
     reasons: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
+    cost: float = 0.0
 
     def name(self, spec: Spec) -> str:
         """The run's folder below outputs/<study>: the name that a person finds it by."""
@@ -48,7 +53,7 @@ class Watch:
 
     def look(self) -> list[str]:
         """Read the folders; returns the runs that finished or failed since the last look."""
-        news = []
+        news, begun = [], time.process_time()
         queued = self.queue.look() if self.queue else {}
         for spec in self.study.specs:
             name = self.name(spec)
@@ -64,6 +69,7 @@ class Watch:
                 if name in self.since:
                     self.took[name] = time.time() - self.since.pop(name)
             self.states[name], self.reasons[name] = state, now.reason
+        self.cost = time.process_time() - begun
         return news
 
     def was_begun(self, spec: Spec) -> bool:
@@ -75,20 +81,22 @@ class Watch:
         return Counter(state for name, state in self.states.items() if name.startswith(phase))
 
     def seconds_left(self) -> float | None:
-        """Remaining runs at the mean time of the finished runs of their phase, shared by the jobs; None before any has finished."""
+        """Remaining runs at the median time of the finished runs of their phase (of any, before one has finished), shared by the jobs.
+
+        None before any has finished.
+        """
         if not self.took:
             return None
-        overall = sum(self.took.values()) / len(self.took)
         left = 0.0
         for phase in SPECS:
             times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
-            mean = sum(times) / len(times) if times else overall
+            usual = median(times or self.took.values())
             states = [(name, state) for name, state in self.states.items() if name.startswith(phase)]
             for name, state in states:
                 if state == "missing":
-                    left += mean
+                    left += usual
                 elif state == "running":
-                    left += max(0.0, mean - (time.time() - self.since[name]))
+                    left += max(0.0, usual - (time.time() - self.since[name]))
         return left / self.jobs
 
     def line(self) -> str:
@@ -121,7 +129,7 @@ class Watch:
         if self.console.is_terminal:
             with Live(self.picture(), console=self.console, refresh_per_second=4) as live:
                 while process.poll() is None:
-                    time.sleep(POLL_SECONDS)
+                    self.rest()
                     self.look()
                     live.update(self.picture())
             return
@@ -133,9 +141,13 @@ class Watch:
             if time.time() - said > LINE_SECONDS:
                 print(self.line(), flush=True)
                 said = time.time()
-            time.sleep(POLL_SECONDS)
+            self.rest()
         for name in self.look():
             self.say(name)
+
+    def rest(self) -> None:
+        """Wait until the next look: longer where there are many folders, so that watching costs at most a twentieth of a core."""
+        time.sleep(max(POLL_SECONDS, 20 * self.cost))
 
     def say(self, name: str) -> None:
         seconds = f" in {clock(self.took[name])}" if name in self.took else ""
@@ -143,6 +155,11 @@ class Watch:
 
     def failures(self) -> dict[str, str]:
         """After the grid: the runs that failed or were killed, and why; those that could not start because of them are not among these."""
-        begun = {self.name(spec): self.was_begun(spec) for spec in self.study.specs}
-        unknown = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else GONE
-        return {name: self.reasons[name] or unknown for name, state in self.states.items() if state != "done" and begun[name]}
+        full = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else ""
+        found = {}
+        for spec in self.study.specs:
+            name = self.name(spec)
+            if self.states[name] != "done" and self.was_begun(spec):
+                noted = (spec.folder / results.FAILURE).is_file()  # on a full disk not even a note can be left
+                found[name] = (self.reasons[name] if noted or not full else full) or GONE
+        return found
