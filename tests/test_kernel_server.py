@@ -49,18 +49,14 @@ def wait(condition, seconds: float = 60.0):
 
 
 def forks(address: str) -> list[int]:
-    """Processes forked from the server at `address`."""
-    found = []
+    """The kernels of the server at `address`: its children; they bear its command line, and so does what they fork in turn."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-            parent = int(path.with_name("stat").read_text().rsplit(")", 1)[1].split()[1])
-            mine = address.encode() in words and address.encode() in Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
-        except (OSError, IndexError):
-            continue
-        if mine:
-            found.append(int(path.parent.name))
-    return found
+        with suppress(OSError, IndexError):
+            if address.encode() in path.read_bytes().split(b"\0"):
+                parents[int(path.parent.name)] = int(path.with_name("stat").read_text().rsplit(")", 1)[1].split()[1])
+    servers = {number for number, parent in parents.items() if parent not in parents}
+    return [number for number, parent in parents.items() if parent in servers]
 
 
 def run(folder: Path, code: str) -> str:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -238,6 +239,8 @@ def serving(variables: Mapping[str, str]) -> Iterator[None]:
     address = f"{folder}/server"
     call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
+    while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
+        time.sleep(0.02)
     os.environ[ADDRESS] = address
     try:
         yield
