@@ -12,7 +12,7 @@ export GOMP_SPINCOUNT ?= 0
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
-	@echo "  options: JOBS=4 (runs or tests at once; all cores if not given), PYTHON=python3.12, VENV=.venv"
+	@echo "  options: JOBS=4 (runs or tests at once), PYTHON=python3.12, VENV=.venv"
 
 run: $(VENV)/ready  ## the study quick: every phase, scores, gains, report
 	$(BIN)/xstilts run quick $(if $(JOBS),--jobs $(JOBS))

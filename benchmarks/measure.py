@@ -26,7 +26,8 @@ class Unequal(RuntimeError):
 class Measure:
     """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s": wall seconds), and its goal.
 
-    The median counts: at least `goal` for ratios, at most `goal` for seconds. details: what else was seen, for the JSON file.
+    The median counts: at least `goal` for ratios, at most `goal` for seconds; without one it is only shown. details: what else was
+    seen, for the JSON file.
     """
 
     part: str
@@ -34,7 +35,7 @@ class Measure:
     peer: str
     unit: str
     values: tuple[float, ...]
-    goal: float
+    goal: float | None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -43,13 +44,16 @@ class Measure:
 
     @property
     def passed(self) -> bool:
+        if self.goal is None:
+            return True
         return self.median <= self.goal if self.unit == "s" else self.median >= self.goal
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table, in the order of COLUMNS."""
         numbers = (f"{value:.2f}{self.unit}" for value in (self.median, min(self.values), max(self.values)))
         sign = "<=" if self.unit == "s" else ">="
-        return (self.part, self.name, self.peer, *numbers, f"{sign} {self.goal:g}{self.unit}", "pass" if self.passed else "MISSED")
+        verdict = ("", "") if self.goal is None else (f"{sign} {self.goal:g}{self.unit}", "pass" if self.passed else "MISSED")
+        return (self.part, self.name, self.peer, *numbers, *verdict)
 
     def content(self) -> dict[str, Any]:
         """As JSON."""

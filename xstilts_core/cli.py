@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
-    run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per GPU, or one per core)")
+    run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
     run.add_argument("--dry-run", action="store_true", help="only say what would be run: runs, hours, memory, disk")
     check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)

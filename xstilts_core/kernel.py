@@ -27,13 +27,14 @@ LEFT_AFTER_SECONDS = 60
 SOCKET_PATH_BYTES = 100  # a unix socket's path may have 107 bytes, "-5" for the port included
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
 # Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
-# Progress bars are useless in a saved notebook: they stay at 0 %.
+# Progress bars are useless in a saved notebook: they stay at 0 %. The debugger, which nobody attaches, would warn that it may miss lines.
 QUIET = {
     "OMP_WAIT_POLICY": "passive",
     "GOMP_SPINCOUNT": "0",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONHASHSEED": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "TQDM_DISABLE": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

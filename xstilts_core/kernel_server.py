@@ -31,7 +31,13 @@ ADDRESS = "XSTILTS_KERNEL_SERVER"
 # What must be the same in server and kernel, because it is read while libraries are imported.
 FIXED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED")
 MODULES = (
+    # A kernel's own: the debugger, its slowest part, among them.
     "ipykernel.kernelapp",
+    "ipykernel.debugger",
+    "IPython.core.debugger",
+    "IPython.extensions.storemagic",
+    "sqlite3",
+    "tornado.platform.asyncio",
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.models.xlm_roberta.modeling_xlm_roberta",

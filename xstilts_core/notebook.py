@@ -5,7 +5,9 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from xstilts_core import disk, results
@@ -28,6 +30,19 @@ def skip_address_grammar() -> None:
     has. It does without where the module is absent, and None in sys.modules is how Python says so.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+def import_papermill() -> ModuleType:
+    """papermill, without the client for Hadoop's file system that it would load, and pyarrow with it, in every run."""
+    skip_address_grammar()
+    hidden = "pyarrow.fs" not in sys.modules
+    if hidden:
+        sys.modules["pyarrow.fs"] = None  # type: ignore[assignment]
+    try:
+        return import_module("papermill")
+    finally:
+        if hidden:
+            del sys.modules["pyarrow.fs"]
 
 
 def notebooks() -> dict[str, Path]:
@@ -81,14 +96,11 @@ def broken_cell(notebook: Any) -> tuple[int, str] | None:
 
 def execute(notebook: Path, parameters: Mapping[str, Any], output: Path, variables: dict[str, str]) -> None:
     """One papermill run in this process. Any exception of papermill, nbclient or the kernel's start comes through."""
-    skip_address_grammar()
-    import papermill
-
     from xstilts_core.kernel import RunKernelManager, socket_config
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     with socket_config(variables) as config:
-        papermill.execute_notebook(
+        import_papermill().execute_notebook(
             str(notebook),
             str(output),
             parameters=dict(parameters),
@@ -158,9 +170,8 @@ def run_notebook(
 
 def declared(notebook: Path) -> dict[str, Any]:
     """What papermill finds in the cell tagged parameters: name -> {name, inferred_type_name, default, help}."""
-    skip_address_grammar()
+    papermill = import_papermill()
     import nbformat
-    import papermill
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     page = nbformat.read(notebook, as_version=4)

@@ -81,22 +81,18 @@ class Watch:
         return Counter(state for name, state in self.states.items() if name.startswith(phase))
 
     def seconds_left(self) -> float | None:
-        """Remaining runs at the median time of the finished runs of their phase (of any, before one has finished), shared by the jobs.
+        """Remaining runs at the median time of the finished runs of their phase, shared by the jobs.
 
-        None before any has finished.
+        None while nothing has finished in a phase that has runs to come: phase 1 says nothing about phase 3.
         """
-        if not self.took:
-            return None
         left = 0.0
         for phase in SPECS:
             times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
-            usual = median(times or self.took.values())
-            states = [(name, state) for name, state in self.states.items() if name.startswith(phase)]
-            for name, state in states:
-                if state == "missing":
-                    left += usual
-                elif state == "running":
-                    left += max(0.0, usual - (time.time() - self.since[name]))
+            waiting = [name for name, state in self.states.items() if name.startswith(phase) and state in ("missing", "running")]
+            if waiting and not times:
+                return None
+            for name in waiting:
+                left += max(0.0, median(times) - (time.time() - self.since[name] if name in self.since else 0.0))
         return left / self.jobs
 
     def line(self) -> str:
