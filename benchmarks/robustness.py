@@ -1,6 +1,7 @@
 """A study beside busy neighbors: its wall seconds undisturbed, as a share of those with one spinning process per core."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,23 +15,29 @@ from xstilts_core.spec import home
 
 PART = "robustness"
 GOAL = 0.6
-SPIN = "while True: sum(range(10_000))"
+# One process forks the others; each spins until the one that started it has ended, however it ended.
+SPIN = """import os, sys
+for _ in range(int(sys.argv[1]) - 1):
+    if os.fork() == 0:
+        break
+parent = os.getppid()
+while os.getppid() == parent:
+    sum(range(10_000))
+"""
 
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
     """`count` processes that do nothing but compute, of this user and at the usual priority.
 
-    Each in a session of its own, as are the suite's kernels: where autogroup is on, Linux divides a core by sessions, so that
-    spinning processes of one session would be an easier neighbor.
+    They share a session, as if started from another terminal: with autogroup on, Linux divides a core by sessions first.
     """
-    spinning = [subprocess.Popen([sys.executable, "-c", SPIN], start_new_session=True) for _ in range(count)]
+    spinning = subprocess.Popen([sys.executable, "-c", SPIN, str(count)], start_new_session=True)
     try:
         yield
     finally:
-        for process in spinning:
-            process.kill()
-            process.wait()
+        os.killpg(spinning.pid, signal.SIGKILL)
+        spinning.wait()
 
 
 def seconds(study: str) -> float:

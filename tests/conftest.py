@@ -24,6 +24,11 @@ TEXTS = [
 FAMILIES = ("xlmr", "bert", "modernbert")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests first: at the end, one of them would keep a single process busy and the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def tiny(family: str, folder: Path) -> Path:
     """Make and save an encoder of the family, width 32, three layers."""
     import torch

@@ -19,7 +19,7 @@ from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tests" / "slurm" / "one_machine.sh"
-SECONDS = 400  # on a machine that is busy with other things
+SECONDS = 600  # on a machine that is busy with other things
 RUN = ("xstilts_core.cli", "run", "smoke", "--profile", "slurm")
 
 
