@@ -18,7 +18,7 @@ run: $(VENV)/ready  ## the study quick: every phase, scores, gains, report
 	$(BIN)/xstilts run quick $(if $(JOBS),--jobs $(JOBS))
 
 test: $(VENV)/ready  ## the tests
-	$(BIN)/python -m pytest -n $(or $(JOBS),auto) tests
+	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist worksteal tests
 
 lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 	$(BIN)/ruff check .

@@ -25,8 +25,14 @@ FAMILIES = ("xlmr", "bert", "modernbert")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow tests first: at the end, one of them would keep a single process busy and the others waiting."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Half of the slow tests at the beginning, half in the middle, where the second of two processes begins (xdist's worksteal).
+
+    At the end, one of them would keep a single process busy and the others waiting.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    early, half = len(slow) // 2, len(items) // 2 - len(slow) // 2
+    items[:] = [*slow[:early], *fast[:half], *slow[early:], *fast[half:]]
 
 
 def tiny(family: str, folder: Path) -> Path:
