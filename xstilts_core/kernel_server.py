@@ -6,6 +6,7 @@ asks the server for a fork, hands over its standard streams and open locks, pass
 be killed, the kernel dies with it. Where no server answers (a cluster, a single notebook), `start` becomes an ordinary kernel.
 
 The server only imports: it computes nothing, opens no CUDA device and starts no thread, so that a fork of it is as good as a new process.
+(The allocator of pyarrow, which pandas brings, has a thread in the background, and stops it in a fork.)
 """
 
 import gc
@@ -46,6 +47,13 @@ MODULES = (
     "xstilts_core.control",
     "xstilts_core.analysis",
     "xstilts_core.figures",
+    # What matplotlib and pandas import when the first figure and table are written.
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "fontTools.subset",
+    "pandas.io.formats.csvs",
+    "pandas.io.formats.html",
 )
 WATCH_SECONDS = 1.0
 MOST_BYTES = 2**20
