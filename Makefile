@@ -29,7 +29,7 @@ lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 lab: $(VENV)/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-benchmark: $(VENV)/ready  ## speed against named peers: a table, outputs/benchmarks.json; fails below the goals (an hour)
+benchmark: $(VENV)/ready  ## speed against named peers: a table, outputs/benchmarks.json; fails below the goals (half an hour or more)
 	$(BIN)/python -m benchmarks
 
 checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an hour)

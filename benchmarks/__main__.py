@@ -1,7 +1,7 @@
 """Ratios to named peers on the same work, in one run: prints a table, writes JSON, exits 1 where a goal is missed.
 
 example:
-  python -m benchmarks                              all parts, about an hour on 4 cores
+  python -m benchmarks                              all parts, half an hour or more on 4 cores
   python -m benchmarks train evaluate --rounds 3
   python -m benchmarks robustness --study smoke
 """

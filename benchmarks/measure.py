@@ -7,11 +7,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.results import git, write_text
+from xstilts_core.results import git, versions, write_text
 
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "papermill", "numpy")
 COLUMNS = ("part", "what", "against", "median", "lowest", "highest", "goal", "")
@@ -86,14 +85,14 @@ def processor() -> str:
 
 def machine() -> dict[str, Any]:
     """Where and with what the figures are made."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     commit = {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
-    return {"processor": processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform(), "versions": versions, **commit}
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "versions": versions(PACKAGES),
+        **commit,
+    }
 
 
 def lines(measures: Sequence[Measure], facts: dict[str, Any]) -> list[str]:

@@ -120,7 +120,7 @@ def wait(study: Study, seconds: float, say: Callable[[str], object]) -> int:
 
 def seen(entry: State, jobs: Mapping[str, Job]) -> State:
     """A run's state by its folder, completed by the queue (`comment` -> job): locks are not always seen on other nodes."""
-    job = jobs.get(comment(entry.spec))
+    job = jobs.get(comment(entry.spec)) if jobs else None
     if job is None or entry.state in ("done", "running") or (entry.spec.folder / results.FAILURE).is_file():
         return entry
     if job.state == "PENDING":

@@ -111,7 +111,8 @@ def start(arguments: Sequence[str]) -> int:
         return 1
     code = os.waitstatus_to_exitcode(struct.unpack("!i", status)[0])
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
@@ -239,7 +240,7 @@ def serve(address: str) -> int:
     gc.collect()
     gc.freeze()  # a collection in a kernel would otherwise copy the shared pages
     server.serve()
-    shutil.rmtree(Path(address).parent, ignore_errors=True)
+    shutil.rmtree(Path(address).parent, ignore_errors=True)  # its owner may have been killed
     return 0
 
 

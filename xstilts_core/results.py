@@ -6,6 +6,7 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -64,20 +65,23 @@ def git(*arguments: str) -> str:
         return ""
 
 
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """The versions of Python and of those of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def provenance(spec: Spec, device: str, seconds: float) -> dict[str, Any]:
     """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
     dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
     return {
         "commit": git("rev-parse", "HEAD"),
         "dirty": dirty,
-        "versions": versions,
+        "versions": versions(),
         "device": device,
         "seconds": round(seconds, 2),
         "parents": parents,
