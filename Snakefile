@@ -27,9 +27,11 @@ def science(folder):
 
 
 def parents(folder):
-    """result.json of the runs that a run starts from."""
+    """result.json of the runs that a run starts from. Data that are fetched again, for one more task, make no run anew."""
     spec = lambda wildcards: STUDY.spec(Path(folder.format(**wildcards)))
-    return lambda wildcards: [f"{ROOT}/{parent.relative_to(STUDY.root)}/result.json" for parent in spec(wildcards).parents]
+    file = lambda parent: f"{ROOT}/{parent.relative_to(STUDY.root)}/result.json"
+    kept = lambda parent: ancient(file(parent)) if parent.name == "data" else file(parent)
+    return lambda wildcards: [kept(parent) for parent in STUDY.parents(spec(wildcards))]
 
 
 def gpus(folder):
@@ -46,7 +48,7 @@ wildcard_constraints:
     seed=r"\d+", recipe=r"[\w-]+", train_on=r"[\w-]+", task=r"[\w-]+", name=r"[\w-]+",
 
 
-localrules: all, grid, reports, report, html  # seconds of reading: on a cluster, beside its driver
+localrules: all, grid, data, reports, report, html  # on a cluster, beside its driver: seconds of reading; and what needs the network
 
 
 rule all:
@@ -61,8 +63,17 @@ rule reports:
     input: REPORTS
 
 
+rule data:
+    input: notebook="notebooks/01_data.ipynb"
+    output: f"{ROOT}/data/result.json"
+    log: f"{ROOT}/data/run.ipynb"
+    priority: 20  # all others wait for it
+    params: science=science("data")
+    shell: "{RUN} data"
+
+
 rule pretrain:
-    input: notebook=ancient("notebooks/10_pretrain.ipynb")
+    input: parents("pretrain/seed{seed}"), notebook=ancient("notebooks/10_pretrain.ipynb")
     output: f"{ROOT}/pretrain/seed{{seed}}/result.json"
     log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
@@ -104,7 +115,7 @@ rule retrieval:
 
 
 rule control:
-    input: notebook=ancient("notebooks/23_control.ipynb")
+    input: parents("control/{recipe}/seed{seed}"), notebook=ancient("notebooks/23_control.ipynb")
     output: f"{ROOT}/control/{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/control/{{recipe}}/seed{{seed}}/run.ipynb"
     params: science=science("control/{recipe}/seed{seed}")

@@ -33,6 +33,27 @@ def evaluate(options: argparse.Namespace) -> list[measure.Measure]:
         return evaluation.run(options.rounds)
 
 
+def metrics(options: argparse.Namespace) -> list[measure.Measure]:
+    from benchmarks import scoring
+
+    with measure.pinned():
+        return scoring.run(options.rounds)
+
+
+def mine(options: argparse.Namespace) -> list[measure.Measure]:
+    from benchmarks import mining
+
+    with measure.pinned():
+        return mining.run(options.rounds)
+
+
+def embed(options: argparse.Namespace) -> list[measure.Measure]:
+    from benchmarks import embedding
+
+    with measure.pinned():
+        return embedding.run(options.rounds)
+
+
 def startup(options: argparse.Namespace) -> list[measure.Measure]:
     from benchmarks import startup
 
@@ -48,6 +69,9 @@ def robustness(options: argparse.Namespace) -> list[measure.Measure]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Measure]]] = {
     "train": train,
     "evaluate": evaluate,
+    "metrics": metrics,
+    "mine": mine,
+    "embed": embed,
     "startup": startup,
     "robustness": robustness,
 }

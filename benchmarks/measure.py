@@ -12,7 +12,8 @@ from typing import Any
 
 from xstilts_core.results import git, versions, write_text
 
-PACKAGES = ("torch", "transformers", "accelerate", "datasets", "papermill", "numpy")
+PACKAGES = ("torch", "transformers", "accelerate", "datasets", "papermill", "numpy", "seqeval", "faiss-cpu")
+AT_MOST = ("s", "MB")
 COLUMNS = ("part", "what", "against", "median", "lowest", "highest", "goal", "")
 BEGIN, END = "<!-- begin: python -m benchmarks --page -->\n", "<!-- end -->"
 
@@ -23,10 +24,10 @@ class Unequal(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s": wall seconds), and its goal.
+    """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s": wall seconds; "MB": memory), and its goal.
 
-    The median counts: at least `goal` for ratios, at most `goal` for seconds; without one it is only shown. details: what else was
-    seen, for the JSON file.
+    The median counts: at least `goal` for ratios, at most `goal` for seconds and memory; without one it is only shown. details: what
+    else was seen, for the JSON file.
     """
 
     part: str
@@ -45,12 +46,12 @@ class Measure:
     def passed(self) -> bool:
         if self.goal is None:
             return True
-        return self.median <= self.goal if self.unit == "s" else self.median >= self.goal
+        return self.median <= self.goal if self.unit in AT_MOST else self.median >= self.goal
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table, in the order of COLUMNS."""
         numbers = (f"{value:.2f}{self.unit}" for value in (self.median, min(self.values), max(self.values)))
-        sign = "<=" if self.unit == "s" else ">="
+        sign = "<=" if self.unit in AT_MOST else ">="
         verdict = ("", "") if self.goal is None else (f"{sign} {self.goal:g}{self.unit}", "pass" if self.passed else "MISSED")
         return (self.part, self.name, self.peer, *numbers, *verdict)
 

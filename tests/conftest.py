@@ -83,6 +83,12 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: tiny(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hub_lock_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test writes into the project's own params/hub.lock."""
+    os.environ["XSTILTS_HUB_LOCK"] = str(tmp_path_factory.mktemp("lock") / "hub.lock")
+
+
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's name for a tiny encoder."""

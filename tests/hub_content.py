@@ -1,131 +1,85 @@
 """What the stand-in hub serves: texts of the embedded suite as parquet tables with the real data sets' schemas, and a tiny XLM-R.
 
-Columns, class names and their orders, configurations and splits are those of the public data sets. The encoder has XLM-R Large's
+Configurations and splits are those of the public data sets, columns and classes those of hub_rows. The encoder has XLM-R Large's
 architecture (24 layers, 514 positions) at width 16, and a tokenizer of its kind (unigram, XLM-R's normalisation and special tokens).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.examples import Example
-from xstilts_core.languages import LANGUAGES
+from hub_rows import ADDED_FEATURES, FEATURES, row, translations
+
+from xstilts_core.examples import ChoiceExample, Example, PairExample, SentenceExample, TagsExample
 from xstilts_core.mini import suite
-from xstilts_core.tasks import HUB, TASKS
-from xstilts_core.tasks.targets import BIO, UPOS
+from xstilts_core.readers.ranking import by_sentence
+from xstilts_core.tasks import ADDED, HUB, TASKS, HubData
 
 CODES = ("en", "de", "sw", "id")
+# Languages that the suite lacks, and whose texts stand in for theirs: XTREME-R's added ones.
+STAND_INS = {"lt": "de", "ro": "es", "az": "tr"}
 ENCODER = "FacebookAI/xlm-roberta-large"
-NLI = ["entailment", "neutral", "contradiction"]
-# A class order of its own: a reader that maps by position would mix up the labels.
-ANLI = ["contradiction", "entailment", "neutral"]
 SIZE = 40
-# Task, data set, branch, configuration.
-Place = tuple[str, str, str, str]
+# Data set, branch, configuration.
+Place = tuple[str, str, str]
+# Split of the data set -> (task, split of ours) and language -> rows.
+Splits = dict[str, dict[tuple[str, str], dict[str, list[dict[str, Any]]]]]
 
 
-def texts(*names: str) -> Callable[[Any], dict[str, Any]]:
-    """Features: columns of texts."""
-    return lambda d: {name: d.Value("string") for name in names}
-
-
-def classes(first: str, second: str, names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
-    return lambda d: {
-        first: d.Value("string"),
-        second: d.Value("string"),
-        "label": d.ClassLabel(names=list(names)),
-        "idx": d.Value("int32"),
-    }
-
-
-def questions(d: Any) -> dict[str, Any]:
-    answers = {"text": d.List(d.Value("string")), "answer_start": d.List(d.Value("int32"))}
-    return {**texts("id", "title", "context", "question")(d), "answers": answers}
-
-
-def tagged(column: str, names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
-    return lambda d: {"tokens": d.List(d.Value("string")), column: d.List(d.ClassLabel(names=list(names)))}
-
-
-def choices(d: Any) -> dict[str, Any]:
-    return {
-        "ind": d.Value("int32"),
-        **texts("activity_label", "ctx_a", "ctx_b", "ctx")(d),
-        "endings": d.List(d.Value("string")),
-        **label(d),
-    }
-
-
-def label(d: Any) -> dict[str, Any]:
-    return {"label": d.Value("string")}
-
-
-def cosmos(d: Any) -> dict[str, Any]:
-    return {**texts("id", "context", "question", "answer0", "answer1", "answer2", "answer3")(d), "label": d.Value("int32")}
-
-
-def commonsense(d: Any) -> dict[str, Any]:
-    lists = {"label": d.List(d.Value("string")), "text": d.List(d.Value("string"))}
-    return {**texts("id", "question", "question_concept", "answerKey")(d), "choices": lists}
-
-
-FEATURES: dict[str, Callable[[Any], dict[str, Any]]] = {
-    **{name: classes("premise", "hypothesis", NLI) for name in ("mnli", "snli", "xnli")},
-    "anli": classes("premise", "hypothesis", ANLI),
-    "qqp": classes("question1", "question2", ["not_duplicate", "duplicate"]),
-    "pawsx": classes("sentence1", "sentence2", ["0", "1"]),
-    **dict.fromkeys(("squad_v1", "squad_v2", "xquad", "mlqa", "tydiqa"), questions),
-    "udpos": tagged("pos_tags", UPOS),
-    "panx": tagged("ner_tags", BIO),
-    "hellaswag": choices,
-    "cosmosqa": cosmos,
-    "commonsenseqa": commonsense,
-    "tatoeba": texts("source_sentence", "target_sentence", "source_lang", "target_lang"),
+# Tasks that the suite lacks, and the task of the suite whose texts they are made of.
+MADE_OF = {
+    "squad_sentences": "squad_v1",
+    "mnli_translated": "mnli",
+    "squad_translated": "squad_v1",
+    "pawsx_translated": "pawsx",
+    "siqa": "cosmosqa",
+    "copa": "cosmosqa",
+    "xcopa": "cosmosqa",
+    "abstrct": "panx",
+    "pubmedqa": "mnli",
+    "tweet_sentiment": "mnli",
+    "tweet_offensive": "qqp",
 }
 
 
-def row(name: str, example: Any, number: int, code: str) -> dict[str, Any]:
-    """An example of the suite as a row of the data set."""
-    match TASKS[name].format:
-        case "pair":
-            first, second, column = HUB[name].columns
-            other = {"different": "not_duplicate"}.get(example.label, example.label)
-            return {first: example.text_a, second: example.text_b, column: other, "idx": number}
-        case "span":
-            key = f"{LANGUAGES[code].name.lower()}-{number}-0" if name == "tydiqa" else f"q{number}"
-            answers = {"text": [a.text for a in example.answers], "answer_start": [a.start for a in example.answers]}
-            return {"id": key, "title": "", "context": example.context, "question": example.question, "answers": answers}
-        case "tagging":
-            return {"tokens": list(example.words), HUB[name].columns[1]: list(example.tags)}
-    whole = {"id": f"c{number}", "context": example.context, "question": example.question, "label": example.label}
-    if name == "cosmosqa":
-        return {**whole, **{f"answer{k}": text for k, text in enumerate(example.choices)}}
-    if name == "commonsenseqa":
-        letters = "ABCDE"[: len(example.choices)]
-        lists = {"label": list(letters), "text": list(example.choices)}
-        return {
-            "id": f"c{number}",
-            "question": example.question,
-            "question_concept": "",
-            "choices": lists,
-            "answerKey": letters[example.label],
-        }
-    begun = {"ind": number, "activity_label": "", "ctx_a": example.context, "ctx_b": "then", "ctx": f"{example.context} then"}
-    return {**begun, "endings": list(example.choices), "label": str(example.label)}
-
-
-def translations(examples: Sequence[Any], code: str) -> list[dict[str, Any]]:
-    """Pairs of sentences, each with its line end, as the real table has them."""
-    english = {example.id: example.text for example in examples if example.language == "en"}
-    codes = {"source_lang": LANGUAGES[code].tatoeba, "target_lang": "eng"}
-    pairs = [(example.text, english[example.match]) for example in examples if example.language != "en"]
-    return [{"source_sentence": f"{text}\n", "target_sentence": f"{other}\n", **codes} for text, other in pairs]
-
-
 def originals(name: str, split: str, code: str) -> list[Example]:
-    """The suite's examples that a split of the stand-in hub is made of. TyDiQA's test data are its development data."""
-    return suite.load(name, "dev" if name == "tydiqa" and split == "test" else split, code, limit=SIZE)
+    """The examples that a split of the stand-in hub is made of. TyDiQA's test data are its development data."""
+    other = MADE_OF.get(name, name)
+    found = suite.load(other, "dev" if name == "tydiqa" and split == "test" else split, STAND_INS.get(code, code), limit=SIZE)
+    if TASKS[name].format == "ranking":
+        return by_sentence([replace(example, id=f"q{number}") for number, example in enumerate(found)])
+    if name not in MADE_OF:
+        return [respelt(example, code) for example in found]
+    old, new = TASKS[other].labels, TASKS[name].labels
+    return [relabelled(name, example, dict(zip(old, new, strict=False))) for example in found]
+
+
+def respelt(example: Example, code: str) -> Example:
+    """A sentence under the code of the language that it stands for."""
+    match example:
+        case SentenceExample() if code in STAND_INS:
+            return replace(example, language=code) if example.language != "en" else example
+    return example
+
+
+def relabelled(name: str, example: Any, labels: dict[str, str]) -> Example:
+    """An example of the suite in the form of a task that it lacks: labels one for one, choices cut to as many as there are."""
+    match example:
+        case PairExample():
+            text = "" if TASKS[name].single_text else example.text_b
+            return replace(example, text_b=text, label=labels[example.label])
+        case TagsExample():
+            return replace(example, tags=tuple(labels.get(tag, "O") for tag in example.tags))
+        case ChoiceExample():
+            kept = 3 if name == "siqa" else 2
+            right = int(example.id.rpartition("-")[2]) % kept
+            others = [text for k, text in enumerate(example.choices) if k != example.label][: kept - 1]
+            question = example.question if name == "siqa" else f"What was the {('cause', 'effect')[len(example.context) % 2]}?"
+            choices = (*others[:right], example.choices[example.label], *others[right:])
+            return replace(example, question=question, choices=choices, label=right)
+    return example
 
 
 def rows(name: str, split: str, code: str) -> list[dict[str, Any]]:
@@ -133,19 +87,27 @@ def rows(name: str, split: str, code: str) -> list[dict[str, Any]]:
     return translations(examples, code) if name == "tatoeba" else [row(name, example, k, code) for k, example in enumerate(examples)]
 
 
-def tables() -> dict[Place, dict[str, dict[str, list[dict[str, Any]]]]]:
-    """Place -> split of the data set -> language -> rows."""
-    found: dict[Place, dict[str, dict[str, list]]] = defaultdict(lambda: defaultdict(dict))
-    for name, source in HUB.items():
+def served(split: str, source: HubData, declared: Sequence[str], name: str) -> list[str]:
+    """The languages that the stand-in has of a split."""
+    # TyDiQA's training data are in nine languages, in one table.
+    found = declared if name == "tydiqa" else source.languages(split, tuple(declared))
+    return [code for code in found if code in CODES or code in STAND_INS]
+
+
+def tables() -> dict[Place, Splits]:
+    """Every data set of the hub in the suite's languages. Two tasks may have splits in one configuration, or be one split in two forms."""
+    found: dict[Place, Splits] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    sources = [(name, source, TASKS[name].languages) for name, source in HUB.items()]
+    sources += [(name, source, TASKS[name].added) for name, source in ADDED.items()]
+    for name, source, declared in sources:
+        if TASKS[name].format == "ranking":  # SQuAD's own table, in another form
+            continue
         for split, parts in source.splits.items():
-            # TyDiQA's training data are in nine languages, in one table.
-            declared = TASKS[name].languages if name == "tydiqa" else source.languages(split, TASKS[name].languages)
-            for code in (code for code in declared if code in CODES):
-                language = LANGUAGES[code]
-                config = source.config.format(code=code, tatoeba=language.tatoeba, treebank=language.treebank)
+            for code in served(split, source, declared, name):
                 content = rows(name, split, code)
                 for k, part in enumerate(parts):
-                    found[name, source.dataset, source.revision or "main", config][part][code] = content[k :: len(parts)]
+                    place = (source.dataset, source.revision or "main", source.configuration(split, code))
+                    found[place][part][name, split][code] = content[k :: len(parts)]
     return found
 
 
@@ -153,38 +115,47 @@ def write_data(root: Path) -> None:
     """Every task of the hub in the suite's languages, as the configurations and splits of its data set."""
     found = tables()
     # SNLI has pairs without a gold label; UD has marks inside words, and words of marks alone.
-    found["snli", "stanfordnlp/snli", "main", "plain_text"]["train"]["none"] = [
+    found["stanfordnlp/snli", "main", "plain_text"]["train"]["snli", "train"]["none"] = [
         {"premise": "A man eats.", "hypothesis": "A man sings.", "label": -1, "idx": 0}
     ]
     words = {"tokens": ["می\u200cروم", "10 000", "\u200c"], "pos_tags": ["VERB", "NUM", "SYM"]}
-    found["udpos", "google/xtreme", "main", "udpos.German"]["test"]["marks"] = [words]
-    found["panx", "google/xtreme", "main", "PAN-X.de"]["test"]["marks"] = [{"tokens": words["tokens"], "ner_tags": ["O", "O", "O"]}]
+    found["google/xtreme", "main", "udpos.German"]["test"]["udpos", "test"]["marks"] = [words]
+    marks = [{"tokens": words["tokens"], "ner_tags": ["O", "O", "O"]}]
+    found["google/xtreme", "main", "PAN-X.de"]["test"]["panx", "test"]["marks"] = marks
     # google/xtreme takes the white space off a context, but leaves the offsets.
-    shifted = found["mlqa", "google/xtreme", "main", "MLQA.de.de"]["test"]["de"][0]["answers"]
+    shifted = found["google/xtreme", "main", "MLQA.de.de"]["test"]["mlqa", "test"]["de"][0]["answers"]
     shifted["answer_start"] = [start + 2 for start in shifted["answer_start"]]
     cards: dict[Path, list[str]] = defaultdict(list)
-    for (name, dataset, branch, config), splits in found.items():
+    for (dataset, branch, config), splits in found.items():
         folder = root / "datasets" / dataset / branch.replace("/", "__")
         lines = [f"- config_name: {config}", "  data_files:"]
-        for split, by_language in splits.items():
-            write_table(folder, name, config, split, [row for kept in by_language.values() for row in kept])
+        for split, owners in splits.items():
+            # A test set that is the development set is written once.
+            (name, _), by_language = next(iter(owners.items()))
+            write_table(folder, features_of(name, dataset), config, split, [row for kept in by_language.values() for row in kept])
             lines += [f"  - split: {split}", f"    path: {config}/{split}/*.parquet"]
         cards[folder] += lines
     for folder, lines in cards.items():
-        # The branch that the hub converts by itself has no card.
+        # The branch that the hub converts by itself has no card; the default one holds a script.
         if folder.name == "main":
             (folder / "README.md").write_text("\n".join(["---", "configs:", *lines, "---", ""]), encoding="utf-8")
-    (root / "datasets" / "allenai" / "cosmos_qa" / "main").mkdir()
-    (root / "datasets" / "allenai" / "cosmos_qa" / "main" / "cosmos_qa.py").write_text("raise RuntimeError\n")
+        elif not (script := folder.parent / "main" / f"{folder.parent.name}.py").parent.exists():
+            script.parent.mkdir()
+            script.write_text("raise RuntimeError\n")
 
 
-def write_table(folder: Path, name: str, config: str, split: str, content: list[dict[str, Any]]) -> None:
+def features_of(name: str, dataset: str) -> Callable[[Any], dict[str, Any]]:
+    """The columns of a task's data set, or of that of its added languages."""
+    return FEATURES[name] if dataset == HUB[name].dataset else ADDED_FEATURES.get(name, FEATURES[name])
+
+
+def write_table(folder: Path, columns_of: Callable[[Any], dict[str, Any]], config: str, split: str, content: list[dict[str, Any]]) -> None:
     """<config>/<split>/0000.parquet with the data set's features."""
     import datasets
 
     path = folder / config / split / "0000.parquet"
     path.parent.mkdir(parents=True)
-    features = FEATURES[name](datasets)
+    features = columns_of(datasets)
     columns = {column: [entry[column] for entry in content] for column in features}
     datasets.Dataset.from_dict(columns, features=datasets.Features(features)).to_parquet(str(path))
 

@@ -1,7 +1,8 @@
 """A hub on this machine: read-only, standard library, as much of the real one as its clients ask for.
 
 A repository is a folder <root>/<models or datasets>/<owner>/<name>/<branch>/, a branch's "/" written "__". A branch's commit is a hash
-of its files.
+of its files, so that a copy of a branch under another name keeps a commit while the branch moves on; a file <branch>.commit beside it
+holds another, for a hub that changes files under an old commit.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ class Branch:
         if not repository.is_dir():
             raise NotThere("RepoNotFound")
         self.name = name
-        branches = {folder.name.replace("__", "/"): folder for folder in repository.iterdir()}
+        branches = {folder.name.replace("__", "/"): folder for folder in repository.iterdir() if folder.is_dir()}
         commits = {self.hash_of(folder): folder for folder in branches.values()}
         found = branches.get(revision) or commits.get(revision)
         if found is None:
@@ -38,9 +39,12 @@ class Branch:
 
     @staticmethod
     def hash_of(folder: Path) -> str:
-        digest = hashlib.sha1(str(folder).encode())
+        pinned = folder.with_name(f"{folder.name}.commit")
+        if pinned.is_file():
+            return pinned.read_text(encoding="ascii")
+        digest = hashlib.sha1(str(folder.parent).encode())
         for path in sorted(folder.rglob("*")):
-            digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))
+            digest.update(str(path.relative_to(folder)).encode() + (path.read_bytes() if path.is_file() else b""))
         return digest.hexdigest()
 
     def entry(self, path: Path) -> dict:
@@ -78,7 +82,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            whole = not self.server.cut or self.server.cut not in self.path
+            self.wfile.write(body if whole else b"" if code == 206 else body[: len(body) // 2])
+            self.close_connection = self.close_connection or not whole
 
     def respond(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -128,13 +134,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hub(ThreadingHTTPServer):
-    """The server; `asked` lists the requests it has seen."""
+    """The server; `asked` lists the requests it has seen. cut: files whose address has this in it break off halfway, and
+    the second half never comes."""
 
     daemon_threads = True
 
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.root, self.asked = root, []
+        self.root, self.asked, self.cut = root, [], ""
 
     @property
     def address(self) -> str:

@@ -108,7 +108,7 @@ def test_gain_table_has_intervals_and_counts():
     table = table_of(HAND).set_index(["recipe", "task"])
     cell = table.loc[("mnli", "xnli")]
     assert (cell["gain"], cell["seeds"], cell["languages"], cell["n"]) == (3.0, 2, 2, 4)
-    assert 1.0 <= cell["low"] < 3.0 < cell["high"] <= 7.0
+    assert (cell["low"], cell["high"]) == (pytest.approx(3 - 12.7062, abs=1e-3), pytest.approx(3 + 12.7062, abs=1e-3)), "seeds gain 2 and 4"
     assert table.loc[("mnli", "tatoeba"), ["gain", "low", "high"]].isna().all()
     single = table.loc[("ccg", "tatoeba")]
     assert single["gain"] == 5.0 and np.isnan(single["low"]), "one pair cannot be resampled"
@@ -177,15 +177,21 @@ def test_controls_are_no_contenders():
 
 
 def test_findings_state_numbers_and_limits():
-    text = analysis.findings(table_of(HAND))
-    assert "mnli on xnli (+3.0 points" in text
+    table = table_of(HAND)
+    assert "lies above 0 in 0 and below 0 in 0; 1 cannot be told from 0, 2 have no interval" in analysis.findings(table)
+    table.loc[0, ["low", "high"]] = 1.0, 5.0
+    text = analysis.findings(table)
+    assert "mnli on xnli (+3.0 points, +1.0 to +5.0)" in text
     assert "1 to 2 seeds" in text and "1 cell is missing" in text and "by chance" in text
 
 
 def test_main_table_in_text():
-    table = analysis.main_table(table_of(HAND), analysis.baseline(HAND))
+    cells = table_of(HAND)
+    table = analysis.main_table(cells, analysis.baseline(HAND))
     assert table.loc["none (score)"].tolist() == ["53.5", "30.0", "41.8"]
-    assert table.loc["mnli", "xnli"].startswith("+3.0 (1.") and table.loc["mnli", "xnli"].endswith(") *")
+    assert table.loc["mnli", "xnli"] == "+3.0 (-9.7 to 15.7)"
+    cells.loc[0, "low"] = 1.0
+    assert analysis.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"] == "+3.0 (1.0 to 15.7) *"
     assert table.loc["mnli", "tatoeba"] == "" and table.loc["ccg", "tatoeba"] == "+5.0"
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from argparse import Namespace
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,58 @@ def test_evaluation_gives_the_outputs_of_the_trainer_in_their_order(tiny, monkey
     monkeypatch.setattr(evaluation, "predict", lambda *parts: np.roll(real(*parts), 1, 0))
     with pytest.raises(measure.Unequal, match="outputs differ"):
         evaluation.check(scored[kind])
+
+
+@pytest.fixture
+def scoring():
+    pytest.importorskip("accelerate")
+    pytest.importorskip("seqeval")
+    from benchmarks import scoring
+
+    return scoring
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_scores_equal_those_of_the_peers_or_nothing_is_timed(scoring, position):
+    case = replace(scoring.CASES[position], size=30)
+    found = scoring.measure(case, 2)
+    assert found.peer == case.peer and len(found.values) == 2 and min(found.values) > 0
+    wrong = {"f1": 1.0, "precision": 1.0, "recall": 1.0, "exact_match": 1.0} if position < 3 else ["?"] * 30
+    with pytest.raises(measure.Unequal, match=case.name[:4]):
+        scoring.measure(replace(case, ours=lambda work: wrong), 1)
+
+
+def test_mining_finds_the_pairs_of_both_searches_or_nothing_is_timed(monkeypatch):
+    pytest.importorskip("faiss")
+    from benchmarks import mining
+
+    found = [mining.measure(peer, 150, 1) for peer in mining.PEERS]
+    assert all(entry.values[0] > 0 and entry.details["pairs"] > 75 for entry in found)
+    real = mining.retrieval.mine
+    monkeypatch.setattr(mining.retrieval, "mine", lambda x, y, count, margin: real(x.flip(0), y, count, margin))
+    with pytest.raises(measure.Unequal, match="by one side only"):
+        mining.measure(mining.PEERS[1], 150, 1)
+
+
+def test_memory_is_that_of_a_process_of_its_own():
+    pytest.importorskip("faiss")
+    from benchmarks import mining
+
+    found = mining.memory(50, 4_000.0)
+    assert 100 < found.values[0] < 4_000 and found.passed and found.cells()[-2:] == ("<= 4000MB", "pass")
+
+
+def test_vectors_equal_those_of_the_padded_loop_or_nothing_is_timed(monkeypatch):
+    pytest.importorskip("accelerate")
+    from benchmarks import embedding, workload
+
+    case = embedding.Case(replace(workload.TINY, layers=3), 30, 4.0)
+    found = embedding.measure(case, 1)
+    assert found.details["largest_difference"] < 1e-5 and found.values[0] > 0 and case.layer == 2
+    real = embedding.ours
+    monkeypatch.setattr(embedding, "ours", lambda encoder, texts, layer: real(encoder, texts, layer - 1))
+    with pytest.raises(measure.Unequal, match="vectors of layer 2"):
+        embedding.measure(case, 1)
 
 
 def test_lengths_are_those_of_real_data():

@@ -8,6 +8,8 @@ import pytest
 from xstilts_core import data, pretrain
 from xstilts_core.names import UsageError
 from xstilts_core.spec import PretrainSpec
+from xstilts_core.study import Study
+from xstilts_core.tasks import TARGET_NAMES
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data" / "real"))
 real = pytest.mark.skipif(not REAL.is_dir(), reason="slices of the real data are not here")
@@ -50,17 +52,41 @@ def test_files_are_scored_where_their_labels_are(tmp_path):
         data.evaluated("xnli", "dev", ["de"], "files", str(tmp_path))
 
 
+def test_added_languages_are_those_of_xtreme_r(tmp_path):
+    folder = tmp_path / "panx" / "xtreme"
+    folder.mkdir(parents=True)
+    for code in ("en", "pl"):
+        (folder / f"test-{code}.tsv").write_text("Anna\tB-PER\n", encoding="utf-8")
+    places = ("files", str(tmp_path))
+    assert data.evaluated("panx", "test", [], *places) == ("en",)
+    assert data.evaluated("panx", "test", [], *places, "xtreme-r") == ("en", "pl")
+    assert data.test_split("panx", *places, "xtreme-r") == "test"
+    with pytest.raises(UsageError, match=r"no labelled test data in pl.*available: en"):
+        data.evaluated("panx", "test", ["pl"], *places)
+
+
+def test_a_task_of_parts_has_the_languages_that_all_parts_have():
+    assert data.languages("anli_plus", "train") == ("en",) and data.languages("siqa_copa", "train", "hub") == ("en",)
+    assert data.languages("siqa_copa", "test", "hub") == ()
+
+
 @real
-def test_real_slices_give_texts_in_forty_languages():
+def test_the_study_of_the_real_slices_has_every_target_of_which_they_have_something():
+    found = {name for name in TARGET_NAMES for split in ("dev", "test") if data.languages(name, split, "files", str(REAL))}
+    assert set(Study.load("real_slice").targets) == found
+
+
+@real
+def test_real_slices_give_texts_in_forty_nine_languages():
     texts = list(data.texts(str(REAL), [], 50))
-    assert len({code for code, _ in texts}) == 40 and len(texts) == len(set(texts))
+    assert len({code for code, _ in texts}) == 49 and len(texts) == len(set(texts))
     chinese = [text for code, text in texts if code == "zh"]
     assert chinese and not any(" " in text.strip() for text in chinese[:10])
 
 
 @real
 @pytest.mark.parametrize(
-    ("name", "split", "count"), [("xnli", "dev", 15), ("panx", "dev", 39), ("udpos", "test", 11), ("xquad", "test", 9)]
+    ("name", "split", "count"), [("xnli", "dev", 15), ("panx", "dev", 39), ("udpos", "test", 11), ("xquad", "test", 11)]
 )
 def test_real_slices_are_scored_in_all_their_languages(name, split, count):
     assert data.test_split(name, "files", str(REAL)) == split

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import official
 from xstilts_core import model
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather
-from xstilts_core.formats.span import LONGEST_ANSWER, windows
+from xstilts_core.formats.span import LONGEST_ANSWER, best_spans, highest_ahead, windows
 from xstilts_core.formats.tagging import split
 from xstilts_core.formats.tokens import IGNORED, Template, cut_pair, tokenise
 from xstilts_core.names import UsageError
@@ -167,6 +168,70 @@ def test_best_spans_equal_an_exhaustive_search(encoder):
                     best = max(best, (score, example.context[first:last].strip()), key=lambda pair: pair[0])
         expected.append(best[1])
     assert form.decode(outputs, encoded, examples, task) == expected
+
+
+@pytest.mark.parametrize("reach", [1, 2, 7, 29, 30, 31])
+@pytest.mark.parametrize("size", [1, 2, 30, 100])
+def test_the_highest_ahead_is_that_of_a_plain_loop(size, reach):
+    values = np.random.default_rng(size).integers(0, 50, size).astype(np.float32)
+    assert highest_ahead(values, reach).tolist() == [values[k : k + reach].max() for k in range(size)]
+
+
+def long_questions(encoder, count: int = 12):
+    """Questions of one to several windows, and the features that the Trainer's example would have of them."""
+    examples = [SpanExample(str(k), "Who reads?", CONTEXT[k:] * (1 + k % 3), ()) for k in range(count)]
+    encoded = FORMATS["span"].encode(examples, TASKS["xquad"], encoder.tokenizer, Limits(64, 20))
+    first, last = (np.split(encoded.token_columns[name], encoded.starts[1:-1]) for name in ("first", "last"))
+    features = [
+        {"example": int(example), "offsets": [(int(a), int(b)) if a >= 0 else None for a, b in zip(begin, end, strict=True)]}
+        for example, begin, end in zip(encoded.example, first, last, strict=True)
+    ]
+    return examples, encoded, features
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_answers_are_those_of_the_n_best_loops_or_score_higher(encoder, seed):
+    """The loops try the 20 best starts and ends of a window only: with clear logits the same, with noise never better than all spans."""
+    examples, encoded, features = long_questions(encoder)
+    rng = np.random.default_rng(seed)
+    outputs = rng.normal(size=(len(encoded.ids), 2)).astype(np.float32)
+    outputs[encoded.token_columns["first"] < 0] = -1e4
+    for clear in (False, True):
+        if clear:
+            for begin, end in zip(encoded.starts[:-1], encoded.starts[1:], strict=True):
+                context = begin + np.flatnonzero(encoded.token_columns["first"][begin:end] >= 0)
+                start = int(rng.integers(len(context)))
+                outputs[context[start], 0] += rng.uniform(8, 12)
+                outputs[context[min(start + 4, len(context) - 1)], 1] += rng.uniform(8, 12)
+        parts = np.split(outputs, encoded.starts[1:-1])
+        contexts = [example.context for example in examples]
+        expected = official.best_answers(contexts, features, [part[:, 0] for part in parts], [part[:, 1] for part in parts])
+        texts = FORMATS["span"].decode(outputs, encoded, examples, TASKS["xquad"])
+        scores = best_spans(outputs, encoded, len(examples)).scores
+        for found, score, (text, best) in zip(texts, scores, expected, strict=True):
+            assert found == text.strip() or (score > best and not clear)
+        assert (scores >= [best for _, best in expected]).all()
+
+
+def test_of_equal_spans_the_first_and_shortest_is_taken_and_no_span_crosses_windows(encoder):
+    examples, encoded, _ = long_questions(encoder, 3)
+    form, task = FORMATS["span"], TASKS["xquad"]
+    # The first token of each context, and no more of it.
+    assert form.decode(np.zeros((len(encoded.ids), 2)), encoded, examples, task) == ["Anna", "n", "n"]
+    # A start at the end of the first window and an end at the beginning of the second do not make an answer.
+    outputs = np.zeros((len(encoded.ids), 2))
+    second = np.flatnonzero(encoded.example == 1)[1]
+    context = np.flatnonzero(encoded.token_columns["first"] >= 0)
+    outputs[context[context < encoded.starts[second]][-1], 0] = 5
+    outputs[context[context >= encoded.starts[second]][0], 1] = 5
+    assert best_spans(outputs, encoded, 3).scores.tolist() == [0, 5, 0]
+
+
+def test_logits_that_are_not_a_number_answer_nothing_instead_of_failing(encoder):
+    examples, encoded, _ = long_questions(encoder, 3)
+    outputs = np.zeros((len(encoded.ids), 2))
+    outputs[np.repeat(encoded.example, encoded.lengths) == 1] = np.nan
+    assert FORMATS["span"].decode(outputs, encoded, examples, TASKS["xquad"]) == ["Anna", "", "n"]
 
 
 def test_span_loss_is_the_mean_of_start_and_end_over_the_context_and_no_answer(encoder):

@@ -23,7 +23,7 @@ def test_every_language_of_xtreme_r_has_a_row():
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda entry: entry.name)
 def test_every_language_of_every_task_has_a_row(task):
-    for code in task.languages:
+    for code in (*task.languages, *task.added):
         assert language(code).code == code
 
 

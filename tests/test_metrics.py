@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks import official
 from xstilts_core import metrics
 from xstilts_core.names import UsageError
 from xstilts_core.tasks.targets import BIO, UPOS
@@ -158,6 +159,36 @@ def test_mlqa_by_hand():
         metrics.mlqa([["x"]], ["x"], "ru")
 
 
+ODD_TEXTS = [
+    "", " ", "a", "The", "the the", "«the»", "an-other", "A.B.C", "U.S.", "o'clock", "it’s", "x\ny", "two\r\nlines", "tab\there",
+    "\x00the", "\u2028a\u2028", "\x1cthe\x1d", "ΟΔΟΣ", "ΟΔΟΣ.", "İstanbul", "ǅ", "Straße", "\ud800x", "$5", "5 €", "100%", "a_b",
+    "الكتاب", "في البيت", "خالد", "der Hund", "Des Königs", "la casa", "el niño", "của tôi", "những con mèo", "राम।", "2008年，北京奥运",
+    "New York市A", "龥龦", "北京 的", "a  b   c", "¿Qué?", "a\u0301", "e\u200cf",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("language", ["squad", "en", "es", "de", "vi", "ar", "hi", "zh"])
+def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
+    """Many texts are normalized at once, the scripts take one at a time: the results must not depend on the neighbours."""
+    generator = random.Random(seed)
+
+    def text() -> str:
+        return " ".join(generator.choice(ODD_TEXTS) for _ in range(generator.randrange(1, 5)))
+
+    answers = [[text() + "x" for _ in range(generator.randrange(1, 4))] for _ in range(700)]
+    predictions = [generator.choice([*texts, text(), "", texts[0].upper(), texts[0] + " the"]) for texts in answers]
+    if language == "squad":
+        assert metrics.squad(answers, predictions) == official.answers_score(answers, predictions, official.squad_text)
+        single = {one: metrics.squad_normalize(one) for one in predictions}
+        assert single == {one: official.squad_text(one) for one in predictions}
+    else:
+        expected = official.answers_score(answers, predictions, lambda one: official.mlqa_text(one, language))
+        assert metrics.mlqa(answers, predictions, language) == expected
+        single = {one: metrics.mlqa_normalize(one, language) for one in predictions}
+        assert single == {one: official.mlqa_text(one, language) for one in predictions}
+
+
 # ---- tags
 
 
@@ -197,6 +228,15 @@ def test_tagging_equals_the_token_by_token_rule(tags, seed):
     assert {name: scores[name] for name in ("f1", "precision", "recall")} == oracle(gold, predicted)
     tokens = [(a, b) for right, guess in zip(gold, predicted, strict=True) for a, b in zip(right, guess, strict=True)]
     assert scores["accuracy"] == pytest.approx(100 * sum(a == b for a, b in tokens) / len(tokens))
+
+
+def test_tagging_equals_seqeval_where_its_versions_agree():
+    """Entity tags alone: for part-of-speech tags and types with a hyphen seqeval 1.x has another rule (see above)."""
+    found = pytest.importorskip("seqeval.metrics")
+    gold, predicted = random_sentences(random.Random(5), BIO, 300)
+    calls = {"f1": found.f1_score, "precision": found.precision_score, "recall": found.recall_score}
+    scores = metrics.tagging(gold, predicted)
+    assert {name: scores[name] for name in calls} == {name: 100 * call(gold, predicted) for name, call in calls.items()}
 
 
 def test_tagging_is_fast():

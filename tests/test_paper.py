@@ -10,7 +10,7 @@ from xstilts_core import cli, phase, results, runner
 from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 from xstilts_core.streams import Stream
 from xstilts_core.study import Study
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES, TASKS
+from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "params" / "paper.yaml"
@@ -45,7 +45,7 @@ def paper() -> Study:
 
 def test_the_grid_is_the_papers(paper):
     assert paper.encoder == "FacebookAI/xlm-roberta-large" and paper.source == "hub" and len(paper.seeds) == 3
-    assert tuple(paper.targets) == TARGET_NAMES
+    assert tuple(paper.targets) == XTREME
     singles = {name for name, recipe in paper.recipes.items() if recipe.intermediate == [name]}
     assert singles == set(INTERMEDIATE_NAMES) and set(paper.recipes["multitask"].intermediate) == set(INTERMEDIATE_NAMES)
     assert {paper.recipes[name].control for name in paper.controls} == {
@@ -57,6 +57,8 @@ def test_the_grid_is_the_papers(paper):
     }
     phases = [spec.phase for spec in paper.specs]
     # Per seed: ten recipes; six models and two retrieval tasks from each, from none and from random_init; two controls of fewer targets.
+    assert phases[0] == "data" and phases.count("data") == 1 and len(phases) == 333
+    assert paper.specs[0].encoder == paper.encoder and set(paper.targets) - set(paper.specs[0].tasks) == {"bucc2018"}
     assert (
         phases.count("intermediate") == 3 * 10
         and phases.count("target") == 3 * (12 * 6 + 2)
@@ -120,6 +122,7 @@ def test_the_cap_is_one_of_mixtures(paper):
 def test_check_passes_and_says_what_the_hub_lacks(capsys):
     assert cli.main(["check", str(PAPER)]) == 0
     printed = capsys.readouterr().out
+    assert "333 runs: 1 data, 30 intermediate, 222 target, 78 retrieval, 2 control" in printed
     for reason in (
         "before it can run: ccg needs data_root: CCGbank is licensed",
         "before it can run: bucc2018 needs data_root: google/xtreme",

@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from xstilts_core import data, metrics, model, phase, results, retrieve
+from xstilts_core.examples import PairExample
 from xstilts_core.formats import retrieval
 from xstilts_core.names import UsageError
 from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
@@ -99,6 +101,44 @@ def test_anli_plus_draws_its_parts_in_proportion_and_records_the_counts(tmp_path
     assert follow.parents == (spec.folder,)
     assert all(torch.equal(value, states[name]) for name, value in again.network.state_dict().items())
     assert not [path for path in (spec.folder / "model").iterdir() if "head" in path.name]
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_xcopa_is_scored_after_siqa_and_copa(tmp_path, encoders):
+    """XTREME-R's recipe from files: three choices, then two, one head; then other languages."""
+    answers = {f"answer{letter}": f"She {word}." for letter, word in (("A", "reads"), ("B", "sleeps"), ("C", "eats"))}
+    siqa = [{"context": f"Anna met Peter {k}.", "question": "What did she do?", **answers, "correct": "ABC"[k % 3]} for k in range(24)]
+    copa = [
+        {"premise": f"Anna fell {k}.", "choice1": "It was dark.", "choice2": "She sang.", "question": "cause", "label": k % 2, "idx": k}
+        for k in range(12)
+    ]
+    for split, rows in (("trn", siqa), ("dev", siqa[:6])):
+        write_rows(tmp_path / "data/siqa" / f"socialIQa_v1.4_{split}.jsonl", rows)
+    write_rows(tmp_path / "data/xcopa/train-en.jsonl", copa)
+    write_rows(tmp_path / "data/xcopa/val-en.jsonl", copa[:4])
+    for code in ("et", "sw"):
+        write_rows(tmp_path / f"data/xcopa/data/{code}/test.{code}.jsonl", copa)
+    places = {"source": "files", "data_root": str(tmp_path / "data"), "languages": [], "max_length": 64, "train_examples": 0}
+    spec = target(tmp_path, encoders["xlmr"], train_on="siqa_copa", targets=["xcopa"], **places, batch_size=4, epochs=2)
+    scores, details = run_target(spec)
+    assert [(score.task, score.language, score.metric, score.n) for score in scores] == [
+        ("xcopa", "et", "accuracy", 12),
+        ("xcopa", "sw", "accuracy", 12),
+    ]
+    assert details["counts"] == {"siqa": 12, "copa": 6} and details["best_step"] == 18
+
+
+def test_texts_alone_are_classified(tmp_path, encoders, monkeypatch):
+    labels = TASKS["tweet_sentiment"].labels
+    tweets = [PairExample(str(k), f"Anna reads {k} books.", "", labels[k % 3]) for k in range(20)]
+    monkeypatch.setattr(data, "load", lambda name, split, code, source, root: tweets)
+    places = {"source": "hub", "languages": ["en", "de"], "max_length": 32}
+    scores, _ = run_target(target(tmp_path, encoders["xlmr"], train_on="tweet_sentiment", targets=["tweet_sentiment"], **places))
+    assert {(score.language, score.metric, score.n) for score in scores} == {("en", "accuracy", 12), ("de", "accuracy", 12)}
 
 
 @pytest.mark.parametrize("family", ["bert", "modernbert"])

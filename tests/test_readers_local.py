@@ -87,3 +87,10 @@ def test_supertags(tmp_path):
     path.write_text("Anna reads .\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"train\.tsv, line 1: 1 columns"):
         readers.read_ccg(path)
+
+
+def test_how_to_bring_what_the_hub_lacks_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"looked for ccg/train\.tsv.*LDC.*from your own copy \(a sentence a line, words TAB tags\)"):
+        readers.read_files("ccg", "train", "en", tmp_path)
+    with pytest.raises(UsageError, match=r"looked for bucc2018/de-en\.dev\.de.*gold pairs alone: mining needs the other sentences"):
+        readers.read_files("bucc2018", "dev", "de", tmp_path)

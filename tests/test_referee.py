@@ -10,13 +10,13 @@ from xstilts_core import analysis
 from xstilts_core.analysis.paper import AGREES, DIFFERS, NOT_MEASURED, STATEMENTS, UNDECIDED
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES, TASKS
+from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 SEEDS = (1, 2, 3)
 CODES = {"bucc2018": ("de", "fr", "ru", "zh"), "tatoeba": ("de", "es", "hi", "zh")}
 
 
-def made(folder: Path, recipes: list[str], targets: tuple[str, ...] = TARGET_NAMES) -> Study:
+def made(folder: Path, recipes: list[str], targets: tuple[str, ...] = XTREME) -> Study:
     lines = [f"  {name}: {{intermediate: [{name}]}}" if name in TASKS else f"  {name}: {{control: {name}}}" for name in recipes]
     if "multi" in recipes:
         lines[recipes.index("multi")] = f"  multi: {{intermediate: [{', '.join(INTERMEDIATE_NAMES)}]}}"
@@ -95,7 +95,7 @@ def test_without_controls_it_says_so(tmp_path):
     assert "no controls with finished runs" in analysis.control_findings(table)
 
 
-def gains_of(gain: dict[str, float], retrieval: float = 0.0, targets: tuple[str, ...] = TARGET_NAMES) -> pd.DataFrame:
+def gains_of(gain: dict[str, float], retrieval: float = 0.0, targets: tuple[str, ...] = XTREME) -> pd.DataFrame:
     """Scores in which each recipe gains so much on every target, and `retrieval` more on retrieval."""
     names = {"none": 0.0, **gain}
     found = {
@@ -135,7 +135,7 @@ def test_a_study_that_differs_says_so(tmp_path):
 
 def test_choosing_per_target_is_compared_with_the_papers_number(tmp_path):
     gain = {"mnli": 5.4, "ccg": -1.0}
-    rows = [(name, task, seed, 50 + value) for name, value in {"none": 0, **gain}.items() for task in TARGET_NAMES for seed in SEEDS]
+    rows = [(name, task, seed, 50 + value) for name, value in {"none": 0, **gain}.items() for task in XTREME for seed in SEEDS]
     development = pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
     found = verdicts(made(tmp_path, list(gain)), gains_of(gain), development)
     assert found["The best recipe"] == AGREES
@@ -152,5 +152,5 @@ def test_what_cannot_be_told_from_0_is_undecided(tmp_path):
 
 def test_fewer_targets_are_another_average(tmp_path):
     gain = {"mnli": 7.5}
-    found = verdicts(made(tmp_path, ["mnli"], TARGET_NAMES[:4]), gains_of(gain, targets=TARGET_NAMES[:4]))
+    found = verdicts(made(tmp_path, ["mnli"], XTREME[:4]), gains_of(gain, targets=XTREME[:4]))
     assert set(found.values()) == {NOT_MEASURED}

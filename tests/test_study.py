@@ -1,5 +1,6 @@
 """A study is checked as a whole before anything starts; every mistake is one sentence that says what is legal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
 from xstilts_core.study_file import check_encoder
+from xstilts_core.tasks import TASKS
 
 GOOD = """
 title: Does it help?
@@ -168,6 +170,27 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         ("seeds: [1, 2]", "seeds: [1]\ntasks: {mnli: {epoch: 3}}", "tasks, mnli: did you mean 'epochs'"),
         ("seeds: [1, 2]", "seeds: [1]\ntasks: {ccg: {epochs: 3}}", "unknown task that a run trains on, 'ccg'.*legal: mnli, squad_v1"),
         ("seeds: [1, 2]", "seeds: [1]\nlanguages: [en, qu]", "unknown language of these targets 'qu'"),
+        (
+            "seeds: [1, 2]",
+            "seeds: [1]\nlanguages: [en, pl]",
+            "'pl' is one of the languages that XTREME-R added: it needs 'benchmark: xtreme-r'",
+        ),
+        (
+            "seeds: [1, 2]",
+            "seeds: [1]\nlanguages: [en, fr]",
+            "unknown language of the embedded suite .source mini. 'fr'.*languages: .*legal: bg, ",
+        ),
+        ("seeds: [1, 2]", "seeds: [1]\nretrieval: {languages: [fr]}", "embedded suite .source mini. 'fr'.*retrieval, languages"),
+        ("seeds: [1, 2]", "seeds: [1]\nlanguages: [sw]", "languages: sw leave target xquad without any: it has en, ar, de"),
+        ("seeds: [1, 2]", "seeds: [1]\nbenchmark: xtremer", "unknown benchmark 'xtremer'.*legal: xtreme, xtreme-r"),
+        ("seeds: [1, 2]", "seeds: [1]\ntarget: {benchmark: xtreme-r}", "target: key 'benchmark' cannot be set here: the study says it"),
+        (
+            "[xnli, xquad",
+            "[xcopa, xquad",
+            "targets: the embedded suite .source mini. has no xcopa, only xnli, pawsx, .*source files or hub",
+        ),
+        ("intermediate: [mnli]}", "intermediate: [siqa]}", "the embedded suite .source mini. has no siqa, only anli_plus, mnli, "),
+        ("intermediate: [mnli]}", "intermediate: [xquad]}", "xquad has no training data of its own.*: name squad_v1"),
         ("seeds: [1, 2]", "seeds: [1]\nretrieval: {languages: [dd]}", "unknown language 'dd'.*retrieval, languages"),
         ("seeds: [1, 2]", "seeds: [1]\nsource: minni", "unknown source 'minni'.*did you mean 'mini'"),
         ("seeds: [1, 2]", "seeds: [1]\nreports: [30_transfr]", "unknown report notebook '30_transfr'.*did you mean '30_transfer'"),
@@ -179,6 +202,41 @@ def test_every_mistake_is_one_sentence_with_the_file(tmp_path: Path, old: str, n
         study(tmp_path, GOOD, old, new)
     assert "my_study.yaml" in str(error.value) or "tatoeba" in str(error.value) or "'dd'" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_added_languages_belong_to_xtreme_r(tmp_path: Path) -> None:
+    """One key of the study, in every run that scores, and in their science; XTREME's own studies say nothing of it."""
+    text = GOOD.replace("  none:\n", "  none:\n  words: {control: overlap}\n") + "source: hub\nlanguages: [en, pl]\n"
+    with pytest.raises(UsageError, match="'pl' is one of the languages that XTREME-R added"):
+        study(tmp_path, text)
+    with pytest.raises(UsageError, match="pl leave target xnli without any: it has en, ar, bg"):
+        study(tmp_path, text.replace("en, pl", "pl") + "benchmark: xtreme-r\n")
+    made = study(tmp_path, text + "benchmark: xtreme-r\n")
+    scoring = [spec for spec in made.specs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
+    assert scoring and all(spec.benchmark == "xtreme-r" and spec.science()["benchmark"] == "xtreme-r" for spec in scoring)
+    usual = study(tmp_path, text.replace("en, pl", "en, de"))
+    assert [spec.folder for spec in usual.specs] == [spec.folder for spec in made.specs]
+    assert not any("benchmark" in spec.science() for spec in usual.specs)
+
+
+def test_a_task_without_english_data_is_no_intermediate_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "qqp", replace(TASKS["qqp"], languages=("de", "sw")))
+    with pytest.raises(UsageError, match=r"my_study.yaml: tasks: qqp has no English data \(only de, sw\)"):
+        study(tmp_path, GOOD, "[mnli]}", "[qqp]}")
+
+
+def test_controls_of_two_texts_leave_out_a_task_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "pawsx", replace(TASKS["pawsx"], single_text=True))
+    text = GOOD.replace("[xnli, xquad", "[pawsx, xnli, xquad").replace("targets:", f"{CONTROLS}targets:")
+    specs = study(tmp_path, text).specs
+    controlled = {spec.recipe: spec for spec in specs if isinstance(spec, ControlSpec)}
+    assert "pawsx" in controlled["majority"].targets and "pawsx" not in controlled["words"].targets
+    second = {spec.train_on for spec in specs if isinstance(spec, TargetSpec) and spec.recipe == "second"}
+    assert second == {"mnli"}
+    with pytest.raises(UsageError, match=r"control hypothesis_only needs a target of format pair with two texts$"):
+        study(tmp_path, text.replace("[pawsx, xnli, xquad", "[pawsx, xquad"))
+    with pytest.raises(UsageError, match="control hypothesis_only is for tasks of two texts: pawsx has one"):
+        TargetSpec.of({"train_on": "pawsx", "targets": ["pawsx"], "control": "hypothesis_only"})
 
 
 def test_a_control_needs_a_target_that_it_fits(tmp_path: Path) -> None:

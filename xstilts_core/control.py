@@ -74,7 +74,7 @@ def label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
 
 def span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """The answer's length, in words, is the one that is best on English development data."""
-    examples = data.load(entry.train_on or "", "dev", "en", spec.source, spec.data_root)
+    examples = data.development(entry.train_on or "", spec.source, spec.data_root)
     gold = [[answer.text for answer in example.answers] for example in examples]
     lengths = range(1, LONGEST_ANSWER + 1)
     by_length = {length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"] for length in lengths}
@@ -93,11 +93,11 @@ def search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """Nearest neighbours by character trigrams; mining with the margin of the retrieval runs and thresholds from development data."""
     if entry.metric != "f1":
         return Fitted(entry.name, {}, lambda examples, code: search_language(examples, vectors(examples)))
-    settings = RetrievalSpec(task=entry.name, centred=False)
+    settings = RetrievalSpec(task=entry.name, centred=False, device=spec.device)
     thresholds = {}
-    for code in data.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root):
+    for code in data.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
         examples = data.load(entry.name, "dev", code, spec.source, spec.data_root)
-        candidates = mined(settings, vectors(examples))
+        candidates = mined(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return Fitted(
         entry.name,
@@ -131,8 +131,8 @@ def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
     scores: list[Score] = []
     for control in fitted:
         entry = task(control.target)
-        split = data.test_split(entry.name, spec.source, spec.data_root)
-        for code in data.evaluated(entry.name, split, spec.languages, spec.source, spec.data_root):
+        split = data.test_split(entry.name, spec.source, spec.data_root, spec.benchmark)
+        for code in data.evaluated(entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
             examples = data.load(entry.name, split, code, spec.source, spec.data_root)
             asked, scored = control.answer(examples[: spec.test_examples.get(entry.name) or None], code)
             write_predictions(spec.folder, entry, code, asked, scored)

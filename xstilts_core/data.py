@@ -8,12 +8,21 @@ from typing import get_args
 import numpy as np
 
 from xstilts_core import readers, words
-from xstilts_core.examples import ChoiceExample, Example, PairExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    ChoiceExample,
+    Example,
+    PairExample,
+    Passage,
+    RankingExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.languages import language
 from xstilts_core.mini import lexicon, suite
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import Source
-from xstilts_core.tasks import HUB, Task, task
+from xstilts_core.tasks import HUB, LOCAL_ADDED, Benchmark, Task, task
 
 SPLITS = ("train", "dev", "test")
 
@@ -40,30 +49,44 @@ def read(entry: Task, split: str, code: str, source: Source, data_root: str) -> 
     if entry.parts:
         read_parts = {part: read(task(part), split, code, source, data_root) for part in entry.parts}
         return [replace(example, id=f"{part}-{example.id}") for part, examples in read_parts.items() for example in examples]
-    if source == "hub" and (entry.name in HUB or not data_root):
+    # What the hub lacks, a task or its added languages, is read from data_root where there is one.
+    if source == "hub" and (not data_root or (entry.name in HUB and not (code in entry.added and entry.name in LOCAL_ADDED))):
         return readers.read_hub(entry.name, split, code)
     if not data_root:
         raise UsageError("source files needs data_root: the folder that holds the original files")
     return readers.read_files(entry.name, split, code, Path(data_root))
 
 
-def languages(name: str, split: str, source: Source = "mini", data_root: str = "") -> tuple[str, ...]:
+def languages(name: str, split: str, source: Source = "mini", data_root: str = "", benchmark: Benchmark = "xtreme") -> tuple[str, ...]:
     """The task's languages in which the source has labelled data for the split, English first, in the benchmark's order.
 
-    The hub is not asked: what it has is declared. What it lacks is looked for in data_root.
+    The hub is not asked: what it has is declared. What it lacks is looked for in data_root. A task of parts has what all parts have.
     """
+    entry = task(name)
+    if entry.parts:
+        have = [languages(part, split, source, data_root, benchmark) for part in entry.parts]
+        return tuple(code for code in entry.languages_of(benchmark) if all(code in found for found in have))
     if source == "mini":
         found = suite.LANGUAGES if split in suite.SIZES.get(name, {}) else ()
     elif source == "hub" and (name in HUB or not data_root):
         found = readers.hub_languages(name, split)
+        if data_root and name in LOCAL_ADDED and benchmark == "xtreme-r":
+            found += tuple(code for code in local_languages(name, split, data_root) if code in entry.added)
     else:
-        found = readers.available(name, split, Path(data_root)) if (name, split) in readers.FILES else ()
-    return tuple(code for code in task(name).languages if code in found)
+        found = local_languages(name, split, data_root)
+    return tuple(code for code in entry.languages_of(benchmark) if code in found)
 
 
-def evaluated(name: str, split: str, wish: Sequence[str], source: Source, data_root: str) -> tuple[str, ...]:
+def local_languages(name: str, split: str, data_root: str) -> tuple[str, ...]:
+    """The languages that have labelled files below data_root."""
+    return readers.available(name, split, Path(data_root)) if (name, split) in readers.FILES else ()
+
+
+def evaluated(
+    name: str, split: str, wish: Sequence[str], source: Source, data_root: str, benchmark: Benchmark = "xtreme"
+) -> tuple[str, ...]:
     """The languages to score: all there are, or those of `wish` that the task has."""
-    available = languages(name, split, source, data_root)
+    available = languages(name, split, source, data_root, benchmark)
     chosen = tuple(code for code in available if not wish or code in wish)
     if not chosen:
         wanted, there = ", ".join(wish) or "any language", ", ".join(available) or "none"
@@ -71,13 +94,18 @@ def evaluated(name: str, split: str, wish: Sequence[str], source: Source, data_r
     return chosen
 
 
-def test_split(name: str, source: Source, data_root: str) -> str:
+def test_split(name: str, source: Source, data_root: str, benchmark: Benchmark = "xtreme") -> str:
     """The split that scores are reported on: test, or dev where the source has labels for more languages there.
 
     Slices of real data label few test files: XTREME publishes them without labels.
     """
-    count = {split: len(languages(name, split, source, data_root)) for split in ("test", "dev")}
+    count = {split: len(languages(name, split, source, data_root, benchmark)) for split in ("test", "dev")}
     return "test" if count["test"] >= count["dev"] else "dev"
+
+
+def pool(name: str, source: Source, data_root: str) -> Sequence[Passage]:
+    """What the queries of a task are ranked against, in all languages at once; empty where the task searches no pool."""
+    return () if source == "mini" or not data_root else readers.read_pool(name, Path(data_root))
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -86,7 +114,10 @@ def parts(name: str) -> tuple[str, ...]:
 
 
 def training(name: str, most: int, seed: int, source: Source, data_root: str) -> dict[str, list[Example]]:
-    """The English training examples of every part of a task: at most `most` in all (0: no limit), a sample that the seed fixes."""
+    """The English training examples of every part of a task: at most `most` in all (0: no limit), a sample that the seed fixes.
+
+    Parts that are trained on one after the other have at most `most` each: COPA's few would be next to none beside SIQA's.
+    """
     found = {part: load(part, "train", "en", source, data_root) for part in parts(name)}
     total = sum(len(examples) for examples in found.values())
     if not most or most >= total:
@@ -94,9 +125,15 @@ def training(name: str, most: int, seed: int, source: Source, data_root: str) ->
     # Each part keeps its share; which examples stay depends on the seed alone.
     rng = np.random.default_rng([seed, 5])
     for part, examples in found.items():
-        kept = rng.permutation(len(examples))[: max(1, round(most * len(examples) / total))]
+        share = most if task(name).staged else max(1, round(most * len(examples) / total))
+        kept = rng.permutation(len(examples))[:share]
         found[part] = [examples[position] for position in sorted(kept)]
     return found
+
+
+def development(name: str, source: Source, data_root: str) -> list[Example]:
+    """The English development examples that choose a checkpoint: all parts', or the last part's where training ends with it."""
+    return load(parts(name)[-1] if task(name).staged else name, "dev", "en", source, data_root)
 
 
 def names(examples: Sequence[SentenceExample], source: Source) -> dict[str, frozenset[words.Name]]:
@@ -120,7 +157,7 @@ def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str,
     count: dict[str, int] = {}
     seen: set[tuple[str, str]] = set()
     for name, split in readers.FILES:
-        for code in languages(name, split, "files", data_root):
+        for code in languages(name, split, "files", data_root, "xtreme-r"):
             for found in plain_texts(read(task(name), split, code, "files", data_root), code):
                 if (not wish or found[0] in wish) and found not in seen and count.get(found[0], 0) < most:
                     seen.add(found)
@@ -141,5 +178,8 @@ def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, s
                 yield code, between.join(example.words)
             case SentenceExample():
                 yield example.language, example.text
+            case RankingExample():
+                yield code, example.query
+                yield from ((passage.language, passage.context or passage.text) for passage in example.passages)
             case ChoiceExample():
                 yield from ((code, text) for text in (example.context, *example.choices) if text)

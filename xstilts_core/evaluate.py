@@ -12,11 +12,16 @@ import torch
 from torch import nn
 
 from xstilts_core import metrics
+from xstilts_core.examples import Passage
 from xstilts_core.formats import FORMATS, Encoded, Format, Limits, gather
+from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
 from xstilts_core.model import Encoder
 from xstilts_core.packing import BUDGET, budgeted, flat_hidden
 from xstilts_core.results import Score
 from xstilts_core.tasks import Task
+
+# Passages of a pool whose tokens are in memory together.
+BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,20 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, l
     return outputs
 
 
+def against(
+    encoder: Encoder, head: nn.Module, task: Task, pool: Sequence[Passage], limits: Limits, layer: int = -1, bfloat16: bool = False
+) -> Format:
+    """The task's format; where queries are ranked against a pool, with the pool embedded: once for all languages, block by block."""
+    if not pool:
+        return FORMATS[task.format]
+    vectors = torch.empty(len(pool), encoder.width, device=next(encoder.network.parameters()).device)
+    for first in range(0, len(pool), BLOCK):
+        encoded = encode_passages(pool[first : first + BLOCK], encoder.tokenizer, limits)
+        found = predict(encoder, head, FORMATS[task.format], encoded, layer, bfloat16)
+        vectors[first : first + len(found)] = torch.from_numpy(found)
+    return Ranking(Candidates([passage.id for passage in pool], vectors))
+
+
 def score(
     encoder: Encoder,
     head: nn.Module,
@@ -60,9 +79,10 @@ def score(
     limits: Limits,
     layer: int = -1,
     bfloat16: bool = False,
+    form: Format | None = None,
 ) -> Scored:
-    """Predict every example and score it by the benchmark's rule."""
-    form = FORMATS[task.format]
+    """Predict every example and score it by the benchmark's rule. form: what `against` gave, where there is a pool to search."""
+    form = form or FORMATS[task.format]
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
     outputs = predict(encoder, head, form, encoded, layer, bfloat16)
     predictions = form.decode(outputs, encoded, examples, task)
@@ -81,6 +101,8 @@ def gold(example: Any) -> Any:
     for name in ("label", "tags", "match"):
         if hasattr(example, name):
             return getattr(example, name)
+    if hasattr(example, "passages"):
+        return [passage.id for passage in example.passages]
     return [answer.text for answer in example.answers]
 
 

@@ -1,4 +1,4 @@
-"""The five example types: text as a person would read it, never tensors.
+"""The six example types: text as a person would read it, never tensors.
 
 One class serves training, development, test and fixtures. `id` is unique within (task, split, language); files that
 repeat ids (XTREME's TyDiQA training files) are keyed by their position instead.
@@ -65,4 +65,23 @@ class SentenceExample:
     match: str | None
 
 
-Example = PairExample | ChoiceExample | SpanExample | TagsExample | SentenceExample
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is searched for: a sentence or description; `context` is the paragraph around it, empty where it stands alone."""
+
+    id: str
+    language: str
+    text: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingExample:
+    """A query and the passages that are right for it, at least one; the pool to search has them and others."""
+
+    id: str
+    query: str
+    passages: tuple[Passage, ...]
+
+
+Example = PairExample | ChoiceExample | SpanExample | TagsExample | SentenceExample | RankingExample

@@ -130,12 +130,15 @@ def wait_for_runs(study: Study) -> None:
 
 
 @contextmanager
-def kernels(jobs: int, profile: str) -> Iterator[None]:
-    """Beside a grid on this machine, a server of ready kernels. The jobs of a cluster start their own."""
+def kernels(jobs: int, profile: str, offline: bool = False) -> Iterator[None]:
+    """Beside a grid on this machine, a server of ready kernels, all of which must not ask the hub where `offline`.
+
+    The jobs of a cluster start their own.
+    """
     if profile == "local":
         from xstilts_core.kernel import environment
 
-        with serving(environment(threads(jobs))):
+        with serving(environment(threads(jobs), offline=offline)):
             yield
     else:
         yield
@@ -147,7 +150,19 @@ def forget_stale(study: Study) -> list[Path]:
     stale = [folder for folder in stale if (folder / results.RESULT).exists()]
     for folder in stale:
         (folder / results.RESULT).unlink()
+    if study.source == "hub":
+        date_back(study.specs[0].folder / results.RESULT, study)
     return stale
+
+
+def date_back(fetched: Path, study: Study) -> None:
+    """Where the data are to be fetched again, and runs that stand on them are done: an empty result, as old as can be, in its place.
+
+    Snakemake then makes it anew, and it alone. If there were none, or a newer one, it would make every run anew.
+    """
+    if not fetched.is_file() and any((spec.folder / results.RESULT).is_file() for spec in study.specs):
+        results.write_text(fetched, "")
+        os.utime(fetched, (1, 1))  # Snakemake takes 0 for no time at all
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
@@ -196,7 +211,8 @@ def conclude(study: Study, jobs: int, profile: str, lock: TextIO) -> tuple[list[
     """Collect the scores, make the reports and their page. Returns lines that say where they are, and what failed, and why."""
     lines, failures = [], {}
     try:
-        lines.append(f"scores: {results.write_scores(study.root)}")
+        if not study.published:
+            lines.append(f"scores: {results.write_scores(study.root)}")
         failures = make_reports(study, jobs, profile, lock)
         lines.append(f"report: {webpage.build(study)}")
     except UsageError as error:

@@ -68,13 +68,17 @@ class RunKernelManager(AsyncKernelManager):
         await super()._async_launch_kernel(kernel_cmd, close_fds=False, **options)
 
 
-def environment(threads: int, gpu: str | None = None) -> dict[str, str]:
-    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU `gpu` (None: as it is)."""
+def environment(threads: int, gpu: str | None = None, offline: bool = False) -> dict[str, str]:
+    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU `gpu` (None: as it is).
+
+    offline: it must not ask the hub, whatever this process may do.
+    """
     counts = dict.fromkeys(THREADS, str(threads)) if threads else {}
     package = str(Path(__file__).resolve().parent.parent)
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-    return {**QUIET, **counts, **device, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    silent = {"HF_HUB_OFFLINE": "1"} if offline else {}
+    return {**QUIET, **counts, **device, **silent, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def remove_left(base: Path) -> None:

@@ -30,7 +30,8 @@ from typing import Any
 
 ADDRESS = "XSTILTS_KERNEL_SERVER"
 # What must be the same in server and kernel, because it is read while libraries are imported.
-FIXED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED")
+THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
 MODULES = (
     # A kernel's own: the debugger, its slowest part, among them.
     "ipykernel.kernelapp",

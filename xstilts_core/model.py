@@ -12,9 +12,9 @@ from torch import nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from xstilts_core import hub_client
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
-from xstilts_core.readers import require_hub
 
 SHIPPED = "mini"
 
@@ -55,6 +55,12 @@ def locate(name: str) -> str:
     return str(Path(name).expanduser()) if looks_local else name
 
 
+def folder(name: str) -> str:
+    """The folder that an encoder is loaded from; one of the hub is fetched at its locked commit (hub_client)."""
+    place = locate(name)
+    return place if Path(place).is_dir() else str(hub_client.encoder(place))
+
+
 def device(wish: str) -> torch.device:
     """auto: CUDA where there is one. UsageError where CUDA is asked for and there is none."""
     if wish == "cuda" and not torch.cuda.is_available():
@@ -85,9 +91,7 @@ def load(name: str, *, dropout: float, packed: bool, where: torch.device, random
 
     random_init: the control: the same architecture and tokenizer with weights drawn from `seed`.
     """
-    place = locate(name)
-    if not Path(place).is_dir():
-        require_hub(f"encoder {name!r}")
+    place = folder(name)
     try:
         config = AutoConfig.from_pretrained(place)
         tokenizer = AutoTokenizer.from_pretrained(place)

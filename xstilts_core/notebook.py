@@ -130,7 +130,13 @@ def started(output: Path) -> tuple[Any, int | None]:
 
 
 def run_notebook(
-    notebook: Path, parameters: Mapping[str, Any], output: Path, threads: int = 0, gpu: str | None = None, result: str = results.RESULT
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    output: Path,
+    threads: int = 0,
+    gpu: str | None = None,
+    result: str = results.RESULT,
+    offline: bool = False,
 ) -> None:
     """Execute `notebook` with these parameters and leave its copy, traceback included, at `output`; its result under the name `result`.
 
@@ -143,7 +149,7 @@ def run_notebook(
     from xstilts_core.kernel import environment
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    variables = {**environment(threads, gpu), results.NAME_VARIABLE: result}
+    variables = {**environment(threads, gpu, offline), results.NAME_VARIABLE: result}
     for attempt in range(1, START_ATTEMPTS + 1):
         output.unlink(missing_ok=True)
         error: Exception | None = None

@@ -6,8 +6,9 @@ scaled_dot_product_attention once per bin. Everything else in a transformer work
 alone to "sdpa" attends across sequences without a word: `flat_hidden` never does so.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -136,14 +137,73 @@ def first_position(encoder: nn.Module) -> int:
     return int(encoder.config.pad_token_id) + 1 if counts_from_padding else 0
 
 
+class Reached(Exception):
+    """A forward pass has gone as far as it was needed."""
+
+
+def transformer_layers(encoder: nn.Module) -> list[nn.Module]:
+    """The layers in their order; empty where they are no plain list (ALBERT's share their weights)."""
+    count = encoder.config.num_hidden_layers
+    lists = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
+    return list(lists[0]) if len(lists) == 1 else []
+
+
+Take = Callable[[int, Tensor], None]
+
+
+def visit_states(encoder: nn.Module, layers: Sequence[int], inputs: dict[str, object], take: Take) -> None:
+    """Call take(k, hidden state k [batch, length, width]) for each of `layers` (0: the embeddings) while the pass goes by.
+
+    No state is kept, and layers above the highest one are not computed: hidden state k is what layer k, counted from 0, is given.
+    """
+    parts, last = transformer_layers(encoder), max(layers)
+    if not parts:
+        states = encoder(**inputs, output_hidden_states=True).hidden_states
+        for layer in layers:
+            take(layer, states[layer])
+        return
+
+    def seen(layer: int, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        take(layer, given[0])
+        if layer == last:
+            raise Reached
+
+    hooks = [parts[layer].register_forward_pre_hook(partial(seen, layer)) for layer in set(layers) if layer < len(parts)]
+    try:
+        output = encoder(**inputs).last_hidden_state
+        if last == len(parts):
+            take(last, output)
+    except Reached:
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def hidden_states(encoder: nn.Module, layer: int, inputs: dict[str, object]) -> Tensor:
     """[batch, length, width] of one layer: -1 the encoder's output, k >= 0 hidden state k (0: the embeddings)."""
     if layer < 0:
         return encoder(**inputs).last_hidden_state
-    return encoder(**inputs, output_hidden_states=True).hidden_states[layer]
+    found: list[Tensor] = []
+    visit_states(encoder, [layer], inputs, lambda _, hidden: found.append(hidden))
+    return found[0]
 
 
-def run_packed(encoder: nn.Module, batch: Sequences, layer: int | None, device: torch.device) -> tuple[Tensor, float]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the encoder reads at once. tokens [n]: which of the batch's tokens; real [batch, length]: where they stand, None: all."""
+
+    inputs: dict[str, object]
+    tokens: Tensor
+    real: Tensor | None
+
+    def flat(self, hidden: Tensor) -> Tensor:
+        """[n, width] in the order of `tokens` from [batch, length, width]."""
+        return hidden[0] if self.real is None else hidden[self.real]
+
+
+def packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
+    """The batch as one pack, and the share of padding in its bins."""
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
     arrangement = plan(batch.lengths, device)
     inputs: dict[str, object] = {
@@ -153,20 +213,13 @@ def run_packed(encoder: nn.Module, batch: Sequences, layer: int | None, device: 
     }
     if batch.types is not None:
         inputs["token_type_ids"] = torch.from_numpy(batch.types.astype(np.int64))[None].to(device)
-    return select(encoder, layer, inputs)[0], arrangement.padding
+    return [Part(inputs, torch.arange(len(batch.ids), device=device), None)], arrangement.padding
 
 
-def select(encoder: nn.Module, layer: int | None, inputs: dict[str, object]) -> Tensor:
-    """[batch, length, width]; with layer None all hidden states side by side: [batch, length, layers + 1, width]."""
-    if layer is None:
-        return torch.stack(encoder(**inputs, output_hidden_states=True).hidden_states, 2)
-    return hidden_states(encoder, layer, inputs)
-
-
-def run_sorted(encoder: nn.Module, batch: Sequences, layer: int | None, device: torch.device) -> tuple[Tensor, float]:
-    """The same without the registered function: sorted by length, in a few padded parts, put back in order."""
+def sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
+    """The same without the registered function: sorted by length, in a few padded parts."""
     order = np.argsort(-batch.lengths, kind="stable")
-    parts, positions, slots = [], [], 0
+    parts, slots = [], 0
     for members in np.array_split(order, min(SORTED_PARTS, len(order))):
         longest = int(batch.lengths[members[0]])
         valid = np.arange(longest)[None] < batch.lengths[members][:, None]
@@ -179,21 +232,27 @@ def run_sorted(encoder: nn.Module, batch: Sequences, layer: int | None, device: 
             types = np.zeros_like(ids)
             types[valid] = batch.types[tokens]
             inputs["token_type_ids"] = torch.from_numpy(types).to(device)
-        parts.append(select(encoder, layer, inputs)[mask])
-        positions.append(tokens)
+        parts.append(Part(inputs, torch.from_numpy(tokens).to(device), mask))
         slots += valid.size
-    back = torch.from_numpy(np.argsort(np.concatenate(positions), kind="stable")).to(device)
-    return torch.cat(parts).index_select(0, back), 1 - len(batch.ids) / slots
+    return parts, 1 - len(batch.ids) / slots
 
 
-def flat_hidden(encoder: nn.Module, batch: Sequences, packed: bool, layer: int | None = -1) -> tuple[Tensor, float]:
+def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
+    """One pack by the registered attention (the encoder's attention implementation must be "packed"), else sorted padded parts."""
+    device = next(encoder.parameters()).device
+    return (packed_parts if packed else sorted_parts)(encoder, batch, device)
+
+
+def flat_hidden(encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1) -> tuple[Tensor, float]:
     """Hidden states of every token, [tokens, width], in the batch's order, and the share of padding that was computed.
 
-    packed: one pack by the registered attention (the encoder's attention implementation must be "packed"), else sorted
-    padded parts. layer: -1 the output, k hidden state k, None all of them: [tokens, layers + 1, width].
+    packed: as in `arrange`. layer: -1 the output, k hidden state k; layers above it are not computed.
     """
-    device = next(encoder.parameters()).device
-    return (run_packed if packed else run_sorted)(encoder, batch, layer, device)
+    parts, padding = arrange(encoder, batch, packed)
+    found = [part.flat(hidden_states(encoder, layer, part.inputs)) for part in parts]
+    if parts[0].real is None:
+        return found[0], padding
+    return torch.cat(found).index_select(0, torch.cat([part.tokens for part in parts]).argsort()), padding
 
 
 def can_pack(encoder: nn.Module, tolerance: float = 1e-4) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, model, results
+from xstilts_core import data, hub_lock, model, results
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.evaluate import as_scores, score, write_predictions
+from xstilts_core.evaluate import against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, pair
 from xstilts_core.model import Encoder
@@ -73,7 +73,7 @@ class Run:
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, the run's "done" flag."""
         seconds = time.perf_counter() - self.started
-        path = results.write(self.spec, scores, model.device_name(device), seconds, details)
+        path = results.write(self.spec, scores, model.device_name(device), seconds, details, revisions=hub_lock.revisions(self.spec))
         Checkpoint(self.spec.folder).remove()
         return path
 
@@ -128,7 +128,7 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
-    return Learner(entry, head, streams, seen(spec, data.load(name, "dev", "en", spec.source, spec.data_root)))
+    return Learner(entry, head, streams, seen(spec, data.development(name, spec.source, spec.data_root)))
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
@@ -158,17 +158,24 @@ def mixing(spec: TuneSpec, found: list[Learner]) -> tuple[int, float]:
 
 
 def shares(spec: TuneSpec, found: list[Learner]) -> np.ndarray:
-    """Probability of each stream: that of its task in the mixture, divided in proportion to size among the parts of a task."""
+    """Probability of each stream: that of its task in the mixture, divided in proportion to size among the parts of a task.
+
+    Of a task in stages, which is trained on alone: a row per stage, its part's probability 1.
+    """
+    if found[0].task.staged:
+        return np.eye(len(found[0].streams))
     sizes = [[stream.size for stream in entry.streams] for entry in found]
     weights = mixture([sum(parts) for parts in sizes], *mixing(spec, found))
     return np.concatenate([weight * np.array(parts) / sum(parts) for weight, parts in zip(weights, sizes, strict=True)])
 
 
 def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
-    """Steps ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them."""
+    """Steps ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them; by part in stages."""
     effective = spec.batch_size * spec.accumulation
     most = -(-mixing(spec, found)[0] // effective)
-    steps = sum(spec.epochs * min(most, sum(-(-len(stream.encoded) // effective) for stream in entry.streams)) for entry in found)
+    by_part = [[spec.epochs * -(-len(stream.encoded) // effective) for stream in entry.streams] for entry in found]
+    steps = sum(min(spec.epochs * most, sum(parts)) for parts in by_part)
+    stages = tuple(by_part[0]) if found[0].task.staged else ()
     return Schedule(
         steps,
         spec.learning_rate,
@@ -177,10 +184,11 @@ def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
         spec.clip,
         spec.seed,
         spec.accumulation,
-        spec.evaluations_in(steps),
+        spec.evaluations_in(stages[-1] if stages else steps),
         spec.patience,
         bfloat16=uses_bfloat16(spec),
         layer=spec.layer,
+        stages=stages,
     )
 
 
@@ -212,13 +220,15 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
     spec = run.spec
     scores: list[Score] = []
     for name in spec.targets:
-        split = data.test_split(name, spec.source, spec.data_root)
+        split = data.test_split(name, spec.source, spec.data_root, spec.benchmark)
         # The head was made for the training task: the target brings its own languages and scoring rule, not its own labels.
         entry = replace(task(name), labels=trained_on.task.labels)
-        for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root):
+        pool = data.pool(name, spec.source, spec.data_root)
+        form = against(encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec))
+        for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
             examples = data.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
             shown = seen(spec, examples)
-            scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec))
+            scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec), form)
             write_predictions(spec.folder, entry, language, examples, scored)
             scores += as_scores(scored, entry, language, split)
     return scores

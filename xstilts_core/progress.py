@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts_core import cluster, disk, results
-from xstilts_core.spec import SPECS, PretrainSpec, Spec
+from xstilts_core.spec import SPECS, DataSpec, PretrainSpec, Spec
 from xstilts_core.study import Study
 
 POLL_SECONDS = 0.5
@@ -83,14 +83,14 @@ class Watch:
     def seconds_left(self) -> float | None:
         """Remaining runs at the median time of the finished runs of their phase, shared by the jobs.
 
-        A phase of which nothing has finished takes the median of the others, but not of phase 1, which says nothing about them;
+        A phase of which nothing has finished takes the median of the others, but not of phase 1 or the data, which say nothing about them;
         None where there is no other.
         """
         left = 0.0
         for phase in SPECS:
             waiting = [name for name, state in self.states.items() if name.startswith(phase) and state in ("missing", "running")]
             times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
-            times = times or [seconds for name, seconds in self.took.items() if not name.startswith(PretrainSpec.phase)]
+            times = times or [seconds for name, seconds in self.took.items() if not name.startswith((DataSpec.phase, PretrainSpec.phase))]
             if waiting and not times:
                 return None
             for name in waiting:

@@ -5,11 +5,12 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from xstilts_core import locks
@@ -74,8 +75,11 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
-def provenance(spec: Spec, device: str, seconds: float) -> dict[str, Any]:
-    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder."""
+def provenance(spec: Spec, device: str, seconds: float, revisions: Mapping[str, str]) -> dict[str, Any]:
+    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder.
+
+    revisions: name of each data set and model of the hub to the commit that was used.
+    """
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
     dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
     return {
@@ -85,6 +89,7 @@ def provenance(spec: Spec, device: str, seconds: float) -> dict[str, Any]:
         "device": device,
         "seconds": round(seconds, 2),
         "parents": parents,
+        "revisions": dict(revisions),
     }
 
 
@@ -138,10 +143,16 @@ def publish(folder: Path) -> Path:
 
 
 def write(
-    spec: Spec, scores: Sequence[Score], device: str, seconds: float, details: dict[str, Any] | None = None, folder: Path | None = None
+    spec: Spec,
+    scores: Sequence[Score],
+    device: str,
+    seconds: float,
+    details: dict[str, Any] | None = None,
+    folder: Path | None = None,
+    revisions: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later."""
-    made = provenance(spec, device, seconds)
+    made = provenance(spec, device, seconds, revisions)
     result = Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made, list(scores), details or {})
     place = folder or spec.folder
     place.mkdir(parents=True, exist_ok=True)

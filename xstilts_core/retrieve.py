@@ -6,13 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from xstilts_core import data, metrics, words
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
-from xstilts_core.model import Encoder
+from xstilts_core.model import Encoder, device
 from xstilts_core.phase import Run
 from xstilts_core.results import Score
 from xstilts_core.spec import RetrievalSpec
@@ -31,9 +32,9 @@ class Vectors:
 
 
 @lru_cache(maxsize=2)
-def one_side(encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...]) -> Tensor:
-    """`retrieval.embed` with a memory of two: English, asked for before every language, is embedded once where it stays the same."""
-    return retrieval.embed(encoder, texts, max_length, layers)
+def one_side(encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...], centred: bool) -> list[Tensor]:
+    """Unit vectors by layer, with a memory of two: English, asked for before every language, is embedded once where it stays the same."""
+    return [retrieval.prepare(vectors, centred) for vectors in retrieval.embed(encoder, texts, max_length, layers)]
 
 
 def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[Vectors]:
@@ -45,13 +46,28 @@ def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceE
     sides: list[list[str]] = [[], []]
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
-    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers)) for side in sides]
-    return [Vectors(*(retrieval.prepare(layer, spec.centred) for layer in pair)) for pair in zip(*vectors, strict=True)]
+    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred) for side in sides]
+    return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
 
 
-def mined(spec: RetrievalSpec, vectors: Vectors) -> retrieval.Candidates:
-    """Candidate pairs."""
-    return retrieval.mine(vectors.other, vectors.english, spec.neighbours, spec.margin)
+def mined(spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]) -> retrieval.Candidates:
+    """Candidate pairs: indices into both sides.
+
+    A sentence that a side has more than once is mined once, and is in no pair: XTREME reads its text back to an id, and drops texts
+    that have two (text_load_unify and read_sent2id of its utils_retrieve.py).
+    """
+    english, other = ([example.text for example in side] for side in retrieval.two_sides(examples))
+    (first_english, alone_english), (first_other, alone_other) = retrieval.different(english), retrieval.different(other)
+    found = retrieval.mine(
+        picked(vectors.other, first_other), picked(vectors.english, first_english), spec.neighbours, spec.margin, device(spec.device)
+    )
+    kept = alone_other[found.other] & alone_english[found.english]
+    return retrieval.Candidates(first_other[found.other[kept]], first_english[found.english[kept]], found.scores[kept])
+
+
+def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
+    """These rows; all of them without a copy."""
+    return vectors if len(positions) == len(vectors) else vectors[torch.from_numpy(positions)]
 
 
 def right_pairs(candidates: retrieval.Candidates, examples: Sequence[SentenceExample]) -> tuple[np.ndarray, int]:
@@ -67,8 +83,8 @@ def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[
     if task(spec.task).metric == "f1":
         scores = []
         for vectors in embedded(spec, encoder, examples, layers):
-            right, gold = right_pairs(mined(spec, vectors), examples)
-            scores.append(100 * float((2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + gold)).max()))
+            right, gold = right_pairs(mined(spec, vectors, examples), examples)
+            scores.append(100 * float(retrieval.f1_of_prefixes(right, gold).max(initial=0)))
         return scores
     return [search_language(examples, vectors)[1].values["accuracy"] for vectors in embedded(spec, encoder, examples, layers)]
 
@@ -76,7 +92,7 @@ def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
     """Layer -> mean development score over the languages; only the spec's layer where it names one. Empty without development data."""
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
-    languages = data.languages(spec.task, "dev", spec.source, spec.data_root)
+    languages = data.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
     languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
     tables = [
         development_score(spec, encoder, data.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
@@ -102,7 +118,7 @@ def search_language(examples: Sequence[SentenceExample], vectors: Vectors) -> tu
 def mine_language(spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float) -> tuple[list[Any], Scored]:
     """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None."""
     english, other = retrieval.two_sides(examples)
-    candidates = mined(spec, vectors)
+    candidates = mined(spec, vectors, examples)
     kept = candidates.scores >= threshold
     partner = {other[x].id: english[y].id for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)}
     found = [partner.get(example.id) for example in other]
@@ -119,9 +135,9 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
     if task(spec.task).metric != "f1":
         return {}
     found = {}
-    for code in data.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root):
+    for code in data.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
         examples = data.load(spec.task, "dev", code, spec.source, spec.data_root)
-        candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0])
+        candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
         found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return found
 
@@ -130,9 +146,9 @@ def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str,
     """Score the task in every language with one layer, and keep the predictions."""
     spec = run.spec
     entry = task(spec.task)
-    split = data.test_split(spec.task, spec.source, spec.data_root)
+    split = data.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     scores: list[Score] = []
-    for code in data.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root):
+    for code in data.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
         examples = data.load(spec.task, split, code, spec.source, spec.data_root)
         vectors = embedded(spec, encoder, examples, [layer])[0]
         mining = entry.metric == "f1"

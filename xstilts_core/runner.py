@@ -99,7 +99,13 @@ def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> Noteb
 
 
 def run_in_folder(
-    notebook: Path, parameters: Mapping[str, Any], folder: Path, threads: int = 0, device: str = "auto", needed: int = 0
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    threads: int = 0,
+    device: str = "auto",
+    needed: int = 0,
+    offline: bool = False,
 ) -> Path:
     """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves failure.txt and raises NotebookFailure.
 
@@ -110,7 +116,7 @@ def run_in_folder(
     try:
         clear(folder)
         with one_gpu(device) as gpu:
-            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu, results.UNFINISHED)
+            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu, results.UNFINISHED, offline)
         if (folder / results.UNFINISHED).is_file():
             return results.publish(folder)
         if not done.is_file():  # a report writes under the final name: nothing waits for it
@@ -125,13 +131,17 @@ def bytes_needed(spec: Spec) -> int:
     return max((disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)), default=0)
 
 
-def run_spec(spec: Spec, threads: int = 0) -> Path:
-    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError where a place is missing."""
+def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
+    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError where a place is missing.
+
+    offline: it must not ask the hub.
+    """
     spec.require_places()
     with only_writer(spec.folder) as waited:
         if waited and results.state(spec).state == "done":
             return spec.folder / results.RESULT
-        return run_in_folder(notebook_path(spec.notebook), spec.changed(), spec.folder, threads, spec.device, bytes_needed(spec))
+        notebook, needed = notebook_path(spec.notebook), bytes_needed(spec)
+        return run_in_folder(notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline)
 
 
 def run_report(study: Study, name: str, threads: int = 0) -> Path:
@@ -143,7 +153,9 @@ def run_report(study: Study, name: str, threads: int = 0) -> Path:
     offered = {"study": study.name if known else study.file, "outputs": study.outputs, "data_root": study.data_root, "folder": str(folder)}
     wanted = declared(notebook)
     with only_writer(folder):
-        return run_in_folder(notebook, {key: value for key, value in offered.items() if key in wanted}, folder, threads, "cpu")
+        return run_in_folder(
+            notebook, {key: value for key, value in offered.items() if key in wanted}, folder, threads, "cpu", offline=study.source == "hub"
+        )
 
 
 def run_by_hand(name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0) -> Path:
@@ -212,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
             spec = study.spec(folder)
             if options.device:
                 spec = make(type(spec), {**spec.changed(), "device": options.device}, "--device")
-            run_spec(spec, options.threads)
+            run_spec(spec, options.threads, study.goes_offline(spec))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

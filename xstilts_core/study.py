@@ -1,6 +1,6 @@
 """A study: a YAML file that expands to the validated specs of its runs. The whole grid is checked before anything starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from xstilts_core.spec import (
     CONTROLS,
     DATA_ONLY,
     ControlSpec,
+    DataSpec,
     IntermediateSpec,
     PretrainSpec,
     RetrievalSpec,
@@ -23,10 +24,12 @@ from xstilts_core.spec import (
     explain,
     home,
     make,
+    misfit,
 )
-from xstilts_core.tasks import TASKS, task
+from xstilts_core.tasks import LOCAL, TASKS, Benchmark, task
 
 REPORTS = ["00_study", "30_transfer"]
+PUBLISHED_REPORTS = ["31_correlations"]
 Settings = dict[str, Any]
 
 
@@ -63,6 +66,7 @@ class Study(BaseModel):
     recipes: dict[str, Recipe]
     targets: list[str] = Field(min_length=1)
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+    benchmark: Benchmark = Field("xtreme", description="whose languages a target is scored in: xtreme, or xtreme-r with some more")
     pretrain: Settings | None = Field(None, description="settings of phase 1; given: phase 1 is run for each seed")
     train: Settings = Field({}, description="settings of phases 2 and 3")
     intermediate: Settings = Field({}, description="settings of phase 2")
@@ -70,12 +74,16 @@ class Study(BaseModel):
     retrieval: Settings = Field({}, description="settings of the retrieval runs")
     tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
     reports: list[str] = Field(REPORTS, description="report notebooks")
+    published: str = Field("", description="published scores instead of runs: title and reports are all that stands beside it")
 
     @classmethod
     def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "") -> "Study":
         """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
         path = find(name_or_path)
-        content = {"recipes": {}, **study_file.read(path)}
+        content = study_file.read(path)
+        if "published" in content:
+            return PublishedStudy.of(content, path, outputs, data_root)
+        content = {"recipes": {}, **content}
         places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
         fields = {name: field for name, field in cls.model_fields.items() if name not in places}
         study_file.check(content, fields, Recipe.model_fields, str(path))
@@ -102,7 +110,8 @@ class Study(BaseModel):
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
             if not self.fitting(name):
                 formats = " or ".join(CONTROLS[recipe.control])
-                raise UsageError(f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}")
+                texts = " with two texts" if any(TASKS[target].single_text for target in self.targets) else ""
+                raise UsageError(f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}{texts}")
         folders = [spec.folder for spec in self.specs]
         if len(set(folders)) != len(folders):
             raise UsageError(f"{self.file}: seeds or targets are given twice")
@@ -120,7 +129,8 @@ class Study(BaseModel):
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
-        return tuple(self.expand())
+        runs = tuple(self.expand())
+        return (self.fetching(runs), *runs) if self.source == "hub" else runs
 
     @cached_property
     def by_folder(self) -> dict[Path, Spec]:
@@ -145,10 +155,26 @@ class Study(BaseModel):
             if recipe.control in DATA_ONLY:
                 yield self.data_only(name, recipe.control)
 
+    def fetching(self, runs: Sequence[Spec]) -> Spec:
+        """The run that fetches from the hub what these runs need of it. It has no seed of its own."""
+        names = dict.fromkeys(name for spec in runs for name in spec.uses)
+        wishes = [list(spec.languages) for spec in runs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
+        languages = list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
+        settings = {"tasks": [name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()], "languages": languages}
+        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder})
+
+    def goes_offline(self, spec: Spec) -> bool:
+        """Whether a run of this grid asks the hub nothing: another one has fetched before it all that it needs."""
+        return self.source == "hub" and not isinstance(spec, DataSpec)
+
+    def parents(self, spec: Spec) -> tuple[Path, ...]:
+        """Folders of the runs that must have finished before this one in the grid."""
+        return (*(other.folder for other in self.specs[:1] if self.goes_offline(spec)), *spec.parents)
+
     def fitting(self, recipe: str) -> list[str]:
         """The targets that a recipe is for: all, or those of the formats of its control."""
         control = self.recipes[recipe].control
-        return [name for name in self.targets if not control or TASKS[name].format in CONTROLS[control]]
+        return [name for name in self.targets if not control or not misfit(control, TASKS[name])]
 
     def expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
         groups: dict[str | None, list[str]] = {}
@@ -180,7 +206,7 @@ class Study(BaseModel):
         return {**self.train, **self.target, **self.by_task([train_on])}
 
     def evaluated(self) -> Settings:
-        return {"languages": self.languages} if self.languages else {}
+        return {"benchmark": self.benchmark, **({"languages": self.languages} if self.languages else {})}
 
     def start(self, recipe: str) -> Settings:
         """Which encoder a run of this recipe starts from."""
@@ -210,6 +236,26 @@ class Study(BaseModel):
         if found is not None:
             return found
         raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
+
+
+class PublishedStudy(Study):
+    """A study whose scores others published: it has no runs, only reports."""
+
+    seeds: list[int] = []
+    recipes: dict[str, Recipe] = {}
+    targets: list[str] = []
+    reports: list[str] = Field(PUBLISHED_REPORTS, description="report notebooks that read published scores")
+
+    @classmethod
+    def of(cls, content: Settings, path: Path, outputs: str, data_root: str) -> "PublishedStudy":
+        """The study of a file that has `published`. UsageError on the first mistake."""
+        legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
+        study_file.check_published(content, legal, cls.model_fields, PUBLISHED_REPORTS, str(path))
+        return cls(**content, name=path.stem, file=str(path), outputs=outputs, data_root=data_root)
+
+    def expand(self) -> Iterator[Spec]:
+        """No run."""
+        return iter(())
 
 
 def studies() -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """A study's YAML file: read strictly, each key and value checked where it stands, before the grid is expanded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from pydantic.fields import FieldInfo
 
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.reference import reference
 from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
 from xstilts_core.spec.wording import YAML_WORDS, check_value
-from xstilts_core.tasks import TARGET_NAMES, TASKS, task
+from xstilts_core.tasks import EMBEDDED_LANGUAGES, TARGET_NAMES, TASKS, Task, not_at_source, task
 
 ENCODERS = ("mini", "pretrained")
 # Blocks of settings, and whose fields they set.
@@ -24,7 +25,8 @@ BLOCKS: Mapping[str, type[Spec]] = {
     "retrieval": RetrievalSpec,
 }
 # What the study itself says of a run: its place in the grid.
-ASSIGNED = {"study", "seed", "source", "data_root", "outputs", "encoder", "recipe", "control", "tasks", "task", "train_on", "targets"}
+PLACES = {"study", "seed", "source", "data_root", "outputs"}
+ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "benchmark"}
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -89,20 +91,37 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
     check_names(content, file)
 
 
+def check_published(
+    content: Mapping[str, Any], fields: Mapping[str, FieldInfo], others: Iterable[str], reports: Sequence[str], file: str
+) -> None:
+    """UsageError on the first mistake in a study of published scores.
+
+    fields: the keys that it has. others: those of studies with runs. reports: the notebooks that read published scores.
+    """
+    for key in content:
+        if key in others and key not in fields:
+            raise UsageError(f"{file}: {key} and published exclude each other: published scores have no runs. Legal: {', '.join(fields)}")
+    check_keys(content, fields, file)
+    if "title" not in content:
+        raise UsageError(f"{file}: title is missing: {fields['title'].description}")
+    for name, value in content.items():
+        check_value(name, fields[name], value, file)
+        once(name, value, file)
+    reference(content["published"], f"{file}, published")
+    for name in content.get("reports", ()):
+        if name not in reports:
+            raise unknown("report on published scores", name, reports, f"{file}, reports")
+
+
 def check_names(content: Mapping[str, Any], file: str) -> None:
     """Targets, languages, tasks that have settings, reports: known, and used by a run."""
     targets = [task(name, f"{file}, targets") for name in content["targets"]]
     for entry in targets:
         if entry.role != "target":
             raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
-    spoken = {code for entry in targets for code in entry.languages}
-    for code in content.get("languages", ()):
-        language(code, f"{file}, languages")
-        if code not in spoken:
-            raise unknown("language of these targets", code, spoken, f"{file}, languages")
-    for name in BLOCKS:
-        for code in content.get(name, {}).get("languages", ()):
-            language(code, f"{file}, {name}, languages")
+        if reason := not_at_source(entry, content.get("source", "mini")):
+            raise UsageError(f"{file}, targets: {reason}")
+    check_languages(content, targets, file)
     prepared = [name for settings in content["recipes"].values() for name in settings.get("intermediate", ())]
     trained = {*prepared, *(entry.train_on for entry in targets if entry.train_on)}
     for name in content.get("tasks", {}):
@@ -115,6 +134,27 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
     for name in content.get("reports", ()):
         if name not in reports:
             raise unknown("report notebook", name, reports, f"{file}, reports")
+
+
+def check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:
+    """Languages to evaluate: known, the targets' own by the study's benchmark, at the source, and some for every target."""
+    benchmark, wanted, where = content.get("benchmark", "xtreme"), content.get("languages", ()), f"{file}, languages"
+    spoken = {code for entry in targets for code in entry.languages_of(benchmark)}
+    for code in wanted:
+        language(code, where)
+        if code not in spoken and any(code in entry.added for entry in targets):
+            raise UsageError(f"{where}: {code!r} is one of the languages that XTREME-R added: it needs 'benchmark: xtreme-r' in the study")
+        if code not in spoken:
+            raise unknown("language of these targets", code, spoken, where)
+    for entry in targets:
+        if wanted and not set(wanted) & set(entry.languages_of(benchmark)):
+            found = ", ".join(entry.languages_of(benchmark))
+            raise UsageError(f"{where}: {', '.join(wanted)} leave target {entry.name} without any: it has {found}")
+    for place, codes in [(where, wanted), *((f"{file}, {name}, languages", content.get(name, {}).get("languages", ())) for name in BLOCKS)]:
+        for code in codes:
+            language(code, place)
+            if content.get("source", "mini") == "mini" and code not in EMBEDDED_LANGUAGES:
+                raise unknown("language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, place)
 
 
 def legal(cls: type[Spec]) -> dict[str, FieldInfo]:

@@ -1,8 +1,10 @@
 """The training loop: one page, for every phase."""
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,12 @@ LOGS = 50
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the last weights."""
+    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the last weights.
+
+    stages: steps of each stage, where data sets are trained on one after the other; empty: one stage of all steps. Every stage warms
+    up and decays over its own steps and begins with a new optimizer, as a training of its own from the weights of the one before
+    (XTREME-R, scripts/train_xcopa.sh). Evaluations are in the last.
+    """
 
     steps: int
     learning_rate: float
@@ -33,11 +40,28 @@ class Schedule:
     betas: tuple[float, float] = (0.9, 0.999)
     bfloat16: bool = False
     layer: int = -1
+    stages: tuple[int, ...] = ()
+
+    @property
+    def begins(self) -> list[int]:
+        """Steps done before each stage."""
+        return [0, *accumulate(self.stages[:-1])]
+
+    def stage(self, step: int) -> int:
+        """The stage that `step` (from 0) belongs to."""
+        return bisect_right(self.begins, step) - 1
 
     def rate(self, step: int) -> float:
-        """Share of the peak rate at `step`: rises linearly during warm-up, falls linearly to zero after it."""
-        rise = self.warmup * self.steps
-        return (step + 1) / rise if step < rise else max(0.0, (self.steps - step) / max(1.0, self.steps - rise))
+        """Share of the peak rate at `step`: rises linearly during warm-up, falls linearly to zero after it, in every stage."""
+        stage = self.stage(step)
+        steps, done = (self.stages or (self.steps,))[stage], step - self.begins[stage]
+        rise = self.warmup * steps
+        return (done + 1) / rise if done < rise else max(0.0, (steps - done) / max(1.0, steps - rise))
+
+    def marks(self) -> set[int]:
+        """Steps after which development data are scored: evenly spaced in the last stage, the last one at its end."""
+        begin = self.begins[-1]
+        return {begin + round((self.steps - begin) * (k + 1) / self.evaluations) for k in range(self.evaluations)}
 
 
 @dataclass(slots=True)
@@ -190,7 +214,7 @@ def identity(modules: list[nn.Module], streams: list[Stream], probabilities: np.
     return {
         "starting weights": fingerprint(value for module in modules for value in module.state_dict().values()),
         "training rows": rows,
-        "mixture": [float(share) for share in probabilities],
+        "mixture": probabilities.tolist(),
         "schedule": asdict(schedule),
         "device or version of torch": [next(modules[0].parameters()).device.type, str(torch.__version__)],
     }
@@ -218,9 +242,9 @@ def train(
 ) -> Trained:
     """Train encoder and heads in place; leaves the weights of the best development score (the last without `evaluate`).
 
-    Every step draws one stream and does its whole accumulation there, as the paper's code does. Same seed, same machine,
-    same number of threads: the same weights, bit for bit, also where this training goes on from its `checkpoint`, which the
-    caller removes. `report` gets one line at each evaluation and about LOGS in between.
+    Every step draws one stream by its probability, [streams] or [stages, streams], and does its whole accumulation there, as the
+    paper's code does. Same seed, same machine, same number of threads: the same weights, bit for bit, also where this training goes
+    on from its `checkpoint`, which the caller removes. `report` gets one line at each evaluation and about LOGS in between.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
@@ -228,15 +252,17 @@ def train(
     if checkpoint:
         resume(now, checkpoint, same, report)
     weights = [weight for group in now.optimizer.param_groups for weight in group["params"]]
-    marks = {round(schedule.steps * (k + 1) / schedule.evaluations) for k in range(schedule.evaluations)} if evaluate else set()
+    marks, shares = schedule.marks() if evaluate else set(), np.atleast_2d(probabilities)
     for module in now.modules:
         module.train()
     while not now.over(schedule):
+        if now.step in schedule.begins[1:]:
+            now.optimizer.state.clear()
         now.step += 1
         rate = schedule.learning_rate * schedule.rate(now.step - 1)
         for group in now.optimizer.param_groups:
             group["lr"] = rate
-        chosen = int(now.draws.choice(len(streams), p=probabilities))
+        chosen = int(now.draws.choice(len(streams), p=shares[schedule.stage(now.step - 1)]))
         stream = streams[chosen]
         for _ in range(schedule.accumulation):
             batch = stream.collate(stream.encoded, next(now.orders[chosen]), where)

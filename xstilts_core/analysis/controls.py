@@ -12,7 +12,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gains import ENGLISH, target_scores, task_order
 from xstilts_core.analysis.intervals import NO_ITEMS, gain_draws
-from xstilts_core.analysis.items import DRAWS, ItemScores
+from xstilts_core.analysis.items import ItemScores
 from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
 
@@ -29,14 +29,14 @@ def beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFram
     return pd.concat([kept[kept["phase"] != "control"], *(fixed.assign(seed=number, phase="target") for number in seeds)])
 
 
-def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEMS, draws: int = DRAWS) -> pd.DataFrame:
+def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
     """One row per target and baseline or control: columns COLUMNS, the baseline first; empty where the study has no control.
 
     zero_shot: mean score in percent over the languages other than English; english: that in English. above: points by which the
     baseline's zero-shot score stands above this one, paired by seed, language and (low, high: 95 %) test item.
     """
     scores = target_scores(beside_baseline(frame, study.controls))
-    found = gain_draws(scores, items, draws=draws)
+    found = gain_draws(scores, items)
     # A target that no control is for says nothing here.
     rows = []
     for task in task_order({name for _, name in found.cells}):

@@ -4,6 +4,8 @@ import pandas as pd
 
 from xstilts_core.analysis.choice import DIFFERENCE, ONE, ORACLE, PER_TARGET, REGRET
 from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.hierarchy import ONE_SEED
+from xstilts_core.analysis.intervals import SEEDS, SEEDS_ITEMS
 from xstilts_core.analysis.runs import STATES
 from xstilts_core.spec import BASELINE
 
@@ -11,11 +13,9 @@ FEW_SEEDS = 5
 NOTHING = "**No finished target runs to compare yet.** Gains need the baseline and one other recipe on the same target and seed."
 
 COVERS = {
-    "seeds and items": "Intervals cover other seeds and other test items of the same languages, which are the benchmark's fixed list.",
-    "items": "With one seed they cover other test items of the same languages, not another seed.",
-    "seeds and languages": "Where predictions are missing, intervals cover other seeds and other languages instead of test items.",
-    "languages": "Where predictions are missing and there is one seed, intervals cover other languages only.",
-    "seeds": "Where predictions are missing and there is one language, intervals cover other seeds only.",
+    SEEDS_ITEMS: "Intervals cover other seeds and other test items of the same languages, which are the benchmark's fixed list.",
+    SEEDS: "Where predictions are missing, intervals cover other seeds on the same test items.",
+    ONE_SEED: "Where there is one seed there is no interval: nothing is known of another.",
 }
 
 
@@ -66,10 +66,11 @@ def findings(table: pd.DataFrame) -> str:
     if filled.empty:
         return NOTHING
     gained, lost = filled[filled["low"] > 0], filled[filled["high"] < 0]
-    rest = len(filled) - len(gained) - len(lost)
+    without = int(filled["low"].isna().sum())
+    rest = len(filled) - len(gained) - len(lost) - without
     lines = [
         f"Of {counted(len(filled), 'cell')} (recipe x target), the 95 % interval of the zero-shot gain lies above 0 in {len(gained)} "
-        f"and below 0 in {len(lost)}; {rest} cannot be told from 0."
+        f"and below 0 in {len(lost)}; {rest} cannot be told from 0{f', {without} have no interval' if without else ''}."
     ]
     for found, ascending, word in ((gained, False, "gains"), (lost, True, "losses")):
         if len(found):
@@ -86,9 +87,9 @@ def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
     few, most = int(filled["seeds"].min()), int(filled["seeds"].max())
     span = counted(most, "seed") if few == most else f"{few} to {most} seeds"
     lines = [f"The cells rest on {span}."]
-    if few < FEW_SEEDS:
-        words = f"With fewer than {FEW_SEEDS} the intervals are too narrow where seeds differ more than test items do"
-        lines.append(f"{words}: read them as a description of these runs, not as a test.")
+    if 1 < few < FEW_SEEDS:
+        words = f"With fewer than {FEW_SEEDS} the spread of seeds is hardly known, and intervals are wide for it"
+        lines.append(f"{words}: that 0 lies inside one does not show that there is no gain.")
     lines += [COVERS[name] for name in COVERS if name in set(filled["resampled"])]
     chance = 0.05 * len(filled)
     if len(filled) > 1:

@@ -1,17 +1,13 @@
-"""95 % percentile bootstrap intervals (Efron and Tibshirani 1993, chapter 13) of mean gains: over seeds and test items.
+"""95 % intervals of mean gains over seeds and test items, and the replicates of the items that they are made from.
 
-The question: would the mean gain be the same with other seeds and other test items, in the same languages? Both are drawn with
-replacement and independently of each other (they are crossed, not nested: every seed is scored on the same items; the pigeonhole
-bootstrap of Owen 2007, which is on the safe side). Each seed, and each item, is drawn with its baseline. Seeds are drawn once for
-all targets, because a seed's phase 1 and phase 2 models are shared by them; items once per target (items.py). Languages are the
-fixed list that the benchmark defines, so they are not drawn: nothing is claimed of languages outside of it.
+The question: would the mean gain be the same with other seeds and other test items, in the same languages? Each seed, and each item, is
+taken with its baseline. Items are drawn with replacement, once per target for all recipes, seeds and languages (items.py). What seeds
+add is computed, with Student's t for their small number: hierarchy.py has the method, its formulas, sources and coverage. Languages
+are the fixed list that the benchmark defines, so they are not drawn: nothing is claimed of languages outside of it
+(`hierarchical_gains` can draw them).
 
-Where predictions are missing, items cannot be drawn. Then seeds and languages are, which is another and weaker question; the
-column `resampled` says so.
-
-Of S seeds, S - 1 are drawn: S would give a variance too small by the factor (S - 1) / S (Rao and Wu 1988). In simulations with
-three seeds the intervals cover the truth in 94 to 98 % of cases where test items matter as much as seeds, in 87 % where seeds
-are nearly all that matters; with two seeds 70 % there. Every table therefore has a column `seeds`.
+Where predictions are missing, items cannot be drawn: the interval then covers other seeds on the same items. With one seed there is no
+interval, for nothing is known of another; the column `resampled` says both.
 """
 
 from collections.abc import Sequence
@@ -22,123 +18,136 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gains import AVERAGE, chosen_languages, gains, recipe_order, target_scores, task_order
-from xstilts_core.analysis.items import DRAWS, ItemScores
+from xstilts_core.analysis.hierarchy import MANY, NOTHING, ONE_SEED, Part, student_interval
+from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.spec import BASELINE
 
-BOUNDS = (2.5, 97.5)
 NO_ITEMS: ItemScores = MappingProxyType({})
-
-
-def bounds(draws: np.ndarray) -> tuple[float, float]:
-    """The 2.5th and 97.5th percentile of the bootstrap replicates `draws`; NaN where nothing could be resampled (all NaN)."""
-    kept = draws[np.isfinite(draws)]
-    if len(kept) == 0:
-        return float("nan"), float("nan")
-    low, high = np.percentile(kept, BOUNDS)
-    return float(low), float(high)
+SEEDS_ITEMS, SEEDS = "seeds and items", "seeds"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number in points and its replicates [draws]. Replicates of the same study belong together draw by draw."""
+    """A number in points, and what its interval is made of. Estimates of the same study can be added and subtracted.
+
+    pulls [seeds of the study]: how far each seed pulls it from the mean of its seeds, (x_s - X) / sqrt(S (S - 1)), so that their sum of
+    squares is the variance that seeds give a mean. draws [draws, seeds]: by how much each seed's share of it, 1 / S, differs on resampled
+    items; the same draw takes the same items in every estimate. count: the seeds behind it, S; 0: it is no measurement (the baseline).
+    """
 
     value: float
+    pulls: np.ndarray
     draws: np.ndarray
+    count: int
+
+    @property
+    def parts(self) -> list[Part]:
+        """Variance of seeds, and of items what is not already in that of seeds."""
+        if self.count < 2:
+            return []
+        shared = self.draws.sum(axis=1).var()
+        both = self.count / (self.count - 1) * (self.draws.var(axis=0).sum() - shared / self.count)
+        return [Part("seeds", float(self.pulls @ self.pulls), self.count - 1), Part("items", max(0.0, float(shared - both)), MANY)]
 
     @property
     def interval(self) -> tuple[float, float]:
-        return bounds(self.draws)
+        """95 %; NaN with one seed. What is no measurement has no spread."""
+        return (self.value, self.value) if self.count == 0 else student_interval(self.value, self.parts)
 
     def __sub__(self, other: "Estimate") -> "Estimate":
-        return Estimate(self.value - other.value, self.draws - other.draws)
+        return combined([self, other], [1, -1])
+
+
+def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
+    """The sum of the parts times the factors. Of seeds it has those of the part that has fewest."""
+    value = float(np.dot([part.value for part in parts], factors))
+    pulls = np.tensordot(factors, np.stack([part.pulls for part in parts]), axes=1)
+    draws = sum(factor * part.draws for part, factor in zip(parts, factors, strict=True))
+    return Estimate(value, pulls, draws, min((part.count for part in parts if part.count), default=0))
 
 
 def mean(parts: Sequence[Estimate]) -> Estimate:
     """The plain mean; NaN where a part is, so that nothing missing passes for an average."""
-    return Estimate(float(np.mean([part.value for part in parts])), np.mean([part.draws for part in parts], axis=0))
-
-
-def weights(generator: np.random.Generator, units: int, draws: int) -> np.ndarray:
-    """[draws, units] weights that sum to 1: one unit fewer than there are is drawn with replacement (a single one is always taken)."""
-    size = max(1, units - 1)
-    return generator.multinomial(size, np.full(units, 1 / units), size=draws) / size
+    return combined(parts, np.full(len(parts), 1 / len(parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A recipe on one target. By language: mean gain over seeds, its replicates [draws, languages], seeds, test items, and whether
-    items were resampled."""
+    """A recipe on one target. By language: estimates of its gain, test items, and whether items were resampled."""
 
     languages: tuple[str, ...]
-    gain: np.ndarray
-    draws: np.ndarray
-    seeds: np.ndarray
+    gains: tuple[Estimate, ...]
     items: np.ndarray
     itemwise: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class GainDraws:
-    """Gains of a study with their bootstrap replicates: `cells` by (recipe, task); `languages` are those that means are taken over."""
+    """Gains of a study by (recipe, task). languages: those that means are taken over; seeds: all of the study; count: item draws."""
 
     recipes: tuple[str, ...]
     tasks: tuple[str, ...]
     cells: dict[tuple[str, str], Cell]
     languages: frozenset[str]
+    seeds: tuple[int, ...]
     count: int
-    seed: int
 
     def picked(self, recipe: str, task: str) -> np.ndarray:
         """Positions of the cell's languages that count in the mean; empty where there is no cell."""
         cell = self.cells.get((recipe, task))
         return np.array([] if cell is None else [place for place, code in enumerate(cell.languages) if code in self.languages], dtype=int)
 
+    def nothing(self, value: float) -> Estimate:
+        """A number that is no measurement: it has neither seeds nor items."""
+        return Estimate(value, np.zeros(len(self.seeds)), np.zeros((self.count, len(self.seeds))), 0)
+
     def gain(self, recipe: str, task: str) -> Estimate:
-        """Mean gain over languages and seeds. The baseline's is 0; NaN where runs are missing. Replicates: see the module."""
+        """Mean gain over languages and seeds. The baseline's is 0; NaN where runs are missing."""
         if recipe == BASELINE:
-            return Estimate(0.0, np.zeros(self.count))
-        kept = self.picked(recipe, task)
-        if len(kept) == 0:
-            return Estimate(float("nan"), np.full(self.count, np.nan))
-        cell = self.cells[recipe, task]
-        share = cell.seeds[kept].astype(float)
-        value = float(cell.gain[kept] @ share / share.sum())
-        if cell.itemwise[kept].all():
-            return Estimate(value, cell.draws[:, kept] @ share / share.sum())
-        if share.sum() == 1:
-            return Estimate(value, np.full(self.count, np.nan))
-        drawn = share * weights(np.random.default_rng([self.seed, 3, self.tasks.index(task)]), len(kept), self.count)
-        return Estimate(value, (cell.draws[:, kept] * drawn).sum(axis=1) / drawn.sum(axis=1))
+            return self.nothing(0.0)
+        kept = [self.cells[recipe, task].gains[place] for place in self.picked(recipe, task)]
+        if not kept:
+            return self.nothing(NOTHING)
+        runs = sum(part.count for part in kept)
+        found = combined(kept, [part.count / runs for part in kept])
+        covered = self.resampled(recipe, task) == SEEDS_ITEMS
+        return found if covered else Estimate(found.value, found.pulls, np.zeros_like(found.draws), found.count)
 
     def average(self, recipe: str) -> Estimate:
         """Mean over all targets; NaN where one is missing."""
-        nothing = Estimate(float("nan"), np.full(self.count, np.nan))
-        return mean([self.gain(recipe, task) for task in self.tasks]) if self.tasks else nothing
+        return mean([self.gain(recipe, task) for task in self.tasks]) if self.tasks else self.nothing(NOTHING)
 
     def resampled(self, recipe: str, task: str) -> str:
-        """What the interval of `gain` covers: "seeds and items", "items", "seeds and languages", "seeds", "languages" or ""."""
+        """What the interval of `gain` covers: "seeds and items", "seeds", or why there is none; "" where runs are missing."""
         kept = self.picked(recipe, task)
         if len(kept) == 0:
             return ""
         cell = self.cells[recipe, task]
-        second = "items" if cell.itemwise[kept].all() else "languages" if len(kept) > 1 else ""
-        return " and ".join(filter(None, ("seeds" if cell.seeds[kept].max() > 1 else "", second)))
+        return covers(min(cell.gains[place].count for place in kept), bool(cell.itemwise[kept].all()))
 
 
-def language_draws(rows: pd.DataFrame, items: ItemScores, count: int, seed: int) -> tuple[np.ndarray, bool]:
-    """Replicates [draws] of one recipe's gain on one task and language, a row per seed; and whether items were resampled."""
-    numbers = sorted(int(number) for number in rows["seed"])
-    first = rows.iloc[0]
-    keys = [[(first["task"], first["language"], name, number) for number in numbers] for name in (first["recipe"], BASELINE)]
+def covers(seeds: int, itemwise: bool) -> str:
+    """What an interval over that many seeds covers, or why there is none."""
+    return ONE_SEED if seeds < 2 else SEEDS_ITEMS if itemwise else SEEDS
+
+
+def language_gain(rows: pd.DataFrame, items: ItemScores, seeds: Sequence[int], draws: int) -> tuple[Estimate, bool]:
+    """One recipe's gain on one task and language, from a row per seed; and whether items were resampled."""
+    rows = rows.sort_values("seed")
+    first, count = rows.iloc[0], len(rows)
+    places = [seeds.index(number) for number in rows["seed"]]
+    values = rows["gain"].to_numpy(float)
+    pulls, drawn = np.zeros(len(seeds)), np.zeros((draws, len(seeds)))
+    if count > 1:
+        pulls[places] = (values - values.mean()) / np.sqrt(count * (count - 1))
+    keys = [[(first["task"], first["language"], name, int(seed)) for seed in rows["seed"]] for name in (first["recipe"], BASELINE)]
     itemwise = all(key in items for side in keys for key in side)
     if itemwise:
         made, base = (np.stack([items[key] for key in side], axis=1) for side in keys)
-        gain = made - base
-    else:
-        gain = rows.sort_values("seed")["gain"].to_numpy(float)[None, :]
-    # The generator follows from the set of seeds: recipes, targets and languages with the same seeds meet the same draws.
-    return (gain * weights(np.random.default_rng([seed, 1, *numbers]), len(numbers), count)).sum(axis=1), itemwise
+        change = made - base
+        drawn[:, places] = (change - change.mean(axis=0)) / count
+    return Estimate(float(values.mean()), pulls, drawn, count), itemwise
 
 
 def gain_draws(
@@ -146,73 +155,69 @@ def gain_draws(
     items: ItemScores = NO_ITEMS,
     languages: Sequence[str] | None = None,
     metric: str | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
 ) -> GainDraws:
-    """Gains with replicates from tidy scores, and `item_scores` of the same study where predictions were kept.
+    """Gains with what their intervals need, from tidy scores, and `item_scores` of the same study where predictions were kept.
 
     languages: to average over; None: all but English, that is zero-shot transfer. metric: None is each task's primary one; the
-    items' scores are of that, so another metric does not use them. Deterministic for a `seed`.
+    items' scores are of that, so another metric does not use them.
     """
     scores = target_scores(frame, metric)
     table = gains(frame, metric).dropna(subset=["gain"])
     known = items if metric is None else NO_ITEMS
-    count = len(next(iter(known.values()))) if known else draws
+    count = len(next(iter(known.values()))) if known else 1
+    seeds = tuple(sorted({int(number) for number in table["seed"]}))
     cells = {}
     for key, rows in table.groupby(["recipe", "task"], sort=False):
         groups = list(rows.groupby("language", sort=True))
-        found = [language_draws(group, known, count, seed) for _, group in groups]
+        found = [language_gain(group, known, seeds, count) for _, group in groups]
         cells[key] = Cell(
             tuple(code for code, _ in groups),
-            np.array([group["gain"].mean() for _, group in groups]),
-            np.stack([values for values, _ in found], axis=1),
-            np.array([len(group) for _, group in groups]),
+            tuple(estimate for estimate, _ in found),
             np.array([group["n"].max() for _, group in groups]),
             np.array([itemwise for _, itemwise in found]),
         )
     recipes = tuple(name for name in recipe_order(scores["recipe"]) if name != BASELINE)
     chosen = frozenset(chosen_languages(scores["language"], languages))
-    return GainDraws(recipes, tuple(task_order(scores["task"])), cells, chosen, count, seed)
+    return GainDraws(recipes, tuple(task_order(scores["task"])), cells, chosen, seeds, count)
 
 
 def gain_table(draws: GainDraws) -> pd.DataFrame:
     """The cells of `gain_matrix` with intervals: columns recipe task gain low high seeds languages n resampled; task `average` too.
 
-    n counts the (seed, language) pairs behind the mean, `resampled` says what the interval covers. gain, low, high in points; low
-    and high are NaN where nothing could be resampled; all are NaN and the counts 0 where the runs are missing.
+    n counts the (seed, language) pairs behind the mean, `resampled` says what the interval covers, or why there is none. gain, low, high
+    in points; low and high are NaN with one seed; all are NaN and the counts 0 where the runs are missing.
     """
     rows = []
     for recipe in draws.recipes:
         counts = []
         for task in draws.tasks:
             kept, found = draws.picked(recipe, task), draws.gain(recipe, task)
-            seeds = draws.cells[recipe, task].seeds[kept] if len(kept) else np.zeros(1, int)
+            seeds = np.array([draws.cells[recipe, task].gains[place].count for place in kept] or [0])
             counts.append((int(seeds.max()), len(kept), int(seeds.sum())))
             rows.append((recipe, task, found.value, *found.interval, *counts[-1], draws.resampled(recipe, task)))
         if draws.tasks:
             found, whole = draws.average(recipe), all(entry[0] for entry in counts)
             codes = {draws.cells[recipe, task].languages[place] for task in draws.tasks for place in draws.picked(recipe, task)}
-            covers = " / ".join(dict.fromkeys(draws.resampled(recipe, task) for task in draws.tasks)) if whole else ""
+            means = " / ".join(dict.fromkeys(draws.resampled(recipe, task) for task in draws.tasks)) if whole else ""
             few = min(entry[0] for entry in counts)
-            rows.append((recipe, AVERAGE, found.value, *found.interval, few, len(codes) if whole else 0, sum(c[2] for c in counts), covers))
+            rows.append((recipe, AVERAGE, found.value, *found.interval, few, len(codes) if whole else 0, sum(c[2] for c in counts), means))
     return pd.DataFrame(rows, columns=["recipe", "task", "gain", "low", "high", "seeds", "languages", "n", "resampled"])
 
 
 def by_language(draws: GainDraws) -> pd.DataFrame:
     """Gains by language: columns recipe task language gain low high seeds n resampled script resource_level word_order.
 
-    low and high cover seeds and test items where predictions were kept, else seeds alone (NaN with one). `resampled` says which:
-    "seeds and items", "items", "seeds" or "". n: test items. English is kept. resource_level: by the size of the language in CC-100
+    low and high cover seeds, and test items where predictions were kept; NaN with one seed. `resampled` says which: "seeds and items",
+    "seeds", or that there is no interval. n: test items. English is kept. resource_level: by the size of the language in CC-100
     (languages.py), not by what a study's own phase 1 saw.
     """
     rows = []
     for (recipe, task), cell in draws.cells.items():
         for place, code in enumerate(cell.languages):
-            several, itemwise = cell.seeds[place] > 1, cell.itemwise[place]
-            interval = bounds(cell.draws[:, place]) if several or itemwise else (float("nan"),) * 2
-            covers = " and ".join(word for word, covered in (("seeds", several), ("items", itemwise)) if covered)
+            found = cell.gains[place]
+            shown = covers(found.count, bool(cell.itemwise[place]))
             facts = LANGUAGES.get(code)
             kind = (facts.script, facts.resource_level, facts.word_order) if facts else ("unknown",) * 3
-            rows.append((recipe, task, code, cell.gain[place], *interval, int(cell.seeds[place]), cell.items[place], covers, *kind))
+            rows.append((recipe, task, code, found.value, *found.interval, found.count, cell.items[place], shown, *kind))
     columns = ["recipe", "task", "language", "gain", "low", "high", "seeds", "n", "resampled", "script", "resource_level", "word_order"]
     return pd.DataFrame(rows, columns=columns)

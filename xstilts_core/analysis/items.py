@@ -1,7 +1,7 @@
 """Resampled test items: what each score would have been on another draw of the test set, from the predictions that runs kept.
 
 A predictions file (predictions/<task>.<language>.jsonl.gz) opens with {"columns": [...], "metric": ...} and goes on with one
-object per test item: {"id", "gold", "prediction", "stats"}. `stats` is the item's row of sufficient statistics (metrics.py), so a
+object per test item: {"id", "gold", "prediction", "stats"}. `stats` is the item's row of sufficient statistics (metrics), so a
 replicate needs only the sums of resampled rows and no text is scored again.
 
 All runs of a task share its test set, and items of the same id in several languages are translations of each other (XNLI, PAWS-X,
@@ -25,7 +25,8 @@ from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES
 
 DRAWS = 2_000
-CHUNK = 2**22
+# Counts drawn at once: 8 MB stay in the processor's cache.
+CHUNK = 2**20
 Run = tuple[str, str, int]
 """(language, recipe, seed): what tells the predictions of one task apart."""
 ItemScores = Mapping[tuple[str, str, str, int], np.ndarray]
@@ -89,25 +90,34 @@ def counts(generator: np.random.Generator, items: int, draws: int) -> np.ndarray
     return np.bincount(drawn.ravel(), minlength=draws * items).reshape(draws, items).astype(float)
 
 
+def placed(ids: Sequence[str], table: np.ndarray, order: Mapping[str, int]) -> tuple[np.ndarray | slice, np.ndarray]:
+    """Where the items of a language stand among those of all, and its table in that order. A slice where they stand together: no copy."""
+    places = np.array([order[name] for name in ids])
+    rows = np.argsort(places)
+    first, last = places[rows[0]], places[rows[-1]]
+    return slice(first, last + 1) if last - first + 1 == len(rows) else places[rows], table[rows]
+
+
 def resample(runs: Mapping[Run, Predictions], draws: int, generator: np.random.Generator) -> dict[Run, np.ndarray]:
     """Scores [draws] of every run of one task. A draw takes items from all languages' items together, by id."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run[0], []).append(run)
-    tables = {code: aligned([runs[run] for run in group]) for code, group in groups.items()}
-    order = {name: place for place, name in enumerate(dict.fromkeys(name for ids, _ in tables.values() for name in ids))}
-    places = {code: np.array([order[name] for name in ids]) for code, (ids, _) in tables.items()}
+    found = {code: aligned([runs[run] for run in group]) for code, group in groups.items()}
+    order = {name: place for place, name in enumerate(dict.fromkeys(name for ids, _ in found.values() for name in ids))}
+    tables = {code: placed(*table, order) for code, table in found.items()}
     scores = {run: np.empty(draws) for run in runs}
     step = max(1, CHUNK // len(order))
     for start in range(0, draws, step):
         drawn = counts(generator, len(order), min(step, draws - start))
         for code, group in groups.items():
-            part, first = drawn[:, places[code]], runs[group[0]]
-            sums = (part @ tables[code][1]).reshape(len(part), len(group), len(first.columns))
+            (places, table), first = tables[code], runs[group[0]]
+            part = drawn[:, places]
+            sums = (part @ table).reshape(len(part), len(group), len(first.columns))
             # Where a tiny language has no item in a draw, its sums are 0 and so is its score.
-            found = metrics.score_sums(sums, np.maximum(part.sum(axis=1), 1)[:, None], first.columns)[first.metric]
+            values = metrics.score_sums(sums, np.maximum(part.sum(axis=1), 1)[:, None], first.columns)[first.metric]
             for position, run in enumerate(group):
-                scores[run][start : start + len(part)] = found[:, position]
+                scores[run][start : start + len(part)] = values[:, position]
     return scores
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from xstilts_core.analysis.choice import choices, per_target_gain
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.study import Study
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES
+from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
 ABSTRACT = "confirmed: abstract of version 2"
 REPORTED = "second hand: reported of the paper, its tables not seen"
@@ -87,7 +87,7 @@ def over_recipes(draws: GainDraws, recipes: Mapping[str, Sequence[str]], targets
 
 def measured(statement: Statement, draws: GainDraws, recipes: Mapping[str, Sequence[str]], scores: pd.DataFrame) -> Estimate | None:
     """The study's own number; None where it has none. Averages over targets need all nine: over fewer they are another quantity."""
-    whole = set(draws.tasks) == set(TARGET_NAMES)
+    whole = set(draws.tasks) == set(XTREME)
     single = single_recipes(draws, recipes) if whole else []
     match statement.measure:
         case "average":
@@ -104,7 +104,7 @@ def measured(statement: Statement, draws: GainDraws, recipes: Mapping[str, Seque
             found = draws.average(name) - best if best and name in draws.recipes else None
         case "per target":
             table = choices(draws, scores)
-            found = per_target_gain(draws, table) if set(table["task"]) == set(TARGET_NAMES) else None
+            found = per_target_gain(draws, table) if set(table["task"]) == set(XTREME) else None
         case _:
             found = None
     return found if found and np.isfinite(found.value) else None
@@ -124,7 +124,7 @@ def verdict(statement: Statement, found: Estimate) -> str:
 
 def best_three(statement: Statement, draws: GainDraws, recipes: Mapping[str, Sequence[str]]) -> tuple[str, str]:
     """The study's three best single tasks on average, and the verdict; more than three must have been measured."""
-    single = single_recipes(draws, recipes) if set(draws.tasks) == set(TARGET_NAMES) else []
+    single = single_recipes(draws, recipes) if set(draws.tasks) == set(XTREME) else []
     ranked = sorted(single, key=lambda name: -draws.average(name).value)[:3]
     if len(single) <= 3 or not {"mnli", "hellaswag"} <= {recipes[name][0] for name in single}:
         return "", NOT_MEASURED

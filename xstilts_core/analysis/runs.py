@@ -9,7 +9,7 @@ from xstilts_core import results
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.names import UsageError
 from xstilts_core.results import COLUMNS, RESULT, State
-from xstilts_core.spec import RetrievalSpec, Spec
+from xstilts_core.spec import DataSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
 
 PHASE1 = "phase 1"
@@ -70,8 +70,9 @@ def unfinished(table: pd.DataFrame) -> pd.DataFrame:
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     """Counts for the status grid, from `runs`: one row per recipe and stage; columns recipe, stage, one per state, and total.
 
-    Phase 1 runs, which belong to no recipe, stand under the recipe PHASE1.
+    Phase 1 runs, which belong to no recipe, stand under the recipe PHASE1; the run that fetches the data is left out.
     """
+    table = table[table["stage"] != DataSpec.phase]
     named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", PHASE1))
     counts = named.groupby(["recipe", "stage", "state"], sort=False).size().unstack("state", fill_value=0)
     counts = counts.reindex(columns=list(STATES), fill_value=0)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, XLMRobertaConfig
 
-from xstilts_core import model
+from xstilts_core import hub_client, model
 from xstilts_core.estimate.question import Question
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
@@ -60,7 +60,7 @@ class Bench:
 
 def configuration(name: str) -> tuple[PretrainedConfig, str]:
     """The encoder's configuration, and where it is from. Nothing is fetched: UsageError where it is neither at hand nor known."""
-    place = model.locate(name)
+    place = hub_client.encoder_at_hand(model.locate(name))
     try:
         return AutoConfig.from_pretrained(place, local_files_only=True), "its configuration"
     except (OSError, ValueError):
@@ -74,7 +74,7 @@ def configuration(name: str) -> tuple[PretrainedConfig, str]:
 
 def tokenizer_at_hand(name: str) -> PreTrainedTokenizerBase | None:
     try:
-        found = AutoTokenizer.from_pretrained(model.locate(name), local_files_only=True)
+        found = AutoTokenizer.from_pretrained(hub_client.encoder_at_hand(model.locate(name)), local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError):
         return None
     return found if getattr(found, "is_fast", False) else None

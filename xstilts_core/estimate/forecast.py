@@ -18,7 +18,7 @@ from xstilts_core.estimate.earlier import Cost, by_earlier, finished, on_device,
 from xstilts_core.estimate.question import Answer, Question, Speed, Stage
 from xstilts_core.estimate.work import Work, steps, work
 from xstilts_core.kernel import environment
-from xstilts_core.spec import SPECS, Spec
+from xstilts_core.spec import SPECS, DataSpec, Spec
 from xstilts_core.study import Study
 from xstilts_core.tasks import TASKS, task
 
@@ -105,10 +105,10 @@ def by_probe(spec: Spec, planned: Work, answer: Answer, speeds: Mapping[Stage, S
 
 def ask(study: Study, plans: Mapping[Path, Work], threads: int) -> tuple[Answer | None, dict[Stage, Speed], str]:
     """Probe the stages of these runs."""
-    specs = [spec for spec in study.specs if spec.folder in plans]
+    devices = [spec.device for spec in study.specs if spec.folder in plans and plans[spec.folder].pieces]
     stages = list(dict.fromkeys(piece.stage for plan in plans.values() for piece in plan.pieces))
     first = next((spec for spec in study.specs if spec.phase == "pretrain"), None)
-    question = Question(study.encoder, specs[0].device, stages, first.model_dump(mode="json") if first else None)
+    question = Question(study.encoder, devices[0] if devices else "cpu", stages, first.model_dump(mode="json") if first else None)
     answer, error = probe(question, threads)
     return answer, dict(zip(stages, answer.speeds, strict=True)) if answer else {}, error
 
@@ -145,7 +145,7 @@ def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool) -> F
     todo = [spec for spec in study.specs if states[spec.folder] != "done"]
     plans = {spec.folder: work(spec) for spec in todo}
     outputs = study.root.parent
-    runs = on_device(finished(outputs), threads, gpu and study.specs[0].device != "cpu")
+    runs = on_device(finished(outputs), threads, gpu and any(spec.device != "cpu" for spec in study.specs))
     costs = {spec.folder: cost for spec in todo if (cost := by_earlier(spec, plans[spec.folder].units, runs))}
     unknown = {folder: plan for folder, plan in plans.items() if folder not in costs}
     # Memory is in no log: where nothing else is asked, ask for the largest batches.
@@ -210,6 +210,8 @@ def notes(found: Forecast) -> list[str]:
         if answer.assumed:
             tokens = ", ".join(f"{name} {count:.0f}" for name, count in answer.assumed.items())
             lines.append(f"assumed, as data or tokenizer are not on this machine: tokens of a training row: {tokens}")
+    if any(isinstance(spec, DataSpec) for spec in found.todo):
+        lines.append("not counted: what is fetched from the hub, its time and its place in the cache (HF_HOME)")
     nearest = next(folder for folder in (found.study.root, *found.study.root.parents) if folder.exists())
     free = shutil.disk_usage(nearest).free
     enough = "" if found.size < free else ": not enough"

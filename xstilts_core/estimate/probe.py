@@ -26,8 +26,9 @@ from xstilts_core.formats import FORMATS, HeadOptions, Limits, retrieval
 from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
+from xstilts_core.readers.ranking import by_sentence
 from xstilts_core.spec import PretrainSpec
-from xstilts_core.tasks import task
+from xstilts_core.tasks import EMBEDDED_TASKS, Task, task
 from xstilts_core.train import Stream, parameter_groups
 
 SAMPLE = 64
@@ -35,7 +36,15 @@ SAMPLE_DOCUMENTS = 60
 SECONDS_A_STAGE = 0.1
 MOST_REPEATS = 12
 # Tokens of a training row where the data or the tokenizer is not at hand, by format (all choices together; a window of a question).
-ASSUMED = {"pair": 40.0, "choice": 360.0, "span": 200.0, "tagging": 30.0, "retrieval": 30.0}
+ASSUMED = {"pair": 40.0, "choice": 360.0, "span": 200.0, "tagging": 30.0, "retrieval": 30.0, "ranking": 200.0}
+# By format: the task of the embedded suite that stands for one that the suite lacks, and what makes its examples such as the format's.
+STAND_INS: dict[str, tuple[str, Callable[[list[Any]], list[Any]]]] = {
+    "pair": ("mnli", list),
+    "choice": ("cosmosqa", list),
+    "span": ("squad_v1", list),
+    "tagging": ("udpos", list),
+    "ranking": ("squad_v1", by_sentence),
+}
 
 
 def now(where: torch.device) -> float:
@@ -56,10 +65,10 @@ def timed(call: Callable[[], object], where: torch.device) -> float:
     return float(np.median(taken))
 
 
-def examples(stage: Stage) -> tuple[list[Any], float, bool]:
-    """A sample of the stage's training (or only) examples, seconds to make or read one, and whether it is the study's own data.
+def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
+    """The task, a sample of its training (or only) examples, seconds to make or read one, and whether it is the study's own data.
 
-    Data that is not at hand is replaced by the embedded suite's task of the same name.
+    Data that is not at hand is replaced by the embedded suite's task of the same name, or by one of the same format.
     """
     name = data.parts(stage.task)[0]
     entry = task(name)
@@ -70,13 +79,16 @@ def examples(stage: Stage) -> tuple[list[Any], float, bool]:
             if is_small(name, part, stage.data_root, code):
                 started = time.process_time()
                 found = data.load(name, part, code, "files", stage.data_root)
-                return found[:SAMPLE], (time.process_time() - started) / len(found), True
+                return task(stage.task), found[:SAMPLE], (time.process_time() - started) / len(found), True
+    if name not in EMBEDDED_TASKS:
+        other, convert = STAND_INS[entry.format]
+        return replace(task(other), format=entry.format), convert(suite.load(other, "train", "en", limit=SAMPLE)), 0.0, False
     code = next(language for language in entry.languages if language in suite.LANGUAGES)
     suite.load(name, split, code, limit=8)
     started = time.process_time()
     found = suite.load(name, split, code, limit=4 * SAMPLE if stage.source == "mini" else SAMPLE)
     each = (time.process_time() - started) / len(found)
-    return found[:SAMPLE], each if stage.source == "mini" else 0.0, stage.source == "mini"
+    return task(stage.task), found[:SAMPLE], each if stage.source == "mini" else 0.0, stage.source == "mini"
 
 
 def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
@@ -130,10 +142,10 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
 
 
-def head_and_rows(stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
+def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
     """The completed task, and its sample as a stream with a new head."""
-    form = FORMATS[task(stage.task).format]
-    entry = form.complete(task(stage.task), found)
+    form = FORMATS[sampled.format]
+    entry = form.complete(sampled, found)
     head = form.head(entry, HeadOptions(made.encoder.width, stage.dropout, stage.pooling)).to(made.where)
     encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
     return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
@@ -141,8 +153,8 @@ def head_and_rows(stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Str
 
 def tune(stage: Stage, made: Bench) -> Speed:
     """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is measured once."""
-    found, read, at_hand = examples(stage)
-    entry, stream = head_and_rows(stage, made, found)
+    sampled, found, read, at_hand = examples(stage)
+    entry, stream = head_and_rows(sampled, stage, made, found)
     rows = len(stream.encoded) / len(found)
     mean = float(stream.encoded.row_lengths.mean())
     known = at_hand and (made.own or stage.source == "mini")
@@ -174,7 +186,7 @@ def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Be
 
 def embed(stage: Stage, made: Bench) -> Speed:
     """A retrieval task: sentences embedded with every layer, as the choice of a layer does."""
-    found, read, at_hand = examples(stage)
+    _, found, read, at_hand = examples(stage)
     texts = [example.text for example in found]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
     known = at_hand and (made.own or stage.source == "mini")

@@ -1,5 +1,6 @@
 """What a run does, counted before it is run: examples read, trained on and scored. Nothing is downloaded to count them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,8 +10,8 @@ from xstilts_core.estimate.question import Stage
 from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.readers.files import FILES
-from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
-from xstilts_core.tasks import task
+from xstilts_core.spec import ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.tasks import Benchmark, task
 
 # Larger files are not read for a count: the sizes of the public releases stand for them.
 LARGEST_FILE_BYTES = 8_000_000
@@ -75,36 +76,43 @@ def is_small(name: str, split: str, data_root: str, code: str) -> bool:
 @lru_cache(maxsize=512)
 def size(name: str, split: str, source: str, data_root: str, code: str = "en") -> int:
     """Examples of a split in one language: exact for the embedded suite and for small files, else the public release's."""
+    if task(name).parts:
+        return sum(size(part, split, source, data_root, code) for part in task(name).parts)
     if source == "mini":
-        return sum(suite.SIZES.get(part, {}).get(split, 0) for part in data.parts(name))
+        return suite.SIZES.get(name, {}).get(split, 0)
     if source == "files" and is_small(name, split, data_root, code):
         return len(data.load(name, split, code, "files", data_root))
-    return sum(published(part, split) for part in data.parts(name))
+    return published(name, split)
 
 
-def evaluated(name: str, split: str, wish: list[str], source: str, data_root: str) -> tuple[str, ...]:
+def evaluated(name: str, split: str, wish: list[str], source: str, data_root: str, benchmark: Benchmark) -> tuple[str, ...]:
     """Languages that are scored: those at hand, or where there are none yet, the benchmark's own."""
     if at_hand(source, data_root):
-        try:
-            return data.evaluated(name, split, wish, source, data_root)
-        except UsageError:  # these files are still to come
-            return tuple(code for code in task(name).languages if not wish or code in wish)
-    return tuple(code for code in task(name).languages if not wish or code in wish)
+        with suppress(UsageError):  # these files are still to come
+            return data.evaluated(name, split, wish, source, data_root, benchmark)
+    return tuple(code for code in task(name).languages_of(benchmark) if not wish or code in wish)
 
 
-def test_split(name: str, source: str, data_root: str) -> str:
+def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> str:
     """The split that scores are reported on."""
-    if at_hand(source, data_root) and any(data.languages(name, split, source, data_root) for split in ("test", "dev")):
-        return data.test_split(name, source, data_root)
+    if at_hand(source, data_root) and any(data.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")):
+        return data.test_split(name, source, data_root, benchmark)
     return "test" if "test" in task(name).sizes else "dev"
 
 
 def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
     """(languages, examples read, examples scored) of a target; every language is counted with the size of the first."""
-    split = test_split(name, spec.source, spec.data_root)
-    codes = evaluated(name, split, spec.languages, spec.source, spec.data_root)
+    split = test_split(name, spec.source, spec.data_root, spec.benchmark)
+    codes = evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark)
     each = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
     return len(codes), len(codes) * each, len(codes) * min(each, spec.test_examples or each)
+
+
+def kept(name: str, all_rows: int, spec: TuneSpec) -> int:
+    """Training examples of a task: all, or as many as the spec allows (of each stage, where there are stages)."""
+    if task(name).staged and spec.train_examples:
+        return sum(min(size(part, "train", spec.source, spec.data_root), spec.train_examples) for part in task(name).parts)
+    return min(all_rows, spec.train_examples or all_rows)
 
 
 def tuned(spec: TuneSpec) -> Work:
@@ -114,8 +122,9 @@ def tuned(spec: TuneSpec) -> Work:
     pieces = []
     for name in names:
         all_rows = size(name, "train", spec.source, spec.data_root)
-        development = size(name, "dev", spec.source, spec.data_root) or spec.dev_examples
-        trained = min(all_rows, spec.train_examples or all_rows)
+        judged = task(name).parts[-1] if task(name).staged else name
+        development = size(judged, "dev", spec.source, spec.data_root) or spec.dev_examples
+        trained = kept(name, all_rows, spec)
         rounds = spec.evaluations_in(max(1, spec.epochs * trained // (spec.batch_size * spec.accumulation)))
         scored = rounds * min(development, spec.dev_examples) + sum(scored for _, _, scored in totals)
         if isinstance(spec, IntermediateSpec):
@@ -137,14 +146,14 @@ def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
 
 def retrieved(spec: RetrievalSpec) -> Work:
     """Sentences embedded: on development data once for the layer and, for mining, once for the threshold; then on test data."""
-    split = test_split(spec.task, spec.source, spec.data_root)
+    split = test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     passes = [(split, 1)]
     if split == "test" and has_development(spec):
         passes.append(("dev", 1 + (task(spec.task).metric == "f1")))
     count = read = 0
     languages: tuple[str, ...] = ()
     for part, times in passes:
-        codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root)
+        codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark)
         each = sentences(spec.task, part, spec, codes[0]) if codes else 0
         count, read, languages = count + times * len(codes) * each, read + len(codes) * each, languages or codes
     stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length)
@@ -153,12 +162,15 @@ def retrieved(spec: RetrievalSpec) -> Work:
 
 def has_development(spec: RetrievalSpec) -> bool:
     if at_hand(spec.source, spec.data_root):
-        return bool(data.languages(spec.task, "dev", spec.source, spec.data_root))
+        return bool(data.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark))
     return "dev" in task(spec.task).sizes
 
 
 def work(spec: Spec) -> Work:
-    """What the run of `spec` does. A control without an encoder reads and counts: no more than its start-up is charged for it."""
+    """What the run of `spec` does.
+
+    A control without an encoder reads and counts, and nobody knows how fast the hub is: no more than their start-up is charged for both.
+    """
     match spec:
         case PretrainSpec():
             stage = Stage("mlm", spec.source, spec.data_root, spec.max_length, batch_size=spec.batch_tokens, dropout=spec.dropout)
@@ -168,7 +180,10 @@ def work(spec: Spec) -> Work:
         case RetrievalSpec():
             return retrieved(spec)
         case ControlSpec():
-            return Work(languages=sum(len(evaluated(name, "test", spec.languages, spec.source, spec.data_root)) for name in spec.targets))
+            place = (spec.languages, spec.source, spec.data_root, spec.benchmark)
+            return Work(languages=sum(len(evaluated(name, "test", *place)) for name in spec.targets))
+        case DataSpec():
+            return Work()
     raise UsageError(f"phase {spec.phase!r} is none whose work can be counted")
 
 

@@ -132,9 +132,10 @@ def note(table: pd.DataFrame, wide: bool) -> str:
     """What the means are of, what the marks mean and what the intervals cover."""
     filled = table.dropna(subset=["gain"])
     parts = [f"Mean over languages and {several(filled['seeds'])}" + ("." if wide else ", in whole points.")]
-    covers = {name for name in filled["resampled"] if name}
+    covers = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
     over = f" over {covers.pop()}" if len(covers) == 1 else ""
-    parts.append(f"Boxed, bold: the 95 % bootstrap interval{over}{' ' if wide else chr(10)}excludes 0.")
+    sure = f"Boxed, bold: the 95 % interval{over}{' ' if wide else chr(10)}excludes 0."
+    parts.append(sure if filled["low"].notna().any() else "No intervals: one seed.")
     if wide and filled["low"].notna().any():
         parts.append("Below: that interval.")
     if len(filled) < len(table):

@@ -40,7 +40,7 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL) -> Figu
     """Gains of one target by language (rows) with 95 % intervals, a panel per recipe, from `by_language`.
 
     The marker's shape is the script; it is filled for high, gray for mid and white for low resource languages. Bars are left out
-    where there is no interval (one seed and no predictions). Blue: the interval lies above 0; orange: below.
+    where there is no interval (one seed). Blue: the interval lies above 0; orange: below.
     """
     rows = table[table["task"] == task]
     if rows.empty:

@@ -1,4 +1,4 @@
-"""Pair classification: natural language inference and paraphrase."""
+"""Pair classification: natural language inference and paraphrase; and the classification of single texts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
 
 
 class Pair:
-    """Two texts in one sequence; the label is read off the pooled sequence."""
+    """Two texts in one sequence, or one alone where the second is empty; the label is read off the pooled sequence."""
 
     name = "pair"
     per_token = False
@@ -41,8 +41,11 @@ class Pair:
         pieces = tokenise(tokenizer, (text for example in examples for text in (example.text_a, example.text_b)))
         builder = Builder(template)
         for position, example in enumerate(examples):
-            first, second = cut_pair(pieces[example.text_a].ids, pieces[example.text_b].ids, limits.max_length - template.pair_size)
-            builder.add(template.pair(first, second), template.second_start(first))
+            if example.text_b:
+                first, second = cut_pair(pieces[example.text_a].ids, pieces[example.text_b].ids, limits.max_length - template.pair_size)
+                builder.add(template.pair(first, second), template.second_start(first))
+            else:
+                builder.add(template.single(pieces[example.text_a].ids[: limits.max_length - template.single_size]))
             builder.close(position)
         return builder.build({"label": label_indices(examples, task)})
 

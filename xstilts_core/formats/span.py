@@ -1,6 +1,7 @@
 """Span questions: the answer stands in the context, or nowhere (SQuAD 2.0). Long contexts are read in sliding windows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
@@ -116,18 +117,13 @@ class Span:
 
     def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[SpanExample], task: Task) -> list[str]:
         """The best span of at most LONGEST_ANSWER tokens over all windows; "" where no answer scores better (squad_v2 only)."""
-        score, length = best_spans(outputs, encoded)
-        token = best_start(score, encoded)
-        null = no_answer(outputs, encoded)
-        texts: list[str] = []
-        first, last = encoded.token_columns["first"], encoded.token_columns["last"]
-        for position, example in enumerate(examples):
-            start = token[position]
-            if start < 0 or (task.scoring == "squad_v2" and null[position] > score[start]):
-                texts.append("")
-            else:
-                texts.append(example.context[first[start] : last[start + length[start]]].strip())
-        return texts
+        found = best_spans(outputs, encoded, len(examples))
+        empty = np.isneginf(found.scores)
+        if task.scoring == "squad_v2":
+            empty |= no_answer(outputs, encoded, len(examples)) > found.scores
+        first, last = encoded.token_columns["first"][found.starts], encoded.token_columns["last"][found.ends]
+        spans = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
+        return ["" if none else example.context[begin:end].strip() for example, none, begin, end in spans]
 
     def statistics(
         self, examples: Sequence[SpanExample], predictions: Sequence[str], task: Task, language: str
@@ -139,34 +135,54 @@ class Span:
         return metrics.SPAN, rule(gold, predictions)
 
 
-def best_spans(outputs: np.ndarray, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
-    """For every token as a start: the best start + end score, and how many tokens later that end stands. -inf outside contexts.
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """The best span of each example: first and last token, and start + end score (-inf without any context token)."""
 
-    Exact: all ends within LONGEST_ANSWER tokens are tried, for all windows at once.
+    starts: np.ndarray
+    ends: np.ndarray
+    scores: np.ndarray
+
+
+def highest_ahead(values: np.ndarray, reach: int) -> np.ndarray:
+    """[n]: the highest of each value and the `reach` - 1 after it, by doubling: five passes for a reach of 30, not 29."""
+    best, width = values, 1
+    while width < reach:
+        step = min(width, reach - width)
+        best = np.maximum(best, np.concatenate([best[step:], np.full(min(step, len(best)), -np.inf, dtype=best.dtype)])[: len(best)])
+        width += step
+    return best
+
+
+def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
+    """The best of all spans of at most LONGEST_ANSWER tokens, over all windows of each of `count` examples; no top-k is cut off before.
+
+    outputs: [tokens, 2], start and end scores. Of equal scores the first start counts, then the first end. Rows of an example stand
+    side by side, as `encode` makes them.
     """
-    inside = encoded.token_columns["first"] >= 0
-    window = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)
-    ends = np.where(inside, outputs[:, 1], -np.inf)
-    best, length = ends.copy(), np.zeros(len(ends), dtype=np.int64)
-    for ahead in range(1, min(LONGEST_ANSWER, len(ends))):
-        later = np.where(window[ahead:] == window[:-ahead], ends[ahead:], -np.inf)
-        better = later > best[:-ahead]
-        best[:-ahead][better] = later[better]
-        length[:-ahead][better] = ahead
-    return np.where(inside, outputs[:, 0] + best, -np.inf), length
+    # Contexts alone, one after another; LONGEST_ANSWER empty places after each window, so that no span reaches into the next.
+    context = np.flatnonzero(encoded.token_columns["first"] >= 0)
+    window = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)[context]
+    place = np.arange(len(context)) + LONGEST_ANSWER * window
+    size = len(context) + LONGEST_ANSWER * len(encoded.lengths)
+    start, end = (np.full(size, -np.inf, dtype=outputs.dtype) for _ in range(2))
+    start[place], end[place] = np.fmax(outputs[context], -np.inf).T  # what is not a number never wins
+    score = start + highest_ahead(end, LONGEST_ANSWER)
+    # Where each example begins: its first window's first context token, or what stands there in its stead.
+    tokens = np.bincount(encoded.example[window], minlength=count) + LONGEST_ANSWER * np.bincount(encoded.example, minlength=count)
+    begins = np.cumsum(tokens) - tokens
+    scores = np.maximum.reduceat(score, begins)
+    best = np.flatnonzero(score == np.repeat(scores, tokens))
+    best = best[np.searchsorted(best, begins)]
+    last = best + end[np.minimum(best[:, None] + np.arange(LONGEST_ANSWER), size - 1)].argmax(1)
+    token = np.zeros(size, dtype=np.int64)
+    token[place] = context
+    return Spans(token[best], token[np.minimum(last, size - 1)], scores)
 
 
-def best_start(score: np.ndarray, encoded: Encoded) -> np.ndarray:
-    """[examples]: the start token with the best score over an example's windows; -1 without any context token."""
-    owner = np.repeat(encoded.example, encoded.row_lengths)
-    order = np.lexsort((np.arange(len(score)), -score, owner))
-    first = np.searchsorted(owner[order], np.arange(encoded.example.max() + 1))
-    return np.where(np.isneginf(score[order[first]]), -1, order[first])
-
-
-def no_answer(outputs: np.ndarray, encoded: Encoded) -> np.ndarray:
+def no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
     """[examples]: the lowest score of "no answer" (the first token as start and end) over an example's windows."""
     null = outputs[encoded.starts[:-1]].sum(1)
-    lowest = np.full(encoded.example.max() + 1, np.inf)
+    lowest = np.full(count, np.inf)
     np.minimum.at(lowest, encoded.example, null)
     return lowest

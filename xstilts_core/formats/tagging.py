@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 from torch import Tensor, nn
@@ -28,6 +29,12 @@ def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
     return [*parts, (first, len(sizes))]
 
 
+def unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """What stands for a word without pieces: <unk>, or another special token where the vocabulary has none (bytes)."""
+    special = (tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids)
+    return next(number for number in special if number is not None)
+
+
 class Tagging:
     """token_columns: label (index in the inventory, IGNORED off the first sub-token), word (its position, -1 elsewhere)."""
 
@@ -35,7 +42,7 @@ class Tagging:
     per_token = True
 
     def encode(self, examples: Sequence[TagsExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
-        template = Template.of(tokenizer)
+        template, unknown = Template.of(tokenizer), unknown_id(tokenizer)
         pieces = tokenise(tokenizer, (word for example in examples for word in example.words))
         order = {tag: position for position, tag in enumerate(task.labels)}
         room = limits.max_length - template.single_size
@@ -46,7 +53,7 @@ class Tagging:
         for position, example in enumerate(examples):
             found = [pieces[word].ids for word in example.words]
             # A word that gives no piece (a lone control character) or very many is unknown, as in XTREME's code.
-            found = [ids if 0 < len(ids) <= longest else [tokenizer.unk_token_id] for ids in found]
+            found = [ids if 0 < len(ids) <= longest else [unknown] for ids in found]
             for first, end in split([len(ids) for ids in found], room):
                 builder.add(template.single([i for ids in found[first:end] for i in ids]))
                 builder.close(position)
@@ -77,11 +84,10 @@ class Tagging:
         return head(hidden, batch).argmax(1, keepdim=True)
 
     def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task) -> list[list[str]]:
-        predictions = [[""] * len(example.words) for example in examples]
-        owner = np.repeat(encoded.example, encoded.row_lengths)
-        for token in np.flatnonzero(encoded.token_columns["word"] >= 0):
-            predictions[owner[token]][encoded.token_columns["word"][token]] = task.labels[int(outputs[token, 0])]
-        return predictions
+        # First sub-tokens stand in the order of the examples and their words, one a word: `encode` leaves no word out.
+        chosen = np.array(task.labels, dtype=object)[outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)].tolist()
+        ends = accumulate((len(example.words) for example in examples), initial=0)
+        return [chosen[first:end] for first, end in pairwise(ends)]
 
     def statistics(
         self, examples: Sequence[TagsExample], predictions: Sequence[list[str]], task: Task, language: str

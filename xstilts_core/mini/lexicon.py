@@ -12,9 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from xstilts_core.tasks import EMBEDDED_LANGUAGES
+
 FOLDER = Path(__file__).with_name("lexicon")
 ABSENT = "-"
-LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
+LANGUAGES = EMBEDDED_LANGUAGES
 
 
 class Concept(NamedTuple):

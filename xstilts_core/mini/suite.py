@@ -38,7 +38,7 @@ MAKERS: dict[str, Maker] = {
     "udpos": tagging.UDPOS,
     "panx": tagging.PANX,
 }
-PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts}
+PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts and MAKERS.keys() >= set(entry.parts)}
 """Tasks that are several data sets behind one head."""
 TRAIN, DEV, TEST = 8_000, 400, 300
 BUCC_GOLD = BUCC_DISTRACTORS = 500

@@ -3,16 +3,20 @@
 `available` and `hub_languages` say which languages there are. What is wrong with a file or table is told in one sentence (UsageError).
 """
 
+from xstilts_core.readers.conllu import read_conllu, read_treebanks
 from xstilts_core.readers.files import FILES, available, read_files
-from xstilts_core.readers.hub import hub_languages, read_hub, require_hub
-from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xnli
+from xstilts_core.readers.hub import fetch, hub_data, hub_languages, read_hub
+from xstilts_core.readers.layouts.ranking import read_pool
+from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
 from xstilts_core.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.readers.spans import read_squad
-from xstilts_core.readers.tags import read_ccg, read_conllu, read_panx
+from xstilts_core.readers.tags import read_ccg, read_panx, read_udpos
 
 __all__ = [
     "FILES",
     "available",
+    "fetch",
+    "hub_data",
     "hub_languages",
     "read_bucc",
     "read_ccg",
@@ -22,8 +26,10 @@ __all__ = [
     "read_mnli",
     "read_pairs",
     "read_panx",
+    "read_pool",
     "read_squad",
     "read_tatoeba",
-    "read_xnli",
-    "require_hub",
+    "read_treebanks",
+    "read_udpos",
+    "read_xtreme_pairs",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.readers.ranking import by_sentence
 from xstilts_core.readers.spans import numbered_repeats
 from xstilts_core.readers.tags import plain_word
 from xstilts_core.tasks import Task
@@ -71,6 +72,29 @@ def pairs(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     return [PairExample(str(number), first.strip(), second.strip(), name) for number, (first, second, name) in enumerate(kept, start=1)]
 
 
+def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
+    """Columns: text, label: single texts, as pairs whose second text is empty."""
+    found: list[Example] = []
+    for rows in parts:
+        label = rows.naming(rows.columns[1], task.labels)
+        for number, (text, value) in enumerate(rows, start=1):
+            if (name := label(value, number)) is None:
+                raise rows.wrong(number, f"no label (-1): expected {', '.join(task.labels)}")
+            found.append(PairExample(str(len(found) + 1), text.strip(), "", name))
+    return found
+
+
+def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
+    """Columns: question, context {contexts: the parts of an abstract}, decision. The pair is the question and the abstract."""
+    found: list[Example] = []
+    for rows in parts:
+        label = rows.naming(rows.columns[2], task.labels)
+        for number, (question, context, value) in enumerate(rows, start=1):
+            abstract = " ".join(text.strip() for text in context["contexts"])
+            found.append(PairExample(str(len(found) + 1), question.strip(), abstract, label(value, number)))
+    return found
+
+
 def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their position."""
     examples = []
@@ -120,13 +144,16 @@ def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...],
 
 
 def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: sentence, English sentence, and the codes of both. Those of the language first, then the English ones, as from files."""
+    """Columns: sentence, English sentence, and the codes of both, where a data set states them.
+
+    The sentences of the language come first, then the English ones, as from files.
+    """
     sides: list[list[Example]] = [[], []]
     for rows in parts:
         expected = (language(code).tatoeba, "eng")
         for text, english, *codes in rows:
             number = len(sides[0]) + 1
-            if tuple(codes) != expected:
+            if codes and tuple(codes) != expected:
                 raise rows.wrong(number, f"languages {' and '.join(map(str, codes))}: expected {' and '.join(map(str, expected))}")
             sides[0].append(SentenceExample(f"{code}-{number}", code, text.strip(), f"en-{number}"))
             sides[1].append(SentenceExample(f"en-{number}", "en", english.strip(), f"{code}-{number}"))
@@ -160,6 +187,37 @@ def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     ]
 
 
+def siqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
+    """Columns: context, question, three answers, label: the number of the right one, from 1, as text that may end with a line end."""
+    examples: list[Example] = []
+    for rows in parts:
+        for number, (context, question, *answers, value) in enumerate(rows, start=1):
+            right = value.strip()
+            if not right.isdigit() or not 1 <= int(right) <= len(answers):
+                raise rows.wrong(number, f"label {value!r}: expected the number of the right answer, 1 to {len(answers)}")
+            choices = tuple(answer.strip() for answer in answers)
+            examples.append(ChoiceExample(str(len(examples) + 1), context.strip(), question.strip(), choices, int(right) - 1))
+    return examples
+
+
+def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
+    """Columns: premise, question (cause or effect), two choices, label: the name of the right one's column, or its number.
+
+    The question is told in English in every language, as in XTREME-R (third_party/run_xcopa.py): "What was the cause?"
+    """
+    examples: list[Example] = []
+    for rows in parts:
+        *_, column = rows.columns
+        choices, names = rows.columns[2:4], rows.classes[column]
+        for number, (premise, question, first, second, value) in enumerate(rows, start=1):
+            if question not in ("cause", "effect"):
+                raise rows.wrong(number, f"question {question!r}: expected cause or effect")
+            right = choices.index(names[value]) if names and value >= 0 else chosen(rows, number, value, len(choices))
+            name = str(len(examples) + 1)
+            examples.append(ChoiceExample(name, premise.strip(), f"What was the {question}?", (first.strip(), second.strip()), right))
+    return examples
+
+
 def commonsenseqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: question, choices {label, text}, answerKey: the letter of the right choice, looked up among the labels."""
     examples: list[Example] = []
@@ -171,9 +229,16 @@ def commonsenseqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]
     return examples
 
 
+def answer_sentences(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
+    """As `spans`, each question as a query for the sentence that holds its answer."""
+    return by_sentence(spans(parts, task, code))
+
+
 SHAPES: Mapping[str, Callable[[Sequence[Rows], Task, str], list[Example]]] = MappingProxyType(
     {
         "pair": pairs,
+        "text": texts,
+        "abstract": abstracts,
         "span": spans,
         "tags": tags,
         "syntactic_words": syntactic_words,
@@ -181,5 +246,8 @@ SHAPES: Mapping[str, Callable[[Sequence[Rows], Task, str], list[Example]]] = Map
         "hellaswag": hellaswag,
         "cosmosqa": cosmosqa,
         "commonsenseqa": commonsenseqa,
+        "siqa": siqa,
+        "copa": copa,
+        "answer_sentences": answer_sentences,
     }
 )

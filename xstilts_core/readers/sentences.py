@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from xstilts_core.examples import SentenceExample
-from xstilts_core.readers.text import read_lines, wrong
+from xstilts_core.names import UsageError
+from xstilts_core.readers.text import cut_off, read_lines, wrong
 
 
 def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExample]:
@@ -30,28 +31,36 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
 def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:
     """Two monolingual collections of "id TAB sentence", first that of `language`, and the gold pairs "id TAB English id".
 
-    A sentence without a pair matches nothing (None): it is there to be told apart. UsageError for a repeated id, a pair of ids that
-    the collections lack, or a second pair of the same sentence.
+    A sentence without a pair matches nothing (None): it is there to be told apart, and collections without any such sentence are
+    refused (google/xtreme on the hub is such a copy). UsageError, too, for a repeated id, a pair of ids that the collections lack,
+    and a second pair of the same sentence.
     """
     sides = {code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))}
     match: dict[str, dict[str, str]] = {code: {} for code in sides}
     for number, pair in enumerate(rows(gold, "id TAB English id").items(), start=1):
         for code, name, other in ((language, *pair), ("en", *reversed(pair))):
             if name not in sides[code]:
-                raise wrong(gold, number, f"id {name!r} is not in {path if code == language else english}")
+                side = path if code == language else english
+                raise wrong(gold, number, f"id {name!r} is not in {side}: expected all pairs' sentences there (truncated download?)")
             if name in match[code]:
                 raise wrong(gold, number, f"id {name!r} is in a second pair: expected one translation a sentence")
             match[code][name] = other
+    if all(len(match[code]) == len(side) for code, side in sides.items()):
+        raise UsageError(
+            f"{path} and {english} hold no sentence without a pair in {gold}: expected the whole collections of the shared task; mining "
+            "is to tell translations from all other sentences, and among pairs alone its F1 says nothing"
+        )
     return [SentenceExample(name, code, text, match[code].get(name)) for code, side in sides.items() for name, text in side.items()]
 
 
 def rows(path: Path, expected: str) -> dict[str, str]:
     """First column to second, in the order of the file."""
     found: dict[str, str] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    lines = read_lines(path)
+    for number, line in enumerate(lines, start=1):
         name, _, text = (part.strip() for part in line.partition("\t"))
         if not name or not text:
-            raise wrong(path, number, f"{line[:60]!r}: expected {expected}")
+            raise wrong(path, number, f"{line[:60]!r}: expected {expected}{cut_off(number, lines)}")
         if name in found:
             raise wrong(path, number, f"id {name!r} stands on an earlier line too: expected each once")
         found[name] = text

@@ -1,6 +1,7 @@
 """Questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA, TyDiQA-GoldP."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Any
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.names import UsageError
 from xstilts_core.readers.text import read_text, wrong
+
+# The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0, "text": ""}] in every question.
+REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
+STATED = re.compile(rb'"answers"')
+HEAD_BYTES = 1 << 20
 
 SHAPE = '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}]}]}'
 
@@ -26,6 +32,14 @@ def read_squad(path: Path) -> list[SpanExample]:
     return numbered_repeats(examples)
 
 
+def has_answers(path: Path) -> bool:
+    """Whether the file's first question has its answers; undecoded, as `available` asks many files."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    stated = STATED.search(head)
+    return not (stated and REMOVED.match(head, stated.start()))
+
+
 def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
     """The examples, with "#" and the position from 1 behind every id that occurs more than once."""
     repeated = {name for name, count in Counter(example.id for example in examples).items() if count > 1}
@@ -37,6 +51,14 @@ def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
 
 def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(context, entry of "qas") of every question; UsageError where the JSON is truncated or lacks a level."""
+    for place, paragraph in paragraphs(path):
+        context = member(paragraph, "context", str, path, place)
+        for entry in member(paragraph, "qas", list, path, place):
+            yield context, entry
+
+
+def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
+    """(its place in the file, the paragraph) of every paragraph."""
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -46,10 +68,7 @@ def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
         place = f"data[{article_number}]"
         for paragraph_number, paragraph in enumerate(member(article, "paragraphs", list, path, place)):
-            inner = f"{place}.paragraphs[{paragraph_number}]"
-            context = member(paragraph, "context", str, path, inner)
-            for entry in member(paragraph, "qas", list, path, inner):
-                yield context, entry
+            yield f"{place}.paragraphs[{paragraph_number}]", paragraph
 
 
 def member(parent: Any, key: str, kind: type, path: Path, place: str) -> Any:

@@ -1,15 +1,26 @@
 """Text out of a file, with the file and the line named in every error."""
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from xstilts_core.names import UsageError
 
 SHOWN = 12
+# First bytes of files that are no text yet.
+PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
     """The error for line `line` (from 1) of a file."""
     return UsageError(f"{path}, line {line}: {problem}")
+
+
+def cut_off(line: int, lines: list[str]) -> str:
+    """What the error for line `line` (from 1) adds where it is the last one: a download that broke off ends inside a row."""
+    return "; this is the last line: the download may have been cut off" if line == len(lines) else ""
 
 
 def neighbours(path: Path) -> str:
@@ -30,13 +41,24 @@ def listing(folder: Path, pattern: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The whole file as text, without a byte order mark. UsageError where it is missing, a folder, empty or not UTF-8."""
+    """The whole file as text, without a byte order mark.
+
+    UsageError where it is missing, a folder, empty, still packed, UTF-16 or else not UTF-8, or has NUL bytes (a damaged download).
+    """
     path = Path(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder: expected a file; it holds {listing(path, '*')}")
     if not path.is_file():
         raise UsageError(f"{path} is missing: {neighbours(path)}")
     content = path.read_bytes()
+    for start, kind in PACKED:
+        if content.startswith(start):
+            raise UsageError(f"{path} is a packed file ({kind}): unpack it first")
+    if content.startswith(UTF_16):
+        raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
+    empty = content.find(b"\0")
+    if empty >= 0:
+        raise wrong(path, content.count(b"\n", 0, empty) + 1, "a NUL byte: expected UTF-8 text; the file is damaged or no text")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,3 +73,33 @@ def read_lines(path: Path) -> list[str]:
     """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside texts and cut nothing."""
     lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     return lines if lines[-1] else lines[:-1]
+
+
+def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of every line that is not blank; each object has `keys`, with values of their types.
+
+    UsageError naming the line where the JSON is broken, no object, or lacks a key.
+    """
+    lines = read_lines(path)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected one object with {', '.join(keys)}"
+            raise wrong(path, number, problem + cut_off(number, lines)) from None
+        for key, kind in keys.items():
+            json_member(row, key, kind, path, number)
+        yield number, row
+
+
+def json_member(row: Any, key: str, kind: type, path: Path, line: int) -> Any:
+    """row[key], which must be there and of that kind (`object`: any)."""
+    if not isinstance(row, dict):
+        raise wrong(path, line, f"{type(row).__name__} in place of an object: expected one with {key!r}")
+    if key not in row:
+        raise wrong(path, line, f"no {key!r} among {', '.join(row) or 'no keys'}")
+    if not isinstance(row[key], kind):
+        raise wrong(path, line, f"{key} is {row[key]!r}: expected {kind.__name__}")
+    return row[key]

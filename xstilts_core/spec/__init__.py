@@ -5,8 +5,21 @@ phases  a spec per phase
 wording a wrong value as a plain sentence
 """
 
-from xstilts_core.spec.base import BASELINE, CONTROLS, DATA_ONLY, Device, EncoderSpec, Source, Spec, TuneSpec, explain, home, make
-from xstilts_core.spec.phases import SPECS, ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec.base import (
+    BASELINE,
+    CONTROLS,
+    DATA_ONLY,
+    Device,
+    EncoderSpec,
+    Source,
+    Spec,
+    TuneSpec,
+    explain,
+    home,
+    make,
+    misfit,
+)
+from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
@@ -14,6 +27,7 @@ __all__ = [
     "DATA_ONLY",
     "SPECS",
     "ControlSpec",
+    "DataSpec",
     "Device",
     "EncoderSpec",
     "IntermediateSpec",
@@ -26,4 +40,5 @@ __all__ = [
     "explain",
     "home",
     "make",
+    "misfit",
 ]

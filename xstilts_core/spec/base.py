@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xstilts_core.names import UsageError
 from xstilts_core.spec.wording import explain
-from xstilts_core.tasks import LOCAL, TASKS, Published, recipe
+from xstilts_core.tasks import LOCAL, LOCAL_ADDED, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
 # Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "random_init": ("pair", "span", "tagging", "retrieval"),
+        "random_init": ("pair", "span", "tagging", "retrieval", "ranking"),
         "hypothesis_only": ("pair",),
         "names_masked": ("retrieval",),
         "majority": ("pair", "tagging"),
@@ -23,8 +23,20 @@ CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 DATA_ONLY = ("majority", "overlap")
+# Those that compare or hide one of a pair's two texts, and say nothing of a text alone.
+TWO_TEXTS = ("hypothesis_only", "overlap")
 Device = Literal["auto", "cpu", "cuda"]
 Source = Literal["mini", "files", "hub"]
+SCORED_LANGUAGES = "languages that a target is scored in: XTREME's, or with xtreme-r XTREME-R's, which has some more"
+
+
+def misfit(control: str, entry: Task) -> str:
+    """Why a control says nothing of this task; "" where it does."""
+    if entry.format not in CONTROLS[control]:
+        return f"control {control} is for {', '.join(CONTROLS[control])} tasks: {entry.name} has format {entry.format}"
+    if entry.single_text and control in TWO_TEXTS:
+        return f"control {control} is for tasks of two texts: {entry.name} has one"
+    return ""
 
 
 def home() -> Path:
@@ -73,7 +85,8 @@ class Spec(BaseModel):
             return ()
         if self.source == "files":
             return ("source files needs data_root: the folder that holds the original files",)
-        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in self.uses if name in LOCAL)
+        read = dict.fromkeys(part for name in self.uses for part in TASKS[name].parts or (name,))
+        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in read if name in LOCAL)
 
     def require_places(self) -> None:
         """UsageError where a place is missing. Asked when a run starts: a study can be checked without its data."""
@@ -89,6 +102,14 @@ class Spec(BaseModel):
         """The tasks whose data or scores this run touches."""
         return ()
 
+    @model_validator(mode="after")
+    def source_has_tasks(self) -> Self:
+        # A target before what it is trained on: it is the one that was named.
+        for name in reversed(self.uses):
+            if name in TASKS and (reason := not_at_source(TASKS[name], self.source)):
+                raise ValueError(reason)
+        return self
+
     def science(self) -> dict[str, Any]:
         """What the numbers depend on: `changed` less the places, and the tasks' versions. Another science makes a result stale."""
         versions = {name: TASKS[name].version for name in self.uses if TASKS[name].version > 1}
@@ -99,6 +120,25 @@ class Spec(BaseModel):
     def of(cls, names: Mapping[str, Any], where: str = "the notebook's parameters") -> Self:
         """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where one is wrong."""
         return make(cls, {name: names[name] for name in cls.model_fields if name in names}, where)
+
+
+class ScoringSpec(Spec):
+    """Fields of every run that scores targets."""
+
+    benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
+    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        if self.source != "hub" or self.data_root or self.benchmark == "xtreme":
+            return super().lacking
+        wanted = {name: [code for code in TASKS[name].added if not self.languages or code in self.languages] for name in self.uses}
+        more = [
+            f"{name} in {', '.join(codes)} needs data_root: {LOCAL_ADDED[name]}"
+            for name, codes in wanted.items()
+            if codes and name in LOCAL_ADDED
+        ]
+        return (*super().lacking, *more)
 
 
 class EncoderSpec(Spec):

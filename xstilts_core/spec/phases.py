@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import CONTROLS, Device, EncoderSpec, Spec, TuneSpec
-from xstilts_core.tasks import TARGET_NAMES, TASKS, task
+from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
+from xstilts_core.tasks import LOCAL, TARGET_NAMES, TASKS, Benchmark, not_intermediate, task
 
 Size = Annotated[int, Field(ge=0)]
 
@@ -82,12 +82,16 @@ class IntermediateSpec(TuneSpec):
     @classmethod
     def known(cls, names: list[str]) -> list[str]:
         for name in names:
-            if task(name, "tasks").format == "retrieval":
-                raise ValueError(f"{name} is a retrieval task: it has no training data, so it cannot be an intermediate task")
+            if reason := not_intermediate(task(name, "tasks")):
+                raise ValueError(reason)
+            if task(name).staged and len(names) > 1:
+                raise ValueError(
+                    f"{name} is trained on in stages ({', then '.join(task(name).parts)}): it cannot be mixed with other tasks"
+                )
         return names
 
 
-class TargetSpec(TuneSpec):
+class TargetSpec(TuneSpec, ScoringSpec):
     """Phase 3: fine-tune on a target's English training split, score it zero-shot in every language."""
 
     phase: ClassVar[str] = "target"
@@ -114,9 +118,8 @@ class TargetSpec(TuneSpec):
 
     @model_validator(mode="after")
     def targets_fit(self) -> "TargetSpec":
-        form = task(self.train_on, "train_on").format
-        if self.control and form not in CONTROLS[self.control]:
-            raise ValueError(f"control {self.control} is for {', '.join(CONTROLS[self.control])} tasks: {self.train_on} has format {form}")
+        if self.control and (reason := misfit(self.control, task(self.train_on, "train_on"))):
+            raise ValueError(reason)
         trained = {entry.train_on for entry in TASKS.values() if entry.train_on}
         if self.train_on not in trained:
             raise unknown("task that targets are trained on,", self.train_on, trained, "train_on")
@@ -127,7 +130,7 @@ class TargetSpec(TuneSpec):
         return self
 
 
-class RetrievalSpec(EncoderSpec):
+class RetrievalSpec(EncoderSpec, ScoringSpec):
     """Phase 3 without training: bitext mining and sentence retrieval with pooled hidden states."""
 
     phase: ClassVar[str] = "retrieval"
@@ -158,7 +161,7 @@ class RetrievalSpec(EncoderSpec):
         return name
 
 
-class ControlSpec(Spec):
+class ControlSpec(ScoringSpec):
     """A control without an encoder: what the English training data's labels, or words in common, give away on their own."""
 
     phase: ClassVar[str] = "control"
@@ -168,7 +171,6 @@ class ControlSpec(Spec):
     control: Literal["majority", "overlap"] = Field("majority", description="majority: most frequent label; overlap: words in common")
     recipe: str = Field("majority", pattern=r"^[A-Za-z0-9_-]+$", description="its name in the study: the row of its scores")
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score")
-    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
     train_examples: dict[str, Size] = Field({}, description="by target: at most so many English training examples; none given: all")
     test_examples: dict[str, Size] = Field({}, description="by target: at most so many test examples a language; none given: all")
 
@@ -192,10 +194,42 @@ class ControlSpec(Spec):
     @model_validator(mode="after")
     def targets_fit(self) -> "ControlSpec":
         for name in self.targets:
-            if TASKS[name].format not in CONTROLS[self.control]:
-                formats = ", ".join(CONTROLS[self.control])
-                raise ValueError(f"control {self.control} is for {formats} tasks: {name} has format {TASKS[name].format}")
+            if reason := misfit(self.control, TASKS[name]):
+                raise ValueError(reason)
         return self
 
 
-SPECS: dict[str, type[Spec]] = {cls.phase: cls for cls in (PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ControlSpec)}
+class DataSpec(Spec):
+    """Before the phases: all that a study takes from the hub, fetched once, so that its runs need not ask there."""
+
+    phase: ClassVar[str] = "data"
+    notebook: ClassVar[str] = "01_data"
+
+    source: Literal["hub"] = Field("hub", description="hub: nothing else is fetched")
+    device: Device = Field("cpu", description="no GPU is needed")
+    tasks: list[str] = Field(["mnli", "xnli"], description="tasks whose data sets are fetched, every split of them")
+    benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
+    languages: list[str] = Field([], description="languages to fetch beside English; empty: all that a task has on the hub")
+    encoder: str = Field("mini", description="encoder to fetch: a hub name; mini, pretrained or a folder: none")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(self.tasks)
+
+    @field_validator("tasks")
+    @classmethod
+    def on_the_hub(cls, names: list[str]) -> list[str]:
+        for name in names:
+            for part in task(name, "tasks").parts or (name,):
+                if part in LOCAL:
+                    raise ValueError(f"{part} cannot be fetched from the hub: {LOCAL[part]}")
+        return names
+
+
+SPECS: dict[str, type[Spec]] = {
+    cls.phase: cls for cls in (DataSpec, PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ControlSpec)
+}

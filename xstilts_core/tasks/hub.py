@@ -1,7 +1,8 @@
-"""Where the tasks' data stand on the Hugging Face hub, as pure data, and which tasks are not there.
+"""Where the tasks' data stand on the Hugging Face hub, as pure data, and what is not there.
 
-Only data sets that the hub keeps as parquet: loading scripts are no longer run by its client. Labels are mapped by the names that a
-data set states for its classes, never by their order.
+Only data sets that the hub keeps as parquet: loading scripts are no longer run by its client. Where a data set's own branch still holds
+a script, its parquet copy is read, which the hub makes of every data set it can (CONVERTED). Labels are mapped by the names that a data
+set states for its classes, never by their order.
 """
 
 from collections.abc import Mapping
@@ -9,19 +10,38 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from xstilts_core.languages import language
+
 # How a row becomes an example: `readers/rows.py` has a function for each.
-Shape = Literal["pair", "span", "tags", "syntactic_words", "translations", "hellaswag", "cosmosqa", "commonsenseqa"]
+Shape = Literal[
+    "pair",
+    "text",
+    "abstract",
+    "span",
+    "tags",
+    "syntactic_words",
+    "translations",
+    "hellaswag",
+    "cosmosqa",
+    "commonsenseqa",
+    "siqa",
+    "copa",
+    "answer_sentences",
+]
+CONVERTED = "refs/convert/parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class HubData:
     """The data of one task on the hub.
 
-    config: the data set's configuration, with {code}, {tatoeba} or {treebank} of the language. splits: our split to the data set's
-    own, read one after another. columns: the columns that the shape reads, in its order. classes: names of the data set's classes
-    that the task calls otherwise. absent: split to languages of the task that the split lacks; training data are English only.
+    config: the data set's configuration, with {code}, {name} (german), {tatoeba} or {treebank} of the language; configs: the splits
+    of ours that stand in another one. splits: our split to the data set's own, read one after another.
+    columns: the columns that the shape reads, in its order. classes: names of the data set's classes that the task calls otherwise.
+    names: what its documentation calls the classes 0, 1, ..., used where the column itself names none.
+    absent: split to languages of the task that the split lacks. A task that has English trains on English alone.
     by_language: one configuration holds all languages, and an id begins with the language's name ("finnish-...").
-    revision: the branch to read; the default one where empty.
+    revision: the branch to read; the default one where empty. In CONVERTED a configuration is a folder.
     """
 
     dataset: str
@@ -30,68 +50,147 @@ class HubData:
     shape: Shape
     columns: tuple[str, ...]
     classes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    names: tuple[str, ...] = ()
     absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    configs: Mapping[str, str] = field(default_factory=dict, hash=False)
     by_language: bool = False
     revision: str = ""
+
+    def configuration(self, split: str, code: str) -> str:
+        """The configuration that has a split (of ours) in a language."""
+        row = language(code)
+        return self.configs.get(split, self.config).format(code=code, name=row.name.lower(), tatoeba=row.tatoeba, treebank=row.treebank)
 
     def languages(self, split: str, declared: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the task's languages that the split has."""
         if split not in self.splits:
             return ()
-        return ("en",) if split == "train" else tuple(code for code in declared if code not in self.absent.get(split, ()))
+        if split == "train" and "en" in declared:
+            return ("en",)
+        return tuple(code for code in declared if code not in self.absent.get(split, ()))
 
 
 TRAIN_DEV = {"train": ("train",), "dev": ("validation",)}
 EVALUATION = {"dev": ("validation",), "test": ("test",)}
 WHOLE = {**TRAIN_DEV, **EVALUATION}
+# XQuAD, TyDiQA and Tatoeba have no held-out test set: XTREME reports their development data.
+DEVELOPMENT_AS_TEST = {"test": ("validation",)}
 PAIR = ("premise", "hypothesis", "label")
 SPAN = ("id", "question", "context", "answers")
+COPA = ("premise", "question", "choice1", "choice2", "label")
 
-HUB: Mapping[str, HubData] = MappingProxyType(
+INTERMEDIATE = {
+    # GLUE's development set of MNLI is in two parts: the matched one, as in the paper's table.
+    "mnli": HubData("nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR),
+    "snli": HubData("stanfordnlp/snli", "plain_text", TRAIN_DEV, "pair", PAIR),
+    "anli": HubData(
+        "facebook/anli",
+        "plain_text",
+        {"train": ("train_r1", "train_r2", "train_r3"), "dev": ("dev_r1", "dev_r2", "dev_r3")},
+        "pair",
+        PAIR,
+    ),
+    "qqp": HubData("nyu-mll/glue", "qqp", TRAIN_DEV, "pair", ("question1", "question2", "label"), classes={"not_duplicate": "different"}),
+    "squad_v1": HubData("rajpurkar/squad", "plain_text", TRAIN_DEV, "span", SPAN),
+    "squad_v2": HubData("rajpurkar/squad_v2", "squad_v2", TRAIN_DEV, "span", SPAN),
+    "hellaswag": HubData("Rowan/hellaswag", "default", TRAIN_DEV, "hellaswag", ("ctx_a", "ctx_b", "endings", "label")),
+    "cosmosqa": HubData(
+        "allenai/cosmos_qa",
+        "default",
+        TRAIN_DEV,
+        "cosmosqa",
+        ("context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
+        revision=CONVERTED,
+    ),
+    "commonsenseqa": HubData("tau/commonsense_qa", "default", TRAIN_DEV, "commonsenseqa", ("question", "choices", "answerKey")),
+}
+
+TARGETS = {
+    "xnli": HubData("facebook/xnli", "{code}", EVALUATION, "pair", PAIR),
+    # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark swallowed them.
+    "pawsx": HubData("google-research-datasets/paws-x", "{code}", WHOLE, "pair", ("sentence1", "sentence2", "label")),
+    "udpos": HubData(
+        "google/xtreme", "udpos.{treebank}", WHOLE, "syntactic_words", ("tokens", "pos_tags"), absent={"dev": ("kk", "th", "tl", "yo")}
+    ),
+    "panx": HubData("google/xtreme", "PAN-X.{code}", WHOLE, "tags", ("tokens", "ner_tags")),
+    "xquad": HubData("google/xtreme", "XQuAD.{code}", DEVELOPMENT_AS_TEST, "span", SPAN),
+    "mlqa": HubData("google/xtreme", "MLQA.{code}.{code}", EVALUATION, "span", SPAN),
+    "tydiqa": HubData("google/xtreme", "tydiqa", {**TRAIN_DEV, **DEVELOPMENT_AS_TEST}, "span", SPAN, by_language=True),
+    "tatoeba": HubData(
+        "google/xtreme",
+        "tatoeba.{tatoeba}",
+        DEVELOPMENT_AS_TEST,
+        "translations",
+        ("source_sentence", "target_sentence", "source_lang", "target_lang"),
+    ),
+}
+
+XTREME_R = {
+    "siqa": HubData(
+        "allenai/social_i_qa",
+        "default",
+        TRAIN_DEV,
+        "siqa",
+        ("context", "question", "answerA", "answerB", "answerC", "label"),
+        revision=CONVERTED,
+    ),
+    # SuperGLUE keeps the labels of COPA's test set to itself.
+    "copa": HubData("aps/super_glue", "copa", TRAIN_DEV, "copa", COPA, revision=CONVERTED),
+    "xcopa": HubData("cambridgeltl/xcopa", "{code}", EVALUATION, "copa", COPA),
+    "squad_sentences": HubData("rajpurkar/squad", "plain_text", TRAIN_DEV, "answer_sentences", SPAN),
+}
+
+TRANSLATED = {
+    "mnli_translated": HubData("facebook/xnli", "{code}", {"train": ("train",)}, "pair", PAIR),
+    "squad_translated": HubData("facebook/mlqa", "mlqa-translate-train.{code}", TRAIN_DEV, "span", SPAN, revision=CONVERTED),
+    "pawsx_translated": HubData(
+        "google-research-datasets/paws-x", "{code}", {"train": ("train",)}, "pair", ("sentence1", "sentence2", "label")
+    ),
+}
+
+DOMAINS = {
+    "abstrct": HubData(
+        "HiTZ/multilingual-abstrct",
+        "{code}",
+        {"train": ("neoplasm_train",), "dev": ("neoplasm_dev",), "test": ("neoplasm_test",)},
+        "tags",
+        ("tokens", "labels_txt"),
+    ),
+    # The development set are the questions that experts answered; the training set was made from titles by rule.
+    "pubmedqa": HubData(
+        "qiaojin/PubMedQA",
+        "pqa_artificial",
+        {"train": ("train",), "dev": ("train",)},
+        "abstract",
+        ("question", "context", "final_decision"),
+        configs={"dev": "pqa_labeled"},
+    ),
+    "tweet_sentiment": HubData(
+        "cardiffnlp/tweet_sentiment_multilingual",
+        "{name}",
+        WHOLE,
+        "text",
+        ("text", "label"),
+        names=("negative", "neutral", "positive"),
+        revision=CONVERTED,
+    ),
+    "tweet_offensive": HubData("cardiffnlp/tweet_eval", "offensive", TRAIN_DEV, "text", ("text", "label")),
+}
+
+HUB: Mapping[str, HubData] = MappingProxyType({**INTERMEDIATE, **TARGETS, **XTREME_R, **TRANSLATED, **DOMAINS})
+
+# Task -> where XTREME-R's added languages are: google/xtreme has XTREME's alone.
+ADDED: Mapping[str, HubData] = MappingProxyType(
     {
-        # GLUE's development set of MNLI is in two parts: the matched one, as in the paper's table.
-        "mnli": HubData("nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR),
-        "snli": HubData("stanfordnlp/snli", "plain_text", TRAIN_DEV, "pair", PAIR),
-        "anli": HubData(
-            "facebook/anli",
-            "plain_text",
-            {"train": ("train_r1", "train_r2", "train_r3"), "dev": ("dev_r1", "dev_r2", "dev_r3")},
-            "pair",
-            PAIR,
-        ),
-        "qqp": HubData(
-            "nyu-mll/glue", "qqp", TRAIN_DEV, "pair", ("question1", "question2", "label"), classes={"not_duplicate": "different"}
-        ),
-        "squad_v1": HubData("rajpurkar/squad", "plain_text", TRAIN_DEV, "span", SPAN),
-        "squad_v2": HubData("rajpurkar/squad_v2", "squad_v2", TRAIN_DEV, "span", SPAN),
-        "hellaswag": HubData("Rowan/hellaswag", "default", TRAIN_DEV, "hellaswag", ("ctx_a", "ctx_b", "endings", "label")),
-        # The default branch holds a loading script; this branch is the hub's own parquet copy of what the script gives.
-        "cosmosqa": HubData(
-            "allenai/cosmos_qa",
-            "default",
-            TRAIN_DEV,
-            "cosmosqa",
-            ("context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
-            revision="refs/convert/parquet",
-        ),
-        "commonsenseqa": HubData("tau/commonsense_qa", "default", TRAIN_DEV, "commonsenseqa", ("question", "choices", "answerKey")),
-        "xnli": HubData("facebook/xnli", "{code}", EVALUATION, "pair", PAIR),
-        # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark swallowed them.
-        "pawsx": HubData("google-research-datasets/paws-x", "{code}", WHOLE, "pair", ("sentence1", "sentence2", "label")),
-        "udpos": HubData(
-            "google/xtreme", "udpos.{treebank}", WHOLE, "syntactic_words", ("tokens", "pos_tags"), absent={"dev": ("kk", "th", "tl", "yo")}
-        ),
-        "panx": HubData("google/xtreme", "PAN-X.{code}", WHOLE, "tags", ("tokens", "ner_tags")),
-        # XQuAD, TyDiQA and Tatoeba have no held-out test set: XTREME reports their development data.
-        "xquad": HubData("google/xtreme", "XQuAD.{code}", {"test": ("validation",)}, "span", SPAN),
-        "mlqa": HubData("google/xtreme", "MLQA.{code}.{code}", EVALUATION, "span", SPAN),
-        "tydiqa": HubData("google/xtreme", "tydiqa", {**TRAIN_DEV, "test": ("validation",)}, "span", SPAN, by_language=True),
+        "panx": HubData("unimelb-nlp/wikiann", "{code}", EVALUATION, "tags", ("tokens", "ner_tags")),
+        "xquad": HubData("google/xquad", "xquad.{code}", DEVELOPMENT_AS_TEST, "span", SPAN),
         "tatoeba": HubData(
-            "google/xtreme",
-            "tatoeba.{tatoeba}",
-            {"test": ("validation",)},
+            "mteb/tatoeba-bitext-mining",
+            "{tatoeba}-eng",
+            {"test": ("test",)},
             "translations",
-            ("source_sentence", "target_sentence", "source_lang", "target_lang"),
+            ("sentence1", "sentence2"),
+            revision=CONVERTED,
         ),
     }
 )
@@ -99,7 +198,16 @@ HUB: Mapping[str, HubData] = MappingProxyType(
 # Tasks whose data the hub lacks, and why: with source hub they are read from local files.
 LOCAL: Mapping[str, str] = MappingProxyType(
     {
-        "ccg": "CCGbank is licensed by the LDC and not on the hub: bring files made from your own copy",
+        "ccg": "CCGbank is licensed by the LDC and not on the hub: bring files made from your own copy (a sentence a line, words TAB tags)",
         "bucc2018": "google/xtreme's bucc18 holds the gold pairs alone: mining needs the other sentences, so the shared task's files",
+        "lareqa": "google-research-datasets/xquad_r leaves out the sentence breaks: bring xquad-r/ of google-research-datasets/lareqa",
+        "wikipedia_mentions": "the hub has no parquet copy of Mewsli-X: bring the files that its get-mewsli-x.sh makes",
+        "mewslix": "the hub has no parquet copy of Mewsli-X: bring the files that its get-mewsli-x.sh makes",
+    }
+)
+# The same of the added languages alone.
+LOCAL_ADDED: Mapping[str, str] = MappingProxyType(
+    {
+        "udpos": "XTREME-R takes it from Universal Dependencies 2.7, of which the hub has no complete parquet copy: bring its files",
     }
 )

@@ -17,6 +17,7 @@ def recalled(epochs: int, batch_size: int, max_length: int = 256) -> Published:
 INTERMEDIATE = (
     Task(
         "anli_plus",
+        title="ANLI+",
         role="intermediate",
         format="pair",
         metric="accuracy",
@@ -28,9 +29,11 @@ INTERMEDIATE = (
         published=recalled(2, 24),
         parts=("mnli", "snli", "anli"),
         sizes={"train": 1_104_934, "dev": 22_857},
+        recalled=("train", "dev"),
     ),
     Task(
         "mnli",
+        title="MNLI",
         role="intermediate",
         format="pair",
         metric="accuracy",
@@ -44,6 +47,7 @@ INTERMEDIATE = (
     ),
     Task(
         "qqp",
+        title="QQP",
         role="intermediate",
         format="pair",
         metric="accuracy",
@@ -57,6 +61,7 @@ INTERMEDIATE = (
     ),
     Task(
         "squad_v2",
+        title="SQuAD 2.0",
         role="intermediate",
         format="span",
         metric="f1",
@@ -70,6 +75,7 @@ INTERMEDIATE = (
     ),
     Task(
         "squad_v1",
+        title="SQuAD 1.1",
         role="intermediate",
         format="span",
         metric="f1",
@@ -83,6 +89,7 @@ INTERMEDIATE = (
     ),
     Task(
         "hellaswag",
+        title="HellaSwag",
         role="intermediate",
         format="choice",
         metric="accuracy",
@@ -95,6 +102,7 @@ INTERMEDIATE = (
     ),
     Task(
         "ccg",
+        title="CCG supertags",
         role="intermediate",
         format="tagging",
         metric="accuracy",
@@ -107,6 +115,7 @@ INTERMEDIATE = (
     ),
     Task(
         "cosmosqa",
+        title="CosmosQA",
         role="intermediate",
         format="choice",
         metric="accuracy",
@@ -119,6 +128,7 @@ INTERMEDIATE = (
     ),
     Task(
         "commonsenseqa",
+        title="CommonsenseQA",
         role="intermediate",
         format="choice",
         metric="accuracy",
@@ -131,6 +141,7 @@ INTERMEDIATE = (
     ),
     Task(
         "snli",
+        title="SNLI",
         role="part",
         format="pair",
         metric="accuracy",
@@ -140,9 +151,11 @@ INTERMEDIATE = (
         licence="CC BY-SA 4.0",
         labels=NLI,
         sizes={"train": 549_367, "dev": 9_842},
+        recalled=("train", "dev"),
     ),
     Task(
         "anli",
+        title="ANLI, rounds 1 to 3",
         role="part",
         format="pair",
         metric="accuracy",

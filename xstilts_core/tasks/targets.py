@@ -23,6 +23,7 @@ QUESTIONS = Published(2, 4, 384, RECIPE, accumulation=4)
 TARGETS = (
     Task(
         "xnli",
+        title="XNLI",
         role="target",
         format="pair",
         metric="accuracy",
@@ -38,6 +39,7 @@ TARGETS = (
     ),
     Task(
         "pawsx",
+        title="PAWS-X",
         role="target",
         format="pair",
         metric="accuracy",
@@ -53,6 +55,7 @@ TARGETS = (
     ),
     Task(
         "udpos",
+        title="POS",
         role="target",
         format="tagging",
         metric="f1",
@@ -61,13 +64,17 @@ TARGETS = (
         citation="Zeman et al. 2019 (UD 2.5)",
         licence="per treebank",
         languages=codes("en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
+        added=codes("lt pl uk wo ro"),
         labels=UPOS,
         train_on="udpos",
         published=classified(10),
         sizes={"train": 21_253, "dev": 3_974},
+        # 2: words that are written as one are read as one.
+        version=2,
     ),
     Task(
         "panx",
+        title="NER",
         role="target",
         format="tagging",
         metric="f1",
@@ -78,13 +85,15 @@ TARGETS = (
         languages=codes(
             "en ar he vi id jv ms tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
         ),
+        added=codes("qu pl uk az lt pa gu ro"),
         labels=BIO,
         train_on="panx",
         published=classified(10),
-        sizes={"train": 20_000, "dev": 10_000},
+        sizes={"train": 20_000, "dev": 10_000, "test": 10_000},
     ),
     Task(
         "xquad",
+        title="XQuAD",
         role="target",
         format="span",
         metric="f1",
@@ -93,6 +102,7 @@ TARGETS = (
         citation="Artetxe et al. 2020",
         licence="CC BY-SA 4.0",
         languages=codes("en ar de el es hi ru th tr vi zh"),
+        added=codes("ro"),
         train_on="squad_v1",
         published=QUESTIONS,
         sizes={"test": 1_190},
@@ -100,6 +110,7 @@ TARGETS = (
     ),
     Task(
         "mlqa",
+        title="MLQA",
         role="target",
         format="span",
         metric="f1",
@@ -115,6 +126,7 @@ TARGETS = (
     ),
     Task(
         "tydiqa",
+        title="TyDiQA-GoldP",
         role="target",
         format="span",
         metric="f1",
@@ -126,10 +138,12 @@ TARGETS = (
         train_on="tydiqa",
         published=QUESTIONS,
         sizes={"train": 3_696, "test": 440},
+        recalled=("train",),
         scoring="squad",
     ),
     Task(
         "bucc2018",
+        title="BUCC 2018",
         role="target",
         format="retrieval",
         metric="f1",
@@ -142,6 +156,7 @@ TARGETS = (
     ),
     Task(
         "tatoeba",
+        title="Tatoeba",
         role="target",
         format="retrieval",
         metric="accuracy",
@@ -150,6 +165,7 @@ TARGETS = (
         citation="Artetxe and Schwenk 2019",
         licence="CC BY 2.0 FR",
         languages=codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"),
+        added=codes("az lt pl uk ro"),
         sizes={"test": 1_000},
     ),
 )

@@ -5,15 +5,18 @@ from typing import Literal
 
 from xstilts_core.names import unknown
 
-FormatName = Literal["pair", "choice", "span", "tagging", "retrieval"]
+FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
+# part: only trained on, as one of the data sets behind a head, or before a target.
 Role = Literal["intermediate", "target", "part"]
+Benchmark = Literal["xtreme", "xtreme-r"]
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """Hyper-parameters of a published run: the second of the three parameter layers (Spec default, this, study YAML).
 
-    `confirmed` is False where the figure is recalled from the paper's appendix and no code or text at hand confirms it.
+    `confirmed` is False where the figure is recalled from the paper's appendix and no code or text at hand confirms it, or where
+    nothing is published and it was chosen; `source` says which.
     """
 
     epochs: int
@@ -34,14 +37,18 @@ class Published:
 class Task:
     """One data set with its format, languages, scoring and licence.
 
+    title: the name that people use. added: the languages that XTREME-R has beside those of `languages`.
     train_on: the task whose English training split a target is trained on (xquad -> squad_v1); None: nothing is trained.
     languages: the benchmark's own list, English first where it is evaluated. metric: the benchmark's metric, shown first.
     scoring: the rule for answers of span questions. squad_v2 also means that a question may have no answer.
-    parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+).
+    parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+), or trained on one after the other, in
+    this order, where `staged` (SIQA, then COPA). single_text: a pair task whose examples have one text each.
+    sizes: examples a split, of the first language; recalled: the splits whose size is from memory alone.
     version: bump when reading or scoring changes; it is part of every run's spec, so that only these runs are run again.
     """
 
     name: str
+    title: str
     role: Role
     format: FormatName
     metric: str
@@ -50,13 +57,21 @@ class Task:
     citation: str
     licence: str
     languages: tuple[str, ...] = ("en",)
+    added: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     train_on: str | None = None
     published: Published | None = None
     parts: tuple[str, ...] = ()
+    staged: bool = False
+    single_text: bool = False
     sizes: dict[str, int] = field(default_factory=dict, hash=False)
+    recalled: tuple[str, ...] = ()
     scoring: Literal["", "squad", "squad_v2", "mlqa"] = ""
     version: int = 1
+
+    def languages_of(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """The languages that a benchmark scores the task in."""
+        return self.languages if benchmark == "xtreme" else (*self.languages, *self.added)
 
 
 def find(name: str, tasks: dict[str, Task], where: str = "") -> Task:

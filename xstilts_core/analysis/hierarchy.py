@@ -1,0 +1,185 @@
+"""How sure a mean gain is, level by level: pretraining seeds, fine-tuning seeds, languages, test items; intervals that hold with few seeds.
+
+Which levels are drawn is a choice of what is claimed. Seeds always: another training. Items: another test set. Languages only if asked
+for: those of a benchmark are a fixed list, and drawing them claims something of languages outside of it. Where there are several
+pretraining seeds they are drawn with all that was fine-tuned from them (of nested levels only the top one is drawn: Davison and Hinkley
+1997); with one, the claim is about that encoder. Seeds, languages and items are crossed.
+
+Test items are drawn with replacement (items.py). Seeds and languages are three or four: a percentile interval of so few draws covers
+the truth in 87 % of cases instead of 95 (two seeds: 70 %). So their part of the bootstrap variance is not simulated but computed, and
+Student's t stands for the normal. With X the mean over everything, x_s that of seed s, S seeds:
+
+    seeds       V_S = sum_s (x_s - X)^2 / (S (S - 1)), S - 1 degrees of freedom
+    languages   V_L - V_SL, L - 1 degrees of freedom
+    items       V_I - V_SI - V_LI + V_SLI, from the replicates; many items: taken as known
+
+V of several levels at once is the mean square of their interaction by the number of its cells: what is noise of both is counted once
+(as in multiway clustering, Cameron, Gelbach and Miller 2011; Owen's pigeonhole bootstrap of 2007 counts it twice).
+
+The half-width is the mean of two approximations of a sum of such parts: Satterthwaite (1946), t with (sum V)^2 / sum(V^2 / df) degrees
+of freedom, which is too small where a part of few degrees of freedom is not alone; and Howe (1974, unconfirmed), sqrt(sum t_df^2 V),
+too large there. In simulations with three seeds or more their mean covers the truth in 93 to 97 % of cases; with two in 95 to 98 %.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from xstilts_core.analysis.gains import chosen_languages
+from xstilts_core.analysis.items import ItemScores
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.spec import BASELINE
+
+Level = Literal["seeds", "languages", "items"]
+LEVELS: tuple[Level, ...] = ("seeds", "languages", "items")
+ONE_SEED = "no interval: one seed"
+ONE_LANGUAGE = "no interval: one language"
+INCOMPLETE = "no interval: a language lacks a seed"
+NOTHING = float("nan")
+# Degrees of freedom that stand for a known variance.
+MANY = 1e9
+COLUMNS = ["recipe", "task", "gain", "low", "high", "seeds", "languages", "resampled", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A share of a mean's variance, in squared points, and the degrees of freedom it was estimated with."""
+
+    level: Level
+    variance: float
+    freedom: float
+
+
+def student_interval(value: float, parts: Sequence[Part]) -> tuple[float, float]:
+    """The 95 % interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
+    variances = np.array([part.variance for part in parts])
+    freedoms = np.array([part.freedom for part in parts])
+    total = variances.sum()
+    if len(parts) == 0 or not np.isfinite(total):
+        return NOTHING, NOTHING
+    if total == 0:
+        return value, value
+    freedom = total**2 / (variances**2 / freedoms).sum()
+    satterthwaite = stdtrit(freedom, 0.975) * np.sqrt(total)
+    howe = np.sqrt((stdtrit(freedoms, 0.975) ** 2 * variances).sum())
+    half = float(satterthwaite + howe) / 2
+    return value - half, value + half
+
+
+def mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:
+    """Variance of a mean that the interaction of `over` makes: its sum of squares by its degrees of freedom and number of cells.
+
+    values: [..., seeds, languages]; axes: the places of both, counted from the end; the mean is taken over those not in `over`.
+    """
+    found = values
+    for axis in axes:
+        middle = found.mean(axis=axis, keepdims=True)
+        found = found - middle if axis in over else middle
+    cells = [values.shape[axis] for axis in over]
+    return (found**2).sum(axis=tuple(axes)) / np.prod([count - 1 for count in cells]) / np.prod(cells)
+
+
+def variance_parts(values: np.ndarray, draws: np.ndarray | None, levels: Collection[Level]) -> list[Part]:
+    """Parts of the variance of the mean of `values` [seeds, languages]; draws [draws, seeds, languages]: the same on resampled items.
+
+    Fixed levels are averaged over first. A level with a single unit gives NaN: nothing is known of its variance.
+    """
+    axes = (-2, -1)
+    kept = [axis for axis, level in zip(axes, LEVELS, strict=False) if level in levels]
+    for axis in axes:
+        if axis not in kept:
+            values = values.mean(axis=axis, keepdims=True)
+            draws = None if draws is None else draws.mean(axis=axis, keepdims=True)
+    counts = [values.shape[axis] for axis in kept]
+    if min(counts, default=2) < 2:
+        return [Part("seeds", NOTHING, MANY)]
+    subsets = {size: list(combinations(kept, size)) for size in range(len(kept) + 1)}
+    parts = [Part(LEVELS[axis + 2], float(mean_square(values, axes, [axis])), values.shape[axis] - 1) for axis in kept]
+    if len(kept) == 2:
+        shared = float(mean_square(values, axes, kept))
+        parts[1] = Part("languages", max(0.0, parts[1].variance - shared), parts[1].freedom)
+    if draws is not None and "items" in levels:
+        rest = draws - draws.mean(axis=0)
+        known = sum(
+            (-1) ** size * float((mean_square(rest, axes, group) if group else rest.mean(axis=axes) ** 2).mean())
+            for size, groups in subsets.items()
+            for group in groups
+        )
+        parts.append(Part("items", max(0.0, known), MANY))
+    return parts
+
+
+def block(rows: pd.DataFrame, unit: str, codes: Sequence[str]) -> np.ndarray:
+    """[units, languages] mean gains; NaN where a unit lacks a language."""
+    return rows.pivot_table(index=unit, columns="language", values="gain").reindex(columns=list(codes)).to_numpy(float)
+
+
+def item_block(rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores) -> np.ndarray | None:
+    """[draws, units, languages] gains on resampled items; None where a prediction is missing."""
+    units = []
+    for _, runs in rows.groupby(unit):
+        found = []
+        for code in codes:
+            seeds = runs.loc[runs["language"] == code, "seed"]
+            keys = [(runs["task"].iloc[0], code, name, int(seed)) for name in (runs["recipe"].iloc[0], BASELINE) for seed in seeds]
+            if not keys or not all(key in items for key in keys):
+                return None
+            made, base = keys[: len(seeds)], keys[len(seeds) :]
+            found.append(np.mean([items[key] for key in made], axis=0) - np.mean([items[key] for key in base], axis=0))
+        units.append(np.stack(found, axis=-1))
+    return np.stack(units, axis=1)
+
+
+def drawn_parts(
+    runs: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores, levels: Collection[Level]
+) -> tuple[list[Part], str, str]:
+    """Variance parts of one recipe on one target, what they cover, and why there are none."""
+    values = block(runs, unit, codes)
+    if len(values) < 2:
+        return [], "", ONE_SEED
+    if "languages" in levels and len(codes) < 2:
+        return [], "", ONE_LANGUAGE
+    if np.isnan(values).any():
+        if "languages" in levels:
+            return [], "", INCOMPLETE
+        values = np.nanmean(values, axis=1, keepdims=True)
+    draws = item_block(runs, unit, codes, items) if "items" in levels else None
+    covered = [level for level in LEVELS if level in levels and (level != "items" or draws is not None)]
+    return variance_parts(values, draws, levels), " and ".join(covered), ""
+
+
+def hierarchical_gains(
+    table: pd.DataFrame,
+    items: ItemScores,
+    levels: Collection[Level] = ("seeds", "items"),
+    languages: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """One row per recipe and target: columns COLUMNS; gain and the 95 % interval in points, over the levels asked for.
+
+    table: of `gains`; a column `pretraining` names the pretraining seed where a study crosses it with fine-tuning seeds. items: of
+    `item_scores`, {} without predictions. languages None: all but English. resampled: what was drawn; reason: why there is no
+    interval. Method, formulas and sources: see the module.
+    """
+    for level in levels:
+        if level not in LEVELS:
+            raise unknown("level", level, LEVELS)
+    if "seeds" not in levels:
+        raise UsageError(f"levels {', '.join(levels)} lack seeds: an interval of a gain that holds for these runs alone is no answer")
+    rows = []
+    kept = table[table["language"].isin(chosen_languages(table["language"], languages))].dropna(subset=["gain"])
+    for (recipe, task), runs in kept.groupby(["recipe", "task"], sort=False):
+        several = "pretraining" in runs and runs["pretraining"].nunique() > 1
+        unit = "pretraining" if several else "seed"
+        codes = sorted(runs["language"].unique())
+        parts, covers, reason = drawn_parts(runs, unit, codes, items, levels)
+        if several:
+            covers = covers.replace("seeds", "pretraining seeds", 1)
+        value = float(runs["gain"].mean())
+        counts = (runs[unit].nunique(), len(codes))
+        rows.append((recipe, task, value, *student_interval(value, parts), *counts, covers, reason))
+    return pd.DataFrame(rows, columns=COLUMNS)

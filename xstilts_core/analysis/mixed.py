@@ -1,0 +1,189 @@
+"""What gains go with, and where they come from: a mixed-effects model of gains, and how much of their variance each source has.
+
+gain = mean + kind + size + script + family + resource level + (target) + (language) + (seed) + (recipe) + residual, those in brackets
+random, crossed, normal (Bates and others 2015); fitted by restricted maximum likelihood (Patterson and Thompson 1971;
+statsmodels' MixedLM). kind and size belong to a recipe, so that gains of one recipe are no independent evidence on them: without the
+random effect of recipes ten recipes would pass for thousands of rows. Degrees of freedom are therefore those of the units a factor
+varies between (the between-within rule; Schluchter and Elashoff 1990, unconfirmed): recipes, or languages, less one and less the terms
+that vary between them.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtri, stdtr, stdtrit
+
+from xstilts_core.languages import LANGUAGES
+from xstilts_core.names import unknown
+from xstilts_core.tasks import task
+
+NOTHING = float("nan")
+MIXTURE = "several tasks"
+SIZE = "size"
+FACTORS = ("kind", SIZE, "script", "family", "resource_level")
+UNITS = {"kind": "recipe", SIZE: "recipe", "script": "language", "family": "language", "resource_level": "language"}
+RANDOM = ("task", "language", "seed", "recipe")
+EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
+SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
+CELL, RESIDUAL = "recipe x task", "residual"
+
+
+def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]], examples: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """The gains of `gains` with the columns FACTORS; rows without a gain are left out.
+
+    recipes: name -> intermediate tasks, as in a study. kind: of the recipe's task (`Task.kind`), MIXTURE for several. size: log2 of the
+    English training examples, from `examples` by recipe, else the sum of the published sizes (NaN where one is unknown). script,
+    family (without the branch) and resource_level: of the test language.
+    """
+    kinds, sizes = {}, {}
+    for name, tasks in recipes.items():
+        found = [task(entry, f"recipe {name}") for entry in tasks]
+        kinds[name] = (found[0].kind if len(found) == 1 else MIXTURE) if found else ""
+        known = sum(entry.sizes.get("train", NOTHING) for entry in found)
+        sizes[name] = np.log2(float((examples or {}).get(name, known) or NOTHING))
+    rows = [LANGUAGES[code] for code in table["language"]]
+    return table.assign(
+        kind=table["recipe"].map(kinds),
+        size=table["recipe"].map(sizes),
+        script=[row.script for row in rows],
+        family=[row.family.split(":")[0] for row in rows],
+        resource_level=[row.resource_level for row in rows],
+    ).dropna(subset=["gain"])
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A factor in the model: its column in the design for each level but the reference; for size, one column, for a doubling."""
+
+    factor: str
+    levels: tuple[str, ...]
+    reference: str
+    columns: np.ndarray
+
+
+def term(table: pd.DataFrame, factor: str) -> Term:
+    """Treatment coding against the most frequent level."""
+    if factor == SIZE:
+        values = table[SIZE].to_numpy(float)
+        return Term(factor, ("a doubling",), "", (values - values.mean())[:, None])
+    counts = table[factor].value_counts()
+    reference, others = str(counts.index[0]), tuple(str(name) for name in counts.index[1:])
+    return Term(factor, others, reference, np.stack([(table[factor] == name).to_numpy(float) for name in counts.index], axis=1)[:, 1:])
+
+
+def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[Term], dict[str, str]]:
+    """The terms that can be told apart, in the order of `factors`, and why the others were left out."""
+    kept: list[Term] = []
+    left_out: dict[str, str] = {}
+    for factor in factors:
+        if table[factor].isna().any():
+            left_out[factor] = "left out: not known of every recipe"
+        elif table[factor].nunique() < 2:
+            left_out[factor] = "left out: it has one level"
+        else:
+            found = term(table, factor)
+            tried = np.column_stack([np.ones(len(table)), *(entry.columns for entry in (*kept, found))])
+            free = (
+                table[UNITS[factor]].nunique() - 1 - sum(entry.columns.shape[1] for entry in kept if UNITS[entry.factor] == UNITS[factor])
+            )
+            if np.linalg.matrix_rank(tried) < tried.shape[1] or free <= found.columns.shape[1]:
+                left_out[factor] = f"left out: {table[UNITS[factor]].nunique()} {UNITS[factor]}s are too few to tell it from the others"
+            else:
+                kept.append(found)
+    return kept, left_out
+
+
+def fitted(table: pd.DataFrame, fixed: np.ndarray, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Fixed effects, their covariance, and the variance of each random source and the residual, by restricted maximum likelihood."""
+    from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+
+    codes = [pd.factorize(table[name])[0] if name != CELL else table.groupby(["recipe", "task"]).ngroup().to_numpy() for name in sources]
+    matrices = [[np.eye(found.max() + 1)[found]] for found in codes]
+    names = [[[f"{name}{level}" for level in range(found.max() + 1)]] for name, found in zip(sources, codes, strict=True)]
+    model = MixedLM(table["gain"].to_numpy(float), fixed, np.zeros(len(table)), exog_vc=VCSpec(list(sources), names, matrices))
+    with warnings.catch_warnings():
+        # A source without variance lies on the boundary of what is possible: an answer, not a failure.
+        warnings.simplefilter("ignore")
+        found = model.fit(reml=True, method=["lbfgs", "powell"])
+    width = fixed.shape[1]
+    variances = dict(zip(sources, (float(value) for value in found.vcomp), strict=True)) | {RESIDUAL: float(found.scale)}
+    return np.asarray(found.fe_params), np.asarray(found.cov_params())[:width, :width], variances
+
+
+def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.DataFrame:
+    """The fixed effects of the model in points, from `described`: columns EFFECTS.
+
+    estimate: points of gain more than at the `reference` level; for size, for twice as many examples. low, high: 95 %, Student's t; p:
+    two-sided. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
+    those before it has a row of NaN and the reason. Model and sources: see the module.
+    """
+    for factor in factors:
+        if factor not in FACTORS:
+            raise unknown("factor", factor, FACTORS)
+    terms, left_out = design(table, factors) if len(table) else ([], dict.fromkeys(factors, "left out: no gains yet"))
+    rows = []
+    if terms:
+        fixed = np.column_stack([np.ones(len(table)), *(entry.columns for entry in terms)])
+        estimates, covariance, _ = fitted(table, fixed, [name for name in RANDOM if table[name].nunique() > 1])
+        place = 1
+        for entry in terms:
+            unit = UNITS[entry.factor]
+            taken = sum(other.columns.shape[1] for other in terms if UNITS[other.factor] == unit)
+            freedom = table[unit].nunique() - 1 - taken
+            for level in entry.levels:
+                value, error = estimates[place], float(np.sqrt(covariance[place, place]))
+                half = float(stdtrit(freedom, 0.975)) * error
+                p = float(2 * stdtr(freedom, -abs(value) / error))
+                counts = (table[unit].nunique(), "")
+                rows.append((entry.factor, level, entry.reference, value, value - half, value + half, p, *counts))
+                place += 1
+    rows += [(factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason) for factor, reason in left_out.items()]
+    return pd.DataFrame(rows, columns=EFFECTS).sort_values(
+        "effect", key=lambda column: column.map(list(factors).index), kind="stable", ignore_index=True
+    )
+
+
+def variance_interval(variance: float, noise: float, levels: int) -> tuple[float, float]:
+    """95 % interval of the variance of a source with that many levels, whose level means carry the variance `noise` beside it.
+
+    ((k - 1) M / chi2(.975) - v, (k - 1) M / chi2(.025) - v) with M = variance + v and k levels, at least 0 (Williams 1962, unconfirmed).
+    """
+    free = levels - 1
+    # chdtri takes the upper tail.
+    low, high = (free * (variance + noise) / chdtri(free, tail) - noise for tail in (0.025, 0.975))
+    return max(0.0, float(low)), max(0.0, float(high))
+
+
+def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
+    """How much of the variance of single gains is recipe, target, language, seed, recipe on target, and the rest: columns SHARES.
+
+    From rows recipe, task, language, seed and gain; every source is random, mean common to all, by restricted maximum likelihood (Searle,
+    Casella and McCulloch 1992). variance, low, high: squared points; share of the sum of the variances. A source with one
+    level has NaN and the reason: its variance hides in the others. Interval: `variance_interval`; few levels, wide interval.
+    """
+    kept = table.dropna(subset=["gain"])
+    counts = {name: kept[name].nunique() for name in ("recipe", "task", "language", "seed")}
+    counts[CELL] = len(kept[["recipe", "task"]].drop_duplicates())
+    single = counts["recipe"] < 2 or counts["task"] < 2
+    sources = [name for name, levels in counts.items() if levels > 1 and not (name == CELL and single)]
+    if len(kept) <= sum(counts[name] - 1 for name in sources) + 1 or not sources:
+        reasons = [(name, *(NOTHING,) * 4, levels, "too few gains") for name, levels in counts.items()]
+        return pd.DataFrame([*reasons, (RESIDUAL, *(NOTHING,) * 4, len(kept), "too few gains")], columns=SHARES)
+    _, _, found = fitted(kept, np.ones((len(kept), 1)), sources)
+    total, rows = sum(found.values()), []
+    for name, levels in counts.items():
+        if name not in found:
+            reason = "one level" if name != CELL else "one recipe or one target"
+            rows.append((name, *(NOTHING,) * 4, levels, f"not to be told: {reason}"))
+            continue
+        noise = found[RESIDUAL] * levels / len(kept)
+        if CELL in found and name in ("recipe", "task"):
+            noise += found[CELL] * levels / counts[CELL]
+        rows.append((name, found[name], *variance_interval(found[name], noise, levels), found[name] / total, levels, ""))
+    free = len(kept) - 1 - sum(counts[name] - 1 for name in sources)
+    interval = variance_interval(found[RESIDUAL], 0.0, free + 1)
+    rows.append((RESIDUAL, found[RESIDUAL], *interval, found[RESIDUAL] / total, len(kept), ""))
+    return pd.DataFrame(rows, columns=SHARES)

@@ -1,0 +1,36 @@
+"""`xstilts score` and `submission`: the benchmarks' own numbers and files."""
+
+import argparse
+import json
+from pathlib import Path
+
+from xstilts_core.commands.study import load
+from xstilts_core.names import UsageError
+
+
+def score(options: argparse.Namespace) -> int:
+    from xstilts_core.xtreme import RULES, scores
+
+    rules = RULES[options.benchmark]
+    report = scores.score(rules, Path(options.predictions).expanduser(), Path(options.labels).expanduser())
+    print(json.dumps(report, indent=1, ensure_ascii=False) if options.json else scores.table(report, rules))
+    return 0
+
+
+def submission(options: argparse.Namespace) -> int:
+    from xstilts_core.xtreme import RULES
+    from xstilts_core.xtreme.submission import cautions, write_submission
+
+    study, out = load(options), Path(options.out).expanduser()
+    if study.published:
+        raise UsageError(f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit")
+    found = write_submission(study, out, options.recipe, options.seed, options.partial)
+    written = [part for part in found if part.files]
+    width = max(len(part.task) for part in written)
+    for part in written:
+        print(f"{part.task:<{width}}  {len(part.files):>2} languages  {part.spec.folder.relative_to(study.root)}")
+    for sentence in cautions(found):
+        print(f"note: {sentence}")
+    count = sum(len(part.files) for part in written)
+    print(f"{count} files of {RULES[study.benchmark].title} in {out}, each read back as xstilts score reads it")
+    return 0

@@ -1,0 +1,52 @@
+"""`xstilts tasks`, `data` and `notebook`: what there is, and one notebook by hand."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from xstilts_core.commands.places import place
+from xstilts_core.names import UsageError
+
+
+def tasks(options: argparse.Namespace) -> int:
+    from xstilts_core import task_table
+
+    if options.json:
+        print(json.dumps(task_table.task_rows(), indent=1, ensure_ascii=False))
+    else:
+        print(task_table.markdown() if options.markdown else task_table.terminal_table())
+    return 0
+
+
+def data(options: argparse.Namespace) -> int:
+    from xstilts_core.data import load as examples
+    from xstilts_core.languages import language
+    from xstilts_core.tasks import task
+
+    task(options.task, "xstilts data")
+    language(options.language)
+    found = examples(options.task, options.split, options.language, source=options.source, data_root=place(options.data_root))
+    for example in found[: options.limit or None]:
+        print(json.dumps(asdict(example), ensure_ascii=False))
+    return 0
+
+
+def notebook(options: argparse.Namespace) -> int:
+    import yaml
+
+    from xstilts_core.notebook import NotebookFailure
+    from xstilts_core.runner import run_by_hand
+
+    parameters = {}
+    for key, text in options.parameters:
+        try:
+            parameters[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UsageError(f"-p {key} {text}: not a YAML value; quote texts with special characters") from None
+    try:
+        print(run_by_hand(options.name, parameters, options.output, options.threads))
+    except NotebookFailure as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,120 @@
+"""`xstilts run`, `check` and `status`: one study."""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from xstilts_core.commands.places import place
+from xstilts_core.names import UsageError
+
+PLACES = "places are taken from the folder where the command is typed"
+
+
+def load(options: argparse.Namespace) -> Any:
+    from xstilts_core.study import Study
+    from xstilts_core.study_file import check_encoder
+
+    data_root = place(options.data_root)
+    if data_root and not Path(options.data_root).expanduser().is_dir():
+        raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
+    study = Study.load(options.study, place(options.outputs), data_root)
+    if options.command != "status":  # results can be read where the encoder is not
+        check_encoder(study.encoder, study.file)
+    return study
+
+
+def counted(study: Any) -> str:
+    return f"no runs, published scores ({study.published})" if study.published else f"{len(study.specs)} runs"
+
+
+def run(options: argparse.Namespace) -> int:
+    from xstilts_core import grid, progress, summary
+
+    study = load(options)
+    if options.jobs < 0:
+        raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out ({grid.usual_jobs()} here)")
+    grid.executor(options.profile)
+    jobs = options.jobs or grid.usual_jobs(options.profile)
+    if options.dry_run:
+        print_lacking(study)
+        return foresee(study, jobs, options.profile)
+    study.require_places()
+    out = summary.console()
+    with grid.only_grid(study) as lock, grid.kernels(jobs, options.profile, study.source == "hub"):
+        queue = grid.wait_for_jobs(study, options.profile, lambda text: print(text, flush=True))
+        stale = grid.forget_stale(study)
+        again = f", {len(stale)} of them made with other settings before and run again" if stale else ""
+        out.print(f"{study.name}: {counted(study)}{again}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
+        watch = progress.Watch(study, jobs, out, queue)
+        code = grid.run(grid.command(study, ["grid"], jobs, options.profile), study, lock, watch.follow) if study.specs else 0
+        watch.queue = None  # from now on the folders alone say what was made
+        watch.look()
+        failures = watch.failures()
+        missing = len(study.specs) - watch.count()["done"] - len(failures)
+        out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
+        made, reports = grid.conclude(study, jobs, options.profile, lock)
+    if not study.published:
+        summary.print_gains(study, out)
+    out.print("\n".join(made if study.published else [watch.line(), *made]), highlight=False, soft_wrap=True)
+    if code and not failures:
+        out.print(grid.why_stopped(study, code), markup=False, highlight=False, soft_wrap=True)
+    summary.print_failures(failures | reports, missing, study.root, out)
+    return 1 if code or failures or reports or missing else 0
+
+
+def foresee(study: Any, jobs: int, profile: str) -> int:
+    """What would be run, and an estimate of its time, memory and disk."""
+    from xstilts_core import grid, summary
+    from xstilts_core.estimate import forecast
+    from xstilts_core.runner import visible_gpus
+
+    planned = grid.dry_run(study, jobs, profile)
+    found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=grid.executor(profile) == "local")
+    forecast.show(found, summary.console())
+    print(f"jobs of Snakemake: {planned}")
+    return 0
+
+
+def print_lacking(study: Any) -> None:
+    """What `xstilts run` will ask for."""
+    for reason in study.lacking:
+        print(f"before it can run: {reason} (--data-root DIR)")
+
+
+def check(options: argparse.Namespace) -> int:
+    study = load(options)
+    if options.json:
+        runs = [{"folder": str(spec.folder.relative_to(study.root)), "parameters": spec.changed()} for spec in study.specs]
+        print(json.dumps(runs, indent=1, ensure_ascii=False))
+        return 0
+    counts = Counter(spec.phase for spec in study.specs)
+    print(f"{study.file}: {study.title}")
+    print(": ".join(filter(None, (counted(study), ", ".join(f"{count} {phase}" for phase, count in counts.items())))))
+    for spec in study.specs:
+        print(f"  {spec.folder.relative_to(study.root)}")
+    print_lacking(study)
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    from xstilts_core import grid
+
+    study = load(options)
+    rows = grid.standing(study)
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    for row in rows:
+        print(f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}")
+        if row["state"] == "failed" and row["notebook"]:
+            print(f"{'':<8} traceback: {row['notebook']}")
+    count = Counter(row["state"] for row in rows)
+    print(", ".join(f"{number} {state}" for state, number in count.items()) or counted(study))
+    if holder := grid.at_work(study):
+        print(f"'xstilts run' is at work on it (process {holder})")
+    elif count["done"] < len(rows):
+        places = [f" --{name} {value}" for name, value in (("outputs", options.outputs), ("data-root", options.data_root)) if value]
+        print(f"to go on: xstilts run {options.study}{''.join(places).replace(' --outputs outputs', '')}")
+    return 0

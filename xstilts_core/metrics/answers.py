@@ -1,0 +1,162 @@
+"""Answers in text: exact match and F1 by the rules of SQuAD 1.1, SQuAD 2.0 and MLQA."""
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+import numpy as np
+
+from xstilts_core.metrics.scores import SPAN, check_lengths, score
+from xstilts_core.names import unknown
+
+ASCII_PUNCTUATION = string.punctuation.encode()
+CHINESE = re.compile("([\u4e00-\u9fa5])")
+
+# MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is quoted as it stands there: because of the misplaced "^" it
+# removes every "al", also inside words, and the published scores were made so.
+MLQA_ARTICLES = {
+    "en": r"\b(a|an|the)\b",
+    "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
+    "vi": r"\b(của|là|cái|chiếc|những)\b",
+    "de": r"\b(ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des)\b",
+    "ar": r"\sال^|ال",
+    "hi": None,
+    "zh": None,
+}
+
+
+def without_ascii_punctuation(text: str) -> str:
+    """No byte of a longer character is an ASCII byte, so they can be deleted from UTF-8, which is far quicker than str.translate."""
+    return text.encode("utf-8", "surrogatepass").translate(None, ASCII_PUNCTUATION).decode("utf-8", "surrogatepass")
+
+
+def without_punctuation(text: str) -> str:
+    """Without Unicode's category P, and without ASCII symbols such as "$"."""
+    text = without_ascii_punctuation(text)
+    for character in set(text):
+        if unicodedata.category(character)[0] == "P":
+            text = text.replace(character, "")
+    return text
+
+
+def squad_plain(text: str) -> str:
+    """SQuAD's normalization but for white space: lower case, no ASCII punctuation, no English article."""
+    return re.sub(MLQA_ARTICLES["en"], " ", without_ascii_punctuation(text.lower()))
+
+
+def mlqa_plain(text: str, language: str) -> str:
+    """MLQA's normalization but for white space."""
+    if language not in MLQA_ARTICLES:
+        raise unknown("MLQA language", language, MLQA_ARTICLES)
+    text = without_punctuation(text.lower())
+    articles = MLQA_ARTICLES[language]
+    text = re.sub(articles, " ", text) if articles else text
+    return CHINESE.sub(r" \1 ", text) if language == "zh" else text
+
+
+def squad_normalize(text: str) -> str:
+    """SQuAD's normalization, in every language: lower case, no ASCII punctuation, no English article, single spaces."""
+    return " ".join(squad_plain(text).split())
+
+
+def mlqa_normalize(text: str, language: str) -> str:
+    """MLQA's normalization: lower case, no Unicode punctuation, no article of that language, tokens joined by single spaces.
+
+    Chinese is cut into single characters from U+4E00 to U+9FA5, other text at white space. UsageError for a language outside MLQA.
+    """
+    return " ".join(mlqa_plain(text, language).split())
+
+
+def normalized(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> dict[str, str]:
+    """Each different text -> its normal form. `plain`: all of the normalization but white space.
+
+    All texts are normalized at once, as the lines of one: a line's end is white space to every rule, and so is the space put in the
+    place of a line's end inside a text.
+    """
+    texts = dict.fromkeys(chain(chain.from_iterable(answers), predictions))
+    lines = plain("\n".join([text.replace("\n", " ") for text in texts])).split("\n")
+    return {text: " ".join(line.split()) for text, line in zip(texts, lines, strict=True)}
+
+
+def token_f1(gold: str, predicted: str) -> float:
+    """F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016); both texts are normalized already."""
+    gold_tokens, predicted_tokens = gold.split(), predicted.split()
+    gold_set, predicted_set = set(gold_tokens), set(predicted_tokens)
+    if len(gold_set) == len(gold_tokens) or len(predicted_set) == len(predicted_tokens):
+        same = len(gold_set & predicted_set)  # where one side repeats nothing, bags share what sets share
+    else:
+        same = sum((Counter(gold_tokens) & Counter(predicted_tokens)).values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(predicted_tokens), same / len(gold_tokens)
+    return 2 * precision * recall / (precision + recall)
+
+
+def best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
+    """(exact match, F1) against the answer that fits best, each maximum taken on its own; all texts are normalized already."""
+    if predicted in golds:
+        # F1 counts no token where both texts are empty.
+        return 1.0, 1.0 if predicted else 0.0
+    return 0.0, max([token_f1(gold, predicted) for gold in golds])
+
+
+def span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> np.ndarray:
+    """[questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. ValueError where a question has no answer text."""
+    check_lengths(answers, predictions, "answers")
+    for position, texts in enumerate(answers):
+        if not any(texts):
+            raise ValueError(
+                f"question {position} (counted from 0) has no gold answer: score unanswerable questions by squad_v2; XTREME's files of "
+                "MLQA and TyDiQA test questions have their answers removed"
+            )
+    normal = normalized(answers, predictions, plain)
+    return np.array(
+        [best_match([normal[text] for text in texts], normal[guess]) for texts, guess in zip(answers, predictions, strict=True)]
+    )
+
+
+def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
+    """[questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME third_party/evaluate_squad.py)."""
+    return span_statistics(answers, predictions, squad_plain)
+
+
+def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
+    """Exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP: English normalization whatever the language."""
+    return score(squad_statistics(answers, predictions), SPAN)
+
+
+def mlqa_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> np.ndarray:
+    """[questions, 2], columns SPAN, by MLQA's evaluation; `language` is the language of the context."""
+    return span_statistics(answers, predictions, lambda text: mlqa_plain(text, language))
+
+
+def mlqa(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
+    """Exact match and F1 of MLQA (Lewis et al. 2020, mlqa_evaluation_v1.py)."""
+    return score(mlqa_statistics(answers, predictions, language), SPAN)
+
+
+def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
+    """[questions, 2], columns SPAN, by SQuAD v2.0's evaluation.
+
+    Answers that normalize to nothing do not count; a question without any is unanswerable. There only the empty prediction is
+    right, and an empty prediction is wrong everywhere else.
+    """
+    check_lengths(answers, predictions, "answers")
+    normal = normalized(answers, predictions, squad_plain)
+    rows = []
+    for texts, guess in zip(answers, predictions, strict=True):
+        golds = [normal[text] for text in texts if normal[text]]
+        if golds:
+            rows.append(best_match(golds, normal[guess]))
+        else:
+            right = float(not normal[guess])
+            rows.append((right, right))
+    return np.array(rows)
+
+
+def squad_v2(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
+    """Exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an unanswerable one."""
+    return score(squad_v2_statistics(answers, predictions), SPAN)

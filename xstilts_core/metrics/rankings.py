@@ -1,0 +1,39 @@
+"""Rankings: mean average precision of the first 20 (LAReQA, Mewsli-X)."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from xstilts_core.metrics.scores import RANKING, check_lengths, score
+
+TOP = 20
+
+
+def average_precision(right: Collection[str], ranked: Sequence[str], most: int = TOP) -> float:
+    """Mean over min(right, most) of the precision at each right id among the first `most`, 0 to 1; a repeated id counts once.
+
+    With one right id this is its reciprocal rank, 0 beyond `most`: what XTREME-R calls map@20 for Mewsli-X.
+    """
+    found, total = set(), 0.0
+    for rank, name in enumerate(ranked[:most], start=1):
+        if name in right and name not in found:
+            found.add(name)
+            total += len(found) / rank
+    return total / min(len(right), most)
+
+
+def ranking_statistics(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> np.ndarray:
+    """[queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. ValueError where a query has no right answer.
+
+    XTREME-R's rule (third_party/utils_lareqa.py, average_precision_at_k with k = 20; utils_mewslix.py, mean_reciprocal_rank).
+    """
+    check_lengths(right, ranked, "rankings")
+    right = [frozenset(names) for names in right]
+    if frozenset() in right:
+        raise ValueError(f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be scored")
+    return np.array([[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)])
+
+
+def ranking(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
+    """map@20 over all queries: their right ids, and the ids found, best first."""
+    return score(ranking_statistics(right, ranked), RANKING)

@@ -1,0 +1,93 @@
+"""Tags: chunks by the rule of seqeval 0.0.x, for all sentences at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+
+import numpy as np
+
+from xstilts_core.metrics.scores import TAGGING, check_lengths, score
+
+# A tag's first letter as a bit, so that "one of these letters" is a single operation on a whole corpus.
+B, I, E, S, OUTSIDE, DOT, OTHER = (1 << position for position in range(7))
+LETTERS = {"B": B, "I": I, "E": E, "S": S, "O": OUTSIDE, ".": DOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """type, first and last token of every chunk, as three arrays; ends are unique and rise."""
+
+    types: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
+    """Chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
+
+    letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types, a type being all that follows the
+    last "-", the whole tag where there is none. An "O" stands after each sentence.
+    """
+    before = np.concatenate([[OUTSIDE], letters[:-1]]).astype(letters.dtype)
+    changed = np.empty(len(types), dtype=bool)
+    changed[0] = True
+    np.not_equal(types[1:], types[:-1], out=changed[1:])
+    ends = (before & (E | S)) != 0
+    ends |= ((before & (B | I)) != 0) & ((letters & (B | S | OUTSIDE)) != 0)
+    ends |= ((before & (OUTSIDE | DOT)) == 0) & changed
+    starts = (letters & (B | S)) != 0
+    starts |= ((before & (E | S | OUTSIDE)) != 0) & ((letters & (E | I)) != 0)
+    starts |= ((letters & (OUTSIDE | DOT)) == 0) & changed
+    # A chunk that ends before token i began at the last start before i.
+    last_start = np.maximum.accumulate(np.where(starts, np.arange(len(letters)), 0))
+    last = np.flatnonzero(ends) - 1
+    return Chunks(types[last], last_start[last], last)
+
+
+def tagging_statistics(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> np.ndarray:
+    """[sentences, 5], columns TAGGING: chunks found, predicted and gold, tokens right and all.
+
+    ValueError where a sentence has another number of tags than its gold, or a tag is empty.
+    """
+    check_lengths(gold, predicted, "tag sequences")
+    lengths, given = (np.fromiter(map(len, side), dtype=np.int64, count=len(side)) for side in (gold, predicted))
+    if not lengths.any():
+        raise ValueError(f"nothing to score: all {len(gold)} tag sequences are empty")
+    if (wrong := np.flatnonzero(lengths != given)).size:
+        place = wrong[0]
+        raise ValueError(f"sentence {place} (counted from 0) has {lengths[place]} gold tags but {given[place]} predicted ones")
+    codes: defaultdict[str, int] = defaultdict(count().__next__)
+    outside = codes["O"]
+    sentence = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(sentence)) + sentence  # there is an "O" after each sentence before
+    size = len(sentence) + len(lengths)
+    flat = []
+    for side in (gold, predicted):
+        tags = np.full(size, outside, dtype=np.int32)
+        tags[place] = np.fromiter(map(codes.__getitem__, chain.from_iterable(side)), dtype=np.int32, count=len(sentence))
+        flat.append(tags)
+    if "" in codes:
+        raise ValueError("a tag is the empty text: every token needs a tag such as O, B-PER or NOUN")
+    kinds: defaultdict[str, int] = defaultdict(count().__next__)
+    letter_of = np.array([LETTERS.get(tag[0], OTHER) for tag in codes], dtype=np.uint8)
+    type_of = np.array([kinds[tag.rsplit("-", 1)[-1]] for tag in codes], dtype=np.int32)
+    right, guess = (find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
+    # A chunk is found if the other side ends one there, of the same type and start.
+    ends_at = np.full(size, -1)
+    ends_at[right.last] = np.arange(len(right.last))
+    twin = ends_at[guess.last]
+    found = (twin >= 0) & (right.first[twin] == guess.first) & (right.types[twin] == guess.types)
+    hit = sentence[flat[0][place] == flat[1][place]]
+    owner = np.repeat(np.arange(len(lengths)), lengths + 1)
+    places = (owner[guess.last[found]], owner[guess.last], owner[right.last], hit)
+    return np.stack([*(np.bincount(where, minlength=len(lengths)) for where in places), lengths], axis=1)
+
+
+def tagging(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Chunk F1, precision and recall by the rule of seqeval 0.0.x, and token accuracy.
+
+    XTREME's numbers for PAN-X and UD POS were made so. For part-of-speech tags F1 is therefore not token accuracy: runs of equal
+    tags merge into one chunk (but SCONJ and SYM, read as single-token chunks because of their first letter, do not).
+    """
+    return score(tagging_statistics(gold, predicted), TAGGING)

@@ -1,0 +1,31 @@
+"""Which source can give which task, told from declarations alone: a study is refused before anything is read or fetched."""
+
+from xstilts_core.tasks.intermediate import INTERMEDIATE
+from xstilts_core.tasks.targets import TARGETS
+from xstilts_core.tasks.task import Task
+
+# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages.
+EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
+EMBEDDED_TASKS = tuple(entry.name for entry in (*INTERMEDIATE, *TARGETS))
+
+
+def not_at_source(entry: Task, source: str) -> str:
+    """Why a source can never give a task, and what it has instead; "" where it can. What files and hub need is `Spec.lacking`."""
+    if source != "mini" or entry.name in EMBEDDED_TASKS:
+        return ""
+    has = [task.name for task in (*INTERMEDIATE, *TARGETS) if (task.role == "target") == (entry.role == "target")]
+    return f"the embedded suite (source mini) has no {entry.name}, only {', '.join(has)}: with source files or hub it can be read"
+
+
+def not_intermediate(entry: Task) -> str:
+    """Why a task cannot be an intermediate one, which is trained on in English; "" where it can."""
+    if entry.format == "retrieval":
+        return f"{entry.name} is a retrieval task: it has no training data, so it cannot be an intermediate task"
+    if entry.train_on not in (None, entry.name):
+        return (
+            f"{entry.name} has no training data of its own, so it cannot be an intermediate task: name {entry.train_on}, its training task"
+        )
+    if "en" not in entry.languages:
+        languages = ", ".join(entry.languages)
+        return f"{entry.name} has no English data (only {languages}), so it cannot be an intermediate task: these are trained on in English"
+    return ""

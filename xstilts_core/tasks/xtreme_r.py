@@ -1,0 +1,127 @@
+"""What XTREME-R (Ruder et al. 2021) has beside XTREME's tasks, and what its targets are trained on.
+
+Languages and hyper-parameters are those of its evaluate.py and training scripts.
+"""
+
+from xstilts_core.tasks.targets import codes
+from xstilts_core.tasks.task import Published, Task
+
+SCRIPTS = "XTREME-R, scripts/ (google-research/xtreme)"
+# Questions have at most 96 tokens (formats/ranking.py). Batches are small: a query is told from the other passages of its micro-batch.
+LAREQA = Published(3, 4, 256, SCRIPTS, accumulation=4, learning_rate=2e-5)
+# Those of XLM-R Large; for multilingual BERT the script has batches of 64 and 2e-5.
+MEWSLIX = Published(2, 8, 64, SCRIPTS, accumulation=4, learning_rate=1e-5)
+
+XTREME_R = (
+    Task(
+        "siqa",
+        title="SIQA",
+        role="part",
+        format="choice",
+        metric="accuracy",
+        kind="reasoning",
+        domain="everyday situations",
+        citation="Sap et al. 2019",
+        licence="CC BY 4.0",
+        sizes={"train": 33_410, "dev": 1_954},
+    ),
+    Task(
+        "copa",
+        title="COPA",
+        role="part",
+        format="choice",
+        metric="accuracy",
+        kind="reasoning",
+        domain="everyday situations",
+        citation="Roemmele et al. 2011",
+        licence="BSD 2-clause (unconfirmed)",
+        sizes={"train": 400, "dev": 100, "test": 500},
+    ),
+    Task(
+        "siqa_copa",
+        title="SIQA, then COPA",
+        role="part",
+        format="choice",
+        metric="accuracy",
+        kind="reasoning",
+        domain="everyday situations",
+        citation="Ruder et al. 2021; Sap et al. 2019; Roemmele et al. 2011",
+        licence="the parts' licences",
+        published=Published(5, 2, 128, SCRIPTS, accumulation=16, learning_rate=3e-5),
+        parts=("siqa", "copa"),
+        staged=True,
+        sizes={"train": 33_810, "dev": 2_054},
+    ),
+    Task(
+        "xcopa",
+        title="XCOPA",
+        role="target",
+        format="choice",
+        metric="accuracy",
+        kind="reasoning",
+        domain="everyday situations",
+        citation="Ponti et al. 2020",
+        licence="CC BY 4.0",
+        languages=codes("et ht id it qu sw ta th tr vi zh"),
+        train_on="siqa_copa",
+        published=Published(5, 2, 128, SCRIPTS, accumulation=16, learning_rate=3e-5),
+        sizes={"dev": 100, "test": 500},
+    ),
+    Task(
+        "squad_sentences",
+        title="SQuAD 1.1 by sentence",
+        role="part",
+        format="ranking",
+        metric="map@20",
+        kind="retrieval",
+        domain="Wikipedia",
+        citation="Rajpurkar et al. 2016; Roy et al. 2020",
+        licence="CC BY-SA 4.0",
+        published=LAREQA,
+        sizes={"train": 87_599, "dev": 10_570},
+    ),
+    Task(
+        "lareqa",
+        title="LAReQA (XQuAD-R)",
+        role="target",
+        format="ranking",
+        metric="map@20",
+        kind="retrieval",
+        domain="Wikipedia",
+        citation="Roy et al. 2020",
+        licence="CC BY-SA 4.0",
+        languages=codes("en ar de el es hi ru th tr vi zh"),
+        train_on="squad_sentences",
+        published=LAREQA,
+        sizes={"test": 1_190},
+    ),
+    Task(
+        "wikipedia_mentions",
+        title="Mewsli-X, Wikipedia's mentions",
+        role="part",
+        format="ranking",
+        metric="map@20",
+        kind="retrieval",
+        domain="Wikipedia",
+        citation="Ruder et al. 2021",
+        licence="Apache-2.0 (unconfirmed)",
+        published=MEWSLIX,
+        sizes={"train": 167_719, "dev": 14_051},
+    ),
+    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta).
+    Task(
+        "mewslix",
+        title="Mewsli-X",
+        role="target",
+        format="ranking",
+        metric="map@20",
+        kind="retrieval",
+        domain="news",
+        citation="Ruder et al. 2021",
+        licence="Apache-2.0 (unconfirmed)",
+        languages=codes("en ar de es fa ja pl ro ta tr uk"),
+        train_on="wikipedia_mentions",
+        published=MEWSLIX,
+        sizes={"dev": 316, "test": 1_490},
+    ),
+)
