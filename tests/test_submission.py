@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +171,7 @@ def test_the_recipe_is_chosen_on_development_data(whole: Study, tmp_path: Path) 
     lacking = cautions(parts)
     assert "xnli has no predictions of test data in ar bg el es fr hi ru sw th tr ur vi" in lacking
     assert not any(sentence.startswith("udpos:") for sentence in lacking)
-    of_hub = [replace(part, spec=part.spec.model_copy(update={"source": "hub"})) for part in parts]
+    of_hub = [dataclasses.replace(part, spec=part.spec.model_copy(update={"source": "hub"})) for part in parts]
     assert any(sentence.startswith("udpos: XTREME's own test files fuse multiword tokens") for sentence in cautions(of_hub))
 
 
