@@ -24,8 +24,8 @@ class Fetched:
     configuration: str
     split: str
     rows: int | None
-    commit: str
     state: State
+    commit: str
     head: str = ""
 
 
@@ -75,12 +75,14 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         repository = Repository.of(source)
         look(repository)
         rows = readers.fetch(name, source, config, split).num_rows
-        found.append(Fetched(name, repository.key, config, split, rows, hub_lock.commit(repository), *known[repository]))
+        state, head = known[repository]
+        found.append(Fetched(name, repository.key, config, split, rows, state, hub_lock.commit(repository), head))
     if on_hub(spec.encoder):
         repository = Repository("model", spec.encoder)
         look(repository)
         hub_client.encoder(spec.encoder)
-        found.append(Fetched(ENCODER, repository.key, "", "", None, hub_lock.commit(repository), *known[repository]))
+        state, head = known[repository]
+        found.append(Fetched(ENCODER, repository.key, "", "", None, state, hub_lock.commit(repository), head))
     return found
 
 
