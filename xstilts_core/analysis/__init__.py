@@ -9,7 +9,8 @@ association, correlations  coefficients of resampled rows; tables of correlation
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
-paper       the paper's statements and what a study finds
+claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
+power       what size of gain the seeds and items of a study can tell from 0
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
@@ -36,10 +37,10 @@ from xstilts_core.analysis.hierarchy import hierarchical_gains
 from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, gain_table
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
-from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
-from xstilts_core.analysis.runs import finished, machines, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.runs import finished, machines, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
 __all__ = [
     "GainDraws",
@@ -50,7 +51,10 @@ __all__ = [
     "by_language",
     "choice_findings",
     "choices",
-    "comparison",
+    "claim_findings",
+    "claim_parts",
+    "claim_table",
+    "claims_in_words",
     "contenders",
     "control_findings",
     "control_matrix",
@@ -78,6 +82,7 @@ __all__ = [
     "main_table",
     "missing",
     "mixed_effects",
+    "origin",
     "own_and_gains",
     "own_correlations",
     "own_findings",

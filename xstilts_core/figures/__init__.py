@@ -2,6 +2,7 @@
 
 style       widths, fonts, colors
 cells       figures of numbered cells: gains, baseline scores, the status of a grid
+claims      what is claimed beside what a study finds
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
 panels      small multiples: gains by language, training curves
@@ -9,6 +10,7 @@ files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a 
 """
 
 from xstilts_core.figures.cells import baseline_scores, heat_map, status_grid
+from xstilts_core.figures.claims import claim_verdicts
 from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
@@ -19,6 +21,7 @@ __all__ = [
     "COLUMN",
     "FULL",
     "baseline_scores",
+    "claim_verdicts",
     "control_scores",
     "correlation_map",
     "finish",
