@@ -7,6 +7,7 @@ hierarchy   which levels an interval covers (pretraining seeds, seeds, languages
 significance  paired permutation tests of gains; Holm and Benjamini-Hochberg over a table
 association, correlations  coefficients of resampled rows; tables of correlations, partial ones, influence, detectable size
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
+groups      gains by script, family, word order, resource level, and language by language
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
 claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
@@ -33,6 +34,7 @@ from xstilts_core.analysis.controls import control_findings, control_matrix, con
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
 from xstilts_core.analysis.gains import baseline, baseline_by_language, contenders, gain_matrix, gains, target_scores
+from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
 from xstilts_core.analysis.hierarchy import hierarchical_gains
 from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, gain_table
 from xstilts_core.analysis.items import item_scores
@@ -70,6 +72,7 @@ __all__ = [
     "gain_matrix",
     "gain_table",
     "gains",
+    "group_gains",
     "headline",
     "hierarchical_gains",
     "holm",
@@ -77,6 +80,8 @@ __all__ = [
     "item_scores",
     "item_tests",
     "labels",
+    "language_effects",
+    "language_findings",
     "left_out",
     "machines",
     "main_table",

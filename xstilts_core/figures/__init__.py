@@ -5,6 +5,7 @@ cells       figures of numbered cells: gains, baseline scores, the status of a g
 claims      what is claimed beside what a study finds
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
+groups      gains by script, family, word order, resource level, language
 panels      small multiples: gains by language, training curves
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
@@ -14,6 +15,7 @@ from xstilts_core.figures.claims import claim_verdicts
 from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.figures.groups import group_gains
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
 from xstilts_core.figures.style import COLUMN, FULL
 
@@ -25,6 +27,7 @@ __all__ = [
     "control_scores",
     "correlation_map",
     "finish",
+    "group_gains",
     "heat_map",
     "language_panels",
     "own_scores",
