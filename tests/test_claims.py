@@ -129,6 +129,13 @@ def test_power_of_seeds_and_items():
     assert np.isnan([power.power_at(1, []), power.detectable_gain([]), power.p_value(1, [])]).all()
 
 
+def test_seeds_and_items_that_do_not_differ_at_all():
+    parts = [Part("seeds", 0.0, 2)]
+    assert (power.p_value(2.0, parts), power.p_value(0.0, parts), power.detectable_gain(parts), power.power_at(0.1, parts)) == (0, 1, 0, 1)
+    assert decided(claim(), [Contrast("a", estimate(2.0, 2.0, 2.0))]) == SUPPORTED
+    assert decided(claim(), [Contrast("a", estimate(0.0, 0.0, 0.0))]) == UNDECIDED
+
+
 class Mixed(Recipe):
     """A recipe as studies of masked language modeling and translated data have them."""
 

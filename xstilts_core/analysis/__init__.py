@@ -11,6 +11,7 @@ groups      gains by script, family, word order, resource level, and language by
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
 claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
+rebuilt     the paper's tables from a study, beside the published numbers
 power       what size of gain the seeds and items of a study can tell from 0
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
@@ -40,6 +41,7 @@ from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, 
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
+from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
 from xstilts_core.analysis.runs import finished, machines, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
@@ -87,10 +89,12 @@ __all__ = [
     "main_table",
     "missing",
     "mixed_effects",
+    "not_rebuilt",
     "origin",
     "own_and_gains",
     "own_correlations",
     "own_findings",
+    "paper_tables",
     "partial_correlations",
     "performance",
     "provenance",

@@ -18,6 +18,8 @@ from xstilts_core.analysis.hierarchy import NOTHING, Part, degrees_of_freedom, h
 
 # Degrees of freedom from which t is the normal; scipy's noncentral t is not made for more.
 NORMAL = 1e4
+# Points; what is nearer to 0 is 0 but for rounding.
+ROUNDING = 1e-9
 USUAL_POWER = 0.8
 SEARCH = 60
 
@@ -30,8 +32,8 @@ def error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
 def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
     """Chance that the interval excludes 0 on the side of a true gain of so many points; NaN without an interval."""
     half = half_width(parts, level)
-    if not half > 0:
-        return NOTHING
+    if not half > ROUNDING:
+        return NOTHING if np.isnan(half) else 1.0
     error, freedom = error_and_freedom(parts)
     return float(1 - nctdtr(freedom, abs(gain) / error, half / error))
 
@@ -39,8 +41,8 @@ def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
 def detectable_gain(parts: Sequence[Part], level: float = 0.95, power: float = USUAL_POWER) -> float:
     """The true gain in points that is told from 0 with that power; NaN without an interval."""
     half = half_width(parts, level)
-    if not half > 0:
-        return NOTHING
+    if not half > ROUNDING:
+        return half
     low, high = 0.0, 4 * half
     while power_at(high, parts, level) < power:
         high *= 2
@@ -52,8 +54,9 @@ def detectable_gain(parts: Sequence[Part], level: float = 0.95, power: float = U
 
 def p_value(value: float, parts: Sequence[Part]) -> float:
     """Two-sided p of 0: one less the level of the widest interval about `value` that excludes 0; NaN without an interval."""
-    if not half_width(parts) > 0:
-        return NOTHING
+    half = half_width(parts)
+    if not half > ROUNDING:
+        return NOTHING if np.isnan(half) else float(abs(value) < ROUNDING)
     low, high = -18.0, 0.0  # decimal logarithms of p
     for _ in range(SEARCH):
         middle = (low + high) / 2

@@ -32,7 +32,7 @@ from xstilts_core.analysis.claims import (
 from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
-from xstilts_core.analysis.power import USUAL_POWER, detectable_gain, power_at
+from xstilts_core.analysis.power import ROUNDING, USUAL_POWER, detectable_gain, power_at
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
@@ -75,7 +75,7 @@ def needs(claim: Claim, differences: int) -> Needs:
 def side(found: Estimate, level: float) -> int:
     """1: the interval lies above 0; -1: below; 0: it holds 0, or there is none."""
     half = half_width(found.parts, level)
-    return 0 if np.isnan(half) or abs(found.value) <= half else int(np.sign(found.value))
+    return 0 if np.isnan(half) or abs(found.value) <= half + ROUNDING else int(np.sign(found.value))
 
 
 def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:

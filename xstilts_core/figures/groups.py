@@ -53,7 +53,7 @@ def group_gains(table: pd.DataFrame, source: str, factors: Sequence[str] = (*GRO
 
 def reach(rows: pd.DataFrame) -> tuple[float, float]:
     """Ends of the gain axis: every interval of the means, and the recipes but far outliers."""
-    ends = np.array(fences(rows))
+    ends = np.array(fences(rows.assign(low=rows["gain"], high=rows["gain"])))
     whole = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
     if np.isfinite(whole).any():
         margin = 0.03 * float(np.nanmax(whole) - np.nanmin(whole))
