@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
+from pydantic import Field
 from scipy import stats
 
 from xstilts_core import analysis, figures
 from xstilts_core.analysis import claims, power, verdicts
 from xstilts_core.analysis.claims import Claim, Contrast, Found
 from xstilts_core.analysis.hierarchy import MANY, Part, half_width
-from xstilts_core.analysis.intervals import Estimate, GainDraws
+from xstilts_core.analysis.intervals import Cell, Estimate, GainDraws
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.names import UsageError
 from xstilts_core.study import Recipe
@@ -137,21 +138,60 @@ def test_seeds_and_items_that_do_not_differ_at_all():
 
 
 class Mixed(Recipe):
-    """A recipe as studies of masked language modeling and translated data have them."""
+    """A recipe as studies of masked language modeling, translated data and sizes have them."""
 
     mlm: float = 0.0
-    translated: str = ""
+    data_languages: list[str] | None = None
+    settings: dict[str, float] = Field({})
 
 
-def test_variants_are_compared_with_their_plain_recipe():
+def test_variants_are_compared_with_the_same_recipe_without():
     recipes = {
         "mnli": Mixed(intermediate=["mnli"]),
-        "mnli_de": Mixed(intermediate=["mnli"], translated="de"),
-        "both": Mixed(intermediate=["qqp"], mlm=0.5),
+        "mnli_500": Mixed(intermediate=["mnli"], settings={"train_examples": 500}),
+        "mnli_de": Mixed(intermediate=["mnli"], data_languages=["de"]),
+        "mnli_de_500": Mixed(intermediate=["mnli"], data_languages=["de"], settings={"train_examples": 500}),
+        "mnli_mlm": Mixed(intermediate=["mnli"], mlm=1.0, settings={"learning_rate": 5e-6}),
+        "qqp_mlm": Mixed(intermediate=["qqp"], mlm=0.5),
         "all": Mixed(intermediate=list(INTERMEDIATE_NAMES), cap=8),
     }
-    assert claims.variants(recipes, "translated") == [("mnli_de", "mnli")] and claims.variants(recipes, "mlm") == [("both", "")]
-    assert claims.plain(recipes, INTERMEDIATE_NAMES) == "all" and claims.plain(recipes, ["qqp"]) == "", "with MLM it is no plain recipe"
+    assert claims.variants(recipes, "translated") == [("mnli_de", "mnli"), ("mnli_de_500", "mnli_500")]
+    assert claims.variants(recipes, "mlm") == [("mnli_mlm", "mnli"), ("qqp_mlm", "")]
+    assert claims.plain(recipes, INTERMEDIATE_NAMES) == "all" and claims.plain(recipes, ["mnli"]) == "mnli"
+    assert claims.plain(recipes, ["qqp"]) == "", "with masked language modeling beside it is no plain recipe"
+
+
+def gains_in(values: dict[str, float]) -> GainDraws:
+    """Each recipe's gain on all nine targets, three seeds close together."""
+    cells = {
+        (name, task): Cell(("de",), (estimate(value - 0.1, value, value + 0.1),), np.array([9]), np.array([False]))
+        for name, value in values.items()
+        for task in XTREME
+    }
+    return GainDraws(tuple(values), XTREME, cells, frozenset({"de"}), (1, 2, 3), 1)
+
+
+def test_claims_on_variants():
+    recipes = {
+        name: Mixed(intermediate=[name.removesuffix("_mlm")], mlm=float(name.endswith("_mlm")))
+        for name in ("mnli", "ccg", "mnli_mlm", "ccg_mlm")
+    }
+    worse = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 4.0, "ccg_mlm": -1.0})
+    table = pd.DataFrame(
+        [
+            verdicts.row(name, entry, Found(worse, recipes, pd.DataFrame()))
+            for name, entry in claims.claims().items()
+            if entry.recipes != "chosen"
+        ],
+        columns=verdicts.TABLE,
+    ).set_index("name")
+    assert table.loc["plain_beats_mlm", ["verdict", "estimate"]].tolist() == [SUPPORTED, pytest.approx(-1.5)]
+    assert table.loc["mlm_not_consistent", ["verdict", "below"]].tolist() == [SUPPORTED, 2]
+    assert table.loc["plain_beats_translated", "verdict"] == NOT_MEASURED
+    better = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 6.0, "ccg_mlm": 4.0})
+    found = Found(better, recipes, pd.DataFrame())
+    assert verdicts.row("m", claims.claims()["mlm_not_consistent"], found)[3] == CONTRADICTED
+    assert verdicts.row("m", claims.claims()["plain_beats_mlm"], found)[3] == CONTRADICTED
 
 
 TABLE = pd.DataFrame(

@@ -125,7 +125,7 @@ def test_a_study_that_finds_what_the_paper_claims(tmp_path):
     assert table.loc["squad_average", "power"] > 0.99 and table.loc["squad_average", "detectable"] < 0.5
     assert found["best_three"] == UNDECIDED and table.loc["best_three", "missing"] == 3 * 3, "three other tasks have no runs"
     assert found["chosen_per_target"] == NOT_MEASURED and "development" in table.loc["chosen_per_target", "reason"]
-    assert "sets translated" in table.loc["plain_beats_translated", "reason"]
+    assert "translated intermediate data" in table.loc["plain_beats_translated", "reason"]
 
 
 def test_a_study_that_finds_the_opposite(tmp_path):

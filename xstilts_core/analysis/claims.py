@@ -8,7 +8,8 @@ model of the paper's, and where it differs it says something of the suite. verdi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,10 +24,16 @@ from xstilts_core.study import Recipe, Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
-VARIANTS = ("mlm", "translated")
+# Kinds of recipes that are compared with the same tasks in plain English, and the settings that make a recipe one.
+VARIANTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"mlm": frozenset({"mlm"}), "translated": frozenset({"data_languages", "translator", "noise"})}
+)
+WORDS: Mapping[str, str] = MappingProxyType({"mlm": "masked language modeling beside", "translated": "translated intermediate data"})
 GROUPS = (SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings of a recipe that leave it the paper's own: how several tasks are mixed.
-MIXING = {"intermediate", "temperature", "cap"}
+MIXING = {"temperature", "cap"}
+# What a variant may need otherwise than its plain recipe without being another comparison.
+TUNING = {"learning_rate", "epochs"}
 # Of how many others a mean is worth comparing with.
 LEAST = 2
 
@@ -46,6 +53,11 @@ class Claim(BaseModel):
     holds: Literal["on average", "for all", "for all but one", "for one"] = "on average"
     direction: Literal["above", "below"] = "above"
     published: str = ""
+
+    @property
+    def group(self) -> str:
+        """The group of recipes that it is about; "" where it names its tasks."""
+        return self.recipes if isinstance(self.recipes, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +116,28 @@ def number(claim: Claim, where: str = "") -> float | None:
     return float(rows[claim.published])
 
 
-def settings(recipe: Recipe) -> set[str]:
-    """The names of what a recipe sets."""
-    return set(recipe.model_dump(exclude_defaults=True))
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe sets beside its intermediate tasks, by name."""
+    found = recipe.model_dump(exclude_defaults=True)
+    return {**found.get("settings", {}), **{name: value for name, value in found.items() if name not in ("intermediate", "settings")}}
 
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
-    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and settings(found) <= MIXING), "")
+    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and set(settings(found)) <= MIXING), "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
-    """Recipes that have the setting `kind` beside their intermediate tasks, each with its plain one ("" where there is none)."""
-    names = [name for name, recipe in recipes.items() if kind in settings(recipe) and recipe.intermediate]
-    return [(name, plain(recipes, recipes[name].intermediate)) for name in names]
+    """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings without it ("" where there is none)."""
+    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & set(settings(recipe)) and recipe.intermediate]
+    return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
+
+
+def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
+    """Whether `other` is `recipe` without what makes it one of that kind."""
+    own, theirs = settings(recipe), settings(other)
+    apart = {name for name in {*own, *theirs} if own.get(name) != theirs.get(name)}
+    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & set(theirs) and apart <= VARIANTS[kind] | TUNING
 
 
 def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:
@@ -135,16 +155,16 @@ def difference(first: Estimate | None, second: Estimate | None) -> Estimate | No
 
 def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     """Gains of the recipes that a claim is about, by name; of those that the study has not, None."""
-    if claim.recipes == CHOSEN:
+    if claim.group == CHOSEN:
         table = choices(found.draws, found.development)
         whole = set(table["task"]) == set(claim.targets)
         return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
-    if claim.recipes == TOGETHER:
+    if claim.group == TOGETHER:
         names = {"all nine": plain(found.recipes, INTERMEDIATE_NAMES)}
-    elif claim.recipes in VARIANTS:
-        names = {name: name for name, _ in variants(found.recipes, str(claim.recipes))}
+    elif claim.group in VARIANTS:
+        names = {name: name for name, _ in variants(found.recipes, claim.group)}
     else:
-        wanted = INTERMEDIATE_NAMES if claim.recipes == SINGLE else claim.recipes
+        wanted = INTERMEDIATE_NAMES if claim.group == SINGLE else claim.recipes
         names = {name: plain(found.recipes, [name]) for name in wanted}
     return {shown: gain(found.draws, name, claim.targets, claim.less) for shown, name in names.items()}
 
@@ -164,7 +184,7 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
         case "each other":
             listed = [Contrast(f"{name} less {other}", difference(own[name], others[other])) for name in own for other in others]
         case "plain":
-            base = {name: gain(found.draws, other, claim.targets) for name, other in variants(found.recipes, str(claim.recipes))}
+            base = {name: gain(found.draws, other, claim.targets) for name, other in variants(found.recipes, claim.group)}
             listed = [Contrast(f"{name} less plain", difference(entry, base[name])) for name, entry in own.items()]
         case "other":
             rest = mean(list(there.values())) if len(there) >= LEAST else None

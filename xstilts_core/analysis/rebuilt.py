@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.choice import choices
-from xstilts_core.analysis.claims import VARIANTS, difference, gain, plain, published, settings, variants
+from xstilts_core.analysis.claims import VARIANTS, WORDS, difference, gain, plain, published, variants
 from xstilts_core.analysis.findings import gain_text
 from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
 from xstilts_core.analysis.intervals import Estimate, GainDraws, gain_draws, gain_table, mean
@@ -231,14 +231,14 @@ def paper_tables(
     for kind in VARIANTS:
         table = variants_table(study, draws, kind)
         if len(table):
-            found[kind] = PaperTable(f"{kind}: gains less those of the same tasks in plain English; {seeds}, {spread}.", table)
+            found[kind] = PaperTable(f"With {WORDS[kind]}: gains less those of the same tasks in plain English; {seeds}, {spread}.", table)
     return found
 
 
 def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws) -> pd.DataFrame:
     """What of the paper this study cannot show, and why: columns table reason."""
-    rows = [(kind, f"no recipe of this study sets {kind}") for kind in VARIANTS if kind not in tables]
-    names = [paper_name(study, name) for name, own in study.recipes.items() if own.intermediate and settings(own)]
+    rows = [(kind, f"no recipe of this study has {WORDS[kind]}") for kind in VARIANTS if kind not in tables]
+    names = [paper_name(study, name) for name, own in study.recipes.items() if own.intermediate]
     rows += [("gains", f"no recipe of {name}") for name in INTERMEDIATE_NAMES if name not in names]
     rows += [("gains", "no recipe of all nine tasks together")] if NINE not in names else []
     rows += [("gains", f"no finished gains on {name}") for name in study.targets if name not in draws.tasks]

@@ -19,6 +19,7 @@ from xstilts_core.analysis.claims import (
     CHOSEN,
     TOGETHER,
     VARIANTS,
+    WORDS,
     Claim,
     Contrast,
     Found,
@@ -103,14 +104,14 @@ def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str
 
 def lacking(claim: Claim, found: Found) -> str:
     """Why nothing is measured: no recipe does it, or runs of these are not done."""
-    if claim.recipes in VARIANTS and not variants(found.recipes, str(claim.recipes)):
-        return f"no recipe of this study sets {claim.recipes}"
-    if claim.recipes == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
+    if claim.group in VARIANTS and not variants(found.recipes, claim.group):
+        return f"no recipe of this study has {WORDS[claim.group]}"
+    if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
     targets = [name for name in dict.fromkeys((*claim.targets, *claim.less)) if name not in found.draws.tasks]
     if targets:
         return f"no finished gains on {', '.join(targets)}"
-    return "not enough finished runs of the recipes compared" + (", or no development scores" if claim.recipes == CHOSEN else "")
+    return "not enough finished runs of the recipes compared" + (", or no development scores" if claim.group == CHOSEN else "")
 
 
 def rule(claim: Claim, count: int) -> str:
