@@ -2,20 +2,24 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?=
+STUDY ?= quick
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab benchmark checkpoint clean
+.PHONY: help run paper test lint lab benchmark checkpoint clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
-	@echo "  options: JOBS=4 (runs or tests at once), PYTHON=python3.12, VENV=.venv"
+	@echo "  options: JOBS=4 (runs or tests at once), STUDY=mini (for paper), PYTHON=python3.12, VENV=.venv"
 
 run: $(VENV)/ready  ## the study quick: every phase, scores, gains, report
 	$(BIN)/xstilts run quick $(if $(JOBS),--jobs $(JOBS))
+
+paper: $(VENV)/ready  ## the paper's tables and figures from a study: make paper STUDY=mini, outputs/mini/report/60_paper/
+	$(BIN)/xstilts notebook 60_paper -p study $(STUDY)
 
 test: $(VENV)/ready  ## the tests
 	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist worksteal tests

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis
-from xstilts_core.analysis.paper import AGREES, DIFFERS, NOT_MEASURED, STATEMENTS, UNDECIDED
+from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
@@ -106,51 +106,64 @@ def gains_of(gain: dict[str, float], retrieval: float = 0.0, targets: tuple[str,
     return frame(found, 0.05)
 
 
-def verdicts(study: Study, scores: pd.DataFrame, development: pd.DataFrame | None = None) -> dict[str, str]:
-    if development is None:
-        development = pd.DataFrame(columns=["recipe", "task", "seed", "value"])
-    table = analysis.comparison(study, analysis.gain_draws(scores), development)
-    assert table["evidence"].ne("").all() and len(table) == len(STATEMENTS)
-    return dict(zip(table["statement"].str.split(" ").str[:3].str.join(" "), table["verdict"], strict=True))
+NOBODY_CHOSE = pd.DataFrame(columns=["recipe", "task", "seed", "value"])
 
 
-def test_a_study_that_finds_what_the_paper_states(tmp_path):
-    gain = {"mnli": 7.5, "squad_v1": 8.2, "hellaswag": 7.0, "ccg": 1.0, "multi": 8.7}
-    found = verdicts(made(tmp_path, list(gain)), gains_of(gain))
-    assert found["SQuAD gains 8.2"] == found["MNLI gains 7.5"] == found["HellaSwag gains 7.0"] == found["All nine tasks"] == AGREES
-    assert found["MNLI, SQuAD and"] == AGREES and found["Multi-task training adds"] == AGREES
-    assert found["Large improvements on"] == AGREES and found["Moderate improvements on"] == AGREES
-    assert found["The best recipe"] == NOT_MEASURED, "no development data"
-    assert found["Machine-translated intermediate data"] == NOT_MEASURED
+def claimed(study: Study, scores: pd.DataFrame, development: pd.DataFrame = NOBODY_CHOSE) -> pd.DataFrame:
+    return analysis.claim_table(study, analysis.gain_draws(scores), development).set_index("name")
 
 
-def test_a_study_that_differs_says_so(tmp_path):
-    gain = {"mnli": 1.0, "squad_v1": 2.0, "hellaswag": -4.0, "ccg": 3.0, "multi": 1.0}
-    found = verdicts(made(tmp_path, list(gain)), gains_of(gain, -30))
-    assert found["Large improvements on"] == found["Retrieval improves more"] == found["Multi-task training adds"] == DIFFERS
-    assert found["MNLI, SQuAD and"] == DIFFERS, "ccg is among the three best"
-    assert found["HellaSwag gains 7.0"] == "differs, other sign"
-    assert found["SQuAD gains 8.2"] == "differs, other sign", "retrieval's losses outweigh 2 points"
+def test_a_study_that_finds_what_the_paper_claims(tmp_path):
+    gain = {"mnli": 7.5, "squad_v1": 8.2, "hellaswag": 7.0, "ccg": 1.0, "qqp": 0.5, "multi": 8.7}
+    table = claimed(made(tmp_path, list(gain)), gains_of(gain))
+    found = table["verdict"]
+    for name in ("squad_average", "mnli_average", "hellaswag_average", "together_average", "best_three_on_average", "together_best"):
+        assert found[name] == SUPPORTED, name
+    assert found["retrieval"] == found["questions"] == SUPPORTED
+    assert table.loc["squad_average", ["published", "beside"]].tolist() == [8.2, "holds it"]
+    assert table.loc["squad_average", "estimate"] == pytest.approx(8.2, abs=0.1)
+    assert table.loc["squad_average", "power"] > 0.99 and table.loc["squad_average", "detectable"] < 0.5
+    assert found["best_three"] == UNDECIDED and table.loc["best_three", "missing"] == 3 * 3, "three other tasks have no runs"
+    assert found["chosen_per_target"] == NOT_MEASURED and "development" in table.loc["chosen_per_target", "reason"]
+    assert "translated intermediate data" in table.loc["plain_beats_translated", "reason"]
+
+
+def test_a_study_that_finds_the_opposite(tmp_path):
+    gain = {"mnli": 1.0, "squad_v1": 2.0, "hellaswag": -4.0, "ccg": 3.0, "qqp": 3.0, "multi": 1.0}
+    table = claimed(made(tmp_path, list(gain)), gains_of(gain, -30))
+    for name in ("retrieval", "retrieval_more_than_questions", "together_best", "best_three_on_average", "hellaswag_average"):
+        assert table.loc[name, "verdict"] == CONTRADICTED, name
+    assert table.loc["retrieval_almost_every", ["verdict", "below", "missing"]].tolist() == [CONTRADICTED, 5, 4]
+    assert table.loc["xnli_not", "verdict"] == SUPPORTED, "one task that loses is enough"
+    assert table.loc["hellaswag_average", "beside"] == "below it"
 
 
 def test_choosing_per_target_is_compared_with_the_papers_number(tmp_path):
     gain = {"mnli": 5.4, "ccg": -1.0}
     rows = [(name, task, seed, 50 + value) for name, value in {"none": 0, **gain}.items() for task in XTREME for seed in SEEDS]
     development = pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
-    found = verdicts(made(tmp_path, list(gain)), gains_of(gain), development)
-    assert found["The best recipe"] == AGREES
-    assert found["MNLI, SQuAD and"] == NOT_MEASURED, "two single tasks have no best three"
-    assert found["MNLI gains 7.5"] == "differs, same sign" and found["SQuAD gains 8.2"] == NOT_MEASURED
+    table = claimed(made(tmp_path, list(gain)), gains_of(gain), development)
+    assert table.loc["chosen_per_target", ["verdict", "beside"]].tolist() == [SUPPORTED, "holds it"]
+    assert table.loc["squad_average", "verdict"] == NOT_MEASURED
 
 
 def test_what_cannot_be_told_from_0_is_undecided(tmp_path):
     gain = {"mnli": 0.0, "ccg": 0.0}
     noisy = gains_of(gain).assign(value=lambda table: table["value"] + np.random.default_rng(1).normal(0, 3, len(table)))
-    found = verdicts(made(tmp_path, list(gain)), noisy)
-    assert found["Large improvements on"] == found["Moderate improvements on"] == UNDECIDED
+    table = claimed(made(tmp_path, list(gain)), noisy)
+    assert table.loc["retrieval", "verdict"] == table.loc["questions", "verdict"] == UNDECIDED
+    row = table.loc["questions"]
+    assert row["detectable"] > (row["high"] - row["low"]) / 2 > 0, "what is told from 0 in 80 % of cases is more than half an interval"
 
 
 def test_fewer_targets_are_another_average(tmp_path):
-    gain = {"mnli": 7.5}
-    found = verdicts(made(tmp_path, ["mnli"], XTREME[:4]), gains_of(gain, targets=XTREME[:4]))
-    assert set(found.values()) == {NOT_MEASURED}
+    table = claimed(made(tmp_path, ["mnli"], XTREME[:4]), gains_of({"mnli": 7.5}, targets=XTREME[:4]))
+    assert table.loc["mnli_average", "verdict"] == NOT_MEASURED
+    assert table.loc["mnli_average", "reason"] == "no finished gains on xquad, mlqa, tydiqa, bucc2018, tatoeba"
+
+
+def test_one_seed_decides_nothing(tmp_path):
+    scores = gains_of({"mnli": 7.5})
+    table = claimed(made(tmp_path, ["mnli"]), scores[scores["seed"] == 1])
+    assert table.loc["mnli_average", ["verdict", "reason"]].tolist() == [UNDECIDED, "no interval: one seed"]
+    assert np.isnan(table.loc["mnli_average", ["low", "detectable", "power"]].astype(float)).all()

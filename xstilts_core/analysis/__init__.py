@@ -7,9 +7,12 @@ hierarchy   which levels an interval covers (pretraining seeds, seeds, languages
 significance  paired permutation tests of gains; Holm and Benjamini-Hochberg over a table
 association, correlations  coefficients of resampled rows; tables of correlations, partial ones, influence, detectable size
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
+groups      gains by script, family, word order, resource level, and language by language
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
-paper       the paper's statements and what a study finds
+claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
+rebuilt     the paper's tables from a study, beside the published numbers
+power       what size of gain the seeds and items of a study can tell from 0
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
@@ -32,14 +35,16 @@ from xstilts_core.analysis.controls import control_findings, control_matrix, con
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
 from xstilts_core.analysis.gains import baseline, baseline_by_language, contenders, gain_matrix, gains, target_scores
+from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
 from xstilts_core.analysis.hierarchy import hierarchical_gains
 from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, gain_table
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
-from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
-from xstilts_core.analysis.runs import finished, machines, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
+from xstilts_core.analysis.runs import finished, machines, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
 __all__ = [
     "GainDraws",
@@ -50,7 +55,10 @@ __all__ = [
     "by_language",
     "choice_findings",
     "choices",
-    "comparison",
+    "claim_findings",
+    "claim_parts",
+    "claim_table",
+    "claims_in_words",
     "contenders",
     "control_findings",
     "control_matrix",
@@ -66,6 +74,7 @@ __all__ = [
     "gain_matrix",
     "gain_table",
     "gains",
+    "group_gains",
     "headline",
     "hierarchical_gains",
     "holm",
@@ -73,14 +82,19 @@ __all__ = [
     "item_scores",
     "item_tests",
     "labels",
+    "language_effects",
+    "language_findings",
     "left_out",
     "machines",
     "main_table",
     "missing",
     "mixed_effects",
+    "not_rebuilt",
+    "origin",
     "own_and_gains",
     "own_correlations",
     "own_findings",
+    "paper_tables",
     "partial_correlations",
     "performance",
     "provenance",

@@ -55,20 +55,30 @@ class Part:
     freedom: float
 
 
-def student_interval(value: float, parts: Sequence[Part]) -> tuple[float, float]:
-    """The 95 % interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
+def half_width(parts: Sequence[Part], level: float = 0.95) -> float:
+    """Half the width of the interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
     variances = np.array([part.variance for part in parts])
     freedoms = np.array([part.freedom for part in parts])
-    total = variances.sum()
+    total, tail = variances.sum(), (1 + level) / 2
     if len(parts) == 0 or not np.isfinite(total):
-        return NOTHING, NOTHING
+        return NOTHING
     if total == 0:
-        return value, value
-    freedom = total**2 / (variances**2 / freedoms).sum()
-    satterthwaite = stdtrit(freedom, 0.975) * np.sqrt(total)
-    howe = np.sqrt((stdtrit(freedoms, 0.975) ** 2 * variances).sum())
-    half = float(satterthwaite + howe) / 2
-    return value - half, value + half
+        return 0.0
+    satterthwaite = stdtrit(degrees_of_freedom(parts), tail) * np.sqrt(total)
+    howe = np.sqrt((stdtrit(freedoms, tail) ** 2 * variances).sum())
+    return float(satterthwaite + howe) / 2
+
+
+def degrees_of_freedom(parts: Sequence[Part]) -> float:
+    """Satterthwaite's, of a variance above 0 that is the sum of the parts."""
+    variances = np.array([part.variance for part in parts])
+    return float(variances.sum() ** 2 / (variances**2 / np.array([part.freedom for part in parts])).sum())
+
+
+def student_interval(value: float, parts: Sequence[Part], level: float = 0.95) -> tuple[float, float]:
+    """The interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
+    half = half_width(parts, level)
+    return (NOTHING, NOTHING) if np.isnan(half) else (value - half, value + half)
 
 
 def mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:

@@ -24,7 +24,7 @@ NOTHING = float("nan")
 MIXTURE = "several tasks"
 SIZE = "size"
 FACTORS = ("kind", SIZE, "script", "family", "resource_level")
-UNITS = {"kind": "recipe", SIZE: "recipe", "script": "language", "family": "language", "resource_level": "language"}
+UNITS = dict.fromkeys(("kind", SIZE), "recipe") | dict.fromkeys(("script", "family", "word_order", "resource_level"), "language")
 RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
 SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
@@ -32,11 +32,11 @@ CELL, RESIDUAL = "recipe x task", "residual"
 
 
 def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]], examples: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """The gains of `gains` with the columns FACTORS; rows without a gain are left out.
+    """The gains of `gains` with a column for each factor of UNITS; rows without a gain are left out.
 
     recipes: name -> intermediate tasks, as in a study. kind: of the recipe's task (`Task.kind`), MIXTURE for several. size: log2 of the
     English training examples, from `examples` by recipe, else the sum of the published sizes (NaN where one is unknown). script,
-    family (without the branch) and resource_level: of the test language.
+    family (without the branch), word_order and resource_level: of the test language.
     """
     kinds, sizes = {}, {}
     for name, tasks in recipes.items():
@@ -50,6 +50,7 @@ def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]], example
         size=table["recipe"].map(sizes),
         script=[row.script for row in rows],
         family=[row.family.split(":")[0] for row in rows],
+        word_order=[row.word_order for row in rows],
         resource_level=[row.resource_level for row in rows],
     ).dropna(subset=["gain"])
 
@@ -121,8 +122,8 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
     those before it has a row of NaN and the reason. Model and sources: see the module.
     """
     for factor in factors:
-        if factor not in FACTORS:
-            raise unknown("factor", factor, FACTORS)
+        if factor not in UNITS:
+            raise unknown("factor", factor, UNITS)
     terms, left_out = design(table, factors) if len(table) else ([], dict.fromkeys(factors, "left out: no gains yet"))
     rows = []
     if terms:

@@ -54,6 +54,14 @@ def runs(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
 
+def origin(study: Study, table: pd.DataFrame) -> str:
+    """Where the numbers of a figure come from, for its note: from `runs`, the table that a report keeps as runs.csv."""
+    done = int((table["state"] == "done").sum())
+    commits = sorted({text for text in table["commit"] if text})
+    made = f", made from commit {commits[0]}" if len(commits) == 1 else f", made from {len(commits)} commits" if commits else ""
+    return f"Study {study.name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
+
+
 def finished(study: Study) -> pd.DataFrame:
     """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has."""
     whole = [results.read(found.spec.folder / RESULT) for found in states(study) if found.state == "done"]

@@ -2,34 +2,47 @@
 
 style       widths, fonts, colors
 cells       figures of numbered cells: gains, baseline scores, the status of a grid
+claims      what is claimed beside what a study finds
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
+document    tables and figures as one LaTeX document
+groups      gains by script, family, word order, resource level, language
 panels      small multiples: gains by language, training curves
+phases      the way of an encoder through the phases
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
 from xstilts_core.figures.cells import baseline_scores, heat_map, status_grid
+from xstilts_core.figures.claims import claim_verdicts
 from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
+from xstilts_core.figures.document import save_document, save_tables
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.figures.groups import group_gains
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
+from xstilts_core.figures.phases import phases
 from xstilts_core.figures.style import COLUMN, FULL
 
 __all__ = [
     "COLUMN",
     "FULL",
     "baseline_scores",
+    "claim_verdicts",
     "control_scores",
     "correlation_map",
     "finish",
+    "group_gains",
     "heat_map",
     "language_panels",
     "own_scores",
     "panels_by_target",
+    "phases",
     "report_folder",
     "save",
+    "save_document",
     "save_panels",
     "save_table",
+    "save_tables",
     "status_grid",
     "training_curves",
     "transfer_map",

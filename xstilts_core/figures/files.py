@@ -1,6 +1,7 @@
 """What a report leaves: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and result.json with the list of them, written last."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,9 @@ LATEX = str.maketrans(
         "^": r"\textasciicircum{}",
     }
 )
+
+# A hyphen before a number, and not within a word.
+MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
 
 
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
@@ -72,7 +76,7 @@ def latex(value: object, digits: int) -> str:
     """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash."""
     if isinstance(value, float):
         return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
-    return str(value).translate(LATEX)
+    return MINUS_SIGN.sub("$-$", str(value).translate(LATEX))
 
 
 def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:

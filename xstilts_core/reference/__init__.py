@@ -1,6 +1,8 @@
 """Scores that others published and that ship with the package: whose they are, from where, on which terms.
 
 What is here is data: `analysis.performance` reads the files, and a study names one of them: `published: pruksachatkun2020`.
+phang2020.csv has those numbers of the paper that this suite reproduces of which the source is at hand, with it (a number that is not there
+is unconfirmed); claims.yaml has what the paper and reports about it claim. `analysis.claims` reads both.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from types import MappingProxyType
 from xstilts_core.names import unknown
 
 FOLDER = Path(__file__).parent
+PHANG, CLAIMS = FOLDER / "phang2020.csv", FOLDER / "claims.yaml"
 
 
 @dataclass(frozen=True, slots=True)

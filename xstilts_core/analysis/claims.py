@@ -1,0 +1,210 @@
+"""What Phang et al. (2020) and reports about it claim, as tests that a study's gains can answer: `reference/claims.yaml` in a few words.
+
+Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over the same targets. The paper's numbers
+are XLM-R Large's on XTREME's development data, a study's are its own encoder's on its test data: a study of the embedded suite is a
+model of the paper's, and where it differs it says something of the suite. verdicts.py decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xstilts_core import study_file
+from xstilts_core.analysis.choice import choices, per_target_gain
+from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.reference import CLAIMS, PHANG
+from xstilts_core.spec import BASELINE, explain
+from xstilts_core.study import Recipe, Study
+from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
+
+SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
+# Kinds of recipes that are compared with the same tasks in plain English, and the settings that make a recipe one.
+VARIANTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"mlm": frozenset({"mlm"}), "translated": frozenset({"data_languages", "translator", "noise"})}
+)
+WORDS: Mapping[str, str] = MappingProxyType({"mlm": "masked language modeling beside", "translated": "translated intermediate data"})
+GROUPS = (SINGLE, TOGETHER, CHOSEN, *VARIANTS)
+# Settings of a recipe that leave it the paper's own: how several tasks are mixed.
+MIXING = {"temperature", "cap"}
+# What a variant may need otherwise than its plain recipe without being another comparison.
+TUNING = {"learning_rate", "epochs"}
+# Of how many others a mean is worth comparing with.
+LEAST = 2
+
+
+class Claim(BaseModel):
+    """One claim and its test: the keys of `reference/claims.yaml`, which explains them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: str
+    source: Literal["abstract", "reported"]
+    recipes: list[str] | Literal["single", "together", "chosen", "mlm", "translated"]
+    against: Literal["none", "other", "each other", "best", "plain"] = "none"
+    aside: list[str] = []
+    targets: list[str] = list(XTREME)
+    less: list[str] = []
+    holds: Literal["on average", "for all", "for all but one", "for one"] = "on average"
+    direction: Literal["above", "below"] = "above"
+    published: str = ""
+
+    @property
+    def group(self) -> str:
+        """The group of recipes that it is about; "" where it names its tasks."""
+        return self.recipes if isinstance(self.recipes, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A difference of mean gains in points: what of it, and its estimate; None where the runs for it are missing."""
+
+    name: str
+    found: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a study has: gains, its recipes by name, and development scores to choose by (of `development`)."""
+
+    draws: GainDraws
+    recipes: Mapping[str, Recipe]
+    development: pd.DataFrame
+
+
+@cache
+def claims() -> Mapping[str, Claim]:
+    """The claims by name. UsageError on a mistake in the file, naming the claim and the key."""
+    found = {}
+    for name, content in study_file.read(CLAIMS).items():
+        where = f"{CLAIMS.name}, {name}"
+        if not isinstance(content, dict):
+            raise UsageError(f"{where}: expected keys and values (claim:, source:, recipes:), found {type(content).__name__}")
+        if isinstance(content.get("recipes"), str) and content["recipes"] not in GROUPS:
+            raise unknown("recipes", content["recipes"], GROUPS, where)
+        try:
+            found[name] = Claim(**content)
+        except ValidationError as error:
+            raise explain(error, Claim, where) from None
+        for entry in [*found[name].targets, *found[name].less, *found[name].aside]:
+            task(entry, where)
+        for entry in found[name].recipes if isinstance(found[name].recipes, list) else ():
+            if entry not in INTERMEDIATE_NAMES:
+                raise unknown("recipes", entry, INTERMEDIATE_NAMES, where)
+        number(found[name], where)
+    return found
+
+
+@cache
+def published() -> pd.DataFrame:
+    """The numbers of `reference/phang2020.csv`: columns system quantity split task language metric value evidence source."""
+    return pd.read_csv(PHANG)
+
+
+def number(claim: Claim, where: str = "") -> float | None:
+    """The paper's number in points, None where none is known."""
+    if not claim.published:
+        return None
+    rows = published()[published()["quantity"] == "gain"].set_index("system")["value"]
+    if claim.published not in rows.index:
+        raise unknown("published", claim.published, list(rows.index), where)
+    return float(rows[claim.published])
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe sets beside its intermediate tasks, by name."""
+    found = recipe.model_dump(exclude_defaults=True)
+    return {**found.get("settings", {}), **{name: value for name, value in found.items() if name not in ("intermediate", "settings")}}
+
+
+def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
+    """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
+    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and set(settings(found)) <= MIXING), "")
+
+
+def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
+    """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings without it ("" where there is none)."""
+    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & set(settings(recipe)) and recipe.intermediate]
+    return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
+
+
+def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
+    """Whether `other` is `recipe` without what makes it one of that kind."""
+    own, theirs = settings(recipe), settings(other)
+    apart = {name for name in {*own, *theirs} if own.get(name) != theirs.get(name)}
+    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & set(theirs) and apart <= VARIANTS[kind] | TUNING
+
+
+def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:
+    """Mean gain over `targets`, less that over `less`; None where the recipe or one of the targets is missing."""
+    if not recipe or any((recipe, name) not in draws.cells for name in (*targets, *less)):
+        return None
+    found = mean([draws.gain(recipe, name) for name in targets])
+    found = found - mean([draws.gain(recipe, name) for name in less]) if less else found
+    return found if pd.notna(found.value) else None
+
+
+def difference(first: Estimate | None, second: Estimate | None) -> Estimate | None:
+    return None if first is None or second is None else first - second
+
+
+def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
+    """Gains of the recipes that a claim is about, by name; of those that the study has not, None."""
+    if claim.group == CHOSEN:
+        table = choices(found.draws, found.development)
+        whole = set(table["task"]) == set(claim.targets)
+        return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
+    if claim.group == TOGETHER:
+        names = {"all nine": plain(found.recipes, INTERMEDIATE_NAMES)}
+    elif claim.group in VARIANTS:
+        names = {name: name for name, _ in variants(found.recipes, claim.group)}
+    else:
+        wanted = INTERMEDIATE_NAMES if claim.group == SINGLE else claim.recipes
+        names = {name: plain(found.recipes, [name]) for name in wanted}
+    return {shown: gain(found.draws, name, claim.targets, claim.less) for shown, name in names.items()}
+
+
+def contrasts(claim: Claim, found: Found) -> list[Contrast]:
+    """The differences that decide a claim, as many as it speaks of; empty where nobody planned a run for it."""
+    own, named = selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
+    others = {
+        name: gain(found.draws, plain(found.recipes, [name]), claim.targets, claim.less)
+        for name in INTERMEDIATE_NAMES
+        if name not in named and name not in claim.aside
+    }
+    there = {name: entry for name, entry in others.items() if entry is not None}
+    match claim.against:
+        case "none":
+            listed = [Contrast(name, entry) for name, entry in own.items()]
+        case "each other":
+            listed = [Contrast(f"{name} less {other}", difference(own[name], others[other])) for name in own for other in others]
+        case "plain":
+            base = {name: gain(found.draws, other, claim.targets) for name, other in variants(found.recipes, claim.group)}
+            listed = [Contrast(f"{name} less plain", difference(entry, base[name])) for name, entry in own.items()]
+        case "other":
+            rest = mean(list(there.values())) if len(there) >= LEAST else None
+            listed = [Contrast(f"{name} less {len(there)} others", difference(entry, rest)) for name, entry in own.items()]
+        case "best":
+            best = max(there, key=lambda name: there[name].value) if len(there) >= LEAST else ""
+            listed = [Contrast(f"{name} less {best or 'the best'}", difference(entry, there.get(best))) for name, entry in own.items()]
+    if claim.holds == "on average" and len(listed) > 1:
+        return [averaged(claim, listed)]
+    return listed
+
+
+def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
+    """The mean of the differences. Where a claim names its recipes all must be there; of a group, at least two."""
+    there = [entry.found for entry in listed if entry.found is not None]
+    enough = len(there) == len(listed) if isinstance(claim.recipes, list) else len(there) >= LEAST
+    return Contrast(f"mean of {len(there)} of {len(listed)}", mean(there) if enough else None)
+
+
+def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
+    """What of a study the claims are tested on; controls are no recipes."""
+    recipes = {name: recipe for name, recipe in study.recipes.items() if name != BASELINE and name not in study.controls}
+    return Found(draws, recipes, development)

@@ -1,0 +1,64 @@
+"""How far from 0 a gain must lie to be told from it by the seeds and test items that a study has, and p-values that go with the intervals.
+
+An interval of half-width h (hierarchy.py) excludes 0 where the estimate lies more than h from it. With standard error s and v degrees of
+freedom (Satterthwaite's) an estimate of a true gain d does so on the side of d with probability P(T > h / s), T noncentral t with v
+degrees of freedom and noncentrality d / s (Cohen 1988). `detectable_gain` is the d at which that is 80 %: the minimum detectable effect
+(Bloom 1995, there with a central t). s is itself estimated, from few seeds: read the sizes as rough.
+
+These say what the design can decide. The gain that was found is not put in for d: such "observed power" only says the p-value again
+(Hoenig and Heisey 2001).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import nctdtr
+
+from xstilts_core.analysis.hierarchy import NOTHING, Part, degrees_of_freedom, half_width
+
+# Degrees of freedom from which t is the normal; scipy's noncentral t is not made for more.
+NORMAL = 1e4
+# Points; what is nearer to 0 is 0 but for rounding.
+ROUNDING = 1e-9
+USUAL_POWER = 0.8
+SEARCH = 60
+
+
+def error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
+    """Standard error in points, and its degrees of freedom."""
+    return float(np.sqrt(sum(part.variance for part in parts))), min(degrees_of_freedom(parts), NORMAL)
+
+
+def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
+    """Chance that the interval excludes 0 on the side of a true gain of so many points; NaN without an interval."""
+    half = half_width(parts, level)
+    if not half > ROUNDING:
+        return NOTHING if np.isnan(half) else 1.0
+    error, freedom = error_and_freedom(parts)
+    return float(1 - nctdtr(freedom, abs(gain) / error, half / error))
+
+
+def detectable_gain(parts: Sequence[Part], level: float = 0.95, power: float = USUAL_POWER) -> float:
+    """The true gain in points that is told from 0 with that power; NaN without an interval."""
+    half = half_width(parts, level)
+    if not half > ROUNDING:
+        return half
+    low, high = 0.0, 4 * half
+    while power_at(high, parts, level) < power:
+        high *= 2
+    for _ in range(SEARCH):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power_at(middle, parts, level) < power else (low, middle)
+    return high
+
+
+def p_value(value: float, parts: Sequence[Part]) -> float:
+    """Two-sided p of 0: one less the level of the widest interval about `value` that excludes 0; NaN without an interval."""
+    half = half_width(parts)
+    if not half > ROUNDING:
+        return NOTHING if np.isnan(half) else float(abs(value) < ROUNDING)
+    low, high = -18.0, 0.0  # decimal logarithms of p
+    for _ in range(SEARCH):
+        middle = (low + high) / 2
+        low, high = (low, middle) if half_width(parts, 1 - 10**middle) < abs(value) else (middle, high)
+    return float(10**high)
