@@ -38,7 +38,7 @@ from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
-from xstilts_core.analysis.runs import finished, machines, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.runs import finished, machines, of_size, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "main_table",
     "missing",
     "mixed_effects",
+    "of_size",
     "own_and_gains",
     "own_correlations",
     "own_findings",
