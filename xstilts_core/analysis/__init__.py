@@ -9,6 +9,9 @@ association, correlations  coefficients of resampled rows; tables of correlation
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
+scaling     gains against the size of the intermediate task, the number of tasks, the size of the target's training set
+contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
+answers     what these two find, in words
 paper       the paper's statements and what a study finds
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
@@ -27,7 +30,9 @@ from xstilts_core.analysis.abilities import (
     source,
     task_correlations,
 )
+from xstilts_core.analysis.answers import contrast_answer, number_answer, scaling_answer, target_size_answer
 from xstilts_core.analysis.choice import choices, development, strategies
+from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
@@ -39,6 +44,7 @@ from xstilts_core.analysis.mixed import described, mixed_effects, variance_share
 from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.runs import finished, machines, of_size, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 
 __all__ = [
@@ -47,51 +53,65 @@ __all__ = [
     "baseline_by_language",
     "benjamini_hochberg",
     "by_ability",
+    "by_intermediate_size",
     "by_language",
+    "by_number_of_tasks",
+    "by_target_size",
     "choice_findings",
     "choices",
     "comparison",
     "contenders",
+    "contrast_answer",
+    "contrasts",
     "control_findings",
     "control_matrix",
     "control_table",
     "correlation_findings",
     "correlations",
+    "curves",
     "described",
     "detectable",
     "development",
     "findings",
     "finished",
+    "fits",
     "gain_draws",
     "gain_matrix",
     "gain_table",
     "gains",
     "headline",
+    "helps",
     "hierarchical_gains",
     "holm",
     "influence",
     "item_scores",
     "item_tests",
+    "kind_effects",
+    "kind_table",
     "labels",
     "left_out",
     "machines",
     "main_table",
     "missing",
     "mixed_effects",
+    "number_answer",
     "of_size",
     "own_and_gains",
     "own_correlations",
     "own_findings",
     "partial_correlations",
     "performance",
+    "point_table",
     "provenance",
     "run_grid",
     "runs",
+    "scaling_answer",
     "seed_tests",
     "source",
     "strategies",
     "strongest",
     "target_scores",
+    "target_size_answer",
     "task_correlations",
     "training",
     "training_log",

@@ -4,6 +4,7 @@ style       widths, fonts, colors
 cells       figures of numbered cells: gains, baseline scores, the status of a grid
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
+scaling     gains against a size, with fitted lines; contrasts
 panels      small multiples: gains by language, training curves
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
@@ -13,12 +14,14 @@ from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
+from xstilts_core.figures.scaling import contrast_rows, size_curves
 from xstilts_core.figures.style import COLUMN, FULL
 
 __all__ = [
     "COLUMN",
     "FULL",
     "baseline_scores",
+    "contrast_rows",
     "control_scores",
     "correlation_map",
     "finish",
@@ -30,6 +33,7 @@ __all__ = [
     "save",
     "save_panels",
     "save_table",
+    "size_curves",
     "status_grid",
     "training_curves",
     "transfer_map",
