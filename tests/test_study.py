@@ -329,7 +329,7 @@ def test_sizes_of_target_training_sets_are_a_dimension(tmp_path: Path) -> None:
     assert {"target/mnli/from-both/size-32/seed1", "target/mnli/from-both/size-0/seed1"} <= folders
     assert {spec.train_examples for spec in made.specs if isinstance(spec, IntermediateSpec) and spec.recipe == "mnli"} == {700}
     assert made.spec(Path("target/mnli/from-none/size-32/seed2")).seed == 2
-    with pytest.raises(UsageError, match="target_sizes.0 is 'all'"):
+    with pytest.raises(UsageError, match=r"target_sizes.0 is 'all'"):
         study(tmp_path, GOOD + "target_sizes: [all]\n")
     with pytest.raises(UsageError, match="given twice"):
         study(tmp_path, GOOD + "target_sizes: [32, 32]\n")

@@ -11,12 +11,14 @@ from xstilts_core.analysis.hierarchy import ONE_SEED
 
 NO_FITS = "**No curve yet.** It needs finished runs of at least three sizes on the same target, and the baseline's."
 NO_CONTRAST = "**No contrast yet.** It needs finished runs of a syntactic and a semantic recipe on the same target, and the baseline's."
+# A bend that is 0 in the two digits shown is none.
+LEAST_BEND = 0.005
 ONE = f"There is one seed, so no number here has an interval ({ONE_SEED}): what it says of other seeds is not known."
 
 
-def interval(low: float, high: float) -> str:
+def interval(low: float, high: float, digits: int = 1) -> str:
     """'-0.2 to 1.3', or that there is none."""
-    return "no interval" if pd.isna(low) else f"{low:+.1f} to {high:+.1f}"
+    return "no interval" if pd.isna(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
 
 
 def number(size: float) -> str:
@@ -62,10 +64,10 @@ def slope_sentence(row: "pd.Series", what: str) -> str:
     else:
         verdict = "not told from 0"
     bend = ""
-    if row["bend_low"] > 0 or row["bend_high"] < 0:
+    if (row["bend_low"] > 0 or row["bend_high"] < 0) and abs(row["bend"]) >= LEAST_BEND:
         way = "upwards" if row["bend"] > 0 else "downwards"
-        bend = f" The curve bends {way} ({row['bend']:+.2f}, {interval(row['bend_low'], row['bend_high'])})."
-    return f"{what} {where}: {row['slope']:+.2f} points for a doubling ({interval(row['low'], row['high'])}): {verdict}.{bend}"
+        bend = f" The curve bends {way} ({row['bend']:+.2f}, {interval(row['bend_low'], row['bend_high'], 2)})."
+    return f"{what} {where}: {row['slope']:+.2f} points for a doubling ({interval(row['low'], row['high'], 2)}): {verdict}.{bend}"
 
 
 def scaling_answer(fits: pd.DataFrame) -> str:

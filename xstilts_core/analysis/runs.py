@@ -49,7 +49,8 @@ def of_size(study: Study, size: int | None = None) -> Study:
     if len(sizes) < 2:
         return study
     chosen = size if size is not None else 0 if 0 in sizes else max(sizes)
-    return type(study)(**{**dict(study), "target_sizes": [chosen]})
+    fields = {name: getattr(study, name) for name in type(study).model_fields}
+    return type(study)(**{**fields, "target_sizes": [chosen]})
 
 
 def runs(study: Study) -> pd.DataFrame:
