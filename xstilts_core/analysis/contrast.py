@@ -85,7 +85,7 @@ def values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> fl
 
 def over_recipes(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> tuple[float, float]:
     """Exact two-sided p of the contrast over all ways to name as many recipes syntactic, and the smallest that there could be."""
-    recipes = [name for name in kind if any(key[0] == name for key in cells)]
+    recipes = [name for name in kind if any(recipe == name and task in tasks for recipe, task in cells)]
     count = sum(kind[name] == SYNTACTIC for name in recipes)
     drawn = []
     for chosen in combinations(recipes, count):

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.figures.correlations import say
 from xstilts_core.figures.panels import finish_panels
@@ -29,11 +30,12 @@ def size_curves(points: pd.DataFrame, lines: pd.DataFrame, across: str, source: 
     rows = -(-len(tasks) // per_row)
     with look():
         figure = PrintFigure(figsize=(width, (1.6 if wide else 1.35) * rows + 0.8), layout="constrained")
-        grid = figure.subplots(rows, per_row, sharex=True, sharey=True, squeeze=False)
+        grid = figure.subplots(rows, per_row, sharey=True, squeeze=False)
         for axes, task in zip(grid.flat, tasks, strict=False):
             draw_panel(axes, kept[kept["task"] == task], lines[lines["task"] == task], series)
             axes.set_title(task, pad=3)
-        mark_sizes(grid.flat[0], kept)
+        bottom, top = reach(kept)
+        grid.flat[0].set_ylim(bottom, top)
         finish_panels(grid, len(tasks), per_row)
         figure.supylabel("gain, points", fontsize=6.5)
         handles, names = grid.flat[0].get_legend_handles_labels()
@@ -41,6 +43,7 @@ def size_curves(points: pd.DataFrame, lines: pd.DataFrame, across: str, source: 
             figure.legend(handles, names, loc="outside upper left", ncols=4 if wide else 2, frameon=False)
         some = kept["low"].notna().any()
         shown = "Bars: 95 % intervals; line: least squares in log2, band: its 95 % interval" if some else "One seed: no interval"
+        shown += "; what is wider than the axis is cut" if (kept["low"] < bottom).any() or (kept["high"] > top).any() else ""
         say(figure, f"Across: {across}, logarithmic. {shown}. n = {len(kept)} gains over the baseline, {several(kept['seeds'])}. {source}")
     return figure
 
@@ -58,25 +61,22 @@ def draw_panel(axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: li
         axes.vlines(x, found["low"], found["high"], color=color, linewidth=0.8)
         axes.plot(x, found["gain"], mark, color=color, markersize=3.2, markeredgecolor=INK, markeredgewidth=0.3, label=name)
     axes.tick_params(labelsize=6, length=1.5, pad=1)
-    limit_height(axes, points)
-
-
-def limit_height(axes: Axes, points: pd.DataFrame) -> None:
-    """Not higher than the gains need: with two seeds an interval can be ten times as wide as all of them; it is then cut at the edge."""
-    low, high = points["gain"].min(), points["gain"].max()
-    room = 1.5 * max(high - low, 2.0)
-    bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, min(low, 0) - room), min(top, max(high, 0) + room))
-
-
-def mark_sizes(axes: Axes, points: pd.DataFrame) -> None:
-    """The sizes of the study as the marks of the axis; where they stand too close for their numbers, only some of them."""
-    sizes = sorted(set(points.loc[points["task"] == points["task"].iloc[0], "size"]))
-    kept = [size for place, size in enumerate(sizes) if place == 0 or size / sizes[place - 1] > 1.09]
-    axes.set_xticks(kept, [f"{size:.0f}" for size in kept])
+    sizes = sorted(set(points["size"]))
+    axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes], fontsize=6 if len(sizes) < 6 else 5.5)
     axes.minorticks_off()
-    if len(kept) > 6:
-        axes.tick_params(axis="x", labelsize=5.5)
+
+
+def reach(points: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the gain axis: all gains and 0, and of the intervals so much that they do not flatten them.
+
+    With two seeds an interval can be ten times as wide as all gains together.
+    """
+    low, high = min(points["gain"].min(), 0.0), max(points["gain"].max(), 0.0)
+    room = max(high - low, 2.0)
+    bottom, top = points["low"].min(), points["high"].max()
+    bottom = low if pd.isna(bottom) else max(bottom, low - room)
+    top = high if pd.isna(top) else min(top, high + room)
+    return min(bottom, low) - 0.06 * room, max(top, high) + 0.06 * room
 
 
 def contrast_rows(table: pd.DataFrame, source: str, width: float = FULL) -> Figure:
@@ -92,11 +92,11 @@ def contrast_rows(table: pd.DataFrame, source: str, width: float = FULL) -> Figu
             sure = row.low > 0 or row.high < 0
             axes.hlines(place, row.low, row.high, color=BLUE, linewidth=1.4 if place == 0 else 0.9)
             axes.plot(row.points, place, "o", color=BLUE, markersize=4, markerfacecolor=BLUE if sure else "white", markeredgewidth=0.8)
-        names = [name.replace(", sequence labelling less", ",\nsequence labelling less") for name in kept["contrast"]]
+        names = [name.removeprefix(f"{SYNTACTIC} less {SEMANTIC}, ") for name in kept["contrast"]]
         axes.set_yticks(range(len(kept)), names, fontsize=6 if width > 5 else 5)
         axes.get_yticklabels()[0].set_fontweight("bold")
         axes.set_ylim(len(kept) - 0.5, -0.7)
-        axes.set_xlabel("difference of gains, points", fontsize=6.5)
+        axes.set_xlabel(f"{SYNTACTIC} less {SEMANTIC} recipes, points of gain", fontsize=6.5)
         shown = "95 % intervals; filled: 0 is outside" if kept["low"].notna().any() else "One seed: no interval"
         say(figure, f"{shown}. n = {int(kept['recipes'].max())} recipes, {several(kept['seeds'])}. {source}")
     return figure
