@@ -226,7 +226,8 @@ def test_the_planned_contrast(tmp_path: Path) -> None:
     recipes = analysis.kind_table(study, draws_of(study)).set_index(["recipe", "group"])
     assert recipes.loc[("udpos", LABELLING), ["gain", "cells"]].tolist() == pytest.approx([3.0, 1])
     effects = analysis.kind_effects(study, analysis.gains(analysis.finished(study)))
-    assert set(effects["group"]) == {LABELLING, REST}
+    assert set(effects["group"]) == {LABELLING, REST} and set(effects["reference"]) == {"semantic"}
+    assert effects.set_index("group").loc[REST, "estimate"] < 0 < effects.set_index("group").loc[LABELLING, "estimate"]
 
 
 def test_a_contrast_needs_both_kinds(tmp_path: Path) -> None:

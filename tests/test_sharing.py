@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from xstilts_core import locks, results, sharing
+from xstilts_core.cli import main
+from xstilts_core.estimate.forecast import forecast
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import Spec
@@ -190,3 +192,24 @@ def test_a_taken_over_result_reads_like_any_other(studies: tuple[Study, Study]) 
     assert set(frame["study"]) == {"second"} and set(frame["recipe"]) == {"none", "inference"}
     content = json.loads((second.root / "target/udpos/from-none/seed2/result.json").read_text())
     assert content["spec"]["seed"] == 2 and content["provenance"]["parents"] == []
+
+
+def test_a_group_is_checked_and_looked_at_part_by_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load(tmp_path, "first", FIRST)
+    load(tmp_path, "second", SECOND)
+    group = load(tmp_path, "group", "title: Both\nparts: [first, second]\n")
+    places = ["--outputs", str(tmp_path / "outputs")]
+    assert main(["check", group.file, *places]) == 0
+    said = capsys.readouterr().out
+    assert "first.yaml: The first\n10 runs: 2 intermediate, 4 target, 4 retrieval" in said and "22 runs: 4 intermediate" in said
+    assert main(["status", group.file, *places]) == 0
+    said = capsys.readouterr().out
+    assert "10 missing" in said and "22 missing" in said
+
+
+def test_a_forecast_leaves_out_what_is_taken_over(studies: tuple[Study, Study]) -> None:
+    _, second = studies
+    shared = sharing.foreseen(second)
+    found = forecast(second, jobs=1, threads=1, gpu=False, local=True, shared=frozenset(spec.folder for spec in second.specs))
+    assert found.todo == [] and found.wall == 0 and set(found.states.values()) == {"shared"}
+    assert shared < set(found.states)

@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import NOTHING
 from xstilts_core.analysis.intervals import Estimate, GainDraws, covers, mean
 from xstilts_core.analysis.mixed import described, mixed_effects
@@ -140,14 +141,14 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     table: of `gains`. Cells that are no transfer are left out, English too.
     """
     kind = kinds(study)
-    kept = [
-        name in kind and code != "en" and transfers(study, name, task)
-        for name, task, code in zip(table["recipe"], table["task"], table["language"], strict=True)
-    ]
-    rows = described(table[kept], {name: study.recipes[name].intermediate for name in kind}) if any(kept) else table[kept]
-    rows = rows.assign(kind=rows["recipe"].map(kind))
-    parts = []
-    for group in (LABELLING, REST):
-        found = rows[[target_group(task) == group for task in rows["task"]]] if len(rows) else rows
-        parts.append(mixed_effects(found, ["kind"]).assign(group=group))
-    return pd.concat(parts, ignore_index=True)
+    cells = zip(table["recipe"], table["task"], table["language"], strict=True)
+    kept = [name in kind and code != ENGLISH and transfers(study, name, task) for name, task, code in cells]
+    rows = described(table[np.array(kept, dtype=bool)], {name: study.recipes[name].intermediate for name in kind})
+    rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(target_group))
+    parts = [mixed_effects(rows[rows["group"] == group], ["kind"]).assign(group=group) for group in (LABELLING, REST)]
+    found = pd.concat(parts, ignore_index=True)
+    # The model compares with the more frequent kind; here it is always the semantic one.
+    turned = found["reference"] == SYNTACTIC
+    found.loc[turned, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]
+    found.loc[turned, ["estimate", "low", "high"]] = -found.loc[turned, ["estimate", "high", "low"]].to_numpy()
+    return found
