@@ -45,7 +45,7 @@ def finished(wildcards):
 
 
 wildcard_constraints:
-    seed=r"\d+", recipe=r"[\w-]+", train_on=r"[\w-]+", task=r"[\w-]+", name=r"[\w-]+",
+    seed=r"\d+", recipe=r"[\w-]+(/size-\d+)?", train_on=r"[\w-]+", task=r"[\w-]+", name=r"[\w-]+",
 
 
 localrules: all, grid, data, reports, report, html  # on a cluster, beside its driver: seconds of reading; and what needs the network

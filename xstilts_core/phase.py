@@ -173,8 +173,10 @@ def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
     """Steps ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them; by part in stages."""
     effective = spec.batch_size * spec.accumulation
     most = -(-mixing(spec, found)[0] // effective)
-    by_part = [[spec.epochs * -(-len(stream.encoded) // effective) for stream in entry.streams] for entry in found]
-    steps = sum(min(spec.epochs * most, sum(parts)) for parts in by_part)
+    passes = [spec.passes(sum(len(stream.encoded) for stream in entry.streams)) for entry in found]
+    by_task = [[-(-len(stream.encoded) // effective) for stream in entry.streams] for entry in found]
+    by_part = [[count * steps for steps in parts] for count, parts in zip(passes, by_task, strict=True)]
+    steps = sum(min(count * most, sum(parts)) for count, parts in zip(passes, by_part, strict=True))
     stages = tuple(by_part[0]) if found[0].task.staged else ()
     return Schedule(
         steps,

@@ -30,6 +30,8 @@ UNFINISHED = ".result.json.unfinished"
 NAME_VARIABLE = "XSTILTS_RESULT_NAME"
 TEMPORARY = ".tmp"
 COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
+# A further column, of studies in which the size of the targets' training sets is a dimension; 0: all examples.
+SIZE = "size"
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
 
 
@@ -188,10 +190,15 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
 
 
 def frame(root: Path) -> "pandas.DataFrame":
-    """Every score below outputs/<study>, tidy: one row per score, columns COLUMNS, values in percent."""
+    """Every score below outputs/<study>, tidy: one row per score, columns COLUMNS (and SIZE, see there), values in percent."""
     import pandas
 
-    return pandas.DataFrame(rows(read_all(root)), columns=list(COLUMNS))
+    found = read_all(root)
+    table = pandas.DataFrame(rows(found), columns=list(COLUMNS))
+    if not any(result.spec.get("by_size") for result in found):
+        return table
+    sizes = [result.spec["train_examples"] if result.spec.get("by_size") else None for result in found for _ in result.scores]
+    return table.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})
 
 
 def write_scores(root: Path) -> Path:
@@ -218,9 +225,11 @@ def busy(folder: Path) -> bool:
 def state(spec: Spec) -> State:
     """The state of one run, from its folder alone."""
     try:
-        made = read(spec.folder / RESULT).science
+        result = read(spec.folder / RESULT)
+        made = result.science
         if made == spec.science():
-            return State(spec, "done")
+            origin = result.provenance.get("shared_from")
+            return State(spec, "done", f"shared from {origin}" if origin else "")
         keys = sorted(key for key in {*made, *spec.science()} if made.get(key) != spec.science().get(key))
         return State(spec, "stale", f"made with other {', '.join(keys)}")
     except (FileNotFoundError, NotADirectoryError):

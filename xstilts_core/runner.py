@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import disk, lifeline, locks, results
+from xstilts_core import disk, lifeline, locks, results, sharing
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.spec import SPECS, Spec, home, make
@@ -224,7 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
             spec = study.spec(folder)
             if options.device:
                 spec = make(type(spec), {**spec.changed(), "device": options.device}, "--device")
-            run_spec(spec, options.threads, study.goes_offline(spec))
+            if not sharing.gather(study, [spec]):
+                run_spec(spec, options.threads, study.goes_offline(spec))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xstilts_core import study_file
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.names import UsageError
 from xstilts_core.spec import (
     BASELINE,
     CONTROLS,
@@ -31,10 +31,14 @@ from xstilts_core.tasks import LOCAL, TASKS, Benchmark, task
 REPORTS = ["00_study", "30_transfer"]
 PUBLISHED_REPORTS = ["31_correlations"]
 Settings = dict[str, Any]
+Size = Annotated[int, Field(ge=0)]
 
 
 class Recipe(BaseModel):
-    """How an encoder is prepared before the targets: a row of the main table. Nothing at all is the baseline."""
+    """How an encoder is prepared before the targets: a row of the main table. Nothing at all is the baseline.
+
+    In a file the settings stand beside the other keys: `mnli_500: {intermediate: [mnli], train_examples: 500}`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +48,20 @@ class Recipe(BaseModel):
     )
     temperature: float | None = Field(None, gt=0, description="mixture temperature")
     cap: int | None = Field(None, ge=1, description="mixture cap")
+    settings: Settings = Field({}, description="settings of phase 2 for this recipe alone")
+
+    @model_validator(mode="before")
+    @classmethod
+    def gather(cls, values: Any) -> Any:
+        """Keys that are no fields of a recipe are settings; the file's check has refused those that no run has."""
+        if not isinstance(values, dict) or "settings" in values:
+            return values
+        own = {key: value for key, value in values.items() if key in cls.model_fields}
+        return {**own, "settings": {key: value for key, value in values.items() if key not in own}}
+
+    def own(self) -> Settings:
+        """All that this recipe sets of its run of phase 2."""
+        return {**self.settings, **self.mixture()}
 
     def mixture(self) -> Settings:
         return {name: value for name in ("temperature", "cap") if (value := getattr(self, name)) is not None}
@@ -66,6 +84,7 @@ class Study(BaseModel):
     recipes: dict[str, Recipe]
     targets: list[str] = Field(min_length=1)
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+    target_sizes: list[Size] = Field([], description="numbers of English training examples of the targets, each a run of its own; 0: all")
     benchmark: Benchmark = Field("xtreme", description="whose languages a target is scored in: xtreme, or xtreme-r with some more")
     pretrain: Settings | None = Field(None, description="settings of phase 1; given: phase 1 is run for each seed")
     train: Settings = Field({}, description="settings of phases 2 and 3")
@@ -74,15 +93,19 @@ class Study(BaseModel):
     retrieval: Settings = Field({}, description="settings of the retrieval runs")
     tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
     reports: list[str] = Field(REPORTS, description="report notebooks")
+    shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same science as one of these")
     published: str = Field("", description="published scores instead of runs: title and reports are all that stands beside it")
+    parts: list[str] = Field([], description="studies to run one after the other, instead of runs: only title stands beside it")
 
     @classmethod
     def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "") -> "Study":
         """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
-        path = find(name_or_path)
+        path = study_file.find(name_or_path)
         content = study_file.read(path)
         if "published" in content:
             return PublishedStudy.of(content, path, outputs, data_root)
+        if "parts" in content:
+            return GroupStudy.of(content, path, outputs, data_root)
         content = {"recipes": {}, **content}
         places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
         fields = {name: field for name, field in cls.model_fields.items() if name not in places}
@@ -92,6 +115,8 @@ class Study(BaseModel):
         except ValidationError as error:
             raise explain(error, cls, str(path)) from None
         study.check()
+        for name in study.shares:
+            study_file.beside(name, study.file, "shares")
         return study
 
     def check(self) -> None:
@@ -106,6 +131,9 @@ class Study(BaseModel):
                 task(entry, f"{self.file}, recipe {name}")
             if name != BASELINE and not recipe.intermediate and not recipe.control:
                 raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
+            if recipe.settings and not recipe.intermediate:
+                given = ", ".join(recipe.settings)
+                raise UsageError(f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks")
             if recipe.intermediate and recipe.control:
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
             if not self.fitting(name):
@@ -145,7 +173,7 @@ class Study(BaseModel):
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
-                    settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate), **recipe.mixture()}
+                    settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate), **recipe.own()}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
@@ -186,8 +214,9 @@ class Study(BaseModel):
                 for name in targets:
                     yield self.make(RetrievalSpec, seed, {"task": name, **evaluated, **self.retrieval})
             else:
-                settings = self.training(train_on)
-                yield self.make(TargetSpec, seed, {"train_on": train_on, "targets": targets, **evaluated, **settings})
+                settings = {"train_on": train_on, "targets": targets, **evaluated, **self.training(train_on)}
+                sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
+                yield from (self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}])
 
     def data_only(self, recipe: str, control: str) -> Spec:
         """A control without an encoder, with the training and test items of the study's other runs."""
@@ -238,12 +267,21 @@ class Study(BaseModel):
         raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
 
 
-class PublishedStudy(Study):
-    """A study whose scores others published: it has no runs, only reports."""
+class WithoutRuns(Study):
+    """A study that trains nothing itself."""
 
     seeds: list[int] = []
     recipes: dict[str, Recipe] = {}
     targets: list[str] = []
+
+    def expand(self) -> Iterator[Spec]:
+        """No run."""
+        return iter(())
+
+
+class PublishedStudy(WithoutRuns):
+    """A study whose scores others published: it has only reports."""
+
     reports: list[str] = Field(PUBLISHED_REPORTS, description="report notebooks that read published scores")
 
     @classmethod
@@ -253,24 +291,24 @@ class PublishedStudy(Study):
         study_file.check_published(content, legal, cls.model_fields, PUBLISHED_REPORTS, str(path))
         return cls(**content, name=path.stem, file=str(path), outputs=outputs, data_root=data_root)
 
-    def expand(self) -> Iterator[Spec]:
-        """No run."""
-        return iter(())
 
+class GroupStudy(WithoutRuns):
+    """Several studies under one name, run one after the other: what one of them has made, the next takes over."""
 
-def studies() -> dict[str, Path]:
-    """The studies in params/."""
-    return {path.stem: path for path in sorted((home() / "params").glob("*.yaml"))}
+    reports: list[str] = []
 
+    @classmethod
+    def of(cls, content: Settings, path: Path, outputs: str, data_root: str) -> "GroupStudy":
+        """The study of a file that has `parts`. UsageError on the first mistake."""
+        study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, path)
+        return cls(**content, name=path.stem, file=str(path), outputs=outputs, data_root=data_root)
 
-def find(name_or_path: str) -> Path:
-    """The YAML file of a study: a name in params/ or a path."""
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise UsageError(f"no study file {path}")
-        return path.resolve()
-    known = studies()
-    if name_or_path not in known:
-        raise unknown("study", name_or_path, known, "params/")
-    return known[name_or_path]
+    @cached_property
+    def members(self) -> tuple[Study, ...]:
+        """The studies themselves. Each also shares the runs of those before it. UsageError on the first mistake in one of them."""
+        found: list[Study] = []
+        for name in self.parts:
+            study = Study.load(str(study_file.beside(name, self.file)), self.outputs, self.data_root)
+            earlier = [other.name for other in found if not other.published and other.name not in study.shares]
+            found.append(study if study.published else study.model_copy(update={"shares": [*study.shares, *earlier]}))
+        return tuple(found)

@@ -26,7 +26,7 @@ BLOCKS: Mapping[str, type[Spec]] = {
 }
 # What the study itself says of a run: its place in the grid.
 PLACES = {"study", "seed", "source", "data_root", "outputs"}
-ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "benchmark"}
+ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "benchmark", "by_size"}
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -80,9 +80,10 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
     for name, settings in content.get("recipes", {}).items():
         check_keys({name: None}, {str(name): None} if isinstance(name, str) else {}, f"{file}, recipes")
         where = f"{file}, recipe {name}"
-        check_keys(mapping(settings, f"recipe {name}", file), recipe, where)
+        fields = {**legal(IntermediateSpec), **{key: field for key, field in recipe.items() if key != "settings"}}
+        check_keys(mapping(settings, f"recipe {name}", file), fields, where)
         for key, value in settings.items():
-            check_value(key, recipe[key], value, where)
+            check_value(key, fields[key], value, where)
             once(key, value, where)
     for name, cls in BLOCKS.items():
         check_block(content.get(name, {}), name, legal(cls), f"{file}, {name}")
@@ -218,3 +219,43 @@ def check_encoder(name: str, file: str) -> None:
     if near or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in name.split("/")):
         hint = f": did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"{file}: encoder is {name!r}{hint} {choices}")
+
+
+def studies() -> dict[str, Path]:
+    """The studies in params/."""
+    return {path.stem: path for path in sorted((home() / "params").glob("*.yaml"))}
+
+
+def find(name_or_path: str) -> Path:
+    """The YAML file of a study: a name in params/ or a path."""
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise UsageError(f"no study file {path}")
+        return path.resolve()
+    known = studies()
+    if name_or_path not in known:
+        raise unknown("study", name_or_path, known, "params/")
+    return known[name_or_path]
+
+
+def beside(name: str, file: str, key: str = "parts") -> Path:
+    """The YAML file of another study that `file` names under `key`: in params/ or beside it. UsageError where there is none."""
+    known = studies() | {path.stem: path for path in sorted(Path(file).parent.glob("*.yaml"))}
+    others = {other: path for other, path in known.items() if path != Path(file)}
+    if name not in others:
+        raise unknown("study", name, others, f"{file}, {key}")
+    return others[name]
+
+
+def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], path: Path) -> None:
+    """UsageError on the first mistake in a study that is made of others. fields: the keys that it has."""
+    check_keys(content, fields, f"{path} (a study of parts has no runs of its own)")
+    if "title" not in content:
+        raise UsageError(f"{path}: title is missing: {fields['title'].description}")
+    for name, value in content.items():
+        check_value(name, fields[name], value, str(path))
+        once(name, value, str(path))
+    for name in content["parts"]:
+        if "parts" in read(beside(name, str(path))):
+            raise UsageError(f"{path}, parts: {name} is made of parts itself: name its parts")

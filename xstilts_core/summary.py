@@ -52,7 +52,7 @@ def print_gains(study: Study, out: Console) -> None:
     """The main table of the study; says what is missing where there is nothing to compare yet."""
     from xstilts_core import analysis
 
-    frame = results.frame(study.root)
+    frame = analysis.finished(study)
     if frame.empty:
         out.print("No run has finished: there are no scores to show.")
         return

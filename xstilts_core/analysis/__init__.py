@@ -13,6 +13,9 @@ controls    the baseline beside what can be had without pretraining, or without 
 claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
 rebuilt     the paper's tables from a study, beside the published numbers
 power       what size of gain the seeds and items of a study can tell from 0
+scaling     gains against the size of the intermediate task, the number of tasks, the size of the target's training set
+contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
+answers     what these two find, in words
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
@@ -30,7 +33,9 @@ from xstilts_core.analysis.abilities import (
     source,
     task_correlations,
 )
+from xstilts_core.analysis.answers import contrast_answer, number_answer, scaling_answer, target_size_answer
 from xstilts_core.analysis.choice import choices, development, strategies
+from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
@@ -42,7 +47,8 @@ from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
-from xstilts_core.analysis.runs import finished, machines, origin, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
@@ -52,7 +58,10 @@ __all__ = [
     "baseline_by_language",
     "benjamini_hochberg",
     "by_ability",
+    "by_intermediate_size",
     "by_language",
+    "by_number_of_tasks",
+    "by_target_size",
     "choice_findings",
     "choices",
     "claim_findings",
@@ -60,27 +69,34 @@ __all__ = [
     "claim_table",
     "claims_in_words",
     "contenders",
+    "contrast_answer",
+    "contrasts",
     "control_findings",
     "control_matrix",
     "control_table",
     "correlation_findings",
     "correlations",
+    "curves",
     "described",
     "detectable",
     "development",
     "findings",
     "finished",
+    "fits",
     "gain_draws",
     "gain_matrix",
     "gain_table",
     "gains",
     "group_gains",
     "headline",
+    "helps",
     "hierarchical_gains",
     "holm",
     "influence",
     "item_scores",
     "item_tests",
+    "kind_effects",
+    "kind_table",
     "labels",
     "language_effects",
     "language_findings",
@@ -90,6 +106,8 @@ __all__ = [
     "missing",
     "mixed_effects",
     "not_rebuilt",
+    "number_answer",
+    "of_size",
     "origin",
     "own_and_gains",
     "own_correlations",
@@ -97,14 +115,17 @@ __all__ = [
     "paper_tables",
     "partial_correlations",
     "performance",
+    "point_table",
     "provenance",
     "run_grid",
     "runs",
+    "scaling_answer",
     "seed_tests",
     "source",
     "strategies",
     "strongest",
     "target_scores",
+    "target_size_answer",
     "task_correlations",
     "training",
     "training_log",

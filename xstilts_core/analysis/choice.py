@@ -13,7 +13,7 @@ import pandas as pd
 from xstilts_core import results
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
-from xstilts_core.analysis.runs import states
+from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
 from xstilts_core.spec import BASELINE, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
@@ -34,7 +34,7 @@ def development_score(result: Result) -> float:
 def development(study: Study) -> pd.DataFrame:
     """Development scores of the finished runs: columns recipe task seed value. A run that scores several targets has a row for each."""
     rows = []
-    for found in states(study):
+    for found in states(of_size(study)):
         spec = found.spec
         if found.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec) and spec.recipe not in study.controls:
             value = development_score(results.read(spec.folder / RESULT))

@@ -74,7 +74,7 @@ def target_scores(frame: pd.DataFrame, metric: str | None = None, split: str | N
     twice = scores.duplicated(["recipe", *PAIR])
     if twice.any():
         row = scores[twice].iloc[0]
-        raise UsageError(f"two scores for {row.recipe}, {row.task}, {row.language}, seed {row.seed}: the frame mixes several studies")
+        raise UsageError(f"two scores for {row.recipe}, {row.task}, {row.language}, seed {row.seed}: it mixes several studies or sizes")
     return scores.assign(value=scores["value"].astype(float)).reset_index(drop=True)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xstilts_core import metrics
-from xstilts_core.analysis.runs import states
+from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, EncoderSpec
 from xstilts_core.study import Study
@@ -124,7 +124,7 @@ def resample(runs: Mapping[Run, Predictions], draws: int, generator: np.random.G
 def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
     """Task -> run -> file, of the finished runs. A control without an encoder was run once: it stands beside every seed."""
     files: dict[str, dict[Run, Path]] = {}
-    for found in states(study):
+    for found in states(of_size(study)):
         spec = found.spec
         if found.state == "done" and isinstance(spec, EncoderSpec | ControlSpec):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):

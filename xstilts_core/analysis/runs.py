@@ -7,7 +7,7 @@ import pandas as pd
 
 from xstilts_core import results
 from xstilts_core.analysis.gains import recipe_order
-from xstilts_core.names import UsageError
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.spec import DataSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
@@ -38,6 +38,21 @@ def stage(spec: Spec) -> str:
     return getattr(spec, "train_on", spec.phase)
 
 
+def of_size(study: Study, size: int | None = None) -> Study:
+    """The study with targets trained on that many examples alone, None: on the most; itself where sizes are no dimension of it.
+
+    Scores of two sizes are never averaged: whoever compares recipes does so within one of these. UsageError for an unknown size.
+    """
+    sizes = study.target_sizes
+    if size is not None and size not in sizes:
+        raise unknown("size", size, map(str, sizes), f"{study.file}, target_sizes")
+    if len(sizes) < 2:
+        return study
+    chosen = size if size is not None else 0 if 0 in sizes else max(sizes)
+    fields = {name: getattr(study, name) for name in type(study).model_fields}
+    return type(study)(**{**fields, "target_sizes": [chosen]})
+
+
 def runs(study: Study) -> pd.DataFrame:
     """One row per run of the grid, in its order: columns RUN_COLUMNS.
 
@@ -63,8 +78,11 @@ def origin(study: Study, table: pd.DataFrame) -> str:
 
 
 def finished(study: Study) -> pd.DataFrame:
-    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has."""
-    whole = [results.read(found.spec.folder / RESULT) for found in states(study) if found.state == "done"]
+    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has.
+
+    Of several sizes of the targets' training sets, those of the largest; `of_size` gives the others.
+    """
+    whole = [results.read(found.spec.folder / RESULT) for found in states(of_size(study)) if found.state == "done"]
     return pd.DataFrame(results.rows(whole), columns=list(COLUMNS))
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,13 @@ def counted(study: Any) -> str:
     return f"no runs, published scores ({study.published})" if study.published else f"{len(study.specs)} runs"
 
 
+def members(study: Any) -> tuple[Any, ...]:
+    """The study itself, or those that it is made of."""
+    return study.members if study.parts else (study,)
+
+
 def run(options: argparse.Namespace) -> int:
-    from xstilts_core import grid, progress, summary
+    from xstilts_core import grid
 
     study = load(options)
     if options.jobs < 0:
@@ -38,23 +44,31 @@ def run(options: argparse.Namespace) -> int:
     grid.executor(options.profile)
     jobs = options.jobs or grid.usual_jobs(options.profile)
     if options.dry_run:
-        print_lacking(study)
-        return foresee(study, jobs, options.profile)
-    study.require_places()
+        return foresee(members(study), jobs, options.profile)
+    for member in members(study):
+        member.require_places()
+    return max(run_one(member, jobs, options.profile) for member in members(study))
+
+
+def run_one(study: Any, jobs: int, profile: str) -> int:
+    """Run one study to its end. A part that fails does not keep the next one from running."""
+    from xstilts_core import grid, progress, sharing, summary
+
     out = summary.console()
-    with grid.only_grid(study) as lock, grid.kernels(jobs, options.profile, study.source == "hub"):
-        queue = grid.wait_for_jobs(study, options.profile, lambda text: print(text, flush=True))
-        stale = grid.forget_stale(study)
+    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub"):
+        queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
+        stale, taken = grid.forget_stale(study), sharing.gather(study)
         again = f", {len(stale)} of them made with other settings before and run again" if stale else ""
+        again += f", {len(taken)} of them taken over from {', '.join(study.shares)}" if taken else ""
         out.print(f"{study.name}: {counted(study)}{again}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
         watch = progress.Watch(study, jobs, out, queue)
-        code = grid.run(grid.command(study, ["grid"], jobs, options.profile), study, lock, watch.follow) if study.specs else 0
+        code = grid.run(grid.command(study, ["grid"], jobs, profile), study, lock, watch.follow) if study.specs else 0
         watch.queue = None  # from now on the folders alone say what was made
         watch.look()
         failures = watch.failures()
         missing = len(study.specs) - watch.count()["done"] - len(failures)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
-        made, reports = grid.conclude(study, jobs, options.profile, lock)
+        made, reports = grid.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
     out.print("\n".join(made if study.published else [watch.line(), *made]), highlight=False, soft_wrap=True)
@@ -64,16 +78,24 @@ def run(options: argparse.Namespace) -> int:
     return 1 if code or failures or reports or missing else 0
 
 
-def foresee(study: Any, jobs: int, profile: str) -> int:
+def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """What would be run, and an estimate of its time, memory and disk."""
-    from xstilts_core import grid, summary
+    from xstilts_core import grid, sharing, summary
     from xstilts_core.estimate import forecast
     from xstilts_core.runner import visible_gpus
 
-    planned = grid.dry_run(study, jobs, profile)
-    found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=grid.executor(profile) == "local")
-    forecast.show(found, summary.console())
-    print(f"jobs of Snakemake: {planned}")
+    walls = []
+    for position, study in enumerate(studies):
+        print_lacking(study)
+        taken = sharing.foreseen(study, studies[:position])
+        planned = grid.dry_run(study, jobs, profile)
+        local = grid.executor(profile) == "local"
+        found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=taken)
+        forecast.show(found, summary.console())
+        print(f"jobs of Snakemake{', before runs are taken over' if taken else ''}: {planned}")
+        walls.append(found.wall)
+    if len(studies) > 1:
+        print(f"all {len(studies)} studies, one after the other: about {forecast.spent(sum(walls))}")
     return 0
 
 
@@ -86,26 +108,40 @@ def print_lacking(study: Any) -> None:
 def check(options: argparse.Namespace) -> int:
     study = load(options)
     if options.json:
-        runs = [{"folder": str(spec.folder.relative_to(study.root)), "parameters": spec.changed()} for spec in study.specs]
+        specs = [spec for member in members(study) for spec in member.specs]
+        runs = [{"folder": str(spec.folder.relative_to(spec.root)), "parameters": spec.changed()} for spec in specs]
         print(json.dumps(runs, indent=1, ensure_ascii=False))
         return 0
+    for member in members(study):
+        print_runs(member)
+    return 0
+
+
+def print_runs(study: Any) -> None:
     counts = Counter(spec.phase for spec in study.specs)
     print(f"{study.file}: {study.title}")
     print(": ".join(filter(None, (counted(study), ", ".join(f"{count} {phase}" for phase, count in counts.items())))))
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
     print_lacking(study)
-    return 0
 
 
 def status(options: argparse.Namespace) -> int:
     from xstilts_core import grid
 
-    study = load(options)
-    rows = grid.standing(study)
+    studies = members(load(options))
     if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps([row for study in studies for row in grid.standing(study)], indent=1, ensure_ascii=False))
         return 0
+    for study in studies:
+        print_standing(study, options)
+    return 0
+
+
+def print_standing(study: Any, options: argparse.Namespace) -> None:
+    from xstilts_core import grid
+
+    rows = grid.standing(study)
     for row in rows:
         print(f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}")
         if row["state"] == "failed" and row["notebook"]:
@@ -117,4 +153,3 @@ def status(options: argparse.Namespace) -> int:
     elif count["done"] < len(rows):
         places = [f" --{name} {value}" for name, value in (("outputs", options.outputs), ("data-root", options.data_root)) if value]
         print(f"to go on: xstilts run {options.study}{''.join(places).replace(' --outputs outputs', '')}")
-    return 0

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ WEIGHT_BYTES = {"float16": 2, "float32": 4}
 # A checkpoint of an unfinished training: weights, two moments of AdamW, the best weights so far.
 CHECKPOINT_COPIES = 4
 PROBED = "a probe"
+SHARED = "shared"
+READY = ("done", SHARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Forecast:
 
     @property
     def todo(self) -> list[Spec]:
-        return [spec for spec in self.study.specs if self.states[spec.folder] != "done"]
+        return [spec for spec in self.study.specs if self.states[spec.folder] not in READY]
 
     @property
     def size(self) -> int:
@@ -136,13 +138,14 @@ def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) ->
     return max(ends.values(), default=0.0)
 
 
-def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool) -> Forecast:
+def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool, shared: Collection[Path] = ()) -> Forecast:
     """What is still to do and what it will take. Writes nothing, fetches nothing, starts no notebook.
 
-    threads: of each run. gpu: whether runs will have one. local: on this machine, not on a cluster's.
+    threads: of each run. gpu: whether runs will have one. local: on this machine, not on a cluster's. shared: folders of the runs that
+    will be taken over from other studies, which takes no time worth counting.
     """
-    states = {spec.folder: results.state(spec).state for spec in study.specs}
-    todo = [spec for spec in study.specs if states[spec.folder] != "done"]
+    states = {spec.folder: SHARED if spec.folder in shared else results.state(spec).state for spec in study.specs}
+    todo = [spec for spec in study.specs if states[spec.folder] not in READY]
     plans = {spec.folder: work(spec) for spec in todo}
     outputs = study.root.parent
     runs = on_device(finished(outputs), threads, gpu and any(spec.device != "cpu" for spec in study.specs))
@@ -181,7 +184,7 @@ def table(found: Forecast) -> Table:
         shown.add_column(name, justify="left" if name in ("phase", "estimated by") else "right")
     for phase in SPECS:
         specs = [spec for spec in found.study.specs if spec.phase == phase]
-        todo = [spec for spec in specs if found.states[spec.folder] != "done"]
+        todo = [spec for spec in specs if found.states[spec.folder] not in READY]
         costs = [found.costs[spec.folder] for spec in todo if spec.folder in found.costs]
         if not specs:
             continue
@@ -224,6 +227,7 @@ def show(found: Forecast, console: Console) -> None:
     count = Counter(found.states.values())
     stale = f", {count['stale']} of them stale (made with other settings)" if count["stale"] else ""
     busy = f", {count['running']} running now" if count["running"] else ""
+    busy += f", {count[SHARED]} taken over from other studies" if count[SHARED] else ""
     console.print(
         f"{found.study.name}: {len(found.states)} runs: {count['done']} done, {len(found.todo)} to do{stale}{busy}", highlight=False
     )

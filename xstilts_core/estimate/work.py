@@ -125,7 +125,7 @@ def tuned(spec: TuneSpec) -> Work:
         judged = task(name).parts[-1] if task(name).staged else name
         development = size(judged, "dev", spec.source, spec.data_root) or spec.dev_examples
         trained = kept(name, all_rows, spec)
-        rounds = spec.evaluations_in(max(1, spec.epochs * trained // (spec.batch_size * spec.accumulation)))
+        rounds = spec.evaluations_in(max(1, spec.passes(trained) * trained // (spec.batch_size * spec.accumulation)))
         scored = rounds * min(development, spec.dev_examples) + sum(scored for _, _, scored in totals)
         if isinstance(spec, IntermediateSpec):
             scored += development
@@ -133,7 +133,8 @@ def tuned(spec: TuneSpec) -> Work:
         stage = Stage(name, spec.source, spec.data_root, *settings)
         pieces.append(Piece(stage, all_rows + development + sum(read for _, read, _ in totals), trained, scored))
     mixed = {"cap": spec.cap, "temperature": spec.temperature} if isinstance(spec, IntermediateSpec) and len(names) > 1 else {}
-    return Work(tuple(pieces), spec.epochs, spec.accumulation, languages=sum(count for count, _, _ in totals), **mixed)
+    passes = max((spec.passes(piece.trained) for piece in pieces), default=spec.epochs)
+    return Work(tuple(pieces), passes, spec.accumulation, languages=sum(count for count, _, _ in totals), **mixed)
 
 
 def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:

@@ -7,6 +7,7 @@ controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
 document    tables and figures as one LaTeX document
 groups      gains by script, family, word order, resource level, language
+scaling     gains against a size, with fitted lines; contrasts
 panels      small multiples: gains by language, training curves
 phases      the way of an encoder through the phases
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
@@ -21,6 +22,7 @@ from xstilts_core.figures.files import finish, report_folder, save, save_panels,
 from xstilts_core.figures.groups import group_gains
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
 from xstilts_core.figures.phases import phases
+from xstilts_core.figures.scaling import contrast_rows, size_curves
 from xstilts_core.figures.style import COLUMN, FULL
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "FULL",
     "baseline_scores",
     "claim_verdicts",
+    "contrast_rows",
     "control_scores",
     "correlation_map",
     "finish",
@@ -43,6 +46,7 @@ __all__ = [
     "save_panels",
     "save_table",
     "save_tables",
+    "size_curves",
     "status_grid",
     "training_curves",
     "transfer_map",

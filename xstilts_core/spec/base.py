@@ -180,6 +180,7 @@ class TuneSpec(EncoderSpec):
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient, at the optimizer step")
     doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
+    least_steps: int = Field(0, ge=0, description="at least so many optimizer steps on each task, by more passes over it")
     test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
     dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
@@ -197,6 +198,11 @@ class TuneSpec(EncoderSpec):
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
         """Names of the tasks whose recipes fill what is not given."""
         return []
+
+    def passes(self, rows: float) -> int:
+        """Passes over so many training rows: `epochs`, or as many more as `least_steps` needs."""
+        steps = max(1, -(-rows // max(1, self.batch_size * self.accumulation)))
+        return max(self.epochs, int(-(-self.least_steps // steps)))
 
     def evaluations_in(self, steps: int) -> int:
         """Development evaluations of a training of so many steps: evenly spaced, the last at its end."""

@@ -99,6 +99,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
 
     train_on: str = Field("mnli", description="task whose English training split is used")
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
+    by_size: bool = Field(False, description="train_examples is a dimension of the study: a folder size-<n> of its own")
     control: Literal["", "random_init", "hypothesis_only"] = Field(
         "", description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair"
     )
@@ -114,7 +115,8 @@ class TargetSpec(TuneSpec, ScoringSpec):
 
     @property
     def folder(self) -> Path:
-        return self.root / "target" / self.train_on / f"from-{self.recipe}" / f"seed{self.seed}"
+        size = f"size-{self.train_examples}" if self.by_size else ""
+        return self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
 
     @model_validator(mode="after")
     def targets_fit(self) -> "TargetSpec":

@@ -68,7 +68,7 @@ def part(study: Study, name: str, recipe: str, seed: int) -> Part:
     if not recipe:
         return Part(name, "", None, {}, ("is no target of the study",))
     # A control without a model is run once, for the first seed.
-    runs = [spec for spec in study.specs if name in scored(spec) and spec.recipe == recipe]
+    runs = [spec for spec in analysis.of_size(study).specs if name in scored(spec) and spec.recipe == recipe]
     spec = next((spec for spec in runs if spec.seed == seed or isinstance(spec, ControlSpec)), None)
     if spec is None:
         return Part(name, recipe, None, {}, (f"is not scored by recipe {recipe}",))
