@@ -138,7 +138,7 @@ def comparison(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataF
 
     draws: `gain_draws` of the study. scores: its `development`. The column study: points with the 95 % interval.
     """
-    recipes, rows = {name: recipe.intermediate for name, recipe in study.recipes.items()}, []
+    recipes, rows = {name: recipe.intermediate for name, recipe in study.recipes.items() if recipe.plain}, []
     for statement in STATEMENTS:
         if statement.measure == "best three":
             text, decided = best_three(statement, draws, recipes)

@@ -198,6 +198,10 @@ class TuneSpec(EncoderSpec):
         """Names of the tasks whose recipes fill what is not given."""
         return []
 
+    def examples_of(self, name: str) -> int:
+        """At most so many training examples of a task; 0: all."""
+        return self.train_examples
+
     def evaluations_in(self, steps: int) -> int:
         """Development evaluations of a training of so many steps: evenly spaced, the last at its end."""
         wanted = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations
