@@ -232,12 +232,12 @@ class Study(BaseModel):
         return {"recipe": recipe, "encoder": self.encoder, **({"control": control} if control else {})}
 
     def together(self, names: list[str]) -> Settings:
-        """Settings by task of one run: of several tasks each keeps its number of examples, all else is the first one's."""
-        first = self.tasks.get(names[0], {})
-        if len(names) == 1:
-            return first
-        sizes = {name: found["train_examples"] for name in names if "train_examples" in (found := self.tasks.get(name, {}))}
-        return {**{key: value for key, value in first.items() if key != "train_examples"}, "task_examples": sizes}
+        """Settings by task of one run of phase 2: of several tasks each keeps its number of examples, all else is the first one's."""
+        first, wished = self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {})
+        if len(names) > 1:
+            own = {name: found["train_examples"] for name in names if "train_examples" in (found := self.tasks.get(name, {}))}
+            first, wished = {key: value for key, value in first.items() if key != "train_examples"}, {**own, **wished}
+        return {**first, "task_examples": {name: wished[name] for name in names if name in wished}}
 
     def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
         place = {"study": self.name, "source": self.source, "outputs": self.outputs, "data_root": self.data_root, "seed": seed}

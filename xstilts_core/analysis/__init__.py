@@ -10,6 +10,7 @@ mixed       what gains go with (a mixed-effects model), and how much of their va
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
 paper       the paper's statements and what a study finds
+variants    several tasks beside one, other mixtures, all but one, a sequence, masked language modelling
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
@@ -40,6 +41,7 @@ from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.runs import finished, machines, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.variants import differences, multitask, variant_findings, with_texts
 
 __all__ = [
     "GainDraws",
@@ -60,6 +62,7 @@ __all__ = [
     "described",
     "detectable",
     "development",
+    "differences",
     "findings",
     "finished",
     "gain_draws",
@@ -78,6 +81,7 @@ __all__ = [
     "main_table",
     "missing",
     "mixed_effects",
+    "multitask",
     "own_and_gains",
     "own_correlations",
     "own_findings",
@@ -97,5 +101,7 @@ __all__ = [
     "transfer",
     "unfinished",
     "variance_shares",
+    "variant_findings",
     "wall_times",
+    "with_texts",
 ]

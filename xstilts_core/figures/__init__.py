@@ -5,6 +5,7 @@ cells       figures of numbered cells: gains, baseline scores, the status of a g
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
 panels      small multiples: gains by language, training curves
+variants    differences between recipes and their variants
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
@@ -14,6 +15,7 @@ from xstilts_core.figures.correlations import correlation_map, own_scores, trans
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
 from xstilts_core.figures.style import COLUMN, FULL
+from xstilts_core.figures.variants import difference_plot
 
 __all__ = [
     "COLUMN",
@@ -21,6 +23,7 @@ __all__ = [
     "baseline_scores",
     "control_scores",
     "correlation_map",
+    "difference_plot",
     "finish",
     "heat_map",
     "language_panels",
