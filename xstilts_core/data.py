@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import get_args
 
@@ -19,10 +20,10 @@ from xstilts_core.examples import (
     TagsExample,
 )
 from xstilts_core.languages import language
-from xstilts_core.mini import lexicon, suite
+from xstilts_core.mini import corpus, lexicon, suite
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import Source
-from xstilts_core.tasks import HUB, LOCAL_ADDED, Benchmark, Task, task
+from xstilts_core.tasks import HUB, LOCAL_ADDED, XTREME_LANGUAGES, Benchmark, Task, task
 
 SPLITS = ("train", "dev", "test")
 
@@ -163,6 +164,27 @@ def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str,
                     seen.add(found)
                     count[found[0]] = count.get(found[0], 0) + 1
                     yield found
+
+
+def unlabelled(source: Source, data_root: str, wish: Sequence[str], most: int, seed: int) -> list[str]:
+    """Texts of one language each, for continued masked language modelling: at most `most` a language, the same for the same arguments.
+
+    The embedded suite: documents of its corpus, which phase 1 has seen, without code-switched ones and translation pairs: what has no
+    label teaches no translation here. Files: as `texts`. Hub: first paragraphs of Wikipedia articles, drawn by the seed.
+    """
+    if source == "mini":
+        spoken = tuple(wish) or suite.LANGUAGES
+        return [document.text for document in takewhile(lambda entry: entry.language in spoken, corpus.documents(spoken, seed, most))]
+    if source == "files":
+        found = [text for _, text in texts(data_root, wish, most)]
+        if not found:
+            raise UsageError(f"no text in {', '.join(wish) or 'any language'} below {data_root}: mlm has nothing to learn from")
+        return found
+    drawn = []
+    for position, code in enumerate(wish or XTREME_LANGUAGES):
+        paragraphs = readers.read_hub_texts(code)
+        drawn += [paragraphs[place] for place in np.random.default_rng([seed, 8, position]).permutation(len(paragraphs))[:most]]
+    return drawn
 
 
 def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from xstilts_core import data, hub_client, hub_lock, readers
 from xstilts_core.hub_lock import Repository
 from xstilts_core.spec import DataSpec, home
 from xstilts_core.study_file import ENCODERS
-from xstilts_core.tasks import HubData
+from xstilts_core.tasks import TEXTS, HubData
 
 ENCODER = "encoder"
 # new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another commit now. gone: no longer there.
@@ -43,6 +43,8 @@ def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
                         if place not in seen:
                             seen.add(place)
                             yield name, source, config, part
+    for code in spec.texts:
+        yield "mlm", TEXTS, TEXTS.configuration("train", code), "train"
 
 
 def on_hub(encoder: str) -> bool:

@@ -20,7 +20,7 @@ from xstilts_core import locks
 from xstilts_core.names import UsageError
 from xstilts_core.results import write_text
 from xstilts_core.spec import Spec, home
-from xstilts_core.tasks import ADDED, HUB, TASKS, HubData
+from xstilts_core.tasks import ADDED, HUB, TASKS, TEXTS, HubData
 
 VARIABLE = "XSTILTS_HUB_LOCK"
 HEADER = """\
@@ -164,4 +164,5 @@ def revisions(spec: Spec) -> dict[str, str]:
         names = [part for name in spec.uses for part in TASKS[name].parts or (name,)]
         places = (HUB, ADDED) if getattr(spec, "benchmark", "") == "xtreme-r" else (HUB,)
         wanted += [Repository.of(place[name]) for place in places for name in names if name in place]
+        wanted += [Repository.of(TEXTS)] if getattr(spec, "text_languages", ()) else []
     return {repository.key: found for repository in wanted if (found := commit(repository))}

@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from xstilts_core import hub_client
@@ -17,6 +27,9 @@ from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
 
 SHIPPED = "mini"
+HEAD = "language_head.safetensors"
+# What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
+HEADS = (("lm_head",), ("cls",), ("head", "decoder"))
 
 # A bar per loaded model would stand in every executed notebook, stopped at some percentage.
 logging.disable_progress_bar()
@@ -122,8 +135,70 @@ def freeze_embeddings(network: PreTrainedModel) -> None:
         parameter.requires_grad_(False)
 
 
-def save(encoder: Encoder, folder: Path, weights: Literal["float32", "float16"] = "float32") -> Path:
-    """Write encoder and tokenizer as a plain Hugging Face folder. Heads are not part of it. Returns the folder."""
+def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
+    """The masked language-model head of the encoder loaded from `name`: hidden states to logits, tied to its word embeddings.
+
+    A folder of phase 1 has it in a file of its own, a model of the hub among its weights. Where there is none, one with weights drawn
+    from `seed` is trained from scratch, and a line says so. UsageError where the architecture has no head that is known here.
+    """
+    place = Path(folder(name))
+    config, kept, loud = AutoConfig.from_pretrained(place), place / HEAD, logging.get_verbosity()
+    torch.manual_seed(seed)
+    logging.set_verbosity_error()  # of a head that is missing it would show a table in every notebook
+    try:
+        if kept.is_file():
+            whole, missing = AutoModelForMaskedLM.from_config(config), []
+        else:
+            options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
+            whole, report = AutoModelForMaskedLM.from_pretrained(place, **options)
+            missing = [key for key in report["missing_keys"] if not key.startswith(f"{whole.base_model_prefix}.")]
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"encoder {name!r} has no masked language model: {' '.join(str(error).split())[:400]}") from None
+    finally:
+        logging.set_verbosity(loud)
+    if missing:
+        print(f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}", flush=True)
+    parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
+    if not parts:
+        known = "; ".join(" and ".join(found) for found in HEADS)
+        raise UsageError(f"encoder {name!r}: {type(whole).__name__} has no language-model head that is known here ({known})")
+    head = getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+    if kept.is_file():
+        head.load_state_dict(load_file(kept), strict=False)
+    whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
+    return head.to(encoder.network.device)
+
+
+def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:
+    """Low-rank adapters (Hu et al. 2022) beside every linear layer, weights drawn from `seed`; the network's own weights are frozen.
+
+    Their product is added as it is (alpha equal to the rank). UsageError where peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError:
+        raise UsageError("lora needs the package peft: pip install 'xstilts[lora]'") from None
+    torch.manual_seed(seed)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules="all-linear"), network)
+
+
+def merge_adapters(network: PreTrainedModel) -> None:
+    """Add what the adapters learnt to the weights beside them and take them out: the network is of its own architecture again."""
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in list(network.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge()
+            network.set_submodule(name, module.get_base_layer())
+
+
+def save(
+    encoder: Encoder, folder: Path, weights: Literal["float32", "float16"] = "float32", language_head: nn.Module | None = None
+) -> Path:
+    """Write encoder and tokenizer as a plain Hugging Face folder. Task heads are not part of it. Returns the folder.
+
+    language_head: kept in a file beside the weights, for masked language modelling that goes on later (`language_head`).
+    """
     network = encoder.network
     attention = network.config._attn_implementation
     network.config._attn_implementation = None
@@ -131,8 +206,16 @@ def save(encoder: Encoder, folder: Path, weights: Literal["float32", "float16"] 
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
     network.save_pretrained(folder, state_dict=state)
     encoder.tokenizer.save_pretrained(folder)
+    if language_head is not None:
+        save_file({name: value.detach().to("cpu", dtype).clone() for name, value in untied(language_head, network).items()}, folder / HEAD)
     network.config._attn_implementation = attention
     return folder
+
+
+def untied(head: nn.Module, network: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """The head's weights but for the word embeddings, which are the network's."""
+    words = network.get_input_embeddings().weight
+    return {name: value for name, value in head.state_dict().items() if value.data_ptr() != words.data_ptr()}
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -15,16 +15,18 @@ from xstilts_core import data, hub_lock, model, results
 from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
-from xstilts_core.formats import FORMATS, HeadOptions, Limits, pair
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
+from xstilts_core.mixing import Learner, plan, shares, uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
-from xstilts_core.streams import Stream, mixture
-from xstilts_core.tasks import Task, task
-from xstilts_core.train import Schedule, Trained, train
+from xstilts_core.streams import Stream
+from xstilts_core.tasks import task
+from xstilts_core.train import Trained, train
 
 LOG = "train_log.jsonl"
+TEXTS = "mlm"
 
 
 def interactive() -> bool:
@@ -78,16 +80,6 @@ class Run:
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """A training task: its head, its training rows (a stream per part), the English development examples."""
-
-    task: Task
-    head: torch.nn.Module
-    streams: list[Stream]
-    development: list[Example]
-
-
 def load_encoder(spec: EncoderSpec) -> Encoder:
     """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
     dropout = spec.dropout if isinstance(spec, TuneSpec) else 0.0
@@ -99,15 +91,13 @@ def load_encoder(spec: EncoderSpec) -> Encoder:
         raise UsageError(f"max_length {spec.max_length} is more than encoder {spec.start!r} takes: at most {longest} tokens")
     if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)
+    if isinstance(spec, IntermediateSpec) and spec.lora:
+        model.add_adapters(encoder.network, spec.lora, spec.seed)
     return encoder
 
 
 def limits(spec: TuneSpec) -> Limits:
     return Limits(spec.max_length, spec.doc_stride)
-
-
-def uses_bfloat16(spec: TuneSpec) -> bool:
-    return spec.precision == "bfloat16" or (spec.precision == "auto" and model.device(spec.device).type == "cuda")
 
 
 def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
@@ -118,7 +108,7 @@ def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     """Training and development data of one task in English, and a new head whose weights come from the seed."""
     form = FORMATS[task(name).format]
-    found = data.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root)
+    found = data.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
     parts = {part: seen(spec, examples) for part, examples in found.items()}
     entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
     torch.manual_seed(spec.seed)
@@ -134,64 +124,37 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
     """One learner per task that the spec trains on."""
     names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
-    return [learner(name, spec, encoder) for name in names]
+    found = [learner(name, spec, encoder) for name in names]
+    if len(found) == 1:
+        return found
+    # MNLI is a task, and a part of ANLI+: together their streams need two names.
+    return [replace(entry, streams=[replace(part, name=part_name(entry, part)) for part in entry.streams]) for entry in found]
 
 
-def describe(found: list[Learner]) -> list[dict[str, Any]]:
+def part_name(entry: Learner, part: Stream) -> str:
+    """'ccg', or of a task of several parts 'anli_plus/mnli'."""
+    return part.name if len(entry.streams) == 1 else f"{entry.task.name}/{part.name}"
+
+
+def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
+    """The texts of continued masked language modelling as a stream, with the encoder's own language-model head; none without `mlm`."""
+    if not spec.mlm:
+        return []
+    texts = data.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
+    encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
+    head = model.language_head(encoder, spec.start, spec.seed)
+    masks = np.random.default_rng([spec.seed, 6])
+    collate = mlm.masking(encoder.tokenizer, spec.mask_share, masks)
+    return [Stream(TEXTS, head, mlm.loss, encoded, len(encoded), spec.batch_size, collate, draws=masks)]
+
+
+def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
     """What will be trained: rows and tokens of every stream."""
+    streams = [(entry.task.name, stream) for entry in found for stream in entry.streams] + [(TEXTS, stream) for stream in texts]
     return [
-        {
-            "task": entry.task.name,
-            "part": stream.name,
-            "examples": stream.size,
-            "rows": len(stream.encoded),
-            "tokens": len(stream.encoded.ids),
-        }
-        for entry in found
-        for stream in entry.streams
+        {"task": name, "part": stream.name, "examples": stream.size, "rows": len(stream.encoded), "tokens": len(stream.encoded.ids)}
+        for name, stream in streams
     ]
-
-
-def mixing(spec: TuneSpec, found: list[Learner]) -> tuple[int, float]:
-    """Cap and temperature of the mixture. A task on its own has none to cap: ANLI+ draws its parts in proportion to their sizes."""
-    return (spec.cap, spec.temperature) if isinstance(spec, IntermediateSpec) and len(found) > 1 else (sys.maxsize, 1.0)
-
-
-def shares(spec: TuneSpec, found: list[Learner]) -> np.ndarray:
-    """Probability of each stream: that of its task in the mixture, divided in proportion to size among the parts of a task.
-
-    Of a task in stages, which is trained on alone: a row per stage, its part's probability 1.
-    """
-    if found[0].task.staged:
-        return np.eye(len(found[0].streams))
-    sizes = [[stream.size for stream in entry.streams] for entry in found]
-    weights = mixture([sum(parts) for parts in sizes], *mixing(spec, found))
-    return np.concatenate([weight * np.array(parts) / sum(parts) for weight, parts in zip(weights, sizes, strict=True)])
-
-
-def plan(spec: TuneSpec, found: list[Learner]) -> Schedule:
-    """Steps ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them; by part in stages."""
-    effective = spec.batch_size * spec.accumulation
-    most = -(-mixing(spec, found)[0] // effective)
-    passes = [spec.passes(sum(len(stream.encoded) for stream in entry.streams)) for entry in found]
-    by_task = [[-(-len(stream.encoded) // effective) for stream in entry.streams] for entry in found]
-    by_part = [[count * steps for steps in parts] for count, parts in zip(passes, by_task, strict=True)]
-    steps = sum(min(count * most, sum(parts)) for count, parts in zip(passes, by_part, strict=True))
-    stages = tuple(by_part[0]) if found[0].task.staged else ()
-    return Schedule(
-        steps,
-        spec.learning_rate,
-        spec.warmup,
-        spec.weight_decay,
-        spec.clip,
-        spec.seed,
-        spec.accumulation,
-        spec.evaluations_in(stages[-1] if stages else steps),
-        spec.patience,
-        bfloat16=uses_bfloat16(spec),
-        layer=spec.layer,
-        stages=stages,
-    )
 
 
 def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
@@ -203,18 +166,26 @@ def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int |
     return scores
 
 
-def fit(run: Run, encoder: Encoder, found: list[Learner]) -> Trained:
-    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays."""
+def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()) -> Trained:
+    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays.
+
+    Of tasks one after the other the last one's metric counts: the checkpoints are those of its stage. texts: from `unlabelled`.
+    Low-rank adapters are merged into the encoder at the end.
+    """
     spec = run.spec
     schedule = plan(spec, found)
-    main = {entry.task.name: entry.task.metric for entry in found}
+    judged = found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
+    main = {entry.task.name: entry.task.metric for entry in judged}
 
     def evaluate() -> float:
-        scores = develop(spec, encoder, found, spec.dev_examples)
+        scores = develop(spec, encoder, judged, spec.dev_examples)
         return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
 
-    streams = [stream for entry in found for stream in entry.streams]
-    return train(encoder, streams, shares(spec, found), schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+    streams = [*(stream for entry in found for stream in entry.streams), *texts]
+    trained = train(encoder, streams, shares(spec, found), schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+    if isinstance(spec, IntermediateSpec) and spec.lora:
+        model.merge_adapters(encoder.network)
+    return trained
 
 
 def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:

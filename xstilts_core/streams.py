@@ -90,6 +90,6 @@ class Order:
 
 
 def mixture(sizes: Sequence[int], cap: int, temperature: float) -> np.ndarray:
-    """Probability of each task ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the paper's cap is 2 ** 17)."""
+    """Probability of each task ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the paper's cap is 2 ** 17, recalled)."""
     weights = np.minimum(np.array(sizes, dtype=float), cap) ** (1 / temperature)
     return weights / weights.sum()

@@ -43,11 +43,16 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     intermediate: list[str] = Field([], description="English intermediate tasks; several are trained together, one head each")
+    sequence: bool = Field(False, description="several tasks one after the other, in this order, instead of together")
     control: Literal["", "random_init", "hypothesis_only", "names_masked", "majority", "overlap"] = Field(
         "", description="what a score is worth without: pretrained weights, a pair's first text, names, any model at all"
     )
+    sampling: Literal["", "proportional", "uniform"] = Field("", description="mixture: proportional to size, or uniform")
     temperature: float | None = Field(None, gt=0, description="mixture temperature")
     cap: int | None = Field(None, ge=1, description="mixture cap")
+    probabilities: dict[str, float] = Field({}, description="mixture: fixed probability of each task")
+    mlm: float = Field(0.0, ge=0, le=100, description="batches of multilingual masked language modelling to one of the tasks")
+    lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights; 0: none")
     settings: Settings = Field({}, description="settings of phase 2 for this recipe alone")
 
     @model_validator(mode="before")
@@ -61,10 +66,13 @@ class Recipe(BaseModel):
 
     def own(self) -> Settings:
         """All that this recipe sets of its run of phase 2."""
-        return {**self.settings, **self.mixture()}
+        beside = {"intermediate", "control", "settings"}
+        return {**self.settings, **self.model_dump(exclude_defaults=True, exclude=beside)}
 
-    def mixture(self) -> Settings:
-        return {name: value for name in ("temperature", "cap") if (value := getattr(self, name)) is not None}
+    @property
+    def plain(self) -> bool:
+        """Whether it is what the paper's main table has: its tasks alone, all weights trained, several of them together."""
+        return not (self.sequence or self.mlm or self.lora)
 
 
 class Study(BaseModel):
@@ -131,8 +139,8 @@ class Study(BaseModel):
                 task(entry, f"{self.file}, recipe {name}")
             if name != BASELINE and not recipe.intermediate and not recipe.control:
                 raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
-            if recipe.settings and not recipe.intermediate:
-                given = ", ".join(recipe.settings)
+            if recipe.own() and not recipe.intermediate:
+                given = ", ".join(recipe.own())
                 raise UsageError(f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks")
             if recipe.intermediate and recipe.control:
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
@@ -173,7 +181,7 @@ class Study(BaseModel):
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
-                    settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate), **recipe.own()}
+                    settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.own()}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
@@ -189,7 +197,8 @@ class Study(BaseModel):
         wishes = [list(spec.languages) for spec in runs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
         languages = list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
         settings = {"tasks": [name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()], "languages": languages}
-        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder})
+        texts = list(dict.fromkeys(code for spec in runs if isinstance(spec, IntermediateSpec) for code in spec.text_languages))
+        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder, "texts": texts})
 
     def goes_offline(self, spec: Spec) -> bool:
         """Whether a run of this grid asks the hub nothing: another one has fetched before it all that it needs."""
@@ -232,7 +241,7 @@ class Study(BaseModel):
 
     def training(self, train_on: str) -> Settings:
         """Settings of the target runs that are trained on this task."""
-        return {**self.train, **self.target, **self.by_task([train_on])}
+        return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
     def evaluated(self) -> Settings:
         return {"benchmark": self.benchmark, **({"languages": self.languages} if self.languages else {})}
@@ -242,8 +251,13 @@ class Study(BaseModel):
         control = self.recipes[recipe].control
         return {"recipe": recipe, "encoder": self.encoder, **({"control": control} if control else {})}
 
-    def by_task(self, names: list[str]) -> Settings:
-        return {key: value for name in names for key, value in self.tasks.get(name, {}).items()}
+    def together(self, names: list[str]) -> Settings:
+        """Settings by task of one run of phase 2: of several tasks each keeps its number of examples, all else is the first one's."""
+        first, wished = self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {})
+        if len(names) > 1:
+            own = {name: found["train_examples"] for name in names if "train_examples" in (found := self.tasks.get(name, {}))}
+            first, wished = {key: value for key, value in first.items() if key != "train_examples"}, {**own, **wished}
+        return {**first, "task_examples": {name: wished[name] for name in names if name in wished}}
 
     def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
         place = {"study": self.name, "source": self.source, "outputs": self.outputs, "data_root": self.data_root, "seed": seed}

@@ -124,6 +124,9 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
             raise UsageError(f"{file}, targets: {reason}")
     check_languages(content, targets, file)
     prepared = [name for settings in content["recipes"].values() for name in settings.get("intermediate", ())]
+    for name in content.get("intermediate", {}).get("task_examples", ()):
+        if name not in prepared:
+            raise unknown("intermediate task of a recipe", name, prepared, f"{file}, intermediate, task_examples")
     trained = {*prepared, *(entry.train_on for entry in targets if entry.train_on)}
     for name in content.get("tasks", {}):
         if name not in TASKS:

@@ -16,6 +16,8 @@ power       what size of gain the seeds and items of a study can tell from 0
 scaling     gains against the size of the intermediate task, the number of tasks, the size of the target's training set
 contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
 answers     what these two find, in words
+paper       the paper's statements and what a study finds
+variants    several tasks beside one, other mixtures, all but one, a sequence, masked language modelling
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
@@ -50,6 +52,7 @@ from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
 from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.variants import differences, multitask, variant_findings, with_texts
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
 __all__ = [
@@ -80,6 +83,7 @@ __all__ = [
     "described",
     "detectable",
     "development",
+    "differences",
     "findings",
     "finished",
     "fits",
@@ -105,6 +109,7 @@ __all__ = [
     "main_table",
     "missing",
     "mixed_effects",
+    "multitask",
     "not_rebuilt",
     "number_answer",
     "of_size",
@@ -132,5 +137,7 @@ __all__ = [
     "transfer",
     "unfinished",
     "variance_shares",
+    "variant_findings",
     "wall_times",
+    "with_texts",
 ]

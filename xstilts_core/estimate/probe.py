@@ -20,9 +20,9 @@ from transformers.utils import logging
 
 from xstilts_core import data, evaluate, model, pretrain
 from xstilts_core.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
-from xstilts_core.estimate.question import Answer, Question, Speed, Stage
+from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.estimate.work import at_hand, is_small
-from xstilts_core.formats import FORMATS, HeadOptions, Limits, retrieval
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
 from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
@@ -197,6 +197,23 @@ def embed(stage: Stage, made: Bench) -> Speed:
     return Speed(1.0, tokens, known, read, scored=seconds * tokens / float(lengths.mean()) * made.scale)
 
 
+def continued(stage: Stage, made: Bench) -> Speed:
+    """Masked language modelling beside tasks: short documents of the embedded suite stand for every source's texts."""
+    started = time.process_time()
+    texts = data.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
+    read = (time.process_time() - started) / len(texts)
+    encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
+    width, words = made.encoder.width, made.encoder.network.config.vocab_size
+    head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)).to(made.where)
+    collate = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
+    stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, collate)
+    tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
+    bfloat16 = stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
+    micro, step, kept = training(stage, stream, made, tokens * stage.batch_size, bfloat16)
+    made.activations = max(made.activations, kept * tokens * stage.batch_size)
+    return Speed(1.0, tokens, True, read, micro * tokens * stage.batch_size, step)
+
+
 def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
     """The model of phase 1 and the speed of its training, on a few of its documents."""
     sample = spec.model_copy(update={"documents": min(spec.documents, SAMPLE_DOCUMENTS)})
@@ -233,7 +250,9 @@ def answer(question: Question) -> Answer:
         note = "the settings of phase 1"
     base = CUDA_BYTES if where.type == "cuda" else host_peak()
     for stage in question.stages:
-        if stage.task != "mlm":
+        if stage.task == TEXTS:
+            speeds[stage] = continued(stage, made)
+        elif stage.task != "mlm":
             speeds[stage] = (tune if stage.batch_size else embed)(stage, made)
     cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
     assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+# The task of a stage that goes on with masked language modelling beside tasks.
+TEXTS = "texts"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Batches of one kind: their speed is measured once for all the runs that make them.
 
-    task: whose examples; "mlm": the texts of phase 1. batch_size: examples in a micro-batch (tokens for "mlm"); 0: nothing is trained.
+    task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in phase 2. batch_size: examples in a
+    micro-batch (tokens for "mlm"); 0: nothing is trained.
     """
 
     task: str

@@ -1,17 +1,17 @@
 """What a run does, counted before it is run: examples read, trained on and scored. Nothing is downloaded to count them."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from xstilts_core import data
-from xstilts_core.estimate.question import Stage
+from xstilts_core.estimate.question import TEXTS, Stage
 from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.readers.files import FILES
 from xstilts_core.spec import ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
-from xstilts_core.tasks import Benchmark, task
+from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
 
 # Larger files are not read for a count: the sizes of the public releases stand for them.
 LARGEST_FILE_BYTES = 8_000_000
@@ -31,7 +31,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs."""
+    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs.
+
+    probabilities: of the pieces, where they follow from no sizes; mlm: batches of text to one of the tasks, of the piece TEXTS.
+    """
 
     pieces: tuple[Piece, ...] = ()
     epochs: int = 0
@@ -39,6 +42,8 @@ class Work:
     steps: int = 0
     cap: int = 2**62
     temperature: float = 1.0
+    probabilities: tuple[float, ...] = ()
+    mlm: float = 0.0
     languages: int = 0
 
     @property
@@ -49,7 +54,8 @@ class Work:
     @property
     def units(self) -> float:
         """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of a kind takes than another."""
-        return sum(BACKWARD * self.epochs * min(piece.trained, self.cap) + piece.scored for piece in self.pieces) + BACKWARD * self.steps
+        trained = sum(self.epochs * min(piece.trained, self.cap) for piece in self.pieces) * (1 + self.mlm)
+        return BACKWARD * (trained + self.steps) + sum(piece.scored for piece in self.pieces)
 
 
 def published(name: str, split: str) -> int:
@@ -110,9 +116,10 @@ def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
 
 def kept(name: str, all_rows: int, spec: TuneSpec) -> int:
     """Training examples of a task: all, or as many as the spec allows (of each stage, where there are stages)."""
-    if task(name).staged and spec.train_examples:
-        return sum(min(size(part, "train", spec.source, spec.data_root), spec.train_examples) for part in task(name).parts)
-    return min(all_rows, spec.train_examples or all_rows)
+    most = spec.examples_of(name)
+    if task(name).staged and most:
+        return sum(min(size(part, "train", spec.source, spec.data_root), most) for part in task(name).parts)
+    return min(all_rows, most or all_rows)
 
 
 def tuned(spec: TuneSpec) -> Work:
@@ -132,9 +139,24 @@ def tuned(spec: TuneSpec) -> Work:
         settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
         stage = Stage(name, spec.source, spec.data_root, *settings)
         pieces.append(Piece(stage, all_rows + development + sum(read for _, read, _ in totals), trained, scored))
-    mixed = {"cap": spec.cap, "temperature": spec.temperature} if isinstance(spec, IntermediateSpec) and len(names) > 1 else {}
     passes = max((spec.passes(piece.trained) for piece in pieces), default=spec.epochs)
-    return Work(tuple(pieces), passes, spec.accumulation, languages=sum(count for count, _, _ in totals), **mixed)
+    found = Work(tuple(pieces), passes, spec.accumulation, languages=sum(count for count, _, _ in totals))
+    return mixed(spec, found) if isinstance(spec, IntermediateSpec) else found
+
+
+def mixed(spec: IntermediateSpec, planned: Work) -> Work:
+    """The run with what its mixture says, and the texts of masked language modelling as a piece of their own."""
+    if len(spec.tasks) > 1 and not spec.sequence:
+        uniform = dict.fromkeys(spec.tasks, 1 / len(spec.tasks)) if spec.sampling == "uniform" else {}
+        fixed = spec.probabilities or uniform
+        shares = tuple(fixed[name] for name in spec.tasks) if fixed else ()
+        planned = replace(planned, cap=spec.cap, temperature=spec.temperature, probabilities=shares)
+    if not spec.mlm:
+        return planned
+    languages = len(spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.source == "mini" else XTREME_LANGUAGES))
+    settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
+    texts = Piece(Stage(TEXTS, spec.source, spec.data_root, *settings), read=languages * spec.mlm_documents)
+    return replace(planned, pieces=(*planned.pieces, texts), mlm=spec.mlm)
 
 
 def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
@@ -192,8 +214,10 @@ def steps(planned: Work, rows: dict[Stage, float]) -> list[float]:
     """Optimizer steps spent on each piece: the total of the training plan, shared as the mixture draws. rows: training rows an example."""
     if planned.steps:
         return [float(planned.steps) for _ in planned.pieces]
-    effective = [max(1, piece.stage.batch_size) * planned.accumulation for piece in planned.pieces]
-    counts = [min(piece.trained * rows[piece.stage], planned.cap) for piece in planned.pieces]
+    pieces = [piece for piece in planned.pieces if piece.stage.task != TEXTS]
+    effective = [max(1, piece.stage.batch_size) * planned.accumulation for piece in pieces]
+    counts = [min(piece.trained * rows[piece.stage], planned.cap) for piece in pieces]
     total = sum(planned.epochs * -(-count // batch) for count, batch in zip(counts, effective, strict=True))
-    weights = [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in planned.pieces]
-    return [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]
+    weights = planned.probabilities or [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in pieces]
+    found = [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]
+    return found + [total * planned.mlm] * (len(planned.pieces) - len(pieces))

@@ -10,6 +10,7 @@ groups      gains by script, family, word order, resource level, language
 scaling     gains against a size, with fitted lines; contrasts
 panels      small multiples: gains by language, training curves
 phases      the way of an encoder through the phases
+variants    differences between recipes and their variants
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
@@ -24,6 +25,7 @@ from xstilts_core.figures.panels import language_panels, panels_by_target, train
 from xstilts_core.figures.phases import phases
 from xstilts_core.figures.scaling import contrast_rows, size_curves
 from xstilts_core.figures.style import COLUMN, FULL
+from xstilts_core.figures.variants import difference_plot
 
 __all__ = [
     "COLUMN",
@@ -33,6 +35,7 @@ __all__ = [
     "contrast_rows",
     "control_scores",
     "correlation_map",
+    "difference_plot",
     "finish",
     "group_gains",
     "heat_map",

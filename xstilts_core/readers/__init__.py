@@ -5,7 +5,7 @@
 
 from xstilts_core.readers.conllu import read_conllu, read_treebanks
 from xstilts_core.readers.files import FILES, available, read_files
-from xstilts_core.readers.hub import fetch, hub_data, hub_languages, read_hub
+from xstilts_core.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
 from xstilts_core.readers.layouts.ranking import read_pool
 from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
 from xstilts_core.readers.sentences import read_bucc, read_tatoeba
@@ -23,6 +23,7 @@ __all__ = [
     "read_conllu",
     "read_files",
     "read_hub",
+    "read_hub_texts",
     "read_mnli",
     "read_pairs",
     "read_panx",

@@ -17,7 +17,7 @@ from xstilts_core.hub_lock import Repository
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.rows import SHAPES, Rows
-from xstilts_core.tasks import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, HubData, task
+from xstilts_core.tasks import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData, task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -59,6 +59,13 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
     return SHAPES[source.shape](parts, task(name), code)
 
 
+def read_hub_texts(code: str) -> list[str]:
+    """The first paragraph of every Wikipedia article that the hub has of a language in its first file, in the file's order."""
+    found = rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
+    paragraphs = (next((line for line in text.split("\n") if line.strip()), "") for text in found.values["text"])
+    return [text for text in paragraphs if text]
+
+
 def rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
     """The columns of one split, and the names of its classes."""
     found = fetch(name, source, config, split)
@@ -78,7 +85,7 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
 
     repository = Repository.of(source)
     wanted = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
-    got = hub_client.fetch(repository, (config, split), lambda commit: split_files(repository, config, split, commit, wanted), wanted)
+    got = hub_client.fetch(repository, (config, split), lambda commit: split_files(source, config, split, commit, wanted), wanted)
     table = parquet([path for file, path in got.paths.items() if file != CARD], wanted)
     hub_client.keep(repository, (config, split), got, table.num_rows)
     return Dataset(table).cast(card_features(got.paths[CARD])[config].features) if CARD in got.paths else Dataset(table)
@@ -96,11 +103,13 @@ def parquet(paths: Sequence[Path], wanted: str) -> Any:
         raise UsageError(f"{wanted}: no parquet table: {' '.join(str(error).split())}") from None
 
 
-def split_files(repository: Repository, config: str, split: str, commit: str, wanted: str) -> list[str]:
+def split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
     """The parquet files of a split at a commit, and the card where they do not say the names of their classes themselves."""
+    repository = Repository.of(source)
     with hub_client.asking(wanted, repository, commit):
         names = converted_files(repository, f"{config}/{split}", commit) if repository.branch == CONVERTED else []
         names = names or declared_files(repository, config, split, commit, wanted)
+    names = names[:1] if source.first_file else names
     for name in names:
         if not name.endswith(".parquet"):
             raise UsageError(f"{wanted} cannot be loaded from the hub: {name} is no parquet file, and nothing else is read from there")

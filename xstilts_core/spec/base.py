@@ -204,6 +204,10 @@ class TuneSpec(EncoderSpec):
         steps = max(1, -(-rows // max(1, self.batch_size * self.accumulation)))
         return max(self.epochs, int(-(-self.least_steps // steps)))
 
+    def examples_of(self, name: str) -> int:
+        """At most so many training examples of a task; 0: all."""
+        return self.train_examples
+
     def evaluations_in(self, steps: int) -> int:
         """Development evaluations of a training of so many steps: evenly spaced, the last at its end."""
         wanted = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations

@@ -13,8 +13,8 @@ YAML_WORDS = " (YAML reads an unquoted no, yes, on or off as true or false: quot
 # pydantic's kind of mistake -> what the value must be, with the numbers of its context.
 PLAIN = {
     "list_type": "must be a list, such as [a, b]",
-    "dict_type": "must be keys and values, such as {key: value}",
-    "model_type": "must be keys and values, such as {key: value}",
+    "dict_type": "must be keys and values, such as {{key: value}}",
+    "model_type": "must be keys and values, such as {{key: value}}",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",

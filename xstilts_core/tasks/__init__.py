@@ -1,7 +1,7 @@
 """The registry of tasks: `TASKS[name]`, and `task(name)` with a helpful error."""
 
 from xstilts_core.tasks.domains import DOMAINS
-from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, HubData
+from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
@@ -21,7 +21,9 @@ __all__ = [
     "LOCAL_ADDED",
     "TARGET_NAMES",
     "TASKS",
+    "TEXTS",
     "XTREME",
+    "XTREME_LANGUAGES",
     "Benchmark",
     "HubData",
     "Published",
@@ -36,6 +38,8 @@ TASKS: dict[str, Task] = {entry.name: entry for entry in (*INTERMEDIATE, *TARGET
 # The paper's nine of each: the rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")
 XTREME = tuple(entry.name for entry in TARGETS)
+# Every language that one of them has, English first.
+XTREME_LANGUAGES = tuple(dict.fromkeys(("en", *sorted(code for entry in TARGETS for code in entry.languages))))
 TARGET_NAMES = tuple(entry.name for entry in TASKS.values() if entry.role == "target")
 
 

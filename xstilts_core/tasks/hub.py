@@ -27,6 +27,7 @@ Shape = Literal[
     "siqa",
     "copa",
     "answer_sentences",
+    "document",
 ]
 CONVERTED = "refs/convert/parquet"
 
@@ -42,6 +43,7 @@ class HubData:
     absent: split to languages of the task that the split lacks. A task that has English trains on English alone.
     by_language: one configuration holds all languages, and an id begins with the language's name ("finnish-...").
     revision: the branch to read; the default one where empty. In CONVERTED a configuration is a folder.
+    first_file: only the first file of a split is read, where that is enough of it.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class HubData:
     configs: Mapping[str, str] = field(default_factory=dict, hash=False)
     by_language: bool = False
     revision: str = ""
+    first_file: bool = False
 
     def configuration(self, split: str, code: str) -> str:
         """The configuration that has a split (of ours) in a language."""
@@ -176,6 +179,9 @@ DOMAINS = {
     ),
     "tweet_offensive": HubData("cardiffnlp/tweet_eval", "offensive", TRAIN_DEV, "text", ("text", "label")),
 }
+
+# Unlabelled text: one file of Wikipedia's articles a language (English has 41 of them).
+TEXTS = HubData("wikimedia/wikipedia", "20231101.{code}", {"train": ("train",)}, "document", ("text",), first_file=True)
 
 HUB: Mapping[str, HubData] = MappingProxyType({**INTERMEDIATE, **TARGETS, **XTREME_R, **TRANSLATED, **DOMAINS})
 

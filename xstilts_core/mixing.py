@@ -1,0 +1,114 @@
+"""What an optimizer step learns from, and how many there are: tasks mixed or one after the other, masked language modelling among them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from xstilts_core import model
+from xstilts_core.examples import Example
+from xstilts_core.spec import IntermediateSpec, TuneSpec
+from xstilts_core.streams import Stream, mixture
+from xstilts_core.tasks import Task
+from xstilts_core.train import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A training task: its head, its training rows (a stream per part), the English development examples."""
+
+    task: Task
+    head: nn.Module
+    streams: list[Stream]
+    development: list[Example]
+
+
+def uses_bfloat16(spec: TuneSpec) -> bool:
+    """Whether the run computes in bfloat16."""
+    return spec.precision == "bfloat16" or (spec.precision == "auto" and model.device(spec.device).type == "cuda")
+
+
+def mlm_batches(spec: TuneSpec) -> float:
+    """Batches of masked language modelling to one of the tasks."""
+    return spec.mlm if isinstance(spec, IntermediateSpec) else 0.0
+
+
+def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
+    """Examples of a task that count. A task on its own, or in a sequence, has none to cap: ANLI+ draws its parts by their sizes."""
+    return spec.cap if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence else sys.maxsize
+
+
+def task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
+    """Probability of each task in the mixture."""
+    if not isinstance(spec, IntermediateSpec) or len(found) == 1:
+        return np.ones(1)
+    if spec.probabilities:
+        return np.array([spec.probabilities[entry.task.name] for entry in found])
+    if spec.sampling == "uniform":
+        return np.full(len(found), 1 / len(found))
+    return mixture([sum(stream.size for stream in entry.streams) for entry in found], spec.cap, spec.temperature)
+
+
+def stages(spec: TuneSpec, found: Sequence[Learner]) -> list[list[Stream]]:
+    """The streams of each stage where tasks, or the parts of one, are trained on one after the other; empty: all in one."""
+    if not (isinstance(spec, IntermediateSpec) and spec.sequence) and not found[0].task.staged:
+        return []
+    return [part for entry in found for part in ([[stream] for stream in entry.streams] if entry.task.staged else [entry.streams])]
+
+
+def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
+    """Probability of each stream, [streams] or, in stages, [stages, streams]; that of the texts, if there are any, comes last.
+
+    A task's probability is divided in proportion to size among its parts. `mlm` batches of text come to one of the tasks.
+    """
+    streams = [stream for entry in found for stream in entry.streams]
+    if parts := stages(spec, found):
+        rows = [[stream.size if any(stream is other for other in part) else 0 for stream in streams] for part in parts]
+        drawn = np.array([np.array(row) / sum(row) for row in rows])
+    else:
+        sizes = [[stream.size for stream in entry.streams] for entry in found]
+        drawn = np.concatenate([weight * np.array(part) / sum(part) for weight, part in zip(task_shares(spec, found), sizes, strict=True)])
+    if not (ratio := mlm_batches(spec)):
+        return drawn
+    texts = np.full((*drawn.shape[:-1], 1), ratio / (1 + ratio))
+    return np.concatenate([drawn / (1 + ratio), texts], axis=-1)
+
+
+def task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
+    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them.
+
+    In stages: of each.
+    """
+    effective = spec.batch_size * spec.accumulation
+
+    def passes(streams: Sequence[Stream]) -> int:
+        return spec.passes(sum(len(stream.encoded) for stream in streams))
+
+    def count(streams: Sequence[Stream]) -> int:
+        return passes(streams) * sum(-(-len(stream.encoded) // effective) for stream in streams)
+
+    if parts := stages(spec, found):
+        return [count(part) for part in parts]
+    most = -(-cap(spec, found) // effective)
+    return [sum(min(passes(entry.streams) * most, count(entry.streams)) for entry in found)]
+
+
+def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
+    """The schedule: every task has its own steps, whatever is drawn beside it; `mlm` adds as many for the texts."""
+    counts = [round(count * (1 + mlm_batches(spec))) for count in task_steps(spec, found)]
+    return Schedule(
+        sum(counts),
+        spec.learning_rate,
+        spec.warmup,
+        spec.weight_decay,
+        spec.clip,
+        spec.seed,
+        spec.accumulation,
+        spec.evaluations_in(counts[-1]),
+        spec.patience,
+        bfloat16=uses_bfloat16(spec),
+        layer=spec.layer,
+        stages=tuple(counts) if len(counts) > 1 else (),
+    )
