@@ -31,6 +31,7 @@ from xstilts_core.tasks import LOCAL, TASKS, Benchmark, task
 REPORTS = ["00_study", "30_transfer"]
 PUBLISHED_REPORTS = ["31_correlations"]
 Settings = dict[str, Any]
+TRANSLATION = ("data_languages", "noise", "translator")
 
 
 class Recipe(BaseModel):
@@ -44,9 +45,16 @@ class Recipe(BaseModel):
     )
     temperature: float | None = Field(None, gt=0, description="mixture temperature")
     cap: int | None = Field(None, ge=1, description="mixture cap")
+    data_languages: list[str] | None = Field(None, min_length=1, description="languages of the intermediate data instead of English")
+    noise: float | None = Field(None, ge=0, lt=1, description="share of the intermediate data's words to disturb")
+    translator: str | None = Field(None, min_length=1, description="model that translates the intermediate data: hub name or folder")
 
     def mixture(self) -> Settings:
         return {name: value for name in ("temperature", "cap") if (value := getattr(self, name)) is not None}
+
+    def translation(self) -> Settings:
+        """In which languages, with how much noise and by which model: what is given."""
+        return {name: value for name in TRANSLATION if (value := getattr(self, name)) is not None}
 
 
 class Study(BaseModel):
@@ -108,6 +116,9 @@ class Study(BaseModel):
                 raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
             if recipe.intermediate and recipe.control:
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
+            if recipe.translation() and not recipe.intermediate:
+                given = ", ".join(recipe.translation())
+                raise UsageError(f"{self.file}: recipe {name}: {given} say how intermediate data are translated: there are none")
             if not self.fitting(name):
                 formats = " or ".join(CONTROLS[recipe.control])
                 texts = " with two texts" if any(TASKS[target].single_text for target in self.targets) else ""
@@ -125,6 +136,11 @@ class Study(BaseModel):
     def controls(self) -> tuple[str, ...]:
         """Names of the recipes that are controls: they stand beside a score and are no candidates for the best recipe."""
         return tuple(name for name, recipe in self.recipes.items() if recipe.control)
+
+    @property
+    def translators(self) -> tuple[str, ...]:
+        """The translation models of all recipes."""
+        return tuple(dict.fromkeys(name for spec in self.specs if isinstance(spec, IntermediateSpec) for name in spec.translators))
 
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
@@ -145,7 +161,8 @@ class Study(BaseModel):
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
-                    settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate), **recipe.mixture()}
+                    settings = {**self.train, **self.intermediate, **self.by_task(recipe.intermediate)}
+                    settings |= {**recipe.mixture(), **recipe.translation()}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
@@ -161,6 +178,12 @@ class Study(BaseModel):
         wishes = [list(spec.languages) for spec in runs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
         languages = list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
         settings = {"tasks": [name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()], "languages": languages}
+        prepared = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
+        for key, found in (
+            ("data_languages", [code for spec in prepared if not spec.translator for code in spec.translated]),
+            ("translators", [name for spec in prepared for name in spec.translators]),
+        ):
+            settings |= {key: list(dict.fromkeys(found))} if found else {}
         return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder})
 
     def goes_offline(self, spec: Spec) -> bool:
