@@ -150,7 +150,11 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         (GOOD, "a: [1\n", "my_study.yaml, line 2: this is no YAML: expected ',' or ']'"),
         ("title:", "title: a\ntitle:", "line 3: key 'title' stands twice"),
         ("[mnli]}", "[mnli], intermediate: [qqp]}", "line 6: key 'intermediate' stands twice"),
-        ("[mnli]}", "[mnli], tempreature: 2}", "recipe mnli: did you mean 'temperature'. legal: cap, control, intermediate, temperature"),
+        (
+            "[mnli]}",
+            "[mnli], tempreature: 2}",
+            "recipe mnli: did you mean 'temperature'. legal: cap, control, data_languages, intermediate, noise, temperature, translator",
+        ),
         ("[mnli]}", "[mnli, mnli]}", "recipe mnli: intermediate has 'mnli' twice"),
         ("[mnli]}", "mnli}", r"recipe mnli: intermediate is 'mnli': it must be a list, such as \[a, b\]"),
         ("  mnli:", "  no:", "recipes: a key is False: it must be text .*quote it"),

@@ -13,7 +13,8 @@ paper       the paper's statements and what a study finds
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
-findings    the numbers in words
+translated  intermediate data in other languages, and with noise, against English ones
+findings    the numbers in words; contrast_findings: planned contrasts
 """
 
 from xstilts_core.analysis.abilities import (
@@ -28,6 +29,7 @@ from xstilts_core.analysis.abilities import (
     task_correlations,
 )
 from xstilts_core.analysis.choice import choices, development, strategies
+from xstilts_core.analysis.contrast_findings import contrast_findings
 from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
@@ -40,6 +42,7 @@ from xstilts_core.analysis.paper import comparison
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.runs import finished, machines, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.translated import data_contrasts, data_effects, data_relations, resource_contrasts
 
 __all__ = [
     "GainDraws",
@@ -52,11 +55,15 @@ __all__ = [
     "choices",
     "comparison",
     "contenders",
+    "contrast_findings",
     "control_findings",
     "control_matrix",
     "control_table",
     "correlation_findings",
     "correlations",
+    "data_contrasts",
+    "data_effects",
+    "data_relations",
     "described",
     "detectable",
     "development",
@@ -84,6 +91,7 @@ __all__ = [
     "partial_correlations",
     "performance",
     "provenance",
+    "resource_contrasts",
     "run_grid",
     "runs",
     "seed_tests",
