@@ -1,5 +1,6 @@
 """Intermediate data in other languages: which examples, how many, what a study may ask for, and how an answer is found again."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -67,6 +68,33 @@ class TestTraining:
         assert count == Count("mnli", "de", 3, 2, 1)
         assert [example and example.id for example in got[::2]] == ["0", "2", "4"]
         assert {example.id for example in (got[1], got[3]) if example} == {"7", "8"} and got[5] is None
+
+    def test_published_files_are_matched_by_question(self, tmp_path):
+        def squad(path: Path, answers: dict[str, str]) -> None:
+            rows = [{"id": name, "question": f"{name}?", "answers": [{"text": text, "answer_start": 2}]} for name, text in answers.items()]
+            paragraphs = [{"context": f"- {row['answers'][0]['text']} -", "qas": [row]} for row in rows]
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+
+        squad(tmp_path / "squad" / "train-v1.1.json", {"q1": "one", "q2": "two", "q3": "three"})
+        squad(
+            tmp_path / "mlqa" / "mlqa-translate-train" / "de_squad-translate-train-train-v1.1.json",
+            {"q3": "drei", "q1": "eins", "q9": "neun"},
+        )
+        values = {"source": "files", "data_root": str(tmp_path), "tasks": ["squad_v1"], "data_languages": ["de"]}
+        found = translated.training("squad_v1", IntermediateSpec.of(values))
+        assert [(example.id, example.answers[0].text) for example in found.parts["squad_v1"]] == [
+            ("de-q1", "eins"),
+            ("de-q9", "neun"),
+            ("de-q3", "drei"),
+        ]
+        assert found.counts == (Count("squad_v1", "de", 2, 1, 0),)
+
+    def test_tables_that_are_not_parallel_are_told_by_their_labels(self):
+        english = [PairExample("1", "a", "b", "neutral"), PairExample("2", "a", "b", "entailment")]
+        own = [PairExample("1", "x", "y", "entailment"), PairExample("2", "x", "y", "entailment"), PairExample("3", "x", "y", "neutral")]
+        got, count = translated.matched(english, own, Count("mnli", "de", 0), 1)
+        assert count == Count("mnli", "de", 1, 1, 0) and got[1] == own[1] and got[0] in (own[0], own[2])
 
     def test_a_run_learns_from_them_and_says_what_became_of_them(self, tmp_path):
         spec = made(data_languages=["de", "sw"], train_examples=40, outputs=str(tmp_path))

@@ -5,7 +5,7 @@ English size evenly. Which example comes in which language hangs on the seed. De
 judged, and its checkpoint chosen, on the same items.
 
 Sources: the embedded suite says the same in every language. Published translations (tasks/translated.py) are matched by id, which in
-tables is the number of the row; where the example is missing there, another one of the set takes its place. A model translates sentence
+tables is the number of the row; where an example is missing there, another one of the set takes its place. A model translates sentence
 by sentence; the answer to a question is marked by brackets before translation and found again by them after it, and an example whose
 brackets are gone, doubled or around nothing is dropped. What became of how many is counted.
 """
@@ -89,18 +89,26 @@ def in_language(part: str, code: str, english: Sequence[Example], spec: Intermed
 
 
 def matched(english: Sequence[Example], own: Sequence[Example], count: Count, seed: int) -> tuple[list[Example | None], Count]:
-    """Of a set in another language the examples with the same ids; for the others of it, drawn by the seed, as far as there are."""
+    """Of a set in another language the examples with the same ids and labels; for the others of it, drawn by the seed, as far as there are.
+
+    Where ids are numbers of rows, the label tells tables apart that are not parallel: few examples are then found, and most are filled up.
+    """
     by_id = {example.id: example for example in own}
-    wanted = {example.id for example in english}
-    spare = [example for example in own if example.id not in wanted]
+    found = {example.id: other for example in english if (other := by_id.get(example.id)) is not None and label(other) == label(example)}
+    spare = [example for example in own if example.id not in found]
     drawn = iter(np.random.default_rng([seed, 7]).permutation(len(spare)).tolist())
-    found = sum(example.id in by_id for example in english)
     got: list[Example | None] = []
     for example in english:
-        other = None if example.id in by_id else next(drawn, None)
-        got.append(by_id.get(example.id) if other is None else spare[other])
-    filled = min(len(english) - found, len(spare))
-    return got, replace(count, found=found, filled=filled, dropped=len(english) - found - filled)
+        other = found.get(example.id)
+        place = next(drawn, None) if other is None else None
+        got.append(other if place is None else spare[place])
+    filled = min(len(english) - len(found), len(spare))
+    return got, replace(count, found=len(found), filled=filled, dropped=len(english) - len(found) - filled)
+
+
+def label(example: Example) -> object:
+    """The label of an example that has one."""
+    return example.label if isinstance(example, PairExample | ChoiceExample) else None
 
 
 def by_model(english: Sequence[Example], code: str, spec: IntermediateSpec) -> list[Example | None]:
