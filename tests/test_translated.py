@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import data, phase, translated
+from xstilts_core import data, fetch, hub_client, hub_lock, phase, translated
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample
+from xstilts_core.hub_lock import Repository
 from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.spec import DataSpec, IntermediateSpec
 from xstilts_core.study import Study
+from xstilts_core.study_file import check_model
 from xstilts_core.tasks import TASKS, TRANSLATIONS
 from xstilts_core.translated import Count
 
@@ -175,6 +177,37 @@ class TestStudy:
         assert fetching.tasks == ["mnli", "mnli_translated", "xnli"] and fetching.data_languages == ["de", "sw"]
         fetching = study(tmp_path, ", data_languages: [de, fi], translator: facebook/nllb-200-distilled-600M", "hub").specs[0]
         assert fetching.tasks == ["mnli", "xnli"] and fetching.translators == ["facebook/nllb-200-distilled-600M"]
+
+    def test_of_a_translated_set_only_the_languages_wished_for_are_fetched(self):
+        found = fetch.wanted(DataSpec(tasks=["mnli_translated", "xnli"], languages=["fr"], data_languages=["de", "sw"]))
+        places = {(name, config) for name, _, config, _ in found}
+        assert {config for name, config in places if name == "mnli_translated"} == {"de", "sw"}
+        assert {config for name, config in places if name == "xnli"} == {"en", "fr"}
+        every = {config for name, _, config, _ in fetch.wanted(DataSpec(tasks=["mnli_translated"]))}
+        assert every == set(TASKS["mnli_translated"].languages)
+
+    def test_translators_are_fetched_and_their_commits_named(self, monkeypatch, tmp_path):
+        monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+
+        def lock(name: str, kind: str) -> None:
+            hub_lock.settle(Repository("model", name), {"translator": "1", "encoder": "2"}[kind] * 40)
+
+        monkeypatch.setattr(hub_client, "encoder", lock)
+        monkeypatch.setattr(hub_client, "offline", lambda: True)
+        monkeypatch.setattr(fetch, "wanted", lambda spec: iter(()))
+        found = fetch.fetch(DataSpec(encoder="org/encoder", translators=["org/to-de", "org/to-sw"]))
+        assert [(row.task, row.repository, row.commit[:1]) for row in found] == [
+            ("encoder", "org/encoder", "2"),
+            ("translator", "org/to-de", "1"),
+            ("translator", "org/to-sw", "1"),
+        ]
+        spec = IntermediateSpec.of({"translator": "org/to-{language}", "data_languages": ["de", "en"], "encoder": "org/encoder"})
+        assert hub_lock.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
+
+    @pytest.mark.parametrize("name", ["./no/folder", "a/b/c", "facebook/nllb 200"])
+    def test_a_translator_that_cannot_be_one_is_refused(self, name):
+        with pytest.raises(UsageError, match=r"x.yaml: translator is .*Legal: a hub name such as facebook/nllb"):
+            check_model(name, "x.yaml: translator", "facebook/nllb-200-distilled-600M")
 
     @pytest.mark.parametrize(
         ("keys", "message"),

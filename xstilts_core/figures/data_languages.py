@@ -30,4 +30,4 @@ def data_relations_figure(table: pd.DataFrame, width: float = FULL) -> Figure:
     shown = table.sort_values("intermediate", kind="stable").rename(columns={"difference": "value"})
     rows = [f"{LANGUAGES[code].name} ({level})" for code, level in zip(shown["language"], shown["level"], strict=True)]
     shown = shown.assign(group=shown["intermediate"], row=rows, panel=shown["relation"])
-    return forest(shown, "difference to English intermediate data, scored on", width)
+    return forest(shown, "difference to English intermediate data, by the language scored", width)
