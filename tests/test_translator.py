@@ -3,11 +3,20 @@
 import json
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import M2M100Config, M2M100ForConditionalGeneration, MarianConfig, MarianMTModel, PreTrainedTokenizerFast
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
+    MarianConfig,
+    MarianMTModel,
+    MarianTokenizer,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 
 from xstilts_core import phase, translated, translator
@@ -154,6 +163,31 @@ class TestLanguages:
         made = translator.load(place, place, "de", cpu())
         assert made.prefix == prefix and made.first == (first and made.tokenizer.convert_tokens_to_ids(first))
         assert len(translator.translations(place, "de", SENTENCES, tmp_path, cpu)) == len(SENTENCES)
+
+    def test_the_families_own_tokenizers(self, tmp_path):
+        """M2M-100's and Marian's classes, on sentence pieces of our own."""
+        pieces = pytest.importorskip("sentencepiece")
+        text = [f"{sentence} [ {WORDS[0]} ]" for sentence in SENTENCES] * 20
+        prefix = str(tmp_path / "spm")
+        pieces.SentencePieceTrainer.train(
+            sentence_iterator=iter(text), model_prefix=prefix, vocab_size=40, hard_vocab_limit=False, minloglevel=2
+        )
+        made = pieces.SentencePieceProcessor(model_file=f"{prefix}.model")
+        own = [made.id_to_piece(number) for number in range(made.get_piece_size())]
+        for name, special in (("many", ["<s>", "<pad>", "</s>", "<unk>"]), ("marian", ["</s>", "<unk>", ">>de<<", "<pad>"])):
+            rows = {piece: number for number, piece in enumerate(dict.fromkeys([*special, *own]))}
+            (tmp_path / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+        many = M2M100Tokenizer(str(tmp_path / "many.json"), f"{prefix}.model")
+        assert translator.target("many", "de", SimpleNamespace(config=M2M100Config()), many) == ("", many.get_lang_id("de"))
+        many.src_lang = "fr"
+        translator.source_language(many)
+        assert many.convert_ids_to_tokens(many("anna")["input_ids"])[0] == "__en__"
+        marian = MarianTokenizer(f"{prefix}.model", f"{prefix}.model", str(tmp_path / "marian.json"))
+        assert translator.target("marian", "de", SimpleNamespace(config=MarianConfig()), marian) == (">>de<< ", None)
+        assert marian.convert_ids_to_tokens(marian(">>de<< anna [ a ]")["input_ids"])[0] == ">>de<<"
+        translator.source_language(marian)
+        with pytest.raises(UsageError, match="how it is told to translate into 'fr'"):
+            translator.target("marian", "fr", SimpleNamespace(config=MarianConfig()), marian)
 
     @pytest.mark.parametrize(("tokens", "marian"), [(("eng_Latn", "fra_Latn"), False), ((">>fra<<",), True), ((), False)])
     def test_a_language_that_it_lacks_is_explained(self, tmp_path, tokens, marian):
