@@ -8,16 +8,17 @@ from xstilts_core import data, hub_client, hub_lock, readers
 from xstilts_core.hub_lock import Repository
 from xstilts_core.spec import DataSpec, home
 from xstilts_core.study_file import ENCODERS
-from xstilts_core.tasks import TEXTS, HubData
+from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
+TRANSLATOR = "translator"
 # new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another commit now. gone: no longer there.
 State = Literal["new", "locked", "moved", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A split of a data set, or the encoder (no configuration, split and rows), and the commit in force. head: where the hub is now."""
+    """A split of a data set, or a model (no configuration, split and rows), and the commit in force. head: where the hub is now."""
 
     task: str
     repository: str
@@ -33,8 +34,12 @@ def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
     """(task, where it is, configuration, split) of everything to fetch, each once."""
     seen = set()
     for name in (part for task in spec.tasks for part in data.parts(task)):
+        # Of a translated training set there is a file for every language, as large as the English one.
+        unread = spec.data_languages and name in TRANSLATIONS.values()
         for split in data.SPLITS:
             for code in data.languages(name, split, "hub", "", spec.benchmark):
+                if unread and code not in spec.data_languages:
+                    continue
                 if split == "train" or code == "en" or not spec.languages or code in spec.languages:
                     source = readers.hub_data(name, code)
                     config = source.configuration(split, code)
@@ -64,7 +69,7 @@ def standing(repository: Repository, before: str) -> tuple[State, str]:
 
 
 def fetch(spec: DataSpec) -> list[Fetched]:
-    """Fetch, check and lock every split and the encoder. A row for each, in the order of the tasks. UsageError where one cannot be had."""
+    """Fetch, check and lock every split and the models. A row for each, in the order of the tasks. UsageError where one cannot be had."""
     found: list[Fetched] = []
     known: dict[Repository, tuple[State, str]] = {}
 
@@ -79,12 +84,13 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         rows = readers.fetch(name, source, config, split).num_rows
         state, head = known[repository]
         found.append(Fetched(name, repository.key, config, split, rows, state, hub_lock.commit(repository), head))
-    if on_hub(spec.encoder):
-        repository = Repository("model", spec.encoder)
-        look(repository)
-        hub_client.encoder(spec.encoder)
-        state, head = known[repository]
-        found.append(Fetched(ENCODER, repository.key, "", "", None, state, hub_lock.commit(repository), head))
+    for kind, name in ((ENCODER, spec.encoder), *((TRANSLATOR, name) for name in spec.translators)):
+        if on_hub(name):
+            repository = Repository("model", name)
+            look(repository)
+            hub_client.encoder(name, kind)
+            state, head = known[repository]
+            found.append(Fetched(kind, repository.key, "", "", None, state, hub_lock.commit(repository), head))
     return found
 
 

@@ -25,7 +25,7 @@ SHOWN = 300
 OFFLINE = "HF_HUB_OFFLINE is set: only the local cache is read"
 FETCH = "xstilts notebook 01_data fetches what is missing, where the hub can be reached"
 # What an encoder is loaded from: configuration, tokenizer, weights (safetensors where there are any).
-SMALL = re.compile(r"[^/]+\.(json|txt|model)")
+SMALL = re.compile(r"[^/]+\.(json|txt|model|spm)")
 WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
 
 
@@ -226,9 +226,12 @@ def adopt(repository: Repository) -> None:
         hub_lock.record(repository, commit, (), Content({name: checksum(config.parent / name) for name in names}))
 
 
-def encoder(name: str) -> Path:
-    """The folder of a hub encoder at its locked commit; fetched, locked and checked as data are. Loading it asks nobody."""
-    repository, wanted = Repository("model", name), f"encoder {name!r}"
+def encoder(name: str, kind: str = "encoder") -> Path:
+    """The folder of a hub model at its locked commit; fetched, locked and checked as data are. Loading it asks nobody.
+
+    kind: what the model is here, for errors: an encoder, a translator.
+    """
+    repository, wanted = Repository("model", name), f"{kind} {name!r}"
     if offline() and not hub_lock.commit(repository):
         adopt(repository)
     got = fetch(repository, (), lambda commit: encoder_files_at(repository, commit, wanted), wanted)

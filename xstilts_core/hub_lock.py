@@ -158,8 +158,8 @@ def record(repository: Repository, at: str, part: tuple[str, ...], found: Conten
 
 
 def revisions(spec: Spec) -> dict[str, str]:
-    """The locked commits of the data sets and the encoder that a run stands on, by name: for its provenance."""
-    wanted = [Repository("model", str(getattr(spec, "encoder", "")))]
+    """The locked commits of the data sets, the encoder and the translators that a run stands on, by name: for its provenance."""
+    wanted = [Repository("model", name) for name in (str(getattr(spec, "encoder", "")), *getattr(spec, "translators", ()))]
     if spec.source == "hub":
         names = [part for name in spec.uses for part in TASKS[name].parts or (name,)]
         places = (HUB, ADDED) if getattr(spec, "benchmark", "") == "xtreme-r" else (HUB,)

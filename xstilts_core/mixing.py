@@ -13,16 +13,21 @@ from xstilts_core.spec import IntermediateSpec, TuneSpec
 from xstilts_core.streams import Stream, mixture
 from xstilts_core.tasks import Task
 from xstilts_core.train import Schedule
+from xstilts_core.translated import Count
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A training task: its head, its training rows (a stream per part), the English development examples."""
+    """A training task: its head, its training rows (a stream per part), the English development examples.
+
+    counts: what became of the English examples in other languages.
+    """
 
     task: Task
     head: nn.Module
     streams: list[Stream]
     development: list[Example]
+    counts: tuple[Count, ...] = ()
 
 
 def uses_bfloat16(spec: TuneSpec) -> bool:

@@ -57,21 +57,21 @@ def shipped() -> Path:
     return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
 
 
-def locate(name: str) -> str:
+def locate(name: str, kind: str = "encoder") -> str:
     """The folder or hub name to give to transformers. UsageError where a name that looks like a folder is none."""
     if name == SHIPPED:
         return str(shipped())
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
     if looks_local and not (Path(name).expanduser() / "config.json").is_file():
         legal = "give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder"
-        raise UsageError(f"encoder {name!r}: no folder with a config.json there ({legal})")
+        raise UsageError(f"{kind} {name!r}: no folder with a config.json there ({legal})")
     return str(Path(name).expanduser()) if looks_local else name
 
 
-def folder(name: str) -> str:
-    """The folder that an encoder is loaded from; one of the hub is fetched at its locked commit (hub_client)."""
-    place = locate(name)
-    return place if Path(place).is_dir() else str(hub_client.encoder(place))
+def folder(name: str, kind: str = "encoder") -> str:
+    """The folder that a model is loaded from; one of the hub is fetched at its locked commit (hub_client). kind: for errors."""
+    place = locate(name, kind)
+    return place if Path(place).is_dir() else str(hub_client.encoder(place, kind))
 
 
 def device(wish: str) -> torch.device:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, hub_lock, model, results
+from xstilts_core import data, hub_lock, model, results, translated
 from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
@@ -105,11 +105,18 @@ def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
     return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
 
 
+def training(name: str, spec: TuneSpec) -> translated.Prepared:
+    """Training examples of a task by part: English ones, or what phase 2 wishes instead."""
+    if isinstance(spec, IntermediateSpec):
+        return translated.training(name, spec)
+    return translated.Prepared(data.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root))
+
+
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
-    """Training and development data of one task in English, and a new head whose weights come from the seed."""
+    """Training data of one task, English development data, and a new head whose weights come from the seed."""
     form = FORMATS[task(name).format]
-    found = data.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
-    parts = {part: seen(spec, examples) for part, examples in found.items()}
+    found = training(name, spec)
+    parts = {part: seen(spec, examples) for part, examples in found.parts.items()}
     entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
     torch.manual_seed(spec.seed)
     deviation = float(getattr(encoder.network.config, "initializer_range", 0.02))
@@ -118,7 +125,7 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
-    return Learner(entry, head, streams, seen(spec, data.development(name, spec.source, spec.data_root)))
+    return Learner(entry, head, streams, seen(spec, data.development(name, spec.source, spec.data_root)), found.counts)
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
@@ -149,11 +156,18 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
 
 
 def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
-    """What will be trained: rows and tokens of every stream."""
-    streams = [(entry.task.name, stream) for entry in found for stream in entry.streams] + [(TEXTS, stream) for stream in texts]
+    """What will be trained: rows and tokens of every stream; where it is not plain English, what became of how many by language."""
+    streams = [(entry.task.name, entry.counts, stream) for entry in found for stream in entry.streams]
     return [
-        {"task": name, "part": stream.name, "examples": stream.size, "rows": len(stream.encoded), "tokens": len(stream.encoded.ids)}
-        for name, stream in streams
+        {
+            "task": name,
+            "part": stream.name,
+            "examples": stream.size,
+            "rows": len(stream.encoded),
+            "tokens": len(stream.encoded.ids),
+            **({"languages": kept} if (kept := [asdict(count) for count in counts if count.part == stream.name]) else {}),
+        }
+        for name, counts, stream in [*streams, *((TEXTS, (), stream) for stream in texts)]
     ]
 
 
@@ -207,8 +221,10 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
     return scores
 
 
-def details(encoder: Encoder, trained: Trained) -> dict[str, Any]:
-    """What result.json keeps of the training beside the scores."""
+def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
+    """What result.json keeps of the training beside the scores; of `found`, what its data became in other languages."""
     summary = {name: value for name, value in asdict(trained).items() if name != "log"}
     padding = float(np.mean([line["padding"] for line in trained.log]))
-    return {**summary, "padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}
+    told = {"padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}
+    counts = [asdict(count) for entry in found for count in entry.counts]
+    return {**summary, **told, **({"translated": counts} if counts else {})}

@@ -53,6 +53,9 @@ class Recipe(BaseModel):
     probabilities: dict[str, float] = Field({}, description="mixture: fixed probability of each task")
     mlm: float = Field(0.0, ge=0, le=100, description="batches of multilingual masked language modelling to one of the tasks")
     lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights; 0: none")
+    data_languages: list[str] | None = Field(None, min_length=1, description="languages of the intermediate data instead of English")
+    noise: float | None = Field(None, ge=0, lt=1, description="share of the intermediate data's words to disturb")
+    translator: str | None = Field(None, min_length=1, description="model that translates the intermediate data: hub name or folder")
     settings: Settings = Field({}, description="settings of phase 2 for this recipe alone")
 
     @model_validator(mode="before")
@@ -71,8 +74,8 @@ class Recipe(BaseModel):
 
     @property
     def plain(self) -> bool:
-        """Whether it is what the paper's main table has: its tasks alone, all weights trained, several of them together."""
-        return not (self.sequence or self.mlm or self.lora)
+        """Whether it is what the paper's main table has: its tasks alone, in English, all weights trained, several of them together."""
+        return not (self.sequence or self.mlm or self.lora or self.data_languages or self.noise)
 
 
 class Study(BaseModel):
@@ -162,6 +165,11 @@ class Study(BaseModel):
         """Names of the recipes that are controls: they stand beside a score and are no candidates for the best recipe."""
         return tuple(name for name, recipe in self.recipes.items() if recipe.control)
 
+    @property
+    def translators(self) -> tuple[str, ...]:
+        """The translation models of all recipes."""
+        return tuple(dict.fromkeys(name for spec in self.specs if isinstance(spec, IntermediateSpec) for name in spec.translators))
+
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
@@ -197,8 +205,14 @@ class Study(BaseModel):
         wishes = [list(spec.languages) for spec in runs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
         languages = list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
         settings = {"tasks": [name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()], "languages": languages}
-        texts = list(dict.fromkeys(code for spec in runs if isinstance(spec, IntermediateSpec) for code in spec.text_languages))
-        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder, "texts": texts})
+        prepared = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
+        for key, found in (
+            ("texts", [code for spec in prepared for code in spec.text_languages]),
+            ("data_languages", [code for spec in prepared if not spec.translator for code in spec.translated]),
+            ("translators", [name for spec in prepared for name in spec.translators]),
+        ):
+            settings |= {key: list(dict.fromkeys(found))} if found else {}
+        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder})
 
     def goes_offline(self, spec: Spec) -> bool:
         """Whether a run of this grid asks the hub nothing: another one has fetched before it all that it needs."""

@@ -205,10 +205,18 @@ def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, Fi
 
 
 def check_encoder(name: str, file: str) -> None:
-    """UsageError where an encoder can be neither a hub name nor a folder with a model in it. Nothing is downloaded or loaded."""
-    if name in ENCODERS:
+    """UsageError where an encoder is no word for one of the suite's own, no hub name and no folder with a model in it."""
+    check_model(name, f"{file}: encoder", "FacebookAI/xlm-roberta-large", ENCODERS)
+
+
+def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> None:
+    """UsageError where a model can be neither one of the suite's `own`, nor a hub name, nor a folder with a model in it.
+
+    what: the file and the key. example: a hub name. Nothing is downloaded or loaded.
+    """
+    if name in own:
         return
-    choices = "Legal: mini, pretrained, a hub name such as FacebookAI/xlm-roberta-large, or a folder with a config.json"
+    choices = f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, or a folder with a config.json"
     folder = home() / Path(name).expanduser()
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
         if (folder / "config.json").is_file():
@@ -217,11 +225,11 @@ def check_encoder(name: str, file: str) -> None:
         beside = [path.parent.name for path in folder.parent.glob("*/config.json")]
         near = get_close_matches(folder.name, beside, n=1, cutoff=0.5)
         hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
-        raise UsageError(f"{file}: encoder is {name!r}: {problem} ({folder}){hint} {choices}")
-    near = get_close_matches(name, ENCODERS, n=1, cutoff=0.6) if "/" not in name else []
+        raise UsageError(f"{what} is {name!r}: {problem} ({folder}){hint} {choices}")
+    near = get_close_matches(name, own, n=1, cutoff=0.6) if "/" not in name else []
     if near or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in name.split("/")):
         hint = f": did you mean {near[0]!r}?" if near else "."
-        raise UsageError(f"{file}: encoder is {name!r}{hint} {choices}")
+        raise UsageError(f"{what} is {name!r}{hint} {choices}")
 
 
 def studies() -> dict[str, Path]:

@@ -21,7 +21,8 @@ variants    several tasks beside one, other mixtures, all but one, a sequence, m
 performance every recipe and run on every task, of runs and of published scores in one shape
 abilities   which tasks go with a good target score, and how much hangs on one recipe
 runs        which runs of a study are done, which are not and why; provenance; training logs
-findings    the numbers in words
+translated  intermediate data in other languages, and with noise, against English ones
+findings    the numbers in words; contrast_findings: planned contrasts
 """
 
 from xstilts_core.analysis.abilities import (
@@ -38,6 +39,7 @@ from xstilts_core.analysis.abilities import (
 from xstilts_core.analysis.answers import contrast_answer, number_answer, scaling_answer, target_size_answer
 from xstilts_core.analysis.choice import choices, development, strategies
 from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
+from xstilts_core.analysis.contrast_findings import contrast_findings
 from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
@@ -52,6 +54,7 @@ from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
 from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
+from xstilts_core.analysis.translated import data_contrasts, data_effects, data_relations, resource_contrasts
 from xstilts_core.analysis.variants import differences, multitask, variant_findings, with_texts
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
@@ -73,6 +76,7 @@ __all__ = [
     "claims_in_words",
     "contenders",
     "contrast_answer",
+    "contrast_findings",
     "contrasts",
     "control_findings",
     "control_matrix",
@@ -80,6 +84,9 @@ __all__ = [
     "correlation_findings",
     "correlations",
     "curves",
+    "data_contrasts",
+    "data_effects",
+    "data_relations",
     "described",
     "detectable",
     "development",
@@ -122,6 +129,7 @@ __all__ = [
     "performance",
     "point_table",
     "provenance",
+    "resource_contrasts",
     "run_grid",
     "runs",
     "scaling_answer",

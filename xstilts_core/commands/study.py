@@ -15,7 +15,7 @@ PLACES = "places are taken from the folder where the command is typed"
 
 def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study import Study
-    from xstilts_core.study_file import check_encoder
+    from xstilts_core.study_file import check_encoder, check_model
 
     data_root = place(options.data_root)
     if data_root and not Path(options.data_root).expanduser().is_dir():
@@ -23,6 +23,8 @@ def load(options: argparse.Namespace) -> Any:
     study = Study.load(options.study, place(options.outputs), data_root)
     if options.command != "status":  # results can be read where the encoder is not
         check_encoder(study.encoder, study.file)
+        for name in study.translators:
+            check_model(name, f"{study.file}: translator", "facebook/nllb-200-distilled-600M")
     return study
 
 

@@ -8,6 +8,8 @@ correlations  tasks with tasks, recipes with tasks, an intermediate task's own s
 document    tables and figures as one LaTeX document
 groups      gains by script, family, word order, resource level, language
 scaling     gains against a size, with fitted lines; contrasts
+data_languages  intermediate data in other languages against English ones
+forest      differences with their intervals, a row each
 panels      small multiples: gains by language, training curves
 phases      the way of an encoder through the phases
 variants    differences between recipes and their variants
@@ -18,8 +20,10 @@ from xstilts_core.figures.cells import baseline_scores, heat_map, status_grid
 from xstilts_core.figures.claims import claim_verdicts
 from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
+from xstilts_core.figures.data_languages import data_effects_figure, data_relations_figure
 from xstilts_core.figures.document import save_document, save_tables
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.figures.forest import forest
 from xstilts_core.figures.groups import group_gains
 from xstilts_core.figures.panels import language_panels, panels_by_target, training_curves
 from xstilts_core.figures.phases import phases
@@ -35,8 +39,11 @@ __all__ = [
     "contrast_rows",
     "control_scores",
     "correlation_map",
+    "data_effects_figure",
+    "data_relations_figure",
     "difference_plot",
     "finish",
+    "forest",
     "group_gains",
     "heat_map",
     "language_panels",

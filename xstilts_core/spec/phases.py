@@ -9,11 +9,25 @@ from pydantic import Field, field_validator, model_validator
 from xstilts_core.languages import language
 from xstilts_core.names import unknown
 from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
-from xstilts_core.tasks import EMBEDDED_LANGUAGES, LOCAL, TARGET_NAMES, TASKS, XTREME_LANGUAGES, Benchmark, not_intermediate, task
+from xstilts_core.tasks import (
+    EMBEDDED_LANGUAGES,
+    LOCAL,
+    TARGET_NAMES,
+    TASKS,
+    TRANSLATIONS,
+    XTREME_LANGUAGES,
+    Benchmark,
+    not_in_language,
+    not_intermediate,
+    task,
+)
 
 Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 MIXTURE = ("sampling", "temperature", "cap", "probabilities")
+ENGLISH = "en"
+# Formats whose texts can be translated or disturbed while labels, and the places of answers, stay true.
+WITH_LABELS = ("pair", "choice", "span", "tagging")
 
 
 class PretrainSpec(Spec):
@@ -75,6 +89,9 @@ class IntermediateSpec(TuneSpec):
     mlm_languages: list[str] = Field([], description="mlm: languages of the texts; empty: all of the source, on the hub XTREME's")
     mlm_documents: int = Field(2000, ge=1, description="mlm: texts of a language (embedded suite: of one of full resources)")
     lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights and merged; 0: none")
+    data_languages: list[str] = Field([], description="languages of the training data; several share the English size; empty: English")
+    noise: float = Field(0.0, ge=0, lt=1, description="share of the training data's words to drop, replace or displace")
+    translator: str = Field("", description="model that translates the training data: hub name or folder; empty: published translations")
 
     @classmethod
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
@@ -85,8 +102,28 @@ class IntermediateSpec(TuneSpec):
         return self.phase1
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The data sets that are trained on: a task's parts, or itself."""
+        return tuple(part for name in self.tasks for part in TASKS[name].parts or (name,))
+
+    @property
+    def translated(self) -> tuple[str, ...]:
+        """The languages other than English that training data are read or made in."""
+        return tuple(code for code in self.data_languages if code != ENGLISH)
+
+    def translator_for(self, code: str) -> str:
+        """The translation model for a language: where each has a model of its own, {language} in the name stands for the code."""
+        return self.translator.replace("{language}", code)
+
+    @property
+    def translators(self) -> tuple[str, ...]:
+        """Every translation model of the run."""
+        return tuple(dict.fromkeys(self.translator_for(code) for code in self.translated)) if self.translator else ()
+
+    @property
     def uses(self) -> tuple[str, ...]:
-        return tuple(self.tasks)
+        published = self.translated and not self.translator and self.source != "mini"
+        return (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS)) if published else tuple(self.tasks)
 
     @property
     def folder(self) -> Path:
@@ -145,6 +182,31 @@ class IntermediateSpec(TuneSpec):
         for code in self.mlm_languages if self.source == "mini" else ():
             if code not in EMBEDDED_LANGUAGES:
                 raise unknown("language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, "mlm_languages")
+        return self
+
+    @field_validator("data_languages")
+    @classmethod
+    def data_spoken(cls, codes: list[str]) -> list[str]:
+        for code in codes:
+            language(code, "data_languages")
+            if codes.count(code) > 1:
+                raise ValueError(f"{code!r} stands twice: keep one of them")
+        return codes
+
+    @model_validator(mode="after")
+    def data_can_be_had(self) -> "IntermediateSpec":
+        """Training data in the languages wished for, with noise and by the translator wished for."""
+        if self.translator and not self.translated:
+            raise ValueError(f"translator {self.translator!r} has nothing to translate into: give data_languages, such as [de, sw]")
+        for part in self.parts if self.translated or self.noise else ():
+            form = TASKS[part].format
+            if form not in WITH_LABELS:
+                raise ValueError(f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(WITH_LABELS)}")
+            if self.translator and form == "tagging":
+                raise ValueError(f"{part} has a tag for every word: a translator's words have none (source mini has exact translations)")
+            for code in self.translated:
+                if reason := not_in_language(part, code, self.source, self.translator):
+                    raise ValueError(f"data_languages: {reason}")
         return self
 
 
@@ -269,8 +331,10 @@ class DataSpec(Spec):
     tasks: list[str] = Field(["mnli", "xnli"], description="tasks whose data sets are fetched, every split of them")
     benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
     languages: list[str] = Field([], description="languages to fetch beside English; empty: all that a task has on the hub")
+    data_languages: list[str] = Field([], description="languages in which translated training data are fetched; empty: all")
     encoder: str = Field("mini", description="encoder to fetch: a hub name; mini, pretrained or a folder: none")
     texts: list[str] = Field([], description="languages whose texts are fetched, for continued masked language modelling")
+    translators: list[str] = Field([], description="translation models to fetch: hub names; folders are not")
 
     @property
     def folder(self) -> Path:

@@ -3,10 +3,10 @@
 from xstilts_core.tasks.domains import DOMAINS
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
-from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_intermediate
+from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Benchmark, Published, Task, find
-from xstilts_core.tasks.translated import TRANSLATED
+from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 from xstilts_core.tasks.xtreme_r import XTREME_R
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "TARGET_NAMES",
     "TASKS",
     "TEXTS",
+    "TRANSLATIONS",
     "XTREME",
     "XTREME_LANGUAGES",
     "Benchmark",
@@ -29,6 +30,7 @@ __all__ = [
     "Published",
     "Task",
     "not_at_source",
+    "not_in_language",
     "not_intermediate",
     "recipe",
     "task",

@@ -3,6 +3,7 @@
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
+from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
 # The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages.
 EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
@@ -28,4 +29,20 @@ def not_intermediate(entry: Task) -> str:
     if "en" not in entry.languages:
         languages = ", ".join(entry.languages)
         return f"{entry.name} has no English data (only {languages}), so it cannot be an intermediate task: these are trained on in English"
+    return ""
+
+
+def not_in_language(name: str, code: str, source: str, translator: str) -> str:
+    """Why a data set (a task, or one of its parts) cannot be trained on in a language, and what would help; "" where it can."""
+    if code == "en" or translator:
+        return ""
+    if source == "mini":
+        known = ", ".join(EMBEDDED_LANGUAGES)
+        return "" if code in EMBEDDED_LANGUAGES else f"the embedded suite (source mini) has no {name} in {code!r}, only in {known}"
+    way = "name a translator, a sequence-to-sequence model of the hub or in a folder"
+    if name not in TRANSLATIONS:
+        return f"no translation of {name} is published, only of {', '.join(TRANSLATIONS)}: {way}"
+    published = next(entry for entry in TRANSLATED if entry.name == TRANSLATIONS[name])
+    if code not in published.languages:
+        return f"{published.name} has no {code!r}, only {', '.join(published.languages)}: {way}"
     return ""

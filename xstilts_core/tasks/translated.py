@@ -8,6 +8,9 @@ from xstilts_core.tasks.intermediate import NLI
 from xstilts_core.tasks.targets import codes
 from xstilts_core.tasks.task import Task
 
+# A task's English training set -> its published translations.
+TRANSLATIONS = {"mnli": "mnli_translated", "squad_v1": "squad_translated", "pawsx": "pawsx_translated"}
+
 TRANSLATED: tuple[Task, ...] = (
     Task(
         "mnli_translated",
