@@ -33,7 +33,7 @@ def texts(figure) -> list[str]:
 
 
 def test_heat_map_shows_numbers_intervals_and_names():
-    figure = figures.heat_map(GAINS, BASELINE)
+    figure = figures.heat_map(GAINS, BASELINE, source="Runs of made_up.")
     found = texts(figure)
     for word in (
         "mnli",
@@ -49,7 +49,8 @@ def test_heat_map_shows_numbers_intervals_and_names():
         "none (score, %)",
     ):
         assert word in found, word
-    assert any("3 seeds" in text and "interval over seeds and items excludes 0" in text and "Hatched: missing" in text for text in found)
+    (note,) = [" ".join(text.split()) for text in found if "3 seeds" in text]
+    assert "interval over seeds and items excludes 0" in note and "Hatched: missing" in note and note.endswith("Runs of made_up.")
     bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
     assert {"+4.2", "\u22122.0"} <= bold and "\u22123.0" not in bold
     assert figure.get_size_inches()[0] == figures.FULL

@@ -142,7 +142,7 @@ def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
 
 def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:
     """Mean gain over `targets`, less that over `less`; None where the recipe or one of the targets is missing."""
-    if not recipe or any((recipe, name) not in draws.cells for name in (*targets, *less)):
+    if not recipe or not targets or any((recipe, name) not in draws.cells for name in (*targets, *less)):
         return None
     found = mean([draws.gain(recipe, name) for name in targets])
     found = found - mean([draws.gain(recipe, name) for name in less]) if less else found
@@ -151,6 +151,11 @@ def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[s
 
 def difference(first: Estimate | None, second: Estimate | None) -> Estimate | None:
     return None if first is None or second is None else first - second
+
+
+def targets_of(claim: Claim, draws: GainDraws) -> Sequence[str]:
+    """The targets that a claim's gains are averaged over: variants are held against plain recipes of the same study, on all that it has."""
+    return draws.tasks if claim.group in VARIANTS else claim.targets
 
 
 def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
@@ -166,7 +171,7 @@ def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     else:
         wanted = INTERMEDIATE_NAMES if claim.group == SINGLE else claim.recipes
         names = {name: plain(found.recipes, [name]) for name in wanted}
-    return {shown: gain(found.draws, name, claim.targets, claim.less) for shown, name in names.items()}
+    return {shown: gain(found.draws, name, targets_of(claim, found.draws), claim.less) for shown, name in names.items()}
 
 
 def contrasts(claim: Claim, found: Found) -> list[Contrast]:
@@ -184,7 +189,7 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
         case "each other":
             listed = [Contrast(f"{name} less {other}", difference(own[name], others[other])) for name in own for other in others]
         case "plain":
-            base = {name: gain(found.draws, other, claim.targets) for name, other in variants(found.recipes, claim.group)}
+            base = {name: gain(found.draws, other, found.draws.tasks) for name, other in variants(found.recipes, claim.group)}
             listed = [Contrast(f"{name} less plain", difference(entry, base[name])) for name, entry in own.items()]
         case "other":
             rest = mean(list(there.values())) if len(there) >= LEAST else None

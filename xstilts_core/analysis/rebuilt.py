@@ -20,9 +20,11 @@ from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.study import Study
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS
+from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 UNCONFIRMED = "unconfirmed"
+# The average of fewer targets is another quantity.
+PART = "needs all nine targets"
 MEAN = "mean"
 ENCODER, SYSTEM = "xlmr_large", "xstilts"
 NINE = "together"
@@ -129,7 +131,7 @@ def gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.Data
     for recipe, found in table.groupby("recipe", sort=False):
         texts = found.set_index("task").apply(brief, axis=1)
         value, whole = known(paper_name(study, recipe), AVERAGE, "gain")[0], draws.average(recipe)
-        apart = UNCONFIRMED if np.isnan(value) else ranged(whole - draws.nothing(value)) or "no runs"
+        apart = UNCONFIRMED if np.isnan(value) else PART if set(draws.tasks) != set(XTREME) else ranged(whole - draws.nothing(value))
         rows.append((recipe, *(texts[name] for name in columns), ranged(whole), number(value, signed=True), apart))
     return pd.DataFrame(rows, columns=["recipe", *columns, AVERAGE, "paper (average)", "difference"])
 
@@ -163,8 +165,8 @@ def benchmark_table(scores: pd.DataFrame, items: ItemScores, draws: GainDraws, d
         paper = (number(before) + (f" ({split})" if split else ""), number(after), number(theirs, signed=True))
         rows.append((task, TASKS[task].metric, score(base[task].iloc[0]), paper[0], below, recipe, own_gain, *paper[1:], apart))
     theirs = known("chosen", AVERAGE, "gain")[0]
-    whole = mean(own) if own and None not in own and len(own) == len(INTERMEDIATE_NAMES) else None
-    apart = ranged(whole - every.nothing(theirs)) if whole else "needs all nine targets"
+    whole = mean(own) if None not in own and set(draws.tasks) == set(XTREME) else None
+    apart = ranged(whole - every.nothing(theirs)) if whole else PART
     before = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
     rows.append((AVERAGE, "", *before, "", ranged(whole), UNCONFIRMED, number(theirs, signed=True), apart))
     names = [

@@ -28,6 +28,7 @@ from xstilts_core.analysis.claims import (
     facts,
     number,
     plain,
+    targets_of,
     variants,
 )
 from xstilts_core.analysis.findings import counted
@@ -108,7 +109,7 @@ def lacking(claim: Claim, found: Found) -> str:
         return f"no recipe of this study has {WORDS[claim.group]}"
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
-    targets = [name for name in dict.fromkeys((*claim.targets, *claim.less)) if name not in found.draws.tasks]
+    targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.tasks]
     if targets:
         return f"no finished gains on {', '.join(targets)}"
     return "not enough finished runs of the recipes compared" + (", or no development scores" if claim.group == CHOSEN else "")
@@ -146,7 +147,7 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
     chance = power_at(value, there[0].parts) if there and value is not None else NOTHING
     standing = (*sides, len(there) - sum(sides), len(listed) - len(there))
     seeds = min((entry.count for entry in there), default=0)
-    targets = " ".join(claim.targets) + (f" less {' '.join(claim.less)}" if claim.less else "")
+    targets = " ".join(targets_of(claim, found.draws)) + (f" less {' '.join(claim.less)}" if claim.less else "")
     behind = " ".join(entry.name for entry in listed) if len(listed) <= len(XTREME) else f"{len(listed)} pairs"
     words = (rule(claim, len(listed)) if listed else "", reason)
     paper = NOTHING if value is None else value

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.figures.style import FULL, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top, several
+from xstilts_core.figures.style import FULL, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top, say, several
 from xstilts_core.languages import LANGUAGES
 
 GAP = 0.12
@@ -56,11 +56,11 @@ def scale(values: pd.Series) -> float:
     return float(np.ceil(max(3.0, np.percentile(kept, 90)))) if len(kept) else 3.0
 
 
-def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL) -> Figure:
+def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL, source: str = "") -> Figure:
     """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of the baseline's scores on top.
 
     Bold with a border where the 95 % interval excludes 0; the interval itself, in whole points, below each number where the cells
-    are wide enough (full width). Colors are centered at 0. Hatched: missing.
+    are wide enough (full width). Colors are centered at 0. Hatched: missing. source: whose runs.
     """
     if table["gain"].notna().sum() == 0:
         return message("no finished target runs to compare yet", width)
@@ -81,7 +81,7 @@ def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: f
         names = ["none (score, %)" if wide else "none (%)"] if top else []
         axes.set_yticks([*top, *(np.arange(len(recipes)) + 0.5)], [*names, *recipes], fontsize=7 if wide else 6)
         color_bar(figure, axes, colors, norm, "zero-shot gain over none, points", float(table["gain"].abs().max()) > limit)
-        figure.supxlabel(note(table, wide), fontsize=6 if wide else 5.5, x=0.01, ha="left")
+        say(figure, f"{note(table, wide)} {source}")
     return figure
 
 
@@ -134,13 +134,13 @@ def note(table: pd.DataFrame, wide: bool) -> str:
     parts = [f"Mean over languages and {several(filled['seeds'])}" + ("." if wide else ", in whole points.")]
     covers = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
     over = f" over {covers.pop()}" if len(covers) == 1 else ""
-    sure = f"Boxed, bold: the 95 % interval{over}{' ' if wide else chr(10)}excludes 0."
+    sure = f"Boxed, bold: the 95 % interval{over} excludes 0."
     parts.append(sure if filled["low"].notna().any() else "No intervals: one seed.")
     if wide and filled["low"].notna().any():
         parts.append("Below: that interval.")
     if len(filled) < len(table):
         parts.append("Hatched: missing.")
-    return (" " if wide else "\n").join(parts)
+    return " ".join(parts)
 
 
 def color_bar(figure: Figure, axes: Axes, colors: Colormap, norm: mpl.colors.Normalize, label: str, clipped: bool) -> None:
@@ -154,10 +154,10 @@ def color_bar(figure: Figure, axes: Axes, colors: Colormap, norm: mpl.colors.Nor
     bar.ax.tick_params(length=1.5, pad=1)
 
 
-def baseline_scores(table: pd.DataFrame, width: float = FULL) -> Figure:
+def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
     """The baseline's scores in percent: a row per language, a column per target, from `baseline_by_language`. Blank: not in the task.
 
-    English first, then languages by their mean score, so that the drop from English can be read downwards.
+    English first, then languages by their mean score, so that the drop from English can be read downwards. source: whose runs.
     """
     if table.empty:
         return message("no finished baseline runs yet", width)
@@ -180,8 +180,7 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL) -> Figure:
         name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
         names = [f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code for code in order]
         axes.set_yticks(np.arange(len(order)) + 0.5, names)
-        words = f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}."
-        figure.supxlabel(words if wide else words.replace("), ", "),\n"), fontsize=6 if wide else 5.5, x=0.01, ha="left")
+        say(figure, f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}. {source}")
     return figure
 
 

@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
-from xstilts_core.figures.correlations import say
-from xstilts_core.figures.style import BLUE, FAINT, FULL, GREEN, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FAINT, FULL, GREEN, INK, ORANGE, PrintFigure, check_width, look, message, say, several
 
 # Shape and color both tell the verdict, so that a gray print loses nothing.
 MARKS = MappingProxyType({SUPPORTED: ("o", BLUE, BLUE), CONTRADICTED: ("X", ORANGE, ORANGE), UNDECIDED: ("o", INK, "white")})

@@ -1,6 +1,5 @@
 """Correlations between tasks, transfer from recipe to task, and an intermediate task's own score against the gain it brings."""
 
-import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -15,7 +14,21 @@ from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import OWN
 from xstilts_core.figures.cells import GAP, box, color_bar, ink_on, scale, signed, whole
 from xstilts_core.figures.panels import finish_panels
-from xstilts_core.figures.style import BLUE, FAINT, FULL, GRAY, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top
+from xstilts_core.figures.style import (
+    BLUE,
+    FAINT,
+    FULL,
+    GRAY,
+    INK,
+    NOTHING,
+    PrintFigure,
+    check_width,
+    diverging,
+    look,
+    message,
+    on_top,
+    say,
+)
 
 LEVEL = 0.05
 SIGNS = MappingProxyType({"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"})
@@ -41,12 +54,6 @@ def span(counts: pd.Series) -> str:
 def intervals(table: pd.DataFrame) -> str:
     """Where the intervals of these coefficients are, or that there are none."""
     return "95 % intervals: in the table." if table["low"].notna().any() else "No intervals: too few seeds or rows."
-
-
-def say(figure: Figure, words: str) -> None:
-    """The note below a figure, broken to its width."""
-    width = figure.get_size_inches()[0]
-    figure.supxlabel(textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left")
 
 
 def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = NO_LABELS, width: float = FULL) -> Figure:

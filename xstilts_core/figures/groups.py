@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from xstilts_core.analysis.groups import ALL, GROUPS, LANGUAGE
-from xstilts_core.figures.correlations import say
 from xstilts_core.figures.panels import fences
-from xstilts_core.figures.style import BLUE, FULL, GRAY, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FULL, GRAY, INK, ORANGE, PrintFigure, check_width, look, message, say, several
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.spec import BASELINE
 

@@ -1,5 +1,6 @@
 """The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -98,6 +99,12 @@ def message(text: str, width: float = FULL) -> Figure:
     figure = PrintFigure(figsize=(check_width(width), 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, style="italic")
     return figure
+
+
+def say(figure: Figure, words: str) -> None:
+    """The note below a figure, broken to its width."""
+    width = figure.get_size_inches()[0]
+    figure.supxlabel(textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left")
 
 
 def several(seeds: Iterable[float]) -> str:
