@@ -12,7 +12,7 @@ from rich.console import Console
 from xstilts_core import model, phase, results
 from xstilts_core.estimate import bench, forecast, probe
 from xstilts_core.estimate.earlier import Cost, by_earlier, finished, on_device
-from xstilts_core.estimate.question import Answer, Question, Speed, Stage
+from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.estimate.work import Work, size, steps, work
 from xstilts_core.names import UsageError
 from xstilts_core.spec import IntermediateSpec, RetrievalSpec, Spec, TargetSpec
@@ -211,3 +211,16 @@ def test_without_a_shape_the_runs_are_still_counted(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (300, "5.0 min"), (4_000, "67 min"), (7_200, "2.0 h"), (864_000, "10 days")])
 def test_times_are_said_in_a_unit_for_people(seconds: float, text: str) -> None:
     assert forecast.spent(seconds) == text
+
+
+def test_text_beside_tasks_is_measured_and_counted() -> None:
+    spec = IntermediateSpec(tasks=["mnli"], train_examples=640, epochs=1, batch_size=32, accumulation=1, mlm=0.5, mlm_documents=100)
+    planned, plain = work(spec), work(spec.model_copy(update={"mlm": 0.0}))
+    tasks, texts = planned.pieces
+    assert texts.stage.task == TEXTS and texts.read == 9 * 100 and plain.pieces == (tasks,)
+    assert planned.units - plain.units == pytest.approx(3 * 0.5 * 640)
+    assert steps(planned, {tasks.stage: 1.0, texts.stage: 1.0}) == [20.0, 10.0]
+    found = probe.answer(Question("mini", "cpu", [tasks.stage, texts.stage]))
+    assert found.speeds[1].micro > 0 and found.speeds[1].step > 0 and found.speeds[1].read > 0 and found.assumed == {}
+    speeds = dict(zip((tasks.stage, texts.stage), found.speeds, strict=True))
+    assert forecast.seconds(planned, speeds) > forecast.seconds(plain, speeds)

@@ -103,7 +103,7 @@ def test_the_figure_has_every_pair_with_its_number(study):
     for width in (figures.FULL, figures.COLUMN):
         figure = figures.difference_plot(table, width)
         figure.canvas.draw()
-        found = [text.get_text() for text in figure.findobj(Text)]
+        found = [text.get_text().replace("\n\u2212", " \u2212") for text in figure.findobj(Text)]
         for word in (TOGETHER, WITHOUT, "all \u2212 mnli", "first \u2212 two", "+6.0", "\u22122.0"):
             assert word in found, word
         assert any("95 % interval (3 seeds)" in text for text in found)

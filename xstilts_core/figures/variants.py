@@ -21,12 +21,12 @@ def difference_plot(table: pd.DataFrame, width: float = FULL) -> Figure:
     heights = [len(rows[["recipe", "beside"]].drop_duplicates()) for rows in groups]
     wide = check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.2 * sum(heights) + 0.28 * len(groups) + 0.75), layout="constrained")
+        figure = PrintFigure(figsize=(width, (0.2 if wide else 0.27) * sum(heights) + 0.28 * len(groups) + 0.75), layout="constrained")
         panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[height + 0.4 for height in heights])[:, 0]
         for axes, question, rows in zip(panels, questions, groups, strict=True):
-            draw_pairs(axes, rows)
-            axes.set_title(question, loc="left", pad=2)
-        panels[-1].set_xlabel("difference in zero-shot score, points")
+            draw_pairs(axes, rows, wide)
+            axes.set_title(question, loc="left", pad=2, fontsize=7.5 if wide else 6)
+        panels[-1].set_xlabel("difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6)
         words = (
             f"Dot and bar: mean of all targets, 95 % interval ({several(filled['seeds'])}).{' ' if wide else chr(10)}Gray: one target each."
         )
@@ -34,7 +34,7 @@ def difference_plot(table: pd.DataFrame, width: float = FULL) -> Figure:
     return figure
 
 
-def draw_pairs(axes: Axes, rows: pd.DataFrame) -> None:
+def draw_pairs(axes: Axes, rows: pd.DataFrame, wide: bool) -> None:
     """One panel of `difference_plot`."""
     names = list(dict.fromkeys(zip(rows["recipe"], rows["beside"], strict=True)))
     for row in rows.itertuples():
@@ -56,7 +56,11 @@ def draw_pairs(axes: Axes, rows: pd.DataFrame) -> None:
             annotation_clip=False,
         )
     axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-    axes.set_yticks(range(len(names)), [f"{recipe} \N{MINUS SIGN} {beside}" for recipe, beside in names], fontsize=6)
+    axes.set_yticks(
+        range(len(names)),
+        [f"{recipe}{' ' if wide else chr(10)}\N{MINUS SIGN} {beside}" for recipe, beside in names],
+        fontsize=6 if wide else 5,
+    )
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):

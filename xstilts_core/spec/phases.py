@@ -344,6 +344,11 @@ class DataSpec(Spec):
     def uses(self) -> tuple[str, ...]:
         return tuple(self.tasks)
 
+    @field_validator("texts")
+    @classmethod
+    def spoken(cls, codes: list[str]) -> list[str]:
+        return [language(code, "texts").code for code in codes]
+
     @field_validator("tasks")
     @classmethod
     def on_the_hub(cls, names: list[str]) -> list[str]:
