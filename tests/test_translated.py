@@ -224,5 +224,5 @@ class TestStudy:
             STUDY.format(keys="", source="mini").replace("here: {intermediate: [mnli]}", "here: {control: random_init, noise: 0.2}"),
             encoding="utf-8",
         )
-        with pytest.raises(UsageError, match="recipe here: noise say how intermediate data are translated"):
+        with pytest.raises(UsageError, match="recipe here sets noise, but nothing is trained for it"):
             Study.load(str(path))

@@ -20,6 +20,10 @@ TEXTS = "with text beside without"
 COLUMNS = ["question", "recipe", "beside", "task", "difference", "low", "high", "seeds", "resampled"]
 
 
+# Settings that only masked language modelling reads.
+TEXT = ("mask_share", "mlm_languages", "mlm_documents")
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two recipes whose difference answers a question: what `recipe` has beyond `beside`."""
@@ -55,8 +59,11 @@ def with_texts(recipes: Mapping[str, Recipe]) -> list[Pair]:
     """Every recipe with masked language modelling, beside the same without; its learning rate may be another one."""
     pairs = []
     for name, recipe in recipes.items():
-        plain = recipe.model_copy(update={"mlm": 0.0})
-        wanted = (plain, plain.model_copy(update={"learning_rate": None}))
+        plain = recipe.model_copy(
+            update={"mlm": 0.0, "settings": {key: value for key, value in recipe.settings.items() if key not in TEXT}}
+        )
+        settings = {key: value for key, value in plain.settings.items() if key != "learning_rate"}
+        wanted = (plain, plain.model_copy(update={"settings": settings}))
         other = next((found for choice in wanted for found, entry in recipes.items() if entry == choice), "")
         if recipe.mlm and other:
             pairs.append(Pair(TEXTS, name, other))
