@@ -84,6 +84,14 @@ def test_steps_are_those_of_the_training_plan(encoders: dict[str, Path]) -> None
     assert counts[0] == counts[1]
 
 
+def test_least_steps_are_planned_and_counted(encoders: dict[str, Path]) -> None:
+    settings = {"encoder": str(encoders["xlmr"]), "train_examples": 32, "batch_size": 16, "accumulation": 1, "epochs": 1, "max_length": 128}
+    spec = TargetSpec(train_on="udpos", targets=["udpos"], least_steps=21, **settings)
+    found = phase.learners(spec, phase.load_encoder(spec))
+    assert 21 <= phase.plan(spec, found).steps <= 23
+    assert work(spec).epochs == 11 and work(TargetSpec(train_on="udpos", targets=["udpos"], **settings)).epochs == 1
+
+
 def remember(spec: Spec, seconds: float, device: str = "cpu, 1 threads") -> None:
     results.write(spec, [], device, seconds)
 
