@@ -16,7 +16,7 @@ from xstilts_core.analysis.hierarchy import MANY, Part, half_width
 from xstilts_core.analysis.intervals import Cell, Estimate, GainDraws
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.names import UsageError
-from xstilts_core.study import Recipe
+from xstilts_core.recipe import Recipe
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
 NOTHING = Found(GainDraws((), (), {}, frozenset(), (), 1), {}, pd.DataFrame())

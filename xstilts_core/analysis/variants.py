@@ -13,7 +13,7 @@ from xstilts_core.analysis.findings import COVERS, FEW_SEEDS, counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import GainDraws
-from xstilts_core.study import Recipe
+from xstilts_core.recipe import Recipe
 
 TOGETHER, MIXTURE, WITHOUT, SEQUENCE = "together beside one alone", "mixed otherwise", "all beside all but one", "one after the other"
 TEXTS = "with text beside without"

@@ -1,7 +1,8 @@
 """What one run needs: validated, frozen, flat.
 
 base    the fields that runs share; the project's folder; a plain sentence for a wrong value
-phases  a spec per phase
+intermediate  the spec of phase 2
+phases  those of the other phases
 wording a wrong value as a plain sentence
 """
 
@@ -19,7 +20,8 @@ from xstilts_core.spec.base import (
     make,
     misfit,
 )
-from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec.intermediate import IntermediateSpec
+from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
