@@ -1,8 +1,11 @@
 """Live progress of a grid, read from its folders: bars on a terminal, plain lines elsewhere."""
 
+import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -19,7 +22,18 @@ from xstilts_core.study import Study
 POLL_SECONDS = 0.5
 LINE_SECONDS = 15.0
 NAMES_SHOWN = 6
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GONE = "its process was killed before its first cell (out of memory?)"
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C and its like wait for the end of the block: Python forgets an exception that comes up while it clears away an object."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def clock(seconds: float) -> str:
@@ -55,20 +69,21 @@ class Watch:
         """Read the folders; returns the runs that finished or failed since the last look."""
         news, begun = [], time.process_time()
         queued = self.queue.look() if self.queue else {}
-        for spec in self.study.specs:
-            name = self.name(spec)
-            before = self.states.get(name)
-            if before == "done":
-                continue
-            now = cluster.seen(results.state(spec), queued)
-            state = "missing" if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec)) else now.state
-            if state == "running":
-                self.since.setdefault(name, time.time())
-            if state in ("done", "failed") and before is not None and before != state:
-                news.append(name)
-                if name in self.since:
-                    self.took[name] = time.time() - self.since.pop(name)
-            self.states[name], self.reasons[name] = state, now.reason
+        with undisturbed():
+            for spec in self.study.specs:
+                name = self.name(spec)
+                before = self.states.get(name)
+                if before == "done":
+                    continue
+                now = cluster.seen(results.state(spec), queued)
+                state = "missing" if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec)) else now.state
+                if state == "running":
+                    self.since.setdefault(name, time.time())
+                if state in ("done", "failed") and before is not None and before != state:
+                    news.append(name)
+                    if name in self.since:
+                        self.took[name] = time.time() - self.since.pop(name)
+                self.states[name], self.reasons[name] = state, now.reason
         self.cost = time.process_time() - begun
         return news
 
