@@ -1,5 +1,6 @@
 """Tiny encoders with random weights, saved as Hugging Face folders: XLM-R's, BERT's and ModernBERT's architectures."""
 
+import fcntl
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -91,11 +92,20 @@ def hub_lock_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's name for a tiny encoder."""
+    """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's name for a tiny encoder.
+
+    Its files are written once for all workers of a test run: that takes half a minute.
+    """
     import hub_content
 
-    root = tmp_path_factory.mktemp("hub")
-    hub_content.write_data(root)
-    hub_content.write_encoder(root)
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "hub"
+    with root.with_suffix(".lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not root.is_dir():
+            made = tmp_path_factory.mktemp("hub")
+            hub_content.write_data(made)
+            hub_content.write_encoder(made)
+            made.rename(root)
     with serving(root) as server:
         yield server
