@@ -3,39 +3,17 @@
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
+from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
 from xstilts_core import readers
 from xstilts_core.examples import PairExample
 from xstilts_core.names import UsageError
 from xstilts_core.readers import pairs
 
-GLUE_HEADER = "index\tpromptID\tpairID\tgenre\tsentence1\tsentence2\tlabel1\tgold_label"
 SNLI_HEADER = "index\tcaptionID\tpairID\tsentence1\tsentence2\tlabel1\tgold_label"
-SNLI_OWN = "gold_label\tsentence1\tsentence2\tcaptionID\tpairID\tlabel1\tlabel2\tlabel3\tlabel4\tlabel5"
 QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"
-PAWS_HEADER = "id\tsentence1\tsentence2\tlabel"
-XNLI_HEADER = "language\tgold_label\tsentence1_parse\tsentence1\tsentence2\tpairID"
-
-
-def write(path: Path, text: str | bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
-    return path
-
-
-def table(header: str, *rows: str, end: str = "\n") -> str:
-    return "".join(line + end for line in (header, *rows))
-
-
-def labels(examples: list[PairExample]) -> list[str | None]:
-    return [example.label for example in examples]
-
-
-def texts(examples: list[PairExample]) -> list[tuple[str, str]]:
-    return [(example.text_a, example.text_b) for example in examples]
 
 
 # ---- XTREME's files: XNLI and PAWS-X

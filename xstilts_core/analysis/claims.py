@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -117,26 +117,20 @@ def number(claim: Claim, where: str = "") -> float | None:
     return float(rows[claim.published])
 
 
-def settings(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe sets beside its intermediate tasks, by name."""
-    found = recipe.model_dump(exclude_defaults=True)
-    return {**found.get("settings", {}), **{name: value for name, value in found.items() if name not in ("intermediate", "settings")}}
-
-
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
-    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and set(settings(found)) <= MIXING), "")
+    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and set(found.own()) <= MIXING), "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
     """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings without it ("" where there is none)."""
-    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & set(settings(recipe)) and recipe.intermediate]
+    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & set(recipe.own()) and recipe.intermediate]
     return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
 
 
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     """Whether `other` is `recipe` without what makes it one of that kind."""
-    own, theirs = settings(recipe), settings(other)
+    own, theirs = recipe.own(), other.own()
     apart = {name for name in {*own, *theirs} if own.get(name) != theirs.get(name)}
     return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & set(theirs) and apart <= VARIANTS[kind] | TUNING
 

@@ -1,4 +1,4 @@
-"""The spec of each phase: what its notebook's parameters are, and where its run goes."""
+"""The specs of all phases but the second: what a notebook's parameters are, and where its run goes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,7 @@ from xstilts_core.languages import language
 from xstilts_core.names import unknown
 from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
 from xstilts_core.spec.intermediate import IntermediateSpec
-from xstilts_core.tasks import (
-    LOCAL,
-    TARGET_NAMES,
-    TASKS,
-    Benchmark,
-    task,
-)
+from xstilts_core.tasks import LOCAL, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
 

@@ -1,0 +1,55 @@
+"""Settings that belong to one recipe, and sizes of the target's training set as a dimension of the grid."""
+
+from pathlib import Path
+
+import pytest
+from test_study import GOOD, study
+
+from xstilts_core.names import UsageError
+from xstilts_core.spec import IntermediateSpec, TargetSpec
+
+
+def test_a_recipe_has_settings_of_its_own(tmp_path: Path) -> None:
+    text = GOOD + "intermediate: {train_examples: 2000, epochs: 2}\ntasks:\n  mnli: {dropout: 0.0}\n"
+    made = study(tmp_path, text, "mnli: {intermediate: [mnli]}", "mnli: {intermediate: [mnli], train_examples: 500, dropout: 0.3}")
+    phase2 = {spec.recipe: spec for spec in made.specs if isinstance(spec, IntermediateSpec)}
+    assert (phase2["mnli"].train_examples, phase2["mnli"].epochs, phase2["mnli"].dropout) == (500, 2, 0.3)
+    assert (phase2["both"].train_examples, phase2["both"].dropout) == (2000, 0.0)
+    assert all(spec.train_examples == 0 for spec in made.specs if isinstance(spec, TargetSpec)), "phase 3 is every recipe's own"
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ("mnli: {intermediate: [mnli], train_examples: many}", "recipe mnli: train_examples is 'many': it must be a whole number"),
+        ("mnli: {intermediate: [mnli], train_exmples: 5}", "unknown key 'train_exmples'.*recipe mnli: did you mean 'train_examples'"),
+        ("mnli: {intermediate: [mnli], seed: 5}", "unknown key 'seed'.*recipe mnli"),
+        ("mnli: {intermediate: [mnli], settings: {epochs: 5}}", "unknown key 'settings'.*recipe mnli"),
+        ("mnli: {control: random_init, epochs: 5}", "recipe mnli sets epochs, but nothing is trained for it"),
+    ],
+)
+def test_settings_of_a_recipe_are_checked(tmp_path: Path, new: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        study(tmp_path, GOOD, "mnli: {intermediate: [mnli]}", new)
+
+
+def test_sizes_of_target_training_sets_are_a_dimension(tmp_path: Path) -> None:
+    made = study(tmp_path, GOOD + "target_sizes: [32, 0]\ntarget: {least_steps: 50}\ntasks:\n  mnli: {train_examples: 700}\n")
+    targets = [spec for spec in made.specs if isinstance(spec, TargetSpec)]
+    assert len(targets) == 24 and {spec.train_examples for spec in targets} == {32, 0}
+    folders = {str(spec.folder.relative_to(made.root)) for spec in targets}
+    assert {"target/mnli/from-both/size-32/seed1", "target/mnli/from-both/size-0/seed1"} <= folders
+    assert {spec.train_examples for spec in made.specs if isinstance(spec, IntermediateSpec) and spec.recipe == "mnli"} == {700}
+    assert made.spec(Path("target/mnli/from-none/size-32/seed2")).seed == 2
+    with pytest.raises(UsageError, match=r"target_sizes.0 is 'all'"):
+        study(tmp_path, GOOD + "target_sizes: [all]\n")
+    with pytest.raises(UsageError, match="given twice"):
+        study(tmp_path, GOOD + "target_sizes: [32, 32]\n")
+    with pytest.raises(UsageError, match="by_size"):
+        study(tmp_path, GOOD + "target: {by_size: true}\n")
+
+
+def test_small_sets_are_passed_over_more_often() -> None:
+    spec = TargetSpec(train_on="udpos", targets=["udpos"], epochs=2, batch_size=16, accumulation=2, least_steps=100)
+    assert [spec.passes(rows) for rows in (32, 33, 320, 1600, 5000)] == [100, 50, 10, 2, 2]
+    assert TargetSpec(epochs=3).passes(10) == 3
