@@ -1,12 +1,18 @@
 """Tiny encoders with random weights, saved as Hugging Face folders: XLM-R's, BERT's and ModernBERT's architectures."""
 
+import atexit
 import fcntl
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "XSTILTS_CACHE" not in os.environ:  # generated data of this session, its processes' too
+    os.environ["XSTILTS_CACHE"] = tempfile.mkdtemp(prefix="xstilts-tests-")
+    atexit.register(shutil.rmtree, os.environ["XSTILTS_CACHE"], ignore_errors=True)
 
 from collections.abc import Iterator
 from pathlib import Path

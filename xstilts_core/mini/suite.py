@@ -8,6 +8,7 @@ import functools
 
 from xstilts_core.examples import Example
 from xstilts_core.mini.grammar import LANGUAGES
+from xstilts_core.mini.kept import kept
 from xstilts_core.mini.makers import choices, inference, paraphrase, questions, retrieval, tagging
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
@@ -68,6 +69,13 @@ def load(task: str, split: str, language: str, domain: str = "general", limit: i
     check(task, split, language, domain)
     if task in PARTS:
         return [example for part in PARTS[task] for example in load(part, split, language, domain, limit)]
+    if limit is not None:
+        return generate(task, split, language, domain, limit)
+    return kept(f"{task}-{split}-{language}-{domain}", lambda: generate(task, split, language, domain))
+
+
+def generate(task: str, split: str, language: str, domain: str, limit: int | None = None) -> list[Example]:
+    """The examples of one split in one language, made from their meanings."""
     drawn = items(task, split, domain, limit)
     if task in RETRIEVAL:
         return list(retrieval.tell_sides(drawn, Setting(task, split, domain), language))
