@@ -1,8 +1,8 @@
-"""How fast this machine translates intermediate data: a model of the translator's shape, with random weights, on made-up sentences.
+"""How fast this machine translates intermediate data: a model of the translator's shape, without its weights, on made-up sentences.
 
-A translation is taken to be as long as its source: random weights end no sentence. A model too large for a CPU is measured with one
-layer and with two, encoder and decoder alike: what the second takes, all that are left take as well. What lies outside the layers, above
-all the vocabulary at every token, is counted once.
+A translation is taken to be as long as its source: without its weights a model ends no sentence. A model too large for a CPU is measured
+with one layer and with two, encoder and decoder alike: what the second takes, all that are left take as well. What lies outside the
+layers, above all the vocabulary at every token, is counted once.
 """
 
 from pathlib import Path
@@ -121,10 +121,16 @@ def seconds_of_token(config: PretrainedConfig, place: str, length: float, made: 
 
 
 def shaped(config: PretrainedConfig, layers: int, where: torch.device, kind: torch.dtype) -> PreTrainedModel:
-    """A model of this shape, so many layers deep, with random weights."""
+    """A model of this shape, so many layers deep, its weights all 0: to draw a large vocabulary's would take longer than to measure it."""
     cut = type(config).from_dict({**config.to_dict(), "encoder_layers": layers, "decoder_layers": layers, "num_hidden_layers": layers})
-    with where:
-        return AutoModelForSeq2SeqLM.from_config(cut, dtype=kind)
+    with torch.device("meta"):
+        network = AutoModelForSeq2SeqLM.from_config(cut, dtype=kind)
+    if where.type != "meta":
+        network = network.to_empty(device=where)
+        network.tie_weights()
+        for tensor in (*network.parameters(), *network.buffers()):
+            tensor.detach().zero_()
+    return network
 
 
 def search(place: str) -> int:
