@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from pydantic import Field
 from scipy import stats
 
 from xstilts_core import analysis, figures
@@ -137,23 +136,15 @@ def test_seeds_and_items_that_do_not_differ_at_all():
     assert decided(claim(), [Contrast("a", estimate(0.0, 0.0, 0.0))]) == UNDECIDED
 
 
-class Mixed(Recipe):
-    """A recipe as studies of masked language modeling, translated data and sizes have them."""
-
-    mlm: float = 0.0
-    data_languages: list[str] | None = None
-    settings: dict[str, float] = Field({})
-
-
 def test_variants_are_compared_with_the_same_recipe_without():
     recipes = {
-        "mnli": Mixed(intermediate=["mnli"]),
-        "mnli_500": Mixed(intermediate=["mnli"], settings={"train_examples": 500}),
-        "mnli_de": Mixed(intermediate=["mnli"], data_languages=["de"]),
-        "mnli_de_500": Mixed(intermediate=["mnli"], data_languages=["de"], settings={"train_examples": 500}),
-        "mnli_mlm": Mixed(intermediate=["mnli"], mlm=1.0, settings={"learning_rate": 5e-6}),
-        "qqp_mlm": Mixed(intermediate=["qqp"], mlm=0.5),
-        "all": Mixed(intermediate=list(INTERMEDIATE_NAMES), cap=8),
+        "mnli": Recipe(intermediate=["mnli"]),
+        "mnli_500": Recipe(intermediate=["mnli"], train_examples=500),
+        "mnli_de": Recipe(intermediate=["mnli"], data_languages=["de"]),
+        "mnli_de_500": Recipe(intermediate=["mnli"], data_languages=["de"], train_examples=500),
+        "mnli_mlm": Recipe(intermediate=["mnli"], mlm=1.0, learning_rate=5e-6),
+        "qqp_mlm": Recipe(intermediate=["qqp"], mlm=0.5),
+        "all": Recipe(intermediate=list(INTERMEDIATE_NAMES), cap=8),
     }
     assert claims.variants(recipes, "translated") == [("mnli_de", "mnli"), ("mnli_de_500", "mnli_500")]
     assert claims.variants(recipes, "mlm") == [("mnli_mlm", "mnli"), ("qqp_mlm", "")]
@@ -173,7 +164,7 @@ def gains_in(values: dict[str, float], tasks: tuple[str, ...] = XTREME[:4]) -> G
 
 def test_claims_on_variants():
     recipes = {
-        name: Mixed(intermediate=[name.removesuffix("_mlm")], mlm=float(name.endswith("_mlm")))
+        name: Recipe(intermediate=[name.removesuffix("_mlm")], mlm=float(name.endswith("_mlm")))
         for name in ("mnli", "ccg", "mnli_mlm", "ccg_mlm")
     }
     worse = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 4.0, "ccg_mlm": -1.0})

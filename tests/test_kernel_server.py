@@ -22,6 +22,20 @@ pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="sockets and lo
 START = [sys.executable, "-m", "xstilts_core.kernel_server", "start"]
 
 
+def test_a_long_folder_of_temporary_files_holds_no_socket(tmp_path, monkeypatch):
+    """A unix socket's path has at most 107 bytes."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    short = kernel_server.socket_base()
+    long = tmp_path / ("a" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert kernel_server.socket_base() == Path("/tmp") and short in (tmp_path, Path("/tmp"))
+    with serving(environment(1)):
+        address = os.environ[ADDRESS]
+        assert address.startswith("/tmp/xs") and Path(address).is_socket()
+    assert not Path(address).parent.exists() and not list(long.iterdir())
+
+
 @pytest.fixture(scope="module")
 def server():
     """A server with one thread."""

@@ -6,6 +6,7 @@ import pytest
 from test_study import GOOD, study
 
 from xstilts_core.names import UsageError
+from xstilts_core.recipe import Recipe
 from xstilts_core.spec import IntermediateSpec, TargetSpec
 
 
@@ -18,6 +19,25 @@ def test_a_recipe_has_settings_of_its_own(tmp_path: Path) -> None:
     assert all(spec.train_examples == 0 for spec in made.specs if isinstance(spec, TargetSpec)), "phase 3 is every recipe's own"
 
 
+def test_what_a_recipe_says_holds_before_the_study(tmp_path: Path) -> None:
+    """Also where it says what the default is; and a number that YAML reads as text is one."""
+    text = GOOD + "intermediate: {lora: 4, noise: 0.1}\n"
+    made = study(tmp_path, text, "mnli: {intermediate: [mnli]}", "mnli: {intermediate: [mnli], lora: 0, noise: 5e-2}")
+    phase2 = {spec.recipe: spec for spec in made.specs if isinstance(spec, IntermediateSpec)}
+    assert (phase2["mnli"].lora, phase2["mnli"].noise) == (0, 0.05)
+    assert (phase2["both"].lora, phase2["both"].noise, phase2["both"].temperature) == (4, 0.1, 2.0)
+
+
+def test_a_recipe_tells_every_field_of_phase_2() -> None:
+    recipe = Recipe(intermediate=["mnli"], noise="5e-2", lora=0, epochs=3)
+    assert (recipe.setting("noise"), recipe.setting("lora"), recipe.setting("temperature")) == (0.05, 0, 1.0)
+    assert recipe.changed == {"noise", "epochs"} and not recipe.plain
+    plain = recipe.without("noise", "lora")
+    assert plain == Recipe(intermediate=["mnli"], epochs=3) and plain.plain
+    with pytest.raises(ValueError, match=r"unknown key 'noize'.*did you mean 'noise'"):
+        Recipe(intermediate=["mnli"], noize=0.1)
+
+
 @pytest.mark.parametrize(
     ("new", "message"),
     [
@@ -25,6 +45,13 @@ def test_a_recipe_has_settings_of_its_own(tmp_path: Path) -> None:
         ("mnli: {intermediate: [mnli], train_exmples: 5}", "unknown key 'train_exmples'.*recipe mnli: did you mean 'train_examples'"),
         ("mnli: {intermediate: [mnli], seed: 5}", "unknown key 'seed'.*recipe mnli"),
         ("mnli: {intermediate: [mnli], settings: {epochs: 5}}", "unknown key 'settings'.*recipe mnli"),
+        ("mnli: {intermediate: [mnli], mlm: often}", "recipe mnli: mlm is 'often': it must be a number"),
+        ("mnli: {intermediate: [mnli], mlm: 101}", "recipe mnli: mlm is 101: it must be 100 or less"),
+        ("mnli: {intermediate: [mnli], lora: 8.5}", "recipe mnli: lora is 8.5: it must be a whole number"),
+        ("mnli: {intermediate: [mnli], lora: yes}", "recipe mnli: lora is True: it must be a number"),
+        ("mnli: {intermediate: [mnli], sampling: unifrom}", "unknown sampling 'unifrom'.*recipe mnli: did you mean 'uniform'"),
+        ("mnli: {intermediate: [mnli], cap: 0}", "recipe mnli: cap is 0: it must be 1 or more"),
+        ("mnli: {intermediate: [mnli], translator: ''}", "recipe mnli: translator is '': it must not be empty"),
         ("mnli: {control: random_init, epochs: 5}", "recipe mnli sets epochs, but nothing is trained for it"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from xstilts_core import data
-from xstilts_core.estimate import probe, work
+from xstilts_core.estimate import sample, work
 from xstilts_core.estimate.question import Stage
 from xstilts_core.names import UsageError
 from xstilts_core.spec import RetrievalSpec, TargetSpec
@@ -84,13 +84,14 @@ def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():
     for benchmark, count in (("xtreme", 40), ("xtreme-r", 48)):
         spec = TargetSpec(source="hub", train_on="panx", targets=["panx"], benchmark=benchmark)
         assert work.work(spec).languages == count
-    staged = work.work(TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)).pieces[0]
-    assert staged.trained == 1000 + 400 and work.size("siqa_copa", "train", "hub", "") == 33_810
+    staged = work.work(TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)).pieces
+    assert [(piece.stage.task, piece.trained) for piece in staged] == [("siqa", 1000), ("copa", 400)]
+    assert work.size("siqa_copa", "train", "hub", "") == 33_810
 
 
 @pytest.mark.parametrize("name", ["siqa_copa", "squad_sentences", "abstrct", "tweet_sentiment", "pubmedqa"])
 def test_the_speed_of_a_task_that_the_embedded_suite_lacks_is_that_of_its_format(name):
-    task, found, seconds, own = probe.examples(Stage(name, "hub", "", 64, batch_size=8))
+    task, found, seconds, own = sample.examples(Stage(name, "hub", "", 64, batch_size=8))
     assert task.format == TASKS[name].format and found and seconds == 0.0 and not own
 
 

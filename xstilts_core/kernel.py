@@ -19,12 +19,11 @@ from traitlets import Dict
 from traitlets.config import Config
 
 from xstilts_core import locks
-from xstilts_core.kernel_server import ADDRESS
+from xstilts_core.kernel_server import ADDRESS, socket_base
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
 LEFT_AFTER_SECONDS = 60
-SOCKET_PATH_BYTES = 100  # a unix socket's path may have 107 bytes, "-5" for the port included
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
 # Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
 # Progress bars are useless in a saved notebook: they stay at 0 %. The debugger, which nobody attaches, would warn that it may miss lines.
@@ -95,9 +94,7 @@ def socket_config(variables: dict[str, str]) -> Iterator[Config]:
 
     Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a unique path never do.
     """
-    base = Path(tempfile.gettempdir())
-    if len(os.fsencode(base)) > SOCKET_PATH_BYTES - 40:
-        base = Path("/tmp")
+    base = socket_base()
     remove_left(base)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
     settings = {"transport": "ipc", "ip": str(folder / "k"), "connection_file": str(folder / "k.json"), "environment": variables}

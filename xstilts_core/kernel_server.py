@@ -59,6 +59,8 @@ MODULES = (
 WATCH_SECONDS = 1.0
 MOST_BYTES = 2**20
 MOST_DESCRIPTORS = 64
+# A unix socket's path may have 107 bytes, the "-5" for a kernel's port included.
+SOCKET_PATH_BYTES = 100
 
 
 def fixed(environment: dict[str, str]) -> list[str | None]:
@@ -245,13 +247,19 @@ def serve(address: str) -> int:
     return 0
 
 
+def socket_base() -> Path:
+    """Where folders of sockets may stand: the folder of temporary files, /tmp where that one's own path is too long for a socket's."""
+    base = Path(tempfile.gettempdir())
+    return base if len(os.fsencode(base)) <= SOCKET_PATH_BYTES - 40 else Path("/tmp")
+
+
 @contextmanager
 def serving(variables: Mapping[str, str]) -> Iterator[None]:
     """A server for the kernels that are started below this process, with these variables set (`kernel.environment`).
 
     The server lives as long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
     """
-    folder = tempfile.mkdtemp(prefix="xs")
+    folder = tempfile.mkdtemp(prefix="xs", dir=socket_base())
     address = f"{folder}/server"
     call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)

@@ -190,6 +190,8 @@ def merge_adapters(network: PreTrainedModel) -> None:
         if isinstance(module, LoraLayer):
             module.merge()
             network.set_submodule(name, module.get_base_layer())
+    # peft's mark of a network that has adapters.
+    vars(network).pop("peft_config", None)
 
 
 def save(

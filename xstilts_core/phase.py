@@ -73,8 +73,8 @@ class Run:
         return Checkpoint(self.spec.folder, every, self.spec.science()) if every else None
 
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
-        """Write result.json, the run's "done" flag."""
-        seconds = time.perf_counter() - self.started
+        """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
+        seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
         path = results.write(self.spec, scores, model.device_name(device), seconds, details, revisions=hub_lock.revisions(self.spec))
         Checkpoint(self.spec.folder).remove()
         return path

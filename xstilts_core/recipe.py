@@ -2,7 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
+
+from xstilts_core.names import unknown
+from xstilts_core.spec import IntermediateSpec
 
 Settings = dict[str, Any]
 
@@ -16,20 +19,10 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     intermediate: list[str] = Field([], description="English intermediate tasks; several are trained together, one head each")
-    sequence: bool = Field(False, description="several tasks one after the other, in this order, instead of together")
     control: Literal["", "random_init", "hypothesis_only", "names_masked", "majority", "overlap"] = Field(
         "", description="what a score is worth without: pretrained weights, a pair's first text, names, any model at all"
     )
-    sampling: Literal["", "proportional", "uniform"] = Field("", description="mixture: proportional to size, or uniform")
-    temperature: float | None = Field(None, gt=0, description="mixture temperature")
-    cap: int | None = Field(None, ge=1, description="mixture cap")
-    probabilities: dict[str, float] = Field({}, description="mixture: fixed probability of each task")
-    mlm: float = Field(0.0, ge=0, le=100, description="batches of multilingual masked language modelling to one of the tasks")
-    lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights; 0: none")
-    data_languages: list[str] | None = Field(None, min_length=1, description="languages of the intermediate data instead of English")
-    noise: float | None = Field(None, ge=0, lt=1, description="share of the intermediate data's words to disturb")
-    translator: str | None = Field(None, min_length=1, description="model that translates the intermediate data: hub name or folder")
-    settings: Settings = Field({}, description="settings of phase 2 for this recipe alone")
+    settings: Settings = Field({}, description="fields of phase 2's spec, for this recipe alone")
 
     @model_validator(mode="before")
     @classmethod
@@ -40,12 +33,31 @@ class Recipe(BaseModel):
         own = {key: value for key, value in values.items() if key in cls.model_fields}
         return {**own, "settings": {key: value for key, value in values.items() if key not in own}}
 
-    def own(self) -> Settings:
-        """All that this recipe sets of its run of phase 2."""
-        beside = {"intermediate", "control", "settings"}
-        return {**self.settings, **self.model_dump(exclude_defaults=True, exclude=beside)}
+    @field_validator("settings")
+    @classmethod
+    def typed(cls, settings: Settings) -> Settings:
+        """Each as its field holds it: YAML reads 1e-5 as text, and what is read from a recipe is a number."""
+        fields = IntermediateSpec.model_fields
+        for name in settings:
+            if name not in fields:
+                raise unknown("key", name, fields, "a recipe")
+        return {name: TypeAdapter(fields[name].annotation).validate_python(value) for name, value in settings.items()}
+
+    def setting(self, name: str) -> Any:
+        """What a field of phase 2 is by this recipe: as it says, else the field's default."""
+        return self.settings.get(name, IntermediateSpec.model_fields[name].get_default())
+
+    def without(self, *names: str) -> "Recipe":
+        """The recipe that says nothing of these fields."""
+        return self.model_copy(update={"settings": {name: value for name, value in self.settings.items() if name not in names}})
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The fields of phase 2 that are not what they are by default."""
+        fields = IntermediateSpec.model_fields
+        return frozenset(name for name, value in self.settings.items() if value != fields[name].get_default())
 
     @property
     def plain(self) -> bool:
         """Whether it is what the paper's main table has: its tasks alone, in English, all weights trained, several of them together."""
-        return not (self.sequence or self.mlm or self.lora or self.data_languages or self.noise)
+        return not any(self.setting(name) for name in ("sequence", "mlm", "lora", "data_languages", "noise"))

@@ -98,8 +98,8 @@ class Study(BaseModel):
                 task(entry, f"{self.file}, recipe {name}")
             if name != BASELINE and not recipe.intermediate and not recipe.control:
                 raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
-            if recipe.own() and not recipe.intermediate:
-                given = ", ".join(recipe.own())
+            if recipe.settings and not recipe.intermediate:
+                given = ", ".join(recipe.settings)
                 raise UsageError(f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks")
             if recipe.intermediate and recipe.control:
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
@@ -145,7 +145,7 @@ class Study(BaseModel):
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
-                    settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.own()}
+                    settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.settings}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():

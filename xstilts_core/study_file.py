@@ -85,6 +85,8 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
         for key, value in settings.items():
             check_value(key, fields[key], value, where)
             once(key, value, where)
+            if key not in recipe and value in ([], ""):
+                raise UsageError(f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)")
     for name, cls in BLOCKS.items():
         check_block(content.get(name, {}), name, legal(cls), f"{file}, {name}")
     for name, settings in content.get("tasks", {}).items():

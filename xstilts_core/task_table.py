@@ -90,8 +90,12 @@ def recipe_text(published: Published) -> str:
 
 
 def places(entry: Task) -> dict[str, list[str]]:
-    """Split -> the patterns of its files below a data root, in the order in which they are tried."""
-    found = {split: [layout for layout in FILES.get((entry.name, split), ()) if not layout.refused] for split in SPLITS}
+    """Split -> the patterns of its files below a data root, in the order in which they are tried.
+
+    Without the places that count only where slices of a data set stand, which nobody else has, and those that are refused.
+    """
+    usual = {split: FILES.get((entry.name, split), ()) for split in SPLITS}
+    found = {split: [layout for layout in layouts if not (layout.refused or layout.given)] for split, layouts in usual.items()}
     return {
         split: list(dict.fromkeys(pattern for layout in layouts for pattern in layout.patterns))
         for split, layouts in found.items()
@@ -128,6 +132,8 @@ def section(entry: Task) -> list[str]:
     if entry.name in LOCAL_ADDED:
         facts.append(("added languages on the hub", f"no: {LOCAL_ADDED[entry.name]}"))
     facts += [(f"files, {split}", ", ".join(f"`{pattern}`" for pattern in patterns)) for split, patterns in places(entry).items()]
+    if entry.pool:
+        facts.append(("searched", f"{entry.pool:,} passages, in all languages together"))
     if entry.labels:
         facts.append(("labels", ", ".join(entry.labels)))
     facts += [

@@ -66,13 +66,17 @@ class Schedule:
 
 @dataclass(slots=True)
 class Trained:
-    """What a run did: the step and development score of the weights it left, steps per stream, tokens, wall seconds."""
+    """What a run did: the step and development score of the weights it left, steps per stream, tokens, wall seconds.
+
+    earlier_seconds: those of them that processes before this one spent, up to the checkpoint that this one went on from.
+    """
 
     best_step: int
     best_score: float | None
     counts: dict[str, int]
     tokens: int = 0
     seconds: float = 0.0
+    earlier_seconds: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -196,6 +200,7 @@ class Progress:
             order.restore(place)
         for name, value in state["done"].items():
             setattr(self.done, name, value)
+        self.done.earlier_seconds = self.done.seconds
         self.best.weights, self.best.since = state["best"]["weights"], state["best"]["since"]
         self.window = Window(**{**state["window"], "since": now - state["window"]["since"]})
         if isinstance(self.window.loss, Tensor):

@@ -180,6 +180,12 @@ def identity(place: str) -> str:
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:12]
 
 
+def kept_file(name: str, place: str, code: str, folder: Path) -> Path:
+    """Where the sentences are kept that the model in the folder `place` says in a language."""
+    label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
+    return folder / f"{label}-{identity(place)}" / f"{code}.jsonl"
+
+
 def read(path: Path) -> dict[str, str]:
     """Source -> translation of a kept file. A line that a kill cut off is passed over: that sentence is translated again."""
     found: dict[str, str] = {}
@@ -231,8 +237,7 @@ def translations(name: str, code: str, sentences: Iterable[str], folder: Path, w
     UsageError where the model cannot be had, is no sequence-to-sequence model, or does not know the language.
     """
     place = model.folder(name, "translator")
-    label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
-    path = folder / f"{label}-{identity(place)}" / f"{code}.jsonl"
+    path = kept_file(name, place, code, folder)
     wanted = list(dict.fromkeys(sentences))
     kept = read(path)
     if not all(sentence in kept for sentence in wanted):

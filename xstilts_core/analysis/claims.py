@@ -119,20 +119,19 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
-    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and set(found.own()) <= MIXING), "")
+    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and found.changed <= MIXING), "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
     """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings without it ("" where there is none)."""
-    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & set(recipe.own()) and recipe.intermediate]
+    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & recipe.changed and recipe.intermediate]
     return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
 
 
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     """Whether `other` is `recipe` without what makes it one of that kind."""
-    own, theirs = recipe.own(), other.own()
-    apart = {name for name in {*own, *theirs} if own.get(name) != theirs.get(name)}
-    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & set(theirs) and apart <= VARIANTS[kind] | TUNING
+    apart = {name for name in recipe.changed | other.changed if recipe.setting(name) != other.setting(name)}
+    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & other.changed and apart <= VARIANTS[kind] | TUNING
 
 
 def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:

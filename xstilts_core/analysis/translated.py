@@ -57,20 +57,20 @@ class Condition:
 
 def plain(recipe: Recipe) -> Recipe:
     """The recipe with plain English data."""
-    return recipe.model_copy(update={"data_languages": None, "noise": None, "translator": None})
+    return recipe.without("data_languages", "noise", "translator")
 
 
 def conditions(study: Study) -> list[Condition]:
     """The conditions of a study's intermediate recipes, plain English ones among them, in the order of the study."""
-    names = {repr(recipe): name for name, recipe in study.recipes.items() if recipe == plain(recipe)}
+    english = {name: recipe for name, recipe in study.recipes.items() if recipe == plain(recipe)}
     return [
         Condition(
             name,
             "+".join(recipe.intermediate),
-            tuple(recipe.data_languages or (ENGLISH,)),
-            recipe.noise or 0.0,
-            recipe.translator or "",
-            names.get(repr(plain(recipe)), ""),
+            tuple(recipe.setting("data_languages") or (ENGLISH,)),
+            recipe.setting("noise"),
+            recipe.setting("translator"),
+            next((other for other, found in english.items() if found == plain(recipe)), ""),
         )
         for name, recipe in study.recipes.items()
         if recipe.intermediate

@@ -20,8 +20,8 @@ TEXTS = "with text beside without"
 COLUMNS = ["question", "recipe", "beside", "task", "difference", "low", "high", "seeds", "resampled"]
 
 
-# Settings that only masked language modelling reads.
-TEXT = ("mask_share", "mlm_languages", "mlm_documents")
+# Masked language modelling, and the settings that only it reads.
+TEXT = ("mlm", "mask_share", "mlm_languages", "mlm_documents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def multitask(recipes: Mapping[str, Recipe]) -> list[Pair]:
     pairs += [Pair(WITHOUT, reference, name) for name in fewer]
     for name, recipe in recipes.items():
         other = next((found for found in mixed if set(mixed[found].intermediate) == set(recipe.intermediate)), "")
-        if recipe.sequence and other:
+        if recipe.setting("sequence") and other:
             pairs.append(Pair(SEQUENCE, name, other))
     return pairs
 
@@ -59,13 +59,9 @@ def with_texts(recipes: Mapping[str, Recipe]) -> list[Pair]:
     """Every recipe with masked language modelling, beside the same without; its learning rate may be another one."""
     pairs = []
     for name, recipe in recipes.items():
-        plain = recipe.model_copy(
-            update={"mlm": 0.0, "settings": {key: value for key, value in recipe.settings.items() if key not in TEXT}}
-        )
-        settings = {key: value for key, value in plain.settings.items() if key != "learning_rate"}
-        wanted = (plain, plain.model_copy(update={"settings": settings}))
+        wanted = (recipe.without(*TEXT), recipe.without(*TEXT, "learning_rate"))
         other = next((found for choice in wanted for found, entry in recipes.items() if entry == choice), "")
-        if recipe.mlm and other:
+        if recipe.setting("mlm") and other:
             pairs.append(Pair(TEXTS, name, other))
     return pairs
 

@@ -83,7 +83,7 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """What would be run, and an estimate of its time, memory and disk."""
     from xstilts_core import grid, sharing, summary
-    from xstilts_core.estimate import forecast
+    from xstilts_core.estimate import forecast, notes
     from xstilts_core.runner import visible_gpus
 
     walls = []
@@ -93,11 +93,11 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
         found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=taken)
-        forecast.show(found, summary.console())
+        notes.show(found, summary.console())
         print(f"jobs of Snakemake{', before runs are taken over' if taken else ''}: {planned}")
         walls.append(found.wall)
     if len(studies) > 1:
-        print(f"all {len(studies)} studies, one after the other: about {forecast.spent(sum(walls))}")
+        print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
     return 0
 
 

@@ -32,7 +32,8 @@ class Bench:
     """The encoder under test. layers: of the whole encoder; depth: of the one that is measured. own: its own tokenizer is at hand.
 
     measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes kept a token for the way back) of the
-    stages seen so far. activations: bytes that the largest batch keeps.
+    stages seen so far. activations: bytes that the largest batch keeps. trained: most parameters that a stage trains. pool: most
+    passages that are embedded at once. translator: bytes of the largest translation model.
     """
 
     encoder: Encoder
@@ -45,6 +46,9 @@ class Bench:
     where: torch.device
     measured: dict[tuple[Any, ...], tuple[float, float, float, float]] = field(default_factory=dict)
     activations: float = 0.0
+    trained: int = 0
+    pool: int = 0
+    translator: float = 0.0
 
     @property
     def scale(self) -> float:
@@ -116,8 +120,10 @@ def host_peak() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def memory(made: Bench, base: int, frozen: bool) -> int:
+def memory(made: Bench, base: int) -> int:
     """Bytes of a training run at its peak, on a GPU of its memory, else of the machine's: weights, gradients, AdamW's two moments,
-    the best weights so far and what the largest batch keeps, on top of `base`."""
-    states = BYTES * (2 * made.parameters + 3 * trained_parameters(made, frozen))
-    return int(base + states + made.activations)
+    the best weights so far and what the largest batch keeps, on top of `base`; a pool that is searched. A translation model stands
+    beside the weights alone, before they are trained."""
+    states = BYTES * (2 * made.parameters + 3 * made.trained)
+    pool = BYTES * made.pool * made.encoder.width
+    return int(base + max(states + made.activations + pool, BYTES * made.parameters + made.translator))

@@ -42,8 +42,10 @@ class Cost:
 
 
 def kind(spec: Spec) -> tuple[str, ...]:
-    """Runs of one kind do the same, but for seed, recipe and sizes."""
-    return (spec.phase, str(getattr(spec, "control", "")) if spec.phase == "control" else "", *spec.uses)
+    """Runs of one kind do the same, but for seed, recipe and sizes. A step on adapters costs another time than one on all weights."""
+    other = str(getattr(spec, "control", "")) if spec.phase == "control" else ""
+    lora = getattr(spec, "lora", 0)
+    return (spec.phase, f"lora {lora}" if lora else other, *spec.uses)
 
 
 def notebook_seconds(folder: Path) -> float:
@@ -56,11 +58,14 @@ def notebook_seconds(folder: Path) -> float:
 
 
 def remembered(path: Path) -> Past | None:
-    """The run behind a result.json; None where it cannot be compared (another version's)."""
+    """The run behind a result.json; None where it cannot be compared: another version's, or one that may have waited for translations,
+    which only the first run to need them makes."""
     try:
         result = results.read(path)
         cls = SPECS[result.phase]
         spec = make(cls, {name: value for name, value in result.spec.items() if name in cls.model_fields}, str(path))
+        if getattr(spec, "translators", ()):
+            return None
         seconds = float(result.provenance["seconds"])
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())
         start = RUNNER_SECONDS + max(0.0, notebook_seconds(path.parent) - seconds)

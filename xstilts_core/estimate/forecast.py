@@ -2,23 +2,19 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from xstilts_core import results
 from xstilts_core.estimate.earlier import Cost, by_earlier, finished, on_device, report_seconds
-from xstilts_core.estimate.question import Answer, Question, Speed, Stage
+from xstilts_core.estimate.question import Answer, Question, Rendering, Speed, Stage
+from xstilts_core.estimate.sentences import left, needed
 from xstilts_core.estimate.work import Work, steps, work
 from xstilts_core.kernel import environment
-from xstilts_core.spec import SPECS, DataSpec, Spec
+from xstilts_core.spec import SPECS, Spec
 from xstilts_core.study import Study
 from xstilts_core.tasks import TASKS, task
 
@@ -41,7 +37,8 @@ READY = ("done", SHARED)
 class Forecast:
     """What `xstilts run` would do. costs: by the folder of each run that is to do. error: why nothing could be probed.
 
-    wall: seconds with `jobs` runs at once, reports included; reports: their seconds.
+    wall: seconds with `jobs` runs at once, reports included; reports: their seconds. translation: seconds of it, in the runs' costs;
+    sentences: those to be translated, by (translator, language).
     """
 
     study: Study
@@ -52,6 +49,8 @@ class Forecast:
     reports: float
     answer: Answer | None
     error: str
+    translation: float = 0.0
+    sentences: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def todo(self) -> list[Spec]:
@@ -105,12 +104,16 @@ def by_probe(spec: Spec, planned: Work, answer: Answer, speeds: Mapping[Stage, S
     return Cost(start + seconds(planned, speeds), written(spec, planned, answer), PROBED)
 
 
-def ask(study: Study, plans: Mapping[Path, Work], threads: int) -> tuple[Answer | None, dict[Stage, Speed], str]:
-    """Probe the stages of these runs."""
+def ask(
+    study: Study, plans: Mapping[Path, Work], renderings: Sequence[Rendering], threads: int
+) -> tuple[Answer | None, dict[Stage, Speed], str]:
+    """Probe the stages of these runs, and the translation of what they train on."""
     devices = [spec.device for spec in study.specs if spec.folder in plans and plans[spec.folder].pieces]
     stages = list(dict.fromkeys(piece.stage for plan in plans.values() for piece in plan.pieces))
     first = next((spec for spec in study.specs if spec.phase == "pretrain"), None)
-    question = Question(study.encoder, devices[0] if devices else "cpu", stages, first.model_dump(mode="json") if first else None)
+    kept = str(study.root.parent / "translations")
+    made = first.model_dump(mode="json") if first else None
+    question = Question(study.encoder, devices[0] if devices else "cpu", stages, made, list(renderings), kept)
     answer, error = probe(question, threads)
     return answer, dict(zip(stages, answer.speeds, strict=True)) if answer else {}, error
 
@@ -153,85 +156,21 @@ def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool, shar
     unknown = {folder: plan for folder, plan in plans.items() if folder not in costs}
     # Memory is in no log: where nothing else is asked, ask for the largest batches.
     asked = unknown or largest(plans)
-    answer, speeds, error = ask(study, asked, threads) if todo else (None, {}, "")
+    done = [spec for spec in study.specs if states[spec.folder] in READY]
+    translated = needed([*done, *todo])
+    renderings = list(dict.fromkeys(entry for examples in translated.values() for entry in examples)) if todo else []
+    answer, speeds, error = ask(study, asked, renderings, threads) if todo else (None, {}, "")
     if answer:
         costs |= {spec.folder: by_probe(spec, plans[spec.folder], answer, speeds, local) for spec in todo if spec.folder in unknown}
+    else:
+        costs = {folder: cost for folder, cost in costs.items() if folder not in translated}
+    translation, sentences = left(done, todo, dict(zip(renderings, answer.rendered, strict=True))) if answer else ({}, {})
+    costs = {folder: replace(cost, seconds=cost.seconds + translation.get(folder, 0.0)) for folder, cost in costs.items()}
     complete = len(costs) == len(todo)
     reports = report_seconds(outputs) if todo else 0.0
     ordered = [spec for phase in SPECS for spec in todo if spec.phase == phase]
     once = GRID_SECONDS + reports * -(-len(study.reports) // jobs) if todo else 0.0
     wall = wall_seconds(ordered, costs, jobs) + once if complete else float("nan")
-    return Forecast(study, jobs, states, costs, wall, reports * len(study.reports), answer, error)
-
-
-def spent(value: float) -> str:
-    """Seconds in the unit that a person would choose."""
-    for most, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
-        if value < most:
-            return f"{value / size:.{0 if value / size >= 10 or unit == 's' else 1}f} {unit}"
-    return f"{value / 86400:,.0f} days"
-
-
-def amount(value: float) -> str:
-    """Bytes in MB or GB."""
-    return f"{value / 1e9:,.1f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
-
-
-def table(found: Forecast) -> Table:
-    """A row per phase: runs, those to do, time of one device, disk, and where the figures are from."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("phase", "runs", "to do", "time of one device", "disk", "estimated by"):
-        shown.add_column(name, justify="left" if name in ("phase", "estimated by") else "right")
-    for phase in SPECS:
-        specs = [spec for spec in found.study.specs if spec.phase == phase]
-        todo = [spec for spec in specs if found.states[spec.folder] not in READY]
-        costs = [found.costs[spec.folder] for spec in todo if spec.folder in found.costs]
-        if not specs:
-            continue
-        sources = ", ".join(f"{source} ({count})" for source, count in Counter(cost.source for cost in costs).items())
-        time = spent(sum(cost.seconds for cost in costs)) if len(costs) == len(todo) else "?"
-        size = amount(sum(cost.size for cost in costs)) if len(costs) == len(todo) else "?"
-        shown.add_row(phase, str(len(specs)), str(len(todo)), time, size, sources)
-    return shown
-
-
-def notes(found: Forecast) -> list[str]:
-    """What the table does not say: totals, memory, disk, what was assumed."""
-    lines = [f"no estimate for {len(found.todo) - len(found.costs)} runs: {found.error}"] if found.error else []
-    if found.wall == found.wall:
-        total = sum(cost.seconds for cost in found.costs.values()) + found.reports
-        lines.append(f"about {spent(found.wall)} with {found.jobs} at once ({spent(total)} of one device, reports included)")
-    answer = found.answer
-    if answer is not None:
-        at_once = min(found.jobs, len(found.todo))
-        place = f"{answer.device} memory" if answer.gpu else "memory"
-        lines.append(f"device: {answer.device} a run; {place}: {amount(answer.memory)} a run, {amount(at_once * answer.memory)} at once")
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if not answer.gpu and at_once * answer.memory > there:
-            lines.append(f"that is more than this machine's {amount(there)} of memory: give a smaller --jobs, or another machine")
-        lines.append(f"encoder: {answer.parameters:,} parameters, by {answer.shape}")
-        if answer.assumed:
-            tokens = ", ".join(f"{name} {count:.0f}" for name, count in answer.assumed.items())
-            lines.append(f"assumed, as data or tokenizer are not on this machine: tokens of a training row: {tokens}")
-    if any(isinstance(spec, DataSpec) for spec in found.todo):
-        lines.append("not counted: what is fetched from the hub, its time and its place in the cache (HF_HOME)")
-    nearest = next(folder for folder in (found.study.root, *found.study.root.parents) if folder.exists())
-    free = shutil.disk_usage(nearest).free
-    enough = "" if found.size < free else ": not enough"
-    lines.append(f"disk: {amount(found.size)} more in {found.study.root}, {amount(free)} free{enough}")
-    return lines
-
-
-def show(found: Forecast, console: Console) -> None:
-    """Print it."""
-    count = Counter(found.states.values())
-    stale = f", {count['stale']} of them stale (made with other settings)" if count["stale"] else ""
-    busy = f", {count['running']} running now" if count["running"] else ""
-    busy += f", {count[SHARED]} taken over from other studies" if count[SHARED] else ""
-    console.print(
-        f"{found.study.name}: {len(found.states)} runs: {count['done']} done, {len(found.todo)} to do{stale}{busy}", highlight=False
-    )
-    if found.todo:
-        console.print(table(found), highlight=False)
-        for line in notes(found):
-            console.print(line, highlight=False, soft_wrap=True)
+    told = {pair: count for pair, count in sentences.items() if count}
+    total = reports * len(study.reports)
+    return Forecast(study, jobs, states, costs, wall, total, answer, error, sum(translation.values()), told)

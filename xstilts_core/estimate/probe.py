@@ -9,7 +9,8 @@ the speed. An encoder too large for that is cut to one layer, and the times and 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,74 +22,16 @@ from transformers.utils import logging
 from xstilts_core import data, evaluate, model, pretrain
 from xstilts_core.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
 from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
-from xstilts_core.estimate.work import at_hand, is_small
+from xstilts_core.estimate.sample import ASSUMED, SAMPLE, examples, timed
+from xstilts_core.estimate.translating import rendered
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
-from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
-from xstilts_core.readers.ranking import by_sentence
 from xstilts_core.spec import PretrainSpec
-from xstilts_core.tasks import EMBEDDED_TASKS, Task, task
+from xstilts_core.tasks import Task, task
 from xstilts_core.train import Stream, parameter_groups
 
-SAMPLE = 64
 SAMPLE_DOCUMENTS = 60
-SECONDS_A_STAGE = 0.1
-MOST_REPEATS = 12
-# Tokens of a training row where the data or the tokenizer is not at hand, by format (all choices together; a window of a question).
-ASSUMED = {"pair": 40.0, "choice": 360.0, "span": 200.0, "tagging": 30.0, "retrieval": 30.0, "ranking": 200.0}
-# By format: the task of the embedded suite that stands for one that the suite lacks, and what makes its examples such as the format's.
-STAND_INS: dict[str, tuple[str, Callable[[list[Any]], list[Any]]]] = {
-    "pair": ("mnli", list),
-    "choice": ("cosmosqa", list),
-    "span": ("squad_v1", list),
-    "tagging": ("udpos", list),
-    "ranking": ("squad_v1", by_sentence),
-}
-
-
-def now(where: torch.device) -> float:
-    """A clock: of this process alone where one thread does the work, so that what else the machine does now does not count."""
-    if where.type == "cuda":
-        torch.cuda.synchronize(where)
-    return time.process_time() if where.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter()
-
-
-def timed(call: Callable[[], object], where: torch.device) -> float:
-    """Median seconds of a call, after one that does not count."""
-    call()
-    taken: list[float] = []
-    while not taken or (sum(taken) < SECONDS_A_STAGE and len(taken) < MOST_REPEATS):
-        started = now(where)
-        call()
-        taken.append(now(where) - started)
-    return float(np.median(taken))
-
-
-def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
-    """The task, a sample of its training (or only) examples, seconds to make or read one, and whether it is the study's own data.
-
-    Data that is not at hand is replaced by the embedded suite's task of the same name, or by one of the same format.
-    """
-    name = data.parts(stage.task)[0]
-    entry = task(name)
-    split, code = ("dev", entry.languages[0]) if entry.format == "retrieval" else ("train", "en")
-    if stage.source == "files":
-        for part in (split, "test"):
-            code = next(iter(data.languages(name, part, "files", stage.data_root)), code) if at_hand("files", stage.data_root) else code
-            if is_small(name, part, stage.data_root, code):
-                started = time.process_time()
-                found = data.load(name, part, code, "files", stage.data_root)
-                return task(stage.task), found[:SAMPLE], (time.process_time() - started) / len(found), True
-    if name not in EMBEDDED_TASKS:
-        other, convert = STAND_INS[entry.format]
-        return replace(task(other), format=entry.format), convert(suite.load(other, "train", "en", limit=SAMPLE)), 0.0, False
-    code = next(language for language in entry.languages if language in suite.LANGUAGES)
-    suite.load(name, split, code, limit=8)
-    started = time.process_time()
-    found = suite.load(name, split, code, limit=4 * SAMPLE if stage.source == "mini" else SAMPLE)
-    each = (time.process_time() - started) / len(found)
-    return task(stage.task), found[:SAMPLE], each if stage.source == "mini" else 0.0, stage.source == "mini"
 
 
 def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
@@ -107,12 +50,28 @@ def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
     return sum(found.values())
 
 
+@contextmanager
+def adapted(stage: Stage, made: Bench) -> Iterator[None]:
+    """The network as the stage trains it: embeddings frozen, or adapters and nothing else; as it was before, afterwards."""
+    network = made.encoder.network
+    if stage.frozen:
+        model.freeze_embeddings(network)
+    if stage.lora:
+        model.add_adapters(network, stage.lora, seed=0)
+    try:
+        yield
+    finally:
+        if stage.lora:
+            model.merge_adapters(network)
+        network.requires_grad_(True)
+
+
 def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool) -> tuple[float, float, float]:
-    """(seconds of a token in a micro-batch of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder."""
+    """(seconds of a token in a micro-batch of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder.
+
+    The network is `adapted` to the stage.
+    """
     network, modules = made.encoder.network, [made.encoder.network, stream.head]
-    part = getattr(network, "embeddings", None) or network.get_input_embeddings()
-    for parameter in part.parameters():
-        parameter.requires_grad_(not stage.frozen)
     for module in modules:
         module.train()
     groups = parameter_groups(modules, 0.01)
@@ -135,7 +94,10 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
         optimizer.step()
 
     batch_seconds = timed(batch, made.where)
-    share = trained_parameters(made, stage.frozen) / max(1, sum(weight.numel() for weight in weights))
+    own = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    trained = own * made.scale if stage.lora else trained_parameters(made, stage.frozen)
+    made.trained = max(made.trained, int(trained))
+    share = trained / max(1, sum(weight.numel() for weight in weights))
     step_seconds = timed(step, made.where) * max(1.0, share)
     kept = kept_bytes(batch, modules)
     optimizer.zero_grad(set_to_none=True)
@@ -162,12 +124,15 @@ def tune(stage: Stage, made: Bench) -> Speed:
     tokens = mean if known else min(ASSUMED[entry.format], stage.max_length * choices)
     batch = tokens * stage.batch_size
     kind = (stage.task, stage.batch_size) if made.depth == made.layers else (entry.format,)
-    key = (*kind, stage.frozen, stage.dropout, stage.precision)
+    key = (*kind, stage.frozen, stage.dropout, stage.precision, stage.lora)
     if key not in made.measured:
-        made.measured[key] = measure(stage, stream, entry, found, made, batch)
+        with adapted(stage, made):
+            made.measured[key] = measure(stage, stream, entry, found, made, batch)
     micro, step, scored, kept = made.measured[key]
-    made.activations = max(made.activations, kept * batch)
-    return Speed(rows, tokens, known, read, micro * batch, step, scored * tokens * rows)
+    made.activations, made.pool = max(made.activations, kept * batch), max(made.pool, stage.pool)
+    # Of a query and its passage, every second sequence, the pool has the passage alone.
+    passage = float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum()) if stage.pool else 0.0
+    return Speed(rows, tokens, known, read, micro * batch, step, scored * tokens * rows, once=stage.pool * passage * scored * tokens)
 
 
 def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
@@ -175,13 +140,17 @@ def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Be
     for part in made.encoder.network.modules():
         if isinstance(part, nn.Dropout):
             part.p = stage.dropout
-    bfloat16 = stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
+    bfloat16 = in_bfloat16(stage, made)
     micro, step, kept = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
     few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
     tokens = len(stream.encoded.ids) * len(few) / len(found)
     scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
     return micro, step, scored / tokens * made.scale, kept
+
+
+def in_bfloat16(stage: Stage, made: Bench) -> bool:
+    return stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
@@ -205,13 +174,37 @@ def continued(stage: Stage, made: Bench) -> Speed:
     encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
     width, words = made.encoder.width, made.encoder.network.config.vocab_size
     head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)).to(made.where)
+    head[-1].weight = made.encoder.network.get_input_embeddings().weight
     collate = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
     stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, collate)
     tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
-    bfloat16 = stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
-    micro, step, kept = training(stage, stream, made, tokens * stage.batch_size, bfloat16)
-    made.activations = max(made.activations, kept * tokens * stage.batch_size)
-    return Speed(1.0, tokens, True, read, micro * tokens * stage.batch_size, step)
+    batch = tokens * stage.batch_size
+    with adapted(stage, made):
+        micro, step, kept = training(stage, stream, made, batch, in_bfloat16(stage, made))
+        seconds, held = vocabulary_head(stage, stream, made, batch)
+    # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
+    once = made.vocabulary / words - made.scale
+    micro, kept = max(0.0, micro + once * seconds), max(0.0, kept + once * held)
+    made.activations = max(made.activations, kept * batch)
+    return Speed(1.0, tokens, True, read, micro * batch, step)
+
+
+def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
+    """(seconds of a token, bytes kept a token) of the language-model head of one training batch, without the encoder."""
+    if made.scale == 1:
+        return 0.0, 0.0
+    mean = float(stream.encoded.row_lengths.mean())
+    rows = np.resize(np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean)))
+    drawn = stream.collate(stream.encoded, rows, made.where)
+    count = len(drawn.sequences.ids)
+    hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
+
+    def batch() -> None:
+        with torch.autocast(made.where.type, torch.bfloat16, enabled=in_bfloat16(stage, made)):
+            loss = stream.loss(stream.head, hidden, drawn)
+        loss.backward()
+
+    return timed(batch, made.where) / count, kept_bytes(batch, [stream.head]) / count
 
 
 def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
@@ -254,8 +247,10 @@ def answer(question: Question) -> Answer:
             speeds[stage] = continued(stage, made)
         elif stage.task != "mlm":
             speeds[stage] = (tune if stage.batch_size else embed)(stage, made)
+    found = [rendered(entry, made, question.translations) for entry in question.renderings]
     cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
     assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}
+    assumed |= {task(entry.task).format for entry, cost in zip(question.renderings, found, strict=True) if not cost.known}
     return Answer(
         device=model.device_name(where),
         gpu=where.type == "cuda",
@@ -263,9 +258,10 @@ def answer(question: Question) -> Answer:
         parameters=made.parameters,
         vocabulary=made.vocabulary,
         start=ready,
-        memory=memory(made, base, all(stage.frozen for stage in speeds if stage.batch_size)),
+        memory=memory(made, base),
         speeds=[speeds[stage] for stage in question.stages],
         assumed={name: ASSUMED[name] for name in sorted(assumed)},
+        rendered=found,
     )
 
 

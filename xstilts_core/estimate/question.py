@@ -1,6 +1,6 @@
 """What a probe is asked and what it answers: the two processes exchange these as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # The task of a stage that goes on with masked language modelling beside tasks.
@@ -12,7 +12,8 @@ class Stage:
     """Batches of one kind: their speed is measured once for all the runs that make them.
 
     task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in phase 2. batch_size: examples in a
-    micro-batch (tokens for "mlm"); 0: nothing is trained.
+    micro-batch (tokens for "mlm"); 0: nothing is trained. lora: rank of the adapters that are trained instead of the weights. pool:
+    passages that are embedded once, before the queries that are ranked against them.
     """
 
     task: str
@@ -25,6 +26,8 @@ class Stage:
     dropout: float = 0.0
     pooling: str = "first"
     precision: str = "auto"
+    lora: int = 0
+    pool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +46,54 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendering:
+    """English training examples of a task that a model says in another language. translator: its name for this language."""
+
+    translator: str
+    language: str
+    task: str
+    source: str
+    data_root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a rendering costs: sentences of an example, seconds to translate it. kept: sentences of this model and language on disk.
+
+    known: the sentences were counted, not assumed. error: why nothing could be measured.
+    """
+
+    sentences: float = 0.0
+    seconds: float = 0.0
+    kept: int = 0
+    known: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder."""
+    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder. translations: folder of kept ones."""
 
     encoder: str
     device: str
     stages: list[Stage]
     pretrain: dict[str, Any] | None = None
+    renderings: list[Rendering] = field(default_factory=list)
+    translations: str = ""
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "Question":
         """From JSON."""
-        return cls(**{**content, "stages": [Stage(**stage) for stage in content["stages"]]})
+        stages = [Stage(**stage) for stage in content["stages"]]
+        return cls(**{**content, "stages": stages, "renderings": [Rendering(**entry) for entry in content["renderings"]]})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a probe measured. start: seconds to import everything; memory: bytes of a run at its peak, of the GPU's where `gpu`.
 
-    shape: where the encoder's shape is from; speeds: of the question's stages; assumed: tokens of a row by format, where not counted.
+    shape: where the encoder's shape is from; speeds: of the question's stages; rendered: of its renderings; assumed: tokens of a row
+    by format, where not counted.
     """
 
     device: str
@@ -73,8 +105,10 @@ class Answer:
     memory: int
     speeds: list[Speed]
     assumed: dict[str, float]
+    rendered: list[Rendered] = field(default_factory=list)
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "Answer":
         """From JSON."""
-        return cls(**{**content, "speeds": [Speed(**speed) for speed in content["speeds"]]})
+        speeds = [Speed(**speed) for speed in content["speeds"]]
+        return cls(**{**content, "speeds": speeds, "rendered": [Rendered(**entry) for entry in content["rendered"]]})

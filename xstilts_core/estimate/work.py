@@ -1,5 +1,6 @@
 """What a run does, counted before it is run: examples read, trained on and scored. Nothing is downloaded to count them."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +11,8 @@ from xstilts_core.estimate.question import TEXTS, Stage
 from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.readers.files import FILES
-from xstilts_core.spec import ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.readers.layouts.ranking import pool_files
+from xstilts_core.spec import ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, passes
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
 
 # Larger files are not read for a count: the sizes of the public releases stand for them.
@@ -31,15 +33,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs.
+    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs and `least_steps`.
 
-    probabilities: of the pieces, where they follow from no sizes; mlm: batches of text to one of the tasks, of the piece TEXTS.
+    in_turn: the pieces are trained on one after the other, each on steps of its own, else as they are drawn. probabilities: of the
+    pieces, where they follow from no sizes; mlm: batches of text to one of the tasks, of the piece TEXTS.
     """
 
     pieces: tuple[Piece, ...] = ()
     epochs: int = 0
+    least_steps: int = 0
     accumulation: int = 1
     steps: int = 0
+    in_turn: bool = False
     cap: int = 2**62
     temperature: float = 1.0
     probabilities: tuple[float, ...] = ()
@@ -54,8 +59,16 @@ class Work:
     @property
     def units(self) -> float:
         """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of a kind takes than another."""
-        trained = sum(self.epochs * min(piece.trained, self.cap) for piece in self.pieces) * (1 + self.mlm)
-        return BACKWARD * (trained + self.steps) + sum(piece.scored for piece in self.pieces)
+        trained = sum(self.passes(piece, piece.trained) * min(piece.trained, self.cap) for piece in self.pieces) * (1 + self.mlm)
+        return BACKWARD * (trained + self.steps) + sum(piece.scored + piece.stage.pool for piece in self.pieces)
+
+    def effective(self, piece: Piece) -> int:
+        """Rows of an optimizer step on a piece."""
+        return max(1, piece.stage.batch_size) * self.accumulation
+
+    def passes(self, piece: Piece, rows: float) -> int:
+        """Passes over so many rows of a piece."""
+        return passes(rows, self.effective(piece), self.epochs, self.least_steps)
 
 
 def published(name: str, split: str) -> int:
@@ -114,34 +127,64 @@ def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
     return len(codes), len(codes) * each, len(codes) * min(each, spec.test_examples or each)
 
 
-def kept(name: str, all_rows: int, spec: TuneSpec) -> int:
-    """Training examples of a task: all, or as many as the spec allows (of each stage, where there are stages)."""
-    most = spec.examples_of(name)
-    if task(name).staged and most:
-        return sum(min(size(part, "train", spec.source, spec.data_root), most) for part in task(name).parts)
-    return min(all_rows, most or all_rows)
+def pool_size(name: str, source: str, data_root: str) -> int:
+    """Passages that a target's queries are ranked against: counted where the files are small, else the public release's."""
+    files = pool_files(name, Path(data_root)) if source != "mini" and at_hand("files", data_root) else []
+    if files and sum(path.stat().st_size for path in files) <= LARGEST_FILE_BYTES:
+        with suppress(UsageError):  # some of these files are still to come
+            return len(data.pool(name, "files", data_root))
+    return task(name).pool
+
+
+def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
+    """A task's training examples, all or as many as the spec allows: a piece, or one for each of its stages, with as many each.
+
+    scored: the development examples that judge it, of the last stage.
+    """
+    settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
+    lora = spec.lora if isinstance(spec, IntermediateSpec) else 0
+    found = []
+    for part in task(name).parts if task(name).staged else (name,):
+        rows = size(part, "train", spec.source, spec.data_root)
+        stage = Stage(part, spec.source, spec.data_root, *settings, lora=lora)
+        found.append(Piece(stage, rows, min(rows, spec.examples_of(name) or rows)))
+    development = size(found[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
+    found[-1] = replace(found[-1], read=found[-1].read + development, scored=development)
+    return found
 
 
 def tuned(spec: TuneSpec) -> Work:
     """Phases 2 and 3: training, development evaluations, and the final scores (development in phase 2, all targets in phase 3)."""
     names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
-    totals = [tested(name, spec) for name in spec.targets] if isinstance(spec, TargetSpec) else []
-    pieces = []
-    for name in names:
-        all_rows = size(name, "train", spec.source, spec.data_root)
-        judged = task(name).parts[-1] if task(name).staged else name
-        development = size(judged, "dev", spec.source, spec.data_root) or spec.dev_examples
-        trained = kept(name, all_rows, spec)
-        rounds = spec.evaluations_in(max(1, spec.passes(trained) * trained // (spec.batch_size * spec.accumulation)))
-        scored = rounds * min(development, spec.dev_examples) + sum(scored for _, _, scored in totals)
-        if isinstance(spec, IntermediateSpec):
-            scored += development
-        settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
-        stage = Stage(name, spec.source, spec.data_root, *settings)
-        pieces.append(Piece(stage, all_rows + development + sum(read for _, read, _ in totals), trained, scored))
-    passes = max((spec.passes(piece.trained) for piece in pieces), default=spec.epochs)
-    found = Work(tuple(pieces), passes, spec.accumulation, languages=sum(count for count, _, _ in totals))
-    return mixed(spec, found) if isinstance(spec, IntermediateSpec) else found
+    pieces = tuple(piece for name in names for piece in trained_on(name, spec))
+    in_turn = len(pieces) > len(names) or (isinstance(spec, IntermediateSpec) and spec.sequence)
+    planned = Work(pieces, spec.epochs, spec.least_steps, spec.accumulation, in_turn=in_turn)
+    planned = mixed(spec, planned) if isinstance(spec, IntermediateSpec) else planned
+    planned = replace(planned, pieces=judged(spec, planned))
+    return with_targets(spec, planned) if isinstance(spec, TargetSpec) else planned
+
+
+def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
+    """The pieces with all that is scored of their development examples: at every evaluation, of tasks one after the other only of the
+    last one in its own steps; in phase 2 all of them at the end."""
+    counts = [count for piece, count in zip(planned.pieces, steps(planned), strict=True) if piece.stage.task != TEXTS]
+    rounds = spec.evaluations_in(max(1, round((counts[-1] if planned.in_turn else sum(counts)) * (1 + planned.mlm))))
+    found = []
+    for position, piece in enumerate(planned.pieces):
+        seen = rounds * min(piece.scored, spec.dev_examples) if not planned.in_turn or position == len(counts) - 1 else 0
+        found.append(replace(piece, scored=seen + (piece.scored if isinstance(spec, IntermediateSpec) else 0)))
+    return tuple(found)
+
+
+def with_targets(spec: TargetSpec, planned: Work) -> Work:
+    """The run with its targets, which are scored with what was trained last: their examples, and the pools that those search."""
+    totals = [tested(name, spec) for name in spec.targets]
+    pool = sum(pool_size(name, spec.source, spec.data_root) for name in spec.targets)
+    *before, last = planned.pieces
+    read = last.read + pool + sum(read for _, read, _ in totals)
+    scored = last.scored + sum(scored for _, _, scored in totals)
+    last = replace(last, stage=replace(last.stage, pool=pool), read=read, scored=scored)
+    return replace(planned, pieces=(*before, last), languages=sum(count for count, _, _ in totals))
 
 
 def mixed(spec: IntermediateSpec, planned: Work) -> Work:
@@ -154,8 +197,7 @@ def mixed(spec: IntermediateSpec, planned: Work) -> Work:
     if not spec.mlm:
         return planned
     languages = len(spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.source == "mini" else XTREME_LANGUAGES))
-    settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
-    texts = Piece(Stage(TEXTS, spec.source, spec.data_root, *settings), read=languages * spec.mlm_documents)
+    texts = Piece(replace(planned.pieces[-1].stage, task=TEXTS), read=languages * spec.mlm_documents)
     return replace(planned, pieces=(*planned.pieces, texts), mlm=spec.mlm)
 
 
@@ -210,14 +252,17 @@ def work(spec: Spec) -> Work:
     raise UsageError(f"phase {spec.phase!r} is none whose work can be counted")
 
 
-def steps(planned: Work, rows: dict[Stage, float]) -> list[float]:
-    """Optimizer steps spent on each piece: the total of the training plan, shared as the mixture draws. rows: training rows an example."""
+def steps(planned: Work, rows: Mapping[Stage, float] | None = None) -> list[float]:
+    """Optimizer steps spent on each piece, as the training plan has them. rows: training rows an example, 1 where it is not said."""
     if planned.steps:
         return [float(planned.steps) for _ in planned.pieces]
     pieces = [piece for piece in planned.pieces if piece.stage.task != TEXTS]
-    effective = [max(1, piece.stage.batch_size) * planned.accumulation for piece in pieces]
-    counts = [min(piece.trained * rows[piece.stage], planned.cap) for piece in pieces]
-    total = sum(planned.epochs * -(-count // batch) for count, batch in zip(counts, effective, strict=True))
-    weights = planned.probabilities or [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in pieces]
-    found = [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]
-    return found + [total * planned.mlm] * (len(planned.pieces) - len(pieces))
+    counts = []
+    for piece in pieces:
+        found = piece.trained * (rows[piece.stage] if rows else 1.0)
+        counts.append(planned.passes(piece, found) * -(-min(found, planned.cap) // planned.effective(piece)))
+    total = sum(counts)
+    if not planned.in_turn:
+        weights = planned.probabilities or [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in pieces]
+        counts = [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]
+    return counts + [total * planned.mlm] * (len(planned.pieces) - len(pieces))

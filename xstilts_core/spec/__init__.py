@@ -19,6 +19,7 @@ from xstilts_core.spec.base import (
     home,
     make,
     misfit,
+    passes,
 )
 from xstilts_core.spec.intermediate import IntermediateSpec
 from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, RetrievalSpec, TargetSpec
@@ -43,4 +44,5 @@ __all__ = [
     "home",
     "make",
     "misfit",
+    "passes",
 ]

@@ -167,6 +167,12 @@ class EncoderSpec(Spec):
         return (Path(self.start).parent,) if Path(self.start).is_relative_to(self.root) else ()
 
 
+def passes(rows: float, effective: int, epochs: int, least_steps: int) -> int:
+    """Passes over so many training rows in steps of `effective` rows: `epochs`, or as many more as `least_steps` needs."""
+    steps = max(1, -(-rows // max(1, effective)))
+    return max(epochs, int(-(-least_steps // steps)))
+
+
 class TuneSpec(EncoderSpec):
     """Fields of phases 2 and 3: fine-tuning with a head."""
 
@@ -201,8 +207,7 @@ class TuneSpec(EncoderSpec):
 
     def passes(self, rows: float) -> int:
         """Passes over so many training rows: `epochs`, or as many more as `least_steps` needs."""
-        steps = max(1, -(-rows // max(1, self.batch_size * self.accumulation)))
-        return max(self.epochs, int(-(-self.least_steps // steps)))
+        return passes(rows, self.batch_size * self.accumulation, self.epochs, self.least_steps)
 
     def examples_of(self, name: str) -> int:
         """At most so many training examples of a task; 0: all."""

@@ -43,7 +43,8 @@ class Task:
     scoring: the rule for answers of span questions. squad_v2 also means that a question may have no answer.
     parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+), or trained on one after the other, in
     this order, where `staged` (SIQA, then COPA). single_text: a pair task whose examples have one text each.
-    sizes: examples a split, of the first language; recalled: the splits whose size is from memory alone.
+    sizes: examples a split, of the first language; recalled: the splits whose size is from memory alone. pool: passages, in all
+    languages, that the queries of a ranking task are ranked against.
     version: bump when reading or scoring changes; it is part of every run's spec, so that only these runs are run again.
     """
 
@@ -66,6 +67,7 @@ class Task:
     single_text: bool = False
     sizes: dict[str, int] = field(default_factory=dict, hash=False)
     recalled: tuple[str, ...] = ()
+    pool: int = 0
     scoring: Literal["", "squad", "squad_v2", "mlqa"] = ""
     version: int = 1
 

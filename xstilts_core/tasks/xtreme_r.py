@@ -80,6 +80,7 @@ XTREME_R = (
         published=LAREQA,
         sizes={"train": 87_599, "dev": 10_570},
     ),
+    # The pool: its release's README, candidates of the 11 languages of XQuAD-R.
     Task(
         "lareqa",
         title="LAReQA (XQuAD-R)",
@@ -94,6 +95,7 @@ XTREME_R = (
         train_on="squad_sentences",
         published=LAREQA,
         sizes={"test": 1_190},
+        pool=13_014,
     ),
     Task(
         "wikipedia_mentions",
@@ -108,7 +110,7 @@ XTREME_R = (
         published=MEWSLIX,
         sizes={"train": 167_719, "dev": 14_051},
     ),
-    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta).
+    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). The pool: mewsli-x.md of its release.
     Task(
         "mewslix",
         title="Mewsli-X",
@@ -123,5 +125,6 @@ XTREME_R = (
         train_on="wikipedia_mentions",
         published=MEWSLIX,
         sizes={"dev": 316, "test": 1_490},
+        pool=1_003_893,
     ),
 )

@@ -71,6 +71,14 @@ POOLS: dict[str, Pool] = {
 }
 
 
+def pool_files(task: str, data_root: Path) -> list[Path]:
+    """The files of a task's pool that are there; those of LAReQA's other languages stand beside the first."""
+    path = Path(data_root) / POOLS[task].file if task in POOLS else Path()
+    if not path.is_file():
+        return []
+    return [path] if POOLS[task].file == ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
+
+
 def read_pool(task: str, data_root: Path) -> Sequence[Passage]:
     """The passages of all languages that the queries of a task are ranked against; none for tasks that search no pool."""
     if task not in POOLS:
