@@ -52,7 +52,7 @@ SIDES = {"above": 1, "below": -1}
 TABLE = ["name", "claim", "evidence", "verdict", "estimate", "low", "high", "above", "below", "open", "missing"]
 TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "scope", "measure", "rule", "reason"]
 """above, below, open, missing: of how many differences the interval lies above or below 0 (at the rule's level) or neither, or is none.
-beside: where the interval lies beside the published number. detectable: points that, if each difference had them, decide the claim with
+beside: where the interval lies beside the published number. detectable: points that, if each difference had them, support the claim with
 80 % power. power: to tell the published number from 0. scope: what the study has of the claim's extent, "" where it has all. measure: what
 the estimate is of."""
 PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable", "seeds"]
@@ -112,7 +112,7 @@ def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str
 def lacking(claim: Claim, found: Found) -> str:
     """Why nothing is measured: no recipe does it, or runs of these are not done."""
     if claim.group in VARIANTS and not tested(found.recipes, claim.group):
-        return f"no recipe of this study has {WORDS[claim.group]}, and the same without it"
+        return f"no recipe of this study has {WORDS[claim.group]}, to be held against the same without it"
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
     targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.tasks]
@@ -131,7 +131,8 @@ def rule(claim: Claim, count: int) -> str:
 
 def measure(claim: Claim, count: int) -> str:
     """What the estimate of a claim on so many differences is."""
-    return f"mean {MEASURES[claim.against]}" if count > 1 else MEASURES[claim.against]
+    what = f"mean {MEASURES[claim.against]}" if count > 1 else MEASURES[claim.against]
+    return f"{WORDS[claim.group]}: {what}" if claim.group in VARIANTS else what
 
 
 def placed(found: Estimate, value: float | None) -> str:
