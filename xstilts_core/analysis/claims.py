@@ -1,6 +1,8 @@
 """What Phang et al. (2020) and reports about it claim, as tests that a study's gains can answer: `reference/claims.yaml` in a few words.
 
-Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over the same targets. The paper's numbers
+Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over the same targets. A claim that holds
+recipes of one study against one another is tested on the targets that it has (`targets: study`); `scope` says where these, or the single
+tasks, are fewer than the paper's. Translated data that were disturbed on purpose (noise) are no translations. The paper's numbers
 are XLM-R Large's on XTREME's development data, a study's are its own encoder's on its test data: a study of the embedded suite is a
 model of the paper's, and where it differs it says something of the suite. verdicts.py decides.
 """
@@ -17,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xstilts_core import study_file
 from xstilts_core.analysis.choice import choices, per_target_gain
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.variants import TEXT
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.recipe import Recipe
 from xstilts_core.reference import CLAIMS, PHANG
@@ -34,7 +37,17 @@ GROUPS = (SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings of a recipe that leave it the paper's own: how several tasks are mixed.
 MIXING = {"temperature", "cap"}
 # What a variant may need otherwise than its plain recipe without being another comparison.
-TUNING = {"learning_rate", "epochs"}
+TUNING = {"learning_rate", "epochs", *TEXT}
+# What a difference is of, by `against`.
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "gain",
+        "other": "gain less the mean of the other single tasks",
+        "each other": "gain less that of every other single task",
+        "best": "gain less that of the best single task",
+        "plain": "gain less that of the same tasks in plain English",
+    }
+)
 # Of how many others a mean is worth comparing with.
 LEAST = 2
 
@@ -49,7 +62,7 @@ class Claim(BaseModel):
     recipes: list[str] | Literal["single", "together", "chosen", "mlm", "translated"]
     against: Literal["none", "other", "each other", "best", "plain"] = "none"
     aside: list[str] = []
-    targets: list[str] = list(XTREME)
+    targets: list[str] | Literal["study"] = list(XTREME)
     less: list[str] = []
     holds: Literal["on average", "for all", "for all but one", "for one"] = "on average"
     direction: Literal["above", "below"] = "above"
@@ -59,6 +72,11 @@ class Claim(BaseModel):
     def group(self) -> str:
         """The group of recipes that it is about; "" where it names its tasks."""
         return self.recipes if isinstance(self.recipes, str) else ""
+
+    @property
+    def named_targets(self) -> list[str]:
+        """The targets that it names; none where it is tested on those of the study."""
+        return [] if self.targets == "study" else list(self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +110,7 @@ def claims() -> Mapping[str, Claim]:
             found[name] = Claim(**content)
         except ValidationError as error:
             raise explain(error, Claim, where) from None
-        for entry in [*found[name].targets, *found[name].less, *found[name].aside]:
+        for entry in [*found[name].named_targets, *found[name].less, *found[name].aside]:
             task(entry, where)
         for entry in found[name].recipes if isinstance(found[name].recipes, list) else ():
             if entry not in INTERMEDIATE_NAMES:
@@ -128,6 +146,11 @@ def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
     return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
 
 
+def tested(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
+    """Those of `variants` that a claim is tested on: undisturbed, with the same recipe in plain English beside it."""
+    return [(name, other) for name, other in variants(recipes, kind) if other and not recipes[name].setting("noise")]
+
+
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     """Whether `other` is `recipe` without what makes it one of that kind."""
     apart = {name for name in recipe.changed | other.changed if recipe.setting(name) != other.setting(name)}
@@ -148,20 +171,41 @@ def difference(first: Estimate | None, second: Estimate | None) -> Estimate | No
 
 
 def targets_of(claim: Claim, draws: GainDraws) -> Sequence[str]:
-    """The targets that a claim's gains are averaged over: variants are held against plain recipes of the same study, on all that it has."""
-    return draws.tasks if claim.group in VARIANTS else claim.targets
+    """The targets that a claim's gains are averaged over."""
+    return claim.named_targets or draws.tasks
+
+
+def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
+    """Gains of the single tasks that the study has, by name."""
+    targets = targets_of(claim, found.draws)
+    gains = {name: gain(found.draws, plain(found.recipes, [name]), targets, claim.less) for name in INTERMEDIATE_NAMES}
+    return {name: entry for name, entry in gains.items() if entry is not None}
+
+
+def scope(claim: Claim, found: Found) -> str:
+    """What of a claim's extent a study has, where that is not all: fewer single tasks, fewer targets than XTREME's; "" if nothing lacks."""
+    parts = []
+    if (claim.group == SINGLE and claim.holds == "on average") or claim.against in ("other", "best"):
+        have = singles(claim, found)
+        counted = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
+        there = [name for name in counted if name in have]
+        parts += [f"{len(there)} of {len(counted)} single tasks"] if len(there) < len(counted) else []
+    if claim.targets == "study" and set(found.draws.tasks) != set(XTREME):
+        parts.append(f"on {', '.join(found.draws.tasks)}")
+    return "; ".join(parts)
 
 
 def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     """Gains of the recipes that a claim is about, by name; of those that the study has not, None."""
     if claim.group == CHOSEN:
-        table = choices(found.draws, found.development)
-        whole = set(table["task"]) == set(claim.targets)
+        scores, usual = found.development, [name for name, recipe in found.recipes.items() if recipe.changed <= MIXING]
+        table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *usual])])
+        whole = set(table["task"]) == set(targets_of(claim, found.draws))
         return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
     if claim.group == TOGETHER:
         names = {"all nine": plain(found.recipes, INTERMEDIATE_NAMES)}
     elif claim.group in VARIANTS:
-        names = {name: name for name, _ in variants(found.recipes, claim.group)}
+        names = {name: name for name, _ in tested(found.recipes, claim.group)}
     else:
         wanted = INTERMEDIATE_NAMES if claim.group == SINGLE else claim.recipes
         names = {name: plain(found.recipes, [name]) for name in wanted}
@@ -171,11 +215,8 @@ def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
 def contrasts(claim: Claim, found: Found) -> list[Contrast]:
     """The differences that decide a claim, as many as it speaks of; empty where nobody planned a run for it."""
     own, named = selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
-    others = {
-        name: gain(found.draws, plain(found.recipes, [name]), claim.targets, claim.less)
-        for name in INTERMEDIATE_NAMES
-        if name not in named and name not in claim.aside
-    }
+    have = singles(claim, found)
+    others = {name: have.get(name) for name in INTERMEDIATE_NAMES if name not in named and name not in claim.aside}
     there = {name: entry for name, entry in others.items() if entry is not None}
     match claim.against:
         case "none":
@@ -183,8 +224,9 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
         case "each other":
             listed = [Contrast(f"{name} less {other}", difference(own[name], others[other])) for name in own for other in others]
         case "plain":
-            base = {name: gain(found.draws, other, found.draws.tasks) for name, other in variants(found.recipes, claim.group)}
-            listed = [Contrast(f"{name} less plain", difference(entry, base[name])) for name, entry in own.items()]
+            beside = dict(tested(found.recipes, claim.group))
+            base = {name: gain(found.draws, other, targets_of(claim, found.draws)) for name, other in beside.items()}
+            listed = [Contrast(f"{name} less {beside[name]}", difference(entry, base[name])) for name, entry in own.items()]
         case "other":
             rest = mean(list(there.values())) if len(there) >= LEAST else None
             listed = [Contrast(f"{name} less {len(there)} others", difference(entry, rest)) for name, entry in own.items()]

@@ -58,15 +58,18 @@ class Part:
 def half_width(parts: Sequence[Part], level: float = 0.95) -> float:
     """Half the width of the interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
     variances = np.array([part.variance for part in parts])
-    freedoms = np.array([part.freedom for part in parts])
-    total, tail = variances.sum(), (1 + level) / 2
-    if len(parts) == 0 or not np.isfinite(total):
+    if len(parts) == 0 or not np.isfinite(variances.sum()):
         return NOTHING
-    if total == 0:
-        return 0.0
-    satterthwaite = stdtrit(degrees_of_freedom(parts), tail) * np.sqrt(total)
-    howe = np.sqrt((stdtrit(freedoms, tail) ** 2 * variances).sum())
-    return float(satterthwaite + howe) / 2
+    return float(half_widths(variances, np.array([part.freedom for part in parts]), level))
+
+
+def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float) -> np.ndarray:
+    """[...] half-widths of intervals from variances [..., parts] and the parts' degrees of freedom: see the module; 0 without variance."""
+    total, tail = variances.sum(axis=-1), (1 + level) / 2
+    freedom = total**2 / np.where(total > 0, (variances**2 / freedoms).sum(axis=-1), 1)
+    satterthwaite = stdtrit(np.where(total > 0, freedom, 1), tail) * np.sqrt(total)
+    howe = np.sqrt((stdtrit(freedoms, tail) ** 2 * variances).sum(axis=-1))
+    return (satterthwaite + howe) / 2
 
 
 def degrees_of_freedom(parts: Sequence[Part]) -> float:

@@ -5,6 +5,10 @@ freedom (Satterthwaite's) an estimate of a true gain d does so on the side of d 
 degrees of freedom and noncentrality d / s (Cohen 1988). `detectable_gain` is the d at which that is 80 %: the minimum detectable effect
 (Bloom 1995, there with a central t). s is itself estimated, from few seeds: read the sizes as rough.
 
+Where several differences must be told from 0 at once ("with every task") the chance that all are is smaller than that of each, by as much
+as they do not go together. `joint_detectable_gain` simulates studies with the seeds' and items' covariances that this one has, makes
+the intervals of each again, and looks for the size at which so many of them as needed exclude 0.
+
 These say what the design can decide. The gain that was found is not put in for d: such "observed power" only says the p-value again
 (Hoenig and Heisey 2001).
 """
@@ -14,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import nctdtr
 
-from xstilts_core.analysis.hierarchy import NOTHING, Part, degrees_of_freedom, half_width
+from xstilts_core.analysis.hierarchy import MANY, NOTHING, Part, degrees_of_freedom, half_width, half_widths
+from xstilts_core.analysis.intervals import Estimate
 
 # Degrees of freedom from which t is the normal; scipy's noncentral t is not made for more.
 NORMAL = 1e4
@@ -22,6 +27,8 @@ NORMAL = 1e4
 ROUNDING = 1e-9
 USUAL_POWER = 0.8
 SEARCH = 60
+# Simulated studies: with as many, 80 % power is known within 2 points.
+STUDIES = 4000
 
 
 def error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
@@ -50,6 +57,33 @@ def detectable_gain(parts: Sequence[Part], level: float = 0.95, power: float = U
         middle = (low + high) / 2
         low, high = (middle, high) if power_at(middle, parts, level) < power else (low, middle)
     return high
+
+
+def joint_detectable_gain(
+    estimates: Sequence[Estimate], needed: int, level: float = 0.95, power: float = USUAL_POWER, seed: int = 0
+) -> float:
+    """The true gain in points with which, if each of the estimates had it, `needed` of their intervals exclude 0 with that power.
+
+    All have as many seeds as the one that has fewest. NaN where there are fewer than `needed` of them, or one has a single seed.
+    """
+    if len(estimates) < needed or any(entry.count < 2 for entry in estimates):
+        return NOTHING
+    seeds, generator = min(entry.count for entry in estimates), np.random.default_rng([seed, 8])
+    parts = [{part.level: part.variance for part in entry.parts} for entry in estimates]
+    pulls = np.stack([entry.pulls for entry in estimates])
+    # [studies, estimates, seeds]: each seed's gain less the true one; that of a mean over the seeds has the covariance pulls @ pulls.T.
+    own = np.sqrt(seeds) * np.einsum("ek,nks->nes", pulls, generator.standard_normal((STUDIES, pulls.shape[1], seeds)))
+    found = own.mean(axis=-1)
+    of_seeds = ((own - found[..., None]) ** 2).sum(axis=-1) / (seeds * (seeds - 1))
+    # Other items: the replicates that the estimates share, at the size that is not already in the seeds' spread.
+    shared = np.stack([entry.draws.sum(axis=1) for entry in estimates], axis=1)
+    spread, of_items = shared.std(axis=0), np.array([entry["items"] for entry in parts])
+    scale = np.sqrt(of_items) / np.where(spread > 0, spread, 1)
+    found = found + scale * (shared - shared.mean(axis=0))[generator.integers(len(shared), size=STUDIES)]
+    variances = np.stack([of_seeds, np.broadcast_to(of_items, of_seeds.shape)], axis=-1)
+    # A study tells an estimate from 0 where the true gain is more than half the interval less what chance adds.
+    enough = half_widths(variances, np.array([seeds - 1, MANY]), level) - found
+    return float(max(0.0, np.quantile(np.sort(enough, axis=1)[:, needed - 1], power)))
 
 
 def p_value(value: float, parts: Sequence[Part]) -> float:

@@ -6,6 +6,9 @@ level 1 - 0.05 / (n - r + 1), and contradicted where n - r + 1 lie below, at lev
 (Benjamini and Heller 2008), so that with r = n ("with every task") no correction is needed to support, and the full one to contradict.
 A claimed number is held beside the interval, and decides nothing: a wide interval holds every number.
 
+What the study could have decided: the size that, had each of the differences it, so many intervals as the rule asks for would exclude 0 in
+80 % of such studies (power.py); and the chance to tell the published number from 0.
+
 Eighteen claims at 95 % are many: about one of twenty true nulls is decided wrongly, and nothing is corrected for that across claims.
 """
 
@@ -17,6 +20,7 @@ import pandas as pd
 
 from xstilts_core.analysis.claims import (
     CHOSEN,
+    MEASURES,
     TOGETHER,
     VARIANTS,
     WORDS,
@@ -28,13 +32,14 @@ from xstilts_core.analysis.claims import (
     facts,
     number,
     plain,
+    scope,
     targets_of,
-    variants,
+    tested,
 )
 from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
-from xstilts_core.analysis.power import ROUNDING, USUAL_POWER, detectable_gain, power_at
+from xstilts_core.analysis.power import ROUNDING, USUAL_POWER, detectable_gain, joint_detectable_gain, power_at
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
@@ -45,10 +50,11 @@ LEVEL = 0.05
 NOTHING = float("nan")
 SIDES = {"above": 1, "below": -1}
 TABLE = ["name", "claim", "evidence", "verdict", "estimate", "low", "high", "above", "below", "open", "missing"]
-TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "rule", "reason"]
+TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "scope", "measure", "rule", "reason"]
 """above, below, open, missing: of how many differences the interval lies above or below 0 (at the rule's level) or neither, or is none.
-beside: where the interval lies beside the published number. detectable: points that are told from 0 with 80 % power. power: to tell the
-published number from 0."""
+beside: where the interval lies beside the published number. detectable: points that, if each difference had them, support the claim with
+80 % power. power: to tell the published number from 0. scope: what the study has of the claim's extent, "" where it has all. measure: what
+the estimate is of."""
 PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable", "seeds"]
 
 
@@ -105,8 +111,8 @@ def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str
 
 def lacking(claim: Claim, found: Found) -> str:
     """Why nothing is measured: no recipe does it, or runs of these are not done."""
-    if claim.group in VARIANTS and not variants(found.recipes, claim.group):
-        return f"no recipe of this study has {WORDS[claim.group]}"
+    if claim.group in VARIANTS and not tested(found.recipes, claim.group):
+        return f"no recipe of this study has {WORDS[claim.group]}, to be held against the same without it"
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
     targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.tasks]
@@ -121,6 +127,12 @@ def rule(claim: Claim, count: int) -> str:
         return f"the 95 % interval lies {claim.direction} 0"
     need = needs(claim, count)
     return f"{need.needed} of {count} differences lie {claim.direction} 0, each at {100 * need.support:.1f} %"
+
+
+def measure(claim: Claim, count: int) -> str:
+    """What the estimate of a claim on so many differences is."""
+    what = f"mean {MEASURES[claim.against]}" if count > 1 else MEASURES[claim.against]
+    return f"{WORDS[claim.group]}: {what}" if claim.group in VARIANTS else what
 
 
 def placed(found: Estimate, value: float | None) -> str:
@@ -141,9 +153,10 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
     sides = (right, wrong) if claim.direction == "above" else (wrong, right)
     shown = mean(there) if there else None
     numbers = (shown.value, *shown.interval) if shown else (NOTHING,) * 3
-    sizes = [detectable_gain(entry.parts, need.support) for entry in there]
-    # One is enough: the one that is told most easily counts; else none may be missed.
-    size = NOTHING if not sizes or np.isnan(sizes).any() else (min if need.needed == 1 else max)(sizes)
+    if len(there) == 1 and need.needed == 1:
+        size = detectable_gain(there[0].parts, need.support)
+    else:
+        size = joint_detectable_gain(there, need.needed, need.support)
     chance = power_at(value, there[0].parts) if there and value is not None else NOTHING
     standing = (*sides, len(there) - sum(sides), len(listed) - len(there))
     seeds = min((entry.count for entry in there), default=0)
@@ -166,6 +179,8 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
         seeds,
         behind,
         targets,
+        scope(claim, found) if there else "",
+        measure(claim, len(listed)),
         *words,
     )
 
@@ -201,8 +216,36 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
         interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+.1f} to {entry.high:+.1f}"
         own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+.1f} ({interval})"
         size = "" if np.isnan(entry.detectable) else f"{entry.detectable:.1f}"
-        rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, entry.reason or entry.rule))
+        size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
+        rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
+        rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, rule))
     return pd.DataFrame(rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"])
+
+
+def sized(entry: tuple) -> str:
+    """'gain +4.2 points, +1.0 to +7.4', from a row of `claim_table`."""
+    interval = "" if np.isnan(entry.low) else f", {entry.low:+.1f} to {entry.high:+.1f}"
+    return f"{entry.measure} {entry.estimate:+.1f} points{interval}"
+
+
+def of_each(entry: tuple) -> str:
+    """How many differences lie on which side, where there are several."""
+    several = entry.above + entry.below + entry.open + entry.missing
+    return f"; {entry.above} above 0, {entry.below} below, of {several}" if several > 1 else ""
+
+
+def partly(entry: tuple) -> str:
+    return f"; {entry.scope}" if entry.scope else ""
+
+
+def could(entry: tuple) -> str:
+    """What the study could have decided, or why it could not."""
+    if np.isnan(entry.detectable):
+        return entry.reason
+    each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
+    told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
+    chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+.1f} would be told from 0 with {100 * entry.power:.0f} %"
+    return "; ".join(filter(None, (entry.reason, told))) + chance
 
 
 def claim_findings(table: pd.DataFrame) -> str:
@@ -210,17 +253,10 @@ def claim_findings(table: pd.DataFrame) -> str:
     lines = [f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in VERDICTS)}."]
     for name in (SUPPORTED, CONTRADICTED):
         for entry in table[table["verdict"] == name].itertuples():
-            several = entry.above + entry.below + entry.open + entry.missing
-            each = f"; {entry.above} above 0, {entry.below} below, of {several}" if several > 1 else ""
-            lines.append(f"- **{name}**: {entry.claim} ({entry.estimate:+.1f} points, {entry.low:+.1f} to {entry.high:+.1f}{each}).")
+            lines.append(f"- **{name}**: {entry.claim} ({sized(entry)}{of_each(entry)}{partly(entry)}).")
     left = table[table["verdict"] == UNDECIDED]
     for entry in left.itertuples():
-        told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points"
-        chance = (
-            "" if np.isnan(entry.power) else f"; the paper's {entry.published:+.1f} would be told from 0 with {100 * entry.power:.0f} %"
-        )
-        size = entry.reason if np.isnan(entry.detectable) else f"{entry.low:+.1f} to {entry.high:+.1f}; {told}{chance}"
-        lines.append(f"- **undecided**: {entry.claim} ({entry.estimate:+.1f} points, {size}).")
+        lines.append(f"- **undecided**: {entry.claim} ({sized(entry)}{of_each(entry)}; {could(entry)}{partly(entry)}).")
     missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
     lines += [f"- **not measured**: {reason} ({counted(many, 'claim')})." for reason, many in missing.items()]
     lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]
@@ -228,7 +264,8 @@ def claim_findings(table: pd.DataFrame) -> str:
 
 
 LIMITS = (
-    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's on its test data. Intervals cover other "
+    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's on its test data. Translations of the "
+    "embedded suite are exact, which a machine's are not; recipes with noise count nowhere here. Intervals cover other "
     "seeds and test items in the same languages. The best single task was picked by the same scores, which favours it over all nine "
     "together. Across claims nothing is corrected: of twenty that are not so, one would be decided by chance."
 )

@@ -28,7 +28,8 @@ def claim_verdicts(table: pd.DataFrame, source: str, width: float = FULL) -> Fig
     if (table["verdict"] != NOT_MEASURED).sum() == 0:
         return message("no claim can be tested on the finished runs yet", width)
     wide = check_width(width) > 5
-    texts = [textwrap.fill(text, 58 if wide else 34) for text in table["claim"]]
+    claims = [f"{entry.claim} ({entry.scope})" if entry.scope else entry.claim for entry in table.itertuples()]
+    texts = [textwrap.fill(text, 58 if wide else 34) for text in claims]
     heights = np.array([max(text.count("\n") + 1, 1.4) for text in texts])
     middles = np.concatenate([[0], np.cumsum(heights[:-1])]) + heights / 2
     limit = reach(table)
