@@ -72,10 +72,11 @@ def of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test,
 def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool) -> pd.DataFrame:
     """`of_rows` without intervals, in a hundredth of its time: columns x y estimate p_holm. p as scipy's, from Student's t."""
     whole, there = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    count = there.T @ there
+    coefficient, count = whole.to_numpy(), (there.T @ there).to_numpy()
+    at = {name: place for place, name in enumerate(rows.columns)}
     both = [(x, y) for x, y in product(targets, targets) if x != y] if twice else list(combinations(targets, 2))
-    pairs = [*both, *product(targets, rows.columns.drop(targets))]
-    found = [(x, y, whole.loc[x, y], student_p(whole.loc[x, y], count.loc[x, y] - 2)) for x, y in pairs]
+    pairs = [(x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]]
+    found = [(x, y, coefficient[place], student_p(coefficient[place], count[place] - 2)) for x, y, place in pairs]
     table = pd.DataFrame(found, columns=["x", "y", "estimate", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 

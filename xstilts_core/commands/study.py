@@ -57,7 +57,7 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
     from xstilts_core import grid, progress, sharing, summary
 
     out = summary.console()
-    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub"):
+    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", bool(study.specs)):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         stale, taken = grid.forget_stale(study), sharing.gather(study)
         again = f", {len(stale)} of them made with other settings before and run again" if stale else ""

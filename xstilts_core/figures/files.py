@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xstilts_core.figures.style import DOTS, look
+from xstilts_core.figures.style import DOTS, PrintFigure, look
 from xstilts_core.names import UsageError
 from xstilts_core.results import RESULT, write_text
 from xstilts_core.spec import home
@@ -64,6 +64,8 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         figure.set_layout_engine("none")
         for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
             figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
+    if isinstance(figure, PrintFigure):
+        figure.printed = paths[-1]
     return paths
 
 

@@ -4,15 +4,16 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from xstilts_core.names import UsageError
 
@@ -40,6 +41,14 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "legend.fontsize": 6.5,
         "legend.title_fontsize": 6.5,
         "axes.linewidth": 0.6,
+        "axes.edgecolor": ".15",
+        "axes.axisbelow": True,
+        "grid.color": ".8",
+        "lines.solid_capstyle": "round",
+        "patch.edgecolor": "white",
+        "patch.force_edgecolor": True,
+        "xtick.bottom": False,
+        "ytick.left": False,
         "grid.linewidth": 0.4,
         "lines.linewidth": 0.9,
         "hatch.linewidth": 0.5,
@@ -64,7 +73,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 @contextmanager
 def look() -> Iterator[None]:
     """Draw and save within this look; other figures of the same session keep theirs."""
-    with sns.axes_style("white"), mpl.rc_context(dict(SETTINGS)):
+    with mpl.rc_context(dict(SETTINGS)):
         yield
 
 
@@ -84,11 +93,21 @@ def diverging() -> Colormap:
 
 
 class PrintFigure(Figure):
-    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive."""
+    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive.
+
+    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for drawing takes much longer.
+    """
+
+    printed: Path | None = None
 
     def _repr_png_(self) -> bytes:
         """IPython's protocol for display()."""
         picture = BytesIO()
+        if self.printed and self.printed.is_file():
+            with Image.open(self.printed) as found:
+                size = (round(found.width * SCREEN_DOTS / DOTS), round(found.height * SCREEN_DOTS / DOTS))
+                found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
+            return picture.getvalue()
         with look():
             self.savefig(picture, format="png", dpi=SCREEN_DOTS, facecolor="white")
         return picture.getvalue()
