@@ -59,9 +59,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """
     paths = [folder / f"{check_name(name)}.{kind}" for kind in KINDS]
     with look():
-        # One layout for all files: working it out takes longer than drawing.
+        # One layout for all files: working it out takes longer than drawing, and with an engine every file is drawn once more for it.
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
         for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
             figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
     if isinstance(figure, PrintFigure):
