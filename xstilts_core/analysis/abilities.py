@@ -28,7 +28,7 @@ from xstilts_core.analysis.correlations import (
 from xstilts_core.analysis.findings import counted, headline
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import KINDS, OWN, absent, by_run, own_and_gains, tasks_of, training_examples
-from xstilts_core.analysis.runs import runs, unfinished
+from xstilts_core.analysis.runs import origin, runs, unfinished
 from xstilts_core.analysis.significance import holm
 from xstilts_core.reference import reference
 from xstilts_core.spec import BASELINE
@@ -151,7 +151,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
 def source(study: Study, scores: pd.DataFrame) -> str:
     """Whose numbers a figure shows, from how many recipes and runs."""
-    whose = f"Scores: {reference(study.published).authors}." if study.published else f"Runs of the study {study.name}."
+    whose = f"Scores of {reference(study.published).authors}: scores.csv." if study.published else origin(study, runs(study))
     recipes, repeats = extent(scores)
     return f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. {whose}"
 

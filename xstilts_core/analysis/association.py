@@ -30,8 +30,8 @@ def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarr
     [draws, rows]. NaN for a resample in which all values are equal.
     """
     if method == "spearman":
-        # The mean of mid-ranks is half of one more than all weight, so that what is left of a rank is half the weight of the lower rows less
-        # half that of the higher ones: a multiple of a half, without any rounding.
+        # The mean of mid-ranks is half of one more than all weight, so that what is left of a rank is half the weight of the lower rows
+        # less half that of the higher ones: a multiple of a half, without any rounding.
         rest, scale = weights @ (-0.5 * signs(values)), 1.0
     else:
         rest, scale = values - (weights @ values / weights.sum(axis=1))[:, None], float(np.abs(values).max())

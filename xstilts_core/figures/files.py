@@ -98,9 +98,14 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     return paths
 
 
-def finish(folder: Path, notebook: str) -> dict[str, object]:
-    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content."""
+def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
+    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content.
+
+    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of several parts shows it.
+    """
     files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *TABLES))
     content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}
+    if answer:
+        content["answer"] = answer
     write_text(folder / RESULT, json.dumps(content, indent=1) + "\n")
     return content

@@ -1,7 +1,7 @@
 """The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -131,6 +133,25 @@ def several(seeds: Iterable[float]) -> str:
     found = sorted({int(number) for number in seeds})
     span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
     return f"{span} seed{'' if found == [1] else 's'}"
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
+    """A legend of up to `across` entries a row above the panels, below the figure's title: at the bottom its note would lie upon it."""
+    shape = {"frameon": False, "alignment": "left", "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2 if across > 3 else 0.6}
+    size = 8 if figure.get_size_inches()[0] > 5 else 6.5
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), across), title=title, title_fontsize=size, **shape)
+
+
+def spread(table: pd.DataFrame, mark: str) -> str:
+    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table with low, seeds and maybe resampled.
+
+    mark: what shows the interval.
+    """
+    known = table.dropna(subset=["low"])
+    if known.empty:
+        return f"no interval: {several(table['seeds'])}"
+    covers = sorted({name for name in known["resampled"] if name}) if "resampled" in known else []
+    return f"{mark}: its 95 % interval{' over ' + ' or '.join(covers) if covers else ''}, {several(table['seeds'])}"
 
 
 def on_top(axes: Axes) -> None:
