@@ -19,7 +19,7 @@ from xstilts_core.study import Study
 
 PAGE = "index.html"
 STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; overflow-wrap: break-word; }
 h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
 img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; padding: .6rem .8rem; border-radius: 4px; }
 .jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
@@ -68,9 +68,10 @@ def part(study: Study, folder: Path) -> str:
     link = f'<a href="{where}">reports</a>' if page.is_file() else "no reports yet"
     lines = [f'<section id="{study.name}">', f"<h2>{html.escape(study.title)}</h2>"]
     lines.append(f'<p class="state">{html.escape(f"{study.name}: {state}")}; {link}</p>')
-    for name in study.reports:
-        if text := answer(study, name):
-            lines += [f'<h3><a href="{where}#{name}">{name}</a></h3>', markdown(text)]
+    found = {name: text for name in study.reports if (text := answer(study, name))}
+    for name, text in found.items():
+        lines += [f'<h3><a href="{where}#{name}">{name}</a></h3>', markdown(text)]
+    lines += [] if found else ["<p>No answer yet.</p>"]
     return "\n".join([*lines, "</section>"])
 
 
@@ -79,7 +80,7 @@ def build(study: Study) -> Path:
     title = html.escape(f"{study.name}: {study.title}")
     path = study.root / "report" / PAGE
     if study.parts:
-        links = "".join(f'<a href="#{member.name}">{member.name}</a>' for member in study.members)
+        links = " ".join(f'<a href="#{member.name}">{member.name}</a>' for member in study.members)
         sections = "\n".join(part(member, path.parent) for member in study.members)
     else:
         links, sections = reports(study)
@@ -95,7 +96,7 @@ def reports(study: Study) -> tuple[str, str]:
     present = [(name, path) for name, path in executed if path.is_file()]
     if not present:
         raise UsageError(f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first")
-    links = "".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
+    links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
     return links, "\n".join(f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present)
 
 

@@ -52,7 +52,7 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
         return message("no finished controls yet", width)
     tasks, wide = list(dict.fromkeys(table["task"])), check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (0.85 if wide else 1.2)), layout="constrained")
+        figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (1.1 if wide else 1.6)), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True, sharey=True, width_ratios=(3, 2))
         for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
             draw_scores(axes, table, tasks, column)

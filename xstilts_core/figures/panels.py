@@ -49,7 +49,7 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source:
     across = min(PER_ROW, len(recipes)) if check_width(width) > 5 else min(2, len(recipes))
     down = int(np.ceil(len(recipes) / across))
     with look():
-        figure = PrintFigure(figsize=(width, down * (0.125 * len(languages) + 0.36) + 0.55), layout="constrained")
+        figure = PrintFigure(figsize=(width, down * (0.125 * len(languages) + 0.36) + (0.9 if width > 5 else 1.5)), layout="constrained")
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         reach = fences(rows)
         for axes, name in zip(grid.flat, recipes, strict=False):
