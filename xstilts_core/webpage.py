@@ -19,7 +19,8 @@ from xstilts_core.study import Study
 
 PAGE = "index.html"
 STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; overflow-wrap: break-word; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
+body { overflow-wrap: break-word; }
 h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
 img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; padding: .6rem .8rem; border-radius: 4px; }
 .jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
