@@ -130,15 +130,17 @@ def wait_for_runs(study: Study) -> None:
 
 
 @contextmanager
-def kernels(jobs: int, profile: str, offline: bool = False) -> Iterator[None]:
+def kernels(jobs: int, profile: str, offline: bool = False, training: bool = True) -> Iterator[None]:
     """Beside a grid on this machine, a server of ready kernels, all of which must not ask the hub where `offline`.
+
+    training: some of them train.
 
     The jobs of a cluster start their own.
     """
     if profile == "local":
         from xstilts_core.kernel import environment
 
-        with serving(environment(threads(jobs), offline=offline)):
+        with serving(environment(threads(jobs), offline=offline), training):
             yield
     else:
         yield

@@ -32,7 +32,15 @@ ADDRESS = "XSTILTS_KERNEL_SERVER"
 # What must be the same in server and kernel, because it is read while libraries are imported.
 THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
-MODULES = (
+TRAINING = (
+    "torch",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.xlm_roberta.modeling_xlm_roberta",
+    "xstilts_core.pretrain",
+    "xstilts_core.retrieve",
+    "xstilts_core.control",
+)
+REPORTING = (
     # A kernel's own: the debugger, its slowest part, among them.
     "ipykernel.kernelapp",
     "ipykernel.debugger",
@@ -40,12 +48,6 @@ MODULES = (
     "IPython.extensions.storemagic",
     "sqlite3",
     "tornado.platform.asyncio",
-    "torch",
-    "transformers.models.auto.modeling_auto",
-    "transformers.models.xlm_roberta.modeling_xlm_roberta",
-    "xstilts_core.pretrain",
-    "xstilts_core.retrieve",
-    "xstilts_core.control",
     "xstilts_core.analysis",
     "xstilts_core.figures",
     # What matplotlib and pandas import when the first figure and table are written.
@@ -235,10 +237,10 @@ class Server:
             connection.close()
 
 
-def serve(address: str) -> int:
+def serve(address: str, modules: Sequence[str]) -> int:
     """Listen first, so that early kernels wait for the imports instead of making their own; then import and fork on demand."""
     server = Server(address)
-    for name in MODULES:
+    for name in modules:
         import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a kernel would otherwise copy the shared pages
@@ -254,14 +256,16 @@ def socket_base() -> Path:
 
 
 @contextmanager
-def serving(variables: Mapping[str, str]) -> Iterator[None]:
+def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
     """A server for the kernels that are started below this process, with these variables set (`kernel.environment`).
+
+    training: they need torch; reports alone do without it, and begin several seconds earlier.
 
     The server lives as long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
     """
     folder = tempfile.mkdtemp(prefix="xs", dir=socket_base())
     address = f"{folder}/server"
-    call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address]
+    call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address, *(TRAINING if training else ()), *REPORTING]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
     while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
         time.sleep(0.02)
@@ -275,9 +279,9 @@ def serving(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """`serve ADDRESS`, or `start` and the arguments of a kernel."""
+    """`serve ADDRESS MODULE...`, or `start` and the arguments of a kernel."""
     verb, *rest = arguments
-    return serve(rest[0]) if verb == "serve" else start(rest)
+    return serve(rest[0], rest[1:]) if verb == "serve" else start(rest)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from xstilts_core.analysis.correlations import (
 from xstilts_core.analysis.findings import counted, headline
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import KINDS, OWN, absent, by_run, own_and_gains, tasks_of, training_examples
-from xstilts_core.analysis.runs import runs, unfinished
+from xstilts_core.analysis.runs import origin, runs, unfinished
 from xstilts_core.analysis.significance import holm
 from xstilts_core.reference import reference
 from xstilts_core.spec import BASELINE
@@ -72,10 +72,11 @@ def of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test,
 def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool) -> pd.DataFrame:
     """`of_rows` without intervals, in a hundredth of its time: columns x y estimate p_holm. p as scipy's, from Student's t."""
     whole, there = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    count = there.T @ there
+    coefficient, count = whole.to_numpy(), (there.T @ there).to_numpy()
+    at = {name: place for place, name in enumerate(rows.columns)}
     both = [(x, y) for x, y in product(targets, targets) if x != y] if twice else list(combinations(targets, 2))
-    pairs = [*both, *product(targets, rows.columns.drop(targets))]
-    found = [(x, y, whole.loc[x, y], student_p(whole.loc[x, y], count.loc[x, y] - 2)) for x, y in pairs]
+    pairs = [(x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]]
+    found = [(x, y, coefficient[place], student_p(coefficient[place], count[place] - 2)) for x, y, place in pairs]
     table = pd.DataFrame(found, columns=["x", "y", "estimate", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
@@ -150,7 +151,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
 def source(study: Study, scores: pd.DataFrame) -> str:
     """Whose numbers a figure shows, from how many recipes and runs."""
-    whose = f"Scores: {reference(study.published).authors}." if study.published else f"Runs of the study {study.name}."
+    whose = f"Scores of {reference(study.published).authors}: scores.csv." if study.published else origin(study, runs(study))
     recipes, repeats = extent(scores)
     return f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. {whose}"
 

@@ -6,6 +6,7 @@ weights by one matrix product, so that nothing is sorted twice: the mid-rank of 
 more than the weight of the rows tied with it.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,12 +15,8 @@ Method = Literal["spearman", "pearson", "kendall"]
 METHODS: tuple[Method, ...] = ("spearman", "pearson", "kendall")
 # Below this share of its scale a spread is rounding: the values are all equal and have no correlation.
 ROUNDING = 1e-13
-
-
-def ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mid-ranks [draws, rows] of `values` [rows] in every resample `weights` [draws, rows]; a row that was not drawn counts nothing."""
-    below = (values[:, None] < values).astype(float) + 0.5 * (values[:, None] == values)
-    return weights @ below + 0.5
+# Resamples that are worked on at a time: every variable of a table in so many of them fits into memory.
+CHUNK = 1000
 
 
 def signs(values: np.ndarray) -> np.ndarray:
@@ -32,10 +29,13 @@ def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarr
 
     [draws, rows]. NaN for a resample in which all values are equal.
     """
-    found = ranks(values, weights) if method == "spearman" else np.broadcast_to(values, weights.shape)
-    rest = found - (np.einsum("dr,dr->d", weights, found) / weights.sum(axis=1))[:, None]
-    spread = np.sqrt(np.einsum("dr,dr,dr->d", weights, rest, rest))
-    scale = np.abs(found).max(axis=1)
+    if method == "spearman":
+        # The mean of mid-ranks is half of one more than all weight, so that what is left of a rank is half the weight of the lower rows
+        # less half that of the higher ones: a multiple of a half, without any rounding.
+        rest, scale = weights @ (-0.5 * signs(values)), 1.0
+    else:
+        rest, scale = values - (weights @ values / weights.sum(axis=1))[:, None], float(np.abs(values).max())
+    spread = np.sqrt(np.einsum("dr,dr->d", weights * rest, rest))
     return rest / np.where(spread > ROUNDING * scale, spread, np.nan)[:, None]
 
 
@@ -51,6 +51,27 @@ def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Metho
         pairs = untied(x, weights) * untied(y, weights)
         return agreed / np.sqrt(np.where(pairs > 0, pairs, np.nan))
     return np.einsum("dr,dr,dr->d", weights, centred(x, weights, method), centred(y, weights, method))
+
+
+def pair_draws(pairs: Sequence[tuple[np.ndarray, np.ndarray]], weights: Callable[[int], np.ndarray], method: Method) -> np.ndarray:
+    """[pairs, draws]: `correlation` of many pairs (x, y), each [rows], in the resamples weights(rows) [draws, rows].
+
+    What a resample makes of a variable is worked out once for all pairs that it is in: a tenth of the time of pair by pair.
+    """
+    draws = len(weights(len(pairs[0][0])))
+    found = np.empty((len(pairs), draws))
+    for start in range(0, draws, CHUNK):
+        part, known = slice(start, start + CHUNK), {}
+        for place, pair in enumerate(pairs):
+            drawn = weights(len(pair[0]))[part]
+            if method == "kendall":
+                found[place, part] = correlation(*pair, drawn, method)
+                continue
+            for values in pair:
+                if values.tobytes() not in known:
+                    known[values.tobytes()] = np.sqrt(drawn) * centred(values, drawn, method)
+            found[place, part] = np.einsum("dr,dr->d", *(known[values.tobytes()] for values in pair))
+    return found
 
 
 def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from xstilts_core.analysis.association import METHODS, Method, correlation, permuted
+from xstilts_core.analysis.association import METHODS, Method, correlation, pair_draws, permuted
 from xstilts_core.analysis.significance import holm, tail_share
 from xstilts_core.names import UsageError, unknown
 
@@ -30,6 +30,8 @@ RESAMPLES = 10_000
 LEAST_ROWS = 3
 INTERVAL_ROWS = 8
 TAIL = 0.025
+# What is nearer to 1 than this is 1, but for rounding.
+PERFECT = 1 - 1e-14
 NOTHING = float("nan")
 Test = Literal["permutation", "scipy"]
 
@@ -58,6 +60,16 @@ def row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, f
     return float(low), float(high)
 
 
+def row_intervals(pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int) -> list[tuple[float, float]]:
+    """`row_interval` of the bootstrap of each pair (x, y)."""
+    found = [(NOTHING, NOTHING)] * len(pairs)
+    if places := [place for place, (x, _) in enumerate(pairs) if len(x) >= INTERVAL_ROWS]:
+        draws = pair_draws([pairs[place] for place in places], lambda rows: row_weights(rows, resamples, seed), method)
+        for place, drawn in zip(places, draws, strict=True):
+            found[place] = row_interval(drawn, len(pairs[place][0]), method)
+    return found
+
+
 def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
     """Permutation p-value of no association (Pitman 1937): every order of y is as likely. NaN where x or y does not vary."""
     found = correlation(x, y, np.ones((1, len(x))), method)[0]
@@ -69,11 +81,12 @@ def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed
 
 def scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
     """scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson; exact or normal for Kendall's tau-b."""
+    if method != "kendall":  # as spearmanr and pearsonr have it, without the second that it takes to import them
+        found = correlation(x, y, np.ones((1, len(x))), method)[0]
+        return student_p(found if abs(found) < PERFECT else np.sign(found), len(x) - 2)
     from scipy import stats
 
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return NOTHING
-    return float({"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}[method](x, y).pvalue)
+    return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
 
 
 TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {"permutation": permutation_p, "scipy": scipy_p}
@@ -110,17 +123,16 @@ def correlations(
             raise unknown("method of correlation", name, METHODS)
     if test not in TESTS:
         raise unknown("test", test, TESTS)
+    pairs = list(column_pairs(x, y))
+    intervals = {name: row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed) for name in methods}
     rows = []
-    for first, second, one, two in column_pairs(x, y):
+    for place, (first, second, one, two) in enumerate(pairs):
         count = len(one)
         for method in methods:
             found = (NOTHING,) * 4
             if count >= least:
                 estimate = correlation(one, two, np.ones((1, count)), method)[0]
-                interval = NOTHING, NOTHING
-                if count >= INTERVAL_ROWS:
-                    interval = row_interval(correlation(one, two, row_weights(count, resamples, seed), method), count, method)
-                found = (estimate, *interval, TESTS[test](one, two, method, resamples, seed))
+                found = (estimate, *intervals[method][place], TESTS[test](one, two, method, resamples, seed))
             rows.append((first, second, method, *found, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return adjusted(table)

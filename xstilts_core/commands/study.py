@@ -38,7 +38,7 @@ def members(study: Any) -> tuple[Any, ...]:
 
 
 def run(options: argparse.Namespace) -> int:
-    from xstilts_core import grid
+    from xstilts_core import grid, summary, webpage
 
     study = load(options)
     if options.jobs < 0:
@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
         return foresee(members(study), jobs, options.profile)
     for member in members(study):
         member.require_places()
-    return max(run_one(member, jobs, options.profile) for member in members(study))
+    code = max(run_one(member, jobs, options.profile) for member in members(study))
+    if study.parts:
+        summary.console().print(f"all parts: {webpage.build(study)}", highlight=False, soft_wrap=True)
+    return code
 
 
 def run_one(study: Any, jobs: int, profile: str) -> int:
@@ -57,7 +60,7 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
     from xstilts_core import grid, progress, sharing, summary
 
     out = summary.console()
-    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub"):
+    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", bool(study.specs)):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         stale, taken = grid.forget_stale(study), sharing.gather(study)
         again = f", {len(stale)} of them made with other settings before and run again" if stale else ""

@@ -180,7 +180,7 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") 
         name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
         names = [f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code for code in order]
         axes.set_yticks(np.arange(len(order)) + 0.5, names)
-        say(figure, f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}. {source}")
+        say(figure, f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, without an interval. {source}")
     return figure
 
 

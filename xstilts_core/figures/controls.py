@@ -10,7 +10,21 @@ from matplotlib.lines import Line2D
 
 from xstilts_core.analysis.controls import strongest
 from xstilts_core.figures.cells import signed
-from xstilts_core.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import (
+    BLUE,
+    FULL,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PrintFigure,
+    check_width,
+    legend_above,
+    look,
+    message,
+    say,
+    several,
+)
 from xstilts_core.spec import BASELINE
 
 # Shape and color both tell the kind, so that a gray print loses nothing.
@@ -28,17 +42,17 @@ PANELS = MappingProxyType({"zero_shot": "zero-shot mean", "english": "English"})
 SPREAD = 0.16
 
 
-def control_scores(table: pd.DataFrame, width: float = FULL) -> Figure:
+def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
     """Scores in percent of the baseline (dot) and of each control, a row per target, from `control_table`.
 
     Left the zero-shot mean, right English. The line runs from the strongest floor to the baseline's zero-shot score, and the number says
-    how long it is: solid and bold where the 95 % interval of that margin lies above 0.
+    how long it is: solid and bold where the 95 % interval of that margin lies above 0. source: whose runs.
     """
     if table.empty:
         return message("no finished controls yet", width)
     tasks, wide = list(dict.fromkeys(table["task"])), check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (0.85 if wide else 1.2)), layout="constrained")
+        figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (1.1 if wide else 1.6)), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True, sharey=True, width_ratios=(3, 2))
         for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
             draw_scores(axes, table, tasks, column)
@@ -47,15 +61,13 @@ def control_scores(table: pd.DataFrame, width: float = FULL) -> Figure:
         panels[0].set_yticks(range(len(tasks)), tasks)
         panels[0].set_xticks((0, 50, 100) if not wide else range(0, 101, 20))
         panels[0].set(ylim=(len(tasks) - 0.5, -0.5), xlim=(-4, 104))
-        words = f"score in percent (each task's primary metric), {several(table.loc[table['recipe'] == BASELINE, 'seeds'])};"
-        words += f"{' ' if wide else chr(10)}numbers: points above the strongest control"
-        figure.suptitle(words, x=0.01, ha="left", fontsize=8 if wide else 6.5)
         names = table.drop_duplicates("recipe")
         handles = [mark(control, name) for name, control in zip(names["recipe"], names["control"], strict=True)]
-        across = 6 if wide else 3
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=across, frameon=False, handletextpad=0.2, columnspacing=1.2 if wide else 0.6
-        )
+        words = "score in percent (each task's primary metric); " if wide else "score in percent;\n"
+        legend_above(figure, handles, f"{words}numbers: points above the strongest control", 6 if wide else 3)
+        sure = "bold, solid line: its 95 % interval lies above 0" if table["low"].notna().any() else "no intervals: one seed"
+        count = several(table.loc[table["recipe"] == BASELINE, "seeds"])
+        say(figure, f"Mean over languages and {count}; {sure}. n = {len(tasks)} targets. Numbers: controls.csv. {source}")
     return figure
 
 

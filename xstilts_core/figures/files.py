@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xstilts_core.figures.style import DOTS, look
+from xstilts_core.figures.style import DOTS, PrintFigure, look
 from xstilts_core.names import UsageError
 from xstilts_core.results import RESULT, write_text
 from xstilts_core.spec import home
@@ -59,11 +59,13 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """
     paths = [folder / f"{check_name(name)}.{kind}" for kind in KINDS]
     with look():
-        # One layout for all files: working it out takes longer than drawing.
+        # One layout for all files: working it out takes longer than drawing, and with an engine every file is drawn once more for it.
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
         for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
             figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
+    if isinstance(figure, PrintFigure):
+        figure.printed = paths[-1]
     return paths
 
 
@@ -96,9 +98,14 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     return paths
 
 
-def finish(folder: Path, notebook: str) -> dict[str, object]:
-    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content."""
+def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
+    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content.
+
+    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of several parts shows it.
+    """
     files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *TABLES))
     content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}
+    if answer:
+        content["answer"] = answer
     write_text(folder / RESULT, json.dumps(content, indent=1) + "\n")
     return content

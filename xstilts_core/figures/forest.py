@@ -7,16 +7,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xstilts_core.figures.style import BLUE, FULL, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FULL, INK, ORANGE, PrintFigure, check_width, look, message, say, spread
 
 NEUTRAL = "#555555"
 
 
-def forest(table: pd.DataFrame, title: str, width: float = FULL) -> Figure:
+def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "") -> Figure:
     """A panel per `panel`, a row per (`group`, `row`): the dot is `value`, the bar `low` to `high`; blue above 0, orange below.
 
     table: columns group row panel value low high seeds, in the order to show. Rows without a value are left empty; without an interval
-    there is no bar. title: what is shown, in what unit; the number of seeds is added.
+    there is no bar. title: what is shown. source: whose runs, and which table has the numbers.
     """
     known = table.dropna(subset=["value"])
     if known.empty:
@@ -31,9 +31,8 @@ def forest(table: pd.DataFrame, title: str, width: float = FULL) -> Figure:
             draw_panel(axes, known[known["panel"] == name], rows)
             axes.set_title(name, pad=3)
         label_rows(grid[0], rows)
-        words = f"{title},{' ' if wide else chr(10)}bars: 95 % intervals ({several(known['seeds'])})"
-        figure.suptitle(words, x=0.01, ha="left", fontsize=8 if wide else 6.5)
-        figure.supxlabel("points; blue: above 0, orange: below 0", fontsize=6.5)
+        figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if wide else 6.5)
+        say(figure, f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. n = {len(known)} differences. {source}")
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from xstilts_core.figures.cells import whole
-from xstilts_core.figures.style import BLUE, FULL, GRAY, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FULL, GRAY, INK, ORANGE, PrintFigure, check_width, legend_above, look, message, say, spread
 from xstilts_core.spec import BASELINE
 
 NEUTRAL = "#555555"
@@ -23,9 +23,9 @@ def script_name(script: str) -> str:
     return script if script in MARKERS else "other"
 
 
-def panels_by_target(table: pd.DataFrame, width: float = FULL) -> dict[str, Figure]:
+def panels_by_target(table: pd.DataFrame, width: float = FULL, source: str = "") -> dict[str, Figure]:
     """One `language_panels` figure per target, from `by_language`; {} where there is nothing."""
-    return {name: language_panels(rows, name, width) for name, rows in table.groupby("task", sort=False)}
+    return {name: language_panels(rows, name, width, source) for name, rows in table.groupby("task", sort=False)}
 
 
 def language_order(table: pd.DataFrame) -> list[str]:
@@ -36,11 +36,11 @@ def language_order(table: pd.DataFrame) -> list[str]:
     return sorted(keys, key=keys.__getitem__)
 
 
-def language_panels(table: pd.DataFrame, task: str, width: float = FULL) -> Figure:
+def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source: str = "") -> Figure:
     """Gains of one target by language (rows) with 95 % intervals, a panel per recipe, from `by_language`.
 
     The marker's shape is the script; it is filled for high, gray for mid and white for low resource languages. Bars are left out
-    where there is no interval (one seed). Blue: the interval lies above 0; orange: below.
+    where there is no interval (one seed). Blue: the interval lies above 0; orange: below. source: whose runs.
     """
     rows = table[table["task"] == task]
     if rows.empty:
@@ -49,20 +49,18 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL) -> Figu
     across = min(PER_ROW, len(recipes)) if check_width(width) > 5 else min(2, len(recipes))
     down = int(np.ceil(len(recipes) / across))
     with look():
-        figure = PrintFigure(figsize=(width, down * (0.125 * len(languages) + 0.36) + 0.55), layout="constrained")
+        figure = PrintFigure(figsize=(width, down * (0.125 * len(languages) + 0.36) + (0.9 if width > 5 else 1.5)), layout="constrained")
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         reach = fences(rows)
         for axes, name in zip(grid.flat, recipes, strict=False):
             draw_languages(axes, rows[rows["recipe"] == name], languages, reach)
             axes.set_title(name, pad=3)
         finish_panels(grid, len(recipes), across)
-        title = f"{task}: gain over {BASELINE} in points,{' ' if width > 5 else chr(10)}bars: 95 % intervals ({several(rows['seeds'])})"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=8 if width > 5 else 7)
-        marks = legend(rows)
-        across = min(len(marks), 8 if width > 5 else 3)
-        figure.legend(
-            handles=marks, loc="outside lower center", ncols=across, frameon=False, handlelength=1, handletextpad=0.4, columnspacing=1.2
-        )
+        legend_above(figure, legend(rows), f"{task}: gain over {BASELINE} in points", 8 if width > 5 else 3)
+        least, most = int(rows["n"].min()), int(rows["n"].max())
+        count = f"n = {least if least == most else f'{least} to {most}'} test items a language"
+        cut = " What is wider than the axis is cut." if (rows["low"] < reach[0]).any() or (rows["high"] > reach[1]).any() else ""
+        say(figure, f"Mark: mean over seeds; {spread(rows, 'bar')}.{cut} {count}. Numbers: gains_by_language.csv. {source}")
     return figure
 
 

@@ -1,18 +1,22 @@
 """Gains against a size, with the fitted lines; and contrasts as a row of intervals."""
 
+import math
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.figures.correlations import say
 from xstilts_core.figures.panels import finish_panels
-from xstilts_core.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, check_width, look, message, say, several
 
 # Series are told apart by color, mark and line: two of these survive a print without color.
 STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
 PER_ROW = 3
+# Of a logarithmic axis: what a number of four digits takes in the narrowest panel.
+ROOM = 0.21
 
 
 def size_curves(points: pd.DataFrame, lines: pd.DataFrame, across: str, source: str, width: float = FULL) -> Figure:
@@ -62,8 +66,18 @@ def draw_panel(axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: li
         axes.plot(x, found["gain"], mark, color=color, markersize=3.2, markeredgecolor=INK, markeredgewidth=0.3, label=name)
     axes.tick_params(labelsize=6, length=1.5, pad=1)
     sizes = sorted(set(points["size"]))
-    axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes], fontsize=6 if len(sizes) < 6 else 5.5)
+    axes.set_xticks(sizes, spaced(sizes), fontsize=6 if len(sizes) < 6 else 5.5)
     axes.minorticks_off()
+
+
+def spaced(sizes: list[float]) -> list[str]:
+    """The sizes in words, from the largest down; none where it would run into the next: see ROOM."""
+    words, taken = [], float("inf")
+    for size in reversed(sizes):
+        free = taken == float("inf") or math.log(taken / size) >= ROOM * math.log(sizes[-1] / sizes[0])
+        words.append(f"{size:.0f}" if free else "")
+        taken = size if free else taken
+    return words[::-1]
 
 
 def reach(points: pd.DataFrame) -> tuple[float, float]:
@@ -93,10 +107,12 @@ def contrast_rows(table: pd.DataFrame, source: str, width: float = FULL) -> Figu
             axes.hlines(place, row.low, row.high, color=BLUE, linewidth=1.4 if place == 0 else 0.9)
             axes.plot(row.points, place, "o", color=BLUE, markersize=4, markerfacecolor=BLUE if sure else "white", markeredgewidth=0.8)
         names = [name.removeprefix(f"{SYNTACTIC} less {SEMANTIC}, ") for name in kept["contrast"]]
+        names = [textwrap.fill(name, 40 if width > 5 else 20) for name in names]
         axes.set_yticks(range(len(kept)), names, fontsize=6 if width > 5 else 5)
         axes.get_yticklabels()[0].set_fontweight("bold")
         axes.set_ylim(len(kept) - 0.5, -0.7)
-        axes.set_xlabel(f"{SYNTACTIC} less {SEMANTIC} recipes, points of gain", fontsize=6.5)
+        axes.set_xlabel(f"{SYNTACTIC} less {SEMANTIC}, points" if width > 5 else "points", fontsize=6.5)
         shown = "95 % intervals; filled: 0 is outside" if kept["low"].notna().any() else "One seed: no interval"
-        say(figure, f"{shown}. n = {int(kept['recipes'].max())} recipes, {several(kept['seeds'])}. {source}")
+        words = f"Gains of {SYNTACTIC} recipes less those of {SEMANTIC} ones. {shown}."
+        say(figure, f"{words} n = {int(kept['recipes'].max())} recipes, {several(kept['seeds'])}. {source}")
     return figure

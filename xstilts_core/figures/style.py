@@ -1,18 +1,21 @@
 """The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from xstilts_core.names import UsageError
 
@@ -40,6 +43,14 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "legend.fontsize": 6.5,
         "legend.title_fontsize": 6.5,
         "axes.linewidth": 0.6,
+        "axes.edgecolor": ".15",
+        "axes.axisbelow": True,
+        "grid.color": ".8",
+        "lines.solid_capstyle": "round",
+        "patch.edgecolor": "white",
+        "patch.force_edgecolor": True,
+        "xtick.bottom": False,
+        "ytick.left": False,
         "grid.linewidth": 0.4,
         "lines.linewidth": 0.9,
         "hatch.linewidth": 0.5,
@@ -64,7 +75,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 @contextmanager
 def look() -> Iterator[None]:
     """Draw and save within this look; other figures of the same session keep theirs."""
-    with sns.axes_style("white"), mpl.rc_context(dict(SETTINGS)):
+    with mpl.rc_context(dict(SETTINGS)):
         yield
 
 
@@ -84,11 +95,21 @@ def diverging() -> Colormap:
 
 
 class PrintFigure(Figure):
-    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive."""
+    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive.
+
+    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for drawing takes much longer.
+    """
+
+    printed: Path | None = None
 
     def _repr_png_(self) -> bytes:
         """IPython's protocol for display()."""
         picture = BytesIO()
+        if self.printed and self.printed.is_file():
+            with Image.open(self.printed) as found:
+                size = (round(found.width * SCREEN_DOTS / DOTS), round(found.height * SCREEN_DOTS / DOTS))
+                found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
+            return picture.getvalue()
         with look():
             self.savefig(picture, format="png", dpi=SCREEN_DOTS, facecolor="white")
         return picture.getvalue()
@@ -112,6 +133,25 @@ def several(seeds: Iterable[float]) -> str:
     found = sorted({int(number) for number in seeds})
     span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
     return f"{span} seed{'' if found == [1] else 's'}"
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
+    """A legend of up to `across` entries a row above the panels, below the figure's title: at the bottom its note would lie upon it."""
+    shape = {"frameon": False, "alignment": "left", "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2 if across > 3 else 0.6}
+    size = 8 if figure.get_size_inches()[0] > 5 else 6.5
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), across), title=title, title_fontsize=size, **shape)
+
+
+def spread(table: pd.DataFrame, mark: str) -> str:
+    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table with low, seeds and maybe resampled.
+
+    mark: what shows the interval.
+    """
+    known = table.dropna(subset=["low"])
+    if known.empty:
+        return f"no interval: {several(table['seeds'])}"
+    covers = sorted({name for name in known["resampled"] if name}) if "resampled" in known else []
+    return f"{mark}: its 95 % interval{' over ' + ' or '.join(covers) if covers else ''}, {several(table['seeds'])}"
 
 
 def on_top(axes: Axes) -> None:

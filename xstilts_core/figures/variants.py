@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.figures.cells import signed
-from xstilts_core.figures.style import BLUE, FAINT, FULL, INK, ORANGE, PrintFigure, check_width, look, message, several
+from xstilts_core.figures.style import BLUE, FAINT, FULL, INK, ORANGE, PrintFigure, check_width, look, message, say, spread
 
 
-def difference_plot(table: pd.DataFrame, width: float = FULL) -> Figure:
+def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
     """A row per pair of recipes, a panel per question, from `differences`: the mean of all targets as a dot with its 95 % interval and its
-    number, every target as a small gray mark. Blue: the interval lies above 0; orange: below; no bar: one seed."""
+    number, every target as a small gray mark. Blue: the interval lies above 0; orange: below; no bar: one seed. source: whose runs."""
     filled = table.dropna(subset=["difference"])
     if filled.empty:
         return message("no finished pair of recipes to compare yet", width)
@@ -27,10 +27,9 @@ def difference_plot(table: pd.DataFrame, width: float = FULL) -> Figure:
             draw_pairs(axes, rows, wide)
             axes.set_title(question, loc="left", pad=2, fontsize=7.5 if wide else 6)
         panels[-1].set_xlabel("difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6)
-        words = (
-            f"Dot and bar: mean of all targets, 95 % interval ({several(filled['seeds'])}).{' ' if wide else chr(10)}Gray: one target each."
-        )
-        figure.supxlabel(words, fontsize=6 if wide else 5.5, x=0.01, ha="left")
+        targets = filled.loc[filled["task"] != AVERAGE, "task"].nunique()
+        words = f"Dot: mean of {targets} targets, {spread(filled, 'bar')}. Gray: one target each. Numbers: differences.csv."
+        say(figure, f"{words} {source}")
     return figure
 
 

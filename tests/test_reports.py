@@ -1,0 +1,147 @@
+"""Every report notebook on a study of params/ that asks for it: without any result, half finished, and with one seed.
+
+Its cells run here, in one process, on made-up scores; figures are kept in place of being written, so that their words can be read.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from xstilts_core import results, study_file
+from xstilts_core.results import Score
+from xstilts_core.spec import home
+from xstilts_core.study import Study
+from xstilts_core.tasks import TASKS
+
+# 31_correlations on a study with runs: no study of params/ asks for that.
+WITHOUT = {"31_correlations": "quick"}
+REPORTS = sorted(path.stem for path in (home() / "notebooks").glob("[3-9]*.ipynb"))
+NOTHING = r"(?i)\b(no|nothing|not|0 supported)\b"
+
+
+@cache
+def sizes() -> dict[Path, tuple[int, list[str]]]:
+    """The studies of params/ on the embedded suite: how many runs they have, and their reports."""
+    found = {path: Study.load(str(path)) for path in study_file.studies().values()}
+    return {path: (len(study.specs), study.reports) for path, study in found.items() if study.specs and study.source == "mini"}
+
+
+def study_of(report: str, folder: Path, seeds: str) -> Study:
+    """The smallest study of params/ with this report, with these seeds."""
+    offering = {path: size for path, (size, reports) in sizes().items() if report in reports}
+    path = min(offering, key=offering.__getitem__) if offering else study_file.find(WITHOUT[report])
+    text = re.sub(r"(?m)^seeds: .*$", f"seeds: {seeds}", path.read_text(encoding="utf-8"))
+    (folder / "made_up.yaml").write_text(text, encoding="utf-8")
+    return Study.load(str(folder / "made_up.yaml"), str(folder / "outputs"))
+
+
+def scores(spec) -> Iterator[Score]:
+    """A score for every target and language: half of a recipe's name's letters above 50, with a noise of its own for each seed."""
+    names = getattr(spec, "targets", None) or ([spec.task] if hasattr(spec, "task") else [])
+    gain = 0.5 * len(getattr(spec, "recipe", "")) + 0.3 * ((7 * spec.seed + len(str(spec.folder))) % 5)
+    for place, name in enumerate(names):
+        for code in TASKS[name].languages:
+            if code in ("de", "hi", "sw") or (code == "en" and TASKS[name].train_on):
+                yield Score(name, code, "test", TASKS[name].metric, 50 + gain + place + (0.7 * spec.seed if code == "de" else 0.0), 100)
+    if spec.phase == "intermediate":
+        for name in spec.tasks:
+            yield Score(name, "en", "dev", TASKS[name].metric, 60 + gain, 100)
+
+
+def fill(study: Study, every: int) -> None:
+    """Every run done but each `every`-th of phase 3."""
+    made = {"commit": "0123456789abcdef", "dirty": False, "seconds": 1.0, "device": "cpu", "parents": [], "revisions": {}, "versions": {}}
+    for place, spec in enumerate(study.specs):
+        if spec.phase not in ("target", "retrieval") or place % every:
+            found = [asdict(score) for score in scores(spec)]
+            kept = {"target": {"best_score": 60.0 + place % 7}}.get(spec.phase, {})
+            content = {"phase": spec.phase, "spec": spec.model_dump(mode="json"), "science": spec.science(), "provenance": made}
+            spec.folder.mkdir(parents=True)
+            (spec.folder / results.RESULT).write_text(json.dumps({**content, "scores": found, "details": kept}), encoding="utf-8")
+
+
+def read(report: str, study: Study, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Figure], str]:
+    """Run the cells of a report. Returns its figures by their file names, and what it said."""
+    kept: dict[str, Figure] = {}
+    said: list[str] = []
+
+    def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+        kept[name] = figure
+        return []
+
+    def display(*shown: object) -> None:
+        said.extend(str(getattr(thing, "data", thing)) for thing in shown)
+
+    for place in ("xstilts_core.figures.save", "xstilts_core.figures.files.save"):
+        monkeypatch.setattr(place, save)
+    monkeypatch.setattr("IPython.display.display", display)
+    space: dict[str, object] = {}
+    cells = nbformat.read(home() / "notebooks" / f"{report}.ipynb", as_version=4).cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            exec(cell.source, space)
+        if "parameters" in cell.metadata.get("tags", []):
+            space |= {"study": study.file, "outputs": study.outputs}
+    return kept, "\n".join(said)
+
+
+def words(figure: Figure) -> str:
+    return " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text) if text.get_visible())
+
+
+def tables(study: Study, report: str) -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_csv(path) for path in (study.root / "report" / report).glob("*.csv") if path.stat().st_size > 1}
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_without_any_result(report, tmp_path, monkeypatch):
+    study = study_of(report, tmp_path, "[1, 2]")
+    kept, said = read(report, study, monkeypatch)
+    assert f"{len(study.specs)} missing" in said and "missing" in said
+    result = json.loads((study.root / "report" / report / results.RESULT).read_text(encoding="utf-8"))
+    assert re.search(NOTHING, result.get("answer", "no answer"))
+    for name, figure in kept.items():
+        assert "phases" in name or re.search(NOTHING, words(figure)), name
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_half_finished(report, tmp_path, monkeypatch):
+    study = study_of(report, tmp_path, "[1, 2, 3]")
+    fill(study, every=9)
+    kept, said = read(report, study, monkeypatch)
+    assert "missing" in said and "No finished" not in said
+    found = tables(study, report)
+    states = found["runs"]["state"].value_counts()
+    assert states["missing"] > 0 and states["done"] + states["missing"] == len(study.specs)
+    # A diagram of the study has no result in it; what a study has no runs of is said in words alone.
+    drawn = {name: words(figure) for name, figure in kept.items() if figure.axes and "phases" not in name}
+    assert drawn
+    for name, text in drawn.items():
+        assert f"Study made_up: {states['done']} of {len(study.specs)} runs done, made from commit 0123456789ab" in text, (name, text)
+        assert "runs.csv" in text and re.search(r"\d seeds?\b", text), (name, text)
+        assert "baseline" in name or "interval" in text, (name, text)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_one_seed_has_no_interval_and_says_so(report, tmp_path, monkeypatch):
+    study = study_of(report, tmp_path, "[1]")
+    fill(study, every=1000)
+    kept, said = read(report, study, monkeypatch)
+    for name, frame in tables(study, report).items():
+        for column in {"low", "high"} & set(frame):
+            assert frame[column].isna().all(), (name, column)
+    shown = [words(figure) for name, figure in kept.items() if "phases" not in name]
+    assert re.search(r"(?i)\b(one|1) seed\b", " ".join([said, *shown]))
+    for name, figure in kept.items():
+        text = words(figure)
+        if "interval" in text:
+            assert re.search(r"(?i)\bno intervals?\b", text), (name, text)
