@@ -204,10 +204,12 @@ HARD = [
 
 
 def test_hard_cells(tmp_path):
-    figures.save_table(pd.DataFrame({"[a]_b": HARD, "x": [1.0, np.nan, -0.04, 2.0, 3.0]}), tmp_path, "hard")
+    figures.save_table(
+        pd.DataFrame({"[a]_b": HARD, "x": [1.0, np.nan, -0.04, 2.0, 3.0], "long": ["a sentence " * 9] * 5}), tmp_path, "hard"
+    )
     content = (tmp_path / "hard.tex").read_text(encoding="utf-8")
     check_latex(content)
-    assert len(tabular_rows(content)) == len(HARD) + 1
+    assert len(tabular_rows(content)) == len(HARD) + 1 and content.startswith(r"\begin{tabular}{lrp{50mm}}"), "sentences are broken"
     assert "Sch\u00f6n (U+4E2D)(U+6587) $\\rho$ $-$ $\\times$" in content
 
 

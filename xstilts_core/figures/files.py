@@ -41,6 +41,8 @@ LATEX = str.maketrans(
 )
 # At a sign beyond Latin letters and this punctuation pdflatex stops.
 LATIN, PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
+# Letters of a cell whose column breaks its lines.
+LONG = 50
 
 # A hyphen before a number, and not within a word.
 MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
@@ -107,7 +109,8 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
     head = " & ".join(latex(column, digits) for column in table.columns)
     body = [" & ".join(latex(value, digits) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
-    columns = "".join("r" if number else "l" for number in numeric)
+    long = [not number and table[name].astype(str).str.len().max() > LONG for name, number in zip(table.columns, numeric, strict=True)]
+    columns = "".join("r" if number else "p{50mm}" if broken else "l" for number, broken in zip(numeric, long, strict=True))
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     write_text(paths[1], "\n".join(lines) + "\n")
     return paths
