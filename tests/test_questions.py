@@ -153,7 +153,7 @@ def test_where_it_stops_helping(tmp_path: Path) -> None:
     stops = analysis.helps(points).set_index("task")
     assert (stops.loc["udpos", "largest"], stops.loc["udpos", "stops"]) == (128, 512)
     text = analysis.target_size_answer(analysis.fits(points), analysis.helps(points))
-    assert "ccg on average over the targets: its gain lies above 0 up to 128 examples; from 512 on" in text
+    assert "ccg on average over the targets: the largest size with a gain above 0 is 128 examples; from 512 on" in text
 
 
 def test_sizes_are_never_averaged(tmp_path: Path) -> None:
@@ -222,7 +222,8 @@ def test_the_planned_contrast(tmp_path: Path) -> None:
     # Of the ten ways to call two of five recipes syntactic only the true one gives so much.
     assert table["p_recipes"].iloc[0] == pytest.approx(0.1) and table["smallest"].iloc[0] == pytest.approx(0.1)
     assert table["low"].iloc[0] > 0
-    assert "+4.0 points" in analysis.contrast_answer(table.reset_index())
+    answer = analysis.contrast_answer(table.reset_index())
+    assert "+4.0 points" in answer and "each kind does better on its own kind of target" in answer
     recipes = analysis.kind_table(study, draws_of(study)).set_index(["recipe", "group"])
     assert recipes.loc[("udpos", LABELLING), ["gain", "cells"]].tolist() == pytest.approx([3.0, 1])
     effects = analysis.kind_effects(study, analysis.gains(analysis.finished(study)))
@@ -265,7 +266,7 @@ def shown(path: Path) -> str:
     ("name", "text", "gain", "skip", "found", "nothing"),
     [
         ("50_scaling", SCALING, by_size, "target/mnli/from-two/seed2", "for a doubling", "No curve yet"),
-        ("54_target_size", TARGET_SIZE, helped, "size-512/seed2", "its gain lies above 0 up to 128", "No curve yet"),
+        ("54_target_size", TARGET_SIZE, helped, "size-512/seed2", "the largest size with a gain above 0 is 128", "No curve yet"),
         ("52_syntactic_semantic", SYNTACTIC, by_kind, "panx/from-qqp/seed1", "sequence labelling less the rest", "No contrast yet"),
     ],
 )

@@ -1,6 +1,8 @@
 """The paper's tables from a made-up study: numbers, what is confirmed, what is missing; and a LaTeX document that holds together."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from matplotlib.text import Text
 from xstilts_core import analysis, figures
 from xstilts_core.analysis.claims import published
 from xstilts_core.analysis.rebuilt import UNCONFIRMED, PaperTable, known
-from xstilts_core.figures.files import latex
+from xstilts_core.figures.files import is_set, latex
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES, TASKS, XTREME
@@ -129,6 +131,8 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path):
         "no recipe of this study has masked language modeling beside",
         "no recipe of this study has translated intermediate data",
     } <= reasons and "no recipe of mnli" not in reasons
+    sentence = analysis.rebuilt_without(analysis.not_rebuilt(made, tables, draws))
+    assert sentence.startswith("Not rebuilt: no recipe of this study") and "ccg on tydiqa: runs missing" in sentence
     gains = tables["gains"].frame.set_index("recipe")
     assert gains.loc["ccg", ["tydiqa", "average"]].tolist() == ["", ""]
 
@@ -154,8 +158,19 @@ def check_latex(text: str) -> None:
     assert not open_now
     bare = re.sub(r"\\[\\{}%&#_$]|^%.*$", "", text, flags=re.MULTILINE)
     assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
-    words = re.sub(r"\\(fitted|includegraphics|input|newcommand|begin|end)\S*|#1", "", bare)
+    words = re.sub(r"\\(fitted|includegraphics|input|newcommand|begin|end|label)\S*|#\d|%$", "", bare, flags=re.MULTILINE)
+    body = words.split(r"\maketitle")[-1]
     assert not re.search(r"[#%^~_]", words), re.findall(r".{20}[#%^~_].{20}", words)
+    assert not re.search(r"[<>|]|\\\\\s*\[", body), "another sign in another font encoding, and an option after the end of a row"
+    assert all(letter.isprintable() and is_set(letter) for line in text.splitlines() for letter in line)
+
+
+def compiled(folder: Path, name: str) -> str:
+    """What pdflatex says of <name>.tex; it must make a PDF without an error."""
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+    assert done.returncode == 0 and (folder / f"{name}.pdf").stat().st_size > 1000, done.stdout[-2000:]
+    return done.stdout
 
 
 def test_the_document_holds_together(tmp_path):
@@ -176,6 +191,42 @@ def test_the_document_holds_together(tmp_path):
         assert {row.replace(r"\&", "").count("&") for row in rows} == {len(table.frame.columns) - 1}, name
         assert rf"\begin{{tabular}}{{{'l' * len(table.frame.columns)}}}"[:20] == content[:20]
     assert r"\begin{sidewaystable}" in text and r"\begin{table}" in text, "wide tables lie on their side"
+
+
+# What an answer, an error or a name may hold: an escape sequence, lines, brackets, signs of other scripts.
+HARD = [
+    "100 % & R&D_1 {a} [b]",
+    "[-1.2] <0.05 |x| ~ ^ \\ $5 #1",
+    "\x1b[31mline\n\nline",
+    "Sch\u00f6n \u4e2d\u6587 \u03c1 \u2212 \u00d7 \u2014 \u2019",
+    "",
+]
+
+
+def test_hard_cells(tmp_path):
+    figures.save_table(
+        pd.DataFrame({"[a]_b": HARD, "x": [1.0, np.nan, -0.04, 2.0, 3.0], "long": ["a sentence " * 9] * 5}), tmp_path, "hard"
+    )
+    content = (tmp_path / "hard.tex").read_text(encoding="utf-8")
+    check_latex(content)
+    assert len(tabular_rows(content)) == len(HARD) + 1 and content.startswith(r"\begin{tabular}{lrp{50mm}}"), "sentences are broken"
+    assert "Sch\u00f6n (U+4E2D)(U+6587) $\\rho$ $-$ $\\times$" in content
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_the_document_compiles(tmp_path):
+    made, tables = study(tmp_path), rebuilt(tmp_path, scores())
+    tall = pd.DataFrame({"number": range(80), "text": "a cell of some length " * 5})
+    tables |= {"hard": PaperTable(" ".join(HARD), pd.DataFrame({"cell": HARD})), "tall": PaperTable("Higher and wider than a page.", tall)}
+    figures.save_tables(tables, tmp_path)
+    figures.save(figures.phases(made, figures.COLUMN), tmp_path, "figure_phases")
+    figures.save_document(tmp_path, made.title, tables, {"figure_phases": "The phases."}, " ".join(HARD))
+    said = compiled(tmp_path, "paper")
+    assert "Overfull" not in said and "too large" not in said and "LaTeX Font Warning" not in said, said
+    inputs = [rf"\setbox0\hbox{{\input{{{name}}}}}" for name in tables]
+    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", *inputs, "x", r"\end{document}"]
+    (tmp_path / "plain.tex").write_text("\n".join(lines), encoding="utf-8")
+    assert "Missing character" not in compiled(tmp_path, "plain"), "each table stands in a document of its own packages"
 
 
 def test_minus_signs():

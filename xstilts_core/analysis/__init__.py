@@ -50,7 +50,7 @@ from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, 
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
-from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
+from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables, rebuilt_without
 from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
 from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
@@ -129,6 +129,7 @@ __all__ = [
     "performance",
     "point_table",
     "provenance",
+    "rebuilt_without",
     "resource_contrasts",
     "run_grid",
     "runs",

@@ -213,21 +213,22 @@ def cautions(filled: pd.DataFrame, tests: int, without: pd.DataFrame, scores: pd
     """Sentences on rows that are not independent, on what hangs on one recipe, on the power of so many tests, on one seed."""
     recipes, seeds = extent(scores)
     lines = [
-        f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe are alike, so p-values are too small."
+        f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe are alike, so p-values are too small and"
+        " intervals too narrow."
     ]
     whole, rest = without.iloc[0], without.iloc[1:]
     if whole["target_pairs"] + whole["probing_pairs"] and len(rest):
         least = rest.iloc[0]
         lines.append(
-            f"Without {least['left_out']} alone, {least['target_pairs'] + least['probing_pairs']} of those"
-            f" {whole['target_pairs'] + whole['probing_pairs']} remain (scipy's p-values), and the mean coefficient of all pairs goes from"
+            f"Without {least['left_out']} alone, {least['target_pairs'] + least['probing_pairs']} pairs are told from 0 instead of"
+            f" {whole['target_pairs'] + whole['probing_pairs']} (scipy's p-values), and the mean coefficient of all pairs goes from"
             f" {whole['mean_estimate']:.2f} to {least['mean_estimate']:.2f}."
         )
     count = int(filled["n"].median())
     if count >= 5:
         lines.append(
             f"With n = {count} a single test finds a correlation of {detectable(count):.2f} in four of five cases, one of {tests} tests"
-            f" one of {detectable(count, alpha=LEVEL / tests):.2f} (by Bonferroni's rule): a smaller one stays unseen."
+            f" one of {detectable(count, alpha=LEVEL / tests):.2f} (by Bonferroni's rule): smaller ones are found more seldom."
         )
     if seeds < 2:
         lines.append("There is one seed, so there are no intervals.")
@@ -248,6 +249,7 @@ def own_findings(table: pd.DataFrame) -> str:
     if len(average):
         lines.append(f"With the average gain: {pair(average.iloc[0])}, p = {average['p'].iloc[0]:.2f}.")
     if count >= 5:
-        lines.append(f"With n = {count} recipes a single test finds no correlation below {detectable(count):.2f} in four of five cases.")
+        power = f"a single test finds a correlation of {detectable(count):.2f} in four of five cases, smaller ones more seldom"
+        lines.append(f"With n = {count} recipes {power}.")
     lines.append("Own scores are of different tasks and metrics: their order is only in part one of how well a task was learnt.")
     return " ".join(lines)

@@ -98,12 +98,12 @@ def stop_sentence(row: "pd.Series") -> str:
     """Up to which size one recipe helps."""
     where = "on average over the targets" if row["task"] == AVERAGE else f"on {row['task']}"
     if pd.isna(row["largest"]):
-        return f"{row['series']} {where}: at none of {int(row['sizes'])} sizes can its gain be told from 0."
+        return f"{row['series']} {where}: at none of {int(row['sizes'])} sizes does the interval of its gain lie above 0."
     if pd.isna(row["stops"]):
-        return f"{row['series']} {where}: its gain lies above 0 even at {number(row['largest'])} examples, the largest size."
+        return f"{row['series']} {where}: its gain lies above 0 even with {number(row['largest'])} examples, the largest size."
     return (
-        f"{row['series']} {where}: its gain lies above 0 up to {number(row['largest'])} examples; from {number(row['stops'])} on it "
-        "cannot be told from 0 or is a loss."
+        f"{row['series']} {where}: the largest size with a gain above 0 is {number(row['largest'])} examples; from "
+        f"{number(row['stops'])} on it cannot be told from 0 or is a loss."
     )
 
 
@@ -116,9 +116,20 @@ def target_size_answer(fits: pd.DataFrame, stops: pd.DataFrame) -> str:
     limits = (
         "**What this does not show.** That a gain cannot be told from 0 is not that there is none: the intervals say how large it may be. "
         "Small sets are passed over more often, to as many steps as `least_steps` says; development data are the same at all sizes, more "
-        "than who has 32 examples would have."
+        "than who has 32 examples would have. Nothing is corrected for the number of sizes."
     )
     return f"{' '.join(lines)}\n\n{limits} {seeds_words(fits['seeds'] if len(fits) else [])}"
+
+
+def kinds_sentence(low: float, high: float) -> str:
+    """What the interval of the planned contrast says of the question."""
+    if low <= 0 <= high:
+        return ""
+    return (
+        ": each kind does better"
+        + (" on its own kind of target" if low > 0 else " on the other kind of target")
+        + ", beside the other kind"
+    )
 
 
 def contrast_answer(table: pd.DataFrame) -> str:
@@ -133,13 +144,17 @@ def contrast_answer(table: pd.DataFrame) -> str:
             verdict = "told from 0 for these tasks"
         else:
             verdict = "not told from 0"
+        if row["contrast"] == PLANNED and not pd.isna(row["low"]):
+            verdict += kinds_sentence(row["low"], row["high"])
         tested = f"; over recipes p = {row['p_recipes']:.2f}, the smallest possible being {row['smallest']:.2f}"
         p = "" if pd.isna(row["p_recipes"]) else tested
-        lines.append(f"{row['contrast']}: {row['points']:+.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}.")
+        name = row["contrast"][0].upper() + row["contrast"][1:]
+        lines.append(f"{name}: {row['points']:+.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}.")
     if PLANNED not in set(table["contrast"]):
         lines.append("The planned contrast is missing: it needs both kinds of tasks on both groups of targets.")
     limits = (
         "**What this does not show.** The interval is for these intermediate tasks and targets; others of a kind may do otherwise, and "
-        "with this few of them the test over recipes can hardly tell. The tasks differ in more than their kind: format and length too."
+        "with this few of them the test over recipes can hardly tell. The tasks differ in more than their kind: format and length too. "
+        "One kind may do better than the other where neither gains over no intermediate training: the gains of the recipes say that."
     )
     return f"{' '.join(lines)}\n\n{limits} {seeds_words(table['seeds'])}"

@@ -247,3 +247,8 @@ def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws
     lacking = [(name, task) for name in draws.recipes for task in draws.tasks if (name, task) not in draws.cells]
     rows += [("gains", f"{name} on {task}: runs missing") for name, task in lacking]
     return pd.DataFrame(rows, columns=["table", "reason"])
+
+
+def rebuilt_without(missing: pd.DataFrame) -> str:
+    """What of the paper is not there, from `not_rebuilt`, as one sentence; "" where nothing is missing."""
+    return f"Not rebuilt: {'; '.join(missing['reason'])}." if len(missing) else ""

@@ -124,9 +124,9 @@ def lacking(claim: Claim, found: Found) -> str:
 def rule(claim: Claim, count: int) -> str:
     """The test in words."""
     if claim.holds == "on average":
-        return f"the 95 % interval lies {claim.direction} 0"
+        return f"supported if the 95 % interval lies {claim.direction} 0"
     need = needs(claim, count)
-    return f"{need.needed} of {count} differences lie {claim.direction} 0, each at {100 * need.support:.1f} %"
+    return f"supported if {need.needed} of {count} differences lie {claim.direction} 0, each at {100 * need.support:.1f} %"
 
 
 def measure(claim: Claim, count: int) -> str:
@@ -267,5 +267,5 @@ LIMITS = (
     "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's on its test data. Translations of the "
     "embedded suite are exact, which a machine's are not; recipes with noise count nowhere here. Intervals cover other "
     "seeds and test items in the same languages. The best single task was picked by the same scores, which favours it over all nine "
-    "together. Across claims nothing is corrected: of twenty that are not so, one would be decided by chance."
+    "together. Across claims nothing is corrected: of twenty on effects of 0, one would be decided by chance."
 )

@@ -28,8 +28,21 @@ LATEX = str.maketrans(
         "}": r"\}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        # Other signs in the font encoding that LaTeX has without fontenc.
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        # After the end of a row it would open an option.
+        "[": "{[}",
+        "\N{MINUS SIGN}": "$-$",
+        "\N{MULTIPLICATION SIGN}": r"$\times$",
+        "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
     }
 )
+# At a sign beyond Latin letters and this punctuation pdflatex stops.
+LATIN, PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
+# Letters of a cell whose column breaks its lines.
+LONG = 50
 
 # A hyphen before a number, and not within a word.
 MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
@@ -75,10 +88,16 @@ def save_panels(figures: Mapping[str, Figure], folder: Path, prefix: str) -> lis
 
 
 def latex(value: object, digits: int) -> str:
-    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash."""
+    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex lacks by its code point, U+4E2D."""
     if isinstance(value, float):
         return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
-    return MINUS_SIGN.sub("$-$", str(value).translate(LATEX))
+    text = MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(LATEX))
+    return "".join(letter if is_set(letter) else f"(U+{ord(letter):04X})" for letter in text)
+
+
+def is_set(letter: str) -> bool:
+    """Whether pdflatex can print it without further packages."""
+    return letter.isprintable() and (letter < LATIN or letter in PUNCTUATION)
 
 
 def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:
@@ -92,7 +111,8 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
     head = " & ".join(latex(column, digits) for column in table.columns)
     body = [" & ".join(latex(value, digits) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
-    columns = "".join("r" if number else "l" for number in numeric)
+    long = [not number and table[name].astype(str).str.len().max() > LONG for name, number in zip(table.columns, numeric, strict=True)]
+    columns = "".join("r" if number else "p{50mm}" if broken else "l" for number, broken in zip(numeric, long, strict=True))
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     write_text(paths[1], "\n".join(lines) + "\n")
     return paths
