@@ -13,7 +13,7 @@ EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS)), *VERSION
 def not_at_source(entry: Task, source: str) -> str:
     """Why a source can never give a task, and what it has instead; "" where it can. What files and hub need is `Spec.lacking`."""
     if source != "mini" and entry.name in VERSIONS:
-        return f"{entry.name} is made by the embedded suite (source mini) alone: with source {source} name {VERSIONS[entry.name].task}"
+        return f"{entry.name} is made by the embedded suite (source mini) alone: in other sources name {VERSIONS[entry.name].task}"
     if source != "mini" or entry.name in EMBEDDED_TASKS:
         return ""
     has = [task.name for task in (*INTERMEDIATE, *TARGETS) if (task.role == "target") == (entry.role == "target")]
