@@ -18,7 +18,7 @@ from xstilts_core.examples import Answer, ChoiceExample
 from xstilts_core.names import UsageError
 from xstilts_core.readers import hub as hub_reader
 from xstilts_core.readers.rows import SHAPES, Rows
-from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, HubData
+from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS, HubData
 
 ROOT = Path(__file__).resolve().parent.parent
 # One process asks for everything: [[task, split, language], ...] in, a list of examples or a sentence for each out.
@@ -156,7 +156,8 @@ def test_any_answer_is_an_answer(hub):
 
 
 def test_every_task_is_on_the_hub_or_says_why_not():
-    assert {name for name, entry in TASKS.items() if not entry.parts} == HUB.keys() | LOCAL.keys() and not HUB.keys() & LOCAL.keys()
+    assert {name for name, entry in TASKS.items() if not entry.parts} == HUB.keys() | LOCAL.keys() | VERSIONS.keys()
+    assert len(HUB.keys() | LOCAL.keys() | VERSIONS.keys()) == len(HUB) + len(LOCAL) + len(VERSIONS)
     assert all(source.shape in SHAPES and source.dataset.count("/") == 1 for source in HUB.values())
     for name in LOCAL:
         for asked in (lambda name=name: data.load(name, "test", "de", "hub"), lambda name=name: data.languages(name, "test", "hub")):
@@ -165,7 +166,7 @@ def test_every_task_is_on_the_hub_or_says_why_not():
 
 
 def test_languages_are_the_benchmarks():
-    for name in set(TARGET_NAMES) - LOCAL.keys():
+    for name in set(TARGET_NAMES) - LOCAL.keys() - VERSIONS.keys():
         assert data.languages(name, "test", "hub") == TASKS[name].languages and data.test_split(name, "hub", "") == "test"
     assert set(data.languages("udpos", "test", "hub")) - set(data.languages("udpos", "dev", "hub")) == {"kk", "th", "tl", "yo"}
     assert data.languages("xquad", "dev", "hub") == () and data.languages("panx", "train", "hub") == ("en",)

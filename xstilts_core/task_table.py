@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from xstilts_core.readers import FILES
-from xstilts_core.tasks import ADDED, HUB, LOCAL, LOCAL_ADDED, TASKS, HubData, Published, Task
+from xstilts_core.tasks import ADDED, HUB, LOCAL, LOCAL_ADDED, TASKS, VERSIONS, HubData, Published, Task, not_at_source
 
 WIDTH = 120
 LISTED = 8
@@ -17,6 +17,7 @@ ROLES = {
     "target": "Targets: trained on in English, scored in every language",
     "part": "Only trained on: parts of a task above, before a target, or in other languages",
 }
+IN_DOMAINS = "Tasks above in texts of a clinic, and as chat messages: only in the embedded suite (source mini)"
 LEGEND = (
     "Sizes are those of the first language; 9,842?: recalled. 33 + 5 languages: so many in XTREME, so many more in XTREME-R.",
     "(unconfirmed): recalled from a paper that is not at hand, or chosen where nothing is published.",
@@ -28,9 +29,10 @@ def task_rows() -> list[dict[str, Any]]:
     return [
         {
             **asdict(entry),
+            "version_of": VERSIONS[entry.name].task if entry.name in VERSIONS else "",
             "hub": asdict(HUB[entry.name]) if entry.name in HUB else None,
             "hub_added": asdict(ADDED[entry.name]) if entry.name in ADDED else None,
-            "not_on_hub": LOCAL.get(entry.name) or LOCAL_ADDED.get(entry.name, ""),
+            "not_on_hub": not_at_source(entry, "hub") or LOCAL.get(entry.name) or LOCAL_ADDED.get(entry.name, ""),
             "files": places(entry),
         }
         for entry in TASKS.values()
@@ -41,16 +43,33 @@ def terminal_table() -> str:
     """Two lines and more for every task, no wider than WIDTH: what it is, then its data set, licence, citation and recipe."""
     lines = []
     for role, heading in ROLES.items():
-        entries = [entry for entry in TASKS.values() if entry.role == role]
+        entries = of_role(role)
         rows = [("name", "title", "format", "metric", "train / dev / test", "languages"), *map(summary, entries)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        shown = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        shown = aligned(rows)
         lines += [heading, "", shown[0]]
         for entry, line in zip(entries, shown[1:], strict=True):
             facts = "; ".join((source(entry), entry.licence, entry.citation, short_recipe(entry)))
             lines += [line, *textwrap.wrap(facts, WIDTH, initial_indent=4 * " ", subsequent_indent=4 * " ")]
         lines.append("")
-    return "\n".join([*lines, *LEGEND])
+    return "\n".join([*lines, IN_DOMAINS, "", *aligned(versions()), "", *LEGEND])
+
+
+def of_role(role: str) -> list[Task]:
+    """The tasks of a role but for versions in other domains."""
+    return [entry for entry in TASKS.values() if entry.role == role and entry.name not in VERSIONS]
+
+
+def versions() -> list[tuple[str, ...]]:
+    """A row for each version of a task in another domain, below a row of names."""
+    entries = [TASKS[name] for name in VERSIONS]
+    columns = ("name", "version of", "domain", "trained on", "languages")
+    return [columns, *((entry.name, *VERSIONS[entry.name], trained_on(entry), language_text(entry)) for entry in entries)]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, columns below each other."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def summary(entry: Task) -> tuple[str, ...]:
@@ -115,13 +134,14 @@ def markdown() -> str:
         "place with labelled files wins.",
     ]
     for role, heading in ROLES.items():
-        entries = [entry for entry in TASKS.values() if entry.role == role]
+        entries = of_role(role)
         rows = [(f"[{entry.name}](#{entry.name})", *summary(entry)[1:], source(entry)) for entry in entries]
         columns = ("task", "title", "format", "metric", "train / dev / test", "languages", "data")
         lines += ["", f"## {heading}", "", *pipes([columns, ["---"] * len(columns), *rows])]
         for entry in entries:
             lines += ["", f"### {entry.name}", "", *section(entry)]
-    return "\n".join(lines)
+    columns, *rows = versions()
+    return "\n".join([*lines, "", f"## {IN_DOMAINS}", "", *pipes([columns, ["---"] * len(columns), *rows])])
 
 
 def section(entry: Task) -> list[str]:
@@ -140,12 +160,16 @@ def section(entry: Task) -> list[str]:
         ("sizes", ", ".join(f"{split} {size(entry, split)}" for split in entry.sizes) or "not stated"),
         ("metric", entry.metric),
         ("kind, domain", f"{entry.kind}, {entry.domain}"),
-        ("trained on", entry.train_on or ("nothing" if entry.role == "target" else "itself")),
+        ("trained on", trained_on(entry)),
         ("recipe", recipe_with_source(entry)),
         ("licence", entry.licence),
         ("citation", entry.citation),
     ]
     return pipes([("", ""), ("---", "---"), *facts])
+
+
+def trained_on(entry: Task) -> str:
+    return entry.train_on or ("nothing" if entry.role == "target" else "itself")
 
 
 def data_text(entry: Task) -> str:

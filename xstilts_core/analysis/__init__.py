@@ -16,6 +16,7 @@ power       what size of gain the seeds and items of a study can tell from 0
 scaling     gains against the size of the intermediate task, the number of tasks, the size of the target's training set
 contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
 answers     what these two find, in words
+domains, domain_answer  in-domain against general intermediate tasks on each domain's targets, and what it shows
 paper       the paper's statements and what a study finds
 variants    several tasks beside one, other mixtures, all but one, a sequence, masked language modelling
 performance every recipe and run on every task, of runs and of published scores in one shape
@@ -42,6 +43,8 @@ from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.contrast_findings import contrast_findings
 from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
 from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
+from xstilts_core.analysis.domain_answer import domain_answer
+from xstilts_core.analysis.domains import domain_cells, domain_contrasts
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
 from xstilts_core.analysis.gains import baseline, baseline_by_language, contenders, gain_matrix, gains, target_scores
 from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
@@ -91,6 +94,9 @@ __all__ = [
     "detectable",
     "development",
     "differences",
+    "domain_answer",
+    "domain_cells",
+    "domain_contrasts",
     "findings",
     "finished",
     "fits",

@@ -22,7 +22,7 @@ from xstilts_core.analysis.intervals import Estimate, GainDraws, covers, mean
 from xstilts_core.analysis.mixed import described, mixed_effects
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
-from xstilts_core.tasks import TASKS
+from xstilts_core.tasks import TASKS, original
 
 SYNTACTIC, SEMANTIC = "syntactic", "semantic"
 LABELLING, REST = "sequence labelling", "the rest"
@@ -47,10 +47,13 @@ def target_group(task: str) -> str:
 
 
 def transfers(study: Study, recipe: str, task: str) -> bool:
-    """Whether the target trains on something that the recipe has not: else its gain is no transfer from another task."""
-    trained = {part for name in study.recipes[recipe].intermediate for part in TASKS[name].parts or (name,)}
+    """Whether the target trains on something that the recipe has not: else its gain is no transfer from another task.
+
+    A task's version in another domain is no other task.
+    """
+    trained = {original(part) for name in study.recipes[recipe].intermediate for part in TASKS[name].parts or (name,)}
     source = TASKS[task].train_on
-    return source is None or not trained & set(TASKS[source].parts or (source,))
+    return source is None or trained.isdisjoint(original(part) for part in TASKS[source].parts or (source,))
 
 
 def transfer_cells(study: Study, draws: GainDraws) -> Cells:

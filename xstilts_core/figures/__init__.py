@@ -5,6 +5,7 @@ cells       figures of numbered cells: gains, baseline scores, the status of a g
 claims      what is claimed beside what a study finds
 controls    the baseline beside its controls
 correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
+domains     in-domain intermediate tasks against general ones
 document    tables and figures as one LaTeX document
 groups      gains by script, family, word order, resource level, language
 scaling     gains against a size, with fitted lines; contrasts
@@ -22,6 +23,7 @@ from xstilts_core.figures.controls import control_scores
 from xstilts_core.figures.correlations import correlation_map, own_scores, transfer_map
 from xstilts_core.figures.data_languages import data_effects_figure, data_relations_figure
 from xstilts_core.figures.document import save_document, save_tables
+from xstilts_core.figures.domains import domain_differences
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.figures.forest import forest
 from xstilts_core.figures.groups import group_gains
@@ -42,6 +44,7 @@ __all__ = [
     "data_effects_figure",
     "data_relations_figure",
     "difference_plot",
+    "domain_differences",
     "finish",
     "forest",
     "group_gains",

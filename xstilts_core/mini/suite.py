@@ -1,7 +1,8 @@
 """The embedded suite as data sets: nine intermediate and nine target tasks under their real names, in nine languages, without a download.
 
-Item i of (task, split, domain) has the same meaning in every language, so that exact translations of every training set exist.
-English is what recipes train on by default; a target is evaluated in its task's own languages, as far as the suite has them.
+Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`). Item i of (task, split, domain) has the same
+meaning in every language, so that exact translations of every training set exist. English is what recipes train on by default; a target
+is evaluated in its task's own languages, as far as the suite has them.
 """
 
 import functools
@@ -13,7 +14,7 @@ from xstilts_core.mini.makers import choices, inference, paraphrase, questions, 
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
 from xstilts_core.names import UsageError, unknown
-from xstilts_core.tasks import TASKS
+from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
 
 __all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "load"]
 
@@ -46,7 +47,7 @@ BUCC_GOLD = BUCC_DISTRACTORS = 500
 RETRIEVAL = {"bucc2018": BUCC_DISTRACTORS, "tatoeba": 0}
 """Retrieval task -> distractors per side."""
 
-SIZES: dict[str, dict[str, int]] = {
+GENERAL_SIZES: dict[str, dict[str, int]] = {
     **{
         name: {"train": TRAIN, "dev": DEV, "test": TEST}
         for name in ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa")
@@ -57,14 +58,16 @@ SIZES: dict[str, dict[str, int]] = {
     "bucc2018": {"dev": BUCC_GOLD, "test": BUCC_GOLD},
     "tatoeba": {"dev": 200, "test": 1_000},
 }
+SIZES = GENERAL_SIZES | {name: GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
 """Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""
 
 
-def load(task: str, split: str, language: str, domain: str = "general", limit: int | None = None) -> list[Example]:
+def load(task: str, split: str, language: str, domain: str = GENERAL, limit: int | None = None) -> list[Example]:
     """The examples of one split in one language, the same in every call.
 
     limit: only the first so many (translation pairs, for retrieval), and nothing more is drawn: for quick looks and small studies.
-    For retrieval, the sentences of both sides in one list. A UsageError names an unknown task, split, language or domain.
+    domain: for a task that is not itself a version in a domain. For retrieval, the sentences of both sides in one list. A UsageError
+    names an unknown task, split, language or domain.
     """
     check(task, split, language, domain)
     if task in PARTS:
@@ -76,10 +79,11 @@ def load(task: str, split: str, language: str, domain: str = "general", limit: i
 
 def generate(task: str, split: str, language: str, domain: str, limit: int | None = None) -> list[Example]:
     """The examples of one split in one language, made from their meanings."""
-    drawn = items(task, split, domain, limit)
+    made, domain = VERSIONS.get(task, (task, domain))
+    drawn = items(made, split, domain, limit)
     if task in RETRIEVAL:
         return list(retrieval.tell_sides(drawn, Setting(task, split, domain), language))
-    tell = MAKERS[task].tell
+    tell = MAKERS[made].tell
     return [tell(item, language, domain, f"{task}-{split}-{number:05d}") for number, item in enumerate(drawn)]
 
 
@@ -96,6 +100,8 @@ def check(task: str, split: str, language: str, domain: str) -> None:
         raise unknown("language", language, LANGUAGES, "the embedded suite")
     if domain not in DOMAINS:
         raise unknown("domain", domain, DOMAINS, "the embedded suite")
+    if task in VERSIONS and domain not in (GENERAL, VERSIONS[task].domain):
+        raise UsageError(f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name {VERSIONS[task].task} with a domain")
 
 
 @functools.lru_cache(maxsize=96)

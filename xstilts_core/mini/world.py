@@ -16,8 +16,9 @@ from xstilts_core.mini import preferences
 from xstilts_core.mini.lexicon import concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact
 from xstilts_core.names import unknown
+from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 
-DOMAINS = ("general", "clinic", "chat")
+DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
 HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations among those of a world with `held` set (dev and test splits)."""

@@ -7,11 +7,13 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.layout import Layout
 from xstilts_core.readers.layouts import FILES
-from xstilts_core.tasks import LOCAL
+from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
 
 def layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
     """The places of a task and split; UsageError for an unknown task or split, or a data root that is no folder."""
+    if task in TASKS and (reason := not_at_source(TASKS[task], "files")):
+        raise UsageError(reason)
     if (task, split) not in FILES:
         splits = {known: [name for owner, name in FILES if owner == known] for known, _ in FILES}
         if task not in splits:

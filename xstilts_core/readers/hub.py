@@ -17,7 +17,7 @@ from xstilts_core.hub_lock import Repository
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.rows import SHAPES, Rows
-from xstilts_core.tasks import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData, task
+from xstilts_core.tasks import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData, not_at_source, task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,6 +27,8 @@ CARD = "README.md"
 
 def hub_data(name: str, code: str = "en") -> HubData:
     """Where a task's data in a language stand on the hub; UsageError with the reason, or the tasks that are there."""
+    if reason := not_at_source(task(name), "hub"):
+        raise UsageError(reason)
     added = code in task(name).added
     reason = LOCAL.get(name) or (LOCAL_ADDED.get(name) if added else None)
     if reason:

@@ -1,9 +1,10 @@
 """The registry of tasks: `TASKS[name]`, and `task(name)` with a helpful error."""
 
 from xstilts_core.tasks.domains import DOMAINS
+from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, EMBEDDED_LANGUAGES, GENERAL, VERSIONS, original
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
-from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
+from xstilts_core.tasks.sources import EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Benchmark, Published, Task, find
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
@@ -15,6 +16,7 @@ __all__ = [
     "EMBEDDED",
     "EMBEDDED_LANGUAGES",
     "EMBEDDED_TASKS",
+    "GENERAL",
     "HUB",
     "INTERMEDIATE_NAMES",
     "LOCAL",
@@ -23,6 +25,7 @@ __all__ = [
     "TASKS",
     "TEXTS",
     "TRANSLATIONS",
+    "VERSIONS",
     "XTREME",
     "XTREME_LANGUAGES",
     "Benchmark",
@@ -32,11 +35,12 @@ __all__ = [
     "not_at_source",
     "not_in_language",
     "not_intermediate",
+    "original",
     "recipe",
     "task",
 ]
 
-TASKS: dict[str, Task] = {entry.name: entry for entry in (*INTERMEDIATE, *TARGETS, *XTREME_R, *TRANSLATED, *DOMAINS)}
+TASKS: dict[str, Task] = {entry.name: entry for entry in (*INTERMEDIATE, *TARGETS, *XTREME_R, *TRANSLATED, *DOMAINS, *EMBEDDED_DOMAINS)}
 # The paper's nine of each: the rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")
 XTREME = tuple(entry.name for entry in TARGETS)

@@ -1,17 +1,19 @@
 """Which source can give which task, told from declarations alone: a study is refused before anything is read or fetched."""
 
+from xstilts_core.tasks.embedded_domains import EMBEDDED_LANGUAGES, VERSIONS
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
-# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages.
-EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
-EMBEDDED_TASKS = tuple(entry.name for entry in (*INTERMEDIATE, *TARGETS))
+# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, and some of them in other domains.
+EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS)), *VERSIONS)
 
 
 def not_at_source(entry: Task, source: str) -> str:
     """Why a source can never give a task, and what it has instead; "" where it can. What files and hub need is `Spec.lacking`."""
+    if source != "mini" and entry.name in VERSIONS:
+        return f"{entry.name} is made by the embedded suite (source mini) alone: in other sources name {VERSIONS[entry.name].task}"
     if source != "mini" or entry.name in EMBEDDED_TASKS:
         return ""
     has = [task.name for task in (*INTERMEDIATE, *TARGETS) if (task.role == "target") == (entry.role == "target")]
