@@ -46,6 +46,7 @@ MODULES = (
     "xstilts_core.pretrain",
     "xstilts_core.retrieve",
     "xstilts_core.control",
+    "xstilts_core.probing",
     "xstilts_core.analysis",
     "xstilts_core.figures",
     # What matplotlib and pandas import when the first figure and table are written.

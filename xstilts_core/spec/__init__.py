@@ -21,7 +21,7 @@ from xstilts_core.spec.base import (
     misfit,
 )
 from xstilts_core.spec.intermediate import IntermediateSpec
-from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
@@ -34,6 +34,7 @@ __all__ = [
     "EncoderSpec",
     "IntermediateSpec",
     "PretrainSpec",
+    "ProbingSpec",
     "RetrievalSpec",
     "Source",
     "Spec",
