@@ -114,6 +114,16 @@ rule retrieval:
     shell: "{RUN} retrieval/{wildcards.task}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
 
 
+rule probing:
+    input: parents("probing/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/24_probing.ipynb")
+    output: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    params: science=science("probing/from-{recipe}/seed{seed}")
+    resources: gpu=gpus("probing/from-{recipe}/seed{seed}")
+    threads: THREADS
+    shell: "{RUN} probing/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
+
+
 rule control:
     input: parents("control/{recipe}/seed{seed}"), notebook=ancient("notebooks/23_control.ipynb")
     output: f"{ROOT}/control/{{recipe}}/seed{{seed}}/result.json"

@@ -65,7 +65,7 @@ def test_every_language_has_every_item(task, split):
 @pytest.mark.parametrize("task", TRAINED)
 def test_training_splits(task):
     train = suite.load(task, "train", "en", limit=FEW)
-    assert len(train) == FEW
+    assert len(train) == min(FEW, suite.SIZES[task]["train"])
     seen = {texts(example) for example in train}
     assert len(seen) > 0.97 * len(train)
     for split in ("dev", "test"):

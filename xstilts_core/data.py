@@ -23,7 +23,7 @@ from xstilts_core.languages import language
 from xstilts_core.mini import corpus, lexicon, suite
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import Source
-from xstilts_core.tasks import HUB, LOCAL_ADDED, XTREME_LANGUAGES, Benchmark, Task, task
+from xstilts_core.tasks import HUB, LOCAL_ADDED, XTREME_LANGUAGES, Benchmark, Task, not_at_source, task
 
 SPLITS = ("train", "dev", "test")
 
@@ -38,6 +38,8 @@ def load(name: str, split: str, code: str, source: Source = "mini", data_root: s
         raise unknown("split", split, SPLITS)
     if source not in get_args(Source):
         raise unknown("source", source, get_args(Source))
+    if entry.role == "probing" and (reason := not_at_source(entry, source)):
+        raise UsageError(reason)
     examples = read(entry, split, code, source, data_root)
     if not examples:
         raise UsageError(f"{name}: split {split} in {code} is empty in source {source}")

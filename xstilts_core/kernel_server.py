@@ -39,6 +39,7 @@ TRAINING = (
     "xstilts_core.pretrain",
     "xstilts_core.retrieve",
     "xstilts_core.control",
+    "xstilts_core.probing",
 )
 REPORTING = (
     # A kernel's own: the debugger, its slowest part, among them.

@@ -107,6 +107,9 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
     }
 )
 
+# Those of the embedded suite, English first.
+EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
+
 
 def language(code: str, where: str = "") -> Language:
     """The language of that code; UsageError naming the nearest code otherwise. `where` says which file or option gave it.

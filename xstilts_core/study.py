@@ -18,6 +18,7 @@ from xstilts_core.spec import (
     DataSpec,
     IntermediateSpec,
     PretrainSpec,
+    ProbingSpec,
     RetrievalSpec,
     Source,
     Spec,
@@ -50,6 +51,7 @@ class Study(BaseModel):
     seeds: list[int] = Field(min_length=1)
     recipes: dict[str, Recipe]
     targets: list[str] = Field(min_length=1)
+    probes: list[str] = Field([], description="probing tasks: what is read off the encoder of each recipe")
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
     target_sizes: list[Size] = Field([], description="numbers of English training examples of the targets, each a run of its own; 0: all")
     benchmark: Benchmark = Field("xtreme", description="whose languages a target is scored in: xtreme, or xtreme-r with some more")
@@ -58,6 +60,7 @@ class Study(BaseModel):
     intermediate: Settings = Field({}, description="settings of phase 2")
     target: Settings = Field({}, description="settings of phase 3")
     retrieval: Settings = Field({}, description="settings of the retrieval runs")
+    probing: Settings = Field({}, description="settings of the probing runs")
     tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
     reports: list[str] = Field(REPORTS, description="report notebooks")
     shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same science as one of these")
@@ -138,7 +141,7 @@ class Study(BaseModel):
         return {spec.folder: spec for spec in self.specs}
 
     def expand(self) -> Iterator[Spec]:
-        """pretrain, then intermediate, then target and retrieval runs, seeds outermost within each phase; then one run per
+        """pretrain, then intermediate, then target, retrieval and probing runs, seeds outermost within each phase; then one run per
         control that has no encoder, and so nothing that differs between seeds."""
         if self.pretrain is not None:
             yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
@@ -151,9 +154,7 @@ class Study(BaseModel):
             for name, recipe in self.recipes.items():
                 if recipe.control not in DATA_ONLY:
                     yield from self.expand_targets(seed, name)
-        for name, recipe in self.recipes.items():
-            if recipe.control in DATA_ONLY:
-                yield self.data_only(name, recipe.control)
+        yield from (self.data_only(name, recipe.control) for name, recipe in self.recipes.items() if recipe.control in DATA_ONLY)
 
     def fetching(self, runs: Sequence[Spec]) -> Spec:
         """The run that fetches from the hub what these runs need of it. It has no seed of its own."""
@@ -196,6 +197,8 @@ class Study(BaseModel):
                 settings = {"train_on": train_on, "targets": targets, **evaluated, **self.training(train_on)}
                 sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
                 yield from (self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}])
+        if self.probes and self.recipes[recipe].control in ("", "random_init"):  # other controls are about a target's texts
+            yield self.make(ProbingSpec, seed, {"probes": self.probes, "languages": self.languages, **self.start(recipe), **self.probing})
 
     def data_only(self, recipe: str, control: str) -> Spec:
         """A control without an encoder, with the training and test items of the study's other runs."""
@@ -245,10 +248,9 @@ class Study(BaseModel):
 
     def spec(self, folder: Path) -> Spec:
         """The run that belongs in `folder` (absolute, or relative to outputs/<study>)."""
-        found = self.by_folder.get(self.root / folder)
-        if found is not None:
-            return found
-        raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
+        if (found := self.by_folder.get(self.root / folder)) is None:
+            raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
+        return found
 
 
 class WithoutRuns(Study):

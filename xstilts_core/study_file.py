@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.reference import reference
-from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
+from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
 from xstilts_core.spec.wording import YAML_WORDS, check_value
-from xstilts_core.tasks import EMBEDDED_LANGUAGES, TARGET_NAMES, TASKS, Task, not_at_source, task
+from xstilts_core.tasks import EMBEDDED_LANGUAGES, PROBING_NAMES, TARGET_NAMES, TASKS, Task, not_at_source, task
 
 ENCODERS = ("mini", "pretrained")
 # Blocks of settings, and whose fields they set.
@@ -23,10 +23,11 @@ BLOCKS: Mapping[str, type[Spec]] = {
     "intermediate": IntermediateSpec,
     "target": TargetSpec,
     "retrieval": RetrievalSpec,
+    "probing": ProbingSpec,
 }
 # What the study itself says of a run: its place in the grid.
 PLACES = {"study", "seed", "source", "data_root", "outputs"}
-ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "benchmark", "by_size"}
+ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"}
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -117,7 +118,7 @@ def check_published(
 
 
 def check_names(content: Mapping[str, Any], file: str) -> None:
-    """Targets, languages, tasks that have settings, reports: known, and used by a run."""
+    """Targets, probes, languages, tasks that have settings, reports: known, and used by a run."""
     targets = [task(name, f"{file}, targets") for name in content["targets"]]
     for entry in targets:
         if entry.role != "target":
@@ -125,6 +126,11 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
         if reason := not_at_source(entry, content.get("source", "mini")):
             raise UsageError(f"{file}, targets: {reason}")
     check_languages(content, targets, file)
+    for name in content.get("probes", ()):
+        if name not in PROBING_NAMES:
+            raise unknown("probing task", name, PROBING_NAMES, f"{file}, probes")
+        if reason := not_at_source(TASKS[name], content.get("source", "mini")):
+            raise UsageError(f"{file}, probes: {reason}")
     prepared = [name for settings in content["recipes"].values() for name in settings.get("intermediate", ())]
     for name in content.get("intermediate", {}).get("task_examples", ()):
         if name not in prepared:

@@ -16,6 +16,7 @@ ROLES = {
     "intermediate": "Intermediate tasks: trained on in English before the target",
     "target": "Targets: trained on in English, scored in every language",
     "part": "Only trained on: parts of a task above, before a target, or in other languages",
+    "probing": "Probing tasks: read off a frozen encoder in English, scored in every language",
 }
 IN_DOMAINS = "Tasks above in texts of a clinic, and as chat messages: only in the embedded suite (source mini)"
 LEGEND = (
@@ -89,11 +90,11 @@ def language_text(entry: Task) -> str:
 
 
 def source(entry: Task) -> str:
-    """The data set on the hub, or that of local files, or the parts."""
+    """The data set on the hub, or that of local files or of the embedded suite, or the parts."""
     if entry.parts:
         return (", then " if entry.staged else " + ").join(entry.parts)
     found = [table[entry.name].dataset for table in (HUB, ADDED) if entry.name in table]
-    return ", ".join(found) or "local files"
+    return ", ".join(found) or ("embedded suite" if entry.role == "probing" else "local files")
 
 
 def short_recipe(entry: Task) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from xstilts_core import metrics
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.names import UsageError
-from xstilts_core.spec import ControlSpec, EncoderSpec
+from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES
 
@@ -122,11 +122,11 @@ def resample(runs: Mapping[Run, Predictions], draws: int, generator: np.random.G
 
 
 def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
-    """Task -> run -> file, of the finished runs. A control without an encoder was run once: it stands beside every seed."""
+    """Target -> run -> file, of the finished runs. A control without an encoder was run once: it stands beside every seed."""
     files: dict[str, dict[Run, Path]] = {}
     for found in states(of_size(study)):
         spec = found.spec
-        if found.state == "done" and isinstance(spec, EncoderSpec | ControlSpec):
+        if found.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
                 task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
                 for number in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:

@@ -1,9 +1,9 @@
 """How each recipe's encoder did on every target and probing task, run by run, in one shape for runs and for published scores.
 
-In a study with runs, a row is a recipe and a seed, and a target's score is its mean over all languages but English (zero-shot
-transfer). Published scores (xstilts_core/reference) have the same shape: there a recipe is an intermediate task, a run is one of the
-authors'. Correlations are taken over these rows; gains here are means over runs less the baseline's mean, as in Pruksachatkun et
-al. (2020): their runs are not paired.
+In a study with runs, a row is a recipe and a seed, and a target's or probing task's score is its mean over all languages but English
+(zero-shot transfer). Published scores (xstilts_core/reference) have the same shape: there a recipe is an intermediate task, a run is
+one of the authors'. Correlations are taken over these rows; gains here are means over runs less the baseline's mean, as in
+Pruksachatkun et al. (2020): their runs are not paired.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import AVERAGE, chosen_languages, contenders, recipe_order, target_scores, task_order
+from xstilts_core.analysis.gains import AVERAGE, ENGLISH, chosen_languages, contenders, recipe_order, target_scores, task_order
 from xstilts_core.analysis.runs import finished
 from xstilts_core.names import UsageError
 from xstilts_core.reference import reference
 from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
-from xstilts_core.tasks import task
+from xstilts_core.tasks import PROBING_NAMES, task
 
 COLUMNS = ["recipe", "run", "kind", "task", "score"]
 OWN = "own score"
@@ -40,14 +40,15 @@ def scores_of_runs(study: Study) -> pd.DataFrame:
     frame = contenders(finished(study), study.controls)
     targets = target_scores(frame)
     kept = targets[targets["language"].isin(chosen_languages(targets["language"], None))]
+    probes = frame[(frame["phase"] == "probing") & (frame["language"] != ENGLISH)]
     own = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
     own = own[own["metric"] == own["task"].map({name: task(name).metric for name in own["task"].unique()})]
-    parts = [kept.assign(kind="target"), own.assign(kind="intermediate", task=OWN)]
+    parts = [kept.assign(kind="target"), probes.assign(kind="probing"), own.assign(kind="intermediate", task=OWN)]
     table = pd.concat([part[["recipe", "seed", "kind", "task", "value"]] for part in parts]).rename(
         columns={"seed": "run", "value": "score"}
     )
     means = table.groupby(["recipe", "run", "kind", "task"], as_index=False)["score"].mean()
-    return ordered(means, recipe_order(means["recipe"]), [*task_order(kept["task"]), OWN])
+    return ordered(means, recipe_order(means["recipe"]), [*task_order(kept["task"]), *PROBING_NAMES, OWN])
 
 
 def published_scores(name: str) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from xstilts_core.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, mem
 from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.estimate.sample import ASSUMED, SAMPLE, examples, timed
 from xstilts_core.estimate.translating import rendered
+from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
@@ -154,9 +155,10 @@ def in_bfloat16(stage: Stage, made: Bench) -> bool:
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
-    """A retrieval task: sentences embedded with every layer, as the choice of a layer does."""
+    """A retrieval task: sentences embedded with every layer, as the choice of a layer does. A probing task: the second of its texts,
+    or its one text: the first, in English, is embedded once for all languages."""
     _, found, read, at_hand = examples(stage)
-    texts = [example.text for example in found]
+    texts = [example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a for example in found]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
     known = at_hand and (made.own or stage.source == "mini")
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))

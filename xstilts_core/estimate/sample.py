@@ -67,8 +67,5 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
         other, convert = STAND_INS[entry.format]
         return replace(task(other), format=entry.format), convert(suite.load(other, "train", "en", limit=SAMPLE)), 0.0, False
     code = next(language for language in entry.languages if language in suite.LANGUAGES)
-    suite.load(name, split, code, limit=8)
-    started = time.process_time()
-    found = suite.load(name, split, code, limit=4 * SAMPLE if stage.source == "mini" else SAMPLE)
-    each = (time.process_time() - started) / len(found)
-    return task(stage.task), found[:SAMPLE], each if stage.source == "mini" else 0.0, stage.source == "mini"
+    # Generated data are kept (mini/kept.py): but for the first run on a machine, to have them costs next to nothing.
+    return task(stage.task), suite.load(name, split, code, limit=SAMPLE), 0.0, stage.source == "mini"

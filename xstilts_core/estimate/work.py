@@ -12,7 +12,18 @@ from xstilts_core.mini import suite
 from xstilts_core.names import UsageError
 from xstilts_core.readers.files import FILES
 from xstilts_core.readers.layouts.ranking import pool_files
-from xstilts_core.spec import ControlSpec, DataSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, passes
+from xstilts_core.spec import (
+    ControlSpec,
+    DataSpec,
+    IntermediateSpec,
+    PretrainSpec,
+    ProbingSpec,
+    RetrievalSpec,
+    Spec,
+    TargetSpec,
+    TuneSpec,
+    passes,
+)
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
 
 # Larger files are not read for a count: the sizes of the public releases stand for them.
@@ -231,6 +242,18 @@ def has_development(spec: RetrievalSpec) -> bool:
     return "dev" in task(spec.task).sizes
 
 
+def probed(spec: ProbingSpec) -> Work:
+    """Examples embedded: English training and development data once, test data in every language."""
+    pieces, languages = [], 0
+    for name in spec.probes:
+        codes = data.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
+        sizes = [size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")]
+        count = sizes[0] + sizes[1] + len(codes) * sizes[2]
+        pieces.append(Piece(Stage(name, spec.source, spec.data_root, spec.max_length), count, 0, count))
+        languages += len(codes)
+    return Work(tuple(pieces), languages=languages)
+
+
 def work(spec: Spec) -> Work:
     """What the run of `spec` does.
 
@@ -244,6 +267,8 @@ def work(spec: Spec) -> Work:
             return tuned(spec)
         case RetrievalSpec():
             return retrieved(spec)
+        case ProbingSpec():
+            return probed(spec)
         case ControlSpec():
             place = (spec.languages, spec.source, spec.data_root, spec.benchmark)
             return Work(languages=sum(len(evaluated(name, "test", *place)) for name in spec.targets))

@@ -1,8 +1,8 @@
 """The embedded suite as data sets: nine intermediate and nine target tasks under their real names, in nine languages, without a download.
 
-Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`). Item i of (task, split, domain) has the same
-meaning in every language, so that exact translations of every training set exist. English is what recipes train on by default; a target
-is evaluated in its task's own languages, as far as the suite has them.
+Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`), and beside them stand probing tasks. Item i of
+(task, split, domain) has the same meaning in every language, so that exact translations of every training set exist. English is what
+recipes train on by default; a target is evaluated in its task's own languages, as far as the suite has them.
 """
 
 import functools
@@ -10,11 +10,11 @@ import functools
 from xstilts_core.examples import Example
 from xstilts_core.mini.grammar import LANGUAGES
 from xstilts_core.mini.kept import kept
-from xstilts_core.mini.makers import choices, inference, paraphrase, questions, retrieval, tagging
+from xstilts_core.mini.makers import choices, inference, paraphrase, probing, questions, retrieval, tagging
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
 from xstilts_core.names import UsageError, unknown
-from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
+from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
 
 __all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "load"]
 
@@ -39,6 +39,7 @@ MAKERS: dict[str, Maker] = {
     "ccg": tagging.CCG,
     "udpos": tagging.UDPOS,
     "panx": tagging.PANX,
+    **probing.MAKERS,
 }
 PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts and MAKERS.keys() >= set(entry.parts)}
 """Tasks that are several data sets behind one head."""
@@ -57,6 +58,7 @@ GENERAL_SIZES: dict[str, dict[str, int]] = {
     **{name: {"train": 4_000, "dev": DEV, "test": TEST} for name in ("udpos", "panx", "tydiqa")},
     "bucc2018": {"dev": BUCC_GOLD, "test": BUCC_GOLD},
     "tatoeba": {"dev": 200, "test": 1_000},
+    **{name: TASKS[name].sizes for name in PROBING_NAMES},
 }
 SIZES = GENERAL_SIZES | {name: GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
 """Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""

@@ -22,7 +22,7 @@ from xstilts_core.spec.base import (
     passes,
 )
 from xstilts_core.spec.intermediate import IntermediateSpec
-from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
@@ -35,6 +35,7 @@ __all__ = [
     "EncoderSpec",
     "IntermediateSpec",
     "PretrainSpec",
+    "ProbingSpec",
     "RetrievalSpec",
     "Source",
     "Spec",

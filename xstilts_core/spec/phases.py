@@ -10,7 +10,7 @@ from xstilts_core.languages import language
 from xstilts_core.names import unknown
 from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
 from xstilts_core.spec.intermediate import IntermediateSpec
-from xstilts_core.tasks import LOCAL, TARGET_NAMES, TASKS, Benchmark, task
+from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
 
@@ -125,6 +125,32 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
         return name
 
 
+class ProbingSpec(EncoderSpec):
+    """Beside phase 3: what can be read off an encoder that stays as it is, learnt in English and scored zero-shot in every language."""
+
+    phase: ClassVar[str] = "probing"
+    notebook: ClassVar[str] = "24_probing"
+
+    probes: list[str] = Field(["probe_negation"], min_length=1, description="probing tasks, each with a classifier of its own")
+    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: the last, which the heads of targets read")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "probing" / f"from-{self.recipe}" / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(self.probes)
+
+    @field_validator("probes")
+    @classmethod
+    def probing(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in PROBING_NAMES:
+                raise unknown("probing task", name, PROBING_NAMES, "probes")
+        return names
+
+
 class ControlSpec(ScoringSpec):
     """A control without an encoder: what the English training data's labels, or words in common, give away on their own."""
 
@@ -203,5 +229,5 @@ class DataSpec(Spec):
 
 
 SPECS: dict[str, type[Spec]] = {
-    cls.phase: cls for cls in (DataSpec, PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ControlSpec)
+    cls.phase: cls for cls in (DataSpec, PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ProbingSpec, ControlSpec)
 }

@@ -1,10 +1,11 @@
 """The registry of tasks: `TASKS[name]`, and `task(name)` with a helpful error."""
 
 from xstilts_core.tasks.domains import DOMAINS
-from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, EMBEDDED_LANGUAGES, GENERAL, VERSIONS, original
+from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, GENERAL, VERSIONS, original
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
-from xstilts_core.tasks.sources import EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
+from xstilts_core.tasks.probing import PROBING
+from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Benchmark, Published, Task, find
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
@@ -21,6 +22,7 @@ __all__ = [
     "INTERMEDIATE_NAMES",
     "LOCAL",
     "LOCAL_ADDED",
+    "PROBING_NAMES",
     "TARGET_NAMES",
     "TASKS",
     "TEXTS",
@@ -40,13 +42,16 @@ __all__ = [
     "task",
 ]
 
-TASKS: dict[str, Task] = {entry.name: entry for entry in (*INTERMEDIATE, *TARGETS, *XTREME_R, *TRANSLATED, *DOMAINS, *EMBEDDED_DOMAINS)}
+TASKS: dict[str, Task] = {
+    entry.name: entry for entry in (*INTERMEDIATE, *TARGETS, *XTREME_R, *TRANSLATED, *DOMAINS, *EMBEDDED_DOMAINS, *PROBING)
+}
 # The paper's nine of each: the rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")
 XTREME = tuple(entry.name for entry in TARGETS)
 # Every language that one of them has, English first.
 XTREME_LANGUAGES = tuple(dict.fromkeys(("en", *sorted(code for entry in TARGETS for code in entry.languages))))
 TARGET_NAMES = tuple(entry.name for entry in TASKS.values() if entry.role == "target")
+PROBING_NAMES = tuple(entry.name for entry in PROBING)
 
 
 def task(name: str, where: str = "") -> Task:

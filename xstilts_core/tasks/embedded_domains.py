@@ -9,11 +9,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
 
-EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
 GENERAL = "general"
 OTHER_DOMAINS = ("clinic", "chat")
 # Two intermediate tasks, and targets of three formats. Most cells are transfer: only XNLI trains on what is also an intermediate task.

@@ -1,19 +1,23 @@
 """Which source can give which task, told from declarations alone: a study is refused before anything is read or fetched."""
 
-from xstilts_core.tasks.embedded_domains import EMBEDDED_LANGUAGES, VERSIONS
+from xstilts_core.languages import EMBEDDED_LANGUAGES
+from xstilts_core.tasks.embedded_domains import VERSIONS
 from xstilts_core.tasks.intermediate import INTERMEDIATE
+from xstilts_core.tasks.probing import PROBING
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
-# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, and some of them in other domains.
-EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS)), *VERSIONS)
+# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, some of them in other domains, and probing tasks.
+EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS, *PROBING)), *VERSIONS)
 
 
 def not_at_source(entry: Task, source: str) -> str:
     """Why a source can never give a task, and what it has instead; "" where it can. What files and hub need is `Spec.lacking`."""
     if source != "mini" and entry.name in VERSIONS:
         return f"{entry.name} is made by the embedded suite (source mini) alone: in other sources name {VERSIONS[entry.name].task}"
+    if entry.role == "probing" and source != "mini":
+        return f"{entry.name} is a probing task, and its sentences are made by the embedded suite (source mini): source {source} has none"
     if source != "mini" or entry.name in EMBEDDED_TASKS:
         return ""
     has = [task.name for task in (*INTERMEDIATE, *TARGETS) if (task.role == "target") == (entry.role == "target")]
@@ -24,6 +28,8 @@ def not_intermediate(entry: Task) -> str:
     """Why a task cannot be an intermediate one, which is trained on in English; "" where it can."""
     if entry.format == "retrieval":
         return f"{entry.name} is a retrieval task: it has no training data, so it cannot be an intermediate task"
+    if entry.role == "probing":
+        return f"{entry.name} is a probing task: it is read off an encoder that stays as it is, so it cannot be an intermediate task"
     if entry.train_on not in (None, entry.name):
         return (
             f"{entry.name} has no training data of its own, so it cannot be an intermediate task: name {entry.train_on}, its training task"

@@ -6,8 +6,8 @@ from typing import Literal
 from xstilts_core.names import unknown
 
 FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
-# part: only trained on, as one of the data sets behind a head, or before a target.
-Role = Literal["intermediate", "target", "part"]
+# part: only trained on, as one of the data sets behind a head, or before a target. probing: read off a frozen encoder.
+Role = Literal["intermediate", "target", "part", "probing"]
 Benchmark = Literal["xtreme", "xtreme-r"]
 
 

@@ -1,0 +1,157 @@
+"""Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether two sentences say the same.
+
+Labels that can share a sentence do, so that nothing but the property tells them apart, and all that share one stand in one split. With
+negation, number and word content, half of the sentences have a second clause, about others, so that their length tells little.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from xstilts_core.examples import PairExample
+from xstilts_core.mini.grammar import detokenise, realise
+from xstilts_core.mini.makers.maker import Maker, Setting
+from xstilts_core.mini.makers.passage import Sentence, persons, refronted, told
+from xstilts_core.mini.makers.variation import otherwise
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
+from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
+from xstilts_core.mini.world import World, classes
+from xstilts_core.names import UsageError
+from xstilts_core.tasks import TASKS
+
+ENGLISH = "en"
+JOINED_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A sentence and its label. frame: what the sentences of all labels share.
+
+    swap: where two words change places, as a share of the places there are, 0 to 1; None: nowhere. second: of translation match, what
+    the second sentence says; the first one is English then.
+    """
+
+    meaning: Meaning
+    label: str
+    frame: object
+    swap: float | None = None
+    second: Meaning | None = None
+    profile: object = None
+
+    @property
+    def key(self) -> object:
+        return (self.meaning, self.second, self.label)
+
+    @property
+    def unit(self) -> object:
+        return self.frame
+
+
+def simple_event(random: Random, world: World, verb: str | None = None) -> Event:
+    """An event that could also never happen."""
+    event = world.event(random, place=0.5, time=0.5, negated=0.0, front=0.0, every=0.0, verb=verb)
+    return replace(event, time=None) if event.time in TIMES_WITHOUT_NEVER else event
+
+
+def second_clause(random: Random, world: World, first: Event) -> Event | None:
+    """A clause about others, in half of the cases."""
+    if random.random() >= JOINED_SHARE:
+        return None
+    second = world.event(random, place=0.4, time=0.4, negated=0.0, front=0.0)
+    return second if persons(first).isdisjoint(persons(second)) else None
+
+
+def joined(first: Event, second: Event | None) -> Meaning:
+    return Joined(first, second) if second is not None else first
+
+
+def negation(setting: Setting, random: Random) -> Iterator[Probe]:
+    """The same sentence without and with "never"."""
+    world = setting.world()
+    while True:
+        event = simple_event(random, world)
+        rest = second_clause(random, world, event)
+        for label, negated in (("plain", False), ("negated", True)):
+            yield Probe(joined(replace(event, negated=negated), rest), label, (event, rest))
+
+
+def number(setting: Setting, random: Random) -> Iterator[Probe]:
+    """The same sentence with one and with several of what is done something to."""
+    world = setting.world()
+    while True:
+        event = simple_event(random, world)
+        if event.object is None or classes()[event.object.concept] not in ("thing", "animal"):
+            continue
+        rest = second_clause(random, world, event)
+        several = event.object.number or int(world.preference("number", event.object.concept).draw(random))
+        frame = (replace(event, object=replace(event.object, number=None)), rest)
+        for label, count in (("one", None), ("several", several)):
+            yield Probe(joined(replace(event, object=replace(event.object, number=count)), rest), label, frame)
+
+
+def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
+    """The same sentence as it should be and with two neighbours swapped; every language has places for that."""
+    world = setting.world()
+    while True:
+        event = world.event(random, place=1.0, time=0.7, front=0.0)
+        if event.place is None or (event.object is None and event.time is None):
+            continue
+        yield Probe(event, "kept", event)
+        yield Probe(event, "swapped", event, swap=random.random())
+
+
+def word_content(setting: Setting, random: Random) -> Iterator[Probe]:
+    """A frame that any of the verbs could stand in, drawn for another one, with one of them."""
+    world, verbs = setting.world(), TASKS[setting.task].labels
+    while True:
+        frame = simple_event(random, world, verb="dance")
+        rest = second_clause(random, world, frame)
+        if rest is None or rest.verb not in verbs:
+            verb = random.choice(verbs)
+            yield Probe(joined(replace(frame, verb=verb), rest), verb, (frame, rest))
+
+
+def translation(setting: Setting, random: Random) -> Iterator[Probe]:
+    """A sentence, and the same with another front, or with another front and another place, time or number."""
+    world = setting.world()
+    while True:
+        event = world.event(random, place=0.8, time=0.8, every=0.0)
+        moved = refronted(random, event, chance=1.0)
+        changed = otherwise(random, world, moved)
+        if moved.front == event.front or changed is None or (changed.negated and changed.time in TIMES_WITHOUT_NEVER):
+            continue
+        for second, label in ((moved, "same"), (changed, "other")):
+            yield Probe(event, label, event, second=second, profile=(event.front, moved.front))
+
+
+def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
+    """The sentence with two neighbouring words swapped: not the first one, whose capital would tell, and no punctuation."""
+    places = [
+        place
+        for place in range(1, len(tokens) - 1)
+        if "PUNCT" not in (tokens[place].pos, tokens[place + 1].pos) and tokens[place].text != tokens[place + 1].text
+    ]
+    if not places:
+        raise UsageError(f"no two words to swap in {' '.join(token.text for token in tokens)!r}")
+    place = places[int(share * len(places))]
+    return (*tokens[:place], tokens[place + 1], tokens[place], *tokens[place + 2 :])
+
+
+def tell(item: Probe, language: str, domain: str, identity: str) -> PairExample:
+    """The sentence in a language; of translation match the English one first."""
+    if item.second is not None:
+        first, second = told(Sentence(item.meaning), ENGLISH, domain), told(Sentence(item.second), language, domain)
+        return PairExample(identity, first, second, item.label)
+    tokens = realise(item.meaning, language, domain=domain)
+    tokens = tokens if item.swap is None else swapped(tokens, item.swap)
+    return PairExample(identity, detokenise(tokens, language)[0], "", item.label)
+
+
+CANDIDATES: dict[str, Callable[[Setting, Random], Iterator[Probe]]] = {
+    "probe_negation": negation,
+    "probe_number": number,
+    "probe_word_order": word_order,
+    "probe_word_content": word_content,
+    "probe_translation": translation,
+}
+MAKERS = {name: Maker(candidates, tell, TASKS[name].labels) for name, candidates in CANDIDATES.items()}

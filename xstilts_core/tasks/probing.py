@@ -1,0 +1,52 @@
+"""Probing tasks: what can be read off a frozen encoder's sentence vectors, after those of Conneau et al. (2018), SentEval's.
+
+They exist in the embedded suite alone, where an item has the same meaning in every language: read off English sentences, the property
+is looked for in the other languages. How each differs from theirs, whose sentences are found and not made:
+
+probe_negation      in place of Tense, since the suite's verbs have one tense: whether something is said never to happen. Both labels
+                    have the same sentences, with and without the word.
+probe_number        ObjNum, number of the object; a numeral stands with every plural here, so that number can be read in every language.
+probe_word_order    BShift, two adjacent words that have changed places; the first word and punctuation stay, and both labels have the
+                    same sentences.
+probe_word_content  WC, which one of the listed words a sentence has: 8 verbs instead of 1,000 words, in the same frames.
+probe_translation   none of theirs: whether a sentence says the same as an English one, or something else at one place.
+"""
+
+from typing import Literal
+
+from xstilts_core.languages import EMBEDDED_LANGUAGES
+from xstilts_core.tasks.task import Task
+
+SOURCE = "after Conneau et al. 2018 (What you can cram into a single vector)"
+LICENCE = "that of this package (sentences made by it)"
+# Multiples of the number of labels.
+SIZES = {"train": 1_000, "dev": 200, "test": 200}
+VERBS = ("sleep", "run", "work", "laugh", "sing", "cry", "wait", "talk")
+Kind = Literal["semantic", "syntactic"]
+
+
+def probe(name: str, title: str, kind: Kind, labels: tuple[str, ...], citation: str = SOURCE, single_text: bool = True) -> Task:
+    return Task(
+        name,
+        title=title,
+        role="probing",
+        format="pair",
+        metric="accuracy",
+        kind=kind,
+        domain="everyday sentences, generated",
+        citation=citation,
+        licence=LICENCE,
+        languages=EMBEDDED_LANGUAGES,
+        labels=labels,
+        single_text=single_text,
+        sizes=SIZES,
+    )
+
+
+PROBING = (
+    probe("probe_negation", "Negation", "semantic", ("plain", "negated")),
+    probe("probe_number", "Number of the object", "syntactic", ("one", "several")),
+    probe("probe_word_order", "Word order", "syntactic", ("kept", "swapped")),
+    probe("probe_word_content", "Word content", "semantic", VERBS),
+    probe("probe_translation", "Translation match", "semantic", ("other", "same"), "none: made for this package", single_text=False),
+)
