@@ -31,7 +31,8 @@ def forest(table: pd.DataFrame, title: str, width: float = FULL) -> Figure:
             draw_panel(axes, known[known["panel"] == name], rows)
             axes.set_title(name, pad=3)
         label_rows(grid[0], rows)
-        words = f"{title},{' ' if wide else chr(10)}bars: 95 % intervals ({several(known['seeds'])})"
+        bars = "bars: 95 % intervals" if known["low"].notna().any() else "no intervals"
+        words = f"{title},{' ' if wide else chr(10)}{bars} ({several(known['seeds'])})"
         figure.suptitle(words, x=0.01, ha="left", fontsize=8 if wide else 6.5)
         figure.supxlabel("points; blue: above 0, orange: below 0", fontsize=6.5)
     return figure
