@@ -170,7 +170,8 @@ def test_missing_runs_are_counted_and_one_seed_has_no_interval(tmp_path: Path) -
     fill(study, by_domain)
     table = analysis.domain_contrasts(study, draws_of(study))
     assert table["low"].isna().all() and "There is one seed" in analysis.domain_answer(study, table)
-    assert "One seed: no interval" in figures.domain_differences(table, "Made up.").get_supxlabel()
+    figure = figures.domain_differences(table, "Made up.")
+    assert "no intervals (1 seed)" in figure.get_suptitle() and figure.get_supxlabel().endswith("Made up.")
 
 
 def test_a_study_without_domains_has_nothing_to_compare(tmp_path: Path) -> None:

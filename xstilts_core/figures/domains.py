@@ -24,6 +24,5 @@ def domain_differences(table: pd.DataFrame, source: str, width: float = FULL) ->
     if len(shown):
         planned = shown[(shown["group"] == OWN) & (shown["comparison"] == LESS_GENERAL)]
         pairs = f" n = {planned['recipes'].iloc[0]} recipe-target pairs in the first row, which was planned." if len(planned) else ""
-        bars = "" if shown["low"].notna().any() else " One seed: no interval."
-        say(figure, f"Points; blue: above 0, orange: below 0.{pairs}{bars} {source}")
+        say(figure, f"Points; blue: above 0, orange: below 0.{pairs} {source}")
     return figure
