@@ -47,8 +47,8 @@ def told(table: pd.DataFrame) -> str:
         return ""
     up, down = int((single["low"] > 0).sum()), int((single["high"] < 0).sum())
     return (
-        f"Of {counted(len(single), 'curve')} of single targets, {up} rise, {down} fall, and {len(single) - up - down} cannot be told from "
-        f"flat; about {0.05 * len(single):.1f} would be told by chance alone, and nothing is corrected for that."
+        f"Of {counted(len(single), 'curve')} of single targets, {up} can be told to rise and {down} to fall, and {len(single) - up - down} "
+        f"cannot be told from flat; about {0.05 * len(single):.1f} would be told by chance alone, and nothing is corrected for that."
     )
 
 
