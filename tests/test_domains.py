@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from xstilts_core import analysis, cli, data, figures, results
 from xstilts_core.analysis.contrast import transfers
@@ -171,7 +172,8 @@ def test_missing_runs_are_counted_and_one_seed_has_no_interval(tmp_path: Path) -
     table = analysis.domain_contrasts(study, draws_of(study))
     assert table["low"].isna().all() and "There is one seed" in analysis.domain_answer(study, table)
     figure = figures.domain_differences(table, "Made up.")
-    assert "no intervals (1 seed)" in figure.get_suptitle() and figure.get_supxlabel().endswith("Made up.")
+    said = " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
+    assert "no interval: 1 seed" in said and said.endswith("Made up."), said
 
 
 def test_a_study_without_domains_has_nothing_to_compare(tmp_path: Path) -> None:

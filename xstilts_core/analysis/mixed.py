@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
+from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import unknown
 from xstilts_core.tasks import task
@@ -118,14 +119,14 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
     """The fixed effects of the model in points, from `described`: columns EFFECTS.
 
     estimate: points of gain more than at the `reference` level; for size, for twice as many examples. low, high: 95 %, Student's t; p:
-    two-sided. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
+    two-sided; none of them with one seed. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
     those before it has a row of NaN and the reason. Model and sources: see the module.
     """
     for factor in factors:
         if factor not in UNITS:
             raise unknown("factor", factor, UNITS)
     terms, left_out = design(table, factors) if len(table) else ([], dict.fromkeys(factors, "left out: no gains yet"))
-    rows = []
+    rows, seeds = [], table["seed"].nunique()
     if terms:
         fixed = np.column_stack([np.ones(len(table)), *(entry.columns for entry in terms)])
         estimates, covariance, _ = fitted(table, fixed, [name for name in RANDOM if table[name].nunique() > 1])
@@ -136,10 +137,9 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
             freedom = table[unit].nunique() - 1 - taken
             for level in entry.levels:
                 value, error = estimates[place], float(np.sqrt(covariance[place, place]))
-                half = float(stdtrit(freedom, 0.975)) * error
-                p = float(2 * stdtr(freedom, -abs(value) / error))
-                counts = (table[unit].nunique(), "")
-                rows.append((entry.factor, level, entry.reference, value, value - half, value + half, p, *counts))
+                half, p = float(stdtrit(freedom, 0.975)) * error, float(2 * stdtr(freedom, -abs(value) / error))
+                told = (value - half, value + half, p) if seeds > 1 else (NOTHING,) * 3
+                rows.append((entry.factor, level, entry.reference, value, *told, table[unit].nunique(), "" if seeds > 1 else ONE_SEED))
                 place += 1
     rows += [(factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason) for factor, reason in left_out.items()]
     return pd.DataFrame(rows, columns=EFFECTS).sort_values(
@@ -163,7 +163,8 @@ def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
 
     From rows recipe, task, language, seed and gain; every source is random, mean common to all, by restricted maximum likelihood (Searle,
     Casella and McCulloch 1992). variance, low, high: squared points; share of the sum of the variances. A source with one
-    level has NaN and the reason: its variance hides in the others. Interval: `variance_interval`; few levels, wide interval.
+    level has NaN and the reason: its variance hides in the others. Interval: `variance_interval`; few levels, wide interval;
+    with one seed, none.
     """
     kept = table.dropna(subset=["gain"])
     counts = {name: kept[name].nunique() for name in ("recipe", "task", "language", "seed")}
@@ -183,8 +184,9 @@ def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
         noise = found[RESIDUAL] * levels / len(kept)
         if CELL in found and name in ("recipe", "task"):
             noise += found[CELL] * levels / counts[CELL]
-        rows.append((name, found[name], *variance_interval(found[name], noise, levels), found[name] / total, levels, ""))
+        between = variance_interval(found[name], noise, levels) if counts["seed"] > 1 else (NOTHING, NOTHING)
+        rows.append((name, found[name], *between, found[name] / total, levels, ""))
     free = len(kept) - 1 - sum(counts[name] - 1 for name in sources)
-    interval = variance_interval(found[RESIDUAL], 0.0, free + 1)
+    interval = variance_interval(found[RESIDUAL], 0.0, free + 1) if counts["seed"] > 1 else (NOTHING, NOTHING)
     rows.append((RESIDUAL, found[RESIDUAL], *interval, found[RESIDUAL] / total, len(kept), ""))
     return pd.DataFrame(rows, columns=SHARES)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.figures.forest import forest
-from xstilts_core.figures.style import FULL, say
+from xstilts_core.figures.style import FULL
 
 PANELS = {LESS_GENERAL: "less general tasks", LESS_OTHER: "less another domain's"}
 MEAN = "mean"
@@ -20,9 +20,6 @@ def domain_differences(table: pd.DataFrame, source: str, width: float = FULL) ->
     order = list(dict.fromkeys(shown["group"]))
     shown = shown.sort_values("group", key=lambda groups: groups.map(order.index), kind="stable")
     shown = shown.assign(row=shown["task"].replace(AVERAGE, MEAN), panel=shown["comparison"].map(PANELS), value=shown["difference"])
-    figure = forest(shown, "gain of a special domain's recipes", width)
-    if len(shown):
-        planned = shown[(shown["group"] == OWN) & (shown["comparison"] == LESS_GENERAL)]
-        pairs = f" n = {planned['recipes'].iloc[0]} recipe-target pairs in the first row, which was planned." if len(planned) else ""
-        say(figure, f"Points; blue: above 0, orange: below 0.{pairs} {source}")
-    return figure
+    planned = shown[(shown["group"] == OWN) & (shown["comparison"] == LESS_GENERAL)]
+    pairs = f"The first row was planned: {planned['recipes'].iloc[0]} recipe-target pairs. " if len(planned) else ""
+    return forest(shown, "gain of a special domain's recipes", width, f"{pairs}Numbers: contrasts.csv. {source}")
