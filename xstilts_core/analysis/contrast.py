@@ -19,7 +19,7 @@ import pandas as pd
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import NOTHING
 from xstilts_core.analysis.intervals import Estimate, GainDraws, covers, mean
-from xstilts_core.analysis.mixed import described, mixed_effects
+from xstilts_core.analysis.mixed import described, mixed_effects, told
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
 from xstilts_core.tasks import TASKS, original
@@ -149,7 +149,7 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     rows = described(table[np.array(kept, dtype=bool)], {name: study.recipes[name].intermediate for name in kind})
     rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(target_group))
     parts = [mixed_effects(rows[rows["group"] == group], ["kind"]).assign(group=group) for group in (LABELLING, REST)]
-    found = pd.concat(parts, ignore_index=True)
+    found = told(pd.concat(parts, ignore_index=True), rows["seed"].nunique())
     # The model compares with the more frequent kind; here it is always the semantic one.
     turned = found["reference"] == SYNTACTIC
     found.loc[turned, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis import mixed
 from xstilts_core.analysis.findings import COVERS, counted
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import ONE_SEED
@@ -144,9 +145,11 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
     at a time: a benchmark's languages are too few to hold the others fixed, and where script goes with family neither can be told from it.
     """
     kept = described(table[(table["language"] != ENGLISH) & table["gain"].notna()], recipes)
+    seeds = kept["seed"].nunique()
     kept = kept.groupby(["task", "language", *GROUPS], as_index=False, sort=False)["gain"].mean().assign(recipe=ALL, seed=0)
     parts = [mixed_effects(kept, [factor]) for factor in GROUPS] if len(kept) else []
     found = pd.concat([part for part in parts if len(part)], ignore_index=True) if parts else pd.DataFrame(columns=EFFECTS)
+    found = mixed.told(found, seeds)
     return found.assign(p_holm=holm(found["p"].to_numpy(float)))
 
 

@@ -119,14 +119,14 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
     """The fixed effects of the model in points, from `described`: columns EFFECTS.
 
     estimate: points of gain more than at the `reference` level; for size, for twice as many examples. low, high: 95 %, Student's t; p:
-    two-sided; none of them with one seed. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
+    two-sided. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
     those before it has a row of NaN and the reason. Model and sources: see the module.
     """
     for factor in factors:
         if factor not in UNITS:
             raise unknown("factor", factor, UNITS)
     terms, left_out = design(table, factors) if len(table) else ([], dict.fromkeys(factors, "left out: no gains yet"))
-    rows, seeds = [], table["seed"].nunique()
+    rows = []
     if terms:
         fixed = np.column_stack([np.ones(len(table)), *(entry.columns for entry in terms)])
         estimates, covariance, _ = fitted(table, fixed, [name for name in RANDOM if table[name].nunique() > 1])
@@ -138,13 +138,20 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
             for level in entry.levels:
                 value, error = estimates[place], float(np.sqrt(covariance[place, place]))
                 half, p = float(stdtrit(freedom, 0.975)) * error, float(2 * stdtr(freedom, -abs(value) / error))
-                told = (value - half, value + half, p) if seeds > 1 else (NOTHING,) * 3
-                rows.append((entry.factor, level, entry.reference, value, *told, table[unit].nunique(), "" if seeds > 1 else ONE_SEED))
+                rows.append((entry.factor, level, entry.reference, value, value - half, value + half, p, table[unit].nunique(), ""))
                 place += 1
     rows += [(factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason) for factor, reason in left_out.items()]
     return pd.DataFrame(rows, columns=EFFECTS).sort_values(
         "effect", key=lambda column: column.map(list(factors).index), kind="stable", ignore_index=True
     )
+
+
+def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
+    """The effects as they stand, or with one seed without intervals and p: what another seed would say is not known."""
+    if seeds > 1:
+        return effects
+    known = effects["estimate"].notna()
+    return effects.assign(low=NOTHING, high=NOTHING, p=NOTHING, reason=effects["reason"].mask(known, ONE_SEED))
 
 
 def variance_interval(variance: float, noise: float, levels: int) -> tuple[float, float]:
