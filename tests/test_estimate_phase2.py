@@ -190,6 +190,8 @@ def test_translation_is_measured(nllb: str, tmp_path: Path) -> None:
     made, _ = bench.bench(Question("mini", "cpu", []), CPU)
     asked = Rendering(nllb, "de", "mnli", "mini", "")
     found = translating.rendered(asked, made, str(tmp_path))
+    other = translating.rendered(Rendering(nllb, "sw", "mnli", "mini", ""), made, "")
+    assert other == found and len(made.translating) == 1, "a model of many languages is measured once"
     assert found.seconds > 0 and found.sentences >= 1 and found.kept == 0 and found.known and not found.error and made.translator > 0
     translator.translations(nllb, "de", ["anna sees a dog .", "ben runs ."], tmp_path, lambda: CPU)
     assert translating.rendered(asked, made, str(tmp_path)).kept == 2

@@ -33,7 +33,8 @@ class Bench:
 
     measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes kept a token for the way back) of the
     stages seen so far. activations: bytes that the largest batch keeps. trained: most parameters that a stage trains. pool: most
-    passages that are embedded at once. translator: bytes of the largest translation model.
+    passages that are embedded at once. translator: bytes of the largest translation model. translating: by model and tokens of a
+    sentence, seconds to translate a token.
     """
 
     encoder: Encoder
@@ -49,6 +50,7 @@ class Bench:
     trained: int = 0
     pool: int = 0
     translator: float = 0.0
+    translating: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def scale(self) -> float:

@@ -44,8 +44,10 @@ def rendered(asked: Rendering, made: Bench, kept: str) -> Rendered:
         config = configuration(asked.translator, place)
         tokenizer = tokenizer_at_hand(place)
         sentences, tokens, length, known = translating(asked, made, tokenizer or made.encoder.tokenizer, tokenizer is not None)
-        seconds = seconds_of_token(config, place, length, made)
-        return Rendered(sentences, tokens * seconds, sentences_kept(asked, place, kept), known)
+        key = (asked.translator, round(length))
+        if key not in made.translating:
+            made.translating[key] = seconds_of_token(config, place, length, made)
+        return Rendered(sentences, tokens * made.translating[key], sentences_kept(asked, place, kept), known)
     except UsageError as error:
         return Rendered(error=str(error))
 
