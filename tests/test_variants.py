@@ -82,7 +82,7 @@ def test_differences_are_those_of_the_scores_and_nothing_missing_passes_for_one(
     assert set(table["seeds"]) == {3}
     words = analysis.variant_findings(table)
     for part in (
-        "**Together beside one alone**, mean of all targets: all beside mnli (+3.0 points, +3.0 to +3.0)",
+        "**Together beside one alone**, mean of 2 targets: all beside mnli (+3.0 points, +3.0 to +3.0)",
         "first beside two (-2.0 points",
         "excludes 0 in 1 of 1 differences: evenly beside all on xnli (-1.0 points",
         "rest on 3 seeds. With so few",

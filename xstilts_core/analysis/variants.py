@@ -100,9 +100,8 @@ def variant_findings(table: pd.DataFrame) -> str:
     for question, rows in filled.groupby("question", sort=False):
         means = rows[rows["task"] == AVERAGE]
         if len(means):
-            lines.append(
-                f"**{question[0].upper()}{question[1:]}**, mean of all targets: {'; '.join(worded(row) for _, row in means.iterrows())}."
-            )
+            listed, targets = "; ".join(worded(row) for _, row in means.iterrows()), counted(rows["task"].nunique() - 1, "target")
+            lines.append(f"**{question[0].upper()}{question[1:]}**, mean of {targets}: {listed}.")
         cells = rows[rows["task"] != AVERAGE]
         sure = cells[(cells["low"] > 0) | (cells["high"] < 0)]
         order = sure["difference"].abs().sort_values(ascending=False).index[:3]
