@@ -137,7 +137,7 @@ def test_one_seed_has_no_interval_and_says_so(report, tmp_path, monkeypatch):
     fill(study, every=1000)
     kept, said = read(report, study, monkeypatch)
     for name, frame in tables(study, report).items():
-        # A mixed-effects model asks about other languages or recipes: these are its units, not seeds. Choosing the baseline gains exactly 0.
+        # The units of a mixed-effects model are languages or recipes, not seeds. Choosing the baseline gains exactly 0.
         if {"low", "high"} <= set(frame) and "units" not in frame:
             assert (frame["low"].isna() | ((frame["low"] == 0) & (frame["high"] == 0))).all(), name
     shown = [words(figure) for name, figure in kept.items() if "phases" not in name]
