@@ -170,7 +170,7 @@ def test_runs_have_the_same_shape(tmp_path: Path) -> None:
     # Three pairs, three tests: the smallest p-value times three, in both orders.
     first = found["p"].idxmin()
     assert found.loc[first, "p_holm"] == found.loc[first[::-1], "p_holm"] == pytest.approx(min(1, 3 * found.loc[first, "p"]))
-    assert "Runs of the study mine" in analysis.source(study, table) and "4 recipes, 3 seeds" in analysis.source(study, table)
+    assert "Study mine: " in analysis.source(study, table) and "4 recipes, 3 seeds" in analysis.source(study, table)
 
 
 def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     assert "There is one seed, so there are no intervals." in analysis.correlation_findings(study, found, without, table)
     drawn = figures.correlation_map(found, analysis.source(study, table))
     note = " ".join(drawn.get_supxlabel().split())
-    assert "No intervals" in note and "4 recipes, 1 seed. Runs of the study mine." in note
+    assert "No intervals" in note and "4 recipes, 1 seed. Study mine: " in note
     assert len(drawn.axes[0].texts) == 6, "in a small table every coefficient is shown"
 
 

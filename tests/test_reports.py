@@ -22,6 +22,8 @@ from xstilts_core.spec import home
 from xstilts_core.study import Study
 from xstilts_core.tasks import TASKS
 
+# Only large studies have these.
+QUICK = ("32_languages", "60_paper", "61_claims")
 REPORTS = sorted(path.stem for path in (home() / "notebooks").glob("[3-9]*.ipynb"))
 NOTHING = r"(?i)\b(no|nothing|not|0 supported)\b"
 
@@ -36,7 +38,7 @@ def sizes() -> dict[Path, tuple[int, list[str]]]:
 def study_of(report: str, folder: Path, seeds: str) -> Study:
     """The smallest study of params/ with this report, with these seeds."""
     offering = {path: size for path, (size, reports) in sizes().items() if report in reports}
-    path = min(offering, key=offering.__getitem__)
+    path = study_file.find("quick") if report in QUICK else min(offering, key=offering.__getitem__)
     text = re.sub(r"(?m)^seeds: .*$", f"seeds: {seeds}", path.read_text(encoding="utf-8"))
     (folder / "made_up.yaml").write_text(text, encoding="utf-8")
     return Study.load(str(folder / "made_up.yaml"), str(folder / "outputs"))
@@ -113,7 +115,7 @@ def test_without_any_result(report, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("report", REPORTS)
 def test_half_finished(report, tmp_path, monkeypatch):
-    study = study_of(report, tmp_path, "[1, 2, 3]")
+    study = study_of(report, tmp_path, "[1, 2]")
     fill(study, every=9)
     kept, said = read(report, study, monkeypatch)
     assert "missing" in said and "No finished" not in said
