@@ -84,7 +84,7 @@ def test_language_panels():
     found = texts(panels["xnli"])
     for word in ("r0", "r1", "en", "hi", "sw", "Devanagari", "low resources", "above 0"):
         assert word in found, word
-    assert any(text.startswith("xnli: gain over none") and "2 seeds" in text for text in found)
+    assert any(text.startswith("xnli: gain over none") for text in found) and any("2 seeds" in text for text in found)
 
 
 def test_what_lies_beyond_the_axis_is_written_at_its_edge():

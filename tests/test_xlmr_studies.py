@@ -94,8 +94,8 @@ def test_claims_on_all_nine_together_can_be_tested(name: str):
 def test_the_mixture_of_mini_is_capped_as_the_papers():
     """The cap is as large a part of MNLI as in the paper, and no task is below it."""
     mini, paper = study("mini"), study("paper")
-    cap, cut = mini.recipes["multitask"].cap, mini.intermediate["train_examples"]
-    assert cap / cut == pytest.approx(paper.recipes["multitask"].cap / TASKS["mnli"].sizes["train"], rel=0.01)
+    cap, cut = mini.recipes["multitask"].setting("cap"), mini.intermediate["train_examples"]
+    assert cap / cut == pytest.approx(paper.recipes["multitask"].setting("cap") / TASKS["mnli"].sizes["train"], rel=0.01)
     specs = [spec for spec in mini.specs if isinstance(spec, IntermediateSpec) and spec.recipe == "multitask"]
     assert len(specs) == 3 and all(spec.examples_of(name) > cap for spec in specs for name in spec.tasks)
 
