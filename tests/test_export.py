@@ -180,10 +180,7 @@ def test_the_command_takes_a_folder_or_a_place_below_outputs(project, capsys) ->
     ):
         assert cli.main(["export", typed, f"out{number}"]) == 0
         said = capsys.readouterr().out
-        assert (
-            said
-            == f"t/intermediate/mnli/seed1: README.md, config.json, model.safetensors, tokenizer.json, tokenizer_config.json in out{number}\n"
-        )
+        assert said == f"t/intermediate/mnli/seed1: {', '.join(FILES)} in out{number}\n"
     assert cli.main(["export", "t/intermediate/mnli/seed1", "out9", "--public"]) == 2
     assert "--public is of no use without --push-to-hub" in capsys.readouterr().err
 
@@ -209,4 +206,7 @@ def test_what_was_pushed_loads_from_the_hub(project, tmp_path) -> None:
         assert lines[1].startswith(f"{server.address}/anna/enc (private), commit ")
         assert server.uploads.commits == [FILES]
     assert "the hub does not let anna write there" in said.stderr
-    assert "b is whole, and can be sent later: hf upload peter/enc b" in said.stderr and (project / "b" / "config.json").is_file()
+    assert (
+        "b is whole, and can be sent later: hf upload peter/enc b --repo-type model --private" in said.stderr
+        and (project / "b" / "config.json").is_file()
+    )

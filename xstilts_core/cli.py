@@ -114,7 +114,6 @@ def add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
     for command in (export, card):
         command.add_argument("run", metavar="RUN", help="a run's folder, or its path below outputs/ (quick/...); or a study")
         command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
-        command.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
     export.add_argument("dir", metavar="DIR", help="a new folder")
     export.add_argument("--push-to-hub", default="", metavar="OWNER/NAME", help="send it there too, in one commit")
     export.add_argument("--public", action="store_true", help="a new repository is public")

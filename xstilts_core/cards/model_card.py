@@ -181,4 +181,9 @@ def measured(run: Record, scored: Sequence[Record]) -> list[str]:
 def limits(run: Record) -> list[str]:
     found = [*data_limits(run.spec), *run_limits(run.spec), ONE_SEED]
     found += [POOLER] if run.result.phase in KEPT else []
-    return [*found, ENGLISH_ONLY] if run.result.phase != PretrainSpec.phase and not run.spec.get("data_languages") else found
+    chain = [*parents(run), run]
+    return (
+        found
+        if run.result.phase == PretrainSpec.phase or any(entry.spec.get("data_languages") for entry in chain)
+        else [*found, ENGLISH_ONLY]
+    )

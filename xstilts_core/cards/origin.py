@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from xstilts_core.cards.data import is_local
 from xstilts_core.cards.record import Record, lost_parents, parents
 from xstilts_core.task_table import pipes
@@ -66,8 +68,10 @@ def command(run: Record) -> str:
 
 def written(value: Any) -> str:
     """A value as YAML; of a folder on this machine its name alone."""
-    if isinstance(value, str):
-        return f"DIR/{Path(value).name}" if is_local(value) else value
+    if isinstance(value, str) and is_local(value):
+        return f"DIR/{Path(value).name}"
+    if isinstance(value, str) and yaml.safe_load(value) == value:
+        return value
     return json.dumps(value, ensure_ascii=False)
 
 

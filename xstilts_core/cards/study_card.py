@@ -19,6 +19,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.results import SCORES
 from xstilts_core.spec import BASELINE, DataSpec
 from xstilts_core.study import Study
+from xstilts_core.study_file import studies
 from xstilts_core.task_table import pipes
 from xstilts_core.tasks import TASKS
 
@@ -226,8 +227,9 @@ def provenance(study: Study, runs: Sequence[Record]) -> list[str]:
 def reproduction(study: Study, runs: Sequence[Record]) -> list[str]:
     """The command, and the commits to stand at."""
     commits = list(dict.fromkeys(found for run in runs if (found := run.result.provenance.get("commit"))))
+    name = study.name if study.name in studies() else Path(study.file).name
     places = " --data-root DIR" if any(run.spec.get("data_root") for run in runs) else ""
-    lines = ["```bash", *([f"git checkout {commits[0]}"] if len(commits) == 1 else []), f"xstilts run {study.name}{places}", "```"]
+    lines = ["```bash", *([f"git checkout {commits[0]}"] if len(commits) == 1 else []), f"xstilts run {name}{places}", "```"]
     if len(commits) > 1:
         lines += ["", f"Its runs were made from {len(commits)} commits; one of them makes the same grid, but not surely the same numbers."]
     if study.source == "hub":

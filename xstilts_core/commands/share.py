@@ -21,7 +21,7 @@ def named_study(options: argparse.Namespace) -> Any:
     if (Path(name).expanduser() / RESULT).is_file():
         return None
     if Path(name).suffix in (".yaml", ".yml") or name in studies() or len(Path(name).parts) < 2:
-        return Study.load(name, place(options.outputs), place(options.data_root))
+        return Study.load(name, place(options.outputs))
     return None
 
 
@@ -61,7 +61,7 @@ def export(options: argparse.Namespace) -> int:
         try:
             sent = upload.send(out, repository, kind, f"{name}, exported by xstilts", options.public)
         except UsageError as error:
-            later = f"hf upload {repository} {out}{' --repo-type dataset' if study else ''}"
+            later = f"hf upload {repository} {out} --repo-type {kind}{'' if options.public else ' --private'}"
             raise UsageError(f"{error}. {out} is whole, and can be sent later: {later}") from None
         print(f"{sent.address} ({'private' if sent.private else 'public'}), commit {sent.commit[:12]}")
     return 0
