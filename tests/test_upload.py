@@ -45,7 +45,7 @@ def run(
     own = {"HF_ENDPOINT": endpoint or server.address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     settings = {**clean, **own, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_TOKEN": token, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=settings, timeout=120)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=settings, timeout=300)
 
 
 def send(folder: Path, name: str, kind: str = "model", public: bool = False) -> str:
