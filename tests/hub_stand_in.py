@@ -1,4 +1,4 @@
-"""A hub on this machine: read-only, standard library, as much of the real one as its clients ask for.
+"""A hub on this machine: standard library, as much of the real one as its clients ask for. What it takes stands in hub_uploads.
 
 A repository is a folder <root>/<models or datasets>/<owner>/<name>/<branch>/, a branch's "/" written "__". A branch's commit is a hash
 of its files, so that a copy of a branch under another name keeps a commit while the branch moves on; a file <branch>.commit beside it
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from hub_uploads import PRIVATE, Uploads
 
 ALIASES = {("models", "xlm-roberta-large"): "FacebookAI/xlm-roberta-large"}
 LARGE = (".parquet", ".safetensors")
@@ -59,7 +61,14 @@ class Branch:
 
     def info(self) -> dict:
         files = [{"rfilename": entry["path"]} for entry in self.tree("", True) if entry["type"] == "file"]
-        flags = {"private": False, "gated": False, "disabled": False, "tags": [], "downloads": 0, "likes": 0}
+        flags = {
+            "private": (self.folder.parent / PRIVATE).is_file(),
+            "gated": False,
+            "disabled": False,
+            "tags": [],
+            "downloads": 0,
+            "likes": 0,
+        }
         return {"id": self.name, "sha": self.commit, "siblings": files, "lastModified": "2020-05-26T00:00:00.000Z", **flags}
 
     def tree(self, inside: str, recursive: bool) -> list[dict]:
@@ -87,13 +96,28 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or not whole
 
     def respond(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = self.received()
         try:
-            self.route(sent)
+            said = self.server.uploads.answer(self.command, self.path, self.headers.get("Authorization"), sent)
+            if said is None:
+                return self.route(sent)
+            code, content, headers = said
+            self.answer(code, json.dumps(content).encode(), Content_Type="application/json", **headers)
         except NotThere as error:
             self.answer(404, X_Error_Code=str(error), X_Error_Message=str(error))
 
-    do_GET = do_HEAD = do_POST = respond
+    do_GET = do_HEAD = do_POST = do_PUT = respond
+
+    def received(self) -> bytes:
+        """The body of a request, whole or in chunks."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        found = b""
+        while size := int(self.rfile.readline(), 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
 
     def route(self, sent: bytes) -> None:
         """/api/<kind>/<owner>/<name>[/<what>/<revision>[/...]] and [/datasets]/<owner>/<name>/resolve/<revision>/<file>."""
@@ -109,6 +133,8 @@ class Handler(BaseHTTPRequestHandler):
             raise NotThere("EntryNotFound")
         what, revision, *rest = parts[2:] or ["revision", "main"]
         branch = Branch(self.server.root, kind, "/".join(parts[:2]), revision)
+        if (branch.folder.parent / PRIVATE).is_file() and self.server.uploads.user(self.headers.get("Authorization")) != parts[0]:
+            raise NotThere("RepoNotFound")
         if what == "resolve":
             return self.file(branch, "/".join(rest))
         recursive = parse_qs(address.query).get("recursive", ["false"])[0].lower() in ("true", "1")
@@ -142,6 +168,7 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.root, self.asked, self.cut = root, [], ""
+        self.uploads = Uploads(root, self.address)
 
     @property
     def address(self) -> str:

@@ -87,7 +87,7 @@ def test_help_is_quick() -> None:
     assert time.perf_counter() - begun < 1
 
 
-@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check"])
+@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check", "export", "card"])
 def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leave:
         cli.main([name, "--help"])

@@ -37,6 +37,18 @@ SUBMISSION_EXAMPLE = """example:
   xstilts submission paper --out my_submission
   xstilts submission paper --out my_submission --recipe mnli --seed 2"""
 
+EXPORT_EXAMPLE = """example:
+  xstilts export outputs/quick/intermediate/mnli/seed1 my_encoder
+  xstilts export quick/intermediate/mnli/seed1 my_encoder --push-to-hub my-name/mini-mnli
+  xstilts export quick my_scores --push-to-hub my-name/quick-scores
+A run of phase 1 or 2 gives a folder that AutoModel and AutoTokenizer load, with a model card; a study gives its scores, with a data card.
+Target models are not kept by the suite. A repository that is new is private unless --public is given; one that is there keeps its
+visibility, and what a commit replaces stays in its history. The token is HF_TOKEN, or that of `hf auth login`."""
+CARD_EXAMPLE = """example:
+  xstilts card outputs/quick/intermediate/mnli/seed1
+  xstilts card quick --out -
+A run's model card, or a study's data card, from result.json files alone: README.md in the folder of the run or study, or --out."""
+
 
 def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
@@ -77,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument("--output", default="", metavar="FILE", help="another copy of the executed notebook")
     notebook.add_argument("--threads", type=int, default=0, metavar="N", help="threads of its kernel (default: one per core)")
     add_benchmark(add)
+    add_sharing(add)
     return top
 
 
@@ -95,6 +108,19 @@ def add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
     submission.add_argument("--partial", action="store_true", help="write what there is where tasks, languages or test items are missing")
 
 
+def add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
+    export = add("export", "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished", EXPORT_EXAMPLE)
+    card = add("card", "a model card of a run, or a data card of a study", CARD_EXAMPLE)
+    for command in (export, card):
+        command.add_argument("run", metavar="RUN", help="a run's folder, or its path below outputs/ (quick/...); or a study")
+        command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
+    export.add_argument("dir", metavar="DIR", help="a new folder")
+    export.add_argument("--push-to-hub", default="", metavar="OWNER/NAME", help="send it there too, in one commit")
+    export.add_argument("--public", action="store_true", help="a new repository is public")
+    card.add_argument("--out", default="", metavar="FILE", help="where to write it; -: print it (default: README.md in its folder)")
+    card.add_argument("--force", action="store_true", help="write over a file that says something else")
+
+
 COMMANDS = {
     "run": commands.run,
     "check": commands.check,
@@ -104,6 +130,8 @@ COMMANDS = {
     "notebook": commands.notebook,
     "score": commands.score,
     "submission": commands.submission,
+    "export": commands.export,
+    "card": commands.card,
 }
 
 

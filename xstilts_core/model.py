@@ -25,9 +25,9 @@ from transformers.utils import logging
 from xstilts_core import hub_client
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
+from xstilts_core.results import LANGUAGE_HEAD
 
 SHIPPED = "mini"
-HEAD = "language_head.safetensors"
 # What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
 HEADS = (("lm_head",), ("cls",), ("head", "decoder"))
 
@@ -142,7 +142,7 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
     from `seed` is trained from scratch, and a line says so. UsageError where the architecture has no head that is known here.
     """
     place = Path(folder(name))
-    config, kept, loud = AutoConfig.from_pretrained(place), place / HEAD, logging.get_verbosity()
+    config, kept, loud = AutoConfig.from_pretrained(place), place / LANGUAGE_HEAD, logging.get_verbosity()
     torch.manual_seed(seed)
     logging.set_verbosity_error()  # of a head that is missing it would show a table in every notebook
     try:
@@ -158,15 +158,21 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
         logging.set_verbosity(loud)
     if missing:
         print(f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}", flush=True)
-    parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
-    if not parts:
-        known = "; ".join(" and ".join(found) for found in HEADS)
-        raise UsageError(f"encoder {name!r}: {type(whole).__name__} has no language-model head that is known here ({known})")
-    head = getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+    head = head_of(whole, name)
     if kept.is_file():
         head.load_state_dict(load_file(kept), strict=False)
     whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
     return head.to(encoder.network.device)
+
+
+def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
+    """The language-model head of a masked language model, what it shares with the embeddings included. name: for the UsageError where
+    the architecture has none that is known here."""
+    parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
+    if not parts:
+        known = "; ".join(" and ".join(found) for found in HEADS)
+        raise UsageError(f"encoder {name!r}: {type(whole).__name__} has no language-model head that is known here ({known})")
+    return getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
 
 
 def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:
@@ -209,7 +215,8 @@ def save(
     network.save_pretrained(folder, state_dict=state)
     encoder.tokenizer.save_pretrained(folder)
     if language_head is not None:
-        save_file({name: value.detach().to("cpu", dtype).clone() for name, value in untied(language_head, network).items()}, folder / HEAD)
+        kept = untied(language_head, network)
+        save_file({name: value.detach().to("cpu", dtype).clone() for name, value in kept.items()}, folder / LANGUAGE_HEAD)
     network.config._attn_implementation = attention
     return folder
 

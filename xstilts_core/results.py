@@ -25,6 +25,8 @@ NOTEBOOK = "run.ipynb"
 FAILURE = "failure.txt"
 LOCK = ".lock"
 SCORES = "scores.csv"
+# In a model's folder, beside its weights: a masked language model's head.
+LANGUAGE_HEAD = "language_head.safetensors"
 # A kernel under the runner writes its result under this name: it becomes result.json once the notebook's copy is on the disk too.
 UNFINISHED = ".result.json.unfinished"
 NAME_VARIABLE = "XSTILTS_RESULT_NAME"
@@ -190,15 +192,19 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
 
 
 def frame(root: Path) -> "pandas.DataFrame":
-    """Every score below outputs/<study>, tidy: one row per score, columns COLUMNS (and SIZE, see there), values in percent."""
+    """Every score below outputs/<study>, tidy: see `table`."""
+    return table(read_all(root))
+
+
+def table(found: Sequence[Result]) -> "pandas.DataFrame":
+    """The scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see there), values in percent."""
     import pandas
 
-    found = read_all(root)
-    table = pandas.DataFrame(rows(found), columns=list(COLUMNS))
+    scores = pandas.DataFrame(rows(found), columns=list(COLUMNS))
     if not any(result.spec.get("by_size") for result in found):
-        return table
+        return scores
     sizes = [result.spec["train_examples"] if result.spec.get("by_size") else None for result in found for _ in result.scores]
-    return table.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})
+    return scores.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})
 
 
 def write_scores(root: Path) -> Path:

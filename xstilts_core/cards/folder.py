@@ -1,0 +1,25 @@
+"""A new folder that is there whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xstilts_core.names import UsageError
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write in; it gets the name `out` at the end. UsageError where something stands there: nothing is overwritten."""
+    out = out.resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is {'not empty' if out.is_dir() else 'a file'}: give a new folder")
+    part = out.with_name(f".{out.name}.part")  # what a killed export left is written over
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        os.replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

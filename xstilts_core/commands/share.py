@@ -1,0 +1,84 @@
+"""`xstilts export` and `card`: what a run or a study made, for others to load and to read."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from xstilts_core.commands.places import place
+from xstilts_core.names import UsageError
+
+CARD = "README.md"
+PRINTED = "-"
+
+
+def named_study(options: argparse.Namespace) -> Any:
+    """The study that was named; None where it is a run: its folder, or a path of several parts that is no YAML file."""
+    from xstilts_core.results import RESULT
+    from xstilts_core.study import Study
+    from xstilts_core.study_file import studies
+
+    name = options.run
+    if (Path(name).expanduser() / RESULT).is_file():
+        return None
+    if Path(name).suffix in (".yaml", ".yml") or name in studies() or len(Path(name).parts) < 2:
+        return Study.load(name, place(options.outputs))
+    return None
+
+
+def card(options: argparse.Namespace) -> int:
+    from xstilts_core import cards
+
+    study = named_study(options)
+    run = None if study else cards.find(options.run, place(options.outputs))
+    text = str(cards.study_card(study) if study else cards.model_card(run))
+    if options.out == PRINTED:
+        print(text, end="")
+        return 0
+    path = Path(options.out).expanduser() if options.out else (study.root if study else run.folder) / CARD
+    if path.is_dir():
+        path /= CARD
+    if path.is_file() and path.read_text(encoding="utf-8") != text and not options.force:
+        raise UsageError(f"{path} is there, and says something else: --force writes over it, --out FILE writes elsewhere")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(path)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from xstilts_core import upload
+
+    out, repository = Path(options.dir).expanduser(), options.push_to_hub
+    if options.public and not repository:
+        raise UsageError("--public is of no use without --push-to-hub OWNER/NAME")
+    if repository:
+        upload.writer(repository)
+    study = named_study(options)
+    name = write_study(study, out) if study else write_model(options, out)
+    print(f"{name}: {', '.join(sorted(path.name for path in out.iterdir()))} in {out}")
+    if repository:
+        kind = "dataset" if study else "model"
+        try:
+            sent = upload.send(out, repository, kind, f"{name}, exported by xstilts", options.public)
+        except UsageError as error:
+            later = f"hf upload {repository} {out} --repo-type {kind}{'' if options.public else ' --private'}"
+            raise UsageError(f"{error}. {out} is whole, and can be sent later: {later}") from None
+        print(f"{sent.address} ({'private' if sent.private else 'public'}), commit {sent.commit[:12]}")
+    return 0
+
+
+def write_model(options: argparse.Namespace, out: Path) -> str:
+    """A run's encoder; returns the run's name."""
+    from xstilts_core import cards, export
+
+    run = cards.find(options.run, place(options.outputs))
+    export.export(run, out)
+    return run.name
+
+
+def write_study(study: Any, out: Path) -> str:
+    """A study's scores; returns its name."""
+    from xstilts_core import cards
+
+    cards.export_study(study, out)
+    return study.name
