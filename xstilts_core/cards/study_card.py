@@ -126,7 +126,7 @@ def recipes(study: Study) -> list[str]:
     """What each recipe does to the encoder."""
     rows = []
     for name, recipe in study.recipes.items():
-        own = ", ".join(f"{key} {shown(value)}" for key, value in recipe.own().items())
+        own = ", ".join(f"{key} {shown(value)}" for key, value in recipe.settings.items())
         tasks = ", ".join(TASKS[entry].title for entry in recipe.intermediate)
         rows.append((name, tasks or (f"control: {recipe.control}" if recipe.control else "nothing: the baseline"), own))
     return pipes([("recipe", "intermediate tasks", "settings of its own"), ("---", "---", "---"), *rows])
