@@ -230,5 +230,4 @@ def test_cuda_where_there_is_none_is_a_clear_error():
 def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):
     made = phase.Run(IntermediateSpec(outputs=str(tmp_path)))
     path = made.finish([], {"seconds": 130.0, "earlier_seconds": 100.0}, torch.device("cpu"))
-    seconds = json.loads(path.read_text(encoding="utf-8"))["provenance"]["seconds"]
-    assert 100 <= seconds < 130, "the earlier processes' and its own, which may round to nothing"
+    assert 100 <= json.loads(path.read_text(encoding="utf-8"))["provenance"]["seconds"] < 130
