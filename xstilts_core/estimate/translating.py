@@ -30,8 +30,8 @@ from xstilts_core.names import UsageError
 CPU_SENTENCES, FEWEST_TOKENS = 16, 4
 # A row that nothing is cut from, to compare what is translated of an example with what is trained on.
 WHOLE = Limits(100_000)
-# NLLB's distilled model (its config.json): M2M-100's shape, which is transformers' default, with another vocabulary. M2M-100's own vocabulary
-# is that default (unconfirmed).
+# NLLB's distilled model (its config.json): M2M-100's shape, which is transformers' default, with another vocabulary. M2M-100's own
+# vocabulary is that default (unconfirmed).
 KNOWN = {"facebook/nllb-200-distilled-600M": 256_206, "facebook/m2m100_418M": 128_112}
 
 
