@@ -32,7 +32,7 @@ def phases(study: Study, width: float = FULL) -> Figure:
         (
             "3  Target training, in English",
             f"zero-shot evaluation on\n{len(study.targets)} targets; retrieval\nwithout training",
-            f"{counted(counts['target'], 'run')}, {counts['retrieval']} of retrieval",
+            f"{counted(counts['target'], 'run')}, and {counts['retrieval']} of retrieval",
         ),
     )
     with look():
