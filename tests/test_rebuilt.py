@@ -245,7 +245,7 @@ def test_phases(tmp_path, width):
         "recipes: 3 of one task",
         "9 runs",
         "4 targets",
-        "36 runs, 12 of retrieval",
+        "36 runs, and 12 of retrieval",
         "the baseline (none)",
     ):
         assert word in found, (word, found)
