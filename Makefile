@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run paper test lint lab benchmark checkpoint clean
+.PHONY: help run paper test lint lab explore docs benchmark checkpoint clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -28,10 +28,16 @@ lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb notebooks/lessons/*.ipynb
 
 lab: $(VENV)/ready  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
+
+explore: $(VENV)/ready  ## look into the results in a browser, on this machine alone: gains, test items, encoders, training
+	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.auto_token=True notebooks/90_explore.ipynb
+
+docs: $(VENV)/ready  ## the documentation as a site, without the network: site/index.html, with the reports of mini where outputs/ has them
+	$(BIN)/sphinx-build -q -W --keep-going -E -d build/docs docs site
 
 benchmark: $(VENV)/ready  ## speed against named peers: a table, outputs/benchmarks.json; fails below the goals (half an hour or more)
 	$(BIN)/python -m benchmarks
@@ -43,7 +49,7 @@ checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an 
 	cp outputs/checkpoint/pretrain/seed1/result.json xstilts_core/mini/checkpoint/provenance.json
 
 clean:  ## remove results and caches (not the environment)
-	rm -rf outputs .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build *.egg-info
+	rm -rf outputs .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build site docs/made *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/python

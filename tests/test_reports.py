@@ -24,7 +24,7 @@ from xstilts_core.tasks import TASKS
 
 # Only large studies have these.
 QUICK = ("32_languages", "60_paper", "61_claims")
-REPORTS = sorted(path.stem for path in (home() / "notebooks").glob("[3-9]*.ipynb"))
+REPORTS = sorted(path.stem for path in (home() / "notebooks").glob("[3-8]*.ipynb"))
 NOTHING = r"(?i)\b(no|nothing|not|0 supported)\b"
 
 

@@ -189,14 +189,15 @@ def gain_table(draws: GainDraws) -> pd.DataFrame:
     """
     rows = []
     for recipe in draws.recipes:
-        counts = []
+        counts, gained = [], []
         for task in draws.tasks:
             kept, found = draws.picked(recipe, task), draws.gain(recipe, task)
+            gained.append(found)
             seeds = np.array([draws.cells[recipe, task].gains[place].count for place in kept] or [0])
             counts.append((int(seeds.max()), len(kept), int(seeds.sum())))
             rows.append((recipe, task, found.value, *found.interval, *counts[-1], draws.resampled(recipe, task)))
         if draws.tasks:
-            found, whole = draws.average(recipe), all(entry[0] for entry in counts)
+            found, whole = mean(gained), all(entry[0] for entry in counts)
             codes = {draws.cells[recipe, task].languages[place] for task in draws.tasks for place in draws.picked(recipe, task)}
             means = " / ".join(dict.fromkeys(draws.resampled(recipe, task) for task in draws.tasks)) if whole else ""
             few = min(entry[0] for entry in counts)

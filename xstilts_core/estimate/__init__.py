@@ -10,4 +10,5 @@ probe        the measuring process; the only one that imports torch
 earlier      what finished runs took
 forecast     hours, memory and disk of what is to do
 notes        the same in words
+one_run      the same of a single run, before a person starts it
 """

@@ -14,6 +14,7 @@ forest      differences with their intervals, a row each
 panels      small multiples: gains by language, training curves
 phases      the way of an encoder through the phases
 variants    differences between recipes and their variants
+explorations  curves of chosen runs, any two variables, sentences in an encoder's space
 files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
@@ -24,6 +25,7 @@ from xstilts_core.figures.correlations import correlation_map, own_scores, trans
 from xstilts_core.figures.data_languages import data_effects_figure, data_relations_figure
 from xstilts_core.figures.document import save_document, save_tables
 from xstilts_core.figures.domains import domain_differences
+from xstilts_core.figures.explorations import run_curves, scatter, sentence_map
 from xstilts_core.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.figures.forest import forest
 from xstilts_core.figures.groups import group_gains
@@ -54,11 +56,14 @@ __all__ = [
     "panels_by_target",
     "phases",
     "report_folder",
+    "run_curves",
     "save",
     "save_document",
     "save_panels",
     "save_table",
     "save_tables",
+    "scatter",
+    "sentence_map",
     "size_curves",
     "status_grid",
     "training_curves",

@@ -1,0 +1,50 @@
+"""What a build makes before it reads the pages: docs/made/, pictures of concepts, the reference, reports and lessons as pages."""
+
+import shutil
+from pathlib import Path
+
+import concept_figures
+import notebook_pages
+import reference_pages
+from myst_nb.sphinx_ext import OUTPUT_FOLDER
+from sphinx.application import Sphinx
+
+from xstilts_core import data
+from xstilts_core.study import Study
+
+PICTURED = "mini"
+ITEM_TASK = "xnli"
+
+
+def make(app: Sphinx) -> None:
+    """Write docs/made/ anew."""
+    source = Path(app.srcdir)
+    project, made = source.parent, source / "made"
+    shutil.rmtree(made, ignore_errors=True)
+    study = Study.load(PICTURED)
+    concept_figures.write(study, made / "figures")
+    codes = data.languages(ITEM_TASK, "test")
+    items = {code: data.load(ITEM_TASK, "test", code)[0] for code in codes}
+    write(made / "parts" / "same_item.md", reference_pages.item_table(items))
+    write(made / "commands.md", reference_pages.commands_page())
+    write(made / "parameters.md", reference_pages.parameters_page())
+    for name, text in reference_pages.module_pages(project).items():
+        write(made / "reference" / f"{name}.md", text)
+    for name, text in notebook_pages.pages(project, study).items():
+        write(made / name, text)
+
+
+def tidy(app: Sphinx, exception: Exception | None) -> None:
+    """Remove what myst-nb leaves beside the site: pictures of notebooks, which the site has copies of."""
+    shutil.rmtree(Path(app.outdir).parent / OUTPUT_FOLDER, ignore_errors=True)
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", make)
+    app.connect("build-finished", tidy)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,169 @@
+"""The form of a run: its fields are the spec's, what is typed becomes the spec or a sentence, the commands shown do the same."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import explored_study
+import pytest
+import yaml
+
+from xstilts_core import cli, results
+from xstilts_core.estimate import one_run
+from xstilts_core.estimate.earlier import Cost
+from xstilts_core.names import UsageError
+from xstilts_core.spec import SPECS
+from xstilts_core.widgets import form, start
+from xstilts_core.widgets.fields import fields, given, papermill_command, spec_of, text, written, xstilts_command
+from xstilts_core.widgets.reader import Reader
+
+TYPED = {
+    "study": "tried",
+    "train_on": "squad_v1",
+    "targets": "xquad, mlqa",
+    "learning_rate": "1e-5",
+    "train_examples": "300",
+    "packed": False,
+}
+
+
+@pytest.mark.parametrize("phase", SPECS)
+class TestFields:
+    def test_every_field_of_the_spec_with_its_help(self, phase):
+        found = {field.name: field for field in fields(phase)}
+        assert set(found) == set(SPECS[phase].model_fields)
+        for name, declared in SPECS[phase].model_fields.items():
+            assert found[name].default == declared.default and found[name].help == declared.description
+
+    def test_defaults_as_typed_are_the_defaults(self, phase):
+        typed = {field.name: field.default if field.kind == "boolean" else written(field.default) for field in fields(phase)}
+        assert spec_of(phase, typed) == SPECS[phase]()
+        assert given(phase, typed) == {}
+
+
+def test_ranges_and_choices_are_told():
+    found = {field.name: field for field in fields("target")}
+    assert found["seed"].legal == "a whole number, 0 or more, less than 2147483648"
+    assert found["device"].choices == ("auto", "cpu", "cuda")
+    assert found["train_on"].first and not found["clip"].first
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"targets": "xnil"}, "did you mean 'xnli'"),
+        ({"train_on": "mnly"}, "did you mean 'mnli'"),
+        ({"trainexamples": "3"}, "did you mean 'train_examples'"),
+        ({"warmup": "1.5"}, "warmup is 1.5: it must be less than 1"),
+        ({"epochs": "three"}, "epochs is 'three': it must be a whole number"),
+        ({"languages": "de, ["}, "languages is 'de, .': it must be a list"),
+        ({"languages": "no"}, "YAML reads an unquoted no"),
+        ({"study": "<script>"}, "letters, digits"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(typed, said):
+    with pytest.raises(UsageError, match=said):
+        spec_of("target", typed)
+
+
+def test_commands_do_the_same():
+    wanted = spec_of("target", TYPED)
+    assert wanted.targets == ["xquad", "mlqa"] and wanted.learning_rate == 1e-5
+    words = shlex.split(xstilts_command("target", TYPED))
+    options = cli.parser().parse_args(words[1:])
+    assert (words[0], options.command, options.name) == ("xstilts", "notebook", "21_target")
+    assert SPECS["target"](**{key: yaml.safe_load(value) for key, value in options.parameters}) == wanted
+    words = shlex.split(papermill_command("target", TYPED))
+    assert words[:4] == ["papermill", "notebooks/21_target.ipynb", "executed.ipynb", "-y"]
+    assert SPECS["target"](**yaml.safe_load(words[4])) == wanted
+    assert papermill_command("target", {}) == "papermill notebooks/21_target.ipynb executed.ipynb"
+
+
+@pytest.mark.parametrize("value", ["mini", "no", "1", "a: b", "", "two words", ["de", "no"], {"mnli": 0.5}, 1e-5, True, 3])
+def test_a_value_in_one_line_is_read_back_as_itself(value):
+    line = text(value)
+    assert "\n" not in line and yaml.safe_load(line) == value
+
+
+class TestStart:
+    def test_a_result_is_never_replaced(self, tmp_path):
+        typed = {"outputs": str(tmp_path), "control": "majority"}
+        spec = spec_of("control", typed)
+        results.write(spec, [], "cpu", 1.0, {})
+        with pytest.raises(UsageError, match="has a result already"):
+            start.start("control", typed, 1)
+
+    def test_what_it_starts_from_must_be_there(self, tmp_path):
+        with pytest.raises(UsageError, match=r"starts from .*intermediate/mnli/seed1"):
+            start.start("target", {"outputs": str(tmp_path), "recipe": "mnli"}, 1)
+
+    def test_a_place_must_be_there(self, tmp_path):
+        with pytest.raises(UsageError, match="needs data_root"):
+            start.start("target", {"outputs": str(tmp_path), "source": "files"}, 1)
+
+    @pytest.mark.slow
+    def test_it_runs_the_notebook(self, tmp_path):
+        run = start.start("control", {"outputs": str(tmp_path), "languages": "de", "test_examples": "xnli: 20"}, 1)
+        try:
+            run.process.wait(500)
+        finally:
+            run.stop()
+        assert results.state(run.spec).state == "done", run.tail()
+        assert "run.ipynb" in run.tail()
+
+    def test_it_can_be_stopped(self, tmp_path):
+        run = start.start("control", {"outputs": str(tmp_path), "languages": "de"}, 1)
+        run.stop()
+        assert not run.going and results.state(run.spec).state != "done"
+
+
+class TestEstimate:
+    def test_from_finished_runs(self, tmp_path):
+        typed = {"outputs": str(tmp_path), "control": "majority"}
+        made = spec_of("control", {**typed, "seed": "2"})
+        results.write(made, [], "cpu, 1 threads", 7.0, {})
+        found = one_run.estimate(spec_of("control", typed), 1, False)
+        assert found.cost is not None and 7.0 <= found.cost.seconds < 10 and found.answer is None
+
+    def test_why_there_is_none(self, tmp_path):
+        found = one_run.estimate(spec_of("target", {"outputs": str(tmp_path), "encoder": "pretrained"}), 1, False)
+        assert found.cost is None and "phase 1 is not there yet" in found.error
+
+
+def part(view, label: str):
+    if getattr(view, "description", None) == label:
+        return view
+    return next((found for child in getattr(view, "children", ()) if (found := part(child, label)) is not None), None)
+
+
+def test_the_form_starts_nothing_without_an_estimate(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(form, "estimated", lambda phase, typed: one_run.Estimate(Cost(90.0, 10**6, "this study's runs")))
+    monkeypatch.setattr(form, "start", lambda phase, typed, threads: started.append(typed) or make_believe(phase, typed, tmp_path))
+    view = form.form_view(Reader(explored_study.make(tmp_path)))
+    page, cost = view.children[3], view.children[5]
+    go = part(view, "Start")
+    assert go.disabled and "xstilts notebook 21_target" in page.html
+    part(view, "outputs").value = str(tmp_path)
+    part(view, "targets").value = "xnil"
+    assert "did you mean" in page.html and "&#x27;xnli&#x27;" in page.html
+    part(view, "Estimate").click()
+    assert "did you mean" in cost.html and go.disabled
+    part(view, "targets").value = "xnli"
+    part(view, "Estimate").click()
+    assert "About 1.5 min" in cost.html and not go.disabled
+    part(view, "seed").value = "7"
+    assert go.disabled, "what is typed now has no estimate"
+    part(view, "Estimate").click()
+    go.click()
+    assert len(started) == 1 and started[0]["seed"] == "7" and go.disabled
+    part(view, "phase").value = "retrieval"
+    assert "22_retrieval" in page.html and part(view, "train_on") is None
+
+
+def make_believe(phase: str, typed: dict, folder: Path) -> start.Started:
+    """A process that ends at once."""
+    said = folder / "said.log"
+    said.write_text("<b>said</b>\n", encoding="utf-8")
+    return start.Started(subprocess.Popen([sys.executable, "-c", ""]), spec_of(phase, typed), said)

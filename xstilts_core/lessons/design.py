@@ -1,0 +1,169 @@
+"""Lesson 8: a study of one's own: written, checked, estimated, run, read."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pandas as pd
+
+from xstilts_core import analysis, results
+from xstilts_core.lessons.check import Check
+from xstilts_core.lessons.exercise import Choice, Names, Number
+from xstilts_core.lessons.plan import ENGLISH, FLAWED, FLAWS, NAME, Plan, flaws, prepared
+from xstilts_core.names import UsageError
+from xstilts_core.spec import BASELINE, home
+from xstilts_core.study import Study
+
+TOLD, NOT_TOLD = "told from 0", "not told from 0"
+
+
+def save(text: str, outputs: str = "outputs") -> str:
+    """Write the study to <outputs>/my_study.yaml; its path. Its runs go to <outputs>/my_study/. UsageError where it is no text."""
+    if not isinstance(text, str):
+        raise UsageError("my_study is no text yet: write the YAML between three quotes, and check it")
+    path = home() / outputs / f"{NAME}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(path, text)
+    return str(path)
+
+
+def saved(outputs: str) -> Study:
+    """The study that was saved. UsageError where none was."""
+    return Study.load(str(home() / outputs / f"{NAME}.yaml"), outputs)
+
+
+def outputs() -> str:
+    """The folder outputs/ of the project, as a path that is the same from everywhere: notebooks of JupyterLab start in their own folder."""
+    return str(home() / "outputs")
+
+
+def xstilts(*words: str) -> float:
+    """The command `xstilts`, its lines shown as they come; returns the seconds it took. UsageError with its last words where it fails."""
+    started = time.perf_counter()
+    call = [sys.executable, "-m", "xstilts_core.cli", *words]
+    # A notebook's kernel asks for colors: the command would take its pipe for a terminal, and draw its bars over and over.
+    plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    lines: list[str] = []
+    with subprocess.Popen(
+        call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            print(line, end="", flush=True)
+    if process.returncode:
+        raise UsageError(f"xstilts {words[0]} ended with exit code {process.returncode}: {lines[-1].strip() if lines else 'no word'}")
+    return time.perf_counter() - started
+
+
+def first(study: Study) -> tuple[str, str]:
+    """The study's first recipe with an intermediate task, and its first target."""
+    recipe = next(name for name, entry in study.recipes.items() if entry.intermediate)
+    return recipe, study.targets[0]
+
+
+def gain_table(outputs: str = "outputs") -> pd.DataFrame:
+    """Gains in points with their 95 % intervals, of the study that was saved: as in the report."""
+    study = saved(outputs)
+    scores = analysis.contenders(analysis.finished(study), study.controls)
+    return analysis.gain_table(analysis.gain_draws(scores, analysis.item_scores(study)))
+
+
+def gain_row(outputs: str) -> pd.Series:
+    """The row of the gain table that the lesson asks about. UsageError where its runs are not done."""
+    (recipe, target), table = first(saved(outputs)), gain_table(outputs)
+    rows = table[(table["recipe"] == recipe) & (table["task"] == target)]
+    if rows.empty or rows["gain"].isna().any():
+        raise UsageError(f"{recipe} on {target} has no finished runs yet: run the study first")
+    return rows.iloc[0]
+
+
+def gain(outputs: str = "outputs") -> float:
+    """The gain that the lesson asks about, in points."""
+    return float(gain_row(outputs)["gain"])
+
+
+def english_gain(study: Study) -> float:
+    """The same recipe's gain in English, in points."""
+    table = analysis.gains(analysis.contenders(analysis.finished(study), study.controls))
+    recipe, target = first(study)
+    return float(table[(table["recipe"] == recipe) & (table["task"] == target) & (table["language"] == ENGLISH)]["gain"].mean())
+
+
+def more_seeds(study: Study) -> int:
+    """How many runs another seed adds."""
+    fields = {name: getattr(study, name) for name in type(study).model_fields}
+    return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(study.specs)
+
+
+def check(outputs: str = "outputs") -> Check:
+    """The exercises of the lesson; the last four are about the study that the pupil has saved there."""
+    wrong = Names(
+        "flaws",
+        f"What is wrong with the design of this study? A list, out of: {', '.join(FLAWS)}.",
+        lambda: flaws(FLAWED),
+        "All of them can be seen before anything runs. Nothing in the suite forbids such a study: it is no mistake of grammar.",
+        "Go through the list, and look for the line of the file that each is about.",
+        legal=tuple(FLAWS),
+    )
+    plan = Plan(
+        "my_study",
+        "The YAML text of a study of your own.",
+        "It asks one question, has something to compare with, and can tell chance from a difference, if that is large.",
+    )
+    return Check([wrong, plan, runs_exercise(outputs), again_exercise(outputs), gain_exercise(outputs), verdict_exercise(outputs)])
+
+
+def runs_exercise(outputs: str) -> Number:
+    return Number(
+        "runs",
+        "How many runs does your study have, in all phases?",
+        lambda: float(len(saved(outputs).specs)),
+        "Recipes times seeds, phase by phase; a control without an encoder needs no second seed. Grids grow by multiplication.",
+        "Runs of phase 2: recipes with a task, times seeds. Then for every recipe and seed one run for each task that targets are trained "
+        "on, and one for each retrieval target. Controls too.",
+        "runs",
+        0.0,
+        lambda: {"Phase 2 has runs too.": float(len(saved(outputs).specs) - len(prepared(saved(outputs))))},
+    )
+
+
+def again_exercise(outputs: str) -> Number:
+    return Number(
+        "third_seed",
+        "You add another seed when all is done. How many runs does `xstilts run` then make?",
+        lambda: float(more_seeds(saved(outputs))),
+        "What is done stays done, as long as its settings are the same. So begin small, and add seeds.",
+        "Only what is not there yet.",
+        "runs",
+        0.0,
+        lambda: {"That would be all of them, again.": float(len(saved(outputs).specs) + more_seeds(saved(outputs)))},
+    )
+
+
+def gain_exercise(outputs: str) -> Number:
+    return Number(
+        "my_gain",
+        "The gain of your first recipe with an intermediate task on your first target, zero-shot, in points.",
+        lambda: gain(outputs),
+        f"Over '{BASELINE}', of the same seed, on the same items, over all languages but English.",
+        "In the report: the table of gains by recipe and target.",
+        "points",
+        0.06,
+        lambda: {"That is English, in which the model was trained.": english_gain(saved(outputs))},
+    )
+
+
+def verdict_exercise(outputs: str) -> Choice:
+    def verdict() -> str:
+        row = gain_row(outputs)
+        return TOLD if row["low"] > 0 or row["high"] < 0 else NOT_TOLD
+
+    return Choice(
+        "verdict",
+        "By its 95 % interval over seeds and test items: is this gain told from 0?",
+        (TOLD, NOT_TOLD),
+        verdict,
+        "Whatever it is: that is what you write, and not what you had hoped for.",
+        "Is 0 between the ends of the interval?",
+    )

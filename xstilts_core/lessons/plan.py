@@ -1,0 +1,159 @@
+"""The study that a pupil writes in lesson 8: what makes a design weak though the suite accepts it, and an exercise that says so."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from xstilts_core.lessons.exercise import NOTHING, filled
+from xstilts_core.names import UsageError
+from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study import Study
+
+NAME = "my_study"
+ENGLISH = "en"
+REPORT = "30_transfer"
+# What a class can wait for: about a minute.
+MOST_RUNS, MOST_EXAMPLES, MOST_TESTED = 12, 400, 100
+
+# It runs, and shows nothing.
+FLAWED = """\
+title: MNLI and CCG
+encoder: mini
+seeds: [1]
+recipes:
+  none:
+  mnli: {intermediate: [mnli], train_examples: 400}
+  ccg: {intermediate: [ccg], train_examples: 100}
+targets: [xnli]
+languages: [en]
+reports: [30_transfer]
+train: {freeze_embeddings: true, evaluations: 1, dev_examples: 50, dropout: 0.0}
+target: {train_examples: 200, test_examples: 60}
+"""
+
+
+def prepared(study: Study) -> list[IntermediateSpec]:
+    """The study's runs of phase 2."""
+    return [spec for spec in study.specs if isinstance(spec, IntermediateSpec)]
+
+
+def too_large(study: Study) -> bool:
+    """Whether a class would wait for it: too many runs, too many examples, or a phase 1 of its own."""
+    runs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
+    trained = [spec.train_examples or MOST_EXAMPLES + 1 for spec in runs]
+    tested = [spec.test_examples or MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)]
+    searched = [spec for spec in study.specs if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4]
+    many = len(study.specs) > MOST_RUNS or bool(searched) or study.pretrain is not None
+    return many or max(trained, default=0) > MOST_EXAMPLES or max(tested, default=0) > MOST_TESTED
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A weakness of a design. hint: the question that it leaves open."""
+
+    seen: Callable[[Study], bool]
+    hint: str
+
+
+FLAWS: Mapping[str, Flaw] = MappingProxyType(
+    {
+        "no question": Flaw(
+            lambda study: not study.title.rstrip().endswith("?"), "What would you like to know? The title is the place to ask."
+        ),
+        "nothing to compare": Flaw(lambda study: not prepared(study), "Which recipe shall be held against the baseline?"),
+        "one seed": Flaw(lambda study: len(study.seeds) < 2, "Would it come out the same a second time? There is nothing to tell it from."),
+        "no control": Flaw(
+            lambda study: not study.controls, "What would a model reach that knows nothing, or words in common without a model?"
+        ),
+        "recipes of different sizes": Flaw(
+            lambda study: len({spec.train_examples for spec in prepared(study)}) > 1,
+            "If one recipe is better than the other: is it the task, or the number of examples?",
+        ),
+        "no transfer": Flaw(
+            lambda study: set(study.languages) == {ENGLISH}, "Zero-shot transfer to which languages? None but that of training is scored."
+        ),
+        "no English": Flaw(
+            lambda study: bool(study.languages) and ENGLISH not in study.languages,
+            "If scores are low: was the task not learnt, or not transferred? English tells.",
+        ),
+        "too large": Flaw(
+            too_large,
+            f"It must end in about a minute: at most {MOST_RUNS} runs, {MOST_EXAMPLES} training examples a run, {MOST_TESTED} test "
+            "examples a language, no phase 1 of its own, and at most four languages for retrieval.",
+        ),
+        "no report": Flaw(lambda study: REPORT not in study.reports, f"Which report shows gains with intervals? {REPORT} does."),
+    }
+)
+
+
+def loaded(text: str, outputs: str = "outputs") -> Study:
+    """The study of a YAML text, checked as `xstilts check` does. UsageError on its first mistake, with "your study" as the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{NAME}.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            return Study.load(str(path), outputs)
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(path.resolve()), "your study").replace(str(path), "your study")) from None
+
+
+def flaws(text: str) -> list[str]:
+    """The weaknesses of a study's design, of those that can be seen in its file."""
+    study = loaded(text)
+    return [name for name, flaw in FLAWS.items() if flaw.seen(study)]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A study's YAML text that loads and has none of the flaws."""
+
+    name: str
+    question: str
+    learnt: str
+
+    def solution(self) -> str:
+        """One of many: the flawed study, mended."""
+        swaps = (
+            ("title: MNLI and CCG", "title: Which helps zero-shot XNLI more, MNLI or CCG?"),
+            ("seeds: [1]", "seeds: [1, 2]"),
+            ("train_examples: 400", "train_examples: 200"),
+            ("train_examples: 100", "train_examples: 200"),
+            ("targets:", "  overlap: {control: overlap}\ntargets:"),
+            ("languages: [en]", "languages: [en, de, zh]"),
+        )
+        made = FLAWED
+        for old, new in swaps:
+            made = made.replace(old, new)
+        return made
+
+    def hint(self, answer: Any) -> str:
+        if not filled(answer):
+            return NOTHING
+        if not isinstance(answer, str):
+            return f"A text is asked for, between three quotes; this is of type {type(answer).__name__}."
+        try:
+            found = flaws(answer)
+        except UsageError as error:
+            return f"The suite refuses it: {error}"
+        return "" if not found else f"It runs. {FLAWS[found[0]].hint}"
+
+    def mistakes(self) -> list[Any]:
+        """One study for every flaw, and two that are refused."""
+        good = self.solution()
+        swaps = (
+            ("?", "."),
+            ("seeds: [1, 2]", "seeds: [1]"),
+            ("  overlap: {control: overlap}\n", ""),
+            ("[mnli], train_examples: 200", "[mnli], train_examples: 300"),
+            ("languages: [en, de, zh]", "languages: [en]"),
+            ("languages: [en, de, zh]", "languages: [de, zh]"),
+            ("test_examples: 60", "test_examples: 600"),
+            (REPORT, "00_study"),
+            ("[mnli]", "[mnlu]"),
+            ("seeds:", "seed:"),
+        )
+        alone = "\n".join(line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg")))
+        return [..., 3, FLAWED, alone, *(good.replace(old, new) for old, new in swaps)]

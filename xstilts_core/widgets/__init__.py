@@ -1,0 +1,41 @@
+"""Exploring a study: tables and figures that answer to controls, over finished and running studies. Reads results, but for the form.
+
+Each view is made of functions that give HTML or a Figure and need no widget; `..._view` functions put ipywidgets around them.
+
+reader, index  the scores of a study as one array, predictions and texts when they are asked for
+text, tables, items, predictions, pictures  what is shown: escaped, by language and direction, with marks
+page, controls  a piece of HTML whose parts can be chosen (anywidget), and the ipywidgets around it
+gains       recipe x target, languages, seeds, test items
+space       the same sentences in all languages, layer by layer
+curves      training curves, and where a study stands while it runs
+variables, scatter  any two variables, with the statistics of `analysis.correlations`
+fields, start, form  a run from its spec's schema: checked, estimated, started
+explorer    the choice of a study, and the views that follow it
+"""
+
+from xstilts_core.widgets.curves import Logs, curves_html, curves_view, standing
+from xstilts_core.widgets.explorer import Explorer
+from xstilts_core.widgets.form import form_view
+from xstilts_core.widgets.gains import Gains, gain_view
+from xstilts_core.widgets.reader import Reader, studies
+from xstilts_core.widgets.scatter import scatter_html, scatter_view
+from xstilts_core.widgets.space import space_html, space_view
+from xstilts_core.widgets.variables import variables
+
+__all__ = [
+    "Explorer",
+    "Gains",
+    "Logs",
+    "Reader",
+    "curves_html",
+    "curves_view",
+    "form_view",
+    "gain_view",
+    "scatter_html",
+    "scatter_view",
+    "space_html",
+    "space_view",
+    "standing",
+    "studies",
+    "variables",
+]

@@ -1,0 +1,72 @@
+"""The choice of a study, and the views that follow it."""
+
+from collections.abc import Callable
+
+import ipywidgets
+
+from xstilts_core.names import UsageError
+from xstilts_core.study import Study
+from xstilts_core.widgets import controls
+from xstilts_core.widgets.page import Page, problem
+from xstilts_core.widgets.reader import Reader, studies
+from xstilts_core.widgets.text import name
+
+View = Callable[[Reader], ipywidgets.Widget]
+
+
+class Explorer:
+    """Shows views of one study at a time. study: a name in params/ or a YAML file; "": the one whose results changed last.
+
+    UsageError where that study does not exist; where none has results yet, the views say so.
+    """
+
+    def __init__(self, study: str = "", outputs: str = "outputs", data_root: str = "") -> None:
+        self.outputs, self.data_root = outputs, data_root
+        known = studies(outputs)
+        first = study or (known[0] if known else "quick")
+        self.shown: list[tuple[ipywidgets.VBox, View]] = []
+        self.reader = self.read(first)
+        self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
+        self.again = controls.button("Read again", "read the results again: runs may have finished since")
+        self.title = Page()
+        self.choice.observe(lambda _: self.change(), names="value")
+        self.again.on_click(lambda _: self.change())
+        self.tell()
+
+    def read(self, study: str) -> Reader:
+        """A reader of the study as it is now. Results are read only: a study of local files may name any folder as their root."""
+        return Reader(Study.load(study, self.outputs, self.data_root or "."))
+
+    def change(self) -> None:
+        """Read the chosen study, and make every view anew."""
+        try:
+            self.reader = self.read(self.choice.value)
+        except UsageError as error:
+            self.title.html = problem(error)
+            return
+        self.tell()
+        for box, view in self.shown:
+            self.fill(box, view)
+
+    def tell(self) -> None:
+        self.title.html = f"<p><b>{name(self.reader.study.name)}</b>: {name(self.reader.study.title)}</p>"
+
+    def studies(self) -> ipywidgets.Widget:
+        """The choice of the study, for all views."""
+        return controls.column(controls.row(self.choice, self.again), self.title)
+
+    def show(self, view: View) -> ipywidgets.Widget:
+        """A view of the study; it follows the choice."""
+        box = controls.column()
+        self.shown.append((box, view))
+        self.fill(box, view)
+        return box
+
+    def fill(self, box: ipywidgets.VBox, view: View) -> None:
+        """Make a view, or say in one sentence why there is none."""
+        try:
+            box.children = (view(self.reader),)
+        except UsageError as error:
+            page = Page()
+            page.html = problem(error)
+            box.children = (page,)

@@ -1,0 +1,87 @@
+"""What the views read of a study: each part once, when it is first asked for. Nothing here writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from xstilts_core import analysis, results
+from xstilts_core.analysis.gains import target_scores
+from xstilts_core.analysis.items import ItemScores, Run, item_scores, prediction_files
+from xstilts_core.names import UsageError
+from xstilts_core.spec import home
+from xstilts_core.study import Study
+from xstilts_core.widgets.index import GainIndex
+from xstilts_core.widgets.items import Items, read_items
+from xstilts_core.widgets.predictions import Compared, compared
+
+# Draws of the test items: a quarter of the reports', enough to see which intervals are wide.
+DRAWS = 500
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A study and what its finished runs left. Made anew where the runs have changed."""
+
+    study: Study
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Every score of the finished runs (`results.COLUMNS`)."""
+        return analysis.finished(self.study)
+
+    @cached_property
+    def index(self) -> GainIndex:
+        """UsageError where no target run of the baseline has finished yet."""
+        if not self.frame["phase"].isin(("target", "retrieval")).any():
+            raise UsageError(f"{self.study.name}: no finished target runs to compare yet (xstilts status {self.study.name})")
+        return GainIndex(self.frame)
+
+    @cached_property
+    def files(self) -> Mapping[str, Mapping[Run, Path]]:
+        """Task -> (language, recipe, seed) -> its file of predictions."""
+        return prediction_files(self.study)
+
+    @cached_property
+    def items(self) -> ItemScores:
+        """Resampled scores: reads every prediction once, some seconds."""
+        return item_scores(self.study, DRAWS)
+
+    @property
+    def has_items(self) -> bool:
+        """Whether `items` has been made."""
+        return "items" in self.__dict__
+
+    @cached_property
+    def splits(self) -> Mapping[str, str]:
+        """Task -> the split that its scores are of."""
+        scores = target_scores(self.frame).drop_duplicates("task")
+        return dict(zip(scores["task"], scores["split"], strict=True))
+
+    def compared(self, task: str, language: str, seed: int, baseline: str, recipe: str) -> list[Compared]:
+        """The answers of two runs to the same items. UsageError where one of them kept none."""
+        known = self.files.get(task, {})
+        for name in (baseline, recipe):
+            if (language, name, seed) not in known:
+                raise UsageError(f"{name} kept no predictions of {task} in {language}, seed {seed}")
+        return compared(known[language, baseline, seed], known[language, recipe, seed])
+
+    def texts(self, task: str, language: str) -> Items:
+        """The texts of a task's scored items."""
+        return read_items(task, self.splits[task], language, self.study.source, self.study.data_root)
+
+
+def studies(outputs: str = "outputs") -> list[str]:
+    """Names of the studies in params/ that have results below `outputs`, the one that changed last first."""
+    root = home() / outputs
+    known = {path.stem for path in (home() / "params").glob("*.yaml")}
+    found = [path for path in root.iterdir() if path.name in known] if root.is_dir() else []
+    return [path.name for path in sorted(found, key=newest, reverse=True)]
+
+
+def newest(folder: Path) -> float:
+    """When the scores of a study were last collected, or its folder last changed."""
+    scores = folder / results.SCORES
+    return (scores if scores.is_file() else folder).stat().st_mtime

@@ -1,0 +1,65 @@
+"""A run that a person started from the form: a process of the suite's own command, which goes on when the page is closed."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xstilts_core import grid, results
+from xstilts_core.names import UsageError
+from xstilts_core.spec import Spec, home
+from xstilts_core.widgets.fields import given, spec_of, text
+
+LINES = 12
+
+
+@dataclass
+class Started:
+    """The process, the run it makes, and the file with what it says."""
+
+    process: "subprocess.Popen[bytes]"
+    spec: Spec
+    said: Path
+
+    @property
+    def going(self) -> bool:
+        return self.process.poll() is None
+
+    def tail(self) -> str:
+        """The last lines of what it said."""
+        return "\n".join(self.said.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:])
+
+    def stop(self) -> None:
+        """End it with all that it started."""
+        grid.end(self.process)
+
+
+def check(spec: Spec) -> None:
+    """UsageError where the run cannot start, or would replace a result that is there."""
+    spec.require_places()
+    state = results.state(spec).state
+    if state == "running":
+        raise UsageError(f"{spec.folder}: a run is at work there already")
+    if state in ("done", "stale"):
+        raise UsageError(f"{spec.folder} has a result already: choose another study name, recipe or seed, or delete that folder first")
+    for parent in spec.parents:
+        if not (parent / results.RESULT).is_file():
+            raise UsageError(f"it starts from {parent}, where no run has finished yet: run that first")
+
+
+def start(phase: str, typed: Mapping[str, Any], threads: int) -> Started:
+    """Start the run's notebook by `xstilts notebook`. UsageError where `check` says so."""
+    spec = spec_of(phase, typed)
+    check(spec)
+    call = [sys.executable, "-m", "xstilts_core.cli", "notebook", spec.notebook, "--threads", str(threads)]
+    for name, value in given(phase, typed).items():
+        call += ["-p", name, text(value)]
+    with tempfile.NamedTemporaryFile(prefix="xstilts-run-", suffix=".log", delete=False) as said:
+        # A session of its own, so that stopping the kernel of this page does not stop the run halfway.
+        process = subprocess.Popen(
+            call, cwd=home(), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    return Started(process, spec, Path(said.name))

@@ -1,0 +1,110 @@
+"""Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks alone."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import pandas as pd
+from matplotlib.colors import Normalize, to_hex
+
+from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.figures.cells import ink_on, scale, signed, whole
+from xstilts_core.figures.style import NOTHING, diverging
+from xstilts_core.languages import LANGUAGES
+from xstilts_core.tasks import TASKS
+from xstilts_core.widgets.text import name, plain
+
+SEPARATOR = "/"
+MISSING = "\N{EN DASH}"
+
+
+@lru_cache(maxsize=4096)
+def paint(value: float, limit: float) -> str:
+    """CSS of a cell: purple for losses, orange for gains, white at 0, and an ink that can be read on it."""
+    if pd.isna(value):
+        return f"background:{NOTHING}"
+    color = diverging()(Normalize(-limit, limit)(value))
+    return f"background:{to_hex(color)};color:{ink_on(color)}"
+
+
+def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
+    """One cell: the gain, its interval below it, boxed where that excludes 0. key "": it cannot be chosen."""
+    if pd.isna(gain):
+        return f'<td class="xs-missing" title="{plain(label)}: no finished runs">{MISSING}</td>'
+    sure = low > 0 or high < 0
+    interval = "" if pd.isna(low) else f"<small>{whole(low)} to {whole(high)}</small>"
+    told = f"{label}: {signed(gain)} points" + ("" if pd.isna(low) else f", 95 % interval {signed(low)} to {signed(high)}")
+    kind = "xs-gain xs-sure" if sure else "xs-gain"
+    text = f"{signed(gain)}{interval}"
+    if key:
+        text = f'<button type="button" data-key="{plain(key)}" aria-pressed="false" aria-label="{plain(told)}">{text}</button>'
+    return f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(told)}">{text}</td>'
+
+
+def heading(text: str, title: str = "") -> str:
+    return f'<th scope="col" title="{plain(title)}">{name(text)}</th>'
+
+
+def legend(limit: float) -> str:
+    """The color scale in words and five boxes."""
+    boxes = "".join(f'<span style="{paint(step * limit, limit)}">{signed(step * limit)}</span>' for step in (-1.0, -0.5, 0.0, 0.5, 1.0))
+    return f'<p class="xs-legend" aria-hidden="true">points over the baseline: <span class="xs-scale">{boxes}</span></p>'
+
+
+def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_name: str, note: str) -> str:
+    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on top. Keys: recipe/task."""
+    tasks = [task for task in baseline if task != AVERAGE]
+    limit = scale(table["gain"])
+    head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
+    scores = "".join(f"<td>{MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values())
+    body = []
+    for recipe, rows in table.groupby("recipe", sort=False):
+        cells = []
+        for row in rows.itertuples():
+            key = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}"
+            cells.append(gain_cell(key, f"{recipe} on {row.task}", row.gain, row.low, row.high, limit))
+        body.append(f'<tr><th scope="row">{name(recipe)}</th>{"".join(cells)}</tr>')
+    top = f'<thead><tr><th scope="col">recipe</th>{head}<th scope="col">{AVERAGE}</th></tr></thead>'
+    first = f'<tr class="xs-baseline"><th scope="row">{name(baseline_name)} <small>score, %</small></th>{scores}</tr>'
+    table_html = f'<table class="xs-matrix">{top}<tbody>{first}{"".join(body)}</tbody></table>'
+    return f'<div class="xs-scroll">{table_html}</div>{legend(limit)}<p class="xs-note">{plain(note)}</p>'
+
+
+def language_name(code: str) -> str:
+    """German (de)."""
+    return f"{LANGUAGES[code].name} ({code})" if code in LANGUAGES else code
+
+
+def language_table(table: pd.DataFrame, title: str) -> str:
+    """A row per language, the mean and a column per seed, from `GainIndex.by_language`. Keys: language/seed.
+
+    Languages that the filters leave out of the mean are faint.
+    """
+    seeds = [column for column in table.columns if column.startswith("seed")]
+    limit = scale(table["gain"])
+    head = "".join(heading(f"seed {column[4:]}") for column in seeds)
+    body = []
+    for row in table.itertuples():
+        label = language_name(row.language)
+        cells = [f"<td>{row.baseline:.1f}</td>", gain_cell("", label, row.gain, row.low, row.high, limit)]
+        for column in seeds:
+            key = f"{row.language}{SEPARATOR}{column[4:]}"
+            cells.append(gain_cell(key, f"{label}, seed {column[4:]}", getattr(row, column), float("nan"), float("nan"), limit))
+        kind = "" if row.counted else ' class="xs-faint"'
+        body.append(f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>')
+    top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
+    table_html = f'<table class="xs-matrix"><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
+    faint = "" if table["counted"].all() else '<p class="xs-note">Faint: left out of the mean by the filters above.</p>'
+    return f'<h3>{title}</h3><div class="xs-scroll">{table_html}</div>{faint}'
+
+
+def plain_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
+    """Any small table, all of it escaped; numbers to the right."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return f'<td class="xs-number">{MISSING if pd.isna(value) else f"{value:.3g}".replace("-", chr(0x2212))}</td>'
+        return f"<td{' class=xs-number' if isinstance(value, int) else ''}>{name(value)}</td>"
+
+    head = "".join(heading(column) for column in columns)
+    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    return f'<div class="xs-scroll"><table class="xs-plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
