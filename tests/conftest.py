@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from itertools import islice
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -32,14 +33,16 @@ FAMILIES = ("xlmr", "bert", "modernbert")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Half of the slow tests at the beginning, half in the middle, where the second of two processes begins (xdist's worksteal).
+    """Slow tests at the beginning of what each process gets first (xdist's worksteal: as many as the others, in the order of the list).
 
     At the end, one of them would keep a single process busy and the others waiting.
     """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow")]
-    fast = [item for item in items if not item.get_closest_marker("slow")]
-    early, half = len(slow) // 2, len(items) // 2 - len(slow) // 2
-    items[:] = [*slow[:early], *fast[:half], *slow[early:], *fast[half:]]
+    fast = iter([item for item in items if not item.get_closest_marker("slow")])
+    shares = [slow[place::processes] for place in range(processes)]
+    length = -(-len(items) // processes)
+    items[:] = [item for share in shares for item in (*share, *islice(fast, length - len(share)))] + list(fast)
 
 
 def tiny(family: str, folder: Path) -> Path:
