@@ -35,8 +35,12 @@ FAMILIES = ("xlmr", "bert", "modernbert")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests at the beginning of what each process gets first (xdist's worksteal: as many as the others, in the order of the list).
 
-    At the end, one of them would keep a single process busy and the others waiting.
+    At the end, one of them would keep a single process busy and the others waiting. Those for a release are skipped, unless asked for.
     """
+    if "XSTILTS_RELEASE" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("release"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: XSTILTS_RELEASE=1 runs it"))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow")]
     fast = iter([item for item in items if not item.get_closest_marker("slow")])

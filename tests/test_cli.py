@@ -161,7 +161,9 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("raise ValueError('broken on purpose')", "20_intermediate, cell 3: ValueError: broken on purpose"),
+        pytest.param(
+            "raise ValueError('broken on purpose')", "20_intermediate, cell 3: ValueError: broken on purpose", marks=pytest.mark.release
+        ),
         ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "20_intermediate, cell 3: the kernel died (out of memory, or killed?)"),
     ],
 )

@@ -21,6 +21,7 @@ LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
 LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar)
 HEADINGS = ("## Goals", "## Before you run: predict", "## What this shows and does not show")
 # All of what a pupil runs takes six minutes of a core: a release is tested with XSTILTS_LESSONS=1.
+LONGEST = ("l4", "l8")
 CUT = int(os.environ.get("XSTILTS_LESSONS", "3"))
 NOTES = ("## In class", "## Exercises", "## Misconceptions", "## Limits")
 
@@ -152,7 +153,9 @@ def cut(text: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.release] * (path.stem[:2] in LONGEST), id=path.stem) for path in LESSONS]
+)
 def test_lesson_with_the_key(path, tmp_path, monkeypatch):
     """From a project of its own, without results, in a kernel as a pupil's: the key's answers are right, wrong ones get hints."""
     for name in ("notebooks", "params"):

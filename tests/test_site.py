@@ -63,6 +63,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_the_whole_site(project):
     """Strict: a warning is an error, and so is a link without an end. No page fetches anything from elsewhere or names a folder."""
     program, *arguments = recipe("docs")

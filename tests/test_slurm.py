@@ -110,6 +110,7 @@ def scores(folder: Path) -> list[results.Score]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.release
 def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(drivers: list["subprocess.Popen[bytes]"], project: Path) -> None:
     study = Study.load("smoke")
     ids: dict[str, set[str]] = defaultdict(set)
