@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
 LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar)
 HEADINGS = ("## Goals", "## Before you run: predict", "## What this shows and does not show")
-# All of what a pupil runs takes six minutes of a core: a release is tested with XSTILTS_LESSONS=1.
+# With the key in they take a minute and more: for a release (tests/conftest.py).
 LONGEST = ("l4", "l8")
+# By how much studies of lessons are cut: whole, they take six minutes of a core. XSTILTS_LESSONS=1 leaves them whole.
 CUT = int(os.environ.get("XSTILTS_LESSONS", "3"))
 NOTES = ("## In class", "## Exercises", "## Misconceptions", "## Limits")
 
