@@ -6,8 +6,11 @@ import explored_study
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.colors import Normalize, to_hex
 
 from xstilts_core import analysis
+from xstilts_core.figures.cells import ink_on
+from xstilts_core.figures.style import diverging
 from xstilts_core.names import UsageError
 from xstilts_core.notebook import notebook_path, run_notebook
 from xstilts_core.study import Study
@@ -15,6 +18,7 @@ from xstilts_core.widgets import Logs, Reader, curves, curves_view, explorer, ga
 from xstilts_core.widgets.gains import SEEDS_ITEMS
 from xstilts_core.widgets.index import EVERY
 from xstilts_core.widgets.predictions import WON
+from xstilts_core.widgets.tables import paint
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +169,13 @@ class TestViews:
         np.testing.assert_allclose(np.abs(space.principal(vectors)), np.abs(PCA(2).fit_transform(vectors)), atol=1e-9)
         with pytest.raises(UsageError, match="layers 0 to 2"):
             space.flat(Made(("en",), np.zeros((3, 1, 4, 5)), {}), 3, True)
+
+
+def test_colors_are_those_of_the_figures():
+    colors = diverging()
+    for value in np.linspace(-7, 7, 301):
+        color = colors(Normalize(-5, 5)(value))
+        assert paint(float(value), 5.0) == f"background:{to_hex(color)};color:{ink_on(color)}"
 
 
 class Made:

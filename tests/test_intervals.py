@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis, metrics
-from xstilts_core.analysis.intervals import Estimate
+from xstilts_core.analysis.hierarchy import student_interval
+from xstilts_core.analysis.intervals import Estimate, intervals
 from xstilts_core.analysis.items import read_predictions, resample
 from xstilts_core.names import UsageError
 from xstilts_core.results import COLUMNS
@@ -203,3 +204,13 @@ def test_a_broken_predictions_file_is_named(tmp_path, rows, metric, words):
     path.write_text("no gzip")
     with pytest.raises(UsageError, match=r"a\.gz is not a file of predictions"):
         read_predictions(path)
+
+
+def test_intervals_of_many_are_those_of_each():
+    generator = np.random.default_rng(3)
+    found = [Estimate(1.5, np.zeros(4), np.zeros((1, 4)), 0), Estimate(float("nan"), np.zeros(4), np.zeros((1, 4)), 0)]
+    for count, draws in ((1, 1), (2, 1), (3, 200), (4, 200)):
+        found.append(Estimate(2.0, generator.normal(0, 1, 4), generator.normal(0, 0.1, (draws, 4)), count))
+    expected = [(entry.value, entry.value) if entry.count == 0 else student_interval(entry.value, entry.parts) for entry in found]
+    np.testing.assert_allclose(intervals(found), expected, rtol=1e-12)
+    assert intervals([]).shape == (0, 2)

@@ -63,7 +63,7 @@ def half_width(parts: Sequence[Part], level: float = 0.95) -> float:
     return float(half_widths(variances, np.array([part.freedom for part in parts]), level))
 
 
-def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float) -> np.ndarray:
+def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float = 0.95) -> np.ndarray:
     """[...] half-widths of intervals from variances [..., parts] and the parts' degrees of freedom: see the module; 0 without variance."""
     total, tail = variances.sum(axis=-1), (1 + level) / 2
     freedom = total**2 / np.where(total > 0, (variances**2 / freedoms).sum(axis=-1), 1)

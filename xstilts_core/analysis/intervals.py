@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gains import AVERAGE, chosen_languages, gains, recipe_order, target_scores, task_order
-from xstilts_core.analysis.hierarchy import MANY, NOTHING, ONE_SEED, Part, student_interval
+from xstilts_core.analysis.hierarchy import MANY, NOTHING, ONE_SEED, Part, half_widths
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.spec import BASELINE
@@ -46,14 +46,18 @@ class Estimate:
         """Variance of seeds, and of items what is not already in that of seeds."""
         if self.count < 2:
             return []
-        shared = self.draws.sum(axis=1).var()
-        both = self.count / (self.count - 1) * (self.draws.var(axis=0).sum() - shared / self.count)
-        return [Part("seeds", float(self.pulls @ self.pulls), self.count - 1), Part("items", max(0.0, float(shared - both)), MANY)]
+        of_items = 0.0
+        if len(self.draws) > 1:
+            shared = self.draws.sum(axis=1).var()
+            both = self.count / (self.count - 1) * (self.draws.var(axis=0).sum() - shared / self.count)
+            of_items = max(0.0, float(shared - both))
+        return [Part("seeds", float(self.pulls @ self.pulls), self.count - 1), Part("items", of_items, MANY)]
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 %; NaN with one seed. What is no measurement has no spread."""
-        return (self.value, self.value) if self.count == 0 else student_interval(self.value, self.parts)
+        low, high = intervals([self])[0]
+        return float(low), float(high)
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         return combined([self, other], [1, -1])
@@ -63,8 +67,20 @@ def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
     """The sum of the parts times the factors. Of seeds it has those of the part that has fewest."""
     value = float(np.dot([part.value for part in parts], factors))
     pulls = np.tensordot(factors, np.stack([part.pulls for part in parts]), axes=1)
-    draws = sum(factor * part.draws for part, factor in zip(parts, factors, strict=True))
+    draws = np.tensordot(factors, np.stack([part.draws for part in parts]), axes=1)
     return Estimate(value, pulls, draws, min((part.count for part in parts if part.count), default=0))
+
+
+def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
+    """[estimates, low and high]: the `interval` of each, all in one pass."""
+    variances, freedoms = np.zeros((len(estimates), 2)), np.full((len(estimates), 2), MANY)
+    for place, estimate in enumerate(estimates):
+        for column, part in enumerate(estimate.parts):
+            variances[place, column], freedoms[place, column] = part.variance, part.freedom
+    known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
+    half = np.where(known, half_widths(variances, freedoms), NOTHING)
+    values = np.array([estimate.value for estimate in estimates])
+    return np.stack([values - half, values + half], axis=-1)
 
 
 def mean(parts: Sequence[Estimate]) -> Estimate:
@@ -187,22 +203,31 @@ def gain_table(draws: GainDraws) -> pd.DataFrame:
     n counts the (seed, language) pairs behind the mean, `resampled` says what the interval covers, or why there is none. gain, low, high
     in points; low and high are NaN with one seed; all are NaN and the counts 0 where the runs are missing.
     """
-    rows = []
+    rows, found = [], []
     for recipe in draws.recipes:
-        counts, gained = [], []
+        counts, gained, codes = [], [], set()
         for task in draws.tasks:
-            kept, found = draws.picked(recipe, task), draws.gain(recipe, task)
-            gained.append(found)
+            kept = draws.picked(recipe, task)
             seeds = np.array([draws.cells[recipe, task].gains[place].count for place in kept] or [0])
             counts.append((int(seeds.max()), len(kept), int(seeds.sum())))
-            rows.append((recipe, task, found.value, *found.interval, *counts[-1], draws.resampled(recipe, task)))
+            codes |= {draws.cells[recipe, task].languages[place] for place in kept}
+            gained.append(draws.gain(recipe, task))
+            rows.append((recipe, task, *counts[-1], draws.resampled(recipe, task)))
+        found += gained
         if draws.tasks:
-            found, whole = mean(gained), all(entry[0] for entry in counts)
-            codes = {draws.cells[recipe, task].languages[place] for task in draws.tasks for place in draws.picked(recipe, task)}
-            means = " / ".join(dict.fromkeys(draws.resampled(recipe, task) for task in draws.tasks)) if whole else ""
+            whole = all(entry[0] for entry in counts)
+            means = " / ".join(dict.fromkeys(row[-1] for row in rows[-len(draws.tasks) :])) if whole else ""
             few = min(entry[0] for entry in counts)
-            rows.append((recipe, AVERAGE, found.value, *found.interval, few, len(codes) if whole else 0, sum(c[2] for c in counts), means))
-    return pd.DataFrame(rows, columns=["recipe", "task", "gain", "low", "high", "seeds", "languages", "n", "resampled"])
+            rows.append((recipe, AVERAGE, few, len(codes) if whole else 0, sum(c[2] for c in counts), means))
+            found.append(mean(gained))
+    return with_intervals(pd.DataFrame(rows, columns=["recipe", "task", "seeds", "languages", "n", "resampled"]), 2, found)
+
+
+def with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) -> pd.DataFrame:
+    """The table with the columns gain, low and high of an estimate a row, from this place on."""
+    low, high = intervals(found).T
+    made = pd.DataFrame({"gain": [estimate.value for estimate in found], "low": low, "high": high}, index=table.index, dtype=float)
+    return pd.concat([table.iloc[:, :place], made, table.iloc[:, place:]], axis=1)
 
 
 def by_language(draws: GainDraws) -> pd.DataFrame:
@@ -212,13 +237,14 @@ def by_language(draws: GainDraws) -> pd.DataFrame:
     "seeds", or that there is no interval. n: test items. English is kept. resource_level: by the size of the language in CC-100
     (languages.py), not by what a study's own phase 1 saw.
     """
-    rows = []
+    rows, estimates = [], []
     for (recipe, task), cell in draws.cells.items():
         for place, code in enumerate(cell.languages):
             found = cell.gains[place]
             shown = covers(found.count, bool(cell.itemwise[place]))
             facts = LANGUAGES.get(code)
             kind = (facts.script, facts.resource_level, facts.word_order) if facts else ("unknown",) * 3
-            rows.append((recipe, task, code, found.value, *found.interval, found.count, cell.items[place], shown, *kind))
-    columns = ["recipe", "task", "language", "gain", "low", "high", "seeds", "n", "resampled", "script", "resource_level", "word_order"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((recipe, task, code, found.count, cell.items[place], shown, *kind))
+            estimates.append(found)
+    columns = ["recipe", "task", "language", "seeds", "n", "resampled", "script", "resource_level", "word_order"]
+    return with_intervals(pd.DataFrame(rows, columns=columns), 3, estimates)

@@ -1,10 +1,12 @@
 """Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks alone."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
 
 import pandas as pd
-from matplotlib.colors import Normalize, to_hex
+from matplotlib.colors import to_hex
 
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.figures.cells import ink_on, scale, signed, whole
@@ -17,13 +19,19 @@ SEPARATOR = "/"
 MISSING = "\N{EN DASH}"
 
 
-@lru_cache(maxsize=4096)
+@cache
+def colors() -> tuple[str, ...]:
+    """CSS from the largest loss to the largest gain: purple, white, orange, each with an ink that can be read on it."""
+    found = diverging()
+    return tuple(f"background:{to_hex(color)};color:{ink_on(color)}" for color in found(range(found.N)))
+
+
 def paint(value: float, limit: float) -> str:
-    """CSS of a cell: purple for losses, orange for gains, white at 0, and an ink that can be read on it."""
+    """CSS of a cell; values beyond the limit have the outermost colors."""
     if pd.isna(value):
         return f"background:{NOTHING}"
-    color = diverging()(Normalize(-limit, limit)(value))
-    return f"background:{to_hex(color)};color:{ink_on(color)}"
+    steps = colors()
+    return steps[min(max(int((value / limit + 1) / 2 * len(steps)), 0), len(steps) - 1)]
 
 
 def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
@@ -57,9 +65,9 @@ def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_na
     head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
     scores = "".join(f"<td>{MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values())
     body = []
-    for recipe, rows in table.groupby("recipe", sort=False):
+    for recipe, rows in groupby(table.itertuples(), attrgetter("recipe")):
         cells = []
-        for row in rows.itertuples():
+        for row in rows:
             key = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}"
             cells.append(gain_cell(key, f"{recipe} on {row.task}", row.gain, row.low, row.high, limit))
         body.append(f'<tr><th scope="row">{name(recipe)}</th>{"".join(cells)}</tr>')
