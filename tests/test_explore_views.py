@@ -1,5 +1,6 @@
 """The views of the exploration without a browser: every control changes the page; files are read when they change; nothing is shown raw."""
 
+import os
 from pathlib import Path
 
 import explored_study
@@ -18,6 +19,7 @@ from xstilts_core.widgets import Logs, Reader, curves, curves_view, explorer, ga
 from xstilts_core.widgets.gains import SEEDS_ITEMS
 from xstilts_core.widgets.index import EVERY
 from xstilts_core.widgets.predictions import WON
+from xstilts_core.widgets.reader import studies
 from xstilts_core.widgets.tables import paint
 
 
@@ -193,6 +195,14 @@ def test_a_study_without_runs_says_so(tmp_path: Path):
         gain_view(reader)
     with pytest.raises(UsageError, match="quick"):
         explorer.Explorer("quik", str(tmp_path / "outputs"))
+
+
+def test_studies_to_choose_from_have_runs(tmp_path: Path):
+    """`everything` and `published` leave a report alone, and the newest."""
+    for place, folder in enumerate(("quick/target/xnli", "mini/pretrain", "everything/report", "published/report", "no_study/target")):
+        (tmp_path / folder).mkdir(parents=True)
+        os.utime((tmp_path / folder).parents[folder.count("/") - 1], (place, place))
+    assert studies(str(tmp_path)) == ["mini", "quick"]
 
 
 @pytest.mark.slow

@@ -74,11 +74,16 @@ class Reader:
 
 
 def studies(outputs: str = "outputs") -> list[str]:
-    """Names of the studies in params/ that have results below `outputs`, the one that changed last first."""
+    """Names of the studies in params/ that have runs below `outputs`, the one that changed last first; a report alone is of other runs."""
     root = home() / outputs
     known = {path.stem for path in (home() / "params").glob("*.yaml")}
-    found = [path for path in root.iterdir() if path.name in known] if root.is_dir() else []
+    found = [path for path in root.iterdir() if path.name in known and has_runs(path)] if root.is_dir() else []
     return [path.name for path in sorted(found, key=newest, reverse=True)]
+
+
+def has_runs(folder: Path) -> bool:
+    """Whether a study's folder holds more than its report."""
+    return any(path.is_dir() and path.name != "report" for path in folder.iterdir())
 
 
 def newest(folder: Path) -> float:
