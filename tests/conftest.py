@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from itertools import islice
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,7 +16,8 @@ if "XSTILTS_CACHE" not in os.environ:  # generated data of this session, its pro
     os.environ["XSTILTS_CACHE"] = tempfile.mkdtemp(prefix="xstilts-tests-")
     atexit.register(shutil.rmtree, os.environ["XSTILTS_CACHE"], ignore_errors=True)
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ TEXTS = [
     "安娜在花园里读书。",
 ]
 FAMILIES = ("xlmr", "bert", "modernbert")
+RELEASE = "XSTILTS_RELEASE" in os.environ
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     At the end, one of them would keep a single process busy and the others waiting. Those for a release are skipped, unless asked for.
     """
-    if "XSTILTS_RELEASE" not in os.environ:
+    if not RELEASE:
         for item in items:
             if item.get_closest_marker("release"):
                 item.add_marker(pytest.mark.skip(reason="takes minutes: XSTILTS_RELEASE=1 runs it"))
@@ -47,6 +50,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     shares = [slow[place::processes] for place in range(processes)]
     length = -(-len(items) // processes)
     items[:] = [item for share in shares for item in (*share, *islice(fast, length - len(share)))] + list(fast)
+
+
+@pytest.fixture
+def time_limit() -> Callable[[float], AbstractContextManager[None]]:
+    """`with time_limit(5):` prints the block's seconds, and fails from 5 on before a release: a shared machine that is busy is no fault."""
+
+    @contextmanager
+    def limit(seconds: float) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        took = time.perf_counter() - begun
+        print(f"{took:.2f} s of {seconds:g}")
+        assert took < seconds or not RELEASE
+
+    return limit
 
 
 def tiny(family: str, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -190,9 +189,7 @@ def test_an_estimate_without_network_writes_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_ENDPOINT", "http://192.0.2.1")  # a network that answers nobody
     found = study(tmp_path, encoder="FacebookAI/xlm-roberta-large", source="hub")
-    began = time.monotonic()
     said = forecast.forecast(found, 2, 1, gpu=False, local=True)
-    assert time.monotonic() - began < forecast.PROBE_SECONDS
     text = shown(said)
     assert said.error == "" and "558,840,832 parameters" in text and "one of its 24 layers" in text
     assert "15 runs: 0 done, 15 to do" in text and "assumed" in text and "not counted: what is fetched from the hub" in text
