@@ -5,6 +5,7 @@ from zlib import crc32
 
 import nbformat
 import pytest
+from made_studies import load
 from matplotlib.text import Text
 
 from xstilts_core import analysis, figures, results
@@ -36,9 +37,7 @@ METRICS = {"xnli": "accuracy", "xquad": "f1"}
 
 
 def study(folder: Path, seeds: str = "[1, 2, 3]", skipped: tuple[str, ...] = ()) -> Study:
-    path = folder / "made_up.yaml"
-    path.write_text(STUDY.format(seeds=seeds), encoding="utf-8")
-    made = Study.load(str(path), str(folder / "outputs"))
+    made = load(folder, STUDY.format(seeds=seeds))
     for spec in made.specs:
         if spec.recipe not in skipped:
             results.write(spec, list(scores(spec)) if spec.phase == "target" else [], "cpu", 1.0, {})

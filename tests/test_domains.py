@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from made_studies import load
 from matplotlib.text import Text
 
 from xstilts_core import analysis, cli, data, figures, results
@@ -38,12 +39,6 @@ reports: [53_domains]
 # A word that stands in many texts of the domain, in every language of its targets.
 WARD = {"en": "ward", "de": "Station", "es": "planta", "bg": "отделението", "tr": "servis", "hi": "वार्ड", "zh": "病房", "id": "bangsal"}
 Gain = Callable[[Spec, str], float]
-
-
-def load(folder: Path, text: str) -> Study:
-    path = folder / "made_up.yaml"
-    path.write_text(text, encoding="utf-8")
-    return Study.load(str(path), str(folder / "outputs"))
 
 
 def fill(study: Study, gain: Gain, skip: str = "nothing") -> None:

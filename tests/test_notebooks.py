@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from made_studies import load
 
 from xstilts_core import metrics, results
 from xstilts_core.notebook import run_notebook
@@ -100,9 +101,7 @@ targets: [xnli, xquad, tatoeba]
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    path = tmp_path / "made_up.yaml"
-    path.write_text(STUDY, encoding="utf-8")
-    return Study.load(str(path), str(tmp_path / "outputs"))
+    return load(tmp_path, STUDY)
 
 
 def made_up_scores(spec) -> Iterator[Score]:

@@ -7,6 +7,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import load
 
 from xstilts_core import analysis, figures, results
 from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST, transfers
@@ -60,12 +61,6 @@ targets: [udpos, panx, xnli, xquad]
 reports: [52_syntactic_semantic]
 """
 Gain = Callable[[Spec, str], float]
-
-
-def load(folder: Path, text: str) -> Study:
-    path = folder / "made_up.yaml"
-    path.write_text(text, encoding="utf-8")
-    return Study.load(str(path), str(folder / "outputs"))
 
 
 def fill(study: Study, gain: Gain, skip: str = "nothing") -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from made_studies import load
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -40,8 +41,7 @@ def study_of(report: str, folder: Path, seeds: str) -> Study:
     offering = {path: size for path, (size, reports) in sizes().items() if report in reports}
     path = study_file.find("quick") if report in QUICK else min(offering, key=offering.__getitem__)
     text = re.sub(r"(?m)^seeds: .*$", f"seeds: {seeds}", path.read_text(encoding="utf-8"))
-    (folder / "made_up.yaml").write_text(text, encoding="utf-8")
-    return Study.load(str(folder / "made_up.yaml"), str(folder / "outputs"))
+    return load(folder, text)
 
 
 def scores(spec) -> Iterator[Score]:

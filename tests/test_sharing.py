@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from made_studies import load
 
 from xstilts_core import locks, results, sharing
 from xstilts_core.cli import main
@@ -35,12 +36,6 @@ targets: [udpos, tatoeba, panx]
 """
 
 
-def load(folder: Path, name: str, text: str) -> Study:
-    path = folder / f"{name}.yaml"
-    path.write_text(text, encoding="utf-8")
-    return Study.load(str(path), str(folder / "outputs"))
-
-
 def finish(spec: Spec, value: float = 50.0) -> None:
     """A finished run with all that runs leave."""
     part = "model" if spec.phase == "intermediate" else "predictions"
@@ -52,10 +47,10 @@ def finish(spec: Spec, value: float = 50.0) -> None:
 
 @pytest.fixture
 def studies(tmp_path: Path) -> tuple[Study, Study]:
-    first = load(tmp_path, "first", FIRST)
+    first = load(tmp_path, FIRST, "first")
     for spec in first.specs:
         finish(spec)
-    return first, load(tmp_path, "second", SECOND)
+    return first, load(tmp_path, SECOND, "second")
 
 
 def names(study: Study, folders: list[Path]) -> set[str]:
@@ -96,13 +91,13 @@ def test_what_is_taken_over_says_whose_it_was(studies: tuple[Study, Study]) -> N
 
 
 def test_a_name_alone_shares_nothing(studies: tuple[Study, Study], tmp_path: Path) -> None:
-    other = load(tmp_path, "other", SECOND.replace("train_examples: 500", "train_examples: 501").replace("[1, 2]", "[3]"))
+    other = load(tmp_path, SECOND.replace("train_examples: 500", "train_examples: 501").replace("[1, 2]", "[3]"), "other")
     assert sharing.gather(other) == [], "another seed"
-    again = load(tmp_path, "again", SECOND + "target: {dropout: 0.2}\n")
+    again = load(tmp_path, SECOND + "target: {dropout: 0.2}\n", "again")
     assert names(again, sharing.gather(again)) == {"intermediate/inference/seed1"} | {
         f"retrieval/tatoeba/from-{recipe}/seed1" for recipe in ("none", "inference")
     }
-    assert sharing.gather(load(tmp_path, "alone", SECOND.replace("shares: [first]", ""))) == []
+    assert sharing.gather(load(tmp_path, SECOND.replace("shares: [first]", ""), "alone")) == []
 
 
 def test_a_run_whose_parent_was_made_anew_is_not_taken(studies: tuple[Study, Study]) -> None:
@@ -145,19 +140,19 @@ def test_what_a_kill_left_is_replaced(studies: tuple[Study, Study]) -> None:
 
 
 def test_a_sized_run_is_the_same_as_one_of_that_size(tmp_path: Path) -> None:
-    plain = load(tmp_path, "plain", FIRST + "target: {train_examples: 64}\n")
+    plain = load(tmp_path, FIRST + "target: {train_examples: 64}\n", "plain")
     for spec in plain.specs:
         finish(spec)
-    sized = load(tmp_path, "sized", FIRST + "shares: [plain]\ntarget_sizes: [32, 64]\n")
+    sized = load(tmp_path, FIRST + "shares: [plain]\ntarget_sizes: [32, 64]\n", "sized")
     taken = names(sized, sharing.gather(sized))
     assert {"target/udpos/from-none/size-64/seed1", "target/udpos/from-mnli/size-64/seed1"} <= taken
     assert not any("size-32" in name for name in taken)
 
 
 def test_a_group_makes_each_run_once(tmp_path: Path) -> None:
-    load(tmp_path, "first", FIRST)
-    load(tmp_path, "second", SECOND.replace("shares: [first]\n", ""))
-    group = load(tmp_path, "group", "title: Both\nparts: [first, second]\n")
+    load(tmp_path, FIRST, "first")
+    load(tmp_path, SECOND.replace("shares: [first]\n", ""), "second")
+    group = load(tmp_path, "title: Both\nparts: [first, second]\n", "group")
     assert isinstance(group, GroupStudy) and not group.specs
     first, second = group.members
     assert (first.shares, second.shares) == ([], ["first"])
@@ -179,10 +174,10 @@ def test_a_group_makes_each_run_once(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_shares_and_parts(tmp_path: Path, text: str, message: str) -> None:
-    load(tmp_path, "first", FIRST)
+    load(tmp_path, FIRST, "first")
     (tmp_path / "second.yaml").write_text(SECOND, encoding="utf-8")
     with pytest.raises(UsageError, match=message):
-        load(tmp_path, "group", text)
+        load(tmp_path, text, "group")
 
 
 def test_a_taken_over_result_reads_like_any_other(studies: tuple[Study, Study]) -> None:
@@ -195,9 +190,9 @@ def test_a_taken_over_result_reads_like_any_other(studies: tuple[Study, Study]) 
 
 
 def test_a_group_is_checked_and_looked_at_part_by_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    load(tmp_path, "first", FIRST)
-    load(tmp_path, "second", SECOND)
-    group = load(tmp_path, "group", "title: Both\nparts: [first, second]\n")
+    load(tmp_path, FIRST, "first")
+    load(tmp_path, SECOND, "second")
+    group = load(tmp_path, "title: Both\nparts: [first, second]\n", "group")
     places = ["--outputs", str(tmp_path / "outputs")]
     assert main(["check", group.file, *places]) == 0
     said = capsys.readouterr().out

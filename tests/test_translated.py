@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from made_studies import load
 
 from xstilts_core import data, fetch, hub_client, hub_lock, phase, translated
 from xstilts_core.examples import PairExample
@@ -155,9 +156,7 @@ targets: [xnli]
 
 
 def study(folder: Path, keys: str, source: str = "mini") -> Study:
-    path = folder / "made_up.yaml"
-    path.write_text(STUDY.format(keys=keys, source=source), encoding="utf-8")
-    return Study.load(str(path), str(folder / "outputs"))
+    return load(folder, STUDY.format(keys=keys, source=source))
 
 
 class TestStudy:
@@ -219,10 +218,6 @@ class TestStudy:
         assert "made_up.yaml" in str(caught.value)
 
     def test_they_need_intermediate_tasks(self, tmp_path):
-        path = tmp_path / "made_up.yaml"
-        path.write_text(
-            STUDY.format(keys="", source="mini").replace("here: {intermediate: [mnli]}", "here: {control: random_init, noise: 0.2}"),
-            encoding="utf-8",
-        )
+        text = STUDY.format(keys="", source="mini").replace("here: {intermediate: [mnli]}", "here: {control: random_init, noise: 0.2}")
         with pytest.raises(UsageError, match="recipe here sets noise, but nothing is trained for it"):
-            Study.load(str(path))
+            load(tmp_path, text)
