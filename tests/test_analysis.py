@@ -182,7 +182,19 @@ def test_findings_state_numbers_and_limits():
     table.loc[0, ["low", "high"]] = 1.0, 5.0
     text = analysis.findings(table)
     assert "mnli on xnli (+3.0 points, +1.0 to +5.0)" in text
-    assert "1 to 2 seeds" in text and "1 cell is missing" in text and "by chance" in text
+    assert "1 to 2 seeds" in text and "1 cell is missing" in text
+    assert "by chance" not in text, "cells of one seed have no interval that could exclude 0"
+    table.loc[table["gain"].notna(), ["low", "high"]] = -1.0, 1.0
+    assert "Among 3 intervals about 0.2 would exclude 0 by chance" in analysis.findings(table)
+
+
+def test_a_target_without_any_score_belongs_to_the_average():
+    targets = ["xnli", "tatoeba", "panx"]
+    table = analysis.gain_table(analysis.gain_draws(HAND, targets=targets))
+    assert table[table["task"].isin(["panx", "average"])]["gain"].isna().all()
+    assert "3 cells are missing" in analysis.findings(table) and "on average" not in analysis.findings(table)
+    for found in (analysis.gain_matrix(HAND, targets=targets), analysis.baseline(HAND, targets=targets)):
+        assert found.columns.tolist() == ["xnli", "panx", "tatoeba", "average"] and found[["panx", "average"]].isna().all(axis=None)
 
 
 def test_main_table_in_text():

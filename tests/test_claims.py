@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_claims import NOTHING, claim, decided, estimate, gains_in, listed
+from made_studies import load
 from matplotlib.text import Text
 
 from xstilts_core import analysis, figures
@@ -126,6 +127,25 @@ def test_claims_on_variants():
     assert verdicts.row("m", claims.claims()["plain_beats_mlm"], found)[3] == CONTRADICTED
 
 
+TRANSLATED = """
+title: t
+seeds: [1]
+recipes:
+  none:
+  mnli: {intermediate: [mnli]}
+  mnli_de: {intermediate: [mnli], data_languages: [de]}
+targets: [xnli]
+"""
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_exact_translations_are_said_to_be_exact(tmp_path, exact):
+    study = load(tmp_path, TRANSLATED if exact else TRANSLATED.replace("[de]", "[de], translator: org/model"))
+    found = claims.facts(study, gains_in({"mnli": 5.0, "mnli_de": 6.0}, ("xnli",)), pd.DataFrame())
+    row = dict(zip(verdicts.TABLE, verdicts.row("t", claims.claims()["plain_beats_translated"], found), strict=True))
+    assert row["scope"] == ("exact translations instead of a machine's; on xnli" if exact else "on xnli")
+
+
 def test_all_nine_together_on_the_targets_of_the_study():
     """Held against the best of the single tasks that are there, and the words say of how many, and on what."""
     recipes = {name: Recipe(intermediate=[name]) for name in ("mnli", "ccg")} | {
@@ -176,7 +196,15 @@ def texts(figure) -> list[str]:
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_figure(width: float):
     found = texts(figures.claim_verdicts(TABLE, "Study s: 3 of 4 runs done.", width))
-    for word in ("It gains", "All of them (on xnli)", "Nobody did", "supported", "contradicted", "the paper's number", "0+ 3\u2212 of 9"):
+    for word in (
+        "It gains",
+        "All of them (on xnli)",
+        "Nobody did",
+        "supported",
+        "contradicted",
+        "the number reported of the paper",
+        "0+ 3\u2212 of 9",
+    ):
         assert word in found, word
     note = " ".join(found[-1].split() if "seeds" in found[-1] else next(text for text in found if "3 seeds" in text).split())
     assert "95 % intervals over seeds and test items" in note and "claims.csv" in note and "3 of 4 runs done" in note

@@ -79,6 +79,15 @@ def test_too_few_rows_and_constant_columns_have_no_number():
         assert table.loc[("a", "pearson"), "p"] == table.loc[("a", "pearson"), "p_holm"], "no test is counted that was not made"
 
 
+def test_a_perfect_order_has_no_interval():
+    x = pd.DataFrame({"x": np.arange(9.0)})
+    row = analysis.correlations(x, pd.DataFrame({"y": x["x"] ** 2}), resamples=500).iloc[0]
+    assert row["estimate"] == pytest.approx(1) and np.isnan(row["low"]) and row["p"] < 0.01
+    near = pd.DataFrame({"y": [0.0, 1, 2, 3, 4, 5, 6, 8, 7]})
+    row = analysis.correlations(x, near, resamples=500).iloc[0]
+    assert row["low"] < row["estimate"] < 1 and row["high"] <= 1
+
+
 def test_mistakes_are_named():
     x = columns(5, 1, 0, "x")
     with pytest.raises(UsageError, match="did you mean 'spearman'"):

@@ -88,6 +88,14 @@ def test_one_seed_has_no_interval():
     assert table["gain"].notna().all() and table[["low", "high", "difference_low", "p", "p_holm", "detectable"]].isna().all().all()
     text = analysis.language_findings(table, analysis.language_effects(analysis.gains(scores({}, seeds=1)), RECIPES))
     assert "one seed, no interval" in text and "no interval)" in text
+    assert "too few languages, targets or seeds" in text and "nan" not in text
+
+
+def test_some_cells_of_one_seed_are_no_study_of_one_seed():
+    frame = scores({"hi": 6.0})
+    part = frame[(frame["seed"] == 1) | (frame["recipe"] != "ccg")]
+    text = analysis.language_findings(grouped(part), analysis.language_effects(analysis.gains(part), RECIPES))
+    assert "some cells have one seed, no interval" in text and "in mixed-effects models" in text
 
 
 def test_a_recipe_without_runs_on_a_target():
@@ -124,7 +132,9 @@ def test_findings_in_words():
     text = analysis.language_findings(grouped(frame), analysis.language_effects(analysis.gains(frame), RECIPES))
     assert "Mean of 2 recipes on 3 targets." in text and "largest in Swahili (+22.5 points" in text
     assert "these differ from the other languages of their targets (Holm): " in text and "Hindi (+6.0 points" in text
-    same = analysis.language_findings(grouped(scores({}, noise=2.0)), pd.DataFrame(columns=["estimate"]))
+    same = analysis.language_findings(
+        grouped(scores({}, noise=2.0)), analysis.language_effects(analysis.gains(scores({}).head(0)), RECIPES)
+    )
     assert "none differs" in same and "80 % power" in same and "nothing can be said yet" in same
     assert "No finished target runs" in analysis.language_findings(grouped(scores({}).head(0)), pd.DataFrame())
 

@@ -193,6 +193,9 @@ def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
         ("lora: 4", "lora: 4.5", "recipe low_rank: lora is 4.5: it must be a whole number"),
         ("mlm_documents: 100", "mlm_languages: [en, fr]", "unknown language of the embedded suite .source mini. 'fr'.*mlm_languages"),
         ("mlm_documents: 100", "mlm_languages: [en, dd]", "unknown language 'dd'.*mlm_languages"),
+        ("lora: 4", "mask_share: 0.2", "recipe low_rank sets mask_share, which would change nothing: mlm is 0"),
+        ("lora: 4", "lora: 4, temperature: 2", "recipe low_rank sets temperature, which would change nothing: there is one intermediate"),
+        ("uniform,", "uniform, temperature: 2,", "sampling uniform and temperature exclude each other"),
         ("mlm_documents: 100", "mlm_documents: 100, layer: 1", "mlm reads the last layer, and layer is 1: leave it -1"),
     ],
 )

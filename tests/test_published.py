@@ -172,6 +172,17 @@ def test_runs_have_the_same_shape(tmp_path: Path) -> None:
     assert "Study mine: " in analysis.source(study, table) and "4 recipes, 3 seeds" in analysis.source(study, table)
 
 
+def test_leaving_out_tests_as_the_table_does(tmp_path: Path) -> None:
+    """By permutation: of three rows no order is rare, though scipy's p-value of a perfect one is 0."""
+    study = write(tmp_path, RUNS.format(seeds="1"))
+    fill(study)
+    table = analysis.performance(study)
+    few = table[table["recipe"].isin([*table["recipe"].unique()[:4]])]
+    found, without = analysis.task_correlations(study, few, resamples=200), analysis.left_out(study, few)
+    assert found["n"].max() <= 4 and found["p"].min() > 0.05
+    assert (without[["target_pairs", "probing_pairs"]] == 0).all(axis=None)
+
+
 def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     study = write(tmp_path, RUNS.format(seeds="1"))
     fill(study)

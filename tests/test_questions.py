@@ -179,6 +179,15 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     assert "There is one seed" in analysis.target_size_answer(analysis.fits(points), analysis.helps(points))
 
 
+def test_a_loss_is_named(tmp_path: Path) -> None:
+    study = load(tmp_path, TARGET_SIZE)
+    fill(study, lambda spec, name: -3.0 if getattr(spec, "recipe", "") == "ccg" and spec.phase == "target" else 0.0)
+    points = analysis.by_target_size(study, count=50)
+    stops = analysis.helps(points).set_index(["series", "task"])
+    assert stops.loc[("ccg", "udpos"), "losses"].startswith("32, 128, 512")
+    assert "With 32, 128, 512" in analysis.target_size_answer(analysis.fits(points), stops.reset_index())
+
+
 def test_slopes_cover_their_truth() -> None:
     """95 % intervals of a slope over five seeds: the share that has the true slope, of 600 simulated studies."""
     generator = np.random.default_rng(0)
@@ -219,6 +228,13 @@ def test_the_planned_contrast(tmp_path: Path) -> None:
     assert table["low"].iloc[0] > 0
     answer = analysis.contrast_answer(table.reset_index())
     assert "+4.0 points" in answer and "each kind does better on its own kind of target" in answer
+    # That the parts differ says nothing of a part that can be told from 0 no more.
+    open_part = table.reset_index()
+    open_part.loc[1, ["low", "high"]] = -0.5, 4.5
+    answer = analysis.contrast_answer(open_part)
+    assert "each kind" not in answer and "syntactic ones do better on sequence labelling than on the rest" in answer
+    few = open_part.assign(seeds=[2, 1, *[2] * (len(open_part) - 2)])
+    assert f"1 of {len(few)} numbers rest on one seed" in analysis.contrast_answer(few)
     recipes = analysis.kind_table(study, draws_of(study)).set_index(["recipe", "group"])
     assert recipes.loc[("udpos", LABELLING), ["gain", "cells"]].tolist() == pytest.approx([3.0, 1])
     effects = analysis.kind_effects(study, analysis.gains(analysis.finished(study)))

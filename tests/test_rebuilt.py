@@ -11,6 +11,7 @@ import pytest
 from matplotlib.text import Text
 
 from xstilts_core import analysis, figures
+from xstilts_core.analysis import rebuilt as rebuilt_tables
 from xstilts_core.analysis.claims import published
 from xstilts_core.analysis.rebuilt import UNCONFIRMED, PaperTable, known
 from xstilts_core.figures.files import is_set, latex
@@ -70,11 +71,24 @@ def test_gains_beside_the_reported_average(tmp_path):
     table = rebuilt(tmp_path, scores())["gains"].frame.set_index("recipe")
     assert table.columns.tolist() == [*sorted(TARGETS, key=TARGET_NAMES.index), "average", "paper (average)", "difference"]
     assert table.loc["none (score)", ["xnli", "average", "paper (average)"]].tolist() == ["60.0", "60.0", UNCONFIRMED]
-    assert table.loc["mnli", "xnli"] == "+7.5*" and table.loc["mnli", "paper (average)"] == "+7.5"
-    assert table.loc["mnli", "difference"] == "needs all nine targets", "an average over four is another quantity"
+    assert table.loc["mnli", "xnli"] == "+7.5*" and table.loc["mnli", "paper (average)"] == "+7.5 (second hand)"
+    assert table.loc["mnli", "difference"] == UNCONFIRMED, "nobody has seen the paper's own number"
     assert table.loc["ccg", ["paper (average)", "difference"]].tolist() == [UNCONFIRMED] * 2
 
 
+@pytest.fixture
+def confirmed(monkeypatch) -> None:
+    """As if somebody had seen the paper's tables."""
+    monkeypatch.setattr(rebuilt_tables, "published", lambda: published().assign(evidence="confirmed"))
+
+
+@pytest.mark.usefixtures("confirmed")
+def test_an_average_over_four_targets_is_another_quantity(tmp_path):
+    table = rebuilt(tmp_path, scores())["gains"].frame.set_index("recipe")
+    assert table.loc["mnli", ["paper (average)", "difference"]].tolist() == ["+7.5", "needs all nine targets"]
+
+
+@pytest.mark.usefixtures("confirmed")
 def test_the_average_over_nine_targets_is_held_against_the_papers(tmp_path):
     frame = scores(targets=XTREME)
     draws = analysis.gain_draws(frame)
@@ -135,6 +149,12 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path):
     assert sentence.startswith("Not rebuilt: no recipe of this study") and "ccg on tydiqa: runs missing" in sentence
     gains = tables["gains"].frame.set_index("recipe")
     assert gains.loc["ccg", ["tydiqa", "average"]].tolist() == ["", ""]
+
+
+def test_where_the_baseline_is_chosen_nothing_is_measured(tmp_path):
+    none = analysis.paper_tables(study(tmp_path), scores(), {}, analysis.gain_draws(scores()), development("none"))
+    row = none["benchmark"].frame.set_index("target").loc["xnli"]
+    assert row[["chosen", "gain", "difference of gains"]].tolist() == ["none", "0 (the baseline)", "-1.2"], "no interval, no star"
 
 
 def test_one_seed(tmp_path):

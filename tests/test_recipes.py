@@ -70,7 +70,7 @@ def test_sizes_of_target_training_sets_are_a_dimension(tmp_path: Path) -> None:
     assert made.spec(Path("target/mnli/from-none/size-32/seed2")).seed == 2
     with pytest.raises(UsageError, match=r"target_sizes.0 is 'all'"):
         study(tmp_path, GOOD + "target_sizes: [all]\n")
-    with pytest.raises(UsageError, match="given twice"):
+    with pytest.raises(UsageError, match="target_sizes has 32 twice"):
         study(tmp_path, GOOD + "target_sizes: [32, 32]\n")
     with pytest.raises(UsageError, match="by_size"):
         study(tmp_path, GOOD + "target: {by_size: true}\n")

@@ -132,7 +132,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         ("intermediate: [mnli]}", "intermediate: [tatoeba]}", "tatoeba is a retrieval task"),
         ("intermediate: [mnli]}", "intermedate: [mnli]}", "intermedate"),
         ("title:", "titel:", "titel"),
-        ("seeds: [1, 2]", "seeds: [1, 1]", "seeds or targets are given twice"),
+        ("seeds: [1, 2]", "seeds: [1, 1]", "seeds has 1 twice"),
         ("seeds: [1, 2]", "seeds: [one]", r"seeds.0 is 'one'"),
         ("seeds: [1, 2]", "seeds: []", "seeds is"),
         ("seeds: [1, 2]", "seeds: [1]\nlanguages: [en, no]", "languages.1 is False.*quote it"),

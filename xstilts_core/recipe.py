@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-from xstilts_core.names import unknown
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.names import UsageError, unknown
+from xstilts_core.spec import MIXTURE, TEXT_FIELDS, IntermediateSpec
 
 Settings = dict[str, Any]
 
@@ -50,6 +50,14 @@ class Recipe(BaseModel):
     def without(self, *names: str) -> "Recipe":
         """The recipe that says nothing of these fields."""
         return self.model_copy(update={"settings": {name: value for name, value in self.settings.items() if name not in names}})
+
+    def check_used(self, where: str, mlm: bool) -> None:
+        """UsageError on a setting that would change nothing. mlm: whether the study sets it for all recipes."""
+        needs = {} if len(self.intermediate) > 1 else dict.fromkeys(MIXTURE, "there is one intermediate task, so that nothing is mixed")
+        needs |= {} if mlm or self.setting("mlm") else dict.fromkeys(TEXT_FIELDS, "mlm is 0, so that no text is read")
+        for name in self.settings if self.intermediate else ():
+            if name in needs:
+                raise UsageError(f"{where} sets {name}, which would change nothing: {needs[name]}")
 
     @property
     def changed(self) -> frozenset[str]:

@@ -104,15 +104,15 @@ class Study(BaseModel):
             if recipe.settings and not recipe.intermediate:
                 given = ", ".join(recipe.settings)
                 raise UsageError(f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks")
+            recipe.check_used(f"{self.file}: recipe {name}", mlm=bool(self.intermediate.get("mlm")))
             if recipe.intermediate and recipe.control:
                 raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
             if not self.fitting(name):
                 formats = " or ".join(CONTROLS[recipe.control])
                 texts = " with two texts" if any(TASKS[target].single_text for target in self.targets) else ""
                 raise UsageError(f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}{texts}")
-        folders = [spec.folder for spec in self.specs]
-        if len(set(folders)) != len(folders):
-            raise UsageError(f"{self.file}: seeds or targets are given twice")
+        if len({spec.folder for spec in self.specs}) < len(self.specs):  # each is checked as it is made
+            raise UsageError(f"{self.file}: two runs would have one folder")
 
     @property
     def root(self) -> Path:

@@ -183,7 +183,7 @@ def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
 
 def once(name: str, value: Any, where: str) -> None:
     """UsageError where a list names something twice."""
-    twice = [item for item in value if isinstance(item, str) and value.count(item) > 1] if isinstance(value, list) else []
+    twice = [item for item in value if isinstance(item, str | int) and value.count(item) > 1] if isinstance(value, list) else []
     if twice:
         raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
 
@@ -275,6 +275,8 @@ def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], pat
     for name, value in content.items():
         check_value(name, fields[name], value, str(path))
         once(name, value, str(path))
+    if not content["parts"]:
+        raise UsageError(f"{path}: parts is []: it must not be empty")
     for name in content["parts"]:
         if "parts" in read(beside(name, str(path))):
             raise UsageError(f"{path}, parts: {name} is made of parts itself: name its parts")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xstilts_core.analysis.contrast import PLANNED
+from xstilts_core.analysis.contrast import LABELLING, PARTS, PLANNED, REST
 from xstilts_core.analysis.findings import FEW_SEEDS, counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
@@ -26,10 +26,14 @@ def number(size: float) -> str:
 
 
 def seeds_words(seeds: Sequence[float]) -> str:
-    """What the number of seeds allows."""
-    few = int(min(seeds, default=0))
-    if few < 2:
+    """What the number of seeds behind each number allows."""
+    known = [count for count in seeds if count > 1]
+    if not known:
         return ONE
+    if len(known) < len(seeds):
+        without = len(seeds) - len(known)
+        return f"{without} of {len(seeds)} numbers rest on one seed and have no interval; what they say of other seeds is not known."
+    few = int(min(known))
     note = ": the spread of seeds is hardly known, and intervals are wide for it" if few < FEW_SEEDS else ""
     return f"Intervals (95 %) rest on {counted(few, 'seed')}{note}."
 
@@ -97,13 +101,14 @@ def number_answer(fits: pd.DataFrame) -> str:
 def stop_sentence(row: "pd.Series") -> str:
     """Up to which size one recipe helps."""
     where = "on average over the targets" if row["task"] == AVERAGE else f"on {row['task']}"
+    lost = f" With {row['losses']} examples it lies below 0: a loss." if row["losses"] else ""
     if pd.isna(row["largest"]):
-        return f"{row['series']} {where}: at none of {int(row['sizes'])} sizes does the interval of its gain lie above 0."
+        return f"{row['series']} {where}: at none of {int(row['sizes'])} sizes does the interval of its gain lie above 0.{lost}"
     if pd.isna(row["stops"]):
-        return f"{row['series']} {where}: its gain lies above 0 even with {number(row['largest'])} examples, the largest size."
+        return f"{row['series']} {where}: its gain lies above 0 even with {number(row['largest'])} examples, the largest size.{lost}"
     return (
         f"{row['series']} {where}: the largest size with a gain above 0 is {number(row['largest'])} examples; from "
-        f"{number(row['stops'])} on it cannot be told from 0 or is a loss."
+        f"{number(row['stops'])} on it cannot be told from 0 or is a loss.{lost}"
     )
 
 
@@ -121,15 +126,15 @@ def target_size_answer(fits: pd.DataFrame, stops: pd.DataFrame) -> str:
     return f"{' '.join(lines)}\n\n{limits} {seeds_words(fits['seeds'] if len(fits) else [])}"
 
 
-def kinds_sentence(low: float, high: float) -> str:
-    """What the interval of the planned contrast says of the question."""
-    if low <= 0 <= high:
+def kinds_sentence(table: pd.DataFrame) -> str:
+    """What the planned contrast says of the question; that each kind does better somewhere only where both of its parts say so."""
+    planned, labelling, rest = (table[table["contrast"] == name].iloc[0] for name in (PLANNED, *PARTS))
+    if not (planned["low"] > 0 or planned["high"] < 0):
         return ""
-    return (
-        ": each kind does better"
-        + (" on its own kind of target" if low > 0 else " on the other kind of target")
-        + ", beside the other kind"
-    )
+    own = planned["low"] > 0
+    if (labelling["low"] > 0 and rest["high"] < 0) if own else (labelling["high"] < 0 and rest["low"] > 0):
+        return f": each kind does better on {'its own' if own else 'the other'} kind of target, beside the other kind"
+    return f": beside semantic tasks, syntactic ones do better on {LABELLING if own else REST} than on {REST if own else LABELLING}"
 
 
 def contrast_answer(table: pd.DataFrame) -> str:
@@ -145,7 +150,7 @@ def contrast_answer(table: pd.DataFrame) -> str:
         else:
             verdict = "not told from 0"
         if row["contrast"] == PLANNED and not pd.isna(row["low"]):
-            verdict += kinds_sentence(row["low"], row["high"])
+            verdict += kinds_sentence(table)
         tested = f"; over recipes p = {row['p_recipes']:.2f}, the smallest possible being {row['smallest']:.2f}"
         p = "" if pd.isna(row["p_recipes"]) else tested
         name = row["contrast"][0].upper() + row["contrast"][1:]

@@ -23,7 +23,7 @@ from xstilts_core.analysis.variants import TEXT
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.recipe import Recipe
 from xstilts_core.reference import CLAIMS, PHANG
-from xstilts_core.spec import BASELINE, explain
+from xstilts_core.spec import BASELINE, IntermediateSpec, explain
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
@@ -94,6 +94,8 @@ class Found:
     draws: GainDraws
     recipes: Mapping[str, Recipe]
     development: pd.DataFrame
+    exact: bool = False
+    """Whether translated data are exact translations, no machine's."""
 
 
 @cache
@@ -183,13 +185,15 @@ def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
 
 
 def scope(claim: Claim, found: Found) -> str:
-    """What of a claim's extent a study has, where that is not all: fewer single tasks, fewer targets than XTREME's; "" if nothing lacks."""
+    """What a study has of what a claim is about, where that is less: fewer single tasks, other translations, fewer targets; "" if all."""
     parts = []
     if (claim.group == SINGLE and claim.holds == "on average") or claim.against in ("other", "best"):
         have = singles(claim, found)
         counted = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
         there = [name for name in counted if name in have]
         parts += [f"{len(there)} of {len(counted)} single tasks"] if len(there) < len(counted) else []
+    if claim.group == "translated" and found.exact:
+        parts.append("exact translations instead of a machine's")
     if claim.targets == "study" and set(found.draws.tasks) != set(XTREME):
         parts.append(f"on {', '.join(found.draws.tasks)}")
     return "; ".join(parts)
@@ -248,4 +252,5 @@ def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
 def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
     """What of a study the claims are tested on; controls are no recipes."""
     recipes = {name: recipe for name, recipe in study.recipes.items() if name != BASELINE and name not in study.controls}
-    return Found(draws, recipes, development)
+    machine = any(spec.translator for spec in study.specs if isinstance(spec, IntermediateSpec))
+    return Found(draws, recipes, development, study.source == "mini" and not machine)

@@ -27,6 +27,7 @@ from xstilts_core.tasks import TASKS, original
 SYNTACTIC, SEMANTIC = "syntactic", "semantic"
 LABELLING, REST = "sequence labelling", "the rest"
 PLANNED = f"{SYNTACTIC} less {SEMANTIC}, {LABELLING} less {REST}"
+PARTS = [f"{SYNTACTIC} less {SEMANTIC}, {group}" for group in (LABELLING, REST)]
 COLUMNS = ["contrast", "targets", "recipes", "points", "low", "high", "p_recipes", "smallest", "seeds"]
 Cells = Mapping[tuple[str, str], Estimate]
 

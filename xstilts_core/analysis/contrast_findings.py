@@ -30,9 +30,9 @@ def contrast_findings(table: pd.DataFrame, scope: str) -> str:
         limits.append(
             "With so few the spread of seeds is hardly known: that 0 lies inside an interval does not show that there is no effect."
         )
-    if len(known) > 1:
-        chance = 0.05 * len(known)
-        limits.append(f"Of {len(known)} intervals about {chance:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
+    ranged = int(known["low"].notna().sum())
+    if ranged > 1:
+        limits.append(f"Of {ranged} intervals about {0.05 * ranged:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
     missing = int(table["missing"].sum())
     if missing:
         limits.append(f"Runs are still missing: {counted(missing, 'comparison')} could not be made.")

@@ -91,9 +91,9 @@ def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
         words = f"With fewer than {FEW_SEEDS} the spread of seeds is hardly known, and intervals are wide for it"
         lines.append(f"{words}: that 0 lies inside one does not show that there is no gain.")
     lines += [COVERS[name] for name in COVERS if name in set(filled["resampled"])]
-    chance = 0.05 * len(filled)
-    if len(filled) > 1:
-        lines.append(f"Among {len(filled)} cells about {chance:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
+    ranged = int(filled["low"].notna().sum())
+    if ranged > 1:
+        lines.append(f"Among {ranged} intervals about {0.05 * ranged:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
     lines.append("A mean over languages can hide languages that lose: see the panels.")
     missing = len(cells) - len(filled)
     if missing:

@@ -108,23 +108,28 @@ def matrix(table: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequen
     return means.rename_axis(index="recipe", columns=None)
 
 
-def gain_matrix(frame: pd.DataFrame, languages: Sequence[str] | None = None, metric: str | None = None) -> pd.DataFrame:
+def gain_matrix(
+    frame: pd.DataFrame, languages: Sequence[str] | None = None, metric: str | None = None, targets: Sequence[str] = ()
+) -> pd.DataFrame:
     """Mean gains in points: a row per recipe, a column per target in XTREME's order, and `average`.
 
-    Mean over seeds and languages; languages None: all but English, that is zero-shot transfer (Phang et al. 2020, section 3).
+    Mean over seeds and languages; languages None: all but English, that is zero-shot transfer (Phang et al. 2020, section 3). targets:
+    those of the study, which have a column even without a score.
     """
     scores = target_scores(frame, metric)
     table = gains(frame, metric)
     kept = table[table["language"].isin(chosen_languages(scores["language"], languages))]
     rows = [name for name in recipe_order(scores["recipe"]) if name != BASELINE]
-    return matrix(kept, "gain", rows, task_order(scores["task"]))
+    return matrix(kept, "gain", rows, task_order({*scores["task"], *targets}))
 
 
-def baseline(frame: pd.DataFrame, languages: Sequence[str] | None = None, metric: str | None = None) -> pd.DataFrame:
+def baseline(
+    frame: pd.DataFrame, languages: Sequence[str] | None = None, metric: str | None = None, targets: Sequence[str] = ()
+) -> pd.DataFrame:
     """Mean scores of the baseline in percent: one row, the columns of `gain_matrix`."""
     scores = target_scores(frame, metric)
     kept = scores[scores["language"].isin(chosen_languages(scores["language"], languages))]
-    return matrix(kept[kept["recipe"] == BASELINE], "value", [BASELINE], task_order(scores["task"]))
+    return matrix(kept[kept["recipe"] == BASELINE], "value", [BASELINE], task_order({*scores["task"], *targets}))
 
 
 def baseline_by_language(frame: pd.DataFrame) -> pd.DataFrame:

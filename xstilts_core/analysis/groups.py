@@ -172,7 +172,9 @@ def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
     lines.append(f"By language, the mean gain is largest in {best} and smallest in {worst}.")
     sure = tested[tested["p_holm"] < LEVEL].sort_values("p_holm", kind="stable")
     if tested.empty:
-        lines.append(f"Whether levels differ cannot be said: {ONE_SEED.removeprefix('no interval: ')}, no interval.")
+        several = whole["seeds"].max() > 1 or effects["p"].notna().any()
+        few = "some cells have one seed" if several else ONE_SEED.removeprefix("no interval: ")
+        lines.append(f"Whether levels differ among these languages cannot be said: {few}, no interval.")
     elif sure.empty:
         median = tested["detectable"].median()
         words = f"a difference of {median:.1f} points (median) would be told from 0 with 80 % power"
@@ -198,9 +200,9 @@ def told(row: "pd.Series", value: str, low: str, high: str) -> str:
 
 def beyond(effects: pd.DataFrame) -> str:
     """What the models say of other languages."""
-    fitted = effects.dropna(subset=["estimate"])
+    fitted = effects.dropna(subset=["estimate", "p"])
     if fitted.empty:
-        return "For other languages of the same kind nothing can be said yet: too few languages or targets."
+        return "For other languages of the same kind nothing can be said yet: too few languages, targets or seeds."
     sure = fitted[fitted["p_holm"] < LEVEL]
     count = f"over {int(fitted['units'].max())} languages, {counted(len(fitted), 'effect')}"
     if sure.empty:

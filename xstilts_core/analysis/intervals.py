@@ -114,6 +114,11 @@ class GainDraws:
         cell = self.cells.get((recipe, task))
         return np.array([] if cell is None else [place for place, code in enumerate(cell.languages) if code in self.languages], dtype=int)
 
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """The tasks that some recipe has a gain on."""
+        return tuple(name for name in self.tasks if any(task == name for _, task in self.cells))
+
     def nothing(self, value: float) -> Estimate:
         """A number that is no measurement: it has neither seeds nor items."""
         return Estimate(value, np.zeros(len(self.seeds)), np.zeros((self.count, len(self.seeds))), 0)
@@ -171,11 +176,13 @@ def gain_draws(
     items: ItemScores = NO_ITEMS,
     languages: Sequence[str] | None = None,
     metric: str | None = None,
+    targets: Sequence[str] = (),
 ) -> GainDraws:
     """Gains with what their intervals need, from tidy scores, and `item_scores` of the same study where predictions were kept.
 
     languages: to average over; None: all but English, that is zero-shot transfer. metric: None is each task's primary one; the
-    items' scores are of that, so another metric does not use them.
+    items' scores are of that, so another metric does not use them. targets: those of the study, which belong to the average even
+    without a score.
     """
     scores = target_scores(frame, metric)
     table = gains(frame, metric).dropna(subset=["gain"])
@@ -194,7 +201,7 @@ def gain_draws(
         )
     recipes = tuple(name for name in recipe_order(scores["recipe"]) if name != BASELINE)
     chosen = frozenset(chosen_languages(scores["language"], languages))
-    return GainDraws(recipes, tuple(task_order(scores["task"])), cells, chosen, seeds, count)
+    return GainDraws(recipes, tuple(task_order({*scores["task"], *targets})), cells, chosen, seeds, count)
 
 
 def gain_table(draws: GainDraws) -> pd.DataFrame:

@@ -7,6 +7,7 @@ confirms a published number the cell says "unconfirmed" and has no number. `refe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from xstilts_core.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
-UNCONFIRMED = "unconfirmed"
+UNCONFIRMED, SECOND_HAND = "unconfirmed", "second hand"
 # The average of fewer targets is another quantity.
 PART = "needs all nine targets"
 MEAN = "mean"
@@ -51,19 +52,27 @@ def score(value: float) -> str:
 
 
 def ranged(found: Estimate | None) -> str:
-    """'+1.2 (-0.3 to 2.7) *': the text of the main table; "" where runs are missing, no brackets with one seed."""
+    """'+1.2 (-0.3 to 2.7) *': the text of the main table; "" where runs are missing, no brackets with one seed or no measurement."""
     if found is None or np.isnan(found.value):
         return ""
-    low, high = found.interval
+    low, high = found.interval if found.count else (np.nan, np.nan)
     return gain_text(pd.Series({"gain": found.value, "low": low, "high": high}))
 
 
-def known(system: str, task: str, quantity: str = "score", language: str = MEAN) -> tuple[float, str]:
-    """A published number and the split that it is of, of test data where there is one; NaN where no source confirms any."""
+class Published(NamedTuple):
+    """A published number, the split that it is of, and whether nobody but others reported it; NaN where there is none."""
+
+    value: float = float("nan")
+    split: str = ""
+    second_hand: bool = False
+
+
+def known(system: str, task: str, quantity: str = "score", language: str = MEAN) -> Published:
+    """What is known of a published number, on test data where there is one."""
     rows = published()
     rows = rows[(rows["system"] == system) & (rows["task"] == task) & (rows["quantity"] == quantity) & (rows["language"] == language)]
     rows = rows.sort_values("split", key=lambda column: column != "test")
-    return (float(rows["value"].iloc[0]), str(rows["split"].iloc[0])) if len(rows) else (float("nan"), "")
+    return Published(*rows.iloc[0][["value", "split"]], rows["evidence"].iloc[0] == SECOND_HAND) if len(rows) else Published()
 
 
 def tasks_table(study: Study) -> pd.DataFrame:
@@ -123,16 +132,20 @@ def brief(row: pd.Series) -> str:
 
 
 def gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """Gains by recipe and target, the average with its interval, the published average gain, and the difference from it."""
-    base, table = baseline(scores), gain_table(draws)
+    """Gains by recipe and target, the average with its interval, the published average gain, and the difference from a confirmed one."""
+    base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
     columns = list(draws.tasks)
     own = [score(base[name].iloc[0]) for name in (*columns, AVERAGE)]
     rows = [(f"{BASELINE} (score)", *own, UNCONFIRMED, UNCONFIRMED)]
     for recipe, found in table.groupby("recipe", sort=False):
         texts = found.set_index("task").apply(brief, axis=1)
-        value, whole = known(paper_name(study, recipe), AVERAGE, "gain")[0], draws.average(recipe)
-        apart = UNCONFIRMED if np.isnan(value) else PART if set(draws.tasks) != set(XTREME) else ranged(whole - draws.nothing(value))
-        rows.append((recipe, *(texts[name] for name in columns), ranged(whole), number(value, signed=True), apart))
+        (value, _, second_hand), whole = known(paper_name(study, recipe), AVERAGE, "gain"), draws.average(recipe)
+        paper = number(value, signed=True) + (f" ({SECOND_HAND})" if second_hand else "")
+        if second_hand or np.isnan(value):
+            apart = UNCONFIRMED
+        else:
+            apart = ranged(whole - draws.nothing(value)) if set(draws.tasks) == set(XTREME) else PART
+        rows.append((recipe, *(texts[name] for name in columns), ranged(whole), paper, apart))
     return pd.DataFrame(rows, columns=["recipe", *columns, AVERAGE, "paper (average)", "difference"])
 
 
@@ -150,21 +163,21 @@ def benchmark_table(scores: pd.DataFrame, items: ItemScores, draws: GainDraws, d
     Means over all languages, English too, as XTREME has them. Questions: F1 alone (XTREME's average takes exact match in).
     """
     codes = sorted(set(target_scores(scores)["language"]))
-    base, every = baseline(scores, codes), gain_draws(scores, items, codes)
+    base, every = baseline(scores, codes, targets=draws.tasks), gain_draws(scores, items, codes, targets=draws.tasks)
     chosen = choices(draws, development).set_index("task")["chosen"]
     rows, own = [], []
     for task in draws.tasks:
         recipe = chosen.get(task, "")
         found = every.gain(recipe, task) if recipe else None
         own.append(found)
-        (before, split), (after, _) = known(ENCODER, task), known(SYSTEM, task)
+        (before, split, _), after = known(ENCODER, task), known(SYSTEM, task).value
         theirs = after - before
         apart = ranged(found - every.nothing(theirs)) if found and np.isfinite(theirs) else UNCONFIRMED if np.isnan(theirs) else ""
         own_gain = "0 (the baseline)" if recipe == BASELINE else ranged(found)
         below = number(base[task].iloc[0] - before, signed=True) if np.isfinite(base[task].iloc[0]) else ""
         paper = (number(before) + (f" ({split})" if split else ""), number(after), number(theirs, signed=True))
         rows.append((task, TASKS[task].metric, score(base[task].iloc[0]), paper[0], below, recipe, own_gain, *paper[1:], apart))
-    theirs = known("chosen", AVERAGE, "gain")[0]
+    theirs = known("chosen", AVERAGE, "gain").value
     whole = mean(own) if None not in own and set(draws.tasks) == set(XTREME) else None
     apart = ranged(whole - every.nothing(theirs)) if whole else PART
     before = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
@@ -193,7 +206,7 @@ def language_table(scores: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({"language": [f"{LANGUAGES[code].name} ({code})" for code in wide.index]})
     for task in wide:
         table[task] = [score(value) for value in wide[task]]
-        theirs = [known(ENCODER, task, language=code)[0] for code in wide.index]
+        theirs = [known(ENCODER, task, language=code).value for code in wide.index]
         if np.isfinite(theirs).any():
             table[f"{task}, XLM-R Large"] = ["" if not text else number(value) for text, value in zip(table[task], theirs, strict=True)]
             table[f"{task}, difference"] = ["" if np.isnan(value) else f"{value:+.1f}" for value in wide[task].to_numpy() - theirs]
@@ -218,10 +231,11 @@ def paper_tables(
     seeds = f"{len(draws.seeds)} seed{'' if len(draws.seeds) == 1 else 's'}"
     spread = "95 % intervals over seeds and test items, * where they exclude 0" if len(draws.seeds) > 1 else "no intervals: one seed"
     zero_shot = f"Zero-shot gains over {BASELINE} in points, mean over languages but English and {seeds}; {spread}"
+    theirs = f"Published: average gain on development data; {SECOND_HAND}: reported of the paper, its tables not seen"
     found = {
         "tasks": PaperTable("Tasks with their published sizes, and the examples that this study trains on.", tasks_table(study)),
         "training": PaperTable("Training settings of this study, and published ones.", training_table(study)),
-        "gains": PaperTable(f"{zero_shot}. Published: average gain on development data.", gains_table(study, draws, scores)),
+        "gains": PaperTable(f"{zero_shot}. {theirs}.", gains_table(study, draws, scores)),
         "intervals": PaperTable(f"{zero_shot}.", intervals_table(draws)),
         "benchmark": PaperTable(
             f"Scores by the benchmark's rule (all languages; questions: F1), {seeds}, and gains of the recipe chosen on development data; "
@@ -243,8 +257,8 @@ def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws
     names = [paper_name(study, name) for name, own in study.recipes.items() if own.intermediate]
     rows += [("gains", f"no recipe of {name}") for name in INTERMEDIATE_NAMES if name not in names]
     rows += [("gains", "no recipe of all nine tasks together")] if NINE not in names else []
-    rows += [("gains", f"no finished gains on {name}") for name in study.targets if name not in draws.tasks]
-    lacking = [(name, task) for name in draws.recipes for task in draws.tasks if (name, task) not in draws.cells]
+    rows += [("gains", f"no finished gains on {name}") for name in study.targets if name not in draws.finished]
+    lacking = [(name, task) for name in draws.recipes for task in draws.finished if (name, task) not in draws.cells]
     rows += [("gains", f"{name} on {task}: runs missing") for name, task in lacking]
     return pd.DataFrame(rows, columns=["table", "reason"])
 

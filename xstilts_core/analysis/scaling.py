@@ -197,17 +197,19 @@ def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
 
 
 def helps(points: Sequence[Point]) -> pd.DataFrame:
-    """Up to which size a gain can be told from 0: columns series task largest stops sizes.
+    """Up to which size a gain can be told from 0: columns series task largest stops sizes losses.
 
     largest: the largest size whose interval lies above 0; stops: the smallest size from which on none does. NaN where there is none.
-    Rows without any interval are left out: with one seed nothing can be told.
+    losses: the sizes whose interval lies below 0, in words ("32, 1,024"). Rows without any interval are left out: with one seed nothing
+    can be told.
     """
     rows = []
     for (series, task), group in groups(points).items():
         if all(point.gain.count < 2 for point in group):
             continue
         above = [point.gain.interval[0] > 0 for point in group]
+        losses = ", ".join(f"{point.size:,.0f}" for point in group if point.gain.interval[1] < 0)
         last = max((place for place, found in enumerate(above) if found), default=-1)
         stops = group[last + 1].size if last + 1 < len(group) else NOTHING
-        rows.append((series, task, group[last].size if last >= 0 else NOTHING, stops, len(group)))
-    return pd.DataFrame(rows, columns=["series", "task", "largest", "stops", "sizes"])
+        rows.append((series, task, group[last].size if last >= 0 else NOTHING, stops, len(group), losses))
+    return pd.DataFrame(rows, columns=["series", "task", "largest", "stops", "sizes", "losses"])

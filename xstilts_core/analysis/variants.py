@@ -14,6 +14,7 @@ from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import GainDraws
 from xstilts_core.recipe import Recipe
+from xstilts_core.spec import TEXT_FIELDS
 
 TOGETHER, MIXTURE, WITHOUT, SEQUENCE = "together beside one alone", "mixed otherwise", "all beside all but one", "one after the other"
 TEXTS = "with text beside without"
@@ -21,7 +22,7 @@ COLUMNS = ["question", "recipe", "beside", "task", "difference", "low", "high", 
 
 
 # Masked language modelling, and the settings that only it reads.
-TEXT = ("mlm", "mask_share", "mlm_languages", "mlm_documents")
+TEXT = ("mlm", *TEXT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,9 @@ def limits(table: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
         lines.append(COVERS[ONE_SEED])
     elif few < FEW_SEEDS:
         lines.append("With so few the spread of seeds is hardly known: that 0 lies inside an interval does not show that there is none.")
-    if len(filled) > 1:
-        lines.append(
-            f"Of {len(filled)} differences about {0.05 * len(filled):.1f} would exclude 0 by chance alone; nothing is corrected for that."
-        )
+    ranged = int(filled["low"].notna().sum())
+    if ranged > 1:
+        lines.append(f"Of {ranged} differences about {0.05 * ranged:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
     lines.append("Who compares with the best of several recipes compares with one that also had luck.")
     if missing := len(table) - len(filled):
         lines.append(f"{counted(missing, 'difference')} {'is' if missing == 1 else 'are'} missing: runs are not finished.")

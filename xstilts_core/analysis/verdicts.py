@@ -48,12 +48,14 @@ VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
 EVIDENCE = {"abstract": "confirmed: abstract of version 2", "reported": "second hand: reported of the paper, its tables not seen"}
 LEVEL = 0.05
 NOTHING = float("nan")
+# Scores go from 0 to 100.
+MOST_POINTS = 100
 SIDES = {"above": 1, "below": -1}
 TABLE = ["name", "claim", "evidence", "verdict", "estimate", "low", "high", "above", "below", "open", "missing"]
 TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "scope", "measure", "rule", "reason"]
 """above, below, open, missing: of how many differences the interval lies above or below 0 (at the rule's level) or neither, or is none.
 beside: where the interval lies beside the published number. detectable: points that, if each difference had them, support the claim with
-80 % power. power: to tell the published number from 0. scope: what the study has of the claim's extent, "" where it has all. measure: what
+80 % power. power: to tell the published number from 0. scope: what the study has of what is claimed, "" where it has all. measure: what
 the estimate is of."""
 PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable", "seeds"]
 
@@ -115,7 +117,7 @@ def lacking(claim: Claim, found: Found) -> str:
         return f"no recipe of this study has {WORDS[claim.group]}, to be held against the same without it"
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
-    targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.tasks]
+    targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.finished]
     if targets:
         return f"no finished gains on {', '.join(targets)}"
     return "not enough finished runs of the recipes compared" + (", or no development scores" if claim.group == CHOSEN else "")
@@ -215,7 +217,7 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
         paper = "" if np.isnan(entry.published) else f"{entry.published:+.1f}"
         interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+.1f} to {entry.high:+.1f}"
         own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+.1f} ({interval})"
-        size = "" if np.isnan(entry.detectable) else f"{entry.detectable:.1f}"
+        size = "" if np.isnan(entry.detectable) else "none" if entry.detectable > MOST_POINTS else f"{entry.detectable:.1f}"
         size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
         rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
         rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, rule))
@@ -244,6 +246,8 @@ def could(entry: tuple) -> str:
         return entry.reason
     each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
     told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
+    if entry.detectable > MOST_POINTS:
+        told = f"no difference that scores can have would be told from 0 with {100 * USUAL_POWER:.0f} % power"
     chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+.1f} would be told from 0 with {100 * entry.power:.0f} %"
     return "; ".join(filter(None, (entry.reason, told))) + chance
 

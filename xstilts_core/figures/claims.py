@@ -93,5 +93,5 @@ def legend(table: pd.DataFrame) -> list[Line2D | Patch]:
     found = set(table["verdict"])
     handles: list[Line2D | Patch] = [mark(*MARKS[name], name) for name in MARKS if name in found]
     if table.loc[table["verdict"] != NOT_MEASURED, "published"].notna().any():
-        handles.append(mark(PAPER, GREEN, "none", "the paper's number"))
+        handles.append(mark(PAPER, GREEN, "none", "the number reported of the paper"))
     return [*handles, Patch(color=BAND, label="too near to 0 to tell")] if table["detectable"].notna().any() else handles

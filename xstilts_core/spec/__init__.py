@@ -21,14 +21,16 @@ from xstilts_core.spec.base import (
     misfit,
     passes,
 )
-from xstilts_core.spec.intermediate import IntermediateSpec
+from xstilts_core.spec.intermediate import MIXTURE, TEXT_FIELDS, IntermediateSpec
 from xstilts_core.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
 
 __all__ = [
     "BASELINE",
     "CONTROLS",
     "DATA_ONLY",
+    "MIXTURE",
     "SPECS",
+    "TEXT_FIELDS",
     "ControlSpec",
     "DataSpec",
     "Device",

@@ -22,6 +22,8 @@ from xstilts_core.tasks import (
 Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 MIXTURE = ("sampling", "temperature", "cap", "probabilities")
+TEXT_FIELDS = ("mask_share", "mlm_languages", "mlm_documents")
+"""Fields that say how tasks are mixed, and how masked language modeling goes beside them."""
 ENGLISH = "en"
 # Formats whose texts can be translated or disturbed while labels, and the places of answers, stay true.
 WITH_LABELS = ("pair", "choice", "span", "tagging")
@@ -120,6 +122,8 @@ class IntermediateSpec(TuneSpec):
             raise ValueError(f"sequence needs two or more tasks, and here is {self.tasks[0]} alone")
         if self.sequence and set_here:
             raise ValueError(f"sequence and {set_here[0]} exclude each other: tasks that follow one another are not mixed")
+        if self.sampling == "uniform" and "temperature" in set_here:
+            raise ValueError("sampling uniform and temperature exclude each other: a temperature evens out tasks mixed by their sizes")
         if self.probabilities and len(set_here) > 1:
             raise ValueError(f"probabilities and {set_here[0]} exclude each other: fixed probabilities depend on no size")
         if self.probabilities and set(self.probabilities) != set(self.tasks):
