@@ -7,6 +7,7 @@ hierarchy   which levels an interval covers (pretraining seeds, seeds, languages
 significance  paired permutation tests of gains; Holm and Benjamini-Hochberg over a table
 association, correlations  coefficients of resampled rows; tables of correlations, partial ones, influence, detectable size
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
+chance      whether gains are more than chance, in words: tests, other languages, shares of variance
 groups      gains by script, family, word order, resource level, and language by language
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
@@ -38,6 +39,7 @@ from xstilts_core.analysis.abilities import (
     task_correlations,
 )
 from xstilts_core.analysis.answers import contrast_answer, number_answer, scaling_answer, target_size_answer
+from xstilts_core.analysis.chance import chance_findings
 from xstilts_core.analysis.choice import choices, development, strategies
 from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.contrast_findings import contrast_findings
@@ -71,6 +73,7 @@ __all__ = [
     "by_language",
     "by_number_of_tasks",
     "by_target_size",
+    "chance_findings",
     "choice_findings",
     "choices",
     "claim_findings",

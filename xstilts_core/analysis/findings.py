@@ -93,7 +93,9 @@ def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
     lines += [COVERS[name] for name in COVERS if name in set(filled["resampled"])]
     ranged = int(filled["low"].notna().sum())
     if ranged > 1:
-        lines.append(f"Among {ranged} intervals about {0.05 * ranged:.1f} would exclude 0 by chance alone; nothing is corrected for that.")
+        lines.append(
+            f"Among {ranged} intervals about {0.05 * ranged:.1f} would exclude 0 by chance alone; nothing is corrected for that here."
+        )
     lines.append("A mean over languages can hide languages that lose: see the panels.")
     missing = len(cells) - len(filled)
     if missing:
