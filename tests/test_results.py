@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,19 @@ def test_scores_csv(tmp_path: Path) -> None:
         ("target", "ccg", "2", "mnli", "61.25"),
         ("retrieval", "none", "1", "", "55.0"),
     }
+
+
+def test_another_model_at_the_same_place_is_another_science(tmp_path: Path, encoders: dict[str, Path]) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(encoders["xlmr"], folder)
+    run = TargetSpec(train_on="mnli", targets=["xnli"], encoder=str(folder), outputs=str(tmp_path / "outputs"))
+    before = run.science()
+    assert before["weights"] and "weights" not in TargetSpec(train_on="mnli", targets=["xnli"]).science()
+    results.write(run, [], "cpu", 1.0)
+    assert results.state(run).state == "done"
+    (folder / "README.md").write_text("what it is for")
+    assert run.science() == before
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(weights))
+    assert results.state(run).reason == "made with other weights"

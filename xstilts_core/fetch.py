@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from xstilts_core import data, hub_client, hub_lock, readers
 from xstilts_core.hub_lock import Repository
-from xstilts_core.spec import DataSpec, home
-from xstilts_core.study_file import ENCODERS
+from xstilts_core.spec import ENCODERS, DataSpec, home
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"

@@ -11,11 +11,10 @@ from pydantic.fields import FieldInfo
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.reference import reference
-from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
+from xstilts_core.spec import ENCODERS, SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
 from xstilts_core.spec.wording import YAML_WORDS, check_value
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, PROBING_NAMES, TARGET_NAMES, TASKS, Task, not_at_source, task
 
-ENCODERS = ("mini", "pretrained")
 # Blocks of settings, and whose fields they set.
 BLOCKS: Mapping[str, type[Spec]] = {
     "pretrain": PretrainSpec,

@@ -59,7 +59,7 @@ def commands(run: Record) -> list[str]:
 
 def command(run: Record) -> str:
     """One notebook with the run's own parameters: those that are not the defaults of its commit."""
-    given = {name: value for name, value in run.result.science.items() if name != "versions"}
+    given = {name: value for name, value in run.result.science.items() if name not in ("versions", "weights")}
     if run.spec.get("data_root"):
         given["data_root"] = "DIR"
     words = " ".join(f"-p {name} {shlex.quote(written(value))}" for name, value in given.items())

@@ -3,6 +3,7 @@
 base    the fields that runs share; the project's folder; a plain sentence for a wrong value
 intermediate  the spec of phase 2
 phases  those of the other phases
+weights which model a folder holds
 wording a wrong value as a plain sentence
 """
 
@@ -10,6 +11,7 @@ from xstilts_core.spec.base import (
     BASELINE,
     CONTROLS,
     DATA_ONLY,
+    ENCODERS,
     Device,
     EncoderSpec,
     Source,
@@ -28,6 +30,7 @@ __all__ = [
     "BASELINE",
     "CONTROLS",
     "DATA_ONLY",
+    "ENCODERS",
     "MIXTURE",
     "SPECS",
     "TEXT_FIELDS",

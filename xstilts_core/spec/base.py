@@ -8,10 +8,13 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xstilts_core.names import UsageError
+from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
+# Words for the suite's own encoders; anything else is a hub name or a folder.
+ENCODERS = ("mini", "pretrained")
 # Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -149,6 +152,11 @@ class EncoderSpec(Spec):
     control: Literal["", "random_init"] = Field("", description="control: random_init forgets the encoder's weights")
     max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
     languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+
+    def science(self) -> dict[str, Any]:
+        """What the numbers depend on; of an encoder in a folder also which one is there now (`weights`)."""
+        own = self.encoder not in ENCODERS and fingerprint(home() / Path(self.encoder).expanduser())
+        return {**super().science(), "weights": own} if own else super().science()
 
     @property
     def phase1(self) -> str:
