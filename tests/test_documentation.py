@@ -20,7 +20,7 @@ from xstilts_core.readers.layout import Layout
 from xstilts_core.readers.layouts.pairs import xnli_of
 from xstilts_core.study import Study
 from xstilts_core.study_file import studies
-from xstilts_core.tasks import TASKS, Task
+from xstilts_core.tasks import RECIPE_FIELDS, TASKS, Published, Task
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -205,7 +205,7 @@ def test_a_study_of_a_guide_loads(name, tmp_path):
 
 def python_blocks(page: str) -> dict[str, object]:
     """What the blocks of Python of a guide define."""
-    names: dict[str, object] = {"Task": Task, "Layout": Layout, "Language": Language, "xnli_of": xnli_of}
+    names: dict[str, object] = {"Task": Task, "Published": Published, "Layout": Layout, "Language": Language, "xnli_of": xnli_of}
     for block in fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "python"):
         exec(block, names)
     return names
@@ -223,6 +223,15 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     assert [example.label for example in examples] == ["entailment", "contradiction"] and len(examples) == entry.sizes["test"]
     with pytest.raises(UsageError, match=r"my_nli/test-de\.tsv"):
         data.load(entry.name, "test", "de", "files", str(tmp_path))
+
+
+def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):
+    entry = python_blocks("task.md")["task"]
+    monkeypatch.setitem(TASKS, entry.name, entry)
+    content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": [entry.name]}
+    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
+    assert {name: getattr(spec, name) for name in RECIPE_FIELDS} == entry.published.settings()
 
 
 def test_the_guide_to_a_language_names_the_fields_in_their_order():

@@ -43,6 +43,12 @@ def test_cut_pair_shortens_the_longer_text(first, second, room):
     assert min(len(left), len(right)) >= min(first, second, room // 2)
 
 
+def test_cut_pair_refuses_less_room_than_none():
+    assert cut_pair([1, 2], [3], 0) == ([], [])
+    with pytest.raises(UsageError, match="max_length is too small by 4"):
+        cut_pair([1], [], -4)
+
+
 def test_pair_labels_are_mapped_by_name(encoder):
     examples = [PairExample(str(k), "a", "b", label) for k, label in enumerate(("contradiction", "entailment", None))]
     encoded = FORMATS["pair"].encode(examples, TASKS["xnli"], encoder.tokenizer, Limits(64))

@@ -1,5 +1,6 @@
 """Settings that belong to one recipe, and sizes of the target's training set as a dimension of the grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from test_study import GOOD, study
 from xstilts_core.names import UsageError
 from xstilts_core.recipe import Recipe
 from xstilts_core.spec import IntermediateSpec, TargetSpec
+from xstilts_core.tasks import RECIPE_FIELDS, TASKS
 
 
 def test_a_recipe_has_settings_of_its_own(tmp_path: Path) -> None:
@@ -80,3 +82,18 @@ def test_small_sets_are_passed_over_more_often() -> None:
     spec = TargetSpec(train_on="udpos", targets=["udpos"], epochs=2, batch_size=16, accumulation=2, least_steps=100)
     assert [spec.passes(rows) for rows in (32, 33, 320, 1600, 5000)] == [100, 50, 10, 2, 2]
     assert TargetSpec(epochs=3).passes(10) == 3
+
+
+@pytest.mark.parametrize(("name", "role"), [("xnli", "target"), ("mnli", "intermediate")])
+def test_a_task_without_a_published_recipe_needs_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, role: str
+) -> None:
+    monkeypatch.setitem(TASKS, name, replace(TASKS[name], published=None))
+    text = GOOD + "source: files\n"
+    wanted = rf"my_study.yaml: no recipe is published for {name}: give {', '.join(RECIPE_FIELDS)} "
+    with pytest.raises(UsageError, match=wanted):
+        study(tmp_path, text)
+    some = f"{text}{role}: {{epochs: 2, batch_size: 8, accumulation: 1"
+    with pytest.raises(UsageError, match=f"for {name}: give max_length, learning_rate "):
+        study(tmp_path, some + "}\n")
+    assert study(tmp_path, some + ", max_length: 64, learning_rate: 1e-5}\n").specs

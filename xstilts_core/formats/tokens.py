@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from xstilts_core.names import UsageError
+
 IGNORED = -100
 
 
@@ -130,7 +132,9 @@ class Builder:
 
 
 def cut_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Shorten the longer of two texts until both fit in `room` tokens."""
+    """Shorten the longer of two texts until both fit in `room` tokens. UsageError where there is less than none."""
+    if room < 0:
+        raise UsageError(f"max_length is too small by {-room}: special tokens alone need that many more, and texts need room as well")
     over = len(first) + len(second) - room
     while over > 0:
         if len(first) > len(second):

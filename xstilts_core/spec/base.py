@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xstilts_core.names import UsageError
 from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
-from xstilts_core.tasks import LOCAL, LOCAL_ADDED, TASKS, Benchmark, Published, Task, not_at_source, recipe
+from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
 # Words for the suite's own encoders; anything else is a hub name or a folder.
@@ -236,6 +236,13 @@ class TuneSpec(EncoderSpec):
             return values
         settings = {**layers[0].settings(), "max_length": max(layer.max_length for layer in layers)}
         return {**values, **{name: value for name, value in settings.items() if not values.get(name)}}
+
+    def require_recipe(self) -> None:
+        """ValueError where a field is still 0, which stands for a recipe's value: no task here has a recipe."""
+        if empty := [name for name in RECIPE_FIELDS if not getattr(self, name)]:
+            tasks = ", ".join(self.recipe_tasks(self.model_dump()))
+            way = f"give {', '.join(empty)} (in a study under train: or tasks:), or the task a published=Published(...)"
+            raise ValueError(f"no recipe is published for {tasks}: {way}")
 
 
 def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:

@@ -134,6 +134,7 @@ class IntermediateSpec(TuneSpec):
         for name in self.task_examples:
             if name not in self.tasks:
                 raise unknown("task of this run", name, self.tasks, "task_examples")
+        self.require_recipe()
         return self
 
     @model_validator(mode="after")

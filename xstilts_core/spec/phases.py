@@ -91,6 +91,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
             if task(name, "targets").train_on != self.train_on:
                 fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
                 raise unknown(f"target trained on {self.train_on}", name, fitting, "targets")
+        self.require_recipe()
         return self
 
 

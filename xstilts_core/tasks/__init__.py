@@ -7,7 +7,7 @@ from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.probing import PROBING
 from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
-from xstilts_core.tasks.task import Benchmark, Published, Task, find
+from xstilts_core.tasks.task import RECIPE_FIELDS, Benchmark, Published, Task, find
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 from xstilts_core.tasks.xtreme_r import XTREME_R
 
@@ -23,6 +23,7 @@ __all__ = [
     "LOCAL",
     "LOCAL_ADDED",
     "PROBING_NAMES",
+    "RECIPE_FIELDS",
     "TARGET_NAMES",
     "TASKS",
     "TEXTS",

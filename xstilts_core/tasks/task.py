@@ -9,6 +9,8 @@ FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"
 # part: only trained on, as one of the data sets behind a head, or before a target. probing: read off a frozen encoder.
 Role = Literal["intermediate", "target", "part", "probing"]
 Benchmark = Literal["xtreme", "xtreme-r"]
+# The fields of a Spec that a published recipe fills.
+RECIPE_FIELDS = ("epochs", "batch_size", "accumulation", "max_length", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,7 @@ class Published:
 
     def settings(self) -> dict[str, float]:
         """The fields that a Spec takes."""
-        names = ("epochs", "batch_size", "accumulation", "max_length", "learning_rate")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in RECIPE_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
