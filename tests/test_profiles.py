@@ -70,6 +70,18 @@ def test_a_profile_holds_no_science(name: str) -> None:
     assert content["rerun-triggers"] == ["mtime", "input", "params"] and content["keep-going"] and content["ignore-incomplete"]
 
 
+@pytest.mark.parametrize("name", [name for name in PROFILES if name != "local"])
+def test_every_rule_that_asks_for_a_gpu_is_named(name: str) -> None:
+    workflow = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^rule (\w+):\n(?: .*\n)*?    resources: gpu=gpus\(", workflow, re.MULTILINE)
+    asking = {rule for rule in rules if SPECS[rule].model_fields["device"].default != "cpu"}
+    assert asking >= {"pretrain", "intermediate", "target", "retrieval", "probing"}
+    path = ROOT / "params" / "profiles" / name / "config.yaml"
+    (line,) = re.findall(r"^# (set-resources: .*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert yaml.safe_load(line)["set-resources"] == {rule: {"gpu": 0} for rule in asking}
+    assert cluster.settings(path.parent)["set-threads"].keys() == asking
+
+
 def test_a_run_that_wants_no_gpu_asks_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     content = yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
