@@ -24,6 +24,8 @@ def submission(options: argparse.Namespace) -> int:
     study, out = load(options), Path(options.out).expanduser()
     if study.published:
         raise UsageError(f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit")
+    if study.parts:
+        raise UsageError(f"{study.file}: a study of parts has no runs of its own: name one of {', '.join(study.parts)}")
     found = write_submission(study, out, options.recipe, options.seed, options.partial)
     written = [part for part in found if part.files]
     width = max(len(part.task) for part in written)

@@ -24,6 +24,8 @@ def data(options: argparse.Namespace) -> int:
     from xstilts_core.languages import language
     from xstilts_core.tasks import task
 
+    if options.limit < 0:
+        raise UsageError(f"--limit {options.limit}: give 1 or more, or 0 for all")
     task(options.task, "xstilts data")
     language(options.language)
     found = examples(options.task, options.split, options.language, source=options.source, data_root=place(options.data_root))
