@@ -271,3 +271,7 @@ def test_the_command_writes_over_nothing_unasked(grid: Study, tmp_path: Path, ca
     assert capsys.readouterr().out == str(cards.study_card(grid))
     assert cli.main(["export", grid.file, str(tmp_path / "exported"), "--outputs", grid.outputs]) == 0
     assert "grid: README.md, grid.yaml, scores.csv in " in capsys.readouterr().out
+    for name in ("card", "export"):
+        place = [str(tmp_path / "grid.yaml" / "deeper")]
+        assert cli.main([name, grid.file, "--outputs", grid.outputs, *(["--out"] if name == "card" else []), *place]) == 2
+        assert re.search(r"cannot be (used|made) \(.*\): give a", capsys.readouterr().err)

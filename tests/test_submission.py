@@ -253,5 +253,7 @@ def test_a_run_of_the_embedded_suite(tmp_path: Path, encoders: dict[str, Path], 
     shown = capsys.readouterr().out
     assert "xnli     " in shown and "note: pawsx is no target of the study" in shown
     assert f"14 files of XTREME in {out}, each read back" in shown
+    assert cli.main([*call[:-1], str(out / "xnli" / "test-en.tsv" / "deeper"), "--partial"]) == 2
+    assert "cannot be used (Not a directory): give a place" in capsys.readouterr().err
     own = own_scores(made, dict.fromkeys(made.targets, "none"), 3)
     assert_same(scored_again(out, made.targets, tmp_path / "labels"), own, made.targets)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xstilts_core import __version__, commands
+from xstilts_core.commands.places import refusal
 from xstilts_core.names import UsageError
 
 DATA_ROOT = "folder of the original files, for source files and what the hub lacks"
@@ -159,6 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # `xstilts tasks | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        if reason := refusal(error, options):
+            print(f"xstilts {options.command}: {reason}", file=sys.stderr)
+            return 2
         if not disk.is_full(error):
             raise
         print(f"xstilts {options.command}: {disk.full_sentence(Path(error.filename or Path.cwd()), 0)}", file=sys.stderr)

@@ -17,7 +17,10 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise UsageError(f"{out} is {'not empty' if out.is_dir() else 'a file'}: give a new folder")
     part = out.with_name(f".{out.name}.part")  # what a killed export left is written over
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    try:
+        part.mkdir(parents=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"{out} cannot be made ({error.strerror}): give another folder") from None
     try:
         yield part
         os.replace(part, out)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.commands.places import place
+from xstilts_core.commands.places import place, require_folder
 from xstilts_core.names import UsageError
 
 CARD = "README.md"
@@ -21,7 +21,9 @@ def named_study(options: argparse.Namespace) -> Any:
     if (Path(name).expanduser() / RESULT).is_file():
         return None
     if Path(name).suffix in (".yaml", ".yml") or name in studies() or len(Path(name).parts) < 2:
-        return Study.load(name, place(options.outputs))
+        study = Study.load(name, place(options.outputs))
+        require_folder(options.outputs, study.root)
+        return study
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.commands.places import place
+from xstilts_core.commands.places import place, require_folder
 from xstilts_core.names import UsageError
 
 PLACES = "places are taken from the folder where the command is typed"
@@ -21,6 +21,7 @@ def load(options: argparse.Namespace) -> Any:
     if data_root and not Path(options.data_root).expanduser().is_dir():
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
     study = Study.load(options.study, place(options.outputs), data_root)
+    require_folder(options.outputs, study.root)
     if options.command != "status":  # results can be read where the encoder is not
         check_encoder(study.encoder, study.file)
         for name in study.translators:
