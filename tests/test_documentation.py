@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,15 +13,17 @@ import papermill
 import pytest
 import yaml
 
-from xstilts_core import cli, data, readers
+from xstilts_core import cli, data, languages, readers
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.names import UsageError
 from xstilts_core.readers import files as local_files
 from xstilts_core.readers.layout import Layout
 from xstilts_core.readers.layouts.pairs import xnli_of
+from xstilts_core.readers.layouts.tags import udpos_of
 from xstilts_core.study import Study
 from xstilts_core.study_file import studies
 from xstilts_core.tasks import RECIPE_FIELDS, TASKS, Published, Task
+from xstilts_core.tasks.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -206,6 +209,7 @@ def test_a_study_of_a_guide_loads(name, tmp_path):
 def python_blocks(page: str) -> dict[str, object]:
     """What the blocks of Python of a guide define."""
     names: dict[str, object] = {"Task": Task, "Published": Published, "Layout": Layout, "Language": Language, "xnli_of": xnli_of}
+    names |= {"TARGETS": TARGETS, "replace": replace, "udpos_of": udpos_of}
     for block in fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "python"):
         exec(block, names)
     return names
@@ -236,8 +240,31 @@ def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path
 
 def test_the_guide_to_a_language_names_the_fields_in_their_order():
     row = python_blocks("language.md")["row"]
-    assert row.code not in LANGUAGES and row.resource_level == "low" and row.whitespace is True
+    assert LANGUAGES.get(row.code, row) == row and row.resource_level == "low" and row.whitespace is True
     assert {type(getattr(row, name)) for name in ("code", "name", "script", "family", "word_order", "tatoeba", "treebank")} == {str}
+
+
+def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_there(monkeypatch, tmp_path):
+    found = python_blocks("language.md")
+    row, entry = found["row"], found["task"]
+    for module in (languages, local_files):
+        monkeypatch.setattr(module, "LANGUAGES", {**LANGUAGES, row.code: row})
+    monkeypatch.setitem(TASKS, entry.name, entry)
+    places = MappingProxyType({**readers.FILES, **found["files"]})
+    for module in (readers, local_files):
+        monkeypatch.setattr(module, "FILES", places)
+    (tmp_path / entry.name).mkdir()
+    (tmp_path / entry.name / "test-ga.tsv").write_text("Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8")
+    assert len(data.load(entry.name, "test", row.code, "files", str(tmp_path))) == entry.sizes["test"]
+    assert data.evaluated(entry.name, "test", (), "files", str(tmp_path)) == (row.code,)
+    content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": ["udpos", entry.name]}
+    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
+    before = spec.science()
+    monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd")))
+    assert spec.science() == before, "a language alone makes no run stale"
+    monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd"), version=2))
+    assert spec.science() != before
 
 
 def test_every_key_of_a_command_has_help():

@@ -17,7 +17,7 @@ XTREME_R = (
 
 
 def test_every_language_of_xtreme_r_has_a_row():
-    assert list(LANGUAGES) == XTREME_R.split()
+    assert [code for code in LANGUAGES if code in XTREME_R.split()] == XTREME_R.split()
     assert all(code == row.code for code, row in LANGUAGES.items())
 
 
@@ -29,7 +29,8 @@ def test_every_language_of_every_task_has_a_row(task):
 
 def test_codes_in_file_names_are_unique_and_complete():
     codes = [row.tatoeba for row in LANGUAGES.values() if row.tatoeba]
-    assert len(codes) == len(set(codes)) == 42  # XTREME-R's 41 languages and English
+    assert len(codes) == len(set(codes))
+    assert sum(1 for code in XTREME_R.split() if LANGUAGES[code].tatoeba) == 42  # XTREME-R's 41 languages and English
     assert all(LANGUAGES[code].tatoeba for code in TASKS["tatoeba"].languages)
     assert all(LANGUAGES[code].treebank for code in TASKS["udpos"].languages)
 

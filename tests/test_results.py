@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from xstilts_core import results
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import RetrievalSpec, TargetSpec
+from xstilts_core.tasks import TASKS
 
 SCORES = [Score("xnli", "de", "test", "accuracy", 61.25, 400), Score("xnli", "sw", "test", "accuracy", 40.0, 400)]
 
@@ -57,6 +59,15 @@ def test_states(tmp_path: Path) -> None:
     other = TargetSpec(study="tiny", outputs=str(tmp_path), epochs=9)
     assert other.folder == run.folder
     assert results.state(other) == results.State(other, "stale", "made with other epochs")
+
+
+def test_a_new_version_of_a_task_makes_its_runs_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = spec(tmp_path)
+    results.write(run, SCORES, "cpu", 1.0)
+    monkeypatch.setitem(TASKS, "xquad", replace(TASKS["xquad"], version=2))
+    assert results.state(run).state == "done"
+    monkeypatch.setitem(TASKS, "xnli", replace(TASKS["xnli"], version=2))
+    assert results.state(run) == results.State(run, "stale", "made with other versions")
 
 
 def test_another_place_is_not_stale(tmp_path: Path) -> None:
