@@ -231,3 +231,15 @@ def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):
     made = phase.Run(IntermediateSpec(outputs=str(tmp_path)))
     path = made.finish([], {"seconds": 130.0, "earlier_seconds": 100.0}, torch.device("cpu"))
     assert 100 <= json.loads(path.read_text(encoding="utf-8"))["provenance"]["seconds"] < 130
+
+
+def test_a_relative_encoder_is_one_of_the_projects_folder(tmp_path, monkeypatch, encoders):
+    for name in ("notebooks", "params"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my_encoder").symlink_to(encoders["xlmr"])
+    for place in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(place)
+        assert model.locate("./my_encoder") == str(tmp_path / "my_encoder")
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError, match=r"encoder '\./my_encoder': no folder with a config"):
+        model.locate("./my_encoder")

@@ -26,6 +26,7 @@ from xstilts_core import hub_client
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
 from xstilts_core.results import LANGUAGE_HEAD
+from xstilts_core.spec import home
 
 SHIPPED = "mini"
 # What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
@@ -58,14 +59,15 @@ def shipped() -> Path:
 
 
 def locate(name: str, kind: str = "encoder") -> str:
-    """The folder or hub name to give to transformers. UsageError where a name that looks like a folder is none."""
+    """The folder or hub name to give to transformers. A relative folder is one of the project's. UsageError where there is none."""
     if name == SHIPPED:
         return str(shipped())
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
-    if looks_local and not (Path(name).expanduser() / "config.json").is_file():
+    place = home() / Path(name).expanduser()
+    if looks_local and not (place / "config.json").is_file():
         legal = "give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder"
         raise UsageError(f"{kind} {name!r}: no folder with a config.json there ({legal})")
-    return str(Path(name).expanduser()) if looks_local else name
+    return str(place) if looks_local else name
 
 
 def folder(name: str, kind: str = "encoder") -> str:
