@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hub_stand_in import Hub, serving
 
-from xstilts_core import grid, results, runner
+from xstilts_core import aside, grid, results, runner
 from xstilts_core.spec import DataSpec
 from xstilts_core.study import Study
 
@@ -50,7 +50,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planned(study: Study) -> dict[str, int]:
     """Jobs by rule of the grid alone, its stale results removed as a run removes them."""
-    grid.forget_stale(study)
+    aside.prepare(study)
     call = [*grid.command(study, ["grid"], 2, "local"), "--dry-run", "--quiet", "rules"]
     lines = [line.split() for line in subprocess.run(call, capture_output=True, text=True).stdout.splitlines()]
     return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit() and words[0] != "total"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_cli import await_running, command, project  # noqa: F401
 
-from xstilts_core import cli, grid, results
+from xstilts_core import aside, cli, results
 from xstilts_core.study import Study
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -41,4 +41,4 @@ def test_an_unreadable_result_is_a_failure_with_its_reason(tmp_path: Path, capsy
     assert cli.main(["status", "tiny", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)[0]
     assert row["state"] == "failed" and "result.json is not a result of this suite" in row["reason"] and row["notebook"] is None
-    assert grid.forget_stale(Study.load("tiny")) == [spec.folder] and not (spec.folder / results.RESULT).exists()
+    assert aside.prepare(Study.load("tiny")).stale == (spec.folder,) and not (spec.folder / results.RESULT).exists()

@@ -146,27 +146,6 @@ def kernels(jobs: int, profile: str, offline: bool = False, training: bool = Tru
         yield
 
 
-def forget_stale(study: Study) -> list[Path]:
-    """Remove results made with other settings, and those that cannot be read, so that their runs are run again. Returns their folders."""
-    stale = [entry.spec.folder for entry in map(results.state, study.specs) if entry.state in ("stale", "failed")]
-    stale = [folder for folder in stale if (folder / results.RESULT).exists()]
-    for folder in stale:
-        (folder / results.RESULT).unlink()
-    if study.source == "hub":
-        date_back(study.specs[0].folder / results.RESULT, study)
-    return stale
-
-
-def date_back(fetched: Path, study: Study) -> None:
-    """Where the data are to be fetched again, and runs that stand on them are done: an empty result, as old as can be, in its place.
-
-    Snakemake then makes it anew, and it alone. If there were none, or a newer one, it would make every run anew.
-    """
-    if not fetched.is_file() and any((spec.folder / results.RESULT).is_file() for spec in study.specs):
-        results.write_text(fetched, "")
-        os.utime(fetched, (1, 1))  # Snakemake takes 0 for no time at all
-
-
 def end(process: "subprocess.Popen[bytes]") -> None:
     """End Snakemake and every run below it: by Ctrl-C, then by force. They are one group, which outlives a Snakemake killed alone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):

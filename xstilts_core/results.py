@@ -30,6 +30,11 @@ LANGUAGE_HEAD = "language_head.safetensors"
 # A kernel under the runner writes its result under this name: it becomes result.json once the notebook's copy is on the disk too.
 UNFINISHED = ".result.json.unfinished"
 NAME_VARIABLE = "XSTILTS_RESULT_NAME"
+# A result that is to be made again, and the folder that it and its files move to when the new run begins: see `aside`.
+ASIDE = ".result.json.aside"
+EARLIER = ".earlier"
+# What a run makes beside its result and its notebook, and what it must not find there from an earlier run of other settings.
+MADE = ("model", "predictions")
 TEMPORARY = ".tmp"
 COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
 # A further column, of studies in which the size of the targets' training sets is a dimension; 0: all examples.
@@ -232,20 +237,28 @@ def state(spec: Spec) -> State:
     """The state of one run, from its folder alone."""
     try:
         result = read(spec.folder / RESULT)
-        made = result.science
-        if made == spec.science():
-            origin = result.provenance.get("shared_from")
-            return State(spec, "done", f"shared from {origin}" if origin else "")
-        keys = sorted(key for key in {*made, *spec.science()} if made.get(key) != spec.science().get(key))
-        return State(spec, "stale", f"made with other {', '.join(keys)}")
+        if reason := difference(result, spec):
+            return State(spec, "stale", reason)
+        origin = result.provenance.get("shared_from")
+        return State(spec, "done", f"shared from {origin}" if origin else "")
     except (FileNotFoundError, NotADirectoryError):
         pass  # not done, or made again just now
     except (UsageError, OSError) as error:
         return State(spec, "failed", str(error))
     if busy(spec.folder):
         return State(spec, "running")
+    with suppress(OSError, UsageError):
+        return State(spec, "stale", difference(read(spec.folder / ASIDE), spec) or "set aside: xstilts run takes it back or makes it again")
+    kept = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
     if (spec.folder / FAILURE).is_file():
-        return State(spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip())
+        return State(spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + kept)
     if (spec.folder / NOTEBOOK).is_file():
-        return State(spec, "failed", "interrupted: it was stopped before it finished")
+        return State(spec, "failed", f"interrupted: it was stopped before it finished{kept}")
     return State(spec, "missing")
+
+
+def difference(result: Result, spec: Spec) -> str:
+    """What a result was made with that is different now; "" if nothing."""
+    made, wanted = result.science, spec.science()
+    keys = sorted(key for key in {*made, *wanted} if made.get(key) != wanted.get(key))
+    return f"made with other {', '.join(keys)}" if keys else ""

@@ -16,15 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import disk, lifeline, locks, results, sharing
+from xstilts_core import aside, disk, lifeline, locks, results, sharing
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.spec import SPECS, Spec, home, make
 from xstilts_core.study import Study
 
 SECONDS_TO_UNWIND = 15
-# What a run makes beside its result and its notebook, and what it must not find there from an earlier run of other settings.
-MADE = ("model", "predictions")
 
 
 @contextmanager
@@ -76,7 +74,7 @@ def clear(folder: Path) -> None:
     """Remove what earlier runs left, but for the notebook and a checkpoint: what stands there afterwards is the next run's."""
     for name in (results.RESULT, results.UNFINISHED, results.FAILURE):
         (folder / name).unlink(missing_ok=True)
-    for name in MADE:
+    for name in results.MADE:
         shutil.rmtree(folder / name, ignore_errors=True)
     results.remove_temporary(folder)
 
@@ -91,7 +89,7 @@ def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> Noteb
         (folder / name).unlink(missing_ok=True)
     if disk.is_full(error) or disk.is_full(reason):
         reason = f"{disk.full_sentence(folder, max(needed, disk.size(folder)))} ({reason})"
-        for name in MADE:  # half a model is of no use, and its room is needed for the note
+        for name in results.MADE:  # half a model is of no use, and its room is needed for the note
             shutil.rmtree(folder / name, ignore_errors=True)
     with suppress(OSError):  # the caller says it too
         results.write_text(folder / results.FAILURE, f"{reason}\n")
@@ -141,7 +139,8 @@ def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
         if waited and results.state(spec).state == "done":
             return spec.folder / results.RESULT
         notebook, needed = notebook_path(spec.notebook), bytes_needed(spec)
-        return run_in_folder(notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline)
+        with aside.keeping(spec):
+            return run_in_folder(notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline)
 
 
 def run_report(study: Study, name: str, threads: int = 0) -> Path:
@@ -166,7 +165,7 @@ def run_by_hand(name: str, parameters: Mapping[str, Any], output: str = "", thre
         spec = make(cls, dict(parameters), "-p")
         spec.require_places()
         folder, values = spec.folder, spec.changed()
-        with only_writer(folder):
+        with only_writer(folder), aside.keeping(spec):
             run_in_folder(notebook, values, folder, threads, spec.device)
     else:
         legal = declared(notebook)

@@ -11,13 +11,14 @@ result.json that says whose run it was (`shared_from`). So either study can be r
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import locks, results
+from xstilts_core import aside, results
+from xstilts_core.aside import TOLD, held
 from xstilts_core.names import UsageError
 from xstilts_core.results import Result
 from xstilts_core.spec import DataSpec, Spec
@@ -25,8 +26,6 @@ from xstilts_core.study import Study
 
 # Fields that say where a run stands, not what it does.
 NAMES = frozenset({"study", "recipe", "by_size"})
-COPIED = (results.NOTEBOOK, "train_log.jsonl")
-LINKED = ("model", "predictions")
 Identity = str
 
 
@@ -69,15 +68,6 @@ def shared(study: Study) -> dict[Identity, Path]:
     return found
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[bool]:
-    """Hold a folder against other writers if nobody has it; gives whether it is held. Nobody is waited for, so that no two wait for
-    each other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / results.LOCK).open("a") as lock:
-        yield locks.acquired(lock)
-
-
 def link(source: str, target: str) -> None:
     """A hard link, or a copy where there can be none."""
     try:
@@ -99,17 +89,19 @@ def take_over(spec: Spec, source: Path) -> bool:
             result = None
         if result is None:
             return False
-        for name in (results.RESULT, results.UNFINISHED, results.FAILURE, *COPIED):
+        aside.make_room(spec.folder)
+        for name in (results.UNFINISHED, results.FAILURE, *TOLD):
             (spec.folder / name).unlink(missing_ok=True)
-        for name in LINKED:
+        for name in results.MADE:
             shutil.rmtree(spec.folder / name, ignore_errors=True)
             if (source / name).is_dir():
                 shutil.copytree(source / name, spec.folder / name, copy_function=link)
-        for name in COPIED:
+        for name in TOLD:
             with suppress(FileNotFoundError):
                 shutil.copy2(source / name, spec.folder / name)
         results.write_text(spec.folder / results.UNFINISHED, text(result, spec, origin))
     results.publish(spec.folder)
+    aside.forget(spec.folder)
     return True
 
 

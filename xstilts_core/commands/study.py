@@ -58,17 +58,17 @@ def run(options: argparse.Namespace) -> int:
 
 def run_one(study: Any, jobs: int, profile: str) -> int:
     """Run one study to its end. A part that fails does not keep the next one from running."""
-    from xstilts_core import grid, progress, sharing, summary
+    from xstilts_core import aside, grid, progress, sharing, summary
 
     out = summary.console()
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", bool(study.specs)):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
-        stale, taken = grid.forget_stale(study), sharing.gather(study)
-        again = f", {len(stale)} of them made with other settings before and run again" if stale else ""
-        again += f", {len(taken)} of them taken over from {', '.join(study.shares)}" if taken else ""
-        out.print(f"{study.name}: {counted(study)}{again}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
-        watch = progress.Watch(study, jobs, out, queue)
-        code = grid.run(grid.command(study, ["grid"], jobs, profile), study, lock, watch.follow) if study.specs else 0
+        with aside.prepared(study) as plan:
+            taken = sharing.gather(study)
+            told = again(plan, [f"{len(taken)} of them taken over from {', '.join(study.shares)}"] if taken else [])
+            out.print(f"{study.name}: {counted(study)}{told}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
+            watch = progress.Watch(study, jobs, out, queue)
+            code = grid.run(grid.command(study, ["grid"], jobs, profile), study, lock, watch.follow) if study.specs else 0
         watch.queue = None  # from now on the folders alone say what was made
         watch.look()
         failures = watch.failures()
@@ -82,6 +82,14 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
         out.print(grid.why_stopped(study, code), markup=False, highlight=False, soft_wrap=True)
     summary.print_failures(failures | reports, missing, study.root, out)
     return 1 if code or failures or reports or missing else 0
+
+
+def again(plan: Any, more: Sequence[str]) -> str:
+    """What becomes of results that were there before: part of a sentence."""
+    said = [f"{len(plan.stale)} of them made with other settings before and run again"] if plan.stale else []
+    said += [f"{len(plan.after)} of them run again after those that they start from"] if plan.after else []
+    said += [f"{len(plan.back)} of them taken up again, as their settings are what they were"] if plan.back else []
+    return "".join(f", {part}" for part in (*said, *more))
 
 
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
