@@ -49,7 +49,7 @@ from pathlib import Path
 from xstilts_core import results
 from xstilts_core.study import Study
 made = Study.load(study, outputs)
-count = len(results.read_all(made.root))
+count = len(results.finished(made.specs))
 results.write_text(made.root / "report" / "00_study" / "result.json", "{}")
 print("finished runs:", count)
 """

@@ -164,7 +164,7 @@ def test_overlap_answers_the_items_of_the_studys_models(tmp_path, encoders):
         assert scores["xnli", code].n == 12 and scores["xquad", code].n == 300
     assert 20 < scores["tatoeba", "de"].value < 90 and scores["tatoeba", "zh"].value < 5
     assert scores["bucc2018", "de"].value > 20
-    table = results.frame(spec.root)
+    table = results.frame([spec])
     assert set(table["phase"]) == {"control"} and set(table["recipe"]) == {"overlap"} and set(table["seed"]) == {1}
 
 

@@ -228,7 +228,7 @@ def test_probes_are_correlated_with_targets_and_never_taken_for_them(tmp_path) -
     assert prediction_files(made) == {}
     analysis.item_scores(made)
     assert set(analysis.control_table(made, frame)["task"]) == {"xnli", "tatoeba"}
-    saved = pd.read_csv(results.write_scores(made.root))
+    saved = pd.read_csv(results.write_scores(made.root, made.specs))
     assert (saved["phase"] == "probing").sum() == 10 * 4
 
 

@@ -160,7 +160,7 @@ def test_sizes_are_never_averaged(tmp_path: Path) -> None:
     assert matrix.loc["ccg", "udpos"] == pytest.approx(0.0, abs=1e-9)
     small = analysis.gain_matrix(analysis.contenders(analysis.finished(analysis.of_size(study, 32)), study.controls))
     assert small.loc["ccg", "udpos"] == pytest.approx(6.0)
-    frame = pd.read_csv(results.write_scores(study.root))
+    frame = pd.read_csv(results.write_scores(study.root, study.specs))
     assert (
         set(frame.loc[frame["phase"] == "target", "size"]) == {0, 32, 128, 512}
         and frame.loc[frame["phase"] == "retrieval", "size"].isna().all()

@@ -6,9 +6,11 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas
 import pytest
+from made_studies import load
 
-from xstilts_core import results
+from xstilts_core import analysis, results
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import RetrievalSpec, TargetSpec
@@ -87,13 +89,14 @@ def test_a_broken_result_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_scores_csv(tmp_path: Path) -> None:
-    results.write(spec(tmp_path), SCORES, "cpu", 1.0)
-    results.write(spec(tmp_path, 2, "ccg"), SCORES[:1], "cpu", 1.0)
+    runs = [spec(tmp_path), spec(tmp_path, 2, "ccg")]
+    results.write(runs[0], SCORES, "cpu", 1.0)
+    results.write(runs[1], SCORES[:1], "cpu", 1.0)
     retrieval = RetrievalSpec(study="tiny", outputs=str(tmp_path))
     results.write(retrieval, [Score("tatoeba", "de", "test", "accuracy", 55.0, 1000)], "cpu", 1.0)
     report = tmp_path / "tiny" / "report" / "00_study" / "result.json"
     results.write_text(report, '{"phase": "report"}')
-    with results.write_scores(tmp_path / "tiny").open(encoding="utf-8", newline="") as stream:
+    with results.write_scores(tmp_path / "tiny", [*runs, retrieval]).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == results.COLUMNS and len(rows) == 4
     assert {(row["phase"], row["recipe"], row["seed"], row["train_on"], row["value"]) for row in rows} == {
@@ -118,3 +121,20 @@ def test_another_model_at_the_same_place_is_another_science(tmp_path: Path, enco
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(bytes(weights))
     assert results.state(run).reason == "made with other weights"
+
+
+def test_scores_csv_has_what_the_reports_have(tmp_path: Path) -> None:
+    """Neither a run that the study has no more, nor one made with other settings."""
+    text = "title: t\nseeds: [1, 2]\nrecipes:\n  none:\n  old: {intermediate: [mnli]}\ntargets: [xnli]\nreports: []\n"
+    for made in load(tmp_path, text).specs:
+        results.write(made, SCORES, "cpu", 1.0)
+    study = load(tmp_path, text.replace("old", "new").replace("[1, 2]", "[1]"))
+    assert set(pandas.read_csv(results.write_scores(study.root, study.specs))["recipe"]) == {"none"}
+    results.write(study.by_folder[study.root / "target/mnli/from-new/seed1"], SCORES, "cpu", 1.0)
+    table = pandas.read_csv(results.write_scores(study.root, study.specs))
+    assert set(table["recipe"]) == {"none", "new"} and set(table["seed"]) == {1}
+    order = list(results.COLUMNS)
+    told = analysis.finished(study).sort_values(order, ignore_index=True)
+    assert table.fillna("").sort_values(order, ignore_index=True).equals(told)
+    changed = load(tmp_path, text + "train: {epochs: 9}\n")
+    assert pandas.read_csv(results.write_scores(changed.root, changed.specs)).empty and analysis.finished(changed).empty

@@ -184,7 +184,7 @@ def test_mistakes_in_shares_and_parts(tmp_path: Path, text: str, message: str) -
 def test_a_taken_over_result_reads_like_any_other(studies: tuple[Study, Study]) -> None:
     _, second = studies
     sharing.gather(second)
-    frame = results.frame(second.root)
+    frame = results.frame(second.specs)
     assert set(frame["study"]) == {"second"} and set(frame["recipe"]) == {"none", "inference"}
     content = json.loads((second.root / "target/udpos/from-none/seed2/result.json").read_text())
     assert content["spec"]["seed"] == 2 and content["provenance"]["parents"] == []

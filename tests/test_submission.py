@@ -138,7 +138,7 @@ def scored_again(submission: Path, tasks: list[str], labels: Path) -> dict[str, 
 
 
 def own_scores(made: Study, recipe_of: dict[str, str], seed: int) -> dict[tuple[str, str, str], float]:
-    frame = results.frame(made.root)
+    frame = results.frame(made.specs)
     rows = frame[[row.recipe == recipe_of[row.task] and row.seed == seed for row in frame.itertuples()]]
     return {(row.task, row.language, row.metric): row.value for row in rows.itertuples()}
 

@@ -193,7 +193,7 @@ def conclude(study: Study, jobs: int, profile: str, lock: TextIO) -> tuple[list[
     lines, failures = [], {}
     try:
         if not study.published:
-            lines.append(f"scores: {results.write_scores(study.root)}")
+            lines.append(f"scores: {results.write_scores(study.root, study.specs)}")
         failures = make_reports(study, jobs, profile, lock)
         lines.append(f"report: {webpage.build(study)}")
     except UsageError as error:

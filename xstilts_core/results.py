@@ -180,9 +180,9 @@ def read(path: Path) -> Result:
         raise UsageError(f"{path} is not a result of this suite ({problem}): delete its folder and run it again") from None
 
 
-def read_all(root: Path) -> list[Result]:
-    """All finished runs below outputs/<study>, sorted by path; report folders are no runs."""
-    return [read(path) for path in sorted(root.glob(f"*/**/{RESULT}")) if path.relative_to(root).parts[0] != "report"]
+def finished(specs: Iterable[Spec]) -> list[Result]:
+    """The results of those of these runs that are done, sorted by path: no stale ones, none of runs that are not among them."""
+    return [read(spec.folder / RESULT) for spec in sorted(specs, key=lambda spec: spec.folder) if state(spec).state == "done"]
 
 
 def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
@@ -196,9 +196,9 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
     return table
 
 
-def frame(root: Path) -> "pandas.DataFrame":
-    """Every score below outputs/<study>, tidy: see `table`."""
-    return table(read_all(root))
+def frame(specs: Iterable[Spec]) -> "pandas.DataFrame":
+    """Every score of the `finished` runs, tidy: see `table`."""
+    return table(finished(specs))
 
 
 def table(found: Sequence[Result]) -> "pandas.DataFrame":
@@ -212,10 +212,10 @@ def table(found: Sequence[Result]) -> "pandas.DataFrame":
     return scores.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})
 
 
-def write_scores(root: Path) -> Path:
-    """Collect every score of the study in outputs/<study>/scores.csv."""
+def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
+    """Collect every score of the study's finished runs in outputs/<study>/scores.csv, as the reports do."""
     path = root / SCORES
-    write_text(path, frame(root).to_csv(index=False))
+    write_text(path, frame(specs).to_csv(index=False))
     return path
 
 
