@@ -138,6 +138,10 @@ def test_data_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(rows) == 2 and {"id", "text_a", "text_b", "label"} == set(rows[0])
 
 
+def dry_run(project: Path) -> str:
+    return command("run", "tiny", "--dry-run", folder=project).communicate()[0]
+
+
 @pytest.mark.slow
 def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     run = command("run", "tiny", "--jobs", "2", folder=project)
@@ -160,6 +164,16 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     assert "2 of them made with other settings" in run.communicate()[0] and run.returncode == 0
     changed = [path.relative_to(root).parts[0] for path, made in before.items() if path.stat().st_mtime_ns != made]
     assert changed == ["retrieval", "retrieval"]
+    # A missing run is made again, and what starts from it; the reports of both.
+    assert dry_run(project).splitlines() == ["tiny: 5 runs: 5 done, 0 to do", "jobs of Snakemake: nothing"]
+    (root / "intermediate" / "mnli" / "seed1" / "result.json").unlink()
+    told = dry_run(project)
+    assert "5 runs: 2 done, 3 to do, 2 of them again after those that they start from" in told
+    assert told.splitlines()[-1] == "jobs of Snakemake: intermediate 1, retrieval 1, target 1, report 1"
+    (project / "params" / "tiny.yaml").write_text(TINY)
+    told = dry_run(project)
+    assert "1 done, 4 to do, 2 of them stale (made with other settings), 1 of them again after" in told
+    assert told.splitlines()[-1] == "jobs of Snakemake: intermediate 1, retrieval 2, target 1, report 1"
 
 
 @pytest.mark.slow

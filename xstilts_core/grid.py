@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from xstilts_core import cluster, disk, locks, results, webpage
+from xstilts_core import aside, cluster, disk, locks, results, webpage
 from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.runner import visible_gpus
@@ -230,13 +230,21 @@ def at_work(study: Study) -> str:
 
 
 def dry_run(study: Study, jobs: int, profile: str) -> str:
-    """The jobs that Snakemake would start, counted by rule: "intermediate 8, target 60, ..."; UsageError where it cannot tell."""
-    call = [*command(study, ["all"], jobs, profile), "--dry-run", "--quiet", "rules"]
+    """The jobs that a run would start, counted by rule: "intermediate 8, target 60, ..."; UsageError where Snakemake cannot tell.
+
+    Results that a run sets aside first are there still: they are named to Snakemake as to be made again.
+    """
+    plan = aside.plan(study)
+    files = [str(folder / results.RESULT) for folder in (*plan.stale, *plan.after)]
+    again = [os.path.relpath(file, home()) if study.root.is_relative_to(home()) else file for file in files]
+    call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile)
+    call += ["--dry-run", "--quiet", "rules", *(["--forcerun", *again] if again else [])]
     said = subprocess.run(call, capture_output=True, text=True)
     counts = [words for line in said.stdout.splitlines() if len(words := line.split()) == 2 and words[1].isdigit()]
     if said.returncode:
         raise UsageError(f"Snakemake cannot plan this study:\n{said.stdout}{said.stderr}")
-    return ", ".join(dict.fromkeys(f"{rule} {count}" for rule, count in counts)) or "nothing"
+    named = (f"{rule} {count}" for rule, count in counts if rule not in ("grid", "reports", "total"))
+    return ", ".join(dict.fromkeys(named)) or "nothing"
 
 
 def log_tail(study: Study, lines: int = 15) -> str:

@@ -94,7 +94,7 @@ def again(plan: Any, more: Sequence[str]) -> str:
 
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """What would be run, and an estimate of its time, memory and disk."""
-    from xstilts_core import grid, sharing, summary
+    from xstilts_core import aside, grid, sharing, summary
     from xstilts_core.estimate import forecast, notes
     from xstilts_core.runner import visible_gpus
 
@@ -106,7 +106,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         local = grid.executor(profile) == "local"
         found = forecast.forecast(study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=taken)
         notes.show(found, summary.console())
-        print(f"jobs of Snakemake{', before runs are taken over' if taken else ''}: {planned}")
+        print(f"jobs of Snakemake{', before runs are taken over' if taken or aside.plan(study).back else ''}: {planned}")
         walls.append(found.wall)
     if len(studies) > 1:
         print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")

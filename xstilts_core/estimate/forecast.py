@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from xstilts_core import results
+from xstilts_core import aside, results
 from xstilts_core.estimate.earlier import Cost, by_earlier, finished, on_device, report_seconds
 from xstilts_core.estimate.question import Answer, Question, Rendering, Speed, Stage
 from xstilts_core.estimate.sentences import left, needed
@@ -30,6 +30,8 @@ WEIGHT_BYTES = {"float16": 2, "float32": 4}
 CHECKPOINT_COPIES = 4
 PROBED = "a probe"
 SHARED = "shared"
+# Done, and to be made again after a run that it starts from.
+AFTER = "after"
 READY = ("done", SHARED)
 
 
@@ -148,6 +150,8 @@ def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool, shar
     will be taken over from other studies, which takes no time worth counting.
     """
     states = {spec.folder: SHARED if spec.folder in shared else results.state(spec).state for spec in study.specs}
+    plan = aside.plan(study)
+    states |= {folder: AFTER for folder in plan.after if folder not in shared} | dict.fromkeys(plan.back, "done")
     todo = [spec for spec in study.specs if states[spec.folder] not in READY]
     plans = {spec.folder: work(spec) for spec in todo}
     outputs = study.root.parent

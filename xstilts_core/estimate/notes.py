@@ -7,7 +7,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from xstilts_core.estimate.forecast import READY, SHARED, Forecast
+from xstilts_core.estimate.forecast import AFTER, READY, SHARED, Forecast
 from xstilts_core.spec import SPECS, DataSpec
 
 
@@ -84,6 +84,7 @@ def show(found: Forecast, console: Console) -> None:
     """Print it."""
     count = Counter(found.states.values())
     stale = f", {count['stale']} of them stale (made with other settings)" if count["stale"] else ""
+    stale += f", {count[AFTER]} of them again after those that they start from" if count[AFTER] else ""
     busy = f", {count['running']} running now" if count["running"] else ""
     busy += f", {count[SHARED]} taken over from other studies" if count[SHARED] else ""
     console.print(
