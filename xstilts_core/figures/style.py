@@ -129,8 +129,8 @@ def say(figure: Figure, words: str) -> None:
 
 
 def several(seeds: Iterable[float]) -> str:
-    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on."""
-    found = sorted({int(number) for number in seeds})
+    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on; NaN is left out."""
+    found = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
     span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
     return f"{span} seed{'' if found == [1] else 's'}"
 

@@ -63,10 +63,10 @@ class Explorer:
         return box
 
     def fill(self, box: ipywidgets.VBox, view: View) -> None:
-        """Make a view, or say in one sentence why there is none."""
+        """Make a view, or say in one sentence why there is none: the others are there all the same."""
         try:
             box.children = (view(self.reader),)
-        except UsageError as error:
+        except Exception as error:
             page = Page()
             page.html = problem(error)
             box.children = (page,)

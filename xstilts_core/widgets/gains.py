@@ -56,12 +56,20 @@ class Gains:
         return self.reader.items if self.intervals == SEEDS_ITEMS else NO_ITEMS
 
     def matrix(self) -> str:
-        """The matrix as HTML."""
+        """The matrix as HTML. UsageError where it would be empty."""
         without = () if self.with_controls else self.reader.study.controls
         table = self.index.matrix(self.choice, self.items, without)
+        if table["gain"].isna().all():
+            raise UsageError(self.nothing(bool(without)))
         if self.intervals == OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
         return matrix_table(table, self.index.baseline(self.choice), self.choice.baseline, self.note(table["seeds"].max()))
+
+    def nothing(self, hidden: bool) -> str:
+        """Why there is no gain to show. hidden: controls are left out."""
+        words = f"{self.reader.study.name}: no recipe has a gain over {self.choice.baseline} in the chosen languages and tasks yet"
+        others = self.index.matrix(self.choice) if hidden else None
+        return words if others is None or others["gain"].isna().all() else f"{words}, but controls have: switch on 'controls too'"
 
     def note(self, seeds: float) -> str:
         """What the numbers are means of, and what the boxes mean."""

@@ -6,6 +6,7 @@ narrow, and ticks while a view is live: the clock stands still when the page is 
 
 from collections.abc import Callable
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import anywidget
@@ -28,10 +29,10 @@ class Page(anywidget.AnyWidget):
     every = traitlets.Float(0.0, min=0.0).tag(sync=True)
 
     def show(self, make: Callable[[], str]) -> None:
-        """Show the HTML that `make` gives, or in one sentence why there is none."""
+        """Show the HTML that `make` gives, or in one sentence why there is none. Nothing is left of what was shown before."""
         try:
             self.html = make()
-        except UsageError as error:
+        except Exception as error:  # an old page under new controls would be a wrong answer
             self.html = problem(error)
 
     def on_choice(self, act: Callable[[str], object]) -> None:
@@ -44,8 +45,12 @@ class Page(anywidget.AnyWidget):
 
 
 def problem(error: Exception) -> str:
-    """A mistake in one sentence."""
-    return f'<div class="xs-error" role="alert">{plain(error)}</div>'
+    """A mistake in one sentence; what is no mistake of the user is said to be the page's, with its trace to open."""
+    if isinstance(error, UsageError):
+        return f'<div class="xs-error" role="alert">{plain(error)}</div>'
+    words = f"this cannot be shown, which is a fault of the page: {type(error).__name__}: {error}"
+    trace = "".join(format_exception(error))
+    return f'<div class="xs-error" role="alert">{plain(words)}<details><summary>trace</summary><pre>{plain(trace)}</pre></details></div>'
 
 
 def chose(content: Any) -> bool:
