@@ -164,6 +164,29 @@ class TestViews:
             control(view, label).value = value
             assert page.html != before, label
 
+    def test_an_encoder_that_cannot_be_loaded_leaves_no_older_picture(self, reader):
+        def embed(study, recipe, seed):
+            if recipe == "ccg":
+                raise UsageError("ccg: no folder model")
+            layers = 3 if seed == 1 else 2
+            accuracy = {centred: np.full((layers, 3), 50.0) for centred in (True, False)}
+            return Made(("en", "de", "hi"), np.random.default_rng(0).normal(size=(layers, 3, 10, 8)), accuracy)
+
+        view = space.space_view(embed)(reader)
+        (page,) = pages(view)
+        control(view, "Load encoders").click()
+        control(view, "layer").value = 2
+        control(view, "after").value = "ccg"
+        assert "no folder model" in page.html and "<img" not in page.html
+        control(view, "layer").value = 1
+        page.narrow = True
+        assert "no folder model" in page.html and "<img" not in page.html
+        control(view, "after").value = "mnli"
+        assert "<img" in page.html
+        control(view, "layer").value = 2
+        control(view, "seed").value = "2"
+        assert "at layer 1" in page.html and control(view, "layer").value == 1
+
     def test_principal_components_are_those_of_scikit_learn(self):
         from sklearn.decomposition import PCA
 

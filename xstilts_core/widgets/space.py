@@ -109,25 +109,30 @@ def sentence_view(reader: Reader, embed: Embed) -> ipywidgets.Widget:
     page = Page()
     page.html = '<p class="xs-note">Load the encoders to see the sentences.</p>'
 
+    wanted = False
+
+    def shown() -> str:
+        return space_html(spaces, layer.value, centred.value, method.value, page.narrow)
+
     def draw() -> None:
         if spaces:
-            page.show(lambda: space_html(spaces, layer.value, centred.value, method.value, page.narrow))
+            page.show(shown)
 
     def get() -> str:
         found = {name: embed(study, name, int(seed.value)) for name in (BASELINE, recipe.value)}
-        spaces.clear()
+        layer.max = len(found[BASELINE].vectors) - 1  # and its value with it: nothing is drawn before there are vectors
         spaces.update({f"before ({BASELINE})": found[BASELINE], f"after {recipe.value}": found[recipe.value]})
-        layer.max = len(found[BASELINE].vectors) - 1
-        layer.value = min(layer.value, layer.max)
-        return ""
+        return shown()
 
     def read() -> None:
+        nonlocal wanted
+        wanted = True
+        spaces.clear()  # what cannot be read leaves no older picture under its name
         page.html = '<p class="xs-note">Embedding the sentences ...</p>'
         page.show(get)
-        draw()
 
     def reread() -> None:
-        if spaces:
+        if wanted:
             read()
 
     load.on_click(lambda _: read())
