@@ -19,6 +19,7 @@ from xstilts_core.widgets import Gains, Reader
 from xstilts_core.widgets.index import ALONE, EVERY, Choice, GainIndex
 from xstilts_core.widgets.items import Items, item_card, read_items
 from xstilts_core.widgets.predictions import CHANGES, HIGHER, LOST, LOWER, WON, Compared, answers
+from xstilts_core.widgets.tables import gain_cell
 from xstilts_core.widgets.text import name, passage, plain
 
 HOSTILE = '<script>alert("x")</script>&amp;\u202egnp.exe\u202c <img src=x onerror=alert(1)>'
@@ -111,6 +112,11 @@ class TestGains:
         state = Gains(reader)
         state.open("ccg/xnli")
         assert "no finished runs" in state.languages()
+
+    def test_a_cell_says_the_same_to_eye_and_ear(self):
+        cell = escapes.unescape(gain_cell("mnli/xnli", "mnli on xnli", -0.2, -0.4, -0.04, 5.0))
+        assert "xs-sure" in cell and "<small>\u22120.40 to \u22120.04</small>" in cell
+        assert 'aria-label="mnli on xnli: \u22120.2 points, 95 % interval \u22120.40 to \u22120.04"' in cell
 
     def test_tens_of_thousands_of_rows_stay_quick(self):
         """50,000 rows: every change takes less than a tenth of the processor time that the analysis needs for the same table."""

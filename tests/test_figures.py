@@ -8,7 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from xstilts_core import figures
-from xstilts_core.figures.cells import scale, signed, whole
+from xstilts_core.figures.cells import interval, scale, signed, told, whole
 from xstilts_core.figures.panels import fences
 from xstilts_core.names import UsageError
 
@@ -64,6 +64,52 @@ def test_heat_map_in_a_column_shows_whole_points():
 def test_signs():
     assert [signed(-0.04), signed(0.04), signed(-1.26), whole(-0.3), whole(-7.6)] == ["0.0", "0.0", "\u22121.3", "0", "\u22128"]
     assert scale(pd.Series([0.1, NAN])) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (4.24, 1.2, 7.4, "1 to 7"),
+        (-12.35, -16.15, -8.55, "\u221216 to \u22129"),
+        (-0.2, -0.4, -0.1, "\u22120.4 to \u22120.1"),
+        (0.7, 0.35, 1.0, "0.3 to 1.0"),
+        (6.0, -0.3, 12.3, "\u22120.3 to 12.3"),
+        (-0.2, -0.38, 0.04, "\u22120.4 to 0.0"),
+        (-0.2, -0.38, -0.04, "\u22120.38 to \u22120.04"),
+        (4.2, 3.9, 4.4, "3.9 to 4.4"),
+        (1.4, 0.8, 1.44, "0.8 to 1.4"),
+        (0.0, 0.0, 0.0, "0.0 to 0.0"),
+    ],
+)
+def test_an_interval_contradicts_neither_its_box_nor_its_value(value, low, high, said):
+    assert interval(value, low, high) == said
+    ends = [float(end.replace("\u2212", "-")) for end in said.split(" to ")]
+    assert ends[0] <= round(value, 1) <= ends[1] and (low > 0 or high < 0) == (ends[0] > 0 or ends[1] < 0)
+
+
+def test_a_boxed_gain_is_not_0():
+    small = (0.3, 0.1, 0.5), (-0.04, -0.07, -0.02), (0.3, -0.1, 0.7), (4.2, 1.0, 7.0)
+    assert [told(*gain) for gain in small] == ["+0.3", "\u22120.04", "+0.3", "+4.2"]
+    assert [told(*gain, 0) for gain in small] == ["+0.3", "\u22120.04", "0", "+4"]
+    table = GAINS.assign(gain=[-0.2, *GAINS["gain"][1:]], low=[-0.4, *GAINS["low"][1:]], high=[-0.1, *GAINS["high"][1:]])
+    assert {"\u22120.2", "\u22120.4 to \u22120.1"} <= set(texts(figures.heat_map(table, BASELINE)))
+    assert "\u22120.2" in texts(figures.heat_map(table, BASELINE, figures.COLUMN))
+
+
+@pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
+def test_long_numbers_stay_in_their_boxes(width):
+    """Ten columns, as the suite's targets and their average have; the longest gains and intervals."""
+    tasks = ["xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba", "average"]
+    longest = [(-12.1, -12.3, -11.9), (-6.1, -12.4, -0.3), (0.04, 0.02, 0.07), (-23.4, -46.6, -0.2), (7.0, -0.3, 14.3)] * 2
+    rows = [("mnli", name, *gain, 3, 8, 24, "seeds") for name, gain in zip(tasks, longest, strict=True)]
+    figure = figures.heat_map(pd.DataFrame(rows, columns=GAINS.columns), width=width)
+    figure.set_dpi(300)  # as in print: on a coarse grid letters are rounded to whole dots
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    cell = np.diff(axes.transData.transform([(0, 0), (0.92, 0)])[:, 0])[0]
+    inside = [text for text in axes.texts if text.get_position()[1] > 0]
+    wide = {text.get_text(): text.get_window_extent().width / cell for text in inside}
+    assert len(wide) >= 5 and {words: share for words, share in wide.items() if share > 1} == {}
 
 
 def languages(recipes: int = 2) -> pd.DataFrame:

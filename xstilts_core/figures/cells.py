@@ -16,6 +16,7 @@ from xstilts_core.languages import LANGUAGES
 
 GAP = 0.12
 MINUS = "\N{MINUS SIGN}"
+MOST_DECIMALS = 4
 FIRST = ("pretrain", "intermediate")
 STATUS = {
     "done": ("#cfe8f3", ""),
@@ -35,6 +36,31 @@ def signed(value: float, digits: int = 1) -> str:
 def whole(value: float) -> str:
     """The value in whole points, with a true minus sign."""
     return f"{round(value)}".replace("-", MINUS)
+
+
+def decimals(value: float, low: float, high: float) -> int:
+    """Decimals in which an interval is told: none where whole points contradict nothing, else one, or as many as keep 0 outside.
+
+    Whole points contradict where an end would be 0 that is not, or the value, told in one decimal, would lie outside.
+    """
+    sure = low > 0 or high < 0
+    for digits in range(MOST_DECIMALS):
+        ends = round(low, digits), round(high, digits)
+        if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (digits > 0 and not (sure and 0 in ends)):
+            return digits
+    return MOST_DECIMALS
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """The interval of a value in points, as 1 to 7, or −0.3 to 2.1 (`decimals`)."""
+    digits = decimals(value, low, high)
+    return " to ".join(f"{end:.{digits}f}".replace("-", MINUS) if round(end, digits) else f"{0:.{digits}f}" for end in (low, high))
+
+
+def told(value: float, low: float, high: float, digits: int = 1) -> str:
+    """The value with its sign in so many decimals; in more where its interval excludes 0 and it would be 0."""
+    sure = low > 0 or high < 0
+    return signed(value, max(1, decimals(value, low, high)) if sure and round(value, digits) == 0 else digits)
 
 
 def ink_on(color: Sequence[float]) -> str:
@@ -59,8 +85,8 @@ def scale(values: pd.Series) -> float:
 def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL, source: str = "") -> Figure:
     """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of the baseline's scores on top.
 
-    Bold with a border where the 95 % interval excludes 0; the interval itself, in whole points, below each number where the cells
-    are wide enough (full width). Colors are centered at 0. Hatched: missing. source: whose runs.
+    Bold with a border where the 95 % interval excludes 0; the interval itself (`interval`) below each number where the cells are
+    wide enough (full width); else gains in whole points (`told`). Colors are centered at 0. Hatched: missing. source: whose runs.
     """
     if table["gain"].notna().sum() == 0:
         return message("no finished target runs to compare yet", width)
@@ -116,14 +142,15 @@ def draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[floa
     box(axes, x, y, color)
     ink, sure = ink_on(color), row["low"] > 0 or row["high"] < 0
     below = wide and pd.notna(row["low"])
-    text = signed(row["gain"], 1 if wide else 0)
-    weight = "bold" if sure else "normal"
-    axes.text(
-        x + 0.5, y + (0.36 if below else 0.52), text, ha="center", va="center", fontsize=7 if wide else 5.5, color=ink, fontweight=weight
-    )
+    estimate = row["gain"], row["low"], row["high"]
+    text = told(*estimate, 1 if wide else 0)
+    look_of = {"ha": "center", "va": "center", "color": ink}
+    # What is longer than usual is smaller, and keeps within its box.
+    size = 7 if wide else min(5.5, 22 / len(text))
+    axes.text(x + 0.5, y + (0.36 if below else 0.52), text, fontsize=size, fontweight="bold" if sure else "normal", **look_of)
     if below:
-        interval = f"{whole(row['low'])} to {whole(row['high'])}"
-        axes.text(x + 0.5, y + 0.75, interval, ha="center", va="center", fontsize=5, color=ink)
+        ends = interval(*estimate)
+        axes.text(x + 0.5, y + 0.75, ends, fontsize=min(5, 56 / len(ends)), **look_of)
     if sure:
         axes.add_patch(Rectangle((x + 0.05, y + 0.07), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.figures.cells import ink_on, scale, signed, whole
+from xstilts_core.figures.cells import decimals, ink_on, interval, scale, signed, told
 from xstilts_core.figures.style import NOTHING, diverging
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import TASKS
@@ -39,13 +39,17 @@ def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit:
     if pd.isna(gain):
         return f'<td class="xs-missing" title="{plain(label)}: no finished runs">{MISSING}</td>'
     sure = low > 0 or high < 0
-    interval = "" if pd.isna(low) else f"<small>{whole(low)} to {whole(high)}</small>"
-    told = f"{label}: {signed(gain)} points" + ("" if pd.isna(low) else f", 95 % interval {signed(low)} to {signed(high)}")
+    known = pd.notna(low)
+    digits = max(1, decimals(gain, low, high)) if known else 1
+    below = f"<small>{interval(gain, low, high)}</small>" if known else ""
+    shown = told(gain, low, high)
+    words = f"{label}: {shown} points"
+    words += f", 95 % interval {signed(low, digits)} to {signed(high, digits)}" if known else ""
     kind = "xs-gain xs-sure" if sure else "xs-gain"
-    text = f"{signed(gain)}{interval}"
+    text = f"{shown}{below}"
     if key:
-        text = f'<button type="button" data-key="{plain(key)}" aria-pressed="false" aria-label="{plain(told)}">{text}</button>'
-    return f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(told)}">{text}</td>'
+        text = f'<button type="button" data-key="{plain(key)}" aria-pressed="false" aria-label="{plain(words)}">{text}</button>'
+    return f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(words)}">{text}</td>'
 
 
 def heading(text: str, title: str = "") -> str:
