@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import explored_study
@@ -60,6 +61,11 @@ def test_ranges_and_choices_are_told():
         ({"languages": "de, ["}, "languages is 'de, .': it must be a list"),
         ({"languages": "no"}, "YAML reads an unquoted no"),
         ({"study": "<script>"}, "letters, digits"),
+        ({"seed": "2020-13-45"}, "seed is '2020-13-45': it must be a whole number"),
+        ({"seed": "0x_"}, "seed is '0x_': it must be a whole number"),
+        ({"seed": "9" * 5000}, r"seed is '9{100}\.\.\.': it must be a whole number"),
+        ({"targets": "[" * 3000}, r"targets is '\[+\.\.\.': it must be a list"),
+        ({"targets": "[[xnli]]"}, r"targets\.0 is \['xnli'\]: it must be text"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(typed, said):
@@ -78,6 +84,16 @@ def test_commands_do_the_same():
     assert words[:4] == ["papermill", "notebooks/21_target.ipynb", "executed.ipynb", "-y"]
     assert SPECS["target"](**yaml.safe_load(words[4])) == wanted
     assert papermill_command("target", {}) == "papermill notebooks/21_target.ipynb executed.ipynb"
+
+
+@pytest.mark.parametrize("value", ["[my", "%", "@x", "'", "a: b: c", "*a", "2020-13-45", "0x_", "[" * 3000, "`x`", "!!python/object:x y"])
+def test_text_that_yaml_cannot_read_is_quoted(value):
+    line = text(value)
+    assert "\n" not in line and yaml.safe_load(line) == value
+    typed = {"encoder": value}
+    words, other = shlex.split(xstilts_command("target", typed)), shlex.split(papermill_command("target", typed))
+    assert [yaml.safe_load(given) for _, given in cli.parser().parse_args(words[1:]).parameters] == [value]
+    assert yaml.safe_load(other[4]) == {"encoder": value}
 
 
 @pytest.mark.parametrize("value", ["mini", "no", "1", "a: b", "", "two words", ["de", "no"], {"mnli": 0.5}, 1e-5, True, 3])
@@ -101,6 +117,19 @@ class TestStart:
     def test_a_place_must_be_there(self, tmp_path):
         with pytest.raises(UsageError, match="needs data_root"):
             start.start("target", {"outputs": str(tmp_path), "source": "files"}, 1)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("recipe", "x" * 5000, r"from-x+\.\.\.: File name too long"),
+            ("outputs", "a\0b", "no file can have this name: embedded null byte"),
+        ],
+    )
+    def test_a_place_that_cannot_be(self, name, value, said):
+        for act in (form.checked, lambda phase, typed: start.start(phase, typed, 1)):
+            with pytest.raises(UsageError, match=said) as raised:
+                act("target", {name: value})
+            assert len(str(raised.value)) < 300
 
     @pytest.mark.slow
     def test_it_runs_the_notebook(self, tmp_path):
@@ -160,6 +189,26 @@ def test_the_form_starts_nothing_without_an_estimate(tmp_path, monkeypatch):
     assert len(started) == 1 and started[0]["seed"] == "7" and go.disabled
     part(view, "phase").value = "retrieval"
     assert "22_retrieval" in page.html and part(view, "train_on") is None
+
+
+@pytest.mark.parametrize("value", ["[my", "*a", "[" * 3000])
+def test_odd_text_leaves_no_other_commands(value):
+    view = form.form_view(Reader(None))
+    page, cost = view.children[3], view.children[5]
+    part(view, "encoder").value = value
+    assert "now: " in page.html and escape(value) in page.html and "xs-error" not in page.html
+    part(view, "Estimate").click()
+    assert "xs-error" in cost.html and "Looking at" not in cost.html
+
+
+def test_whatever_fails_is_said_and_nothing_older_stays(monkeypatch):
+    view = form.form_view(Reader(None))
+    page, cost = view.children[3], view.children[5]
+    monkeypatch.setattr(form, "spec_of", lambda phase, typed: 1 / 0)
+    part(view, "seed").value = "2"
+    assert "ZeroDivisionError" in page.html and "xstilts notebook" not in page.html
+    part(view, "Estimate").click()
+    assert "ZeroDivisionError" in cost.html and "Looking at" not in cost.html and part(view, "Start").disabled
 
 
 def make_believe(phase: str, typed: dict, folder: Path) -> start.Started:

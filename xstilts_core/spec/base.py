@@ -230,7 +230,7 @@ class TuneSpec(EncoderSpec):
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Layer two: what is not given comes from the first such task's recipe; max_length is the largest of all of them."""
-        found = [TASKS[name] for name in cls.recipe_tasks(values) if name in TASKS]
+        found = [TASKS[name] for name in cls.recipe_tasks(values) if isinstance(name, str) and name in TASKS]
         layers = [layer for entry in found if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)]
         if not layers:
             return values

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,9 @@ BOUNDS = {
     "exclusiveMaximum": "less than {:.10g}",
 }
 TYPES = {"integer": "a whole number", "number": "a number", "array": "a list, such as a, b", "object": "keys and values, such as {a: 1}"}
+# What YAML's reader raises on text that is none: numbers and dates that are none (0x_, 2020-13-45) and brackets too deep, too.
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
+LONGEST = 100
 # What a person chooses first; all else has defaults that hold for most runs.
 FIRST = ("study", "seed", "recipe", "encoder", "source")
 
@@ -69,6 +73,11 @@ def written(value: Any) -> str:
     return str(value)
 
 
+def short(text: str) -> str:
+    """The text, or its beginning: a sentence has to be read."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def read(field: Field, typed: Any) -> Any:
     """What was typed as a JSON value: text of lists and numbers is read as YAML. UsageError where it is none."""
     if field.kind in ("string", "boolean") or not isinstance(typed, str):
@@ -78,8 +87,8 @@ def read(field: Field, typed: Any) -> Any:
     text = wrapped[field.kind] if field.kind in wrapped and not text.startswith(wrapped[field.kind][0]) else text
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"{WHERE}: {field.name} is {typed!r}: it must be {field.legal}") from None
+    except UNREADABLE:
+        raise UsageError(f"{WHERE}: {field.name} is {short(typed)!r}: it must be {field.legal}") from None
     if field.kind == "number" and isinstance(value, str):
         try:
             return float(value)  # YAML reads 1e-5 as text
@@ -122,7 +131,8 @@ def papermill_command(phase: str, typed: Mapping[str, Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value in one line of YAML; text stays as it is where YAML reads it back as the same text."""
-    if isinstance(value, str) and value and yaml.safe_load(value) == value:
-        return value
+    """A value in one line of YAML; text stays as it is where YAML reads it back as the same text, and is quoted elsewhere."""
+    with suppress(*UNREADABLE):
+        if isinstance(value, str) and value and yaml.safe_load(value) == value:
+            return value
     return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n").strip()

@@ -15,7 +15,7 @@ from xstilts_core.widgets import controls
 from xstilts_core.widgets.fields import Field, fields, papermill_command, spec_of, written, xstilts_command
 from xstilts_core.widgets.page import Page, problem
 from xstilts_core.widgets.reader import Reader
-from xstilts_core.widgets.start import Started, check, start
+from xstilts_core.widgets.start import Started, check, places, start, state_of
 from xstilts_core.widgets.text import name, plain
 
 USUAL = "target"
@@ -41,11 +41,12 @@ def control(field: Field) -> ipywidgets.Widget:
     return ipywidgets.VBox(children=(part, told), layout=ipywidgets.Layout(width="min(100%, 27em)"))
 
 
+@places()
 def checked(phase: str, typed: Mapping[str, Any]) -> str:
     """Where the run would go and the commands that do the same, as HTML. UsageError where a value is wrong."""
     spec = spec_of(phase, typed)
     folder = spec.folder.relative_to(home()) if spec.folder.is_relative_to(home()) else spec.folder
-    state = results.state(spec).state
+    state = state_of(spec).state
     commands = "".join(f"<pre>{plain(command(phase, typed))}</pre>" for command in (xstilts_command, papermill_command))
     return f"<p>It writes to {name(folder)} (now: {plain(state)}). The same from a terminal:</p>{commands}"
 
@@ -58,6 +59,7 @@ def told(found: Estimate) -> str:
     return f"<p>About {spent(found.cost.seconds)} and {amount(found.cost.size)} on disk{memory}, by {plain(found.cost.source)}.</p>"
 
 
+@places()
 def estimated(phase: str, typed: Mapping[str, Any]) -> Estimate:
     """What the run will take here."""
     return estimate(spec_of(phase, typed), THREADS, bool(visible_gpus()))
@@ -114,19 +116,21 @@ class Form:
 
     def look(self) -> None:
         """Check what is typed, which has no estimate yet."""
-        self.go.disabled, self.cost.html = True, ""
+        self.go.disabled, self.cost.html, self.page.html = True, "", ""
         self.page.show(lambda: checked(self.phase.value, self.typed))
 
     def foresee(self) -> None:
         """Estimate the run; then it can be started."""
+        self.go.disabled = True
         self.cost.html = '<p class="xs-note">Looking at finished runs; measuring for some ten seconds where there are none ...</p>'
-        try:
-            check(spec_of(self.phase.value, self.typed))
-            found = estimated(self.phase.value, self.typed)
-        except UsageError as error:
-            self.cost.html = problem(error)
-            return
-        self.cost.html, self.go.disabled = told(found), False
+        self.cost.show(self.foreseen)
+
+    def foreseen(self) -> str:
+        """The estimate in words, which lets the run be started."""
+        check(spec_of(self.phase.value, self.typed))
+        found = told(estimated(self.phase.value, self.typed))
+        self.go.disabled = False
+        return found
 
     def begin(self) -> None:
         """Start the run, and follow it."""

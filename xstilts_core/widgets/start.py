@@ -3,15 +3,17 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xstilts_core import grid, results
 from xstilts_core.names import UsageError
+from xstilts_core.results import State
 from xstilts_core.spec import Spec, home
-from xstilts_core.widgets.fields import given, spec_of, text
+from xstilts_core.widgets.fields import WHERE, given, short, spec_of, text
 
 LINES = 12
 
@@ -37,10 +39,30 @@ class Started:
         grid.end(self.process)
 
 
+@contextmanager
+def places() -> Iterator[None]:
+    """A file or folder that this machine cannot have, such as one of a name too long, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{WHERE}: {short(str(error.filename or 'a file'))}: {error.strerror or error}") from None
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{WHERE}: no file can have this name: {error}") from None
+
+
+def state_of(spec: Spec) -> State:
+    """The state of the run. OSError where it can have no folder: `results.state` takes that for a failed run."""
+    spec.folder.exists()
+    return results.state(spec)
+
+
+@places()
 def check(spec: Spec) -> None:
     """UsageError where the run cannot start, or would replace a result that is there."""
     spec.require_places()
-    state = results.state(spec).state
+    state = state_of(spec).state
     if state == "running":
         raise UsageError(f"{spec.folder}: a run is at work there already")
     if state in ("done", "stale"):
