@@ -6,7 +6,6 @@ import sys
 from html import escape
 from pathlib import Path
 
-import explored_study
 import pytest
 import yaml
 
@@ -17,7 +16,6 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import SPECS
 from xstilts_core.widgets import form, start
 from xstilts_core.widgets.fields import fields, given, papermill_command, spec_of, text, written, xstilts_command
-from xstilts_core.widgets.reader import Reader
 
 TYPED = {
     "study": "tried",
@@ -170,7 +168,7 @@ def test_the_form_starts_nothing_without_an_estimate(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(form, "estimated", lambda phase, typed: one_run.Estimate(Cost(90.0, 10**6, "this study's runs")))
     monkeypatch.setattr(form, "start", lambda phase, typed, threads: started.append(typed) or make_believe(phase, typed, tmp_path))
-    view = form.form_view(Reader(explored_study.make(tmp_path)))
+    view = form.Form().box
     page, cost = view.children[3], view.children[5]
     go = part(view, "Start")
     assert go.disabled and "xstilts notebook 21_target" in page.html
@@ -193,7 +191,7 @@ def test_the_form_starts_nothing_without_an_estimate(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("value", ["[my", "*a", "[" * 3000])
 def test_odd_text_leaves_no_other_commands(value):
-    view = form.form_view(Reader(None))
+    view = form.Form().box
     page, cost = view.children[3], view.children[5]
     part(view, "encoder").value = value
     assert "now: " in page.html and escape(value) in page.html and "xs-error" not in page.html
@@ -202,7 +200,7 @@ def test_odd_text_leaves_no_other_commands(value):
 
 
 def test_whatever_fails_is_said_and_nothing_older_stays(monkeypatch):
-    view = form.form_view(Reader(None))
+    view = form.Form().box
     page, cost = view.children[3], view.children[5]
     monkeypatch.setattr(form, "spec_of", lambda phase, typed: 1 / 0)
     part(view, "seed").value = "2"

@@ -15,7 +15,7 @@ explorer    the choice of a study, and the views that follow it
 
 from xstilts_core.widgets.curves import Logs, curves_html, curves_view, standing
 from xstilts_core.widgets.explorer import Explorer
-from xstilts_core.widgets.form import form_view
+from xstilts_core.widgets.form import Form
 from xstilts_core.widgets.gains import Gains, gain_view
 from xstilts_core.widgets.reader import Reader, studies
 from xstilts_core.widgets.scatter import scatter_html, scatter_view
@@ -24,12 +24,12 @@ from xstilts_core.widgets.variables import variables
 
 __all__ = [
     "Explorer",
+    "Form",
     "Gains",
     "Logs",
     "Reader",
     "curves_html",
     "curves_view",
-    "form_view",
     "gain_view",
     "scatter_html",
     "scatter_view",

@@ -1,6 +1,6 @@
 """The controls of the views: ipywidgets with the same look, in rows that break on narrow screens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
 
@@ -52,6 +52,14 @@ def on_change(act: Callable[[], object], *parts: ipywidgets.Widget) -> None:
     """Call `act` whenever the value of one of the controls changes."""
     for part in parts:
         part.observe(lambda _: act(), names="value")
+
+
+def settings(view: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """The controls of a view that hold a value, from its top to its end."""
+    if getattr(view, "description", "") and hasattr(view, "value"):
+        yield view
+    for child in getattr(view, "children", ()):
+        yield from settings(child)
 
 
 LABEL = {"description_width": "initial"}

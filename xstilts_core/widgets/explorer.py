@@ -1,13 +1,16 @@
 """The choice of a study, and the views that follow it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import ipywidgets
+from traitlets import TraitError
 
 from xstilts_core.names import UsageError
 from xstilts_core.study import Study
 from xstilts_core.widgets import controls
-from xstilts_core.widgets.page import Page, problem
+from xstilts_core.widgets.form import Form
+from xstilts_core.widgets.page import Page, pages, problem
 from xstilts_core.widgets.reader import Reader, studies
 from xstilts_core.widgets.text import name
 
@@ -25,20 +28,21 @@ class Explorer:
         known = studies(outputs)
         first = study or (known[0] if known else "quick")
         self.shown: list[tuple[ipywidgets.VBox, View]] = []
+        self.runs: Form | None = None
         self.reader = self.read(first)
         self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
         self.again = controls.button("Read again", "read the results again: runs may have finished since")
         self.title = Page()
         self.choice.observe(lambda _: self.change(), names="value")
-        self.again.on_click(lambda _: self.change())
+        self.again.on_click(lambda _: self.change(keep=True))
         self.tell()
 
     def read(self, study: str) -> Reader:
         """A reader of the study as it is now. Results are read only: a study of local files may name any folder as their root."""
         return Reader(Study.load(study, self.outputs, self.data_root or "."))
 
-    def change(self) -> None:
-        """Read the chosen study, and make every view anew."""
+    def change(self, keep: bool = False) -> None:
+        """Read the chosen study, and make every view anew. keep: with its controls and opened cells as they stand."""
         try:
             self.reader = self.read(self.choice.value)
         except UsageError as error:
@@ -46,7 +50,10 @@ class Explorer:
             return
         self.tell()
         for box, view in self.shown:
+            before = box.children
             self.fill(box, view)
+            if keep:
+                carry(before, box.children)
 
     def tell(self) -> None:
         self.title.html = f"<p><b>{name(self.reader.study.name)}</b>: {name(self.reader.study.title)}</p>"
@@ -62,6 +69,12 @@ class Explorer:
         self.fill(box, view)
         return box
 
+    def form(self) -> ipywidgets.Widget:
+        """The form that starts a run: one for all studies, so that neither what is typed nor a run at work is lost with another choice."""
+        if self.runs is None:
+            self.runs = Form()
+        return self.runs.box
+
     def fill(self, box: ipywidgets.VBox, view: View) -> None:
         """Make a view, or say in one sentence why there is none: the others are there all the same."""
         try:
@@ -70,3 +83,16 @@ class Explorer:
             page = Page()
             page.html = problem(error)
             box.children = (page,)
+
+
+def carry(before: Sequence[ipywidgets.Widget], after: Sequence[ipywidgets.Widget]) -> None:
+    """Set controls and opened cells as they were in a view of the same kind, as far as there still are such values."""
+    fresh = {part.description: part for view in after for part in controls.settings(view)}
+    for part in (part for view in before for part in controls.settings(view)):
+        if part.description in fresh and fresh[part.description].value != part.value:
+            with suppress(TraitError):
+                fresh[part.description].value = part.value
+    olds, news = ([page for view in views for page in pages(view)] for views in (before, after))
+    for old, new in zip(olds, news, strict=False):
+        if old.pressed not in ("", new.pressed):
+            new.choose(old.pressed)

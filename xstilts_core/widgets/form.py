@@ -14,7 +14,6 @@ from xstilts_core.spec import SPECS, home
 from xstilts_core.widgets import controls
 from xstilts_core.widgets.fields import Field, fields, papermill_command, spec_of, written, xstilts_command
 from xstilts_core.widgets.page import Page, problem
-from xstilts_core.widgets.reader import Reader
 from xstilts_core.widgets.start import Started, check, places, start, state_of
 from xstilts_core.widgets.text import name, plain
 
@@ -74,7 +73,10 @@ def progress(run: Started) -> str:
 
 
 class Form:
-    """The controls and what they hold. Nothing can be started before what is typed has an estimate."""
+    """The controls and what they hold. Nothing can be started before what is typed has an estimate.
+
+    It is the same for every study: a run that it starts belongs to the study that is typed.
+    """
 
     def __init__(self) -> None:
         self.phase = controls.dropdown("phase", list(SPECS), USUAL)
@@ -152,11 +154,6 @@ class Form:
         """End the last run."""
         self.runs[-1].stop()
         self.tick()
-
-
-def form_view(reader: Reader) -> ipywidgets.Widget:
-    """The form. It is the same for every study: a run that it starts belongs to the study that is typed."""
-    return Form().box
 
 
 WRAPPED = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%")

@@ -4,12 +4,13 @@ The HTML is made in Python (tables, items), which also makes it testable; page.j
 narrow, and ticks while a view is live: the clock stands still when the page is closed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from xstilts_core.names import UsageError
@@ -27,6 +28,7 @@ class Page(anywidget.AnyWidget):
     pressed = traitlets.Unicode("").tag(sync=True)
     narrow = traitlets.Bool(False).tag(sync=True)
     every = traitlets.Float(0.0, min=0.0).tag(sync=True)
+    acts = traitlets.List()
 
     def show(self, make: Callable[[], str]) -> None:
         """Show the HTML that `make` gives, or in one sentence why there is none. Nothing is left of what was shown before."""
@@ -37,11 +39,25 @@ class Page(anywidget.AnyWidget):
 
     def on_choice(self, act: Callable[[str], object]) -> None:
         """Call `act` with the key of each part that is chosen, again where it is chosen again."""
+        self.acts = [*self.acts, act]
         self.on_msg(lambda _, content, buffers: act(str(content["chosen"])) if chose(content) else None)
+
+    def choose(self, key: str) -> None:
+        """Do what the choice of this part does."""
+        for act in self.acts:
+            act(key)
 
     def on_tick(self, act: Callable[[], object]) -> None:
         """Call `act` at each tick."""
         self.on_msg(lambda _, content, buffers: act() if isinstance(content, dict) and content.get("tick") else None)
+
+
+def pages(view: ipywidgets.Widget) -> Iterator[Page]:
+    """The pages of a view, in their order."""
+    if isinstance(view, Page):
+        yield view
+    for child in getattr(view, "children", ()):
+        yield from pages(child)
 
 
 def problem(error: Exception) -> str:
