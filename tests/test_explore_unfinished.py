@@ -83,5 +83,60 @@ class TestParts:
         assert "fault of the page: ZeroDivisionError" in matrix and "mnli on xnli" not in matrix
 
 
+class TestReasons:
+    """Why a cell has no gain: each in its own words."""
+
+    @pytest.mark.parametrize(
+        ("recipe", "task", "choice", "said"),
+        [
+            ("mnli", "xnli", Choice(baseline="mnli"), "mnli is the baseline: choose another one, or another recipe"),
+            ("mnli", "xnli", Choice(metric="exact_match"), "xnli is not scored by exact_match: it has accuracy"),
+            ("mnli", "xquad", Choice(metric="accuracy"), "xquad is not scored by accuracy: it has exact_match, f1"),
+            ("ccg", "tatoeba", Choice(), "no finished runs of ccg on tatoeba"),
+            ("mnli", "tatoeba", Choice(baseline="ccg"), "no finished runs of ccg on tatoeba"),
+            ("ccg", "tatoeba", Choice(baseline="random"), "no finished runs of ccg and of random on tatoeba"),
+            ("ccg", "xnli", Choice(baseline="mnli"), "the finished runs of ccg and mnli on xnli share no seed"),
+        ],
+    )
+    def test_a_cell_that_cannot_be_opened(self, odd, recipe, task, choice, said):
+        state = Gains(odd, choice)
+        state.open(f"{recipe}/{task}")
+        with pytest.raises(UsageError, match=f"^{said}$"):
+            state.languages()
+
+    def test_cells_of_the_matrix(self, odd):
+        page = Gains(odd).matrix()
+        assert 'title="ccg on tatoeba: no finished runs of ccg on tatoeba"' in page
+        assert 'title="ccg on average: not every target has a gain"' in page
+        page = Gains(odd, Choice(script="Han")).matrix()
+        assert "no finished runs of mnli" not in page
+        only = Gains(odd, Choice(scope="English alone")).matrix()
+        assert 'title="mnli on tatoeba: the chosen languages have none of this task&#x27;s: de, hi, sw, zh"' in only
+
+    def test_a_recipe_that_becomes_the_baseline_closes_its_cell(self, odd):
+        view = gain_view(odd)
+        matrix, languages, items = pages(view)
+        matrix.choose("mnli/xnli")
+        languages.choose("de/2")
+        assert "seed 2" in items.html
+        control(view, "baseline").value = "ccg"
+        assert "mnli and ccg on xnli share no seed" in languages.html and matrix.pressed == "mnli/xnli"
+        control(view, "baseline").value = "mnli"
+        assert "Choose a cell" in languages.html and items.html == "" and matrix.pressed == languages.pressed == ""
+
+
+@pytest.fixture(scope="module")
+def odd(whole, tmp_path_factory) -> Reader:
+    """Runs of ccg without those on tatoeba, and with a seed of xnli that mnli lacks; of random on xnli alone."""
+    study = part(whole, tmp_path_factory.mktemp("odd"), {"none", "mnli", "ccg", "random"})
+    for spec in study.specs:
+        recipe, phase = getattr(spec, "recipe", ""), spec.phase
+        on_xnli = phase == "target" and "xnli" in spec.targets
+        lost = (recipe in ("ccg", "random") and phase == "retrieval") or (recipe == "mnli" and on_xnli and spec.seed == 1)
+        if lost or (recipe == "ccg" and on_xnli and spec.seed != 1):
+            shutil.rmtree(spec.folder, ignore_errors=True)
+    return Reader(study)
+
+
 def test_counts_of_seeds_that_are_missing():
     assert several([float("nan"), 2.0, 3.0]) == "2 to 3 seeds" and several([float("nan")]) == "0 seeds"

@@ -6,6 +6,7 @@
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
 
 import ipywidgets
@@ -63,7 +64,8 @@ class Gains:
             raise UsageError(self.nothing(bool(without)))
         if self.intervals == OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
-        return matrix_table(table, self.index.baseline(self.choice), self.choice.baseline, self.note(table["seeds"].max()))
+        base, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
+        return matrix_table(table, base, self.choice.baseline, note, partial(self.index.reason, choice=self.choice))
 
     def nothing(self, hidden: bool) -> str:
         """Why there is no gain to show. hidden: controls are left out."""
@@ -86,6 +88,10 @@ class Gains:
         """Open a cell of the matrix, "recipe/task"."""
         recipe, _, task = key.rpartition(SEPARATOR)
         self.cell, self.spot, self.first = (recipe, task), None, 0
+
+    def close(self) -> None:
+        """Close the cell, as when its recipe has become the baseline: it has no gain over itself."""
+        self.cell, self.spot, self.first = None, None, 0
 
     def languages(self) -> str:
         """The languages and seeds of the opened cell as HTML."""
@@ -189,6 +195,9 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
         kept = {key: part.value for key, part in filters.items()}
         state.choice = Choice(baseline.value, metric.value, scope.value, kind=kinds.value, **kept)
         state.intervals, state.with_controls = intervals.value, others.value
+        if state.cell and state.cell[0] == baseline.value:
+            state.close()
+            matrix.pressed = languages.pressed = ""
         if state.intervals == SEEDS_ITEMS and not reader.has_items:
             matrix.html = READING
         matrix.show(state.matrix)

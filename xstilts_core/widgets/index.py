@@ -201,12 +201,32 @@ class GainIndex:
             found[name] = float(np.nanmean(part)) if np.isfinite(part).any() else float("nan")
         return {**found, AVERAGE: float(np.mean(list(found.values())))} if found else {}
 
+    def reason(self, recipe: str, task: str, choice: Choice) -> str:
+        """Why a recipe has no mean gain on a task, or on AVERAGE."""
+        if recipe == choice.baseline:
+            return f"{recipe} is the baseline: choose another one, or another recipe"
+        if task == AVERAGE:
+            return "not every target has a gain"
+        values = self.scores(choice.metric).values[:, self.tasks.index(task)]
+        if not np.isfinite(values).any():
+            known = sorted(self.frame.loc[self.frame["phase"].isin(PHASES) & (self.frame["task"] == task), "metric"].unique())
+            return f"{task} is not scored by {choice.metric}: it has {', '.join(known)}"
+        one, other = (np.isfinite(values[self.place(name)]) for name in (recipe, choice.baseline))
+        lacking = [name for name, there in ((recipe, one), (choice.baseline, other)) if not there.any()]
+        if lacking:
+            return f"no finished runs of {' and of '.join(lacking)} on {task}"
+        both = one & other
+        if not both.any():
+            return f"the finished runs of {recipe} and {choice.baseline} on {task} share no seed"
+        codes = ", ".join(code for code, there in zip(self.languages, both.any(axis=-1), strict=True) if there)
+        return f"the chosen languages have none of this task's: {codes}"
+
     def by_language(self, recipe: str, task: str, choice: Choice, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
         """A row per language of a cell: language gain low high n baseline counted (in the mean), and seed<k>: the gain of each seed."""
         draws = self.draws(choice, items)
         cell = draws.cells.get((self.named(recipe, choice.baseline), task))
         if cell is None:
-            raise UsageError(f"no finished runs of {recipe} and {choice.baseline} on {task}")
+            raise UsageError(self.reason(recipe, task, choice))
         row, column = self.place(recipe), self.tasks.index(task)
         places = [self.languages.index(code) for code in cell.languages]
         seeds = self.change(choice)[row, column, places]

@@ -1,6 +1,6 @@
 """Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -34,10 +34,13 @@ def paint(value: float, limit: float) -> str:
     return steps[min(max(int((value / limit + 1) / 2 * len(steps)), 0), len(steps) - 1)]
 
 
+def missing_cell(label: str, why: str) -> str:
+    """A cell without a gain, and why."""
+    return f'<td class="xs-missing" title="{plain(label)}: {plain(why)}">{MISSING}</td>'
+
+
 def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
     """One cell: the gain, its interval below it, boxed where that excludes 0. key "": it cannot be chosen."""
-    if pd.isna(gain):
-        return f'<td class="xs-missing" title="{plain(label)}: no finished runs">{MISSING}</td>'
     sure = low > 0 or high < 0
     known = pd.notna(low)
     digits = max(1, decimals(gain, low, high)) if known else 1
@@ -62,8 +65,11 @@ def legend(limit: float) -> str:
     return f'<p class="xs-legend" aria-hidden="true">points over the baseline: <span class="xs-scale">{boxes}</span></p>'
 
 
-def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_name: str, note: str) -> str:
-    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on top. Keys: recipe/task."""
+def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_name: str, note: str, why: Callable[[str, str], str]) -> str:
+    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on top. Keys: recipe/task.
+
+    why: (recipe, task) -> why there is no gain.
+    """
     tasks = [task for task in baseline if task != AVERAGE]
     limit = scale(table["gain"])
     head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
@@ -72,8 +78,11 @@ def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_na
     for recipe, rows in groupby(table.itertuples(), attrgetter("recipe")):
         cells = []
         for row in rows:
-            key = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}"
-            cells.append(gain_cell(key, f"{recipe} on {row.task}", row.gain, row.low, row.high, limit))
+            key, label = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}", f"{recipe} on {row.task}"
+            if pd.isna(row.gain):
+                cells.append(missing_cell(label, why(recipe, row.task)))
+            else:
+                cells.append(gain_cell(key, label, row.gain, row.low, row.high, limit))
         body.append(f'<tr><th scope="row">{name(recipe)}</th>{"".join(cells)}</tr>')
     top = f'<thead><tr><th scope="col">recipe</th>{head}<th scope="col">{AVERAGE}</th></tr></thead>'
     first = f'<tr class="xs-baseline"><th scope="row">{name(baseline_name)} <small>score, %</small></th>{scores}</tr>'
@@ -99,8 +108,9 @@ def language_table(table: pd.DataFrame, title: str) -> str:
         label = language_name(row.language)
         cells = [f"<td>{row.baseline:.1f}</td>", gain_cell("", label, row.gain, row.low, row.high, limit)]
         for column in seeds:
-            key = f"{row.language}{SEPARATOR}{column[4:]}"
-            cells.append(gain_cell(key, f"{label}, seed {column[4:]}", getattr(row, column), float("nan"), float("nan"), limit))
+            key, spot, gain = f"{row.language}{SEPARATOR}{column[4:]}", f"{label}, seed {column[4:]}", float(getattr(row, column))
+            known = gain_cell(key, spot, gain, float("nan"), float("nan"), limit)
+            cells.append(missing_cell(spot, "no finished runs of both with this seed") if pd.isna(gain) else known)
         kind = "" if row.counted else ' class="xs-faint"'
         body.append(f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>')
     top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
