@@ -17,7 +17,7 @@ from xstilts_core.figures.style import diverging
 from xstilts_core.names import UsageError
 from xstilts_core.notebook import notebook_path, run_notebook
 from xstilts_core.study import Study
-from xstilts_core.widgets import Logs, Reader, curves, curves_view, explorer, gain_view, scatter, scatter_view, space, variables
+from xstilts_core.widgets import Logs, Reader, curves, curves_view, explorer, gain_view, page, scatter, scatter_view, space, variables
 from xstilts_core.widgets.gains import SEEDS_ITEMS
 from xstilts_core.widgets.index import EVERY
 from xstilts_core.widgets.predictions import WON
@@ -84,7 +84,7 @@ class TestViews:
         choose(items, WON)
         assert items.html != before
         control(view, "script").value = "Han"
-        assert "xs-faint" in languages.html
+        assert "xs-left-out" in languages.html and "In italics: left out of the mean" in languages.html
 
     def test_a_filter_that_leaves_nothing_says_so(self, reader):
         view = gain_view(reader)
@@ -243,6 +243,12 @@ def test_colors_are_those_of_the_figures():
     for value in np.linspace(-7, 7, 301):
         color = colors(Normalize(-5, 5)(value))
         assert paint(float(value), 5.0) == f"background:{to_hex(color)};color:{ink_on(color)}"
+
+
+def test_nothing_that_is_written_is_made_faint():
+    """Opacity takes contrast from real numbers: English in every table of languages."""
+    style = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
+    assert "opacity" not in style and ".xs-left-out" in style
 
 
 class Made:

@@ -5,11 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from xstilts_core import figures
-from xstilts_core.figures.cells import interval, scale, signed, told, whole
+from xstilts_core.figures.cells import contrast, ink_on, interval, scale, signed, told, whole
+from xstilts_core.figures.correlations import PALE
 from xstilts_core.figures.panels import fences
+from xstilts_core.figures.style import NOTHING, diverging
 from xstilts_core.names import UsageError
 
 NAN = float("nan")
@@ -110,6 +114,14 @@ def test_long_numbers_stay_in_their_boxes(width):
     inside = [text for text in axes.texts if text.get_position()[1] > 0]
     wide = {text.get_text(): text.get_window_extent().width / cell for text in inside}
     assert len(wide) >= 5 and {words: share for words, share in wide.items() if share > 1} == {}
+
+
+@pytest.mark.parametrize("colors", [diverging(), colormaps["Blues"]], ids=["gains", "scores"])
+def test_numbers_can_be_read_on_every_color(colors):
+    assert all(contrast(to_rgb(ink_on(color)), color) >= 4.5 for color in colors(range(colors.N)))
+    assert contrast(to_rgb("black"), to_rgb("white")) == pytest.approx(21)
+    assert contrast(to_rgb("#767676"), to_rgb("white")) == pytest.approx(4.54, abs=0.005)
+    assert contrast(to_rgb(PALE), to_rgb(NOTHING)) >= 4.5
 
 
 def languages(recipes: int = 2) -> pd.DataFrame:

@@ -16,11 +16,11 @@ from xstilts_core.figures.cells import GAP, box, color_bar, ink_on, scale, signe
 from xstilts_core.figures.panels import finish_panels
 from xstilts_core.figures.style import (
     BLUE,
-    FAINT,
     FULL,
     GRAY,
     INK,
     NOTHING,
+    PALE,
     PrintFigure,
     check_width,
     diverging,
@@ -83,7 +83,7 @@ def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] 
         for row in table[table["estimate"].isna()].itertuples():
             box(axes, across[row.y if wide else row.x], down[row.x if wide else row.y], NOTHING, "////")
         for row in (table if len(table) <= NUMBERS_IN_ALL else sure).dropna(subset=["estimate"]).itertuples():
-            ink = ink_on(colors(norm(row.estimate))) if row.p_holm < LEVEL else FAINT
+            ink = ink_on(colors(norm(row.estimate))) if row.p_holm < LEVEL else PALE
             place = across[row.y if wide else row.x], down[row.x if wide else row.y]
             number(axes, *place, short(row.estimate), 4.8, ink)
         axes.set(xlim=(0, max(across.values()) + 1), ylim=(max(down.values()) + 1, 0))

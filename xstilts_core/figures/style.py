@@ -26,6 +26,8 @@ DOTS = 300
 SCREEN_DOTS = 160
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
+# For numbers that are not to stand out: 4.7 to 1 on NOTHING.
+PALE = "#6b6b6b"
 NOTHING = "#f0f0f0"
 # Okabe and Ito (2008), told apart with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"

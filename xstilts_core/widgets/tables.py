@@ -98,7 +98,7 @@ def language_name(code: str) -> str:
 def language_table(table: pd.DataFrame, title: str) -> str:
     """A row per language, the mean and a column per seed, from `GainIndex.by_language`. Keys: language/seed.
 
-    Languages that the filters leave out of the mean are faint.
+    Languages that the filters leave out of the mean are in italics.
     """
     seeds = [column for column in table.columns if column.startswith("seed")]
     limit = scale(table["gain"])
@@ -111,12 +111,12 @@ def language_table(table: pd.DataFrame, title: str) -> str:
             key, spot, gain = f"{row.language}{SEPARATOR}{column[4:]}", f"{label}, seed {column[4:]}", float(getattr(row, column))
             known = gain_cell(key, spot, gain, float("nan"), float("nan"), limit)
             cells.append(missing_cell(spot, "no finished runs of both with this seed") if pd.isna(gain) else known)
-        kind = "" if row.counted else ' class="xs-faint"'
+        kind = "" if row.counted else ' class="xs-left-out"'
         body.append(f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>')
     top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
     table_html = f'<table class="xs-matrix"><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
-    faint = "" if table["counted"].all() else '<p class="xs-note">Faint: left out of the mean by the filters above.</p>'
-    return f'<h3>{title}</h3><div class="xs-scroll">{table_html}</div>{faint}'
+    note = "" if table["counted"].all() else '<p class="xs-note">In italics: left out of the mean by the filters above.</p>'
+    return f'<h3>{title}</h3><div class="xs-scroll">{table_html}</div>{note}'
 
 
 def plain_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
