@@ -1,10 +1,14 @@
 """Analysis on hand-written frames whose answers can be worked out on paper."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from xstilts_core import analysis
+from xstilts_core.analysis.findings import cell, gain_text
 from xstilts_core.analysis.runs import log_lines
 from xstilts_core.names import UsageError
 from xstilts_core.results import COLUMNS
@@ -205,6 +209,15 @@ def test_main_table_in_text():
     cells.loc[0, "low"] = 1.0
     assert analysis.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"] == "+3.0 (1.0 to 15.7) *"
     assert table.loc["mnli", "tatoeba"] == "" and table.loc["ccg", "tatoeba"] == "+5.0"
+
+
+def test_zero_has_no_minus_sign_in_a_text():
+    row = pd.DataFrame([("mnli", "xnli", -0.04, -0.03, 2.0)], columns=["recipe", "task", "gain", "low", "high"]).iloc[0]
+    assert gain_text(row) == "+0.0 (0.0 to 2.0)"
+    assert cell(row) == "mnli on xnli (+0.0 points, +0.0 to +2.0)"
+    package = Path(analysis.__file__).parents[1]
+    texts = [path.read_text(encoding="utf-8") for path in (*package.glob("analysis/*.py"), *package.glob("cards/*.py"))]
+    assert not any(re.search(r":(\+|\{sign\})\.", text) for text in texts), "a signed number without z in its format"
 
 
 def test_run_grid_starts_with_phase_1_and_the_baseline():

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import made_studies
 import pandas as pd
 import pytest
 import yaml
@@ -30,6 +31,14 @@ recipes:
   mnli: {intermediate: [mnli], train_examples: 500}
   chance: {control: random_init}
 targets: [xnli, tatoeba]
+"""
+PROBED = """
+title: What is told?
+seeds: [1]
+recipes: {none: , mnli: {intermediate: [mnli]}, majority: {control: majority}}
+targets: [xnli, xnli_chat]
+probes: [probe_negation, probe_translation]
+target: {train_examples: 500}
 """
 VALUES = {"none": 50.0, "mnli": 53.0, "chance": 33.0}
 
@@ -227,6 +236,23 @@ def test_the_card_of_a_study(grid: Study) -> None:
     assert re.search(r"\| intermediate \| mnli \| 1 \| \d+ \| 32 \| .* \| 500 \|", card.text)
     assert "The grid is not complete: 3 of its 14 runs are missing" in card.text and "2 seeds: small differences" in card.text
     assert "xstilts run grid.yaml" in card.text and "**Does | it help?**" in card.text
+
+
+def test_the_card_of_a_study_speaks_in_words(tmp_path: Path) -> None:
+    study = made_studies.load(tmp_path, PROBED)
+    for spec in study.specs:
+        named = getattr(spec, "targets", None) or getattr(spec, "probes", None) or getattr(spec, "tasks", [])
+        finish(spec, *(Score(name, "de", "test", "accuracy", 50.0 - 0.04 * (spec.recipe == "mnli"), 100) for name in named))
+    card = DatasetCard(str(cards.study_card(study))).text
+    assert "| mnli (gain) | +0.0 | +0.0 | +0.0 |" in card and "-0.0" not in card
+    assert "| control |  | 1 |  |  |  |  |  | xnli 500, xnli_chat 500 |" in card and "{'" not in card
+    assert "| `phase` | pretrain, intermediate, target, retrieval, probing or control |" in card
+    for name, citation in (
+        ("XNLI, chat", "the task after Conneau et al. 2018"),
+        ("Negation", "after Conneau et al. 2018 (What you can cram into a single vector)"),
+        ("Translation match", "made for this package"),
+    ):
+        assert f"| {name} | embedded suite: made-up texts | apache-2.0 | this suite; {citation} |" in card
 
 
 def test_a_study_is_exported_with_the_scores_of_its_finished_runs(grid: Study, tmp_path: Path) -> None:

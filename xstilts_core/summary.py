@@ -28,7 +28,7 @@ def console() -> Console:
 def shown(value: float, signed: bool) -> str:
     if value != value:  # NaN: a run is missing
         return "."
-    return f"{value:+.1f}" if signed else f"{value:.1f}"
+    return f"{value:+z.1f}" if signed else f"{value:.1f}"
 
 
 def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width: int) -> Table:

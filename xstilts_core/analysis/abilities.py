@@ -191,8 +191,8 @@ def missing(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 
 def pair(row: "pd.Series") -> str:
     """'rte with multirc (0.81, 0.60 to 0.92)'."""
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:.2f} to {row['high']:.2f}"
-    return f"{row['x']} with {row['y']} ({row['estimate']:.2f}, {interval})"
+    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:z.2f} to {row['high']:z.2f}"
+    return f"{row['x']} with {row['y']} ({row['estimate']:z.2f}, {interval})"
 
 
 def correlation_findings(study: Study, table: pd.DataFrame, without: pd.DataFrame, scores: pd.DataFrame) -> str:
@@ -215,7 +215,7 @@ def correlation_findings(study: Study, table: pd.DataFrame, without: pd.DataFram
     most = most[most["significant"] > 0].head(SHOWN)
     if len(most):
         words = "; ".join(
-            f"{row.task} with {row.significant} of {row.targets} targets, mean {row.mean_estimate:.2f}" for row in most.itertuples()
+            f"{row.task} with {row.significant} of {row.targets} targets, mean {row.mean_estimate:z.2f}" for row in most.itertuples()
         )
         lines.append(f"The probing tasks that go with most targets: {words}.")
     return "\n".join([" ".join(lines), "", "**What this does not show.** " + " ".join(cautions(filled, tests, without, scores))])
@@ -235,7 +235,7 @@ def cautions(filled: pd.DataFrame, tests: int, without: pd.DataFrame, scores: pd
         verb = "is" if left == 1 else "are"
         lines.append(
             f"Without {least['left_out']} alone, {counted(left, 'pair')} {verb} told from 0 instead of {all_pairs}, and the mean"
-            f" coefficient of all pairs goes from {whole['mean_estimate']:.2f} to {least['mean_estimate']:.2f}."
+            f" coefficient of all pairs goes from {whole['mean_estimate']:z.2f} to {least['mean_estimate']:z.2f}."
             if left < all_pairs
             else "Without any one recipe as many pairs are told from 0, or more."
         )

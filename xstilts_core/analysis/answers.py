@@ -18,7 +18,7 @@ ONE = f"There is one seed, so no number here has an interval ({ONE_SEED}): what 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
     """'-0.2 to 1.3', or that there is none."""
-    return "no interval" if pd.isna(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+    return "no interval" if pd.isna(low) else f"{low:+z.{digits}f} to {high:+z.{digits}f}"
 
 
 def number(size: float) -> str:
@@ -70,8 +70,8 @@ def slope_sentence(row: "pd.Series", what: str) -> str:
     bend = ""
     if (row["bend_low"] > 0 or row["bend_high"] < 0) and abs(row["bend"]) >= LEAST_BEND:
         way = "upwards" if row["bend"] > 0 else "downwards"
-        bend = f" The curve bends {way} ({row['bend']:+.2f}, {interval(row['bend_low'], row['bend_high'], 2)})."
-    return f"{what} {where}: {row['slope']:+.2f} points for a doubling ({interval(row['low'], row['high'], 2)}): {verdict}.{bend}"
+        bend = f" The curve bends {way} ({row['bend']:+z.2f}, {interval(row['bend_low'], row['bend_high'], 2)})."
+    return f"{what} {where}: {row['slope']:+z.2f} points for a doubling ({interval(row['low'], row['high'], 2)}): {verdict}.{bend}"
 
 
 def scaling_answer(fits: pd.DataFrame) -> str:
@@ -154,7 +154,7 @@ def contrast_answer(table: pd.DataFrame) -> str:
         tested = f"; over recipes p = {row['p_recipes']:.2f}, the smallest possible being {row['smallest']:.2f}"
         p = "" if pd.isna(row["p_recipes"]) else tested
         name = row["contrast"][0].upper() + row["contrast"][1:]
-        lines.append(f"{name}: {row['points']:+.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}.")
+        lines.append(f"{name}: {row['points']:+z.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}.")
     if PLANNED not in set(table["contrast"]):
         lines.append("The planned contrast is missing: it needs both kinds of tasks on both groups of targets.")
     limits = (

@@ -12,10 +12,10 @@ NOTHING = (
 def contrast_text(row: "pd.Series") -> str:
     """'several languages, against English: -0.4 points (-2.1 to 1.3; 3 recipes), cannot be told from 0'."""
     if pd.isna(row["low"]):
-        return f"{row['contrast']}: {row['difference']:+.1f} points (no interval: one seed; {counted(int(row['recipes']), 'recipe')})"
+        return f"{row['contrast']}: {row['difference']:+z.1f} points (no interval: one seed; {counted(int(row['recipes']), 'recipe')})"
     verdict = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "cannot be told from 0"
-    interval = f"{row['low']:+.1f} to {row['high']:+.1f}; {counted(int(row['recipes']), 'recipe')}"
-    return f"{row['contrast']}: {row['difference']:+.1f} points ({interval}), **{verdict}**"
+    interval = f"{row['low']:+z.1f} to {row['high']:+z.1f}; {counted(int(row['recipes']), 'recipe')}"
+    return f"{row['contrast']}: {row['difference']:+z.1f} points ({interval}), **{verdict}**"
 
 
 def contrast_findings(table: pd.DataFrame, scope: str) -> str:

@@ -72,8 +72,8 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
 
 def margin(row: pd.Series) -> str:
     """'xnli (random_init, +29.3 points, +25.1 to +33.0)'."""
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.1f} to {row['high']:+.1f}"
-    return f"{row['task']} ({row['recipe']}, {row['above']:+.1f} points, {interval})"
+    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+    return f"{row['task']} ({row['recipe']}, {row['above']:+z.1f} points, {interval})"
 
 
 def control_findings(table: pd.DataFrame) -> str:

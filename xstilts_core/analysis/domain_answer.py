@@ -27,7 +27,7 @@ def row_sentence(row: "pd.Series", words: str) -> str:
     """'On ...: +1.2 points (-0.3 to 2.7; 5 recipe-target pairs), not told from 0.'"""
     missing = f", {row['missing']} more missing" if row["missing"] else ""
     behind = f"{interval(row['low'], row['high'])}; {counted(int(row['recipes']), 'recipe-target pair')}{missing}"
-    return f"{words}: {row['difference']:+.1f} points ({behind}), {verdict(row)}."
+    return f"{words}: {row['difference']:+z.1f} points ({behind}), {verdict(row)}."
 
 
 def average_sentences(table: pd.DataFrame) -> list[str]:

@@ -26,8 +26,8 @@ def counted(number: int, noun: str) -> str:
 def cell(row: "pd.Series") -> str:
     """'squad_v1 on xquad (+3.1 points, -0.2 to 5.0)'."""
     where = "" if row["task"] == AVERAGE else f" on {row['task']}"
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.1f} to {row['high']:+.1f}"
-    return f"{row['recipe']}{where} ({row['gain']:+.1f} points, {interval})"
+    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+    return f"{row['recipe']}{where} ({row['gain']:+z.1f} points, {interval})"
 
 
 def main_table(table: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
@@ -46,10 +46,11 @@ def main_table(table: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
 
 
 def gain_text(row: "pd.Series") -> str:
+    """'+4.2 (1.2 to 7.4) *'; what rounds to zero is never -0.0: the z of these formats."""
     if pd.isna(row["gain"]):
         return ""
-    interval = "" if pd.isna(row["low"]) else f" ({row['low']:.1f} to {row['high']:.1f})"
-    return f"{row['gain']:+.1f}{interval}{' *' if row['low'] > 0 or row['high'] < 0 else ''}"
+    interval = "" if pd.isna(row["low"]) else f" ({row['low']:z.1f} to {row['high']:z.1f})"
+    return f"{row['gain']:+z.1f}{interval}{' *' if row['low'] > 0 or row['high'] < 0 else ''}"
 
 
 def headline(table: pd.DataFrame) -> str:
@@ -113,8 +114,8 @@ def choice_findings(table: pd.DataFrame, averages: pd.DataFrame) -> str:
 
     def amount(name: str) -> str:
         row = found.loc[name]
-        interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.1f} to {row['high']:+.1f}"
-        return f"{row['gain']:+.1f} points ({interval})"
+        interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+        return f"{row['gain']:+z.1f} points ({interval})"
 
     same = int((table["chosen"] == table["oracle"]).sum())
     stay = list(table.loc[table["chosen"] == BASELINE, "task"])

@@ -194,8 +194,8 @@ def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
 
 def told(row: "pd.Series", value: str, low: str, high: str) -> str:
     """'Swahili (+3.1 points, -0.2 to +5.0)'."""
-    interval = "no interval" if pd.isna(row[low]) else f"{row[low]:+.1f} to {row[high]:+.1f}"
-    return f"{named(row['level'], row['factor'])} ({row[value]:+.1f} points, {interval})"
+    interval = "no interval" if pd.isna(row[low]) else f"{row[low]:+z.1f} to {row[high]:+z.1f}"
+    return f"{named(row['level'], row['factor'])} ({row[value]:+z.1f} points, {interval})"
 
 
 def beyond(effects: pd.DataFrame) -> str:
@@ -207,12 +207,12 @@ def beyond(effects: pd.DataFrame) -> str:
     count = f"over {int(fitted['units'].max())} languages, {counted(len(fitted), 'effect')}"
     if sure.empty:
         closest = fitted.sort_values("p", kind="stable").iloc[0]
-        span = f"{closest['estimate']:+.1f}, {closest['low']:+.1f} to {closest['high']:+.1f}, p {closest['p']:.2f}"
+        span = f"{closest['estimate']:+z.1f}, {closest['low']:+z.1f} to {closest['high']:+z.1f}, p {closest['p']:.2f}"
         nearest = f"nearest: {named(closest['level'], closest['effect'])} against {named(closest['reference'], closest['effect'])}, {span}"
         return f"For other languages of the same kind ({count} in mixed-effects models) none can be told from 0 after Holm ({nearest})."
     listed = "; ".join(
-        f"{named(row.level, row.effect)} against {named(row.reference, row.effect)} ({row.estimate:+.1f}, {row.low:+.1f} to"
-        f" {row.high:+.1f})"
+        f"{named(row.level, row.effect)} against {named(row.reference, row.effect)} ({row.estimate:+z.1f}, {row.low:+z.1f} to"
+        f" {row.high:+z.1f})"
         for row in sure.itertuples()
     )
     return f"For other languages of the same kind ({count} in mixed-effects models): {listed}."

@@ -43,7 +43,7 @@ def number(value: float | None, signed: bool = False) -> str:
     """'80.4', '+1.2', or "unconfirmed" where there is none."""
     if value is None or np.isnan(value):
         return UNCONFIRMED
-    return f"{value:+.1f}" if signed else f"{value:.1f}"
+    return f"{value:+z.1f}" if signed else f"{value:.1f}"
 
 
 def score(value: float) -> str:
@@ -128,7 +128,7 @@ def paper_name(study: Study, recipe: str) -> str:
 
 def brief(row: pd.Series) -> str:
     """'-1.7*': a gain, with a star where its interval excludes 0."""
-    return "" if np.isnan(row["gain"]) else f"{row['gain']:+.1f}{'*' if row['low'] > 0 or row['high'] < 0 else ''}"
+    return "" if np.isnan(row["gain"]) else f"{row['gain']:+z.1f}{'*' if row['low'] > 0 or row['high'] < 0 else ''}"
 
 
 def gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
@@ -209,7 +209,7 @@ def language_table(scores: pd.DataFrame) -> pd.DataFrame:
         theirs = [known(ENCODER, task, language=code).value for code in wide.index]
         if np.isfinite(theirs).any():
             table[f"{task}, XLM-R Large"] = ["" if not text else number(value) for text, value in zip(table[task], theirs, strict=True)]
-            table[f"{task}, difference"] = ["" if np.isnan(value) else f"{value:+.1f}" for value in wide[task].to_numpy() - theirs]
+            table[f"{task}, difference"] = ["" if np.isnan(value) else f"{value:+z.1f}" for value in wide[task].to_numpy() - theirs]
     return table
 
 

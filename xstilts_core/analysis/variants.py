@@ -86,8 +86,8 @@ def differences(draws: GainDraws, pairs: Sequence[Pair]) -> pd.DataFrame:
 def worded(row: "pd.Series") -> str:
     """'multitask beside mnli on xnli (+1.2 points, -0.3 to +2.7)'."""
     where = "" if row["task"] == AVERAGE else f" on {row['task']}"
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.1f} to {row['high']:+.1f}"
-    return f"{row['recipe']} beside {row['beside']}{where} ({row['difference']:+.1f} points, {interval})"
+    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+    return f"{row['recipe']} beside {row['beside']}{where} ({row['difference']:+z.1f} points, {interval})"
 
 
 def variant_findings(table: pd.DataFrame) -> str:

@@ -214,9 +214,9 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
     """`claim_table` as a reader wants it: columns claim paper study verdict detectable; texts, in points."""
     rows = []
     for entry in table.itertuples():
-        paper = "" if np.isnan(entry.published) else f"{entry.published:+.1f}"
-        interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+.1f} to {entry.high:+.1f}"
-        own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+.1f} ({interval})"
+        paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
+        interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
+        own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
         size = "" if np.isnan(entry.detectable) else "none" if entry.detectable > MOST_POINTS else f"{entry.detectable:.1f}"
         size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
         rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
@@ -226,8 +226,8 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
 
 def sized(entry: tuple) -> str:
     """'gain +4.2 points, +1.0 to +7.4', from a row of `claim_table`."""
-    interval = "" if np.isnan(entry.low) else f", {entry.low:+.1f} to {entry.high:+.1f}"
-    return f"{entry.measure} {entry.estimate:+.1f} points{interval}"
+    interval = "" if np.isnan(entry.low) else f", {entry.low:+z.1f} to {entry.high:+z.1f}"
+    return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
 
 
 def of_each(entry: tuple) -> str:
@@ -248,7 +248,7 @@ def could(entry: tuple) -> str:
     told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
     if entry.detectable > MOST_POINTS:
         told = f"no difference that scores can have would be told from 0 with {100 * USUAL_POWER:.0f} % power"
-    chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+.1f} would be told from 0 with {100 * entry.power:.0f} %"
+    chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+z.1f} would be told from 0 with {100 * entry.power:.0f} %"
     return "; ".join(filter(None, (entry.reason, told))) + chance
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.task_table import linked, pipes
-from xstilts_core.tasks import ADDED, EMBEDDED_LANGUAGES, HUB, TASKS, TEXTS, Task
+from xstilts_core.tasks import ADDED, EMBEDDED_LANGUAGES, HUB, TASKS, TEXTS, Task, original
 
 EMBEDDED = "embedded suite: made-up texts"
 OWN_LICENCE = "apache-2.0"
@@ -19,7 +19,11 @@ def is_local(name: str) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A parameter's value for others to read: of a folder on this machine only its own name."""
+    """A parameter's value for others to read: 'mnli 500, ccg 200' for a mapping; of a folder on this machine only its own name."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {shown(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
     if isinstance(value, str) and is_local(value):
         return f"a local folder, {Path(value).name}"
     return str(value)
@@ -61,12 +65,17 @@ def of_hub(name: str, spec: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(f"{entry.dataset}@{entry.revision}" if entry.revision else entry.dataset, linked(entry)) for entry in found]
 
 
+def followed(entry: Task) -> str:
+    """Whose task a data set of the embedded suite follows: in another domain the original's; probing tasks say for themselves."""
+    return entry.citation if entry.role == "probing" else f"the task after {TASKS[original(entry.name)].citation}"
+
+
 def data_rows(names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]) -> list[tuple[str, ...]]:
     """One row per data set: task, where it was read, licence, citation."""
     rows = []
     for entry in parts(names):
         if spec["source"] == "mini":
-            rows.append((entry.title, EMBEDDED, OWN_LICENCE, "this suite; the task after " + entry.citation))
+            rows.append((entry.title, EMBEDDED, OWN_LICENCE, f"this suite; {followed(entry)}"))
             continue
         places = of_hub(entry.name, spec) if spec["source"] == "hub" else []
         told = [f"{link}{f', commit `{revisions[key][:12]}`' if key in revisions else ''}" for key, link in places]

@@ -17,7 +17,7 @@ from xstilts_core.cards.record import Record, record
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError
 from xstilts_core.results import SCORES
-from xstilts_core.spec import BASELINE, DataSpec
+from xstilts_core.spec import BASELINE, SPECS, DataSpec
 from xstilts_core.study import Study
 from xstilts_core.study_file import studies
 from xstilts_core.task_table import pipes
@@ -39,9 +39,11 @@ HYPERPARAMETERS = (
     "freeze_embeddings",
 )
 FEW_SEEDS = 5
+# Those of runs that have scores.
+PHASES = tuple(name for name in SPECS if name != DataSpec.phase)
 MEANINGS = {
     "study": "the study's name",
-    "phase": "pretrain, intermediate, target, retrieval or control",
+    "phase": f"{', '.join(PHASES[:-1])} or {PHASES[-1]}",
     "recipe": f"how the encoder was prepared; {BASELINE} is the baseline",
     "seed": "seed of the run, the same through all phases",
     "train_on": "task whose English training data were used; empty where nothing was trained",
@@ -139,7 +141,7 @@ def settings(runs: Sequence[Record]) -> list[str]:
         groups.setdefault((run.result.phase, ", ".join(run.tasks)), []).append(run)
     rows = []
     for (phase, tasks), found in groups.items():
-        cells = [", ".join(dict.fromkeys(str(run.spec[name]) for run in found if name in run.spec)) for name in HYPERPARAMETERS]
+        cells = ["; ".join(dict.fromkeys(shown(run.spec[name]) for run in found if name in run.spec)) for name in HYPERPARAMETERS]
         rows.append((phase, tasks, str(len(found)), *cells))
     names = ("phase", "trained on", "runs", *HYPERPARAMETERS)
     return ["0 examples: all.", "", *pipes([names, ["---"] * len(names), *rows])]
@@ -181,8 +183,8 @@ def scores(study: Study) -> list[str]:
 
 
 def number(value: float, sign: str) -> str:
-    """One decimal; empty where a run is missing."""
-    return "" if value != value else f"{value:{sign}.1f}"
+    """One decimal, no -0.0; empty where a run is missing."""
+    return "" if value != value else f"{value:{sign}z.1f}"
 
 
 def by_language(table: "pandas.DataFrame") -> list[str]:

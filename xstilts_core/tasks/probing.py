@@ -48,5 +48,5 @@ PROBING = (
     probe("probe_number", "Number of the object", "syntactic", ("one", "several")),
     probe("probe_word_order", "Word order", "syntactic", ("kept", "swapped")),
     probe("probe_word_content", "Word content", "semantic", VERBS),
-    probe("probe_translation", "Translation match", "semantic", ("other", "same"), "none: made for this package", single_text=False),
+    probe("probe_translation", "Translation match", "semantic", ("other", "same"), "made for this package", single_text=False),
 )
