@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 
-from xstilts_core.lessons import Check, Choice, Feedback, Names, Number, Written, compare
+from xstilts_core.lessons import Check, Choice, Feedback, Names, Number, Written, compare, tokenisation
 from xstilts_core.notebook import run_notebook
 
 ROOT = Path(__file__).parents[1]
@@ -209,6 +211,7 @@ class TestCheck:
             ("mean", -62.5, "direction"),
             ("mean", "62.5", "type str"),
             ("mean", math.inf, "no finite number"),
+            ("mean", 10**400, "no finite number"),
             ("mean", 12, "Look again"),
             ("why", "names", "Yes"),
             ("why", "order", "What is in order?"),
@@ -222,12 +225,20 @@ class TestCheck:
             ("best", ["german", "es"], "unknown name 'german'"),
             ("best", "de", "A list of names"),
             ("best", ["sw", "de"], "By the test"),
+            ("best", {"de", "es"}, "The order counts, and a set has none"),
+            ("best", np.array(["de", "es"]), "Yes"),
             ("ratio", lambda a, b: a / b, "Yes"),
             ("ratio", lambda a, b: b / a, "The wrong way round"),
             ("ratio", lambda a: a, "stopped with TypeError"),
             ("ratio", lambda a, b: None, "return"),
             ("ratio", lambda a, b: a, "No. For (3, 2) it gives 3"),
             ("ratio", 1.5, "The function itself"),
+            ("ratio", lambda a, b: str(a / b), "it gives '1.5'"),
+            ("ratio", lambda a, b: 10**400, "it gives 1000"),
+            ("ratio", lambda a, b: 10**5000, "something of type int"),
+            ("ratio", lambda a, b: np.float64(3.25), "it gives 3.25."),
+            ("ratio", lambda a, b: [np.int64(3)], "it gives [3]."),
+            ("ratio", lambda a, b: np.float64(a / b), "Yes"),
         ],
     )
     def test_what_is_said(self, name, answer, said):
@@ -252,7 +263,22 @@ class TestCheck:
     def test_predictions(self):
         assert "2.5 too low" in compare(60, 62.5, "percent").text and "You made none" in compare(..., 62.5).text
         assert compare("hi", "hi").right and not compare("zh", "hi").right
-        assert "A number was asked for" in compare("many", 62.5).text
+        for wrong in ("many", math.nan, math.inf, 10**400, np.array([1.0, 2.0]), "62.5"):
+            assert "A finite number was asked for" in compare(wrong, 62.5).text and "Measured: 62.5" in compare(wrong, 62.5).text
+        for wrong in (np.array(["hi", "tr"]), pd.Series(["hi"]), pd.NA, 3, ["hi"]):
+            assert "One word in quotes was asked for" in compare(wrong, "hi").text
+        assert compare(np.str_("hi"), "hi").right and compare(["hi", "tr"], ["hi", "tr"]).right
+
+    def test_names_without_an_order_may_come_in_any(self):
+        exercise = Names("two", "?", lambda: ["de", "es"], "Yes.", "Look.", slips=lambda: {"By the test.": ["sw", "tr", "zh"]})
+        assert exercise.hint({"es", "de"}) == "" and exercise.hint({"zh", "tr", "sw"}) == "By the test."
+
+    def test_sums_of_squares_are_as_good_as_the_squared_premium(self):
+        small, exercise = tokenisation.small_tokenizer(), tokenisation.check().attention
+        hindi, english = (tokenisation.lengths(small, code).astype(float) for code in ("hi", "en"))
+        for special in (0, 2):
+            assert exercise(float(((hindi + special) ** 2).sum() / ((english + special) ** 2).sum())).right
+        assert exercise(1.9).right and not exercise(float(hindi.sum() / english.sum())).right and not exercise(1.7).right
 
     def test_wrong_answers_get_hints_without_the_solution(self):
         assert faults(small()) == []

@@ -1,9 +1,11 @@
 """The checker of a lesson: `check.<exercise>(answer)` says whether an answer is right, or gives a hint."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from xstilts_core.lessons.exercise import Exercise, Feedback, filled
+from xstilts_core.lessons.values import as_number, same, short, unwrapped
 from xstilts_core.names import unknown
 
 
@@ -51,11 +53,18 @@ def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
         return Feedback(False, f"You made none. Measured: {shown}. A prediction that fails teaches more than none.", title)
     if isinstance(measured, float):
         try:
-            off = float(predicted) - measured
+            value = as_number(predicted)
         except (TypeError, ValueError):
-            return Feedback(False, f"A number was asked for, and this is {predicted!r}. Measured: {shown}.", title)
+            value = math.nan
+        if not math.isfinite(value):
+            return Feedback(False, f"A finite number was asked for, and this is {short(predicted)}. Measured: {shown}.", title)
+        off = value - measured
         way = "too high" if off > 0 else "too low"
-        return Feedback(abs(off) < 0.05, f"You said {float(predicted):.1f}, measured: {shown}: {abs(off):.1f} {way}.", title)
-    if predicted == measured:
+        return Feedback(abs(off) < 0.05, f"You said {value:.1f}, measured: {shown}: {abs(off):.1f} {way}.", title)
+    predicted, measured = unwrapped(predicted), unwrapped(measured)
+    if isinstance(measured, str) and not isinstance(predicted, str):
+        return Feedback(False, f"One word in quotes was asked for, and this is {short(predicted)}. Measured: {shown}.", title)
+    if same(predicted, measured):
         return Feedback(True, f"You said {predicted}, and so it is.", title)
-    return Feedback(False, f"You said {predicted}, measured: {shown}. What did you not think of?", title)
+    said = predicted if isinstance(predicted, str) else short(predicted)
+    return Feedback(False, f"You said {said}, measured: {shown}. What did you not think of?", title)

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from xstilts_core.languages import EMBEDDED_LANGUAGES
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.lessons.values import as_number, equal, short
+from xstilts_core.names import unknown
 
 # Units in which a share of 1 is 100.
 HUNDREDTHS = ("percent", "points")
@@ -86,9 +87,7 @@ class Number:
         if not filled(answer):
             return NOTHING
         try:
-            if isinstance(answer, str | bool):
-                raise TypeError
-            value = float(answer)
+            value = as_number(answer)
         except (TypeError, ValueError):
             return f"One number is asked for{f' (in {self.unit})' if self.unit else ''}; this is of type {type(answer).__name__}."
         if not math.isfinite(value):
@@ -174,6 +173,8 @@ class Names:
     def hint(self, answer: Any) -> str:
         if not filled(answer):
             return NOTHING
+        if self.ordered and isinstance(answer, set | frozenset):
+            return 'The order counts, and a set has none: a list is asked for, ["en", "de"].'
         answer = [None] if isinstance(answer, str) else listed(answer)
         if not all(isinstance(entry, str) for entry in answer):
             return 'A list of names is asked for, each in quotes: ["en", "de"].'
@@ -183,9 +184,9 @@ class Names:
         if len(set(answer)) < len(answer):
             return "A name stands twice."
         truth = self.solution()
-        if answer == truth or (not self.ordered and set(answer) == set(truth)):
+        if self.alike(answer, truth):
             return ""
-        if text := next((text for text, wrong in self.slips().items() if answer == list(wrong)), ""):
+        if text := next((text for text, wrong in self.slips().items() if self.alike(answer, wrong)), ""):
             return text
         if "en" in answer and "en" not in truth:
             return "English is among them: here it is the language of training, and not one to transfer to."
@@ -197,11 +198,25 @@ class Names:
             return f"Too {'many' if len(answer) > len(truth) else 'few'} names. {self.nudge}"
         return f"{len(set(answer) & set(truth))} of {len(truth)} are right. {self.nudge}"
 
+    def alike(self, answer: Sequence[str], names: Sequence[str]) -> bool:
+        """Whether these are the names, in their order where it counts."""
+        return list(answer) == list(names) if self.ordered else set(answer) == set(names)
+
     def mistakes(self) -> list[Any]:
         truth = self.solution()
         others = [entry for entry in self.legal if entry not in truth]
         swapped = [*others[:1], *truth[1:]]
-        made = [..., "en", 7, ["klingon"], [], truth[:-1], [*truth, *others[:1]], swapped, *([truth[::-1]] if self.ordered else [])]
+        made = [
+            ...,
+            "en",
+            7,
+            ["klingon"],
+            [],
+            truth[:-1],
+            [*truth, *others[:1]],
+            swapped,
+            *([truth[::-1], set(truth)] if self.ordered else []),
+        ]
         made += [list(wrong) for wrong in self.slips().values()]
         return [answer for answer in made if answer != truth]
 
@@ -257,17 +272,3 @@ class Written:
 
     def mistakes(self) -> list[Any]:
         return [..., 5, lambda *values: None, lambda *values: 1 / 0, lambda *values: -12345.0, *self.slips.values()]
-
-
-def equal(expected: Any, found: Any, tolerance: float) -> bool:
-    """Numbers within the tolerance; anything else, if it is the same. UsageError never: a wrong type is a wrong answer."""
-    try:
-        return abs(float(expected) - float(found)) <= tolerance
-    except (TypeError, ValueError, UsageError):
-        return type(expected) is type(found) and bool(expected == found)
-
-
-def short(value: Any) -> str:
-    """A value as it stands in a sentence."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
