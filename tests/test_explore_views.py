@@ -146,6 +146,15 @@ class TestViews:
         with pytest.raises(UsageError, match="did you mean 'recipes'"):
             variables(reader, "recipe")
 
+    def test_the_average_of_a_language_is_over_tasks_that_all_have(self, reader):
+        values = variables(reader, "languages").values
+        gains = values.filter(regex=r"^\w+: mean gain$")
+        common = gains.dropna(axis="columns")
+        assert 0 < common.shape[1] < gains.shape[1], "some task lacks a language"
+        named = f"average ({common.shape[1]} task{'s' * (common.shape[1] > 1)} in all languages): mean gain"
+        assert values.columns[-1] == named
+        np.testing.assert_allclose(values[named], common.mean(axis=1))
+
     def test_every_control_of_the_correlations_changes_the_page(self, reader):
         view = scatter_view(reader)
         (page,) = pages(view)

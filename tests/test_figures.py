@@ -116,6 +116,24 @@ def test_long_numbers_stay_in_their_boxes(width):
     assert len(wide) >= 5 and {words: share for words, share in wide.items() if share > 1} == {}
 
 
+@pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
+def test_explorations_stay_inside_and_uncovered(width):
+    """Wide numbers leave room for the name of y; the legend of encoders lies outside of the panel, where any place can have points."""
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "a name of y": [-0.125, -0.1255, -0.126]})
+    figure = figures.scatter(table, "a", "a name of y", width=width)
+    figure.canvas.draw()
+    assert figure.axes[0].yaxis.get_tightbbox().x0 >= 0
+    points = {name: np.random.default_rng(0).normal(size=(2, 9, 2)) for name in ("before", "after squad_v1")}
+    accuracy = {name: np.linspace(80, 1, 5)[:, None] * np.ones((5, 2)) for name in points}
+    figure = figures.sentence_map(points, accuracy, ("en", "de"), 3, ("first", "second"), width)
+    figure.canvas.draw()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    legends = [legend.get_window_extent() for legend in figure.legends]
+    assert len(legends) == 2 and not any(axes.get_legend() for axes in figure.axes)
+    assert not any(legend.overlaps(box) for legend in legends for box in boxes) and not legends[0].overlaps(legends[1])
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in (*boxes, *legends))
+
+
 @pytest.mark.parametrize("colors", [diverging(), colormaps["Blues"]], ids=["gains", "scores"])
 def test_numbers_can_be_read_on_every_color(colors):
     assert all(contrast(to_rgb(ink_on(color)), color) >= 4.5 for color in colors(range(colors.N)))

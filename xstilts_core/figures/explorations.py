@@ -15,7 +15,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 LINES = ("-", "--", ":", "-.")
 LABELLED = 40
 # Inches around the axes. They answer to a control within the blink of an eye: a layout that is worked out takes longer than the drawing.
-LEFT, RIGHT, TOP, LINE = 0.5, 0.1, 0.1, 0.125
+LEFT, RIGHT, TOP, LINE, MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
 def written(text: object) -> str:
@@ -49,6 +49,7 @@ def run_curves(log: pd.DataFrame, runs: Sequence[str], value: str = "loss", widt
             axes.plot(rows["step"], rows[value], label=written(name), linewidth=1, **style, **few)
         axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
         finish(axes)
+        make_room(axes)
         figure.legend(loc="lower left", ncols=1, frameon=False, fontsize=6.5 if wide else 5.5, borderpad=0, labelspacing=0.25)
     return figure
 
@@ -59,6 +60,18 @@ def framed(width: float, height: float, below: float, right: float = RIGHT) -> t
     figure = PrintFigure(figsize=(width, whole))
     box = (LEFT / width, below / whole, 1 - (LEFT + right) / width, height / whole)
     return figure, figure.add_axes(box)
+
+
+def make_room(axes: Axes) -> None:
+    """Move the left side of the axes so that the numbers and the name of y stand within the figure, however wide the numbers are.
+
+    To be called last: it measures what is drawn.
+    """
+    figure, place = axes.get_figure(root=True), axes.get_position()
+    beyond = MARGIN - axes.yaxis.get_tightbbox().x0 / figure.dpi
+    if beyond > 0:
+        share = beyond / figure.get_figwidth()
+        axes.set_position((place.x0 + share, place.y0, place.width - share, place.height))
 
 
 def finish(axes: Axes) -> None:
@@ -92,6 +105,7 @@ def scatter(
         axes.set(xlabel=written(x), ylabel=written(y))
         axes.margins(0.12)
         finish(axes)
+        make_room(axes)
         if colors is not None:
             place = {"loc": "upper right"} if wide else {"loc": "lower left", "bbox_to_anchor": (0, 0.3 / figure.get_figheight())}
             figure.legend(frameon=False, ncols=1 if wide else 2, borderpad=0.2, labelspacing=0.25, columnspacing=1, **place)
@@ -115,14 +129,12 @@ def sentence_map(
     wide, titles = check_width(width) > 5, list(points)
     down, across = (1, len(titles) + 1) if wide else (len(titles) + 1, 1)
     with look():
-        figure = PrintFigure(figsize=(width, 2.5 if wide else 2.3 * down + 0.5))
+        below = 0.45 + LINE * (len(titles) if wide else len(titles) + -(-len(languages) // 5))
+        whole = below + (2.0 if wide else 2.3 * down - 0.2)
+        figure = PrintFigure(figsize=(width, whole))
         grid = figure.subplots(down, across, squeeze=False).ravel()
-        sides = (
-            {"left": 0.04, "right": 0.99, "top": 0.92, "bottom": 0.2, "wspace": 0.22}
-            if wide
-            else {"left": 0.13, "right": 0.97, "top": 0.97}
-        )
-        figure.subplots_adjust(**(sides if wide else {**sides, "bottom": 0.11, "hspace": 0.3}))
+        sides = {"left": 0.04, "right": 0.99, "wspace": 0.3} if wide else {"left": 0.17, "right": 0.97, "hspace": 0.3}
+        figure.subplots_adjust(top=1 - 0.2 / whole, bottom=below / whole, **sides)
         for axes, title in zip(grid, titles, strict=False):
             draw_sentences(axes, points[title], languages)
             axes.set_title(written(title), pad=3)
@@ -130,7 +142,12 @@ def sentence_map(
             axes.set_ylabel(axes_names[1], labelpad=1)
         draw_accuracy(grid[-1], accuracy, layer)
         handles, names = grid[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=10 if wide else 5, frameon=False, handletextpad=0.1, columnspacing=0.9)
+        shape = {"frameon": False, "borderpad": 0.2, "labelspacing": 0.25}
+        corner = (0, 0 if wide else (0.03 + LINE * len(titles)) / whole)
+        few = {"ncols": 10 if wide else 5, "handletextpad": 0.1, "columnspacing": 0.9}
+        figure.legend(handles, names, loc="lower left", bbox_to_anchor=corner, **few, **shape)
+        # Outside of the panel: any place in it can have points.
+        figure.legend(*grid[-1].get_legend_handles_labels(), loc="lower right" if wide else "lower left", **shape)
     return figure
 
 
@@ -155,5 +172,4 @@ def draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) ->
     axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %")
     axes.set_xticks(range(len(next(iter(accuracy.values())))))
     axes.set_title("retrieval from English", pad=3)
-    axes.legend(frameon=False, fontsize=6, loc="lower right")
     finish(axes)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import by_run, labels, own_and_gains, performance
 from xstilts_core.languages import LANGUAGES
@@ -75,7 +76,10 @@ def of_languages(reader: Reader) -> Variables:
     sizes = [LANGUAGES[code].xlmr_gib if code in LANGUAGES else None for code in index.languages]
     table = pd.DataFrame(columns, index=pd.Index(index.languages, name="language"))
     table[GIBS] = [np.log10(size) if size else np.nan for size in sizes]
-    table[f"{AVERAGE}: mean gain"] = table[gains].mean(axis=1)
+    # A mean over other tasks in each language would compare tasks, and not languages.
+    common = [name for name in gains if table[name].notna().all()]
+    if common:
+        table[f"{AVERAGE} ({counted(len(common), 'task')} in all languages): mean gain"] = table[common].mean(axis=1)
     groups = {key.replace("_", " "): pd.Series([fact(code, key) for code in index.languages], index=table.index) for key in FACTS}
     caution = "A point per language, English too. Related languages resemble each other: intervals and p-values are too small."
     return Variables(table, groups, caution)
