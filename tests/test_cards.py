@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from huggingface_hub import DatasetCard, ModelCard
+from made_studies import load
 
 from xstilts_core import cards, cli, hub_lock, results
 from xstilts_core.hub_lock import Repository
@@ -205,9 +206,7 @@ def test_a_run_that_trains_nothing_has_no_model_card(outputs: str) -> None:
 @pytest.fixture
 def grid(tmp_path: Path) -> Study:
     """A study with all its runs but those of seed 2's recipe."""
-    path = tmp_path / "grid.yaml"
-    path.write_text(GRID, encoding="utf-8")
-    study = Study.load(str(path), str(tmp_path / "outputs"))
+    study = load(tmp_path, GRID, "grid")
     for spec in study.specs:
         value = VALUES[spec.recipe] + spec.seed
         if (spec.recipe, spec.seed) != ("mnli", 2):
@@ -277,9 +276,8 @@ def test_a_study_is_exported_with_the_scores_of_its_finished_runs(grid: Study, t
     ],
 )
 def test_a_study_without_scores_of_its_own(tmp_path: Path, content: str, sentence: str) -> None:
-    (tmp_path / "grid.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=sentence):
-        cards.study_card(Study.load(str(tmp_path / "grid.yaml"), str(tmp_path / "outputs")))
+        cards.study_card(load(tmp_path, content, "grid"))
 
 
 def test_the_command_writes_over_nothing_unasked(grid: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
