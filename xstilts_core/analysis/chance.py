@@ -35,7 +35,7 @@ def item_sentences(table: pd.DataFrame) -> str:
         f"{len(sure) - up} below) and {int((table['p_bh'] < LEVEL).sum())} after Benjamini and Hochberg's."
     )
     largest = sure.sort_values("gain", key=abs, ascending=False, kind="stable").head(SHOWN)
-    named = "; ".join(f"{row.recipe} on {row.task} ({row.gain:+.1f} points, p_holm = {row.p_holm:.3f})" for row in largest.itertuples())
+    named = "; ".join(f"{row.recipe} on {row.task} ({row.gain:+z.1f} points, p_holm = {row.p_holm:.3f})" for row in largest.itertuples())
     return f"{found} The largest: {named}." if named else found
 
 
