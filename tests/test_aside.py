@@ -12,7 +12,8 @@ import pytest
 from made_studies import load
 from test_cli import TINY, await_running, command, project  # noqa: F401
 
-from xstilts_core import aside, results, runner, sharing
+from xstilts_core import aside, grid, results, runner, sharing
+from xstilts_core.names import UsageError
 from xstilts_core.results import ASIDE, EARLIER, RESULT, Score
 from xstilts_core.spec import Spec
 from xstilts_core.study import Study
@@ -206,3 +207,20 @@ def test_a_run_by_hand_that_is_stopped_leaves_the_finished_one(tmp_path: Path) -
     run.send_signal(signal.SIGINT)
     assert "what was done is kept" in run.communicate(timeout=60)[0]
     assert content(spec.folder) == before and results.state(spec).state == "done"
+
+
+def test_another_file_of_the_same_name_writes_over_nothing(tmp_path: Path) -> None:
+    mine = load(tmp_path, TINY)
+    with grid.only_grid(mine):
+        pass
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    load(elsewhere, CHANGED)
+    other = Study.load(str(elsewhere / "made_up.yaml"), mine.outputs)
+    for asked in (lambda: grid.require_own_folder(other), lambda: grid.only_grid(other).__enter__()):
+        with pytest.raises(UsageError, match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or give --outputs"):
+            asked()
+    with grid.only_grid(mine):
+        grid.require_own_folder(mine)
+    Path(mine.file).rename(tmp_path / "renamed.yaml")
+    with grid.only_grid(other):
+        grid.require_own_folder(other)

@@ -19,6 +19,8 @@ from xstilts_core.spec import home
 from xstilts_core.study import Study
 
 LOG = "grid.log"
+# Which file the runs of a folder are of.
+OWNER = ".study"
 SECONDS_TO_END = 15
 # After a kill of another driver, what it started follows it within a second or two.
 SECONDS_TO_FOLLOW = 5
@@ -115,11 +117,28 @@ def only_grid(study: Study) -> Iterator[TextIO]:
             os.write(lock.fileno(), f"{os.getpid()}\n".encode("ascii"))
         for folder in (study.root, study.root / "report"):
             results.remove_temporary(folder)
+        require_own_folder(study)
+        with suppress(OSError):  # on a full disk: the first run says so
+            results.write_text(study.root / OWNER, f"{written_in(study)}\n")
         wait_for_runs(study)
         try:
             yield lock
         finally:
             wait_for_runs(study)
+
+
+def written_in(study: Study) -> str:
+    """The study's file: from the project's folder, which may be moved, or from the root."""
+    file = Path(study.file).resolve()
+    return str(file.relative_to(home()) if file.is_relative_to(home()) else file)
+
+
+def require_own_folder(study: Study) -> None:
+    """UsageError where the study's folder has the runs of another file of the same name, which this one would write over."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        other = (study.root / OWNER).read_text(encoding="utf-8").strip()
+        if other != written_in(study) and (home() / other).is_file():
+            raise UsageError(f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder")
 
 
 def wait_for_runs(study: Study) -> None:
