@@ -1,12 +1,13 @@
 # A study as a graph of files: each rule runs one notebook into one folder, whose result.json says that it is done.
 #   xstilts run quick                                                       (the usual way: progress, reports, summary)
 #   snakemake --profile params/profiles/local --cores 4 --config study=quick      (the same grid by hand)
-# This file is parsed again inside every cluster job: it imports only the study.
+# This file is parsed again inside every cluster job: it imports only the study, and what tells whether a run is done.
 import os
 import shlex
 import sys
 from pathlib import Path
 
+from xstilts_core import results
 from xstilts_core.spec import home
 from xstilts_core.study import Study
 
@@ -21,9 +22,9 @@ RESULTS = [f"{ROOT}/{spec.folder.relative_to(STUDY.root)}/result.json" for spec 
 REPORTS = [f"{ROOT}/report/{name}/result.json" for name in STUDY.reports]
 
 
-def science(folder):
+def identity(folder):
     """What the numbers of a run depend on, from its wildcards alone: a change of it, and only that, runs it again."""
-    return lambda wildcards: STUDY.spec(Path(folder.format(**wildcards))).science()
+    return lambda wildcards: results.token(STUDY.spec(Path(folder.format(**wildcards))))
 
 
 def parents(folder):
@@ -68,7 +69,7 @@ rule data:
     output: f"{ROOT}/data/result.json"
     log: f"{ROOT}/data/run.ipynb"
     priority: 20  # all others wait for it
-    params: science=science("data")
+    params: identity=identity("data")
     shell: "{RUN} data"
 
 
@@ -77,7 +78,7 @@ rule pretrain:
     output: f"{ROOT}/pretrain/seed{{seed}}/result.json"
     log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
-    params: science=science("pretrain/seed{seed}")
+    params: identity=identity("pretrain/seed{seed}")
     resources: gpu=gpus("pretrain/seed{seed}")
     threads: THREADS
     shell: "{RUN} pretrain/seed{wildcards.seed} --threads {threads}"
@@ -88,7 +89,7 @@ rule intermediate:
     output: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
-    params: science=science("intermediate/{recipe}/seed{seed}")
+    params: identity=identity("intermediate/{recipe}/seed{seed}")
     resources: gpu=gpus("intermediate/{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} intermediate/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
@@ -98,7 +99,7 @@ rule target:
     input: parents("target/{train_on}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/21_target.ipynb")
     output: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
-    params: science=science("target/{train_on}/from-{recipe}/seed{seed}")
+    params: identity=identity("target/{train_on}/from-{recipe}/seed{seed}")
     resources: gpu=gpus("target/{train_on}/from-{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} target/{wildcards.train_on}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
@@ -108,7 +109,7 @@ rule retrieval:
     input: parents("retrieval/{task}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/22_retrieval.ipynb")
     output: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
-    params: science=science("retrieval/{task}/from-{recipe}/seed{seed}")
+    params: identity=identity("retrieval/{task}/from-{recipe}/seed{seed}")
     resources: gpu=gpus("retrieval/{task}/from-{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} retrieval/{wildcards.task}/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
@@ -118,7 +119,7 @@ rule probing:
     input: parents("probing/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/24_probing.ipynb")
     output: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/run.ipynb"
-    params: science=science("probing/from-{recipe}/seed{seed}")
+    params: identity=identity("probing/from-{recipe}/seed{seed}")
     resources: gpu=gpus("probing/from-{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} probing/from-{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"
@@ -128,7 +129,7 @@ rule control:
     input: parents("control/{recipe}/seed{seed}"), notebook=ancient("notebooks/23_control.ipynb")
     output: f"{ROOT}/control/{{recipe}}/seed{{seed}}/result.json"
     log: f"{ROOT}/control/{{recipe}}/seed{{seed}}/run.ipynb"
-    params: science=science("control/{recipe}/seed{seed}")
+    params: identity=identity("control/{recipe}/seed{seed}")
     resources: gpu=gpus("control/{recipe}/seed{seed}")
     threads: THREADS
     shell: "{RUN} control/{wildcards.recipe}/seed{wildcards.seed} --threads {threads}"

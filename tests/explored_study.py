@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts_core import data, metrics, results
+from xstilts_core import data, identity, metrics, results
 from xstilts_core.results import Result, Score
 from xstilts_core.spec import SPECS, Spec
 from xstilts_core.study import Study
@@ -77,7 +77,7 @@ def made() -> dict:
 def write_result(spec: Spec, scores: Sequence[Score]) -> None:
     """result.json as runs leave it."""
     spec.folder.mkdir(parents=True, exist_ok=True)
-    content = asdict(Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made(), list(scores)))
+    content = asdict(Result(spec.phase, spec.model_dump(mode="json"), identity.wanted(spec), made(), list(scores)))
     (spec.folder / results.RESULT).write_text(json.dumps(content), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ import yaml
 from huggingface_hub import DatasetCard, ModelCard
 from made_studies import load
 
-from xstilts_core import cards, cli, hub_lock, results
+from xstilts_core import cards, cli, hub_lock, identity, results
 from xstilts_core.hub_lock import Repository
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
@@ -144,7 +144,7 @@ def test_its_command_makes_the_very_same_run(outputs: str, spec: Spec) -> None:
     given = {words[at + 1]: yaml.safe_load(words[at + 2]) for at in range(3, len(words), 3)}
     cls = next(entry for entry in SPECS.values() if entry.notebook == words[2])
     again = cls.of(given)
-    assert again.science() == spec.science() and again.folder.relative_to(again.root) == spec.folder.relative_to(spec.root)
+    assert identity.wanted(again) == identity.wanted(spec) and again.folder.relative_to(again.root) == spec.folder.relative_to(spec.root)
 
 
 def test_what_it_started_from_is_told_and_made_first(outputs: str) -> None:

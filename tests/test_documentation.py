@@ -13,7 +13,7 @@ import papermill
 import pytest
 import yaml
 
-from xstilts_core import cli, data, languages, readers
+from xstilts_core import cli, data, identity, languages, readers
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.names import UsageError
 from xstilts_core.readers import files as local_files
@@ -260,11 +260,11 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
     content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": ["udpos", entry.name]}
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
-    before = spec.science()
+    before = identity.wanted(spec)
     monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd")))
-    assert spec.science() == before, "a language alone makes no run stale"
+    assert identity.wanted(spec) == before, "a language alone makes no run stale"
     monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd"), version=2))
-    assert spec.science() != before
+    assert identity.difference(before, identity.wanted(spec))
 
 
 def test_every_key_of_a_command_has_help():

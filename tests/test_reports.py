@@ -17,7 +17,7 @@ from made_studies import load
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from xstilts_core import results, study_file
+from xstilts_core import identity, results, study_file
 from xstilts_core.results import Score
 from xstilts_core.spec import home
 from xstilts_core.study import Study
@@ -64,7 +64,12 @@ def fill(study: Study, every: int) -> None:
         if spec.phase not in ("target", "retrieval") or place % every:
             found = [asdict(score) for score in scores(spec)]
             kept = {"target": {"best_score": 60.0 + place % 7}}.get(spec.phase, {})
-            content = {"phase": spec.phase, "spec": spec.model_dump(mode="json"), "science": spec.science(), "provenance": made}
+            content = {
+                "phase": spec.phase,
+                "spec": spec.model_dump(mode="json"),
+                "identity": asdict(identity.wanted(spec)),
+                "provenance": made,
+            }
             spec.folder.mkdir(parents=True)
             (spec.folder / results.RESULT).write_text(json.dumps({**content, "scores": found, "details": kept}), encoding="utf-8")
 

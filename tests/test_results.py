@@ -69,7 +69,7 @@ def test_a_new_version_of_a_task_makes_its_runs_stale(tmp_path: Path, monkeypatc
     monkeypatch.setitem(TASKS, "xquad", replace(TASKS["xquad"], version=2))
     assert results.state(run).state == "done"
     monkeypatch.setitem(TASKS, "xnli", replace(TASKS["xnli"], version=2))
-    assert results.state(run) == results.State(run, "stale", "made with other versions")
+    assert results.state(run) == results.State(run, "stale", "made with version 1 of task xnli, now 2")
 
 
 def test_another_place_is_not_stale(tmp_path: Path) -> None:
@@ -107,16 +107,16 @@ def test_scores_csv(tmp_path: Path) -> None:
     }
 
 
-def test_another_model_at_the_same_place_is_another_science(tmp_path: Path, encoders: dict[str, Path]) -> None:
+def test_another_model_at_the_same_place_is_another_run(tmp_path: Path, encoders: dict[str, Path]) -> None:
     folder = tmp_path / "model"
     shutil.copytree(encoders["xlmr"], folder)
     run = TargetSpec(train_on="mnli", targets=["xnli"], encoder=str(folder), outputs=str(tmp_path / "outputs"))
-    before = run.science()
-    assert before["weights"] and "weights" not in TargetSpec(train_on="mnli", targets=["xnli"]).science()
+    before = run.fingerprint
+    assert before and TargetSpec(train_on="mnli", targets=["xnli"], encoder="FacebookAI/xlm-roberta-base").fingerprint == ""
     results.write(run, [], "cpu", 1.0)
     assert results.state(run).state == "done"
     (folder / "README.md").write_text("what it is for")
-    assert run.science() == before
+    assert run.fingerprint == before
     weights = bytearray((folder / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(bytes(weights))

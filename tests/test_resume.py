@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import model, phase, pretrain
+from xstilts_core import identity, model, phase, pretrain
 from xstilts_core import train as loop
 from xstilts_core.checkpoint import FILE, Checkpoint
 from xstilts_core.evaluate import score
@@ -136,7 +136,7 @@ def test_early_stopping_goes_on_where_it_was(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "science", "words"),
+    ("changes", "run", "words"),
     [
         ({}, {"dropout": 0.1, "epochs": 9}, "epochs"),
         ({"learning_rate": 1e-4}, {"dropout": 0.1}, "schedule"),
@@ -146,11 +146,11 @@ def test_early_stopping_goes_on_where_it_was(folder, tmp_path):
         ({"scale": 1.5}, {"dropout": 0.1}, "starting weights"),
     ],
 )
-def test_a_checkpoint_of_another_training_is_not_used(folder, tmp_path, capsys, changes, science, words):
+def test_a_checkpoint_of_another_training_is_not_used(folder, tmp_path, capsys, changes, run, words):
     with pytest.raises(Kill):
         pairs(folder, Checkpoint(tmp_path, 5, {"dropout": 0.1}), 12)
     capsys.readouterr()
-    checkpoint = Checkpoint(tmp_path, 5, science)
+    checkpoint = Checkpoint(tmp_path, 5, run)
     found = pairs(folder, checkpoint, **changes)
     assert capsys.readouterr().out == f"{checkpoint.path} is not used, training begins anew: it was made with other {words}\n"
     same(found, pairs(folder, **changes))
@@ -283,7 +283,7 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     capsys.readouterr()
     found = run_intermediate(other)
     assert f"goes on after step 10, from {other.folder / FILE}\n" in capsys.readouterr().out
-    assert found["scores"] == expected["scores"] and found["science"] == {**expected["science"], "study": "other"}
+    assert found["scores"] == expected["scores"] and found["identity"] == expected["identity"]
     times = {"seconds": 0, "earlier_seconds": 0}
     assert {**found["details"], **times} == {**expected["details"], **times} and found["details"]["earlier_seconds"] > 0
     assert log_of(other) == log_of(one)
@@ -292,9 +292,9 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", phase.LOG}
 
 
-def test_how_often_is_no_science(tmp_path):
+def test_how_often_makes_no_other_run(tmp_path):
     spec = TargetSpec(outputs=str(tmp_path))
     often = spec.model_copy(update={"checkpoint_every": 50})
-    assert spec.science() == often.science() and often.changed()["checkpoint_every"] == 50
+    assert identity.wanted(spec) == identity.wanted(often) and often.changed()["checkpoint_every"] == 50
     assert phase.Run(spec).checkpoint() is None
-    assert phase.Run(often).checkpoint() == Checkpoint(spec.folder, 50, spec.science())
+    assert phase.Run(often).checkpoint() == Checkpoint(spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import runner
+from xstilts_core import identity, runner
 from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
@@ -110,11 +110,11 @@ def test_a_control_starts_from_phase_1(tmp_path: Path) -> None:
     assert starts == {(made.root / "pretrain/seed2",)}
 
 
-def test_places_are_no_science(tmp_path: Path) -> None:
+def test_places_make_no_other_run(tmp_path: Path) -> None:
     path = tmp_path / "my_study.yaml"
     path.write_text(GOOD)
     here, there = Study.load(str(path)), Study.load(str(path), "/elsewhere")
-    assert [spec.science() for spec in here.specs] == [spec.science() for spec in there.specs]
+    assert [identity.wanted(spec) for spec in here.specs] == [identity.wanted(spec) for spec in there.specs]
     assert str(there.specs[0].folder).startswith("/elsewhere/my_study/")
 
 
@@ -205,7 +205,7 @@ def test_every_mistake_is_one_sentence_with_the_file(tmp_path: Path, old: str, n
 
 
 def test_added_languages_belong_to_xtreme_r(tmp_path: Path) -> None:
-    """One key of the study, in every run that scores, and in their science; XTREME's own studies say nothing of it."""
+    """One key of the study, in every run that scores, and in their identity; XTREME's own studies say nothing of it."""
     text = GOOD.replace("  none:\n", "  none:\n  words: {control: overlap}\n") + "source: hub\nlanguages: [en, pl]\n"
     with pytest.raises(UsageError, match="'pl' is one of the languages that XTREME-R added"):
         study(tmp_path, text)
@@ -213,10 +213,10 @@ def test_added_languages_belong_to_xtreme_r(tmp_path: Path) -> None:
         study(tmp_path, text.replace("en, pl", "pl") + "benchmark: xtreme-r\n")
     made = study(tmp_path, text + "benchmark: xtreme-r\n")
     scoring = [spec for spec in made.specs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
-    assert scoring and all(spec.benchmark == "xtreme-r" and spec.science()["benchmark"] == "xtreme-r" for spec in scoring)
+    assert scoring and all(spec.benchmark == "xtreme-r" and identity.settings(spec)["benchmark"] == "xtreme-r" for spec in scoring)
     usual = study(tmp_path, text.replace("en, pl", "en, de"))
     assert [spec.folder for spec in usual.specs] == [spec.folder for spec in made.specs]
-    assert not any("benchmark" in spec.science() for spec in usual.specs)
+    assert not any("benchmark" in identity.wanted(spec).own for spec in usual.specs)
 
 
 def test_a_task_without_english_data_is_no_intermediate_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_studies import load
 
-from xstilts_core import data, fetch, hub_client, hub_lock, phase, translated
+from xstilts_core import data, fetch, hub_client, hub_lock, identity, phase, translated
 from xstilts_core.examples import PairExample
 from xstilts_core.hub_lock import Repository
 from xstilts_core.names import UsageError
@@ -130,7 +130,7 @@ class TestSpec:
         assert IntermediateSpec.of({"tasks": ["squad_v1"], "data_languages": ["de"]}).uses == ("squad_v1",)
 
     def test_the_english_default_changes_nothing(self):
-        assert not {"data_languages", "noise", "translator"} & IntermediateSpec.of({}).science().keys()
+        assert not {"data_languages", "noise", "translator"} & identity.wanted(IntermediateSpec.of({})).own.keys()
 
     def test_a_model_for_each_language(self):
         spec = IntermediateSpec.of(

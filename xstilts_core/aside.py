@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts_core import locks, results
+from xstilts_core.identity import STARTS, Below
 from xstilts_core.names import UsageError
 from xstilts_core.results import ASIDE, EARLIER, FAILURE, LOCK, MADE, NOTEBOOK, RESULT, UNFINISHED
 from xstilts_core.spec import Spec
@@ -96,13 +97,13 @@ def standing(folder: Path) -> Path | None:
     return next((path for path in places if path.is_file() and path.stat().st_size), None)
 
 
-def fits(spec: Spec) -> bool:
+def fits(spec: Spec, below: Below | None = None) -> bool:
     """Whether the result that was set aside is this run's: made with its settings, and not before the runs that it starts from."""
     path = standing(spec.folder)
     if path is None or path.name == RESULT:
         return False
     try:
-        if results.difference(results.read(path), spec):
+        if results.difference(results.read(path), spec, below):
             return False
         bases = [standing(parent) for parent in spec.parents]
         return all(base is not None and base.stat().st_mtime_ns <= path.stat().st_mtime_ns for base in bases)
@@ -133,7 +134,7 @@ def keeping(spec: Spec) -> Iterator[None]:
 class Plan:
     """What becomes of the results of a study when it is run. Folders.
 
-    stale: made with other settings, or not to be read; to be made again. after: to be made again after a run that they start from.
+    stale: made with other settings or data, or not to be read; to be made again. after: to be made again after a run that they start from.
     back: set aside, and to be taken back.
     """
 
@@ -145,14 +146,18 @@ class Plan:
 def plan(study: Study) -> Plan:
     """Only reads."""
     found: dict[Path, str] = {}
+    below = Below()
     for spec in study.specs:
         grounded = all(found.get(parent, "done") in ("done", "back") for parent in spec.parents)
-        if results.state(spec).state == "done":
-            found[spec.folder] = "done" if grounded else "after"
-        elif grounded and fits(spec):
+        state = results.state(spec, below)
+        if grounded and state.state == "done":
+            found[spec.folder] = "done"
+        elif grounded and fits(spec, below):
             found[spec.folder] = "back"
+        elif not (spec.folder / RESULT).exists():
+            found[spec.folder] = "missing"
         else:
-            found[spec.folder] = "stale" if (spec.folder / RESULT).exists() else "missing"
+            found[spec.folder] = "after" if state.state == "done" or state.reason.startswith(STARTS) else "stale"
     return Plan(*(tuple(folder for folder, step in found.items() if step == name) for name in ("stale", "after", "back")))
 
 

@@ -20,7 +20,7 @@ FILE = "checkpoint.pt"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder where an unfinished training is kept, every how many steps, and the science of its spec.
+    """The folder where an unfinished training is kept, every how many steps, and what its run's numbers depend on (identity.py).
 
     The file is about four times the weights in size: the model, AdamW's two moments and, after the first evaluation, the best
     weights (2.2 GB each for XLM-R Large in float32). While a new one is written the old one stays beside it.
@@ -28,7 +28,7 @@ class Checkpoint:
 
     folder: Path
     every: int = 0
-    science: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -43,7 +43,7 @@ class Checkpoint:
         """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it was."""
         try:
             with self.temporary.open("wb") as stream:
-                torch.save({"identity": {**self.science, **identity}, **state}, stream)
+                torch.save({"identity": {**self.run, **identity}, **state}, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
         except (OSError, RuntimeError) as error:  # on a full disk torch raises a RuntimeError that does not say so
@@ -61,7 +61,7 @@ class Checkpoint:
             with zipfile.ZipFile(self.path) as archive:
                 broken = archive.testzip()
             state = None if broken else torch.load(self.path, map_location="cpu", weights_only=True)
-            problem = f"it is damaged ({broken})" if broken else difference(state["identity"], {**self.science, **identity})
+            problem = f"it is damaged ({broken})" if broken else difference(state["identity"], {**self.run, **identity})
         except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
             problem = f"it cannot be read ({type(error).__name__})"
         if problem:

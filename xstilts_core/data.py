@@ -52,12 +52,27 @@ def read(entry: Task, split: str, code: str, source: Source, data_root: str) -> 
     if entry.parts:
         read_parts = {part: read(task(part), split, code, source, data_root) for part in entry.parts}
         return [replace(example, id=f"{part}-{example.id}") for part, examples in read_parts.items() for example in examples]
-    # What the hub lacks, a task or its added languages, is read from data_root where there is one.
-    if source == "hub" and (not data_root or (entry.name in HUB and not (code in entry.added and entry.name in LOCAL_ADDED))):
+    if on_hub(entry, code, source, data_root):
         return readers.read_hub(entry.name, split, code)
     if not data_root:
         raise UsageError("source files needs data_root: the folder that holds the original files")
     return readers.read_files(entry.name, split, code, Path(data_root))
+
+
+def on_hub(entry: Task, code: str, source: Source, data_root: str) -> bool:
+    """Whether a task in a language is read from the hub. What it lacks is read from data_root where there is one."""
+    return source == "hub" and (not data_root or (entry.name in HUB and not (code in entry.added and entry.name in LOCAL_ADDED)))
+
+
+def files(name: str, split: str, code: str, source: Source, data_root: str) -> list[Path]:
+    """The files below data_root that a run reads for a task's split in one language; none where it reads them elsewhere.
+
+    UsageError for a task or split that has no files.
+    """
+    read = parts(name)[-1:] if split == "dev" and task(name).staged else parts(name)
+    local = [part for part in read if source != "mini" and data_root and not on_hub(task(part), code, source, data_root)]
+    found = [path for part in local for path in readers.located(part, split, code, Path(data_root))]
+    return [*found, *(readers.pool_files(name, Path(data_root)) if local else ())]
 
 
 def languages(name: str, split: str, source: Source = "mini", data_root: str = "", benchmark: Benchmark = "xtreme") -> tuple[str, ...]:

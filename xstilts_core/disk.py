@@ -1,11 +1,13 @@
-"""Room on the disk: recognizing that there is none, and saying so in a sentence."""
+"""Files on the disk: written whole or not at all; recognizing that there is no room, and saying so in a sentence."""
 
 import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 MEGABYTE = 1_000_000
+TEMPORARY = ".tmp"
 # Libraries pass the system's words on in exceptions of their own (safetensors, zlib, a notebook's saved traceback).
 WORDS = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
@@ -35,3 +37,37 @@ def full_sentence(folder: Path, needed: int) -> str:
 def is_exhausted(folder: Path) -> bool:
     """Whether not even a note can be written here."""
     return shutil.disk_usage(folder).free < 64_000
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold what was written to this file, or this folder's list of names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+        sync(path.parent)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed writers left here. The caller holds the folder's lock, so that nobody writes now."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)

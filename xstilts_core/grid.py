@@ -91,6 +91,7 @@ def command(study: Study, targets: Sequence[str], jobs: int, profile: str, parti
         *(sys.executable, "-m", "xstilts_core.lifeline", str(os.getpid())),
         *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(home())),
         *("--profile", str(profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
+        *("--rerun-triggers", "mtime", "input"),  # what was made with other settings has been set aside (aside.py)
         *("--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items() if value != "")),
     ]
 
@@ -116,7 +117,7 @@ def only_grid(study: Study) -> Iterator[TextIO]:
             os.ftruncate(lock.fileno(), 0)
             os.write(lock.fileno(), f"{os.getpid()}\n".encode("ascii"))
         for folder in (study.root, study.root / "report"):
-            results.remove_temporary(folder)
+            disk.remove_temporary(folder)
         require_own_folder(study)
         with suppress(OSError):  # on a full disk: the first run says so
             results.write_text(study.root / OWNER, f"{written_in(study)}\n")
@@ -234,8 +235,8 @@ def why_stopped(study: Study, code: int) -> str:
 def standing(study: Study) -> list[dict[str, str | None]]:
     """Where each run stands: folder, state, reason, and the executed notebook if there is one. Only reads."""
     queued, rows = cluster.Queue(study).look(), []
-    for spec in study.specs:
-        entry = cluster.seen(results.state(spec), queued)
+    for found in results.states(study.specs):
+        entry, spec = cluster.seen(found, queued), found.spec
         notebook = spec.folder / results.NOTEBOOK
         shown = str(notebook) if notebook.is_file() else None
         rows.append({"folder": str(spec.folder.relative_to(study.root)), "state": entry.state, "reason": entry.reason, "notebook": shown})

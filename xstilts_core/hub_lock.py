@@ -17,8 +17,8 @@ from typing import Any, Literal
 import yaml
 
 from xstilts_core import locks
+from xstilts_core.disk import write_text
 from xstilts_core.names import UsageError
-from xstilts_core.results import write_text
 from xstilts_core.spec import Spec, home
 from xstilts_core.tasks import ADDED, HUB, TASKS, TEXTS, HubData
 

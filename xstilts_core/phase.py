@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, hub_lock, model, results, translated
+from xstilts_core import data, hub_lock, identity, model, results, translated
 from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
+from xstilts_core.identity import Identity
 from xstilts_core.mixing import Learner, plan, shares, uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
@@ -38,12 +39,14 @@ def interactive() -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """A run in progress: its spec, when it started, its log file."""
+    """A run in progress: its spec, when it started, what its numbers depend on, its log file."""
 
     spec: Spec
     started: float = field(default_factory=time.perf_counter)
+    identity: Identity = field(init=False)
 
     def __post_init__(self) -> None:
+        self.identity = identity.begin(self.spec)
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         (self.spec.folder / LOG).unlink(missing_ok=True)
 
@@ -70,12 +73,13 @@ class Run:
     def checkpoint(self) -> Checkpoint | None:
         """Where train() keeps this run while it is unfinished; None where the spec asks for none."""
         every = self.spec.checkpoint_every
-        return Checkpoint(self.spec.folder, every, self.spec.science()) if every else None
+        return Checkpoint(self.spec.folder, every, {**self.identity.own, "versions": self.identity.versions}) if every else None
 
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
-        path = results.write(self.spec, scores, model.device_name(device), seconds, details, revisions=hub_lock.revisions(self.spec))
+        where, revisions = model.device_name(device), hub_lock.revisions(self.spec)
+        path = results.write(self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity)
         Checkpoint(self.spec.folder).remove()
         return path
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts_core import cluster, disk, results
+from xstilts_core.identity import Below
 from xstilts_core.spec import SPECS, DataSpec, PretrainSpec, Spec
 from xstilts_core.study import Study
 
@@ -67,7 +68,7 @@ class Watch:
 
     def look(self) -> list[str]:
         """Read the folders; returns the runs that finished or failed since the last look."""
-        news, begun = [], time.process_time()
+        news, begun, below = [], time.process_time(), Below()
         queued = self.queue.look() if self.queue else {}
         with undisturbed():
             for spec in self.study.specs:
@@ -75,7 +76,7 @@ class Watch:
                 before = self.states.get(name)
                 if before == "done":
                     continue
-                now = cluster.seen(results.state(spec), queued)
+                now = cluster.seen(results.state(spec, below), queued)
                 state = "missing" if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec)) else now.state
                 if state == "running":
                     self.since.setdefault(name, time.time())

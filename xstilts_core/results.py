@@ -4,16 +4,17 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from xstilts_core import locks
+from xstilts_core import identity, locks
+from xstilts_core.disk import sync, write_text
+from xstilts_core.identity import Below, Identity
 from xstilts_core.names import UsageError
 from xstilts_core.spec import Spec
 
@@ -35,10 +36,10 @@ ASIDE = ".result.json.aside"
 EARLIER = ".earlier"
 # What a run makes beside its result and its notebook, and what it must not find there from an earlier run of other settings.
 MADE = ("model", "predictions")
-TEMPORARY = ".tmp"
 COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
 # A further column, of studies in which the size of the targets' training sets is a dimension; 0: all examples.
 SIZE = "size"
+OLDER = "of a version that did not keep what a result depends on: compared by its settings alone"
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
 
 
@@ -56,11 +57,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run. `details`: what the run chose or counted (best step, layer, mixture counts, parameters, tokens)."""
+    """A finished run. `identity`: what its numbers depend on. `details`: what it chose or counted (best step, layer, mixture counts,
+    parameters, tokens)."""
 
     phase: str
     spec: dict[str, Any]
-    science: dict[str, Any]
+    identity: Identity
     provenance: dict[str, Any]
     scores: list[Score]
     details: dict[str, Any] = field(default_factory=dict)
@@ -85,7 +87,8 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def provenance(spec: Spec, device: str, seconds: float, revisions: Mapping[str, str]) -> dict[str, Any]:
-    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder.
+    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder, and the
+    parameters that were given.
 
     revisions: name of each data set and model of the hub to the commit that was used.
     """
@@ -98,42 +101,9 @@ def provenance(spec: Spec, device: str, seconds: float, revisions: Mapping[str, 
         "device": device,
         "seconds": round(seconds, 2),
         "parents": parents,
+        "parameters": spec.changed(),
         "revisions": dict(revisions),
     }
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what was written to this file, or this folder's list of names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-        sync(path.parent)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def remove_temporary(folder: Path) -> None:
-    """Remove what killed writers left here. The caller holds the folder's lock, so that nobody writes now."""
-    for path in folder.glob(f".*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
 
 
 def sync_run(folder: Path) -> None:
@@ -159,22 +129,36 @@ def write(
     details: dict[str, Any] | None = None,
     folder: Path | None = None,
     revisions: Mapping[str, str] = MappingProxyType({}),
+    begun: Identity | None = None,
 ) -> Path:
-    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later."""
+    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later.
+
+    begun: what `identity.begin` gave at the start of the run; None: what it would give now.
+    """
     made = provenance(spec, device, seconds, revisions)
-    result = Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made, list(scores), details or {})
+    own = replace(begun or identity.wanted(spec), files=identity.files_of(spec))
+    result = Result(spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {})
     place = folder or spec.folder
     place.mkdir(parents=True, exist_ok=True)
     sync_run(place)
-    write_text(place / os.environ.get(NAME_VARIABLE, RESULT), json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+    write_text(place / os.environ.get(NAME_VARIABLE, RESULT), text(result))
     return place / RESULT
+
+
+def text(result: Result) -> str:
+    """The content of result.json."""
+    return json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Result:
     """Read a result.json; UsageError names the file where it is no result."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Result(**{**content, "scores": [Score(**score) for score in content["scores"]]})
+        made = identity.of_result(content, path.parent)
+        science = content.pop("science", {})  # what results had before they had an identity
+        given = {name: value for name, value in science.items() if name not in ("versions", "weights")}
+        whole = {"provenance": {"parameters": given, **content["provenance"]}, "scores": [Score(**score) for score in content["scores"]]}
+        return Result(**{**content, **whole, "identity": made})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise UsageError(f"{path} is not a result of this suite ({problem}): delete its folder and run it again") from None
@@ -182,7 +166,8 @@ def read(path: Path) -> Result:
 
 def finished(specs: Iterable[Spec]) -> list[Result]:
     """The results of those of these runs that are done, sorted by path: no stale ones, none of runs that are not among them."""
-    return [read(spec.folder / RESULT) for spec in sorted(specs, key=lambda spec: spec.folder) if state(spec).state == "done"]
+    found = states(sorted(specs, key=lambda spec: spec.folder))
+    return [read(entry.spec.folder / RESULT) for entry in found if entry.state == "done"]
 
 
 def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
@@ -219,6 +204,15 @@ def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
     return path
 
 
+def token(spec: Spec) -> str:
+    """A short text for Snakemake, which runs a job again when it changes: of the result if that is the one asked for, else of the run."""
+    made = identity.wanted(spec)
+    with suppress(OSError, UsageError):
+        result = read(spec.folder / RESULT)
+        made = made if difference(result, spec) else result.identity
+    return made.token
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Where a run stands: done, running, failed, stale (its result was made with another spec) or missing."""
@@ -233,14 +227,21 @@ def busy(folder: Path) -> bool:
     return locks.busy(folder / LOCK)
 
 
-def state(spec: Spec) -> State:
-    """The state of one run, from its folder alone."""
+def states(specs: Iterable[Spec]) -> list[State]:
+    """The state of each of these runs; what stands below data_root is looked up once for all of them."""
+    below = Below()
+    return [state(spec, below) for spec in specs]
+
+
+def state(spec: Spec, below: Below | None = None) -> State:
+    """The state of one run, from its folder and what its study asks for. below: what stands below data_root, if it is known already."""
     try:
         result = read(spec.folder / RESULT)
-        if reason := difference(result, spec):
+        if reason := difference(result, spec, below):
             return State(spec, "stale", reason)
         origin = result.provenance.get("shared_from")
-        return State(spec, "done", f"shared from {origin}" if origin else "")
+        told = [f"shared from {origin}"] if origin else []
+        return State(spec, "done", "; ".join([*told, OLDER] if result.identity.older else told))
     except (FileNotFoundError, NotADirectoryError):
         pass  # not done, or made again just now
     except (UsageError, OSError) as error:
@@ -248,7 +249,8 @@ def state(spec: Spec) -> State:
     if busy(spec.folder):
         return State(spec, "running")
     with suppress(OSError, UsageError):
-        return State(spec, "stale", difference(read(spec.folder / ASIDE), spec) or "set aside: xstilts run takes it back or makes it again")
+        kept = "set aside: xstilts run takes it back or makes it again"
+        return State(spec, "stale", difference(read(spec.folder / ASIDE), spec, below) or kept)
     kept = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
     if (spec.folder / FAILURE).is_file():
         return State(spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + kept)
@@ -257,8 +259,11 @@ def state(spec: Spec) -> State:
     return State(spec, "missing")
 
 
-def difference(result: Result, spec: Spec) -> str:
-    """What a result was made with that is different now; "" if nothing."""
-    made, wanted = result.science, spec.science()
-    keys = sorted(key for key in {*made, *wanted} if made.get(key) != wanted.get(key))
-    return f"made with other {', '.join(keys)}" if keys else ""
+def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
+    """What a result was made with that is different now, in words; "" if it is the one that `spec` asks for (identity.py)."""
+    if reason := identity.difference(result.identity, identity.wanted(spec)):
+        return reason
+    # A study can be looked at without its data: then the folder that the run has read from is asked, if it is still there.
+    roots = (spec.data_root, result.spec.get("data_root", ""))
+    root = next((root for root in roots if root and identity.stands_below(result.identity, root)), "")
+    return (below or Below()).difference(result.identity, spec, root) if root else ""

@@ -76,7 +76,7 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in results.MADE:
         shutil.rmtree(folder / name, ignore_errors=True)
-    results.remove_temporary(folder)
+    disk.remove_temporary(folder)
 
 
 def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> NotebookFailure:

@@ -1,71 +1,53 @@
 """A run that another study has made already is taken over instead of trained again.
 
-Two runs are the same if they are of the same phase and their numbers depend on the same things: the specs' science, less the names that
-say where they stand (study, recipe, folder level), and the same of the runs that they start from. What a name means may change; what a
-finished run was made with stands in its result.json, and that alone is compared.
+Two runs are the same if their identities are (identity.py): what a finished run was made with stands in its result.json, and that alone
+is compared. What the runs are called, and where they stand, does not matter.
 
 What is taken over gets a folder of its own: model and predictions as hard links (a copy where the disk has none), the rest copied, and a
 result.json that says whose run it was (`shared_from`). So either study can be removed or trained anew without harm to the other.
 """
 
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from xstilts_core import aside, results
+from xstilts_core import aside, identity, results
 from xstilts_core.aside import TOLD, held
+from xstilts_core.identity import Below, Identity
 from xstilts_core.names import UsageError
 from xstilts_core.results import Result
 from xstilts_core.spec import DataSpec, Spec
 from xstilts_core.study import Study
 
-# Fields that say where a run stands, not what it does.
-NAMES = frozenset({"study", "recipe", "by_size"})
-Identity = str
+
+def older(result: Result, path: Path, root: Path) -> bool:
+    """Whether a run that this one starts from was made after it, or is gone: then nobody knows what it started from."""
+    age = path.stat().st_mtime_ns
+    parents = [root / name / results.RESULT for name in result.provenance["parents"]]
+    return not all(parent.is_file() and parent.stat().st_mtime_ns <= age for parent in parents)
 
 
-def identity(phase: str, science: Mapping[str, Any], parents: Sequence[Identity]) -> Identity:
-    """What makes a run the same as another one, as a text that can be compared."""
-    return json.dumps([phase, {name: value for name, value in science.items() if name not in NAMES}, parents], sort_keys=True)
-
-
-def wanted(study: Study, spec: Spec) -> Identity:
-    """The identity of a run of this study."""
-    parents = [wanted(study, study.by_folder[folder]) for folder in spec.parents]
-    return identity(spec.phase, json.loads(json.dumps(spec.science())), parents)
-
-
-def made(root: Path, folder: Path) -> Identity | None:
-    """The identity of the finished run in this folder below outputs/<study>; None where a run that it starts from is gone or newer."""
-    try:
-        result = results.read(folder / results.RESULT)
-        age = (folder / results.RESULT).stat().st_mtime_ns
-        parents = []
-        for name in result.provenance["parents"]:
-            found = made(root, root / name)
-            if found is None or (root / name / results.RESULT).stat().st_mtime_ns > age:
-                return None
-            parents.append(found)
-    except (OSError, UsageError, KeyError):
-        return None
-    return identity(result.phase, result.science, parents)
-
-
-def shared(study: Study) -> dict[Identity, Path]:
-    """The finished runs of the studies that this one shares with: identity -> folder."""
-    found: dict[Identity, Path] = {}
+def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
+    """The finished runs of the studies that this one shares with, by their identities' keys, with their folders."""
+    found: dict[str, list[tuple[Result, Path]]] = {}
     for name in study.shares:
         root = study.root.parent / name
         for phase in dict.fromkeys(spec.phase for spec in study.specs if not isinstance(spec, DataSpec)):
             for path in sorted((root / phase).rglob(results.RESULT)):
-                if (key := made(root, path.parent)) is not None:
-                    found.setdefault(key, path.parent)
+                with suppress(OSError, UsageError, KeyError):
+                    result = results.read(path)
+                    if not older(result, path, root):
+                        found.setdefault(result.identity.key, []).append((result, path.parent))
     return found
+
+
+def same(known: dict[str, list[tuple[Result, Path]]], spec: Spec, below: Below) -> Path | None:
+    """The folder of a finished run that is the one that `spec` asks for; None where there is none."""
+    entries = known.get(identity.wanted(spec).key, ())
+    return next((folder for result, folder in entries if not results.difference(result, spec, below)), None)
 
 
 def link(source: str, target: str) -> None:
@@ -108,9 +90,8 @@ def take_over(spec: Spec, source: Path) -> bool:
 def text(result: Result, spec: Spec, origin: str) -> str:
     """The result.json of a run that is taken over: this study's spec, the other's numbers and provenance."""
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
-    whose = {"shared_from": result.provenance.get("shared_from", origin), "parents": parents}
-    moved = replace(result, spec=spec.model_dump(mode="json"), science=spec.science(), provenance={**result.provenance, **whose})
-    return json.dumps(asdict(moved), indent=1, ensure_ascii=False) + "\n"
+    whose = {"shared_from": result.provenance.get("shared_from", origin), "parents": parents, "parameters": spec.changed()}
+    return results.text(replace(result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **whose}))
 
 
 def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
@@ -118,9 +99,9 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
 
     A run is taken over only after those that it starts from: files that are older than their parents would be made again.
     """
-    known, taken = shared(study) if study.shares else {}, []
+    known, taken, below = shared(study) if study.shares else {}, [], Below()
     for spec in (specs or study.specs) if known else ():
-        source = known.get(wanted(study, spec))
+        source = same(known, spec, below)
         if source is None or results.state(spec).state in ("done", "running"):
             continue
         if all(results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)):
@@ -132,7 +113,14 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
 
 def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
     """Folders of the runs that will be taken over: another study has made them, or one of `earlier` will have by then."""
-    known = set(shared(study) if study.shares else ())
-    known |= {wanted(other, spec) for other in earlier if other.name in study.shares for spec in other.specs}
-    lacking = [spec for spec in study.specs if known and results.state(spec).state != "done"]
-    return frozenset(spec.folder for spec in lacking if wanted(study, spec) in known)
+    known, below = shared(study) if study.shares else {}, Below()
+    coming: dict[str, list[Identity]] = {}
+    for made in (identity.wanted(spec) for other in earlier if other.name in study.shares for spec in other.specs):
+        coming.setdefault(made.key, []).append(made)
+    lacking = [entry.spec for entry in results.states(study.specs if known or coming else ()) if entry.state != "done"]
+
+    def will_be(spec: Spec) -> bool:
+        asked = identity.wanted(spec)
+        return any(not identity.difference(made, asked) for made in coming.get(asked.key, ()))
+
+    return frozenset(spec.folder for spec in lacking if will_be(spec) or same(known, spec, below) is not None)

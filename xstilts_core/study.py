@@ -63,7 +63,7 @@ class Study(BaseModel):
     probing: Settings = Field({}, description="settings of the probing runs")
     tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
     reports: list[str] = Field(REPORTS, description="report notebooks")
-    shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same science as one of these")
+    shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same as one of these")
     published: str = Field("", description="published scores instead of runs: title and reports are all that stands beside it")
     parts: list[str] = Field([], description="studies to run one after the other, instead of runs: only title stands beside it")
 
@@ -133,6 +133,9 @@ class Study(BaseModel):
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
         runs = tuple(self.expand())
+        by_folder = {spec.folder: spec for spec in runs}
+        for spec in runs:
+            spec.link([by_folder[folder] for folder in spec.parents])
         return (self.fetching(runs), *runs) if self.source == "hub" else runs
 
     @cached_property
@@ -149,6 +152,7 @@ class Study(BaseModel):
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
                     settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.settings}
+                    settings = {key: value for key, value in settings.items() if key in IntermediateSpec.model_fields}
                     yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():

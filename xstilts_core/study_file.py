@@ -169,8 +169,9 @@ def check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: s
 
 
 def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
-    """The fields that a block of settings may set."""
-    return {name: field for name, field in cls.model_fields.items() if name not in ASSIGNED}
+    """The fields that a block of settings may set; of both phases that train, also how many test examples are scored after them."""
+    scored = {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
+    return {name: field for name, field in (cls.model_fields | scored).items() if name not in ASSIGNED}
 
 
 def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ def answer(study: Study, name: str) -> str:
 
 def part(study: Study, folder: Path) -> str:
     """One part of a study of several: its question, how much of it is done, its answers; links relative to the page's `folder`."""
-    done = sum(results.state(spec).state == "done" for spec in study.specs)
+    done = sum(found.state == "done" for found in results.states(study.specs))
     state = f"{done} of {len(study.specs)} runs done" if study.specs else f"published scores ({study.published})"
     page = study.root / "report" / PAGE
     where = html.escape(quote(os.path.relpath(page, folder)))

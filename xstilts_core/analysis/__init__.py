@@ -9,6 +9,7 @@ association, correlations  coefficients of resampled rows; tables of correlation
 mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
 chance      whether gains are more than chance, in words: tests, other languages, shares of variance
 groups      gains by script, family, word order, resource level, and language by language
+comparable  scores of the same test items: what is left out of all tables is named
 choice      the recipe for a target, chosen on development data, reported on test data
 controls    the baseline beside what can be had without pretraining, or without a model
 claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
@@ -56,7 +57,19 @@ from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables, rebuilt_without
-from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.runs import (
+    finished,
+    machines,
+    of_size,
+    origin,
+    remarks,
+    run_grid,
+    runs,
+    training,
+    training_log,
+    unfinished,
+    wall_times,
+)
 from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 from xstilts_core.analysis.translated import data_contrasts, data_effects, data_relations, resource_contrasts
@@ -139,6 +152,7 @@ __all__ = [
     "point_table",
     "provenance",
     "rebuilt_without",
+    "remarks",
     "resource_contrasts",
     "run_grid",
     "runs",

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xstilts_core import metrics
-from xstilts_core.analysis.runs import of_size, states
+from xstilts_core.analysis.runs import finished, of_size, states
 from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
@@ -122,14 +122,18 @@ def resample(runs: Mapping[Run, Predictions], draws: int, generator: np.random.G
 
 
 def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
-    """Target -> run -> file, of the finished runs. A control without an encoder was run once: it stands beside every seed."""
+    """Target -> run -> file, of the finished runs, as far as `finished` has their scores. A control without an encoder was run once: it
+    stands beside every seed."""
     files: dict[str, dict[Run, Path]] = {}
+    kept = set(finished(study)[["task", "language", "recipe", "seed"]].itertuples(index=False, name=None))
     for found in states(of_size(study)):
         spec = found.spec
         if found.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
                 task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
                 for number in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:
+                    if (task, code, spec.recipe, spec.seed) not in kept:
+                        continue
                     files.setdefault(task, {})[code, spec.recipe, number] = path
     return files
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from xstilts_core import results
+from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.names import unknown
 from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.spec import DataSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
@@ -22,13 +23,7 @@ RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "se
 
 def states(study: Study) -> list[State]:
     """The state of every run of the grid; a result that cannot be read counts as failed, with the reason."""
-    found = []
-    for spec in study.specs:
-        try:
-            found.append(results.state(spec))
-        except UsageError as error:
-            found.append(State(spec, "failed", str(error)))
-    return found
+    return results.states(study.specs)
 
 
 def stage(spec: Spec) -> str:
@@ -78,12 +73,25 @@ def origin(study: Study, table: pd.DataFrame) -> str:
 
 
 def finished(study: Study) -> pd.DataFrame:
-    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has.
+    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of runs it no longer has, nor those of
+    other test items than the rest (`left_out` names them).
 
     Of several sizes of the targets' training sets, those of the largest; `of_size` gives the others.
     """
+    return comparable(every_score(study))
+
+
+def every_score(study: Study) -> pd.DataFrame:
+    """The scores of `finished` and those that are left out of it."""
     whole = [results.read(found.spec.folder / RESULT) for found in states(of_size(study)) if found.state == "done"]
     return pd.DataFrame(results.rows(whole), columns=list(COLUMNS))
+
+
+def remarks(study: Study) -> str:
+    """What the numbers of a study rest on, where a reader has to know it: scores that are left out, results of older versions; or ""."""
+    older = sum(found.state == "done" and found.reason.endswith(results.OLDER) for found in states(study))
+    told = [f"**{older} of the results are {results.OLDER}**."] if older else []
+    return " ".join(filter(None, [left_out(every_score(study)), *told]))
 
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from xstilts_core.task_table import pipes
 PROJECT = "xstilts"
 PAPER = "https://arxiv.org/abs/2005.13013"
 BY_HAND = "by_hand"
+# Parameters that say where a run is made, on the machine that made it.
+PLACES = ("outputs", "data_root", "device", "checkpoint_every")
 CITATION = (
     f"The method: Phang, Calixto, Htut, Pruksachatkun, Liu, Vania, Kann and Bowman (2020), [English Intermediate-Task Training Improves "
     f"Zero-Shot Cross-Lingual Transfer Too]({PAPER})."
@@ -59,7 +61,7 @@ def commands(run: Record) -> list[str]:
 
 def command(run: Record) -> str:
     """One notebook with the run's own parameters: those that are not the defaults of its commit."""
-    given = {name: value for name, value in run.result.science.items() if name not in ("versions", "weights")}
+    given = {name: value for name, value in run.result.provenance["parameters"].items() if name not in PLACES}
     if run.spec.get("data_root"):
         given["data_root"] = "DIR"
     words = " ".join(f"-p {name} {shlex.quote(written(value))}" for name, value in given.items())

@@ -63,7 +63,7 @@ def finished(study: Study) -> list[Record]:
         raise UsageError(f"{study.file}: these scores were published by others ({study.published}): there is nothing of yours to describe")
     if study.parts:
         raise UsageError(f"{study.file}: a study of parts has no runs of its own: name one of {', '.join(study.parts)}")
-    found = [record(spec.folder) for spec in study.specs if results.state(spec).state == "done"]
+    found = [record(found.spec.folder) for found in results.states(study.specs) if found.state == "done"]
     if not any(run.result.scores for run in found):
         raise UsageError(f"{study.name} has no scores yet below {study.root}: xstilts run {study.name}")
     return found
@@ -208,7 +208,7 @@ def limits(study: Study, runs: Sequence[Record]) -> list[str]:
         found.append(
             f"{counted(len(study.seeds), 'seed')}: small differences cannot be told from chance. The means above are without intervals."
         )
-    if missing := sum(results.state(spec).state != "done" for spec in study.specs):
+    if missing := sum(found.state != "done" for found in results.states(study.specs)):
         found.append(f"The grid is not complete: {missing} of its {len(study.specs)} runs are missing, failed or out of date.")
     if study.controls:
         found.append(f"Recipes that are controls, made to be compared with: {', '.join(study.controls)}.")

@@ -149,7 +149,7 @@ def forecast(study: Study, jobs: int, threads: int, gpu: bool, local: bool, shar
     threads: of each run. gpu: whether runs will have one. local: on this machine, not on a cluster's. shared: folders of the runs that
     will be taken over from other studies, which takes no time worth counting.
     """
-    states = {spec.folder: SHARED if spec.folder in shared else results.state(spec).state for spec in study.specs}
+    states = {found.spec.folder: SHARED if found.spec.folder in shared else found.state for found in results.states(study.specs)}
     plan = aside.plan(study)
     states |= {folder: AFTER for folder in plan.after if folder not in shared} | dict.fromkeys(plan.back, "done")
     todo = [spec for spec in study.specs if states[spec.folder] not in READY]

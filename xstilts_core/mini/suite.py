@@ -16,10 +16,7 @@ from xstilts_core.mini.world import DOMAINS
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
 
-__all__ = ["LANGUAGES", "PARTS", "SIZES", "SUITE_VERSION", "load"]
-
-SUITE_VERSION = 1
-"""Bump when any generated text changes: results of older versions are not comparable."""
+__all__ = ["LANGUAGES", "PARTS", "SIZES", "load"]
 
 MAKERS: dict[str, Maker] = {
     "mnli": inference.MAKER,

@@ -4,9 +4,9 @@
 """
 
 from xstilts_core.readers.conllu import read_conllu, read_treebanks
-from xstilts_core.readers.files import FILES, available, read_files
+from xstilts_core.readers.files import FILES, available, located, read_files
 from xstilts_core.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
-from xstilts_core.readers.layouts.ranking import read_pool
+from xstilts_core.readers.layouts.ranking import pool_files, read_pool
 from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
 from xstilts_core.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.readers.spans import read_squad
@@ -18,6 +18,8 @@ __all__ = [
     "fetch",
     "hub_data",
     "hub_languages",
+    "located",
+    "pool_files",
     "read_bucc",
     "read_ccg",
     "read_conllu",

@@ -30,6 +30,12 @@ def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
     return tuple(code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in layouts))
 
 
+def located(task: str, split: str, language: str, data_root: Path) -> list[Path]:
+    """The labelled files that hold a task, split and language below the data root, as `read_files` reads them; none where it has none."""
+    found = (layout.find(language, Path(data_root)) for layout in layouts_of(task, split, data_root))
+    return next(filter(None, found), [])
+
+
 def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:
     """All labelled examples of a task, split and language below the data root.
 

@@ -11,7 +11,7 @@ from xstilts_core.examples import Passage, RankingExample, SpanExample
 from xstilts_core.names import UsageError
 from xstilts_core.readers.breaks import sentence_spans
 from xstilts_core.readers.spans import example_of, member, paragraphs
-from xstilts_core.readers.text import json_member, wrong
+from xstilts_core.readers.text import json_member, opening, wrong
 
 # ---- questions and the sentences that answer them
 
@@ -105,7 +105,7 @@ BRACES = re.compile(r"\{(.*?)\}")
 
 def records(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number from 1, value) of every line of a JSON lines file, read line by line: the entities' file has half a gigabyte."""
-    with path.open("rb") as file:
+    with opening(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

@@ -11,6 +11,8 @@ SHOWN = 12
 # First bytes of files that are no text yet.
 PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What this process has read: (bytes, modification time in ns) of each file as it was then. A run's result names the files it stands on.
+opened: dict[Path, tuple[int, int]] = {}
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
@@ -40,6 +42,13 @@ def listing(folder: Path, pattern: str) -> str:
     return ", ".join(names[:SHOWN]) + more if names else "nothing"
 
 
+def opening(path: Path) -> Path:
+    """Note in `opened` that this file is being read; returns it."""
+    status = path.stat()
+    opened.setdefault(path, (status.st_size, status.st_mtime_ns))
+    return path
+
+
 def read_text(path: Path) -> str:
     """The whole file as text, without a byte order mark.
 
@@ -50,7 +59,7 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is a folder: expected a file; it holds {listing(path, '*')}")
     if not path.is_file():
         raise UsageError(f"{path} is missing: {neighbours(path)}")
-    content = path.read_bytes()
+    content = opening(path).read_bytes()
     for start, kind in PACKED:
         if content.startswith(start):
             raise UsageError(f"{path} is a packed file ({kind}): unpack it first")

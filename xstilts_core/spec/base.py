@@ -1,14 +1,14 @@
 """What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from xstilts_core.names import UsageError
-from xstilts_core.spec.weights import fingerprint
+from xstilts_core.spec.weights import SHIPPED, fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
@@ -51,13 +51,30 @@ def home() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir() and (folder / "params").is_dir()), here)
 
 
+class Read(NamedTuple):
+    """A split of a task that a run reads. split: train, dev, or scored (the one that scores are reported on). languages: None: those
+    that are scored."""
+
+    task: str
+    split: Literal["train", "dev", "scored"]
+    languages: tuple[str, ...] | None = None
+
+
+def trained(name: str) -> tuple[Read, ...]:
+    """What training on a task reads, in English."""
+    return (Read(name, "train", ("en",)), Read(name, "dev", ("en",)))
+
+
 class Spec(BaseModel):
-    """The fields every run has. `places` are where and how it runs, not science: they may differ between machines."""
+    """The fields every run has. `elsewhere` are those on which its numbers do not depend (identity.py): where and how it is made, which
+    may differ between machines, and what it is called."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     phase: ClassVar[str]
     notebook: ClassVar[str]
-    places: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device", "checkpoint_every"})
+    elsewhere: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"})
+    # The runs of the same study that this one starts from, as the study asks for them: no parameter of a notebook.
+    _starts_from: tuple["Spec", ...] = PrivateAttr(())
 
     study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
@@ -79,6 +96,25 @@ class Spec(BaseModel):
     @property
     def parents(self) -> tuple[Path, ...]:
         """Folders of the runs of this study that must have finished before this one."""
+        return ()
+
+    @property
+    def starts_from(self) -> tuple["Spec", ...]:
+        """The specs of `parents`; empty for a spec that is in no study."""
+        return self._starts_from
+
+    def link(self, starts_from: Sequence["Spec"]) -> None:
+        """Say which runs of its study this one starts from."""
+        self._starts_from = tuple(starts_from)
+
+    @property
+    def fingerprint(self) -> str:
+        """A fingerprint of the encoder that the run is given, where it is a folder; "" else."""
+        return ""
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The data that the run reads, as far as labels go."""
         return ()
 
     @property
@@ -113,12 +149,6 @@ class Spec(BaseModel):
                 raise ValueError(reason)
         return self
 
-    def science(self) -> dict[str, Any]:
-        """What the numbers depend on: `changed` less the places, and the tasks' versions. Another science makes a result stale."""
-        versions = {name: TASKS[name].version for name in self.uses if TASKS[name].version > 1}
-        values = {name: value for name, value in self.changed().items() if name not in self.places}
-        return {**values, "versions": versions} if versions else values
-
     @classmethod
     def of(cls, names: Mapping[str, Any], where: str = "the notebook's parameters") -> Self:
         """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where one is wrong."""
@@ -151,12 +181,12 @@ class EncoderSpec(Spec):
     recipe: str = Field(BASELINE, pattern=r"^[A-Za-z0-9_-]+$", description="the recipe (row of the main table); none is the baseline")
     control: Literal["", "random_init"] = Field("", description="control: random_init forgets the encoder's weights")
     max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
-    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
 
-    def science(self) -> dict[str, Any]:
-        """What the numbers depend on; of an encoder in a folder also which one is there now (`weights`)."""
-        own = self.encoder not in ENCODERS and fingerprint(home() / Path(self.encoder).expanduser())
-        return {**super().science(), "weights": own} if own else super().science()
+    @property
+    def fingerprint(self) -> str:
+        if self.encoder == "pretrained":
+            return ""  # a run of the study, which it starts from
+        return fingerprint(SHIPPED if self.encoder == "mini" else home() / Path(self.encoder).expanduser())
 
     @property
     def phase1(self) -> str:
@@ -195,7 +225,6 @@ class TuneSpec(EncoderSpec):
     doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
     least_steps: int = Field(0, ge=0, description="at least so many optimizer steps on each task, by more passes over it")
-    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
     dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
     evaluate_every: int = Field(0, ge=0, description="steps between development evaluations, about; 0: as `evaluations` says")

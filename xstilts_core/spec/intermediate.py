@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.languages import language
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import TuneSpec
+from xstilts_core.spec.base import Read, TuneSpec, trained
 from xstilts_core.tasks import (
     EMBEDDED_LANGUAGES,
     TASKS,
@@ -85,6 +85,11 @@ class IntermediateSpec(TuneSpec):
     def uses(self) -> tuple[str, ...]:
         published = self.translated and not self.translator and self.source != "mini"
         return (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS)) if published else tuple(self.tasks)
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        published = [name for name in self.uses if name not in self.tasks]
+        return (*(read for name in self.tasks for read in trained(name)), *(Read(name, "train", self.translated) for name in published))
 
     @property
     def folder(self) -> Path:

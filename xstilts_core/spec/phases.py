@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.languages import language
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
+from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, Read, ScoringSpec, Spec, TuneSpec, misfit, trained
 from xstilts_core.spec.intermediate import IntermediateSpec
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
@@ -61,6 +61,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
 
     train_on: str = Field("mnli", description="task whose English training split is used")
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
+    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
     by_size: bool = Field(False, description="train_examples is a dimension of the study: a folder size-<n> of its own")
     control: Literal["", "random_init", "hypothesis_only"] = Field(
         "", description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair"
@@ -76,6 +77,10 @@ class TargetSpec(TuneSpec, ScoringSpec):
         return tuple(dict.fromkeys((self.train_on, *self.targets)))
 
     @property
+    def reads(self) -> tuple[Read, ...]:
+        return (*trained(self.train_on), *(Read(name, "scored") for name in self.targets))
+
+    @property
     def folder(self) -> Path:
         size = f"size-{self.train_examples}" if self.by_size else ""
         return self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
@@ -84,9 +89,9 @@ class TargetSpec(TuneSpec, ScoringSpec):
     def targets_fit(self) -> "TargetSpec":
         if self.control and (reason := misfit(self.control, task(self.train_on, "train_on"))):
             raise ValueError(reason)
-        trained = {entry.train_on for entry in TASKS.values() if entry.train_on}
-        if self.train_on not in trained:
-            raise unknown("task that targets are trained on,", self.train_on, trained, "train_on")
+        learnt = {entry.train_on for entry in TASKS.values() if entry.train_on}
+        if self.train_on not in learnt:
+            raise unknown("task that targets are trained on,", self.train_on, learnt, "train_on")
         for name in self.targets:
             if task(name, "targets").train_on != self.train_on:
                 fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
@@ -118,6 +123,10 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
     def uses(self) -> tuple[str, ...]:
         return (self.task,)
 
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        return (Read(self.task, "dev"), Read(self.task, "scored"))
+
     @field_validator("task")
     @classmethod
     def retrieves(cls, name: str) -> str:
@@ -132,6 +141,7 @@ class ProbingSpec(EncoderSpec):
     phase: ClassVar[str] = "probing"
     notebook: ClassVar[str] = "24_probing"
 
+    languages: list[str] = Field([], description="languages to evaluate; empty: all that the task has")
     probes: list[str] = Field(["probe_negation"], min_length=1, description="probing tasks, each with a classifier of its own")
     layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: the last, which the heads of targets read")
 
@@ -171,8 +181,13 @@ class ControlSpec(ScoringSpec):
 
     @property
     def uses(self) -> tuple[str, ...]:
-        trained = [TASKS[name].train_on for name in self.targets]
-        return tuple(dict.fromkeys((*filter(None, trained), *self.targets)))
+        learnt = [TASKS[name].train_on for name in self.targets]
+        return tuple(dict.fromkeys((*filter(None, learnt), *self.targets)))
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        found = (trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),) for name in self.targets)
+        return (*(read for reads in found for read in reads), *(Read(name, "scored") for name in self.targets))
 
     @field_validator("targets")
     @classmethod
