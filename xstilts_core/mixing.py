@@ -9,10 +9,10 @@ from torch import nn
 
 from xstilts_core import model
 from xstilts_core.examples import Example
+from xstilts_core.schedule import Schedule
 from xstilts_core.spec import IntermediateSpec, TuneSpec
 from xstilts_core.streams import Stream, mixture
 from xstilts_core.tasks import Task
-from xstilts_core.train import Schedule
 from xstilts_core.translated import Count
 
 

@@ -14,9 +14,9 @@ from xstilts_core.formats import mlm
 from xstilts_core.mini import corpus, suite
 from xstilts_core.model import Encoder, count_parameters, device
 from xstilts_core.packing import budgeted, can_pack, flat_hidden
+from xstilts_core.schedule import Schedule
 from xstilts_core.spec import PretrainSpec
 from xstilts_core.streams import Stream
-from xstilts_core.train import Schedule
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 DEVELOPMENT_SHARE = 0.02
