@@ -16,7 +16,7 @@ from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
-from xstilts_core.mixing import Learner, plan, shares, uses_bfloat16
+from xstilts_core.mixing import Learner, plan, precision, shares, uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
@@ -38,10 +38,11 @@ def interactive() -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """A run in progress: its spec, when it started, its log file."""
+    """A run in progress: its spec, when it started, its log file. counted: what its scoring counted, for result.json's details."""
 
     spec: Spec
     started: float = field(default_factory=time.perf_counter)
+    counted: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.spec.folder.mkdir(parents=True, exist_ok=True)
@@ -57,13 +58,14 @@ class Run:
 
         def report(line: dict[str, Any]) -> None:
             with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+                stream.write(json.dumps(line, allow_nan=False) + "\n")
             if interactive():
                 bar.update(line["step"] - bar.n)
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
-                dev = f"  dev {line['dev']:.1f}" if "dev" in line else ""
-                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev}  {line['tokens_per_second']} tokens/s", flush=True)
+                dev = line.get("dev", "")
+                shown = f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
+                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s", flush=True)
 
         return report
 
@@ -75,6 +77,8 @@ class Run:
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
+        used = precision(self.spec)
+        details = {**({"precision": used} if used else {}), **self.counted, **details}
         path = results.write(self.spec, scores, model.device_name(device), seconds, details, revisions=hub_lock.revisions(self.spec))
         Checkpoint(self.spec.folder).remove()
         return path

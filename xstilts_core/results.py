@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -160,13 +161,21 @@ def write(
     folder: Path | None = None,
     revisions: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
-    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later."""
+    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later.
+
+    UsageError where a score is no finite number: such a run is not done.
+    """
+    for score in scores:
+        if not isfinite(score.value):
+            raise UsageError(f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number")
     made = provenance(spec, device, seconds, revisions)
     result = Result(spec.phase, spec.model_dump(mode="json"), spec.science(), made, list(scores), details or {})
     place = folder or spec.folder
     place.mkdir(parents=True, exist_ok=True)
     sync_run(place)
-    write_text(place / os.environ.get(NAME_VARIABLE, RESULT), json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        place / os.environ.get(NAME_VARIABLE, RESULT), json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     return place / RESULT
 
 

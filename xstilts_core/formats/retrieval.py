@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from xstilts_core.examples import SentenceExample
+from xstilts_core.finite import require_finite
 from xstilts_core.formats.format import Batch, gather
 from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.model import Encoder
@@ -76,12 +77,16 @@ def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Seque
 
 
 def prepare(vectors: Tensor, centred: bool) -> Tensor:
-    """[texts, width] of unit length, after taking off the mean vector of the collection. In place: collections may fill the memory."""
+    """[texts, width] of unit length, after taking off the mean vector of the collection. In place: collections may fill the memory.
+
+    NotFinite where a vector is not, as a diverged encoder's are: its score would be one of chance.
+    """
     if centred:
         vectors -= vectors.mean(0)
-    vectors /= torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(1e-12)
-    # What a diverged encoder gives is near to nothing.
-    return vectors.nan_to_num_()
+    lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    require_finite("the encoder's sentence vectors", lengths)
+    vectors /= lengths.clamp_min(1e-12)
+    return vectors
 
 
 def keys(values: Tensor, indices: Tensor) -> Tensor:

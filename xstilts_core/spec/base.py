@@ -204,7 +204,9 @@ class TuneSpec(EncoderSpec):
     pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout in encoder and head")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 autocast on CUDA, float32 elsewhere")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where a GPU computes it natively, else float32"
+    )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
 
