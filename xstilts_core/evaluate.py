@@ -2,9 +2,10 @@
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,16 @@ BLOCK = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions of one task in one language, their sufficient statistics [examples, columns] and the metrics in percent."""
+    """Predictions of one task in one language, their sufficient statistics [examples, columns] and the metrics in percent.
+
+    counted: what else the scoring counted, for result.json's details.
+    """
 
     predictions: list[Any]
     columns: tuple[str, ...]
     statistics: np.ndarray
     values: dict[str, float]
+    counted: Mapping[str, int] = MappingProxyType({})
 
 
 def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, layer: int = -1, bfloat16: bool = False) -> np.ndarray:

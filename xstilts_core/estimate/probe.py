@@ -109,7 +109,8 @@ def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) ->
     """The completed task, and its sample as a stream with a new head."""
     form = FORMATS[sampled.format]
     entry = form.complete(sampled, found)
-    head = form.head(entry, HeadOptions(made.encoder.width, stage.dropout, stage.pooling)).to(made.where)
+    dropout = model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
+    head = form.head(entry, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(made.where)
     encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
     return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
 
@@ -139,7 +140,7 @@ def tune(stage: Stage, made: Bench) -> Speed:
 def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
     """Seconds (a token of a micro-batch of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
     for part in made.encoder.network.modules():
-        if isinstance(part, nn.Dropout):
+        if isinstance(part, nn.Dropout) and stage.dropout is not None:
             part.p = stage.dropout
     bfloat16 = in_bfloat16(stage.precision, made.where)
     micro, step, kept = training(stage, stream, made, batch, bfloat16)
