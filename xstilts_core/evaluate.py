@@ -2,10 +2,9 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class Scored:
     columns: tuple[str, ...]
     statistics: np.ndarray
     values: dict[str, float]
-    counted: Mapping[str, int] = MappingProxyType({})
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, layer: int = -1, bfloat16: bool = False) -> np.ndarray:
@@ -59,7 +58,7 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, l
             with torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
                 hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
             require_finite("the encoder's hidden states", hidden)
-            found.append(form.outputs(head, hidden.float(), batch).cpu().numpy())
+            found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
             order.append(np.concatenate([np.arange(token_starts[row], token_starts[row + 1]) for row in rows]) if form.per_token else rows)
     width = max(part.shape[1] for part in found)
     # Choice rows of different widths: what a row does not have never wins.

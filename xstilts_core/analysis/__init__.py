@@ -56,7 +56,19 @@ from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables, rebuilt_without
-from xstilts_core.analysis.runs import finished, machines, of_size, origin, run_grid, runs, training, training_log, unfinished, wall_times
+from xstilts_core.analysis.runs import (
+    finished,
+    machines,
+    of_size,
+    origin,
+    precisions,
+    run_grid,
+    runs,
+    training,
+    training_log,
+    unfinished,
+    wall_times,
+)
 from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
 from xstilts_core.analysis.translated import data_contrasts, data_effects, data_relations, resource_contrasts
@@ -137,6 +149,7 @@ __all__ = [
     "partial_correlations",
     "performance",
     "point_table",
+    "precisions",
     "provenance",
     "rebuilt_without",
     "resource_contrasts",

@@ -196,9 +196,7 @@ class TuneSpec(EncoderSpec):
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
     least_steps: int = Field(0, ge=0, description="at least so many optimizer steps on each task, by more passes over it")
     test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
-    dev_examples: int = Field(
-        500, ge=1, description="English development examples that choose the best checkpoint, a sample: the same in every run"
-    )
+    dev_examples: int = Field(500, ge=1, description="English development examples that choose the best checkpoint: a fixed sample")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
     evaluate_every: int = Field(0, ge=0, description="steps between development evaluations, about; 0: as `evaluations` says")
     patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")
