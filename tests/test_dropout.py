@@ -72,7 +72,7 @@ def test_a_run_with_null(folder, tmp_path):
 
 def test_a_study_a_recipe_and_a_task_may_say_null(tmp_path):
     text = """
-title: Null
+title: Dropout of its own
 seeds: [1]
 recipes:
   none:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from xstilts_core.train import train
 CPU, ALONE = torch.device("cpu"), np.array([1.0])
 
 
-def spoilt(stream, call: int, spoil) -> None:
-    """Have the stream's `call`-th loss be what `spoil` makes of it."""
+def spoilt(stream, call: int, spoil):
+    """The stream, its `call`-th loss being what `spoil` makes of it."""
     true, seen = stream.loss, []
 
     def loss(head, hidden, batch):
@@ -32,7 +33,7 @@ def spoilt(stream, call: int, spoil) -> None:
         value = true(head, hidden, batch)
         return spoil(value, hidden) if len(seen) == call else value
 
-    stream.loss = loss
+    return replace(stream, loss=loss)
 
 
 def broken(folder, place, value=math.nan):
@@ -56,7 +57,7 @@ SPOILT = {
 )
 def test_the_first_step_that_is_not_finite_is_named(encoders, said, bad, changes):
     encoder, streams = setup(encoders["xlmr"])
-    spoilt(streams[0], bad, SPOILT[said])
+    streams = [spoilt(streams[0], bad, SPOILT[said])]
     lines, plan = [], schedule(**changes)
     step = -(-bad // plan.accumulation)
     rate = f"{plan.learning_rate * plan.rate(step - 1):.3g}"
