@@ -11,13 +11,13 @@ import torch
 from test_phase import run_target, target
 from test_train import schedule, setup
 
-from xstilts_core import analysis, mixing, model, phase, results
+from xstilts_core import analysis, evaluate, mixing, model, phase, results
+from xstilts_core import train as training
 from xstilts_core.estimate import probe
-from xstilts_core.evaluate import predict
 from xstilts_core.formats import FORMATS
+from xstilts_core.packing import flat_hidden
 from xstilts_core.results import Score
 from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
-from xstilts_core.train import train
 
 CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 
@@ -64,14 +64,18 @@ def test_every_phase_with_a_network_says_it_and_a_control_does_not(tmp_path):
         assert results.read(path).details.get("precision") == ("float32" if cls in specs else None)
 
 
-def test_heads_and_losses_are_float32_under_bfloat16(encoders):
+@pytest.mark.parametrize("last", [torch.float32, torch.bfloat16])
+def test_heads_and_losses_are_float32_under_bfloat16(encoders, monkeypatch, last):
+    """Whether an encoder's last layer gives float32 (a norm does) or bfloat16."""
+    for module in (training, evaluate):
+        monkeypatch.setattr(module, "flat_hidden", lambda *given: ((found := flat_hidden(*given))[0].to(last), found[1]))
     encoder, streams = setup(encoders["xlmr"], dropout=0.0)
     seen = []
     streams[0].head.register_forward_hook(lambda head, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
     inner = []
     hook = encoder.network.encoder.layer[0].output.dense.register_forward_hook(lambda part, given, output: inner.append(output.dtype))
-    train(encoder, streams, np.array([1.0]), schedule(steps=2, bfloat16=True))
-    predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded, bfloat16=True)
+    training.train(encoder, streams, np.array([1.0]), schedule(steps=2, bfloat16=True))
+    evaluate.predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded, bfloat16=True)
     hook.remove()
     assert set(seen) == {(torch.float32, torch.float32)} and len(seen) > 2
     assert set(inner) == {torch.bfloat16}, "the encoder itself does compute in bfloat16"
