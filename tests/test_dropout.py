@@ -95,7 +95,7 @@ tasks:
 
 @pytest.mark.parametrize("value", [True, 1.5, -0.1, "none", [], math.nan, math.inf])
 def test_what_is_neither_null_nor_a_share_is_refused(value):
-    with pytest.raises(UsageError, match=r"study\.yaml: dropout is "):
+    with pytest.raises(UsageError, match=r"study\.yaml: dropout is .*: it must be "):
         check_value("dropout", TuneSpec.model_fields["dropout"], value, "study.yaml")
 
 
