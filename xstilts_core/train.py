@@ -228,9 +228,8 @@ def train(
     Every step draws one stream by its probability, [streams] or [stages, streams], and does its whole accumulation there, as the
     paper's code does. On one CPU with the same seed and number of threads: the same weights, bit for bit, also where this training
     goes on from its `checkpoint`, which the caller removes; a GPU adds up in no fixed order. Heads and losses are float32.
-    `report` gets one line at each evaluation and about LOGS in between. The loss of a step is the mean of its micro-batches' means:
-    for tags, where these have different numbers of words, a mean of means, as in the paper's code. UsageError names the first step
-    whose loss or gradient is not finite.
+    `report` gets one line at each evaluation and about LOGS in between. A step's loss is the mean of its micro-batches' means (of tags
+    and masks, a mean of means, as in the paper's code). UsageError names the first step whose loss or gradient is not finite.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
