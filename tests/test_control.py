@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_studies import load
 
 from xstilts_core import control, data, overlap, phase, results, retrieve
 from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
@@ -181,3 +182,44 @@ def test_overlap_answers_the_items_of_the_studys_models(tmp_path, encoders):
 def test_a_control_that_a_run_cannot_do(cls, settings, message):
     with pytest.raises(UsageError, match=message):
         cls.of(settings)
+
+
+MINING = """
+title: Mined by other rules
+seeds: [1]
+recipes:
+  none:
+  overlap: {control: overlap}
+  majority: {control: majority}
+targets: [xnli, bucc2018, tatoeba]
+retrieval: {margin: false, neighbours: 8, centred: false, layer: 1}
+"""
+
+
+def test_the_overlap_control_mines_by_the_rules_of_the_study(tmp_path, monkeypatch):
+    study = load(tmp_path, MINING)
+    overlap_spec, majority = (next(spec for spec in study.specs if getattr(spec, "recipe", "") == name) for name in ("overlap", "majority"))
+    assert (overlap_spec.margin, overlap_spec.neighbours) == (False, 8)
+    assert majority.changed().keys().isdisjoint({"margin", "neighbours"}), "it mines nothing"
+    usual = load(tmp_path, MINING.replace("retrieval: {margin: false, neighbours: 8, centred: false, layer: 1}\n", ""), "usual")
+    found = next(spec for spec in usual.specs if getattr(spec, "recipe", "") == "overlap")
+    assert (found.margin, found.neighbours) == (True, 4) and found.changed().keys().isdisjoint({"margin", "neighbours"})
+    asked, true = [], retrieval.mine
+
+    def mine(other, english, neighbours, margin, where):
+        asked.append((neighbours, margin))
+        return true(other, english, neighbours, margin, where)
+
+    monkeypatch.setattr(retrieval, "mine", mine)
+    spec = ControlSpec(outputs=str(tmp_path), control="overlap", targets=["bucc2018"], languages=["de", "zh"], margin=False, neighbours=8)
+    run_control(spec)
+    assert set(asked) == {(8, False)} and len(asked) == 4
+
+
+def test_clamped_margins_are_counted_in_the_result(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(retrieval, "LEAST_MEAN", 0.1)
+    spec = ControlSpec(outputs=str(tmp_path), control="overlap", targets=["bucc2018", "tatoeba"], languages=["de", "zh"])
+    run_control(spec)
+    clamped = results.read(spec.folder / "result.json").details["clamped"]
+    assert clamped["bucc2018"]["de"] == 0 < clamped["bucc2018"]["zh"] and list(clamped) == ["bucc2018"]
+    assert f"bucc2018 in zh: clamped {clamped['bucc2018']['zh']}" in capsys.readouterr().out

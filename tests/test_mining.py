@@ -139,13 +139,6 @@ def test_a_text_that_a_side_has_twice_is_in_no_pair_and_does_not_shift_the_other
     assert first.tolist() == [0, 1, 3] and alone.tolist() == [False, True, True]
 
 
-def test_a_diverged_encoder_is_far_from_everything():
-    vectors = retrieval.prepare(torch.tensor([[1.0, 2.0], [torch.nan, 1.0], [0.0, 0.0]]), centred=False)
-    assert vectors.isfinite().all()
-    found, _ = retrieval.nearest(vectors, vectors, 2)
-    assert found.indices[0].tolist() == [0, 1]
-
-
 # ---- the encoder, cut at the layer that is pooled
 
 
@@ -239,3 +232,48 @@ def test_english_is_embedded_once_where_it_stays_the_same(encoders, monkeypatch)
     assert seen == [2, 1, 1, 1]
     for one, same in zip(found[0], found[2], strict=True):
         assert torch.equal(one.english, same.english) and torch.equal(one.other, same.other)
+
+
+# ---- neighbours that have nothing in common
+
+
+def unit(rows) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float32), dim=-1)
+
+
+def test_a_margin_over_next_to_nothing_or_less_does_not_win(monkeypatch):
+    """Pair 0: cosine 0.9 among neighbours of 0.5 or more. Pair 1: cosine 0.02 where every other one is far below zero."""
+    cosines = np.array([[0.9, -0.5, 0.6, 0.5], [-0.6, 0.02, -0.4, -0.3], [0.6, -0.5, 0.8, 0.6], [0.5, -0.4, 0.6, 0.85]], dtype=np.float32)
+
+    def nearest(x, y, count, where):
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+        back = np.argsort(-cosines.T, axis=1, kind="stable")[:, :count]
+        return tuple(
+            retrieval.Nearest(np.take_along_axis(table, places, 1), places) for table, places in ((cosines, order), (cosines.T, back))
+        )
+
+    monkeypatch.setattr(retrieval, "nearest", nearest)
+    found = retrieval.mine(torch.zeros(4, 4), torch.zeros(4, 4), 3, True)
+    pairs = list(zip(found.other.tolist(), found.english.tolist(), strict=True))
+    assert pairs[:3] == [(0, 0), (3, 3), (2, 2)] and (found.scores > 0).all() and np.isfinite(found.scores).all()
+    assert dict(zip(pairs, found.scores, strict=True))[1, 1] == pytest.approx(0.02 / retrieval.LEAST_MEAN)
+    assert found.clamped > 0
+    assert retrieval.mine(torch.zeros(4, 4), torch.zeros(4, 4), 3, False).clamped == 0, "a cosine is divided by nothing"
+
+
+def test_means_of_zero_give_no_pair_and_are_counted():
+    found = retrieval.mine(unit(np.eye(8)[:4]), unit(np.eye(8)[4:]), 2, True)
+    assert len(found.scores) == 0 and found.clamped == 16
+    far = retrieval.mine(unit([[1, 0.1], [1, 0.2]]), unit([[-1, 0.1], [-1, -0.1]]), 2, True)
+    assert len(far.scores) == 0 and far.clamped == 8, "a negative cosine over a negative mean is no ratio"
+
+
+def test_margins_above_the_least_mean_are_what_they_were():
+    rng = np.random.default_rng(0)
+    x = unit(rng.normal(size=(40, 6)) + 2)
+    y = unit(x.numpy() + 0.1 * rng.normal(size=(40, 6)))
+    found = retrieval.mine(x, y, 4, True)
+    forward, backward = retrieval.nearest(x, y, 4)
+    means = (forward.cosines.mean(1)[found.other] + backward.cosines.mean(1)[found.english]) / 2
+    assert found.clamped == 0 and means.min() > retrieval.LEAST_MEAN
+    assert found.scores == pytest.approx((x @ y.T).numpy()[found.other, found.english] / means, rel=1e-5)

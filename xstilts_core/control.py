@@ -90,10 +90,10 @@ def vectors(examples: Sequence[Any]) -> Vectors:
 
 
 def search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
-    """Nearest neighbours by character trigrams; mining with the margin of the retrieval runs and thresholds from development data."""
+    """Nearest neighbours by character trigrams; mining by the rules of the study's retrieval runs, thresholds from development data."""
     if entry.metric != "f1":
         return Fitted(entry.name, {}, lambda examples, code: search_language(examples, vectors(examples)))
-    settings = RetrievalSpec(task=entry.name, centred=False, device=spec.device)
+    settings = RetrievalSpec(task=entry.name, centred=False, device=spec.device, neighbours=spec.neighbours, margin=spec.margin)
     thresholds = {}
     for code in data.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
         examples = data.load(entry.name, "dev", code, spec.source, spec.data_root)
@@ -136,5 +136,6 @@ def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
             examples = data.load(entry.name, split, code, spec.source, spec.data_root)
             asked, scored = control.answer(examples[: spec.test_examples.get(entry.name) or None], code)
             write_predictions(spec.folder, entry, code, asked, scored)
+            run.count(entry.name, code, scored)
             scores += as_scores(scored, entry, code, split)
     return scores

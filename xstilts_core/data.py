@@ -1,5 +1,6 @@
 """Examples by task, split and language, from the embedded suite, from local files or from the hub."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -26,6 +27,8 @@ from xstilts_core.spec import Source
 from xstilts_core.tasks import HUB, LOCAL_ADDED, XTREME_LANGUAGES, Benchmark, Task, not_at_source, task
 
 SPLITS = ("train", "dev", "test")
+# Not a run's seed: recipes and seeds are compared on the same development examples.
+SAMPLE_SEED = 0
 
 
 def load(name: str, split: str, code: str, source: Source = "mini", data_root: str = "") -> list[Example]:
@@ -149,8 +152,72 @@ def training(name: str, most: int, seed: int, source: Source, data_root: str) ->
     return found
 
 
+def sample(name: str, examples: Sequence[Example], most: int | None) -> list[Example]:
+    """At most `most` development examples of a task (None: all), in their order: the same ones in every run of every study.
+
+    Each part of a task has as many as is in proportion to its size, and one at least. Within a part they are spread over its groups
+    (questions about one context, hypotheses on one premise), and over the order of the source, where SQuAD's articles stand together.
+    """
+    if most is None or most >= len(examples):
+        return list(examples)
+    places: dict[str, list[int]] = {}
+    for position, example in enumerate(examples):
+        part = next((part for part in parts(name) if example.id.startswith(f"{part}-")), "")
+        places.setdefault(part, []).append(position)
+    generator = np.random.default_rng(SAMPLE_SEED)
+    chosen = []
+    for found, count in zip(places.values(), shares([len(found) for found in places.values()], most), strict=True):
+        chosen += [found[place] for place in spread([group(examples[position]) for position in found], count, generator)]
+    return [examples[position] for position in sorted(chosen)]
+
+
+def shares(sizes: Sequence[int], most: int) -> list[int]:
+    """`most` divided in proportion to the sizes by largest remainders, each 1 at least where there are enough."""
+    least = 1 if most >= len(sizes) else 0
+    exact = most * np.array(sizes) / sum(sizes)
+    counts = np.maximum(np.floor(exact).astype(int), least)
+    while counts.sum() != most:
+        short = counts.sum() < most
+        counts[np.argmax(np.where(short, exact - counts, np.where(counts > least, counts - exact, -np.inf)))] += 1 if short else -1
+    return counts.tolist()
+
+
+def group(example: Example) -> str:
+    """What several examples may have in common: a context or premise; an example's id where it has none."""
+    match example:
+        case SpanExample() | ChoiceExample():
+            return example.context or example.id
+        case PairExample():
+            return example.text_a or example.id
+        case RankingExample():
+            return example.passages[0].context or example.passages[0].text
+    return example.id
+
+
+def spread(groups: Sequence[str], count: int, generator: np.random.Generator) -> list[int]:
+    """`count` places of examples in these groups: one of every group, then a second one of each that has two, and so on.
+
+    Where the last round does not fit, it is cut into `count` stretches of equal length, and each gives one.
+    """
+    rounds: list[list[int]] = []
+    seen: Counter[str] = Counter()
+    for place in generator.permutation(len(groups)).tolist():
+        turn = seen[groups[place]]
+        seen[groups[place]] += 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(place)
+    chosen: list[int] = []
+    for found in rounds:
+        left = count - len(chosen)
+        edges = np.arange(left + 1) * len(found) // max(1, left)
+        chosen += found if left >= len(found) else np.sort(found)[generator.integers(edges[:-1], edges[1:])].tolist()
+    return chosen
+
+
 def development(name: str, source: Source, data_root: str) -> list[Example]:
-    """The English development examples that choose a checkpoint: all parts', or the last part's where training ends with it."""
+    """The English development examples that a checkpoint is chosen from (`sample`): all parts', or the last part's where training
+    ends with it."""
     return load(parts(name)[-1] if task(name).staged else name, "dev", "en", source, data_root)
 
 

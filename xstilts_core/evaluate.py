@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from xstilts_core import metrics
 from xstilts_core.examples import Passage
+from xstilts_core.finite import require_finite
 from xstilts_core.formats import FORMATS, Encoded, Format, Limits, gather
 from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
 from xstilts_core.model import Encoder
@@ -26,27 +27,38 @@ BLOCK = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions of one task in one language, their sufficient statistics [examples, columns] and the metrics in percent."""
+    """Predictions of one task in one language, their sufficient statistics [examples, columns] and the metrics in percent.
+
+    counted: what else the scoring counted, for result.json's details.
+    """
 
     predictions: list[Any]
     columns: tuple[str, ...]
     statistics: np.ndarray
     values: dict[str, float]
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, layer: int = -1, bfloat16: bool = False) -> np.ndarray:
-    """The format's outputs for every row [rows, k] or token [tokens, k], in the order of `encoded`."""
+    """The format's outputs for every row [rows, k] or token [tokens, k], in the order of `encoded`. The head computes in float32.
+
+    NotFinite where hidden states or the head's weights are not: the best of such scores would look like any prediction.
+    """
     where = next(encoder.network.parameters()).device
     encoder.network.eval()
     head.eval()
+    for name, weight in head.named_parameters():
+        require_finite(f"weights {name} of the head", weight)
     lengths = encoded.row_lengths
     found, order = [], []
     token_starts = np.concatenate([[0], np.cumsum(lengths)])
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode():
         for rows in budgeted(lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
-            hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
-            found.append(form.outputs(head, hidden, batch).float().cpu().numpy())
+            with torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
+                hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
+            require_finite("the encoder's hidden states", hidden)
+            found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
             order.append(np.concatenate([np.arange(token_starts[row], token_starts[row + 1]) for row in rows]) if form.per_token else rows)
     width = max(part.shape[1] for part in found)
     # Choice rows of different widths: what a row does not have never wins.
@@ -108,12 +120,12 @@ def gold(example: Any) -> Any:
 
 def write_predictions(folder: Path, task: Task, language: str, examples: Sequence[Any], scored: Scored) -> Path:
     """predictions/<task>.<language>.jsonl.gz: a line that names the statistics' columns, then one line per example."""
-    lines = [{"columns": list(scored.columns), "metric": task.metric}]
+    lines: list[dict[str, Any]] = [{"columns": list(scored.columns), "metric": task.metric}]
     for example, prediction, row in zip(examples, scored.predictions, scored.statistics.tolist(), strict=True):
         lines.append({"id": example.id, "gold": gold(example), "prediction": prediction, "stats": row})
     path = folder / "predictions" / f"{task.name}.{language}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
     # No time stamp inside: the same predictions give the same file.
     path.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     return path

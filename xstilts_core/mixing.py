@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from xstilts_core import model
 from xstilts_core.examples import Example
-from xstilts_core.spec import IntermediateSpec, TuneSpec
+from xstilts_core.schedule import Schedule
+from xstilts_core.spec import EncoderSpec, IntermediateSpec, PretrainSpec, Spec, TuneSpec
 from xstilts_core.streams import Stream, mixture
 from xstilts_core.tasks import Task
-from xstilts_core.train import Schedule
 from xstilts_core.translated import Count
 
 
@@ -30,9 +31,22 @@ class Learner:
     counts: tuple[Count, ...] = ()
 
 
+def in_bfloat16(precision: str, where: torch.device) -> bool:
+    """Whether a network computes in bfloat16 there. auto: where the device does so natively; older GPUs emulate it, and slowly."""
+    native = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16" or (precision == "auto" and native)
+
+
 def uses_bfloat16(spec: TuneSpec) -> bool:
     """Whether the run computes in bfloat16."""
-    return spec.precision == "bfloat16" or (spec.precision == "auto" and model.device(spec.device).type == "cuda")
+    return in_bfloat16(spec.precision, model.device(spec.device))
+
+
+def precision(spec: Spec) -> str:
+    """What the run's network computes in, its heads and losses apart, which are float32; "" for a run without one."""
+    if not isinstance(spec, EncoderSpec | PretrainSpec):
+        return ""
+    return "bfloat16" if isinstance(spec, TuneSpec) and uses_bfloat16(spec) else "float32"
 
 
 def mlm_batches(spec: TuneSpec) -> float:

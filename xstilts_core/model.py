@@ -101,16 +101,31 @@ def set_dropout(config: PretrainedConfig, share: float) -> None:
             setattr(config, name, share)
 
 
-def load(name: str, *, dropout: float, packed: bool, where: torch.device, random_init: bool = False, seed: int = 0) -> Encoder:
+def own_dropout(config: PretrainedConfig) -> dict[str, float]:
+    """The dropout fields of a configuration as they stand, those of heads among them."""
+    return {name: value for name, value in vars(config).items() if "dropout" in name and type(value) in (int, float)}
+
+
+def head_dropout(config: PretrainedConfig) -> float:
+    """The dropout that an encoder's configuration has for a head, or in default of one for hidden states; else 0.1, as BERT's."""
+    own = own_dropout(config)
+    wanted = [value for part in ("classif", "cls", "hidden") for name, value in own.items() if part in name]
+    return next(iter([*wanted, *own.values()]), 0.1)
+
+
+def load(name: str, *, dropout: float | None, packed: bool, where: torch.device, random_init: bool = False, seed: int = 0) -> Encoder:
     """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32.
 
-    random_init: the control: the same architecture and tokenizer with weights drawn from `seed`.
+    dropout: of this training alone: `save` writes the encoder's own again, which None leaves as it is. random_init: the control: the
+    same architecture and tokenizer with weights drawn from `seed`.
     """
     place = folder(name)
     try:
         config = AutoConfig.from_pretrained(place)
         tokenizer = AutoTokenizer.from_pretrained(place)
-        set_dropout(config, dropout)
+        own = own_dropout(config)
+        if dropout is not None:
+            set_dropout(config, dropout)
         options = without_pooler(config)
         if random_init:
             torch.manual_seed(seed)
@@ -122,6 +137,7 @@ def load(name: str, *, dropout: float, packed: bool, where: torch.device, random
     if not getattr(tokenizer, "is_fast", False):
         raise UsageError(f"encoder {name!r} has no fast tokenizer: character offsets are needed for questions and tags")
     network = network.to(where)
+    network.own_dropout = own
     return Encoder(network, tokenizer, packed and can_pack(network))
 
 
@@ -212,6 +228,8 @@ def save(
     network = encoder.network
     attention = network.config._attn_implementation
     network.config._attn_implementation = None
+    used = own_dropout(network.config)
+    vars(network.config).update(getattr(network, "own_dropout", {}))
     dtype = torch.float16 if weights == "float16" else torch.float32
     state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
     network.save_pretrained(folder, state_dict=state)
@@ -220,6 +238,7 @@ def save(
         kept = untied(language_head, network)
         save_file({name: value.detach().to("cpu", dtype).clone() for name, value in kept.items()}, folder / LANGUAGE_HEAD)
     network.config._attn_implementation = attention
+    vars(network.config).update(used)
     return folder
 
 

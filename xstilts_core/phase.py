@@ -13,11 +13,11 @@ import torch
 
 from xstilts_core import data, hub_lock, identity, model, results, translated
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.evaluate import against, as_scores, score, write_predictions
+from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
 from xstilts_core.identity import Identity
-from xstilts_core.mixing import Learner, plan, shares, uses_bfloat16
+from xstilts_core.mixing import Learner, plan, precision, shares, uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
@@ -39,10 +39,14 @@ def interactive() -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """A run in progress: its spec, when it started, what its numbers depend on, its log file."""
+    """A run in progress: its spec, when it started, what its numbers depend on, its log file.
+
+    counted: what its scoring counted, for result.json's details: name -> task -> language -> number.
+    """
 
     spec: Spec
     started: float = field(default_factory=time.perf_counter)
+    counted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     identity: Identity = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,15 +64,22 @@ class Run:
 
         def report(line: dict[str, Any]) -> None:
             with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+                stream.write(json.dumps(line, allow_nan=False) + "\n")
             if interactive():
                 bar.update(line["step"] - bar.n)
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
-                dev = f"  dev {line['dev']:.1f}" if "dev" in line else ""
-                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev}  {line['tokens_per_second']} tokens/s", flush=True)
+                dev = line.get("dev", "")
+                shown = f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
+                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s", flush=True)
 
         return report
+
+    def count(self, name: str, language: str, scored: Scored) -> None:
+        """Keep what the scoring of a task in a language counted, and say it."""
+        for what, number in scored.counted.items():
+            self.counted.setdefault(what, {}).setdefault(name, {})[language] = number
+            print(f"{name} in {language}: {what} {number}", flush=True)
 
     def checkpoint(self) -> Checkpoint | None:
         """Where train() keeps this run while it is unfinished; None where the spec asks for none."""
@@ -78,7 +89,8 @@ class Run:
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
         """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
-        where, revisions = model.device_name(device), hub_lock.revisions(self.spec)
+        where, revisions, used = model.device_name(device), hub_lock.revisions(self.spec), precision(self.spec)
+        details = {**({"precision": used} if used else {}), **self.counted, **details}
         path = results.write(self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity)
         Checkpoint(self.spec.folder).remove()
         return path
@@ -118,18 +130,19 @@ def training(name: str, spec: TuneSpec) -> translated.Prepared:
 
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     """Training data of one task, English development data, and a new head whose weights come from the seed."""
-    form = FORMATS[task(name).format]
+    form, config = FORMATS[task(name).format], encoder.network.config
     found = training(name, spec)
     parts = {part: seen(spec, examples) for part, examples in found.parts.items()}
     entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
     torch.manual_seed(spec.seed)
-    deviation = float(getattr(encoder.network.config, "initializer_range", 0.02))
-    head = form.head(entry, HeadOptions(encoder.width, spec.dropout, spec.pooling, deviation)).to(model.device(spec.device))
+    deviation = float(getattr(config, "initializer_range", 0.02))
+    dropout = model.head_dropout(config) if spec.dropout is None else spec.dropout
+    head = form.head(entry, HeadOptions(encoder.width, dropout, spec.pooling, deviation)).to(model.device(spec.device))
     streams = []
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
-    return Learner(entry, head, streams, seen(spec, data.development(name, spec.source, spec.data_root)), found.counts)
+    return Learner(entry, head, streams, data.development(name, spec.source, spec.data_root), found.counts)
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
@@ -176,10 +189,11 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
 
 
 def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
-    """Scores on the first `count` English development examples of every task (None: all)."""
+    """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all)."""
     scores: list[Score] = []
     for entry in found:
-        scored = score(encoder, entry.head, entry.task, entry.development[:count], "en", limits(spec), spec.layer, uses_bfloat16(spec))
+        shown = seen(spec, data.sample(entry.task.name, entry.development, count))
+        scored = score(encoder, entry.head, entry.task, shown, "en", limits(spec), spec.layer, uses_bfloat16(spec))
         scores += as_scores(scored, entry.task, "en", "dev")
     return scores
 

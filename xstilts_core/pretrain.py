@@ -10,13 +10,14 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xstilts_core import data
+from xstilts_core.finite import require_finite
 from xstilts_core.formats import mlm
 from xstilts_core.mini import corpus, suite
 from xstilts_core.model import Encoder, count_parameters, device
 from xstilts_core.packing import budgeted, can_pack, flat_hidden
+from xstilts_core.schedule import Schedule
 from xstilts_core.spec import PretrainSpec
 from xstilts_core.streams import Stream
-from xstilts_core.train import Schedule
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 DEVELOPMENT_SHARE = 0.02
@@ -119,7 +120,10 @@ def schedule(spec: PretrainSpec) -> Schedule:
 
 
 def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
-    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks are drawn once, by the seed."""
+    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks are drawn once, by the seed.
+
+    NotFinite where it is no number, or too large for one.
+    """
     encoder.network.eval()
     where = next(encoder.network.parameters()).device
     total, count = 0.0, 0
@@ -130,4 +134,6 @@ def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
             chosen = int((batch.token_columns["label"] >= 0).sum())
             total += float(mlm.loss(development.head, hidden, batch)) * chosen
             count += chosen
-    return float(np.exp(total / count)), count
+    found = torch.tensor(total / count, dtype=torch.float64).exp()
+    require_finite("the losses of development texts, or their perplexities,", found)
+    return float(found), count

@@ -1,6 +1,7 @@
 """The probing phase: what can be read off the sentence vectors of an encoder that stays as it is.
 
-A sentence is the mean of its hidden states, a pair of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every language's features
+A sentence is the mean of its hidden states, less the mean vector of all sentences of the data in its language and of length 1; a pair
+of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every language's features
 are standardised by their own mean and deviation, which takes no labels: what tells languages apart would otherwise stand in
 the way of what they share (Libovický et al. 2020). A multinomial logistic regression is fitted on English training data, its penalty
 chosen on English development data, and applied unchanged to every language.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -133,8 +134,12 @@ def write(
 ) -> Path:
     """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later.
 
-    begun: what `identity.begin` gave at the start of the run; None: what it would give now.
+    begun: what `identity.begin` gave at the start of the run; None: what it would give now. UsageError where a score is no finite number:
+    such a run is not done.
     """
+    for score in scores:
+        if not isfinite(score.value):
+            raise UsageError(f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number")
     made = provenance(spec, device, seconds, revisions)
     own = replace(begun or identity.wanted(spec), files=identity.files_of(spec))
     result = Result(spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {})
@@ -147,7 +152,7 @@ def write(
 
 def text(result: Result) -> str:
     """The content of result.json."""
-    return json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read(path: Path) -> Result:

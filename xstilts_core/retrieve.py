@@ -62,7 +62,7 @@ def mined(spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExam
         picked(vectors.other, first_other), picked(vectors.english, first_english), spec.neighbours, spec.margin, device(spec.device)
     )
     kept = alone_other[found.other] & alone_english[found.english]
-    return retrieval.Candidates(first_other[found.other[kept]], first_english[found.english[kept]], found.scores[kept])
+    return retrieval.Candidates(first_other[found.other[kept]], first_english[found.english[kept]], found.scores[kept], found.clamped)
 
 
 def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
@@ -116,7 +116,10 @@ def search_language(examples: Sequence[SentenceExample], vectors: Vectors) -> tu
 
 
 def mine_language(spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float) -> tuple[list[Any], Scored]:
-    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None."""
+    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None.
+
+    counted: clamped, of retrieval.Candidates.
+    """
     english, other = retrieval.two_sides(examples)
     candidates = mined(spec, vectors, examples)
     kept = candidates.scores >= threshold
@@ -127,7 +130,8 @@ def mine_language(spec: RetrievalSpec, examples: Sequence[SentenceExample], vect
         for example, guess in zip(other, found, strict=True)
     ]
     statistics = np.array(rows)
-    return other, Scored(found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT))
+    counted = {"clamped": candidates.clamped}
+    return other, Scored(found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted)
 
 
 def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, float]:
@@ -143,7 +147,7 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
 
 
 def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]) -> list[Score]:
-    """Score the task in every language with one layer, and keep the predictions."""
+    """Score the task in every language with one layer, and keep the predictions. Mining counts clamped margins in `run.counted`."""
     spec = run.spec
     entry = task(spec.task)
     split = data.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
@@ -154,5 +158,6 @@ def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str,
         mining = entry.metric == "f1"
         asked, scored = mine_language(spec, examples, vectors, threshold[code]) if mining else search_language(examples, vectors)
         write_predictions(spec.folder, entry, code, asked, scored)
+        run.count(entry.name, code, scored)
         scores += as_scores(scored, entry, code, split)
     return scores

@@ -205,15 +205,15 @@ class Study(BaseModel):
             yield self.make(ProbingSpec, seed, {"probes": self.probes, "languages": self.languages, **self.start(recipe), **self.probing})
 
     def data_only(self, recipe: str, control: str) -> Spec:
-        """A control without an encoder, with the training and test items of the study's other runs."""
+        """A control without an encoder, with the training and test items of the study's other runs, and their rules of mining."""
         targets = self.fitting(recipe)
-        sizes: Settings = {}
-        for name in targets:
-            trained = self.training(train_on) if (train_on := TASKS[name].train_on) else {}
-            for key in ("train_examples", "test_examples"):
-                if trained.get(key):
-                    sizes.setdefault(key, {})[name] = trained[key]
-        settings = {"control": control, "recipe": recipe, "targets": targets, **self.evaluated(), **sizes}
+        trained = {name: self.training(train_on) for name in targets if (train_on := TASKS[name].train_on)}
+        mines = any(TASKS[name].format == "retrieval" for name in targets)
+        same = {key: value for key, value in self.retrieval.items() if mines and key in ("neighbours", "margin")}
+        for key in ("train_examples", "test_examples"):
+            if sizes := {name: settings[key] for name, settings in trained.items() if settings.get(key)}:
+                same[key] = sizes
+        settings = {"control": control, "recipe": recipe, "targets": targets, **self.evaluated(), **same}
         return self.make(ControlSpec, self.seeds[0], settings)
 
     def training(self, train_on: str) -> Settings:

@@ -1,10 +1,9 @@
 """The training loop: one page, for every phase."""
 
 import time
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,56 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
+from xstilts_core.finite import HELP, NotFinite, Watch, require_finite
 from xstilts_core.model import Encoder
 from xstilts_core.packing import flat_hidden
+from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Order, Stream
 
 LOGS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the last weights.
-
-    stages: steps of each stage, where data sets are trained on one after the other; empty: one stage of all steps. Every stage warms
-    up and decays over its own steps and begins with a new optimizer, as a training of its own from the weights of the one before
-    (XTREME-R, scripts/train_xcopa.sh). Evaluations are in the last.
-    """
-
-    steps: int
-    learning_rate: float
-    warmup: float
-    weight_decay: float
-    clip: float
-    seed: int
-    accumulation: int = 1
-    evaluations: int = 0
-    patience: int = 30
-    betas: tuple[float, float] = (0.9, 0.999)
-    bfloat16: bool = False
-    layer: int = -1
-    stages: tuple[int, ...] = ()
-
-    @property
-    def begins(self) -> list[int]:
-        """Steps done before each stage."""
-        return [0, *accumulate(self.stages[:-1])]
-
-    def stage(self, step: int) -> int:
-        """The stage that `step` (from 0) belongs to."""
-        return bisect_right(self.begins, step) - 1
-
-    def rate(self, step: int) -> float:
-        """Share of the peak rate at `step`: rises linearly during warm-up, falls linearly to zero after it, in every stage."""
-        stage = self.stage(step)
-        steps, done = (self.stages or (self.steps,))[stage], step - self.begins[stage]
-        rise = self.warmup * steps
-        return (done + 1) / rise if done < rise else max(0.0, (steps - done) / max(1.0, steps - rise))
-
-    def marks(self) -> set[int]:
-        """Steps after which development data are scored: evenly spaced in the last stage, the last one at its end."""
-        begin = self.begins[-1]
-        return {begin + round((self.steps - begin) * (k + 1) / self.evaluations) for k in range(self.evaluations)}
 
 
 @dataclass(slots=True)
@@ -122,10 +78,10 @@ class Best:
     since: int = 0
 
     def see(self, score: float, step: int) -> None:
-        """Keep the weights if they are better than all before; the earlier ones win a tie."""
+        """Keep the weights if they are better than all before; the earlier ones win a tie, and a score that is not finite never does."""
         for module in self.modules:
             module.train()
-        if self.done.best_score is None or score > self.done.best_score:
+        if isfinite(score) and (self.done.best_score is None or score > self.done.best_score):
             self.done.best_score, self.done.best_step, self.since = score, step, 0
             self.weights = [{name: value.detach().clone() for name, value in module.state_dict().items()} for module in self.modules]
         else:
@@ -141,7 +97,7 @@ class Best:
 
 @dataclass(slots=True)
 class Progress:
-    """All that changes from step to step: a training that goes on from it ends bit for bit as one that was never interrupted."""
+    """All that changes from step to step. On a CPU a training that goes on from it ends bit for bit as one that was never interrupted."""
 
     modules: list[nn.Module]
     optimizer: torch.optim.Optimizer
@@ -152,6 +108,7 @@ class Progress:
     window: Window = field(default_factory=Window)
     step: int = 0
     started: float = field(default_factory=time.perf_counter)
+    watch: Watch = field(default_factory=Watch)
 
     @classmethod
     def begin(cls, encoder: Encoder, streams: list[Stream], schedule: Schedule) -> "Progress":
@@ -169,6 +126,27 @@ class Progress:
         self.done.log.append(line)
         self.done.tokens += self.window.tokens
         self.window = Window()
+
+    def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
+        """Put the development score of the weights as they are into the log's line, None where it is not finite; keep the best."""
+        try:
+            score = float(evaluate())
+        except NotFinite as error:
+            place = f"evaluation after step {line['step']} ({line['stream']}, learning rate {line['learning_rate']:.3g})"
+            raise NotFinite(f"{place}: {error}") from None
+        self.best.see(score, self.step)
+        line["dev"] = score if isfinite(score) else None
+
+    def finish(self, judged: bool) -> Trained:
+        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score was, or not every weight is."""
+        self.watch.check()
+        if judged and self.done.best_score is None:
+            raise NotFinite(f"no development score was finite: {HELP}")
+        self.best.restore()
+        for name, weight in (named for module in self.modules for named in module.named_parameters()):
+            require_finite(f"after step {self.done.best_step} weights {name}", weight)
+        self.done.seconds = time.perf_counter() - self.started
+        return self.done
 
     def over(self, schedule: Schedule) -> bool:
         """Whether all steps are done, or the patience is at its end."""
@@ -248,8 +226,10 @@ def train(
     """Train encoder and heads in place; leaves the weights of the best development score (the last without `evaluate`).
 
     Every step draws one stream by its probability, [streams] or [stages, streams], and does its whole accumulation there, as the
-    paper's code does. Same seed, same machine, same number of threads: the same weights, bit for bit, also where this training goes
-    on from its `checkpoint`, which the caller removes. `report` gets one line at each evaluation and about LOGS in between.
+    paper's code does. On one CPU with the same seed and number of threads: the same weights, bit for bit, also where this training
+    goes on from its `checkpoint`, which the caller removes; a GPU adds up in no fixed order. Heads and losses are float32.
+    `report` gets one line at each evaluation and about LOGS in between. A step's loss is the mean of its micro-batches' means (of tags
+    and masks, a mean of means, as in the paper's code). UsageError names the first step whose loss or gradient is not finite.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
@@ -268,28 +248,29 @@ def train(
         for group in now.optimizer.param_groups:
             group["lr"] = rate
         chosen = int(now.draws.choice(len(streams), p=shares[schedule.stage(now.step - 1)]))
-        stream = streams[chosen]
+        stream, loss_of_step = streams[chosen], torch.zeros((), device=where)
         for _ in range(schedule.accumulation):
             batch = stream.collate(stream.encoded, next(now.orders[chosen]), where)
             with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
                 hidden, padding = flat_hidden(network, batch.sequences, encoder.packed, schedule.layer)
-                loss = stream.loss(stream.head, hidden, batch) / schedule.accumulation
+            loss = stream.loss(stream.head, hidden.float(), batch) / schedule.accumulation
             loss.backward()
+            loss_of_step += loss.detach()
             now.window.add(loss.detach(), padding / schedule.accumulation, len(batch.sequences.ids))
-        torch.nn.utils.clip_grad_norm_(weights, schedule.clip)
+        norm = torch.nn.utils.clip_grad_norm_(weights, schedule.clip)
+        now.watch.add(now.step, stream.name, rate, loss_of_step, norm)
         now.optimizer.step()
         now.optimizer.zero_grad(set_to_none=True)
         now.window.steps += 1
         now.done.counts[stream.name] += 1
         if now.step % max(1, schedule.steps // LOGS) == 0 or now.step in marks:
+            now.watch.check()
             line = now.window.line(now.step, stream.name, rate)
             if evaluate and now.step in marks:
-                line["dev"] = float(evaluate())
-                now.best.see(line["dev"], now.step)
+                now.judge(evaluate, line)
             now.log(line)
             report(line)
         if checkpoint and (now.step % checkpoint.every == 0 or now.over(schedule)):
+            now.watch.check()
             checkpoint.write(now.state(), same)
-    now.best.restore()
-    now.done.seconds = time.perf_counter() - now.started
-    return now.done
+    return now.finish(judged=bool(marks))

@@ -6,10 +6,18 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from itertools import groupby
 
-from xstilts_core.languages import language
+from xstilts_core.languages import LANGUAGES, language
 
 # In a script without spaces each character is a word of its own; Latin letters and digits in it stay together.
 UNSPACED = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
+# Beginnings of the Unicode names of letters in the scripts of the languages that write no spaces (LANGUAGES, `whitespace`).
+UNSPACED_SCRIPTS = {
+    "Han": ("CJK",),
+    "Japanese": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "IDEOGRAPHIC"),
+    "Thai": ("THAI",),
+    "Burmese": ("MYANMAR",),
+}
+UNSPACED_NAMES = tuple({name for row in LANGUAGES.values() if not row.whitespace for name in UNSPACED_SCRIPTS[row.script]})
 Name = tuple[str, ...]
 
 
@@ -17,6 +25,21 @@ Name = tuple[str, ...]
 def in_words(character: str) -> bool:
     """Whether a character is a letter, a combining mark (Hindi's vowel signs) or a digit."""
     return unicodedata.category(character)[0] in "LMN"
+
+
+@cache
+def unspaced_letter(character: str) -> bool:
+    """Whether a character belongs to a script that is written without spaces."""
+    return unicodedata.name(character, "").startswith(UNSPACED_NAMES)
+
+
+def uses_spaces(words: Sequence[str]) -> bool:
+    """Whether a sentence of these words is written with spaces between them: told by its script, as data sets mix languages.
+
+    In Japanese and Chinese there are Latin names: where half of the words that have letters are of a script without spaces, it is one.
+    """
+    kinds = [any(map(unspaced_letter, word)) for word in words if any(map(str.isalpha, word))]
+    return 2 * sum(kinds) < len(kinds) or not kinds
 
 
 def spans(text: str, code: str) -> list[tuple[int, int]]:

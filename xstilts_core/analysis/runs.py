@@ -1,6 +1,7 @@
 """What became of the runs of a study: done, missing or failed; where and how long they ran; how training went."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,7 +11,7 @@ from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.names import unknown
 from xstilts_core.results import COLUMNS, RESULT, State
-from xstilts_core.spec import DataSpec, RetrievalSpec, Spec
+from xstilts_core.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
 
 PHASE1 = "phase 1"
@@ -88,10 +89,10 @@ def every_score(study: Study) -> pd.DataFrame:
 
 
 def remarks(study: Study) -> str:
-    """What the numbers of a study rest on, where a reader has to know it: scores that are left out, results of older versions; or ""."""
+    """What a reader of a study's numbers has to know: scores that are left out, results of older versions, unlike precisions; or ""."""
     older = sum(found.state == "done" and found.reason.endswith(results.OLDER) for found in states(study))
     told = [f"**{older} of the results are {results.OLDER}**."] if older else []
-    return " ".join(filter(None, [left_out(every_score(study)), *told]))
+    return " ".join(filter(None, [left_out(every_score(study)), *told, precisions(study)]))
 
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
@@ -143,6 +144,24 @@ def machines(study: Study) -> pd.DataFrame:
     table = pd.DataFrame(rows).fillna("")
     counted = table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
     return counted[["runs", *table.columns]]
+
+
+def precisions(study: Study) -> str:
+    """Which finished runs computed in which precision, in words for a report whose tables average them; "" where all are alike."""
+    done = [found.spec for found in states(study) if found.state == "done" and isinstance(found.spec, EncoderSpec | PretrainSpec)]
+    used = {spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded") for spec in done}
+    kinds = [name for name, _ in Counter(used.values()).most_common()]
+    if len(kinds) < 2:
+        return ""
+    of_phase: dict[str, set[str]] = {}
+    for spec in done:
+        of_phase.setdefault(spec.phase, set()).add(used[spec.folder])
+    told = {name: list[str]() for name in kinds}
+    for spec in done:
+        whole = len(of_phase[spec.phase]) == 1
+        told[used[spec.folder]].append(f"all {spec.phase} runs" if whole else str(spec.folder.relative_to(study.root)))
+    runs = "; ".join(f"{name}: {', '.join(dict.fromkeys(told[name]))}" for name in reversed(kinds))
+    return f"**Not all runs computed in the same precision**, and averages are over all of them: {runs}."
 
 
 def training_log(study: Study) -> pd.DataFrame:

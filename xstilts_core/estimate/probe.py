@@ -26,6 +26,7 @@ from xstilts_core.estimate.sample import ASSUMED, SAMPLE, examples, timed
 from xstilts_core.estimate.translating import rendered
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
+from xstilts_core.mixing import in_bfloat16
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
 from xstilts_core.spec import PretrainSpec
@@ -87,8 +88,7 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
         drawn = stream.collate(stream.encoded, rows, made.where)
         with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
             hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
-            loss = stream.loss(stream.head, hidden, drawn)
-        loss.backward()
+        stream.loss(stream.head, hidden.float(), drawn).backward()
 
     def step() -> None:
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -109,7 +109,8 @@ def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) ->
     """The completed task, and its sample as a stream with a new head."""
     form = FORMATS[sampled.format]
     entry = form.complete(sampled, found)
-    head = form.head(entry, HeadOptions(made.encoder.width, stage.dropout, stage.pooling)).to(made.where)
+    dropout = model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
+    head = form.head(entry, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(made.where)
     encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
     return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
 
@@ -139,19 +140,15 @@ def tune(stage: Stage, made: Bench) -> Speed:
 def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
     """Seconds (a token of a micro-batch of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
     for part in made.encoder.network.modules():
-        if isinstance(part, nn.Dropout):
+        if isinstance(part, nn.Dropout) and stage.dropout is not None:
             part.p = stage.dropout
-    bfloat16 = in_bfloat16(stage, made)
+    bfloat16 = in_bfloat16(stage.precision, made.where)
     micro, step, kept = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
     few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
     tokens = len(stream.encoded.ids) * len(few) / len(found)
     scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
     return micro, step, scored / tokens * made.scale, kept
-
-
-def in_bfloat16(stage: Stage, made: Bench) -> bool:
-    return stage.precision == "bfloat16" or (stage.precision == "auto" and made.where.type == "cuda")
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
@@ -182,7 +179,7 @@ def continued(stage: Stage, made: Bench) -> Speed:
     tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        micro, step, kept = training(stage, stream, made, batch, in_bfloat16(stage, made))
+        micro, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where))
         seconds, held = vocabulary_head(stage, stream, made, batch)
     # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
     once = made.vocabulary / words - made.scale
@@ -202,9 +199,7 @@ def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) ->
     hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
 
     def batch() -> None:
-        with torch.autocast(made.where.type, torch.bfloat16, enabled=in_bfloat16(stage, made)):
-            loss = stream.loss(stream.head, hidden, drawn)
-        loss.backward()
+        stream.loss(stream.head, hidden, drawn).backward()
 
     return timed(batch, made.where) / count, kept_bytes(batch, [stream.head]) / count
 

@@ -23,7 +23,7 @@ class Stage:
     doc_stride: int = 64
     batch_size: int = 0
     frozen: bool = False
-    dropout: float = 0.0
+    dropout: float | None = 0.0
     pooling: str = "first"
     precision: str = "auto"
     lora: int = 0

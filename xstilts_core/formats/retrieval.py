@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from xstilts_core.examples import SentenceExample
+from xstilts_core.finite import require_finite
 from xstilts_core.formats.format import Batch, gather
 from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.model import Encoder
@@ -19,6 +20,9 @@ from xstilts_core.packing import BUDGET, Part, arrange, budgeted, visit_states
 TILES = {"cpu": (2_048, 4_096), "cuda": (65_536, 8_192)}
 SEGMENT = 32
 TEXTS_AT_ONCE = 10_000
+# The least mean cosine that the ratio margin divides by. Neighbours that have next to nothing in common, or less, would make any pair
+# look close by comparison: a ratio of two negative numbers, or one without bound. Real and embedded sentences stay above it.
+LEAST_MEAN = 0.05
 LOWEST = torch.iinfo(torch.int64).min
 CPU = torch.device("cpu")
 ENGLISH = "en"
@@ -76,12 +80,16 @@ def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Seque
 
 
 def prepare(vectors: Tensor, centred: bool) -> Tensor:
-    """[texts, width] of unit length, after taking off the mean vector of the collection. In place: collections may fill the memory."""
+    """[texts, width] of unit length, after taking off the mean vector of the collection. In place: collections may fill the memory.
+
+    NotFinite where a vector is not, as a diverged encoder's are: its score would be one of chance.
+    """
     if centred:
         vectors -= vectors.mean(0)
-    vectors /= torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(1e-12)
-    # What a diverged encoder gives is near to nothing.
-    return vectors.nan_to_num_()
+    lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    require_finite("the encoder's sentence vectors", lengths)
+    vectors /= lengths.clamp_min(1e-12)
+    return vectors
 
 
 def keys(values: Tensor, indices: Tensor) -> Tensor:
@@ -165,18 +173,27 @@ def search(english: Tensor, other: Tensor) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Mined pairs, best first, each sentence at most once: indices into both sides and the scores."""
+    """Mined pairs, best first, each sentence at most once: indices into both sides and the scores.
+
+    clamped: pairs of neighbours, of both directions, whose margin was taken over LEAST_MEAN instead of their own mean cosine.
+    """
 
     other: np.ndarray
     english: np.ndarray
     scores: np.ndarray
+    clamped: int = 0
 
 
-def best_partners(found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Index and score of the best among each sentence's nearest; own, others: mean cosines of both sides' sentences."""
-    scores = found.cosines / ((own[:, None] + others[found.indices]) / 2) if margin else found.cosines
+def best_partners(found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool) -> tuple[np.ndarray, np.ndarray, int]:
+    """Index and score of the best among each sentence's nearest, and how many means were clamped at LEAST_MEAN.
+
+    own, others: mean cosines of both sides' sentences.
+    """
+    means = (own[:, None] + others[found.indices]) / 2
+    scores = found.cosines / np.maximum(means, LEAST_MEAN) if margin else found.cosines
     best = scores.argmax(1)[:, None]
-    return np.take_along_axis(found.indices, best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
+    clamped = int((means < LEAST_MEAN).sum()) if margin else 0
+    return np.take_along_axis(found.indices, best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0], clamped
 
 
 def one_to_one(xs: np.ndarray, ys: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -194,19 +211,19 @@ def one_to_one(xs: np.ndarray, ys: np.ndarray, scores: np.ndarray) -> np.ndarray
 def mine(other: Tensor, english: Tensor, neighbours: int, margin: bool, where: torch.device = CPU) -> Candidates:
     """Candidate pairs by ratio margin cos(x, y) / mean of both sides' k nearest cosines (Artetxe and Schwenk 2019), or by cosine.
 
-    Each sentence proposes its best partner, in both directions; proposals are taken greedily by score, one to one, and only scores
-    above 0 count, as in XTREME's mine_bitext with retrieval "max".
+    The mean counts as LEAST_MEAN where it is less. Each sentence proposes its best partner, in both directions; proposals are taken
+    greedily by score, one to one, and only scores above 0 count, as in XTREME's mine_bitext with retrieval "max".
     """
     forward, backward = nearest(other, english, neighbours, where)
     mean_other, mean_english = forward.cosines.mean(1), backward.cosines.mean(1)
-    english_best, forward_scores = best_partners(forward, mean_other, mean_english, margin)
-    other_best, backward_scores = best_partners(backward, mean_english, mean_other, margin)
+    english_best, forward_scores, clamped = best_partners(forward, mean_other, mean_english, margin)
+    other_best, backward_scores, more = best_partners(backward, mean_english, mean_other, margin)
     xs = np.concatenate([np.arange(len(other)), other_best])
     ys = np.concatenate([english_best, np.arange(len(english))])
     scores = np.concatenate([forward_scores, backward_scores]).astype(np.float64)
     kept = one_to_one(xs, ys, scores)
     kept = kept[scores[kept] > 0]
-    return Candidates(xs[kept], ys[kept], scores[kept])
+    return Candidates(xs[kept], ys[kept], scores[kept], clamped + more)
 
 
 def different(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ class Span:
 
     def encode(self, examples: Sequence[SpanExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
         template = Template.of(tokenizer)
-        pieces = tokenise(tokenizer, (text for example in examples for text in (example.question, example.context)))
+        pieces = tokenise(tokenizer, (text for example in examples for text in (example.question, example.context)), offsets=True)
         offsets = {example.context: np.array(pieces[example.context].offsets, dtype=np.int64).reshape(-1, 2) for example in examples}
         builder = Builder(template)
         targets: list[tuple[int, int]] = []

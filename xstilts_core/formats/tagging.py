@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import TagsExample
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
-from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, tokenise
+from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, sentence_words, tokenise, writes_space
 from xstilts_core.metrics import TAGGING, tagging_statistics
 from xstilts_core.tasks import Task
 
@@ -43,15 +43,17 @@ class Tagging:
 
     def encode(self, examples: Sequence[TagsExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
         template, unknown = Template.of(tokenizer), unknown_id(tokenizer)
-        pieces = tokenise(tokenizer, (word for example in examples for word in example.words))
+        spaced = writes_space(tokenizer)
+        sentences = [sentence_words(example.words, spaced) for example in examples]
+        pieces = tokenise(tokenizer, (word for words in sentences for word in words))
         order = {tag: position for position, tag in enumerate(task.labels)}
         room = limits.max_length - template.single_size
         longest = min(LONGEST_WORD, room)
         builder = Builder(template)
         labels: list[int] = []
         words: list[int] = []
-        for position, example in enumerate(examples):
-            found = [pieces[word].ids for word in example.words]
+        for position, (example, sentence) in enumerate(zip(examples, sentences, strict=True)):
+            found = [pieces[word].ids for word in sentence]
             # A word that gives no piece (a lone control character) or very many is unknown, as in XTREME's code.
             found = [ids if 0 < len(ids) <= longest else [unknown] for ids in found]
             for first, end in split([len(ids) for ids in found], room):

@@ -7,16 +7,18 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.names import UsageError
+from xstilts_core.words import uses_spaces
 
 IGNORED = -100
+SPACE_PROBES = (("a", "b"), ("the", "house"), ("in", "a"), ("1", "2"))
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A tokenised text: ids [n], character offsets [n, 2]."""
+    """A tokenised text: ids [n], character offsets [n, 2] where they were asked for."""
 
     ids: list[int]
-    offsets: list[tuple[int, int]]
+    offsets: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,37 @@ class Template:
         return self.before + only + self.single_after
 
 
-def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> dict[str, Piece]:
-    """Each different text once: text -> Piece."""
+def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], offsets: bool = False) -> dict[str, Piece]:
+    """Each different text once: text -> Piece. offsets: only spans need them, and they take far more memory than the ids."""
     unique = list(dict.fromkeys(texts))
     if not unique:
         return {}
-    found = tokenizer(unique, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False)
-    return {text: Piece(ids, offsets) for text, ids, offsets in zip(unique, found["input_ids"], found["offset_mapping"], strict=True)}
+    found = tokenizer(unique, add_special_tokens=False, return_offsets_mapping=offsets, return_attention_mask=False, verbose=False)
+    columns = [found["input_ids"], *([found["offset_mapping"]] if offsets else [])]
+    return {text: Piece(*piece) for text, *piece in zip(unique, *columns, strict=True)}
+
+
+def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the space before a word is part of its pieces in a text, and only there: byte-level BPE (RoBERTa, ModernBERT), Gemma's.
+
+    Told by what it does: the pieces of a word that follows another one are those of " word", and not those of "word". XLM-R's mark
+    stands before every word, alone or not; BERT's pieces know no space.
+    """
+
+    def pieces(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+    return any(
+        pieces(f"{first} {word}") == pieces(first) + pieces(f" {word}") != pieces(first) + pieces(word) for first, word in SPACE_PROBES
+    )
+
+
+def sentence_words(words: Sequence[str], spaced: bool) -> list[str]:
+    """The words of a sentence as texts whose pieces are those in running text. spaced: the tokenizer `writes_space`.
+
+    The first word stands without a space, and so does every word of a language that writes none.
+    """
+    return [word if position == 0 else f" {word}" for position, word in enumerate(words)] if spaced and uses_spaces(words) else list(words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,15 +225,17 @@ class TuneSpec(EncoderSpec):
     doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
     least_steps: int = Field(0, ge=0, description="at least so many optimizer steps on each task, by more passes over it")
-    dev_examples: int = Field(500, ge=1, description="first English development examples that choose the best checkpoint")
+    dev_examples: int = Field(500, ge=1, description="English development examples that choose the best checkpoint: a fixed sample")
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
     evaluate_every: int = Field(0, ge=0, description="steps between development evaluations, about; 0: as `evaluations` says")
     patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")
     freeze_embeddings: bool = Field(False, description="keep the embedding layer as it is")
     pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in encoder and head")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 autocast on CUDA, float32 elsewhere")
+    dropout: float | None = Field(0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where a GPU computes it natively, else float32"
+    )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
 

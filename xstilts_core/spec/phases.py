@@ -13,6 +13,9 @@ from xstilts_core.spec.intermediate import IntermediateSpec
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
+# How sentences are mined, by an encoder or by the control beside it.
+NEIGHBOURS = Field(4, ge=1, description="k of the ratio margin (mining)")
+MARGIN = Field(True, description="mining: ratio margin; off: plain cosine")
 
 
 class PretrainSpec(Spec):
@@ -109,8 +112,8 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
     task: str = Field("tatoeba", description="retrieval task")
     layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: chosen on development data where the task has them")
     centred: bool = Field(True, description="subtract each language's mean vector")
-    neighbours: int = Field(4, ge=1, description="k of the ratio margin (mining)")
-    margin: bool = Field(True, description="mining: ratio margin; off: plain cosine")
+    neighbours: int = NEIGHBOURS
+    margin: bool = MARGIN
     control: Literal["", "random_init", "names_masked"] = Field(
         "", description="control: random_init forgets the encoder's weights, names_masked hides names on both sides"
     )
@@ -174,6 +177,8 @@ class ControlSpec(ScoringSpec):
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score")
     train_examples: dict[str, Size] = Field({}, description="by target: at most so many English training examples; none given: all")
     test_examples: dict[str, Size] = Field({}, description="by target: at most so many test examples a language; none given: all")
+    neighbours: int = NEIGHBOURS
+    margin: bool = MARGIN
 
     @property
     def folder(self) -> Path:

@@ -72,4 +72,5 @@ def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
         TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise sentence(first, ".".join(str(part) for part in (name, *first["loc"])), where) from None
+        problem = sentence(first, ".".join(str(part) for part in (name, *first["loc"])), where)
+        raise (UsageError(f"{problem} (or null)") if type(None) in options else problem) from None

@@ -55,22 +55,25 @@ def fields(phase: str) -> tuple[Field, ...]:
     own = set(cls.__annotations__)
     found = []
     for name, entry in cls.model_json_schema()["properties"].items():
+        # A field that may be null has its type, range and choices in the first of two parts.
+        entry = {**entry, **next((part for part in entry.get("anyOf", ()) if part.get("type") != "null"), {})}
         kind = entry.get("type", "string")
         choices = tuple(entry.get("enum", [entry["const"]] if "const" in entry else ()))
         bounds = [words.format(entry[key]) for key, words in BOUNDS.items() if key in entry]
         legal = "one of those listed" if choices else ", ".join(filter(None, [TYPES.get(kind, ""), *bounds]))
+        legal += " (or null)" if "anyOf" in entry else ""
         first = name in FIRST or name in own
         found.append(Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first))
     return tuple(sorted(found, key=lambda entry: (not entry.first, FIRST.index(entry.name) if entry.name in FIRST else len(FIRST))))
 
 
 def written(value: Any) -> str:
-    """A default as a person would type it: lists without brackets."""
+    """A default as a person would type it: lists without brackets, null for None."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(f"{key}: {entry}" for key, entry in value.items())
-    return str(value)
+    return "null" if value is None else str(value)
 
 
 def short(text: str) -> str:
@@ -89,6 +92,8 @@ def read(field: Field, typed: Any) -> Any:
         value = yaml.safe_load(text)
     except UNREADABLE:
         raise UsageError(f"{WHERE}: {field.name} is {short(typed)!r}: it must be {field.legal}") from None
+    if value is None and not text:
+        raise UsageError(f"{WHERE}: {field.name} is empty: it must be {field.legal}")
     if field.kind == "number" and isinstance(value, str):
         try:
             return float(value)  # YAML reads 1e-5 as text
