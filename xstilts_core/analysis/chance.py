@@ -63,7 +63,12 @@ def language_sentence(table: pd.DataFrame) -> str:
 
 def share_sentence(table: pd.DataFrame) -> str:
     """Which sources have how much of the variance, the largest first and the rest last, and which show none."""
-    known = table.dropna(subset=["share"]).sort_values("share", ascending=False, kind="stable")
+    # The optimum of a likelihood is found to about six digits: what is told and sorted hangs on four.
+    known = (
+        table.dropna(subset=["share"])
+        .assign(share=lambda found: found["share"].round(4))
+        .sort_values("share", ascending=False, kind="stable")
+    )
     known = pd.concat([known[known["source"] != RESIDUAL], known[known["source"] == RESIDUAL]])
     names = {CELL: "recipe on target", RESIDUAL: "what is left"}
     shown = known[known["reason"] != NO_VARIANCE]

@@ -92,7 +92,7 @@ def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
         return NOTHING, NOTHING, NOTHING, None
     kept = found.estimate
     if not found.itemwise:
-        kept = Estimate(kept.value, kept.pulls, np.zeros_like(kept.draws), kept.count)
+        kept = Estimate(kept.exact, kept.pulls, np.zeros_like(kept.draws), kept.count)
     return kept.value, *kept.interval, kept
 
 

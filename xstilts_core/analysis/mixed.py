@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
+from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.likelihood import fit, told_apart
 from xstilts_core.languages import LANGUAGES
@@ -130,11 +131,13 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
             taken = sum(other.columns.shape[1] for other in terms if UNITS[other.factor] == unit)
             freedom = table[unit].nunique() - 1 - taken
             for level in entry.levels:
-                value, error = estimates[place], float(np.sqrt(covariance[place, place]))
+                value, error = float(settled(estimates[place])), float(np.sqrt(covariance[place, place]))
                 half = float(stdtrit(freedom, 0.975)) * error if error else NOTHING
                 p = float(2 * stdtr(freedom, -abs(value) / error)) if error else NOTHING
                 reason = "" if error else f"no interval: {NO_VARIANCE}"
-                rows.append((entry.factor, level, entry.reference, value, value - half, value + half, p, table[unit].nunique(), reason))
+                rows.append(
+                    (entry.factor, level, entry.reference, value, *settled([value - half, value + half]), p, table[unit].nunique(), reason)
+                )
                 place += 1
     rows += [(factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason) for factor, reason in left_out.items()]
     return pd.DataFrame(rows, columns=EFFECTS).sort_values(
