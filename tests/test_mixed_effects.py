@@ -10,6 +10,7 @@ from scipy import stats
 from xstilts_core import analysis
 from xstilts_core.analysis.likelihood import LEAST, MOST, Criterion, fit, lowest, told_apart
 from xstilts_core.analysis.mixed import CELL, NO_VARIANCE, RESIDUAL
+from xstilts_core.tasks import XTREME
 
 SOURCES = ("recipe", "task", "language", "seed")
 
@@ -24,7 +25,8 @@ class Made:
     @property
     def table(self) -> pd.DataFrame:
         places = np.indices(self.values.shape).reshape(4, -1)
-        columns = {name: [f"{name}{place}" for place in row] for name, row in zip(SOURCES, places, strict=True)} | {"seed": places[3]}
+        columns = {name: [f"{name}{place}" for place in row] for name, row in zip(SOURCES, places, strict=True)}
+        columns |= {"task": [XTREME[place] for place in places[1]], "seed": places[3]}
         return pd.DataFrame(columns | {"kind": self.kind[places[0]].astype(str), "gain": self.values.ravel()})
 
 
@@ -159,10 +161,10 @@ def test_the_report_says_where_no_variance_was_found():
     wider = analysis.hierarchical_gains(found.table, {})
     text = analysis.chance_findings(pd.DataFrame(), analysis.seed_tests(found.table), wider, analysis.variance_shares(found.table))
     known, none = text.split("Of the variance")[1].split("\n")[0].split(f"; {NO_VARIANCE} of ")
-    assert "seed" in none and "seed 0 %" not in known and "target" in known
+    assert "seed" in none and "seed 0 %" not in known and "task" in known
     equal = Made(np.zeros((4, 2, 3, 2)), np.arange(4) % 2).table
     text = analysis.chance_findings(pd.DataFrame(), analysis.seed_tests(equal), wider, analysis.variance_shares(equal))
-    assert f"with a seed: {NO_VARIANCE} of recipe or target or language or seed or recipe on target or what is left." in text
+    assert f"with a seed: {NO_VARIANCE} of recipe or task or language or seed or recipe on target or what is left." in text
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-13])
