@@ -264,6 +264,12 @@ def test_figures_of_nothing_say_so() -> None:
         assert len(figure.texts) == 1 and "yet" in figure.texts[0].get_text()
 
 
+def test_two_sizes_are_drawn_without_a_curve() -> None:
+    points = [Point("mnli", "udpos", size, Estimate(1.0, np.zeros(2), np.zeros((1, 2)), 2), "seeds") for size in (32.0, 128.0)]
+    figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size", "")
+    assert analysis.curves(points).empty and [axes.get_title() for axes in figure.axes] == ["udpos"]
+
+
 def shown(path: Path) -> str:
     """All text that an executed notebook shows."""
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

@@ -136,10 +136,11 @@ def test_without_any_result(report, tmp_path, monkeypatch):
         assert "phases" in name or re.search(NOTHING, words(figure)), name
 
 
+@pytest.mark.parametrize(("every", "seeds"), [(9, "[1, 2]"), (3, "[1, 2, 3]")], ids=["a ninth missing", "a third missing"])
 @pytest.mark.parametrize("report", REPORTS)
-def test_half_finished(report, tmp_path, monkeypatch):
-    study = study_of(report, tmp_path, "[1, 2]")
-    fill(study, every=9)
+def test_half_finished(report, every, seeds, tmp_path, monkeypatch):
+    study = study_of(report, tmp_path, seeds)
+    fill(study, every)
     kept, said = read(report, study, monkeypatch)
     assert "missing" in said and "No finished" not in said
     found = tables(study, report)

@@ -1,7 +1,7 @@
 """Restricted maximum likelihood of y = X b + sum_k Z_k u_k + e with crossed normal random effects u_k and noise e.
 
-With v_k = variance of u_k by that of e, and M the projection that takes X out, the profiled criterion is (Bates and others 2015, their
-equation 42; Patterson and Thompson 1971)
+With v_k = variance of u_k by that of e, and M the projection that takes X out, the profiled criterion is (Patterson and Thompson
+1971; Bates and others 2015)
 
     d(v) = log|V| + m log(y' M V^-1 M y),    V = I + sum_k v_k M Z_k Z_k' M,    m = rows less columns of X
 
@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 # Starts: all sources alike, at these ratios.
 STARTS = (0.01, 1.0, 100.0)
 LEAST, MOST = 1e-12, 1e12
-# All of y - X b below this share of y: nothing varies.
+# With y - X b below this share of y nothing varies.
 NOTHING = 1e-12
 # Noise has at least this share of the sum of squares: numbers made without any have that of their last digits, which is no measurement.
 LAST_DIGITS = 1e-10
