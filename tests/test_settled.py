@@ -89,8 +89,7 @@ def test_ranks_tie_where_gains_are_equal():
     frame = pd.DataFrame(rows, columns=["recipe", "run", "kind", "task", "score"])
     table = frame.pivot(index=["recipe", "run"], columns="task", values="score")
     level = table["xnli"] - table.loc["none", "xnli"].reindex(table.index, level="run")
-    means = table.groupby("recipe")["udpos"].mean()
-    assert level.nunique() > 3 and means.nunique() > 3, "otherwise there is nothing to settle"
+    assert level.nunique() > 3, "otherwise there is nothing to settle"
     assert by_run(frame, paired=True)["xnli"].nunique() == 2
     assert own_and_gains(frame)["udpos"].nunique() == 2
     known = analysis.correlations(own_and_gains(frame)[["xnli"]], own_and_gains(frame)[["udpos"]])
