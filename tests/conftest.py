@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 import time
 from itertools import islice
@@ -113,6 +114,22 @@ def tiny(family: str, folder: Path) -> Path:
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Family -> folder of a tiny encoder."""
     return {family: tiny(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_reach_children() -> Iterator[None]:
+    """Start every child with the default of the signals that stop a run, also where the tests were started with these ignored.
+
+    A background job of a script, nohup and some CI runners ignore them, and what is ignored stays so across exec; what is caught does
+    not. The tests themselves go on ignoring them.
+    """
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+    ignored = [number for number in numbers if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,18 +1,19 @@
-"""Every report notebook on a study of params/ that asks for it: without any result, half finished, and with one seed.
+"""Every report notebook on a study of params/ that asks for it: without any result, half finished, with one seed, and with nothing to tell.
 
 Its cells run here, in one process, on made-up scores; figures are kept in place of being written, so that their words can be read.
 """
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 from made_studies import load
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -36,11 +37,20 @@ def sizes() -> dict[Path, tuple[int, list[str]]]:
     return {path: (len(study.specs), study.reports) for path, study in found.items() if study.specs and study.source == "mini"}
 
 
-def study_of(report: str, folder: Path, seeds: str) -> Study:
-    """The smallest study of params/ with this report, with these seeds."""
+def study_of(report: str, folder: Path, seeds: str, recipes: int = 0, targets: int = 0) -> Study:
+    """The smallest study of params/ with this report, with these seeds; of its recipes (no controls) and targets so many, 0: all."""
     offering = {path: size for path, (size, reports) in sizes().items() if report in reports}
     path = study_file.find("quick") if report in QUICK else min(offering, key=offering.__getitem__)
     text = re.sub(r"(?m)^seeds: .*$", f"seeds: {seeds}", path.read_text(encoding="utf-8"))
+    if recipes or targets:
+        content = yaml.safe_load(text)
+        names = [name for name, recipe in content["recipes"].items() if recipe and "control" not in recipe][: recipes or None]
+        content["recipes"] = {"none": None} | {name: content["recipes"][name] for name in names}
+        content["targets"] = content["targets"][: targets or None]
+        # Settings of tasks that may be left out now.
+        content.pop("tasks", None)
+        content.get("intermediate", {}).pop("task_examples", None)
+        text = yaml.safe_dump(content, sort_keys=False)
     return load(folder, text)
 
 
@@ -57,7 +67,20 @@ def scores(spec) -> Iterator[Score]:
             yield Score(name, "en", "dev", TASKS[name].metric, 60 + gain, 100)
 
 
-def fill(study: Study, every: int) -> None:
+def level(spec) -> Iterator[Score]:
+    """The same score for everything: what nobody can add up without rounding."""
+    return (replace(score, value=100 / 3 + 0.1) for score in scores(spec))
+
+
+def in_german(spec) -> Iterator[Score]:
+    return (score for score in scores(spec) if score.language in ("de", "en"))
+
+
+def level_in_german(spec) -> Iterator[Score]:
+    return (score for score in level(spec) if score.language in ("de", "en"))
+
+
+def fill(study: Study, every: int, scores: Callable[..., Iterator[Score]] = scores) -> None:
     """Every run done but each `every`-th of phase 3."""
     made = {"commit": "0123456789abcdef", "dirty": False, "seconds": 1.0, "device": "cpu", "parents": [], "revisions": {}, "versions": {}}
     for place, spec in enumerate(study.specs):
@@ -118,10 +141,11 @@ def test_without_any_result(report, tmp_path, monkeypatch):
         assert "phases" in name or re.search(NOTHING, words(figure)), name
 
 
+@pytest.mark.parametrize(("every", "seeds"), [(9, "[1, 2]"), (3, "[1, 2, 3]")], ids=["a ninth missing", "a third missing"])
 @pytest.mark.parametrize("report", REPORTS)
-def test_half_finished(report, tmp_path, monkeypatch):
-    study = study_of(report, tmp_path, "[1, 2]")
-    fill(study, every=9)
+def test_half_finished(report, every, seeds, tmp_path, monkeypatch):
+    study = study_of(report, tmp_path, seeds)
+    fill(study, every)
     kept, said = read(report, study, monkeypatch)
     assert "missing" in said and "No finished" not in said
     found = tables(study, report)
@@ -151,3 +175,28 @@ def test_one_seed_has_no_interval_and_says_so(report, tmp_path, monkeypatch):
         text = words(figure)
         if "interval" in text:
             assert re.search(r"(?i)\b(no intervals?|without an interval)\b", text), (name, text)
+
+
+@pytest.mark.parametrize(
+    ("scores", "size"),
+    [
+        (level, {}),
+        (in_german, {}),
+        (scores, {"recipes": 1}),
+        (scores, {"targets": 1}),
+        (level_in_german, {"recipes": 1, "targets": 1}),
+    ],
+    ids=["all equal", "one language", "one recipe", "one target", "nothing to tell"],
+)
+@pytest.mark.parametrize("report", REPORTS)
+def test_nothing_varies(report, scores, size, tmp_path, monkeypatch):
+    """No report fails, says a number that is none, or makes a claim of equal scores."""
+    study = study_of(report, tmp_path, "[1, 2]", **size)
+    fill(study, 1000, scores)
+    kept, said = read(report, study, monkeypatch)
+    for text in (said, *map(words, kept.values())):
+        assert not re.search(r"\b(nan|inf)\b", text), re.findall(r".{60}\b(?:nan|inf)\b.{20}", text)
+    if scores in (level, level_in_german):
+        for name, frame in tables(study, report).items():
+            if {"low", "high"} <= set(frame):
+                assert not ((frame["low"] > 0) | (frame["high"] < 0)).any(), name

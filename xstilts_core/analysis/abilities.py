@@ -27,7 +27,7 @@ from xstilts_core.analysis.correlations import (
     student_p,
 )
 from xstilts_core.analysis.findings import counted, headline
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.analysis.performance import KINDS, OWN, absent, by_run, own_and_gains, tasks_of, training_examples
 from xstilts_core.analysis.runs import origin, runs, unfinished
 from xstilts_core.analysis.significance import holm
@@ -78,7 +78,7 @@ def of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test,
 def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test) -> pd.DataFrame:
     """`of_rows` without intervals and with each pair once, in a fraction of its time: columns x y estimate p p_holm."""
     whole, there = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    coefficient, count = whole.to_numpy(), (there.T @ there).to_numpy()
+    coefficient, count = settled(whole.to_numpy()), (there.T @ there).to_numpy()
     at = {name: place for place, name in enumerate(rows.columns)}
     both = [(x, y) for x, y in product(targets, targets) if x != y] if twice else list(combinations(targets, 2))
     pairs = [(x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]]
@@ -140,7 +140,9 @@ def by_ability(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, found in table.dropna(subset=["estimate"]).groupby("y", sort=False):
         best = found.loc[found["estimate"].idxmax()]
-        rows.append((name, found["estimate"].mean(), int((found["p_holm"] < LEVEL).sum()), len(found), best["x"], best["estimate"]))
+        rows.append(
+            (name, settled(found["estimate"].mean()), int((found["p_holm"] < LEVEL).sum()), len(found), best["x"], best["estimate"])
+        )
     result = pd.DataFrame(rows, columns=["task", "mean_estimate", "significant", "targets", "strongest", "estimate"])
     return result.sort_values(["significant", "mean_estimate"], ascending=False, kind="stable").reset_index(drop=True)
 
@@ -156,7 +158,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     for name in [ALL, *rows.index.unique("recipe")] if len(rows) else []:
         kept = rows[rows.index.get_level_values("recipe") != name]
         table = estimates(kept, targets, bool(study.published), test_of(study))
-        found.append((name, len(kept), *counts(table[table["p_holm"] < LEVEL], targets), table["estimate"].mean()))
+        found.append((name, len(kept), *counts(table[table["p_holm"] < LEVEL], targets), settled(table["estimate"].mean())))
     found.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
     return pd.DataFrame(found, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"])
 

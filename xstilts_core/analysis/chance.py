@@ -4,7 +4,7 @@ import pandas as pd
 
 from xstilts_core.analysis.findings import cell, counted
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.mixed import CELL, RESIDUAL
+from xstilts_core.analysis.mixed import CELL, NO_VARIANCE, RESIDUAL
 
 LEVEL = 0.05
 SHOWN = 3
@@ -62,9 +62,17 @@ def language_sentence(table: pd.DataFrame) -> str:
 
 
 def share_sentence(table: pd.DataFrame) -> str:
-    """Which sources have how much of the variance, the largest first and the rest last."""
-    known = table.dropna(subset=["share"]).sort_values("share", ascending=False, kind="stable")
+    """Which sources have how much of the variance, the largest first and the rest last, and which show none."""
+    # The optimum of a likelihood is found to about six digits: what is told and sorted hangs on four.
+    known = (
+        table.dropna(subset=["share"])
+        .assign(share=lambda found: found["share"].round(4))
+        .sort_values("share", ascending=False, kind="stable")
+    )
     known = pd.concat([known[known["source"] != RESIDUAL], known[known["source"] == RESIDUAL]])
     names = {CELL: "recipe on target", RESIDUAL: "what is left"}
-    words = ", ".join(f"{names.get(row.source, row.source)} {100 * row.share:.0f} %" for row in known.itertuples())
-    return f"Of the variance of gains of a recipe on a target in a language with a seed: {words}." if words else ""
+    shown = known[known["reason"] != NO_VARIANCE]
+    words = [f"{names.get(row.source, row.source)} {100 * row.share:.0f} %" for row in shown.itertuples()]
+    none = [names.get(name, name) for name in table.loc[table["reason"] == NO_VARIANCE, "source"]]
+    parts = [", ".join(words)] * bool(words) + [f"{NO_VARIANCE} of {' or '.join(none)}"] * bool(none)
+    return f"Of the variance of gains of a recipe on a target in a language with a seed: {'; '.join(parts)}." if parts else ""

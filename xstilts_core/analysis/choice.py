@@ -11,7 +11,7 @@ the largest of several noisy gains is too large on average (the winner's curse),
 import pandas as pd
 
 from xstilts_core import results
-from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.analysis.gains import recipe_order, settled
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
@@ -50,7 +50,7 @@ def development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     base = scores[scores["recipe"] == BASELINE].rename(columns={"value": "baseline"}).drop(columns="recipe")
     table = scores.merge(base, on=["task", "seed"])
     table = table.loc[[name == BASELINE or (name, task) in draws.cells for name, task in zip(table["recipe"], table["task"], strict=True)]]
-    found = table.assign(gain=table["value"] - table["baseline"]).groupby(["recipe", "task"])["gain"].mean().unstack("task")
+    found = settled(table.assign(gain=table["value"] - table["baseline"]).groupby(["recipe", "task"])["gain"].mean()).unstack("task")
     rivals = [task for task in draws.tasks if task in found and found[task].drop(BASELINE, errors="ignore").notna().any()]
     return found.reindex(index=recipe_order([BASELINE, *found.index]), columns=rivals).rename_axis(index="recipe", columns=None)
 
@@ -82,7 +82,7 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return pd.DataFrame(columns=["strategy", "recipe", "gain", "low", "high", "targets"])
     tasks = list(table["task"])
-    single = found[tasks].mean(axis=1, skipna=False).idxmax()
+    single = settled(found[tasks].mean(axis=1, skipna=False)).idxmax()
     per_target = per_target_gain(draws, table)
     one = mean([draws.gain(single, task) for task in tasks])
     oracle = mean([draws.gain(name, task) for name, task in zip(table["oracle"], tasks, strict=True)])

@@ -80,7 +80,7 @@ def values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> fl
     for task in tasks:
         sides = both_sides(cells, kind, task)
         if all(sides):
-            first, second = (np.mean([gain.value for gain in side]) for side in sides)
+            first, second = (np.mean([gain.exact for gain in side]) for side in sides)
             groups.setdefault(target_group(task), []).append(float(first - second))
     if set(map(target_group, tasks)) - set(groups):
         return NOTHING

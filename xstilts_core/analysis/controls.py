@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import ENGLISH, target_scores, task_order
+from xstilts_core.analysis.gains import ENGLISH, settled, target_scores, task_order
 from xstilts_core.analysis.intervals import NO_ITEMS, gain_draws
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.spec import BASELINE
@@ -45,7 +45,7 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
             english = cells["language"] == ENGLISH
             low, high = found.gain(recipe, task).interval if recipe != BASELINE else (NOTHING, NOTHING)
             above = NOTHING if recipe == BASELINE else -found.gain(recipe, task).value
-            values = (cells.loc[~english, "value"].mean(), cells.loc[english, "value"].mean())
+            values = settled([cells.loc[~english, "value"].mean(), cells.loc[english, "value"].mean()])
             rows.append((task, recipe, study.recipes[recipe].control, *values, above, -high, -low, cells["seed"].nunique()))
     return pd.DataFrame(rows, columns=COLUMNS)
 

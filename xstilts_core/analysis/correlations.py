@@ -23,6 +23,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from xstilts_core.analysis.association import METHODS, Method, correlation, pair_draws, permuted
+from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.significance import holm, tail_share
 from xstilts_core.names import UsageError, unknown
 
@@ -132,7 +133,7 @@ def correlations(
         for method in methods:
             found = (NOTHING,) * 4
             if count >= least:
-                estimate = correlation(one, two, np.ones((1, count)), method)[0]
+                estimate = settled(correlation(one, two, np.ones((1, count)), method))[0]
                 found = (estimate, *intervals[method][place], TESTS[test](one, two, method, resamples, seed))
             rows.append((first, second, method, *found, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -188,7 +189,7 @@ def partial_correlations(
         for method in methods:
             found = (NOTHING,) * 4
             if spare >= 1:
-                estimate = partial(correlation_matrices(values, np.ones((1, count)), method))[0]
+                estimate = settled(partial(correlation_matrices(values, np.ones((1, count)), method)))[0]
                 interval = NOTHING, NOTHING
                 if count >= INTERVAL_ROWS:
                     drawn = correlation_matrices(values, row_weights(count, resamples, seed), method)
@@ -215,7 +216,7 @@ def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.Dat
     one, two = both.to_numpy().T
     without = correlation(one, two, 1 - np.eye(len(both)), method)
     change = without - correlation(one, two, np.ones((1, len(both))), method)[0]
-    table = pd.DataFrame({"left_out": list(both.index), "estimate": without, "change": change})
+    table = pd.DataFrame({"left_out": list(both.index), "estimate": settled(without), "change": settled(change)})
     return table.sort_values("change", key=np.abs, ascending=False, kind="stable").reset_index(drop=True)
 
 

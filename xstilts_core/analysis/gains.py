@@ -9,7 +9,9 @@ A missing score is NaN, never 0.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from xstilts_core.languages import language
@@ -22,6 +24,18 @@ AVERAGE = "average"
 ENGLISH = "en"
 PHASES = ("target", "retrieval")
 PAIR = ["task", "language", "seed", "metric"]
+# Decimals of a number in points, or of a correlation: what is beyond them is rounding, and another on another processor.
+DECIMALS = 12
+LAST_DIGIT = 10.0**-DECIMALS
+Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series, pd.DataFrame)
+
+
+def settled(values: Numbers) -> Numbers:
+    """Round results to DECIMALS, without a negative zero: what is equal compares equal, and what is 0 is neither above nor below.
+
+    For results alone: a mean of rounded numbers is not the rounded mean.
+    """
+    return np.round(values, DECIMALS) + 0.0
 
 
 def recipe_order(recipes: Iterable[str]) -> list[str]:
@@ -105,7 +119,7 @@ def matrix(table: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequen
     means = table.groupby(["recipe", "task"])[value].mean().unstack("task") if len(table) else pd.DataFrame()
     means = means.reindex(index=list(rows), columns=list(columns)).astype(float)
     means[AVERAGE] = means.mean(axis=1, skipna=False)
-    return means.rename_axis(index="recipe", columns=None)
+    return settled(means).rename_axis(index="recipe", columns=None)
 
 
 def gain_matrix(
@@ -140,4 +154,5 @@ def baseline_by_language(frame: pd.DataFrame) -> pd.DataFrame:
     scores = target_scores(frame)
     groups = scores[scores["recipe"] == BASELINE].groupby(["task", "language"], sort=False)
     table = groups.agg(value=("value", "mean"), spread=("value", "std"), seeds=("seed", "nunique"), n=("n", "max")).reset_index()
+    table[["value", "spread"]] = settled(table[["value", "spread"]])
     return table.sort_values("task", key=lambda column: column.map(TARGET_NAMES.index), kind="stable").reset_index(drop=True)

@@ -92,7 +92,7 @@ def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
         return NOTHING, NOTHING, NOTHING, None
     kept = found.estimate
     if not found.itemwise:
-        kept = Estimate(kept.value, kept.pulls, np.zeros_like(kept.draws), kept.count)
+        kept = Estimate(kept.exact, kept.pulls, np.zeros_like(kept.draws), kept.count)
     return kept.value, *kept.interval, kept
 
 
@@ -202,7 +202,9 @@ def beyond(effects: pd.DataFrame) -> str:
     """What the models say of other languages."""
     fitted = effects.dropna(subset=["estimate", "p"])
     if fitted.empty:
-        return "For other languages of the same kind nothing can be said yet: too few languages, targets or seeds."
+        still = effects["reason"].str.contains(mixed.NO_VARIANCE).any()
+        reason = mixed.NO_VARIANCE if still else "too few languages, targets or seeds"
+        return f"For other languages of the same kind nothing can be said yet: {reason}."
     sure = fitted[fitted["p_holm"] < LEVEL]
     count = f"over {int(fitted['units'].max())} languages, {counted(len(fitted), 'effect')}"
     if sure.empty:

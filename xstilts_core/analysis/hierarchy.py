@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from xstilts_core.analysis.gains import chosen_languages
+from xstilts_core.analysis.gains import chosen_languages, settled
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import BASELINE
@@ -81,7 +81,7 @@ def degrees_of_freedom(parts: Sequence[Part]) -> float:
 def student_interval(value: float, parts: Sequence[Part], level: float = 0.95) -> tuple[float, float]:
     """The interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
     half = half_width(parts, level)
-    return (NOTHING, NOTHING) if np.isnan(half) else (value - half, value + half)
+    return (NOTHING, NOTHING) if np.isnan(half) else (float(settled(value - half)), float(settled(value + half)))
 
 
 def mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:
@@ -192,7 +192,7 @@ def hierarchical_gains(
         parts, covers, reason = drawn_parts(runs, unit, codes, items, levels)
         if several:
             covers = covers.replace("seeds", "pretraining seeds", 1)
-        value = float(runs["gain"].mean())
+        value = float(settled(runs["gain"].mean()))
         counts = (runs[unit].nunique(), len(codes))
         rows.append((recipe, task, value, *student_interval(value, parts), *counts, covers, reason))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import AVERAGE, chosen_languages, gains, recipe_order, target_scores, task_order
+from xstilts_core.analysis.gains import AVERAGE, LAST_DIGIT, chosen_languages, gains, recipe_order, settled, target_scores, task_order
 from xstilts_core.analysis.hierarchy import MANY, NOTHING, ONE_SEED, Part, half_widths
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
@@ -36,10 +36,15 @@ class Estimate:
     items; the same draw takes the same items in every estimate. count: the seeds behind it, S; 0: it is no measurement (the baseline).
     """
 
-    value: float
+    exact: float
     pulls: np.ndarray
     draws: np.ndarray
     count: int
+
+    @property
+    def value(self) -> float:
+        """`exact` as it is told and compared: `settled`."""
+        return float(settled(self.exact))
 
     @property
     def parts(self) -> list[Part]:
@@ -50,8 +55,10 @@ class Estimate:
         if len(self.draws) > 1:
             shared = self.draws.sum(axis=1).var()
             both = self.count / (self.count - 1) * (self.draws.var(axis=0).sum() - shared / self.count)
-            of_items = max(0.0, float(shared - both))
-        return [Part("seeds", float(self.pulls @ self.pulls), self.count - 1), Part("items", of_items, MANY)]
+            of_items = float(shared - both)
+        # What is less than the square of a last digit is no spread.
+        of_seeds, of_items = (found if found > LAST_DIGIT**2 else 0.0 for found in (float(self.pulls @ self.pulls), of_items))
+        return [Part("seeds", of_seeds, self.count - 1), Part("items", of_items, MANY)]
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -65,10 +72,10 @@ class Estimate:
 
 def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
     """The sum of the parts times the factors. Of seeds it has those of the part that has fewest."""
-    value = float(np.dot([part.value for part in parts], factors))
+    exact = float(np.dot([part.exact for part in parts], factors))
     pulls = np.tensordot(factors, np.stack([part.pulls for part in parts]), axes=1)
     draws = np.tensordot(factors, np.stack([part.draws for part in parts]), axes=1)
-    return Estimate(value, pulls, draws, min((part.count for part in parts if part.count), default=0))
+    return Estimate(exact, pulls, draws, min((part.count for part in parts if part.count), default=0))
 
 
 def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
@@ -79,8 +86,8 @@ def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
             variances[place, column], freedoms[place, column] = part.variance, part.freedom
     known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
     half = np.where(known, half_widths(variances, freedoms), NOTHING)
-    values = np.array([estimate.value for estimate in estimates])
-    return np.stack([values - half, values + half], axis=-1)
+    values = np.array([estimate.exact for estimate in estimates])
+    return settled(np.stack([values - half, values + half], axis=-1))
 
 
 def mean(parts: Sequence[Estimate]) -> Estimate:
@@ -133,7 +140,7 @@ class GainDraws:
         runs = sum(part.count for part in kept)
         found = combined(kept, [part.count / runs for part in kept])
         covered = self.resampled(recipe, task) == SEEDS_ITEMS
-        return found if covered else Estimate(found.value, found.pulls, np.zeros_like(found.draws), found.count)
+        return found if covered else Estimate(found.exact, found.pulls, np.zeros_like(found.draws), found.count)
 
     def average(self, recipe: str) -> Estimate:
         """Mean over all targets; NaN where one is missing."""

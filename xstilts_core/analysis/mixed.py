@@ -1,14 +1,16 @@
 """What gains go with, and where they come from: a mixed-effects model of gains, and how much of their variance each source has.
 
 gain = mean + kind + size + script + family + resource level + (target) + (language) + (seed) + (recipe) + residual, those in brackets
-random, crossed, normal (Bates and others 2015); fitted by restricted maximum likelihood (Patterson and Thompson 1971;
-statsmodels' MixedLM). kind and size belong to a recipe, so that gains of one recipe are no independent evidence on them: without the
-random effect of recipes ten recipes would pass for thousands of rows. Degrees of freedom are therefore those of the units a factor
-varies between (the between-within rule; Schluchter and Elashoff 1990, unconfirmed): recipes, or languages, less one and less the terms
-that vary between them.
+random, crossed, normal (Bates and others 2015); fitted by restricted maximum likelihood (likelihood.py). kind and size belong to a
+recipe, so that gains of one recipe are no independent evidence on them: without the random effect of recipes ten recipes would pass for
+thousands of rows. Degrees of freedom are therefore those of the units a factor varies between (the between-within rule; Schluchter and
+Elashoff 1990, unconfirmed): recipes, or languages, less one and less the terms that vary between them.
+
+In a table without gaps estimate and interval are those of the analysis of variance of a split plot (Searle, Casella and McCulloch 1992).
+Where recipes differ by less than the noise of their means would make them, no variance of recipes is found; the noise then stands for it
+under the same degrees of freedom, which makes the interval wider than that of the analysis of variance, never narrower.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
+from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED
+from xstilts_core.analysis.likelihood import fit, told_apart
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import unknown
 from xstilts_core.tasks import task
@@ -30,6 +34,7 @@ RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
 SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
 CELL, RESIDUAL = "recipe x task", "residual"
+NO_VARIANCE = "no variance found"
 
 
 def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]], examples: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -98,29 +103,18 @@ def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[Term], dic
     return kept, left_out
 
 
-def fitted(table: pd.DataFrame, fixed: np.ndarray, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """Fixed effects, their covariance, and the variance of each random source and the residual, by restricted maximum likelihood."""
-    from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
-
-    codes = [pd.factorize(table[name])[0] if name != CELL else table.groupby(["recipe", "task"]).ngroup().to_numpy() for name in sources]
-    matrices = [[np.eye(found.max() + 1)[found]] for found in codes]
-    names = [[[f"{name}{level}" for level in range(found.max() + 1)]] for name, found in zip(sources, codes, strict=True)]
-    model = MixedLM(table["gain"].to_numpy(float), fixed, np.zeros(len(table)), exog_vc=VCSpec(list(sources), names, matrices))
-    with warnings.catch_warnings():
-        # A source without variance lies on the boundary of what is possible: an answer, not a failure.
-        warnings.simplefilter("ignore")
-        found = model.fit(reml=True, method=["lbfgs", "powell"])
-    width = fixed.shape[1]
-    variances = dict(zip(sources, (float(value) for value in found.vcomp), strict=True)) | {RESIDUAL: float(found.scale)}
-    return np.asarray(found.fe_params), np.asarray(found.cov_params())[:width, :width], variances
+def levels(table: pd.DataFrame, source: str) -> np.ndarray:
+    """The level of each row, from 0: of recipe, task, language or seed, or of CELL."""
+    return table.groupby(["recipe", "task"] if source == CELL else source).ngroup().to_numpy()
 
 
 def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.DataFrame:
     """The fixed effects of the model in points, from `described`: columns EFFECTS.
 
     estimate: points of gain more than at the `reference` level; for size, for twice as many examples. low, high: 95 %, Student's t; p:
-    two-sided. units: the recipes or languages that the factor varies between. A factor that this table cannot tell from
-    those before it has a row of NaN and the reason. Model and sources: see the module.
+    two-sided; NaN, with the reason, where the gains do not vary about the model at all. units: the recipes or languages that the factor
+    varies between. A factor that this table cannot tell from those before it has a row of NaN and the reason. Model and sources: see
+    the module.
     """
     for factor in factors:
         if factor not in UNITS:
@@ -129,16 +123,21 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.D
     rows = []
     if terms:
         fixed = np.column_stack([np.ones(len(table)), *(entry.columns for entry in terms)])
-        estimates, covariance, _ = fitted(table, fixed, [name for name in RANDOM if table[name].nunique() > 1])
+        sources = [levels(table, name) for name in RANDOM if table[name].nunique() > 1]
+        estimates, covariance, _ = fit(table["gain"].to_numpy(float), fixed, sources)
         place = 1
         for entry in terms:
             unit = UNITS[entry.factor]
             taken = sum(other.columns.shape[1] for other in terms if UNITS[other.factor] == unit)
             freedom = table[unit].nunique() - 1 - taken
             for level in entry.levels:
-                value, error = estimates[place], float(np.sqrt(covariance[place, place]))
-                half, p = float(stdtrit(freedom, 0.975)) * error, float(2 * stdtr(freedom, -abs(value) / error))
-                rows.append((entry.factor, level, entry.reference, value, value - half, value + half, p, table[unit].nunique(), ""))
+                value, error = float(settled(estimates[place])), float(np.sqrt(covariance[place, place]))
+                half = float(stdtrit(freedom, 0.975)) * error if error else NOTHING
+                p = float(2 * stdtr(freedom, -abs(value) / error)) if error else NOTHING
+                reason = "" if error else f"no interval: {NO_VARIANCE}"
+                rows.append(
+                    (entry.factor, level, entry.reference, value, *settled([value - half, value + half]), p, table[unit].nunique(), reason)
+                )
                 place += 1
     rows += [(factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason) for factor, reason in left_out.items()]
     return pd.DataFrame(rows, columns=EFFECTS).sort_values(
@@ -169,31 +168,35 @@ def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
     """How much of the variance of single gains is recipe, target, language, seed, recipe on target, and the rest: columns SHARES.
 
     From rows recipe, task, language, seed and gain; every source is random, mean common to all, by restricted maximum likelihood (Searle,
-    Casella and McCulloch 1992). variance, low, high: squared points; share of the sum of the variances. A source with one
-    level has NaN and the reason: its variance hides in the others. Interval: `variance_interval`; few levels, wide interval;
-    with one seed, none.
+    Casella and McCulloch 1992). variance, low, high: squared points; share of the sum of the variances, NaN where that is 0. A source with
+    one level, or whose levels go with those of others, has NaN and the reason: its variance hides in the others; one of which the gains
+    show nothing has 0 and NO_VARIANCE. Interval: `variance_interval`; few levels, wide interval; with one seed, none.
     """
     kept = table.dropna(subset=["gain"])
     counts = {name: kept[name].nunique() for name in ("recipe", "task", "language", "seed")}
     counts[CELL] = len(kept[["recipe", "task"]].drop_duplicates())
     single = counts["recipe"] < 2 or counts["task"] < 2
-    sources = [name for name, levels in counts.items() if levels > 1 and not (name == CELL and single)]
-    if len(kept) <= sum(counts[name] - 1 for name in sources) + 1 or not sources:
-        reasons = [(name, *(NOTHING,) * 4, levels, "too few gains") for name, levels in counts.items()]
-        return pd.DataFrame([*reasons, (RESIDUAL, *(NOTHING,) * 4, len(kept), "too few gains")], columns=SHARES)
-    _, _, found = fitted(kept, np.ones((len(kept), 1)), sources)
+    several = [name for name, count in counts.items() if count > 1 and not (name == CELL and single)]
+    free = len(kept) - 1 - sum(counts[name] - 1 for name in several)
+    if free <= 0 or not several:
+        return pd.DataFrame(
+            [(name, *(NOTHING,) * 4, count, "too few gains") for name, count in (counts | {RESIDUAL: len(kept)}).items()], columns=SHARES
+        )
+    mean = np.ones((len(kept), 1))
+    sources = [several[place] for place in told_apart(mean, [levels(kept, name) for name in several])]
+    variances = fit(kept["gain"].to_numpy(float), mean, [levels(kept, name) for name in sources])[2]
+    found = dict(zip((*sources, RESIDUAL), map(float, variances), strict=True))
     total, rows = sum(found.values()), []
-    for name, levels in counts.items():
+    for name, count in (counts | {RESIDUAL: len(kept)}).items():
         if name not in found:
-            reason = "one level" if name != CELL else "one recipe or one target"
-            rows.append((name, *(NOTHING,) * 4, levels, f"not to be told: {reason}"))
+            reason = "it goes with other sources" if name in several else "one level" if name != CELL else "one recipe or one target"
+            rows.append((name, *(NOTHING,) * 4, count, f"not to be told: {reason}"))
             continue
-        noise = found[RESIDUAL] * levels / len(kept)
+        noise = 0.0 if name == RESIDUAL else found[RESIDUAL] * count / len(kept)
         if CELL in found and name in ("recipe", "task"):
-            noise += found[CELL] * levels / counts[CELL]
-        between = variance_interval(found[name], noise, levels) if counts["seed"] > 1 else (NOTHING, NOTHING)
-        rows.append((name, found[name], *between, found[name] / total, levels, ""))
-    free = len(kept) - 1 - sum(counts[name] - 1 for name in sources)
-    interval = variance_interval(found[RESIDUAL], 0.0, free + 1) if counts["seed"] > 1 else (NOTHING, NOTHING)
-    rows.append((RESIDUAL, found[RESIDUAL], *interval, found[RESIDUAL] / total, len(kept), ""))
+            noise += found[CELL] * count / counts[CELL]
+        known = counts["seed"] > 1 and total > 0
+        between = variance_interval(found[name], noise, free + 1 if name == RESIDUAL else count) if known else (NOTHING, NOTHING)
+        share = found[name] / total if total > 0 else NOTHING
+        rows.append((name, found[name], *between, share, count, "" if found[name] > 0 else NO_VARIANCE))
     return pd.DataFrame(rows, columns=SHARES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH, chosen_languages, contenders, recipe_order, target_scores, task_order
+from xstilts_core.analysis.gains import AVERAGE, ENGLISH, chosen_languages, contenders, recipe_order, settled, target_scores, task_order
 from xstilts_core.analysis.runs import finished
 from xstilts_core.names import UsageError
 from xstilts_core.reference import reference
@@ -125,8 +125,8 @@ def by_run(scores: pd.DataFrame, paired: bool = False) -> pd.DataFrame:
     found = table.reindex(index=pd.MultiIndex.from_tuples(rows, names=["recipe", "run"]), columns=order).rename_axis(columns=None)
     if paired:
         base = table.reindex(index=pd.MultiIndex.from_tuples([(BASELINE, run) for _, run in rows], names=["recipe", "run"]), columns=order)
-        return found - base.to_numpy()
-    return found
+        return settled(found - base.to_numpy())
+    return settled(found)
 
 
 def transfer(scores: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +165,7 @@ def own_and_gains(scores: pd.DataFrame) -> pd.DataFrame:
     own = scores[scores["task"] == OWN].groupby("recipe")["score"].mean().rename(OWN)
     columns = [name for name in [*tasks_of(scores, "target"), AVERAGE] if name in gain]
     joined = gain[columns].join(own, how="left")[[OWN, *columns]]
-    return joined.reindex(list(dict.fromkeys(table["recipe"]))).rename_axis(columns=None)
+    return settled(joined).reindex(list(dict.fromkeys(table["recipe"]))).rename_axis(columns=None)
 
 
 def absent(scores: pd.DataFrame) -> pd.DataFrame:

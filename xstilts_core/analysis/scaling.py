@@ -116,7 +116,7 @@ def placed(found: Estimate, seeds: Sequence[int], wanted: Sequence[int], count: 
     pulls[places] = found.pulls
     if len(found.draws) == count:
         draws[:, places] = found.draws
-    return Estimate(found.value, pulls, draws, found.count)
+    return Estimate(found.exact, pulls, draws, found.count)
 
 
 def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core import metrics
-from xstilts_core.analysis.gains import AVERAGE, chosen_languages, recipe_order, task_order
+from xstilts_core.analysis.gains import AVERAGE, chosen_languages, recipe_order, settled, task_order
 from xstilts_core.analysis.items import CHUNK, Predictions, Run, aligned, placed, prediction_files, read_predictions
 from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
@@ -98,7 +98,7 @@ def seed_tests(table: pd.DataFrame, languages: Sequence[str] | None = None) -> p
         for name, values in [*wide.items(), (AVERAGE, wide.mean(axis=1, skipna=False))]:
             values = values.dropna().to_numpy()
             if len(values):
-                rows.append((recipe, name, values.mean(), "seed", len(values), 2.0 ** (1 - len(values)), sign_flip_p(values)))
+                rows.append((recipe, name, settled(values.mean()), "seed", len(values), 2.0 ** (1 - len(values)), sign_flip_p(values)))
     return adjusted(rows)
 
 
@@ -162,6 +162,6 @@ def item_tests(study: Study, languages: Sequence[str] | None = None, permutation
         items, found = swapped({run: known[path] for run, path in runs.items()}, recipes, permutations, generator)
         for name, values in found.items():
             p = tail_share(values[0], values[1:], exact=False)
-            rows.append((name, task, values[0], "test item", items, 1 / (1 + permutations), p))
+            rows.append((name, task, settled(values[0]), "test item", items, 1 / (1 + permutations), p))
     order = recipe_order(row[0] for row in rows)
     return adjusted(sorted(rows, key=lambda row: order.index(row[0])))

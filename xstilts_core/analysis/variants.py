@@ -105,7 +105,7 @@ def variant_findings(table: pd.DataFrame) -> str:
             lines.append(f"**{question[0].upper()}{question[1:]}**, mean of {targets}: {listed}.")
         cells = rows[rows["task"] != AVERAGE]
         sure = cells[(cells["low"] > 0) | (cells["high"] < 0)]
-        order = sure["difference"].abs().sort_values(ascending=False).index[:3]
+        order = sure["difference"].abs().sort_values(ascending=False, kind="stable").index[:3]
         most = f": {'; '.join(worded(row) for _, row in sure.loc[order].iterrows())}" if len(sure) else ""
         lines.append(f"By target the interval excludes 0 in {len(sure)} of {len(cells)} differences{most}.")
     return "\n\n".join([" ".join(lines), "**What this does not show.** " + " ".join(limits(table, filled))])

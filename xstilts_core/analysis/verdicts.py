@@ -37,6 +37,7 @@ from xstilts_core.analysis.claims import (
     tested,
 )
 from xstilts_core.analysis.findings import counted
+from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.analysis.power import ROUNDING, USUAL_POWER, detectable_gain, joint_detectable_gain, power_at
@@ -206,7 +207,7 @@ def claim_parts(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd
                 level = needs(claim, len(listed)).support
                 half = half_width(entry.found.parts, level)
                 value, size = entry.found.value, detectable_gain(entry.found.parts, level)
-                rows.append((name, entry.name, value, value - half, value + half, level, size, entry.found.count))
+                rows.append((name, entry.name, value, *settled([value - half, value + half]), level, size, entry.found.count))
     return pd.DataFrame(rows, columns=PARTS)
 
 

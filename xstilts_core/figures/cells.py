@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.figures.style import FULL, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top, say, several
 from xstilts_core.languages import LANGUAGES
 
@@ -201,7 +201,7 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") 
         return message("no finished baseline runs yet", width)
     values = table.pivot(index="language", columns="task", values="value").reindex(columns=list(dict.fromkeys(table["task"])))
     centered = values - values.mean()
-    order = centered.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    order = settled(centered.mean(axis=1)).sort_values(ascending=False, kind="stable").index
     order = [*[code for code in order if code == "en"], *[code for code in order if code != "en"]]
     wide = check_width(width) > 5
     size = 6.5 if wide else 5

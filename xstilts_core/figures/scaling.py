@@ -58,7 +58,8 @@ def draw_panel(axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: li
     axes.set_xscale("log", base=2)
     for place, name in enumerate(series):
         color, mark, dash = STYLES[place % len(STYLES)]
-        found, line = points[points["series"] == name], lines[lines["series"] == name]
+        # A table without rows has columns of no number.
+        found, line = points[points["series"] == name], lines.loc[lines["series"] == name, ["size", "gain", "low", "high"]].astype(float)
         x = found["size"] * 2 ** (0.12 * (place - (len(series) - 1) / 2))
         axes.plot(line["size"], line["gain"], dash, color=color, linewidth=0.9)
         axes.fill_between(line["size"], line["low"], line["high"], color=color, alpha=0.13, linewidth=0)
