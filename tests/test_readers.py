@@ -48,7 +48,7 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (squad(question("a7", ("Rome", 1))), r"xquad\.de\.json, question 'a7': expected the answer 'Rome' at character 1 .*found 'ome '"),
+        (squad(question("a7", ("Rome", 1))), r"xquad\.de\.json, line 1, question 'a7': expected the answer 'Rome' at character 1 .*found 'ome '"),
         (squad(question("a", ("Rome", -29))), r"at character -29"),
         (squad(question("a", ("", 0))), r"question 'a': no answer and not marked is_impossible"),
         (squad(question("a")), r"no answer and not marked is_impossible"),

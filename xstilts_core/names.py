@@ -10,7 +10,7 @@ class UsageError(ValueError):
 
 def unknown(kind: str, value: object, legal: Iterable[str], where: str = "") -> UsageError:
     """The error for `value`, which is none of `legal`: "unknown task 'xnil' in params/quick.yaml: did you mean 'xnli'? ..."."""
-    legal = sorted(legal)
+    legal = sorted(" ".join(name.split()) for name in legal)  # names out of a broken file may hold line ends
     near = get_close_matches(str(value), legal, n=1, cutoff=0.5)
     hint = f" did you mean {near[0]!r}?" if near else ""
     place = f" in {where}" if where else ""

@@ -162,7 +162,7 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
     """The index of the right choice, written as a number."""
-    if not str(value).isdigit() or int(value) >= count:
+    if not isinstance(value, str | int) or not str(value).isdecimal() or int(value) >= count:
         raise rows.wrong(number, f"label {value!r}: expected the number of the right choice, 0 to {count - 1}")
     return int(value)
 
