@@ -2,6 +2,12 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+# Values in errors: short, however long or deep they are.
+SHOWN = Repr()
+SHOWN.maxstring = SHOWN.maxother = SHOWN.maxlong = 80
+shown = SHOWN.repr
 
 
 class UsageError(ValueError):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, read_text, shown, wrong
+from xstilts_core.names import UsageError, shown, unknown
+from xstilts_core.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, read_text, wrong
 
 COSMOSQA = ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label")
 ANSWERS = ("answerA", "answerB", "answerC")

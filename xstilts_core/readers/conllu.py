@@ -105,7 +105,7 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
         if "." in place:
             node = EMPTY_NODE.fullmatch(place)
             if not node or int(node[1]) != len(words):
-                raise wrong(path, line, f"id {place[:40]!r}: expected that of an empty node after word {len(words)}, such as {len(words)}.1")
+                raise wrong(path, line, f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}")
             continue
         if "-" in place:
             span = RANGE.fullmatch(place)

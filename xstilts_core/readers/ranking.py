@@ -38,7 +38,7 @@ def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
             spans = sentence_spans(example.context)
             seen[example.context] = cut(example.context, spans, "en", len(seen) + 1), spans
         if right := answering(example, *seen[example.context]):
-            found.append(RankingExample(example.id, example.question, right[:1]))
+            found.append(RankingExample(example.id, example.question.strip(), right[:1]))
     return found
 
 

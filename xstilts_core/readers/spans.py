@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts_core.examples import Answer, SpanExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers.text import parse_json, read_text, shown
+from xstilts_core.names import UsageError, shown
+from xstilts_core.readers.text import parse_json, read_text
 
 # The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0, "text": ""}] in every question.
 REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')

@@ -4,10 +4,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from reprlib import Repr
 from typing import Any, NoReturn
 
-from xstilts_core.names import UsageError
+from xstilts_core.names import UsageError, shown
 
 SHOWN = 12
 # First bytes of files that are no text yet.
@@ -15,10 +14,6 @@ PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # Half of a pair that JSON can write and UTF-8 cannot.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-# Values in errors: short however long or deep they are.
-SHOWN_VALUE = Repr()
-SHOWN_VALUE.maxstring = SHOWN_VALUE.maxother = SHOWN_VALUE.maxlong = 80
-shown = SHOWN_VALUE.repr
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
@@ -122,7 +117,7 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
         raise wrong(path, place(error.lineno), problem) from None
     except UnicodeEncodeError:
         number = text.count("\n", 0, SURROGATE.search(text).start()) + 1
-        raise wrong(path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected} whose texts are Unicode") from None
+        raise wrong(path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}") from None
     except RecursionError:
         raise wrong(path, place(), f"JSON is nested too deeply: expected {expected}") from None
     except UsageError:
