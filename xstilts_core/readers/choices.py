@@ -54,7 +54,7 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
 
 def read_cosmosqa(path: Path) -> list[ChoiceExample]:
     """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line ends."""
-    text = read_text(path)
+    text = read_text(path).replace("\r\n", "\n")
     lines = text.split("\n")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, start = [], 1
