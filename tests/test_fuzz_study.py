@@ -35,7 +35,7 @@ retrieval: {neighbours: 4}
 reports: [00_study]
 """
 FILES = {"small": SMALL, **{name: (PARAMS / f"{name}.yaml").read_text(encoding="utf-8") for name in ("quick", "published", "everything")}}
-SCALAR = re.compile(r"(?<=[:\[,] )[\w.+-]+")
+SCALAR = re.compile(r"(?<=[:,] )[\w.+-]+(?=[,}\]\n])")
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -71,7 +71,6 @@ def lost(found: PreTrainedTokenizerFast, examples: list[SpanExample]) -> list[tu
         outputs[encoded.starts[:-1] + encoded.columns[name], column] = 5.0
     texts = FORMATS["span"].decode(outputs, encoded, examples, TASKS["xquad"])
     short = encoded.columns["end"] - encoded.columns["start"] < LONGEST_ANSWER
-    assert short[[len(entry.answers[0].text) <= LONGEST_ANSWER // 4 for entry in examples]].all()
     pairs = zip(examples, texts, short, strict=True)
     return [(entry.answers[0].text, text) for entry, text, fits in pairs if fits and text != entry.answers[0].text]
 

@@ -181,11 +181,14 @@ def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
 
 def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: ctx_a, ctx_b, endings, label. The begun sentence ctx_b opens every choice, as in the paper's code."""
-    return numbered(
-        (first, "", [f"{begun} {end}" for end in ends], chosen(rows, number, value, len(ends)))
-        for rows in parts
-        for number, (first, begun, ends, value) in enumerate(rows, start=1)
-    )
+    found = []
+    for rows in parts:
+        for number, (first, begun, ends, value) in enumerate(rows, start=1):
+            right = chosen(rows, number, value, len(ends))
+            if len(ends) != 4:
+                raise rows.wrong(number, f"{len(ends)} endings: expected 4")
+            found.append((first, "", [f"{begun} {end}" for end in ends], right))
+    return numbered(found)
 
 
 def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
