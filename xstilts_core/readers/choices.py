@@ -11,7 +11,7 @@ from typing import Any
 
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.names import UsageError, shown, unknown
-from xstilts_core.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, read_text, wrong
+from xstilts_core.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, wrong
 
 COSMOSQA = ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label")
 ANSWERS = ("answerA", "answerB", "answerC")
@@ -54,9 +54,8 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
 
 def read_cosmosqa(path: Path) -> list[ChoiceExample]:
     """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line ends."""
-    text = read_text(path).replace("\r\n", "\n")
-    lines = text.split("\n")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = read_lines(path)
+    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
     rows, start = [], 1
     try:
         header = next(reader)
