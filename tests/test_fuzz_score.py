@@ -51,6 +51,9 @@ def test_damaged_predictions_and_labels_are_scored_right_or_told(tmp_path: Path,
             assert told(error, str(labels), str(predictions)), error
             return
         assert all(0 <= value <= 100 for value in found.values())
+        if task == "tatoeba":
+            numbers = [list(map(int, path.read_text(encoding="utf-8-sig").split())) for path in (labels, predictions)]
+            assert len(numbers[0]) == len(numbers[1]) and all(0 <= number < len(numbers[0]) for side in numbers for number in side)
         if comparable(predictions) and comparable(labels):
             assert found == official.one_file(task, "de", labels, predictions)
 
