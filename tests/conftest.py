@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from hub_stand_in import Hub, serving
+from hypothesis import HealthCheck, settings
 
 TEXTS = [
     "Anna never eats an apple in the garden.",
@@ -34,6 +35,11 @@ TEXTS = [
 ]
 FAMILIES = ("xlmr", "bert", "modernbert")
 RELEASE = "XSTILTS_RELEASE" in os.environ
+# Drawn inputs: the same ones in every run of CI, ten times as many and new ones before a release. Fixtures are made for all of them.
+ANY = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("ci", max_examples=100, derandomize=True, **ANY)
+settings.register_profile("release", max_examples=1_000, print_blob=True, **ANY)
+settings.load_profile("release" if RELEASE else "ci")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -111,7 +111,7 @@ def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str])
         (["data", "xnli", "--split", "test", "--limit", "-3"], "--limit -3: give 1 or more, or 0 for all"),
         (["submission", "everything", "--out", "nowhere"], "a study of parts has no runs of its own: name one of quick, "),
         (["notebook", "21_targt"], "unknown notebook '21_targt' in notebooks/: did you mean '21_target'"),
-        (["notebook", "21_target", "-p", "epochs", "[1"], "-p epochs [1: not a YAML value"),
+        (["notebook", "21_target", "-p", "epochs", "[1"], "-p epochs [1, line 1: this is no YAML: expected"),
         (["notebook", "21_target", "-p", "epoch", "1"], "unknown key 'epoch' in -p: did you mean 'epochs'"),
     ],
 )

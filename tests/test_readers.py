@@ -48,7 +48,17 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (squad(question("a7", ("Rome", 1))), r"xquad\.de\.json, question 'a7': expected the answer 'Rome' at character 1 .*found 'ome '"),
+        (squad(question("a7", ("Rome", 1))), r"xquad\.de\.json, line 1, question 'a7': expected the answer 'Rome' at .* 1 .*found 'ome '"),
+        (squad(question("a", ("", 3), ("Rome", 0))), r"question 'a': expected the answer '' at character 3 of the context, which is blank"),
+        (squad(question("a", ("Rome", 0), question="\u3000\xa0 ")), r"json, line 1, question 'a': the question is blank"),
+        (squad(question("a", ("Rome", 0), is_impossible=True)), r"question 'a': marked is_impossible, and with answers"),
+        (squad(question(None, ("Rome", 0))), r"a question has the id None: expected a text"),
+        (squad(question("a", ("Rome", 0), question="\ud800")), r"line 1: half a surrogate pair"),
+        ("[" * 100_000, r"line 1: JSON is nested too deeply"),
+        (squad(question("a", ("Rome", 0))).replace('"id"', '"question": "Who?", "id"'), r"line 1: key 'question' stands twice"),
+        (squad(question("a", ("Rome", 0))).replace(": 0}", f": {'9' * 5000}}}"), r"line 1: a number of too many digits"),
+        (squad(question("a", ("Rome", 0))).replace(": 0}", ": NaN}"), r"line 1: NaN is no JSON"),
+        (squad(question("a", ("Rome", 0))).replace('"id"', '\n"id"').replace(": 0}", ": 3}"), r"json, line 2, question 'a': expected the"),
         (squad(question("a", ("Rome", -29))), r"at character -29"),
         (squad(question("a", ("", 0))), r"question 'a': no answer and not marked is_impossible"),
         (squad(question("a")), r"no answer and not marked is_impossible"),
@@ -62,6 +72,16 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
 def test_what_is_wrong_with_a_squad_file_is_said(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
         readers.read_squad(write(tmp_path / "xquad.de.json", text))
+
+
+@pytest.mark.parametrize("blanks", [" ", "\n\t", "\u3000", "\xa0 ", "\u2003\u2028", "\x1c"])
+def test_blanks_around_a_question_are_taken_off_and_a_contexts_stay(tmp_path, blanks):
+    """As in the hub's rows: a tokenizer that writes blanks as tokens would give a question away for them."""
+    context = f"{blanks}Rome is old.{blanks}"
+    asked = question("a", ("Rome", len(blanks)), question=f"{blanks}What is{blanks}old?{blanks}")
+    (example,) = readers.read_squad(write(tmp_path / "xquad.en.json", squad(asked, context=context)))
+    assert (example.question, example.context) == (f"What is{blanks}old?", context)
+    assert context[example.answers[0].start :].startswith("Rome")
 
 
 # ---- Tatoeba

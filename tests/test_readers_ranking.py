@@ -235,7 +235,10 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
         (b'{"entity_id": "\xff"}', r"line 41: not UTF-8"),
         (b"[1]", "line 41: list in place of an object: expected one with 'description'"),
         (json.dumps(ranking_files.entity(3)).encode(), "line 41: entity Q3 stands on an earlier line too"),
-        (json.dumps({**ranking_files.entity(99), "description": "   "}).encode(), "line 41: the description is empty"),
+        (json.dumps({**ranking_files.entity(99), "description": "   ", "sentence_spans": []}).encode(), "41: the description is empty"),
+        (json.dumps({**ranking_files.entity(99), "description": "It."}).encode(), "41: sentence 0 to 20: expected a span within the 3"),
+        (b'{"a": 1, "a": 2}', "line 41: key 'a' stands twice in an object"),
+        (b"[" * 100_000, "line 41: JSON is nested too deeply"),
     ],
 )
 def test_what_is_wrong_with_an_entity_names_its_line(root, line, message):

@@ -256,5 +256,5 @@ def test_real_fused_words_are_read_as_xtreme_has_them():
 
 
 def test_real_raw_panx_loses_its_prefix():
-    words = readers.read_panx(REAL / "panx/rahimi/de/de.tar.gz/dev")[0].words
+    words = readers.read_panx(REAL / "panx/rahimi/de/de.tar.gz/dev", "de")[0].words
     assert words == ("Anton", "Wilhelm", "von", "Zuccalmaglio", ".")

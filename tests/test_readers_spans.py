@@ -132,7 +132,7 @@ def test_tydiqas_english_training_questions_are_whole_beside_labelled_developmen
 @pytest.mark.parametrize("place", ["tydiqa/tydiqa-goldp-v1.1-train.json", "tydiqa/tydiqa-goldp-v1.1-train/tydiqa-goldp-v1.1-train.json"])
 def test_tydiqas_upstream_training_file_holds_nine_languages(tmp_path, place):
     """Training on all of them, as the paper's code does at its last commit, would not be zero-shot."""
-    names = ("english", "finnish", "english", "korean", "english", "englishlike")
+    names = ("english", "finnish", "english", "korean", "english")
     write(tmp_path / place, *(entry(f"{name}-{number}", context=f"Rome {number}.") for number, name in enumerate(names)))
     assert readers.available("tydiqa", "train", tmp_path) == ("en",)
     assert ids("tydiqa", "train", "en", tmp_path) == ["english-0", "english-2"]
@@ -140,6 +140,9 @@ def test_tydiqas_upstream_training_file_holds_nine_languages(tmp_path, place):
     assert ids("tydiqa", "dev", "fi", tmp_path) == ["finnish-1"]
     with pytest.raises(UsageError, match=r"holds no question whose id begins with swahili-"):
         readers.read_files("tydiqa", "dev", "sw", tmp_path)
+    write(tmp_path / place, entry("english-0"), entry("englishlike-1"))
+    with pytest.raises(UsageError, match=r"unknown beginning of an id 'englishlike-1' in .*train\.json: did you mean 'english-'"):
+        readers.read_files("tydiqa", "train", "en", tmp_path)
 
 
 def test_tydiqas_upstream_development_file_holds_nine_languages(tmp_path):

@@ -36,29 +36,37 @@ def words(path: Path, code: str = "en") -> list[tuple[str, ...]]:
 
 def test_panx_with_crlf_a_byte_order_mark_and_extra_blank_lines(tmp_path):
     path = write(tmp_path / "dev-de.tsv", "\ufeff\r\nAnton\tB-PER\r\nlacht\tO\r\n\r\n\r\nRom\tB-LOC")
-    assert readers.read_panx(path) == [TagsExample("1", ("Anton", "lacht"), ("B-PER", "O")), TagsExample("2", ("Rom",), ("B-LOC",))]
+    assert readers.read_panx(path, "de") == [TagsExample("1", ("Anton", "lacht"), ("B-PER", "O")), TagsExample("2", ("Rom",), ("B-LOC",))]
 
 
 def test_panx_raw_archive_has_language_prefixes(tmp_path):
     path = write(tmp_path / "dev", "de:Anton\tB-PER\nde:::\tO\n\nde:10:30\tO\n")
-    assert [example.words for example in readers.read_panx(path)] == [("Anton", "::"), ("10:30",)]
+    assert [example.words for example in readers.read_panx(path, "de")] == [("Anton", "::"), ("10:30",)]
 
 
 def test_a_colon_in_some_tokens_is_no_prefix(tmp_path):
     path = write(tmp_path / "dev-de.tsv", "de:Anton\tB-PER\nkam\tO\n")
-    assert readers.read_panx(path)[0].words == ("de:Anton", "kam")
-    assert readers.read_panx(write(path, "10:30\tO\n10:45\tO\n"))[0].words == ("10:30", "10:45")
+    assert readers.read_panx(path, "de")[0].words == ("de:Anton", "kam")
+    assert readers.read_panx(write(path, "10:30\tO\n10:45\tO\n"), "de")[0].words == ("10:30", "10:45")
+
+
+@pytest.mark.parametrize("tokens", [("10:30", "10:45"), ("a:b", "a:c"), ("http://x", "http://y"), ("de:", "de:Rom"), ("en:Rome",)])
+def test_only_the_files_own_language_is_a_prefix(tmp_path, tokens):
+    path = write(tmp_path / "dev-fr.tsv", "".join(f"{token}\tO\n" for token in tokens))
+    assert readers.read_panx(path, "fr")[0].words == tokens
+    write(tmp_path / "panx/dev-fr.tsv", path.read_text(encoding="utf-8").replace("en:", "fr:"))
+    assert readers.read_files("panx", "dev", "fr", tmp_path)[0].words == (("Rome",) if tokens == ("en:Rome",) else tokens)
 
 
 def test_words_of_nothing_are_left_out_with_their_tags(tmp_path):
     path = write(tmp_path / "dev", "fa:a\tB-PER\nfa:\tI-PER\nfa: \tI-PER\nfa:b\tO\n\nfa:\tO\n\nfa:c\tO\n")
     expected = [TagsExample("1", ("a", "b"), ("B-PER", "O")), TagsExample("2", ("c",), ("O",))]
-    assert readers.read_panx(path) == expected
-    assert readers.read_panx(write(path, "a\tB-PER\n\tI-PER\nb\tO\n\nc\tO\n")) == expected
+    assert readers.read_panx(path, "fa") == expected
+    assert readers.read_panx(write(path, "a\tB-PER\n\tI-PER\nb\tO\n\nc\tO\n"), "fa") == expected
 
 
 def test_panx_tokens_only(tmp_path):
-    assert readers.read_panx(write(tmp_path / "test-de.tsv", "Anton\nlacht\n")) == [TagsExample("1", ("Anton", "lacht"), ())]
+    assert readers.read_panx(write(tmp_path / "test-de.tsv", "Anton\nlacht\n"), "de") == [TagsExample("1", ("Anton", "lacht"), ())]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +78,14 @@ def test_panx_tokens_only(tmp_path):
         ("a\tb\tO\n", r"line 1: 3 columns .*expected token TAB tag, or a token alone"),
         ("a\tO\nb\tB-PRE\n", r"unknown tag 'B-PRE' in .*line 2: did you mean 'B-PER'\?"),
         ("\n\n", r"is empty"),
+        ("a\tO\rb\tO\r", r"line 1: a carriage return inside the line: expected line ends LF or CRLF"),
+        ("\u3000\tO\n", r"line 1: no token of the file is a word"),
         ("a\tO\nM\xfcnchen\tB-LOC\n".encode("latin-1"), r"line 2: byte 0xfc is not UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_panx_file_is_said(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_panx(write(tmp_path / "dev-de.tsv", text))
+        readers.read_panx(write(tmp_path / "dev-de.tsv", text), "de")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +213,13 @@ def test_conllu_texts_that_may_not_be_shared_are_left_out(tmp_path):
         (conllu("1-2|ab|_", "1|a|ADP", ""), r"line 1: word ids up to 2: expected at most 1"),
         (conllu("2-3|ab|_", "1|a|ADP", "2|b|DET", ""), r"line 1: word ids '2-3': expected a range that begins with the next word, 1"),
         (conllu("1-x|ab|_", "1|a|ADP", ""), r"line 1: word ids '1-x': expected a range"),
+        (conllu("1-3|abc|_", "1|a|ADP", "2-3|bc|_", "2|b|DET", "3|c|X", ""), r"line 3: word ids '2-3': expected a range behind .* line 1"),
+        (conllu("1-2|ab|_", "1-2|ab|_", "1|a|ADP", "2|b|DET", ""), r"line 2: word ids '1-2': expected a range behind"),
+        (conllu(f"1-{'9' * 5000}|ab|_", "1|a|ADP", ""), r"line 1: word ids '1-9+': expected a range"),
+        (conllu("1|a|ADP", "1.x|b|X", ""), r"line 2: id '1\.x': expected an empty node's, such as 1\.1, after word 1"),
+        (conllu("1|a|ADP", "7.1|b|X", ""), r"line 2: id '7\.1': expected an empty node's"),
+        (conllu("1|a|ADP|one", ""), r"line 1: head 'one': expected a word id"),
+        (conllu("1|a|ADP", "").replace("\n", "\r"), r"line 1: a carriage return inside the line"),
         ("\n", r"is empty"),
         (conllu("1|M\xfcnchen|PROPN|0", "").encode("latin-1"), r"line 1: byte 0xfc is not UTF-8"),
     ],

@@ -76,7 +76,7 @@ class Study(BaseModel):
             return PublishedStudy.of(content, path, outputs, data_root)
         if "parts" in content:
             return GroupStudy.of(content, path, outputs, data_root)
-        content = {"recipes": {}, **content}
+        content.setdefault("recipes", {})
         places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
         fields = {name: field for name, field in cls.model_fields.items() if name not in places}
         study_file.check(content, fields, Recipe.model_fields, str(path))

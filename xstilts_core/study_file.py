@@ -5,14 +5,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic.fields import FieldInfo
 
 from xstilts_core.languages import language
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.names import UsageError, shown, unknown
 from xstilts_core.reference import reference
 from xstilts_core.spec import ENCODERS, SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
 from xstilts_core.spec.wording import YAML_WORDS, check_value
+from xstilts_core.strict_yaml import load, located
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, PROBING_NAMES, TARGET_NAMES, TASKS, Task, not_at_source, task
 
 # Blocks of settings, and whose fields they set.
@@ -29,30 +29,15 @@ PLACES = {"study", "seed", "source", "data_root", "outputs"}
 ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"}
 
 
-class StrictLoader(yaml.SafeLoader):
-    """YAML in which no key stands twice: of two, the usual loader silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise UsageError(f"line {key.start_mark.line + 1}: key {key.value!r} stands twice: keep one of them")
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def read(path: Path) -> dict[str, Any]:
     """The content of the file; blocks and recipes without anything are empty. UsageError where it is no mapping or a key stands twice."""
+    raw = path.read_bytes()
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
-    except UsageError as error:
-        raise UsageError(f"{path}, {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UsageError(f"{path}{line}: this is no YAML: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a YAML file in UTF-8: {' '.join(str(error).split())}") from None
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}, line {line}: not a YAML file in UTF-8 (byte 0x{raw[error.start]:02x})") from None
+    content = load(text, str(path))
     if not isinstance(content, dict):
         raise UsageError(f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}")
     for key in (*BLOCKS, "tasks", "recipes"):
@@ -60,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
             content[key] = {} if content[key] is None else content[key]
     for key in ("recipes", "tasks"):
         if isinstance(content.get(key), dict):
-            content[key] = {name: {} if value is None else value for name, value in content[key].items()}
+            content[key].update({name: {} for name, value in content[key].items() if value is None})
     return content
 
 
@@ -73,24 +58,29 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
             raise UsageError(f"{file}: {name} is missing: {field.description or 'see params/quick.yaml'}")
     for name, value in content.items():
         if name in blocks:
-            mapping(value, name, file)
+            mapping(value, name, located(content, name, file))
         else:
-            check_value(name, study[name], value, file)
-            once(name, value, file)
-    for name, settings in content.get("recipes", {}).items():
-        check_keys({name: None}, {str(name): None} if isinstance(name, str) else {}, f"{file}, recipes")
-        where = f"{file}, recipe {name}"
+            check_value(name, study[name], value, located(content, name, file))
+            once(name, value, located(content, name, file))
+    recipes = content.get("recipes", {})
+    check_keys(recipes, recipes, file, "recipes")
+    for name, settings in recipes.items():
+        mapping(settings, f"recipe {name}", located(recipes, name, file))
         fields = {**legal(IntermediateSpec), **{key: field for key, field in recipe.items() if key != "settings"}}
-        check_keys(mapping(settings, f"recipe {name}", file), fields, where)
+        check_keys(settings, fields, file, f"recipe {name}")
         for key, value in settings.items():
+            where = located(settings, key, file, f"recipe {name}")
             check_value(key, fields[key], value, where)
             once(key, value, where)
             if key not in recipe and value in ([], ""):
                 raise UsageError(f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)")
     for name, cls in BLOCKS.items():
-        check_block(content.get(name, {}), name, legal(cls), f"{file}, {name}")
-    for name, settings in content.get("tasks", {}).items():
-        check_block(mapping(settings, f"tasks.{name}", file), "tasks", legal(TuneSpec), f"{file}, tasks, {name}")
+        check_block(content.get(name, {}), name, legal(cls), file, name)
+    tasks = content.get("tasks", {})
+    check_keys(tasks, tasks, file, "tasks")
+    for name, settings in tasks.items():
+        mapping(settings, f"tasks.{name}", located(tasks, name, file))
+        check_block(settings, "tasks", legal(TuneSpec), file, f"tasks, {name}")
     check_names(content, file)
 
 
@@ -108,9 +98,9 @@ def check_published(
     if "title" not in content:
         raise UsageError(f"{file}: title is missing: {fields['title'].description}")
     for name, value in content.items():
-        check_value(name, fields[name], value, file)
-        once(name, value, file)
-    reference(content["published"], f"{file}, published")
+        check_value(name, fields[name], value, located(content, name, file))
+        once(name, value, located(content, name, file))
+    reference(content["published"], located(content, "published", file, "published"))
     for name in content.get("reports", ()):
         if name not in reports:
             raise unknown("report on published scores", name, reports, f"{file}, reports")
@@ -118,7 +108,7 @@ def check_published(
 
 def check_names(content: Mapping[str, Any], file: str) -> None:
     """Targets, probes, languages, tasks that have settings, reports: known, and used by a run."""
-    targets = [task(name, f"{file}, targets") for name in content["targets"]]
+    targets = [task(name, located(content, "targets", file, "targets")) for name in content["targets"]]
     for entry in targets:
         if entry.role != "target":
             raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
@@ -177,7 +167,7 @@ def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
 def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
     """The value, if it is keys and values."""
     if not isinstance(value, dict):
-        raise UsageError(f"{file}: {name} is {value!r}: it must be keys and values, such as {{key: value}}")
+        raise UsageError(f"{file}: {name} is {shown(value)}: it must be keys and values, such as {{key: value}}")
     return value
 
 
@@ -188,8 +178,10 @@ def once(name: str, value: Any, where: str) -> None:
         raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
 
 
-def check_keys(content: Mapping[Any, Any], fields: Iterable[str], where: str) -> None:
+def check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = "") -> None:
+    """UsageError on the first key that is no text, or none of the fields."""
     for key in content:
+        where = located(content, key, file, place)
         if not isinstance(key, str):
             hint = YAML_WORDS if isinstance(key, bool) else " (quote it)"
             raise UsageError(f"{where}: a key is {key!r}: it must be text{hint}")
@@ -197,9 +189,10 @@ def check_keys(content: Mapping[Any, Any], fields: Iterable[str], where: str) ->
             raise unknown("key", key, fields, where)
 
 
-def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], where: str) -> None:
+def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str) -> None:
     """One block of settings: its own keys only, each with a value that its field can hold."""
     for key, value in settings.items():
+        where = located(settings, key, file, place)
         owners = [name for name, cls in BLOCKS.items() if name != block and key in legal(cls)]
         if key in ASSIGNED and key not in fields:
             raise UsageError(
@@ -273,8 +266,8 @@ def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], pat
     if "title" not in content:
         raise UsageError(f"{path}: title is missing: {fields['title'].description}")
     for name, value in content.items():
-        check_value(name, fields[name], value, str(path))
-        once(name, value, str(path))
+        check_value(name, fields[name], value, located(content, name, str(path)))
+        once(name, value, located(content, name, str(path)))
     if not content["parts"]:
         raise UsageError(f"{path}: parts is []: it must not be empty")
     for name in content["parts"]:

@@ -3,13 +3,14 @@
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from xstilts_core.cards.data import is_local
 from xstilts_core.cards.record import Record, lost_parents, parents
+from xstilts_core.names import UsageError
+from xstilts_core.strict_yaml import load
 from xstilts_core.task_table import pipes
 
 PROJECT = "xstilts"
@@ -72,8 +73,9 @@ def written(value: Any) -> str:
     """A value as YAML; of a folder on this machine its name alone."""
     if isinstance(value, str) and is_local(value):
         return f"DIR/{Path(value).name}"
-    if isinstance(value, str) and yaml.safe_load(value) == value:
-        return value
+    with suppress(UsageError):
+        if isinstance(value, str) and load(value, "") == value:
+            return value
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -35,17 +35,11 @@ def data(options: argparse.Namespace) -> int:
 
 
 def notebook(options: argparse.Namespace) -> int:
-    import yaml
-
     from xstilts_core.notebook import NotebookFailure
     from xstilts_core.runner import run_by_hand
+    from xstilts_core.strict_yaml import load
 
-    parameters = {}
-    for key, text in options.parameters:
-        try:
-            parameters[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UsageError(f"-p {key} {text}: not a YAML value; quote texts with special characters") from None
+    parameters = {key: load(text, f"-p {key} {text}") for key, text in options.parameters}
     try:
         print(run_by_hand(options.name, parameters, options.output, options.threads))
     except NotebookFailure as error:

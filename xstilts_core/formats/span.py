@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts_core import metrics
 from xstilts_core.examples import SpanExample
+from xstilts_core.formats.characters import whole
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
 from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, tokenise
 from xstilts_core.names import UsageError
@@ -50,8 +51,10 @@ class Span:
 
     def encode(self, examples: Sequence[SpanExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
         template = Template.of(tokenizer)
-        pieces = tokenise(tokenizer, (text for example in examples for text in (example.question, example.context)), offsets=True)
-        offsets = {example.context: np.array(pieces[example.context].offsets, dtype=np.int64).reshape(-1, 2) for example in examples}
+        texts = (text for example in examples for text in (example.question, example.context))
+        pieces = tokenise(tokenizer, texts, offsets=True)
+        contexts = dict.fromkeys(example.context for example in examples)
+        offsets = {text: whole(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2)) for text in contexts}
         builder = Builder(template)
         targets: list[tuple[int, int]] = []
         characters: list[np.ndarray] = []

@@ -5,14 +5,13 @@ Ids are positions from 1. The right choice is looked up by the letter or number 
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.readers.text import cut_off, json_member, read_json_lines, read_lines, read_text, wrong
+from xstilts_core.names import UsageError, shown, unknown
+from xstilts_core.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, wrong
 
 COSMOSQA = ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label")
 ANSWERS = ("answerA", "answerB", "answerC")
@@ -35,8 +34,8 @@ def joined(parts: Iterable[Sequence[ChoiceExample]]) -> list[ChoiceExample]:
 def chosen(value: Any, count: int, path: Path, line: int, first: int = 0) -> int:
     """The index of the right choice, written as a number that counts from `first`."""
     legal = [str(number) for number in range(first, first + count)]
-    if str(value).strip() not in legal:
-        raise wrong(path, line, f"label {value!r}: expected the number of the right choice, {legal[0]} to {legal[-1]}")
+    if not isinstance(value, str | int) or str(value).strip() not in legal:
+        raise wrong(path, line, f"label {shown(value)}: expected the number of the right choice, {legal[0]} to {legal[-1]}")
     return legal.index(str(value).strip())
 
 
@@ -44,6 +43,8 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
     """HellaSwag's JSON lines. The begun sentence ctx_b opens every choice, as in the paper's code."""
     rows = []
     for number, row in read_json_lines(path, {"ctx_a": str, "ctx_b": str, "endings": list, "label": object}):
+        if odd := [ending for ending in row["endings"] if not isinstance(ending, str)]:
+            raise wrong(path, number, f"an ending is {shown(odd[0])}: expected texts")
         endings = [f"{row['ctx_b']} {ending}" for ending in row["endings"]]
         if len(endings) != 4:
             raise wrong(path, number, f"{len(endings)} endings: expected 4")
@@ -53,9 +54,8 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
 
 def read_cosmosqa(path: Path) -> list[ChoiceExample]:
     """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line ends."""
-    text = read_text(path)
-    lines = text.split("\n")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = read_lines(path)
+    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
     rows, start = [], 1
     try:
         header = next(reader)
@@ -88,6 +88,8 @@ def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
         choices = json_member(row["question"], "choices", list, path, number)
         letters = [json_member(choice, "label", str, path, number) for choice in choices]
         texts = [json_member(choice, "text", str, path, number) for choice in choices]
+        if len(set(letters)) < len(letters):
+            raise wrong(path, number, f"two choices have the same letter ({', '.join(letters)[:80]}): expected each once")
         if row["answerKey"] not in letters:
             raise unknown("answerKey", row["answerKey"], letters, f"{path}, line {number}")
         rows.append(("", stem, texts, letters.index(row["answerKey"])))
@@ -143,7 +145,7 @@ def has_labels(path: Path) -> bool:
     True where a line cannot be read: `read_copa` then says what is wrong.
     """
     try:
-        labels = [row.get("label") for row in map(json.loads, filter(str.strip, read_lines(path)))]
-    except (UsageError, ValueError, AttributeError):
+        labels = [parse_json(line, path, "one object").get("label") for line in read_lines(path) if line.strip()]
+    except (UsageError, AttributeError):
         return True
     return None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))

@@ -5,6 +5,7 @@ The rule is that of google-research/xtreme: scripts/download_data.sh calls third
 without the first step: it keeps the syntactic words ("de" and "el" for "del"), and its scores are not the benchmark's.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from xstilts_core.readers.text import read_lines, wrong
 from xstilts_core.tasks.targets import UPOS
 
 COLUMNS = 10
+RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
+EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
+HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
 # Which word gives a fused form its tag where the tree does not say: conllu_to_conll.py's list, and those of three languages. A tag that
 # a list lacks comes last here; XTREME's tool stops there, and would leave out the whole file.
 DEFAULT = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT"
@@ -99,19 +103,26 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
             raise wrong(path, line, f"{len(cells)} columns: expected the {COLUMNS} of CoNLL-U")
         place, form, tag = cells[0], cells[1].strip(), cells[3].strip()
         if "." in place:
+            node = EMPTY_NODE.fullmatch(place)
+            if not node or int(node[1]) != len(words):
+                raise wrong(path, line, f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}")
             continue
         if "-" in place:
-            first, _, last = place.partition("-")
-            if first != str(len(words) + 1) or not last.isdecimal() or int(last) <= int(first):
-                raise wrong(path, line, f"word ids {place!r}: expected a range that begins with the next word, {len(words) + 1}")
-            tokens.append(Fused(line, form, int(first), int(last)))
+            span = RANGE.fullmatch(place)
+            if not span or int(span[1]) != len(words) + 1 or int(span[2]) <= int(span[1]):
+                raise wrong(path, line, f"word ids {place[:40]!r}: expected a range that begins with the next word, {len(words) + 1}")
+            if tokens and tokens[-1].last > len(words):
+                raise wrong(path, line, f"word ids {place!r}: expected a range behind that of line {tokens[-1].line}, to {tokens[-1].last}")
+            tokens.append(Fused(line, form, int(span[1]), int(span[2])))
             continue
         if place != str(len(words) + 1):
             raise wrong(path, line, f"word id {place!r}: expected {len(words) + 1}, word ids count from 1 in every sentence")
         if tag not in UPOS and tag != "_":
             raise unknown("tag", tag, UPOS, f"{path}, line {line}")
+        if cells[6] != "_" and not HEAD.fullmatch(cells[6]):
+            raise wrong(path, line, f"head {cells[6][:40]!r}: expected a word id, 0 for the root, or _")
         heads = [cells[6], *(entry.partition(":")[0] for entry in cells[8].split("|"))]
-        words.append(Word(line, form, tag, tuple(int(head) for head in heads if head.isdecimal())))
+        words.append(Word(line, form, tag, tuple(int(head) for head in heads if HEAD.fullmatch(head))))
     for word in words:
         if max(word.above, default=0) > len(words):
             raise wrong(path, word.line, f"head {max(word.above)}: expected a word id up to {len(words)}, the sentence's last")

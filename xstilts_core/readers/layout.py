@@ -1,5 +1,6 @@
 """Where the files of a task stand below a data root: the row type of the tables in `layouts/`."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +64,7 @@ class Layout:
         if not self.labelled_columns:
             return True
         with path.open("rb") as file:
-            first = next((line for line in file if line.strip()), b"")
+            first = next((line for line in file if line.removeprefix(BOM_UTF8).strip()), b"")
         return first.count(b"\t") + 1 >= self.labelled_columns
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from xstilts_core.examples import PairExample
+from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.text import cut_off, read_json_lines, read_lines, wrong
 from xstilts_core.tasks.intermediate import NLI
@@ -133,11 +134,13 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
     lines = read_lines(path)
     header = list(table.header) or lines[0].split("\t")
     places = places_of(header, [name.format(code=code) for name in table.columns], path)
-    spoken = header.index(table.language) if table.language in header else None
+    spoken = places_of(header, [table.language], path)[0] if table.language else None
     kept: list[Row] = []
     broken: list[UsageError] = []
     for number, cells in cells_of(lines, table):
         if spoken is not None and len(cells) > spoken and cells[spoken] != code:
+            if cells[spoken] not in LANGUAGES:
+                raise unknown("language", cells[spoken], LANGUAGES, f"{path}, line {number}")
             continue
         try:
             kept.append(row_of(cells, header, places, table, path, number, cut_off(number, lines)))
@@ -156,10 +159,12 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
 
 
 def places_of(header: list[str], columns: Sequence[str], path: Path) -> list[int]:
-    """The positions of the columns."""
+    """The positions of the columns; UsageError where the header lacks one, or has it twice."""
     for name in columns:
         if name not in header:
             raise unknown("column", name, header, f"the header (line 1) of {path}")
+        if header.count(name) > 1:
+            raise wrong(path, 1, f"the header has column {name!r} twice: expected each once")
     return [header.index(name) for name in columns]
 
 

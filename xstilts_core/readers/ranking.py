@@ -1,6 +1,5 @@
 """Queries and the passages that are right for them: LAReQA, SQuAD's questions by sentence, Mewsli-X."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -8,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from xstilts_core.examples import Passage, RankingExample, SpanExample
-from xstilts_core.names import UsageError
+from xstilts_core.languages import LANGUAGES
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.breaks import sentence_spans
 from xstilts_core.readers.spans import example_of, member, paragraphs
-from xstilts_core.readers.text import json_member, opening, wrong
+from xstilts_core.readers.text import json_member, opening, parse_json, wrong
 
 # ---- questions and the sentences that answer them
 
@@ -56,7 +56,7 @@ def read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
         for entry in member(paragraph, "qas", list, path, place):
             example = example_of(path, context, entry)
             if right := answering(example, sentences, spans):
-                found.append((RankingExample(example.id, example.question.strip(), right), sentences))
+                found.append((RankingExample(example.id, example.question, right), sentences))
     return found
 
 
@@ -110,23 +110,26 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
             if not line.strip():
                 continue
             try:
-                found = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
                 raise wrong(path, number, "not UTF-8: expected a UTF-8 text file") from None
-            except json.JSONDecodeError as error:
-                raise wrong(path, number, f"JSON breaks off at column {error.colno} ({error.msg}): expected one object a line") from None
-            yield number, found
+            yield number, parse_json(text, path, "one object a line", number)
 
 
-def sentences_of(path: Path, line: int, record: Any) -> list[tuple[int, int]]:
-    spans = json_member(record, "sentence_spans", list, path, line)
-    return [(json_member(span, "start", int, path, line), json_member(span, "end", int, path, line)) for span in spans]
+def sentences_of(path: Path, line: int, record: Any, text: str) -> list[tuple[int, int]]:
+    """(start, end) of the sentences; UsageError where one does not lie within the text."""
+    found = json_member(record, "sentence_spans", list, path, line)
+    spans = [(json_member(span, "start", int, path, line), json_member(span, "end", int, path, line)) for span in found]
+    for first, end in spans:
+        if not 0 <= first <= end <= len(text):
+            raise wrong(path, line, f"sentence {first} to {end}: expected a span within the {len(text)} characters of the text")
+    return spans
 
 
 def entity(path: Path, line: int, record: Any) -> Passage:
     """An entity as its description: the sentences, without line breaks."""
     description = json_member(record, "description", str, path, line)
-    spans = sentences_of(path, line, record) or [(0, len(description))]
+    spans = sentences_of(path, line, record, description) or [(0, len(description))]
     text = " ".join(" ".join(description[first:end] for first, end in spans).split())
     if not text:
         raise wrong(path, line, "the description is empty: expected sentences that say what the entity is")
@@ -157,9 +160,10 @@ def query(path: Path, line: int, context: Any, mention: Any) -> str:
     first, end, words = (json_member(span, key, kind, path, line) for key, kind in (("start", int), ("end", int), ("text", str)))
     if not text:
         raise wrong(path, line, "the article's text is empty: the release leaves it out; restore it with Mewsli-X's get-mewsli-x.sh")
-    if not words or text[first:end] != words:
-        raise wrong(path, line, f"expected the mention {words!r} at characters {first} to {end} of the text, found {text[first:end]!r}")
-    sentences = sentences_of(path, line, context)
+    found = text[first:end] if first >= 0 else ""
+    if not words.strip() or found != words:
+        raise wrong(path, line, f"expected the mention {words!r} at characters {first} to {end} of the text, found {found!r}")
+    sentences = sentences_of(path, line, context, text)
     start = max((begin for begin, _ in sentences if begin <= first), default=0)
     stop = min((close for _, close in sentences if close >= end), default=len(text))
     left, right = (BRACES.sub(r"(\1)", part) for part in (text[start:first], text[end:stop]))
@@ -175,7 +179,9 @@ def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]
     found = []
     for line, record in records(path):
         context = json_member(record, "context", dict, path, line)
-        if json_member(context, "language", str, path, line) != code:
+        if (spoken := json_member(context, "language", str, path, line)) != code:
+            if spoken not in LANGUAGES:
+                raise unknown("language", spoken, LANGUAGES, f"{path}, line {line}")
             continue
         for mention in json_member(record, "mentions", list, path, line):
             name = json_member(mention, "entity_id", str, path, line)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import Answer, Example, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.readers.choices import numbered
 from xstilts_core.readers.ranking import by_sentence
 from xstilts_core.readers.spans import numbered_repeats
 from xstilts_core.readers.tags import plain_word
@@ -96,10 +97,15 @@ def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their position."""
+    """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their position.
+
+    As from files: white space around a question is taken off, a blank question or answer is an error.
+    """
     examples = []
     for rows in parts:
         for number, (name, question, context, answers) in enumerate(rows, start=1):
+            if not question.strip():
+                raise rows.wrong(number, f"question {name!r} is blank: expected a text")
             starts = zip(answers["text"], answers["answer_start"], strict=True)
             found = tuple(aligned(rows, number, context, text, start) for text, start in starts)
             if not found and task.scoring != "squad_v2":
@@ -110,22 +116,26 @@ def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 def aligned(rows: Rows, number: int, context: str, text: str, start: int) -> Answer:
     """The answer where it stands: google/xtreme takes white space off its contexts and answers but leaves the offsets as they were."""
-    if context[start : start + len(text)] == text:
+    if start >= 0 and text.strip() and context[start : start + len(text)] == text:
         return Answer(text, start)
-    places = [position for position in range(len(context)) if context.startswith(text, position)] if text else []
+    places = [position for position in range(len(context)) if context.startswith(text, position)] if text.strip() else []
     if not places:
         raise rows.wrong(number, f"the answer {text!r} does not stand in its context (answer_start {start})")
     return Answer(text, min(places, key=lambda position: abs(position - start)))
 
 
 def tags(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: words, tags."""
-    return [TagsExample(str(number), *row) for number, row in enumerate(tagged(parts, task), start=1)]
+    """Columns: words, tags. As from files, white space around a word is taken off, and a word of nothing else left out."""
+    return words_of(parts, task, str.strip)
 
 
 def syntactic_words(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """As `tags`, with the white space and zero-width non-joiners inside a word taken out, as in XTREME's own files of UD."""
-    kept = [[(plain, tag) for word, tag in zip(*row, strict=True) if (plain := plain_word(word))] for row in tagged(parts, task)]
+    return words_of(parts, task, plain_word)
+
+
+def words_of(parts: Sequence[Rows], task: Task, plain: Callable[[str], str]) -> list[Example]:
+    kept = [[(form, tag) for word, tag in zip(*row, strict=True) if (form := plain(word))] for row in tagged(parts, task)]
     return [TagsExample(str(number), *map(tuple, zip(*row, strict=True))) for number, row in enumerate(filter(None, kept), start=1)]
 
 
@@ -155,6 +165,8 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             number = len(sides[0]) + 1
             if codes and tuple(codes) != expected:
                 raise rows.wrong(number, f"languages {' and '.join(map(str, codes))}: expected {' and '.join(map(str, expected))}")
+            if not text.strip() or not english.strip():
+                raise rows.wrong(number, "blank: expected a sentence on both sides")
             sides[0].append(SentenceExample(f"{code}-{number}", code, text.strip(), f"en-{number}"))
             sides[1].append(SentenceExample(f"en-{number}", "en", english.strip(), f"{code}-{number}"))
     return [*sides[0], *sides[1]]
@@ -162,42 +174,42 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
     """The index of the right choice, written as a number."""
-    if not str(value).isdigit() or int(value) >= count:
+    if not isinstance(value, str | int) or not str(value).isdecimal() or int(value) >= count:
         raise rows.wrong(number, f"label {value!r}: expected the number of the right choice, 0 to {count - 1}")
     return int(value)
 
 
 def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: ctx_a, ctx_b, endings, label. The begun sentence ctx_b opens every choice, as in the paper's code."""
-    return [
-        ChoiceExample(
-            str(number), first.strip(), "", tuple(f"{begun} {end}".strip() for end in ends), chosen(rows, number, value, len(ends))
-        )
-        for rows in parts
-        for number, (first, begun, ends, value) in enumerate(rows, start=1)
-    ]
+    found = []
+    for rows in parts:
+        for number, (first, begun, ends, value) in enumerate(rows, start=1):
+            right = chosen(rows, number, value, len(ends))
+            if len(ends) != 4:
+                raise rows.wrong(number, f"{len(ends)} endings: expected 4")
+            found.append((first, "", [f"{begun} {end}" for end in ends], right))
+    return numbered(found)
 
 
 def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: context, question, four answers, label."""
-    return [
-        ChoiceExample(str(number), context.strip(), question.strip(), tuple(answers), chosen(rows, number, value, len(answers)))
+    return numbered(
+        (context, question, answers, chosen(rows, number, value, len(answers)))
         for rows in parts
         for number, (context, question, *answers, value) in enumerate(rows, start=1)
-    ]
+    )
 
 
 def siqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: context, question, three answers, label: the number of the right one, from 1, as text that may end with a line end."""
-    examples: list[Example] = []
+    found = []
     for rows in parts:
         for number, (context, question, *answers, value) in enumerate(rows, start=1):
             right = value.strip()
-            if not right.isdigit() or not 1 <= int(right) <= len(answers):
+            if not right.isdecimal() or not 1 <= int(right) <= len(answers):
                 raise rows.wrong(number, f"label {value!r}: expected the number of the right answer, 1 to {len(answers)}")
-            choices = tuple(answer.strip() for answer in answers)
-            examples.append(ChoiceExample(str(len(examples) + 1), context.strip(), question.strip(), choices, int(right) - 1))
-    return examples
+            found.append((context, question, answers, int(right) - 1))
+    return numbered(found)
 
 
 def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
@@ -205,7 +217,7 @@ def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
     The question is told in English in every language, as in XTREME-R (third_party/run_xcopa.py): "What was the cause?"
     """
-    examples: list[Example] = []
+    found = []
     for rows in parts:
         *_, column = rows.columns
         choices, names = rows.columns[2:4], rows.classes[column]
@@ -213,20 +225,19 @@ def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             if question not in ("cause", "effect"):
                 raise rows.wrong(number, f"question {question!r}: expected cause or effect")
             right = choices.index(names[value]) if names and value >= 0 else chosen(rows, number, value, len(choices))
-            name = str(len(examples) + 1)
-            examples.append(ChoiceExample(name, premise.strip(), f"What was the {question}?", (first.strip(), second.strip()), right))
-    return examples
+            found.append((premise, f"What was the {question}?", (first, second), right))
+    return numbered(found)
 
 
 def commonsenseqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Columns: question, choices {label, text}, answerKey: the letter of the right choice, looked up among the labels."""
-    examples: list[Example] = []
+    found = []
     for rows in parts:
         for number, (question, choices, key) in enumerate(rows, start=1):
             if key not in choices["label"]:
                 raise rows.wrong(number, f"answerKey {key!r}: expected one of {', '.join(choices['label'])}")
-            examples.append(ChoiceExample(str(number), "", question.strip(), tuple(choices["text"]), choices["label"].index(key)))
-    return examples
+            found.append(("", question, choices["text"], choices["label"].index(key)))
+    return numbered(found)
 
 
 def answer_sentences(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xstilts_core.examples import TagsExample
-from xstilts_core.names import unknown
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.text import cut_off, read_lines, wrong
 from xstilts_core.tasks.targets import BIO, UPOS
 
@@ -22,9 +22,9 @@ def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
             block = []
 
 
-def read_panx(path: Path) -> list[TagsExample]:
-    """PAN-X: token TAB tag, as `read_tagged`. The raw archive writes "de:Berlin": a prefix that every token shares is cut off."""
-    return read_tagged(path, BIO, prefixed=True)
+def read_panx(path: Path, code: str) -> list[TagsExample]:
+    """PAN-X: token TAB tag, as `read_tagged`. The raw archive writes "de:Berlin": the language's own prefix, on every token, is cut off."""
+    return read_tagged(path, BIO, f"{code}:")
 
 
 def read_udpos(path: Path) -> list[TagsExample]:
@@ -32,12 +32,12 @@ def read_udpos(path: Path) -> list[TagsExample]:
     return read_tagged(path, UPOS)
 
 
-def read_tagged(path: Path, tags: Sequence[str], prefixed: bool = False) -> list[TagsExample]:
+def read_tagged(path: Path, tags: Sequence[str], prefix: str = "") -> list[TagsExample]:
     """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples without tags.
 
-    Ids count sentences from 1. prefixed: every token may begin with the language and a colon. A word of nothing but white space is
-    left out: XTREME takes U+200C and spaces out of words, and the language prefix. UsageError for a line with more or fewer columns
-    than the first (a truncated download ends in one), and for an unknown tag.
+    Ids count sentences from 1. prefix: cut off where every token begins with it. A word of nothing but white space is left out: XTREME
+    takes U+200C and spaces out of words, and the language prefix. UsageError for a line with more or fewer columns than the first (a
+    truncated download ends in one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
     rows = [[(number, line.split("\t")) for number, line in block] for block in sentences(lines)]
@@ -45,26 +45,20 @@ def read_tagged(path: Path, tags: Sequence[str], prefixed: bool = False) -> list
     for number, cells in (row for block in rows for row in block):
         if len(cells) != columns or columns > 2:
             expected = {1: "a token alone, as in the first line", 2: "token TAB tag"}.get(columns, "token TAB tag, or a token alone")
-            raise wrong(path, number, f"{len(cells)} columns ({' | '.join(cells)}): expected {expected}{cut_off(number, lines)}")
+            raise wrong(path, number, f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}{cut_off(number, lines)}")
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")
-    prefix = shared_prefix([cells[0] for block in rows for _, cells in block]) if prefixed else ""
+    shared = prefix if all(cells[0].startswith(prefix) for block in rows for _, cells in block) else ""
     examples: list[TagsExample] = []
     for block in rows:
-        words = [(cells[0].removeprefix(prefix).strip(), cells[-1].strip()) for _, cells in block]
+        words = [(cells[0].removeprefix(shared).strip(), cells[-1].strip()) for _, cells in block]
         kept = [row for row in words if row[0]]
         if kept:
             forms, found = zip(*kept, strict=True)
             examples.append(TagsExample(str(len(examples) + 1), forms, found if columns == 2 else ()))
+    if not examples:
+        raise UsageError(f"{path}, line {rows[0][0][0]}: no token of the file is a word: expected at least one")
     return examples
-
-
-def shared_prefix(tokens: list[str]) -> str:
-    """The "xx:" that every token begins with; empty if there is none."""
-    prefix, colon, _ = tokens[0].partition(":")
-    prefix += colon
-    language_like = colon and prefix[:-1].replace("-", "").isalpha() and prefix.islower()
-    return prefix if language_like and all(token.startswith(prefix) for token in tokens) else ""
 
 
 def plain_word(word: str) -> str:
@@ -76,7 +70,8 @@ def read_ccg(path: Path) -> list[TagsExample]:
     """Supertags as the paper's code reads them: words TAB tags, both apart by single spaces. Ids are line numbers from 1."""
     examples = []
     for number, line in enumerate(read_lines(path), start=1):
-        cells = [cell.split() for cell in line.split("\t")]
+        # By spaces alone: a no-break space may stand inside a word.
+        cells = [[word for word in cell.split(" ") if word] for cell in line.split("\t")]
         if len(cells) != 2 or not cells[0] or len(cells[0]) != len(cells[1]):
             found = f"{len(cells)} columns" if len(cells) != 2 else f"{len(cells[0])} words and {len(cells[1])} tags"
             raise wrong(path, number, f"{found}: expected words TAB tags, as many tags as words")

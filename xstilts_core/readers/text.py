@@ -1,11 +1,12 @@
 """Text out of a file, with the file and the line named in every error."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from xstilts_core.names import UsageError
+from xstilts_core.names import UsageError, shown
 
 SHOWN = 12
 # First bytes of files that are no text yet.
@@ -13,6 +14,8 @@ PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # What this process has read: (bytes, modification time in ns) of each file as it was then. A run's result names the files it stands on.
 opened: dict[Path, tuple[int, int]] = {}
+# Half of a pair that JSON can write and UTF-8 cannot.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
@@ -79,9 +82,58 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside texts and cut nothing."""
-    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside texts and cut nothing.
+
+    UsageError for a carriage return elsewhere: what was a line end would join two rows unseen.
+    """
+    text = read_text(path)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    if "\r" in text:
+        for number, line in enumerate(lines, start=1):
+            if "\r" in line:
+                raise wrong(path, number, "a carriage return inside the line: expected line ends LF or CRLF (old Mac files have CR alone)")
     return lines if lines[-1] else lines[:-1]
+
+
+def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:
+    """The value of a JSON text; UsageError where it is broken, or says what no reader would see.
+
+    That is: a key that stands twice in an object (json keeps the last one), NaN and infinities, half surrogates, a nesting too deep.
+    line: where the text stands, if it is one line of a file. cut: what is added where the text breaks off.
+    """
+
+    def place(found: int = 1) -> int:
+        return line or found
+
+    def once(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(entries)
+        if len(found) < len(entries):
+            names = [name for name, _ in entries]
+            repeated = next(name for position, name in enumerate(names) if name in names[:position])
+            number = text.count("\n", 0, max(0, text.rfind(f'"{repeated}"'))) + 1
+            raise wrong(path, place(number), f"key {shown(repeated)} stands twice in an object: expected each once")
+        return found
+
+    def constant(name: str) -> NoReturn:
+        raise wrong(path, place(text.count("\n", 0, text.find(name)) + 1), f"{name} is no JSON: expected {expected}")
+
+    try:
+        found = json.loads(text, object_pairs_hook=once, parse_constant=constant)
+        if SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected {expected}{cut}"
+        raise wrong(path, place(error.lineno), problem) from None
+    except UnicodeEncodeError:
+        number = text.count("\n", 0, SURROGATE.search(text).start()) + 1
+        raise wrong(path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}") from None
+    except RecursionError:
+        raise wrong(path, place(), f"JSON is nested too deeply: expected {expected}") from None
+    except UsageError:
+        raise
+    except ValueError:
+        raise wrong(path, place(), f"a number of too many digits: expected {expected}") from None
+    return found
 
 
 def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -93,11 +145,7 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int,
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected one object with {', '.join(keys)}"
-            raise wrong(path, number, problem + cut_off(number, lines)) from None
+        row = parse_json(line, path, f"one object with {', '.join(keys)}", number, cut_off(number, lines))
         for key, kind in keys.items():
             json_member(row, key, kind, path, number)
         yield number, row
@@ -108,7 +156,7 @@ def json_member(row: Any, key: str, kind: type, path: Path, line: int) -> Any:
     if not isinstance(row, dict):
         raise wrong(path, line, f"{type(row).__name__} in place of an object: expected one with {key!r}")
     if key not in row:
-        raise wrong(path, line, f"no {key!r} among {', '.join(row) or 'no keys'}")
-    if not isinstance(row[key], kind):
-        raise wrong(path, line, f"{key} is {row[key]!r}: expected {kind.__name__}")
+        raise wrong(path, line, f"no {key!r} among {' '.join(', '.join(row).split())[:80] or 'no keys'}")
+    if not isinstance(row[key], kind) or (kind is int and isinstance(row[key], bool)):
+        raise wrong(path, line, f"{key} is {shown(row[key])}: expected {kind.__name__}")
     return row[key]

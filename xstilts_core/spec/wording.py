@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.names import UsageError, shown, unknown
 
 YAML_WORDS = " (YAML reads an unquoted no, yes, on or off as true or false: quote it)"
 # pydantic's kind of mistake -> what the value must be, with the numbers of its context.
@@ -43,7 +43,8 @@ def sentence(first: Mapping[str, Any], key: str, where: str) -> UsageError:
     plain = plain or f"{first['msg'][0].lower()}{first['msg'][1:]}"
     if first["type"] == "string_pattern_mismatch":
         plain = "may have letters, digits, _ and - only"
-    return UsageError(f"{where}: {key} is {first['input']!r}: it {plain}{YAML_WORDS if isinstance(first['input'], bool) else ''}")
+    hint = YAML_WORDS if isinstance(first["input"], bool) else " (nothing, ~ or null stands there)" if first["input"] is None else ""
+    return UsageError(f"{where}: {key} is {shown(first['input'])}: it {plain}{hint}")
 
 
 def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:

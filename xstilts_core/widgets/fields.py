@@ -11,6 +11,7 @@ import yaml
 
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import SPECS, Spec, make
+from xstilts_core.strict_yaml import load
 
 WHERE = "the form"
 # Bounds of a JSON schema, as a person writes them.
@@ -21,8 +22,6 @@ BOUNDS = {
     "exclusiveMaximum": "less than {:.10g}",
 }
 TYPES = {"integer": "a whole number", "number": "a number", "array": "a list, such as a, b", "object": "keys and values, such as {a: 1}"}
-# What YAML's reader raises on text that is none: numbers and dates that are none (0x_, 2020-13-45) and brackets too deep, too.
-UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
 LONGEST = 100
 # What a person chooses first; all else has defaults that hold for most runs.
 FIRST = ("study", "seed", "recipe", "encoder", "source")
@@ -89,8 +88,8 @@ def read(field: Field, typed: Any) -> Any:
     wrapped = {"array": f"[{text}]", "object": f"{{{text}}}"}
     text = wrapped[field.kind] if field.kind in wrapped and not text.startswith(wrapped[field.kind][0]) else text
     try:
-        value = yaml.safe_load(text)
-    except UNREADABLE:
+        value = load(text, WHERE)
+    except UsageError:
         raise UsageError(f"{WHERE}: {field.name} is {short(typed)!r}: it must be {field.legal}") from None
     if value is None and not text:
         raise UsageError(f"{WHERE}: {field.name} is empty: it must be {field.legal}")
@@ -137,7 +136,7 @@ def papermill_command(phase: str, typed: Mapping[str, Any]) -> str:
 
 def text(value: Any) -> str:
     """A value in one line of YAML; text stays as it is where YAML reads it back as the same text, and is quoted elsewhere."""
-    with suppress(*UNREADABLE):
-        if isinstance(value, str) and value and yaml.safe_load(value) == value:
+    with suppress(UsageError):
+        if isinstance(value, str) and value and load(value, WHERE) == value:
             return value
     return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n").strip()

@@ -1,17 +1,17 @@
 """One file of predictions or labels. UsageError names the file, the line and what was expected."""
 
-import json
-from collections import Counter
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.readers.spans import member, questions
-from xstilts_core.readers.text import read_lines, read_text, wrong
+from xstilts_core.names import UsageError, shown, unknown
+from xstilts_core.readers.spans import Question, member, questions
+from xstilts_core.readers.text import parse_json, read_lines, read_text, wrong
 
 PAIR_SHAPE = "id TAB English id"
+INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read_labels(path: Path, legal: Collection[str]) -> list[str]:
@@ -23,12 +23,22 @@ def read_labels(path: Path, legal: Collection[str]) -> list[str]:
     return found
 
 
-def read_indices(path: Path) -> list[str]:
-    """One number a line: the line, counted from 0, of the other language's file that translates this line of the sorted English one."""
+def read_indices(path: Path, count: int = 0) -> list[str]:
+    """One number a line: the line, counted from 0, of the other language's file that translates this line of the sorted English one.
+
+    count: the lines of both languages' files; 0: as many as this file has. UsageError for a number that is no line, or past the last.
+    """
     found = [line.strip() for line in read_lines(path)]
     for number, text in enumerate(found, start=1):
-        if not (text.isascii() and text.isdigit() and str(int(text)) == text):
-            raise wrong(path, number, f"{text!r} is no line number: expected 0, 1, 2 ..., a line of the other language's file, from 0")
+        if not INDEX.fullmatch(text):
+            problem = f"{text[:40]!r} is no line number: expected 0, 1, 2 ..., a line of the other language's file, from 0"
+            raise wrong(path, number, problem)
+    numbers, last = list(map(int, found)), (count or len(found)) - 1
+    if (highest := max(numbers)) > last:
+        lines = "lines are counted from 0"
+        hint = f"; this file counts them from 1: take 1 off every number, for {lines}" if (min(numbers), highest) == (1, last + 1) else ""
+        problem = f"{highest} is past the last line: expected 0 to {last}, as there are {last + 1} lines{hint or f' ({lines})'}"
+        raise wrong(path, numbers.index(highest) + 1, problem)
     return found
 
 
@@ -83,33 +93,17 @@ def read_choices(path: Path) -> list[int]:
     """One JSON object a line; its "label" is the number of the choice, 0 or 1."""
     found = []
     for number, line in enumerate(read_lines(path), start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise wrong(path, number, f"no JSON ({error.msg} at column {error.colno}): expected an object with a label, 0 or 1") from None
+        row = parse_json(line, path, "an object with a label, 0 or 1", number)
         label = row.get("label") if isinstance(row, dict) else None
         if type(label) is not int or label not in (0, 1):
-            raise wrong(path, number, f"label {label!r}: expected an object whose label is the number 0 or 1")
+            raise wrong(path, number, f"label {shown(label)}: expected an object whose label is the number 0 or 1")
         found.append(label)
-    return found
-
-
-def once(path: Path, entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of a JSON object; UsageError where a key is repeated: JSON itself would keep the last one and say nothing."""
-    found = dict(entries)
-    if len(found) < len(entries):
-        repeated = Counter(key for key, _ in entries).most_common(1)[0][0]
-        raise UsageError(f"{path}: id {repeated!r} stands there twice: expected each once")
     return found
 
 
 def read_object(path: Path, expected: str) -> dict[str, Any]:
     """A JSON object, or the one under its "data"."""
-    text = read_text(path)
-    try:
-        found = json.loads(text, object_pairs_hook=lambda entries: once(path, entries))
-    except json.JSONDecodeError as error:
-        raise wrong(path, error.lineno, f"no JSON ({error.msg} at column {error.colno}): expected {expected}") from None
+    found = parse_json(read_text(path), path, expected)
     found = found.get("data", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not found:
         raise UsageError(f"{path} holds {type(found).__name__ if found else 'no id'}: expected {expected}")
@@ -122,7 +116,7 @@ def read_answers(path: Path) -> dict[str, str]:
     found = read_object(path, expected)
     for name, answer in found.items():
         if not isinstance(answer, str):
-            raise UsageError(f"{path}: question {name!r} has the answer {answer!r}, no text: expected {expected}")
+            raise UsageError(f"{path}: question {name!r} has the answer {shown(answer)}, no text: expected {expected}")
     return found
 
 
@@ -131,7 +125,7 @@ def read_questions(path: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for _, entry in questions(path):
         name = str(member(entry, "id", str, path, f"question {len(found)} (counted from 0)"))
-        place = f"question {name!r}"
+        place = Question(path, name)
         answers = [member(answer, "text", str, path, place) for answer in member(entry, "answers", list, path, place)]
         if not any(answers):
             raise UsageError(f"{path}, {place}: no answer: expected labels (XTREME's own test files have their answers removed)")
@@ -149,7 +143,7 @@ def read_rankings(path: Path) -> dict[str, list[str]]:
     found = read_object(path, expected)
     for name, ids in found.items():
         if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
-            raise UsageError(f"{path}: {name!r} has {str(ids)[:60]!r}: expected {expected}")
+            raise UsageError(f"{path}: {name!r} has {shown(ids)}: expected {expected}")
         if len(set(ids)) < len(ids):
             raise UsageError(f"{path}: {name!r} has an id twice: expected {expected}, each once")
     return found

@@ -36,9 +36,12 @@ class Kind:
     write: Callable[[Sequence[Prediction], Callable[[], Sequence[Any]]], str]
 
 
-def as_many(gold: Sequence, predicted: Sequence, labels: Path, path: Path, what: str) -> None:
+def as_many(gold: Sequence, predicted: Sequence, labels: Path, path: Path, what: str, lines: Sequence[int] = ()) -> None:
+    """UsageError at the first that is too many, or at the last where some are missing. lines: where each begins, if not one a line."""
     if len(gold) != len(predicted):
-        raise UsageError(f"{path} has {len(predicted)} {what}, {labels} has {len(gold)}: expected as many")
+        place = min(len(gold) + 1, len(predicted))
+        problem = f"the file has {len(predicted)} {what}, {labels} has {len(gold)}: expected as many"
+        raise wrong(path, lines[place - 1] if lines else place, problem)
 
 
 def same_ids(gold: Mapping[str, Any], predicted: Mapping[str, Any], labels: Path, path: Path) -> None:
@@ -91,7 +94,7 @@ def write_choices(lines: Sequence[Prediction], examples: Callable[[], Sequence[A
 def score_tags(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold = files.read_tags(labels)
     predicted = files.read_tags(path, {*task.labels}.union(*gold.tags))
-    as_many(gold.tags, predicted.tags, labels, path, "sentences")
+    as_many(gold.tags, predicted.tags, labels, path, "sentences", predicted.lines)
     for number, (right, guess) in enumerate(zip(gold.tags, predicted.tags, strict=True)):
         if len(right) != len(guess):
             there = f"{len(right)} in {labels}, line {gold.lines[number]}"
@@ -125,7 +128,8 @@ def write_answers(lines: Sequence[Prediction], examples: Callable[[], Sequence[A
 
 
 def score_indices(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold, predicted = files.read_indices(labels), files.read_indices(path)
+    gold = files.read_indices(labels)
+    predicted = files.read_indices(path, len(gold))
     as_many(gold, predicted, labels, path, "lines")
     return accuracy(gold, predicted)
 

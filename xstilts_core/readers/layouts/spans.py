@@ -4,7 +4,7 @@ from pathlib import Path
 
 from xstilts_core.examples import SpanExample
 from xstilts_core.languages import language
-from xstilts_core.names import UsageError
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.readers.layout import Layout, packed
 from xstilts_core.readers.spans import has_answers, read_squad
 from xstilts_core.tasks import task
@@ -47,8 +47,12 @@ def tydiqa_of(paths: list[Path], code: str) -> list[SpanExample]:
     examples = read_squad(paths[0])
     if not any(paths[0].match(pattern) for pattern in (*TOGETHER, ALL_DEV)):
         return examples
+    names = [language(other).name.lower() for other in TYDIQA]
+    for example in examples:
+        if example.id.partition("-")[0].lower() not in names:
+            raise unknown("beginning of an id", example.id, [f"{known}-" for known in names], str(paths[0]))
     name = language(code).name.lower()
-    kept = [example for example in examples if example.id.startswith(f"{name}-")]
+    kept = [example for example in examples if example.id.lower().startswith(f"{name}-")]
     if not kept:
         raise UsageError(f"{paths[0]} holds no question whose id begins with {name}-: expected TyDiQA-GoldP's file of all languages")
     return kept

@@ -13,7 +13,7 @@ SPLITS = ("train", "dev", "test")
 
 
 def panx_of(paths: list[Path], code: str) -> list[TagsExample]:
-    return read_panx(paths[0])
+    return read_panx(paths[0], code)
 
 
 def udpos_of(paths: list[Path], code: str) -> list[TagsExample]:

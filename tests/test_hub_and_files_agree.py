@@ -1,0 +1,106 @@
+"""The same rows, with blanks around their texts, read from a data set's own files and from the hub's table: the same examples."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from damaged_files import json_lines, write
+
+from xstilts_core import readers
+from xstilts_core.names import UsageError
+from xstilts_core.readers.rows import SHAPES, Rows
+from xstilts_core.tasks import HUB, TASKS
+
+BLANKS = (" ", "\u3000", "\xa0 ", " \u2028")
+
+
+def hub(name: str, code: str, *values: tuple[Any, ...], classes: tuple[str, ...] = ()) -> list:
+    """What the task's shape makes of these rows of one split."""
+    source = HUB[name]
+    columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
+    named = {column: classes if column == source.columns[-1] else () for column in source.columns}
+    return SHAPES[source.shape]([Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], code)
+
+
+def around(*texts: str) -> list[str]:
+    """The texts with blanks on both sides, of another kind each."""
+    return [BLANKS[k % 4] + text + BLANKS[(k + 1) % 4] for k, text in enumerate(texts)]
+
+
+def squad(context: str, question: str, answer: str) -> str:
+    asked = {"id": "q", "question": question, "answers": [{"text": answer, "answer_start": context.index(answer)}]}
+    return json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [asked]}]}]})
+
+
+def quoted(*row: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"), row])
+    return buffer.getvalue()
+
+
+CONTEXT, QUESTION = "\u3000 Anna lives in Rome.\xa0", "\u3000\xa0Who? "
+C, Q, A, B, D, E = around("He left.", "Why?", "a", "b, c", "d", "e")
+LETTERS = [{"label": letter, "text": text} for letter, text in zip("ABD", (A, B, D), strict=True)]
+ANSWERS = {"text": ["Anna"], "answer_start": [2]}
+CASES = {
+    "squad_v1": ("train", "en", "squad/train-v1.1.json", squad(CONTEXT, QUESTION, "Anna"), [("q", QUESTION, CONTEXT, ANSWERS)]),
+    "xquad": ("test", "de", "xquad/xquad.de.json", squad(CONTEXT, QUESTION, "Anna"), [("q", QUESTION, CONTEXT, ANSWERS)]),
+    "hellaswag": (
+        "dev", "en", "hellaswag_val.jsonl",
+        json_lines({"ctx_a": C, "ctx_b": "he", "endings": [A, B, D, E], "label": 2}), [(C, "he", [A, B, D, E], "2")],
+    ),
+    "cosmosqa": ("dev", "en", "cosmosqa/valid.csv", quoted("1", C, Q, A, B, D, E, "3"), [(C, Q, A, B, D, E, 3)]),
+    "commonsenseqa": (
+        "dev", "en", "dev_rand_split.jsonl", json_lines({"answerKey": "D", "question": {"stem": Q, "choices": LETTERS}}),
+        [(Q, {"label": ["A", "B", "D"], "text": [A, B, D]}, "D")],
+    ),
+    "siqa": (
+        "dev", "en", "socialIQa_v1.4_dev.jsonl",
+        json_lines({"context": C, "question": Q, "answerA": A, "answerB": B, "answerC": D, "correct": "B"}), [(C, Q, A, B, D, "2\n")],
+    ),
+    "xcopa": (
+        "dev", "et", "xcopa/data/et/val.et.jsonl",
+        json_lines({"premise": C, "choice1": A, "choice2": B, "question": "cause", "label": 1}), [(C, "cause", A, B, 1)],
+    ),
+    "panx": ("dev", "de", "panx/dev-de.tsv", f"{A}\tB-PER\n\u3000\tI-PER\n{D}\tO\n", [([A, "\u3000", D], ["B-PER", "I-PER", "O"])]),
+    "pawsx": ("dev", "de", "pawsx/dev-de.tsv", f"{C}\t{D}\t1\n", [(C, D, "1")]),
+    "tatoeba": ("test", "de", "tatoeba/v1/tatoeba.deu-eng.deu", f"{C}\n", [(C, Q, "deu", "eng")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -> None:
+    split, code, place, text, values = CASES[name]
+    write(tmp_path / place, text)
+    if name == "tatoeba":
+        write(tmp_path / place.replace(".deu-eng.deu", ".deu-eng.eng"), f"{Q}\n")
+    assert readers.read_files(name, split, code, tmp_path) == hub(name, code, *values)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "message"),
+    [
+        ("squad_v1", ("q", "\u3000", CONTEXT, ANSWERS), "there, row 1: question 'q' is blank"),
+        ("squad_v1", ("q", "Who?", CONTEXT, {"text": [" "], "answer_start": [1]}), "row 1: the answer ' ' does not stand in its context"),
+        ("squad_v1", ("q", "Who?", "a b a", {"text": ["c"], "answer_start": [-1]}), "row 1: the answer 'c' does not stand"),
+        ("tatoeba", ("Ja.", "\xa0", "deu", "eng"), "row 1: blank: expected a sentence on both sides"),
+        ("hellaswag", ("a", "b", ["c", "d"], "1"), "row 1: 2 endings: expected 4"),
+    ],
+)
+def test_what_a_file_would_be_refused_for_a_table_is_too(name: str, row: tuple, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        hub(name, "de", row)
+
+
+def test_an_answer_before_the_beginning_is_looked_for() -> None:
+    """Counted from the end, as Python does, -3 would be a place."""
+    (found,) = hub("xquad", "de", ("q", "Who?", "Bo saw Bo.", {"text": ["Bo"], "answer_start": [-3]}))
+    assert [answer.start for answer in found.answers] == [0]
+
+
+def test_rows_of_two_splits_are_numbered_through() -> None:
+    rows = [Rows("there", ["a", "b", "c", "d"], {"a": ["x"], "b": ["y"], "c": [["1", "2", "3", "4"]], "d": ["0"]}, {}, {})] * 2
+    assert [example.id for example in SHAPES["hellaswag"](rows, TASKS["hellaswag"], "en")] == ["1", "2"]
