@@ -60,6 +60,7 @@ REPORTING = (
     "pandas.io.formats.html",
 )
 WATCH_SECONDS = 1.0
+SECONDS_TO_CLOSE = 1.0
 MOST_BYTES = 2**20
 MOST_DESCRIPTORS = 64
 # A unix socket's path may have 107 bytes, the "-5" for a kernel's port included.
@@ -68,6 +69,12 @@ SOCKET_PATH_BYTES = 100
 
 def fixed(environment: dict[str, str]) -> list[str | None]:
     return [environment.get(name) for name in FIXED]
+
+
+def search_path() -> str:
+    """PYTHONPATH with this package in it, in whatever folder a process starts."""
+    own = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join(dict.fromkeys([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
 
 
 def inherited() -> list[int]:
@@ -166,6 +173,7 @@ class Server:
     """Forks kernels until its lifeline (standard input, held by the grid) closes and the last kernel has ended."""
 
     def __init__(self, address: str) -> None:
+        self.owner = os.getpid()
         self.kernels: dict[int, socket.socket] = {}
         self.selector = selectors.DefaultSelector()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -181,6 +189,7 @@ class Server:
         self.woken, self.open = woken, True
 
     def serve(self) -> None:
+        signal.signal(signal.SIGTERM, self.end)
         while self.open or self.kernels:
             for key, _ in self.selector.select():
                 if key.fileobj is self.listener:
@@ -190,6 +199,13 @@ class Server:
                 elif not os.read(sys.stdin.fileno(), 4096):
                     self.close()
             self.reap()
+
+    def end(self, *_: object) -> None:
+        """Take the kernels along, at once: they compute, and hear of the end of their runners only between two steps."""
+        if os.getpid() == self.owner:  # not in a fork that has yet to become a kernel
+            for kernel in self.kernels:
+                os.kill(kernel, signal.SIGKILL)
+        os._exit(143)
 
     def close(self) -> None:
         self.open = False
@@ -276,7 +292,12 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
     finally:
         del os.environ[ADDRESS]
         server.stdin.close()
-        server.wait()
+        try:
+            server.wait(SECONDS_TO_CLOSE)
+        except subprocess.TimeoutExpired:  # stopped while it imports, or while kernels are at work
+            server.terminate()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:

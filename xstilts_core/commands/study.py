@@ -42,10 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from xstilts_core import grid, summary, webpage
 
     study = load(options)
-    if options.jobs < 0:
-        raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out ({grid.usual_jobs()} here)")
-    grid.executor(options.profile)
-    jobs = options.jobs or grid.usual_jobs(options.profile)
+    jobs = grid.jobs_at_once(options.jobs, options.profile)
     if options.dry_run:
         return foresee(members(study), jobs, options.profile)
     for member in members(study):
@@ -73,14 +70,14 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
         watch.look()
         failures = watch.failures()
         missing = len(study.specs) - watch.count()["done"] - len(failures)
+        if code and not failures:
+            out.print(grid.why_stopped(study, code), highlight=False, soft_wrap=True)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
         made, reports = grid.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
     out.print("\n".join(made if study.published else [watch.line(), *made]), highlight=False, soft_wrap=True)
-    if code and not failures:
-        out.print(grid.why_stopped(study, code), markup=False, highlight=False, soft_wrap=True)
-    summary.print_failures(failures | reports, missing, study.root, out)
+    summary.print_failures(failures, reports, missing, study.root, out)
     return 1 if code or failures or reports or missing else 0
 
 

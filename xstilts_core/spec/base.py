@@ -1,5 +1,6 @@
 """What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
+HOME = "XSTILTS_HOME"
 # Words for the suite's own encoders; anything else is a hub name or a folder.
 ENCODERS = ("mini", "pretrained")
 # Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
@@ -45,8 +47,11 @@ def misfit(control: str, entry: Task) -> str:
 def home() -> Path:
     """The project's folder: the nearest one, upwards from here, with notebooks/ and params/; else the current folder.
 
-    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must find the same outputs/.
+    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must find the same outputs/. Below
+    Snakemake, which works in the study's folder, XSTILTS_HOME names it.
     """
+    if HOME in os.environ:
+        return Path(os.environ[HOME])
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir() and (folder / "params").is_dir()), here)
 
