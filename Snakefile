@@ -18,7 +18,7 @@ SETTINGS = json.loads(base64.urlsafe_b64decode(config["grid"])) if "grid" in con
 os.environ[HOME] = SETTINGS.get("home") or str(home())
 STUDY = Study.load(SETTINGS.get("study", "quick"), SETTINGS.get("outputs", "outputs"), SETTINGS.get("data_root", ""))
 # Below `xstilts run` Snakemake works in the study's folder: then the paths of this graph are plain, whatever letters stand above it.
-HERE = "" if STUDY.root.resolve() == Path.cwd() else f"{os.path.relpath(STUDY.root)}/"
+HERE = "" if "grid" in config else f"{os.path.relpath(STUDY.root)}/"
 PLACES = [f"--outputs={STUDY.outputs}", *([f"--data-root={STUDY.data_root}"] if STUDY.data_root else [])]
 # exec: the runner takes the shell's place, so that it is Snakemake itself whose end it sees and follows.
 RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.runner", "--with-parent", *PLACES, STUDY.file])

@@ -88,7 +88,8 @@ def ask(*call: str) -> str:
 def arguments(study: Study, profile: Path) -> list[str]:
     """Options for Snakemake's executor that depend on study and site. UsageError where a place has letters that its jobs' shells read.
 
-    Snakemake works in the study's folder: a profile's own scripts are named from the root. Slurm's plugin takes sacct wherever the program is installed; without accounting (slurmdbd) only squeue knows how a job ended.
+    Snakemake works in the study's folder: a profile's own scripts are named from the root. Slurm's plugin
+    takes sacct wherever the program is installed; without accounting (slurmdbd) only squeue knows how a job ended.
     """
     if (name := executor(profile)) == "local":
         return []
