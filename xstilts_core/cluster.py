@@ -63,7 +63,7 @@ def usual_jobs(profile: Path) -> int:
 def job_prefix(study: Study) -> str:
     """How the names of this study's jobs begin: they carry the study and its folder."""
     folder = hashlib.sha256(str(study.root.resolve()).encode()).hexdigest()[:8]
-    return f"xstilts-{study.name[:NAME_LENGTH]}-{folder}"
+    return f"xstilts-{re.sub(r'[^A-Za-z0-9_-]', '_', study.name[:NAME_LENGTH])}-{folder}"
 
 
 def comment(spec: Spec) -> str:

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from xstilts_core.commands.places import place
 from xstilts_core.names import UsageError
 
+PLACES = ("study", "outputs", "data_root", "encoder", "folder")
+
 
 def tasks(options: argparse.Namespace) -> int:
     from xstilts_core import task_table
@@ -40,10 +42,13 @@ def notebook(options: argparse.Namespace) -> int:
     from xstilts_core.notebook import NotebookFailure
     from xstilts_core.runner import run_by_hand
 
+    if options.threads < 0:
+        raise UsageError(f"--threads {options.threads}: give 1 or more, or leave it out for one per core")
     parameters = {}
     for key, text in options.parameters:
         try:
-            parameters[key] = yaml.safe_load(text)
+            # A place is what was typed, unless in quotes: as YAML, "a #1" would be another folder.
+            parameters[key] = text if key in PLACES and text[:1] not in "\"'" else yaml.safe_load(text)
         except yaml.YAMLError:
             raise UsageError(f"-p {key} {text}: not a YAML value; quote texts with special characters") from None
     try:

@@ -4,11 +4,11 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 
 PLACES = "places are taken from the folder where the command is typed"
 
@@ -18,7 +18,7 @@ def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study_file import check_encoder, check_model
 
     data_root = place(options.data_root)
-    if data_root and not Path(options.data_root).expanduser().is_dir():
+    if data_root and not expanded(options.data_root).is_dir():
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
     study = Study.load(options.study, place(options.outputs), data_root)
     require_folder(options.outputs, study.root)

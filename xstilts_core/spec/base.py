@@ -9,12 +9,15 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
 HOME = "XSTILTS_HOME"
+# Of a study: letters of any script (with their accents), digits, _ and -. It names a folder, and stands in links and job names.
+NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
 # Words for the suite's own encoders; anything else is a hub name or a folder.
 ENCODERS = ("mini", "pretrained")
 # Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
@@ -64,7 +67,7 @@ class Spec(BaseModel):
     notebook: ClassVar[str]
     places: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device", "checkpoint_every"})
 
-    study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
+    study: str = Field("by_hand", pattern=NAME, description="name of the study: its results stand in outputs/<study>/")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
     source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
     data_root: str = Field("", description="folder of the original files, for source files and what the hub lacks")
@@ -160,7 +163,7 @@ class EncoderSpec(Spec):
 
     def science(self) -> dict[str, Any]:
         """What the numbers depend on; of an encoder in a folder also which one is there now (`weights`)."""
-        own = self.encoder not in ENCODERS and fingerprint(home() / Path(self.encoder).expanduser())
+        own = self.encoder not in ENCODERS and fingerprint(home() / expanded(self.encoder))
         return {**super().science(), "weights": own} if own else super().science()
 
     @property
