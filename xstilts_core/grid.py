@@ -122,6 +122,7 @@ def only_grid(study: Study) -> Iterator[TextIO]:
     then known before Snakemake counts what is missing, and who stops a grid leaves nothing running.
     """
     study.root.mkdir(parents=True, exist_ok=True)
+    require_writable(study.root)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
         until = time.monotonic() + SECONDS_TO_FOLLOW
         while not locks.acquired(lock):

@@ -15,7 +15,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of a stop: what has not ended in good order by then is killed, and is as whole as after a power cut.
-SECONDS_TO_UNWIND = 2.0
+SECONDS_TO_UNWIND = 1.0
 
 
 @contextmanager
