@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -175,6 +176,28 @@ def test_a_terminal_without_the_letters(words: tuple[str, ...], encoding: str, t
         assert len([json.loads(line) for line in said.splitlines()]) == 2 and "\\u04" in said
     elif words[0] == "check":
         assert "gr\\xf6\\xdfe" in said
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A project on a disk for reading only."""
+    here = project(tmp_path / "project")
+    (here / "params" / "tiny.yaml").write_text(STUDY)
+    ways = (["--bind", here, here], ["-o", "remount,ro,bind", here])
+    if shutil.which("mount") is None or os.getuid() != 0 or any(subprocess.run(["mount", *way]).returncode for way in ways):
+        pytest.skip("mounting a disk for reading only needs Linux and root")
+    yield here
+    subprocess.run(["umount", "--lazy", here], check=True)
+
+
+@RELEASE
+def test_a_project_that_cannot_be_written(read_only: Path, tmp_path: Path) -> None:
+    refused = command("run", "tiny", folder=read_only)
+    said = refused.communicate()[0]
+    assert refused.returncode == 2 and said.count("\n") == 1 and f"{read_only / 'outputs'} cannot be used (Read-only file system)" in said
+    elsewhere = command("run", "tiny", "--outputs", str(tmp_path / "outputs"), "--jobs", "2", folder=read_only)
+    said = elsewhere.communicate()[0]
+    assert elsewhere.returncode == 0 and "1 of 1 runs done" in said, said
 
 
 def test_outputs_that_cannot_be_written_are_one_line(
