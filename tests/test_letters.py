@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,20 @@ def test_a_name_as_long_as_the_system_takes(tmp_path: Path) -> None:
     with new_folder(tmp_path / ("m" * 255)) as part:
         (part / "file").touch()
     assert (tmp_path / ("m" * 255) / "file").exists() and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("command", ["run", "status", "export"])
+def test_a_name_that_is_no_text_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "quick", "--outputs", "a\udcff"]) == 2
+    assert capsys.readouterr().err == "xstilts: 'a\\udcff' is no text in UTF-8: rename the file or folder\n"
+
+
+def test_the_command_to_go_on_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    places = ["--outputs", str(tmp_path / ALL)]
+    assert cli.main(["status", "smoke", *places]) == 0
+    told = capsys.readouterr().out.splitlines()[-1].removeprefix("to go on: ")
+    assert shlex.split(told) == ["xstilts", "run", "smoke", *places]
 
 
 def test_a_tilde_is_a_user_s_folder_at_the_beginning_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,10 @@ def speak_any_language(arguments: list[str] | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was typed."""
     speak_any_language(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    if odd := [word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)]:
+        print(f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr)
+        return 2
     options = parser().parse_args(arguments)
     if options.command not in SECONDS_TO_STOP:
         return obey(options)

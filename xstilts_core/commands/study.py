@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -163,5 +164,6 @@ def print_standing(study: Any, options: argparse.Namespace) -> None:
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):
-        places = [f" --{name} {value}" for name, value in (("outputs", options.outputs), ("data-root", options.data_root)) if value]
-        print(f"to go on: xstilts run {options.study}{''.join(places).replace(' --outputs outputs', '')}")
+        places = (("outputs", options.outputs if options.outputs != "outputs" else ""), ("data-root", options.data_root))
+        words = ["xstilts", "run", options.study, *(word for name, value in places if value for word in (f"--{name}", value))]
+        print(f"to go on: {shlex.join(words)}")
