@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from xstilts_core import aside, cluster, disk, locks, results, stopping, webpage
-from xstilts_core.kernel_server import search_path, serving
+from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.paths import search_path
 from xstilts_core.runner import visible_gpus
 from xstilts_core.spec import home
 from xstilts_core.study import Study

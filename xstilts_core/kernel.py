@@ -19,7 +19,8 @@ from traitlets import Dict
 from traitlets.config import Config
 
 from xstilts_core import locks
-from xstilts_core.kernel_server import ADDRESS, search_path, socket_base
+from xstilts_core.kernel_server import ADDRESS, socket_base
+from xstilts_core.paths import search_path
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"

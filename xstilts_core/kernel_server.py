@@ -60,21 +60,10 @@ REPORTING = (
     "pandas.io.formats.html",
 )
 WATCH_SECONDS = 1.0
-SECONDS_TO_CLOSE = 1.0
 MOST_BYTES = 2**20
 MOST_DESCRIPTORS = 64
 # A unix socket's path may have 107 bytes, the "-5" for a kernel's port included.
 SOCKET_PATH_BYTES = 100
-
-
-def fixed(environment: dict[str, str]) -> list[str | None]:
-    return [environment.get(name) for name in FIXED]
-
-
-def search_path() -> str:
-    """PYTHONPATH with this package in it, in whatever folder a process starts."""
-    own = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(dict.fromkeys([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
 
 
 def inherited() -> list[int]:
@@ -202,9 +191,8 @@ class Server:
 
     def end(self, *_: object) -> None:
         """Take the kernels along, at once: they compute, and hear of the end of their runners only between two steps."""
-        if os.getpid() == self.owner:  # not in a fork that has yet to become a kernel
-            for kernel in self.kernels:
-                os.kill(kernel, signal.SIGKILL)
+        for kernel in self.kernels if os.getpid() == self.owner else ():  # not in a fork that has yet to become a kernel
+            os.kill(kernel, signal.SIGKILL)
         os._exit(143)
 
     def close(self) -> None:
@@ -219,7 +207,7 @@ class Server:
         descriptors: list[int] = []
         try:
             wish, descriptors = receive(connection)
-            if fixed(wish["environment"]) == fixed(dict(os.environ)):
+            if all(wish["environment"].get(name) == os.environ.get(name) for name in FIXED):
                 self.fork(wish, descriptors, connection)
             else:
                 connection.close()
@@ -293,7 +281,7 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
         del os.environ[ADDRESS]
         server.stdin.close()
         try:
-            server.wait(SECONDS_TO_CLOSE)
+            server.wait(WATCH_SECONDS)
         except subprocess.TimeoutExpired:  # stopped while it imports, or while kernels are at work
             server.terminate()
             server.wait()
