@@ -66,6 +66,10 @@ MOST_DESCRIPTORS = 64
 SOCKET_PATH_BYTES = 100
 
 
+def fixed(environment: dict[str, str]) -> list[str | None]:
+    return [environment.get(name) for name in FIXED]
+
+
 def inherited() -> list[int]:
     """Standard streams, and the descriptors that the caller let through: the run folder's lock is held until the kernel ends."""
     found = [0, 1, 2]
@@ -207,7 +211,7 @@ class Server:
         descriptors: list[int] = []
         try:
             wish, descriptors = receive(connection)
-            if all(wish["environment"].get(name) == os.environ.get(name) for name in FIXED):
+            if fixed(wish["environment"]) == fixed(dict(os.environ)):
                 self.fork(wish, descriptors, connection)
             else:
                 connection.close()
@@ -264,12 +268,10 @@ def socket_base() -> Path:
 def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
     """A server for the kernels that are started below this process, with these variables set (`kernel.environment`).
 
-    training: they need torch; reports alone do without it, and begin several seconds earlier.
-
-    The server lives as long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
+    training: they need torch; reports alone do without it, and begin several seconds earlier. The server lives as
+    long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
     """
-    folder = tempfile.mkdtemp(prefix="xs", dir=socket_base())
-    address = f"{folder}/server"
+    address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
     call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address, *(TRAINING if training else ()), *REPORTING]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
     while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
