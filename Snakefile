@@ -2,24 +2,31 @@
 #   xstilts run quick                                                       (the usual way: progress, reports, summary)
 #   snakemake --profile params/profiles/local --cores 4 --config study=quick      (the same grid by hand)
 # This file is parsed again inside every cluster job: it imports only the study, and what tells whether a run is done.
+import base64
+import hashlib
+import json
 import os
 import shlex
 import sys
 from pathlib import Path
 
 from xstilts_core import results
-from xstilts_core.spec import home
+from xstilts_core.spec import HOME, home
 from xstilts_core.study import Study
 
-STUDY = Study.load(config.get("study", "quick"), config.get("outputs", "outputs"), config.get("data_root", ""))
-ROOT = os.path.relpath(STUDY.root, home()) if STUDY.root.is_relative_to(home()) else str(STUDY.root)
-PLACES = ["--outputs", STUDY.outputs, *(["--data-root", STUDY.data_root] if STUDY.data_root else [])]
+# `xstilts run` hands over its settings in letters that no shell and no parser reads otherwise.
+SETTINGS = json.loads(base64.urlsafe_b64decode(config["grid"])) if "grid" in config else config
+os.environ[HOME] = SETTINGS.get("home") or str(home())
+STUDY = Study.load(SETTINGS.get("study", "quick"), SETTINGS.get("outputs", "outputs"), SETTINGS.get("data_root", ""))
+# Below `xstilts run` Snakemake works in the study's folder: then the paths of this graph are plain, whatever letters stand above it.
+HERE = "" if "grid" in config else f"{os.path.relpath(STUDY.root)}/"
+PLACES = [f"--outputs={STUDY.outputs}", *([f"--data-root={STUDY.data_root}"] if STUDY.data_root else [])]
 # exec: the runner takes the shell's place, so that it is Snakemake itself whose end it sees and follows.
-RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.runner", "--with-parent", STUDY.file, *PLACES])
-PAGE = shlex.join([sys.executable, "-m", "xstilts_core.webpage", STUDY.file, *PLACES])
-THREADS = int(config.get("threads", 1))
-RESULTS = [f"{ROOT}/{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
-REPORTS = [f"{ROOT}/report/{name}/result.json" for name in STUDY.reports]
+RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.runner", "--with-parent", *PLACES, STUDY.file])
+PAGE = shlex.join([sys.executable, "-m", "xstilts_core.webpage", *PLACES, STUDY.file])
+THREADS = int(SETTINGS.get("threads", 1))
+RESULTS = [f"{HERE}{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
+REPORTS = [f"{HERE}report/{name}/result.json" for name in STUDY.reports]
 
 
 def identity(folder):
@@ -30,7 +37,7 @@ def identity(folder):
 def parents(folder):
     """result.json of the runs that a run starts from. Data that are fetched again, for one more task, make no run anew."""
     spec = lambda wildcards: STUDY.spec(Path(folder.format(**wildcards)))
-    file = lambda parent: f"{ROOT}/{parent.relative_to(STUDY.root)}/result.json"
+    file = lambda parent: f"{HERE}{parent.relative_to(STUDY.root)}/result.json"
     kept = lambda parent: ancient(file(parent)) if parent.name == "data" else file(parent)
     return lambda wildcards: [kept(parent) for parent in STUDY.parents(spec(wildcards))]
 
@@ -40,9 +47,14 @@ def gpus(folder):
     return lambda wildcards: int(STUDY.spec(Path(folder.format(**wildcards))).device != "cpu")
 
 
+def digest(notebook):
+    """What stands in a notebook: another content makes the data and the reports again. No input, for it lies in the project's folder."""
+    return hashlib.sha256((home() / "notebooks" / f"{notebook}.ipynb").read_bytes()).hexdigest()
+
+
 def finished(wildcards):
     """The results that a report reads: all of the study, or with --config partial=1 those that there are."""
-    return [path for path in RESULTS if not config.get("partial") or Path(path).is_file()]
+    return [path for path in RESULTS if not SETTINGS.get("partial") or Path(path).is_file()]
 
 
 wildcard_constraints:
@@ -53,7 +65,7 @@ localrules: all, grid, data, reports, report, html  # on a cluster, beside its d
 
 
 rule all:
-    input: f"{ROOT}/report/index.html"
+    input: f"{HERE}report/index.html"
 
 
 rule grid:
@@ -65,18 +77,17 @@ rule reports:
 
 
 rule data:
-    input: notebook="notebooks/01_data.ipynb"
-    output: f"{ROOT}/data/result.json"
-    log: f"{ROOT}/data/run.ipynb"
+    output: f"{HERE}data/result.json"
+    log: f"{HERE}data/run.ipynb"
     priority: 20  # all others wait for it
-    params: identity=identity("data")
+    params: identity=identity("data"), notebook=lambda wildcards: digest("01_data")
     shell: "{RUN} data"
 
 
 rule pretrain:
-    input: parents("pretrain/seed{seed}"), notebook=ancient("notebooks/10_pretrain.ipynb")
-    output: f"{ROOT}/pretrain/seed{{seed}}/result.json"
-    log: f"{ROOT}/pretrain/seed{{seed}}/run.ipynb"
+    input: parents("pretrain/seed{seed}")
+    output: f"{HERE}pretrain/seed{{seed}}/result.json"
+    log: f"{HERE}pretrain/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
     params: identity=identity("pretrain/seed{seed}")
     resources: gpu=gpus("pretrain/seed{seed}")
@@ -85,9 +96,9 @@ rule pretrain:
 
 
 rule intermediate:
-    input: parents("intermediate/{recipe}/seed{seed}"), notebook=ancient("notebooks/20_intermediate.ipynb")
-    output: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/result.json"
-    log: f"{ROOT}/intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
+    input: parents("intermediate/{recipe}/seed{seed}")
+    output: f"{HERE}intermediate/{{recipe}}/seed{{seed}}/result.json"
+    log: f"{HERE}intermediate/{{recipe}}/seed{{seed}}/run.ipynb"
     priority: 10  # others wait for it
     params: identity=identity("intermediate/{recipe}/seed{seed}")
     resources: gpu=gpus("intermediate/{recipe}/seed{seed}")
@@ -96,9 +107,9 @@ rule intermediate:
 
 
 rule target:
-    input: parents("target/{train_on}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/21_target.ipynb")
-    output: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/result.json"
-    log: f"{ROOT}/target/{{train_on}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    input: parents("target/{train_on}/from-{recipe}/seed{seed}")
+    output: f"{HERE}target/{{train_on}}/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{HERE}target/{{train_on}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
     params: identity=identity("target/{train_on}/from-{recipe}/seed{seed}")
     resources: gpu=gpus("target/{train_on}/from-{recipe}/seed{seed}")
     threads: THREADS
@@ -106,9 +117,9 @@ rule target:
 
 
 rule retrieval:
-    input: parents("retrieval/{task}/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/22_retrieval.ipynb")
-    output: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/result.json"
-    log: f"{ROOT}/retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    input: parents("retrieval/{task}/from-{recipe}/seed{seed}")
+    output: f"{HERE}retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{HERE}retrieval/{{task}}/from-{{recipe}}/seed{{seed}}/run.ipynb"
     params: identity=identity("retrieval/{task}/from-{recipe}/seed{seed}")
     resources: gpu=gpus("retrieval/{task}/from-{recipe}/seed{seed}")
     threads: THREADS
@@ -116,9 +127,9 @@ rule retrieval:
 
 
 rule probing:
-    input: parents("probing/from-{recipe}/seed{seed}"), notebook=ancient("notebooks/24_probing.ipynb")
-    output: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/result.json"
-    log: f"{ROOT}/probing/from-{{recipe}}/seed{{seed}}/run.ipynb"
+    input: parents("probing/from-{recipe}/seed{seed}")
+    output: f"{HERE}probing/from-{{recipe}}/seed{{seed}}/result.json"
+    log: f"{HERE}probing/from-{{recipe}}/seed{{seed}}/run.ipynb"
     params: identity=identity("probing/from-{recipe}/seed{seed}")
     resources: gpu=gpus("probing/from-{recipe}/seed{seed}")
     threads: THREADS
@@ -126,9 +137,9 @@ rule probing:
 
 
 rule control:
-    input: parents("control/{recipe}/seed{seed}"), notebook=ancient("notebooks/23_control.ipynb")
-    output: f"{ROOT}/control/{{recipe}}/seed{{seed}}/result.json"
-    log: f"{ROOT}/control/{{recipe}}/seed{{seed}}/run.ipynb"
+    input: parents("control/{recipe}/seed{seed}")
+    output: f"{HERE}control/{{recipe}}/seed{{seed}}/result.json"
+    log: f"{HERE}control/{{recipe}}/seed{{seed}}/run.ipynb"
     params: identity=identity("control/{recipe}/seed{seed}")
     resources: gpu=gpus("control/{recipe}/seed{seed}")
     threads: THREADS
@@ -136,13 +147,14 @@ rule control:
 
 
 rule report:
-    input: finished, notebook="notebooks/{name}.ipynb"
-    output: f"{ROOT}/report/{{name}}/result.json"
-    log: f"{ROOT}/report/{{name}}/run.ipynb"
+    input: finished
+    output: f"{HERE}report/{{name}}/result.json"
+    log: f"{HERE}report/{{name}}/run.ipynb"
+    params: notebook=lambda wildcards: digest(wildcards.name)
     shell: "{RUN} report/{wildcards.name}"
 
 
 rule html:
     input: REPORTS
-    output: f"{ROOT}/report/index.html"
+    output: f"{HERE}report/index.html"
     shell: "{PAGE}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from xstilts_core import cli, results
+from xstilts_core import cli, grid, results
 from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +103,12 @@ def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str])
     [
         (["run", "qiuck"], "xstilts run: unknown study 'qiuck' in params/: did you mean 'quick'"),
         (["run", "quick", "--profile", "lcal"], "unknown profile 'lcal' in params/profiles/: did you mean 'local'"),
-        (["run", "quick", "--jobs", "-1"], "--jobs -1: give 1 or more"),
+        *(
+            (["run", "quick", "--jobs", typed], f"--jobs {typed}: give 1 or more, up to ")
+            for typed in ("-1", "0", "many", "1e3", "9" * 5000)
+        ),
+        (["run", "quick", "--jobs", "4000"], f"(this machine has {grid.cores()} core"),
+        (["notebook", "30_transfer", "--threads", "-1"], "--threads -1: give 1 or more"),
         (["run", "real_slice"], "source files needs data_root"),
         (["run", "real_slice", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
         (["data", "xnil"], "unknown task 'xnil' in xstilts data: did you mean 'xnli'"),

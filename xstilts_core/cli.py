@@ -1,13 +1,13 @@
 """The command `xstilts`: what can be typed, and what is said where it was wrong. What is done stands in `commands/`."""
 
 import argparse
+import io
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from xstilts_core import __version__, commands
+from xstilts_core import __version__, commands, stopping
 from xstilts_core.commands.places import refusal
 from xstilts_core.names import UsageError
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
-    run.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
+    run.add_argument("--jobs", metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
     run.add_argument("--dry-run", action="store_true", help="only say what would be run: runs, hours, memory, disk")
     check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)
@@ -136,16 +136,40 @@ COMMANDS = {
 }
 
 
-def interrupted(*_: object) -> None:
+# Until a stopped command ends though it has not cleared up: `run` may have a cluster's jobs to cancel.
+SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
+
+
+def interrupted(_: int) -> None:
     raise KeyboardInterrupt
+
+
+def speak_any_language(arguments: list[str] | None) -> None:
+    """Print what the terminal cannot show as escapes; start again in UTF-8 where not even a path can have it (LC_ALL=C, PYTHONUTF8=0)."""
+    if arguments is None and sys.getfilesystemencoding() == "ascii":
+        said = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **said})
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was typed."""
+    speak_any_language(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    if odd := [word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)]:
+        print(f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr)
+        return 2
     options = parser().parse_args(arguments)
-    if options.command == "run":
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, interrupted)
+    if options.command not in SECONDS_TO_STOP:
+        return obey(options)
+    with stopping.answered(interrupted, SECONDS_TO_STOP[options.command]):
+        return obey(options)
+
+
+def obey(options: argparse.Namespace) -> int:
+    """Do what was typed; returns the exit code."""
     try:
         return COMMANDS[options.command](options)
     except UsageError as error:

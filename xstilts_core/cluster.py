@@ -1,6 +1,7 @@
 """A study on a cluster: what its profile's executor needs, and which of the study's jobs stand in Slurm's queue."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -15,10 +16,12 @@ import yaml
 from xstilts_core import results
 from xstilts_core.names import UsageError
 from xstilts_core.results import State
-from xstilts_core.spec import Spec
+from xstilts_core.spec import Spec, home
 from xstilts_core.study import Study
 
 SECONDS_TO_ANSWER = 60
+# In a path: what Snakemake and Slurm hand on unquoted, or read themselves.
+UNQUOTED = re.compile(r"[^\w./+,=@:~^-]")
 NAME_LENGTH = 30  # of a study's name in a job's name, which the plugin limits to 50 characters
 
 
@@ -60,7 +63,7 @@ def usual_jobs(profile: Path) -> int:
 def job_prefix(study: Study) -> str:
     """How the names of this study's jobs begin: they carry the study and its folder."""
     folder = hashlib.sha256(str(study.root.resolve()).encode()).hexdigest()[:8]
-    return f"xstilts-{study.name[:NAME_LENGTH]}-{folder}"
+    return f"xstilts-{re.sub(r'[^A-Za-z0-9_-]', '_', study.name[:NAME_LENGTH])}-{folder}"
 
 
 def comment(spec: Spec) -> str:
@@ -82,11 +85,22 @@ def ask(*call: str) -> str:
         raise UsageError(f"Slurm: {call[0]} failed: {' '.join(error.stderr.split())}: try again later") from None
 
 
-def arguments(study: Study) -> list[str]:
-    """Options for Snakemake's Slurm executor that depend on study and site.
+def arguments(study: Study, profile: Path) -> list[str]:
+    """Options for Snakemake's executor that depend on study and site. UsageError where a place has letters that its jobs' shells read.
 
-    The plugin takes sacct wherever the program is installed; without accounting (slurmdbd) only squeue knows how a job ended.
+    Snakemake works in the study's folder: a profile's own scripts are named from the root. Slurm's plugin
+    takes sacct wherever the program is installed; without accounting (slurmdbd) only squeue knows how a job ended.
     """
+    if (name := executor(profile)) == "local":
+        return []
+    for place in (home(), study.root):
+        if odd := UNQUOTED.search(str(place)):
+            raise UsageError(
+                f"{place}: the jobs of a cluster (profile {profile.name}) cannot have {odd[0]!r} in this path: rename the folder"
+            )
+    if name != "slurm":
+        given = ((key, str(value)) for key, value in settings(profile).items() if key.startswith(name) and key.endswith("-cmd"))
+        return [word for key, value in given if (home() / value.split()[0]).is_file() for word in (f"--{key}", str(home() / value))]
     named = ["--slurm-jobname-prefix", job_prefix(study)]
     try:
         accounting = [line for line in ask("scontrol", "show", "config").splitlines() if line.startswith("AccountingStorageType")]

@@ -51,7 +51,8 @@ def sync(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    # Not after the file: a name may be as long as the system takes, and one that is longer is refused.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)

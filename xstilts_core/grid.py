@@ -1,19 +1,21 @@
 """A study's grid on Snakemake: started as a subprocess, one grid per study at a time, ended cleanly."""
 
+import base64
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from xstilts_core import aside, cluster, disk, locks, results, webpage
+from xstilts_core import aside, cluster, disk, locks, results, stopping, webpage
 from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
+from xstilts_core.paths import search_path
 from xstilts_core.runner import visible_gpus
 from xstilts_core.spec import home
 from xstilts_core.study import Study
@@ -21,6 +23,9 @@ from xstilts_core.study import Study
 LOG = "grid.log"
 # Which file the runs of a folder are of.
 OWNER = ".study"
+# More runs at once than this only take each other's memory.
+MOST_PER_CORE = 4
+MOST_IN_QUEUE = 10_000
 SECONDS_TO_END = 15
 # After a kill of another driver, what it started follows it within a second or two.
 SECONDS_TO_FOLLOW = 5
@@ -46,6 +51,19 @@ def usual_jobs(profile: str = "local") -> int:
     if executor(profile) != "local":
         return cluster.usual_jobs(profile_folder(profile))
     return len(visible_gpus()) or cores() + cores() // 2
+
+
+def jobs_at_once(typed: str | None, profile: str) -> int:
+    """The number of runs at once that was typed, or the usual one. UsageError where it is none, or more than can be of use."""
+    usual = usual_jobs(profile)
+    if typed is None:
+        return usual
+    local = executor(profile) == "local"
+    most = max(usual, MOST_PER_CORE * cores()) if local else MOST_IN_QUEUE
+    if not (typed.isdecimal() and len(typed) <= len(str(most)) and 1 <= int(typed) <= most):
+        reason = f"this machine has {cores()} core{'s' if cores() > 1 else ''}" if local else f"jobs of profile {profile} in the queue"
+        raise UsageError(f"--jobs {typed}: give 1 or more, up to {most} ({reason}), or leave it out (then {usual})")
+    return int(typed)
 
 
 def threads(jobs: int) -> int:
@@ -75,24 +93,29 @@ def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> c
     return cluster.Queue(study, seconds)
 
 
-def command(study: Study, targets: Sequence[str], jobs: int, profile: str, partial: bool = False) -> list[str]:
-    """The Snakemake call, on this process's lifeline.
+def command(study: Study, targets: Sequence[str], jobs: int, profile: str, partial: bool = False, folder: Path | None = None) -> list[str]:
+    """The Snakemake call, on this process's lifeline. It works in `folder`, the study's own unless another is given.
 
+    There its own files (.snakemake) stand, and the paths of its graph have no letters but those of recipes and tasks. All else that it
+    needs to know travels as one word of plain letters: of a value with any others Snakemake reads something else.
     Its own lock is off: `only_grid` holds one that dies with its process, so that none is ever left behind. So is its notion of
     incomplete files: a result.json is whole or absent, and one finished beside a killed Snakemake is neither made again nor removed.
+    And so is its memory of a run's parameters: what is not the result that the study asks for has been set aside (aside.py).
+    partial: reports alone, over the runs that are done, and again where their notebooks have changed.
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(f"no Snakefile in {home()}: run this in the project's folder (the one with notebooks/ and params/)")
-    places = {"study": study.file, "outputs": study.outputs, "data_root": study.data_root}
-    settings = {**places, "threads": threads(jobs), "partial": int(partial)}
+    places = {"home": str(home()), "study": study.file, "outputs": study.outputs, "data_root": study.data_root}
+    settings = json.dumps({**places, "threads": threads(jobs), "partial": int(partial)})
     parallel = ["--cores", str(jobs * threads(jobs))] if executor(profile) == "local" else ["--jobs", str(jobs)]
-    named = cluster.arguments(study) if executor(profile) == "slurm" else []
+    named = cluster.arguments(study, profile_folder(profile))
+    triggers = ("mtime", "input", "params", "--allowed-rules", "reports", "report") if partial else ("mtime", "input")
     return [
         *(sys.executable, "-m", "xstilts_core.lifeline", str(os.getpid())),
-        *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(home())),
+        *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(folder or study.root)),
         *("--profile", str(profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
-        *("--rerun-triggers", "mtime", "input"),  # what was made with other settings has been set aside (aside.py)
-        *("--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items() if value != "")),
+        *("--rerun-triggers", *triggers),
+        *("--config", f"grid={base64.urlsafe_b64encode(settings.encode()).decode()}"),
     ]
 
 
@@ -104,6 +127,7 @@ def only_grid(study: Study) -> Iterator[TextIO]:
     then known before Snakemake counts what is missing, and who stops a grid leaves nothing running.
     """
     study.root.mkdir(parents=True, exist_ok=True)
+    require_writable(study.root)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
         until = time.monotonic() + SECONDS_TO_FOLLOW
         while not locks.acquired(lock):
@@ -124,14 +148,22 @@ def only_grid(study: Study) -> Iterator[TextIO]:
         wait_for_runs(study)
         try:
             yield lock
-        finally:
-            wait_for_runs(study)
+        except BaseException:
+            wait_for_runs(study, stopping.SECONDS_TO_UNWIND)
+            raise
+        wait_for_runs(study)
 
 
 def written_in(study: Study) -> str:
     """The study's file: from the project's folder, which may be moved, or from the root."""
     file = Path(study.file).resolve()
     return str(file.relative_to(home()) if file.is_relative_to(home()) else file)
+
+
+def require_writable(folder: Path) -> None:
+    """UsageError where nothing can be written into this folder."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} cannot be written: give --outputs another folder")
 
 
 def require_own_folder(study: Study) -> None:
@@ -142,9 +174,9 @@ def require_own_folder(study: Study) -> None:
             raise UsageError(f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder")
 
 
-def wait_for_runs(study: Study) -> None:
+def wait_for_runs(study: Study, seconds: float = SECONDS_TO_END) -> None:
     """Wait until no run holds its folder; not for long, because a person's run by hand is waited for by the run that needs its folder."""
-    until = time.monotonic() + SECONDS_TO_END
+    until = time.monotonic() + seconds
     while time.monotonic() < until and any(results.busy(spec.folder) for spec in study.specs):
         time.sleep(0.2)
 
@@ -166,18 +198,9 @@ def kernels(jobs: int, profile: str, offline: bool = False, training: bool = Tru
         yield
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """End Snakemake and every run below it: by Ctrl-C, then by force. They are one group, which outlives a Snakemake killed alone."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        until = time.monotonic() + SECONDS_TO_END
-        try:
-            os.killpg(process.pid, number)
-            while time.monotonic() < until:
-                process.poll()
-                os.killpg(process.pid, 0)
-                time.sleep(0.05)
-        except (ProcessLookupError, PermissionError):  # macOS says the second where only zombies are left
-            return
+def environment() -> dict[str, str]:
+    """Variables of Snakemake and what it starts: this package wherever they work, and UTF-8 whatever the terminal has."""
+    return {**os.environ, "PYTHONPATH": search_path(), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
@@ -186,15 +209,14 @@ def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
     Snakemake inherits the lock: should this process be killed alone, no second grid starts before its Snakemake has followed it.
     """
     with (study.root / LOG).open("ab") as log:
-        # A session of its own: Ctrl-C reaches it only through `end`, once, in the right order.
-        process = subprocess.Popen(
-            call, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(lock.fileno(),)
-        )
+        # A session of its own: Ctrl-C reaches it only through `stopping.end`, once, in the right order.
+        streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(call, **streams, start_new_session=True, pass_fds=(lock.fileno(),), env=environment())
         try:
             follow(process)
             return process.wait()
         finally:
-            end(process)
+            stopping.end(process, SECONDS_TO_END if "--jobs" in call else stopping.SECONDS_TO_UNWIND)
 
 
 def make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[str, str]:
@@ -255,11 +277,13 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     Results that a run sets aside first are there still: they are named to Snakemake as to be made again.
     """
     plan = aside.plan(study)
-    files = [str(folder / results.RESULT) for folder in (*plan.stale, *plan.after)]
-    again = [os.path.relpath(file, home()) if study.root.is_relative_to(home()) else file for file in files]
-    call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile)
-    call += ["--dry-run", "--quiet", "rules", *(["--forcerun", *again] if again else [])]
-    said = subprocess.run(call, capture_output=True, text=True)
+    again = [str((folder / results.RESULT).relative_to(study.root)) for folder in (*plan.stale, *plan.after)]
+    with TemporaryDirectory() as empty:  # in which as little is made as in a folder that is not there yet
+        folder = study.root if study.root.is_dir() else Path(empty)
+        require_writable(folder)
+        call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile, folder=folder)
+        call += ["--dry-run", "--quiet", "rules", *(["--forcerun", *again] if again else [])]
+        said = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", env=environment())
     counts = [words for line in said.stdout.splitlines() if len(words := line.split()) == 2 and words[1].isdigit()]
     if said.returncode:
         raise UsageError(f"Snakemake cannot plan this study:\n{said.stdout}{said.stderr}")

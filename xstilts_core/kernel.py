@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 from xstilts_core import locks
 from xstilts_core.kernel_server import ADDRESS, socket_base
+from xstilts_core.paths import search_path
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
@@ -47,7 +48,7 @@ class RunKernelManager(AsyncKernelManager):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.on_terminate = signal.getsignal(signal.SIGTERM)
+        self.answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -61,9 +62,9 @@ class RunKernelManager(AsyncKernelManager):
         """Start the process: with the locks that are marked as inherited, and with this process's own answers to signals."""
         if threading.current_thread() is threading.main_thread():
             # nbclient's answer is to end the kernel, which then looks like one that died. A run that is told to stop has not failed.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number, answer in self.answers.items():
                 asyncio.get_running_loop().remove_signal_handler(number)
-            signal.signal(signal.SIGTERM, self.on_terminate)
+                signal.signal(number, answer)
         await super()._async_launch_kernel(kernel_cmd, close_fds=False, **options)
 
 
@@ -73,11 +74,9 @@ def environment(threads: int, gpu: str | None = None, offline: bool = False) -> 
     offline: it must not ask the hub, whatever this process may do.
     """
     counts = dict.fromkeys(THREADS, str(threads)) if threads else {}
-    package = str(Path(__file__).resolve().parent.parent)
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
     silent = {"HF_HUB_OFFLINE": "1"} if offline else {}
-    return {**QUIET, **counts, **device, **silent, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return {**QUIET, **counts, **device, **silent, "PYTHONPATH": search_path()}
 
 
 def remove_left(base: Path) -> None:

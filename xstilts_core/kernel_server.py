@@ -166,6 +166,7 @@ class Server:
     """Forks kernels until its lifeline (standard input, held by the grid) closes and the last kernel has ended."""
 
     def __init__(self, address: str) -> None:
+        self.owner = os.getpid()
         self.kernels: dict[int, socket.socket] = {}
         self.selector = selectors.DefaultSelector()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -181,6 +182,7 @@ class Server:
         self.woken, self.open = woken, True
 
     def serve(self) -> None:
+        signal.signal(signal.SIGTERM, self.end)
         while self.open or self.kernels:
             for key, _ in self.selector.select():
                 if key.fileobj is self.listener:
@@ -190,6 +192,12 @@ class Server:
                 elif not os.read(sys.stdin.fileno(), 4096):
                     self.close()
             self.reap()
+
+    def end(self, *_: object) -> None:
+        """Take the kernels along, at once: they compute, and hear of the end of their runners only between two steps."""
+        for kernel in self.kernels if os.getpid() == self.owner else ():  # not in a fork that has yet to become a kernel
+            os.kill(kernel, signal.SIGKILL)
+        os._exit(143)
 
     def close(self) -> None:
         self.open = False
@@ -260,12 +268,10 @@ def socket_base() -> Path:
 def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
     """A server for the kernels that are started below this process, with these variables set (`kernel.environment`).
 
-    training: they need torch; reports alone do without it, and begin several seconds earlier.
-
-    The server lives as long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
+    training: they need torch; reports alone do without it, and begin several seconds earlier. The server lives as
+    long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
     """
-    folder = tempfile.mkdtemp(prefix="xs", dir=socket_base())
-    address = f"{folder}/server"
+    address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
     call = [sys.executable, "-m", "xstilts_core.kernel_server", "serve", address, *(TRAINING if training else ()), *REPORTING]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
     while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
@@ -276,7 +282,12 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
     finally:
         del os.environ[ADDRESS]
         server.stdin.close()
-        server.wait()
+        try:
+            server.wait(WATCH_SECONDS)
+        except subprocess.TimeoutExpired:  # stopped while it imports, or while kernels are at work
+            server.terminate()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -25,6 +25,7 @@ from transformers.utils import logging
 from xstilts_core import hub_client
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, first_position
+from xstilts_core.paths import expanded
 from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.spec import home
 
@@ -63,7 +64,7 @@ def locate(name: str, kind: str = "encoder") -> str:
     if name == SHIPPED:
         return str(shipped())
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
-    place = home() / Path(name).expanduser()
+    place = home() / expanded(name)
     if looks_local and not (place / "config.json").is_file():
         legal = "give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder"
         raise UsageError(f"{kind} {name!r}: no folder with a config.json there ({legal})")

@@ -101,8 +101,8 @@ def execute(notebook: Path, parameters: Mapping[str, Any], output: Path, variabl
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     with socket_config(variables) as config:
         import_papermill().execute_notebook(
-            str(notebook),
-            str(output),
+            # papermill fills braces in paths with the parameters.
+            *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)),
             parameters=dict(parameters),
             kernel_name="python3",
             language="python",

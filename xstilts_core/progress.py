@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts_core import cluster, disk, results
+from xstilts_core import cluster, disk, results, stopping
 from xstilts_core.identity import Below
 from xstilts_core.spec import SPECS, DataSpec, PretrainSpec, Spec
 from xstilts_core.study import Study
@@ -23,14 +23,13 @@ from xstilts_core.study import Study
 POLL_SECONDS = 0.5
 LINE_SECONDS = 15.0
 NAMES_SHOWN = 6
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GONE = "its process was killed before its first cell (out of memory?)"
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Ctrl-C and its like wait for the end of the block: Python forgets an exception that comes up while it clears away an object."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.SIGNALS)
     try:
         yield
     finally:
@@ -131,7 +130,7 @@ class Watch:
             total = sum(count.values())
             if total:
                 bar = ProgressBar(total=total, completed=count["done"] + count["failed"], width=32)
-                failed = f"[red]{count['failed']} failed[/red]" if count["failed"] else ""
+                failed = Text(f"{count['failed']} failed" if count["failed"] else "", style="red")
                 table.add_row(phase, bar, f"{count['done']}/{total} done", f"{count['running']} running", failed)
         running = [f"{name} ({clock(time.time() - self.since[name])})" for name, state in self.states.items() if state == "running"]
         more = f" and {len(running) - NAMES_SHOWN} more" if len(running) > NAMES_SHOWN else ""

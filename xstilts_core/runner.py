@@ -16,13 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import aside, disk, lifeline, locks, results, sharing
+from xstilts_core import aside, disk, lifeline, locks, results, sharing, stopping
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.notebook import NotebookFailure, declared, notebook_path, run_notebook
 from xstilts_core.spec import SPECS, Spec, home, make
 from xstilts_core.study import Study
-
-SECONDS_TO_UNWIND = 15
 
 
 @contextmanager
@@ -191,11 +189,9 @@ def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, 
     return home() / value("outputs", "outputs") / Path(value("study", "by_hand")).stem / "report" / name
 
 
-def stop() -> None:
-    """End this process as SIGTERM does; at once where it does not unwind in time."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(SECONDS_TO_UNWIND)
-    os._exit(143)
+def leave(number: int) -> None:
+    """End this process by unwinding, so that its kernel ends too."""
+    sys.exit(128 + number)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -210,10 +206,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="", help="auto, cpu or cuda (default: what the study says)")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one has ended")
     options = parser.parse_args(arguments)
-    # Snakemake and Slurm end a job with SIGTERM: unwind, so that the kernel ends too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.with_parent:
-        lifeline.watch(os.getppid(), stop)
+        lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with stopping.answered(leave, stopping.SECONDS_TO_UNWIND):  # Snakemake and Slurm end a job with SIGTERM
+        return run_folder(options)
+
+
+def run_folder(options: argparse.Namespace) -> int:
+    """Run the notebook that was asked for; returns the exit code."""
     try:
         study = Study.load(options.study, options.outputs, options.data_root)
         folder = Path(options.folder)

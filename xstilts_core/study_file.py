@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from pydantic.fields import FieldInfo
 
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, shown, unknown
+from xstilts_core.paths import expanded
 from xstilts_core.reference import reference
 from xstilts_core.spec import ENCODERS, SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec, home
 from xstilts_core.spec.wording import YAML_WORDS, check_value
@@ -218,7 +220,7 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
     if name in own:
         return
     choices = f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, or a folder with a config.json"
-    folder = home() / Path(name).expanduser()
+    folder = home() / expanded(name)
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
         if (folder / "config.json").is_file():
             return
@@ -244,11 +246,15 @@ def find(name_or_path: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise UsageError(f"no study file {path}")
-        return path.resolve()
-    known = studies()
-    if name_or_path not in known:
-        raise unknown("study", name_or_path, known, "params/")
-    return known[name_or_path]
+        path = path.resolve()
+    else:
+        known = studies()
+        if name_or_path not in known:
+            raise unknown("study", name_or_path, known, "params/")
+        path = known[name_or_path]
+    if odd := [letter for letter in path.stem if letter not in "_-" and category(letter) != "Nd" and category(letter)[0] not in "LM"]:
+        raise UsageError(f"{path}: a study's name may have letters, digits, _ and - only, not {odd[0]!r}: rename the file")
+    return path
 
 
 def beside(name: str, file: str, key: str = "parts") -> Path:

@@ -20,9 +20,9 @@ PLAIN_WIDTH = 140
 
 
 def console() -> Console:
-    """Standard output; wide enough for the matrix where it is no terminal."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
+    """Standard output, square brackets of names and paths included; wide enough for the matrix where it is no terminal."""
+    plain = Console(markup=False)
+    return plain if plain.is_terminal else Console(markup=False, width=PLAIN_WIDTH)
 
 
 def shown(value: float, signed: bool) -> str:
@@ -68,16 +68,15 @@ def print_gains(study: Study, out: Console) -> None:
     out.print(matrix_table(gains, baseline, out.width))
 
 
-def print_failures(failures: Mapping[str, str], blocked: int, root: Path, out: Console) -> None:
-    """Each failed run, why it failed, and where its notebook with the traceback stands."""
-    if not failures and not blocked:
-        return
-    count = len(failures)
-    heading = f"{count} run{'' if count == 1 else 's'} failed:" if count else "No run failed, but not all were made:"
-    out.print(Text(heading, style="bold red"))
-    for name, reason in failures.items():
-        out.print(f"  {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-        if (notebook := root / name / results.NOTEBOOK).is_file():
-            out.print(f"    traceback: {notebook}", markup=False, highlight=False, soft_wrap=True)
-    if blocked:
-        out.print(f"{blocked} more could not be made without them. The same command makes what is missing.")
+def print_failures(runs: Mapping[str, str], reports: Mapping[str, str], left: int, root: Path, out: Console) -> None:
+    """Each failed run and report, why it failed, and where its notebook with the traceback stands; `left`: runs that never began."""
+    for kind, failures in (("run", runs), ("report", reports)):
+        if failures:
+            out.print(Text(f"{len(failures)} {kind}{'s' if len(failures) > 1 else ''} failed:", style="bold red"))
+        for name, reason in failures.items():
+            out.print(f"  {name}: {reason}", highlight=False, soft_wrap=True)
+            if (notebook := root / name / results.NOTEBOOK).is_file():
+                out.print(f"    traceback: {notebook}", highlight=False, soft_wrap=True)
+    if left:
+        what = f"{left} more could not be made without them" if runs else f"{left} run{' was' if left == 1 else 's were'} not begun"
+        out.print(f"{what}. The same command makes what is missing.")

@@ -81,7 +81,7 @@ def build(study: Study) -> Path:
     title = html.escape(f"{study.name}: {study.title}")
     path = study.root / "report" / PAGE
     if study.parts:
-        links = " ".join(f'<a href="#{member.name}">{member.name}</a>' for member in study.members)
+        links = " ".join(f'<a href="#{quote(member.name)}">{member.name}</a>' for member in study.members)
         sections = "\n".join(part(member, path.parent) for member in study.members)
     else:
         links, sections = reports(study)

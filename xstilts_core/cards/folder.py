@@ -1,5 +1,6 @@
 """A new folder that is there whole or not at all."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is {'not empty' if out.is_dir() else 'a file'}: give a new folder")
-    part = out.with_name(f".{out.name}.part")  # what a killed export left is written over
+    # What a killed export left is written over. Not after the whole name, which may be as long as the system takes.
+    part = out.with_name(f".{hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from xstilts_core import results
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 from xstilts_core.results import FAILURE, RESULT, Result
 from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec, home
 
@@ -59,7 +60,7 @@ class Record:
 
 def find(name: str, outputs: str = "outputs") -> Record:
     """The finished run in a folder: its path, or study and path below `outputs`. UsageError where there is none."""
-    places = [Path(name).expanduser(), home() / outputs / name]
+    places = [expanded(name), home() / outputs / name]
     found = next((place for place in places if (place / RESULT).is_file()), None)
     if found is not None:
         return record(found.resolve())

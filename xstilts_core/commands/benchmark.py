@@ -2,17 +2,17 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from xstilts_core.commands.study import load
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 
 
 def score(options: argparse.Namespace) -> int:
     from xstilts_core.xtreme import RULES, scores
 
     rules = RULES[options.benchmark]
-    report = scores.score(rules, Path(options.predictions).expanduser(), Path(options.labels).expanduser())
+    report = scores.score(rules, expanded(options.predictions), expanded(options.labels))
     print(json.dumps(report, indent=1, ensure_ascii=False) if options.json else scores.table(report, rules))
     return 0
 
@@ -21,7 +21,7 @@ def submission(options: argparse.Namespace) -> int:
     from xstilts_core.xtreme import RULES
     from xstilts_core.xtreme.submission import cautions, write_submission
 
-    study, out = load(options), Path(options.out).expanduser()
+    study, out = load(options), expanded(options.out)
     if study.published:
         raise UsageError(f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit")
     if study.parts:

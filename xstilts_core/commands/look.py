@@ -8,6 +8,8 @@ from dataclasses import asdict
 from xstilts_core.commands.places import place
 from xstilts_core.names import UsageError
 
+PLACES = ("study", "outputs", "data_root", "encoder", "folder")
+
 
 def tasks(options: argparse.Namespace) -> int:
     from xstilts_core import task_table
@@ -39,7 +41,14 @@ def notebook(options: argparse.Namespace) -> int:
     from xstilts_core.runner import run_by_hand
     from xstilts_core.strict_yaml import load
 
-    parameters = {key: load(text, f"-p {key} {text}") for key, text in options.parameters}
+    if options.threads < 0:
+        raise UsageError(f"--threads {options.threads}: give 1 or more, or leave it out for one per core")
+
+    def value(key: str, text: str) -> object:
+        """A place is what was typed, unless in quotes: as YAML, "a #1" would be another folder."""
+        return text if key in PLACES and text[:1] not in "\"'" else load(text, f"-p {key} {text}")
+
+    parameters = {key: value(key, text) for key, text in options.parameters}
     try:
         print(run_by_hand(options.name, parameters, options.output, options.threads))
     except NotebookFailure as error:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 
 TYPED = ("outputs", "data_root", "out", "dir", "output", "predictions", "labels")
 # The system's refusals that say something of a place, whatever the program does there.
@@ -18,7 +19,7 @@ def place(path: str) -> str:
 
     if not path:
         return ""
-    full = Path(path).expanduser().resolve()
+    full = expanded(path).resolve()
     return str(full.relative_to(home())) if full.is_relative_to(home()) and full != home() else str(full)
 
 
@@ -36,7 +37,7 @@ def refusal(error: OSError, options: argparse.Namespace) -> str:
     if not isinstance(error.filename, str):
         return ""
     path = Path(os.path.realpath(error.filename))
-    typed = [Path(os.path.realpath(Path(value).expanduser())) for name in TYPED if (value := getattr(options, name, ""))]
+    typed = [Path(os.path.realpath(expanded(value))) for name in TYPED if (value := getattr(options, name, ""))]
     stands_there = any(path in (place, *place.parents) for place in typed)
     if error.errno not in REFUSED and not (stands_there and isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError)):
         return ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 
 CARD = "README.md"
 PRINTED = "-"
@@ -18,7 +19,7 @@ def named_study(options: argparse.Namespace) -> Any:
     from xstilts_core.study_file import studies
 
     name = options.run
-    if (Path(name).expanduser() / RESULT).is_file():
+    if (expanded(name) / RESULT).is_file():
         return None
     if Path(name).suffix in (".yaml", ".yml") or name in studies() or len(Path(name).parts) < 2:
         study = Study.load(name, place(options.outputs))
@@ -36,7 +37,7 @@ def card(options: argparse.Namespace) -> int:
     if options.out == PRINTED:
         print(text, end="")
         return 0
-    path = Path(options.out).expanduser() if options.out else (study.root if study else run.folder) / CARD
+    path = expanded(options.out) if options.out else (study.root if study else run.folder) / CARD
     if path.is_dir():
         path /= CARD
     if path.is_file() and path.read_text(encoding="utf-8") != text and not options.force:
@@ -50,7 +51,7 @@ def card(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     from xstilts_core import upload
 
-    out, repository = Path(options.dir).expanduser(), options.push_to_hub
+    out, repository = expanded(options.dir), options.push_to_hub
     if options.public and not repository:
         raise UsageError("--public is of no use without --push-to-hub OWNER/NAME")
     if repository:

@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 
 PLACES = "places are taken from the folder where the command is typed"
 
@@ -18,7 +19,7 @@ def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study_file import check_encoder, check_model
 
     data_root = place(options.data_root)
-    if data_root and not Path(options.data_root).expanduser().is_dir():
+    if data_root and not expanded(options.data_root).is_dir():
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
     study = Study.load(options.study, place(options.outputs), data_root)
     require_folder(options.outputs, study.root)
@@ -42,10 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from xstilts_core import grid, summary, webpage
 
     study = load(options)
-    if options.jobs < 0:
-        raise UsageError(f"--jobs {options.jobs}: give 1 or more, or leave it out ({grid.usual_jobs()} here)")
-    grid.executor(options.profile)
-    jobs = options.jobs or grid.usual_jobs(options.profile)
+    jobs = grid.jobs_at_once(options.jobs, options.profile)
     if options.dry_run:
         return foresee(members(study), jobs, options.profile)
     for member in members(study):
@@ -73,14 +71,14 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
         watch.look()
         failures = watch.failures()
         missing = len(study.specs) - watch.count()["done"] - len(failures)
+        if code and not failures:
+            out.print(grid.why_stopped(study, code), highlight=False, soft_wrap=True)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
         made, reports = grid.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
     out.print("\n".join(made if study.published else [watch.line(), *made]), highlight=False, soft_wrap=True)
-    if code and not failures:
-        out.print(grid.why_stopped(study, code), markup=False, highlight=False, soft_wrap=True)
-    summary.print_failures(failures | reports, missing, study.root, out)
+    summary.print_failures(failures, reports, missing, study.root, out)
     return 1 if code or failures or reports or missing else 0
 
 
@@ -166,5 +164,6 @@ def print_standing(study: Any, options: argparse.Namespace) -> None:
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):
-        places = [f" --{name} {value}" for name, value in (("outputs", options.outputs), ("data-root", options.data_root)) if value]
-        print(f"to go on: xstilts run {options.study}{''.join(places).replace(' --outputs outputs', '')}")
+        places = (("outputs", options.outputs if options.outputs != "outputs" else ""), ("data-root", options.data_root))
+        words = ["xstilts", "run", options.study, *(word for name, value in places if value for word in (f"--{name}", value))]
+        print(f"to go on: {shlex.join(words)}")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xstilts_core import examples
 from xstilts_core.examples import Example
+from xstilts_core.paths import expanded
 
 VARIABLE = "XSTILTS_CACHE"
 
@@ -35,7 +36,7 @@ def generator() -> str:
 def folder() -> Path | None:
     """Where data sets are kept; None where they shall not be, or there is no home."""
     if VARIABLE in os.environ:
-        return Path(os.environ[VARIABLE]).expanduser() / generator() if os.environ[VARIABLE] else None
+        return expanded(os.environ[VARIABLE]) / generator() if os.environ[VARIABLE] else None
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts" / generator()
     except RuntimeError:

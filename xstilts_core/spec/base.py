@@ -1,5 +1,6 @@
 """What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -8,11 +9,15 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from xstilts_core.names import UsageError
+from xstilts_core.paths import expanded
 from xstilts_core.spec.weights import SHIPPED, fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
 BASELINE = "none"
+HOME = "XSTILTS_HOME"
+# Of a study: letters of any script (with their accents), digits, _ and -. It names a folder, and stands in links and job names.
+NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
 # Words for the suite's own encoders; anything else is a hub name or a folder.
 ENCODERS = ("mini", "pretrained")
 # Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
@@ -45,8 +50,11 @@ def misfit(control: str, entry: Task) -> str:
 def home() -> Path:
     """The project's folder: the nearest one, upwards from here, with notebooks/ and params/; else the current folder.
 
-    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must find the same outputs/.
+    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must find the same outputs/. Below
+    Snakemake, which works in the study's folder, XSTILTS_HOME names it.
     """
+    if HOME in os.environ:
+        return Path(os.environ[HOME])
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir() and (folder / "params").is_dir()), here)
 
@@ -76,7 +84,7 @@ class Spec(BaseModel):
     # The runs of the same study that this one starts from, as the study asks for them: no parameter of a notebook.
     _starts_from: tuple["Spec", ...] = PrivateAttr(())
 
-    study: str = Field("by_hand", pattern=r"^[A-Za-z0-9_-]+$", description="name of the study: its results stand in outputs/<study>/")
+    study: str = Field("by_hand", pattern=NAME, description="name of the study: its results stand in outputs/<study>/")
     seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
     source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
     data_root: str = Field("", description="folder of the original files, for source files and what the hub lacks")
@@ -186,7 +194,7 @@ class EncoderSpec(Spec):
     def fingerprint(self) -> str:
         if self.encoder == "pretrained":
             return ""  # a run of the study, which it starts from
-        return fingerprint(SHIPPED if self.encoder == "mini" else home() / Path(self.encoder).expanduser())
+        return fingerprint(SHIPPED if self.encoder == "mini" else home() / expanded(self.encoder))
 
     @property
     def phase1(self) -> str:

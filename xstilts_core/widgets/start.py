@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import grid, results
+from xstilts_core import results, stopping
 from xstilts_core.names import UsageError
 from xstilts_core.results import State
 from xstilts_core.spec import Spec, home
@@ -36,7 +36,7 @@ class Started:
 
     def stop(self) -> None:
         """End it with all that it started."""
-        grid.end(self.process)
+        stopping.end(self.process)
 
 
 @contextmanager
