@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from xstilts_core import model
+from xstilts_core import loading, model
 from xstilts_core.cards import Record, model_card, model_folder, new_folder
 from xstilts_core.names import UsageError
 from xstilts_core.results import LANGUAGE_HEAD
@@ -63,7 +63,7 @@ def loaded(place: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The run's encoder in float32, without a pooler, for none was trained; and its tokenizer."""
     try:
         config = AutoConfig.from_pretrained(place)
-        network = AutoModel.from_pretrained(place, config=config, dtype=torch.float32, **model.without_pooler(config))
+        network = loading.network_of(place, config, str(place))
         return network.eval(), AutoTokenizer.from_pretrained(place)
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UsageError(f"{place} cannot be loaded: {' '.join(str(error).split())[:400]}") from None
@@ -95,7 +95,7 @@ def hidden_states(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 def read_back(folder: Path, name: str, expected: Layers) -> None:
     """UsageError where the written folder, loaded by anybody's means, does not compute what the run's encoder does."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = hidden_states(AutoModel.from_pretrained(folder).eval(), tokenizer)
+    found = hidden_states(loading.network_class(AutoConfig.from_pretrained(folder)).from_pretrained(folder).eval(), tokenizer)
     same = len(found) == len(expected) and all(torch.equal(new, old) for new, old in zip(found, expected, strict=True))
     if not same:
         raise UsageError(f"{name}: the exported model does not compute the same as the run's own: nothing was written")

@@ -1,9 +1,7 @@
 """The encoder: any Hugging Face masked language model, by name or folder; saved and loaded without heads between phases."""
 
-import inspect
 import sys
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -11,24 +9,21 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (
-    MODEL_MAPPING,
     AutoConfig,
-    AutoModel,
     AutoModelForMaskedLM,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import logging
 
-from xstilts_core import hub_client
+from xstilts_core import encoder_files, hub_client, loading, trial
+from xstilts_core.encoder_files import SHIPPED, shipped
 from xstilts_core.names import UsageError
-from xstilts_core.packing import can_pack, first_position
 from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.spec import home
+from xstilts_core.states import traits
 
-SHIPPED = "mini"
 # What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
 HEADS = (("lm_head",), ("cls",), ("head", "decoder"))
 
@@ -52,10 +47,10 @@ class Encoder:
     def layers(self) -> int:
         return int(self.network.config.num_hidden_layers)
 
-
-def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package: made by `make checkpoint`; its provenance.json is that run's result.json."""
-    return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
+    @property
+    def batches(self) -> str:
+        """How its batches are made: packed; padded; by equal length, where padding would change what it computes."""
+        return "packed" if self.packed else "padded" if traits(self.network).padding else "by equal length"
 
 
 def locate(name: str, kind: str = "encoder") -> str:
@@ -88,12 +83,6 @@ def device_name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
 
 
-def without_pooler(config: PretrainedConfig) -> dict[str, bool]:
-    """BERT's family builds a pooler that nothing here reads, unless told not to; others do not know the option."""
-    known = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
-    return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
-
-
 def set_dropout(config: PretrainedConfig, share: float) -> None:
     """Write one dropout into every dropout field of the configuration, whatever its family calls them."""
     for name in vars(config):
@@ -102,32 +91,28 @@ def set_dropout(config: PretrainedConfig, share: float) -> None:
 
 
 def load(name: str, *, dropout: float, packed: bool, where: torch.device, random_init: bool = False, seed: int = 0) -> Encoder:
-    """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32.
+    """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32, checked as a whole before it is used.
 
-    random_init: the control: the same architecture and tokenizer with weights drawn from `seed`.
+    random_init: the control: the same architecture and tokenizer with weights drawn from `seed`. UsageError, in one line, where the
+    folder's files are not whole or do not fit one another (`encoder_files`, `loading`) or it computes what no study can use (`trial`).
     """
-    place = folder(name)
-    try:
-        config = AutoConfig.from_pretrained(place)
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        set_dropout(config, dropout)
-        options = without_pooler(config)
-        if random_init:
-            torch.manual_seed(seed)
-            network = AutoModel.from_config(config, **options)
-        else:
-            network = AutoModel.from_pretrained(place, config=config, dtype=torch.float32, **options)
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"encoder {name!r} cannot be loaded: {' '.join(str(error).split())[:400]}") from None
-    if not getattr(tokenizer, "is_fast", False):
-        raise UsageError(f"encoder {name!r} has no fast tokenizer: character offsets are needed for questions and tags")
+    place, what = Path(folder(name)), f"encoder {name!r}"
+    encoder_files.check(place, what)
+    config, tokenizer = loading.configuration(place, what), loading.tokenizer_of(place, what)
+    set_dropout(config, dropout)
+    if random_init:
+        torch.manual_seed(seed)
+        network = loading.new_network(config)
+    else:
+        network = loading.network_of(place, config, what)
+    loading.check_tokenizer(tokenizer, network, place, what)
     network = network.to(where)
-    return Encoder(network, tokenizer, packed and can_pack(network))
+    return Encoder(network, tokenizer, trial.examine(network, what, packed))
 
 
 def longest_input(network: PreTrainedModel) -> int:
-    """Tokens that the position embeddings reach; without a limit where the configuration states none."""
-    return int(getattr(network.config, "max_position_embeddings", sys.maxsize)) - first_position(network)
+    """Tokens that a text may have; sys.maxsize without a limit."""
+    return encoder_files.positions(network.config.to_dict()) or sys.maxsize
 
 
 def freeze_embeddings(network: PreTrainedModel) -> None:
