@@ -1,111 +1,138 @@
-"""Tiny encoders of many architectures with random weights, made at test time: width 32, two layers (Funnel: a block of two)."""
+"""Tiny encoders of many architectures with random weights, made at test time: width 32, two layers."""
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from made_tokenizers import trained
 
 from xstilts_core.mini import suite
 
-SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 130}
-XLM_SIZE = {"emb_dim": 32, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 130}
-T5_SIZE = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
-BART_SIZE = {
-    "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 130,
-}  # fmt: skip
-GPT_SIZE = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 130}
-# Architecture -> the class of its configuration, its tokenizer's kind, its sizes where they have other names, what else it needs.
-ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
-    "ALBERT": ("AlbertConfig", "unigram", {"embedding_size": 16}),
-    "BART": ("BartConfig", "byte_bpe", BART_SIZE),
-    "BERT": ("BertConfig", "wordpiece", {}),
-    "BERT decoder": ("BertConfig", "wordpiece", {"is_decoder": True}),
-    "BigBird": ("BigBirdConfig", "unigram", {"block_size": 4, "num_random_blocks": 1}),
-    "Bloom": ("BloomConfig", "byte_bpe", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
-    "CamemBERT": ("CamembertConfig", "unigram", {"type_vocab_size": 1}),
-    "CANINE": ("CanineConfig", "wordpiece", {}),
-    "ConvBERT": ("ConvBertConfig", "wordpiece", {"embedding_size": 32}),
-    "Data2VecText": ("Data2VecTextConfig", "byte_bpe", {"type_vocab_size": 1}),
-    "DeBERTa": ("DebertaConfig", "byte_bpe", {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 0}),
-    "DeBERTa-v2": (
-        "DebertaV2Config",
-        "unigram",
-        {"relative_attention": True, "position_buckets": 16, "pos_att_type": ["p2c", "c2p"], "share_att_key": True,
-         "norm_rel_ebd": "layer_norm", "position_biased_input": False, "type_vocab_size": 0},
+LONGEST = 130
+SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": LONGEST}
+XLM = {"emb_dim": 32, "n_layers": 2, "n_heads": 4, "max_position_embeddings": LONGEST}
+T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+HALVES = ("encoder", "decoder")
+BART = {
+    **{f"{half}_layers": 2 for half in HALVES},
+    **{f"{half}_attention_heads": 4 for half in HALVES},
+    **{f"{half}_ffn_dim": 64 for half in HALVES},
+    "d_model": 32,
+    "max_position_embeddings": LONGEST,
+}
+PERCEIVER = {"d_model": 32, "d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 1, "max_position_embeddings": LONGEST}
+REFORMER = {
+    "hidden_size": 32,
+    "attn_layers": ["local", "local"],
+    "local_attn_chunk_length": 8,
+    "num_attention_heads": 2,
+    "attention_head_size": 16,
+    "axial_pos_shape": [10, 13],
+    "axial_pos_embds_dim": [16, 16],
+    "max_position_embeddings": LONGEST,
+}
+DEBERTA = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 0}
+ONE_TYPE = {"type_vocab_size": 1}
+# Architecture -> class of its configuration, kind of its tokenizer, what its configuration needs: SIZE too, unless it names its own.
+ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "ALBERT": ("Albert", "unigram", {"embedding_size": 16}),
+    "BART": ("Bart", "byte_bpe", BART),
+    "BERT": ("Bert", "wordpiece", {}),
+    "BERT as a decoder": ("Bert", "wordpiece", {"is_decoder": True}),
+    "BigBird": ("BigBird", "unigram", {"block_size": 4, "num_random_blocks": 1}),
+    "Bloom": ("Bloom", "byte_bpe", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "CamemBERT": ("Camembert", "unigram", ONE_TYPE),
+    "CANINE": ("Canine", "CanineTokenizer", {}),
+    "ConvBERT": ("ConvBert", "wordpiece", {"embedding_size": 32}),
+    "Data2VecText": ("Data2VecText", "byte_bpe", ONE_TYPE),
+    "DeBERTa": ("Deberta", "byte_bpe", DEBERTA),
+    "DeBERTa-v2": ("DebertaV2", "unigram", {**DEBERTA, "position_buckets": 16, "share_att_key": True, "position_biased_input": False}),
+    "DistilBERT": (
+        "DistilBert",
+        "wordpiece",
+        {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": LONGEST},
     ),
-    "DistilBERT": ("DistilBertConfig", "wordpiece", {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 130}),
-    "ELECTRA": ("ElectraConfig", "wordpiece", {"embedding_size": 16}),
-    "Ernie": ("ErnieConfig", "wordpiece", {}),
-    "ESM": ("EsmConfig", "byte_bpe", {"position_embedding_type": "rotary", "mask_token_id": 4}),
-    "EuroBERT": ("EuroBertConfig", "byte_bpe", {}),
-    "FlauBERT": ("FlaubertConfig", "bpe", XLM_SIZE),
-    "FNet": ("FNetConfig", "unigram", {"tpu_short_seq_length": 130}),
-    "Funnel": ("FunnelConfig", "wordpiece", {"d_model": 32, "block_sizes": [1, 1], "n_head": 4, "d_head": 8, "d_inner": 64}),
-    "Gemma 3, both ways": ("Gemma3TextConfig", "bpe", {"head_dim": 8, "use_bidirectional_attention": True, "num_key_value_heads": 2}),
-    "GPT-2": ("GPT2Config", "byte_bpe", GPT_SIZE),
-    "GTE": ("GteConfig", "wordpiece", {}),
-    "I-BERT": ("IBertConfig", "byte_bpe", {"type_vocab_size": 1}),
-    "JinaBERT": ("JinaEmbeddingsV3Config", "unigram", {"type_vocab_size": 1}),
-    "LayoutLM": ("LayoutLMConfig", "wordpiece", {}),
-    "LLaMA": ("LlamaConfig", "bpe", {"num_key_value_heads": 2}),
-    "Longformer": ("LongformerConfig", "byte_bpe", {"attention_window": [8, 8], "type_vocab_size": 1}),
-    "LUKE": ("LukeConfig", "byte_bpe", {"entity_vocab_size": 10, "entity_emb_size": 32, "type_vocab_size": 1}),
-    "mBART": ("MBartConfig", "unigram", BART_SIZE),
-    "Megatron-BERT": ("MegatronBertConfig", "wordpiece", {}),
-    "MobileBERT": ("MobileBertConfig", "wordpiece", {"embedding_size": 32, "intra_bottleneck_size": 32}),
-    "ModernBERT": ("ModernBertConfig", "byte_bpe", {"local_attention": 8}),
-    "MPNet": ("MPNetConfig", "wordpiece", {}),
-    "MRA": ("MraConfig", "byte_bpe", {"type_vocab_size": 1, "num_block_per_row": 2}),
-    "mT5": ("MT5Config", "unigram", T5_SIZE),
-    "NomicBERT": ("NomicBertConfig", "wordpiece", {}),
-    "Nyströmformer": ("NystromformerConfig", "unigram", {"segment_means_seq_len": 16, "num_landmarks": 4}),
-    "Perceiver": ("PerceiverConfig", "byte_bpe", {"d_model": 32, "d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 1, "num_self_attention_heads": 4, "num_cross_attention_heads": 4, "max_position_embeddings": 130}),
-    "Pegasus": ("PegasusConfig", "unigram", BART_SIZE),
-    "Reformer": ("ReformerConfig", "unigram", {"hidden_size": 32, "num_attention_heads": 2, "attention_head_size": 16, "attn_layers": ["local", "local"], "axial_pos_shape": [10, 13], "axial_pos_embds_dim": [16, 16], "max_position_embeddings": 130, "local_attn_chunk_length": 8, "feed_forward_size": 64, "is_decoder": False}),
-    "RemBERT": ("RemBertConfig", "unigram", {"input_embedding_size": 16, "output_embedding_size": 48}),
-    "RoBERTa": ("RobertaConfig", "byte_bpe", {"type_vocab_size": 1}),
-    "RoBERTa, norm first": ("RobertaPreLayerNormConfig", "byte_bpe", {"type_vocab_size": 1}),
-    "RoCBert": ("RoCBertConfig", "wordpiece", {"pronunciation_vocab_size": 20, "shape_vocab_size": 20}),
-    "RoFormer": ("RoFormerConfig", "wordpiece", {"embedding_size": 32}),
-    "SqueezeBERT": ("SqueezeBertConfig", "wordpiece", {"embedding_size": 32}),
-    "T5": ("T5Config", "unigram", T5_SIZE),
-    "UMT5": ("UMT5Config", "unigram", T5_SIZE),
-    "XLM": ("XLMConfig", "bpe", XLM_SIZE),
-    "XLM-R": ("XLMRobertaConfig", "unigram", {"type_vocab_size": 1}),
-    "XLM-R-XL": ("XLMRobertaXLConfig", "unigram", {"type_vocab_size": 1}),
-    "XLNet": ("XLNetConfig", "unigram", {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64}),
-    "X-MOD": ("XmodConfig", "unigram", {"type_vocab_size": 1, "languages": ["en_XX", "de_DE"], "default_language": "en_XX"}),
-    "X-MOD without a language": ("XmodConfig", "unigram", {"type_vocab_size": 1, "languages": ["en_XX", "de_DE"]}),
-    "YOSO": ("YosoConfig", "byte_bpe", {"type_vocab_size": 1}),
-}  # fmt: skip
+    "ELECTRA": ("Electra", "wordpiece", {"embedding_size": 16}),
+    "Ernie": ("Ernie", "wordpiece", {}),
+    "ESM": ("Esm", "byte_bpe", {"position_embedding_type": "rotary", "mask_token_id": 4}),
+    "EuroBERT": ("EuroBert", "byte_bpe", {"mask_token_id": 4}),
+    "FlauBERT": ("Flaubert", "bpe", XLM),
+    "FNet": ("FNet", "unigram", {"tpu_short_seq_length": LONGEST}),
+    "Funnel": ("Funnel", "wordpiece", {"d_model": 32, "block_sizes": [1, 1], "n_head": 4, "d_head": 8, "d_inner": 64}),
+    "Gemma 3, both ways": ("Gemma3Text", "bpe", {"head_dim": 8, "use_bidirectional_attention": True, "num_key_value_heads": 2}),
+    "GPT-2": ("GPT2", "byte_bpe", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": LONGEST}),
+    "GTE": ("Gte", "wordpiece", {}),
+    "I-BERT": ("IBert", "byte_bpe", ONE_TYPE),
+    "Jina v3": ("JinaEmbeddingsV3", "unigram", ONE_TYPE),
+    "LayoutLM": ("LayoutLM", "wordpiece", {}),
+    "LLaMA": ("Llama", "bpe", {"num_key_value_heads": 2}),
+    "Longformer": ("Longformer", "byte_bpe", {"attention_window": [8, 8], **ONE_TYPE}),
+    "LUKE": ("Luke", "byte_bpe", {"entity_vocab_size": 10, "entity_emb_size": 32, **ONE_TYPE}),
+    "mBART": ("MBart", "unigram", BART),
+    "Megatron-BERT": ("MegatronBert", "wordpiece", {}),
+    "MobileBERT": ("MobileBert", "wordpiece", {"embedding_size": 32, "intra_bottleneck_size": 32}),
+    "ModernBERT": ("ModernBert", "byte_bpe", {"local_attention": 8}),
+    "MPNet": ("MPNet", "wordpiece", {}),
+    "MRA": ("Mra", "byte_bpe", {**ONE_TYPE, "num_block_per_row": 2}),
+    "mT5": ("MT5", "unigram", T5),
+    "NomicBERT": ("NomicBert", "wordpiece", {}),
+    "Nyströmformer": ("Nystromformer", "unigram", {}),
+    "Nyströmformer, 4 landmarks": ("Nystromformer", "unigram", {"segment_means_seq_len": 16, "num_landmarks": 4}),
+    "Pegasus": ("Pegasus", "unigram", BART),
+    "Perceiver": ("Perceiver", "PerceiverTokenizer", PERCEIVER),
+    "Reformer": ("Reformer", "unigram", REFORMER),
+    "RemBERT": ("RemBert", "unigram", {"input_embedding_size": 16, "output_embedding_size": 48}),
+    "RoBERTa": ("Roberta", "byte_bpe", ONE_TYPE),
+    "RoBERTa, norm first": ("RobertaPreLayerNorm", "byte_bpe", ONE_TYPE),
+    "RoCBert": ("RoCBert", "wordpiece", {"pronunciation_vocab_size": 20, "shape_vocab_size": 20}),
+    "RoFormer": ("RoFormer", "wordpiece", {"embedding_size": 32}),
+    "SqueezeBERT": ("SqueezeBert", "wordpiece", {"embedding_size": 32}),
+    "T5": ("T5", "unigram", T5),
+    "UMT5": ("UMT5", "unigram", T5),
+    "XLM": ("XLM", "bpe", XLM),
+    "XLM-R": ("XLMRoberta", "unigram", ONE_TYPE),
+    "XLM-R-XL": ("XLMRobertaXL", "unigram", ONE_TYPE),
+    "XLNet": ("XLNet", "unigram", {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64}),
+    "X-MOD": ("Xmod", "unigram", {**ONE_TYPE, "languages": ["en_XX", "de_DE"], "default_language": "en_XX"}),
+    "X-MOD without a language": ("Xmod", "unigram", {**ONE_TYPE, "languages": ["en_XX", "de_DE"]}),
+    "YOSO": ("Yoso", "byte_bpe", ONE_TYPE),
+}
 
 
 @lru_cache
-def tokenizer(kind: str):
-    """A tokenizer of the kind that knows the embedded suite's English and German."""
+def tokenizer(kind: str) -> Any:
+    """A tokenizer of the kind that knows the embedded suite's English and German, or one of the class of that name."""
+    import transformers
+
+    if kind.endswith("Tokenizer"):
+        return getattr(transformers, kind)()
     examples = [example for code in ("en", "de") for example in suite.load("xnli", "dev", code, limit=100)]
     return trained(kind, [text for example in examples for text in (example.text_a, example.text_b)])
 
 
-def configuration(architecture: str):
+def configuration(architecture: str, **changes: Any) -> Any:
     """The configuration of a tiny encoder of this architecture."""
     import transformers
 
     name, kind, settings = ARCHITECTURES[architecture]
-    own = settings if {"d_model", "n_layers", "n_layer", "attn_layers"} & settings.keys() else {**SIZE, **settings}
-    marks = tokenizer(kind)
-    ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "cls_token_id": 0, "sep_token_id": 2}
-    return getattr(transformers, name)(vocab_size=len(marks), **{**ids, **own})
+    named = {"d_model", "dim", "emb_dim", "n_layer", "attn_layers"} & settings.keys()
+    size = settings if named else {**SIZE, **settings}
+    marks = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "cls_token_id": 0, "sep_token_id": 2}
+    return getattr(transformers, f"{name}Config")(vocab_size=max(300, len(tokenizer(kind))), **{**marks, **size, **changes})
 
 
-def save(architecture: str, folder: Path, head: bool = False) -> Path:
-    """A folder with such an encoder. head: under its language-model head."""
+def save(architecture: str, folder: Path, head: bool = False, **changes: Any) -> Path:
+    """A folder with such an encoder. head: under its language-model head. changes: of its configuration."""
     import torch
-    from transformers import AutoModel, AutoModelForMaskedLM
+    from transformers import MODEL_MAPPING, AutoModelForMaskedLM
 
+    config = configuration(architecture, **changes)
     torch.manual_seed(1)
-    network = (AutoModelForMaskedLM if head else AutoModel).from_config(configuration(architecture))
+    if head:
+        network = AutoModelForMaskedLM.from_config(config)
+    else:
+        plain = MODEL_MAPPING[type(config)]
+        network = (plain[0] if isinstance(plain, tuple) else plain)(config)
     network.save_pretrained(folder)
     tokenizer(ARCHITECTURES[architecture][1]).save_pretrained(folder)
     return folder

@@ -22,8 +22,9 @@ WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 # The number of layers, by the names that families give it.
 DEPTH = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
 # Model types whose positions count from pad_token_id + 1, as fairseq's do: their table has so many rows more than a text may have tokens.
-AFTER_PADDING = frozenset(
-    "camembert data2vec-text esm ibert lilt longformer luke mpnet roberta roberta-prelayernorm xlm-roberta xlm-roberta-xl xmod".split()
+AFTER_PADDING = (
+    *("camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "mpnet"),
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
 
 

@@ -25,17 +25,18 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging
 
 from xstilts_core import encoder_files
 from xstilts_core.names import UsageError, unknown
-from xstilts_core.trial import causal
+from xstilts_core.trial import causal, quiet
 
 # Ordinary English, which every study trains on.
 SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."
 # Whatever of these transformers raises, the user's folder is the cause.
 FAULTS = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, ImportError, SafetensorError)
 SHOWN = 3
+# Counted among the causal models of transformers, and read in both directions by their plain model.
+BOTH_WAYS = ("bert-generation", "reformer", "xlnet")
 
 
 def check(folder: Path, what: str) -> None:
@@ -51,17 +52,14 @@ def check(folder: Path, what: str) -> None:
 @contextmanager
 def told(folder: Path, what: str) -> Iterator[None]:
     """Whatever transformers says of a folder in one line, and without its tables."""
-    loud = logging.get_verbosity()
-    logging.set_verbosity_error()
     try:
-        yield
+        with quiet():
+            yield
     except UsageError:
         raise
     except FAULTS as error:
         reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise UsageError(f"{what} cannot be loaded: {reason} ({folder})") from None
-    finally:
-        logging.set_verbosity(loud)
 
 
 def network_class(config: PretrainedConfig) -> type[PreTrainedModel]:
@@ -92,12 +90,8 @@ def refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
         raise UsageError(f"{what}: {name} is an encoder-decoder, and transformers has no class for its encoder alone ({folder})")
     both_ways = any("bidirectional" in key and value for key, value in vars(config).items()) or getattr(config, "is_causal", None) is False
     left_to_right = family in MODEL_FOR_CAUSAL_LM_MAPPING and family not in MODEL_FOR_MASKED_LM_MAPPING and not half and not both_ways
-    if left_to_right and family.model_type not in BOTH_WAYS or getattr(config, "is_decoder", False):
+    if (left_to_right and family.model_type not in BOTH_WAYS) or getattr(config, "is_decoder", False):
         raise UsageError(f"{causal(name, what)} ({folder})")
-
-
-# Counted among the causal models of transformers, and read in both directions by their plain model.
-BOTH_WAYS = ("xlnet",)
 
 
 def options_of(config: PretrainedConfig) -> dict[str, bool]:
@@ -155,7 +149,8 @@ def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel, folder: Path, what: str) -> None:
     """UsageError where tokens have no row in the word embeddings, or where ordinary words are unknown tokens."""
-    rows = network.get_input_embeddings().weight.shape[0]
+    with told(folder, what):
+        rows = network.get_input_embeddings().weight.shape[0]
     token, last = max(((token, number) for token, number in tokenizer.get_vocab().items()), key=lambda entry: entry[1], default=("", -1))
     if last >= rows:
         raise UsageError(

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModelForMaskedLM,
     PretrainedConfig,
     PreTrainedModel,
@@ -24,8 +23,16 @@ from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.spec import home
 from xstilts_core.states import traits
 
-# What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
-HEADS = (("lm_head",), ("cls",), ("head", "decoder"))
+# What the masked language models of transformers call the modules of their heads, in the order in which they are used: RoBERTa's family,
+# BERT's, ModernBERT's, ALBERT's, ELECTRA's, DistilBERT's.
+HEADS = (
+    ("lm_head",),
+    ("cls",),
+    ("head", "decoder"),
+    ("predictions",),
+    ("generator_predictions", "generator_lm_head"),
+    ("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
+)
 
 # A bar per loaded model would stand in every executed notebook, stopped at some percentage.
 logging.disable_progress_bar()
@@ -123,43 +130,49 @@ def freeze_embeddings(network: PreTrainedModel) -> None:
 
 
 def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
-    """The masked language-model head of the encoder loaded from `name`: hidden states to logits, tied to its word embeddings.
+    """The masked language-model head of the encoder loaded from `name`: hidden states to logits. Its output matrix is the encoder's word
+    embeddings where the architecture says so, else the head's own, as it was trained.
 
     A folder of phase 1 has it in a file of its own, a model of the hub among its weights. Where there is none, one with weights drawn
     from `seed` is trained from scratch, and a line says so. UsageError where the architecture has no head that is known here.
     """
-    place = Path(folder(name))
-    config, kept, loud = AutoConfig.from_pretrained(place), place / LANGUAGE_HEAD, logging.get_verbosity()
+    place, what = Path(folder(name)), f"encoder {name!r} has no masked language model"
+    config, kept = loading.configuration(place, what), place / LANGUAGE_HEAD
     torch.manual_seed(seed)
-    logging.set_verbosity_error()  # of a head that is missing it would show a table in every notebook
-    try:
+    with loading.told(place, what):
         if kept.is_file():
             whole, missing = AutoModelForMaskedLM.from_config(config), []
         else:
             options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
             whole, report = AutoModelForMaskedLM.from_pretrained(place, **options)
             missing = [key for key in report["missing_keys"] if not key.startswith(f"{whole.base_model_prefix}.")]
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"encoder {name!r} has no masked language model: {' '.join(str(error).split())[:400]}") from None
-    finally:
-        logging.set_verbosity(loud)
     if missing:
         print(f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}", flush=True)
-    head = head_of(whole, name)
+    head, words = head_of(whole, name), whole.get_input_embeddings().weight
+    tied = whole.get_output_embeddings().weight is words
     if kept.is_file():
-        head.load_state_dict(load_file(kept), strict=False)
-    whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
+        saved = load_file(kept)
+        head.load_state_dict(saved, strict=False)
+        tied = tied or not any(value.shape == words.shape for value in saved.values())
+    if tied:
+        whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
     return head.to(encoder.network.device)
 
 
 def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
-    """The language-model head of a masked language model, what it shares with the embeddings included. name: for the UsageError where
-    the architecture has none that is known here."""
+    """The language-model head of a masked language model, what it shares with the embeddings included.
+
+    name: for the UsageError where the architecture has none that is known here, or one that reads more than the last hidden states.
+    """
+    what = f"encoder {name!r}: {type(whole).__name__} has no language-model head"
     parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
     if not parts:
         known = "; ".join(" and ".join(found) for found in HEADS)
-        raise UsageError(f"encoder {name!r}: {type(whole).__name__} has no language-model head that is known here ({known})")
-    return getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+        raise UsageError(f"{what} that is known here ({known})")
+    head = getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+    if not trial.predicts(whole, head):
+        raise UsageError(f"{what} that can be used alone: {' and '.join(parts)} reads more than the last hidden states")
+    return head
 
 
 def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:

@@ -1,8 +1,12 @@
 """What a loaded encoder computes, tried on a few texts: can a study use it at all, and how may its batches be made?"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers.utils import logging
 
 from xstilts_core.names import UsageError
 from xstilts_core.packing import can_pack, flat_hidden, near, sample
@@ -20,13 +24,13 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
     network.eval()
     TRAITS.pop(network, None)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             batch = sample(network)
             texts = np.split(batch.ids, np.cumsum(batch.lengths)[:-1])
             alone = [states_alone(network, ids, what) for ids in texts]
             output = torch.cat([states[-1] for states in alone])
             if not output.isfinite().all():
-                raise UsageError(f"{what}: {type(network).__name__} gives states that are no numbers (NaN or infinite): its weights are damaged")
+                raise UsageError(f"{what}: {type(network).__name__} gives states that are NaN or infinite: its weights are damaged")
             refuse_causal(network, texts[2], alone[2][-1], what)
             layers = likely_layers(network)
             layers = layers if layers and caught(network, layers, texts[2], alone[2]) else ()
@@ -38,7 +42,34 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
                 raise UsageError(f"{what}: {type(network).__name__} gives a text other states beside other texts of its own length")
     finally:
         network.train(training)
-    return packed and can_pack(network)
+    with quiet():
+        return packed and can_pack(network)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the tables and warnings that transformers shows of what is missing in a folder, or of a text that is short."""
+    loud = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(loud)
+
+
+def predicts(whole: nn.Module, head: nn.Module) -> bool:
+    """Whether a language model's logits are what its head makes of its encoder's output, tried on one text."""
+    training = whole.training
+    whole.eval()
+    try:
+        with torch.no_grad(), quiet():
+            inputs = inputs_of(whole, sample(whole).ids[:12])
+            found = head(getattr(whole, whole.base_model_prefix)(**inputs).last_hidden_state)
+            return isinstance(found, Tensor) and near(found, whole(**inputs).logits)
+    except (ValueError, TypeError, RuntimeError, AttributeError, IndexError):
+        return False
+    finally:
+        whole.train(training)
 
 
 def inputs_of(network: nn.Module, ids: np.ndarray) -> dict[str, object]:
@@ -75,8 +106,8 @@ def refuse_causal(network: nn.Module, ids: np.ndarray, output: Tensor, what: str
 def causal(name: str, what: str) -> str:
     """The sentence on a model that reads from left to right."""
     return (
-        f"{what}: {name} is no encoder: a token's state does not see the tokens after it (a causal model), "
-        "and a study reads the first one (give a masked language model, such as FacebookAI/xlm-roberta-base)"
+        f"{what}: {name} is no encoder: the first token's state is the same whatever follows it (a causal model, or attention whose kernel "
+        "is not on this machine): give a masked language model, such as FacebookAI/xlm-roberta-base"
     )
 
 
