@@ -42,7 +42,7 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "BigBird": ("BigBird", "unigram", {"block_size": 4, "num_random_blocks": 1}),
     "Bloom": ("Bloom", "byte_bpe", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
     "CamemBERT": ("Camembert", "unigram", ONE_TYPE),
-    "CANINE": ("Canine", "CanineTokenizer", {}),
+    "CANINE": ("Canine", "CanineTokenizer", {"num_hash_buckets": 64}),
     "ConvBERT": ("ConvBert", "wordpiece", {"embedding_size": 32}),
     "Data2VecText": ("Data2VecText", "byte_bpe", ONE_TYPE),
     "DeBERTa": ("Deberta", "byte_bpe", DEBERTA),

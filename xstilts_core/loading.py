@@ -147,6 +147,13 @@ def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def without_types(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel) -> None:
+    """Take token types off a tokenizer whose encoder has none, or one for both texts: they would be no input of it, or have no row."""
+    takes = "token_type_ids" in inspect.signature(network.forward).parameters and getattr(network.config, "type_vocab_size", 2) > 1
+    if not takes:
+        tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+
+
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel, folder: Path, what: str) -> None:
     """UsageError where tokens have no row in the word embeddings, or where ordinary words are unknown tokens."""
     with told(folder, what):

@@ -113,6 +113,7 @@ def load(name: str, *, dropout: float, packed: bool, where: torch.device, random
     else:
         network = loading.network_of(place, config, what)
     loading.check_tokenizer(tokenizer, network, place, what)
+    loading.without_types(tokenizer, network)
     network = network.to(where)
     return Encoder(network, tokenizer, trial.examine(network, what, packed))
 
