@@ -37,7 +37,12 @@ def check(folder: Path, what: str) -> None:
     """UsageError on the first thing that is wrong with an encoder's files, in one line with the folder. what: who names the folder."""
     looks: tuple[Callable[[Path], str], ...] = (pointer, config_problem, weights_problem, tokenizer_problem)
     if reason := next(filter(None, (look(folder) for look in looks)), ""):
-        raise UsageError(f"{what}: {reason} ({folder})")
+        raise fault(what, reason, folder)
+
+
+def fault(what: str, reason: str, folder: Path) -> UsageError:
+    """The error that says what is wrong with a folder, and names the folder once."""
+    return UsageError(f"{what}: {reason}{'' if str(folder) in what else f' ({folder})'}")
 
 
 def pointer(folder: Path) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     CONFIG_MAPPING,
     MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -27,13 +26,12 @@ from transformers import (
 )
 
 from xstilts_core import encoder_files
+from xstilts_core.encoder_files import fault
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.trial import causal, quiet
 
 # Ordinary English, which every study trains on.
 SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."
-# Whatever of these transformers raises, the user's folder is the cause.
-FAULTS = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, ImportError, SafetensorError)
 SHOWN = 3
 # Counted among the causal models of transformers, and read in both directions by their plain model.
 BOTH_WAYS = ("bert-generation", "reformer", "xlnet")
@@ -57,9 +55,9 @@ def told(folder: Path, what: str) -> Iterator[None]:
             yield
     except UsageError:
         raise
-    except FAULTS as error:
+    except Exception as error:  # transformers' families and the parsers below them each have exceptions of their own
         reason = " ".join(str(error).split())[:400] or type(error).__name__
-        raise UsageError(f"{what} cannot be loaded: {reason} ({folder})") from None
+        raise fault(f"{what} cannot be loaded", reason, folder) from None
 
 
 def network_class(config: PretrainedConfig) -> type[PreTrainedModel]:
@@ -73,11 +71,11 @@ def configuration(folder: Path, what: str) -> PretrainedConfig:
     kind = encoder_files.configuration(folder).get("model_type")
     if kind not in CONFIG_MAPPING:
         text = sorted(cls.model_type for cls in MODEL_FOR_MASKED_LM_MAPPING)
-        raise UsageError(f"{what}: {unknown('model_type', kind, text, f'{folder}/config.json')}")
+        raise fault(what, str(unknown("model_type", kind, text, "config.json")), folder)
     with told(folder, what):
         config = AutoConfig.from_pretrained(folder)
         if type(config) not in MODEL_MAPPING:
-            raise UsageError(f"{what}: transformers has no encoder for the model_type {kind!r} of its config.json ({folder})")
+            raise fault(what, f"transformers has no encoder for the model_type {kind!r} of its config.json", folder)
     refuse_family(config, folder, what)
     return config
 
@@ -87,11 +85,11 @@ def refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
     family, name = type(config), network_class(config).__name__
     half = family in MODEL_FOR_TEXT_ENCODING_MAPPING
     if not half and (family in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING or config.is_encoder_decoder):
-        raise UsageError(f"{what}: {name} is an encoder-decoder, and transformers has no class for its encoder alone ({folder})")
+        raise fault(what, f"{name} is an encoder-decoder, and transformers has no class for its encoder alone", folder)
     both_ways = any("bidirectional" in key and value for key, value in vars(config).items()) or getattr(config, "is_causal", None) is False
     left_to_right = family in MODEL_FOR_CAUSAL_LM_MAPPING and family not in MODEL_FOR_MASKED_LM_MAPPING and not half and not both_ways
     if (left_to_right and family.model_type not in BOTH_WAYS) or getattr(config, "is_decoder", False):
-        raise UsageError(f"{causal(name, what)} ({folder})")
+        raise fault(what, causal(name), folder)
 
 
 def options_of(config: PretrainedConfig) -> dict[str, bool]:
@@ -125,12 +123,11 @@ def network_of(folder: Path, config: PretrainedConfig, what: str, device: str = 
     if wrong := sorted(report["mismatched_keys"], key=str):
         name, has, needs = wrong[0]
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise UsageError(
-            f"{what}: its weights are not those of its config.json: {name} is {shape(has)} and should be {shape(needs)}{more} ({folder})"
-        )
+        reason = f"its weights are not those of its config.json: {name} is {shape(has)} and should be {shape(needs)}{more}"
+        raise fault(what, reason, folder)
     if missing := sorted(name for name in report["missing_keys"] if "pooler" not in name):
         some = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-        raise UsageError(f"{what}: its weights lack {len(missing)} of the encoder's {total} tensors: {some} ({folder})")
+        raise fault(what, f"its weights lack {len(missing)} of the encoder's {total} tensors: {some}", folder)
     return network
 
 
@@ -143,7 +140,7 @@ def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
     with told(folder, what):
         tokenizer = AutoTokenizer.from_pretrained(folder)
     if not getattr(tokenizer, "is_fast", False):
-        raise UsageError(f"{what} has no fast tokenizer: character offsets are needed for questions and tags ({folder})")
+        raise fault(f"{what} has no fast tokenizer", "character offsets are needed for questions and tags", folder)
     return tokenizer
 
 
@@ -160,11 +157,9 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel
         rows = network.get_input_embeddings().weight.shape[0]
     token, last = max(((token, number) for token, number in tokenizer.get_vocab().items()), key=lambda entry: entry[1], default=("", -1))
     if last >= rows:
-        raise UsageError(
-            f"{what}: its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have {rows} rows, 0 to {rows - 1}: the "
-            f"two are not of one encoder, or tokens were added to the tokenizer alone ({folder})"
-        )
+        reason = f"its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have {rows} rows, for 0 to {rows - 1}"
+        raise fault(what, f"{reason}: they are not of one encoder, or tokens were added to the tokenizer alone", folder)
     with told(folder, what):
         pieces = tokenizer(SENTENCE, add_special_tokens=False)["input_ids"]
     if not set(pieces) - {tokenizer.unk_token_id}:
-        raise UsageError(f"{what}: its tokenizer knows no ordinary word: {SENTENCE!r} becomes unknown tokens only ({folder})")
+        raise fault(what, f"its tokenizer knows no ordinary word: {SENTENCE!r} becomes unknown tokens only", folder)

@@ -149,14 +149,14 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
             missing = [key for key in report["missing_keys"] if not key.startswith(f"{whole.base_model_prefix}.")]
     if missing:
         print(f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}", flush=True)
-    head, words = head_of(whole, name), whole.get_input_embeddings().weight
-    tied = whole.get_output_embeddings().weight is words
+    head, output = head_of(whole, name), whole.get_output_embeddings()
+    tied = output.weight is whole.get_input_embeddings().weight
     if kept.is_file():
         saved = load_file(kept)
         head.load_state_dict(saved, strict=False)
-        tied = tied or not any(value.shape == words.shape for value in saved.values())
+        tied = tied or not any(weight is output.weight and key in saved for key, weight in head.named_parameters(remove_duplicate=False))
     if tied:
-        whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
+        output.weight = encoder.network.get_input_embeddings().weight
     return head.to(encoder.network.device)
 
 

@@ -100,13 +100,13 @@ def refuse_causal(network: nn.Module, ids: np.ndarray, output: Tensor, what: str
     """UsageError where the first token's state is the same whatever follows."""
     changed = np.concatenate([ids[:1], ids[:0:-1]])
     if torch.equal(states_alone(network, changed, what)[-1][0], output[0]):
-        raise UsageError(causal(type(network).__name__, what))
+        raise UsageError(f"{what}: {causal(type(network).__name__)}")
 
 
-def causal(name: str, what: str) -> str:
+def causal(name: str) -> str:
     """The sentence on a model that reads from left to right."""
     return (
-        f"{what}: {name} is no encoder: the first token's state is the same whatever follows it (a causal model, or attention whose kernel "
+        f"{name} is no encoder: the first token's state is the same whatever follows it (a causal model, or attention whose kernel "
         "is not on this machine): give a masked language model, such as FacebookAI/xlm-roberta-base"
     )
 
