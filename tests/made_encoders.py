@@ -83,6 +83,7 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Reformer": ("Reformer", "unigram", REFORMER),
     "RemBERT": ("RemBert", "unigram", {"input_embedding_size": 16, "output_embedding_size": 48}),
     "RoBERTa": ("Roberta", "byte_bpe", ONE_TYPE),
+    "RoBERTa, WordPiece of two types": ("Roberta", "wordpiece", ONE_TYPE),
     "RoBERTa, norm first": ("RobertaPreLayerNorm", "byte_bpe", ONE_TYPE),
     "RoCBert": ("RoCBert", "wordpiece", {"pronunciation_vocab_size": 20, "shape_vocab_size": 20}),
     "RoFormer": ("RoFormer", "wordpiece", {"embedding_size": 32}),
