@@ -120,6 +120,17 @@ def more_tokens(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def vocabulary_of_bert(folder: Path) -> None:
+    remove("tokenizer.json")(folder)
+    write("vocab.txt", POINTER)(folder)
+
+
+def beside(folder: Path) -> None:
+    """Files that nobody reads where there are better ones, as a clone leaves them."""
+    for name in ("pytorch_model.bin", "sentencepiece.bpe.model", "onnx.bin"):
+        write(name, POINTER)(folder)
+
+
 def other_words(folder: Path) -> None:
     """A tokenizer that knows none of English's words."""
     words = {word: place for place, word in enumerate(("<s>", "<pad>", "</s>", "<unk>", "<mask>", "дом", "сад"))}
@@ -147,6 +158,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "tokenizer is a list": (write("tokenizer.json", "[]"), "tokenizer.json is no JSON object: it holds a list"),
     "tokenizer without a vocabulary": (write("tokenizer.json", "{}"), "cannot be loaded: "),
     "tokenizer is a pointer": (write("tokenizer.json", POINTER), "tokenizer.json is a git-lfs pointer"),
+    "vocabulary is a pointer": (vocabulary_of_bert, "vocab.txt is a git-lfs pointer"),
     "tokens were added": (more_tokens, "its tokenizer gives ids up to 401 ('<newer>'), and its word embeddings have 400 rows"),
     "no word is known": (other_words, "its tokenizer knows no ordinary word"),
     "slow tokenizer": (slow, " has no fast tokenizer: character offsets are needed for questions and tags"),
@@ -201,7 +213,7 @@ def test_a_broken_encoder_is_refused_in_one_line_that_names_it(folder: Path, fau
 
 
 @pytest.mark.parametrize(
-    "change", [sharded, pickled, configured(add_cross_attention=False), reweighted(lambda state: state.pop("pooler.dense.bias"))]
+    "change", [sharded, pickled, beside, configured(add_cross_attention=False), reweighted(lambda state: state.pop("pooler.dense.bias"))]
 )
 def test_a_whole_encoder_is_accepted_in_every_form(
     folder: Path, change: Callable[[Path], None], capsys: pytest.CaptureFixture[str]

@@ -35,7 +35,7 @@ def shipped() -> Path:
 
 def check(folder: Path, what: str) -> None:
     """UsageError on the first thing that is wrong with an encoder's files, in one line with the folder. what: who names the folder."""
-    looks: tuple[Callable[[Path], str], ...] = (pointer, config_problem, weights_problem, tokenizer_problem)
+    looks: tuple[Callable[[Path], str], ...] = (config_problem, weights_problem, tokenizer_problem)
     if reason := next(filter(None, (look(folder) for look in looks)), ""):
         raise fault(what, reason, folder)
 
@@ -45,18 +45,17 @@ def fault(what: str, reason: str, folder: Path) -> UsageError:
     return UsageError(f"{what}: {reason}{'' if str(folder) in what else f' ({folder})'}")
 
 
-def pointer(folder: Path) -> str:
-    """Which file is one of git-lfs's stand-ins, as a clone without git-lfs leaves them."""
-    for kind in ("*.json", "*.safetensors", "*.bin", *VOCABULARIES):
-        for path in sorted(folder.glob(kind)):
-            with path.open("rb") as stream:
-                if stream.read(len(POINTER)) == POINTER:
-                    return f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it"
-    return ""
+def pointer(path: Path) -> str:
+    """Says so where a file is one of git-lfs's stand-ins, as a clone without git-lfs leaves them."""
+    with path.open("rb") as stream:
+        found = stream.read(len(POINTER)) == POINTER
+    return f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it" if found else ""
 
 
 def parsed(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a JSON file, and why there is none."""
+    if path.is_file() and (reason := pointer(path)):
+        return {}, reason
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -99,7 +98,8 @@ def weights_problem(folder: Path) -> str:
     for shard in sorted(shards):
         if not (folder / shard).is_file():
             return f"{shard}, which {name} names, is missing"
-        if reason := (safetensors_problem if shard.endswith(".safetensors") else pickle_problem)(folder / shard):
+        form = safetensors_problem if shard.endswith(".safetensors") else pickle_problem
+        if reason := pointer(folder / shard) or form(folder / shard):
             return reason
     return ""
 
@@ -132,12 +132,14 @@ def pickle_problem(path: Path) -> str:
 
 def tokenizer_problem(folder: Path) -> str:
     """What is wrong with the tokenizer's files. Without any transformers makes an empty one, to which every word is unknown."""
-    settings = folder / "tokenizer_config.json"
-    for path in (folder / "tokenizer.json", settings):
+    whole, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    for path in (whole, settings):
         if path.is_file() and (reason := parsed(path)[1]):
             return reason
-    if any(path.is_file() and path.stat().st_size for kind in VOCABULARIES for path in folder.glob(kind)):
-        return ""
+    # With tokenizer.json nobody reads the others.
+    found = [whole] if whole.is_file() else [path for kind in VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()]
+    if any(path.stat().st_size for path in found):
+        return next(filter(None, map(pointer, found)), "")
     if parsed(settings)[0].get("tokenizer_class") in WITHOUT_VOCABULARY:
         return ""
     return "there are no tokenizer files: no tokenizer.json, vocab.txt, vocab.json or *.model"

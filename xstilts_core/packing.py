@@ -24,7 +24,7 @@ SORTED_PARTS = 4
 # Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k beat 4k in trials); a GPU wants more.
 BUDGET = {"cpu": 1_300, "cuda": 32_000}
 # What the names of a configuration's windows have in them; the longest text of a trial; the difference that is taken for rounding.
-WINDOWS = ("window", "local_attention", "block_size")
+WINDOWS = ("window", "local_attention", "block", "chunk")
 MOST_TRIED = 2_048
 TOLERANCE = 1e-4
 
