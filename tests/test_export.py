@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from hub_stand_in import serving
+from made_encoders import save
 from test_upload import TOKEN, run
-from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTextEncoding, AutoTokenizer
 
 from xstilts_core import cards, cli, export, model, results
 from xstilts_core.mini import suite
@@ -75,6 +76,19 @@ def test_a_model_of_phase_1_keeps_its_language_head(encoders, tmp_path, family) 
         assert torch.equal(whole(**batch).logits, expected)
     assert_equal(states(AutoModel.from_pretrained(out), tokenizer), states(own.network, own.tokenizer))
     assert "AutoModelForMaskedLM" in (out / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_encoder_half_is_exported_and_the_card_says_how_it_is_loaded(tmp_path) -> None:
+    spec = IntermediateSpec(study="t", outputs=str(tmp_path / "outputs"))
+    out = export.export(finished(spec, save("T5", tmp_path / "t5")), tmp_path / "exported")
+    assert "AutoModelForTextEncoding.from_pretrained" in (out / "README.md").read_text(encoding="utf-8")
+    network, report = AutoModelForTextEncoding.from_pretrained(out, output_loading_info=True)
+    assert type(network).__name__ == "T5EncoderModel" and not report["missing_keys"] and not report["unexpected_keys"]
+    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
+    texts = ["Anna reads.", "A doctor reads three old books."]
+    batch = own.tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        assert torch.equal(network.eval()(**batch).last_hidden_state, own.network.eval()(**batch).last_hidden_state)
 
 
 def test_half_precision_is_written_in_full(encoders, tmp_path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from benchmarks import official
 from xstilts_core import model
@@ -22,7 +23,7 @@ def encoder(encoders):
 
 @pytest.mark.parametrize("family", ["xlmr", "bert", "modernbert"])
 def test_template_puts_the_special_tokens_that_the_tokenizer_itself_puts(encoders, family):
-    tokenizer = model.AutoTokenizer.from_pretrained(encoders[family])
+    tokenizer = AutoTokenizer.from_pretrained(encoders[family])
     template, first, second = Template.of(tokenizer), "Anna reads.", "Who lives in Rome?"
     pieces = tokenise(tokenizer, [first, second])
     assert template.pair(pieces[first].ids, pieces[second].ids) == tokenizer(first, second)["input_ids"]

@@ -1,6 +1,7 @@
 """Encoders at locked commits, through the real client; the lock as a file; what is fetched and what a result says of it."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 from hub_stand_in import Branch, Hub, serving
 from test_hub_lock import forget, run
 
-from xstilts_core import fetch, hub_client, hub_lock
+from xstilts_core import encoder_files, fetch, hub_client, hub_lock
 from xstilts_core.hub_lock import Content, Repository
 from xstilts_core.names import UsageError
 from xstilts_core.spec import DataSpec, TargetSpec
@@ -139,3 +140,14 @@ def test_a_client_that_may_not_ask_does_not(lock, monkeypatch):
     assert hub_client.encoder_at_hand("nobody/has-this") == "nobody/has-this"
     with pytest.raises(UsageError, match=r"encoder 'nobody/has-this' cannot be loaded from the hub \(HF_HUB_OFFLINE is set"):
         hub_client.encoder("nobody/has-this")
+
+
+def test_an_encoder_is_checked_where_it_is_fetched(lock, monkeypatch, tmp_path):
+    place = shutil.copytree(encoder_files.shipped(), tmp_path / "encoder")
+    monkeypatch.setattr(fetch, "standing", lambda repository, commit: ("locked", ""))
+    monkeypatch.setattr(hub_client, "encoder", lambda name, kind: place)
+    spec = DataSpec(tasks=[], encoder=MODEL)
+    assert len(fetch.fetch(spec)) == 1
+    (place / "tokenizer.json").unlink()
+    with pytest.raises(UsageError, match=f"^encoder '{MODEL}': there are no tokenizer files: .* \\({place}\\)$"):
+        fetch.fetch(spec)

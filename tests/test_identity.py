@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_studies import load
 
-from xstilts_core import analysis, data, grid, identity, mini, results, sharing
+from xstilts_core import analysis, data, encoder_files, grid, identity, mini, results, sharing
 from xstilts_core.cli import main
 from xstilts_core.readers import text
 from xstilts_core.results import RESULT, Score
@@ -72,7 +72,7 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
         ("test_examples: 150", "test_examples: 50", ("target/", "control/")),
         ("probes: [", "languages: [en, de]\nprobes: [", SCORING),
         ("seeds: [1, 2]", "seeds: [1, 2]\nprobing: {layer: 1}", ("probing/",)),
-        ("seeds: [1, 2]", "seeds: [1, 2]\nretrieval: {neighbours: 5}", ("retrieval/",)),
+        ("seeds: [1, 2]", "seeds: [1, 2]\nretrieval: {neighbours: 5}", ("retrieval/", "control/")),
         ("train_examples: 2000", "train_examples: 2000, checkpoint_every: 10", ()),
     ],
 )
@@ -96,9 +96,9 @@ def newer_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def newer_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shutil.copytree(base.SHIPPED, tmp_path / "checkpoint")
+    shutil.copytree(encoder_files.shipped(), tmp_path / "checkpoint")
     (tmp_path / "checkpoint" / "config.json").open("a").write("\n")
-    monkeypatch.setattr(base, "SHIPPED", tmp_path / "checkpoint")
+    monkeypatch.setattr(encoder_files, "shipped", lambda: tmp_path / "checkpoint")
 
 
 ENCODED = ("intermediate/", "target/", "retrieval/", "probing/")

@@ -10,8 +10,9 @@ from benchmarks import official
 from xstilts_core import model, phase, retrieve
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
-from xstilts_core.packing import Sequences, flat_hidden, transformer_layers, visit_states
+from xstilts_core.packing import Sequences, flat_hidden
 from xstilts_core.spec import RetrievalSpec
+from xstilts_core.states import likely_layers, traits, visit_states
 
 TILES = [(2_048, 4_096), (7, 5), (64, 33), (1, 100)]
 
@@ -160,7 +161,7 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
         with torch.no_grad():
             states.append(stock(**alone, output_hidden_states=True).hidden_states)
     calls = []
-    hooks = [part.register_forward_hook(partial(lambda k, *_: calls.append(k), k)) for k, part in enumerate(transformer_layers(network))]
+    hooks = [part.register_forward_hook(partial(lambda k, *_: calls.append(k), k)) for k, part in enumerate(traits(network).layers)]
     assert len(hooks) == 3
     for layer in range(4):
         calls.clear()
@@ -174,7 +175,7 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
 
 def test_a_pass_that_fails_is_not_taken_for_one_that_is_over(encoders):
     encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=False, where=torch.device("cpu"))
-    layers = transformer_layers(encoder.network)
+    layers = traits(encoder.network).layers
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory")
@@ -193,7 +194,7 @@ def test_layers_that_share_their_weights_are_read_from_all_states():
 
     size = {"vocab_size": 40, "embedding_size": 8, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
     network = AlbertModel(AlbertConfig(**size, num_hidden_layers=3), add_pooling_layer=False).eval()
-    assert transformer_layers(network) == []
+    assert likely_layers(network) == ()
     inputs, seen = {"input_ids": torch.tensor([[2, 7, 3]])}, {}
     with torch.no_grad():
         visit_states(network, [1, 3], inputs, seen.__setitem__)

@@ -89,6 +89,31 @@ def test_can_pack_finds_an_encoder_that_cannot(encoders):
     assert encoder.network.config._attn_implementation == "eager"
 
 
+def test_a_window_that_packed_attention_is_not_told_of_is_found_by_a_longer_text():
+    """Short texts lie within the window, and show nothing."""
+    from transformers import BertConfig, BertModel
+
+    class Windowed(BertModel):
+        def forward(self, input_ids, attention_mask=None, **others):
+            """Every token sees 63 tokens to either side, by a mask."""
+            if attention_mask is not None:
+                steps = torch.arange(input_ids.shape[1])
+                seen = (steps[:, None] - steps[None, :]).abs() < 64
+                attention_mask = seen[None, None] & attention_mask[:, None, None, :].bool()
+            return super().forward(input_ids, attention_mask=attention_mask, **others)
+
+    size = {"vocab_size": 90, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    torch.manual_seed(0)
+    network = Windowed(BertConfig(**size, max_position_embeddings=130, sliding_window=64), add_pooling_layer=False)
+    assert packing.windows(network) == 64 and packing.sample(network).lengths.max() == 73
+    assert not packing.can_pack(network)
+    assert packing.can_pack(BertModel(network.config, add_pooling_layer=False))
+    network.config.max_position_embeddings = 60
+    assert packing.sample(network).lengths.max() == 60, "a text is no longer than its positions"
+    network.config.max_position_embeddings, network.config.sliding_window = 8_192, 4_096
+    assert not packing.can_pack(network), "so long a text is not tried"
+
+
 def test_groups_waste_little_and_keep_every_sequence():
     lengths = np.random.default_rng(0).integers(1, 200, 300)
     groups = packing.group(lengths)

@@ -1,11 +1,12 @@
 """A study is checked as a whole before anything starts; every mistake is one sentence that says what is legal."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from xstilts_core import identity, runner
+from xstilts_core import encoder_files, identity, runner
 from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
@@ -287,8 +288,7 @@ def test_a_study_is_checked_without_its_places_and_says_what_they_will_be(tmp_pa
     ],
 )
 def test_an_encoder_that_cannot_be_there(tmp_path: Path, encoder: str, message: str) -> None:
-    (tmp_path / "mini_xlmr").mkdir()
-    (tmp_path / "mini_xlmr" / "config.json").write_text("{}")
+    shutil.copytree(encoder_files.shipped(), tmp_path / "mini_xlmr")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
         check_encoder(encoder.format(folder=tmp_path), "my_study.yaml")

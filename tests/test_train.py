@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from xstilts_core import model
 from xstilts_core.examples import PairExample
@@ -151,7 +152,7 @@ def test_clipping_acts_on_the_whole_step(encoders):
 
 
 def test_masks_hit_the_share_asked_for_and_never_a_special_token(encoders):
-    tokenizer = model.AutoTokenizer.from_pretrained(encoders["xlmr"])
+    tokenizer = AutoTokenizer.from_pretrained(encoders["xlmr"])
     encoded = mlm.encode([(text, None) for text in TEXTS * 200] + [(TEXTS[0], TEXTS[1])], tokenizer, 64)
     collate = mlm.masking(tokenizer, 0.3, np.random.default_rng(0))
     batch = collate(encoded, np.arange(len(encoded)), CPU)

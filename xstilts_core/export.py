@@ -4,20 +4,17 @@ Layers are float32, whatever a run saved: AutoModel takes the type of the file, 
 model of phase 1 keeps its language-model head, so that AutoModelForMaskedLM loads it too; encoders of phase 2 have none.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from xstilts_core import model
+from xstilts_core import loading, model
 from xstilts_core.cards import Record, model_card, model_folder, new_folder
 from xstilts_core.names import UsageError
 from xstilts_core.results import LANGUAGE_HEAD
+from xstilts_core.trial import quiet
 
 # Read by the run's own encoder and by the exported one: several scripts, and lengths that need padding.
 SENTENCES = (
@@ -48,25 +45,11 @@ def export(run: Record, out: Path) -> Path:
     return out
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the tables that transformers shows of a pooler or a head that a file has not."""
-    loud = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(loud)
-
-
 def loaded(place: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The run's encoder in float32, without a pooler, for none was trained; and its tokenizer."""
-    try:
-        config = AutoConfig.from_pretrained(place)
-        network = AutoModel.from_pretrained(place, config=config, dtype=torch.float32, **model.without_pooler(config))
-        return network.eval(), AutoTokenizer.from_pretrained(place)
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
-        raise UsageError(f"{place} cannot be loaded: {' '.join(str(error).split())[:400]}") from None
+    what = str(place)
+    network = loading.network_of(place, loading.configuration(place, what), what)
+    return network.eval(), loading.tokenizer_of(place, what)
 
 
 def whole(network: PreTrainedModel, place: Path) -> PreTrainedModel:
@@ -95,7 +78,7 @@ def hidden_states(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 def read_back(folder: Path, name: str, expected: Layers) -> None:
     """UsageError where the written folder, loaded by anybody's means, does not compute what the run's encoder does."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = hidden_states(AutoModel.from_pretrained(folder).eval(), tokenizer)
+    found = hidden_states(loading.network_class(AutoConfig.from_pretrained(folder)).from_pretrained(folder).eval(), tokenizer)
     same = len(found) == len(expected) and all(torch.equal(new, old) for new, old in zip(found, expected, strict=True))
     if not same:
         raise UsageError(f"{name}: the exported model does not compute the same as the run's own: nothing was written")

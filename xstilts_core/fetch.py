@@ -87,7 +87,11 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         if on_hub(name):
             repository = Repository("model", name)
             look(repository)
-            hub_client.encoder(name, kind)
+            place = hub_client.encoder(name, kind)
+            if kind == ENCODER:  # here, and not in each of the runs that wait for this one
+                from xstilts_core import loading
+
+                loading.check(place, f"{kind} {name!r}")
             state, head = known[repository]
             found.append(Fetched(kind, repository.key, "", "", None, state, hub_lock.commit(repository), head))
     return found

@@ -1,9 +1,7 @@
 """The encoder: any Hugging Face masked language model, by name or folder; saved and loaded without heads between phases."""
 
-import inspect
 import sys
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -11,27 +9,31 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (
-    MODEL_MAPPING,
-    AutoConfig,
-    AutoModel,
     AutoModelForMaskedLM,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import logging
 
-from xstilts_core import hub_client
+from xstilts_core import encoder_files, hub_client, loading, trial
+from xstilts_core.encoder_files import SHIPPED, shipped
 from xstilts_core.names import UsageError
-from xstilts_core.packing import can_pack, first_position
 from xstilts_core.paths import expanded
 from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.spec import home
+from xstilts_core.states import traits
 
-SHIPPED = "mini"
-# What the masked language models of transformers call the modules of their heads, in order: RoBERTa's family, BERT's, ModernBERT's.
-HEADS = (("lm_head",), ("cls",), ("head", "decoder"))
+# What the masked language models of transformers call the modules of their heads, in the order in which they are used: RoBERTa's family,
+# BERT's, ModernBERT's, ALBERT's, ELECTRA's, DistilBERT's.
+HEADS = (
+    ("lm_head",),
+    ("cls",),
+    ("head", "decoder"),
+    ("predictions",),
+    ("generator_predictions", "generator_lm_head"),
+    ("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
+)
 
 # A bar per loaded model would stand in every executed notebook, stopped at some percentage.
 logging.disable_progress_bar()
@@ -53,10 +55,10 @@ class Encoder:
     def layers(self) -> int:
         return int(self.network.config.num_hidden_layers)
 
-
-def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package: made by `make checkpoint`; its provenance.json is that run's result.json."""
-    return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
+    @property
+    def batches(self) -> str:
+        """How its batches are made: packed; padded; by equal length, where padding would change what it computes."""
+        return "packed" if self.packed else "padded" if traits(self.network).padding else "by equal length"
 
 
 def locate(name: str, kind: str = "encoder") -> str:
@@ -89,12 +91,6 @@ def device_name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
 
 
-def without_pooler(config: PretrainedConfig) -> dict[str, bool]:
-    """BERT's family builds a pooler that nothing here reads, unless told not to; others do not know the option."""
-    known = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
-    return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
-
-
 def set_dropout(config: PretrainedConfig, share: float) -> None:
     """Write one dropout into every dropout field of the configuration, whatever its family calls them."""
     for name in vars(config):
@@ -115,36 +111,33 @@ def head_dropout(config: PretrainedConfig) -> float:
 
 
 def load(name: str, *, dropout: float | None, packed: bool, where: torch.device, random_init: bool = False, seed: int = 0) -> Encoder:
-    """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32.
+    """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32, checked as a whole before it is used.
 
     dropout: of this training alone: `save` writes the encoder's own again, which None leaves as it is. random_init: the control: the
-    same architecture and tokenizer with weights drawn from `seed`.
+    same architecture and tokenizer with weights drawn from `seed`. UsageError, in one line, where the folder's files are not whole or do
+    not fit one another (`encoder_files`, `loading`) or it computes what no study can use (`trial`).
     """
-    place = folder(name)
-    try:
-        config = AutoConfig.from_pretrained(place)
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        own = own_dropout(config)
-        if dropout is not None:
-            set_dropout(config, dropout)
-        options = without_pooler(config)
-        if random_init:
-            torch.manual_seed(seed)
-            network = AutoModel.from_config(config, **options)
-        else:
-            network = AutoModel.from_pretrained(place, config=config, dtype=torch.float32, **options)
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"encoder {name!r} cannot be loaded: {' '.join(str(error).split())[:400]}") from None
-    if not getattr(tokenizer, "is_fast", False):
-        raise UsageError(f"encoder {name!r} has no fast tokenizer: character offsets are needed for questions and tags")
-    network = network.to(where)
+    place, what = Path(folder(name)), f"encoder {name!r}"
+    encoder_files.check(place, what)
+    config, tokenizer = loading.configuration(place, what), loading.tokenizer_of(place, what)
+    own = own_dropout(config)
+    if dropout is not None:
+        set_dropout(config, dropout)
+    if random_init:
+        torch.manual_seed(seed)
+        network = loading.new_network(config)
+    else:
+        network = loading.network_of(place, config, what)
     network.own_dropout = own
-    return Encoder(network, tokenizer, packed and can_pack(network))
+    loading.check_tokenizer(tokenizer, network, place, what)
+    loading.without_types(tokenizer, network)
+    network = network.to(where)
+    return Encoder(network, tokenizer, trial.examine(network, what, packed))
 
 
 def longest_input(network: PreTrainedModel) -> int:
-    """Tokens that the position embeddings reach; without a limit where the configuration states none."""
-    return int(getattr(network.config, "max_position_embeddings", sys.maxsize)) - first_position(network)
+    """Tokens that a text may have; sys.maxsize without a limit."""
+    return encoder_files.positions(network.config.to_dict()) or sys.maxsize
 
 
 def freeze_embeddings(network: PreTrainedModel) -> None:
@@ -155,43 +148,49 @@ def freeze_embeddings(network: PreTrainedModel) -> None:
 
 
 def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
-    """The masked language-model head of the encoder loaded from `name`: hidden states to logits, tied to its word embeddings.
+    """The masked language-model head of the encoder loaded from `name`: hidden states to logits. Its output matrix is the encoder's word
+    embeddings where the architecture says so, else the head's own, as it was trained.
 
     A folder of phase 1 has it in a file of its own, a model of the hub among its weights. Where there is none, one with weights drawn
     from `seed` is trained from scratch, and a line says so. UsageError where the architecture has no head that is known here.
     """
-    place = Path(folder(name))
-    config, kept, loud = AutoConfig.from_pretrained(place), place / LANGUAGE_HEAD, logging.get_verbosity()
+    place, what = Path(folder(name)), f"encoder {name!r} has no masked language model"
+    config, kept = loading.configuration(place, what), place / LANGUAGE_HEAD
     torch.manual_seed(seed)
-    logging.set_verbosity_error()  # of a head that is missing it would show a table in every notebook
-    try:
+    with loading.told(place, what):
         if kept.is_file():
             whole, missing = AutoModelForMaskedLM.from_config(config), []
         else:
             options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
             whole, report = AutoModelForMaskedLM.from_pretrained(place, **options)
             missing = [key for key in report["missing_keys"] if not key.startswith(f"{whole.base_model_prefix}.")]
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"encoder {name!r} has no masked language model: {' '.join(str(error).split())[:400]}") from None
-    finally:
-        logging.set_verbosity(loud)
     if missing:
         print(f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}", flush=True)
-    head = head_of(whole, name)
+    head, output = head_of(whole, name), whole.get_output_embeddings()
+    tied = output.weight is whole.get_input_embeddings().weight
     if kept.is_file():
-        head.load_state_dict(load_file(kept), strict=False)
-    whole.get_output_embeddings().weight = encoder.network.get_input_embeddings().weight
+        saved = load_file(kept)
+        head.load_state_dict(saved, strict=False)
+        tied = tied or not any(weight is output.weight and key in saved for key, weight in head.named_parameters(remove_duplicate=False))
+    if tied:
+        output.weight = encoder.network.get_input_embeddings().weight
     return head.to(encoder.network.device)
 
 
 def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
-    """The language-model head of a masked language model, what it shares with the embeddings included. name: for the UsageError where
-    the architecture has none that is known here."""
+    """The language-model head of a masked language model, what it shares with the embeddings included.
+
+    name: for the UsageError where the architecture has none that is known here, or one that reads more than the last hidden states.
+    """
+    what = f"encoder {name!r}: {type(whole).__name__} has no language-model head"
     parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
     if not parts:
         known = "; ".join(" and ".join(found) for found in HEADS)
-        raise UsageError(f"encoder {name!r}: {type(whole).__name__} has no language-model head that is known here ({known})")
-    return getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+        raise UsageError(f"{what} that is known here ({known})")
+    head = getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
+    if not trial.predicts(whole, head):
+        raise UsageError(f"{what} that can be used alone: {' and '.join(parts)} reads more than the last hidden states")
+    return head
 
 
 def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:

@@ -6,9 +6,9 @@ scaled_dot_product_attention once per bin. Everything else in a transformer work
 alone to "sdpa" attends across sequences without a word: `flat_hidden` never does so.)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,10 +16,17 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from xstilts_core import encoder_files
+from xstilts_core.states import hidden_states, traits
+
 WASTE = 1.15
 SORTED_PARTS = 4
 # Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k beat 4k in trials); a GPU wants more.
 BUDGET = {"cpu": 1_300, "cuda": 32_000}
+# What the names of a configuration's windows have in them; the longest text of a trial; the difference that is taken for rounding.
+WINDOWS = ("window", "local_attention", "block", "chunk")
+MOST_TRIED = 2_048
+TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,63 +137,8 @@ class Sequences:
 
 
 def first_position(encoder: nn.Module) -> int:
-    """Position id of the first token: RoBERTa's family counts from padding_idx + 1, the others from 0."""
-    counts_from_padding = any(
-        hasattr(type(part), "create_position_ids_from_input_ids") for part in encoder.modules() if "Embeddings" in type(part).__name__
-    )
-    return int(encoder.config.pad_token_id) + 1 if counts_from_padding else 0
-
-
-class Reached(Exception):
-    """A forward pass has gone as far as it was needed."""
-
-
-def transformer_layers(encoder: nn.Module) -> list[nn.Module]:
-    """The layers in their order; empty where they are no plain list (ALBERT's share their weights)."""
-    count = encoder.config.num_hidden_layers
-    lists = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
-    return list(lists[0]) if len(lists) == 1 else []
-
-
-Take = Callable[[int, Tensor], None]
-
-
-def visit_states(encoder: nn.Module, layers: Sequence[int], inputs: dict[str, object], take: Take) -> None:
-    """Call take(k, hidden state k [batch, length, width]) for each of `layers` (0: the embeddings) while the pass goes by.
-
-    No state is kept, and layers above the highest one are not computed: hidden state k is what layer k, counted from 0, is given.
-    """
-    parts, last = transformer_layers(encoder), max(layers)
-    if not parts:
-        states = encoder(**inputs, output_hidden_states=True).hidden_states
-        for layer in layers:
-            take(layer, states[layer])
-        return
-
-    def seen(layer: int, module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        take(layer, given[0])
-        if layer == last:
-            raise Reached
-
-    hooks = [parts[layer].register_forward_pre_hook(partial(seen, layer)) for layer in set(layers) if layer < len(parts)]
-    try:
-        output = encoder(**inputs).last_hidden_state
-        if last == len(parts):
-            take(last, output)
-    except Reached:
-        pass
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def hidden_states(encoder: nn.Module, layer: int, inputs: dict[str, object]) -> Tensor:
-    """[batch, length, width] of one layer: -1 the encoder's output, k >= 0 hidden state k (0: the embeddings)."""
-    if layer < 0:
-        return encoder(**inputs).last_hidden_state
-    found: list[Tensor] = []
-    visit_states(encoder, [layer], inputs, lambda _, hidden: found.append(hidden))
-    return found[0]
+    """Position id of the first token."""
+    return encoder_files.first_position(encoder.config.to_dict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +169,15 @@ def packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> 
 
 
 def sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
-    """The same without the registered function: sorted by length, in a few padded parts."""
+    """The same without the registered function: sorted by length, in a few padded parts; where padding would change what the encoder
+    computes, in as many parts as there are lengths."""
     order = np.argsort(-batch.lengths, kind="stable")
+    if traits(encoder).padding:
+        groups = np.array_split(order, min(SORTED_PARTS, len(order)))
+    else:
+        groups = np.split(order, np.flatnonzero(np.diff(batch.lengths[order])) + 1)
     parts, slots = [], 0
-    for members in np.array_split(order, min(SORTED_PARTS, len(order))):
+    for members in groups:
         longest = int(batch.lengths[members[0]])
         valid = np.arange(longest)[None] < batch.lengths[members][:, None]
         tokens = (batch.starts[members][:, None] + np.arange(longest)[None])[valid]
@@ -255,23 +212,44 @@ def flat_hidden(encoder: nn.Module, batch: Sequences, packed: bool, layer: int =
     return torch.cat(found).index_select(0, torch.cat([part.tokens for part in parts]).argsort()), padding
 
 
-def can_pack(encoder: nn.Module, tolerance: float = 1e-4) -> bool:
-    """Whether packs of this encoder give what padded batches give: tried on three short sequences, not looked up in a list.
+def windows(encoder: nn.Module) -> int:
+    """The largest number of tokens that attention is limited to anywhere in the configuration; 0 where it names none."""
+    found = [value for name, value in vars(encoder.config).items() if any(word in name for word in WINDOWS)]
+    flat = [item for value in found for item in (value if isinstance(value, list | tuple) else [value])]
+    return max((item for item in flat if type(item) is int), default=0)
+
+
+def sample(encoder: nn.Module) -> Sequences:
+    """Short texts, two of them of one length, and one that is longer than any window of the encoder where its positions allow it."""
+    config = encoder.config
+    furthest = min(encoder_files.positions(config.to_dict()) or MOST_TRIED, MOST_TRIED)
+    lengths = np.minimum([7, 3, 12, 7, max(40, windows(encoder) + 9)], furthest)
+    marks = {value for name in vars(config) if name.endswith("_token_id") and type(value := getattr(config, name)) is int}
+    ordinary = np.array([token for token in range(min(config.vocab_size, 60)) if token not in marks] or [0])
+    return Sequences(ordinary[(np.arange(lengths.sum()) * 7) % len(ordinary)], lengths)
+
+
+def near(found: Tensor, expected: Tensor) -> bool:
+    """Whether two arrays of states are the same but for rounding."""
+    return bool((found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1))
+
+
+def can_pack(encoder: nn.Module) -> bool:
+    """Whether packs of this encoder give what other batches give: tried on a few texts (`sample`), not looked up in a list.
 
     Leaves the encoder's attention implementation at "packed" if so, else as it was.
     """
+    if MOST_TRIED < windows(encoder) < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize):
+        return False
     before, training = encoder.config._attn_implementation, encoder.training
     encoder.eval()
-    lengths = np.array([7, 3, 12])
-    words = min(encoder.config.vocab_size, 50)
-    ids = (np.arange(lengths.sum()) * 7) % (words - 10) + 10 if words > 20 else np.ones(lengths.sum(), dtype=np.int64)
-    batch = Sequences(ids, lengths)
+    batch = sample(encoder)
     try:
         with torch.no_grad():
             expected, _ = flat_hidden(encoder, batch, packed=False)
             encoder.set_attn_implementation("packed")
             found, _ = flat_hidden(encoder, batch, packed=True)
-        equal = bool((expected - found).abs().max() < tolerance * expected.abs().max().clamp(min=1))
+        equal = near(found, expected)
     except (ValueError, TypeError, RuntimeError, AttributeError):
         equal = False
     if not equal:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, hub_lock, identity, model, results, translated
+from xstilts_core import data, encoder_files, hub_lock, identity, model, results, translated
 from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
@@ -102,9 +102,8 @@ def load_encoder(spec: EncoderSpec) -> Encoder:
     packed = spec.packed if isinstance(spec, TuneSpec) else True
     where = model.device(spec.device)
     encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.control == "random_init", seed=spec.seed)
-    longest = model.longest_input(encoder.network)
-    if spec.max_length > longest:
-        raise UsageError(f"max_length {spec.max_length} is more than encoder {spec.start!r} takes: at most {longest} tokens")
+    if reason := encoder_files.beyond(encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length):
+        raise UsageError(reason)
     if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)
     if isinstance(spec, IntermediateSpec) and spec.lora:

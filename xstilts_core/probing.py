@@ -20,7 +20,6 @@ from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.pair import label_indices
 from xstilts_core.model import Encoder
-from xstilts_core.names import UsageError
 from xstilts_core.phase import Run
 from xstilts_core.results import Score
 from xstilts_core.retrieve import one_side
@@ -44,9 +43,7 @@ class Fitted:
 
 
 def layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
-    """The hidden state that is pooled, 0 the embeddings. UsageError where the encoder has no such layer."""
-    if spec.layer > encoder.layers:
-        raise UsageError(f"layer is {spec.layer}: encoder {spec.start!r} has the layers 0 (its embeddings) to {encoder.layers}")
+    """The hidden state that is pooled, 0 the embeddings."""
     return spec.layer if spec.layer >= 0 else encoder.layers
 
 

@@ -25,6 +25,7 @@ from xstilts_core.spec import (
     TargetSpec,
     explain,
     home,
+    linked,
     make,
     misfit,
 )
@@ -124,18 +125,10 @@ class Study(BaseModel):
         """Names of the recipes that are controls: they stand beside a score and are no candidates for the best recipe."""
         return tuple(name for name, recipe in self.recipes.items() if recipe.control)
 
-    @property
-    def translators(self) -> tuple[str, ...]:
-        """The translation models of all recipes."""
-        return tuple(dict.fromkeys(name for spec in self.specs if isinstance(spec, IntermediateSpec) for name in spec.translators))
-
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
-        runs = tuple(self.expand())
-        by_folder = {spec.folder: spec for spec in runs}
-        for spec in runs:
-            spec.link([by_folder[folder] for folder in spec.parents])
+        runs = linked(self.expand())
         return (self.fetching(runs), *runs) if self.source == "hub" else runs
 
     @cached_property
@@ -146,14 +139,15 @@ class Study(BaseModel):
     def expand(self) -> Iterator[Spec]:
         """pretrain, then intermediate, then target, retrieval and probing runs, seeds outermost within each phase; then one run per
         control that has no encoder, and so nothing that differs between seeds."""
+        fields = IntermediateSpec.model_fields.keys()  # how many test examples are scored is nothing to phase 2
         if self.pretrain is not None:
             yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
                     settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.settings}
-                    settings = {key: value for key, value in settings.items() if key in IntermediateSpec.model_fields}
-                    yield self.make(IntermediateSpec, seed, {"tasks": recipe.intermediate, **self.start(name), **settings})
+                    settings = {"tasks": recipe.intermediate, **self.start(name), **settings}
+                    yield self.make(IntermediateSpec, seed, {key: settings[key] for key in settings.keys() & fields})
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.control not in DATA_ONLY:

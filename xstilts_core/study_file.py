@@ -8,6 +8,7 @@ from unicodedata import category
 
 from pydantic.fields import FieldInfo
 
+from xstilts_core import encoder_files
 from xstilts_core.languages import language
 from xstilts_core.names import UsageError, shown, unknown
 from xstilts_core.paths import expanded
@@ -207,23 +208,29 @@ def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, Fi
         check_value(key, fields[key], value, where)
 
 
-def check_encoder(name: str, file: str) -> None:
-    """UsageError where an encoder is no word for one of the suite's own, no hub name and no folder with a model in it."""
-    check_model(name, f"{file}: encoder", "FacebookAI/xlm-roberta-large", ENCODERS)
+def check_encoder(name: str, file: str) -> Path | None:
+    """The encoder's folder; None of a hub name or one of the suite's own.
+
+    UsageError where the name is none of these, or where the folder's files are not whole (`encoder_files.check`).
+    """
+    folder = check_model(name, f"{file}: encoder", "FacebookAI/xlm-roberta-large", ENCODERS)
+    if folder:
+        encoder_files.check(folder, f"{file}: encoder {name!r}")
+    return folder
 
 
-def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> None:
+def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> Path | None:
     """UsageError where a model can be neither one of the suite's `own`, nor a hub name, nor a folder with a model in it.
 
-    what: the file and the key. example: a hub name. Nothing is downloaded or loaded.
+    what: the file and the key. example: a hub name. Nothing is downloaded or loaded. Returns the folder, None of the others.
     """
     if name in own:
-        return
+        return None
     choices = f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, or a folder with a config.json"
     folder = home() / expanded(name)
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
         if (folder / "config.json").is_file():
-            return
+            return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
         beside = [path.parent.name for path in folder.parent.glob("*/config.json")]
         near = get_close_matches(folder.name, beside, n=1, cutoff=0.5)
@@ -233,6 +240,7 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
     if near or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in name.split("/")):
         hint = f": did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}{hint} {choices}")
+    return None
 
 
 def studies() -> dict[str, Path]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from xstilts_core import encoder_files
 from xstilts_core.cards.data import OWN_LICENCE, data_table, hub_datasets, hub_model, is_embedded, seen_languages, shown
 from xstilts_core.cards.limits import ENGLISH_ONLY, ONE_SEED, POOLER, data_limits, listed, run_limits
 from xstilts_core.cards.origin import CITATION, PROJECT, provenance_table, reproduction
@@ -113,11 +114,14 @@ def introduction(run: Record) -> str:
 def usage(run: Record) -> list[str]:
     """How to load what `xstilts export` writes."""
     head = (run.folder / MODEL / LANGUAGE_HEAD).is_file()
+    made = encoder_files.configuration(run.folder / MODEL).get("architectures") or [""]
+    # Of an encoder-decoder's model type AutoModel would build the whole.
+    loader = "AutoModelForTextEncoding" if made[0].endswith("EncoderModel") else "AutoModel"
     return [
         "```python",
-        "from transformers import AutoModel, AutoTokenizer",
+        f"from transformers import {loader}, AutoTokenizer",
         "",
-        'tokenizer, model = AutoTokenizer.from_pretrained("REPO"), AutoModel.from_pretrained("REPO")',
+        f'tokenizer, model = AutoTokenizer.from_pretrained("REPO"), {loader}.from_pretrained("REPO")',
         "```",
         "",
         f"REPO: this repository's name, or the folder.{' AutoModelForMaskedLM loads its language-model head too.' if head else ''}",

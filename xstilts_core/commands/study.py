@@ -5,6 +5,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
@@ -16,7 +17,7 @@ PLACES = "places are taken from the folder where the command is typed"
 
 def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study import Study
-    from xstilts_core.study_file import check_encoder, check_model
+    from xstilts_core.study_file import check_model
 
     data_root = place(options.data_root)
     if data_root and not expanded(options.data_root).is_dir():
@@ -24,10 +25,41 @@ def load(options: argparse.Namespace) -> Any:
     study = Study.load(options.study, place(options.outputs), data_root)
     require_folder(options.outputs, study.root)
     if options.command != "status":  # results can be read where the encoder is not
-        check_encoder(study.encoder, study.file)
-        for name in study.translators:
+        for member in members(study):
+            check_encoder(member)
+        for name in dict.fromkeys(name for spec in study.specs for name in getattr(spec, "translators", ())):
             check_model(name, f"{study.file}: translator", "facebook/nllb-200-distilled-600M")
     return study
+
+
+def check_encoder(study: Any) -> None:
+    """UsageError where the study's encoder cannot be what it starts from, or a run asks for what that has not.
+
+    A folder is looked at as a whole, which takes seconds; an encoder of the hub in the first cell of a run, once it is in the cache.
+    """
+    from xstilts_core import encoder_files, study_file
+
+    folder = study_file.check_encoder(study.encoder, study.file)
+    if folder:
+        from xstilts_core import loading
+
+        loading.check(folder, f"{study.file}: encoder {study.encoder!r}")
+    config = configuration(study, folder)
+    for spec in study.specs:
+        reach = (getattr(spec, "layer", -1), getattr(spec, "max_length", 0))
+        if spec.phase != "pretrain" and (reason := encoder_files.beyond(config, study.encoder, *reach)):
+            raise UsageError(f"{study.file}, {spec.folder.relative_to(study.root)}: {reason}")
+
+
+def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
+    """What is known of the encoder's configuration before a run: all of a folder's and the shipped one's, the size of the study's own."""
+    from xstilts_core import encoder_files
+
+    for spec in study.specs:
+        if spec.phase == "pretrain" and study.encoder == "pretrained":
+            return {"num_hidden_layers": spec.layers, "max_position_embeddings": spec.max_length}
+    place = encoder_files.shipped() if study.encoder == encoder_files.SHIPPED else folder
+    return encoder_files.configuration(place) if place else {}
 
 
 def counted(study: Any) -> str:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, XLMRobertaConfig
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, XLMRobertaConfig
 
-from xstilts_core import hub_client, model
+from xstilts_core import hub_client, loading, model, trial
 from xstilts_core.estimate.question import Question
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
-from xstilts_core.packing import can_pack
 
 # Floating-point operations of a probed batch on a CPU: a fraction of a second of one core.
 CPU_OPERATIONS = 2e10
@@ -89,7 +88,7 @@ def tokenizer_at_hand(name: str) -> PreTrainedTokenizerBase | None:
 def sizes(config: PretrainedConfig) -> tuple[int, int]:
     """Parameters of the encoder, and of its embedding layer; no memory is taken."""
     with torch.device("meta"):
-        network = AutoModel.from_config(config, **model.without_pooler(config))
+        network = loading.new_network(config)
     part = getattr(network, "embeddings", None) or network.get_input_embeddings()
     return model.count_parameters(network), model.count_parameters(part)
 
@@ -106,9 +105,9 @@ def bench(question: Question, where: torch.device) -> tuple[Bench, str]:
     if not fits:
         config.num_hidden_layers = 1
         config.vocab_size = min(config.vocab_size, 10_000 if tokenizer is None else len(tokenizer))
-    network = AutoModel.from_config(config, **model.without_pooler(config)).to(where)
+    network = loading.new_network(config).to(where)
     words = tokenizer or AutoTokenizer.from_pretrained(model.shipped())
-    encoder = Encoder(network, words, can_pack(network))
+    encoder = Encoder(network, words, trial.examine(network, f"encoder {question.encoder!r}"))
     return Bench(encoder, layers, layers if fits else 1, parameters, embeddings, vocabulary, tokenizer is not None, where), note
 
 

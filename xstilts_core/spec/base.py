@@ -1,16 +1,17 @@
 """What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from xstilts_core import encoder_files
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
-from xstilts_core.spec.weights import SHIPPED, fingerprint
+from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
 
@@ -111,10 +112,6 @@ class Spec(BaseModel):
         """The specs of `parents`; empty for a spec that is in no study."""
         return self._starts_from
 
-    def link(self, starts_from: Sequence["Spec"]) -> None:
-        """Say which runs of its study this one starts from."""
-        self._starts_from = tuple(starts_from)
-
     @property
     def fingerprint(self) -> str:
         """A fingerprint of the encoder that the run is given, where it is a folder; "" else."""
@@ -194,7 +191,7 @@ class EncoderSpec(Spec):
     def fingerprint(self) -> str:
         if self.encoder == "pretrained":
             return ""  # a run of the study, which it starts from
-        return fingerprint(SHIPPED if self.encoder == "mini" else home() / expanded(self.encoder))
+        return fingerprint(encoder_files.shipped() if self.encoder == encoder_files.SHIPPED else home() / expanded(self.encoder))
 
     @property
     def phase1(self) -> str:
@@ -282,6 +279,15 @@ class TuneSpec(EncoderSpec):
             tasks = ", ".join(self.recipe_tasks(self.model_dump()))
             way = f"give {', '.join(empty)} (in a study under train: or tasks:), or the task a published=Published(...)"
             raise ValueError(f"no recipe is published for {tasks}: {way}")
+
+
+def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
+    """The runs of a study, each of which knows from now on which of them it starts from."""
+    runs = tuple(runs)
+    by_folder = {spec.folder: spec for spec in runs}
+    for spec in runs:
+        spec._starts_from = tuple(by_folder[folder] for folder in spec.parents)
+    return runs
 
 
 def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 FILES = ("config.json", "*.safetensors", "*.bin", "*.model", "tokenizer*.json", "vocab.*")
 BLOCK, BLOCKS = 2**16, 64
-# The encoder that comes with the package.
-SHIPPED = Path(__file__).parent.parent / "mini" / "checkpoint"
 
 
 def fingerprint(folder: Path) -> str:
