@@ -216,11 +216,11 @@ def test_another_file_of_the_same_name_writes_over_nothing(tmp_path: Path) -> No
     (elsewhere := tmp_path / "elsewhere").mkdir()
     load(elsewhere, CHANGED)
     other = Study.load(str(elsewhere / "made_up.yaml"), mine.outputs)
-    for asked in (lambda: grid.require_own_folder(other), lambda: grid.only_grid(other).__enter__()):
+    for asked in (lambda: sharing.require_own_folder(other), lambda: grid.only_grid(other).__enter__()):
         with pytest.raises(UsageError, match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or give --outputs"):
             asked()
     with grid.only_grid(mine):
-        grid.require_own_folder(mine)
+        sharing.require_own_folder(mine)
     Path(mine.file).rename(tmp_path / "renamed.yaml")
     with grid.only_grid(other):
-        grid.require_own_folder(other)
+        sharing.require_own_folder(other)

@@ -85,9 +85,9 @@ def test_real_slices_give_texts_in_forty_nine_languages():
 
 
 @real
-@pytest.mark.parametrize(
-    ("name", "split", "count"), [("xnli", "dev", 15), ("panx", "dev", 39), ("udpos", "test", 11), ("xquad", "test", 11)]
-)
-def test_real_slices_are_scored_in_all_their_languages(name, split, count):
-    assert data.test_split(name, "files", str(REAL)) == split
-    assert len(data.languages(name, split, "files", str(REAL))) == count
+@pytest.mark.parametrize(("name", "least"), [("xnli", 15), ("panx", 39), ("udpos", 11), ("xquad", 11)])
+def test_real_slices_are_scored_in_all_their_languages(name, least):
+    """On the split that has labels in more languages: how many those are may grow with the slices."""
+    counts = {split: len(data.languages(name, split, "files", str(REAL))) for split in ("dev", "test")}
+    split = data.test_split(name, "files", str(REAL))
+    assert counts[split] == max(counts.values()) >= least

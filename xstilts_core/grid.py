@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from xstilts_core import aside, cluster, disk, locks, results, stopping, webpage
+from xstilts_core import aside, cluster, disk, locks, results, sharing, stopping, webpage
 from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.paths import search_path
@@ -21,8 +21,6 @@ from xstilts_core.spec import home
 from xstilts_core.study import Study
 
 LOG = "grid.log"
-# Which file the runs of a folder are of.
-OWNER = ".study"
 # More runs at once than this only take each other's memory.
 MOST_PER_CORE = 4
 MOST_IN_QUEUE = 10_000
@@ -93,7 +91,15 @@ def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> c
     return cluster.Queue(study, seconds)
 
 
-def command(study: Study, targets: Sequence[str], jobs: int, profile: str, partial: bool = False, folder: Path | None = None) -> list[str]:
+def command(
+    study: Study,
+    targets: Sequence[str],
+    jobs: int,
+    profile: str,
+    partial: bool = False,
+    folder: Path | None = None,
+    again: Sequence[str] = (),
+) -> list[str]:
     """The Snakemake call, on this process's lifeline. It works in `folder`, the study's own unless another is given.
 
     There its own files (.snakemake) stand, and the paths of its graph have no letters but those of recipes and tasks. All else that it
@@ -101,7 +107,8 @@ def command(study: Study, targets: Sequence[str], jobs: int, profile: str, parti
     Its own lock is off: `only_grid` holds one that dies with its process, so that none is ever left behind. So is its notion of
     incomplete files: a result.json is whole or absent, and one finished beside a killed Snakemake is neither made again nor removed.
     And so is its memory of a run's parameters: what is not the result that the study asks for has been set aside (aside.py).
-    partial: reports alone, over the runs that are done, and again where their notebooks have changed.
+    partial: reports alone, over the runs that are done, and again where their notebooks have changed. again: results that are there and
+    to be made again, below the study's folder; what was fetched is one of them where more is to be (aside.date_back).
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(f"no Snakefile in {home()}: run this in the project's folder (the one with notebooks/ and params/)")
@@ -109,12 +116,14 @@ def command(study: Study, targets: Sequence[str], jobs: int, profile: str, parti
     settings = json.dumps({**places, "threads": threads(jobs), "partial": int(partial)})
     parallel = ["--cores", str(jobs * threads(jobs))] if executor(profile) == "local" else ["--jobs", str(jobs)]
     named = cluster.arguments(study, profile_folder(profile))
+    fetched = study.specs[0] if study.source == "hub" and not partial else None
+    again = [*again, "data/result.json"] if fetched and results.state(fetched).state != "done" else again
     triggers = ("mtime", "input", "params", "--allowed-rules", "reports", "report") if partial else ("mtime", "input")
     return [
         *(sys.executable, "-m", "xstilts_core.lifeline", str(os.getpid())),
         *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(folder or study.root)),
         *("--profile", str(profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
-        *("--rerun-triggers", *triggers),
+        *("--rerun-triggers", *triggers, *(["--forcerun", *again] if again else [])),
         *("--config", f"grid={base64.urlsafe_b64encode(settings.encode()).decode()}"),
     ]
 
@@ -142,9 +151,9 @@ def only_grid(study: Study) -> Iterator[TextIO]:
             os.write(lock.fileno(), f"{os.getpid()}\n".encode("ascii"))
         for folder in (study.root, study.root / "report"):
             disk.remove_temporary(folder)
-        require_own_folder(study)
+        sharing.require_own_folder(study)
         with suppress(OSError):  # on a full disk: the first run says so
-            results.write_text(study.root / OWNER, f"{written_in(study)}\n")
+            results.write_text(study.root / sharing.OWNER, f"{sharing.written_in(study)}\n")
         wait_for_runs(study)
         try:
             yield lock
@@ -154,24 +163,10 @@ def only_grid(study: Study) -> Iterator[TextIO]:
         wait_for_runs(study)
 
 
-def written_in(study: Study) -> str:
-    """The study's file: from the project's folder, which may be moved, or from the root."""
-    file = Path(study.file).resolve()
-    return str(file.relative_to(home()) if file.is_relative_to(home()) else file)
-
-
 def require_writable(folder: Path) -> None:
     """UsageError where nothing can be written into this folder."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{folder} cannot be written: give --outputs another folder")
-
-
-def require_own_folder(study: Study) -> None:
-    """UsageError where the study's folder has the runs of another file of the same name, which this one would write over."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        other = (study.root / OWNER).read_text(encoding="utf-8").strip()
-        if other != written_in(study) and (home() / other).is_file():
-            raise UsageError(f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder")
 
 
 def wait_for_runs(study: Study, seconds: float = SECONDS_TO_END) -> None:
@@ -281,8 +276,8 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     with TemporaryDirectory() as empty:  # in which as little is made as in a folder that is not there yet
         folder = study.root if study.root.is_dir() else Path(empty)
         require_writable(folder)
-        call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile, folder=folder)
-        call += ["--dry-run", "--quiet", "rules", *(["--forcerun", *again] if again else [])]
+        call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile, folder=folder, again=again)
+        call += ["--dry-run", "--quiet", "rules"]
         said = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", env=environment())
     counts = [words for line in said.stdout.splitlines() if len(words := line.split()) == 2 and words[1].isdigit()]
     if said.returncode:

@@ -5,6 +5,7 @@ is compared. What the runs are called, and where they stand, does not matter.
 
 What is taken over gets a folder of its own: model and predictions as hard links (a copy where the disk has none), the rest copied, and a
 result.json that says whose run it was (`shared_from`). So either study can be removed or trained anew without harm to the other.
+No two files of one name have their runs in one folder (`require_own_folder`).
 """
 
 import os
@@ -19,8 +20,11 @@ from xstilts_core.aside import TOLD, held
 from xstilts_core.identity import Below, Identity
 from xstilts_core.names import UsageError
 from xstilts_core.results import Result
-from xstilts_core.spec import DataSpec, Spec
+from xstilts_core.spec import DataSpec, Spec, home
 from xstilts_core.study import Study
+
+# Which file the runs of a folder are of.
+OWNER = ".study"
 
 
 def older(result: Result, path: Path, root: Path) -> bool:
@@ -124,3 +128,17 @@ def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
         return any(not identity.difference(made, asked) for made in coming.get(asked.key, ()))
 
     return frozenset(spec.folder for spec in lacking if will_be(spec) or same(known, spec, below) is not None)
+
+
+def written_in(study: Study) -> str:
+    """The study's file: from the project's folder, which may be moved, or from the root."""
+    file = Path(study.file).resolve()
+    return str(file.relative_to(home()) if file.is_relative_to(home()) else file)
+
+
+def require_own_folder(study: Study) -> None:
+    """UsageError where the study's folder has the runs of another file of the same name, which this one would write over."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        other = (study.root / OWNER).read_text(encoding="utf-8").strip()
+        if other != written_in(study) and (home() / other).is_file():
+            raise UsageError(f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder")

@@ -130,7 +130,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
 
     walls = []
     for position, study in enumerate(studies):
-        grid.require_own_folder(study)
+        sharing.require_own_folder(study)
         print_lacking(study)
         taken = sharing.foreseen(study, studies[:position])
         planned = grid.dry_run(study, jobs, profile)
