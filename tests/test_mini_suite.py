@@ -1,5 +1,6 @@
 """The embedded suite: sizes, determinism, parallel languages, sound labels, and nothing held out in training text."""
 
+import hashlib
 import math
 import re
 import subprocess
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from xstilts_core import mini
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.mini import suite
 from xstilts_core.mini.corpus import RESOURCE, documents
@@ -110,6 +112,12 @@ def test_same_in_another_process():
     code = f"from xstilts_core.mini import suite; print(repr([suite.load(task, 'dev', 'hi', limit=60) for task in {tasks}]))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert other.strip() == repr([suite.load(task, "dev", "hi", limit=60) for task in tasks])
+
+
+def test_other_texts_are_another_version():
+    """If this fails, results of the texts before are no longer this suite's: bump mini.VERSION, and put the new digest here."""
+    told = (repr(suite.load(task, split, code, limit=20)) for task, split in EVALUATED if split == "dev" for code in ("hi", "sw"))
+    assert (mini.VERSION, hashlib.sha256("".join(told).encode()).hexdigest()[:16]) == (1, "5f1ed23a362972e0")
 
 
 @pytest.mark.parametrize("task", [*NLI, "qqp", "pawsx"])
