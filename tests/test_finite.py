@@ -10,7 +10,7 @@ import torch
 from test_phase import run_target, target
 from test_train import equal, schedule, setup, weights
 
-from xstilts_core import evaluate, model, phase, pretrain, probing, results, retrieve
+from xstilts_core import evaluate, model, phase, pretrain, probing, results, retrieve, trial
 from xstilts_core.evaluate import predict
 from xstilts_core.finite import NotFinite
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, retrieval
@@ -142,9 +142,13 @@ def test_vectors_of_a_diverged_encoder_have_no_neighbours(value):
     assert retrieval.prepare(torch.zeros(2, 3), True).tolist() == torch.zeros(2, 3).tolist(), "a vector of zeros is a number"
 
 
-def test_a_broken_encoder_leaves_no_result_in_any_phase(tmp_path, encoders):
+def test_a_broken_encoder_leaves_no_result_in_any_phase(tmp_path, encoders, monkeypatch):
     place = str(broken(encoders["xlmr"], tmp_path))
     spec = target(tmp_path, place)
+    with pytest.raises(UsageError, match="gives states that are NaN or infinite: its weights are damaged"):
+        phase.load_encoder(spec)
+    # As one that breaks only after it was loaded.
+    monkeypatch.setattr(trial, "examine", lambda network, what, packed: False)
     with pytest.raises(UsageError, match=r"^step 1 \(mnli, learning rate"):
         run_target(spec)
     assert not (spec.folder / results.RESULT).exists() and not (spec.folder / "predictions").exists()

@@ -59,7 +59,7 @@ def test_names_without_a_baseline_are_refused() -> None:
         ("published: pruksachatkun2020", "title is missing: one line: the question"),
         (
             "title: T\npublished: pruksachatkun",
-            "unknown published scores 'pruksachatkun' in .*mine.yaml, published: did you mean 'pruksachatkun2020'",
+            "unknown published scores 'pruksachatkun' in .*mine.yaml, line 2, published: did you mean 'pruksachatkun2020'",
         ),
         ("title: T\npublished:", "published is None: it must be text"),
         (

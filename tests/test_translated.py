@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_studies import load
 
-from xstilts_core import data, fetch, hub_client, hub_lock, identity, phase, translated
+from xstilts_core import data, fetch, hub_client, hub_lock, identity, loading, phase, translated
 from xstilts_core.examples import PairExample
 from xstilts_core.hub_lock import Repository
 from xstilts_core.names import UsageError
@@ -186,6 +186,7 @@ class TestStudy:
 
         monkeypatch.setattr(hub_client, "encoder", lock)
         monkeypatch.setattr(hub_client, "offline", lambda: True)
+        monkeypatch.setattr(loading, "check", lambda folder, what: None)
         monkeypatch.setattr(fetch, "wanted", lambda spec: iter(()))
         found = fetch.fetch(DataSpec(encoder="org/encoder", translators=["org/to-de", "org/to-sw"]))
         assert [(row.task, row.repository, row.commit[:1]) for row in found] == [

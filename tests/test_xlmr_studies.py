@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import sharing
+from xstilts_core import identity
 from xstilts_core.analysis import claims, scaling, translated, variants
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC, kinds
 from xstilts_core.spec import DataSpec, IntermediateSpec, TargetSpec
@@ -27,7 +27,7 @@ def study(name: str) -> Study:
 @cache
 def identities(name: str) -> frozenset[str]:
     """What makes each run of a study the same as another's."""
-    return frozenset(sharing.wanted(study(name), spec) for spec in study(name).specs if not isinstance(spec, DataSpec))
+    return frozenset(identity.wanted(spec).key for spec in study(name).specs if not isinstance(spec, DataSpec))
 
 
 def of_question(question: str) -> Study:

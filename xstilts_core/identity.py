@@ -69,8 +69,8 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """A text that equal runs share; runs that share it can still differ in versions, files or parents."""
-        return json.dumps([self.phase, self.own], sort_keys=True)
+        """A text that equal runs share, and those that they start from; runs that share it can still differ in versions or files."""
+        return json.dumps([self.phase, self.own, [parent and parent.key for parent in self.parents]], sort_keys=True)
 
     @property
     def token(self) -> str:
