@@ -249,6 +249,16 @@ def option(control, text: str | None) -> str:
     return control.locator("option").nth(found.index(text) if text else 0).get_attribute("value")
 
 
+def answer_dialogs(page) -> None:
+    """JupyterLab asks for a kernel, or says that its server was slow, where a machine is busy: a person says yes and goes on."""
+
+    def accept(dialog) -> None:
+        print(dialog.inner_text())
+        dialog.locator(".jp-mod-accept").click()
+
+    page.add_locator_handler(page.locator("dialog.jp-Dialog").first, accept)
+
+
 def run_all_cells(page) -> None:
     """The menu's command, again until it is heard: JupyterLab drops what comes before its kernel and its notebook are ready."""
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
@@ -267,6 +277,7 @@ def test_jupyterlab(page, project):
         if sys.platform == "linux":
             assert browsing.listens_on(port) <= LOOPBACK
         base, token = address.split("/lab")[0], address.split("token=")[1]
+        answer_dialogs(page)
         page.goto(f"{base}/lab/tree/90_explore.ipynb?token={token}&reset")
         run_all_cells(page)
         matrix(page).wait_for()
