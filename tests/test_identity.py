@@ -14,7 +14,7 @@ from xstilts_core import analysis, data, encoder_files, grid, identity, mini, re
 from xstilts_core.cli import main
 from xstilts_core.readers import text
 from xstilts_core.results import RESULT, Score
-from xstilts_core.spec import SPECS, Spec, TargetSpec, base
+from xstilts_core.spec import SPECS, PretrainSpec, Spec, TargetSpec, base
 from xstilts_core.study import Study
 
 QUICK = (Path(__file__).parent.parent / "params" / "quick.yaml").read_text(encoding="utf-8")
@@ -256,6 +256,26 @@ def test_other_rows_make_stale_what_read_them(rows: Study, tmp_path: Path) -> No
     assert reasons(rows) == {}, "what cannot be looked up is believed"
     moved = Study.load(rows.file, rows.outputs, str(tmp_path / "elsewhere"))
     assert set(reasons(moved)) == set(udpos)
+
+
+def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_path: Path) -> None:
+    spec = PretrainSpec(source="files", data_root=str(tmp_path / "data"), outputs=str(tmp_path / "outputs"))
+    begun = identity.begin(spec)
+    assert len(list(data.texts(spec.data_root, (), 1000))) > 4
+    results.write(spec, [], "cpu", 1.0, begun=begun)
+    assert set(results.read(spec.folder / RESULT).identity.files) == set(NAMES) and results.state(spec).state == "done"
+    (tmp_path / "data" / "udpos" / "dev-bg.tsv").write_text(TAGGED, encoding="utf-8")
+    assert results.state(spec).reason == f"made without udpos/dev-bg.tsv, which stands below {tmp_path / 'data'} now"
+
+
+def test_results_are_read_where_their_encoder_is_not(tmp_path: Path, encoders: dict[str, Path]) -> None:
+    shutil.copytree(encoders["xlmr"], tmp_path / "model")
+    spec = TargetSpec(outputs=str(tmp_path), encoder=str(tmp_path / "model"))
+    results.write(spec, [], "cpu", 1.0)
+    shutil.rmtree(tmp_path / "model")
+    assert results.state(spec).state == "done"
+    shutil.copytree(encoders["bert"], tmp_path / "model")
+    assert results.state(spec).reason == "made with other weights"
 
 
 def test_labels_that_come_later_split_no_seeds(rows: Study, tmp_path: Path) -> None:

@@ -234,6 +234,13 @@ def names(examples: Sequence[SentenceExample], source: Source) -> dict[str, froz
     return dict.fromkeys(codes, frozenset((word,) for word in set.intersection(*seen.values())))
 
 
+def text_files(data_root: str) -> Iterator[Path]:
+    """The files whose texts `texts` reads."""
+    for name, split in readers.FILES:
+        for code in languages(name, split, "files", data_root, "xtreme-r"):
+            yield from readers.located(name, split, code, Path(data_root))
+
+
 def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
     """(language, text) of everything unlabelled that the tasks' files hold: for pretraining. At most `most` texts a language.
 

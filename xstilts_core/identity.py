@@ -15,7 +15,7 @@ Compared are the fields that both sides have. A field that the result lacks is n
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -51,18 +51,19 @@ class Identity:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` and JSON made of one. TypeError or KeyError where it is none."""
+        """Read what `dataclasses.asdict` and JSON made of one, a later version's too. TypeError or KeyError where it is none."""
+        known = {entry.name: content[entry.name] for entry in fields(cls) if entry.name in content}
         files = {name: (int(size), int(time), str(digest)) for name, (size, time, digest) in content["files"].items()}
         parents = tuple(None if parent is None else cls.of(parent) for parent in content["parents"])
-        return cls(**{**content, "files": files, "parents": parents})
+        return cls(**{**known, "files": files, "parents": parents})
 
     @property
     def own(self) -> dict[str, Any]:
         """The settings that are not the defaults of today, and the encoder's fingerprint: equal for equal runs, whatever fields their
         versions had."""
-        fields, elsewhere = SPECS[self.phase].model_fields, SPECS[self.phase].elsewhere
-        here = ((name, self.settings[name]) for name in fields if name in self.settings and name not in elsewhere)
-        names = {name: value for name, value in here if value != fields[name].get_default()}
+        today, elsewhere = SPECS[self.phase].model_fields, SPECS[self.phase].elsewhere
+        here = ((name, self.settings[name]) for name in today if name in self.settings and name not in elsewhere)
+        names = {name: value for name, value in here if value != today[name].get_default()}
         if not self.fingerprint:
             return names
         return {**{name: value for name, value in names.items() if name != "encoder"}, "weights": self.fingerprint}
@@ -138,6 +139,8 @@ def difference(made: Identity, asked: Identity) -> str:
     """What a result was made with that is different now, in words; "" if nothing."""
     if made.older and not made.fingerprint:  # of the shipped encoder none was kept
         asked = replace(asked, fingerprint="")
+    if not asked.fingerprint:  # results can be looked at where the encoder is not
+        made = replace(made, fingerprint="")
     before, now = made.own, asked.own
     if keys := sorted(key for key in {*before, *now} if before.get(key) != now.get(key)):
         return f"made with other {', '.join(keys)}"
@@ -235,6 +238,12 @@ class Below:
 
     def asked(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Paths below data_root of the files that a run would read now."""
+        from xstilts_core import data
+
+        if spec.reads_texts:
+            if (data_root,) not in self.listed:
+                self.listed[data_root,] = tuple(path.relative_to(data_root).as_posix() for path in data.text_files(data_root))
+            yield from self.listed[data_root,]
         for task, split, codes in spec.reads:
             scored = (spec.benchmark, *spec.languages) if isinstance(spec, ScoringSpec) and codes is None else codes or ()
             place = (task, split, spec.source, data_root, *scored)

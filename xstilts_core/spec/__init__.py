@@ -3,6 +3,7 @@
 base    the fields that runs share; the project's folder; a plain sentence for a wrong value
 intermediate  the spec of phase 2
 phases  those of the other phases
+reads   the splits of tasks that a run reads
 weights which model a folder holds
 wording a wrong value as a plain sentence
 """
@@ -15,7 +16,6 @@ from xstilts_core.spec.base import (
     HOME,
     Device,
     EncoderSpec,
-    Read,
     ScoringSpec,
     Source,
     Spec,
@@ -46,7 +46,6 @@ __all__ = [
     "IntermediateSpec",
     "PretrainSpec",
     "ProbingSpec",
-    "Read",
     "RetrievalSpec",
     "ScoringSpec",
     "Source",

@@ -4,13 +4,14 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from xstilts_core import encoder_files
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
+from xstilts_core.spec.reads import Read
 from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
@@ -60,20 +61,6 @@ def home() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir() and (folder / "params").is_dir()), here)
 
 
-class Read(NamedTuple):
-    """A split of a task that a run reads. split: train, dev, or scored (the one that scores are reported on). languages: None: those
-    that are scored."""
-
-    task: str
-    split: Literal["train", "dev", "scored"]
-    languages: tuple[str, ...] | None = None
-
-
-def trained(name: str) -> tuple[Read, ...]:
-    """What training on a task reads, in English."""
-    return (Read(name, "train", ("en",)), Read(name, "dev", ("en",)))
-
-
 class Spec(BaseModel):
     """The fields every run has. `elsewhere` are those on which its numbers do not depend (identity.py): where and how it is made, which
     may differ between machines, and what it is called."""
@@ -121,6 +108,11 @@ class Spec(BaseModel):
     def reads(self) -> tuple[Read, ...]:
         """The data that the run reads, as far as labels go."""
         return ()
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the run reads all texts below data_root, for masked language modelling."""
+        return False
 
     @property
     def lacking(self) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.languages import language
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import Read, TuneSpec, trained
+from xstilts_core.spec.base import TuneSpec
+from xstilts_core.spec.reads import Read, trained
 from xstilts_core.tasks import (
     EMBEDDED_LANGUAGES,
     TASKS,
@@ -90,6 +91,10 @@ class IntermediateSpec(TuneSpec):
     def reads(self) -> tuple[Read, ...]:
         published = [name for name in self.uses if name not in self.tasks]
         return (*(read for name in self.tasks for read in trained(name)), *(Read(name, "train", self.translated) for name in published))
+
+    @property
+    def reads_texts(self) -> bool:
+        return bool(self.mlm) and self.source == "files"
 
     @property
     def folder(self) -> Path:

@@ -8,8 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.languages import language
 from xstilts_core.names import unknown
-from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, Read, ScoringSpec, Spec, TuneSpec, misfit, trained
+from xstilts_core.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
 from xstilts_core.spec.intermediate import IntermediateSpec
+from xstilts_core.spec.reads import Read, trained
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
@@ -44,6 +45,10 @@ class PretrainSpec(Spec):
     @property
     def folder(self) -> Path:
         return self.root / "pretrain" / f"seed{self.seed}"
+
+    @property
+    def reads_texts(self) -> bool:
+        return self.source != "mini"
 
     @property
     def lacking(self) -> tuple[str, ...]:
