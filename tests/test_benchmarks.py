@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,16 @@ FACTS = {"machine": measure.machine(), "rounds": 3, "load_before": [0.1, 0.2, 0.
 
 def figure(*values: float, unit: str = "x", goal: float = 2.0) -> measure.Measure:
     return measure.Measure("train", "pairs", "the peer", unit, values, goal)
+
+
+@pytest.fixture(autouse=True)
+def threads_as_they_were() -> Iterator[None]:
+    """Benchmarks pin torch to one thread: what is compared bit for bit after them needs as many as a process of its own has."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else int(os.environ["OMP_NUM_THREADS"])
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(before)
 
 
 def test_the_median_is_held_against_the_goal_from_the_right_side():
