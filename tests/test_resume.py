@@ -275,7 +275,9 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     """A real process, killed with a checkpoint half-written: the next one takes up the checkpoint before it."""
     one = IntermediateSpec(study="one", outputs=str(tmp_path), encoder=str(folder), **INTERMEDIATE)
     other = one.model_copy(update={"study": "other", "checkpoint_every": 5})
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    # As many threads as this process has: the weights are the same bit for bit on no other terms.
+    threads = str(torch.get_num_threads())
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]), "OMP_NUM_THREADS": threads}
     call = [sys.executable, "-c", KILLED, json.dumps(other.changed())]
     assert subprocess.run(call, env=environment, timeout=300).returncode == -signal.SIGKILL
     assert (other.folder / FILE).stat().st_size > (other.folder / f".{FILE}.part").stat().st_size > 0
