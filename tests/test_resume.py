@@ -275,9 +275,8 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     """A real process, killed with a checkpoint half-written: the next one takes up the checkpoint before it."""
     one = IntermediateSpec(study="one", outputs=str(tmp_path), encoder=str(folder), **INTERMEDIATE)
     other = one.model_copy(update={"study": "other", "checkpoint_every": 5})
-    # As many threads as this process has: the weights are the same bit for bit on no other terms.
-    threads = str(torch.get_num_threads())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]), "OMP_NUM_THREADS": threads}
+    paths, threads = os.pathsep.join([str(Path(__file__).parent), *sys.path]), str(torch.get_num_threads())
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads}  # bit for bit with as many threads alone
     call = [sys.executable, "-c", KILLED, json.dumps(other.changed())]
     assert subprocess.run(call, env=environment, timeout=300).returncode == -signal.SIGKILL
     assert (other.folder / FILE).stat().st_size > (other.folder / f".{FILE}.part").stat().st_size > 0
@@ -289,8 +288,7 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     times = {"seconds": 0, "earlier_seconds": 0}
     assert {**found["details"], **times} == {**expected["details"], **times} and found["details"]["earlier_seconds"] > 0
     assert log_of(other) == log_of(one)
-    weights = [(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)]
-    assert weights[0] == weights[1]
+    assert len({(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)}) == 1
     assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", phase.LOG}
 
 
