@@ -188,7 +188,7 @@ class Progress:
 
 
 def identity(modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule) -> dict[str, Any]:
-    """What a checkpoint must share with a training beside the spec's science. A parent run made anew gives other starting weights."""
+    """Return what a checkpoint shares with a training beside its run's identity. A parent run made anew gives other starting weights."""
     rows = []
     for stream in streams:
         encoded = stream.encoded

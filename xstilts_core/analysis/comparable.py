@@ -22,14 +22,13 @@ def apart(scores: pd.DataFrame) -> pd.Series:
 
     A task that some run was scored on test data of is reported on these alone. Rows of phases that score no targets are never apart.
     """
-    found = pd.Series(False, index=scores.index)
-    scoring = scores[scores["phase"].isin(SCORING)]
-    tested = set(scoring.loc[scoring["split"] == "test", "task"])
-    found |= scores["phase"].isin(SCORING) & scores["task"].isin(tested) & (scores["split"] != "test")
-    for _, group in scoring[~found[scoring.index]].groupby([*CELL, "metric"], sort=False):
-        split, items = chosen(group)
-        found[group.index] = (group["split"] != split) | (group["n"] != items)
-    return found
+    scoring = scores["phase"].isin(SCORING)
+    tested = set(scores.loc[scoring & (scores["split"] == "test"), "task"])
+    others = scoring & scores["task"].isin(tested) & (scores["split"] != "test")
+    for _, group in scores[scoring & ~others].groupby([*CELL, "metric"], sort=False):
+        split, count = chosen(group)
+        others[group.index] = (group["split"] != split) | (group["n"] != count)
+    return others
 
 
 def comparable(scores: pd.DataFrame) -> pd.DataFrame:
