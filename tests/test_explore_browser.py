@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import browsing
 import explored_study
 import pytest
 
-pytest.importorskip("playwright")
+sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("voila")
 pytestmark = [
     pytest.mark.slow,
@@ -253,10 +254,12 @@ def answer_dialogs(page) -> None:
     """JupyterLab asks for a kernel, or says that its server was slow, where a machine is busy: a person says yes and goes on."""
 
     def accept(dialog) -> None:
-        print(dialog.inner_text())
-        dialog.locator(".jp-mod-accept").click()
+        with suppress(sync_api.TimeoutError):  # it went by itself
+            print(dialog.inner_text(timeout=5000))
+            dialog.locator(".jp-mod-accept").click(timeout=5000)
 
-    page.add_locator_handler(page.locator("dialog.jp-Dialog").first, accept)
+    # Without waiting for it to go: a dialog that did not hear the click, or another one behind it, is answered too.
+    page.add_locator_handler(page.locator("dialog.jp-Dialog").first, accept, no_wait_after=True)
 
 
 def run_all_cells(page) -> None:
