@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchmarks.measure import Measure, Unequal
 from benchmarks.peer import DYNAMIC, PADDED, trainer
 from benchmarks.workload import NANO, PAIRS, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
-from xstilts_core.formats import FORMATS, Batch, gather
+from xstilts_core.formats import FORMATS, Batch, select
 from xstilts_core.formats.tokens import Encoded
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task
@@ -73,11 +73,11 @@ def ours(case: Case, encoded: Encoded, dropout: float, seed: int) -> Trace:
         trace.losses.append(value.item())
         return value
 
-    def collate(encoded: Encoded, rows: np.ndarray, device: torch.device) -> Batch:
+    def drawn(encoded: Encoded, rows: np.ndarray) -> Encoded:
         trace.rows.append(rows)
-        return gather(encoded, rows, device)
+        return select(encoded, rows)
 
-    stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, collate)
+    stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, drawn)
     train(encoder, [stream], np.array([1.0]), Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed))
     return trace
 

@@ -12,7 +12,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import IntermediateSpec
 
 CPU = torch.device("cpu")
-SMALL = {"tasks": ["qqp"], "train_examples": 64, "dev_examples": 8, "epochs": 1, "evaluations": 2, "batch_size": 8, "accumulation": 1}
+SMALL = {"tasks": ["qqp"], "train_examples": 64, "dev_examples": 8, "epochs": 1, "evaluations": 2, "batch_size": 8}
 
 
 class Kill(Exception):

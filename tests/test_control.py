@@ -16,7 +16,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
 from xstilts_core.words import masked, words
 
-SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16, "accumulation": 1}
+SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16}
 
 
 def run_control(spec: ControlSpec) -> list[results.Score]:

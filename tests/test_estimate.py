@@ -73,7 +73,7 @@ def test_public_sizes_stand_for_data_that_is_not_here(tmp_path: Path) -> None:
 
 def test_steps_are_those_of_the_training_plan(encoders: dict[str, Path]) -> None:
     spec = IntermediateSpec(
-        tasks=["panx", "udpos"], encoder=str(encoders["xlmr"]), train_examples=500, cap=300, batch_size=32, accumulation=2, max_length=64
+        tasks=["panx", "udpos"], encoder=str(encoders["xlmr"]), train_examples=500, cap=300, batch_size=64, max_length=64
     )
     found = phase.learners(spec, phase.load_encoder(spec))
     planned = work(spec)
@@ -84,7 +84,7 @@ def test_steps_are_those_of_the_training_plan(encoders: dict[str, Path]) -> None
 
 
 def test_least_steps_are_planned_and_counted(encoders: dict[str, Path]) -> None:
-    settings = {"encoder": str(encoders["xlmr"]), "train_examples": 32, "batch_size": 16, "accumulation": 1, "epochs": 1, "max_length": 128}
+    settings = {"encoder": str(encoders["xlmr"]), "train_examples": 32, "batch_size": 16, "epochs": 1, "max_length": 128}
     spec = TargetSpec(train_on="udpos", targets=["udpos"], least_steps=21, **settings)
     found = phase.learners(spec, phase.load_encoder(spec))
     assert 21 <= phase.plan(spec, found).steps <= 23
@@ -136,13 +136,13 @@ def test_wall_time_waits_for_what_a_run_starts_from(tmp_path: Path) -> None:
 
 def test_seconds_add_up() -> None:
     spec = TargetSpec(
-        train_on="panx", targets=["panx"], languages=["en"], train_examples=320, accumulation=2, evaluations=1, dev_examples=10
+        train_on="panx", targets=["panx"], languages=["en"], train_examples=320, batch_size=64, evaluations=1, dev_examples=10
     )
     planned = work(spec)
     stage = planned.pieces[0].stage
-    speed = Speed(rows=2.0, tokens=10.0, known=True, read=0.001, micro=0.5, step=0.1, scored=0.01, once=3.0)
-    # 2 epochs of 640 rows in steps of 2 x 32: 20 steps.
-    expected = 3.0 + 0.001 * (4_000 + 400 + 300) + 0.01 * (10 + 300) + 20 * (2 * 0.5 + 0.1)
+    speed = Speed(rows=2.0, tokens=10.0, known=True, read=0.001, batch=0.5, step=0.1, scored=0.01, once=3.0)
+    # 2 epochs of 640 rows in steps of 64: 20 steps.
+    expected = 3.0 + 0.001 * (4_000 + 400 + 300) + 0.01 * (10 + 300) + 20 * (0.5 + 0.1)
     assert forecast.seconds(planned, {stage: speed}) == pytest.approx(expected)
     assert forecast.seconds(Work(), {}) == 0.0
 
@@ -162,7 +162,7 @@ def test_a_probe_measures_every_stage(encoders: dict[str, Path]) -> None:
     assert answer.parameters == model.count_parameters(phase.load_encoder(TargetSpec(encoder=str(encoders["xlmr"]))).network)
     for stage, speed in zip(stages, answer.speeds, strict=True):
         assert speed.scored > 0 and speed.tokens > 0
-        assert (speed.micro > 0 and speed.step > 0) == bool(stage.batch_size)
+        assert (speed.batch > 0 and speed.step > 0) == bool(stage.batch_size)
         assert speed.known == (stage.source == "mini")
     assert answer.assumed == {"pair": 40.0}
     assert answer.memory > 20 * answer.parameters
@@ -220,13 +220,13 @@ def test_times_are_said_in_a_unit_for_people(seconds: float, text: str) -> None:
 
 
 def test_text_beside_tasks_is_measured_and_counted() -> None:
-    spec = IntermediateSpec(tasks=["mnli"], train_examples=640, epochs=1, batch_size=32, accumulation=1, mlm=0.5, mlm_documents=100)
+    spec = IntermediateSpec(tasks=["mnli"], train_examples=640, epochs=1, batch_size=32, mlm=0.5, mlm_documents=100)
     planned, plain = work(spec), work(spec.model_copy(update={"mlm": 0.0}))
     tasks, texts = planned.pieces
     assert texts.stage.task == TEXTS and texts.read == 9 * 100 and plain.pieces == (tasks,)
     assert planned.units - plain.units == pytest.approx(3 * 0.5 * 640)
     assert steps(planned, {tasks.stage: 1.0, texts.stage: 1.0}) == [20.0, 10.0]
     found = probe.answer(Question("mini", "cpu", [tasks.stage, texts.stage]))
-    assert found.speeds[1].micro > 0 and found.speeds[1].step > 0 and found.speeds[1].read > 0 and found.assumed == {}
+    assert found.speeds[1].batch > 0 and found.speeds[1].step > 0 and found.speeds[1].read > 0 and found.assumed == {}
     speeds = dict(zip((tasks.stage, texts.stage), found.speeds, strict=True))
     assert forecast.seconds(planned, speeds) > forecast.seconds(plain, speeds)

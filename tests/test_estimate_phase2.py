@@ -22,7 +22,7 @@ from xstilts_core.study import Study
 from xstilts_core.tasks import task
 
 CPU = torch.device("cpu")
-SMALL = {"batch_size": 16, "accumulation": 2, "epochs": 2, "dev_examples": 10}
+SMALL = {"batch_size": 32, "epochs": 2, "dev_examples": 10}
 
 
 def learners(spec: TuneSpec) -> list[Learner]:
@@ -70,7 +70,7 @@ def test_adapters_are_measured_as_such(encoders: dict[str, Path]) -> None:
     before = {name: value.clone() for name, value in made.encoder.network.state_dict().items()}
     speed = probe.tune(adapted, made)
     few = made.trained
-    assert speed.micro > 0 and speed.step > 0 and speed.scored > 0 and few < 0.1 * made.parameters
+    assert speed.batch > 0 and speed.step > 0 and speed.scored > 0 and few < 0.1 * made.parameters
     found = made.encoder.network.state_dict()
     assert found.keys() == before.keys(), "the adapters are out again"
     assert all(weight.requires_grad for weight in made.encoder.network.parameters())
@@ -79,7 +79,7 @@ def test_adapters_are_measured_as_such(encoders: dict[str, Path]) -> None:
     assert made.trained == made.parameters and bench.memory(made, 0) - little > 11 * made.parameters
     assert speed.step < full.step, "an optimizer step on a fraction of the weights"
     texts = probe.continued(Stage(TEXTS, "mini", "", 64, batch_size=8, lora=2), made)
-    assert texts.micro > 0 and all(weight.requires_grad for weight in made.encoder.network.parameters())
+    assert texts.batch > 0 and all(weight.requires_grad for weight in made.encoder.network.parameters())
 
 
 def test_the_adapters_of_a_large_encoder_are_counted_by_layer(encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_the_head_of_texts_is_not_counted_once_a_layer(encoders: dict[str, Path]
     cut, _ = bench.bench(question, CPU)
     speeds = [probe.continued(stage, made) for made in (whole, cut)]
     assert cut.scale == 3.0 and cut.activations == pytest.approx(whole.activations, rel=0.35)
-    assert speeds[1].micro == pytest.approx(speeds[0].micro, rel=0.6)
+    assert speeds[1].batch == pytest.approx(speeds[0].batch, rel=0.6)
 
 
 def test_a_pool_of_candidates_is_embedded_once(tmp_path: Path, encoders: dict[str, Path]) -> None:

@@ -26,7 +26,7 @@ recipes:
   none:
   majority: {{control: majority}}
 targets: [xnli, tatoeba]
-train: {{epochs: 1, train_examples: 16, test_examples: 8, dev_examples: 4, evaluations: 1, batch_size: 8, accumulation: 1}}
+train: {{epochs: 1, train_examples: 16, test_examples: 8, dev_examples: 4, evaluations: 1, batch_size: 8}}
 retrieval: {{layer: 14, centred: false}}
 reports: [00_study]
 """

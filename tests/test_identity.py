@@ -195,7 +195,7 @@ seeds: [1, 2]
 recipes:
   none:
 targets: [xnli, udpos]
-train: {epochs: 1, batch_size: 2, accumulation: 1, learning_rate: 1.0e-4, max_length: 32}
+train: {epochs: 1, batch_size: 2, learning_rate: 1.0e-4, max_length: 32}
 """
 ROWS = "".join(f"A man reads {count} books.\tSomebody reads.\t{label}\n" for count in range(3) for label in ("entailment", "neutral"))
 TAGGED = "She\tPRON\nreads\tVERB\n\nHe\tPRON\nsleeps\tVERB\n\n"

@@ -16,7 +16,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import IntermediateSpec
 from xstilts_core.study import Study
 
-SMALL = {"dev_examples": 8, "epochs": 1, "evaluations": 1, "batch_size": 8, "accumulation": 1, "max_length": 128}
+SMALL = {"dev_examples": 8, "epochs": 1, "evaluations": 1, "batch_size": 8, "max_length": 128}
 TWO = {"tasks": ["qqp", "ccg"], "task_examples": {"qqp": 120, "ccg": 40}}
 
 
@@ -99,7 +99,7 @@ def test_texts_change_what_is_learnt_and_are_masked_at_their_share(tmp_path, enc
     encoder, _, (stream,) = loaded(made)
     # 300 German documents, and Swahili at a quarter of them: a language of few resources.
     assert len(stream.encoded) == 375 and stream.batch_size == 8
-    batch = stream.collate(stream.encoded, np.arange(375), torch.device("cpu"))
+    (batch,) = stream.batches(np.arange(375), torch.device("cpu"))
     chosen = batch.token_columns["label"].numpy() != IGNORED
     ordinary = ~np.isin(stream.encoded.ids, encoder.tokenizer.all_special_ids)
     assert not chosen[~ordinary].any() and chosen.sum() / ordinary.sum() == pytest.approx(0.15, abs=0.01)

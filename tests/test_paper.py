@@ -66,17 +66,21 @@ def test_the_grid_is_the_papers(paper):
     )
 
 
+def released(epochs, micro_batch, accumulation, longest):
+    return epochs, micro_batch * accumulation, longest
+
+
 def test_phase_3_is_the_released_recipe(paper):
     found = [spec for spec in paper.specs if isinstance(spec, TargetSpec)]
     for spec in found:
-        assert (spec.epochs, spec.batch_size, spec.accumulation, spec.max_length) == RELEASED[spec.train_on], spec.folder
+        assert (spec.epochs, spec.batch_size, spec.max_length) == released(*RELEASED[spec.train_on]), spec.folder
     assert all(TASKS[name].published.confirmed for spec in found for name in spec.targets)
 
 
 def test_phase_2_is_the_recalled_appendix_and_says_that_it_is_unconfirmed(paper):
     found = [spec for spec in paper.specs if isinstance(spec, IntermediateSpec)]
     for spec in found:
-        assert (spec.epochs, spec.batch_size) == RECALLED[spec.recipe] and spec.accumulation == 1
+        assert (spec.epochs, spec.batch_size) == RECALLED[spec.recipe]
         assert spec.max_length == (384 if any(TASKS[name].format == "span" for name in spec.tasks) else 256)
     assert not any(TASKS[name].published.confirmed for spec in found for name in spec.tasks)
     assert {(spec.cap, spec.temperature) for spec in found if spec.recipe == "multitask"} == {(2**17, 1.0)}
@@ -137,7 +141,7 @@ def cell(folder: Path) -> Study:
     content = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
     content |= {"seeds": [1], "targets": ["xnli", "xquad", "tatoeba"], "languages": ["en", "de", "sw"]}
     content["recipes"] = {"none": None, "hellaswag": content["recipes"]["hellaswag"]}
-    content["train"] |= {"epochs": 1, "batch_size": 4, "accumulation": 2, "evaluate_every": 2, "checkpoint_every": 0}
+    content["train"] |= {"epochs": 1, "batch_size": 8, "evaluate_every": 2, "checkpoint_every": 0}
     content["train"] |= {"train_examples": 32, "test_examples": 12, "dev_examples": 8}
     path = folder / "cell.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

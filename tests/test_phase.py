@@ -15,7 +15,7 @@ from xstilts_core.names import UsageError
 from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 
-SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16, "accumulation": 1}
+SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16}
 
 
 def target(folder, encoder, **changes) -> TargetSpec:

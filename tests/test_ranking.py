@@ -232,9 +232,9 @@ def test_a_mewslix_run_ranks_the_entities(tmp_path, encoders, root):
 
 def test_the_published_recipes_and_the_controls(root):
     lareqa = TargetSpec(train_on="squad_sentences", targets=["lareqa"], source="hub", control="random_init")
-    assert (lareqa.learning_rate, lareqa.epochs, lareqa.batch_size, lareqa.accumulation, lareqa.max_length) == (2e-5, 3, 4, 4, 256)
+    assert (lareqa.learning_rate, lareqa.epochs, lareqa.batch_size, lareqa.max_length) == (2e-5, 3, 16, 256)
     mewslix = TargetSpec(train_on="wikipedia_mentions", targets=["mewslix"], source="files", data_root=str(root))
-    assert (mewslix.learning_rate, mewslix.epochs, mewslix.batch_size, mewslix.accumulation, mewslix.max_length) == (1e-5, 2, 8, 4, 64)
+    assert (mewslix.learning_rate, mewslix.epochs, mewslix.batch_size, mewslix.max_length) == (1e-5, 2, 32, 64)
     assert any("sentence breaks" in reason for reason in lareqa.lacking)
     with pytest.raises(UsageError, match="hypothesis_only"):
         TargetSpec.of({"train_on": "squad_sentences", "targets": ["lareqa"], "source": "hub", "control": "hypothesis_only"})

@@ -79,7 +79,7 @@ def test_sizes_of_target_training_sets_are_a_dimension(tmp_path: Path) -> None:
 
 
 def test_small_sets_are_passed_over_more_often() -> None:
-    spec = TargetSpec(train_on="udpos", targets=["udpos"], epochs=2, batch_size=16, accumulation=2, least_steps=100)
+    spec = TargetSpec(train_on="udpos", targets=["udpos"], epochs=2, batch_size=32, least_steps=100)
     assert [spec.passes(rows) for rows in (32, 33, 320, 1600, 5000)] == [100, 50, 10, 2, 2]
     assert TargetSpec(epochs=3).passes(10) == 3
 
@@ -93,7 +93,7 @@ def test_a_task_without_a_published_recipe_needs_its_settings(
     wanted = rf"my_study.yaml: no recipe is published for {name}: give {', '.join(RECIPE_FIELDS)} "
     with pytest.raises(UsageError, match=wanted):
         study(tmp_path, text)
-    some = f"{text}{role}: {{epochs: 2, batch_size: 8, accumulation: 1"
+    some = f"{text}{role}: {{epochs: 2, batch_size: 8"
     with pytest.raises(UsageError, match=f"for {name}: give max_length, learning_rate "):
         study(tmp_path, some + "}\n")
     assert study(tmp_path, some + ", max_length: 64, learning_rate: 1e-5}\n").specs

@@ -27,7 +27,7 @@ from xstilts_core.train import Schedule, train
 CPU = torch.device("cpu")
 TEXTS = ["Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple."]
 EXAMPLES = [PairExample(str(k), TEXTS[k % 4], TEXTS[(k // 4) % 4], TASKS["mnli"].labels[k % 4 % 3]) for k in range(44)]
-PLAN = {"steps": 24, "learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7, "accumulation": 2}
+PLAN = {"steps": 24, "learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7}
 TINY = {"documents": 40, "vocabulary": 900, "hidden_size": 32, "layers": 2, "heads": 2, "steps": 30, "batch_tokens": 600, "dropout": 0.1}
 
 
@@ -40,7 +40,7 @@ def without_speed(log):
 
 
 def pairs(folder, checkpoint=None, kill=None, examples=EXAMPLES, mix=(0.4, 0.6), scale=1.0, falling=False, **changes):
-    """A training as in a process of its own: two tasks, two heads, dropout, accumulation, and scores that also depend on
+    """A training as in a process of its own: two tasks, two heads, dropout, and scores that also depend on
     the generators of numpy and Python. Raises Kill at the first line of the log at step `kill` or later."""
     random.seed(0)
     np.random.seed(0)
@@ -51,7 +51,7 @@ def pairs(folder, checkpoint=None, kill=None, examples=EXAMPLES, mix=(0.4, 0.6),
     torch.manual_seed(5)
     heads = [form.head(task, HeadOptions(32, 0.1, "first")) for _ in mix]
     parts = [form.encode(part, task, encoder.tokenizer, Limits(64)) for part in (examples, examples[:20])]
-    streams = [Stream(f"part{k}", heads[k], form.loss, parts[k], len(parts[k]), 8) for k in range(len(mix))]
+    streams = [Stream(f"part{k}", heads[k], form.loss, parts[k], len(parts[k]), 16) for k in range(len(mix))]
     lines = []
 
     start = encoder.network.get_input_embeddings().weight.detach().clone()
@@ -237,7 +237,6 @@ INTERMEDIATE = {
     "epochs": 2,
     "evaluations": 3,
     "batch_size": 8,
-    "accumulation": 2,
     "learning_rate": 3e-3,
 }
 KILLED = """

@@ -40,5 +40,5 @@ def test_a_whole_number_of_warm_up_steps_gives_the_usual_line():
 def test_a_study_of_three_steps_trains_at_most_at_its_rate():
     study = Study.load("question_scaling")
     (spec,) = (spec for spec in study.specs if getattr(spec, "recipe", "") == "mnli_31" and spec.phase == "intermediate" and spec.seed == 1)
-    steps = spec.passes(31) * -(-31 // (spec.batch_size * spec.accumulation))
+    steps = spec.passes(31) * -(-31 // spec.batch_size)
     assert steps == 3 and rates(steps, spec.warmup).max() == 1

@@ -15,7 +15,7 @@ from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, train
 
 CPU = torch.device("cpu")
-PLAN = {"learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7, "accumulation": 2}
+PLAN = {"learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7}
 STAGES = (8, 12)
 TEXTS = ("Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple.")
 PART_SIZES = {("siqa", "train"): 30, ("copa", "train"): 12, ("siqa", "dev"): 9, ("copa", "dev"): 8}
@@ -41,7 +41,7 @@ def staged(folder, checkpoint=None, kill=None, stages=STAGES, evaluations=2):
     streams = []
     for part in task.parts:
         examples = questions(part, PART_SIZES[part, "train"])
-        streams.append(Stream(part, head, form.loss, form.encode(examples, task, encoder.tokenizer, Limits(64)), len(examples), 2))
+        streams.append(Stream(part, head, form.loss, form.encode(examples, task, encoder.tokenizer, Limits(64)), len(examples), 4))
     scores, lines, batches = iter((60.0, 50.0)), [], []
 
     def report(line):
@@ -127,7 +127,7 @@ def parts(monkeypatch):
 
 def spec_of(folder, encoder, **changes):
     values = {"outputs": str(folder), "encoder": str(encoder), "source": "files", "train_on": "siqa_copa", "targets": ["xcopa"]}
-    return TargetSpec(**{**values, "epochs": 3, "batch_size": 2, "accumulation": 2, "max_length": 64, "evaluations": 2, **changes})
+    return TargetSpec(**{**values, "epochs": 3, "batch_size": 4, "max_length": 64, "evaluations": 2, **changes})
 
 
 def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(tmp_path, encoders, parts):
@@ -153,7 +153,7 @@ def test_a_limit_is_one_for_each_stage(tmp_path, encoders, parts):
 
 def test_xcopa_takes_its_published_recipe():
     spec = TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"])
-    assert (spec.epochs, spec.batch_size * spec.accumulation, spec.max_length, spec.learning_rate) == (5, 32, 128, 3e-5)
+    assert (spec.epochs, spec.batch_size, spec.max_length, spec.learning_rate) == (5, 32, 128, 3e-5)
 
 
 def test_stages_are_not_mixed_with_other_tasks():

@@ -34,7 +34,7 @@ targets: [{targets}]
 languages: [en, de, zh]
 """
 NINE = "xnli, pawsx, udpos, panx, xquad, mlqa, tydiqa, bucc2018, tatoeba"
-SMALL = "train: {train_examples: 32, dev_examples: 10, epochs: 1, evaluations: 1, batch_size: 16, accumulation: 1}\n"
+SMALL = "train: {train_examples: 32, dev_examples: 10, epochs: 1, evaluations: 1, batch_size: 16}\n"
 
 
 def study(folder: Path, targets: str = NINE, encoder: str = "mini", more: str = "") -> Study:

@@ -96,21 +96,20 @@ def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
 
 
 def task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
-    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / effective batch, as the paper's code counts them.
+    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / batch_size, as the paper's code counts them.
 
     In stages: of each.
     """
-    effective = spec.batch_size * spec.accumulation
 
     def passes(streams: Sequence[Stream]) -> int:
         return spec.passes(sum(len(stream.encoded) for stream in streams))
 
     def count(streams: Sequence[Stream]) -> int:
-        return passes(streams) * sum(-(-len(stream.encoded) // effective) for stream in streams)
+        return passes(streams) * sum(-(-len(stream.encoded) // spec.batch_size) for stream in streams)
 
     if parts := stages(spec, found):
         return [count(part) for part in parts]
-    most = -(-cap(spec, found) // effective)
+    most = -(-cap(spec, found) // spec.batch_size)
     return [sum(min(passes(entry.streams) * most, count(entry.streams)) for entry in found)]
 
 
@@ -124,7 +123,6 @@ def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
         spec.weight_decay,
         spec.clip,
         spec.seed,
-        spec.accumulation,
         spec.evaluations_in(counts[-1]),
         spec.patience,
         bfloat16=uses_bfloat16(spec),

@@ -140,7 +140,7 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     streams = []
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
-        streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size))
+        streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group))
     return Learner(entry, head, streams, data.development(name, spec.source, spec.data_root), found.counts)
 
 
@@ -166,9 +166,11 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     texts = data.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
     encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
     head = model.language_head(encoder, spec.start, spec.seed)
-    masks = np.random.default_rng([spec.seed, 6])
-    collate = mlm.masking(encoder.tokenizer, spec.mask_share, masks)
-    return [Stream(TEXTS, head, mlm.loss, encoded, len(encoded), spec.batch_size, collate, draws=masks)]
+    draws = np.random.default_rng([spec.seed, 6])
+    mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
+    # A mean over the masked tokens needs their logits, and what the softmax makes of them, over the whole vocabulary.
+    logits = int(3 * 4 * spec.mask_share * encoder.network.config.vocab_size)
+    return [Stream(TEXTS, head, mlm.loss, encoded, len(encoded), spec.batch_size, mask, draws=draws, token_bytes=logits)]
 
 
 def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:

@@ -95,9 +95,9 @@ def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tu
     parts = []
     for number, rows in enumerate((order[held:], order[:held])):
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
-        masks = np.random.default_rng([spec.seed, 4, number])
-        collate = mlm.masking(encoder.tokenizer, spec.mask_share, masks)
-        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, collate, by_length=True, draws=masks))
+        draws = np.random.default_rng([spec.seed, 4, number])
+        mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
+        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, mask, by_length=True, draws=draws))
     return parts[0], parts[1]
 
 
@@ -129,11 +129,10 @@ def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
     total, count = 0.0, 0
     with torch.inference_mode():
         for rows in budgeted(development.encoded.row_lengths, 4_000):
-            batch = development.collate(development.encoded, rows, where)
+            batch = development.batches(rows, where)[0]
             hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed)
-            chosen = int((batch.token_columns["label"] >= 0).sum())
-            total += float(mlm.loss(development.head, hidden, batch)) * chosen
-            count += chosen
+            total += float(mlm.loss(development.head, hidden, batch)) * batch.terms
+            count += batch.terms
     found = torch.tensor(total / count, dtype=torch.float64).exp()
     require_finite("the losses of development texts, or their perplexities,", found)
     return float(found), count

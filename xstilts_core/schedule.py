@@ -20,7 +20,6 @@ class Schedule:
     weight_decay: float
     clip: float
     seed: int
-    accumulation: int = 1
     evaluations: int = 0
     patience: int = 30
     betas: tuple[float, float] = (0.9, 0.999)

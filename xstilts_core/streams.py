@@ -1,5 +1,6 @@
 """The training data of a run: streams of rows, the order they are drawn in, how several are mixed."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xstilts_core.formats import Batch, Encoded, gather
+from xstilts_core.formats import Batch, Encoded, batch_of, gather, select
+from xstilts_core.packing import budgeted
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """The training rows of one data set, and the head and loss that learn from them.
 
-    collate: takes row indices, gives what the loss reads (MLM masks here); draws: the generator it draws from, if it does.
-    size: examples that count in the mixture.
+    size: examples that count in the mixture. batch_size: rows of an optimizer step. mask: gives the drawn rows as they are learnt from,
+    where that is not as they stand (MLM); draws: the generator that it draws from. group: so many rows in a row, as drawn, have one loss.
+    token_bytes: memory that the head and its loss keep of a token until the way back, where it is worth counting.
     """
 
     name: str
@@ -25,13 +28,27 @@ class Stream:
     encoded: Encoded
     size: int
     batch_size: int
-    collate: Callable[[Encoded, np.ndarray, torch.device], Batch] = gather
+    mask: Callable[[Encoded, np.ndarray], Encoded] | None = None
     by_length: bool = False
     draws: np.random.Generator | None = None
+    group: int = 1
+    token_bytes: int = 0
 
     def rows(self, rng: np.random.Generator) -> "Order":
-        """Micro-batches without end."""
+        """The rows of every step, without end."""
         return Order(self, rng)
+
+    def batches(self, rows: np.ndarray, device: torch.device, most_tokens: int = sys.maxsize) -> list[Batch]:
+        """The rows of a step as the micro-batches that go through the encoder one after the other: one, or if they have more tokens than
+        `most_tokens`, several of rows of like length. The sum of their losses, each by its share of `terms`, does not depend on it."""
+        step = (self.mask or select)(self.encoded, rows)
+        if len(step.ids) <= most_tokens:
+            return [batch_of(step, device)]
+        groups = np.split(np.arange(len(rows)), range(self.group, len(rows), self.group))
+        lengths = np.array([step.row_lengths[group].sum() for group in groups])
+        # Within a part as they were drawn: a last group that is short must come last.
+        parts = (np.concatenate([groups[k] for k in np.sort(part)]) for part in budgeted(lengths, most_tokens))
+        return [gather(step, part, device) for part in parts]
 
     def one_pass(self, rng: np.random.Generator) -> list[np.ndarray]:
         """An exact random permutation of the rows, cut into batch_size rows."""
@@ -50,7 +67,7 @@ class Stream:
 
 @dataclass(slots=True)
 class Order:
-    """A stream's micro-batches, pass after pass. Its place can be kept and found again, which a Python generator's cannot."""
+    """A stream's steps, pass after pass. Its place can be kept and found again, which a Python generator's cannot."""
 
     stream: Stream
     rng: np.random.Generator
@@ -76,7 +93,7 @@ class Order:
         return self.batches[self.position - 1]
 
     def state(self) -> dict[str, Any]:
-        """The generator as it was before this pass, the place in the pass, the generator that collate draws from."""
+        """The generator as it was before this pass, the place in the pass, the generator that masks are drawn from."""
         draws = self.stream.draws.bit_generator.state if self.stream.draws else None
         return {"begun": self.begun, "position": self.position, "draws": draws}
 

@@ -105,8 +105,8 @@ def short_recipe(entry: Task) -> str:
 
 
 def recipe_text(published: Published) -> str:
-    batch = published.batch_size * published.accumulation
-    return f"{published.epochs} epochs, batch {batch}, length {published.max_length}, learning rate {published.learning_rate:.0e}"
+    trained = f"{published.epochs} epochs, batch {published.batch_size}"
+    return f"{trained}, length {published.max_length}, learning rate {published.learning_rate:.0e}"
 
 
 def places(entry: Task) -> dict[str, list[str]]:

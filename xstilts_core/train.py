@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
 from xstilts_core.finite import HELP, NotFinite, Watch, require_finite
+from xstilts_core.memory import most_tokens
 from xstilts_core.model import Encoder
 from xstilts_core.packing import flat_hidden
 from xstilts_core.schedule import Schedule
@@ -43,6 +44,12 @@ def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict
         {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
     ]
+
+
+def trained_weights(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights that training changes: frozen embeddings are most of a multilingual encoder."""
+    frozen = {name for name, weight in module.named_parameters(remove_duplicate=False) if not weight.requires_grad}
+    return {name: value.detach().clone() for name, value in module.state_dict().items() if name not in frozen}
 
 
 @dataclass(slots=True)
@@ -83,14 +90,14 @@ class Best:
             module.train()
         if isfinite(score) and (self.done.best_score is None or score > self.done.best_score):
             self.done.best_score, self.done.best_step, self.since = score, step, 0
-            self.weights = [{name: value.detach().clone() for name, value in module.state_dict().items()} for module in self.modules]
+            self.weights = [trained_weights(module) for module in self.modules]
         else:
             self.since += 1
 
     def restore(self) -> None:
         """Put the best weights back and leave training mode."""
         for module, state in zip(self.modules, self.weights, strict=False):
-            module.load_state_dict(state)
+            module.load_state_dict(state, strict=False)
         for module in self.modules:
             module.eval()
 
@@ -225,11 +232,12 @@ def train(
 ) -> Trained:
     """Train encoder and heads in place; leaves the weights of the best development score (the last without `evaluate`).
 
-    Every step draws one stream by its probability, [streams] or [stages, streams], and does its whole accumulation there, as the
-    paper's code does. On one CPU with the same seed and number of threads: the same weights, bit for bit, also where this training
-    goes on from its `checkpoint`, which the caller removes; a GPU adds up in no fixed order. Heads and losses are float32.
-    `report` gets one line at each evaluation and about LOGS in between. A step's loss is the mean of its micro-batches' means (of tags
-    and masks, a mean of means, as in the paper's code). UsageError names the first step whose loss or gradient is not finite.
+    Every step draws one stream by its probability, [streams] or [stages, streams], and `batch_size` of its rows, as the paper's code
+    does. They go through the encoder in as many parts as memory asks for (`memory`); the loss is the mean over all of them, so that
+    gradients do not depend on the parts. On one CPU with the same seed and number of threads: the same weights, bit for bit, also where
+    this training goes on from its `checkpoint`, which the caller removes; a GPU adds up in no fixed order. Heads and losses are float32.
+    `report` gets one line at each evaluation and about LOGS in between. UsageError names the first step whose loss or gradient is not
+    finite.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
@@ -238,6 +246,7 @@ def train(
         resume(now, checkpoint, same, report)
     weights = [weight for group in now.optimizer.param_groups for weight in group["params"]]
     marks, shares = schedule.marks() if evaluate else set(), np.atleast_2d(probabilities)
+    most = most_tokens(network, streams)
     for module in now.modules:
         module.train()
     while not now.over(schedule):
@@ -249,14 +258,17 @@ def train(
             group["lr"] = rate
         chosen = int(now.draws.choice(len(streams), p=shares[schedule.stage(now.step - 1)]))
         stream, loss_of_step = streams[chosen], torch.zeros((), device=where)
-        for _ in range(schedule.accumulation):
-            batch = stream.collate(stream.encoded, next(now.orders[chosen]), where)
+        batches = stream.batches(next(now.orders[chosen]), where, most)
+        terms = sum(batch.terms for batch in batches)
+        for batch in batches:
+            if not batch.terms:
+                continue  # no label among its tokens: the mean over none is no number
             with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
                 hidden, padding = flat_hidden(network, batch.sequences, encoder.packed, schedule.layer)
-            loss = stream.loss(stream.head, hidden.float(), batch) / schedule.accumulation
+            loss = stream.loss(stream.head, hidden.float(), batch) * (batch.terms / terms)
             loss.backward()
             loss_of_step += loss.detach()
-            now.window.add(loss.detach(), padding / schedule.accumulation, len(batch.sequences.ids))
+            now.window.add(loss.detach(), padding / len(batches), len(batch.sequences.ids))
         norm = torch.nn.utils.clip_grad_norm_(weights, schedule.clip)
         now.watch.add(now.step, stream.name, rate, loss_of_step, norm)
         now.optimizer.step()

@@ -108,9 +108,9 @@ def training_table(study: Study) -> pd.DataFrame:
         else:
             continue
         task = TASKS[spec.targets[0]] if isinstance(spec, TargetSpec) else TASKS[name]
-        own = (spec.epochs, spec.batch_size * spec.accumulation, f"{spec.learning_rate:g}", spec.max_length)
+        own = (spec.epochs, spec.batch_size, f"{spec.learning_rate:g}", spec.max_length)
         found = task.published or TASKS[name].published
-        paper = (found.epochs, found.batch_size * found.accumulation, f"{found.learning_rate:g}", found.max_length) if found else ()
+        paper = (found.epochs, found.batch_size, f"{found.learning_rate:g}", found.max_length) if found else ()
         confirmed = found is not None and found.confirmed
         rows.append((spec.phase, TASKS[name].title, *own, *(paper if confirmed else (UNCONFIRMED,) * 4)))
     names = ["epochs", "batch", "learning rate", "longest input"]

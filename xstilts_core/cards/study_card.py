@@ -31,7 +31,6 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 HYPERPARAMETERS = (
     "epochs",
     "batch_size",
-    "accumulation",
     "learning_rate",
     "max_length",
     "train_examples",

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 
 from xstilts_core import hub_client, loading, model, trial
 from xstilts_core.estimate.question import Question
+from xstilts_core.memory import CPU_BYTES
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 
@@ -31,7 +32,7 @@ class Bench:
     """The encoder under test. layers: of the whole encoder; depth: of the one that is measured. own: its own tokenizer is at hand.
 
     measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes kept a token for the way back) of the
-    stages seen so far. activations: bytes that the largest batch keeps. trained: most parameters that a stage trains. pool: most
+    stages seen so far. activations: bytes that the largest part of a step keeps. trained: most parameters that a stage trains. pool: most
     passages that are embedded at once. translator: bytes of the largest translation model. translating: by model and tokens of a
     sentence, seconds to translate a token.
     """
@@ -54,6 +55,10 @@ class Bench:
     @property
     def scale(self) -> float:
         return self.layers / self.depth
+
+    def hold(self, size: float) -> None:
+        """A step keeps so many bytes for the way back, on a CPU in parts of at most CPU_BYTES."""
+        self.activations = max(self.activations, size if self.where.type == "cuda" else min(size, CPU_BYTES))
 
     def most_tokens(self) -> float:
         """Tokens of a probed batch."""

@@ -88,7 +88,7 @@ def seconds(planned: Work, speeds: Mapping[Stage, Speed]) -> float:
     for piece, count in zip(planned.pieces, counts, strict=True):
         speed = speeds[piece.stage]
         total += speed.once + speed.read * piece.read + speed.scored * piece.scored
-        total += count * (planned.accumulation * speed.micro + speed.step)
+        total += count * (speed.batch + speed.step)
     return total
 
 

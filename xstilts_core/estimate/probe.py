@@ -26,6 +26,7 @@ from xstilts_core.estimate.sample import ASSUMED, SAMPLE, examples, timed
 from xstilts_core.estimate.translating import rendered
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
+from xstilts_core.memory import CPU_BYTES, token_bytes
 from xstilts_core.mixing import in_bfloat16
 from xstilts_core.names import UsageError
 from xstilts_core.packing import flat_hidden
@@ -69,7 +70,7 @@ def adapted(stage: Stage, made: Bench) -> Iterator[None]:
 
 
 def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool) -> tuple[float, float, float]:
-    """(seconds of a token in a micro-batch of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder.
+    """(seconds of a token in a step of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder.
 
     The network is `adapted` to the stage.
     """
@@ -83,12 +84,14 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     count = max(1, round(min(tokens, made.most_tokens()) / mean))
     rows = np.resize(np.random.default_rng(0).permutation(len(stream.encoded)), count)
     counted = float(stream.encoded.row_lengths[rows].sum())
+    each = token_bytes(network.config, int(stream.encoded.lengths.max())) * made.scale + stream.token_bytes
+    most = int(CPU_BYTES / each) if made.where.type == "cpu" else sys.maxsize
 
     def batch() -> None:
-        drawn = stream.collate(stream.encoded, rows, made.where)
-        with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
-            hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
-        stream.loss(stream.head, hidden.float(), drawn).backward()
+        for drawn in stream.batches(rows, made.where, most):
+            with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
+                hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
+            stream.loss(stream.head, hidden.float(), drawn).backward()
 
     def step() -> None:
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -130,25 +133,26 @@ def tune(stage: Stage, made: Bench) -> Speed:
     if key not in made.measured:
         with adapted(stage, made):
             made.measured[key] = measure(stage, stream, entry, found, made, batch)
-    micro, step, scored, kept = made.measured[key]
-    made.activations, made.pool = max(made.activations, kept * batch), max(made.pool, stage.pool)
+    seconds, step, scored, kept = made.measured[key]
+    made.hold(kept * batch)
+    made.pool = max(made.pool, stage.pool)
     # Of a query and its passage, every second sequence, the pool has the passage alone.
     passage = float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum()) if stage.pool else 0.0
-    return Speed(rows, tokens, known, read, micro * batch, step, scored * tokens * rows, once=stage.pool * passage * scored * tokens)
+    return Speed(rows, tokens, known, read, seconds * batch, step, scored * tokens * rows, once=stage.pool * passage * scored * tokens)
 
 
 def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
-    """Seconds (a token of a micro-batch of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
+    """Seconds (a token of a step of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
     for part in made.encoder.network.modules():
         if isinstance(part, nn.Dropout) and stage.dropout is not None:
             part.p = stage.dropout
     bfloat16 = in_bfloat16(stage.precision, made.where)
-    micro, step, kept = training(stage, stream, made, batch, bfloat16)
+    trained, step, kept = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
     few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
     tokens = len(stream.encoded.ids) * len(few) / len(found)
     scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
-    return micro, step, scored / tokens * made.scale, kept
+    return trained, step, scored / tokens * made.scale, kept
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
@@ -174,18 +178,18 @@ def continued(stage: Stage, made: Bench) -> Speed:
     width, words = made.encoder.width, made.encoder.network.config.vocab_size
     head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)).to(made.where)
     head[-1].weight = made.encoder.network.get_input_embeddings().weight
-    collate = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
-    stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, collate)
+    mask = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
+    stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, mask)
     tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        micro, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where))
+        trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where))
         seconds, held = vocabulary_head(stage, stream, made, batch)
     # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
     once = made.vocabulary / words - made.scale
-    micro, kept = max(0.0, micro + once * seconds), max(0.0, kept + once * held)
-    made.activations = max(made.activations, kept * batch)
-    return Speed(1.0, tokens, True, read, micro * batch, step)
+    trained, kept = max(0.0, trained + once * seconds), max(0.0, kept + once * held)
+    made.hold(kept * batch)
+    return Speed(1.0, tokens, True, read, trained * batch, step)
 
 
 def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
@@ -194,7 +198,7 @@ def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) ->
         return 0.0, 0.0
     mean = float(stream.encoded.row_lengths.mean())
     rows = np.resize(np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean)))
-    drawn = stream.collate(stream.encoded, rows, made.where)
+    drawn = stream.batches(rows, made.where)[0]
     count = len(drawn.sequences.ids)
     hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
 
@@ -220,9 +224,9 @@ def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench
     parameters = model.count_parameters(encoder.network)
     embeddings = model.count_parameters(encoder.network.embeddings)
     made = Bench(encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where)
-    micro, step, kept = training(stage, stream, made, float(stage.batch_size), False)
-    made.activations = kept * stage.batch_size
-    return made, Speed(1.0, float(stage.batch_size), True, read, micro * stage.batch_size, step, once=once)
+    trained, step, kept = training(stage, stream, made, float(stage.batch_size), False)
+    made.hold(kept * stage.batch_size)
+    return made, Speed(1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once)
 
 
 def answer(question: Question) -> Answer:

@@ -12,7 +12,7 @@ class Stage:
     """Batches of one kind: their speed is measured once for all the runs that make them.
 
     task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in phase 2. batch_size: examples in a
-    micro-batch (tokens for "mlm"); 0: nothing is trained. lora: rank of the adapters that are trained instead of the weights. pool:
+    step (tokens for "mlm"); 0: nothing is trained. lora: rank of the adapters that are trained instead of the weights. pool:
     passages that are embedded once, before the queries that are ranked against them.
     """
 
@@ -32,14 +32,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What a stage costs, in seconds: read (making or reading one example), micro (a micro-batch), step (an optimizer step), scored
+    """What a stage costs, in seconds: read (making or reading one example), batch (the rows of a step), step (the optimizer), scored
     (one example), once (before everything). rows: training rows an example; tokens: of a row; known: counted, not assumed."""
 
     rows: float
     tokens: float
     known: bool
     read: float = 0.0
-    micro: float = 0.0
+    batch: float = 0.0
     step: float = 0.0
     scored: float = 0.0
     once: float = 0.0

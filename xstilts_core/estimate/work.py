@@ -53,7 +53,6 @@ class Work:
     pieces: tuple[Piece, ...] = ()
     epochs: int = 0
     least_steps: int = 0
-    accumulation: int = 1
     steps: int = 0
     in_turn: bool = False
     cap: int = 2**62
@@ -75,7 +74,7 @@ class Work:
 
     def effective(self, piece: Piece) -> int:
         """Rows of an optimizer step on a piece."""
-        return max(1, piece.stage.batch_size) * self.accumulation
+        return max(1, piece.stage.batch_size)
 
     def passes(self, piece: Piece, rows: float) -> int:
         """Passes over so many rows of a piece."""
@@ -169,7 +168,7 @@ def tuned(spec: TuneSpec) -> Work:
     names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
     pieces = tuple(piece for name in names for piece in trained_on(name, spec))
     in_turn = len(pieces) > len(names) or (isinstance(spec, IntermediateSpec) and spec.sequence)
-    planned = Work(pieces, spec.epochs, spec.least_steps, spec.accumulation, in_turn=in_turn)
+    planned = Work(pieces, spec.epochs, spec.least_steps, in_turn=in_turn)
     planned = mixed(spec, planned) if isinstance(spec, IntermediateSpec) else planned
     planned = replace(planned, pieces=judged(spec, planned))
     return with_targets(spec, planned) if isinstance(spec, TargetSpec) else planned

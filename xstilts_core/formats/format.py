@@ -11,7 +11,7 @@ from torch.nn.functional import dropout as drop
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import Example
-from xstilts_core.formats.tokens import Encoded
+from xstilts_core.formats.tokens import IGNORED, Encoded
 from xstilts_core.packing import Sequences
 from xstilts_core.tasks import Task
 
@@ -41,6 +41,7 @@ class Batch:
     """Rows of an Encoded: `sequences` for the encoder, `columns` [rows] and `token_columns` [tokens] for the head.
 
     starts [sequences]: position of each first token; owner [tokens]: the sequence of each token; choices [rows]: sequences a row.
+    terms: over how many labels a loss is the mean: the labelled tokens where tokens have labels, else the rows.
     """
 
     sequences: Sequences
@@ -49,6 +50,7 @@ class Batch:
     choices: np.ndarray
     columns: dict[str, Tensor]
     token_columns: dict[str, Tensor]
+    terms: int
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -56,20 +58,39 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
 
 
-def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu") -> Batch:
-    """The batch of these rows, in this order."""
+def select(encoded: Encoded, rows: np.ndarray) -> Encoded:
+    """These rows alone, in this order, in arrays of their own."""
     choices = encoded.rows[rows + 1] - encoded.rows[rows]
     sequences = ranges(encoded.rows[rows], choices)
     lengths = encoded.lengths[sequences]
     tokens = ranges(encoded.starts[sequences], lengths)
-    batch = Sequences(encoded.ids[tokens], lengths, None if encoded.types is None else encoded.types[tokens])
+    return Encoded(
+        encoded.ids[tokens],
+        lengths,
+        np.concatenate([[0], np.cumsum(choices)]),
+        encoded.example[rows],
+        None if encoded.types is None else encoded.types[tokens],
+        {name: values[rows] for name, values in encoded.columns.items()},
+        {name: values[tokens] for name, values in encoded.token_columns.items()},
+    )
+
+
+def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu") -> Batch:
+    """The batch of these rows, in this order."""
+    return batch_of(select(encoded, rows), device)
+
+
+def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
+    """All rows as one batch."""
+    batch, labels = Sequences(found.ids, found.lengths, found.types), found.token_columns.get("label")
     return Batch(
         batch,
         torch.from_numpy(batch.starts).to(device),
-        torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)).to(device),
-        choices,
-        {name: torch.from_numpy(values[rows]).to(device) for name, values in encoded.columns.items()},
-        {name: torch.from_numpy(values[tokens]).to(device) for name, values in encoded.token_columns.items()},
+        torch.from_numpy(np.repeat(np.arange(len(found.lengths)), found.lengths)).to(device),
+        np.diff(found.rows),
+        {name: torch.from_numpy(values).to(device) for name, values in found.columns.items()},
+        {name: torch.from_numpy(values).to(device) for name, values in found.token_columns.items()},
+        len(found) if labels is None else int(np.count_nonzero(labels != IGNORED)),
     )
 
 
@@ -130,7 +151,7 @@ class Format(Protocol):
         """A new head; its initial weights come from torch's generator."""
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """Mean loss over the rows of a batch (over the labelled tokens for tags)."""
+        """Mean loss over the `terms` of a batch: its rows, or for tags its labelled tokens."""
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """What `decode` needs: [rows, k], or [tokens, k] where per_token."""

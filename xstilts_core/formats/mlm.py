@@ -1,6 +1,7 @@
 """Masked language modelling: 80 % of the chosen tokens masked, 10 % random, 10 % kept; special tokens never (Devlin et al. 2019)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
-from xstilts_core.formats.format import Batch, gather
+from xstilts_core.formats.format import Batch, select
 from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, cut_pair, tokenise
 
 
@@ -27,17 +28,15 @@ def encode(texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokeniz
     return builder.build()
 
 
-def masking(
-    tokenizer: PreTrainedTokenizerBase, share: float, rng: np.random.Generator
-) -> Callable[[Encoded, np.ndarray, torch.device], Batch]:
-    """A collate function that masks anew each time a row is drawn. token_columns label: the original token, IGNORED where not chosen."""
+def masking(tokenizer: PreTrainedTokenizerBase, share: float, rng: np.random.Generator) -> Callable[[Encoded, np.ndarray], Encoded]:
+    """A function that gives the rows that are drawn with new masks. token_columns label: the original token, IGNORED where not chosen."""
     special = np.zeros(len(tokenizer), dtype=bool)
     special[tokenizer.all_special_ids] = True
     ordinary = np.flatnonzero(~special)
 
-    def collate(encoded: Encoded, rows: np.ndarray, device: torch.device) -> Batch:
-        batch = gather(encoded, rows, device)
-        ids = batch.sequences.ids
+    def mask(encoded: Encoded, rows: np.ndarray) -> Encoded:
+        found = select(encoded, rows)
+        ids = found.ids
         chosen = (rng.random(len(ids)) < share) & ~special[ids]
         if not chosen.any():
             chosen[np.flatnonzero(~special[ids])[:1]] = True
@@ -46,10 +45,9 @@ def masking(
         ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
         noise = chosen & (fate >= 0.9)
         ids[noise] = rng.choice(ordinary, noise.sum())
-        batch.token_columns["label"] = torch.from_numpy(labels).to(device)
-        return batch
+        return replace(found, token_columns={"label": labels})
 
-    return collate
+    return mask
 
 
 def loss(head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:

@@ -23,11 +23,15 @@ QUERIES, CANDIDATES = 1_024, 32_768
 
 
 class PassageHead(nn.Module):
-    """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R third_party/bert.py, begins at 100)."""
+    """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R third_party/bert.py, begins at 100).
 
-    def __init__(self, options: HeadOptions) -> None:
+    group: so many rows one after the other are told apart in training.
+    """
+
+    def __init__(self, options: HeadOptions, group: int) -> None:
         super().__init__()
         self.options = options
+        self.group = group
         self.dense = nn.Linear(options.width, options.width)
         nn.init.normal_(self.dense.weight, std=options.deviation)
         nn.init.zeros_(self.dense.bias)
@@ -91,8 +95,8 @@ def encode_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerB
 class Ranking:
     """A dual encoder with shared weights, as in XTREME-R (third_party/run_retrieval_qa.py, run_retrieval_el.py).
 
-    candidates: the embedded pool. Without one a row is a query and its first passage: for training, where the other passages of the
-    micro-batch are the wrong ones (repeated ones are not left out there, nor here), and for development data, whose queries are
+    candidates: the embedded pool. Without one a row is a query and its first passage: for training, where the other passages of its
+    group are the wrong ones (repeated ones are not left out there, nor here), and for development data, whose queries are
     ranked against each other's passages. XTREME-R's evaluation of LAReQA runs sentence and paragraph together without a separator;
     here they stay the two texts that training saw.
     """
@@ -118,14 +122,15 @@ class Ranking:
         return task
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
-        return PassageHead(options)
+        return PassageHead(options, task.group)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        queries, passages = head(hidden, batch).unflatten(0, (-1, 2)).unbind(1)
-        # The factor of 100 would blow up bfloat16's third digit.
-        with torch.autocast(hidden.device.type, enabled=False):
-            similarities = head.scale * (queries @ passages.T)
-        return cross_entropy(similarities, torch.arange(len(queries), device=hidden.device))
+        vectors = head(hidden, batch).unflatten(0, (-1, 2))
+        losses = [
+            cross_entropy(head.scale * (part[:, 0] @ part[:, 1].T), torch.arange(len(part), device=hidden.device), reduction="sum")
+            for part in vectors.split(head.group)
+        ]
+        return torch.stack(losses).sum() / len(vectors)
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """[rows, sequences of a row * width]: the vectors of a row side by side."""

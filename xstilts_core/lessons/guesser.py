@@ -67,8 +67,8 @@ def trained(random_weights: bool) -> Guesser:
     counts = np.bincount(encoded.ids, minlength=len(encoder.tokenizer)) + 1.0
     with torch.no_grad():
         head.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
-    collate = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(TRAINING_SEED))
-    stream = Stream("mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, collate, by_length=True)
+    masks = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(TRAINING_SEED))
+    stream = Stream("mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True)
     done = train(encoder, [stream], np.ones(1), Schedule(STEPS, RATE, warmup=0.1, weight_decay=0.0, clip=1.0, seed=1))
     return Guesser(encoder, head, pd.Series({line["step"]: line["loss"] for line in done.log}))
 

@@ -202,9 +202,24 @@ class EncoderSpec(Spec):
         return (Path(self.start).parent,) if Path(self.start).is_relative_to(self.root) else ()
 
 
-def passes(rows: float, effective: int, epochs: int, least_steps: int) -> int:
-    """Passes over so many training rows in steps of `effective` rows: `epochs`, or as many more as `least_steps` needs."""
-    steps = max(1, -(-rows // max(1, effective)))
+def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with batch_size as the examples of a step, where they are written as before version 0.2: in `accumulation` parts.
+
+    ValueError where batch_size is not written beside it: the recipe's is that of a step.
+    """
+    parts, size = values.get("accumulation"), values.get("batch_size")
+    if type(parts) is not int or parts < 2:
+        return dict(values)
+    if not size:
+        raise ValueError(
+            f"accumulation {parts} needs batch_size beside it; better write batch_size alone: the examples of an optimizer step"
+        )
+    return {**values, "accumulation": 0, "batch_size": parts * size if type(size) is int else size}
+
+
+def passes(rows: float, batch_size: int, epochs: int, least_steps: int) -> int:
+    """Passes over so many training rows in steps of `batch_size` rows: `epochs`, or as many more as `least_steps` needs."""
+    steps = max(1, -(-rows // max(1, batch_size)))
     return max(epochs, int(-(-least_steps // steps)))
 
 
@@ -212,8 +227,8 @@ class TuneSpec(EncoderSpec):
     """Fields of phases 2 and 3: fine-tuning with a head."""
 
     epochs: int = Field(0, ge=0, description="passes over the training data; 0: the task's recipe")
-    batch_size: int = Field(0, ge=0, description="examples in a micro-batch; 0: the task's recipe")
-    accumulation: int = Field(0, ge=0, description="micro-batches in an optimizer step; 0: the task's recipe")
+    batch_size: int = Field(0, ge=0, description="examples in an optimizer step; 0: the task's recipe")
+    accumulation: int = Field(0, ge=0, description="of studies before version 0.2: so many times batch_size are in a step; 0: once")
     learning_rate: float = Field(0, ge=0, lt=1, description="peak learning rate; 0: the task's recipe")
     max_length: int = Field(0, ge=0, description="longest input in tokens; 0: the task's recipe")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
@@ -243,7 +258,7 @@ class TuneSpec(EncoderSpec):
 
     def passes(self, rows: float) -> int:
         """Passes over so many training rows: `epochs`, or as many more as `least_steps` needs."""
-        return passes(rows, self.batch_size * self.accumulation, self.epochs, self.least_steps)
+        return passes(rows, self.batch_size, self.epochs, self.least_steps)
 
     def examples_of(self, name: str) -> int:
         """At most so many training examples of a task; 0: all."""
@@ -258,6 +273,7 @@ class TuneSpec(EncoderSpec):
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Layer two: what is not given comes from the first such task's recipe; max_length is the largest of all of them."""
+        values = once_accumulated(values)
         found = [TASKS[name] for name in cls.recipe_tasks(values) if isinstance(name, str) and name in TASKS]
         layers = [layer for entry in found if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)]
         if not layers:

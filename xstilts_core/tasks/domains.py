@@ -22,7 +22,7 @@ CHOSEN = "none published for this use; chosen after XTREME's tasks of this forma
 
 
 def chosen(epochs: int, max_length: int) -> Published:
-    return Published(epochs, 4, max_length, CHOSEN, accumulation=8, confirmed=False)
+    return Published(epochs, 32, max_length, CHOSEN, confirmed=False)
 
 
 DOMAINS: tuple[Task, ...] = (

@@ -15,10 +15,12 @@ UPOS = codes("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCON
 
 
 def classified(epochs: int) -> Published:
-    return Published(epochs, 4, 256, RECIPE, accumulation=8)
+    """Micro-batches of 4, 8 a step."""
+    return Published(epochs, 32, 256, RECIPE)
 
 
-QUESTIONS = Published(2, 4, 384, RECIPE, accumulation=4)
+# Micro-batches of 4, 4 a step.
+QUESTIONS = Published(2, 16, 384, RECIPE)
 
 TARGETS = (
     Task(

@@ -10,22 +10,22 @@ FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"
 Role = Literal["intermediate", "target", "part", "probing"]
 Benchmark = Literal["xtreme", "xtreme-r"]
 # The fields of a Spec that a published recipe fills.
-RECIPE_FIELDS = ("epochs", "batch_size", "accumulation", "max_length", "learning_rate")
+RECIPE_FIELDS = ("epochs", "batch_size", "max_length", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """Hyper-parameters of a published run: the second of the three parameter layers (Spec default, this, study YAML).
 
-    `confirmed` is False where the figure is recalled from the paper's appendix and no code or text at hand confirms it, or where
-    nothing is published and it was chosen; `source` says which.
+    batch_size: examples of an optimizer step, which the authors' code divides into micro-batches. `confirmed` is False where the figure
+    is recalled from the paper's appendix and no code or text at hand confirms it, or where nothing is published and it was chosen;
+    `source` says which.
     """
 
     epochs: int
     batch_size: int
     max_length: int
     source: str
-    accumulation: int = 1
     learning_rate: float = 1e-5
     confirmed: bool = True
 
@@ -45,7 +45,8 @@ class Task:
     parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+), or trained on one after the other, in
     this order, where `staged` (SIQA, then COPA). single_text: a pair task whose examples have one text each.
     sizes: examples a split, of the first language; recalled: the splits whose size is from memory alone. pool: passages, in all
-    languages, that the queries of a ranking task are ranked against.
+    languages, that the queries of a ranking task are ranked against; group: in training, so many queries have each other's passages as
+    wrong answers.
     version: bump when reading or scoring changes; it is part of every run's spec, so that only these runs are run again.
     """
 
@@ -69,6 +70,7 @@ class Task:
     sizes: dict[str, int] = field(default_factory=dict, hash=False)
     recalled: tuple[str, ...] = ()
     pool: int = 0
+    group: int = 1
     scoring: Literal["", "squad", "squad_v2", "mlqa"] = ""
     version: int = 1
 
