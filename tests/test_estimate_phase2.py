@@ -1,6 +1,7 @@
 """What the dry run counts of phase 2 and of ranking: the steps of every plan, adapters, translations, pools of candidates."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import ranking_files
 import torch
 from test_estimate import remember, shown
 from test_translator import folder as translator_folder
+from torch.utils.flop_counter import FlopCounterMode
 
 from xstilts_core import mixing, translator
 from xstilts_core.estimate import bench, forecast, probe, translating
@@ -107,15 +109,23 @@ def test_runs_with_adapters_and_with_translations_say_nothing_of_others(tmp_path
         assert by_earlier(other.model_copy(update={"study": "now"}), units, runs) is None
 
 
+def operations(call: Callable[[], object], where: torch.device) -> float:
+    """What a call computes, in place of the seconds that it takes."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return float(counter.get_total_flops())
+
+
 def test_the_head_of_texts_is_not_counted_once_a_layer(encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A head with a vocabulary larger than all else: of an encoder that is cut to one of its three layers it is made once."""
+    monkeypatch.setattr(probe, "timed", operations)  # times depend on what else the machine does
     question, stage = Question("mini", "cpu", []), Stage(TEXTS, "mini", "", 128, batch_size=16)
     whole, _ = bench.bench(question, CPU)
     monkeypatch.setattr(bench, "CPU_PARAMETERS", 1)
     cut, _ = bench.bench(question, CPU)
     speeds = [probe.continued(stage, made) for made in (whole, cut)]
     assert cut.scale == 3.0 and cut.activations == pytest.approx(whole.activations, rel=0.35)
-    assert speeds[1].batch == pytest.approx(speeds[0].batch, rel=0.6)
+    assert speeds[1].batch == pytest.approx(speeds[0].batch, rel=0.1)
 
 
 def test_a_pool_of_candidates_is_embedded_once(tmp_path: Path, encoders: dict[str, Path]) -> None:

@@ -170,6 +170,14 @@ def test_the_command_and_its_exit_codes(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "outputs" / "tiny" / run / results.RESULT).exists()
 
 
+def waits_for(process: "subprocess.Popen[str]", lock: Path) -> bool:
+    """Whether a process has this file open; where no /proc says so, after a while."""
+    if not Path("/proc/self/fd").is_dir():
+        time.sleep(10)
+        return True
+    return any(os.path.realpath(link) == os.path.realpath(lock) for link in Path(f"/proc/{process.pid}/fd").glob("*"))
+
+
 def test_a_second_writer_waits_and_takes_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     study = project(tmp_path)
@@ -177,7 +185,11 @@ def test_a_second_writer_waits_and_takes_the_result(tmp_path: Path, monkeypatch:
     with runner.only_writer(folder) as waited:
         assert not waited and results.busy(folder) and results.state(study.specs[0]).state == "running"
         second = command(tmp_path, "tiny", str(folder))
-        time.sleep(3)
+        until = time.monotonic() + 120
+        while not waits_for(second, folder / results.LOCK) and time.monotonic() < until:
+            time.sleep(0.1)
+        # Longer than the second from which on a run says that it waited.
+        time.sleep(2)
         assert second.poll() is None
         results.write(study.specs[0], [], "cpu", 1.0)
         text = (folder / results.RESULT).read_text()
