@@ -9,9 +9,8 @@ import pytest
 import torch
 from test_resume import Kill, log_of
 
-from xstilts_core import attempts, checkpoint, learnt, metrics, model, phase, trivial
+from xstilts_core import attempts, checkpoint, data, learnt, metrics, model, phase, trivial
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
-from xstilts_core.formats import FORMATS
 from xstilts_core.schedule import Schedule
 from xstilts_core.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
@@ -22,6 +21,13 @@ LEARNS = {"tasks": ["ccg"], "train_examples": 96, "epochs": 3, "batch_size": 8, 
 SMALL = {**LEARNS, "dev_examples": 20, "evaluations": 2, "recipe": "made", "checkpoint_every": 7}
 FAILS = {"learning_rate": 1e-9}
 PLAN = Schedule(40, 1e-3, 0.1, 0.01, 1.0, 7)
+
+
+@pytest.fixture(autouse=True)
+def few_items(monkeypatch):
+    """A quarter of the development data."""
+    whole = data.development
+    monkeypatch.setattr(data, "development", lambda *values: whole(*values)[::4])
 
 
 def labels(*names: str) -> list[PairExample]:
@@ -45,9 +51,7 @@ def questions(*answers: str) -> list[SpanExample]:
 )
 def test_the_reference_is_the_best_answer_to_everything(name, examples, words, value):
     found, statistics = trivial.reference(TASKS[name], examples)
-    columns = FORMATS[TASKS[name].format].statistics(examples, list(trivial.answers(TASKS[name], examples).values())[0], TASKS[name], "en")[
-        0
-    ]
+    columns = metrics.TAGGING if name == "ccg" else metrics.SPAN if name.startswith("squad") else metrics.ACCURACY
     assert found == words and metrics.score(statistics, columns)[TASKS[name].metric] == pytest.approx(value)
 
 
@@ -163,10 +167,8 @@ def test_a_failed_attempt_is_followed_by_one_from_the_same_weights(tmp_path, enc
 @pytest.mark.parametrize(
     ("kill", "changes", "said"),
     [
-        ((1, 12), {}, "goes on after step 7,"),
         ((1, 99), {}, "goes on after step 36,"),
         ((2, 3), {"mlm": 1.0, "mlm_documents": 20}, ""),
-        ((2, 20), {"mlm": 1.0, "mlm_documents": 20}, "goes on after step 14,"),
         ((2, 20), {"lora": 2}, "goes on after step 14,"),
         ((2, 99), {}, "goes on after step 36,"),
         ((3, 20), FAILS, "goes on after step 14,"),
