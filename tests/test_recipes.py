@@ -34,6 +34,7 @@ def test_a_recipe_tells_every_field_of_phase_2() -> None:
     recipe = Recipe(intermediate=["mnli"], noise="5e-2", lora=0, epochs=3)
     assert (recipe.setting("noise"), recipe.setting("lora"), recipe.setting("temperature")) == (0.05, 0, 1.0)
     assert recipe.changed == {"noise", "epochs"} and not recipe.plain
+    assert Recipe(intermediate=["mnli"], restarts=2).changed == set(), "another try is no other recipe"
     plain = recipe.without("noise", "lora")
     assert plain == Recipe(intermediate=["mnli"], epochs=3) and plain.plain
     with pytest.raises(ValueError, match=r"unknown key 'noize'.*did you mean 'noise'"):

@@ -23,21 +23,22 @@ class Checkpoint:
     """The folder where an unfinished training is kept, every how many steps, and what its run's numbers depend on (identity.py).
 
     The file is about four times the weights in size: the model, AdamW's two moments and, after the first evaluation, the best
-    weights (2.2 GB each for XLM-R Large in float32). While a new one is written the old one stays beside it.
+    weights (2.2 GB each for XLM-R Large in float32). While a new one is written the old one stays beside it. name: of the file.
     """
 
     folder: Path
     every: int = 0
     run: dict[str, Any] = field(default_factory=dict)
+    name: str = FILE
 
     @property
     def path(self) -> Path:
-        return self.folder / FILE
+        return self.folder / self.name
 
     @property
     def temporary(self) -> Path:
         """Always the same name: what a killed run left half-written is written over, not left to fill the disk."""
-        return self.folder / f".{FILE}.part"
+        return self.folder / f".{self.name}.part"
 
     def write(self, state: dict[str, Any], identity: dict[str, Any]) -> None:
         """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it was."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, encoder_files, hub_lock, identity, model, results, translated
+from xstilts_core import attempts, data, encoder_files, hub_lock, identity, learnt, model, results, translated, trivial
+from xstilts_core import train as loop
 from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
@@ -21,6 +22,7 @@ from xstilts_core.mixing import Learner, plan, precision, shares, uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
+from xstilts_core.schedule import Schedule
 from xstilts_core.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task
@@ -41,18 +43,25 @@ def interactive() -> bool:
 class Run:
     """A run in progress: its spec, when it started, what its numbers depend on, its log file.
 
-    counted: what its scoring counted, for result.json's details: name -> task -> language -> number.
+    Of result.json's details: `counted`, what its scoring counted, name -> task -> language -> number; `learnt`, whether its tasks were, by
+    task; `attempts`, a record of each training where it may be trained again.
     """
 
     spec: Spec
     started: float = field(default_factory=time.perf_counter)
     counted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    learnt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
     identity: Identity = field(init=False)
 
     def __post_init__(self) -> None:
         self.identity = identity.begin(self.spec)
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         (self.spec.folder / LOG).unlink(missing_ok=True)
+
+    def log_anew(self, lines: Sequence[dict[str, Any]] = ()) -> None:
+        """Have these lines alone in train_log.jsonl: of several attempts it holds the one that is kept."""
+        (self.spec.folder / LOG).write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
 
     def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
         """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a line per evaluation (batch)."""
@@ -90,9 +99,11 @@ class Run:
         """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
         where, revisions, used = model.device_name(device), hub_lock.revisions(self.spec), precision(self.spec)
-        details = {**({"precision": used} if used else {}), **self.counted, **details}
+        told = {**({learnt.DETAIL: self.learnt} if self.learnt else {}), **({"attempts": self.attempts} if self.attempts else {})}
+        details = {**({"precision": used} if used else {}), **told, **self.counted, **details}
         path = results.write(self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity)
         Checkpoint(self.spec.folder).remove()
+        Checkpoint(self.spec.folder, name=attempts.FILE).remove()
         return path
 
 
@@ -189,13 +200,35 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
     ]
 
 
-def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
-    """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all)."""
-    scores: list[Score] = []
+def examine(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None) -> tuple[list[Score], list[learnt.Judgement]]:
+    """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all); which were learnt."""
+    scores, told = [], []
     for entry in found:
         shown = seen(spec, data.sample(entry.task.name, entry.development, count))
         scored = score(encoder, entry.head, entry.task, shown, "en", limits(spec), spec.layer, uses_bfloat16(spec))
         scores += as_scores(scored, entry.task, "en", "dev")
+        told.append(None if count else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed))
+    return scores, [entry for entry in told if entry]
+
+
+def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
+    """Scores on `count` English development examples of every task (`examine`)."""
+    return examine(spec, encoder, found, count)[0]
+
+
+def judged(spec: TuneSpec, found: list[Learner]) -> list[Learner]:
+    """The tasks by which a training is judged: all, or of tasks one after the other the last."""
+    return found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
+
+
+def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
+    """Scores on all English development examples of every task; keep in the run, and say, which of those it is judged by were learnt."""
+    scores, told = examine(run.spec, encoder, found)
+    names = [entry.task.name for entry in judged(run.spec, found)]
+    known = [replace(entry, attempts=max(1, len(run.attempts))) for entry in told if entry.task in names]
+    run.learnt = {entry.task: entry.content() for entry in known}
+    if missed := [(run.spec.seed, entry) for entry in known if not entry.learnt]:
+        print(learnt.sentence(run.spec.recipe, len(found), missed), flush=True)
     return scores
 
 
@@ -203,19 +236,31 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
     """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays.
 
     Of tasks one after the other the last one's metric counts: the checkpoints are those of its stage. texts: from `unlabelled`.
-    Low-rank adapters are merged into the encoder at the end.
+    With `restarts` it is trained again while a task is not learnt (attempts.py). Low-rank adapters are merged into the encoder at the end.
     """
     spec = run.spec
-    schedule = plan(spec, found)
-    judged = found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
-    main = {entry.task.name: entry.task.metric for entry in judged}
+    schedule, probabilities = plan(spec, found), shares(spec, found)
+    main = {entry.task.name: entry.task.metric for entry in judged(spec, found)}
+    streams = [*(stream for entry in found for stream in entry.streams), *texts]
 
     def evaluate() -> float:
-        scores = develop(spec, encoder, judged, spec.dev_examples)
+        scores = develop(spec, encoder, judged(spec, found), spec.dev_examples)
         return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
 
-    streams = [*(stream for entry in found for stream in entry.streams), *texts]
-    trained = train(encoder, streams, shares(spec, found), schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+    def attempt(schedule: Schedule) -> Trained:
+        run.log_anew()
+        return train(encoder, streams, probabilities, schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+
+    if isinstance(spec, IntermediateSpec) and spec.restarts:
+        modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+        schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
+        same = loop.identity(modules, streams, probabilities, schedule)
+        trained, run.attempts = attempts.until_learnt(
+            modules, streams, schedules, attempt, lambda: examine(spec, encoder, judged(spec, found))[1], run.checkpoint(), same
+        )
+        run.log_anew(trained.log)
+    else:
+        trained = attempt(schedule)
     if isinstance(spec, IntermediateSpec) and spec.lora:
         model.merge_adapters(encoder.network)
     return trained

@@ -61,9 +61,9 @@ class Recipe(BaseModel):
 
     @property
     def changed(self) -> frozenset[str]:
-        """The fields of phase 2 that are not what they are by default."""
+        """The fields of phase 2 that are not what they are by default; how often it may be trained again makes no other recipe."""
         fields = IntermediateSpec.model_fields
-        return frozenset(name for name, value in self.settings.items() if value != fields[name].get_default())
+        return frozenset(name for name, value in self.settings.items() if value != fields[name].get_default() and name != "restarts")
 
     @property
     def plain(self) -> bool:

@@ -1,6 +1,6 @@
 """The end of a study on the terminal: gains, baseline scores, failures in plain words, where to look."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xstilts_core import results
+from xstilts_core import learnt, results
 from xstilts_core.names import UsageError
 from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
@@ -31,13 +31,18 @@ def shown(value: float, signed: bool) -> str:
     return f"{value:+z.1f}" if signed else f"{value:.1f}"
 
 
-def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width: int) -> Table:
-    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where `width` characters are too few."""
+def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width: int, unlearnt: Collection[str] = ()) -> Table:
+    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where `width` characters are too few.
+
+    A dagger marks the recipes that did not learn.
+    """
     missing = float("nan")
     targets = [str(name) for name in gains.columns]
     lines = [["recipe", *targets]]
     lines += [[f"{BASELINE} (score)", *(shown(row.get(name, missing), False) for name in targets)] for _, row in baseline.iterrows()]
-    lines += [[f"{recipe} (gain)", *(shown(row[name], True) for name in targets)] for recipe, row in gains.iterrows()]
+    lines += [
+        [f"{learnt.marked(recipe, unlearnt)} (gain)", *(shown(row[name], True) for name in targets)] for recipe, row in gains.iterrows()
+    ]
     upright = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
     header, *rows = lines if upright else [list(column) for column in zip(*lines, strict=True)]
     table = Table()
@@ -49,7 +54,15 @@ def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width:
 
 
 def print_gains(study: Study, out: Console) -> None:
-    """The main table of the study; says what is missing where there is nothing to compare yet."""
+    """The main table of the study and what did not learn; says what is missing where there is nothing to compare yet."""
+    unlearnt = learnt.unlearnt(study)
+    print_matrix(study, unlearnt, out)
+    for line in unlearnt.values():
+        out.print(f"{learnt.MARK} {line}", highlight=False, soft_wrap=True)
+
+
+def print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None:
+    """The main table, or why there is none."""
     from xstilts_core import analysis
 
     frame = analysis.finished(study)
@@ -65,7 +78,7 @@ def print_gains(study: Study, out: Console) -> None:
     seeds = ", ".join(str(seed) for seed in sorted(frame["seed"].unique()))
     title = f"{study.name}: points gained over the baseline, mean of the languages other than English, seeds {seeds}"
     out.print(f"\n{title}", soft_wrap=True, highlight=False)
-    out.print(matrix_table(gains, baseline, out.width))
+    out.print(matrix_table(gains, baseline, out.width, unlearnt))
 
 
 def print_failures(runs: Mapping[str, str], reports: Mapping[str, str], left: int, root: Path, out: Console) -> None:

@@ -58,7 +58,9 @@ from xstilts_core.analysis.mixed import described, mixed_effects, variance_share
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
 from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables, rebuilt_without
 from xstilts_core.analysis.runs import (
+    dagger,
     finished,
+    learning,
     machines,
     of_size,
     origin,
@@ -104,6 +106,7 @@ __all__ = [
     "correlation_findings",
     "correlations",
     "curves",
+    "dagger",
     "data_contrasts",
     "data_effects",
     "data_relations",
@@ -134,6 +137,7 @@ __all__ = [
     "labels",
     "language_effects",
     "language_findings",
+    "learning",
     "left_out",
     "machines",
     "main_table",

@@ -1,5 +1,7 @@
 """The numbers of the main table in words: what they show, and what they do not."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from xstilts_core.analysis.choice import DIFFERENCE, ONE, ORACLE, PER_TARGET, REGRET
@@ -7,6 +9,7 @@ from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import SEEDS, SEEDS_ITEMS
 from xstilts_core.analysis.runs import STATES
+from xstilts_core.learnt import marked
 from xstilts_core.spec import BASELINE
 
 FEW_SEEDS = 5
@@ -30,10 +33,10 @@ def cell(row: "pd.Series") -> str:
     return f"{row['recipe']}{where} ({row['gain']:+z.1f} points, {interval})"
 
 
-def main_table(table: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+def main_table(table: pd.DataFrame, baseline: pd.DataFrame, unlearnt: Collection[str] = ()) -> pd.DataFrame:
     """The table of a paper, as text: the baseline's scores, then "+4.2 (1.2 to 7.4) *" by recipe and target; "" where runs are missing.
 
-    From `gain_table` and `baseline`. A star marks intervals that exclude 0.
+    From `gain_table` and `baseline`. A star marks intervals that exclude 0, a dagger the recipes that did not learn.
     """
     columns = list(baseline.columns)
     scores = ["" if pd.isna(value) else f"{value:.1f}" for value in baseline.iloc[0]]
@@ -41,7 +44,7 @@ def main_table(table: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
     texts = table.assign(text=[gain_text(row) for _, row in table.iterrows()])
     for name in dict.fromkeys(table["recipe"]):
         found = texts[texts["recipe"] == name].set_index("task")["text"]
-        rows.loc[name] = [found.get(column, "") for column in columns]
+        rows.loc[marked(name, unlearnt)] = [found.get(column, "") for column in columns]
     return rows.rename_axis(index="recipe")
 
 

@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from xstilts_core import results
+from xstilts_core import learnt, results
 from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.names import unknown
@@ -19,6 +19,7 @@ LOG = "train_log.jsonl"
 STATES = ("done", "running", "stale", "missing", "failed")
 LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
+LEARNING = ["recipe", "seed", "task", "metric", "score", "reference", "answer", "low", "high", "items", "learnt", "attempts"]
 RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
 
 
@@ -89,9 +90,11 @@ def every_score(study: Study) -> pd.DataFrame:
 
 
 def remarks(study: Study) -> str:
-    """What a reader of a study's numbers has to know: scores that are left out, results of older versions, unlike precisions; or ""."""
+    """What a reader of a study's numbers has to know: scores that are left out, older results, unlike precisions, no learning; or ""."""
     older = sum(found.state == "done" and found.reason.endswith(results.OLDER) for found in states(study))
     told = [f"**{older} of the results are {results.OLDER}**."] if older else []
+    failed = learnt.note(learnt.unlearnt(study))
+    told += [f"**Not every phase 2 learnt.** {failed}"] if failed else []
     return " ".join(filter(None, [left_out(every_score(study)), *told, precisions(study)]))
 
 
@@ -162,6 +165,20 @@ def precisions(study: Study) -> str:
         told[used[spec.folder]].append(f"all {spec.phase} runs" if whole else str(spec.folder.relative_to(study.root)))
     runs = "; ".join(f"{name}: {', '.join(dict.fromkeys(told[name]))}" for name in reversed(kinds))
     return f"**Not all runs computed in the same precision**, and averages are over all of them: {runs}."
+
+
+def learning(study: Study) -> pd.DataFrame:
+    """Whether finished runs of phase 2 learnt: a row per recipe, seed and task, columns LEARNING; scores in percent on English development
+    data, beside the best answer that is the same for every item; low, high: 95 % interval of the difference. Empty: nothing is known."""
+    rows = [{"recipe": spec.recipe, "seed": spec.seed, **judged.content()} for spec, judged in learnt.records(study)]
+    return pd.DataFrame(rows, columns=LEARNING)
+
+
+def dagger(unlearnt: Collection[str], *tables: pd.DataFrame) -> list[pd.DataFrame]:
+    """Tables to be shown, with a dagger at every recipe that did not learn."""
+    marks = {name: learnt.marked(name, unlearnt) for name in unlearnt}
+    named = ("recipe", "chosen", "oracle")
+    return [table.replace({name: marks for name in named if name in table}) if marks else table for table in tables]
 
 
 def training_log(study: Study) -> pd.DataFrame:

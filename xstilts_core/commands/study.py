@@ -172,19 +172,25 @@ def print_runs(study: Any) -> None:
 
 
 def status(options: argparse.Namespace) -> int:
-    from xstilts_core import grid
-
     studies = members(load(options))
     if options.json:
-        print(json.dumps([row for study in studies for row in grid.standing(study)], indent=1, ensure_ascii=False))
+        print(json.dumps([row for study in studies for row in standing(study)], indent=1, ensure_ascii=False))
         return 0
     for study in studies:
         print_standing(study, options)
     return 0
 
 
+def standing(study: Any) -> list[dict[str, Any]]:
+    """Where each run stands, and which of its tasks it did not learn."""
+    from xstilts_core import grid, learnt
+
+    missed = [(str(spec.folder.relative_to(study.root)), judged.task) for spec, judged in learnt.missed(study)]
+    return [{**row, "not_learnt": [task for folder, task in missed if folder == row["folder"]]} for row in grid.standing(study)]
+
+
 def print_standing(study: Any, options: argparse.Namespace) -> None:
-    from xstilts_core import grid
+    from xstilts_core import grid, learnt
 
     rows = grid.standing(study)
     for row in rows:
@@ -193,6 +199,8 @@ def print_standing(study: Any, options: argparse.Namespace) -> None:
             print(f"{'':<8} traceback: {row['notebook']}")
     count = Counter(row["state"] for row in rows)
     print(", ".join(f"{number} {state}" for state, number in count.items()) or counted(study))
+    for line in learnt.unlearnt(study).values():
+        print(f"did not learn: {line}")
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):

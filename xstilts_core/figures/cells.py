@@ -1,6 +1,6 @@
 """Figures of numbered cells. A color never speaks alone: each cell also has its number or word, and hatching where nothing is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.figures.style import FULL, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top, say, several
 from xstilts_core.languages import LANGUAGES
+from xstilts_core.learnt import MARK, marked
 
 GAP = 0.12
 MINUS = "\N{MINUS SIGN}"
@@ -93,11 +94,14 @@ def scale(values: pd.Series) -> float:
     return float(np.ceil(max(3.0, np.percentile(kept, 90)))) if len(kept) else 3.0
 
 
-def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL, source: str = "") -> Figure:
+def heat_map(
+    table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL, source: str = "", unlearnt: Collection[str] = ()
+) -> Figure:
     """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of the baseline's scores on top.
 
     Bold with a border where the 95 % interval excludes 0; the interval itself (`interval`) below each number where the cells are
     wide enough (full width); else gains in whole points (`told`). Colors are centered at 0. Hatched: missing. source: whose runs.
+    unlearnt: recipes to mark.
     """
     if table["gain"].notna().sum() == 0:
         return message("no finished target runs to compare yet", width)
@@ -116,10 +120,16 @@ def heat_map(table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: f
         axes.set(xlim=(0, at[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
         name_columns(axes, [at[name] + 0.5 for name in columns], columns, wide)
         names = ["none (score, %)" if wide else "none (%)"] if top else []
-        axes.set_yticks([*top, *(np.arange(len(recipes)) + 0.5)], [*names, *recipes], fontsize=7 if wide else 6)
+        rows = [marked(name, unlearnt) for name in recipes]
+        axes.set_yticks([*top, *(np.arange(len(recipes)) + 0.5)], [*names, *rows], fontsize=7 if wide else 6)
         color_bar(figure, axes, colors, norm, "zero-shot gain over none, points", float(table["gain"].abs().max()) > limit)
-        say(figure, f"{note(table, wide)} {source}")
+        say(figure, f"{note(table, wide)} {dagger_note(recipes, unlearnt)}{source}")
     return figure
+
+
+def dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
+    """What the dagger means, where one of the recipes has it."""
+    return f"{MARK}: did not learn in phase 2 (English development data). " if set(recipes) & set(unlearnt) else ""
 
 
 def name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
@@ -222,9 +232,9 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") 
     return figure
 
 
-def status_grid(grid: pd.DataFrame, width: float = FULL) -> Figure:
+def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[str] = ()) -> Figure:
     """Where the runs stand, from `run_grid`: a row per recipe, a column per stage. Each cell says it in words; color and hatching repeat
-    the worst state. Blank: the grid has no such run."""
+    the worst state. Blank: the grid has no such run. unlearnt: recipes to mark."""
     if grid.empty:
         return message("the grid has no runs", width)
     recipes, stages = list(dict.fromkeys(grid["recipe"])), list(dict.fromkeys(grid["stage"]))
@@ -244,6 +254,8 @@ def status_grid(grid: pd.DataFrame, width: float = FULL) -> Figure:
             turned = {"rotation": 0 if wide else 90, "linespacing": 1.05}
             axes.text(x + 0.5, y + 0.52, words, ha="center", va="center", fontsize=size, bbox=backing if hatch else None, **turned)
         axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
-        axes.set_yticks(np.arange(len(recipes)) + 0.5, recipes)
+        axes.set_yticks(np.arange(len(recipes)) + 0.5, [marked(name, unlearnt) for name in recipes])
         name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
+        if told := dagger_note(recipes, unlearnt):
+            say(figure, told)
     return figure

@@ -37,6 +37,7 @@ LATEX = str.maketrans(
         "\N{MINUS SIGN}": "$-$",
         "\N{MULTIPLICATION SIGN}": r"$\times$",
         "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
+        "\N{DAGGER}": r"$\dagger$",
     }
 )
 # At a sign beyond Latin letters and this punctuation pdflatex stops.

@@ -53,6 +53,7 @@ class IntermediateSpec(TuneSpec):
     lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights and merged; 0: none")
     data_languages: list[str] = Field([], description="languages of the training data; several share the English size; empty: English")
     noise: float = Field(0.0, ge=0, lt=1, description="share of the training data's words to drop, replace or displace")
+    restarts: int = Field(0, ge=0, le=20, description="further trainings, in another order with longer warm-up, while a task is not learnt")
     translator: str = Field("", description="model that translates the training data: hub name or folder; empty: published translations")
 
     @classmethod

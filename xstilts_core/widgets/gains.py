@@ -11,6 +11,7 @@ from threading import Thread
 
 import ipywidgets
 
+from xstilts_core import learnt
 from xstilts_core.analysis.intervals import NO_ITEMS
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.figures.style import several as seeds_in_words
@@ -65,7 +66,9 @@ class Gains:
         if self.intervals == OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
         base, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
-        return matrix_table(table, base, self.choice.baseline, note, partial(self.index.reason, choice=self.choice))
+        unlearnt = {recipe: line for recipe, line in self.reader.unlearnt.items() if recipe in {*table["recipe"], self.choice.baseline}}
+        note = " ".join(filter(None, [note, learnt.note(unlearnt)]))
+        return matrix_table(table, base, self.choice.baseline, note, partial(self.index.reason, choice=self.choice), unlearnt)
 
     def nothing(self, hidden: bool) -> str:
         """Why there is no gain to show. hidden: controls are left out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xstilts_core import analysis, results
+from xstilts_core import analysis, learnt, results
 from xstilts_core.analysis.gains import target_scores
 from xstilts_core.analysis.items import ItemScores, Run, item_scores, prediction_files
 from xstilts_core.names import UsageError
@@ -38,6 +38,11 @@ class Reader:
         if not self.frame["phase"].isin(("target", "retrieval")).any():
             raise UsageError(f"{self.study.name}: no finished target runs to compare yet (xstilts status {self.study.name})")
         return GainIndex(self.frame)
+
+    @cached_property
+    def unlearnt(self) -> Mapping[str, str]:
+        """Recipe -> what of it was not learnt in phase 2, and with which seeds."""
+        return learnt.unlearnt(self.study)
 
     @cached_property
     def files(self) -> Mapping[str, Mapping[Run, Path]]:

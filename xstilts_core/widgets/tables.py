@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 
 import pandas as pd
 from matplotlib.colors import to_hex
@@ -12,6 +13,7 @@ from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.figures.cells import decimals, ink_on, interval, scale, signed, told
 from xstilts_core.figures.style import NOTHING, diverging
 from xstilts_core.languages import LANGUAGES
+from xstilts_core.learnt import marked
 from xstilts_core.tasks import TASKS
 from xstilts_core.widgets.text import name, plain
 
@@ -65,10 +67,17 @@ def legend(limit: float) -> str:
     return f'<p class="xs-legend" aria-hidden="true">points over the baseline: <span class="xs-scale">{boxes}</span></p>'
 
 
-def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_name: str, note: str, why: Callable[[str, str], str]) -> str:
+def matrix_table(
+    table: pd.DataFrame,
+    baseline: Mapping[str, float],
+    baseline_name: str,
+    note: str,
+    why: Callable[[str, str], str],
+    unlearnt: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on top. Keys: recipe/task.
 
-    why: (recipe, task) -> why there is no gain.
+    why: (recipe, task) -> why there is no gain. unlearnt: recipe -> what it did not learn: marked, and told where the mark is looked at.
     """
     tasks = [task for task in baseline if task != AVERAGE]
     limit = scale(table["gain"])
@@ -83,9 +92,10 @@ def matrix_table(table: pd.DataFrame, baseline: Mapping[str, float], baseline_na
                 cells.append(missing_cell(label, why(recipe, row.task)))
             else:
                 cells.append(gain_cell(key, label, row.gain, row.low, row.high, limit))
-        body.append(f'<tr><th scope="row">{name(recipe)}</th>{"".join(cells)}</tr>')
+        title = f' title="{plain(unlearnt[recipe])}"' if recipe in unlearnt else ""
+        body.append(f'<tr><th scope="row"{title}>{name(marked(recipe, unlearnt))}</th>{"".join(cells)}</tr>')
     top = f'<thead><tr><th scope="col">recipe</th>{head}<th scope="col">{AVERAGE}</th></tr></thead>'
-    first = f'<tr class="xs-baseline"><th scope="row">{name(baseline_name)} <small>score, %</small></th>{scores}</tr>'
+    first = f'<tr class="xs-baseline"><th scope="row">{name(marked(baseline_name, unlearnt))} <small>score, %</small></th>{scores}</tr>'
     table_html = f'<table class="xs-matrix">{top}<tbody>{first}{"".join(body)}</tbody></table>'
     return f'<div class="xs-scroll">{table_html}</div>{legend(limit)}<p class="xs-note">{plain(note)}</p>'
 
