@@ -284,7 +284,7 @@ def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, s
     for example in examples:
         match example:
             case PairExample():
-                yield from ((code, example.text_a), (code, example.text_b))
+                yield from ((code, text) for text in (example.text_a, example.text_b) if text)
             case SpanExample():
                 yield from ((code, example.context), (code, example.question))
             case TagsExample():
