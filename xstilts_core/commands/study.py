@@ -58,7 +58,7 @@ def check_encoder(study: Any) -> None:
     """
     from xstilts_core import encoder_files, study_file
 
-    folder = study_file.check_encoder(study.encoder, study.file)
+    folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
     if folder:
         from xstilts_core import loading
 
