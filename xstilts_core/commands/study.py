@@ -48,7 +48,7 @@ def given(options: argparse.Namespace) -> dict[str, str]:
 def print_given(study: Any) -> None:
     """What the study is not run with that its file says."""
     if study.given:
-        print("; ".join(f"{key} {value} in place of what {study.file} says" for key, value in study.given.items()))
+        print(f"{', '.join(' '.join(entry) for entry in study.given.items())} in place of what {study.file} says")
 
 
 def check_encoder(study: Any) -> None:
