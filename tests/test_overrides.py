@@ -10,6 +10,7 @@ from made_studies import load
 from test_cli import TINY, command, project  # noqa: F401
 
 from xstilts_core import cli, grid, overrides, results
+from xstilts_core.cards.study_card import reproduction
 from xstilts_core.spec import DataSpec
 from xstilts_core.spec.weights import fingerprint
 from xstilts_core.study import Study
@@ -71,6 +72,12 @@ def test_the_parts_of_a_study_are_given_it_too(tmp_path: Path) -> None:
     group = load(tmp_path, "title: Both\nparts: [first]\n", "both")
     (member,) = again(group, encoder="my/encoder").members
     assert encoders_of(member) == {"my/encoder"}
+
+
+def test_a_data_card_says_what_was_given_and_no_place_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "encoder").mkdir()
+    study = again(load(tmp_path, HUB), source="files", encoder=str(tmp_path / "encoder"))
+    assert "xstilts run made_up.yaml --source files --encoder DIR/encoder" in reproduction(study, [])
 
 
 @pytest.mark.parametrize("name", ["check", "run"])
