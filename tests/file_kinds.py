@@ -62,6 +62,9 @@ COSMOS = "id,context,question,answer0,answer1,answer2,answer3,label\n" + "".join
 )
 ANLI = [{"context": a, "hypothesis": b, "label": label[0]} for (a, b), label in zip(PAIRS, LABELS, strict=True)]
 SNLI_ROWS = "".join("\t".join([label, a, b, "c", "p", label, "", "", "", ""]) + "\n" for (a, b), label in zip(PAIRS, LABELS, strict=True))
+ABSTRACTS = {str(k): {"QUESTION": f"{TEXTS[k]}?", "CONTEXTS": ["Old.", "New."], "final_decision": "yes"} for k in range(6)}
+TWEETS, POLARITY = "data/sentiment/german/val_text.txt", "data/sentiment/german/val_labels.txt"
+TWEETED = {TWEETS: "".join(f"{text}\n" for text in TEXTS), POLARITY: "0\n1\n2\n0\n1\n2\n"}
 QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"
 BUCC = {f"bucc2018/de-en.dev.{side}": "".join(f"{side}-{k}\t{text}\n" for k, text in enumerate(TEXTS)) for side in ("de", "en")}
 
@@ -135,6 +138,12 @@ KINDS = {
         lines_of(more=6)),
     "bucc's gold": Kind("bucc2018", "dev", "de", {**BUCC, "bucc2018/de-en.dev.gold": "de-1\ten-2\nde-3\ten-4\n"}, "bucc2018/de-en.dev.gold",
         lambda lines: 12),
+    "tweets": Kind("tweet_sentiment", "dev", "de", TWEETED, TWEETS, lines_of()),
+    "tweets' labels": Kind("tweet_sentiment", "dev", "de", TWEETED, POLARITY, lines_of()),
+    "argument components": one("abstrct", "test", "en",
+        "data/data_for_experiments/EN/argument_components/original_data/neoplasm_test.tsv", TAGGED.replace("\t", " ")
+        .replace("PER", "Claim").replace("LOC", "Premise")),
+    "abstracts": one("pubmedqa", "dev", "en", "data/ori_pqal.json", json.dumps(ABSTRACTS, indent=1)),
     "squad 1": one("squad_v1", "train", "en", "squad/train-v1.1.json", squad()),
     "squad 2": one("squad_v2", "train", "en", "squad/train-v2.0.json", squad(impossible=True)),
     "tydiqa": one("tydiqa", "dev", "fi", "tydiqa/tydiqa-goldp-v1.1-dev.json", squad("finnish-")),

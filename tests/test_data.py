@@ -52,6 +52,17 @@ def test_files_are_scored_where_their_labels_are(tmp_path):
         data.evaluated("xnli", "dev", ["de"], "files", str(tmp_path))
 
 
+@pytest.mark.parametrize(("rows", "split"), [(40, "test"), (4, "test"), (1, "dev")])
+def test_a_handful_of_test_rows_is_not_scored_beside_a_whole_development_set(tmp_path, rows, split):
+    """As in slices, which have the head of a real file in one language, and a development set of the benchmark in all."""
+    folder = tmp_path / "pawsx" / "xtreme"
+    folder.mkdir(parents=True)
+    for code, count in (("en", 40), ("ja", rows)):
+        (folder / f"dev-{code}.tsv").write_text("a b\tb a\t1\n" * 40, encoding="utf-8")
+        (folder / f"test-{code}.tsv").write_text("a b\tb a\t1\n" * count, encoding="utf-8")
+    assert data.test_split("pawsx", "files", str(tmp_path)) == split
+
+
 def test_added_languages_are_those_of_xtreme_r(tmp_path):
     folder = tmp_path / "panx" / "xtreme"
     folder.mkdir(parents=True)
@@ -85,9 +96,11 @@ def test_real_slices_give_texts_in_forty_nine_languages():
 
 
 @real
-@pytest.mark.parametrize(("name", "least"), [("xnli", 15), ("panx", 39), ("udpos", 11), ("xquad", 11)])
+@pytest.mark.parametrize(("name", "least"), [("xnli", 15), ("pawsx", 7), ("panx", 39), ("udpos", 11), ("xquad", 11)])
 def test_real_slices_are_scored_in_all_their_languages(name, least):
     """On the split that has labels in more languages: how many those are may grow with the slices."""
     counts = {split: len(data.languages(name, split, "files", str(REAL))) for split in ("dev", "test")}
     split = data.test_split(name, "files", str(REAL))
     assert counts[split] == max(counts.values()) >= least
+    codes = data.languages(name, split, "files", str(REAL))
+    assert min(len(data.load(name, split, code, "files", str(REAL))) for code in codes) >= 100

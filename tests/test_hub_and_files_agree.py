@@ -68,15 +68,23 @@ CASES = {
     "panx": ("dev", "de", "panx/dev-de.tsv", f"{A}\tB-PER\n\u3000\tI-PER\n{D}\tO\n", [([A, "\u3000", D], ["B-PER", "I-PER", "O"])]),
     "pawsx": ("dev", "de", "pawsx/dev-de.tsv", f"{C}\t{D}\t1\n", [(C, D, "1")]),
     "tatoeba": ("test", "de", "tatoeba/v1/tatoeba.deu-eng.deu", f"{C}\n", [(C, Q, "deu", "eng")]),
+    "tweet_sentiment": ("dev", "de", "xlm-t/data/sentiment/german/val_text.txt", f"{C}\n", [(C, "neutral")]),
+    "pubmedqa": (
+        "dev", "en", "pubmedqa/data/ori_pqal.json", json.dumps({"1": {"QUESTION": Q, "CONTEXTS": [C, D], "final_decision": "no"}}),
+        [(Q, {"contexts": [C, D]}, "no")],
+    ),
 }  # fmt: skip
+# What stands in a second file: its name in place of the first one's, and its text.
+BESIDE = {"tatoeba": (".deu-eng.deu", ".deu-eng.eng", f"{Q}\n"), "tweet_sentiment": ("_text", "_labels", "1\n")}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -> None:
     split, code, place, text, values = CASES[name]
     write(tmp_path / place, text)
-    if name == "tatoeba":
-        write(tmp_path / place.replace(".deu-eng.deu", ".deu-eng.eng"), f"{Q}\n")
+    if name in BESIDE:
+        first, second, other = BESIDE[name]
+        write(tmp_path / place.replace(first, second), other)
     assert readers.read_files(name, split, code, tmp_path) == hub(name, code, *values)
 
 

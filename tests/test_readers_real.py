@@ -56,6 +56,9 @@ LEAST = {
     ("tydiqa", "dev"): "en ko sw",
     ("tatoeba", "test"): TATOEBA,
     ("bucc2018", "dev"): "zh",
+    ("tweet_sentiment", "dev"): "ar de en es fr hi it pt",
+    ("tweet_sentiment", "test"): "ar de en es fr hi it pt",
+    ("abstrct", "test"): "en es fr it",
     ("lareqa", "test"): "ar de el en es hi ru th tr vi zh",
 }
 # Without files in the first slices.
@@ -88,6 +91,11 @@ def blocks(path: Path) -> list[str]:
     return [block for block in "\n".join(lines).split("\n\n") if block.strip()]
 
 
+def abstracts(path: Path) -> list[dict[str, Any]]:
+    """Entries of PubMedQA's JSON, each with its abstract."""
+    return [{**entry, "context": str(entry["CONTEXTS"])} for entry in json.loads(path.read_bytes()).values()]
+
+
 def questions(path: Path) -> list[dict[str, Any]]:
     """Questions of a file in SQuAD's JSON, each with its text."""
     parts = [part for article in json.loads(path.read_bytes())["data"] for part in article["paragraphs"]]
@@ -104,10 +112,12 @@ def lines(path: Path) -> list[str]:
     return [line for text in texts for line in text.split("\n") if line.strip()]
 
 
-UNITS = dict.fromkeys(("panx", "udpos"), blocks) | dict.fromkeys(("tatoeba", "bucc2018"), lines)
+UNITS = dict.fromkeys(("panx", "udpos", "abstrct"), blocks) | {"pubmedqa": abstracts}
+UNITS |= dict.fromkeys(("tatoeba", "bucc2018", "tweet_sentiment", "tweet_offensive"), lines)
 UNITS |= dict.fromkeys(("xquad", "mlqa", "tydiqa", "squad_v1", "squad_v2", "squad_sentences", "lareqa"), questions)
 # Where the slices lack a training set the development file is cut in two: what marks the slices, and the file that they lack.
 CUT = {"cosmosqa": ("cosmosqa/heads", "cosmosqa/data/train.csv"), "siqa": ("siqa/LICENCE-CC-BY-4.txt", "siqa/socialIQa_v1.4_trn.jsonl")}
+CUT["pubmedqa"] = ("pubmedqa/data/ori_pqal.json", "pubmedqa/data/ori_pqaa.json")
 
 
 def files(task: str, split: str, code: str) -> list[Path]:
@@ -257,3 +267,31 @@ def test_real_fused_words_are_read_as_xtreme_has_them():
 def test_real_raw_panx_loses_its_prefix():
     words = readers.read_panx(REAL / "panx/rahimi/de/de.tar.gz/dev", "de")[0].words
     assert words == ("Anton", "Wilhelm", "von", "Zuccalmaglio", ".")
+
+
+@pytest.mark.parametrize(("task", "split"), [("tweet_sentiment", "test"), ("tweet_offensive", "train")])
+def test_real_tweets_have_the_label_of_the_same_line(task, split):
+    """By the files alone: line k of both files, 0 and 1 as TweetEval's mapping.txt says, 0 to 2 from negative to positive."""
+    names = ("negative", "neutral", "positive") if task == "tweet_sentiment" else ("non-offensive", "offensive")
+    written = [
+        (text.strip(), names[int(label)])
+        for path in REAL.glob(f"{task}/**/{split}_text.txt")
+        for text, label in zip(lines(path), lines(path.with_name(f"{split}_labels.txt")), strict=True)
+    ]
+    read = [(row.text_a, row.label) for code in readers.available(task, split, REAL) for row in readers.read_files(task, split, code, REAL)]
+    assert len(read) >= 870 and sorted(read) == sorted(written)
+
+
+def test_real_abstrct_is_parallel_in_what_it_marks():
+    """438 premises and 248 claims in the test set of each language, though their words are not as many."""
+    for code in ("en", "es", "fr", "it"):
+        tags = [tag for row in readers.read_files("abstrct", "test", code, REAL) for tag in row.tags]
+        assert (tags.count("B-Premise"), tags.count("B-Claim")) == (438, 248)
+
+
+def test_real_pubmedqa_is_cut_in_two():
+    entries = list(json.loads((REAL / "pubmedqa/data/ori_pqal.json").read_bytes()).values())
+    found = [row for split in ("train", "dev") for row in readers.read_files("pubmedqa", split, "en", REAL)]
+    for row, entry in zip(found, entries, strict=True):
+        assert (row.text_a, row.label) == (entry["QUESTION"].strip(), entry["final_decision"])
+        assert all(part.strip() in row.text_b for part in entry["CONTEXTS"])

@@ -1,14 +1,21 @@
 """Where the files of sentence pairs may stand: releases as unpacked, XTREME's download folder, slices."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core import readers
+from xstilts_core import data, readers, translated
 from xstilts_core.examples import PairExample
+from xstilts_core.identity import Below
 from xstilts_core.names import UsageError
+from xstilts_core.spec import IntermediateSpec, TargetSpec
+from xstilts_core.tasks import TASKS
 
+REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared/data/real"))
+LEVELS = REAL.parent / "resource_level"
 GLUE_ROW = "0\t1\t1e\tfiction\t{}\tB\tneutral\tentailment"
 
 
@@ -103,3 +110,42 @@ def test_translated_training_sets(tmp_path):
 def test_what_is_not_there_is_said(tmp_path, task, split, code, message):
     with pytest.raises(UsageError, match=message):
         readers.read_files(task, split, code, tmp_path)
+
+
+def check_resource_level(root, rows, codes):
+    """The same rows of MNLI in each language, matched one by one; XNLI scored on its test set, and chosen on MNLI's development set."""
+    assert readers.available("mnli_translated", "train", root) == codes
+    settings = {"source": "files", "data_root": str(root), "encoder": "mini", "epochs": 1, "batch_size": 1, "learning_rate": 1e-5}
+    read = set()
+    for code in codes:
+        spec = IntermediateSpec(tasks=["mnli"], data_languages=[code], **settings)
+        found = translated.training("mnli", spec)
+        assert [(count.found, count.filled, count.dropped) for count in found.counts] == [(rows, 0, 0)]
+        read |= set(Below().asked(spec, str(root)))
+    assert data.test_split("xnli", "files", str(root)) == "test"
+    read |= set(Below().asked(TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)))
+    assert {name for name in read if name.startswith("xnli/")} == {name for name in read if name.startswith("xnli/labelled_test/")}
+    assert {name for name in read if "dev" in name} == {name for name in read if "dev_matched" in name} != set()
+
+
+def test_one_set_in_several_languages_never_touches_the_development_rows_of_xnli(tmp_path):
+    """XNLI's development rows in MNLI's place, beside the k-shot development rows of the slices."""
+    for code in ("en", "de", "sw"):
+        found = [f"{code} {k}\th\t{label}" for k, label in enumerate(("neutral", "contradictory", "entailment"))]
+        write(tmp_path / f"mnli/XNLI-MT-1.0/multinli/multinli.train.{code}.tsv", table("premise\thypo\tlabel", *found))
+        header = f"genre\tlabel\tsentence1_{code}\tsentence2_{code}"
+        write(tmp_path / f"xnli/labelled_test/{code}.genre.test.tsv", table(header, "fiction\tneutral\ta\tb"))
+    write(tmp_path / "mnli/k-shot/MNLI/16-13/dev_matched.tsv", table(GLUE_HEADER, GLUE_ROW.format("matched")))
+    check_resource_level(tmp_path, 3, ("de", "sw"))
+
+
+@pytest.mark.skipif(not LEVELS.is_dir(), reason="the rows in fifteen languages are not at hand (set XSTILTS_REAL_DATA)")
+def test_real_rows_in_fifteen_languages_are_matched_one_by_one(tmp_path):
+    """The root that their README asks for: the slices without MNLI's training rows and XNLI's development rows, and these over it."""
+    left_out = ("mnli/k-shot/MNLI/*/train.tsv", "mnli/glue/MNLI/train.tsv", "mnli/XNLI-MT-1.0/**/*.tsv", "xnli/xtreme/dev-*")
+    without = {path for pattern in left_out for path in REAL.glob(pattern)}
+    for source in (REAL, LEVELS):
+        for path in (path for task in ("mnli", "xnli") for path in (source / task).rglob("*.tsv") if path not in without):
+            (tmp_path / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path.relative_to(source)).symlink_to(path)
+    check_resource_level(tmp_path, 2490, TASKS["mnli_translated"].languages)

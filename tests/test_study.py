@@ -291,9 +291,9 @@ def test_an_encoder_that_cannot_be_there(tmp_path: Path, encoder: str, message: 
     shutil.copytree(encoder_files.shipped(), tmp_path / "mini_xlmr")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
-        check_encoder(encoder.format(folder=tmp_path), "my_study.yaml")
+        check_encoder(encoder.format(folder=tmp_path), "my_study.yaml: encoder")
     for good in ("mini", "pretrained", "xlm-roberta-large", "FacebookAI/xlm-roberta-large", str(tmp_path / "mini_xlmr")):
-        check_encoder(good, "my_study.yaml")
+        check_encoder(good, "my_study.yaml: encoder")
 
 
 def test_empty_blocks_and_recipes_are_nothing(tmp_path: Path) -> None:

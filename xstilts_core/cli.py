@@ -15,6 +15,7 @@ DATA_ROOT = "folder of the original files, for source files and what the hub lac
 RUN_EXAMPLE = """example:
   xstilts run quick --jobs 4
   xstilts run real_slice --data-root ../data
+  xstilts run paper --source files --data-root ../data --encoder ../my_encoder
   xstilts run my_study.yaml --outputs /scratch/outputs --dry-run
 A study that was stopped goes on where it stood. Exit code: 0 all runs done, 1 some failed, 2 a mistake in the study or the command."""
 TASKS_EXAMPLE = """example:
@@ -63,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("study", metavar="STUDY", help="name in params/ or path of a YAML file")
             command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
             command.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
+            command.add_argument("--source", default="", metavar="S", help="mini, files or hub, in place of what the study says")
+            command.add_argument("--encoder", default="", metavar="E", help="folder or hub name, in place of the study's encoder")
         return command
 
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)

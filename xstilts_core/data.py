@@ -116,12 +116,13 @@ def evaluated(
 
 
 def test_split(name: str, source: Source, data_root: str, benchmark: Benchmark = "xtreme") -> str:
-    """The split that scores are reported on: test, or dev where the source has labels for more languages there.
+    """The split that scores are reported on: test, or dev where the source has labels for more languages there, or far more of one.
 
-    Slices of real data label few test files: XTREME publishes them without labels.
+    Slices of real data label few test files, or few rows: XTREME publishes them without labels.
     """
-    count = {split: len(languages(name, split, source, data_root, benchmark)) for split in ("test", "dev")}
-    return "test" if count["test"] >= count["dev"] else "dev"
+    test, dev = (languages(name, split, source, data_root, benchmark) for split in ("test", "dev"))
+    thin = source == "files" and any(readers.is_scrap(name, code, Path(data_root)) for code in test if code in dev)
+    return "dev" if thin or len(test) < len(dev) else "test"
 
 
 def pool(name: str, source: Source, data_root: str) -> Sequence[Passage]:
@@ -284,7 +285,7 @@ def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, s
     for example in examples:
         match example:
             case PairExample():
-                yield from ((code, example.text_a), (code, example.text_b))
+                yield from ((code, text) for text in (example.text_a, example.text_b) if text)
             case SpanExample():
                 yield from ((code, example.context), (code, example.question))
             case TagsExample():

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from xstilts_core import aside, cluster, disk, locks, results, sharing, stopping, webpage
+from xstilts_core import aside, cluster, disk, locks, overrides, results, sharing, stopping, webpage
 from xstilts_core.kernel_server import serving
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.paths import search_path
@@ -112,8 +112,8 @@ def command(
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(f"no Snakefile in {home()}: run this in the project's folder (the one with notebooks/ and params/)")
-    places = {"home": str(home()), "study": study.file, "outputs": study.outputs, "data_root": study.data_root}
-    settings = json.dumps({**places, "threads": threads(jobs), "partial": int(partial)})
+    places = {"home": str(home()), "study": study.file, "outputs": study.outputs, "data_root": study.data_root, "source": study.source}
+    settings = json.dumps({**places, "encoder": study.encoder, "threads": threads(jobs), "partial": int(partial)})
     parallel = ["--cores", str(jobs * threads(jobs))] if executor(profile) == "local" else ["--jobs", str(jobs)]
     named = cluster.arguments(study, profile_folder(profile))
     fetched = study.specs[0] if study.source == "hub" and not partial else None
@@ -154,6 +154,9 @@ def only_grid(study: Study) -> Iterator[TextIO]:
         sharing.require_own_folder(study)
         with suppress(OSError):  # on a full disk: the first run says so
             results.write_text(study.root / sharing.OWNER, f"{sharing.written_in(study)}\n")
+            (study.root / overrides.FILE).unlink(missing_ok=True)
+            if study.given:
+                results.write_text(study.root / overrides.FILE, overrides.text(study.file, study.given))
         wait_for_runs(study)
         try:
             yield lock

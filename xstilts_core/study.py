@@ -1,13 +1,13 @@
 """A study: a YAML file that expands to the validated specs of its runs. The whole grid is checked before anything starts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xstilts_core import study_file
+from xstilts_core import overrides, study_file
 from xstilts_core.names import UsageError
 from xstilts_core.recipe import Recipe, Settings
 from xstilts_core.spec import (
@@ -37,7 +37,7 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Study(BaseModel):
-    """The content of params/<study>.yaml. `name` and `file` come from the path, `outputs` and `data_root` from the command line."""
+    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three from the command line (overrides.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +45,7 @@ class Study(BaseModel):
     file: str
     outputs: str = "outputs"
     data_root: str = ""
+    given: dict[str, str] = {}
 
     title: str = Field(description="one line: the question")
     source: Source = "mini"
@@ -69,16 +70,17 @@ class Study(BaseModel):
     parts: list[str] = Field([], description="studies to run one after the other, instead of runs: only title stands beside it")
 
     @classmethod
-    def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "") -> "Study":
+    def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "", given: Mapping[str, str] | None = None) -> "Study":
         """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
         path = study_file.find(name_or_path)
         content = study_file.read(path)
+        places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root, "given": dict(given or {})}
         if "published" in content:
-            return PublishedStudy.of(content, path, outputs, data_root)
+            return PublishedStudy.of(content, places)
         if "parts" in content:
-            return GroupStudy.of(content, path, outputs, data_root)
+            return GroupStudy.of(content, places)
         content.setdefault("recipes", {})
-        places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root}
+        places["given"] = overrides.settle(content, home() / outputs / path.stem, places["given"])
         fields = {name: field for name, field in cls.model_fields.items() if name not in places}
         study_file.check(content, fields, Recipe.model_fields, str(path))
         try:
@@ -269,11 +271,11 @@ class PublishedStudy(WithoutRuns):
     reports: list[str] = Field(PUBLISHED_REPORTS, description="report notebooks that read published scores")
 
     @classmethod
-    def of(cls, content: Settings, path: Path, outputs: str, data_root: str) -> "PublishedStudy":
+    def of(cls, content: Settings, places: Settings) -> "PublishedStudy":
         """The study of a file that has `published`. UsageError on the first mistake."""
         legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
-        study_file.check_published(content, legal, cls.model_fields, PUBLISHED_REPORTS, str(path))
-        return cls(**content, name=path.stem, file=str(path), outputs=outputs, data_root=data_root)
+        study_file.check_published(content, legal, cls.model_fields, PUBLISHED_REPORTS, places["file"])
+        return cls(**content, **{**places, "given": {}})
 
 
 class GroupStudy(WithoutRuns):
@@ -282,17 +284,17 @@ class GroupStudy(WithoutRuns):
     reports: list[str] = []
 
     @classmethod
-    def of(cls, content: Settings, path: Path, outputs: str, data_root: str) -> "GroupStudy":
+    def of(cls, content: Settings, places: Settings) -> "GroupStudy":
         """The study of a file that has `parts`. UsageError on the first mistake."""
-        study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, path)
-        return cls(**content, name=path.stem, file=str(path), outputs=outputs, data_root=data_root)
+        study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, Path(places["file"]))
+        return cls(**content, **places)
 
     @cached_property
     def members(self) -> tuple[Study, ...]:
         """The studies themselves. Each also shares the runs of those before it. UsageError on the first mistake in one of them."""
         found: list[Study] = []
         for name in self.parts:
-            study = Study.load(str(study_file.beside(name, self.file)), self.outputs, self.data_root)
+            study = Study.load(str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given)
             earlier = [other.name for other in found if not other.published and other.name not in study.shares]
             found.append(study if study.published else study.model_copy(update={"shares": [*study.shares, *earlier]}))
         return tuple(found)

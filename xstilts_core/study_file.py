@@ -208,14 +208,14 @@ def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, Fi
         check_value(key, fields[key], value, where)
 
 
-def check_encoder(name: str, file: str) -> Path | None:
-    """The encoder's folder; None of a hub name or one of the suite's own.
+def check_encoder(name: str, what: str) -> Path | None:
+    """The encoder's folder; None of a hub name or one of the suite's own. what: the file and the key.
 
     UsageError where the name is none of these, or where the folder's files are not whole (`encoder_files.check`).
     """
-    folder = check_model(name, f"{file}: encoder", "FacebookAI/xlm-roberta-large", ENCODERS)
+    folder = check_model(name, what, "FacebookAI/xlm-roberta-large", ENCODERS)
     if folder:
-        encoder_files.check(folder, f"{file}: encoder {name!r}")
+        encoder_files.check(folder, f"{what} {name!r}")
     return folder
 
 
@@ -232,8 +232,8 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
         if (folder / "config.json").is_file():
             return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
-        beside = [path.parent.name for path in folder.parent.glob("*/config.json")]
-        near = get_close_matches(folder.name, beside, n=1, cutoff=0.5)
+        below, beside = ([path.parent.name for path in place.glob("*/config.json")] for place in (folder, folder.parent))
+        near = [f"{folder.name}/{inner}" for inner in sorted(below)] or get_close_matches(folder.name, beside, n=1, cutoff=0.5)
         hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}: {problem} ({folder}){hint} {choices}")
     near = get_close_matches(name, own, n=1, cutoff=0.6) if "/" not in name else []

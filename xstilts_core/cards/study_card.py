@@ -12,7 +12,7 @@ from xstilts_core.analysis.findings import counted
 from xstilts_core.cards.data import data_table, shown
 from xstilts_core.cards.folder import new_folder
 from xstilts_core.cards.limits import data_limits, listed
-from xstilts_core.cards.origin import CITATION, PROJECT
+from xstilts_core.cards.origin import CITATION, PROJECT, written
 from xstilts_core.cards.record import Record, record
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.names import UsageError
@@ -230,6 +230,7 @@ def reproduction(study: Study, runs: Sequence[Record]) -> list[str]:
     commits = list(dict.fromkeys(found for run in runs if (found := run.result.provenance.get("commit"))))
     name = study.name if study.name in studies() else Path(study.file).name
     places = " --data-root DIR" if any(run.spec.get("data_root") for run in runs) else ""
+    places += "".join(f" --{key} {written(value)}" for key, value in study.given.items())
     lines = ["```bash", *([f"git checkout {commits[0]}"] if len(commits) == 1 else []), f"xstilts run {name}{places}", "```"]
     if len(commits) > 1:
         lines += ["", f"Its runs were made from {len(commits)} commits; one of them makes the same grid, but not surely the same numbers."]

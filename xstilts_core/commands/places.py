@@ -8,7 +8,7 @@ from pathlib import Path
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
 
-TYPED = ("outputs", "data_root", "out", "dir", "output", "predictions", "labels")
+TYPED = ("outputs", "data_root", "encoder", "out", "dir", "output", "predictions", "labels")
 # The system's refusals that say something of a place, whatever the program does there.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
@@ -21,6 +21,12 @@ def place(path: str) -> str:
         return ""
     full = expanded(path).resolve()
     return str(full.relative_to(home())) if full.is_relative_to(home()) and full != home() else str(full)
+
+
+def model(typed: str) -> str:
+    """A model as typed: a folder as `place`, a name as it is."""
+    is_folder = typed.startswith((".", "/", "~")) or typed.count("/") > 1 or (typed and expanded(typed).is_dir())
+    return place(typed) if is_folder else typed
 
 
 def require_folder(typed: str, folder: Path) -> None:

@@ -6,10 +6,10 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from xstilts_core.commands.places import place, require_folder
-from xstilts_core.names import UsageError
+from xstilts_core.commands.places import model, place, require_folder
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.paths import expanded
 
 PLACES = "places are taken from the folder where the command is typed"
@@ -22,7 +22,7 @@ def load(options: argparse.Namespace) -> Any:
     data_root = place(options.data_root)
     if data_root and not expanded(options.data_root).is_dir():
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
-    study = Study.load(options.study, place(options.outputs), data_root)
+    study = Study.load(options.study, place(options.outputs), data_root, given(options))
     require_folder(options.outputs, study.root)
     if options.command != "status":  # results can be read where the encoder is not
         for member in members(study):
@@ -32,6 +32,25 @@ def load(options: argparse.Namespace) -> Any:
     return study
 
 
+def given(options: argparse.Namespace) -> dict[str, str]:
+    """What was typed in place of what the study says. UsageError where it is no source, or can be no encoder to start from."""
+    from xstilts_core import study_file
+    from xstilts_core.spec import Source
+
+    if options.source and options.source not in get_args(Source):
+        raise unknown("source", options.source, get_args(Source), "--source")
+    encoder = model(options.encoder)
+    if encoder and options.command != "status":
+        study_file.check_encoder(encoder if encoder == options.encoder else str(expanded(options.encoder).resolve()), "--encoder")
+    return {"source": options.source, "encoder": encoder}
+
+
+def print_given(study: Any) -> None:
+    """What the study is not run with that its file says."""
+    if study.given:
+        print(f"{', '.join(' '.join(entry) for entry in study.given.items())} in place of what {study.file} says")
+
+
 def check_encoder(study: Any) -> None:
     """UsageError where the study's encoder cannot be what it starts from, or a run asks for what that has not.
 
@@ -39,7 +58,7 @@ def check_encoder(study: Any) -> None:
     """
     from xstilts_core import encoder_files, study_file
 
-    folder = study_file.check_encoder(study.encoder, study.file)
+    folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
     if folder:
         from xstilts_core import loading
 
@@ -91,6 +110,7 @@ def run_one(study: Any, jobs: int, profile: str) -> int:
     from xstilts_core import aside, grid, progress, sharing, summary
 
     out = summary.console()
+    print_given(study)
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", bool(study.specs)):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         with aside.prepared(study) as plan:
@@ -131,6 +151,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     walls = []
     for position, study in enumerate(studies):
         sharing.require_own_folder(study)
+        print_given(study)
         print_lacking(study)
         taken = sharing.foreseen(study, studies[:position])
         planned = grid.dry_run(study, jobs, profile)
@@ -165,6 +186,7 @@ def check(options: argparse.Namespace) -> int:
 def print_runs(study: Any) -> None:
     counts = Counter(spec.phase for spec in study.specs)
     print(f"{study.file}: {study.title}")
+    print_given(study)
     print(": ".join(filter(None, (counted(study), ", ".join(f"{count} {phase}" for phase, count in counts.items())))))
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
@@ -192,6 +214,7 @@ def standing(study: Any) -> list[dict[str, Any]]:
 def print_standing(study: Any, options: argparse.Namespace) -> None:
     from xstilts_core import grid, learnt
 
+    print_given(study)
     rows = grid.standing(study)
     for row in rows:
         print(f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}")
@@ -204,6 +227,7 @@ def print_standing(study: Any, options: argparse.Namespace) -> None:
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):
-        places = (("outputs", options.outputs if options.outputs != "outputs" else ""), ("data-root", options.data_root))
-        words = ["xstilts", "run", options.study, *(word for name, value in places if value for word in (f"--{name}", value))]
+        places = {"outputs": options.outputs if options.outputs != "outputs" else "", "data-root": options.data_root}
+        places |= {"source": options.source, "encoder": options.encoder}
+        words = ["xstilts", "run", options.study, *(word for name, value in places.items() if value for word in (f"--{name}", value))]
         print(f"to go on: {shlex.join(words)}")

@@ -4,7 +4,7 @@
 """
 
 from xstilts_core.readers.conllu import read_conllu, read_treebanks
-from xstilts_core.readers.files import FILES, available, located, read_files
+from xstilts_core.readers.files import FILES, available, is_scrap, located, read_files
 from xstilts_core.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
 from xstilts_core.readers.layouts.ranking import pool_files, read_pool
 from xstilts_core.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
@@ -18,6 +18,7 @@ __all__ = [
     "fetch",
     "hub_data",
     "hub_languages",
+    "is_scrap",
     "located",
     "pool_files",
     "read_bucc",

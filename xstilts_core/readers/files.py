@@ -9,6 +9,9 @@ from xstilts_core.readers.layout import Layout
 from xstilts_core.readers.layouts import FILES
 from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
+# So many times as large are development files beside test files that hold a few rows, as heads of real files do.
+SCRAP = 20
+
 
 def layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
     """The places of a task and split; UsageError for an unknown task or split, or a data root that is no folder."""
@@ -34,6 +37,12 @@ def located(task: str, split: str, language: str, data_root: Path) -> list[Path]
     """The labelled files that hold a task, split and language below the data root, as `read_files` reads them; none where it has none."""
     found = (layout.find(language, Path(data_root)) for layout in layouts_of(task, split, data_root))
     return next(filter(None, found), [])
+
+
+def is_scrap(task: str, code: str, data_root: Path) -> bool:
+    """Whether the test files of a language are next to nothing: less than a twentieth of its development files, which no release has."""
+    test, dev = (sum(path.stat().st_size for path in located(task, split, code, data_root)) for split in ("test", "dev"))
+    return test * SCRAP < dev
 
 
 def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from xstilts_core.examples import TagsExample
 from xstilts_core.names import UsageError, unknown
@@ -32,19 +33,20 @@ def read_udpos(path: Path) -> list[TagsExample]:
     return read_tagged(path, UPOS)
 
 
-def read_tagged(path: Path, tags: Sequence[str], prefix: str = "") -> list[TagsExample]:
-    """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples without tags.
+def read_tagged(path: Path, tags: Sequence[str], prefix: str = "", between: Literal["\t", " "] = "\t") -> list[TagsExample]:
+    """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples without tags; not where a space
+    stands between token and tag.
 
     Ids count sentences from 1. prefix: cut off where every token begins with it. A word of nothing but white space is left out: XTREME
     takes U+200C and spaces out of words, and the language prefix. UsageError for a line with more or fewer columns than the first (a
     truncated download ends in one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
-    rows = [[(number, line.split("\t")) for number, line in block] for block in sentences(lines)]
-    columns = len(rows[0][0][1])
+    rows = [[(number, line.split(between)) for number, line in block] for block in sentences(lines)]
+    columns, tagged = (len(rows[0][0][1]), "token TAB tag") if between == "\t" else (2, "token SPACE tag")
     for number, cells in (row for block in rows for row in block):
         if len(cells) != columns or columns > 2:
-            expected = {1: "a token alone, as in the first line", 2: "token TAB tag"}.get(columns, "token TAB tag, or a token alone")
+            expected = {1: "a token alone, as in the first line", 2: tagged}.get(columns, f"{tagged}, or a token alone")
             raise wrong(path, number, f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}{cut_off(number, lines)}")
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")

@@ -1,14 +1,17 @@
-"""(task, split) -> the places where its labelled files may stand, the first with labelled files wins: one table per format."""
+"""(task, split) -> the places where its labelled files may stand, the first with labelled files wins: a table per format."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from xstilts_core.readers.layout import Layout
 from xstilts_core.readers.layouts.choices import CHOICES
+from xstilts_core.readers.layouts.domains import DOMAINS
 from xstilts_core.readers.layouts.pairs import PAIRS
 from xstilts_core.readers.layouts.ranking import RANKING
 from xstilts_core.readers.layouts.sentences import SENTENCES
 from xstilts_core.readers.layouts.spans import SPANS
 from xstilts_core.readers.layouts.tags import TAGS
 
-FILES: Mapping[tuple[str, str], tuple[Layout, ...]] = MappingProxyType({**PAIRS, **CHOICES, **SPANS, **TAGS, **SENTENCES, **RANKING})
+FILES: Mapping[tuple[str, str], tuple[Layout, ...]] = MappingProxyType(
+    {**PAIRS, **CHOICES, **SPANS, **TAGS, **SENTENCES, **RANKING, **DOMAINS}
+)
