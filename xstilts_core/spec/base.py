@@ -230,8 +230,9 @@ class TuneSpec(EncoderSpec):
     pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
     dropout: float | None = Field(0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own")
+    attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention in the encoder; null: as dropout")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where a GPU computes it natively, else float32"
+        "auto", description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32"
     )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
