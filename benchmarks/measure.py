@@ -27,7 +27,8 @@ class Unequal(RuntimeError):
 class Measure:
     """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s": wall seconds; "MB": memory), and its goal.
 
-    No values: what is asked is not here, such as a CPU that computes bfloat16. The median counts: at least `goal` for ratios, at most `goal` for seconds and memory; without one it is only shown. details: what
+    No values: this machine cannot do it, as a CPU without bfloat16.
+    The median counts: at least `goal` for ratios, at most `goal` for seconds and memory; without one it is only shown. details: what
     else was seen, for the JSON file.
     """
 
