@@ -121,7 +121,7 @@ def test_training_takes_the_same_steps_as_the_trainer(tiny, kind):
 
 @pytest.mark.parametrize("native", [True, False])
 def test_cases_in_bfloat16_are_not_here_on_a_cpu_without_it(tiny, monkeypatch, native):
-    training, evaluation, trained, scored = tiny
+    training, evaluation, _, scored = tiny
     from benchmarks import workload
     from benchmarks.peer import HALF
 
