@@ -156,7 +156,7 @@ def test_evaluation_gives_the_outputs_of_the_trainer_in_their_order(tiny, monkey
     _, evaluation, _, scored = tiny
     assert evaluation.check(scored[kind]) < evaluation.TOLERANCE
     real = evaluation.predict
-    monkeypatch.setattr(evaluation, "predict", lambda *parts: np.roll(real(*parts), 1, 0))
+    monkeypatch.setattr(evaluation, "predict", lambda *parts, **named: np.roll(real(*parts, **named), 1, 0))
     with pytest.raises(measure.Unequal, match="outputs differ"):
         evaluation.check(scored[kind])
 
