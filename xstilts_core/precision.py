@@ -13,7 +13,8 @@ FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 # Device nodes of GPUs: NVIDIA's, Windows' for Linux, AMD's.
 GPUS = ("nvidia[0-9]*", "dxg", "kfd")
 NARROWEST = 256
-"""The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster."""
+"""The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster: whole training steps on pairs on an AMX core, two rounds
+each, gave 0.8x and 1.3x at width 128, 1.0x and 1.3x at 192, 1.3x and 1.8x at 256."""
 
 
 @lru_cache(maxsize=1)
