@@ -11,10 +11,11 @@ import torch
 
 from benchmarks.measure import Measure, Unequal
 from benchmarks.peer import DYNAMIC, trainer
-from benchmarks.workload import NANO, PAIRS, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
+from benchmarks.workload import NANO, PAIRS, REAL, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
 from xstilts_core.evaluate import predict
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.tokens import Encoded
+from xstilts_core.mixing import in_bfloat16
 from xstilts_core.tasks import task
 
 PART = "evaluate"
@@ -31,21 +32,24 @@ class Case:
     size: Size
     rows: int
     goal: float
+    auto: bool = False
 
 
 CASES = (
     Case(f"pairs, {SMALL.name}", PAIRS, SMALL, 400, 1.6),
     Case(f"pairs, {NANO.name}", PAIRS, NANO, 1200, 1.6),
     Case(f"question windows, {NANO.name}", WINDOWS, NANO, 300, 1.6),
+    Case(f"pairs, {REAL.name}", PAIRS, REAL, 160, 3.0, auto=True),
+    Case(f"question windows, {REAL.name}", WINDOWS, REAL, 48, 3.0, auto=True),
 )
 
 
-def ours(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:
+def ours(case: Case, encoded: Encoded, seed: int, bfloat16: bool = False) -> tuple[np.ndarray, float]:
     """Outputs [rows or tokens, k] and the CPU seconds that they took."""
     encoder, head = our_model(case.kind, case.size, 0.0, seed)
     form = FORMATS[task(case.kind.task).format]
     started = time.process_time()
-    return predict(encoder, head, form, encoded), time.process_time() - started
+    return predict(encoder, head, form, encoded, bfloat16=bfloat16), time.process_time() - started
 
 
 def theirs(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:
@@ -76,12 +80,15 @@ def check(case: Case, seed: int = 1) -> float:
 
 def measure(case: Case, rounds: int) -> Measure:
     """The ratio; the sides take turns in every round."""
+    bfloat16 = case.auto and in_bfloat16("auto", torch.device("cpu"), case.size.width)
+    if case.auto and not bfloat16:
+        return Measure(PART, case.name, PEER, "x", (), case.goal)
     difference = check(case)
     seconds: dict[str, list[float]] = {"ours": [], PEER: []}
     speeds: dict[str, list[float]] = {"ours": [], PEER: []}
     for seed in range(1, rounds + 1):
         encoded = case.kind.draw(case.rows, np.random.default_rng([seed, 1]))
-        for name, spent in (("ours", ours(case, encoded, seed)[1]), (PEER, theirs(case, encoded, seed)[1])):
+        for name, spent in (("ours", ours(case, encoded, seed, bfloat16)[1]), (PEER, theirs(case, encoded, seed)[1])):
             seconds[name].append(spent)
             speeds[name].append(len(encoded.ids) / spent)
     shown = {name: round(statistics.median(values)) for name, values in speeds.items()}

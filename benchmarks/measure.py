@@ -1,6 +1,7 @@
 """What a benchmark gives: a figure per round and a goal; how it is shown, kept and judged; and the machine it was made on."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -26,6 +27,7 @@ class Unequal(RuntimeError):
 class Measure:
     """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s": wall seconds; "MB": memory), and its goal.
 
+    No values: this machine cannot do it, as a CPU without bfloat16.
     The median counts: at least `goal` for ratios, at most `goal` for seconds and memory; without one it is only shown. details: what
     else was seen, for the JSON file.
     """
@@ -40,16 +42,18 @@ class Measure:
 
     @property
     def median(self) -> float:
-        return statistics.median(self.values)
+        return statistics.median(self.values) if self.values else math.nan
 
     @property
     def passed(self) -> bool:
-        if self.goal is None:
+        if self.goal is None or not self.values:
             return True
         return self.median <= self.goal if self.unit in AT_MOST else self.median >= self.goal
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table, in the order of COLUMNS."""
+        if not self.values:
+            return (self.part, self.name, self.peer, "not here", "", "", "", "")
         numbers = (f"{value:.2f}{self.unit}" for value in (self.median, min(self.values), max(self.values)))
         sign = "<=" if self.unit in AT_MOST else ">="
         verdict = ("", "") if self.goal is None else (f"{sign} {self.goal:g}{self.unit}", "pass" if self.passed else "MISSED")
@@ -57,7 +61,8 @@ class Measure:
 
     def content(self) -> dict[str, Any]:
         """As JSON."""
-        spread = {"median": self.median, "lowest": min(self.values), "highest": max(self.values), "passed": self.passed}
+        found = (self.median, min(self.values), max(self.values)) if self.values else (None, None, None)
+        spread = {**dict(zip(("median", "lowest", "highest"), found, strict=True)), "passed": self.passed}
         return {**asdict(self), **spread}
 
 

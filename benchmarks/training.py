@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measure import Measure, Unequal
-from benchmarks.peer import DYNAMIC, PADDED, trainer
-from benchmarks.workload import NANO, PAIRS, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
+from benchmarks.peer import DYNAMIC, HALF, PADDED, trainer
+from benchmarks.workload import NANO, PAIRS, REAL, SMALL, TAGS, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
 from xstilts_core.formats import FORMATS, Batch, select
 from xstilts_core.formats.tokens import Encoded
+from xstilts_core.mixing import in_bfloat16
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task
 from xstilts_core.train import Schedule, train
@@ -23,18 +24,24 @@ PART = "train"
 RATE, WEIGHT_DECAY, CLIP, DROPOUT = 5e-4, 0.01, 1.0, 0.1
 CHECKED, TOLERANCE = 10, 1e-4
 WARM = 2
+ALL, NO_ATTENTION = "all dropout", "no attention dropout"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is trained, for how many steps a round, and how many times each peer's speed it must reach."""
+    """What is trained, for how many steps a round, and how many times each peer's speed it must reach; None: it is only shown.
+
+    auto: ours in the precision that `auto` takes, where that is bfloat16; attention: dropout of attention on all sides.
+    """
 
     name: str
     kind: Kind
     size: Size
     batch: int
     steps: int
-    goals: dict[str, float]
+    goals: dict[str, float | None]
+    auto: bool = False
+    attention: float = DROPOUT
 
 
 CASES = (
@@ -42,12 +49,22 @@ CASES = (
     Case(f"pairs, {NANO.name}, batch 32", PAIRS, NANO, 32, 40, {DYNAMIC: 1.7}),
     Case(f"pairs, {NANO.name}, batch 8", PAIRS, NANO, 8, 100, {DYNAMIC: 1.25}),
     Case(f"question windows, {NANO.name}, batch 32", WINDOWS, NANO, 32, 12, {DYNAMIC: 1.9}),
+    *(
+        Case(f"{kind_name}, {REAL.name}, batch {batch}, {said}", kind, REAL, batch, 8, goals, True, attention)
+        for kind_name, kind, batch, said, attention, goals in (
+            ("pairs", PAIRS, 32, NO_ATTENTION, 0.0, {DYNAMIC: 7.5, HALF: 2.8}),
+            ("pairs", PAIRS, 32, ALL, DROPOUT, {DYNAMIC: 6.5, HALF: 2.8}),
+            ("question windows", WINDOWS, 16, NO_ATTENTION, 0.0, {DYNAMIC: 6.5, HALF: 2.4}),
+            ("question windows", WINDOWS, 16, ALL, DROPOUT, {DYNAMIC: 5.5, HALF: 2.4}),
+            ("tags", TAGS, 32, ALL, DROPOUT, {DYNAMIC: None, HALF: None}),
+        )
+    ),
 )
 
 
 @dataclass(slots=True)
 class Trace:
-    """What one side did: process time at the start of every forward pass, losses, and (ours) the rows of every batch."""
+    """What one side did: process time at the start of every step, losses, and (ours) the rows of every batch."""
 
     marks: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -62,29 +79,33 @@ class Trace:
         return self.marks[-1] - self.marks[WARM]
 
 
-def ours(case: Case, encoded: Encoded, dropout: float, seed: int) -> Trace:
+def ours(case: Case, encoded: Encoded, dropout: float, seed: int, bfloat16: bool = False) -> Trace:
     """xstilts_core.train.train on a pass over `encoded`."""
-    encoder, head = our_model(case.kind, case.size, dropout, seed)
+    encoder, head = our_model(case.kind, case.size, dropout, seed, min(case.attention, dropout))
     form, trace = FORMATS[task(case.kind.task).format], Trace()
-    trace.watch(encoder.network)
+    terms: list[int] = []
 
     def loss(head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         value = form.loss(head, hidden, batch)
-        trace.losses.append(value.item())
+        terms[-1] += batch.terms
+        trace.losses[-1] += (value.item() - trace.losses[-1]) * batch.terms / terms[-1]
         return value
 
     def drawn(encoded: Encoded, rows: np.ndarray) -> Encoded:
+        trace.marks.append(time.process_time())
         trace.rows.append(rows)
+        trace.losses.append(0.0)
+        terms.append(0)
         return select(encoded, rows)
 
     stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, drawn)
-    train(encoder, [stream], np.array([1.0]), Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed))
+    train(encoder, [stream], np.array([1.0]), Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed, bfloat16=bfloat16))
     return trace
 
 
 def theirs(peer: str, case: Case, encoded: Encoded, order: np.ndarray, dropout: float, seed: int, exact: bool = False) -> Trace:
     """Trainer.train on the same rows in the order in which ours drew them."""
-    model, trace = peer_model(case.kind, case.size, dropout, seed, exact), Trace()
+    model, trace = peer_model(case.kind, case.size, dropout, seed, exact, min(case.attention, dropout)), Trace()
     trace.watch(model.roberta)
     model.register_forward_hook(lambda module, inputs, output: trace.losses.append(output["loss"].item()))
     rows = peer_rows(encoded, order, case.kind.labels)
@@ -116,7 +137,7 @@ def check(case: Case, seed: int = 1) -> float:
     found = ours(case, encoded, 0.0, seed)
     counted(case, "ours", found)
     worst = 0.0
-    for peer in case.goals:
+    for peer in (peer for peer in case.goals if peer != HALF):
         expected = theirs(peer, case, encoded, np.concatenate(found.rows), 0.0, seed, exact=True)
         counted(case, peer, expected)
         left, right = np.array(found.losses[:CHECKED]), np.array(expected.losses[:CHECKED])
@@ -128,12 +149,15 @@ def check(case: Case, seed: int = 1) -> float:
 
 def measure(case: Case, rounds: int) -> list[Measure]:
     """The ratios to every peer; the sides take turns in every round, with the settings of a real run."""
+    bfloat16 = case.auto and in_bfloat16("auto", torch.device("cpu"), case.size.width)
+    if case.auto and not bfloat16:
+        return [Measure(PART, case.name, peer, "x", (), goal) for peer, goal in case.goals.items()]
     difference = check(case)
     seconds: dict[str, list[float]] = {"ours": [], **{peer: [] for peer in case.goals}}
     speeds: dict[str, list[float]] = {name: [] for name in seconds}
     for seed in range(1, rounds + 1):
         encoded = case.kind.draw(case.steps * case.batch, np.random.default_rng([seed, 1]))
-        trace = ours(case, encoded, DROPOUT, seed)
+        trace = ours(case, encoded, DROPOUT, seed, bfloat16)
         tokens = int(sum(encoded.lengths[rows].sum() for rows in trace.rows[WARM:-1]))
         order = np.concatenate(trace.rows)
         traces = {"ours": trace, **{peer: theirs(peer, case, encoded, order, DROPOUT, seed) for peer in case.goals}}

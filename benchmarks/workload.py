@@ -15,6 +15,7 @@ from transformers import (
     XLMRobertaConfig,
     XLMRobertaForQuestionAnswering,
     XLMRobertaForSequenceClassification,
+    XLMRobertaForTokenClassification,
     XLMRobertaModel,
 )
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
@@ -30,6 +31,7 @@ VOCABULARY = 8_000
 FIRST, PAD, LAST, SPECIAL = 0, 1, 2, 5
 PAIR_LENGTH = 128
 WINDOW_LENGTH, WINDOW_STRIDE, MARKS = 384, 128, 4
+TAGGED, IGNORED = "udpos", -100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,10 @@ class Size:
     name: str
     layers: int
     width: int
+    heads: int = 4
 
 
+REAL = Size("12 layers of width 384", 12, 384, 12)
 SMALL = Size("7M parameters", 6, 256)
 NANO = Size("1.5M parameters", 2, 128)
 TINY = Size("tiny, for tests", 1, 32)
@@ -72,6 +76,15 @@ def pairs(count: int, rng: np.random.Generator) -> Encoded:
     """Sentence pairs: lognormal lengths with mean 39.5 and 99th percentile 108 tokens, cut at 128."""
     lengths = np.clip(rng.lognormal(3.560, 0.4826, count).round().astype(np.int64), MARKS, PAIR_LENGTH)
     return sequences(lengths, rng, {"label": rng.integers(0, 3, count)})
+
+
+def tags(count: int, rng: np.random.Generator) -> Encoded:
+    """Sentences with the lengths of pairs, a tag for every token but the marks."""
+    lengths = pairs(count, rng).lengths
+    label = rng.integers(0, len(task(TAGGED).labels), lengths.sum())
+    ends = np.cumsum(lengths)
+    label[ends - lengths] = label[ends - 1] = IGNORED
+    return sequences(lengths, rng, {}, label=label)
 
 
 def questions(count: int, rng: np.random.Generator) -> Encoded:
@@ -120,6 +133,14 @@ WINDOWS = Kind(
     MappingProxyType({"start": "start_positions", "end": "end_positions"}),
     MappingProxyType({"out": "qa_outputs"}),
 )
+TAGS = Kind(
+    TAGGED,
+    tags,
+    XLMRobertaForTokenClassification,
+    XLMRobertaForTokenClassification,
+    MappingProxyType({"label": "labels"}),
+    MappingProxyType({"out": "classifier"}),
+)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -127,29 +148,29 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1}, "<s>")), pad_token="<pad>")
 
 
-def peer_model(kind: Kind, size: Size, dropout: float, seed: int, exact: bool) -> nn.Module:
+def peer_model(kind: Kind, size: Size, dropout: float, seed: int, exact: bool, attention: float | None = None) -> nn.Module:
     """The stock model, with weights from `seed`."""
     config = XLMRobertaConfig(
         vocab_size=VOCABULARY,
         hidden_size=size.width,
         num_hidden_layers=size.layers,
-        num_attention_heads=4,
+        num_attention_heads=size.heads,
         intermediate_size=4 * size.width,
         max_position_embeddings=WINDOW_LENGTH + 2,
         type_vocab_size=1,
-        num_labels=3 if kind is PAIRS else 2,
+        num_labels=2 if kind is WINDOWS else len(task(kind.task).labels),
         pad_token_id=PAD,
         bos_token_id=FIRST,
         eos_token_id=LAST,
     )
-    set_dropout(config, dropout)
+    set_dropout(config, dropout, attention)
     torch.manual_seed(seed)
     return (kind.exact if exact else kind.peer)(config)
 
 
-def our_model(kind: Kind, size: Size, dropout: float, seed: int) -> tuple[Encoder, nn.Module]:
+def our_model(kind: Kind, size: Size, dropout: float, seed: int, attention: float | None = None) -> tuple[Encoder, nn.Module]:
     """Our encoder and head, with the peer's weights."""
-    peer = peer_model(kind, size, dropout, seed, exact=False)
+    peer = peer_model(kind, size, dropout, seed, exact=False, attention=attention)
     network = XLMRobertaModel(peer.config, add_pooling_layer=False)
     network.load_state_dict(peer.roberta.state_dict())
     head = FORMATS[task(kind.task).format].head(task(kind.task), HeadOptions(size.width, dropout, "first"))
@@ -162,5 +183,8 @@ def peer_rows(encoded: Encoded, order: np.ndarray, labels: Mapping[str, str]) ->
     """The rows in this order as an Arrow data set, what a Trainer is usually given."""
     starts, ends = encoded.starts[:-1][order], encoded.starts[1:][order]
     ids = [encoded.ids[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
-    columns = {theirs: encoded.columns[ours][order].tolist() for ours, theirs in labels.items()}
+    columns = {theirs: encoded.columns[ours][order].tolist() for ours, theirs in labels.items() if ours in encoded.columns}
+    for ours, values in encoded.token_columns.items():
+        if ours in labels:
+            columns[labels[ours]] = [values[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
     return Dataset.from_dict({"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], **columns})

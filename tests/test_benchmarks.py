@@ -119,6 +119,22 @@ def test_training_takes_the_same_steps_as_the_trainer(tiny, kind):
     assert all(len(entry.values) == 1 and entry.values[0] > 0 for entry in found)
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_cases_in_bfloat16_are_not_here_on_a_cpu_without_it(tiny, monkeypatch, native):
+    training, evaluation, _, scored = tiny
+    from benchmarks import workload
+    from benchmarks.peer import HALF
+
+    seen = []
+    for module in (training, evaluation):
+        monkeypatch.setattr(module, "in_bfloat16", lambda wish, where, width: seen.append(wish) or native)
+    tags = training.Case("tiny", workload.TAGS, workload.TINY, 8, 5, {HALF: None}, auto=True, attention=0.0)
+    found = [*training.measure(tags, 1), evaluation.measure(replace(scored[0], auto=True), 1)]
+    assert [bool(entry.values) for entry in found] == [native] * 2 and seen == ["auto"] * 2
+    assert all((entry.cells()[3] == "not here") != native for entry in found)
+    assert native or all(entry.passed and entry.content()["median"] is None for entry in found)
+
+
 def test_training_on_other_rows_or_at_another_rate_counts_as_unequal(tiny, monkeypatch):
     training, _, trained, _ = tiny
     real = training.theirs
@@ -140,7 +156,7 @@ def test_evaluation_gives_the_outputs_of_the_trainer_in_their_order(tiny, monkey
     _, evaluation, _, scored = tiny
     assert evaluation.check(scored[kind]) < evaluation.TOLERANCE
     real = evaluation.predict
-    monkeypatch.setattr(evaluation, "predict", lambda *parts: np.roll(real(*parts), 1, 0))
+    monkeypatch.setattr(evaluation, "predict", lambda *parts, **named: np.roll(real(*parts, **named), 1, 0))
     with pytest.raises(measure.Unequal, match="outputs differ"):
         evaluation.check(scored[kind])
 

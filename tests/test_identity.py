@@ -109,7 +109,7 @@ ENCODED = ("intermediate/", "target/", "retrieval/", "probing/")
     [
         (lambda patch, _: newer_default(patch), TRAINED, "made with other patience"),
         (lambda patch, _: patch.setattr(mini, "VERSION", 2), ("/",), "made with version 1 of the embedded suite, now 2"),
-        (lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9), ("/",), "made with version 2 of the core, now 9"),
+        (lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9), ("/",), "made with version 3 of the core, now 9"),
         (newer_checkpoint, ENCODED, "made with other weights"),
     ],
 )

@@ -11,7 +11,7 @@ import torch
 from test_phase import run_target, target
 from test_train import schedule, setup
 
-from xstilts_core import analysis, evaluate, identity, mixing, model, phase, results
+from xstilts_core import analysis, evaluate, identity, mixing, model, phase, precision, results
 from xstilts_core import train as training
 from xstilts_core.estimate import probe
 from xstilts_core.formats import FORMATS
@@ -25,7 +25,9 @@ CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 @pytest.mark.parametrize(
     ("wish", "where", "native", "found"),
     [
-        ("auto", CPU, True, False),
+        ("auto", CPU, True, True),
+        ("auto", CPU, False, False),
+        ("float32", CPU, True, False),
         ("auto", CUDA, True, True),
         ("auto", CUDA, False, False),
         ("float32", CUDA, True, False),
@@ -33,7 +35,7 @@ CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
         ("bfloat16", CPU, False, True),
     ],
 )
-def test_auto_takes_bfloat16_where_a_gpu_computes_it_natively(monkeypatch, wish, where, native, found):
+def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(monkeypatch, wish, where, native, found):
     asked = []
 
     def supported(including_emulation=True):
@@ -42,7 +44,9 @@ def test_auto_takes_bfloat16_where_a_gpu_computes_it_natively(monkeypatch, wish,
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     monkeypatch.setattr(model, "device", lambda wish: where)
-    assert mixing.in_bfloat16(wish, where) == found == probe.in_bfloat16(wish, where)
+    monkeypatch.setattr(precision, "native", lambda: native)
+    monkeypatch.setattr(precision, "width", lambda spec: 384)
+    assert mixing.in_bfloat16(wish, where, 384) == found == probe.in_bfloat16(wish, where, 384)
     assert mixing.precision(TargetSpec(precision=wish)) == ("bfloat16" if found else "float32")
     assert True not in asked
     for spec in (PretrainSpec(), RetrievalSpec(), ProbingSpec()):

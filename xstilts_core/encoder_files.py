@@ -21,6 +21,8 @@ VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "
 WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 # The number of layers, by the names that families give it.
 DEPTH = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
+# The hidden size, by the names that families give it.
+WIDTH = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 # Model types whose positions count from pad_token_id + 1, as fairseq's do: their table has so many rows more than a text may have tokens.
 AFTER_PADDING = (
     *("camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "mpnet"),
@@ -149,6 +151,11 @@ def depth(config: Mapping[str, Any]) -> int | None:
     """Number of layers that a configuration states, whatever its family calls it; None where it states none."""
     found = (config[name] for name in DEPTH if type(config.get(name)) is int)
     return next(found, None)
+
+
+def width(config: Mapping[str, Any]) -> int | None:
+    """Hidden size that a configuration states, whatever its family calls it; None where it states none."""
+    return next((config[name] for name in WIDTH if type(config.get(name)) is int), None)
 
 
 def first_position(config: Mapping[str, Any]) -> int:

@@ -52,13 +52,14 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, l
     lengths = encoded.row_lengths
     found, order = [], []
     token_starts = np.concatenate([[0], np.cumsum(lengths)])
-    with torch.inference_mode():
+    # One context for all batches: the encoder's weights are turned into bfloat16 once.
+    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
         for rows in budgeted(lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
-            with torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
-                hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
+            hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
             require_finite("the encoder's hidden states", hidden)
-            found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
+            with torch.autocast(where.type, enabled=False):
+                found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
             order.append(np.concatenate([np.arange(token_starts[row], token_starts[row + 1]) for row in rows]) if form.per_token else rows)
     width = max(part.shape[1] for part in found)
     # Choice rows of different widths: what a row does not have never wins.

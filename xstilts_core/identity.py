@@ -7,6 +7,8 @@ study asks for now:
 - fingerprint: of the files of an encoder that is a folder, the shipped one too;
 - revisions: the commits of what comes from the hub, as far as the lock has them;
 - files: what was read below data_root;
+- precision: what the network computes in, where the CPU says so: `precision: auto` differs between machines. That of a GPU is in the
+  details of a result alone, as a machine without one cannot know it;
 - parents: the identities of the runs that this one starts from.
 
 Compared are the fields that both sides have. A field that the result lacks is newer than it: the default of a new field means "as before".
@@ -20,12 +22,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from xstilts_core import hub_lock, mini
+from xstilts_core import hub_lock, mini, precision
 from xstilts_core.names import UsageError
 from xstilts_core.spec import SPECS, DataSpec, ScoringSpec, Spec
 from xstilts_core.tasks import TASKS
 
-CORE_VERSION = 2
+CORE_VERSION = 3
 """Bump when training or evaluation makes other numbers of the same spec: then all results are made again."""
 
 CORE, SUITE, TASK = "the core", "the embedded suite", "task "
@@ -48,6 +50,7 @@ class Identity:
     files: Files = field(default_factory=dict)
     parents: tuple["Identity | None", ...] = ()
     older: bool = False
+    precision: str = ""
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
@@ -108,7 +111,16 @@ def wanted(spec: Spec) -> Identity:
     asked = {other.folder: other for other in spec.starts_from}
     parents = tuple(wanted(asked[folder]) if folder in asked else standing(folder) for folder in spec.parents)
     run = str(spec.folder.relative_to(spec.root))
-    return Identity(spec.phase, run, settings(spec), versions(spec), spec.fingerprint, hub_lock.revisions(spec), parents=parents)
+    return Identity(
+        spec.phase,
+        run,
+        settings(spec),
+        versions(spec),
+        spec.fingerprint,
+        hub_lock.revisions(spec),
+        parents=parents,
+        precision=precision.of(spec),
+    )
 
 
 def standing(folder: Path) -> Identity | None:
@@ -141,9 +153,13 @@ def difference(made: Identity, asked: Identity) -> str:
         asked = replace(asked, fingerprint="")
     if not asked.fingerprint:  # results can be looked at where the encoder is not
         made = replace(made, fingerprint="")
-    before, now = made.own, asked.own
+    before, now, wish = made.own, asked.own, asked.settings.get("precision")
+    if made.precision and asked.precision and (made.precision == asked.precision or wish == "auto"):
+        before.pop("precision", None), now.pop("precision", None)
     if keys := sorted(key for key in {*before, *now} if before.get(key) != now.get(key)):
         return f"made with other {', '.join(keys)}"
+    if wish == "auto" and made.precision and asked.precision and made.precision != asked.precision:
+        return f"made in {made.precision}, and precision auto gives {asked.precision} here"
     for name, version in asked.versions.items():
         # Older results tell the version of a task only where it was not 1, and none of the core.
         version_made = made.versions.get(name, 1 if made.older and name.startswith(TASK) else version)

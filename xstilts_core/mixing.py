@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from xstilts_core import model
+from xstilts_core import precision as chosen
 from xstilts_core.examples import Example
 from xstilts_core.schedule import Schedule
 from xstilts_core.spec import EncoderSpec, IntermediateSpec, PretrainSpec, Spec, TuneSpec
@@ -31,15 +32,17 @@ class Learner:
     counts: tuple[Count, ...] = ()
 
 
-def in_bfloat16(precision: str, where: torch.device) -> bool:
-    """Whether a network computes in bfloat16 there. auto: where the device does so natively; older GPUs emulate it, and slowly."""
-    native = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "bfloat16" or (precision == "auto" and native)
+def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
+    """Whether a network of this hidden size computes in bfloat16 there. auto: where the device does so natively; older GPUs emulate it,
+    and slowly. On a CPU it has to be wide enough to gain from it."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    return torch.cuda.is_bf16_supported(including_emulation=False) if where.type == "cuda" else chosen.on_cpu(width)
 
 
 def uses_bfloat16(spec: TuneSpec) -> bool:
     """Whether the run computes in bfloat16."""
-    return in_bfloat16(spec.precision, model.device(spec.device))
+    return in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
 
 
 def precision(spec: Spec) -> str:

@@ -91,11 +91,15 @@ def device_name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
 
 
-def set_dropout(config: PretrainedConfig, share: float) -> None:
-    """Write one dropout into every dropout field of the configuration, whatever its family calls them."""
-    for name in vars(config):
-        if "dropout" in name and isinstance(getattr(config, name), float) and "classifier" not in name:
-            setattr(config, name, share)
+def set_dropout(config: PretrainedConfig, share: float | None, attention: float | None = None) -> None:
+    """Write one dropout into every dropout field of the configuration, whatever its family calls them, or another into attention's.
+
+    None: as it is, of attention: as the others.
+    """
+    for name, value in own_dropout(config).items():
+        wanted = attention if "attention" in name and attention is not None else share
+        if isinstance(value, float) and "classifier" not in name and wanted is not None:
+            setattr(config, name, wanted)
 
 
 def own_dropout(config: PretrainedConfig) -> dict[str, float]:
@@ -110,7 +114,16 @@ def head_dropout(config: PretrainedConfig) -> float:
     return next(iter([*wanted, *own.values()]), 0.1)
 
 
-def load(name: str, *, dropout: float | None, packed: bool, where: torch.device, random_init: bool = False, seed: int = 0) -> Encoder:
+def load(
+    name: str,
+    *,
+    dropout: float | None,
+    packed: bool,
+    where: torch.device,
+    attention_dropout: float | None = None,
+    random_init: bool = False,
+    seed: int = 0,
+) -> Encoder:
     """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32, checked as a whole before it is used.
 
     dropout: of this training alone: `save` writes the encoder's own again, which None leaves as it is. random_init: the control: the
@@ -121,8 +134,7 @@ def load(name: str, *, dropout: float | None, packed: bool, where: torch.device,
     encoder_files.check(place, what)
     config, tokenizer = loading.configuration(place, what), loading.tokenizer_of(place, what)
     own = own_dropout(config)
-    if dropout is not None:
-        set_dropout(config, dropout)
+    set_dropout(config, dropout, attention_dropout)
     if random_init:
         torch.manual_seed(seed)
         network = loading.new_network(config)

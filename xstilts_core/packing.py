@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from xstilts_core import encoder_files
+from xstilts_core import attention, encoder_files
 from xstilts_core.states import hidden_states, traits
 
 WASTE = 1.15
@@ -107,6 +107,11 @@ def packed_attention(
         raise RuntimeError("packed attention was called without a plan: go through packing.flat_hidden")
     heads, width = query.shape[1], query.shape[3]
     flat = [part.transpose(1, 2)[0] for part in (query, key, value)]
+    if torch.is_autocast_enabled(query.device.type):  # as torch's own kernel does
+        flat = [part.to(torch.get_autocast_dtype(query.device.type)) for part in flat]
+    if attention.here(flat[0], dropout):
+        masks = [allowed(part, sliding_window) for part in plan.bins]
+        return attention.Attended.apply(*flat, plan, masks, width**-0.5 if scaling is None else scaling, dropout)[None], None
     done = []
     for part in plan.bins:
         q, k, v = (x.index_select(0, part.tokens).view(part.count, part.length, heads, width).transpose(1, 2) for x in flat)

@@ -109,10 +109,11 @@ class Run:
 
 def load_encoder(spec: EncoderSpec) -> Encoder:
     """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
-    dropout = spec.dropout if isinstance(spec, TuneSpec) else 0.0
+    dropout, attention = (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
     packed = spec.packed if isinstance(spec, TuneSpec) else True
     where = model.device(spec.device)
-    encoder = model.load(spec.start, dropout=dropout, packed=packed, where=where, random_init=spec.control == "random_init", seed=spec.seed)
+    options = {"dropout": dropout, "attention_dropout": attention, "packed": packed, "where": where}
+    encoder = model.load(spec.start, **options, random_init=spec.control == "random_init", seed=spec.seed)
     if reason := encoder_files.beyond(encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length):
         raise UsageError(reason)
     if isinstance(spec, TuneSpec) and spec.freeze_embeddings:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from xstilts_core import identity, locks
+from xstilts_core import identity, locks, precision
 from xstilts_core.disk import sync, write_text
 from xstilts_core.identity import Below, Identity
 from xstilts_core.names import UsageError
@@ -141,7 +141,7 @@ def write(
         if not isfinite(score.value):
             raise UsageError(f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number")
     made = provenance(spec, device, seconds, revisions)
-    own = replace(begun or identity.wanted(spec), files=identity.files_of(spec))
+    own = replace(begun or identity.wanted(spec), files=identity.files_of(spec), precision=precision.of(spec))
     result = Result(spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {})
     place = folder or spec.folder
     place.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
+from xstilts_core.dropout import use_bytes
 from xstilts_core.finite import HELP, NotFinite, Watch, require_finite
 from xstilts_core.memory import most_tokens
 from xstilts_core.model import Encoder
@@ -121,6 +122,8 @@ class Progress:
     def begin(cls, encoder: Encoder, streams: list[Stream], schedule: Schedule) -> "Progress":
         """Step 0: every generator from the schedule's seed."""
         modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+        for module in modules:
+            use_bytes(module)
         groups = parameter_groups(modules, schedule.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True)
         orders = [stream.rows(np.random.default_rng([schedule.seed, 2, k])) for k, stream in enumerate(streams)]

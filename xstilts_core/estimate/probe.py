@@ -20,6 +20,7 @@ from torch import nn
 from transformers.utils import logging
 
 from xstilts_core import data, evaluate, model, pretrain
+from xstilts_core.dropout import use_bytes
 from xstilts_core.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
 from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.estimate.sample import ASSUMED, SAMPLE, examples, timed
@@ -76,6 +77,7 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     """
     network, modules = made.encoder.network, [made.encoder.network, stream.head]
     for module in modules:
+        use_bytes(module)
         module.train()
     groups = parameter_groups(modules, 0.01)
     weights = [weight for group in groups for weight in group["params"]]
@@ -146,7 +148,7 @@ def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Be
     for part in made.encoder.network.modules():
         if isinstance(part, nn.Dropout) and stage.dropout is not None:
             part.p = stage.dropout
-    bfloat16 = in_bfloat16(stage.precision, made.where)
+    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
     trained, step, kept = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
     few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
@@ -183,7 +185,7 @@ def continued(stage: Stage, made: Bench) -> Speed:
     tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where))
+        trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width))
         seconds, held = vocabulary_head(stage, stream, made, batch)
     # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
     once = made.vocabulary / words - made.scale

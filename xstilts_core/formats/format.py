@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout as drop
 from transformers import PreTrainedTokenizerBase
 
+from xstilts_core.dropout import dropout as drop
 from xstilts_core.examples import Example
 from xstilts_core.formats.tokens import IGNORED, Encoded
 from xstilts_core.packing import Sequences

@@ -12,6 +12,7 @@ from xstilts_core import encoder_files
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
 from xstilts_core.spec.reads import Read
+from xstilts_core.spec.steps import once_accumulated, passes
 from xstilts_core.spec.weights import fingerprint
 from xstilts_core.spec.wording import explain
 from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Task, not_at_source, recipe
@@ -202,27 +203,6 @@ class EncoderSpec(Spec):
         return (Path(self.start).parent,) if Path(self.start).is_relative_to(self.root) else ()
 
 
-def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with batch_size as the examples of a step, where they are written as before version 0.2: in `accumulation` parts.
-
-    ValueError where batch_size is not written beside it: the recipe's is that of a step.
-    """
-    parts, size = values.get("accumulation"), values.get("batch_size")
-    if type(parts) is not int or parts < 2:
-        return dict(values)
-    if not size:
-        raise ValueError(
-            f"accumulation {parts} needs batch_size beside it; better write batch_size alone: the examples of an optimizer step"
-        )
-    return {**values, "accumulation": 0, "batch_size": parts * size if type(size) is int else size}
-
-
-def passes(rows: float, batch_size: int, epochs: int, least_steps: int) -> int:
-    """Passes over so many training rows in steps of `batch_size` rows: `epochs`, or as many more as `least_steps` needs."""
-    steps = max(1, -(-rows // max(1, batch_size)))
-    return max(epochs, int(-(-least_steps // steps)))
-
-
 class TuneSpec(EncoderSpec):
     """Fields of phases 2 and 3: fine-tuning with a head."""
 
@@ -245,8 +225,9 @@ class TuneSpec(EncoderSpec):
     pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
     dropout: float | None = Field(0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own")
+    attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention in the encoder; null: as dropout")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where a GPU computes it natively, else float32"
+        "auto", description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32"
     )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
