@@ -240,6 +240,12 @@ def write_items(path: Path, item: Line, reference: str) -> None:
     path.write_bytes(gzip.compress(text.encode("utf-8"), compresslevel=1, mtime=0))
 
 
+def require_answers(head: Line, path: Path) -> None:
+    """UsageError where this first line of a file of predictions says that it has no answers."""
+    if kept := head.get(REFERENCE):
+        raise UsageError(f"{path}: in {kept_folder(kept)} no texts, gold answers or predictions are kept: run that study yourself")
+
+
 def ready(study: Study) -> Study:
     """The study, its kept runs unpacked if it shows any and nobody is at work on it."""
     if study.reference:

@@ -70,7 +70,8 @@ def origin(study: Study, table: pd.DataFrame) -> str:
     done = int((table["state"] == "done").sum())
     commits = sorted({text for text in table["commit"] if text})
     made = f", made from commit {commits[0]}" if len(commits) == 1 else f", made from {len(commits)} commits" if commits else ""
-    return f"Study {study.name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
+    name = f"{study.name} (runs kept in {study.reference})" if study.reference else study.name
+    return f"Study {name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
 
 
 def finished(study: Study) -> pd.DataFrame:
