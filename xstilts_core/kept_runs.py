@@ -22,7 +22,7 @@ from typing import Any
 from xstilts_core import identity, results
 from xstilts_core.aside import held
 from xstilts_core.disk import TEMPORARY
-from xstilts_core.identity import Identity
+from xstilts_core.identity import STARTS, Identity
 from xstilts_core.names import UsageError
 from xstilts_core.results import REFERENCE, RESULT, Result
 from xstilts_core.spec import SPECS, DataSpec, Spec
@@ -149,7 +149,8 @@ def require_same(kept: Result, found: Result, name: str) -> None:
         reason = "made with the same settings, and it has other scores"
     if reason:
         one, other = (f"{result.identity.run} of {made_at(result)}" for result in (kept, found))
-        raise UsageError(f"{name}: what is kept ({one}) was {reason} than this run ({other}): remove its files to keep the new one")
+        told = reason if reason.startswith(STARTS) else f"it was {reason}"
+        raise UsageError(f"{name} ({other}) is another run than what is kept ({one}): {told}; nothing was kept")
 
 
 def made_at(result: Result) -> str:
