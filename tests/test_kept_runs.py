@@ -102,6 +102,20 @@ def test_what_is_kept_has_no_text_no_answer_and_no_place_of_the_machine(original
     assert sum(path.stat().st_size for path in packed) < 40_000 < sum(path.stat().st_size for path in original.root.rglob("*.gz"))
 
 
+def test_an_encoder_that_is_a_folder_is_named_as_the_study_names_it(copy, tmp_path, monkeypatch) -> None:
+    def elsewhere(result: results.Result) -> results.Result:
+        made = replace(result.identity, settings={**result.identity.settings, "encoder": "/home/me/e5"}, fingerprint="0" * 64)
+        return replace(result, identity=made, spec={**result.spec, "encoder": "/home/me/e5", "data_root": "/home/me/data"})
+
+    change(copy, MNLI, elsewhere)
+    monkeypatch.setattr(results, "difference", lambda *_: "")
+    folder = tmp_path / "kept"
+    kept_runs.pack(copy.of_seeds([1]), folder)
+    line = next(line for line in lines(folder / "seed1.runs.jsonl.gz") if line["folder"] == MNLI)
+    assert "/home/me" not in json.dumps(line) and line["result"]["identity"]["fingerprint"] == "0" * 64
+    assert line["result"]["spec"]["encoder"] == "mini" and kept_runs.pack(copy.of_seeds([1]), folder) == []
+
+
 def test_the_readme_counts_what_is_kept(original, reference) -> None:
     text = (reference / "README.md").read_text(encoding="utf-8")
     done = len(original.specs)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from xstilts_core import identity, results
+from xstilts_core import identity, results, study_file
 from xstilts_core.aside import held
 from xstilts_core.disk import TEMPORARY
 from xstilts_core.identity import STARTS, Identity
@@ -108,6 +108,8 @@ def pack(study: Study, folder: Path) -> list[str]:
         raise UsageError(f"{study.name}: no run is finished below {study.root}: xstilts run {study.name}")
     seeds = {seed: read(folder, seed) for seed in {*kept_seeds(folder), *(spec.seed for spec in done)}}
     known = {alike(name): result_of(line) for kept in seeds.values() for name, line in kept.runs.items()}
+    # An encoder that is a folder is named as the study's file names it; its fingerprint tells which it is.
+    places = {"data_root": "", "outputs": "outputs", "encoder": study_file.read(Path(study.file)).get("encoder", study.encoder)}
     added = []
     for spec in done:
         name, result = str(spec.folder.relative_to(study.root)), results.read(spec.folder / RESULT)
@@ -115,7 +117,7 @@ def pack(study: Study, folder: Path) -> list[str]:
         if name in (kept := seeds[spec.seed]).runs:
             require_same(result_of(kept.runs[name]), result, name)
             continue
-        kept.runs[name] = run_line(study, spec, name, result)
+        kept.runs[name] = run_line(spec, name, result, places)
         found = [item_line(path, name) for path in sorted((spec.folder / PREDICTIONS).glob(f"*{ENDING}"))]
         kept.items.update({(line["task"], line["language"], name): line for line in found})
         added.append(name)
@@ -159,12 +161,9 @@ def made_at(result: Result) -> str:
     return f"commit {made.get('commit', '')[:12] or 'unknown'} on {made.get('device', 'unknown')}"
 
 
-def run_line(study: Study, spec: Spec, name: str, result: Result) -> Line:
-    """The line of a run. Folders of the machine that made it are left out; an encoder that is one is named as the study's file names it."""
-    from xstilts_core import study_file
-
-    named = study_file.read(Path(study.file)).get("encoder", study.encoder)
-    content = neutral(json.loads(json.dumps(asdict(result))), {"data_root": "", "outputs": "outputs", "encoder": named})
+def run_line(spec: Spec, name: str, result: Result, places: Mapping[str, str]) -> Line:
+    """The line of a run. places: what stands in place of the folders of the machine that made it."""
+    content = neutral(json.loads(json.dumps(asdict(result))), places)
     log: list[Line] = []
     with suppress(FileNotFoundError):
         for text in (spec.folder / LOG).read_text(encoding="utf-8").splitlines():

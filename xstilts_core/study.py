@@ -133,10 +133,10 @@ class Study(BaseModel):
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
         """The study with its runs of these seeds alone, and what fetches their data; itself for no seed. UsageError for an unknown one."""
+        if not seeds or not self.specs:
+            return self
         if strange := [seed for seed in seeds if seed not in self.seeds]:
             raise unknown("seed", strange[0], map(str, self.seeds), self.file)
-        if not seeds:
-            return self
         whole, part = self.by_folder, self.model_copy()
         chosen = tuple(spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec))
         part.__dict__.update(specs=chosen, by_folder=whole)
