@@ -9,15 +9,14 @@ import pandas as pd
 from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.kept_runs import LOG, LOGGED
 from xstilts_core.names import unknown
 from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
 
 PHASE1 = "phase 1"
-LOG = "train_log.jsonl"
 STATES = ("done", "running", "stale", "missing", "failed")
-LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
 RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
 
