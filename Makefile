@@ -33,7 +33,7 @@ lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
 lab: $(VENV)/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
 
-explore: $(VENV)/ready  ## look into the results in a browser, on this machine alone: gains, test items, encoders, training
+explore: $(VENV)/ready  ## look into the results, or those kept in reference/, in a browser, on this machine alone: gains, test items, encoders, training
 	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.auto_token=True notebooks/90_explore.ipynb
 
 docs: $(VENV)/ready  ## the documentation as a site, without the network: site/index.html, with the reports of mini where outputs/ has them

@@ -90,7 +90,7 @@ def test_help_is_quick() -> None:
     assert not imported & {"torch", "transformers", "datasets", "pandas", "numpy", "scipy", "matplotlib", "papermill", "snakemake"}
 
 
-@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check", "export", "card"])
+@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check", "export", "card", "reference"])
 def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leave:
         cli.main([name, "--help"])

@@ -41,6 +41,7 @@ RUN_BY = {
     "submission": "test_submission.py",
     "export": "test_export.py",
     "card": "test_cards.py",
+    "reference": "test_reference_command.py",
 }
 
 

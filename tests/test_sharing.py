@@ -13,7 +13,8 @@ from xstilts_core.estimate.forecast import forecast
 from xstilts_core.names import UsageError
 from xstilts_core.results import Score
 from xstilts_core.spec import Spec
-from xstilts_core.study import GroupStudy, Study
+from xstilts_core.study import Study
+from xstilts_core.study_kinds import GroupStudy
 
 FIRST = """
 title: The first

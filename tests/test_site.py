@@ -13,6 +13,7 @@ from browsing import recipe
 
 from xstilts_core import results
 from xstilts_core.study import Study
+from xstilts_core.study_kinds import references
 
 pytest.importorskip("sphinx")
 pytest.importorskip("furo")
@@ -24,6 +25,7 @@ import notebook_pages
 import plain_docstrings
 import reference_pages
 
+load = Study.load
 ROOT = Path(__file__).resolve().parent.parent
 LINKED = ("notebooks", "params", "xstilts_core", "pyproject.toml")
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -136,6 +138,15 @@ def test_a_report_says_nothing_of_the_machine_that_made_it(project):
     assert (
         "reports/00_study" in found["reports.md"] and "`30_transfer`" in found["reports.md"] and "xstilts run mini" in found["reports.md"]
     )
+
+
+def test_reports_on_kept_runs_are_shown_where_there_are_any(project, monkeypatch):
+    assert "None are kept" in notebook_pages.kept_pages()["kept.md"] or references()
+    monkeypatch.setattr(notebook_pages, "references", lambda: ["measured"])
+    monkeypatch.setattr(Study, "load", lambda name: load(str(ROOT / "params" / "mini.yaml"), str(project / "outputs")))
+    found = notebook_pages.kept_pages()
+    assert "kept/measured" in found["kept.md"] and "measured/00_study" in found["kept/measured.md"]
+    assert "found in 00_study" in found["kept/measured/00_study.ipynb"] and "kept/measured/30_transfer.ipynb" not in found
 
 
 def test_lessons_and_their_notes_are_picked_up(tmp_path):

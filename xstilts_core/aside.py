@@ -170,7 +170,7 @@ def prepare(study: Study) -> Plan:
                 set_aside(folder)
     for folder in made.back:
         put_back(folder)
-    if study.source == "hub":
+    if study.source == "hub" and not study.reference:
         date_back(study.specs[0].folder / RESULT, study)
     return made
 

@@ -51,6 +51,13 @@ CARD_EXAMPLE = """example:
   xstilts card quick --out -
 A run's model card, or a study's data card, from result.json files alone: README.md in the folder of the run or study, or --out."""
 
+REFERENCE_EXAMPLE = """example:
+  xstilts reference laptop
+  xstilts reference my_study --out kept
+Adds the runs that are finished to DIR/<study>/: scores, provenance, training logs and statistics of each test item. Seeds that were made on
+other machines, and are there already, stay; a run that is another than the one that is there is an error. A study with `reference: laptop`
+makes all reports from them."""
+
 
 def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
@@ -71,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
     run.add_argument("--jobs", metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
+    run.add_argument("--seeds", nargs="+", type=int, default=[], metavar="K", help="only the runs of these seeds (default: all)")
     run.add_argument("--dry-run", action="store_true", help="only say what would be run: runs, hours, memory, disk")
     check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)
     check.add_argument("--json", action="store_true", help="each run's folder and parameters as JSON")
@@ -115,6 +123,8 @@ def add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
 def add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
     export = add("export", "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished", EXPORT_EXAMPLE)
     card = add("card", "a model card of a run, or a data card of a study", CARD_EXAMPLE)
+    reference = add("reference", "keep a study's finished runs in git, small, without texts or models", REFERENCE_EXAMPLE, study=True)
+    reference.add_argument("--out", default="reference", metavar="DIR", help="folder that holds DIR/<study>/ (default: reference)")
     for command in (export, card):
         command.add_argument("run", metavar="RUN", help="a run's folder, or its path below outputs/ (quick/...); or a study")
         command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
@@ -136,6 +146,7 @@ COMMANDS = {
     "submission": commands.submission,
     "export": commands.export,
     "card": commands.card,
+    "reference": commands.reference,
 }
 
 

@@ -11,6 +11,7 @@ from xstilts_core.examples import PairExample
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.spec import EncoderSpec, Spec
 from xstilts_core.study import Study
+from xstilts_core.study_kinds import kept_folder
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 # XNLI's hypotheses: short sentences that say the same in every language.
@@ -89,5 +90,7 @@ def parallel_sentences(study: Study, recipe: str, seed: int, count: int = 150) -
     """
     if count < 2:
         raise UsageError(f"count {count}: two sentences or more are needed to search among them")
+    if study.reference:
+        raise UsageError(f"{study.name}: of the runs in {kept_folder(study.reference)} no models are kept: run that study yourself")
     texts = parallel_texts(study, count)
     return embedded(encoder_of(study, recipe, seed), tuple(texts.values()), tuple(texts))

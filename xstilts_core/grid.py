@@ -69,6 +69,13 @@ def threads(jobs: int) -> int:
     return max(1, cores() // jobs)
 
 
+def targets(study: Study) -> list[str]:
+    """What Snakemake is asked for: the whole grid, or the results of the runs that are left of it (`Study.of_seeds`)."""
+    if len(study.specs) == len(study.by_folder):
+        return ["grid"]
+    return [str((spec.folder / results.RESULT).relative_to(study.root)) for spec in study.specs]
+
+
 def profile_folder(name: str) -> Path:
     """params/profiles/<name>; UsageError naming the profiles there are."""
     known = {path.parent.name: path.parent for path in sorted((home() / "params" / "profiles").glob("*/config*.yaml"))}
@@ -279,7 +286,7 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     with TemporaryDirectory() as empty:  # in which as little is made as in a folder that is not there yet
         folder = study.root if study.root.is_dir() else Path(empty)
         require_writable(folder)
-        call = command(study, ["grid", "reports"] if study.specs else ["reports"], jobs, profile, folder=folder, again=again)
+        call = command(study, [*targets(study), "reports"] if study.specs else ["reports"], jobs, profile, folder=folder, again=again)
         call += ["--dry-run", "--quiet", "rules"]
         said = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", env=environment())
     counts = [words for line in said.stdout.splitlines() if len(words := line.split()) == 2 and words[1].isdigit()]

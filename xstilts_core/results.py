@@ -40,6 +40,8 @@ MADE = ("model", "predictions")
 COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
 # A further column, of studies in which the size of the targets' training sets is a dimension; 0: all examples.
 SIZE = "size"
+# In a result's provenance: the folder of reference/ that it was unpacked from (kept_runs.py).
+REFERENCE = "reference"
 OLDER = "of a version that did not keep what a result depends on: compared by its settings alone"
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
 
@@ -158,15 +160,19 @@ def text(result: Result) -> str:
 def read(path: Path) -> Result:
     """Read a result.json; UsageError names the file where it is no result."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        made = identity.of_result(content, path.parent)
-        science = content.pop("science", {})  # what results had before they had an identity
-        given = {name: value for name, value in science.items() if name not in ("versions", "weights")}
-        whole = {"provenance": {"parameters": given, **content["provenance"]}, "scores": [Score(**score) for score in content["scores"]]}
-        return Result(**{**content, **whole, "identity": made})
+        return parsed(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise UsageError(f"{path} is not a result of this suite ({problem}): delete its folder and run it again") from None
+
+
+def parsed(content: dict[str, Any], folder: Path) -> Result:
+    """The result that this content of a result.json is. KeyError or TypeError where it is none."""
+    made = identity.of_result(content, folder)
+    science = content.get("science", {})  # what results had before they had an identity
+    given = {name: value for name, value in science.items() if name not in ("versions", "weights")}
+    whole = {"provenance": {"parameters": given, **content["provenance"]}, "scores": [Score(**score) for score in content["scores"]]}
+    return Result(**{**{name: value for name, value in content.items() if name != "science"}, **whole, "identity": made})
 
 
 def finished(specs: Iterable[Spec]) -> list[Result]:
@@ -265,7 +271,12 @@ def state(spec: Spec, below: Below | None = None) -> State:
 
 
 def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
-    """What a result was made with that is different now, in words; "" if it is the one that `spec` asks for (identity.py)."""
+    """What a result was made with that is different now, in words; "" if it is the one that `spec` asks for (identity.py).
+
+    What is kept in reference/ is shown as it is: nobody makes it again.
+    """
+    if REFERENCE in result.provenance:
+        return ""
     if reason := identity.difference(result.identity, identity.wanted(spec)):
         return reason
     # A study can be looked at without its data: then the folder that the run has read from is asked, if it is still there.

@@ -43,7 +43,7 @@ def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
             for path in sorted((root / phase).rglob(results.RESULT)):
                 with suppress(OSError, UsageError, KeyError):
                     result = results.read(path)
-                    if not older(result, path, root):
+                    if not older(result, path, root) and results.REFERENCE not in result.provenance:
                         found.setdefault(result.identity.key, []).append((result, path.parent))
     return found
 

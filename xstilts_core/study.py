@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xstilts_core import overrides, study_file
-from xstilts_core.names import UsageError
+from xstilts_core.names import UsageError, unknown
 from xstilts_core.recipe import Recipe, Settings
 from xstilts_core.spec import (
     BASELINE,
@@ -32,7 +32,6 @@ from xstilts_core.spec import (
 from xstilts_core.tasks import LOCAL, TASKS, Benchmark, task
 
 REPORTS = ["00_study", "30_transfer"]
-PUBLISHED_REPORTS = ["31_correlations"]
 Size = Annotated[int, Field(ge=0)]
 
 
@@ -68,17 +67,18 @@ class Study(BaseModel):
     shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same as one of these")
     published: str = Field("", description="published scores instead of runs: title and reports are all that stands beside it")
     parts: list[str] = Field([], description="studies to run one after the other, instead of runs: only title stands beside it")
+    reference: str = Field("", description="finished runs kept in reference/<name>, or in a folder: title and reports stand beside it")
 
     @classmethod
     def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "", given: Mapping[str, str] | None = None) -> "Study":
         """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
         path = study_file.find(name_or_path)
         content = study_file.read(path)
+        from xstilts_core.study_kinds import KINDS
+
         places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root, "given": dict(given or {})}
-        if "published" in content:
-            return PublishedStudy.of(content, places)
-        if "parts" in content:
-            return GroupStudy.of(content, places)
+        if kind := next((kind for key, kind in KINDS.items() if key in content), None):
+            return kind.of(content, places)
         content.setdefault("recipes", {})
         places["given"] = overrides.settle(content, home() / outputs / path.stem, places["given"])
         fields = {name: field for name, field in cls.model_fields.items() if name not in places}
@@ -132,6 +132,17 @@ class Study(BaseModel):
         """Every run of the grid, phase by phase."""
         runs = linked(self.expand())
         return (self.fetching(runs), *runs) if self.source == "hub" else runs
+
+    def of_seeds(self, seeds: Sequence[int]) -> "Study":
+        """The study with its runs of these seeds alone, and what fetches their data; itself for no seed. UsageError for an unknown one."""
+        if not seeds or not self.specs:
+            return self
+        if strange := [seed for seed in seeds if seed not in self.seeds]:
+            raise unknown("seed", strange[0], map(str, self.seeds), self.file)
+        whole, part = self.by_folder, self.model_copy()
+        chosen = tuple(spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec))
+        part.__dict__.update(specs=chosen, by_folder=whole)
+        return part
 
     @cached_property
     def by_folder(self) -> dict[Path, Spec]:
@@ -251,50 +262,3 @@ class Study(BaseModel):
         if (found := self.by_folder.get(self.root / folder)) is None:
             raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
         return found
-
-
-class WithoutRuns(Study):
-    """A study that trains nothing itself."""
-
-    seeds: list[int] = []
-    recipes: dict[str, Recipe] = {}
-    targets: list[str] = []
-
-    def expand(self) -> Iterator[Spec]:
-        """No run."""
-        return iter(())
-
-
-class PublishedStudy(WithoutRuns):
-    """A study whose scores others published: it has only reports."""
-
-    reports: list[str] = Field(PUBLISHED_REPORTS, description="report notebooks that read published scores")
-
-    @classmethod
-    def of(cls, content: Settings, places: Settings) -> "PublishedStudy":
-        """The study of a file that has `published`. UsageError on the first mistake."""
-        legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
-        study_file.check_published(content, legal, cls.model_fields, PUBLISHED_REPORTS, places["file"])
-        return cls(**content, **{**places, "given": {}})
-
-
-class GroupStudy(WithoutRuns):
-    """Several studies under one name, run one after the other: what one of them has made, the next takes over."""
-
-    reports: list[str] = []
-
-    @classmethod
-    def of(cls, content: Settings, places: Settings) -> "GroupStudy":
-        """The study of a file that has `parts`. UsageError on the first mistake."""
-        study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, Path(places["file"]))
-        return cls(**content, **places)
-
-    @cached_property
-    def members(self) -> tuple[Study, ...]:
-        """The studies themselves. Each also shares the runs of those before it. UsageError on the first mistake in one of them."""
-        found: list[Study] = []
-        for name in self.parts:
-            study = Study.load(str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given)
-            earlier = [other.name for other in found if not other.published and other.name not in study.shares]
-            found.append(study if study.published else study.model_copy(update={"shares": [*study.shares, *earlier]}))
-        return tuple(found)

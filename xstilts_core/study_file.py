@@ -87,26 +87,37 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
     check_names(content, file)
 
 
-def check_published(
-    content: Mapping[str, Any], fields: Mapping[str, FieldInfo], others: Iterable[str], reports: Sequence[str], file: str
-) -> None:
-    """UsageError on the first mistake in a study of published scores.
+def check_kind(content: Mapping[str, Any], kind: str, why: str, fields: Mapping[str, FieldInfo], others: Iterable[str], file: str) -> None:
+    """UsageError on the first mistake in a study of another kind, which has this key.
 
-    fields: the keys that it has. others: those of studies with runs. reports: the notebooks that read published scores.
+    why: what is said where a key of studies with runs, one of `others`, stands beside it. fields: the keys that it has.
     """
     for key in content:
         if key in others and key not in fields:
-            raise UsageError(f"{file}: {key} and published exclude each other: published scores have no runs. Legal: {', '.join(fields)}")
+            raise UsageError(f"{file}: {key} and {kind} exclude each other: {why}. Legal: {', '.join(fields)}")
     check_keys(content, fields, file)
     if "title" not in content:
         raise UsageError(f"{file}: title is missing: {fields['title'].description}")
     for name, value in content.items():
         check_value(name, fields[name], value, located(content, name, file))
         once(name, value, located(content, name, file))
+
+
+def check_published(content: Mapping[str, Any], reports: Sequence[str], file: str) -> None:
+    """UsageError where the scores are none of those that ship, or a report is none of those that read them."""
     reference(content["published"], located(content, "published", file, "published"))
     for name in content.get("reports", ()):
         if name not in reports:
             raise unknown("report on published scores", name, reports, f"{file}, reports")
+
+
+def check_reports(content: Mapping[str, Any], file: str) -> None:
+    """UsageError where a report is no report notebook."""
+    run_notebooks = {cls.notebook for cls in SPECS.values()}
+    reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
+    for name in content.get("reports", ()):
+        if name not in reports:
+            raise unknown("report notebook", name, reports, f"{file}, reports")
 
 
 def check_names(content: Mapping[str, Any], file: str) -> None:
@@ -133,11 +144,7 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
             raise unknown("task", name, trained, f"{file}, tasks")
         if name not in trained:
             raise unknown("task that a run trains on,", name, trained, f"{file}, tasks")
-    run_notebooks = {cls.notebook for cls in SPECS.values()}
-    reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
-    for name in content.get("reports", ()):
-        if name not in reports:
-            raise unknown("report notebook", name, reports, f"{file}, reports")
+    check_reports(content, file)
 
 
 def check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:

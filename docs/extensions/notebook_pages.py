@@ -7,6 +7,7 @@ import nbformat
 
 from xstilts_core import results
 from xstilts_core.study import Study
+from xstilts_core.study_kinds import references
 
 # A folder in front of outputs/ belongs to the machine that ran the study.
 PLACE = re.compile(r"(?:/[\w.+-]+)+/(?=outputs/)")
@@ -16,10 +17,7 @@ FOLDER = re.compile(r"^folder = .*\n?", re.MULTILINE)
 
 def pages(project: Path, study: Study) -> dict[str, str]:
     """Path below docs/made/ -> text: finished reports of `study`, a page on where they come from; lessons and their notes."""
-    root = study.root / "report"
-    reports = [name for name in study.reports if (root / name / results.RESULT).is_file() and (root / name / results.NOTEBOOK).is_file()]
-    found = {f"reports/{name}.ipynb": report(root / name / results.NOTEBOOK) for name in reports}
-    found["reports.md"] = reports_page(study, reports)
+    found = report_pages(study, "reports") | kept_pages()
     lessons = project / "notebooks" / "lessons"
     pupils, notes = sorted(lessons.glob("*.ipynb")), sorted(lessons.glob("*/*.md"))
     found |= {f"lessons/{path.name}": nbformat.writes(python(path.read_text(encoding="utf-8"))) for path in pupils}
@@ -28,6 +26,23 @@ def pages(project: Path, study: Study) -> dict[str, str]:
     for_instructors += [f"lessons/{path.stem}" for path in sorted(project.glob("docs/lessons/*.md"))]
     found["parts/lessons.md"] = lesson_list([f"made/lessons/{path.stem}" for path in pupils], for_instructors)
     return found
+
+
+def report_pages(study: Study, place: str) -> dict[str, str]:
+    """The finished reports of a study below `place`, and the page <place>.md on them."""
+    root = study.root / "report"
+    reports = [name for name in study.reports if (root / name / results.RESULT).is_file() and (root / name / results.NOTEBOOK).is_file()]
+    found = {f"{place}/{name}.ipynb": report(root / name / results.NOTEBOOK) for name in reports}
+    return {**found, f"{place}.md": reports_page(study, reports, Path(place).name)}
+
+
+def kept_pages() -> dict[str, str]:
+    """The reports of the studies whose runs are kept in reference/, and a page with all of these."""
+    found, names = {}, references()
+    for name in names:
+        found |= report_pages(Study.load(name), f"kept/{name}")
+    listed = toctree([f"kept/{name}" for name in names]) if names else "None are kept in `reference/` yet."
+    return {**found, "kept.md": f"# Runs that are kept in git\n\n{listed}\n"}
 
 
 def lesson_list(pupils: list[str], instructors: list[str]) -> str:
@@ -60,13 +75,13 @@ def report(path: Path) -> str:
     return nbformat.writes(notebook)
 
 
-def reports_page(study: Study, reports: list[str]) -> str:
-    """The reports there are and, where some are missing, how they are made."""
+def reports_page(study: Study, reports: list[str], folder: str) -> str:
+    """The reports there are, in this folder beside the page, and, where some are missing, how they are made."""
     missing = ", ".join(f"`{name}`" for name in study.reports if name not in reports)
     lines = [f"# Reports of `{study.name}`", "", study.title, ""]
     if reports:
         lines += ["Executed notebooks of a finished study, as its run left them; the code is folded.", ""]
-        lines += [toctree([f"reports/{name}" for name in reports]), ""]
+        lines += [toctree([f"{folder}/{name}" for name in reports]), ""]
     if missing:
         lines += [
             f"Not here, because this site was built where they had not been made: {missing}. They are made by",

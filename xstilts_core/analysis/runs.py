@@ -9,15 +9,14 @@ import pandas as pd
 from xstilts_core import learnt, results
 from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.kept_runs import LOG, LOGGED
 from xstilts_core.names import unknown
 from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
 
 PHASE1 = "phase 1"
-LOG = "train_log.jsonl"
 STATES = ("done", "running", "stale", "missing", "failed")
-LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
 LEARNING = ["recipe", "seed", "task", "metric", "score", "reference", "answer", "low", "high", "items", "learnt", "attempts"]
 RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
@@ -71,7 +70,8 @@ def origin(study: Study, table: pd.DataFrame) -> str:
     done = int((table["state"] == "done").sum())
     commits = sorted({text for text in table["commit"] if text})
     made = f", made from commit {commits[0]}" if len(commits) == 1 else f", made from {len(commits)} commits" if commits else ""
-    return f"Study {study.name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
+    name = f"{study.name} (runs kept in {study.reference})" if study.reference else study.name
+    return f"Study {name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
 
 
 def finished(study: Study) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What a reader must know before trusting a run's numbers; each sentence from a fact of its record."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from xstilts_core.cards.data import hub_model, is_local
@@ -17,7 +18,20 @@ POOLER = (
     "No pooler was trained or saved. Where AutoModel adds one (BERT, XLM-R) its weights are random: read `last_hidden_state`, not "
     "`pooler_output`."
 )
+# What encoders of the hub have seen before, where that changes what a baseline or a gain means.
+BEFORE = MappingProxyType(
+    {
+        "intfloat/multilingual-e5-small": "The encoder is distilled (Multilingual-MiniLM, from XLM-R) and was then trained contrastively "
+        "on sentence pairs, English NLI and SQuAD among them: its baseline is no plain masked language model, has seen some of the "
+        "intermediate tasks, and its retrieval starts high."
+    }
+)
 UNREAD = "The licence of the model it started from is on that model's own card, and was not looked at here."
+
+
+def trained_before(encoder: str) -> str:
+    """What an encoder was trained on before, as far as it is known and matters here; or ""."""
+    return BEFORE.get(encoder, "")
 
 
 def data_limits(spec: Mapping[str, Any]) -> list[str]:
@@ -26,7 +40,7 @@ def data_limits(spec: Mapping[str, Any]) -> list[str]:
     if spec["source"] == "mini" and (spec.get("encoder", "pretrained") in ("mini", "pretrained")):
         found.append(TINY)
     if (encoder := str(spec.get("encoder", ""))) and (hub_model(encoder) or is_local(encoder)):
-        found.append(UNREAD)
+        found += list(filter(None, [trained_before(encoder), UNREAD]))
     return [*found, *changes(spec), *recalled(spec)]
 
 

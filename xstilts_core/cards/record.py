@@ -9,8 +9,9 @@ from typing import Any
 from xstilts_core import results
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
-from xstilts_core.results import FAILURE, RESULT, Result
+from xstilts_core.results import FAILURE, REFERENCE, RESULT, Result
 from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec, home
+from xstilts_core.study_kinds import kept_folder
 
 MODEL = "model"
 # Phases that train a model, and those of them that keep it.
@@ -118,6 +119,8 @@ def model_folder(run: Record) -> Path:
     if (folder / "config.json").is_file():
         return folder
     phase, started = run.result.phase, run.result.provenance["parents"]
+    if kept := run.result.provenance.get(REFERENCE):
+        raise UsageError(f"{run.name}: of the runs in {kept_folder(kept)} no models are kept, only scores: run that study yourself")
     if phase in KEPT:
         raise UsageError(f"{run.name}: its folder {MODEL}/ is gone: delete the run's folder and run it again")
     if phase != TargetSpec.phase:

@@ -71,9 +71,15 @@ def finished(study: Study) -> list[Record]:
 def study_card(study: Study) -> DatasetCard:
     """The card of a study, made from the study's file and the result.json of its finished runs. UsageError where there are none."""
     runs = finished(study)
+    head = [f"# {PROJECT}: {study.name}", "", f"**{study.title}**", "", introduction(study)]
+    text = "\n\n".join("\n".join(lines) for lines in [head, *sections(study, runs), ["## Cite", "", CITATION]])
+    return DatasetCard(f"---\n{front_matter(study, runs).to_yaml()}\n---\n\n{text}\n")
+
+
+def sections(study: Study, runs: Sequence[Record]) -> list[list[str]]:
+    """What a card says between its introduction and whom to cite: lines of Markdown."""
     trained = [run for run in runs if run.result.phase != DataSpec.phase]
-    sections = [
-        [f"# {PROJECT}: {study.name}", "", f"**{study.title}**", "", introduction(study)],
+    return [
         ["## Recipes", "", *recipes(study)],
         ["## Settings", "", *settings(trained)],
         ["## Data and licences", "", *licences(study, runs)],
@@ -82,10 +88,7 @@ def study_card(study: Study) -> DatasetCard:
         ["## Limits", "", *listed(limits(study, trained))],
         ["## Provenance", "", *provenance(study, runs)],
         ["## To make it again", "", *reproduction(study, runs)],
-        ["## Cite", "", CITATION],
     ]
-    text = "\n\n".join("\n".join(lines) for lines in sections)
-    return DatasetCard(f"---\n{front_matter(study, runs).to_yaml()}\n---\n\n{text}\n")
 
 
 def front_matter(study: Study, runs: Sequence[Record]) -> DatasetCardData:

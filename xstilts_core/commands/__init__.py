@@ -2,7 +2,7 @@
 
 from xstilts_core.commands.benchmark import score, submission
 from xstilts_core.commands.look import data, notebook, tasks
-from xstilts_core.commands.share import card, export
+from xstilts_core.commands.share import card, export, reference
 from xstilts_core.commands.study import check, run, status
 
-__all__ = ["card", "check", "data", "export", "notebook", "run", "score", "status", "submission", "tasks"]
+__all__ = ["card", "check", "data", "export", "notebook", "reference", "run", "score", "status", "submission", "tasks"]

@@ -1,10 +1,11 @@
-"""`xstilts export` and `card`: what a run or a study made, for others to load and to read."""
+"""`xstilts export`, `card` and `reference`: what a run or a study made, for others to load and to read."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
+from xstilts_core.commands.study import load
 from xstilts_core.names import UsageError
 from xstilts_core.paths import expanded
 
@@ -85,3 +86,18 @@ def write_study(study: Any, out: Path) -> str:
 
     cards.export_study(study, out)
     return study.name
+
+
+def reference(options: argparse.Namespace) -> int:
+    """Keep a study's finished runs in a folder that is small enough for git, beside those that it has."""
+    from xstilts_core import cards, disk, kept_runs
+
+    study = load(options)
+    if not study.specs or study.reference:
+        raise UsageError(f"{study.file}: it has no runs of its own to keep")
+    folder = expanded(options.out) / study.name
+    added = kept_runs.pack(study, folder)
+    kept = cards.write_tables(folder)
+    seeds = ", ".join(map(str, kept.seeds))
+    print(f"{folder}: {len(added)} runs added; seeds {seeds}; {disk.size(folder) / disk.MEGABYTE:.1f} MB")
+    return 0

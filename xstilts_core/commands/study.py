@@ -24,10 +24,10 @@ def load(options: argparse.Namespace) -> Any:
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
     study = Study.load(options.study, place(options.outputs), data_root, given(options))
     require_folder(options.outputs, study.root)
-    if options.command != "status":  # results can be read where the encoder is not
+    if options.command not in ("status", "reference"):  # results can be read where the encoder is not
         for member in members(study):
             check_encoder(member)
-        for name in dict.fromkeys(name for spec in study.specs for name in getattr(spec, "translators", ())):
+        for name in dict.fromkeys(name for spec in study.specs for name in getattr(spec, "translators", ()) if not study.reference):
             check_model(name, f"{study.file}: translator", "facebook/nllb-200-distilled-600M")
     return study
 
@@ -54,8 +54,11 @@ def print_given(study: Any) -> None:
 def check_encoder(study: Any) -> None:
     """UsageError where the study's encoder cannot be what it starts from, or a run asks for what that has not.
 
-    A folder is looked at as a whole, which takes seconds; an encoder of the hub in the first cell of a run, once it is in the cache.
+    A folder is looked at as a whole, which takes seconds; an encoder of the hub in the first cell of a run, once it is in the cache. One
+    whose runs are kept is asked for nothing.
     """
+    if study.reference:
+        return
     from xstilts_core import encoder_files, study_file
 
     folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
@@ -82,7 +85,9 @@ def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
 
 
 def counted(study: Any) -> str:
-    return f"no runs, published scores ({study.published})" if study.published else f"{len(study.specs)} runs"
+    if study.published:
+        return f"no runs, published scores ({study.published})"
+    return f"{len(study.specs)} runs{f', kept in reference ({study.reference}): nothing is trained' if study.reference else ''}"
 
 
 def members(study: Any) -> tuple[Any, ...]:
@@ -95,34 +100,38 @@ def run(options: argparse.Namespace) -> int:
 
     study = load(options)
     jobs = grid.jobs_at_once(options.jobs, options.profile)
+    parts = [member.of_seeds(options.seeds) for member in members(study)]
     if options.dry_run:
-        return foresee(members(study), jobs, options.profile)
+        return foresee(parts, jobs, options.profile)
     for member in members(study):
         member.require_places()
-    code = max(run_one(member, jobs, options.profile) for member in members(study))
+    code = max(run_one(member, part, jobs, options.profile) for member, part in zip(members(study), parts, strict=True))
     if study.parts:
         summary.console().print(f"all parts: {webpage.build(study)}", highlight=False, soft_wrap=True)
     return code
 
 
-def run_one(study: Any, jobs: int, profile: str) -> int:
-    """Run one study to its end. A part that fails does not keep the next one from running."""
-    from xstilts_core import aside, grid, progress, sharing, summary
+def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
+    """Run one study to its end, `part` of it: its runs of some seeds. A study that fails does not keep the next one from running."""
+    from xstilts_core import aside, grid, kept_runs, progress, sharing, summary
 
     out = summary.console()
     print_given(study)
-    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", bool(study.specs)):
+    trains = bool(part.specs) and not study.reference
+    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", trains):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
-        with aside.prepared(study) as plan:
-            taken = sharing.gather(study)
+        if study.reference:
+            kept_runs.unpack(study)
+        with aside.prepared(part) as plan:
+            taken = sharing.gather(part)
             told = again(plan, [f"{len(taken)} of them taken over from {', '.join(study.shares)}"] if taken else [])
-            out.print(f"{study.name}: {counted(study)}{told}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
-            watch = progress.Watch(study, jobs, out, queue)
-            code = grid.run(grid.command(study, ["grid"], jobs, profile), study, lock, watch.follow) if study.specs else 0
+            out.print(f"{study.name}: {counted(part)}{told}, {jobs} at once, in {study.root}", highlight=False, soft_wrap=True)
+            watch = progress.Watch(part, jobs, out, queue)
+            code = grid.run(grid.command(study, grid.targets(part), jobs, profile), study, lock, watch.follow) if trains else 0
         watch.queue = None  # from now on the folders alone say what was made
         watch.look()
         failures = watch.failures()
-        missing = len(study.specs) - watch.count()["done"] - len(failures)
+        missing = 0 if study.reference else len(part.specs) - watch.count()["done"] - len(failures)
         if code and not failures:
             out.print(grid.why_stopped(study, code), highlight=False, soft_wrap=True)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
@@ -151,6 +160,9 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     walls = []
     for position, study in enumerate(studies):
         sharing.require_own_folder(study)
+        if study.reference:
+            print(f"{study.name}: {counted(study)}")
+            continue
         print_given(study)
         print_lacking(study)
         taken = sharing.foreseen(study, studies[:position])
@@ -160,7 +172,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         notes.show(found, summary.console())
         print(f"jobs of Snakemake{', before runs are taken over' if taken or aside.plan(study).back else ''}: {planned}")
         walls.append(found.wall)
-    if len(studies) > 1:
+    if len(walls) > 1:
         print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
     return 0
 

@@ -58,13 +58,13 @@ def notebook_seconds(folder: Path) -> float:
 
 
 def remembered(path: Path) -> Past | None:
-    """The run behind a result.json; None where it cannot be compared: another version's, or one that may have waited for translations,
-    which only the first run to need them makes."""
+    """The run behind a result.json; None where it cannot be compared: another version's, another machine's, or one that may have waited for
+    translations, which only the first run to need them makes."""
     try:
         result = results.read(path)
         cls = SPECS[result.phase]
         spec = make(cls, {name: value for name, value in result.spec.items() if name in cls.model_fields}, str(path))
-        if getattr(spec, "translators", ()):
+        if getattr(spec, "translators", ()) or results.REFERENCE in result.provenance:
             return None
         seconds = float(result.provenance["seconds"])
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())

@@ -6,12 +6,13 @@ from contextlib import suppress
 import ipywidgets
 from traitlets import TraitError
 
+from xstilts_core.kept_runs import ready
 from xstilts_core.names import UsageError
 from xstilts_core.study import Study
 from xstilts_core.widgets import controls
 from xstilts_core.widgets.form import Form
 from xstilts_core.widgets.page import Page, pages, problem
-from xstilts_core.widgets.reader import Reader, studies
+from xstilts_core.widgets.reader import Reader, first_shown, studies
 from xstilts_core.widgets.text import name
 
 View = Callable[[Reader], ipywidgets.Widget]
@@ -26,7 +27,7 @@ class Explorer:
     def __init__(self, study: str = "", outputs: str = "outputs", data_root: str = "") -> None:
         self.outputs, self.data_root = outputs, data_root
         known = studies(outputs)
-        first = study or (known[0] if known else "quick")
+        first = study or first_shown(known, outputs)
         self.shown: list[tuple[ipywidgets.VBox, View]] = []
         self.runs: Form | None = None
         self.reader = self.read(first)
@@ -39,7 +40,7 @@ class Explorer:
 
     def read(self, study: str) -> Reader:
         """A reader of the study as it is now. Results are read only: a study of local files may name any folder as their root."""
-        return Reader(Study.load(study, self.outputs, self.data_root or "."))
+        return Reader(ready(Study.load(study, self.outputs, self.data_root or ".")))
 
     def change(self, keep: bool = False) -> None:
         """Read the chosen study, and make every view anew. keep: with its controls and opened cells as they stand."""
@@ -56,7 +57,9 @@ class Explorer:
                 carry(before, box.children)
 
     def tell(self) -> None:
-        self.title.html = f"<p><b>{name(self.reader.study.name)}</b>: {name(self.reader.study.title)}</p>"
+        study = self.reader.study
+        kept = f" ({study.reference}: runs that were made elsewhere, without texts and models)" if study.reference else ""
+        self.title.html = f"<p><b>{name(study.name)}</b>: {name(study.title)}{name(kept)}</p>"
 
     def studies(self) -> ipywidgets.Widget:
         """The choice of the study, for all views."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xstilts_core import metrics
+from xstilts_core.kept_runs import require_answers
 from xstilts_core.names import UsageError
 
 Columns = Mapping[str, np.ndarray]
@@ -85,13 +86,17 @@ def read_answers(path: Path, changed: int) -> Answers:
     """`answers` of the file as it was at that time."""
     try:
         lines = gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
-        columns = tuple(json.loads(lines[0])["columns"])
+        head = json.loads(lines[0])
+        require_answers(head, path)
+        columns = tuple(head["columns"])
         items = [json.loads(line) for line in lines[1:]]
         statistics = np.array([item["stats"] for item in items], dtype=float).reshape(len(items), len(columns))
         shares = SHARES[columns](dict(zip(columns, statistics.T, strict=True)))
         return Answers(
             {str(item["id"]): (item["gold"], item["prediction"], float(share)) for item, share in zip(items, shares, strict=True)}
         )
+    except UsageError:
+        raise
     except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(f"{path} is not a file of predictions ({type(error).__name__}: {error}): run its notebook again") from None
 

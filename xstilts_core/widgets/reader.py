@@ -1,6 +1,6 @@
 """What the views read of a study: each part once, when it is first asked for. Nothing here writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from xstilts_core import analysis, learnt, results
-from xstilts_core.analysis.gains import target_scores
+from xstilts_core.analysis.gains import PHASES, target_scores
 from xstilts_core.analysis.items import ItemScores, Run, item_scores, prediction_files
 from xstilts_core.names import UsageError
+from xstilts_core.results import RESULT
 from xstilts_core.spec import home
 from xstilts_core.study import Study
+from xstilts_core.study_kinds import references
 from xstilts_core.widgets.index import GainIndex
 from xstilts_core.widgets.items import Items, read_items
 from xstilts_core.widgets.predictions import Compared, compared
@@ -79,11 +81,19 @@ class Reader:
 
 
 def studies(outputs: str = "outputs") -> list[str]:
-    """Names of the studies in params/ that have runs below `outputs`, the one that changed last first; a report alone is of other runs."""
-    root = home() / outputs
-    known = {path.stem for path in (home() / "params").glob("*.yaml")}
+    """Names of the studies in params/ that have runs below `outputs`, the one that changed last first, and then of those that show the runs
+    of reference/; a report alone is of other runs."""
+    root, kept = home() / outputs, references()
+    known = {path.stem for path in (home() / "params").glob("*.yaml")} - set(kept)
     found = [path for path in root.iterdir() if path.name in known and has_runs(path)] if root.is_dir() else []
-    return [path.name for path in sorted(found, key=newest, reverse=True)]
+    return [*(path.name for path in sorted(found, key=newest, reverse=True)), *kept]
+
+
+def first_shown(known: Sequence[str], outputs: str = "outputs") -> str:
+    """The first of these `studies` that has scores of targets, those in reference/ among them; else the first of all, else quick."""
+    kept, root = references(), home() / outputs
+    scored = (name for name in known if name in kept or any(any((root / name).glob(f"{phase}/**/{RESULT}")) for phase in PHASES))
+    return next(scored, known[0] if known else "quick")
 
 
 def has_runs(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from xstilts_core import data
+from xstilts_core.kept_runs import require_answers
 from xstilts_core.names import UsageError
 from xstilts_core.readers.text import listing
 from xstilts_core.study import Study
@@ -67,8 +68,11 @@ def kept(path: Path) -> list[dict[str, Any]]:
     """The lines of a file of kept predictions, less its head; UsageError where it is broken."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
-            found = [json.loads(line) for line in stream][1:]
+            head, *found = (json.loads(line) for line in stream)
+        require_answers(head, path)
         return [{"id": line["id"], "prediction": line["prediction"]} for line in found]
+    except UsageError:
+        raise
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a file of predictions ({type(error).__name__}: {error}): run its notebook again") from None
 
