@@ -51,12 +51,12 @@ def test_a_cpu_says_what_it_computes_natively(machine, name):
     assert precision.native() is False, "nothing is known of other systems"
 
 
-def test_narrow_encoders_and_retrieval_stay_in_float32(machine, folder):
+def test_narrow_encoders_stay_in_float32(machine, folder):
     machine(FLAGS["amx"][0])
     found = {width: precision.of(TargetSpec(encoder=folder(width))) for width in (128, precision.NARROWEST, 384)}
     assert found == {128: "float32", precision.NARROWEST: "bfloat16", 384: "bfloat16"}
     assert precision.of(TargetSpec()) == "float32", "the shipped encoder: embedded results are the same on every CPU"
-    assert precision.of(RetrievalSpec(encoder=folder(384))) == ""
+    assert precision.of(RetrievalSpec(encoder=folder(384))) == "bfloat16", "whatever computes with the encoder"
     machine(FLAGS["old"][0])
     assert precision.of(TargetSpec(encoder=folder(384))) == "float32"
 
@@ -97,7 +97,9 @@ def vars_of(made: identity.Identity) -> dict:
 def test_a_run_after_one_of_another_precision_is_stale_too(machine, folder):
     from xstilts_core.spec import IntermediateSpec
 
-    chain = linked([IntermediateSpec(encoder=folder(384), recipe="mnli"), RetrievalSpec(encoder=folder(384), recipe="mnli")])
+    chain = linked(
+        [IntermediateSpec(encoder=folder(384), recipe="mnli"), RetrievalSpec(encoder=folder(384), recipe="mnli", precision="float32")]
+    )
     machine(FLAGS["amx"][0])
     made = identity.wanted(chain[1])
     machine(FLAGS["old"][0])

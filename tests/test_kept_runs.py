@@ -14,6 +14,7 @@ from test_reports import read
 from xstilts_core import analysis, cards, kept_runs, results, sharing
 from xstilts_core.embeddings import parallel_sentences
 from xstilts_core.estimate import earlier
+from xstilts_core.identity import CORE_VERSION
 from xstilts_core.names import UsageError
 from xstilts_core.spec import HOME
 from xstilts_core.study import Study
@@ -167,7 +168,7 @@ MNLI = "target/mnli/from-mnli/seed1"
 CHANGES = {
     "other settings": (MNLI, "settings", "it was made with other learning_rate;"),
     "another seed's settings": ("target/mnli/from-mnli/seed2", "settings", "it was made with other learning_rate;"),
-    "another core": (MNLI, "versions", "it was made with version 2 of the core, now 3;"),
+    "another core": (MNLI, "versions", f"it was made with version {CORE_VERSION} of the core, now {CORE_VERSION + 1};"),
     "other rows": (MNLI, "files", "it was made with other rows of xnli/test.tsv;"),
     "another encoder": (MNLI, "fingerprint", "it was made with other weights;"),
     "what it starts from": (MNLI, "parents", ": starts from intermediate/mnli/seed1, which was made with other epochs;"),
@@ -183,7 +184,7 @@ def test_a_run_takes_no_other_runs_place(case, original, copy, reference, monkey
         made = result.identity
         new = {
             "settings": {**made.settings, "learning_rate": 0.5},
-            "versions": {**made.versions, "the core": 3},
+            "versions": {**made.versions, "the core": CORE_VERSION + 1},
             "files": {"xnli/test.tsv": (5, 7, "abc")},
             "fingerprint": "0" * 64,
             "parents": tuple(replace(parent, settings={**parent.settings, "epochs": 9}) for parent in made.parents),

@@ -22,11 +22,9 @@ from xstilts_core.study import Study
 
 LOG = "grid.log"
 # More runs at once than this only take each other's memory.
-MOST_PER_CORE = 4
-MOST_IN_QUEUE = 10_000
-SECONDS_TO_END = 15
+MOST_PER_CORE, MOST_IN_QUEUE = 4, 10_000
 # After a kill of another driver, what it started follows it within a second or two.
-SECONDS_TO_FOLLOW = 5
+SECONDS_TO_END, SECONDS_TO_FOLLOW = 15, 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
 
 

@@ -40,7 +40,7 @@ def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
     return torch.cuda.is_bf16_supported(including_emulation=False) if where.type == "cuda" else chosen.on_cpu(width)
 
 
-def uses_bfloat16(spec: TuneSpec) -> bool:
+def uses_bfloat16(spec: EncoderSpec) -> bool:
     """Whether the run computes in bfloat16."""
     return in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
 
@@ -49,7 +49,7 @@ def precision(spec: Spec) -> str:
     """What the run's network computes in, its heads and losses apart, which are float32; "" for a run without one."""
     if not isinstance(spec, EncoderSpec | PretrainSpec):
         return ""
-    return "bfloat16" if isinstance(spec, TuneSpec) and uses_bfloat16(spec) else "float32"
+    return "bfloat16" if isinstance(spec, EncoderSpec) and uses_bfloat16(spec) else "float32"
 
 
 def mlm_batches(spec: TuneSpec) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xstilts_core import encoder_files, hub_client
 from xstilts_core.paths import expanded
-from xstilts_core.spec import EncoderSpec, PretrainSpec, Spec, TuneSpec, home
+from xstilts_core.spec import EncoderSpec, PretrainSpec, Spec, home
 
 CPUINFO, DEVICES = Path("/proc/cpuinfo"), Path("/dev")
 # What Linux calls products of bfloat16 in hardware: on Intel and AMD, and on Arm.
@@ -54,8 +54,8 @@ def width(spec: EncoderSpec) -> int | None:
 
 
 def of(spec: Spec) -> str:
-    """What a run's training computes in; "" where that is known only when it runs (on a GPU), or nothing can be chosen."""
-    if not isinstance(spec, TuneSpec):
+    """What a run's network computes in; "" where that is known only when it runs (on a GPU), or nothing can be chosen."""
+    if not isinstance(spec, EncoderSpec):
         return ""
     if spec.precision != "auto":
         return spec.precision

@@ -19,6 +19,7 @@ from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.pair import label_indices
+from xstilts_core.mixing import uses_bfloat16
 from xstilts_core.model import Encoder
 from xstilts_core.phase import Run
 from xstilts_core.results import Score
@@ -51,7 +52,7 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one language."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        return one_side(encoder, tuple(texts), spec.max_length, (layer_of(spec, encoder),), True)[0].numpy()
+        return one_side(encoder, tuple(texts), spec.max_length, (layer_of(spec, encoder),), True, uses_bfloat16(spec))[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):

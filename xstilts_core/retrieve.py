@@ -13,6 +13,7 @@ from xstilts_core import data, metrics, words
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
+from xstilts_core.mixing import uses_bfloat16
 from xstilts_core.model import Encoder, device
 from xstilts_core.phase import Run
 from xstilts_core.results import Score
@@ -32,9 +33,11 @@ class Vectors:
 
 
 @lru_cache(maxsize=2)
-def one_side(encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...], centred: bool) -> list[Tensor]:
+def one_side(
+    encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...], centred: bool, bfloat16: bool = False
+) -> list[Tensor]:
     """Unit vectors by layer, with a memory of two: English, asked for before every language, is embedded once where it stays the same."""
-    return [retrieval.prepare(vectors, centred) for vectors in retrieval.embed(encoder, texts, max_length, layers)]
+    return [retrieval.prepare(vectors, centred) for vectors in retrieval.embed(encoder, texts, max_length, layers, bfloat16)]
 
 
 def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[Vectors]:
@@ -46,7 +49,8 @@ def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceE
     sides: list[list[str]] = [[], []]
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
-    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred) for side in sides]
+    bfloat16 = uses_bfloat16(spec)
+    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred, bfloat16) for side in sides]
     return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
 
 

@@ -166,8 +166,8 @@ def embed(stage: Stage, made: Bench) -> Speed:
     known = at_hand and (made.own or stage.source == "mini")
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
     few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
-    layers = range(made.encoder.layers + 1)
-    seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers), made.where) / len(few)
+    layers, bfloat16 = range(made.encoder.layers + 1), in_bfloat16(stage.precision, made.where, made.encoder.width)
+    seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where) / len(few)
     return Speed(1.0, tokens, known, read, scored=seconds * tokens / float(lengths.mean()) * made.scale)
 
 

@@ -231,7 +231,7 @@ def retrieved(spec: RetrievalSpec) -> Work:
         codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark)
         each = sentences(spec.task, part, spec, codes[0]) if codes else 0
         count, read, languages = count + times * len(codes) * each, read + len(codes) * each, languages or codes
-    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length)
+    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length, precision=spec.precision)
     return Work((Piece(stage, read, 0, count),), languages=len(languages))
 
 
@@ -248,7 +248,7 @@ def probed(spec: ProbingSpec) -> Work:
         codes = data.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
         sizes = [size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")]
         count = sizes[0] + sizes[1] + len(codes) * sizes[2]
-        pieces.append(Piece(Stage(name, spec.source, spec.data_root, spec.max_length), count, 0, count))
+        pieces.append(Piece(Stage(name, spec.source, spec.data_root, spec.max_length, precision=spec.precision), count, 0, count))
         languages += len(codes)
     return Work(tuple(pieces), languages=languages)
 

@@ -62,17 +62,18 @@ def sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Tens
     return sums
 
 
-def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Sequence[int]) -> Tensor:
+def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Sequence[int], bfloat16: bool = False) -> Tensor:
     """[layers, texts, width] float32: means over all tokens, special ones too, as in the paper's code (jiant MeanPoolerHead).
 
-    layers: indices of hidden states, 0 the embeddings; layers above the highest one are not computed.
+    layers: indices of hidden states, 0 the embeddings; layers above the highest one are not computed. bfloat16: what the
+    network computes in; means are float32.
     """
     network = encoder.network
     where = next(network.parameters()).device
     network.eval()
     encoded = encode(texts, encoder, max_length)
     found = torch.zeros(len(layers), len(texts), encoder.width)
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
         for rows in budgeted(encoded.lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
             counts = torch.from_numpy(batch.sequences.lengths).to(where)

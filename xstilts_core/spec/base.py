@@ -179,6 +179,9 @@ class EncoderSpec(Spec):
     recipe: str = Field(BASELINE, pattern=r"^[A-Za-z0-9_-]+$", description="the recipe (row of the main table); none is the baseline")
     control: Literal["", "random_init"] = Field("", description="control: random_init forgets the encoder's weights")
     max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32"
+    )
 
     @property
     def fingerprint(self) -> str:
@@ -226,9 +229,6 @@ class TuneSpec(EncoderSpec):
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
     dropout: float | None = Field(0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own")
     attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention in the encoder; null: as dropout")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32"
-    )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
 
