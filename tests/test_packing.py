@@ -24,11 +24,14 @@ def random_batch(words: int, count: int = 24) -> packing.Sequences:
     return packing.Sequences(rng.integers(5, words, lengths.sum()), lengths)
 
 
+@pytest.mark.parametrize("coarse", [False, True])
 @pytest.mark.parametrize("family", ["xlmr", "bert", "modernbert"])
-def test_packed_equals_padded_in_states_and_gradients(encoders, family):
+def test_packed_equals_padded_in_states_and_gradients(encoders, family, coarse, monkeypatch):
+    """coarse: with the shapes that packs have in bfloat16, in float32, which can be compared."""
     folder = encoders[family]
     results = []
     for packed in (True, False):
+        monkeypatch.setattr(packing, "few_shapes", lambda device: coarse)
         encoder = load(folder, packed)
         assert encoder.packed is packed
         batch = random_batch(encoder.network.config.vocab_size)
@@ -37,7 +40,7 @@ def test_packed_equals_padded_in_states_and_gradients(encoders, family):
         gradients = {name: weight.grad for name, weight in encoder.network.named_parameters() if weight.grad is not None}
         results.append((hidden.detach(), gradients))
         assert hidden.shape == (batch.lengths.sum(), 32)
-        assert 0 <= padding < (0.2 if packed else 0.5)
+        assert 0 <= padding < (0.2 if packed and not coarse else 0.5)
     (packed_hidden, packed_gradients), (padded_hidden, padded_gradients) = results
     assert torch.allclose(packed_hidden, padded_hidden, atol=1e-5)
     assert packed_gradients.keys() == padded_gradients.keys()
@@ -120,6 +123,18 @@ def test_groups_waste_little_and_keep_every_sequence():
     assert sorted(np.concatenate(groups)) == list(range(300))
     for members in groups:
         assert lengths[members].max() * len(members) <= packing.WASTE * lengths[members].sum()
+
+
+def test_coarse_plans_have_few_shapes_and_every_token():
+    rng, shapes = np.random.default_rng(5), set()
+    for _ in range(200):
+        lengths = rng.integers(3, 128, rng.integers(1, 40))
+        plan = packing.plan(lengths, coarse=True)
+        places = torch.cat([part.tokens for part in plan.bins])
+        assert torch.equal(places[plan.back], torch.arange(int(lengths.sum())))
+        assert all(part.length % packing.COARSE_LENGTH == 0 and part.count & (part.count - 1) == 0 for part in plan.bins)
+        shapes |= {(part.count, part.length) for part in plan.bins}
+    assert len(shapes) <= 5 * 8, "1, 2, 4, 8 or 16 sequences of 16 to 128 tokens"
 
 
 def test_budgeted_covers_everything_once():
