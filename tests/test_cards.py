@@ -244,7 +244,7 @@ def test_the_card_of_a_study_speaks_in_words(tmp_path: Path) -> None:
         finish(spec, *(Score(name, "de", "test", "accuracy", 50.0 - 0.04 * (spec.recipe == "mnli"), 100) for name in named))
     card = DatasetCard(str(cards.study_card(study))).text
     assert "| mnli (gain) | +0.0 | +0.0 | +0.0 |" in card and "-0.0" not in card
-    assert "| control |  | 1 |  |  |  |  |  | xnli 500, xnli_chat 500 |" in card and "{'" not in card
+    assert "| control |  | 1 |  |  |  |  | xnli 500, xnli_chat 500 |" in card and "{'" not in card
     assert "| `phase` | pretrain, intermediate, target, retrieval, probing or control |" in card
     for name, citation in (
         ("XNLI, chat", "the task after Conneau et al. 2018"),

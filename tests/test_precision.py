@@ -47,11 +47,10 @@ def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(monkeypatch, w
     monkeypatch.setattr(precision, "native", lambda: native)
     monkeypatch.setattr(precision, "width", lambda spec: 384)
     assert mixing.in_bfloat16(wish, where, 384) == found == probe.in_bfloat16(wish, where, 384)
-    assert mixing.precision(TargetSpec(precision=wish)) == ("bfloat16" if found else "float32")
     assert True not in asked
-    for spec in (PretrainSpec(), RetrievalSpec(), ProbingSpec()):
-        assert mixing.precision(spec) == "float32"
-    assert mixing.precision(ControlSpec()) == ""
+    for cls in (TargetSpec, RetrievalSpec, ProbingSpec):
+        assert mixing.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
+    assert mixing.precision(PretrainSpec()) == "float32" and mixing.precision(ControlSpec()) == ""
 
 
 @pytest.mark.parametrize(("wish", "found"), [("auto", "float32"), ("bfloat16", "bfloat16")])

@@ -85,6 +85,6 @@ def test_the_page_of_several_parts(group: Study) -> None:
 
 
 def test_run_says_where_the_page_is(group: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(commands, "run_one", lambda study, jobs, profile: int(study.name == "second"))
+    monkeypatch.setattr(commands, "run_one", lambda study, part, jobs, profile: int(study.name == "second"))
     assert main(["run", group.file, "--outputs", str(group.root.parent)]) == 1, "a part failed"
     assert f"all parts: {group.root / 'report' / 'index.html'}" in capsys.readouterr().out
