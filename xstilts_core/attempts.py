@@ -14,7 +14,7 @@ from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.learnt import Judgement, listed
 from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Stream
-from xstilts_core.train import Trained
+from xstilts_core.train import Trained, trained_weights
 
 FILE = "attempts.pt"
 SHORTEST, LONGEST = 0.05, 0.5
@@ -31,14 +31,14 @@ def schedule_of(first: Schedule, attempt: int) -> Schedule:
 
 
 def weights(modules: Sequence[nn.Module]) -> list[dict[str, Tensor]]:
-    """A copy of the modules' weights, on the CPU."""
-    return [{name: value.detach().cpu().clone() for name, value in module.state_dict().items()} for module in modules]
+    """A copy of the modules' weights that training changes, on the CPU."""
+    return [{name: value.cpu() for name, value in trained_weights(module).items()} for module in modules]
 
 
 def begin(modules: Sequence[nn.Module], streams: Sequence[Stream], start: Sequence[dict[str, Tensor]], seed: int) -> None:
     """Put everything back to where a training begins: the weights, and the generators that masks are drawn from."""
     for module, state in zip(modules, start, strict=True):
-        module.load_state_dict(state)
+        module.load_state_dict(state, strict=False)
     for stream in streams:
         if stream.draws:
             stream.draws.bit_generator.state = np.random.default_rng([seed, 6]).bit_generator.state
