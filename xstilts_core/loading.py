@@ -24,11 +24,15 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from xstilts_core import encoder_files
 from xstilts_core.encoder_files import fault
 from xstilts_core.names import UsageError, unknown
 from xstilts_core.trial import causal, quiet
+
+# A bar per loaded model would stand in every executed notebook, stopped at some percentage, and in the output of every command.
+logging.disable_progress_bar()
 
 # Ordinary English, which every study trains on.
 SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."

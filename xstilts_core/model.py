@@ -14,7 +14,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging
 
 from xstilts_core import encoder_files, hub_client, loading, trial
 from xstilts_core.encoder_files import SHIPPED, shipped
@@ -34,9 +33,6 @@ HEADS = (
     ("generator_predictions", "generator_lm_head"),
     ("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
 )
-
-# A bar per loaded model would stand in every executed notebook, stopped at some percentage.
-logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, slots=True)
