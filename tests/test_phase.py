@@ -30,8 +30,9 @@ def run_target(spec) -> tuple[list[results.Score], dict]:
     learners = phase.learners(spec, encoder)
     trained = phase.fit(run, encoder, learners)
     scores = phase.score_targets(run, encoder, learners[0])
-    run.finish(scores, phase.details(encoder, trained), torch.device("cpu"))
-    return scores, phase.details(encoder, trained)
+    details = phase.details(encoder, trained, learners)
+    run.finish(scores, details, torch.device("cpu"))
+    return scores, details
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_a_target_run_keeps_predictions_that_give_its_scores_again(tmp_path, enc
     scores, _ = run_target(spec)
     found = results.read(spec.folder / "result.json")
     assert found.scores == scores and found.phase == "target" and found.spec["train_on"] == train_on
+    assert found.details["examples"] == {train_on: SMALL["train_examples"]}
     assert found.provenance["versions"]["torch"] == torch.__version__ and found.provenance["parents"] == []
     for name in targets:
         languages = {score.language for score in scores if score.task == name and score.split == "test"}

@@ -287,9 +287,10 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
 
 
 def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
-    """What result.json keeps of the training beside the scores; of `found`, what its data became in other languages."""
+    """What result.json keeps of the training beside the scores; of `found`, its examples, and what became of them in other languages."""
     summary = {name: value for name, value in asdict(trained).items() if name != "log"}
     padding = float(np.mean([line["padding"] for line in trained.log]))
     told = {"padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}
     counts = [asdict(count) for entry in found for count in entry.counts]
-    return {**summary, **told, **({"translated": counts} if counts else {})}
+    examples = {stream.name: stream.size for entry in found for stream in entry.streams}
+    return {**summary, **told, **({"examples": examples} if examples else {}), **({"translated": counts} if counts else {})}

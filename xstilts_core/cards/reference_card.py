@@ -44,7 +44,7 @@ def write_tables(folder: Path) -> Study:
 
 
 def run_table(runs: list[Record]) -> pd.DataFrame:
-    """A row per run: how and where it was made. train_examples: the most of a task, 0: all; weights: the encoder's fingerprint."""
+    """A row per run: how and where it was made. examples: by data set, those that were trained on; weights: the encoder's fingerprint."""
     rows = []
     for run in runs:
         made, details = run.result.provenance, run.result.details
@@ -53,7 +53,7 @@ def run_table(runs: list[Record]) -> pd.DataFrame:
                 "run": run.result.identity.run,
                 "recipe": run.spec.get("recipe", ""),
                 "seed": run.spec["seed"],
-                "train_examples": run.spec.get("train_examples", ""),
+                "examples": ", ".join(f"{part} {count}" for part, count in details.get("examples", {}).items()),
                 "steps": sum(details.get("counts", {}).values()) or "",
                 "seconds": made.get("seconds", ""),
                 "precision": details.get("precision", ""),
