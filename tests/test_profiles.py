@@ -199,13 +199,14 @@ def ask(script: str, *arguments: str) -> str:
 def test_a_pod_gets_what_the_run_asks_for_and_its_end_is_told(pods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XSTILTS_IMAGE", "site/xstilts:1")
-    scripts = {"good": "sleep 1; exit 0", "bad": "exit 3"}
+    scripts = {"good": "until [ -e go ]; do sleep 0.1; done", "bad": "exit 3"}
     names = {}
     for name, text in scripts.items():
         (tmp_path / name).write_text(text)
         names[name] = ask("submit", f"{name}/result.json", "4", "32000", "1" if name == "good" else "0", name)
     assert ask("status", names["good"]) == "running"
     assert ask("submit", "good/result.json", "4", "32000", "1", "good") == names["good"]  # as after the death of the driver
+    (tmp_path / "go").touch()
     assert (pods / "created").read_text().split() == list(names.values())
     good, bad = (yaml.safe_load((pods / names[name] / "manifest").read_text()) for name in scripts)
     container = good["spec"]["template"]["spec"]["containers"][0]
