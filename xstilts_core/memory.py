@@ -6,7 +6,7 @@ from transformers import PretrainedConfig
 from xstilts_core.streams import Stream
 
 # Of a CPU always the same, so that a training does not depend on what else its machine does: a laptop's memory is to hold it all.
-CPU_BYTES = 800_000_000
+CPU_BYTES = 700_000_000
 # Of the memory that a GPU has left; allocators and kernels want some of it.
 GPU_SHARE = 0.8
 # Gradients, two moments of AdamW, the best weights so far: float32.

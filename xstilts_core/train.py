@@ -148,13 +148,14 @@ class Progress:
         line["dev"] = score if isfinite(score) else None
 
     def finish(self, judged: bool) -> Trained:
-        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score was, or not every weight is."""
+        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score was, or not every trained weight is."""
         self.watch.check()
         if judged and self.done.best_score is None:
             raise NotFinite(f"no development score was finite: {HELP}")
         self.best.restore()
         for name, weight in (named for module in self.modules for named in module.named_parameters()):
-            require_finite(f"after step {self.done.best_step} weights {name}", weight)
+            if weight.requires_grad:
+                require_finite(f"after step {self.done.best_step} weights {name}", weight)
         self.done.seconds = time.perf_counter() - self.started
         return self.done
 
