@@ -135,6 +135,25 @@ def test_a_signal_is_answered_once_and_the_former_answers_come_back() -> None:
     assert ended == [signal.SIGTERM] and {number: signal.getsignal(number) for number in stopping.SIGNALS} == before
 
 
+def test_what_is_raised_in_a_destructor_is_raised_again() -> None:
+    """Python drops what is raised there, and says so on stderr."""
+
+    class Ending:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.01)
+
+    def leave(number: int) -> None:
+        raise KeyboardInterrupt
+
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), stopping.answered(leave, 60):
+        Ending()
+        time.sleep(20)
+        pytest.fail("the signal was lost")
+    assert sys.unraisablehook is hook
+
+
 def test_who_does_not_unwind_is_ended_all_the_same() -> None:
     code = "import signal, time\nfrom xstilts_core import stopping\nwith stopping.answered(lambda number: time.sleep(60), 0.2):\n"
     done = subprocess.run([sys.executable, "-c", f"{code}    signal.raise_signal(signal.SIGTERM)"], cwd=ROOT, timeout=30)

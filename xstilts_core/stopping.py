@@ -7,6 +7,7 @@ so does all that it starts: only a handler of its own changes that. What it star
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,26 +19,48 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS_TO_UNWIND = 1.0
 
 
+def later(seconds: float, call: Callable[[int], object], argument: int) -> threading.Timer:
+    """Call this in so many seconds, unless the process has ended by then."""
+    timer = threading.Timer(seconds, call, [argument])
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
 @contextmanager
 def answered(leave: Callable[[int], object], seconds: float) -> Iterator[None]:
     """In the block, a signal to stop calls `leave`, which raises; the process ends `seconds` later, unwound or not.
 
-    Only the first signal counts: another would interrupt the clearing up. SIGHUP stays ignored where it was, which is what nohup is
+    Only the first signal counts: another would interrupt the clearing up. What is raised while a destructor runs goes nowhere: then it is
+    raised again. SIGHUP stays ignored where it was, which is what nohup is
     for. Only the main thread can answer signals; in another nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     last_resort: list[threading.Timer] = []
+    given: list[int] = []
+    raised: list[BaseException] = []
 
     def answer(number: int, _: FrameType | None) -> None:
-        if last_resort:
+        if given:
             return
-        last_resort.append(threading.Timer(seconds, os._exit, [128 + number]))
-        last_resort[0].daemon = True
-        last_resort[0].start()
-        leave(number)
+        given.append(number)
+        if not last_resort:
+            last_resort.append(later(seconds, os._exit, 128 + number))
+        try:
+            leave(number)
+        except BaseException as error:
+            raised.append(error)
+            raise
 
+    def lost(found: "sys.UnraisableHookArgs") -> None:
+        if given and found.exc_value in raised:
+            later(0.05, signal.raise_signal, given.pop())
+        else:
+            hook(found)
+
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number in SIGNALS:
         if number != signal.SIGHUP or before[number] != signal.SIG_IGN:
@@ -45,6 +68,7 @@ def answered(leave: Callable[[int], object], seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for timer in last_resort:
             timer.cancel()
         for number, earlier in before.items():
