@@ -257,6 +257,7 @@ def answer_dialogs(page) -> None:
         with suppress(sync_api.TimeoutError):  # it went by itself
             print(dialog.inner_text(timeout=5000))
             dialog.locator(".jp-mod-accept").click(timeout=5000)
+            dialog.wait_for(state="hidden", timeout=3000)
 
     # Without waiting for it to go: a dialog that did not hear the click, or another one behind it, is answered too.
     page.add_locator_handler(page.locator("dialog.jp-Dialog").first, accept, no_wait_after=True)
@@ -287,4 +288,5 @@ def test_jupyterlab(page, project):
         move_gains(page)
         move_others(page, project)
         picture(page, "lab_1280")
-        assert page.wrong == []
+        # Where a machine is busy JupyterLab asks for the kernel again, and what it had asked the one before is canceled.
+        assert [said for said in page.wrong if "Canceled future" not in said] == []
