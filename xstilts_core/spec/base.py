@@ -211,7 +211,7 @@ class TuneSpec(EncoderSpec):
 
     epochs: int = Field(0, ge=0, description="passes over the training data; 0: the task's recipe")
     batch_size: int = Field(0, ge=0, description="examples in an optimizer step; 0: the task's recipe")
-    accumulation: int = Field(0, ge=0, description="of studies before version 0.2: so many times batch_size are in a step; 0: once")
+    accumulation: int = Field(0, ge=0, description="of older studies: so many times batch_size are in a step; 0: once")
     learning_rate: float = Field(0, ge=0, lt=1, description="peak learning rate; 0: the task's recipe")
     max_length: int = Field(0, ge=0, description="longest input in tokens; 0: the task's recipe")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")

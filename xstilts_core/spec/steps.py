@@ -5,7 +5,7 @@ from typing import Any
 
 
 def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with batch_size as the examples of a step, where they are written as before version 0.2: in `accumulation` parts.
+    """The values with batch_size as the examples of a step, where an older study writes them: in `accumulation` parts.
 
     ValueError where batch_size is not written beside it: the recipe's is that of a step.
     """
