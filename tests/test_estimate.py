@@ -169,6 +169,14 @@ def test_a_probe_measures_every_stage(encoders: dict[str, Path]) -> None:
     assert Answer.of(json.loads(json.dumps(asdict(answer)))) == answer
 
 
+def test_layers_above_the_one_that_is_asked_for_cost_nothing(encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "timed", lambda call, where: (call(), 1.0)[1])
+    stages = [Stage("tatoeba", "mini", "", 64, layer=layer) for layer in (-1, 3, 1)]
+    every, top, first = (speed.scored for speed in probe.answer(Question(str(encoders["xlmr"]), "cpu", stages)).speeds)
+    assert every == top == pytest.approx(3 * first)
+    assert work(RetrievalSpec(source="mini", layer=2)).pieces[0].stage.layer == 2
+
+
 def test_a_large_encoder_is_cut_to_one_layer(encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     question = Question(str(encoders["xlmr"]), "cpu", [])
     whole, _ = bench.bench(question, model.device("cpu"))

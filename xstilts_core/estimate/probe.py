@@ -158,17 +158,19 @@ def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Be
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
-    """A retrieval task: sentences embedded with every layer, as the choice of a layer does. A probing task: the second of its texts,
-    or its one text: the first, in English, is embedded once for all languages."""
+    """A retrieval task: sentences embedded with the stage's layer, or with every layer, as the choice of one does. A probing task: the
+    second of its texts, or its one text: the first, in English, is embedded once for all languages."""
     _, found, read, at_hand = examples(stage)
     texts = [example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a for example in found]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
     known = at_hand and (made.own or stage.source == "mini")
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
     few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
-    layers, bfloat16 = range(made.encoder.layers + 1), in_bfloat16(stage.precision, made.where, made.encoder.width)
+    # Layers above the one that is asked for are not computed.
+    layers, share = (range(made.depth + 1), 1.0) if stage.layer < 0 else ([made.depth], stage.layer / made.layers)
+    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
     seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where) / len(few)
-    return Speed(1.0, tokens, known, read, scored=seconds * tokens / float(lengths.mean()) * made.scale)
+    return Speed(1.0, tokens, known, read, scored=seconds * share * tokens / float(lengths.mean()) * made.scale)
 
 
 def continued(stage: Stage, made: Bench) -> Speed:

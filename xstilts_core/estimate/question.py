@@ -13,7 +13,8 @@ class Stage:
 
     task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in phase 2. batch_size: examples in a
     step (tokens for "mlm"); 0: nothing is trained. lora: rank of the adapters that are trained instead of the weights. pool:
-    passages that are embedded once, before the queries that are ranked against them.
+    passages that are embedded once, before the queries that are ranked against them. layer: the hidden state that sentences are
+    embedded with; -1: each, to choose one.
     """
 
     task: str
@@ -28,6 +29,7 @@ class Stage:
     precision: str = "auto"
     lora: int = 0
     pool: int = 0
+    layer: int = -1
 
 
 @dataclass(frozen=True, slots=True)

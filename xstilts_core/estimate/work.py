@@ -231,7 +231,7 @@ def retrieved(spec: RetrievalSpec) -> Work:
         codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark)
         each = sentences(spec.task, part, spec, codes[0]) if codes else 0
         count, read, languages = count + times * len(codes) * each, read + len(codes) * each, languages or codes
-    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length, precision=spec.precision)
+    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length, precision=spec.precision, layer=spec.layer)
     return Work((Piece(stage, read, 0, count),), languages=len(languages))
 
 
