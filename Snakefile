@@ -23,8 +23,8 @@ STUDY = Study.load(SETTINGS.get("study", "quick"), SETTINGS.get("outputs", "outp
 HERE = "" if "grid" in config else f"{os.path.relpath(STUDY.root)}/"
 PLACES = [f"--outputs={STUDY.outputs}", *([f"--data-root={STUDY.data_root}"] if STUDY.data_root else [])]
 # exec: the runner takes the shell's place, so that it is Snakemake itself whose end it sees and follows.
-RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.runner", "--with-parent", *PLACES, STUDY.file])
-PAGE = shlex.join([sys.executable, "-m", "xstilts_core.webpage", *PLACES, STUDY.file])
+RUN = "exec " + shlex.join([sys.executable, "-m", "xstilts_core.jobs.runner", "--with-parent", *PLACES, STUDY.file])
+PAGE = shlex.join([sys.executable, "-m", "xstilts_core.report.webpage", *PLACES, STUDY.file])
 THREADS = int(SETTINGS.get("threads", 1))
 RESULTS = [f"{HERE}{spec.folder.relative_to(STUDY.root)}/result.json" for spec in STUDY.specs]
 REPORTS = [f"{HERE}report/{name}/result.json" for name in STUDY.reports]

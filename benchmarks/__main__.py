@@ -16,7 +16,7 @@ from pathlib import Path
 os.environ.update({"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"})
 
 from benchmarks import measure
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.errors import UsageError, unknown
 
 
 def train(options: argparse.Namespace) -> list[measure.Measure]:

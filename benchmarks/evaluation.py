@@ -15,7 +15,7 @@ from benchmarks.workload import NANO, PAIRS, REAL, SMALL, WINDOWS, Kind, Size, o
 from xstilts_core.evaluate import predict
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.tokens import Encoded
-from xstilts_core.mixing import in_bfloat16
+from xstilts_core.schedule import in_bfloat16
 from xstilts_core.tasks import task
 
 PART = "evaluate"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.measure import Measure
-from xstilts_core.names import UsageError
-from xstilts_core.spec import home
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import home
 
 PART = "robustness"
 GOAL = 0.6
@@ -44,7 +44,7 @@ def seconds(study: str) -> float:
     """Wall seconds of `xstilts run STUDY` with its default settings, from nothing. UsageError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        command = [sys.executable, "-m", "xstilts_core.cli", "run", study, "--outputs", folder]
+        command = [sys.executable, "-m", "xstilts_core.commands.cli", "run", study, "--outputs", folder]
         done = subprocess.run(command, cwd=home(), capture_output=True, text=True)
         if done.returncode:
             raise UsageError(f"xstilts run {study} exited with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}")

@@ -20,11 +20,11 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.measure import Measure
-from xstilts_core.kernel import environment
-from xstilts_core.kernel_server import serving
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import home
+from xstilts_core.jobs.kernel import environment
+from xstilts_core.jobs.kernel_server import serving
 from xstilts_core.results import NOTEBOOK
-from xstilts_core.spec import home
 
 PART = "startup"
 STUDY = """title: What does a notebook cost beside its work?
@@ -95,7 +95,7 @@ def time_notebook(study: Path, folder: str, found: Seconds) -> None:
     """Run one notebook of the study and add its figures."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.time()
-    call(["-m", "xstilts_core.runner", str(study), folder, "--outputs", str(study.parent), "--data-root", str(study.parent)])
+    call(["-m", "xstilts_core.jobs.runner", str(study), folder, "--outputs", str(study.parent), "--data-root", str(study.parent)])
     ended = time.time()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found.wall.append(ended - began)

@@ -15,7 +15,7 @@ from benchmarks.peer import DYNAMIC, HALF, PADDED, trainer
 from benchmarks.workload import NANO, PAIRS, REAL, SMALL, TAGS, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
 from xstilts_core.formats import FORMATS, Batch, select
 from xstilts_core.formats.tokens import Encoded
-from xstilts_core.mixing import in_bfloat16
+from xstilts_core.schedule import in_bfloat16
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task
 from xstilts_core.train import Schedule, train

@@ -88,7 +88,7 @@ def tiny(family: str, folder: Path) -> Path:
         XLMRobertaModel,
     )
 
-    from xstilts_core.pretrain import train_tokenizer
+    from xstilts_core.phases.pretrain import train_tokenizer
 
     torch.manual_seed(0)
     tokenizer = train_tokenizer(TEXTS, 300, 64)

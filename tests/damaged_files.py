@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 
 # Line ends and separators, blanks, marks that join or turn the text, and what ends a cell, a text or a comment.
 ODD = (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts_core import data, identity, metrics, results
+from xstilts_core import data, metrics, results
 from xstilts_core.results import Result, Score
-from xstilts_core.spec import SPECS, Spec
-from xstilts_core.study import Study
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import SPECS, Spec
 from xstilts_core.tasks import XTREME, task
 
 YAML = """

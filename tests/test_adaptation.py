@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from xstilts_core import model, phase
+from xstilts_core import model, run
 from xstilts_core.checkpoint import FILE
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.errors import UsageError
+from xstilts_core.study.spec import IntermediateSpec
 
 CPU = torch.device("cpu")
 SMALL = {"tasks": ["qqp"], "train_examples": 64, "dev_examples": 8, "epochs": 1, "evaluations": 2, "batch_size": 8}
@@ -19,12 +19,14 @@ class Kill(Exception):
     """Stands for a killed process: nothing after it is done."""
 
 
-def run(folder: Path, encoder: Path, kill: int = 0, **changes: object) -> tuple[IntermediateSpec, dict[str, torch.Tensor], list[float]]:
+def finished(
+    folder: Path, encoder: Path, kill: int = 0, **changes: object
+) -> tuple[IntermediateSpec, dict[str, torch.Tensor], list[float]]:
     """Phase 2 as its notebook does it. Raises Kill at the first line of the log at step `kill` or later."""
     spec = IntermediateSpec(outputs=str(folder), encoder=str(encoder), recipe="adapted", **{**SMALL, **changes})
-    started = phase.Run(spec)
-    loaded = phase.load_encoder(spec)
-    learners, texts = phase.learners(spec, loaded), phase.unlabelled(spec, loaded)
+    started = run.Run(spec)
+    loaded = run.load_encoder(spec)
+    learners, texts = run.learners(spec, loaded), run.unlabelled(spec, loaded)
     report = started.reporter
 
     def reporter(steps: int):
@@ -38,9 +40,9 @@ def run(folder: Path, encoder: Path, kill: int = 0, **changes: object) -> tuple[
         return line
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phase.Run, "reporter", lambda _, steps: reporter(steps))
-        phase.fit(started, loaded, learners, texts)
-    scores = phase.develop(spec, loaded, learners, 8)
+        patch.setattr(run.Run, "reporter", lambda _, steps: reporter(steps))
+        run.fit(started, loaded, learners, texts)
+    scores = run.develop(spec, loaded, learners, 8)
     model.save(loaded, spec.folder / "model")
     return spec, loaded.network.state_dict(), [score.value for score in scores]
 
@@ -48,7 +50,7 @@ def run(folder: Path, encoder: Path, kill: int = 0, **changes: object) -> tuple[
 def test_adapters_leave_embeddings_and_norms_alone_and_are_merged_before_the_encoder_is_saved(tmp_path, encoders):
     pytest.importorskip("peft")
     before = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=CPU).network.state_dict()
-    spec, after, _ = run(tmp_path, encoders["xlmr"], lora=4, learning_rate=5e-3)
+    spec, after, _ = finished(tmp_path, encoders["xlmr"], lora=4, learning_rate=5e-3)
     assert before.keys() == after.keys()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed and all(name.endswith((".query.weight", ".key.weight", ".value.weight", ".dense.weight")) for name in changed)
@@ -61,11 +63,11 @@ def test_adapters_leave_embeddings_and_norms_alone_and_are_merged_before_the_enc
 def test_a_killed_training_with_adapters_and_texts_goes_on_bit_for_bit(tmp_path, encoders, capsys):
     pytest.importorskip("peft")
     changes = {"lora": 2, "mlm": 1.0, "mlm_documents": 20, "learning_rate": 5e-3}
-    _, expected, scores = run(tmp_path / "whole", encoders["xlmr"], **changes)
+    _, expected, scores = finished(tmp_path / "whole", encoders["xlmr"], **changes)
     with pytest.raises(Kill):
-        run(tmp_path / "cut", encoders["xlmr"], 11, checkpoint_every=3, **changes)
+        finished(tmp_path / "cut", encoders["xlmr"], 11, checkpoint_every=3, **changes)
     capsys.readouterr()
-    spec, found, again = run(tmp_path / "cut", encoders["xlmr"], checkpoint_every=3, **changes)
+    spec, found, again = finished(tmp_path / "cut", encoders["xlmr"], checkpoint_every=3, **changes)
     assert f"goes on after step 9, from {spec.folder / FILE}" in capsys.readouterr().out
     assert scores == again and all(torch.equal(value, found[name]) for name, value in expected.items())
 

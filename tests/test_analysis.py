@@ -10,7 +10,7 @@ import pytest
 from xstilts_core import analysis
 from xstilts_core.analysis.findings import cell, gain_text
 from xstilts_core.analysis.runs import log_lines
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
 
 PRIMARY = {"xnli": "accuracy", "xquad": "f1", "tatoeba": "accuracy"}

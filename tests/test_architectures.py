@@ -10,9 +10,10 @@ import pytest
 import torch
 from made_encoders import ARCHITECTURES, configuration, save
 
-from xstilts_core import data, evaluate, loading, model
+from xstilts_core import data, evaluate, model
+from xstilts_core.encoders import loading
+from xstilts_core.errors import UsageError
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather, retrieval
-from xstilts_core.names import UsageError
 from xstilts_core.packing import Sequences, flat_hidden
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task

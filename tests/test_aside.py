@@ -12,11 +12,12 @@ import pytest
 from made_studies import load
 from test_cli import TINY, await_running, command, project  # noqa: F401
 
-from xstilts_core import aside, grid, results, runner, sharing
-from xstilts_core.names import UsageError
+from xstilts_core import results
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs import aside, grid, runner, sharing
 from xstilts_core.results import ASIDE, EARLIER, RESULT, Score
-from xstilts_core.spec import Spec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import Spec
 
 CHANGED = TINY + "train: {epochs: 7}\n"
 RETRIEVAL = TINY + "retrieval: {neighbours: 5}\n"

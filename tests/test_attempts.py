@@ -9,10 +9,11 @@ import pytest
 import torch
 from test_resume import Kill, log_of
 
-from xstilts_core import attempts, checkpoint, data, learnt, metrics, model, phase, trivial
+from xstilts_core import checkpoint, data, metrics, model, run
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
+from xstilts_core.phases import attempts, learnt, trivial
 from xstilts_core.schedule import Schedule
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
 
 CPU = torch.device("cpu")
@@ -75,13 +76,13 @@ def test_an_attempt_has_another_order_and_a_longer_warm_up():
     assert [attempts.schedule_of(replace(PLAN, warmup=start), 1).warmup for start in (0.0, 0.3, 0.8)] == [0.1, 0.5, 0.8]
 
 
-def run(folder: Path, encoder: Path, kill: tuple[int, int] = (0, 0), **changes: object) -> tuple[IntermediateSpec, dict]:
+def finished(folder: Path, encoder: Path, kill: tuple[int, int] = (0, 0), **changes: object) -> tuple[IntermediateSpec, dict]:
     """Phase 2 as its notebook does it. kill: (attempt, step), as a killed process; a step beyond the last: while it is judged."""
     spec = IntermediateSpec(outputs=str(folder), encoder=str(encoder), **{**SMALL, **changes})
-    begun = phase.Run(spec)
-    encoder = phase.load_encoder(spec)
-    learners, texts = phase.learners(spec, encoder), phase.unlabelled(spec, encoder)
-    report, examine, seen = phase.Run.reporter, phase.examine, [0]
+    begun = run.Run(spec)
+    encoder = run.load_encoder(spec)
+    learners, texts = run.learners(spec, encoder), run.unlabelled(spec, encoder)
+    report, examine, seen = run.Run.reporter, run.examine, [0]
 
     def reporter(self, steps):
         told = report(self, steps)
@@ -100,12 +101,12 @@ def run(folder: Path, encoder: Path, kill: tuple[int, int] = (0, 0), **changes: 
         return examine(spec, encoder, found, count)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phase.Run, "reporter", reporter)
-        patch.setattr(phase, "examine", examined)
-        trained = phase.fit(begun, encoder, learners, texts)
-    scores = phase.judge(begun, encoder, learners)
+        patch.setattr(run.Run, "reporter", reporter)
+        patch.setattr(run, "examine", examined)
+        trained = run.fit(begun, encoder, learners, texts)
+    scores = run.judge(begun, encoder, learners)
     model.save(encoder, spec.folder / "model")
-    return spec, json.loads(begun.finish(scores, phase.details(encoder, trained, learners), CPU).read_text(encoding="utf-8"))
+    return spec, json.loads(begun.finish(scores, run.details(encoder, trained, learners), CPU).read_text(encoding="utf-8"))
 
 
 def without_seconds(content: object) -> object:
@@ -122,12 +123,12 @@ def first_fails(monkeypatch):
 
 
 def test_what_learns_is_not_trained_again(tmp_path, encoders, capsys):
-    spec, result = run(tmp_path / "once", encoders["xlmr"])
+    spec, result = finished(tmp_path / "once", encoders["xlmr"])
     told = result["details"]["learnt"]["ccg"]
     assert told["learnt"] and told["attempts"] == 1 and told["low"] > 0 and told["metric"] == "accuracy"
     assert told["score"] == next(score["value"] for score in result["scores"] if score["metric"] == "accuracy")
     assert "attempts" not in result["details"] and "learnt nothing" not in capsys.readouterr().out
-    other, again = run(tmp_path / "restarts", encoders["xlmr"], restarts=2)
+    other, again = finished(tmp_path / "restarts", encoders["xlmr"], restarts=2)
     (record,) = again["details"].pop("attempts")
     assert (record["seed"], record["warmup"], record["learnt"], record["kept"]) == (1, 0.1, True, True)
     assert without_seconds(again["details"]) == without_seconds(result["details"]) and again["scores"] == result["scores"]
@@ -136,7 +137,7 @@ def test_what_learns_is_not_trained_again(tmp_path, encoders, capsys):
 
 
 def test_what_cannot_learn_is_said_and_the_best_attempt_is_kept(tmp_path, encoders, capsys):
-    spec, result = run(tmp_path, encoders["xlmr"], restarts=2, **FAILS)
+    spec, result = finished(tmp_path, encoders["xlmr"], restarts=2, **FAILS)
     records = result["details"]["attempts"]
     assert [record["warmup"] for record in records] == [0.1, 0.2, 0.4] and not any(record["learnt"] for record in records)
     best = max(records, key=lambda record: record["tasks"]["ccg"]["score"])
@@ -147,18 +148,18 @@ def test_what_cannot_learn_is_said_and_the_best_attempt_is_kept(tmp_path, encode
     assert f"attempt 2 did not learn ccg: again with seed {records[2]['seed']}, warm-up 0.4\n" in printed
     assert "made: English development accuracy of ccg after phase 2, " in printed and "(the best of 3 attempts)\n" in printed
     assert log_of(spec)[-1]["dev"] is not None and max(line["step"] for line in log_of(spec)) == 36
-    assert {path.name for path in spec.folder.iterdir()} == {"model", "result.json", phase.LOG}
+    assert {path.name for path in spec.folder.iterdir()} == {"model", "result.json", run.LOG}
 
 
 def test_a_failed_attempt_is_followed_by_one_from_the_same_weights(tmp_path, encoders, first_fails, monkeypatch):
-    spec, result = run(tmp_path / "again", encoders["xlmr"], restarts=3)
+    spec, result = finished(tmp_path / "again", encoders["xlmr"], restarts=3)
     first, second = result["details"]["attempts"]
     assert (first["learnt"], first["kept"], second["learnt"], second["kept"]) == (False, False, True, True)
     assert result["details"]["learnt"]["ccg"]["learnt"] and result["details"]["learnt"]["ccg"]["attempts"] == 2
     # The same as a training of its own with that seed of the order and that warm-up.
-    plan = phase.plan
-    monkeypatch.setattr(phase, "plan", lambda *values: replace(plan(*values), seed=second["seed"], warmup=second["warmup"]))
-    other, alone = run(tmp_path / "alone", encoders["xlmr"])
+    plan = run.plan
+    monkeypatch.setattr(run, "plan", lambda *values: replace(plan(*values), seed=second["seed"], warmup=second["warmup"]))
+    other, alone = finished(tmp_path / "alone", encoders["xlmr"])
     assert alone["scores"] == result["scores"] and log_of(spec) == log_of(other)
     assert len({(entry.folder / "model" / "model.safetensors").read_bytes() for entry in (spec, other)}) == 1
 
@@ -177,13 +178,13 @@ def test_a_failed_attempt_is_followed_by_one_from_the_same_weights(tmp_path, enc
 def test_a_killed_run_goes_on_in_the_attempt_that_it_was_in(tmp_path, encoders, first_fails, capsys, kill, changes, said):
     if "lora" in changes:
         pytest.importorskip("peft")
-    one, expected = run(tmp_path / "whole", encoders["xlmr"], restarts=2, **changes)
+    one, expected = finished(tmp_path / "whole", encoders["xlmr"], restarts=2, **changes)
     with pytest.raises(Kill):
-        run(tmp_path / "cut", encoders["xlmr"], kill, restarts=2, **changes)
+        finished(tmp_path / "cut", encoders["xlmr"], kill, restarts=2, **changes)
     folder = tmp_path / "cut" / "by_hand" / "intermediate" / "made" / "seed1"
     assert (folder / attempts.FILE).is_file() == (kill[0] > 1)
     capsys.readouterr()
-    other, found = run(tmp_path / "cut", encoders["xlmr"], restarts=2, **changes)
+    other, found = finished(tmp_path / "cut", encoders["xlmr"], restarts=2, **changes)
     printed = capsys.readouterr().out
     assert f"{said} from {other.folder / checkpoint.FILE}" in printed if said else "goes on" not in printed
     assert "not used" not in printed and printed.count("did not learn") == len(expected["details"]["attempts"]) - kill[0]
@@ -191,7 +192,7 @@ def test_a_killed_run_goes_on_in_the_attempt_that_it_was_in(tmp_path, encoders, 
     assert found["provenance"]["seconds"] > found["details"]["earlier_seconds"] >= 0
     assert log_of(other) == log_of(one)
     assert len({(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)}) == 1
-    assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", phase.LOG}
+    assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", run.LOG}
 
 
 def test_of_several_tasks_each_is_judged_and_of_a_sequence_the_last(tmp_path, encoders, capsys):
@@ -202,11 +203,11 @@ def test_of_several_tasks_each_is_judged_and_of_a_sequence_the_last(tmp_path, en
         "task_examples": {"mnli": 16, "ccg": 96},
         "probabilities": {"mnli": 0.02, "ccg": 0.98},
     }
-    _, result = run(tmp_path / "both", encoders["xlmr"], **both)
+    _, result = finished(tmp_path / "both", encoders["xlmr"], **both)
     assert {name: told["learnt"] for name, told in result["details"]["learnt"].items()} == {"mnli": False, "ccg": True}
     printed = capsys.readouterr().out
     assert "this encoder learnt nothing of mnli, and its gains" in printed and "of ccg" not in printed
     sequence = {"tasks": ["mnli", "ccg"], "sequence": True, "train_examples": 96}
-    _, result = run(tmp_path / "sequence", encoders["xlmr"], **sequence)
+    _, result = finished(tmp_path / "sequence", encoders["xlmr"], **sequence)
     assert set(result["details"]["learnt"]) == {"ccg"} and {score["task"] for score in result["scores"]} == {"mnli", "ccg"}
     assert learnt.Judgement(**{name: value for name, value in result["details"]["learnt"]["ccg"].items() if name != "learnt"}).learnt

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from xstilts_core import identity, model, precision
-from xstilts_core.spec import PretrainSpec, RetrievalSpec, TargetSpec, linked
+from xstilts_core import model
+from xstilts_core.study import identity, precision
+from xstilts_core.study.spec import PretrainSpec, RetrievalSpec, TargetSpec, linked
 
 FLAGS = {
     "amx": ("flags\t\t: fpu sse2 amx_bf16 amx_tile", True),
@@ -95,7 +96,7 @@ def vars_of(made: identity.Identity) -> dict:
 
 
 def test_a_run_after_one_of_another_precision_is_stale_too(machine, folder):
-    from xstilts_core.spec import IntermediateSpec
+    from xstilts_core.study.spec import IntermediateSpec
 
     chain = linked(
         [IntermediateSpec(encoder=folder(384), recipe="mnli"), RetrievalSpec(encoder=folder(384), recipe="mnli", precision="float32")]
@@ -108,7 +109,7 @@ def test_a_run_after_one_of_another_precision_is_stale_too(machine, folder):
 
 
 def test_the_width_that_is_told_is_that_of_the_loaded_encoder(encoders):
-    from xstilts_core import encoder_files
+    from xstilts_core.files import encoder_files
 
     for place in encoders.values():
         loaded = model.loading.configuration(place, "encoder")

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import measure, robustness, startup
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = {"machine": measure.machine(), "rounds": 3, "load_before": [0.1, 0.2, 0.3], "load_after": [0.4, 0.5, 0.6]}

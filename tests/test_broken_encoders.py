@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer, PerceiverTokenizer, PreTrainedTokenizerFast
 
-from xstilts_core import cli, model
-from xstilts_core.names import UsageError
+from xstilts_core import model
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
 
 CPU = torch.device("cpu")
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"

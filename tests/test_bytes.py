@@ -6,8 +6,9 @@ import torch
 from test_train import schedule, setup
 from torch.nn.functional import scaled_dot_product_attention
 
-from xstilts_core import attention, checkpoint, dropout, model, packing
+from xstilts_core import checkpoint, model, packing
 from xstilts_core import train as training
+from xstilts_core.encoders import attention, dropout
 
 COUNT = 400_001
 

@@ -14,12 +14,15 @@ import yaml
 from huggingface_hub import DatasetCard, ModelCard
 from made_studies import load
 
-from xstilts_core import cards, cli, hub_lock, identity, results
-from xstilts_core.hub_lock import Repository
-from xstilts_core.names import UsageError
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.data import hub_lock
+from xstilts_core.data.hub_lock import Repository
+from xstilts_core.errors import UsageError
+from xstilts_core.publish import cards
 from xstilts_core.results import Score
-from xstilts_core.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
-from xstilts_core.study import Study
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
 
 LARGE = "FacebookAI/xlm-roberta-large"
 DEV = Score("mnli", "en", "dev", "accuracy", 81.25, 400)

@@ -9,13 +9,14 @@ from made_claims import NOTHING, claim, decided, estimate, gains_in, listed
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis, figures
+from xstilts_core import analysis
 from xstilts_core.analysis import claims, verdicts
 from xstilts_core.analysis.claims import Contrast, Found
 from xstilts_core.analysis.hierarchy import half_width
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
-from xstilts_core.names import UsageError
-from xstilts_core.recipe import Recipe
+from xstilts_core.errors import UsageError
+from xstilts_core.report import figures
+from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
 

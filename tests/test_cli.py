@@ -15,7 +15,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from xstilts_core import cli, grid, results
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.jobs import grid
 from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +59,7 @@ print("finished runs:", count)
 
 def command(*arguments: str, folder: Path, sleep: float = 0) -> "subprocess.Popen[str]":
     settings = {**os.environ, "PYTHONPATH": str(ROOT), "TEST_SLEEP": str(sleep), "OMP_NUM_THREADS": "1"}
-    call = [sys.executable, "-m", "xstilts_core.cli", *arguments]
+    call = [sys.executable, "-m", "xstilts_core.commands.cli", *arguments]
     return subprocess.Popen(call, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings)
 
 
@@ -82,7 +84,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_help_is_quick() -> None:
     """It imports nothing that takes long."""
-    call = [sys.executable, "-X", "importtime", "-m", "xstilts_core.cli", "--help"]
+    call = [sys.executable, "-X", "importtime", "-m", "xstilts_core.commands.cli", "--help"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "run a whole study" in done.stdout
     imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}

@@ -9,21 +9,22 @@ import pytest
 import torch
 from made_studies import load
 
-from xstilts_core import control, data, overlap, phase, results, retrieve
+from xstilts_core import data, results, retrieve, run
+from xstilts_core.data.words import masked, words
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
 from xstilts_core.formats import retrieval
-from xstilts_core.names import UsageError
-from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
-from xstilts_core.words import masked, words
+from xstilts_core.phases import control, overlap
+from xstilts_core.study.spec import ControlSpec, RetrievalSpec, TargetSpec
 
 SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16}
 
 
 def run_control(spec: ControlSpec) -> list[results.Score]:
-    run = phase.Run(spec)
+    record = run.Run(spec)
     fitted = control.fit(spec)
-    scores = control.score_targets(run, fitted)
-    run.finish(scores, control.describe(fitted), torch.device("cpu"))
+    scores = control.score_targets(record, fitted)
+    record.finish(scores, control.describe(fitted), torch.device("cpu"))
     return scores
 
 
@@ -75,7 +76,7 @@ def test_masked_names_cannot_tell_sentences_apart(encoders):
     examples = [SentenceExample(f"{code}{row}", code, text, None) for code in texts for row, text in enumerate(texts[code])]
     for name, same in (("", False), ("names_masked", True)):
         spec = RetrievalSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name)
-        vectors = retrieve.embedded(spec, phase.load_encoder(spec), examples, [3])[0]
+        vectors = retrieve.embedded(spec, run.load_encoder(spec), examples, [3])[0]
         for side in (vectors.english, vectors.other):
             assert torch.allclose(side[0], side[1], atol=1e-5) is same
             assert not torch.allclose(side[0], side[2], atol=1e-5)
@@ -93,10 +94,10 @@ def test_the_hypothesis_alone_is_all_the_model_sees(tmp_path, encoders, monkeypa
         for name in ("", "hypothesis_only"):
             settings = {**SMALL, "outputs": str(tmp_path), "study": source, "test_examples": 12, "languages": ["en", "zh"]}
             spec = TargetSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name, **settings)
-            run, encoder = phase.Run(spec), phase.load_encoder(spec)
-            learners = phase.learners(spec, encoder)
-            phase.fit(run, encoder, learners)
-            scores = phase.score_targets(run, encoder, learners[0])
+            record, encoder = run.Run(spec), run.load_encoder(spec)
+            learners = run.learners(spec, encoder)
+            run.fit(record, encoder, learners)
+            scores = run.score_targets(record, encoder, learners[0])
             found[source, name] = (learners[0].streams[0].encoded.ids.tolist(), scores, kept(spec, "xnli.zh"))
     assert found["true", ""][0] != found["changed", ""][0]
     assert found["true", "hypothesis_only"] == found["changed", "hypothesis_only"]
@@ -157,8 +158,8 @@ def test_overlap_answers_the_items_of_the_studys_models(tmp_path, encoders):
     scores = {(entry.task, entry.language): entry for entry in run_control(spec) if entry.metric != "exact_match"}
     settings = {**SMALL, "outputs": str(tmp_path), "test_examples": 12, "languages": languages}
     model = TargetSpec(encoder=str(encoders["xlmr"]), **settings)
-    run, encoder = phase.Run(model), phase.load_encoder(model)
-    phase.score_targets(run, encoder, phase.learners(model, encoder)[0])
+    record, encoder = run.Run(model), run.load_encoder(model)
+    run.score_targets(record, encoder, run.learners(model, encoder)[0])
     for code in languages:
         asked = [(line["id"], line["gold"]) for line in kept(spec, f"xnli.{code}")]
         assert asked == [(line["id"], line["gold"]) for line in kept(model, f"xnli.{code}")] and len(asked) == 12

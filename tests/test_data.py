@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import data, pretrain
-from xstilts_core.names import UsageError
-from xstilts_core.spec import PretrainSpec
+from xstilts_core import data
+from xstilts_core.errors import UsageError
+from xstilts_core.phases import pretrain
 from xstilts_core.study import Study
+from xstilts_core.study.spec import PretrainSpec
 from xstilts_core.tasks import TARGET_NAMES
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data" / "real"))

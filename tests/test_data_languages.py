@@ -8,9 +8,10 @@ import pytest
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis, figures, results
+from xstilts_core import analysis, results
 from xstilts_core.analysis.translated import conditions, resource_level
-from xstilts_core.notebook import run_notebook
+from xstilts_core.jobs.notebook import run_notebook
+from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, phase
+from xstilts_core import data, run
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, Passage, RankingExample, SpanExample, TagsExample
-from xstilts_core.spec import IntermediateSpec, TargetSpec
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 
 
 def part_of(example) -> str:
@@ -92,7 +92,7 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, en
         seen.append([example.text_b for example in examples])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(phase, "score", score)
+    monkeypatch.setattr(run, "score", score)
     common = {"outputs": str(tmp_path), "encoder": str(encoders["xlmr"]), "train_examples": 32, "epochs": 1, "dev_examples": 40}
     specs = [
         TargetSpec(**common),
@@ -101,11 +101,11 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, en
         IntermediateSpec(**common, seed=3, data_languages=["de"]),
     ]
     for spec in specs:
-        encoder = phase.load_encoder(spec)
-        learners = phase.learners(spec, encoder)
+        encoder = run.load_encoder(spec)
+        learners = run.learners(spec, encoder)
         torch.manual_seed(spec.seed)
         with pytest.raises(KeyboardInterrupt):
-            phase.develop(spec, encoder, learners, spec.dev_examples)
+            run.develop(spec, encoder, learners, spec.dev_examples)
     assert len(seen) == 4 and len(seen[0]) == 40 and all(texts == seen[0] for texts in seen)
     first = [example.text_b for example in data.development("mnli", "mini", "")[:40]]
     assert seen[0] != first

@@ -13,15 +13,17 @@ import papermill
 import pytest
 import yaml
 
-from xstilts_core import cli, data, identity, languages, readers
+from xstilts_core import data, languages
+from xstilts_core.commands import cli
+from xstilts_core.data import readers
+from xstilts_core.data.readers import files as local_files
+from xstilts_core.data.readers.layout import Layout
+from xstilts_core.data.readers.layouts.pairs import xnli_of
+from xstilts_core.data.readers.layouts.tags import udpos_of
+from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, Language
-from xstilts_core.names import UsageError
-from xstilts_core.readers import files as local_files
-from xstilts_core.readers.layout import Layout
-from xstilts_core.readers.layouts.pairs import xnli_of
-from xstilts_core.readers.layouts.tags import udpos_of
-from xstilts_core.study import Study
-from xstilts_core.study_file import studies
+from xstilts_core.study import Study, identity
+from xstilts_core.study.study_file import studies
 from xstilts_core.tasks import RECIPE_FIELDS, TASKS, Published, Task
 from xstilts_core.tasks.targets import TARGETS
 

@@ -9,17 +9,19 @@ import pytest
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis, cli, data, figures, results
+from xstilts_core import analysis, data, results
 from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN, general_recipes, of_domains
 from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
 from xstilts_core.mini.world import DOMAINS
-from xstilts_core.names import UsageError
-from xstilts_core.notebook import run_notebook
+from xstilts_core.report import figures
 from xstilts_core.results import Score
-from xstilts_core.spec import Spec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import Spec
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, GENERAL, INTERMEDIATE_NAMES, TARGET_NAMES, TASKS, VERSIONS, XTREME
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"

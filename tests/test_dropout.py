@@ -8,12 +8,13 @@ import torch
 from made_studies import load
 from test_phase import run_target, target
 
-from xstilts_core import identity, model, phase, results
+from xstilts_core import model, results, run
+from xstilts_core.errors import UsageError
+from xstilts_core.explore.fields import fields, papermill_command, spec_of, xstilts_command
 from xstilts_core.formats import FORMATS
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, TargetSpec, TuneSpec
-from xstilts_core.spec.wording import check_value
-from xstilts_core.widgets.fields import fields, papermill_command, spec_of, xstilts_command
+from xstilts_core.study import identity
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec, TuneSpec
+from xstilts_core.study.spec.wording import check_value
 
 CPU = torch.device("cpu")
 
@@ -48,8 +49,8 @@ def test_the_head_takes_the_encoders_own(folder, tmp_path, monkeypatch, wish, fo
     true = FORMATS["pair"].head
     monkeypatch.setattr(type(FORMATS["pair"]), "head", lambda self, task, options: seen.append(options.dropout) or true(task, options))
     spec = target(tmp_path, folder, dropout=wish)
-    encoder = phase.load_encoder(spec)
-    phase.learners(spec, encoder)
+    encoder = run.load_encoder(spec)
+    run.learners(spec, encoder)
     assert seen == [found]
     assert model.own_dropout(encoder.network.config)["mlp_dropout"] == (0.05 if wish is None else wish)
 

@@ -7,8 +7,8 @@ import explored_study
 import numpy as np
 import pytest
 
-from xstilts_core import embeddings
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.phases import embeddings
 from xstilts_core.study import Study
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 

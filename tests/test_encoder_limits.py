@@ -9,10 +9,13 @@ from made_encoders import ARCHITECTURES, LONGEST, configuration, save
 from test_architectures import table
 from test_broken_encoders import STUDY, check
 
-from xstilts_core import cli, encoder_files, loading, phase, trial
-from xstilts_core.names import UsageError
+from xstilts_core import run
+from xstilts_core.commands import cli
+from xstilts_core.encoders import loading, trial
+from xstilts_core.errors import UsageError
+from xstilts_core.files import encoder_files
 from xstilts_core.packing import Sequences, flat_hidden
-from xstilts_core.spec import EncoderSpec, IntermediateSpec, ProbingSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import EncoderSpec, IntermediateSpec, ProbingSpec, RetrievalSpec, TargetSpec
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +62,10 @@ def test_it_is_found_of_the_suite_s_own_encoders_too(tmp_path: Path, encoder: st
 def test_the_first_cell_of_a_run_says_what_lies_beyond_the_encoder(good: Path, spec: EncoderSpec) -> None:
     spec = spec.model_copy(update={"encoder": str(good), "device": "cpu"})
     with pytest.raises(UsageError, match=r"^layer is 3: encoder '.*/good' has the layers 0 \(its embeddings\) to 2$"):
-        phase.load_encoder(spec)
+        run.load_encoder(spec)
     with pytest.raises(UsageError, match=r"^max_length 129 is more than encoder '.*/good' takes: at most 128 tokens$"):
-        phase.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 129}))
-    assert phase.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 128})).layers == 2
+        run.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 129}))
+    assert run.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 128})).layers == 2
 
 
 # Positions that are turned, not looked up: texts may be longer than what the configuration states, and it is taken at its word.

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from xstilts_core import model, phase, results
-from xstilts_core.estimate import bench, forecast, notes, probe
-from xstilts_core.estimate.earlier import Cost, by_earlier, finished, on_device
-from xstilts_core.estimate.question import TEXTS, Answer, Question, Speed, Stage
-from xstilts_core.estimate.work import Work, size, steps, work
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core import model, results, run
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs.estimate import bench, forecast, notes, probe
+from xstilts_core.jobs.estimate.earlier import Cost, by_earlier, finished, on_device
+from xstilts_core.jobs.estimate.question import TEXTS, Answer, Question, Speed, Stage
+from xstilts_core.jobs.estimate.work import Work, size, steps, work
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, Spec, TargetSpec
 
 STUDY = """
 title: How long?
@@ -75,19 +75,19 @@ def test_steps_are_those_of_the_training_plan(encoders: dict[str, Path]) -> None
     spec = IntermediateSpec(
         tasks=["panx", "udpos"], encoder=str(encoders["xlmr"]), train_examples=500, cap=300, batch_size=64, max_length=64
     )
-    found = phase.learners(spec, phase.load_encoder(spec))
+    found = run.learners(spec, run.load_encoder(spec))
     planned = work(spec)
     rows = {piece.stage: len(entry.streams[0].encoded) / 500 for piece, entry in zip(planned.pieces, found, strict=True)}
     counts = steps(planned, rows)
-    assert sum(counts) == phase.plan(spec, found).steps
+    assert sum(counts) == run.plan(spec, found).steps
     assert counts[0] == counts[1]
 
 
 def test_least_steps_are_planned_and_counted(encoders: dict[str, Path]) -> None:
     settings = {"encoder": str(encoders["xlmr"]), "train_examples": 32, "batch_size": 16, "epochs": 1, "max_length": 128}
     spec = TargetSpec(train_on="udpos", targets=["udpos"], least_steps=21, **settings)
-    found = phase.learners(spec, phase.load_encoder(spec))
-    assert 21 <= phase.plan(spec, found).steps <= 23
+    found = run.learners(spec, run.load_encoder(spec))
+    assert 21 <= run.plan(spec, found).steps <= 23
     assert work(spec).units > work(TargetSpec(train_on="udpos", targets=["udpos"], **settings)).units + 3 * 10 * 32
     assert sum(steps(work(spec))) == 22
 
@@ -159,7 +159,7 @@ def test_a_probe_measures_every_stage(encoders: dict[str, Path]) -> None:
     stages = [Stage(name, "mini", "", 64, batch_size=8) for name in ("mnli", "squad_v1", "hellaswag", "panx")]
     stages += [Stage("tatoeba", "mini", "", 64), Stage("mnli", "hub", "", 64, batch_size=8)]
     answer = probe.answer(Question(str(encoders["xlmr"]), "cpu", stages))
-    assert answer.parameters == model.count_parameters(phase.load_encoder(TargetSpec(encoder=str(encoders["xlmr"]))).network)
+    assert answer.parameters == model.count_parameters(run.load_encoder(TargetSpec(encoder=str(encoders["xlmr"]))).network)
     for stage, speed in zip(stages, answer.speeds, strict=True):
         assert speed.scored > 0 and speed.tokens > 0
         assert (speed.batch > 0 and speed.step > 0) == bool(stage.batch_size)

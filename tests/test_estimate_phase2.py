@@ -12,16 +12,17 @@ from test_estimate import remember, shown
 from test_translator import folder as translator_folder
 from torch.utils.flop_counter import FlopCounterMode
 
-from xstilts_core import mixing, translator
-from xstilts_core.estimate import bench, forecast, probe, translating
-from xstilts_core.estimate.earlier import by_earlier, finished
-from xstilts_core.estimate.question import TEXTS, Answer, Question, Rendered, Rendering, Stage
-from xstilts_core.estimate.sentences import left, needed
-from xstilts_core.estimate.work import steps, work
-from xstilts_core.mixing import Learner
-from xstilts_core.spec import IntermediateSpec, TargetSpec, TuneSpec
+from xstilts_core import schedule
+from xstilts_core.jobs.estimate import bench, forecast, probe, translating
+from xstilts_core.jobs.estimate.earlier import by_earlier, finished
+from xstilts_core.jobs.estimate.question import TEXTS, Answer, Question, Rendered, Rendering, Stage
+from xstilts_core.jobs.estimate.sentences import left, needed
+from xstilts_core.jobs.estimate.work import steps, work
+from xstilts_core.schedule import Learner
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec, TuneSpec
 from xstilts_core.tasks import task
+from xstilts_core.translation import translator
 
 CPU = torch.device("cpu")
 SMALL = {"batch_size": 32, "epochs": 2, "dev_examples": 10}
@@ -52,7 +53,7 @@ PLANS = {
 @pytest.mark.parametrize("name", PLANS)
 def test_the_steps_and_evaluations_of_every_plan_are_counted(name: str) -> None:
     spec = PLANS[name]
-    plan, planned = mixing.plan(spec, learners(spec)), work(spec)
+    plan, planned = schedule.plan(spec, learners(spec)), work(spec)
     counted = steps(planned)
     assert sum(counted) == pytest.approx(plan.steps, abs=1)
     if plan.stages:

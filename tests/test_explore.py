@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis, results
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, Passage, RankingExample, SentenceExample, SpanExample, TagsExample
-from xstilts_core.names import UsageError
+from xstilts_core.explore import Gains, Reader
+from xstilts_core.explore.index import ALONE, EVERY, Choice, GainIndex
+from xstilts_core.explore.items import Items, item_card, read_items
+from xstilts_core.explore.predictions import CHANGES, HIGHER, LOST, LOWER, WON, Compared, answers
+from xstilts_core.explore.tables import gain_cell
+from xstilts_core.explore.text import name, passage, plain
 from xstilts_core.study import Study
-from xstilts_core.widgets import Gains, Reader
-from xstilts_core.widgets.index import ALONE, EVERY, Choice, GainIndex
-from xstilts_core.widgets.items import Items, item_card, read_items
-from xstilts_core.widgets.predictions import CHANGES, HIGHER, LOST, LOWER, WON, Compared, answers
-from xstilts_core.widgets.tables import gain_cell
-from xstilts_core.widgets.text import name, passage, plain
 
 HOSTILE = '<script>alert("x")</script>&amp;\u202egnp.exe\u202c <img src=x onerror=alert(1)>'
 

@@ -7,11 +7,11 @@ import explored_study
 import ipywidgets
 import pytest
 
-from xstilts_core.figures.style import several
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.explore import Explorer, Gains, Reader, curves_view, explorer, gain_view, scatter_view
+from xstilts_core.explore.index import Choice
+from xstilts_core.report.figures.style import several
 from xstilts_core.study import Study
-from xstilts_core.widgets import Explorer, Gains, Reader, curves_view, explorer, gain_view, scatter_view
-from xstilts_core.widgets.index import Choice
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,18 @@ import pytest
 from matplotlib.colors import Normalize, to_hex
 
 from xstilts_core import analysis
-from xstilts_core.figures.cells import ink_on
-from xstilts_core.figures.style import diverging
-from xstilts_core.names import UsageError
-from xstilts_core.notebook import notebook_path, run_notebook
+from xstilts_core.errors import UsageError
+from xstilts_core.explore import Logs, Reader, curves, curves_view, explorer, gain_view, page, scatter, scatter_view, space, variables
+from xstilts_core.explore.gains import SEEDS_ITEMS
+from xstilts_core.explore.index import EVERY
+from xstilts_core.explore.predictions import WON
+from xstilts_core.explore.reader import studies
+from xstilts_core.explore.start import Started
+from xstilts_core.explore.tables import paint
+from xstilts_core.jobs.notebook import notebook_path, run_notebook
+from xstilts_core.report.figures.cells import ink_on
+from xstilts_core.report.figures.style import diverging
 from xstilts_core.study import Study
-from xstilts_core.widgets import Logs, Reader, curves, curves_view, explorer, gain_view, page, scatter, scatter_view, space, variables
-from xstilts_core.widgets.gains import SEEDS_ITEMS
-from xstilts_core.widgets.index import EVERY
-from xstilts_core.widgets.predictions import WON
-from xstilts_core.widgets.reader import studies
-from xstilts_core.widgets.start import Started
-from xstilts_core.widgets.tables import paint
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ class TestViews:
         said.write_text("at it", encoding="utf-8")
         process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
         try:
-            monkeypatch.setattr("xstilts_core.widgets.form.start", lambda *_: Started(process, study.specs[-1], said))
+            monkeypatch.setattr("xstilts_core.explore.form.start", lambda *_: Started(process, study.specs[-1], said))
             control(form, "Start").click()
             shown.again.click()
             stop = control(shown.form(), "Stop")

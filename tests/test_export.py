@@ -10,11 +10,13 @@ from made_encoders import save
 from test_upload import TOKEN, run
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTextEncoding, AutoTokenizer
 
-from xstilts_core import cards, cli, export, model, results
+from xstilts_core import model, results
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
 from xstilts_core.mini import suite
-from xstilts_core.names import UsageError
+from xstilts_core.publish import cards, export
 from xstilts_core.results import Score
-from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core.study.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
 
 CPU = torch.device("cpu")
 FILES = ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]

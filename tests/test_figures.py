@@ -9,12 +9,12 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from xstilts_core import figures
-from xstilts_core.figures.cells import contrast, ink_on, interval, scale, signed, told, whole
-from xstilts_core.figures.correlations import PALE
-from xstilts_core.figures.panels import fences
-from xstilts_core.figures.style import NOTHING, diverging
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.report import figures
+from xstilts_core.report.figures.cells import contrast, ink_on, interval, scale, signed, told, whole
+from xstilts_core.report.figures.correlations import PALE
+from xstilts_core.report.figures.panels import fences
+from xstilts_core.report.figures.style import NOTHING, diverging
 
 NAN = float("nan")
 GAINS = pd.DataFrame(

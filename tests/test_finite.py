@@ -10,14 +10,16 @@ import torch
 from test_phase import run_target, target
 from test_train import equal, schedule, setup, weights
 
-from xstilts_core import evaluate, model, phase, pretrain, probing, results, retrieve, trial
+from xstilts_core import evaluate, model, results, retrieve, run
+from xstilts_core.encoders import trial
+from xstilts_core.encoders.finite import NotFinite
+from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import predict
-from xstilts_core.finite import NotFinite
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, retrieval
 from xstilts_core.mini.suite import load as examples_of
-from xstilts_core.names import UsageError
+from xstilts_core.phases import pretrain, probing
 from xstilts_core.results import Score
-from xstilts_core.spec import IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec
+from xstilts_core.study.spec import IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec
 from xstilts_core.tasks import TASKS
 from xstilts_core.train import train
 
@@ -143,7 +145,7 @@ def test_a_broken_encoder_leaves_no_result_in_any_phase(tmp_path, encoders, monk
     place = str(broken(encoders["xlmr"], tmp_path))
     spec = target(tmp_path, place)
     with pytest.raises(UsageError, match="gives states that are NaN or infinite: its weights are damaged"):
-        phase.load_encoder(spec)
+        run.load_encoder(spec)
     # As one that breaks only after it was loaded.
     monkeypatch.setattr(trial, "examine", lambda network, what, packed: False)
     with pytest.raises(UsageError, match=r"^step 1 \(mnli, learning rate"):
@@ -152,16 +154,16 @@ def test_a_broken_encoder_leaves_no_result_in_any_phase(tmp_path, encoders, monk
     common = {"outputs": str(tmp_path), "encoder": place, "languages": ["de"]}
     for name in ("tatoeba", "bucc2018"):
         spec = RetrievalSpec(task=name, layer=1, **common)
-        encoder = phase.load_encoder(spec)
+        encoder = run.load_encoder(spec)
         with pytest.raises(NotFinite):
-            retrieve.score_retrieval(phase.Run(spec), encoder, 1, {"de": 0.0})
+            retrieve.score_retrieval(run.Run(spec), encoder, 1, {"de": 0.0})
     spec = ProbingSpec(**common)
     with pytest.raises(NotFinite):
-        probing.fit(spec, phase.load_encoder(spec))
+        probing.fit(spec, run.load_encoder(spec))
     spec = IntermediateSpec(outputs=str(tmp_path), encoder=place, train_examples=32, epochs=1)
-    encoder = phase.load_encoder(spec)
+    encoder = run.load_encoder(spec)
     with pytest.raises(UsageError, match="step 1"):
-        phase.fit(phase.Run(spec), encoder, phase.learners(spec, encoder))
+        run.fit(run.Run(spec), encoder, run.learners(spec, encoder))
     assert not (spec.folder / "model").exists()
 
 
@@ -182,7 +184,7 @@ def test_phase_1_stops_and_has_no_perplexity_that_is_none(tmp_path):
     with torch.no_grad():
         encoder.network.embeddings.word_embeddings.weight[50:] = math.nan
     with pytest.raises(UsageError, match=r"^step 1 \(mlm, learning rate"):
-        train(encoder, [training], [1.0], pretrain.schedule(spec), None, phase.Run(spec).reporter(spec.steps))
+        train(encoder, [training], [1.0], pretrain.schedule(spec), None, run.Run(spec).reporter(spec.steps))
     with pytest.raises(UsageError, match="not finite"):
         pretrain.perplexity(encoder, development)
 
@@ -195,5 +197,5 @@ def test_a_result_is_json_or_none_at_all(tmp_path, encoders, value):
     with pytest.raises(ValueError):
         results.write(spec, [], "cpu", 1.0, {"padding": value})
     with pytest.raises(ValueError):
-        phase.Run(spec).reporter(10)({"step": 10, "loss": value, "tokens_per_second": 1})
+        run.Run(spec).reporter(10)({"step": 10, "loss": value, "tokens_per_second": 1})
     assert not (spec.folder / results.RESULT).exists()

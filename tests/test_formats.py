@@ -7,12 +7,12 @@ from transformers import AutoTokenizer
 
 from benchmarks import official
 from xstilts_core import model
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather
 from xstilts_core.formats.span import LONGEST_ANSWER, best_spans, highest_ahead, windows
 from xstilts_core.formats.tagging import split
 from xstilts_core.formats.tokens import IGNORED, Template, cut_pair, tokenise
-from xstilts_core.names import UsageError
 from xstilts_core.tasks import TASKS
 
 

@@ -15,10 +15,11 @@ from damaged_files import DAMAGE, Damage, damaged, told, write
 from file_kinds import KINDS, Kind
 from hypothesis import example, given
 
-from xstilts_core import cli, readers
+from xstilts_core.commands import cli
+from xstilts_core.data import readers
+from xstilts_core.data.readers.ranking import read_entities
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, Example, PairExample, RankingExample, SentenceExample, SpanExample, TagsExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers.ranking import read_entities
 from xstilts_core.tasks import TASKS
 
 

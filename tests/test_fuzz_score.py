@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_xtreme_score import drawn
 
-from xstilts_core import cli
-from xstilts_core.names import UsageError
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.publish.xtreme import XTREME
+from xstilts_core.publish.xtreme.kinds import kind_of
 from xstilts_core.tasks import TASKS
-from xstilts_core.xtreme import XTREME
-from xstilts_core.xtreme.kinds import kind_of
 
 KINDS = ("xnli", "udpos", "xquad", "mlqa", "bucc2018", "tatoeba", "xcopa", "mewslix")
 # What makes a line end to the oracle's splitlines, and none to a reader.

@@ -9,8 +9,8 @@ from damaged_files import DAMAGE, VALUES, Damage, damaged, told
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from xstilts_core.names import UsageError
-from xstilts_core.strict_yaml import load
+from xstilts_core.errors import UsageError
+from xstilts_core.files.strict_yaml import load
 from xstilts_core.study import Study
 
 PARAMS = Path(__file__).resolve().parent.parent / "params"

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from xstilts_core import analysis, figures
+from xstilts_core import analysis
 from xstilts_core.analysis.groups import ALL, fact
+from xstilts_core.report import figures
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
 

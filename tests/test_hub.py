@@ -13,11 +13,12 @@ import hub_content
 import pytest
 from hub_stand_in import Hub
 
-from xstilts_core import data, hub_client, model
+from xstilts_core import data, model
+from xstilts_core.data import hub_client
+from xstilts_core.data.readers import hub as hub_reader
+from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, ChoiceExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers import hub as hub_reader
-from xstilts_core.readers.rows import SHAPES, Rows
 from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS, HubData
 
 ROOT = Path(__file__).resolve().parent.parent

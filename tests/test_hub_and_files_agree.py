@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from damaged_files import json_lines, write
 
-from xstilts_core import readers
-from xstilts_core.names import UsageError
-from xstilts_core.readers.rows import SHAPES, Rows
+from xstilts_core.data import readers
+from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.errors import UsageError
 from xstilts_core.tasks import HUB, TASKS
 
 BLANKS = (" ", "\u3000", "\xa0 ", " \u2028")

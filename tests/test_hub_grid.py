@@ -10,9 +10,10 @@ import pytest
 import yaml
 from hub_stand_in import Hub, serving
 
-from xstilts_core import aside, grid, results, runner
-from xstilts_core.spec import DataSpec
+from xstilts_core import results
+from xstilts_core.jobs import aside, grid, runner
 from xstilts_core.study import Study
+from xstilts_core.study.spec import DataSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 ENCODER = "FacebookAI/xlm-roberta-large"
@@ -86,7 +87,7 @@ def test_the_grid_runs_after_the_hub_has_gone(hub: Hub, project: Path, monkeypat
     assert set(commits) == {"nyu-mll/glue", "facebook/xnli", "google/xtreme", ENCODER} and made.provenance["revisions"] == commits
     # The server's address is that of nobody now: a question would be an error. Only the environment of this process allows one.
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    call = [sys.executable, "-m", "xstilts_core.cli", "run", "hub", "--jobs", "2"]
+    call = [sys.executable, "-m", "xstilts_core.commands.cli", "run", "hub", "--jobs", "2"]
     done = subprocess.run(call, capture_output=True, text=True, env=clean, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6 runs done" in done.stdout

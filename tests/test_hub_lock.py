@@ -16,7 +16,7 @@ import yaml
 from hub_stand_in import Branch, Hub, serving
 from test_hub import ROOT, ask
 
-from xstilts_core import hub_lock
+from xstilts_core.data import hub_lock
 
 DATASET = "nyu-mll/glue"
 TRAIN, DEV = ("mnli", "train", "en"), ("mnli", "dev", "en")

@@ -10,10 +10,12 @@ import yaml
 from hub_stand_in import Branch, Hub, serving
 from test_hub_lock import forget, run
 
-from xstilts_core import encoder_files, fetch, hub_client, hub_lock
-from xstilts_core.hub_lock import Content, Repository
-from xstilts_core.names import UsageError
-from xstilts_core.spec import DataSpec, TargetSpec
+from xstilts_core.data import hub_client, hub_lock
+from xstilts_core.data.hub_lock import Content, Repository
+from xstilts_core.errors import UsageError
+from xstilts_core.files import encoder_files
+from xstilts_core.phases import fetch
+from xstilts_core.study.spec import DataSpec, TargetSpec
 
 MODEL = "FacebookAI/xlm-roberta-large"
 ENCODER = f"from xstilts_core import hub_client; print(hub_client.encoder({MODEL!r}))"

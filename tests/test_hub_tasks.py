@@ -8,10 +8,10 @@ from hub_stand_in import Hub
 from test_hub import ask, content, expected
 
 from xstilts_core import data
+from xstilts_core.data.readers import hub as hub_reader
+from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers import hub as hub_reader
-from xstilts_core.readers.rows import SHAPES, Rows
 from xstilts_core.tasks import ADDED, HUB, LOCAL_ADDED, TASKS
 
 WISHES = [

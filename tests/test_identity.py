@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from made_studies import load
 
-from xstilts_core import analysis, data, encoder_files, grid, identity, mini, results, sharing
-from xstilts_core.cli import main
-from xstilts_core.readers import text
+from xstilts_core import analysis, data, mini, results
+from xstilts_core.commands.cli import main
+from xstilts_core.data.readers import text
+from xstilts_core.files import encoder_files
+from xstilts_core.jobs import grid, sharing
 from xstilts_core.results import RESULT, Score
-from xstilts_core.spec import SPECS, PretrainSpec, Spec, TargetSpec, base
-from xstilts_core.study import Study
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import SPECS, PretrainSpec, Spec, TargetSpec, base
 
 QUICK = (Path(__file__).parent.parent / "params" / "quick.yaml").read_text(encoding="utf-8")
 RECIPES = tuple(f"from-{name}/" for name in ("mnli", "squad_v1", "hellaswag", "ccg"))

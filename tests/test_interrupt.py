@@ -56,7 +56,12 @@ def kind_of(words: list[str], parent_words: list[str], leads: bool) -> str:
     text, parent = " ".join(words), " ".join(parent_words)
     if "ipykernel_launcher" in text or ("kernel_server serve" in text and "kernel_server serve" in parent):
         return "kernel" if leads else "other"
-    kinds = {"xstilts_core.runner": "runner", "snakemake": "snakemake", "xstilts_core.cli": "driver", "kernel_server": "server"}
+    kinds = {
+        "xstilts_core.jobs.runner": "runner",
+        "snakemake": "snakemake",
+        "xstilts_core.commands.cli": "driver",
+        "kernel_server": "server",
+    }
     return next((kind for name, kind in kinds.items() if name in text), "other")
 
 
@@ -144,7 +149,7 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path, outputs: str, mark: str) -> "subprocess.Popen[bytes]":
     settings = {**os.environ, "PYTHONPATH": str(ROOT), MARK: mark}
-    call = [sys.executable, "-m", "xstilts_core.cli", "run", "smoke", "--outputs", outputs, "--jobs", "2"]
+    call = [sys.executable, "-m", "xstilts_core.commands.cli", "run", "smoke", "--outputs", outputs, "--jobs", "2"]
     with (project / f"{outputs}.txt").open("ab") as log:
         return subprocess.Popen(call, cwd=project, stdout=log, stderr=subprocess.STDOUT, env=settings, start_new_session=True)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from xstilts_core.errors import UsageError
 from xstilts_core.mini import kept, suite
-from xstilts_core.names import UsageError
 
 
 @pytest.fixture

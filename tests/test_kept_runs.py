@@ -11,17 +11,19 @@ import explored_study
 import pytest
 from test_reports import read
 
-from xstilts_core import analysis, cards, kept_runs, results, sharing
-from xstilts_core.embeddings import parallel_sentences
-from xstilts_core.estimate import earlier
-from xstilts_core.identity import CORE_VERSION
-from xstilts_core.names import UsageError
-from xstilts_core.spec import HOME
+from xstilts_core import analysis, results
+from xstilts_core.errors import UsageError
+from xstilts_core.explore import Explorer, Gains, Reader
+from xstilts_core.phases.embeddings import parallel_sentences
+from xstilts_core.explore.reader import first_shown, studies
+from xstilts_core.files.paths import HOME
+from xstilts_core.jobs import kept_runs, sharing
+from xstilts_core.jobs.estimate import earlier
+from xstilts_core.publish import cards
+from xstilts_core.publish.xtreme.submission import kept
 from xstilts_core.study import Study
-from xstilts_core.study_kinds import references
-from xstilts_core.widgets import Explorer, Gains, Reader
-from xstilts_core.widgets.reader import first_shown, studies
-from xstilts_core.xtreme.submission import kept
+from xstilts_core.study.identity import CORE_VERSION
+from xstilts_core.study.study_kinds import references
 
 REPORTS = ("00_study", "30_transfer", "31_correlations", "32_languages", "60_paper", "61_claims")
 YAML = explored_study.YAML.replace("[1, 2, 3]", "[1, 2]")
@@ -226,7 +228,7 @@ def test_unpacking_follows_what_is_kept(reference, original, tmp_path) -> None:
 
 
 def test_kept_runs_are_shown_as_they_are(measured, monkeypatch) -> None:
-    monkeypatch.setattr("xstilts_core.identity.CORE_VERSION", 99)
+    monkeypatch.setattr("xstilts_core.study.identity.CORE_VERSION", 99)
     assert {(entry.state, entry.reason) for entry in results.states(measured.specs)} == {("done", "")}
     assert "version" not in analysis.remarks(measured)
 

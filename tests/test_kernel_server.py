@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import kernel_server
-from xstilts_core.kernel import environment
-from xstilts_core.kernel_server import ADDRESS, serving
-from xstilts_core.locks import acquired
+from xstilts_core.files.locks import acquired
+from xstilts_core.jobs import kernel_server
+from xstilts_core.jobs.kernel import environment
+from xstilts_core.jobs.kernel_server import ADDRESS, serving
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="sockets and locks as on Linux"), pytest.mark.slow]
-START = [sys.executable, "-m", "xstilts_core.kernel_server", "start"]
+START = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "start"]
 
 
 def test_a_long_folder_of_temporary_files_holds_no_socket(tmp_path, monkeypatch):
@@ -155,7 +155,7 @@ def test_nonsense_does_not_end_the_server(server, tmp_path):
 
 def test_the_server_ends_with_its_owner_however_that_ends(tmp_path):
     code = (
-        "import os, time; from xstilts_core.kernel import environment; from xstilts_core import kernel_server\n"
+        "import os, time; from xstilts_core.jobs.kernel import environment; from xstilts_core import kernel_server\n"
         "with kernel_server.serving(environment(1)): print(os.environ[kernel_server.ADDRESS], flush=True); time.sleep(600)"
     )
     owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -9,7 +9,7 @@ from made_encoders import save
 from transformers import AutoModelForMaskedLM
 
 from xstilts_core import model
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 
 CPU = torch.device("cpu")
 # Architecture -> whether the output matrix is the word embeddings, by its configuration's default.

@@ -6,8 +6,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, language
-from xstilts_core.names import UsageError
 from xstilts_core.tasks import TASKS
 
 XTREME_R = (

@@ -12,13 +12,16 @@ from made_studies import load
 from rich.console import Console
 from test_reports import read, words
 
-from xstilts_core import analysis, cli, figures, learnt, results, summary
+from xstilts_core import analysis, results
 from xstilts_core.analysis.runs import LEARNING
-from xstilts_core.learnt import Judgement
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.commands import cli
+from xstilts_core.explore import Gains, Reader
+from xstilts_core.explore.index import Choice
+from xstilts_core.phases import learnt
+from xstilts_core.phases.learnt import Judgement
+from xstilts_core.report import figures, summary
 from xstilts_core.study import Study
-from xstilts_core.widgets import Gains, Reader
-from xstilts_core.widgets.index import Choice
+from xstilts_core.study.spec import IntermediateSpec
 
 YAML = """
 title: Did they learn?

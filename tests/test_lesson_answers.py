@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from xstilts_core.errors import UsageError
 from xstilts_core.lessons import chance, confounds, design, plan, retrieval
-from xstilts_core.names import UsageError
 from xstilts_core.study import Study
 
 

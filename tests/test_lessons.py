@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.lessons import Check, Choice, Feedback, Names, Number, Written, compare, tokenisation
-from xstilts_core.notebook import run_notebook
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))

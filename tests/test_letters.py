@@ -15,11 +15,14 @@ from urllib.parse import unquote
 import pytest
 from test_cli import REPORT, ROOT, RUN, command, page
 
-from xstilts_core import cli, cluster, grid, results, runner, summary, webpage
-from xstilts_core.cards import new_folder
+from xstilts_core import results
+from xstilts_core.commands import cli
 from xstilts_core.commands.places import place
-from xstilts_core.names import UsageError
-from xstilts_core.paths import expanded
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import expanded
+from xstilts_core.jobs import cluster, grid, runner
+from xstilts_core.publish.cards import new_folder
+from xstilts_core.report import summary, webpage
 from xstilts_core.study import Study
 
 STUDY = "title: t\nseeds: [1]\nrecipes: {none: }\ntargets: [tatoeba]\nreports: [00_study]\n"
@@ -184,7 +187,7 @@ def test_a_terminal_without_the_letters(words: tuple[str, ...], encoding: str, t
     (tmp_path / "notebooks" / "00_study.ipynb").touch()
     (tmp_path / "params" / "größe.yaml").write_text(STUDY.replace("title: t", "title: Größe?"), encoding="utf-8")
     settings = {**os.environ, **ASCII, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "xstilts_core.cli", *words], cwd=tmp_path, env=settings, capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "xstilts_core.commands.cli", *words], cwd=tmp_path, env=settings, capture_output=True)
     said = (done.stdout or done.stderr).decode("ascii")  # every byte of it
     assert "Traceback" not in said and done.returncode == (2 if "grösse" in words else 0), said
     if words[0] == "data":

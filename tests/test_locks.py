@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from test_runner import STUDY, command, project
 
-from xstilts_core import kernel, locks, results, runner
+from xstilts_core import results
+from xstilts_core.files import locks
+from xstilts_core.jobs import kernel, runner
 
 
 def test_one_gpu_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +78,7 @@ def test_a_runner_follows_the_process_that_started_it(tmp_path: Path, monkeypatc
     cell = "import os, time\n(folder / 'kernel').write_text(str(os.getpid()))\ntime.sleep(120)"
     folder = project(tmp_path, cell).specs[0].folder
     settings = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).parent.parent)}
-    call = f"{sys.executable} -m xstilts_core.runner --with-parent tiny {folder}; true"
+    call = f"{sys.executable} -m xstilts_core.jobs.runner --with-parent tiny {folder}; true"
     shell = subprocess.Popen(["/bin/sh", "-c", call], env=settings)
     await_text(folder / "kernel")
     shell.kill()

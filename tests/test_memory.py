@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, memory, model
+from xstilts_core import data, model
 from xstilts_core import train as training
+from xstilts_core.encoders import memory
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm
-from xstilts_core.names import UsageError
 from xstilts_core.schedule import Schedule
-from xstilts_core.spec import TargetSpec
 from xstilts_core.streams import Stream
+from xstilts_core.study.spec import TargetSpec
 from xstilts_core.tasks import task
 
 CPU = torch.device("cpu")
@@ -89,7 +90,7 @@ def test_ranked_rows_stay_with_those_that_they_are_told_apart_from():
 
 
 def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_attention_dropout():
-    from xstilts_core.estimate.probe import kept_bytes
+    from xstilts_core.jobs.estimate.probe import kept_bytes
     from xstilts_core.packing import Sequences, flat_hidden
 
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)

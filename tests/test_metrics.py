@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import official
 from xstilts_core import metrics
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 from xstilts_core.tasks.targets import BIO, UPOS
 
 ODD = ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-NP-SBJ", "I-VP-SBJ", "I-NP", "S-O", "E-LOC", ".", "N-PER"]

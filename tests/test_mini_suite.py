@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from xstilts_core import mini
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.mini import suite
 from xstilts_core.mini.corpus import RESOURCE, documents
@@ -20,7 +21,6 @@ from xstilts_core.mini.makers.supertags import supertags
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
 from xstilts_core.mini.preferences import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES
 from xstilts_core.mini.world import DOMAINS, pretraining_world, task_world
-from xstilts_core.names import UsageError
 
 HELD = frozenset(word for name in ("name_f", "name_m", "surname", "city", "organisation") for word in concepts(name, seen="held"))
 # The city Sofia is open, the name Sofia held out: the text alone cannot tell them apart.

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from benchmarks import official
-from xstilts_core import model, phase, retrieve
+from xstilts_core import model, retrieve, run
+from xstilts_core.encoders.states import likely_layers, traits, visit_states
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
 from xstilts_core.packing import Sequences, flat_hidden
-from xstilts_core.spec import RetrievalSpec
-from xstilts_core.states import likely_layers, traits, visit_states
+from xstilts_core.study.spec import RetrievalSpec
 
 TILES = [(2_048, 4_096), (7, 5), (64, 33), (1, 100)]
 
@@ -218,7 +218,7 @@ def test_texts_are_tokenised_some_at_a_time_and_the_result_is_the_same(encoders,
 
 def test_english_is_embedded_once_where_it_stays_the_same(encoders, monkeypatch):
     spec = RetrievalSpec(task="bucc2018", encoder=str(encoders["xlmr"]), device="cpu")
-    encoder = phase.load_encoder(spec)
+    encoder = run.load_encoder(spec)
     seen, real = [], retrieval.embed
 
     def watch(encoder: model.Encoder, texts: tuple[str, ...], *rest: object) -> torch.Tensor:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, phase
-from xstilts_core.estimate.work import steps, work
+from xstilts_core import data, run
+from xstilts_core.errors import UsageError
 from xstilts_core.formats import mlm
 from xstilts_core.formats.tokens import IGNORED
+from xstilts_core.jobs.estimate.work import steps, work
 from xstilts_core.mini import corpus, suite
-from xstilts_core.mixing import plan, shares
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.schedule import plan, shares
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec
 
 SMALL = {"dev_examples": 8, "epochs": 1, "evaluations": 1, "batch_size": 8, "max_length": 128}
 TWO = {"tasks": ["qqp", "ccg"], "task_examples": {"qqp": 120, "ccg": 40}}
@@ -37,8 +37,8 @@ def spec(folder: Path, encoders: dict[str, Path], **changes: object) -> Intermed
 
 
 def loaded(made: IntermediateSpec):
-    encoder = phase.load_encoder(made)
-    return encoder, phase.learners(made, encoder), phase.unlabelled(made, encoder)
+    encoder = run.load_encoder(made)
+    return encoder, run.learners(made, encoder), run.unlabelled(made, encoder)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_parts_share_their_tasks_probability_and_no_two_streams_a_name(tmp_path,
 def test_each_step_of_a_mixture_with_texts_is_drawn_by_its_share(tmp_path, encoders):
     made = spec(tmp_path, encoders, mlm=1.0, mlm_documents=30)
     encoder, learners, texts = loaded(made)
-    assert [row["part"] for row in phase.describe(learners, texts)] == ["qqp", "ccg", "mlm"]
-    trained = phase.fit(phase.Run(made), encoder, learners, texts)
+    assert [row["part"] for row in run.describe(learners, texts)] == ["qqp", "ccg", "mlm"]
+    trained = run.fit(run.Run(made), encoder, learners, texts)
     assert sum(trained.counts.values()) == 40
     assert 12 <= trained.counts["mlm"] <= 28 and 1 <= trained.counts["ccg"] <= 12
     again = loaded(made)
-    phase.fit(phase.Run(made), *again)
+    run.fit(run.Run(made), *again)
     states = again[0].network.state_dict()
     assert all(torch.equal(value, states[name]) for name, value in encoder.network.state_dict().items())
 
@@ -124,9 +124,9 @@ def test_files_without_text_in_a_language_say_so(tmp_path):
 def test_a_sequence_ends_with_its_last_task_and_is_judged_by_it(tmp_path, encoders):
     made = spec(tmp_path, encoders, sequence=True, evaluations=2)
     encoder, learners, _ = loaded(made)
-    trained = phase.fit(phase.Run(made), encoder, learners)
+    trained = run.fit(run.Run(made), encoder, learners)
     assert trained.counts == {"qqp": 15, "ccg": 5} and trained.best_step > 15
-    scores = phase.develop(made, encoder, learners, 8)
+    scores = run.develop(made, encoder, learners, 8)
     assert {score.task for score in scores} == {"qqp", "ccg"}
     assert trained.best_score == pytest.approx(next(score.value for score in scores if (score.task, score.metric) == ("ccg", "accuracy")))
 

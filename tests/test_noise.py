@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
-from xstilts_core import data, noise, words
+from xstilts_core import data
+from xstilts_core.data import words
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, TagsExample
+from xstilts_core.translation import noise
 
 TASKS = ("mnli", "squad_v1", "squad_v2", "hellaswag", "ccg")
 

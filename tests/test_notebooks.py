@@ -13,10 +13,10 @@ import pytest
 from made_studies import load
 
 from xstilts_core import metrics, results
-from xstilts_core.notebook import run_notebook
+from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.results import Score
-from xstilts_core.spec import SPECS, TargetSpec
 from xstilts_core.study import REPORTS, Study
+from xstilts_core.study.spec import SPECS, TargetSpec
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

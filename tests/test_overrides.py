@@ -9,11 +9,13 @@ import pytest
 from made_studies import load
 from test_cli import TINY, command, project  # noqa: F401
 
-from xstilts_core import cli, grid, overrides, results
-from xstilts_core.cards.study_card import reproduction
-from xstilts_core.spec import DataSpec
-from xstilts_core.spec.weights import fingerprint
-from xstilts_core.study import Study
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.jobs import grid
+from xstilts_core.publish.cards.study_card import reproduction
+from xstilts_core.study import Study, overrides
+from xstilts_core.study.spec import DataSpec
+from xstilts_core.study.spec.weights import fingerprint
 
 HUB = TINY.replace("recipes:", "source: hub\nencoder: intfloat/multilingual-e5-small\nrecipes:")
 

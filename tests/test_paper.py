@@ -6,10 +6,12 @@ import pytest
 import yaml
 from hub_stand_in import Hub
 
-from xstilts_core import cli, phase, results, runner
-from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
+from xstilts_core import results, run
+from xstilts_core.commands import cli
+from xstilts_core.jobs import runner
 from xstilts_core.streams import Stream
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,9 +106,9 @@ def test_evaluations_are_as_many_as_thousands_of_steps(paper, steps, evaluations
     assert spec.model_copy(update={"evaluate_every": 0}).evaluations_in(steps) == min(5, steps)
 
 
-def learner(name: str, *sizes: int) -> phase.Learner:
+def learner(name: str, *sizes: int) -> run.Learner:
     """A task with parts of these sizes, and as many rows."""
-    return phase.Learner(TASKS[name], None, [Stream(str(size), None, None, range(size), size, 24) for size in sizes], [])
+    return run.Learner(TASKS[name], None, [Stream(str(size), None, None, range(size), size, 24) for size in sizes], [])
 
 
 def test_the_cap_is_one_of_mixtures(paper):
@@ -114,13 +116,13 @@ def test_the_cap_is_one_of_mixtures(paper):
     single = paper.spec(Path("intermediate/anli_plus/seed1"))
     several = paper.spec(Path("intermediate/multitask/seed1"))
     anli_plus, small = learner("anli_plus", 300_000, 100_000), learner("ccg", 2**16)
-    assert phase.shares(single, [anli_plus]) == pytest.approx([0.75, 0.25])
-    assert phase.plan(single, [anli_plus]).steps == 2 * (12_500 + 4_167)
-    assert phase.shares(several, [anli_plus, small]) == pytest.approx([0.5, 1 / 6, 1 / 3])
-    assert phase.plan(several, [anli_plus, small]).steps == 3 * (5_462 + 2_731)
+    assert run.shares(single, [anli_plus]) == pytest.approx([0.75, 0.25])
+    assert run.plan(single, [anli_plus]).steps == 2 * (12_500 + 4_167)
+    assert run.shares(several, [anli_plus, small]) == pytest.approx([0.5, 1 / 6, 1 / 3])
+    assert run.plan(several, [anli_plus, small]).steps == 3 * (5_462 + 2_731)
     target = paper.spec(Path("target/mnli/from-none/seed1"))
-    assert phase.plan(target, [learner("mnli", 392_702)]).steps == 2 * 12_272
-    assert phase.plan(target, [learner("mnli", 392_702)]).evaluations == 25
+    assert run.plan(target, [learner("mnli", 392_702)]).steps == 2 * 12_272
+    assert run.plan(target, [learner("mnli", 392_702)]).evaluations == 25
 
 
 def test_check_passes_and_says_what_the_hub_lacks(capsys):
@@ -159,8 +161,8 @@ def test_one_complete_cell_runs(hub: Hub, tmp_path: Path, monkeypatch: pytest.Mo
     runner.run_spec(trained, threads=1)
     assert (trained.folder / "model" / "model.safetensors").is_file()
     scores: dict[str, set[str]] = {}
-    for run in ("target/mnli", "target/squad_v1", "retrieval/tatoeba"):
-        spec = study.spec(Path(run) / "from-hellaswag" / "seed1")
+    for record in ("target/mnli", "target/squad_v1", "retrieval/tatoeba"):
+        spec = study.spec(Path(record) / "from-hellaswag" / "seed1")
         assert spec.parents == (trained.folder,)
         found = results.read(runner.run_spec(spec, threads=1))
         assert found.provenance["parents"]

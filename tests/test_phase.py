@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, metrics, model, phase, results, retrieve
+from xstilts_core import data, metrics, model, results, retrieve, run
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import retrieval
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 
 SMALL = {"train_examples": 48, "dev_examples": 10, "epochs": 1, "evaluations": 1, "batch_size": 16}
@@ -25,13 +25,13 @@ def target(folder, encoder, **changes) -> TargetSpec:
 
 
 def run_target(spec) -> tuple[list[results.Score], dict]:
-    run = phase.Run(spec)
-    encoder = phase.load_encoder(spec)
-    learners = phase.learners(spec, encoder)
-    trained = phase.fit(run, encoder, learners)
-    scores = phase.score_targets(run, encoder, learners[0])
-    details = phase.details(encoder, trained, learners)
-    run.finish(scores, details, torch.device("cpu"))
+    record = run.Run(spec)
+    encoder = run.load_encoder(spec)
+    learners = run.learners(spec, encoder)
+    trained = run.fit(record, encoder, learners)
+    scores = run.score_targets(record, encoder, learners[0])
+    details = run.details(encoder, trained, learners)
+    record.finish(scores, details, torch.device("cpu"))
     return scores, details
 
 
@@ -88,17 +88,17 @@ def test_anli_plus_draws_its_parts_in_proportion_and_records_the_counts(tmp_path
     spec = IntermediateSpec(
         outputs=str(tmp_path), encoder=str(encoders["xlmr"]), recipe="anli_plus", tasks=["anli_plus"], **{**SMALL, "train_examples": 1200}
     )
-    run = phase.Run(spec)
-    encoder = phase.load_encoder(spec)
-    learners = phase.learners(spec, encoder)
+    record = run.Run(spec)
+    encoder = run.load_encoder(spec)
+    learners = run.learners(spec, encoder)
     streams = learners[0].streams
     assert [stream.name for stream in streams] == ["mnli", "snli", "anli"] and len({id(stream.head) for stream in streams}) == 1
-    trained = phase.fit(run, encoder, learners)
+    trained = run.fit(record, encoder, learners)
     assert sum(trained.counts.values()) == sum(-(-len(stream.encoded) // 16) for stream in streams)
     assert all(10 <= count <= 40 for count in trained.counts.values())
     model.save(encoder, spec.folder / "model")
     follow = target(tmp_path, encoders["xlmr"], recipe="anli_plus")
-    again = phase.load_encoder(follow)
+    again = run.load_encoder(follow)
     states = encoder.network.state_dict()
     assert follow.parents == (spec.folder,)
     assert all(torch.equal(value, states[name]) for name, value in again.network.state_dict().items())
@@ -153,34 +153,34 @@ def test_other_families_run_every_head(tmp_path, encoders, family):
 def test_random_init_forgets_the_weights_but_not_the_words(tmp_path, encoders):
     spec = target(tmp_path, encoders["xlmr"])
     control = target(tmp_path, encoders["xlmr"], recipe="random", control="random_init")
-    one, other = phase.load_encoder(spec), phase.load_encoder(control)
+    one, other = run.load_encoder(spec), run.load_encoder(control)
     left, right = one.network.get_input_embeddings().weight, other.network.get_input_embeddings().weight
     assert left.shape == right.shape and not torch.allclose(left, right)
     assert one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
-    assert torch.equal(right, phase.load_encoder(control).network.get_input_embeddings().weight)
+    assert torch.equal(right, run.load_encoder(control).network.get_input_embeddings().weight)
 
 
 @pytest.mark.parametrize(("name", "metrics_found"), [("tatoeba", {"accuracy"}), ("bucc2018", {"f1", "precision", "recall"})])
 def test_retrieval_chooses_its_layer_on_development_data(tmp_path, encoders, name, metrics_found):
     spec = RetrievalSpec(outputs=str(tmp_path), encoder=str(encoders["xlmr"]), task=name, languages=["de"])
-    run = phase.Run(spec)
-    encoder = phase.load_encoder(spec)
+    record = run.Run(spec)
+    encoder = run.load_encoder(spec)
     by_layer = retrieve.sweep(spec, encoder)
     layer = retrieve.choose(spec, encoder, by_layer)
     assert list(by_layer) == [0, 1, 2, 3] and by_layer[layer] == max(by_layer.values())
     assert retrieve.choose(spec.model_copy(update={"layer": 2}), encoder, by_layer) == 2
-    scores = retrieve.score_retrieval(run, encoder, layer, retrieve.thresholds(spec, encoder, layer))
+    scores = retrieve.score_retrieval(record, encoder, layer, retrieve.thresholds(spec, encoder, layer))
     assert {score.metric for score in scores} == metrics_found and {score.language for score in scores} == {"de"}
     assert (spec.folder / "predictions" / f"{name}.de.jsonl.gz").is_file()
 
 
 def test_without_development_data_the_layer_is_at_the_papers_depth(encoders):
-    encoder = phase.load_encoder(RetrievalSpec(encoder=str(encoders["xlmr"])))
+    encoder = run.load_encoder(RetrievalSpec(encoder=str(encoders["xlmr"])))
     assert retrieve.choose(RetrievalSpec(encoder=str(encoders["xlmr"])), encoder, {}) == round(14 / 24 * 3)
 
 
 def test_mean_pooled_states_equal_the_padded_mean(encoders):
-    encoder = phase.load_encoder(RetrievalSpec(encoder=str(encoders["xlmr"])))
+    encoder = run.load_encoder(RetrievalSpec(encoder=str(encoders["xlmr"])))
     texts = ["Anna reads.", "A doctor reads three old books today."]
     vectors = retrieval.embed(encoder, texts, 64, [0, 1, 2, 3])
     assert torch.allclose(vectors[2], retrieval.embed(encoder, texts, 64, [2])[0], atol=1e-6)
@@ -216,9 +216,9 @@ def test_the_threshold_is_defined_when_every_candidate_is_right():
 
 def test_wrong_encoders_and_languages_are_named(tmp_path, encoders):
     with pytest.raises(UsageError, match="no folder with a config"):
-        phase.load_encoder(target(tmp_path, tmp_path / "nothing"))
+        run.load_encoder(target(tmp_path, tmp_path / "nothing"))
     with pytest.raises(UsageError, match="at most 256 tokens"):
-        phase.load_encoder(target(tmp_path, encoders["xlmr"], max_length=300))
+        run.load_encoder(target(tmp_path, encoders["xlmr"], max_length=300))
     with pytest.raises(UsageError, match="pawsx: no labelled test data in sw"):
         data.evaluated("pawsx", "test", ["sw"], "mini", "")
 
@@ -230,7 +230,7 @@ def test_cuda_where_there_is_none_is_a_clear_error():
 
 
 def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):
-    made = phase.Run(IntermediateSpec(outputs=str(tmp_path)))
+    made = run.Run(IntermediateSpec(outputs=str(tmp_path)))
     path = made.finish([], {"seconds": 130.0, "earlier_seconds": 100.0}, torch.device("cpu"))
     assert 100 <= json.loads(path.read_text(encoding="utf-8"))["provenance"]["seconds"] < 130
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import cli
-from xstilts_core.cards import new_folder
+from xstilts_core.commands import cli
 from xstilts_core.commands.places import refusal
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.publish.cards import new_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, in which nobody can make a folder")

@@ -11,7 +11,7 @@ from xstilts_core.analysis.claims import Contrast, Found
 from xstilts_core.analysis.hierarchy import MANY, Part, half_width
 from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.analysis.verdicts import SUPPORTED, UNDECIDED
-from xstilts_core.recipe import Recipe
+from xstilts_core.study.recipe import Recipe
 
 
 def test_power_is_that_of_t():

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 from test_phase import run_target, target
-from test_train import schedule, setup
+from test_train import schedule as of_steps
+from test_train import setup
 
-from xstilts_core import analysis, evaluate, identity, mixing, model, phase, precision, results
+from xstilts_core import analysis, evaluate, model, results, run, schedule
 from xstilts_core import train as training
-from xstilts_core.estimate import probe
 from xstilts_core.formats import FORMATS
+from xstilts_core.jobs.estimate import probe
 from xstilts_core.packing import flat_hidden
 from xstilts_core.results import Score
-from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study import identity, precision
+from xstilts_core.study.spec import ControlSpec, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
 
 CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 
@@ -46,11 +48,11 @@ def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(monkeypatch, w
     monkeypatch.setattr(model, "device", lambda wish: where)
     monkeypatch.setattr(precision, "native", lambda: native)
     monkeypatch.setattr(precision, "width", lambda spec: 384)
-    assert mixing.in_bfloat16(wish, where, 384) == found == probe.in_bfloat16(wish, where, 384)
+    assert schedule.in_bfloat16(wish, where, 384) == found == probe.in_bfloat16(wish, where, 384)
     assert True not in asked
     for cls in (TargetSpec, RetrievalSpec, ProbingSpec):
-        assert mixing.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
-    assert mixing.precision(PretrainSpec()) == "float32" and mixing.precision(ControlSpec()) == ""
+        assert schedule.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
+    assert schedule.precision(PretrainSpec()) == "float32" and schedule.precision(ControlSpec()) == ""
 
 
 @pytest.mark.parametrize(("wish", "found"), [("auto", "float32"), ("bfloat16", "bfloat16")])
@@ -63,7 +65,7 @@ def test_the_result_says_which(tmp_path, encoders, wish, found):
 def test_every_phase_with_a_network_says_it_and_a_control_does_not(tmp_path):
     specs = [PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ProbingSpec]
     for cls in (*specs, ControlSpec):
-        path = phase.Run(cls(outputs=str(tmp_path), device="cpu")).finish([], {}, CPU)
+        path = run.Run(cls(outputs=str(tmp_path), device="cpu")).finish([], {}, CPU)
         assert results.read(path).details.get("precision") == ("float32" if cls in specs else None)
 
 
@@ -77,7 +79,7 @@ def test_heads_and_losses_are_float32_under_bfloat16(encoders, monkeypatch, last
     streams[0].head.register_forward_hook(lambda head, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
     inner = []
     hook = encoder.network.encoder.layer[0].output.dense.register_forward_hook(lambda part, given, output: inner.append(output.dtype))
-    training.train(encoder, streams, np.array([1.0]), schedule(steps=2, bfloat16=True))
+    training.train(encoder, streams, np.array([1.0]), of_steps(steps=2, bfloat16=True))
     evaluate.predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded, bfloat16=True)
     hook.remove()
     assert set(seen) == {(torch.float32, torch.float32)} and len(seen) > 2

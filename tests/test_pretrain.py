@@ -6,9 +6,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from xstilts_core import data, model, pretrain
+from xstilts_core import data, model
 from xstilts_core.mini import corpus, suite
-from xstilts_core.spec import PretrainSpec
+from xstilts_core.phases import pretrain
+from xstilts_core.study.spec import PretrainSpec
 from xstilts_core.train import train
 
 TINY = {"documents": 40, "vocabulary": 900, "hidden_size": 32, "layers": 2, "heads": 2, "steps": 60, "batch_tokens": 600}

@@ -12,17 +12,19 @@ import pandas as pd
 import pytest
 import torch
 
-from xstilts_core import analysis, data, grid, phase, probing, results, runner
+from xstilts_core import analysis, data, results, run
 from xstilts_core.analysis.items import prediction_files
 from xstilts_core.analysis.performance import by_run, tasks_of
-from xstilts_core.estimate import probe
-from xstilts_core.estimate.question import Question
-from xstilts_core.estimate.work import work
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs import grid, runner
+from xstilts_core.jobs.estimate import probe
+from xstilts_core.jobs.estimate.question import Question
+from xstilts_core.jobs.estimate.work import work
 from xstilts_core.mini import suite
-from xstilts_core.names import UsageError
+from xstilts_core.phases import probing
 from xstilts_core.results import Score
-from xstilts_core.spec import IntermediateSpec, ProbingSpec, TargetSpec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec, ProbingSpec, TargetSpec
 from xstilts_core.tasks import PROBING_NAMES, TASKS
 
 STUDY = """
@@ -52,9 +54,9 @@ def study(folder: Path, encoder: str = "mini", old: str = "", new: str = "") -> 
 
 
 def run_probes(spec: ProbingSpec) -> tuple[list[Score], dict]:
-    run, encoder = phase.Run(spec), phase.load_encoder(spec)
+    record, encoder = run.Run(spec), run.load_encoder(spec)
     fitted = probing.fit(spec, encoder)
-    return probing.score_probes(run, encoder, fitted), probing.describe(fitted)
+    return probing.score_probes(record, encoder, fitted), probing.describe(fitted)
 
 
 @pytest.mark.parametrize("name", PROBING_NAMES)
@@ -127,9 +129,9 @@ def test_the_encoder_stays_as_it_is_and_the_run_repeats(tmp_path, encoders) -> N
     found = []
     for name in ("one", "two"):
         spec = ProbingSpec(outputs=str(tmp_path), study=name, **settings)
-        run, encoder = phase.Run(spec), phase.load_encoder(spec)
+        record, encoder = run.Run(spec), run.load_encoder(spec)
         before = {key: value.clone() for key, value in encoder.network.state_dict().items()}
-        scores = probing.score_probes(run, encoder, probing.fit(spec, encoder))
+        scores = probing.score_probes(record, encoder, probing.fit(spec, encoder))
         assert all(torch.equal(value, before[key]) for key, value in encoder.network.state_dict().items())
         found.append((scores, {path.name: path.read_bytes() for path in (spec.folder / "predictions").iterdir()}))
     assert found[0] == found[1] and set(found[0][1]) == {"probe_number.de.jsonl.gz"}

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xstilts_core import cli, cluster, grid, results
-from xstilts_core.names import UsageError
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs import cluster, grid
 from xstilts_core.results import State
-from xstilts_core.spec import SPECS
 from xstilts_core.study import Study
+from xstilts_core.study.spec import SPECS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = sorted(path.parent.name for path in (ROOT / "params" / "profiles").glob("*/config.yaml"))
@@ -232,5 +234,5 @@ def test_the_one_machine_script_refuses_what_it_does_not_know() -> None:
 
 
 def test_cluster_is_light() -> None:
-    code = "import sys, xstilts_core.cluster; print(*sorted({'torch', 'pandas', 'papermill', 'snakemake'} & set(sys.modules)))"
+    code = "import sys, xstilts_core.jobs.cluster; print(*sorted({'torch', 'pandas', 'papermill', 'snakemake'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""

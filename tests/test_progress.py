@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from xstilts_core.progress import Watch
+from xstilts_core.jobs.progress import Watch
 from xstilts_core.study import Study
 
 

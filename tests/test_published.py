@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from xstilts_core import analysis, cli, figures, results
+from xstilts_core import analysis, results
 from xstilts_core.analysis.abilities import ALL, GIVEN_SIZE
 from xstilts_core.analysis.performance import OWN, absent, by_run, tasks_of
-from xstilts_core.notebook import run_notebook
+from xstilts_core.commands import cli
+from xstilts_core.jobs.notebook import run_notebook
+from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 
@@ -241,7 +243,7 @@ def test_the_report_on_an_unfinished_study(done: bool, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_xstilts_run_published(tmp_path: Path, time_limit) -> None:
-    call = [sys.executable, "-m", "xstilts_core.cli", "run", "published", "--outputs", str(tmp_path), "--jobs", "1"]
+    call = [sys.executable, "-m", "xstilts_core.commands.cli", "run", "published", "--outputs", str(tmp_path), "--jobs", "1"]
     with time_limit(120):  # 20 seconds on a free machine
         made = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr

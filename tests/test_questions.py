@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 from made_studies import load
 
-from xstilts_core import analysis, figures, results
+from xstilts_core import analysis, results
 from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST, transfers
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.analysis.scaling import NUMBER, Point, coefficients, recipe_sizes, training_size
-from xstilts_core.notebook import run_notebook
+from xstilts_core.jobs.notebook import run_notebook
+from xstilts_core.report import figures
 from xstilts_core.results import Score
-from xstilts_core.spec import Spec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import Spec
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LANGUAGES = ("en", "de", "sw")

@@ -11,12 +11,12 @@ from ranking_files import LANGUAGES
 from test_phase import run_target, target
 
 from xstilts_core import data, evaluate, metrics, model
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather
 from xstilts_core.formats import ranking as form_of_ranking
 from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
-from xstilts_core.names import UsageError
-from xstilts_core.spec import TargetSpec
+from xstilts_core.study.spec import TargetSpec
 from xstilts_core.tasks import TASKS
 
 TASK = TASKS["squad_sentences"]

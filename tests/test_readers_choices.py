@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import readers
+from xstilts_core.data import readers
+from xstilts_core.data.readers import choices
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers import choices
 
 COSMOS_HEADER = ["id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"]
 

@@ -5,9 +5,10 @@ import json
 import pytest
 from damaged_files import write
 
-from xstilts_core import data, readers
+from xstilts_core import data
+from xstilts_core.data import readers
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample, TagsExample
-from xstilts_core.names import UsageError
 
 GERMAN = "tweet_sentiment/data/sentiment/german"
 ENTRIES = {str(k): {"QUESTION": f"q{k}? ", "CONTEXTS": ["To see. ", f"We saw {k}."], "final_decision": "maybe"} for k in range(10)}

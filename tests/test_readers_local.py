@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import readers
+from xstilts_core.data import readers
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample, TagsExample
-from xstilts_core.names import UsageError
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data" / "real"))
 OTHER, ENGLISH, GOLD = "de-1\tEins.\r\nde-2\tZwei\tdrei.\r\n", "en-1\tTwo three.\nen-2\tFour.\n", "de-2\ten-1\n"

@@ -7,10 +7,10 @@ import json
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core import readers
+from xstilts_core.data import readers
+from xstilts_core.data.readers import pairs
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers import pairs
 
 SNLI_HEADER = "index\tcaptionID\tpairID\tsentence1\tsentence2\tlabel1\tgold_label"
 QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"

@@ -8,12 +8,13 @@ import ranking_files
 from ranking_files import LANGUAGES, write_json, write_lines
 from test_readers_real import REAL
 
-from xstilts_core import data, readers
+from xstilts_core import data
+from xstilts_core.data import readers
+from xstilts_core.data.readers.breaks import sentence_spans
+from xstilts_core.data.readers.ranking import by_sentence
+from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SpanExample
-from xstilts_core.names import UsageError
-from xstilts_core.readers.breaks import sentence_spans
-from xstilts_core.readers.ranking import by_sentence
-from xstilts_core.readers.rows import SHAPES, Rows
 from xstilts_core.tasks import TASKS
 
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)")

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from xstilts_core import readers
-from xstilts_core.names import UsageError
-from xstilts_core.readers.pairs import (
+from xstilts_core.data import readers
+from xstilts_core.data.readers.pairs import (
     ANNOTATED,
     GOLD,
     MULTINLI,
@@ -26,6 +25,7 @@ from xstilts_core.readers.pairs import (
     read_pairs,
     read_xtreme_pairs,
 )
+from xstilts_core.errors import UsageError
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[1].parent / "shared/data/real"))
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)")

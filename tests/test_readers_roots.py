@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core import data, readers, translated
+from xstilts_core import data
+from xstilts_core.data import readers
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.identity import Below
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, TargetSpec
+from xstilts_core.study.identity import Below
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 from xstilts_core.tasks import TASKS
+from xstilts_core.translation import translated
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[2] / "shared/data/real"))
 LEVELS = REAL.parent / "resource_level"

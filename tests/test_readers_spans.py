@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import readers
+from xstilts_core.data import readers
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer
-from xstilts_core.names import UsageError
 
 CONTEXT = "Rome is the capital of Italy."
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import readers
+from xstilts_core.data import readers
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import TagsExample
-from xstilts_core.names import UsageError
 
 
 def write(path: Path, text: str | bytes) -> Path:

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from xstilts_core import analysis, figures
+from xstilts_core import analysis
 from xstilts_core.analysis import rebuilt as rebuilt_tables
 from xstilts_core.analysis.claims import published
 from xstilts_core.analysis.rebuilt import UNCONFIRMED, PaperTable, known
-from xstilts_core.figures.files import is_set, latex
+from xstilts_core.report import figures
+from xstilts_core.report.figures.files import is_set, latex
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES, TASKS, XTREME

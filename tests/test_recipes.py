@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from test_study import GOOD, study
 
-from xstilts_core.names import UsageError
-from xstilts_core.recipe import Recipe
-from xstilts_core.spec import IntermediateSpec, TargetSpec
+from xstilts_core.errors import UsageError
+from xstilts_core.study.recipe import Recipe
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 from xstilts_core.tasks import RECIPE_FIELDS, TASKS
 
 

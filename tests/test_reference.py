@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from xstilts_core.analysis.performance import COLUMNS, ordered, published_scores
-from xstilts_core.names import UsageError
-from xstilts_core.reference import FOLDER, REFERENCES, reference
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
+from xstilts_core.study.published import FOLDER, REFERENCES, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_every_reference_is_whole_packaged_and_says_whose_it_is(name: str) -> None:
     entry = reference(name)
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
-    packaged = {path for pattern in settings["xstilts_core.reference"] for path in FOLDER.glob(pattern)}
+    packaged = {path for pattern in settings["xstilts_core.study.published"] for path in FOLDER.glob(pattern)}
     assert {entry.scores, entry.baseline, entry.terms} <= packaged
     assert {path for path in FOLDER.iterdir() if path.is_file() and path.suffix != ".py"} == packaged
     assert "copyright" in entry.terms.read_text(encoding="utf-8").lower() and entry.citation and entry.url.startswith("https://")
@@ -36,7 +36,7 @@ def test_every_reference_is_whole_packaged_and_says_whose_it_is(name: str) -> No
     ],
 )
 def test_a_broken_table_is_refused(line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xstilts_core.reference.FOLDER", tmp_path)
+    monkeypatch.setattr("xstilts_core.study.published.FOLDER", tmp_path)
     entry = reference("pruksachatkun2020")
     shutil.copy(FOLDER / entry.baseline.name, tmp_path)
     entry.scores.write_text(f"intermediate,kind,task,run,score\nmnli,target,rte,1,0.8\n{line}\n", encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from test_cli import TINY, command, project  # noqa: F401
 
-from xstilts_core import cli
-from xstilts_core.names import UsageError
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
 
 

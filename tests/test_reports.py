@@ -18,10 +18,10 @@ from made_studies import load
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from xstilts_core import identity, results, study_file
+from xstilts_core import results
+from xstilts_core.files.paths import home
 from xstilts_core.results import Score
-from xstilts_core.spec import home
-from xstilts_core.study import Study
+from xstilts_core.study import Study, identity, study_file
 from xstilts_core.tasks import TASKS
 
 # Only large studies have these.
@@ -109,7 +109,7 @@ def read(report: str, study: Study, monkeypatch: pytest.MonkeyPatch) -> tuple[di
     def display(*shown: object) -> None:
         said.extend(str(getattr(thing, "data", thing)) for thing in shown)
 
-    for place in ("xstilts_core.figures.save", "xstilts_core.figures.files.save"):
+    for place in ("xstilts_core.report.figures.save", "xstilts_core.report.figures.files.save"):
         monkeypatch.setattr(place, save)
     monkeypatch.setattr("IPython.display.display", display)
     space: dict[str, object] = {}

@@ -11,9 +11,9 @@ import pytest
 from made_studies import load
 
 from xstilts_core import analysis, results
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 from xstilts_core.results import Score
-from xstilts_core.spec import RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 
 SCORES = [Score("xnli", "de", "test", "accuracy", 61.25, 400), Score("xnli", "sw", "test", "accuracy", 40.0, 400)]

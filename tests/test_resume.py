@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import identity, model, phase, pretrain
+from xstilts_core import model, run
 from xstilts_core import train as loop
 from xstilts_core.checkpoint import FILE, Checkpoint
 from xstilts_core.evaluate import score
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits
-from xstilts_core.spec import IntermediateSpec, PretrainSpec, TargetSpec
+from xstilts_core.phases import pretrain
 from xstilts_core.streams import Order, Stream
+from xstilts_core.study import identity
+from xstilts_core.study.spec import IntermediateSpec, PretrainSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, train
 
@@ -146,11 +148,11 @@ def test_early_stopping_goes_on_where_it_was(folder, tmp_path):
         ({"scale": 1.5}, {"dropout": 0.1}, "starting weights"),
     ],
 )
-def test_a_checkpoint_of_another_training_is_not_used(folder, tmp_path, capsys, changes, run, words):
+def test_a_checkpoint_of_another_training_is_not_used(folder, tmp_path, capsys, changes, record, words):
     with pytest.raises(Kill):
         pairs(folder, Checkpoint(tmp_path, 5, {"dropout": 0.1}), 12)
     capsys.readouterr()
-    checkpoint = Checkpoint(tmp_path, 5, run)
+    checkpoint = Checkpoint(tmp_path, 5, record)
     found = pairs(folder, checkpoint, **changes)
     assert capsys.readouterr().out == f"{checkpoint.path} is not used, training begins anew: it was made with other {words}\n"
     same(found, pairs(folder, **changes))
@@ -193,26 +195,26 @@ def test_a_full_disk_is_said_and_leaves_the_checkpoint_before(tmp_path):
 
 def run_pretrain(spec, kill=None):
     """Phase 1 as its notebook does it; returns the perplexity and the weights."""
-    run = phase.Run(spec)
+    record = run.Run(spec)
     texts = pretrain.documents(spec)
     tokenizer = pretrain.train_tokenizer(pretrain.vocabulary_texts(spec, texts), spec.vocabulary, spec.max_length)
     encoder, head = pretrain.new_model(spec, tokenizer)
     training, development = pretrain.stream(spec, encoder, head, texts)
-    report = run.reporter(spec.steps)
+    report = record.reporter(spec.steps)
 
     def killing(line):
         report(line)
         if line["step"] == kill:
             raise Kill
 
-    trained = train(encoder, [training], np.array([1.0]), pretrain.schedule(spec), None, killing, run.checkpoint())
+    trained = train(encoder, [training], np.array([1.0]), pretrain.schedule(spec), None, killing, record.checkpoint())
     found = pretrain.perplexity(encoder, development)
-    run.finish([], phase.details(encoder, trained), CPU)
+    record.finish([], run.details(encoder, trained), CPU)
     return found, {**encoder.network.state_dict(), **{f"head {name}": value for name, value in head.state_dict().items()}}
 
 
 def log_of(spec):
-    return without_speed(json.loads(line) for line in (spec.folder / phase.LOG).read_text(encoding="utf-8").splitlines())
+    return without_speed(json.loads(line) for line in (spec.folder / run.LOG).read_text(encoding="utf-8").splitlines())
 
 
 def test_pretraining_goes_on_with_the_same_masks(tmp_path, capsys):
@@ -260,13 +262,13 @@ test_resume.run_intermediate(test_resume.IntermediateSpec(**json.loads(sys.argv[
 
 def run_intermediate(spec):
     """Phase 2 as its notebook does it."""
-    run = phase.Run(spec)
-    encoder = phase.load_encoder(spec)
-    learners = phase.learners(spec, encoder)
-    trained = phase.fit(run, encoder, learners)
-    scores = phase.develop(spec, encoder, learners, None)
+    record = run.Run(spec)
+    encoder = run.load_encoder(spec)
+    learners = run.learners(spec, encoder)
+    trained = run.fit(record, encoder, learners)
+    scores = run.develop(spec, encoder, learners, None)
     model.save(encoder, spec.folder / "model")
-    return json.loads(run.finish(scores, phase.details(encoder, trained), CPU).read_text(encoding="utf-8"))
+    return json.loads(record.finish(scores, run.details(encoder, trained), CPU).read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow
@@ -288,12 +290,12 @@ def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
     assert {**found["details"], **times} == {**expected["details"], **times} and found["details"]["earlier_seconds"] > 0
     assert log_of(other) == log_of(one)
     assert len({(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)}) == 1
-    assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", phase.LOG}
+    assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", run.LOG}
 
 
 def test_how_often_makes_no_other_run(tmp_path):
     spec = TargetSpec(outputs=str(tmp_path))
     often = spec.model_copy(update={"checkpoint_every": 50})
     assert identity.wanted(spec) == identity.wanted(often) and often.changed()["checkpoint_every"] == 50
-    assert phase.Run(spec).checkpoint() is None
-    assert phase.Run(often).checkpoint() == Checkpoint(spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions})
+    assert run.Run(spec).checkpoint() is None
+    assert run.Run(often).checkpoint() == Checkpoint(spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions})

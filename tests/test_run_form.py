@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xstilts_core import cli, results
-from xstilts_core.estimate import one_run
-from xstilts_core.estimate.earlier import Cost
-from xstilts_core.names import UsageError
-from xstilts_core.spec import SPECS
-from xstilts_core.widgets import form, start
-from xstilts_core.widgets.fields import fields, given, papermill_command, spec_of, text, written, xstilts_command
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.explore import form, start
+from xstilts_core.explore.fields import fields, given, papermill_command, spec_of, text, written, xstilts_command
+from xstilts_core.jobs.estimate import one_run
+from xstilts_core.jobs.estimate.earlier import Cost
+from xstilts_core.study.spec import SPECS
 
 TYPED = {
     "study": "tried",

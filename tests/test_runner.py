@@ -12,9 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from xstilts_core import notebook, results, runner
-from xstilts_core.names import UsageError
-from xstilts_core.notebook import NotebookFailure, run_notebook
+from xstilts_core import results
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs import notebook, runner
+from xstilts_core.jobs.notebook import NotebookFailure, run_notebook
 from xstilts_core.study import Study
 
 WRITE = "from pathlib import Path\nPath(folder, 'result.json').write_text('{}')"
@@ -149,7 +150,7 @@ def project(folder: Path, cell: str = WRITE, targets: str = STUDY) -> Study:
 
 
 def command(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    call = [sys.executable, "-m", "xstilts_core.runner", *arguments]
+    call = [sys.executable, "-m", "xstilts_core.jobs.runner", *arguments]
     path = str(Path(runner.__file__).parent.parent)
     return subprocess.Popen(call, cwd=folder, text=True, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
 

@@ -11,12 +11,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from xstilts_core import model
+from xstilts_core.data.words import uses_spaces
 from xstilts_core.examples import TagsExample
 from xstilts_core.formats import FORMATS, Limits
 from xstilts_core.formats.tokens import Template, tokenise, writes_space
 from xstilts_core.mini import suite
 from xstilts_core.tasks import TASKS
-from xstilts_core.words import uses_spaces
 
 SENTENCES = {
     "en": ("Anna", "never", "reads", "3", "books", "in", "New", "York", ",", "they", "'re", "old", "."),

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 from made_studies import load
 
-from xstilts_core import locks, results, sharing
-from xstilts_core.cli import main
-from xstilts_core.estimate.forecast import forecast
-from xstilts_core.names import UsageError
+from xstilts_core import results
+from xstilts_core.commands.cli import main
+from xstilts_core.errors import UsageError
+from xstilts_core.files import locks
+from xstilts_core.jobs import sharing
+from xstilts_core.jobs.estimate.forecast import forecast
 from xstilts_core.results import Score
-from xstilts_core.spec import Spec
 from xstilts_core.study import Study
-from xstilts_core.study_kinds import GroupStudy
+from xstilts_core.study.spec import Spec
+from xstilts_core.study.study_kinds import GroupStudy
 
 FIRST = """
 title: The first

@@ -13,7 +13,7 @@ from browsing import recipe
 
 from xstilts_core import results
 from xstilts_core.study import Study
-from xstilts_core.study_kinds import references
+from xstilts_core.study.study_kinds import references
 
 pytest.importorskip("sphinx")
 pytest.importorskip("furo")

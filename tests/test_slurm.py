@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xstilts_core import cluster, locks, results
+from xstilts_core import results
+from xstilts_core.files import locks
+from xstilts_core.jobs import cluster
 from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tests" / "slurm" / "one_machine.sh"
 SECONDS = 600  # on a machine that is busy with other things
-RUN = ("xstilts_core.cli", "run", "smoke", "--profile", "slurm")
+RUN = ("xstilts_core.commands.cli", "run", "smoke", "--profile", "slurm")
 
 
 @pytest.fixture
@@ -155,5 +157,5 @@ def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(drivers: 
     assert most == 2, "two GPUs were never at work together"
 
     for folder in ("pretrain/seed1", "target/udpos/from-none/seed1"):
-        assert start(project, "xstilts_core.runner", "smoke", folder, "--outputs", "here").wait(SECONDS) == 0
+        assert start(project, "xstilts_core.jobs.runner", "smoke", folder, "--outputs", "here").wait(SECONDS) == 0
     assert scores(study.root / folder) == scores(project / "here" / "smoke" / folder) != []

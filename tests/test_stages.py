@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, model, phase
+from xstilts_core import data, model, run
 from xstilts_core.checkpoint import Checkpoint
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, TargetSpec
 from xstilts_core.streams import Order, Stream
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, train
 
@@ -132,13 +132,13 @@ def spec_of(folder, encoder, **changes):
 
 def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(tmp_path, encoders, parts):
     spec = spec_of(tmp_path, encoders["xlmr"])
-    encoder = phase.load_encoder(spec)
-    learners = phase.learners(spec, encoder)
-    plan = phase.plan(spec, learners)
+    encoder = run.load_encoder(spec)
+    learners = run.learners(spec, encoder)
+    plan = run.plan(spec, learners)
     assert plan.stages == (3 * 8, 3 * 3) and plan.steps == 33 and plan.marks() == {24 + 4, 33}
-    assert phase.shares(spec, learners).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert run.shares(spec, learners).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert [example.id for example in learners[0].development] == [f"copa{k}" for k in range(8)]
-    trained = phase.fit(phase.Run(spec), encoder, learners)
+    trained = run.fit(run.Run(spec), encoder, learners)
     assert trained.counts == {"siqa": 24, "copa": 9} and trained.best_step in (28, 33)
 
 

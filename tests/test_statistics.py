@@ -13,7 +13,7 @@ from xstilts_core.analysis.hierarchy import LEVELS, student_interval, variance_p
 from xstilts_core.analysis.items import Predictions, resample
 from xstilts_core.analysis.mixed import variance_interval
 from xstilts_core.analysis.significance import sign_flip_p, swapped, tail_share
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from test_cli import await_running, command, project  # noqa: F401
 
-from xstilts_core import aside, cli, results
+from xstilts_core import results
+from xstilts_core.commands import cli
+from xstilts_core.jobs import aside
 from xstilts_core.study import Study
 
 pytestmark = pytest.mark.usefixtures("project")

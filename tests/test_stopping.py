@@ -13,7 +13,8 @@ import pytest
 from test_cli import REPORT, ROOT, RUN, TINY, page, project  # noqa: F401
 from test_interrupt import MARK, Process, alive
 
-from xstilts_core import results, stopping
+from xstilts_core import results
+from xstilts_core.jobs import stopping
 from xstilts_core.study import Study
 
 Limit = Callable[[float], AbstractContextManager[None]]
@@ -76,7 +77,7 @@ def test_a_stopped_study_leaves_no_process_and_what_is_done(
     number: int, ignored: tuple[int, ...], sleeping: Path, time_limit: Limit
 ) -> None:
     mark = f"{os.getpid()}-{sleeping.name}"
-    run = start(sleeping, mark, "xstilts_core.cli", "run", "tiny", "--jobs", "2", ignored=ignored)
+    run = start(sleeping, mark, "xstilts_core.commands.cli", "run", "tiny", "--jobs", "2", ignored=ignored)
     study = Study.load("tiny")
     done = study.root / "retrieval" / "tatoeba" / "from-none" / "seed1" / results.RESULT
     await_kernel(study.root / "begun", run)
@@ -104,11 +105,11 @@ def test_a_stopped_study_leaves_no_process_and_what_is_done(
 @pytest.mark.parametrize(
     ("number", "module"),
     [
-        (signal.SIGINT, ("xstilts_core.cli", "notebook", "21_target", "-p", "study", "tiny")),
-        (signal.SIGTERM, ("xstilts_core.runner", "tiny", "target/mnli/from-none/seed1")),
-        pytest.param(signal.SIGTERM, ("xstilts_core.cli", "notebook", "21_target", "-p", "study", "tiny"), marks=RELEASE),
-        pytest.param(signal.SIGHUP, ("xstilts_core.cli", "notebook", "21_target", "-p", "study", "tiny"), marks=RELEASE),
-        pytest.param(signal.SIGINT, ("xstilts_core.runner", "tiny", "target/mnli/from-none/seed1"), marks=RELEASE),
+        (signal.SIGINT, ("xstilts_core.commands.cli", "notebook", "21_target", "-p", "study", "tiny")),
+        (signal.SIGTERM, ("xstilts_core.jobs.runner", "tiny", "target/mnli/from-none/seed1")),
+        pytest.param(signal.SIGTERM, ("xstilts_core.commands.cli", "notebook", "21_target", "-p", "study", "tiny"), marks=RELEASE),
+        pytest.param(signal.SIGHUP, ("xstilts_core.commands.cli", "notebook", "21_target", "-p", "study", "tiny"), marks=RELEASE),
+        pytest.param(signal.SIGINT, ("xstilts_core.jobs.runner", "tiny", "target/mnli/from-none/seed1"), marks=RELEASE),
     ],
 )
 def test_a_stopped_notebook_leaves_no_process(number: int, module: tuple[str, ...], sleeping: Path, time_limit: Limit) -> None:

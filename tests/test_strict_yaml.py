@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from test_study import GOOD, study
 
-from xstilts_core import cli
-from xstilts_core.names import UsageError
-from xstilts_core.strict_yaml import load
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.files.strict_yaml import load
 
 
 @pytest.mark.parametrize(

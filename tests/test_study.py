@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import encoder_files, identity, runner
-from xstilts_core.names import UsageError
-from xstilts_core.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
-from xstilts_core.study import Study
-from xstilts_core.study_file import check_encoder
+from xstilts_core.errors import UsageError
+from xstilts_core.files import encoder_files
+from xstilts_core.jobs import runner
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.study_file import check_encoder
 from xstilts_core.tasks import TASKS
 
 GOOD = """

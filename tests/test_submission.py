@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import cli, data, metrics, phase, results, retrieve
+from xstilts_core import data, metrics, results, retrieve, run
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.formats import FORMATS
-from xstilts_core.names import UsageError
-from xstilts_core.spec import ControlSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core.publish.xtreme import XTREME, score
+from xstilts_core.publish.xtreme.chosen import recipes
+from xstilts_core.publish.xtreme.submission import cautions, write_submission
 from xstilts_core.study import Study
+from xstilts_core.study.spec import ControlSpec, RetrievalSpec, Spec, TargetSpec
 from xstilts_core.tasks import TASKS
-from xstilts_core.xtreme import XTREME, score
-from xstilts_core.xtreme.chosen import recipes
-from xstilts_core.xtreme.submission import cautions, write_submission
 
 LANGUAGES = ("en", "de", "zh")
 GRID = """
@@ -238,13 +239,13 @@ def test_a_run_of_the_embedded_suite(tmp_path: Path, encoders: dict[str, Path], 
     for spec in made.specs:
         if getattr(spec, "recipe", "") != "none" or spec.seed != 3:
             continue
-        run, encoder = phase.Run(spec), phase.load_encoder(spec)
+        record, encoder = run.Run(spec), run.load_encoder(spec)
         if isinstance(spec, RetrievalSpec):
-            run.finish(retrieve.score_retrieval(run, encoder, 1, {}), {"layer": 1}, torch.device("cpu"))
+            record.finish(retrieve.score_retrieval(record, encoder, 1, {}), {"layer": 1}, torch.device("cpu"))
         else:
-            learners = phase.learners(spec, encoder)
-            trained = phase.fit(run, encoder, learners)
-            run.finish(phase.score_targets(run, encoder, learners[0]), phase.details(encoder, trained), torch.device("cpu"))
+            learners = run.learners(spec, encoder)
+            trained = run.fit(record, encoder, learners)
+            record.finish(run.score_targets(record, encoder, learners[0]), run.details(encoder, trained), torch.device("cpu"))
     out = tmp_path / "out"
     call = ["submission", str(tmp_path / "grid.yaml"), "--outputs", str(tmp_path / "outputs"), "--out", str(out)]
     assert cli.main(call) == 2

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import cli, task_table
-from xstilts_core.readers import FILES
+from xstilts_core.commands import cli
+from xstilts_core.data.readers import FILES
+from xstilts_core.publish import task_table
 from xstilts_core.tasks import HUB, LOCAL, TASKS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tasks.md"

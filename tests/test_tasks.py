@@ -3,11 +3,11 @@
 import pytest
 
 from xstilts_core import data
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.metrics import ACCURACY, BITEXT, SPAN, TAGGING
 from xstilts_core.mini import suite
-from xstilts_core.names import UsageError
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME, recipe, task
 
 EXAMPLE = {"pair": PairExample, "choice": ChoiceExample, "span": SpanExample, "tagging": TagsExample, "retrieval": SentenceExample}

@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 from made_studies import load
 
-from xstilts_core import data, fetch, hub_client, hub_lock, identity, loading, phase, translated
+from xstilts_core import data, run
+from xstilts_core.data import hub_client, hub_lock
+from xstilts_core.data.hub_lock import Repository
+from xstilts_core.encoders import loading
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.hub_lock import Repository
-from xstilts_core.names import UsageError
-from xstilts_core.spec import DataSpec, IntermediateSpec
-from xstilts_core.study import Study
-from xstilts_core.study_file import check_model
+from xstilts_core.phases import fetch
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import DataSpec, IntermediateSpec
+from xstilts_core.study.study_file import check_model
 from xstilts_core.tasks import TASKS, TRANSLATIONS
-from xstilts_core.translated import Count
+from xstilts_core.translation import translated
+from xstilts_core.translation.translated import Count
 
 
 def made(**values) -> IntermediateSpec:
@@ -94,8 +98,8 @@ class TestTraining:
 
     def test_a_run_learns_from_them_and_says_what_became_of_them(self, tmp_path):
         spec = made(data_languages=["de", "sw"], train_examples=40, outputs=str(tmp_path))
-        found = phase.learners(spec, phase.load_encoder(spec))
-        (row,) = phase.describe(found)
+        found = run.learners(spec, run.load_encoder(spec))
+        (row,) = run.describe(found)
         assert row["examples"] == 40
         assert row["languages"] == [{"part": "mnli", "language": code, "found": 20, "filled": 0, "dropped": 0} for code in ("de", "sw")]
         assert all(example.id.startswith("mnli-dev") for example in found[0].development), "development data stay English"

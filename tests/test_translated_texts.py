@@ -2,8 +2,8 @@
 
 import pytest
 
-from xstilts_core import translated
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample
+from xstilts_core.translation import translated
 
 SPANS = SpanExample(
     "q1",

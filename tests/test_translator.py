@@ -19,10 +19,11 @@ from transformers import (
 )
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 
-from xstilts_core import phase, translated, translator
+from xstilts_core import run
+from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec
+from xstilts_core.study.spec import IntermediateSpec
+from xstilts_core.translation import translated, translator
 
 WORDS = ("anna", "ben", "sees", "a", "dog", "runs", "here", ".", "[", "]")
 SENTENCES = ["anna sees a dog .", "ben runs .", "a dog runs here .", "ben sees anna here ."]
@@ -95,11 +96,11 @@ class TestKeeping:
     def test_runs_at_once_do_not_spoil_each_other(self, nllb, tmp_path):
         spawn = multiprocessing.get_context("fork")
         runs = [spawn.Process(target=write, args=(tmp_path / "de.jsonl", number)) for number in range(4)]
-        for run in runs:
-            run.start()
-        for run in runs:
-            run.join()
-        assert [run.exitcode for run in runs] == [0, 0, 0, 0]
+        for record in runs:
+            record.start()
+        for record in runs:
+            record.join()
+        assert [record.exitcode for record in runs] == [0, 0, 0, 0]
         assert translator.read(tmp_path / "de.jsonl") == {f"sentence {number}": "x" * 20_000 for number in range(15)}
         assert len((tmp_path / "de.jsonl").read_text(encoding="utf-8").splitlines()) == 15, "each was added once"
 
@@ -206,8 +207,8 @@ def test_a_run_is_trained_on_what_the_model_says(nllb, tmp_path):
     """Random weights keep no brackets around an answer: its examples are dropped and counted. Pairs lose none."""
     values = {"translator": nllb, "data_languages": ["de", "sw"], "train_examples": 6, "outputs": str(tmp_path)}
     spec = IntermediateSpec.of(values)
-    found = phase.learners(spec, phase.load_encoder(spec))
-    (row,) = phase.describe(found)
+    found = run.learners(spec, run.load_encoder(spec))
+    (row,) = run.describe(found)
     counts = {count["language"]: count for count in row["languages"]}
     assert row["examples"] + sum(count["dropped"] for count in counts.values()) == 6
     assert sorted(path.name for path in (tmp_path / "translations").glob("*/*.jsonl")) == ["de.jsonl", "sw.jsonl"]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hub_stand_in import Hub, serving
 
-from xstilts_core import upload
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
+from xstilts_core.publish import upload
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN, READER = "hf_anna", "hf_reader"

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from xstilts_core import analysis, figures, results
+from xstilts_core import analysis, results
 from xstilts_core.analysis.variants import MIXTURE, SEQUENCE, TEXTS, TOGETHER, WITHOUT, Pair
-from xstilts_core.notebook import run_notebook
-from xstilts_core.recipe import Recipe
+from xstilts_core.jobs.notebook import run_notebook
+from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
+from xstilts_core.study.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 # Points by which a recipe of the study below changes every score.

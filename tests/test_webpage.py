@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import results, webpage
-from xstilts_core.cli import main
+from xstilts_core import results
 from xstilts_core.commands import study as commands
-from xstilts_core.figures.files import finish
+from xstilts_core.commands.cli import main
+from xstilts_core.report import webpage
+from xstilts_core.report.figures.files import finish
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 

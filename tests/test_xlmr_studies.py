@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import identity
 from xstilts_core.analysis import claims, scaling, translated, variants
 from xstilts_core.analysis.contrast import SEMANTIC, SYNTACTIC, kinds
-from xstilts_core.spec import DataSpec, IntermediateSpec, TargetSpec
-from xstilts_core.study import Study
+from xstilts_core.study import Study, identity
+from xstilts_core.study.spec import DataSpec, IntermediateSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 PARAMS = Path(__file__).resolve().parent.parent / "params"

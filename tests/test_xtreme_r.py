@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from xstilts_core import data
-from xstilts_core.estimate import sample, work
-from xstilts_core.estimate.question import Stage
-from xstilts_core.names import UsageError
-from xstilts_core.spec import RetrievalSpec, TargetSpec
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs.estimate import sample, work
+from xstilts_core.jobs.estimate.question import Stage
 from xstilts_core.study import Study
+from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS
 
 PARAMS = Path(__file__).parents[1] / "params"

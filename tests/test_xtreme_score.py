@@ -9,12 +9,12 @@ from typing import Any
 import official_xtreme as official
 import pytest
 
-from xstilts_core import cli
-from xstilts_core.names import UsageError
+from xstilts_core.commands import cli
+from xstilts_core.errors import UsageError
+from xstilts_core.publish.xtreme import RULES, XTREME, XTREME_R, score
+from xstilts_core.publish.xtreme.rules import mean
+from xstilts_core.publish.xtreme.scores import table
 from xstilts_core.tasks import TASKS
-from xstilts_core.xtreme import RULES, XTREME, XTREME_R, score
-from xstilts_core.xtreme.rules import mean
-from xstilts_core.xtreme.scores import table
 
 WORDS = ["the", "Haus", "a", "ein", "der", "1990", "北京", "市", "البيت", "U.S.", "पानी", "nhà", "của", "x-y", "«ici»", "$5"]
 

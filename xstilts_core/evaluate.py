@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from xstilts_core import metrics
+from xstilts_core.encoders.finite import require_finite
 from xstilts_core.examples import Passage
-from xstilts_core.finite import require_finite
 from xstilts_core.formats import FORMATS, Encoded, Format, Limits, gather
 from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
 from xstilts_core.model import Encoder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from xstilts_core.names import unknown
+from xstilts_core.errors import unknown
 
 WordOrder = Literal["SVO", "SOV", "VSO", "none"]
 ResourceLevel = Literal["high", "mid", "low"]

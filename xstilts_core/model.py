@@ -15,13 +15,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from xstilts_core import encoder_files, hub_client, loading, trial
-from xstilts_core.encoder_files import SHIPPED, shipped
-from xstilts_core.names import UsageError
-from xstilts_core.paths import expanded
+from xstilts_core.data import hub_client
+from xstilts_core.encoders import loading, trial
+from xstilts_core.encoders.states import traits
+from xstilts_core.errors import UsageError
+from xstilts_core.files import encoder_files
+from xstilts_core.files.encoder_files import SHIPPED, shipped
+from xstilts_core.files.paths import expanded, home
 from xstilts_core.results import LANGUAGE_HEAD
-from xstilts_core.spec import home
-from xstilts_core.states import traits
 
 # What the masked language models of transformers call the modules of their heads, in the order in which they are used: RoBERTa's family,
 # BERT's, ModernBERT's, ALBERT's, ELECTRA's, DistilBERT's.

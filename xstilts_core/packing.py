@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from xstilts_core import attention, encoder_files
-from xstilts_core.states import hidden_states, traits
+from xstilts_core.encoders import attention
+from xstilts_core.encoders.states import hidden_states, traits
+from xstilts_core.files import encoder_files
 
 WASTE = 1.15
 # In bfloat16 on a CPU, lengths of bins and tokens of packs are multiples of these, and bins have 1, 2, 4 .. sequences: oneDNN compiles a

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from xstilts_core import identity, locks, precision
-from xstilts_core.disk import sync, write_text
-from xstilts_core.identity import Below, Identity
-from xstilts_core.names import UsageError
-from xstilts_core.spec import Spec
+from xstilts_core.errors import UsageError
+from xstilts_core.files import locks
+from xstilts_core.files.disk import sync, write_text
+from xstilts_core.study import identity, precision
+from xstilts_core.study.identity import Below, Identity
+from xstilts_core.study.spec import Spec
 
 if TYPE_CHECKING:
     import pandas

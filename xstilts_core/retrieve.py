@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xstilts_core import data, metrics, words
+from xstilts_core import data, metrics
+from xstilts_core.data import words
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
-from xstilts_core.mixing import uses_bfloat16
 from xstilts_core.model import Encoder, device
-from xstilts_core.phase import Run
 from xstilts_core.results import Score
-from xstilts_core.spec import RetrievalSpec
+from xstilts_core.run import Run
+from xstilts_core.schedule import uses_bfloat16
+from xstilts_core.study.spec import RetrievalSpec
 from xstilts_core.tasks import task
 
 # Hidden state 14 of XLM-R Large's 24 layers is what the paper's code and XTREME's read; other depths take the same share.

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from xstilts_core.checkpoint import Checkpoint, fingerprint, random_states, set_random_states
-from xstilts_core.dropout import use_bytes
-from xstilts_core.finite import HELP, NotFinite, Watch, require_finite
-from xstilts_core.memory import most_tokens
+from xstilts_core.encoders.dropout import use_bytes
+from xstilts_core.encoders.finite import HELP, NotFinite, Watch, require_finite
+from xstilts_core.encoders.memory import most_tokens
 from xstilts_core.model import Encoder
 from xstilts_core.packing import flat_hidden
 from xstilts_core.schedule import Schedule

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from xstilts_core import figures
-from xstilts_core.figures.style import BLUE, FAINT, INK, ORANGE, look
 from xstilts_core.languages import language
+from xstilts_core.report import figures
+from xstilts_core.report.figures.style import BLUE, FAINT, INK, ORANGE, look
 from xstilts_core.study import Study
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 

@@ -7,7 +7,7 @@ import nbformat
 
 from xstilts_core import results
 from xstilts_core.study import Study
-from xstilts_core.study_kinds import references
+from xstilts_core.study.study_kinds import references
 
 # A folder in front of outputs/ belongs to the machine that ran the study.
 PLACE = re.compile(r"(?:/[\w.+-]+)+/(?=outputs/)")

@@ -8,10 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from xstilts_core import cli
+from xstilts_core.commands import cli
 from xstilts_core.examples import PairExample
 from xstilts_core.languages import language
-from xstilts_core.spec import SPECS
+from xstilts_core.study.spec import SPECS
 
 PACKAGE = "xstilts_core"
 FLOORS = "floors"

@@ -31,9 +31,9 @@ from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.analysis.performance import KINDS, OWN, absent, by_run, own_and_gains, tasks_of, training_examples
 from xstilts_core.analysis.runs import origin, runs, unfinished
 from xstilts_core.analysis.significance import holm
-from xstilts_core.reference import reference
-from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
+from xstilts_core.study.published import reference
+from xstilts_core.study.spec import BASELINE
 
 LEVEL = 0.05
 NUMBERS = ("estimate", "low", "high", "p", "p_holm")

@@ -15,8 +15,8 @@ from xstilts_core.analysis.gains import recipe_order, settled
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
-from xstilts_core.spec import BASELINE, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE, RetrievalSpec, TargetSpec
 
 NOTHING = float("nan")
 PER_TARGET, ONE, DIFFERENCE = "a recipe per target", "one recipe for all targets", "per target, beyond one for all"

@@ -16,15 +16,14 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xstilts_core import study_file
 from xstilts_core.analysis.choice import choices, per_target_gain
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.analysis.variants import TEXT
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.recipe import Recipe
-from xstilts_core.reference import CLAIMS, PHANG
-from xstilts_core.spec import BASELINE, IntermediateSpec, explain
-from xstilts_core.study import Study
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.study import Study, study_file
+from xstilts_core.study.published import CLAIMS, PHANG
+from xstilts_core.study.recipe import Recipe
+from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"

@@ -13,8 +13,8 @@ import pandas as pd
 from xstilts_core.analysis.gains import ENGLISH, settled, target_scores, task_order
 from xstilts_core.analysis.intervals import NO_ITEMS, gain_draws
 from xstilts_core.analysis.items import ItemScores
-from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 
 HIDDEN = "names_masked"
 COLUMNS = ["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"]

@@ -25,7 +25,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from xstilts_core.analysis.association import METHODS, Method, correlation, pair_draws, permuted
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.significance import holm, tail_share
-from xstilts_core.names import UsageError, unknown
+from xstilts_core.errors import UsageError, unknown
 
 COLUMNS = ["x", "y", "method", "estimate", "low", "high", "p", "p_holm", "n"]
 RESAMPLES = 10_000

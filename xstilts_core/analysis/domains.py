@@ -22,8 +22,8 @@ import pandas as pd
 from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
-from xstilts_core.recipe import Recipe
 from xstilts_core.study import Study
+from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original
 
 LESS_GENERAL, LESS_OTHER = "less general", "less another domain"

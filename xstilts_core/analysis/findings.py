@@ -9,8 +9,8 @@ from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import SEEDS, SEEDS_ITEMS
 from xstilts_core.analysis.runs import STATES
-from xstilts_core.learnt import marked
-from xstilts_core.spec import BASELINE
+from xstilts_core.phases.learnt import marked
+from xstilts_core.study.spec import BASELINE
 
 FEW_SEEDS = 5
 NOTHING = "**No finished target runs to compare yet.** Gains need the baseline and one other recipe on the same target and seed."

@@ -14,10 +14,10 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import language
-from xstilts_core.names import UsageError, unknown
 from xstilts_core.results import COLUMNS
-from xstilts_core.spec import BASELINE
+from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TARGET_NAMES, task
 
 AVERAGE = "average"

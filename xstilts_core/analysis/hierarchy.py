@@ -32,8 +32,8 @@ from scipy.special import stdtrit
 
 from xstilts_core.analysis.gains import chosen_languages, settled
 from xstilts_core.analysis.items import ItemScores
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.spec import BASELINE
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.study.spec import BASELINE
 
 Level = Literal["seeds", "languages", "items"]
 LEVELS: tuple[Level, ...] = ("seeds", "languages", "items")

@@ -21,7 +21,7 @@ from xstilts_core.analysis.gains import AVERAGE, LAST_DIGIT, chosen_languages, g
 from xstilts_core.analysis.hierarchy import MANY, NOTHING, ONE_SEED, Part, half_widths
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.spec import BASELINE
+from xstilts_core.study.spec import BASELINE
 
 NO_ITEMS: ItemScores = MappingProxyType({})
 SEEDS_ITEMS, SEEDS = "seeds and items", "seeds"

@@ -19,9 +19,9 @@ import numpy as np
 
 from xstilts_core import metrics
 from xstilts_core.analysis.runs import finished, of_size, states
-from xstilts_core.names import UsageError
-from xstilts_core.spec import ControlSpec, RetrievalSpec, TargetSpec
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
+from xstilts_core.study.spec import ControlSpec, RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TARGET_NAMES
 
 DRAWS = 2_000

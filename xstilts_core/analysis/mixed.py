@@ -21,8 +21,8 @@ from scipy.special import chdtri, stdtr, stdtrit
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.likelihood import fit, told_apart
+from xstilts_core.errors import unknown
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.names import unknown
 from xstilts_core.tasks import task
 
 NOTHING = float("nan")

@@ -1,7 +1,7 @@
 """How each recipe's encoder did on every target and probing task, run by run, in one shape for runs and for published scores.
 
 In a study with runs, a row is a recipe and a seed, and a target's or probing task's score is its mean over all languages but English
-(zero-shot transfer). Published scores (xstilts_core/reference) have the same shape: there a recipe is an intermediate task, a run is
+(zero-shot transfer). Published scores (xstilts_core/study/published) have the same shape: there a recipe is an intermediate task, a run is
 one of the authors'. Correlations are taken over these rows; gains here are means over runs less the baseline's mean, as in
 Pruksachatkun et al. (2020): their runs are not paired.
 """
@@ -14,10 +14,10 @@ import pandas as pd
 
 from xstilts_core.analysis.gains import AVERAGE, ENGLISH, chosen_languages, contenders, recipe_order, settled, target_scores, task_order
 from xstilts_core.analysis.runs import finished
-from xstilts_core.names import UsageError
-from xstilts_core.reference import reference
-from xstilts_core.spec import BASELINE
+from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
+from xstilts_core.study.published import reference
+from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import PROBING_NAMES, task
 
 COLUMNS = ["recipe", "run", "kind", "task", "score"]

@@ -19,8 +19,8 @@ from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language,
 from xstilts_core.analysis.intervals import Estimate, GainDraws, gain_draws, gain_table, mean
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 UNCONFIRMED, SECOND_HAND = "unconfirmed", "second hand"

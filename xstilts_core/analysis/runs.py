@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from xstilts_core import learnt, results
+from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
-from xstilts_core.kept_runs import LOG, LOGGED
-from xstilts_core.names import unknown
+from xstilts_core.errors import unknown
+from xstilts_core.jobs.kept_runs import LOG, LOGGED
+from xstilts_core.phases import learnt
 from xstilts_core.results import COLUMNS, RESULT, State
-from xstilts_core.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 
 PHASE1 = "phase 1"
 STATES = ("done", "running", "stale", "missing", "failed")

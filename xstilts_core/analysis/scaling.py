@@ -18,8 +18,8 @@ from xstilts_core.analysis.intervals import Estimate, GainDraws, combined, cover
 from xstilts_core.analysis.items import DRAWS, item_scores
 from xstilts_core.analysis.runs import finished, of_size
 from xstilts_core.mini import suite
-from xstilts_core.spec import IntermediateSpec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
 
 NUMBER = "number of tasks"

@@ -15,8 +15,8 @@ import pandas as pd
 from xstilts_core import metrics
 from xstilts_core.analysis.gains import AVERAGE, chosen_languages, recipe_order, settled, task_order
 from xstilts_core.analysis.items import CHUNK, Predictions, Run, aligned, placed, prediction_files, read_predictions
-from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TARGET_NAMES
 
 # Statistics that are equal but for rounding count as equal.

@@ -17,8 +17,8 @@ from xstilts_core.analysis.gains import AVERAGE, ENGLISH
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.mini.corpus import RESOURCE
-from xstilts_core.recipe import Recipe
 from xstilts_core.study import Study
+from xstilts_core.study.recipe import Recipe
 
 COLUMNS = ["intermediate", "condition", "recipe", "task", "gain", "low", "high", "difference", "difference_low", "difference_high", "seeds"]
 CONTRASTS = ["contrast", "difference", "low", "high", "recipes", "missing", "seeds"]

@@ -13,8 +13,8 @@ from xstilts_core.analysis.findings import COVERS, FEW_SEEDS, counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import GainDraws
-from xstilts_core.recipe import Recipe
-from xstilts_core.spec import TEXT_FIELDS
+from xstilts_core.study.recipe import Recipe
+from xstilts_core.study.spec import TEXT_FIELDS
 
 TOGETHER, MIXTURE, WITHOUT, SEQUENCE = "together beside one alone", "mixed otherwise", "all beside all but one", "one after the other"
 TEXTS = "with text beside without"

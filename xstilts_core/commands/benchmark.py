@@ -4,12 +4,12 @@ import argparse
 import json
 
 from xstilts_core.commands.study import load
-from xstilts_core.names import UsageError
-from xstilts_core.paths import expanded
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import expanded
 
 
 def score(options: argparse.Namespace) -> int:
-    from xstilts_core.xtreme import RULES, scores
+    from xstilts_core.publish.xtreme import RULES, scores
 
     rules = RULES[options.benchmark]
     report = scores.score(rules, expanded(options.predictions), expanded(options.labels))
@@ -18,8 +18,8 @@ def score(options: argparse.Namespace) -> int:
 
 
 def submission(options: argparse.Namespace) -> int:
-    from xstilts_core.xtreme import RULES
-    from xstilts_core.xtreme.submission import cautions, write_submission
+    from xstilts_core.publish.xtreme import RULES
+    from xstilts_core.publish.xtreme.submission import cautions, write_submission
 
     study, out = load(options), expanded(options.out)
     if study.published:

@@ -6,13 +6,13 @@ import sys
 from dataclasses import asdict
 
 from xstilts_core.commands.places import place
-from xstilts_core.names import UsageError
+from xstilts_core.errors import UsageError
 
 PLACES = ("study", "outputs", "data_root", "encoder", "folder")
 
 
 def tasks(options: argparse.Namespace) -> int:
-    from xstilts_core import task_table
+    from xstilts_core.publish import task_table
 
     if options.json:
         print(json.dumps(task_table.task_rows(), indent=1, ensure_ascii=False))
@@ -37,9 +37,9 @@ def data(options: argparse.Namespace) -> int:
 
 
 def notebook(options: argparse.Namespace) -> int:
-    from xstilts_core.notebook import NotebookFailure
-    from xstilts_core.runner import run_by_hand
-    from xstilts_core.strict_yaml import load
+    from xstilts_core.files.strict_yaml import load
+    from xstilts_core.jobs.notebook import NotebookFailure
+    from xstilts_core.jobs.runner import run_by_hand
 
     if options.threads < 0:
         raise UsageError(f"--threads {options.threads}: give 1 or more, or leave it out for one per core")

@@ -5,8 +5,8 @@ import errno
 import os
 from pathlib import Path
 
-from xstilts_core.names import UsageError
-from xstilts_core.paths import expanded
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import expanded
 
 TYPED = ("outputs", "data_root", "encoder", "out", "dir", "output", "predictions", "labels")
 # The system's refusals that say something of a place, whatever the program does there.
@@ -15,7 +15,7 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, e
 
 def place(path: str) -> str:
     """A path as typed, made independent of the folder: kernels and Snakemake work from the project's folder."""
-    from xstilts_core.spec import home
+    from xstilts_core.files.paths import home
 
     if not path:
         return ""

@@ -6,8 +6,8 @@ from typing import Any
 
 from xstilts_core.commands.places import place, require_folder
 from xstilts_core.commands.study import load
-from xstilts_core.names import UsageError
-from xstilts_core.paths import expanded
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import expanded
 
 CARD = "README.md"
 PRINTED = "-"
@@ -17,7 +17,7 @@ def named_study(options: argparse.Namespace) -> Any:
     """The study that was named; None where it is a run: its folder, or a path of several parts that is no YAML file."""
     from xstilts_core.results import RESULT
     from xstilts_core.study import Study
-    from xstilts_core.study_file import studies
+    from xstilts_core.study.study_file import studies
 
     name = options.run
     if (expanded(name) / RESULT).is_file():
@@ -30,7 +30,7 @@ def named_study(options: argparse.Namespace) -> Any:
 
 
 def card(options: argparse.Namespace) -> int:
-    from xstilts_core import cards
+    from xstilts_core.publish import cards
 
     study = named_study(options)
     run = None if study else cards.find(options.run, place(options.outputs))
@@ -50,7 +50,7 @@ def card(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from xstilts_core import upload
+    from xstilts_core.publish import upload
 
     out, repository = expanded(options.dir), options.push_to_hub
     if options.public and not repository:
@@ -73,7 +73,7 @@ def export(options: argparse.Namespace) -> int:
 
 def write_model(options: argparse.Namespace, out: Path) -> str:
     """A run's encoder; returns the run's name."""
-    from xstilts_core import cards, export
+    from xstilts_core.publish import cards, export
 
     run = cards.find(options.run, place(options.outputs))
     export.export(run, out)
@@ -82,7 +82,7 @@ def write_model(options: argparse.Namespace, out: Path) -> str:
 
 def write_study(study: Any, out: Path) -> str:
     """A study's scores; returns its name."""
-    from xstilts_core import cards
+    from xstilts_core.publish import cards
 
     cards.export_study(study, out)
     return study.name
@@ -90,7 +90,9 @@ def write_study(study: Any, out: Path) -> str:
 
 def reference(options: argparse.Namespace) -> int:
     """Keep a study's finished runs in a folder that is small enough for git, beside those that it has."""
-    from xstilts_core import cards, disk, kept_runs
+    from xstilts_core.files import disk
+    from xstilts_core.jobs import kept_runs
+    from xstilts_core.publish import cards
 
     study = load(options)
     if not study.specs or study.reference:

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from xstilts_core.commands.places import model, place, require_folder
-from xstilts_core.names import UsageError, unknown
-from xstilts_core.paths import expanded
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.files.paths import expanded
 
 PLACES = "places are taken from the folder where the command is typed"
 
 
 def load(options: argparse.Namespace) -> Any:
     from xstilts_core.study import Study
-    from xstilts_core.study_file import check_model
+    from xstilts_core.study.study_file import check_model
 
     data_root = place(options.data_root)
     if data_root and not expanded(options.data_root).is_dir():
@@ -34,8 +34,8 @@ def load(options: argparse.Namespace) -> Any:
 
 def given(options: argparse.Namespace) -> dict[str, str]:
     """What was typed in place of what the study says. UsageError where it is no source, or can be no encoder to start from."""
-    from xstilts_core import study_file
-    from xstilts_core.spec import Source
+    from xstilts_core.study import study_file
+    from xstilts_core.tasks import Source
 
     if options.source and options.source not in get_args(Source):
         raise unknown("source", options.source, get_args(Source), "--source")
@@ -59,11 +59,12 @@ def check_encoder(study: Any) -> None:
     """
     if study.reference:
         return
-    from xstilts_core import encoder_files, study_file
+    from xstilts_core.files import encoder_files
+    from xstilts_core.study import study_file
 
     folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
     if folder:
-        from xstilts_core import loading
+        from xstilts_core.encoders import loading
 
         loading.check(folder, f"{study.file}: encoder {study.encoder!r}")
     config = configuration(study, folder)
@@ -75,7 +76,7 @@ def check_encoder(study: Any) -> None:
 
 def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
     """What is known of the encoder's configuration before a run: all of a folder's and the shipped one's, the size of the study's own."""
-    from xstilts_core import encoder_files
+    from xstilts_core.files import encoder_files
 
     for spec in study.specs:
         if spec.phase == "pretrain" and study.encoder == "pretrained":
@@ -96,7 +97,8 @@ def members(study: Any) -> tuple[Any, ...]:
 
 
 def run(options: argparse.Namespace) -> int:
-    from xstilts_core import grid, summary, webpage
+    from xstilts_core.jobs import grid
+    from xstilts_core.report import summary, webpage
 
     study = load(options)
     jobs = grid.jobs_at_once(options.jobs, options.profile)
@@ -113,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
 
 def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     """Run one study to its end, `part` of it: its runs of some seeds. A study that fails does not keep the next one from running."""
-    from xstilts_core import aside, grid, kept_runs, progress, sharing, summary
+    from xstilts_core.jobs import aside, grid, kept_runs, progress, sharing
+    from xstilts_core.report import summary
 
     out = summary.console()
     print_given(study)
@@ -135,7 +138,7 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
         if code and not failures:
             out.print(grid.why_stopped(study, code), highlight=False, soft_wrap=True)
         out.print(f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True)
-        made, reports = grid.conclude(study, jobs, profile, lock)
+        made, reports = summary.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
     out.print("\n".join(made if study.published else [watch.line(), *made]), highlight=False, soft_wrap=True)
@@ -153,9 +156,10 @@ def again(plan: Any, more: Sequence[str]) -> str:
 
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     """What would be run, and an estimate of its time, memory and disk."""
-    from xstilts_core import aside, grid, sharing, summary
-    from xstilts_core.estimate import forecast, notes
-    from xstilts_core.runner import visible_gpus
+    from xstilts_core.jobs import aside, grid, sharing
+    from xstilts_core.jobs.estimate import forecast, notes
+    from xstilts_core.jobs.runner import visible_gpus
+    from xstilts_core.report import summary
 
     walls = []
     for position, study in enumerate(studies):
@@ -217,14 +221,16 @@ def status(options: argparse.Namespace) -> int:
 
 def standing(study: Any) -> list[dict[str, Any]]:
     """Where each run stands, and which of its tasks it did not learn."""
-    from xstilts_core import grid, learnt
+    from xstilts_core.jobs import grid
+    from xstilts_core.phases import learnt
 
     missed = [(str(spec.folder.relative_to(study.root)), judged.task) for spec, judged in learnt.missed(study)]
     return [{**row, "not_learnt": [task for folder, task in missed if folder == row["folder"]]} for row in grid.standing(study)]
 
 
 def print_standing(study: Any, options: argparse.Namespace) -> None:
-    from xstilts_core import grid, learnt
+    from xstilts_core.jobs import grid
+    from xstilts_core.phases import learnt
 
     print_given(study)
     rows = grid.standing(study)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from xstilts_core.dropout import dropout as drop
+from xstilts_core.encoders.dropout import dropout as drop
 from xstilts_core.examples import Example
 from xstilts_core.formats.tokens import IGNORED, Encoded
 from xstilts_core.packing import Sequences

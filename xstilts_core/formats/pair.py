@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
+from xstilts_core.errors import unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, SentenceHead
 from xstilts_core.formats.tokens import Builder, Encoded, Template, cut_pair, tokenise
 from xstilts_core.metrics import ACCURACY, accuracy_statistics
-from xstilts_core.names import unknown
 from xstilts_core.tasks import Task
 
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from xstilts_core.encoders.finite import require_finite
+from xstilts_core.encoders.states import visit_states
 from xstilts_core.examples import SentenceExample
-from xstilts_core.finite import require_finite
 from xstilts_core.formats.format import Batch, gather
 from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.model import Encoder
 from xstilts_core.packing import BUDGET, Part, arrange, budgeted
-from xstilts_core.states import visit_states
 
 # Rows and columns of similarities computed at once. On a GPU the columns are carried there for every tile: few, and many rows.
 TILES = {"cpu": (2_048, 4_096), "cuda": (65_536, 8_192)}

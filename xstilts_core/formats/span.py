@@ -9,11 +9,11 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core import metrics
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import SpanExample
 from xstilts_core.formats.characters import whole
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
 from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, tokenise
-from xstilts_core.names import UsageError
 from xstilts_core.tasks import Task
 
 LONGEST_ANSWER = 30

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from xstilts_core.names import UsageError
-from xstilts_core.words import uses_spaces
+from xstilts_core.data.words import uses_spaces
+from xstilts_core.errors import UsageError
 
 IGNORED = -100
 SPACE_PROBES = (("a", "b"), ("the", "house"), ("in", "a"), ("1", "2"))

@@ -1,6 +1,6 @@
 """Lesson 7: which gains are more than chance: three runs, intervals, many tests at once, the best of several, power.
 
-The scores are published ones (xstilts_core/reference): RoBERTa Large, English intermediate tasks, English targets, up to three runs each.
+The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate tasks, English targets, up to three runs each.
 Nothing is trained. The statistics are those of `analysis`; simulations draw from a seed of their own, so that all pupils see the same.
 """
 
@@ -15,8 +15,8 @@ from xstilts_core import analysis
 from xstilts_core.analysis import hierarchy, power
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Exercise, Number, Written
-from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 
 STUDY = "published"
 LEVEL = 0.05

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xstilts_core.errors import unknown
 from xstilts_core.lessons.exercise import Exercise, Feedback, filled
 from xstilts_core.lessons.values import as_number, same, short, unwrapped
-from xstilts_core.names import unknown
 
 
 class Check:

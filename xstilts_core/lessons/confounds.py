@@ -1,7 +1,7 @@
 """Lesson 6: what else could have made the difference? Ablations that change one thing, controls, and one recipe behind every correlation.
 
 The lesson's study crosses recipes with the number of English target examples, so that "more data of the same kind" has runs of its own.
-The correlations are of published scores (xstilts_core/reference).
+The correlations are of published scores (xstilts_core/study/published).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 
 from xstilts_core import analysis, data
 from xstilts_core.analysis.performance import by_run
-from xstilts_core.figures.style import BLUE, FULL, PrintFigure, look, say
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Exercise, Names, Number
-from xstilts_core.spec import BASELINE, IntermediateSpec, TargetSpec
+from xstilts_core.report.figures.style import BLUE, FULL, PrintFigure, look, say
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 
 STUDY = "lesson_confounds"
 ENGLISH = "en"

@@ -8,12 +8,13 @@ import time
 import pandas as pd
 
 from xstilts_core import analysis, results
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import home
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Names, Number
 from xstilts_core.lessons.plan import ENGLISH, FLAWED, FLAWS, NAME, Plan, flaws, prepared
-from xstilts_core.names import UsageError
-from xstilts_core.spec import BASELINE, home
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 
 TOLD, NOT_TOLD = "told from 0", "not told from 0"
 
@@ -41,7 +42,7 @@ def outputs() -> str:
 def xstilts(*words: str) -> float:
     """The command `xstilts`, its lines shown as they come; returns the seconds it took. UsageError with its last words where it fails."""
     started = time.perf_counter()
-    call = [sys.executable, "-m", "xstilts_core.cli", *words]
+    call = [sys.executable, "-m", "xstilts_core.commands.cli", *words]
     # A notebook's kernel asks for colors: the command would take its pipe for a terminal, and draw its bars over and over.
     plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
     lines: list[str] = []

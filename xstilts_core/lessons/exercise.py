@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from xstilts_core.errors import unknown
 from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.lessons.values import as_number, equal, short
-from xstilts_core.names import unknown
 
 # Units in which a share of 1 is 100.
 HUNDREDTHS = ("percent", "points")

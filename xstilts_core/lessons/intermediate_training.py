@@ -9,8 +9,8 @@ from xstilts_core.analysis import GainDraws
 from xstilts_core.lessons import small_study
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Names, Number
-from xstilts_core.spec import BASELINE
 from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
 
 STUDY = "lesson_intermediate"
 ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
-from xstilts_core.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, look, say
+from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.names import UsageError
+from xstilts_core.report.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, look, say
 
 # A color and a shape each: told apart without color too. The last two are black and gray.
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"), (GRAY, "v", (0, (5, 1))))

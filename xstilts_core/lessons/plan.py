@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from xstilts_core.errors import UsageError
 from xstilts_core.lessons.exercise import NOTHING, filled
-from xstilts_core.names import UsageError
-from xstilts_core.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 from xstilts_core.study import Study
+from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 
 NAME = "my_study"
 ENGLISH = "en"

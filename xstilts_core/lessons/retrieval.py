@@ -11,8 +11,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from xstilts_core import analysis, embeddings, results
-from xstilts_core.embeddings import ENGLISH, SentenceSpace
+from xstilts_core import analysis, results
+from xstilts_core.phases import embeddings
+from xstilts_core.phases.embeddings import ENGLISH, SentenceSpace
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Exercise, Number, Written
 from xstilts_core.study import Study

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xstilts_core import analysis, results
-from xstilts_core.notebook import notebook_path
-from xstilts_core.spec import Spec
+from xstilts_core.jobs.notebook import notebook_path
 from xstilts_core.study import Study
+from xstilts_core.study.spec import Spec
 
 if TYPE_CHECKING:
     import pandas

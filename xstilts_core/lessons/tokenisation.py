@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from xstilts_core import data, model, pretrain, words
+from xstilts_core import data, model
+from xstilts_core.data import words
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Names, Number, Written
 from xstilts_core.mini import corpus
+from xstilts_core.phases import pretrain
 
 ENGLISH = "en"
 # XQuAD's paragraphs: item i says the same in every language.

@@ -9,8 +9,8 @@ from itertools import chain
 
 import numpy as np
 
+from xstilts_core.errors import unknown
 from xstilts_core.metrics.scores import SPAN, check_lengths, score
-from xstilts_core.names import unknown
 
 ASCII_PUNCTUATION = string.punctuation.encode()
 CHINESE = re.compile("([\u4e00-\u9fa5])")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from xstilts_core.errors import unknown
 from xstilts_core.mini.grammar import LANGUAGES, detokenise, realise
 from xstilts_core.mini.makers.paraphrase import asked_roles
 from xstilts_core.mini.makers.passage import ROLE_LETTERS, Sentence, separator
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.world import World, pretraining_world
-from xstilts_core.names import unknown
 
 RESOURCE: dict[str, float] = {"en": 1.0, "de": 1.0, "es": 1.0, "zh": 1.0, "bg": 0.6, "tr": 0.6, "hi": 0.6, "id": 0.6, "sw": 0.25}
 """Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6, low (Swahili) 0.25. The same weights

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from xstilts_core import examples
 from xstilts_core.examples import Example
-from xstilts_core.paths import expanded
+from xstilts_core.files.paths import expanded
 
 VARIABLE = "XSTILTS_CACHE"
 

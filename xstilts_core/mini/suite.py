@@ -7,13 +7,13 @@ recipes train on by default; a target is evaluated in its task's own languages, 
 
 import functools
 
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.mini.grammar import LANGUAGES
 from xstilts_core.mini.kept import kept
 from xstilts_core.mini.makers import choices, inference, paraphrase, probing, questions, retrieval, tagging
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
-from xstilts_core.names import UsageError, unknown
 from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
 
 __all__ = ["LANGUAGES", "PARTS", "SIZES", "load"]

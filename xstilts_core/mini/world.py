@@ -12,10 +12,10 @@ from itertools import accumulate
 from random import Random
 from typing import Literal
 
+from xstilts_core.errors import unknown
 from xstilts_core.mini import preferences
 from xstilts_core.mini.lexicon import concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact
-from xstilts_core.names import unknown
 from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 
 DOMAINS = (GENERAL, *OTHER_DOMAINS)

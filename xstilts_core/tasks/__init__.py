@@ -5,7 +5,7 @@ from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, GENERAL, VERSI
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.probing import PROBING
-from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, not_at_source, not_in_language, not_intermediate
+from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, Source, not_at_source, not_in_language, not_intermediate
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import RECIPE_FIELDS, Benchmark, Published, Task, find
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
@@ -34,6 +34,7 @@ __all__ = [
     "Benchmark",
     "HubData",
     "Published",
+    "Source",
     "Task",
     "not_at_source",
     "not_in_language",

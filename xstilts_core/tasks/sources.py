@@ -1,5 +1,7 @@
 """Which source can give which task, told from declarations alone: a study is refused before anything is read or fetched."""
 
+from typing import Literal
+
 from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.tasks.embedded_domains import VERSIONS
 from xstilts_core.tasks.intermediate import INTERMEDIATE
@@ -8,6 +10,7 @@ from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
+Source = Literal["mini", "files", "hub"]
 # The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, some of them in other domains, and probing tasks.
 EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS, *PROBING)), *VERSIONS)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xstilts_core.names import unknown
+from xstilts_core.errors import unknown
 
 FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
 # part: only trained on, as one of the data sets behind a head, or before a target. probing: read off a frozen encoder.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import detokenise, realise
 from xstilts_core.mini.makers.maker import Maker, Setting
@@ -16,7 +17,6 @@ from xstilts_core.mini.makers.variation import otherwise
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World, classes
-from xstilts_core.names import UsageError
 from xstilts_core.tasks import TASKS
 
 ENGLISH = "en"

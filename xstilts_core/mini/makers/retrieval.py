@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
+from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
 from xstilts_core.mini.makers.maker import Setting, of_split
 from xstilts_core.mini.makers.passage import Sentence, clauses, told, unfronted
@@ -14,7 +15,6 @@ from xstilts_core.mini.makers.variation import otherwise
 from xstilts_core.mini.meaning import Event, Joined, Meaning
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World
-from xstilts_core.names import UsageError
 
 HARD_SHARE = 0.3
 """Share of BUCC's distractors that differ from a gold sentence in one chunk."""

@@ -1,0 +1,39 @@
+"""Readers of the data sets' own files, `read_files(task, split, language, data_root)`, and of the hub, `read_hub(task, split, language)`.
+
+`available` and `hub_languages` say which languages there are. What is wrong with a file or table is told in one sentence (UsageError).
+"""
+
+from xstilts_core.data.readers.conllu import read_conllu, read_treebanks
+from xstilts_core.data.readers.files import FILES, available, is_scrap, located, read_files
+from xstilts_core.data.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
+from xstilts_core.data.readers.layouts.ranking import pool_files, read_pool
+from xstilts_core.data.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
+from xstilts_core.data.readers.sentences import read_bucc, read_tatoeba
+from xstilts_core.data.readers.spans import read_squad
+from xstilts_core.data.readers.tags import read_ccg, read_panx, read_udpos
+
+__all__ = [
+    "FILES",
+    "available",
+    "fetch",
+    "hub_data",
+    "hub_languages",
+    "is_scrap",
+    "located",
+    "pool_files",
+    "read_bucc",
+    "read_ccg",
+    "read_conllu",
+    "read_files",
+    "read_hub",
+    "read_hub_texts",
+    "read_mnli",
+    "read_pairs",
+    "read_panx",
+    "read_pool",
+    "read_squad",
+    "read_tatoeba",
+    "read_treebanks",
+    "read_udpos",
+    "read_xtreme_pairs",
+]

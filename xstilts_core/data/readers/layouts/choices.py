@@ -1,0 +1,123 @@
+"""Files of multiple choice: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA, XCOPA."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from xstilts_core.data.readers import choices
+from xstilts_core.data.readers.layout import Layout, also_below
+from xstilts_core.examples import ChoiceExample
+from xstilts_core.tasks.xtreme_r import XTREME_R
+
+Read = Callable[[list[Path], str], list[ChoiceExample]]
+LANGUAGES = next(entry.languages for entry in XTREME_R if entry.name == "xcopa")
+# The few-shot seeds that the slices of HellaSwag are trained on; seed 32 is their development set.
+SEEDS = (0, 1, 42, 1024)
+
+
+def each(read: Callable[[Path], list[ChoiceExample]]) -> Read:
+    return lambda paths, code: choices.joined(map(read, paths))
+
+
+HELLASWAG = each(choices.read_hellaswag)
+COSMOSQA = each(choices.read_cosmosqa)
+COMMONSENSEQA = each(choices.read_commonsenseqa)
+SIQA = each(choices.read_siqa)
+COPA = each(choices.read_copa)
+
+
+def four_fifths(examples: list[ChoiceExample]) -> int:
+    """Where a lone development file of a slice is cut in two: after four fifths of its rows."""
+    return len(examples) * 4 // 5
+
+
+def first_part_of(read: Read) -> Read:
+    """The first four fifths of a development set, in place of a training set that the slices lack."""
+
+    def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
+        examples = read(paths, code)
+        return examples[: four_fifths(examples)]
+
+    return cut
+
+
+def rest_of(read: Read) -> Read:
+    """The last fifth, without the rows about a text that the first part has too; numbered as in the file."""
+
+    def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
+        examples = read(paths, code)
+        first = {example.context for example in examples[: four_fifths(examples)]}
+        return [example for example in examples[four_fifths(examples) :] if example.context not in first]
+
+    return cut
+
+
+def hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
+    samples = (f"hellaswag/t-few/h-swag/20_shot/{seed}_seed.jsonl" for seed in seeds)
+    return Layout((*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, given="hellaswag/t-few")
+
+
+def siqa(split: str, older: str) -> tuple[Layout, ...]:
+    """The release that XTREME-R takes, then the older one with a file of labels beside the questions."""
+    newer = (Layout((f"{folder}socialIQa_v1.4_{split}.jsonl",), SIQA) for folder in ("", "socialIQa_v1.4/"))
+    plain = Layout((f"socialiqa-train-dev/{older}.jsonl",), SIQA, holds=lambda path: choices.labels_beside(path) is not None)
+    return also_below(("siqa",), *newer, plain)
+
+
+def copa(split: str) -> tuple[Layout, ...]:
+    """XTREME-R's names, now and in its first release, then SuperGLUE's."""
+    names = (f"xcopa/xtreme/{split}-en.jsonl", f"xcopa/{split}-en.jsonl", f"xcopa/{split}.en.jsonl")
+    names += (f"copa/{split}.jsonl", f"COPA/{split}.jsonl", f"copa/COPA/{split}.jsonl")
+    return tuple(Layout((name,), COPA, holds=choices.has_labels) for name in names)
+
+
+def xcopa(split: str) -> tuple[Layout, ...]:
+    """XCOPA's own repository, with labels, then XTREME-R's folder, where those of the test set are 0 throughout."""
+    own = (f"{folder}/data/{{code}}/{split}.{{code}}.jsonl" for folder in ("xcopa", "xcopa-master"))
+    names = (*own, *(f"xcopa/{split}{between}{{code}}.jsonl" for between in ("-", ".")))
+    return tuple(Layout((name,), COPA, holds=choices.has_labels, languages=LANGUAGES) for name in names)
+
+
+def cosmosqa(split: str) -> tuple[Layout, ...]:
+    return tuple(Layout((f"{folder}/{split}.csv",), COSMOSQA) for folder in ("cosmosqa/data", "cosmosqa-master/data", "cosmosqa"))
+
+
+def commonsenseqa(split: str) -> tuple[Layout, ...]:
+    return also_below(("commonsenseqa",), Layout((f"{split}_rand_split.jsonl",), COMMONSENSEQA))
+
+
+def hellaswag(split: str) -> tuple[Layout, ...]:
+    return also_below(("hellaswag/data", "hellaswag"), Layout((f"hellaswag_{split}.jsonl",), HELLASWAG))
+
+
+# What marks the slices of a data set whose training set they lack: their development file is cut in two. Elsewhere it is whole, and
+# a training set that is not there is an error.
+COSMOSQA_SLICES, COSMOSQA_LONE = "cosmosqa/heads", ("cosmosqa/data/valid.csv",)
+SIQA_SLICES, SIQA_LONE = "siqa/LICENCE-CC-BY-4.txt", ("siqa/socialIQa_v1.4_dev.jsonl",)
+
+CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
+    ("hellaswag", "train"): (hellaswag_slices("train", SEEDS), *hellaswag("train")),
+    ("hellaswag", "dev"): (hellaswag_slices("val", (32,)), *hellaswag("val")),
+    ("cosmosqa", "train"): (
+        *cosmosqa("train"),
+        Layout(COSMOSQA_LONE, first_part_of(COSMOSQA), given=COSMOSQA_SLICES),
+    ),
+    ("cosmosqa", "dev"): (
+        Layout(COSMOSQA_LONE, rest_of(COSMOSQA), given=COSMOSQA_SLICES, unless="cosmosqa/data/train.csv"),
+        *cosmosqa("valid"),
+    ),
+    ("commonsenseqa", "train"): commonsenseqa("train"),
+    ("commonsenseqa", "dev"): commonsenseqa("dev"),
+    ("siqa", "train"): (
+        *siqa("trn", "train"),
+        Layout(SIQA_LONE, first_part_of(SIQA), given=SIQA_SLICES),
+    ),
+    ("siqa", "dev"): (
+        Layout(SIQA_LONE, rest_of(SIQA), given=SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"),
+        *siqa("dev", "dev"),
+    ),
+    ("copa", "train"): copa("train"),
+    ("copa", "dev"): copa("val"),
+    ("copa", "test"): copa("test"),
+    ("xcopa", "dev"): xcopa("val"),
+    ("xcopa", "test"): xcopa("test"),
+}

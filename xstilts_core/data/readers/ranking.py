@@ -1,0 +1,207 @@
+"""Queries and the passages that are right for them: LAReQA, SQuAD's questions by sentence, Mewsli-X."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from xstilts_core.data.readers.breaks import sentence_spans
+from xstilts_core.data.readers.spans import example_of, member, paragraphs
+from xstilts_core.data.readers.text import json_member, opening, parse_json, wrong
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.examples import Passage, RankingExample, SpanExample
+from xstilts_core.languages import LANGUAGES
+
+# ---- questions and the sentences that answer them
+
+
+def answering(example: SpanExample, sentences: Sequence[Passage], spans: Sequence[tuple[int, int]]) -> tuple[Passage, ...]:
+    """The sentence in which the first answer begins, and any other of the paragraph with the same words; none between sentences."""
+    answer = example.answers[0]
+    start = answer.start + len(answer.text) - len(answer.text.lstrip())
+    text = next((passage.text for passage, (first, end) in zip(sentences, spans, strict=True) if first <= start < end), None)
+    return tuple(passage for passage in sentences if passage.text == text)
+
+
+def cut(context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int) -> list[Passage]:
+    """The sentences of a paragraph; ids as in XTREME-R: language, number of the paragraph (from 1), of the sentence (from 0)."""
+    return [Passage(f"{code}_{paragraph}_{number}", code, context[first:end], context) for number, (first, end) in enumerate(spans)]
+
+
+def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
+    """English span questions as queries for the one sentence, of those found by `sentence_spans`, that holds the answer."""
+    seen: dict[str, tuple[list[Passage], list[tuple[int, int]]]] = {}
+    found = []
+    for example in examples:
+        if example.context not in seen:
+            spans = sentence_spans(example.context)
+            seen[example.context] = cut(example.context, spans, "en", len(seen) + 1), spans
+        if right := answering(example, *seen[example.context]):
+            found.append(RankingExample(example.id, example.question.strip(), right[:1]))
+    return found
+
+
+def read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
+    """Every question with its right sentences in the file's own language, and all sentences of its paragraph (XQuAD-R, Roy et al. 2020).
+
+    A question whose answer begins in no sentence is left out, and so are the sentences of a paragraph without any other question, as
+    in XTREME-R (third_party/utils_lareqa.py). UsageError where sentence breaks are missing or leave the paragraph.
+    """
+    found = []
+    for number, (place, paragraph) in enumerate(paragraphs(path), start=1):
+        context = member(paragraph, "context", str, path, place)
+        spans = breaks(path, place, paragraph, context)
+        sentences = cut(context, spans, path.stem, number)
+        for entry in member(paragraph, "qas", list, path, place):
+            example = example_of(path, context, entry)
+            if right := answering(example, sentences, spans):
+                found.append((RankingExample(example.id, example.question, right), sentences))
+    return found
+
+
+def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[int, int]]:
+    """The paragraph's "sentence_breaks"."""
+    spans = paragraph.get("sentence_breaks") if isinstance(paragraph, dict) else None
+    expected = "expected sentence_breaks [[start, end], ...], as in XQuAD-R (plain XQuAD has none)"
+    if not isinstance(spans, list) or not spans:
+        raise UsageError(f"{path}, {place}: no sentence_breaks: {expected}")
+    for span in spans:
+        whole = isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)
+        if not whole or not 0 <= span[0] < span[1] <= len(context):
+            raise UsageError(f"{path}, {place}: sentence break {span!r} does not lie within the {len(context)} characters: {expected}")
+    return [(first, end) for first, end in spans]
+
+
+def languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
+    """The files of all these languages in the path's folder; UsageError naming those that are missing."""
+    files = [path.with_name(f"{code}.json") for code in codes]
+    if missing := [file.name for file in files if not file.is_file()]:
+        raise UsageError(f"{path.parent} lacks {', '.join(missing)}: the sentences of all {len(codes)} languages are searched together")
+    return files
+
+
+def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
+    """The questions of a file with their right sentences in all languages, whose files stand beside it."""
+    right: dict[str, tuple[Passage, ...]] = {}
+    for file in languages_beside(path, codes):
+        for example, _ in read_xquad_r(file):
+            right[example.id] = right.get(example.id, ()) + example.passages
+    return [RankingExample(example.id, example.query, right[example.id]) for example, _ in read_xquad_r(path)]
+
+
+def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
+    """LAReQA's pool: the sentences of all languages, each once, in the order of the languages and of their files."""
+    files = languages_beside(path, codes)
+    return list({passage.id: passage for file in files for _, sentences in read_xquad_r(file) for passage in sentences}.values())
+
+
+# ---- mentions and the entities that they name
+
+# Marks around a mention, and what stands for them where a text has them already (XTREME-R, third_party/utils_mewslix.py).
+MARKED = "{mention}: {left} {{ {mention} }} {right}"
+BRACES = re.compile(r"\{(.*?)\}")
+
+
+def records(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line number from 1, value) of every line of a JSON lines file, read line by line: the entities' file has half a gigabyte."""
+    with opening(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise wrong(path, number, "not UTF-8: expected a UTF-8 text file") from None
+            yield number, parse_json(text, path, "one object a line", number)
+
+
+def sentences_of(path: Path, line: int, record: Any, text: str) -> list[tuple[int, int]]:
+    """(start, end) of the sentences; UsageError where one does not lie within the text."""
+    found = json_member(record, "sentence_spans", list, path, line)
+    spans = [(json_member(span, "start", int, path, line), json_member(span, "end", int, path, line)) for span in found]
+    for first, end in spans:
+        if not 0 <= first <= end <= len(text):
+            raise wrong(path, line, f"sentence {first} to {end}: expected a span within the {len(text)} characters of the text")
+    return spans
+
+
+def entity(path: Path, line: int, record: Any) -> Passage:
+    """An entity as its description: the sentences, without line breaks."""
+    description = json_member(record, "description", str, path, line)
+    spans = sentences_of(path, line, record, description) or [(0, len(description))]
+    text = " ".join(" ".join(description[first:end] for first, end in spans).split())
+    if not text:
+        raise wrong(path, line, "the description is empty: expected sentences that say what the entity is")
+    return Passage(json_member(record, "entity_id", str, path, line), json_member(record, "description_language", str, path, line), text)
+
+
+@lru_cache(maxsize=1)
+def read_entities(path: Path) -> dict[str, Passage]:
+    """Mewsli-X's pool by Wikidata id, kept for the next language: a million descriptions are about a gigabyte. UsageError on a repeat."""
+    found: dict[str, Passage] = {}
+    for line, record in records(path):
+        passage = entity(path, line, record)
+        if passage.id in found:
+            raise wrong(path, line, f"entity {passage.id} stands on an earlier line too: expected each once")
+        found[passage.id] = passage
+    if not found:
+        raise UsageError(f"{path} is empty: expected one entity a line")
+    return found
+
+
+def query(path: Path, line: int, context: Any, mention: Any) -> str:
+    """The mention, a colon, and its sentence with the mention between braces, as in XTREME-R; other braces become parentheses.
+
+    The mention stands in front as well, so that a short input never cuts it off.
+    """
+    text = json_member(context, "text", str, path, line)
+    span = json_member(mention, "mention_span", dict, path, line)
+    first, end, words = (json_member(span, key, kind, path, line) for key, kind in (("start", int), ("end", int), ("text", str)))
+    if not text:
+        raise wrong(path, line, "the article's text is empty: the release leaves it out; restore it with Mewsli-X's get-mewsli-x.sh")
+    found = text[first:end] if first >= 0 else ""
+    if not words.strip() or found != words:
+        raise wrong(path, line, f"expected the mention {words!r} at characters {first} to {end} of the text, found {found!r}")
+    sentences = sentences_of(path, line, context, text)
+    start = max((begin for begin, _ in sentences if begin <= first), default=0)
+    stop = min((close for _, close in sentences if close >= end), default=len(text))
+    left, right = (BRACES.sub(r"(\1)", part) for part in (text[start:first], text[end:stop]))
+    return " ".join(MARKED.format(mention=words, left=left, right=right).split())
+
+
+def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]:
+    """The mentions in the articles of one language, each with the entity that it names, from the pool's file.
+
+    UsageError where a mention does not stand at its place, or names an entity that the pool lacks.
+    """
+    pool = read_entities(entities)
+    found = []
+    for line, record in records(path):
+        context = json_member(record, "context", dict, path, line)
+        if (spoken := json_member(context, "language", str, path, line)) != code:
+            if spoken not in LANGUAGES:
+                raise unknown("language", spoken, LANGUAGES, f"{path}, line {line}")
+            continue
+        for mention in json_member(record, "mentions", list, path, line):
+            name = json_member(mention, "entity_id", str, path, line)
+            if name not in pool:
+                raise wrong(path, line, f"entity {name} is not in {entities}: expected one of its {len(pool):,} entities")
+            found.append(
+                RankingExample(json_member(mention, "example_id", str, path, line), query(path, line, context, mention), (pool[name],))
+            )
+    return found
+
+
+def read_mention_pairs(path: Path) -> list[RankingExample]:
+    """English Wikipedia's mentions, each with the description of the entity that it names."""
+    found = []
+    for line, record in records(path):
+        pair = json_member(record, "contextual_mention", dict, path, line)
+        mention = json_member(pair, "mention", dict, path, line)
+        passage = entity(path, line, json_member(record, "entity", dict, path, line))
+        text = query(path, line, json_member(pair, "context", dict, path, line), mention)
+        found.append(RankingExample(json_member(mention, "example_id", str, path, line), text, (passage,)))
+    if not found:
+        raise UsageError(f"{path} is empty: expected one mention and entity a line")
+    return found

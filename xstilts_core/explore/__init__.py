@@ -1,0 +1,41 @@
+"""Exploring a study: tables and figures that answer to controls, over finished and running studies. Reads results, but for the form.
+
+Each view is made of functions that give HTML or a Figure and need no widget; `..._view` functions put ipywidgets around them.
+
+reader, index  the scores of a study as one array, predictions and texts when they are asked for
+text, tables, items, predictions, pictures  what is shown: escaped, by language and direction, with marks
+page, controls  a piece of HTML whose parts can be chosen (anywidget), and the ipywidgets around it
+gains       recipe x target, languages, seeds, test items
+space       the same sentences in all languages, layer by layer
+curves      training curves, and where a study stands while it runs
+variables, scatter  any two variables, with the statistics of `analysis.correlations`
+fields, start, form  a run from its spec's schema: checked, estimated, started
+explorer    the choice of a study, and the views that follow it
+"""
+
+from xstilts_core.explore.curves import Logs, curves_html, curves_view, standing
+from xstilts_core.explore.explorer import Explorer
+from xstilts_core.explore.form import Form
+from xstilts_core.explore.gains import Gains, gain_view
+from xstilts_core.explore.reader import Reader, studies
+from xstilts_core.explore.scatter import scatter_html, scatter_view
+from xstilts_core.explore.space import space_html, space_view
+from xstilts_core.explore.variables import variables
+
+__all__ = [
+    "Explorer",
+    "Form",
+    "Gains",
+    "Logs",
+    "Reader",
+    "curves_html",
+    "curves_view",
+    "gain_view",
+    "scatter_html",
+    "scatter_view",
+    "space_html",
+    "space_view",
+    "standing",
+    "studies",
+    "variables",
+]

@@ -1,0 +1,155 @@
+"""Training curves of any runs side by side, and where a study stands while it runs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ipywidgets
+import pandas as pd
+
+from xstilts_core import results
+from xstilts_core.analysis.runs import LOG, LOGGED, log_lines, stage
+from xstilts_core.errors import UsageError
+from xstilts_core.explore import controls
+from xstilts_core.explore.page import Page
+from xstilts_core.explore.pictures import picture, width
+from xstilts_core.explore.reader import Reader
+from xstilts_core.explore.tables import plain_table
+from xstilts_core.explore.text import name, plain
+from xstilts_core.report import figures
+from xstilts_core.results import RESULT, State
+from xstilts_core.study import Study
+from xstilts_core.study.spec import SPECS, Spec
+
+SECONDS = 3.0
+RUNS_SHOWN = 12
+VALUES = tuple(column for column in LOGGED if column != "step")
+Stamp = tuple[int, int]
+
+
+@dataclass
+class Logs:
+    """Training logs and states of a study's runs; each file is read again only when it has changed."""
+
+    study: Study
+    logs: dict[str, tuple[Stamp, pd.DataFrame]] = field(default_factory=dict)
+    done: dict[str, tuple[Stamp, State]] = field(default_factory=dict)
+
+    def run(self, spec: Spec) -> str:
+        """A run's name: its folder below outputs/<study>."""
+        return str(spec.folder.relative_to(self.study.root))
+
+    def states(self) -> dict[str, State]:
+        """The state of every run now."""
+        found = {}
+        for spec in self.study.specs:
+            key, stamp = self.run(spec), stamped(spec.folder / RESULT)
+            if stamp is None or self.done.get(key, (None, None))[0] != stamp:
+                found[key] = results.state(spec)
+                if stamp is not None:
+                    self.done[key] = (stamp, found[key])
+            else:
+                found[key] = self.done[key][1]
+        return found
+
+    def logged(self) -> list[str]:
+        """The runs that have a log, in the order of the grid."""
+        return [self.run(spec) for spec in self.study.specs if (spec.folder / LOG).is_file()]
+
+    def lines(self, runs: Sequence[str]) -> pd.DataFrame:
+        """`analysis.training_log` of these runs."""
+        return pd.concat([self.log(key) for key in runs] or [pd.DataFrame(columns=["run", *LOGGED])], ignore_index=True)
+
+    def log(self, run: str) -> pd.DataFrame:
+        """The log of one run as far as it has been written. UsageError where the study has no such run."""
+        spec = self.study.spec(run)
+        path = spec.folder / LOG
+        stamp = stamped(path)
+        if stamp is None:
+            return pd.DataFrame(columns=["run", *LOGGED])
+        if self.logs.get(run, (None, None))[0] != stamp:
+            table = pd.DataFrame(log_lines(path.read_text(encoding="utf-8").splitlines()))
+            self.logs[run] = (
+                stamp,
+                table.reindex(columns=list(dict.fromkeys([*LOGGED, *table.columns]))).assign(run=run, stage=stage(spec)),
+            )
+        return self.logs[run][1]
+
+
+def stamped(path: Path) -> Stamp | None:
+    """Time of the last change and size; None where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def standing(states: dict[str, State]) -> str:
+    """A bar per phase, and the runs that are at work or have failed, as HTML."""
+    rows = []
+    for phase in SPECS:
+        count = Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
+        total = sum(count.values())
+        if total:
+            others = [f"{number} {state}" for state, number in count.most_common() if state != "done"]
+            words = ", ".join([f"{count['done']} of {total} done", *others])
+            bar = f'<span class="xs-bar" aria-hidden="true"><span style="width:{100 * count["done"] / total:.0f}%"></span></span>'
+            rows.append(f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(words)}</td></tr>")
+    going = [run for run, state in states.items() if state.state == "running"]
+    failed = [(run, state.reason) for run, state in states.items() if state.state == "failed"]
+    now = f"<p>At work: {', '.join(map(name, going[:RUNS_SHOWN]))}</p>" if going else ""
+    broken = f"<h4>failed</h4>{plain_table(failed[:RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
+    return f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>{now}{broken}'
+
+
+def curves_html(logs: Logs, runs: Sequence[str], value: str, narrow: bool = False) -> str:
+    """The curves of the chosen runs as HTML."""
+    if not runs:
+        raise UsageError("choose one run or more")
+    figure = figures.run_curves(logs.lines(runs), runs, value, width(narrow))
+    return picture(figure, f"{value} by training step of {', '.join(runs)}")
+
+
+def curves_view(reader: Reader) -> ipywidgets.Widget:
+    """Curves with the choice of runs, and the state of the study: looked at again by a button or a clock that can be stopped."""
+    logs = Logs(reader.study)
+    known = logs.logged()
+    wanted = controls.dropdown("show", VALUES, VALUES[0])
+    phases = controls.dropdown("phase", list(dict.fromkeys(run.split("/")[0] for run in known)), "", "all")
+    runs = controls.several("runs", known, known[:2])
+    refresh = controls.button("Refresh", "read states and logs again")
+    follow = controls.switch("Follow", False, f"look again every {SECONDS:g} seconds")
+    state, page = Page(), Page()
+
+    drawn: list[tuple] = []
+
+    def draw() -> None:
+        now = (runs.value, wanted.value, page.narrow, [stamped(reader.study.root / run / LOG) for run in runs.value])
+        if drawn != [now]:  # a clock that ticks does not draw the same again
+            drawn[:] = [now]
+            page.show(lambda: curves_html(logs, runs.value, wanted.value, page.narrow))
+
+    def look() -> None:
+        state.show(lambda: standing(logs.states()))
+        offer()
+        draw()
+
+    def offer() -> None:
+        kept, found = runs.value, [run for run in logs.logged() if not phases.value or run.split("/")[0] == phases.value]
+        if list(runs.options) != [(run, run) for run in found]:
+            runs.options = [(run, run) for run in found]
+            runs.value = tuple(run for run in kept if run in found) or tuple(found[:2])
+
+    def clock() -> None:
+        state.every = SECONDS if follow.value else 0.0
+
+    refresh.on_click(lambda _: look())
+    state.on_tick(look)
+    controls.on_change(draw, runs, wanted)
+    controls.on_change(offer, phases)
+    controls.on_change(clock, follow)
+    page.observe(lambda _: draw(), names="narrow")
+    look()
+    return controls.column(controls.row(refresh, follow), state, controls.row(wanted, phases, runs), page)

@@ -1,0 +1,142 @@
+"""The embedding view: the same sentences in all languages, before and after an intermediate task, layer by layer.
+
+The vectors come from a function that the notebook gives, for nothing here may load an encoder.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Protocol
+
+import ipywidgets
+import numpy as np
+
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.explore import controls
+from xstilts_core.explore.page import Page
+from xstilts_core.explore.pictures import picture, width
+from xstilts_core.explore.reader import Reader
+from xstilts_core.explore.tables import language_name, plain_table
+from xstilts_core.report import figures
+from xstilts_core.study import Study
+from xstilts_core.study.spec import BASELINE
+
+PCA, UMAP = "PCA", "UMAP"
+NEIGHBOURS = 15
+
+
+class Space(Protocol):
+    """What `embeddings.parallel_sentences` gives; see there for the shapes."""
+
+    languages: tuple[str, ...]
+    vectors: np.ndarray
+    accuracy: Mapping[bool, np.ndarray]
+
+
+Embed = Callable[[Study, str, int], Space]
+
+
+def principal(vectors: np.ndarray) -> np.ndarray:
+    """[rows, 2]: the two directions of most variance; each with the sign that makes its largest weight positive."""
+    rest = vectors - vectors.mean(axis=0)
+    weights = np.linalg.svd(rest, full_matrices=False)[2][:2]
+    turned = weights * np.sign(weights[np.arange(len(weights)), np.abs(weights).argmax(axis=1)])[:, None]
+    return rest @ turned.T
+
+
+def neighbourly(vectors: np.ndarray) -> np.ndarray:
+    """[rows, 2] by UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed. Distances between groups mean little."""
+    from umap import UMAP as Reducer
+
+    return Reducer(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), random_state=0).fit_transform(vectors)
+
+
+METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({PCA: principal, UMAP: neighbourly})
+
+
+def methods() -> list[str]:
+    """PCA, and UMAP where it is installed."""
+    return [PCA, *([UMAP] if find_spec("umap") else [])]
+
+
+def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarray:
+    """[languages, sentences, 2] of one layer. centred: without each language's own mean, as retrieval compares them."""
+    if method not in methods():
+        raise unknown("projection", method, methods()) if method not in METHODS else UsageError("UMAP needs the package umap-learn")
+    if not 0 <= layer < len(space.vectors):
+        raise UsageError(f"layer {layer}: this encoder has layers 0 to {len(space.vectors) - 1}")
+    vectors = space.vectors[layer].astype(float)
+    if centred:
+        vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    languages, sentences, size = vectors.shape
+    return METHODS[method](vectors.reshape(-1, size)).reshape(languages, sentences, 2)
+
+
+def space_html(spaces: Mapping[str, Space], layer: int, centred: bool, method: str = PCA, narrow: bool = False) -> str:
+    """The picture of two encoders and their accuracy by language as HTML. spaces: title -> vectors."""
+    points = {title: flat(space, layer, centred, method) for title, space in spaces.items()}
+    accuracy = {title: space.accuracy[centred] for title, space in spaces.items()}
+    languages = next(iter(spaces.values())).languages
+    names = ("first component", "second component") if method == PCA else ("UMAP 1", "UMAP 2")
+    figure = figures.sentence_map(points, accuracy, languages, layer, names, width(narrow))
+    rows = [
+        (language_name(code), *(float(table[layer, place]) for table in accuracy.values())) for place, code in enumerate(languages) if place
+    ]
+    words = ", ".join(f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items())
+    alt = f"sentences of {len(languages)} languages at layer {layer}; nearest neighbor right, mean: {words}"
+    return picture(figure, alt) + plain_table(rows, [f"layer {layer}, nearest neighbor right, %", *spaces])
+
+
+def space_view(embed: Embed) -> Callable[[Reader], ipywidgets.Widget]:
+    """The view as a function of the reader; `embed`: (study, recipe, seed) -> vectors."""
+    return partial(sentence_view, embed=embed)
+
+
+def sentence_view(reader: Reader, embed: Embed) -> ipywidgets.Widget:
+    """Encoder, layer and projection to choose; an encoder is loaded by the button alone."""
+    study = reader.study
+    recipes = [name for name, recipe in study.recipes.items() if recipe.intermediate]
+    if not recipes:
+        raise UsageError(f"{study.name} has no recipe with an intermediate task")
+    spaces: dict[str, Space] = {}
+    recipe = controls.dropdown("after", recipes)
+    seed = controls.dropdown("seed", [str(number) for number in study.seeds])
+    load = controls.button("Load encoders", "embed the sentences with both encoders: some seconds", "primary")
+    layer = ipywidgets.IntSlider(value=0, min=0, max=0, description="layer", continuous_update=False)
+    method = controls.dropdown("projection", methods())
+    centred = controls.switch("centered", True, "without each language's own mean, as retrieval compares them")
+    page = Page()
+    page.html = '<p class="xs-note">Load the encoders to see the sentences.</p>'
+
+    wanted = False
+
+    def shown() -> str:
+        return space_html(spaces, layer.value, centred.value, method.value, page.narrow)
+
+    def draw() -> None:
+        if spaces:
+            page.show(shown)
+
+    def get() -> str:
+        found = {name: embed(study, name, int(seed.value)) for name in (BASELINE, recipe.value)}
+        layer.max = len(found[BASELINE].vectors) - 1  # and its value with it: nothing is drawn before there are vectors
+        spaces.update({f"before ({BASELINE})": found[BASELINE], f"after {recipe.value}": found[recipe.value]})
+        return shown()
+
+    def read() -> None:
+        nonlocal wanted
+        wanted = True
+        spaces.clear()  # what cannot be read leaves no older picture under its name
+        page.html = '<p class="xs-note">Embedding the sentences ...</p>'
+        page.show(get)
+
+    def reread() -> None:
+        if wanted:
+            read()
+
+    load.on_click(lambda _: read())
+    controls.on_change(reread, recipe, seed)
+    controls.on_change(draw, layer, method, centred)
+    page.observe(lambda _: draw(), names="narrow")
+    return controls.column(controls.row(recipe, seed, load), controls.row(layer, centred, method), page)

@@ -1,0 +1,39 @@
+"""What a single run will take: from finished runs of its kind, else from a probe of some ten seconds."""
+
+from dataclasses import dataclass
+
+from xstilts_core import results
+from xstilts_core.jobs.estimate.earlier import Cost, by_earlier, finished, on_device
+from xstilts_core.jobs.estimate.forecast import by_probe, probe
+from xstilts_core.jobs.estimate.question import Answer, Question
+from xstilts_core.jobs.estimate.work import work
+from xstilts_core.study.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """cost: None where it cannot be told, `error` says why. answer: what a probe measured, None where earlier runs say it."""
+
+    cost: Cost | None
+    answer: Answer | None = None
+    error: str = ""
+
+
+def estimate(spec: Spec, threads: int, gpu: bool) -> Estimate:
+    """Seconds and bytes of the run of `spec` on this machine. Writes nothing, fetches nothing, starts no notebook."""
+    planned = work(spec)
+    past = on_device(finished(spec.root.parent), threads, gpu and spec.device != "cpu")
+    if cost := by_earlier(spec, planned.units, past):
+        return Estimate(cost)
+    stages = list(dict.fromkeys(piece.stage for piece in planned.pieces))
+    phase1 = spec.root / "pretrain" / f"seed{spec.seed}" / results.RESULT
+    encoder = str(getattr(spec, "encoder", "pretrained"))
+    pretrain = spec.model_dump(mode="json") if spec.phase == "pretrain" else None
+    if encoder == "pretrained" and pretrain is None:
+        pretrain = results.read(phase1).spec if phase1.is_file() else None
+        if pretrain is None:
+            return Estimate(None, error=f"its phase 1 is not there yet: {phase1.parent}")
+    answer, error = probe(Question(encoder, spec.device, stages, pretrain), threads)
+    if answer is None:
+        return Estimate(None, error=error)
+    return Estimate(by_probe(spec, planned, answer, dict(zip(stages, answer.speeds, strict=True)), True), answer)

@@ -1,0 +1,286 @@
+"""How fast this machine is with an encoder, measured by one short process.
+
+`python -m xstilts_core.jobs.estimate.probe` reads a Question and prints an Answer, both as JSON.
+
+Every stage of a study is trained and scored for a few batches with random weights of the encoder's shape: weights do not change
+the speed. An encoder too large for that is cut to one layer, and the times and the memory of a layer are multiplied.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers.utils import logging
+
+from xstilts_core import data, evaluate, model
+from xstilts_core.encoders.dropout import use_bytes
+from xstilts_core.encoders.memory import CPU_BYTES, token_bytes
+from xstilts_core.errors import UsageError
+from xstilts_core.examples import SentenceExample
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
+from xstilts_core.jobs.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
+from xstilts_core.jobs.estimate.question import TEXTS, Answer, Question, Speed, Stage
+from xstilts_core.jobs.estimate.sample import ASSUMED, SAMPLE, examples, timed
+from xstilts_core.jobs.estimate.translating import rendered
+from xstilts_core.packing import flat_hidden
+from xstilts_core.phases import pretrain
+from xstilts_core.schedule import in_bfloat16
+from xstilts_core.study.spec import PretrainSpec
+from xstilts_core.tasks import Task, task
+from xstilts_core.train import Stream, parameter_groups
+
+SAMPLE_DOCUMENTS = 60
+
+
+def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
+    """Bytes that a training batch keeps between its way forth and its way back: every different tensor but the weights."""
+    weights = {weight.untyped_storage().data_ptr() for module in modules for weight in module.parameters()}
+    found: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        call()
+    return sum(found.values())
+
+
+@contextmanager
+def adapted(stage: Stage, made: Bench) -> Iterator[None]:
+    """The network as the stage trains it: embeddings frozen, or adapters and nothing else; as it was before, afterwards."""
+    network = made.encoder.network
+    if stage.frozen:
+        model.freeze_embeddings(network)
+    if stage.lora:
+        model.add_adapters(network, stage.lora, seed=0)
+    try:
+        yield
+    finally:
+        if stage.lora:
+            model.merge_adapters(network)
+        network.requires_grad_(True)
+
+
+def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool) -> tuple[float, float, float]:
+    """(seconds of a token in a step of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder.
+
+    The network is `adapted` to the stage.
+    """
+    network, modules = made.encoder.network, [made.encoder.network, stream.head]
+    for module in modules:
+        use_bytes(module)
+        module.train()
+    groups = parameter_groups(modules, 0.01)
+    weights = [weight for group in groups for weight in group["params"]]
+    optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
+    mean = float(stream.encoded.row_lengths.mean())
+    count = max(1, round(min(tokens, made.most_tokens()) / mean))
+    rows = np.resize(np.random.default_rng(0).permutation(len(stream.encoded)), count)
+    counted = float(stream.encoded.row_lengths[rows].sum())
+    each = token_bytes(network.config, int(stream.encoded.lengths.max())) * made.scale + stream.token_bytes
+    most = int(CPU_BYTES / each) if made.where.type == "cpu" else sys.maxsize
+
+    def batch() -> None:
+        for drawn in stream.batches(rows, made.where, most):
+            with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
+                hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
+            stream.loss(stream.head, hidden.float(), drawn).backward()
+
+    def step() -> None:
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+
+    batch_seconds = timed(batch, made.where)
+    own = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    trained = own * made.scale if stage.lora else trained_parameters(made, stage.frozen)
+    made.trained = max(made.trained, int(trained))
+    share = trained / max(1, sum(weight.numel() for weight in weights))
+    step_seconds = timed(step, made.where) * max(1.0, share)
+    kept = kept_bytes(batch, modules)
+    optimizer.zero_grad(set_to_none=True)
+    return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
+
+
+def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
+    """The completed task, and its sample as a stream with a new head."""
+    form = FORMATS[sampled.format]
+    entry = form.complete(sampled, found)
+    dropout = model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
+    head = form.head(entry, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(made.where)
+    encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
+    return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
+
+
+def tune(stage: Stage, made: Bench) -> Speed:
+    """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is measured once."""
+    sampled, found, read, at_hand = examples(stage)
+    entry, stream = head_and_rows(sampled, stage, made, found)
+    rows = len(stream.encoded) / len(found)
+    mean = float(stream.encoded.row_lengths.mean())
+    known = at_hand and (made.own or stage.source == "mini")
+    choices = len(stream.encoded.lengths) / len(stream.encoded)
+    tokens = mean if known else min(ASSUMED[entry.format], stage.max_length * choices)
+    batch = tokens * stage.batch_size
+    kind = (stage.task, stage.batch_size) if made.depth == made.layers else (entry.format,)
+    key = (*kind, stage.frozen, stage.dropout, stage.precision, stage.lora)
+    if key not in made.measured:
+        with adapted(stage, made):
+            made.measured[key] = measure(stage, stream, entry, found, made, batch)
+    seconds, step, scored, kept = made.measured[key]
+    made.hold(kept * batch)
+    made.pool = max(made.pool, stage.pool)
+    # Of a query and its passage, every second sequence, the pool has the passage alone.
+    passage = float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum()) if stage.pool else 0.0
+    return Speed(rows, tokens, known, read, seconds * batch, step, scored * tokens * rows, once=stage.pool * passage * scored * tokens)
+
+
+def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
+    """Seconds (a token of a step of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
+    for part in made.encoder.network.modules():
+        if isinstance(part, nn.Dropout) and stage.dropout is not None:
+            part.p = stage.dropout
+    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
+    trained, step, kept = training(stage, stream, made, batch, bfloat16)
+    limits = Limits(stage.max_length, stage.doc_stride)
+    few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
+    tokens = len(stream.encoded.ids) * len(few) / len(found)
+    scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
+    return trained, step, scored / tokens * made.scale, kept
+
+
+def embed(stage: Stage, made: Bench) -> Speed:
+    """A retrieval task: sentences embedded with the stage's layer, or with every layer, as the choice of one does. A probing task: the
+    second of its texts, or its one text: the first, in English, is embedded once for all languages."""
+    _, found, read, at_hand = examples(stage)
+    texts = [example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a for example in found]
+    lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
+    known = at_hand and (made.own or stage.source == "mini")
+    tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
+    few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
+    # Layers above the one that is asked for are not computed.
+    layers, share = (range(made.depth + 1), 1.0) if stage.layer < 0 else ([made.depth], stage.layer / made.layers)
+    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
+    seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where) / len(few)
+    return Speed(1.0, tokens, known, read, scored=seconds * share * tokens / float(lengths.mean()) * made.scale)
+
+
+def continued(stage: Stage, made: Bench) -> Speed:
+    """Masked language modelling beside tasks: short documents of the embedded suite stand for every source's texts."""
+    started = time.process_time()
+    texts = data.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
+    read = (time.process_time() - started) / len(texts)
+    encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
+    width, words = made.encoder.width, made.encoder.network.config.vocab_size
+    head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)).to(made.where)
+    head[-1].weight = made.encoder.network.get_input_embeddings().weight
+    mask = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
+    stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, mask)
+    tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
+    batch = tokens * stage.batch_size
+    with adapted(stage, made):
+        trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width))
+        seconds, held = vocabulary_head(stage, stream, made, batch)
+    # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
+    once = made.vocabulary / words - made.scale
+    trained, kept = max(0.0, trained + once * seconds), max(0.0, kept + once * held)
+    made.hold(kept * batch)
+    return Speed(1.0, tokens, True, read, trained * batch, step)
+
+
+def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
+    """(seconds of a token, bytes kept a token) of the language-model head of one training batch, without the encoder."""
+    if made.scale == 1:
+        return 0.0, 0.0
+    mean = float(stream.encoded.row_lengths.mean())
+    rows = np.resize(np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean)))
+    drawn = stream.batches(rows, made.where)[0]
+    count = len(drawn.sequences.ids)
+    hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
+
+    def batch() -> None:
+        stream.loss(stream.head, hidden, drawn).backward()
+
+    return timed(batch, made.where) / count, kept_bytes(batch, [stream.head]) / count
+
+
+def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
+    """The model of phase 1 and the speed of its training, on a few of its documents."""
+    sample = spec.model_copy(update={"documents": min(spec.documents, SAMPLE_DOCUMENTS)})
+    started = time.process_time()
+    texts = pretrain.documents(sample)
+    read = (time.process_time() - started) / sample.documents
+    started = time.process_time()
+    tokenizer = pretrain.train_tokenizer(pretrain.vocabulary_texts(sample, texts), spec.vocabulary, spec.max_length)
+    once = time.process_time() - started
+    encoder, head = pretrain.new_model(spec, tokenizer)
+    started = time.process_time()
+    stream, _ = pretrain.stream(spec, encoder, head, texts)
+    read += (time.process_time() - started) / sample.documents
+    parameters = model.count_parameters(encoder.network)
+    embeddings = model.count_parameters(encoder.network.embeddings)
+    made = Bench(encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where)
+    trained, step, kept = training(stage, stream, made, float(stage.batch_size), False)
+    made.hold(kept * stage.batch_size)
+    return made, Speed(1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once)
+
+
+def answer(question: Question) -> Answer:
+    """Measure what is asked. UsageError where the encoder's shape is not known."""
+    where = model.device(question.device)
+    speeds: dict[Stage, Speed] = {}
+    ready = time.process_time()
+    if question.pretrain is None:
+        made, note = bench(question, where)
+    else:
+        spec = PretrainSpec(**question.pretrain)
+        unasked = Stage("mlm", spec.source, spec.data_root, spec.max_length)
+        stage = next((entry for entry in question.stages if entry.task == "mlm"), unasked)
+        made, speeds[stage] = phase1(spec, replace(stage, batch_size=spec.batch_tokens), where)
+        note = "the settings of phase 1"
+    base = CUDA_BYTES if where.type == "cuda" else host_peak()
+    for stage in question.stages:
+        if stage.task == TEXTS:
+            speeds[stage] = continued(stage, made)
+        elif stage.task != "mlm":
+            speeds[stage] = (tune if stage.batch_size else embed)(stage, made)
+    found = [rendered(entry, made, question.translations) for entry in question.renderings]
+    cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
+    assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}
+    assumed |= {task(entry.task).format for entry, cost in zip(question.renderings, found, strict=True) if not cost.known}
+    return Answer(
+        device=model.device_name(where),
+        gpu=where.type == "cuda",
+        shape=note + cut,
+        parameters=made.parameters,
+        vocabulary=made.vocabulary,
+        start=ready,
+        memory=memory(made, base),
+        speeds=[speeds[stage] for stage in question.stages],
+        assumed={name: ASSUMED[name] for name in sorted(assumed)},
+        rendered=found,
+    )
+
+
+def main() -> int:
+    """Read a Question as JSON, print an Answer as JSON, or {"error": ...} with exit code 2."""
+    logging.set_verbosity_error()
+    try:
+        print(json.dumps(asdict(answer(Question.of(json.load(sys.stdin))))))
+    except UsageError as error:
+        print(json.dumps({"error": str(error)}))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

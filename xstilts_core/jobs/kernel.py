@@ -1,0 +1,106 @@
+"""The Jupyter kernel of a run: this interpreter, unix sockets of its own, a fixed number of threads."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import Dict
+from traitlets.config import Config
+
+from xstilts_core.files import locks
+from xstilts_core.files.paths import search_path
+from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
+
+PREFIX = "xstilts-sockets-"
+LOCK = "lock"
+LEFT_AFTER_SECONDS = 60
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
+# Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
+# Progress bars are useless in a saved notebook: they stay at 0 %. The debugger, which nobody attaches, would warn that it may miss lines.
+QUIET = {
+    "OMP_WAIT_POLICY": "passive",
+    "GOMP_SPINCOUNT": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "TQDM_DISABLE": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+class RunKernelManager(AsyncKernelManager):
+    """Starts the kernel with the interpreter that runs the suite, whatever kernel specifications are installed."""
+
+    environment = Dict(help="variables set in the kernel before it starts").tag(config=True)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        # Its log goes to the terminal: without this, every kernel that is shut down says so as an error.
+        alone = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
+        module = ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else alone
+        launch = [sys.executable, "-m", *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
+        return KernelSpec(argv=launch, display_name="Python 3", language="python", env=dict(self.environment))
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        """Start the process: with the locks that are marked as inherited, and with this process's own answers to signals."""
+        if threading.current_thread() is threading.main_thread():
+            # nbclient's answer is to end the kernel, which then looks like one that died. A run that is told to stop has not failed.
+            for number, answer in self.answers.items():
+                asyncio.get_running_loop().remove_signal_handler(number)
+                signal.signal(number, answer)
+        await super()._async_launch_kernel(kernel_cmd, close_fds=False, **options)
+
+
+def environment(threads: int, gpu: str | None = None, offline: bool = False) -> dict[str, str]:
+    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU `gpu` (None: as it is).
+
+    offline: it must not ask the hub, whatever this process may do.
+    """
+    counts = dict.fromkeys(THREADS, str(threads)) if threads else {}
+    device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+    silent = {"HF_HUB_OFFLINE": "1"} if offline else {}
+    return {**QUIET, **counts, **device, **silent, "PYTHONPATH": search_path()}
+
+
+def remove_left(base: Path) -> None:
+    """Remove the socket folders of killed processes. One that is in use is locked, or so young that its lock is still to come."""
+    for folder in base.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another user's, or removed by another run just now
+            if time.time() - folder.stat().st_mtime > LEFT_AFTER_SECONDS and not locks.busy(folder / LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def socket_config(variables: dict[str, str]) -> Iterator[Config]:
+    """Settings of one kernel over unix sockets in a folder of its own, which is removed afterwards.
+
+    Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a unique path never do.
+    """
+    base = socket_base()
+    remove_left(base)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    settings = {"transport": "ipc", "ip": str(folder / "k"), "connection_file": str(folder / "k.json"), "environment": variables}
+    try:
+        with (folder / LOCK).open("w", encoding="ascii") as lock:
+            locks.acquired(lock)
+            locks.inherit(lock)
+            yield Config({"RunKernelManager": settings})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""Phase 1: a small multilingual masked language model from scratch, and its tokenizer."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from torch import nn
+from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
+
+from xstilts_core import data
+from xstilts_core.encoders.finite import require_finite
+from xstilts_core.formats import mlm
+from xstilts_core.mini import corpus, suite
+from xstilts_core.model import Encoder, count_parameters, device
+from xstilts_core.packing import budgeted, can_pack, flat_hidden
+from xstilts_core.schedule import Schedule
+from xstilts_core.streams import Stream
+from xstilts_core.study.spec import PretrainSpec
+
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+DEVELOPMENT_SHARE = 0.02
+
+
+def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
+    """The texts of phase 1: a text, or a translation pair; for the embedded suite as `mini.corpus` describes, else the source's texts."""
+    if spec.source == "mini":
+        languages = tuple(spec.languages) or suite.LANGUAGES
+        return [(document.text, document.pair) for document in corpus.documents(languages, spec.seed, spec.documents)]
+    return [(text, None) for _, text in data.texts(spec.data_root, spec.languages, spec.documents)]
+
+
+def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    """What the tokenizer learns from. The embedded suite gives words apart by spaces in every language, so that a piece
+    never crosses the words of a language that writes none."""
+    if spec.source == "mini":
+        yield from corpus.spaced(tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4))
+    else:
+        yield from (text for text, _ in texts)
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
+    """Byte-pair encoding over words, laid out as XLM-R's: "▁" begins a word, <s> A </s></s> B </s> for pairs."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace("¿", "¿ "), normalizers.Replace("¡", "¡ ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always"),
+            # Chinese words and punctuation get no mark, so that they are the same pieces inside a sentence and in a list of words.
+            pre_tokenizers.Split(Regex(r"▁(?=[\p{Han}\p{P}])"), "removed"),
+            pre_tokenizers.Punctuation("isolated"),
+        ]
+    )
+    texts = list(texts)
+    # At a limit the trainer drops one of equally rare characters at random: choose them here, in an order of our own.
+    counts = Counter(character for text in texts for character in tokenizer.normalizer.normalize_str(text) if not character.isspace())
+    alphabet = ["▁", *sorted(counts, key=lambda character: (-counts[character], character))][: vocabulary // 2]
+    options = {"initial_alphabet": alphabet, "limit_alphabet": len(alphabet), "show_progress": False}
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), **options))
+    first, _, end, *_ = SPECIAL
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A {end}", pair=f"{first} $A {end} {end} $B {end}", special_tokens=[(first, 0), (end, 2)]
+    )
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), SPECIAL, strict=True))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, cls_token=first, sep_token=end, model_max_length=max_length, **names)
+
+
+def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[Encoder, nn.Module]:
+    """An encoder of XLM-R's architecture with random weights, and its language-model head (tied to the word embeddings)."""
+    torch.manual_seed(spec.seed)
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=spec.hidden_size,
+        num_hidden_layers=spec.layers,
+        num_attention_heads=spec.heads,
+        intermediate_size=4 * spec.hidden_size,
+        max_position_embeddings=spec.max_length + 2,
+        type_vocab_size=1,
+        hidden_dropout_prob=spec.dropout,
+        attention_probs_dropout_prob=spec.dropout,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+    )
+    whole = XLMRobertaForMaskedLM(config).to(device(spec.device))
+    network = whole.roberta
+    return Encoder(network, tokenizer, can_pack(network)), whole.lm_head
+
+
+def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tuple[str, str | None]]) -> tuple[Stream, Stream]:
+    """Training and development text as streams; the development share is drawn by the seed."""
+    order = np.random.default_rng([spec.seed, 3]).permutation(len(texts))
+    held = max(8, int(len(texts) * DEVELOPMENT_SHARE))
+    parts = []
+    for number, rows in enumerate((order[held:], order[:held])):
+        encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
+        draws = np.random.default_rng([spec.seed, 4, number])
+        mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
+        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, mask, by_length=True, draws=draws))
+    return parts[0], parts[1]
+
+
+def describe(texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder) -> dict[str, int]:
+    """What will be trained on what."""
+    sizes = {"documents": len(texts), "pairs": sum(pair is not None for _, pair in texts), "tokens": len(training.encoded.ids)}
+    return {**sizes, "vocabulary": len(encoder.tokenizer), "parameters": count_parameters(encoder.network)}
+
+
+def schedule(spec: PretrainSpec) -> Schedule:
+    return Schedule(
+        spec.steps,
+        spec.learning_rate,
+        spec.warmup,
+        spec.weight_decay,
+        clip=1.0,
+        seed=spec.seed,
+        betas=(0.9, 0.98),
+    )
+
+
+def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
+    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks are drawn once, by the seed.
+
+    NotFinite where it is no number, or too large for one.
+    """
+    encoder.network.eval()
+    where = next(encoder.network.parameters()).device
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for rows in budgeted(development.encoded.row_lengths, 4_000):
+            batch = development.batches(rows, where)[0]
+            hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed)
+            total += float(mlm.loss(development.head, hidden, batch)) * batch.terms
+            count += batch.terms
+    found = torch.tensor(total / count, dtype=torch.float64).exp()
+    require_finite("the losses of development texts, or their perplexities,", found)
+    return float(found), count

@@ -1,0 +1,99 @@
+"""The probing phase: what can be read off the sentence vectors of an encoder that stays as it is.
+
+A sentence is the mean of its hidden states, less the mean vector of all sentences of the data in its language and of length 1; a pair
+of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every language's features
+are standardised by their own mean and deviation, which takes no labels: what tells languages apart would otherwise stand in
+the way of what they share (Libovický et al. 2020). A multinomial logistic regression is fitted on English training data, its penalty
+chosen on English development data, and applied unchanged to every language.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from xstilts_core import data, metrics
+from xstilts_core.evaluate import Scored, as_scores, write_predictions
+from xstilts_core.examples import PairExample
+from xstilts_core.formats import FORMATS
+from xstilts_core.formats.pair import label_indices
+from xstilts_core.model import Encoder
+from xstilts_core.results import Score
+from xstilts_core.retrieve import one_side
+from xstilts_core.run import Run
+from xstilts_core.schedule import uses_bfloat16
+from xstilts_core.study.spec import ProbingSpec
+from xstilts_core.tasks import task
+
+ENGLISH = "en"
+# Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: of equal development scores it is taken.
+STRENGTHS = (0.001, 0.01, 0.1)
+MOST_STEPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A probe: its task, the classifier, the chosen strength and the accuracy of each strength on English development data, percent."""
+
+    task: str
+    classifier: LogisticRegression
+    strength: float
+    development: dict[float, float]
+
+
+def layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
+    """The hidden state that is pooled, 0 the embeddings."""
+    return spec.layer if spec.layer >= 0 else encoder.layers
+
+
+def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample]) -> np.ndarray:
+    """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one language."""
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        return one_side(encoder, tuple(texts), spec.max_length, (layer_of(spec, encoder),), True, uses_bfloat16(spec))[0].numpy()
+
+    table = vectors([example.text_a for example in examples])
+    if any(example.text_b for example in examples):
+        other = vectors([example.text_b for example in examples])
+        table = np.concatenate([np.abs(table - other), table * other], axis=1)
+    return (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)
+
+
+def fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
+    """The classifier of one probing task, fitted and chosen on English data."""
+    train, judged = (data.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev"))
+    table, judged_table = features(spec, encoder, train), features(spec, encoder, judged)
+    gold, judged_gold = label_indices(train, task(name)), label_indices(judged, task(name))
+    fitted = {strength: LogisticRegression(C=strength, max_iter=MOST_STEPS).fit(table, gold) for strength in STRENGTHS}
+    found = {strength: round(100 * float(entry.score(judged_table, judged_gold)), 2) for strength, entry in fitted.items()}
+    best = max(found, key=lambda strength: found[strength])
+    return Fitted(name, fitted[best], best, found)
+
+
+def fit(spec: ProbingSpec, encoder: Encoder) -> list[Fitted]:
+    """The probes of all the spec's tasks."""
+    return [fit_probe(spec, encoder, name) for name in spec.probes]
+
+
+def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
+    """By task: the accuracy of each strength on English development data, and which was chosen."""
+    return {probe.task: {"strength": probe.strength, "development": probe.development} for probe in fitted}
+
+
+def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[Score]:
+    """Score every probe in every language, zero-shot, and keep the predictions."""
+    spec = run.spec
+    scores: list[Score] = []
+    for probe in fitted:
+        entry = task(probe.task)
+        for code in data.evaluated(entry.name, "test", spec.languages, spec.source, spec.data_root):
+            examples = data.load(entry.name, "test", code, spec.source, spec.data_root)
+            chosen = probe.classifier.predict(features(spec, encoder, examples))
+            predictions = [entry.labels[index] for index in chosen]
+            columns, statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)
+            scored = Scored(predictions, columns, statistics, metrics.score(statistics, columns))
+            write_predictions(spec.folder, entry, code, examples, scored)
+            scores += as_scores(scored, entry, code, "test")
+    return scores

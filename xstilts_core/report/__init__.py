@@ -1,0 +1,1 @@
+"""What is shown of a finished study: figures, tables, the page, the end on the terminal."""

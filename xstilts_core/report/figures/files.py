@@ -1,0 +1,132 @@
+"""What a report leaves: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and result.json with the list of them, written last."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from xstilts_core.errors import UsageError
+from xstilts_core.files.paths import home
+from xstilts_core.report.figures.style import DOTS, PrintFigure, look
+from xstilts_core.results import RESULT, write_text
+from xstilts_core.study import Study
+
+KINDS = ("pdf", "svg", "png")
+TABLES = ("csv", "tex")
+LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        # Other signs in the font encoding that LaTeX has without fontenc.
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        # After the end of a row it would open an option.
+        "[": "{[}",
+        "\N{MINUS SIGN}": "$-$",
+        "\N{MULTIPLICATION SIGN}": r"$\times$",
+        "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
+        "\N{DAGGER}": r"$\dagger$",
+    }
+)
+# At a sign beyond Latin letters and this punctuation pdflatex stops.
+LATIN, PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
+# Letters of a cell whose column breaks its lines.
+LONG = 50
+
+# A hyphen before a number, and not within a word.
+MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
+
+
+def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
+    """Where the files of a report notebook go; the folder is made.
+
+    `folder` (absolute, or relative to the project); where it is empty, outputs/<study>/report/<notebook>/.
+    """
+    path = home() / folder if folder else study.root / "report" / check_name(notebook)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_name(name: str) -> str:
+    """UsageError where a file name would leave the folder or carry its own ending."""
+    if not name or not all(letter.isalnum() or letter in "_-" for letter in name):
+        raise UsageError(f"file name {name!r}: give letters, digits, _ and - only, without an ending")
+    return name
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write <folder>/<name>.pdf, .svg and .png at print size (300 dots an inch), fonts embedded; returns the paths.
+
+    Files carry no date, so that the same numbers give the same files.
+    """
+    paths = [folder / f"{check_name(name)}.{kind}" for kind in KINDS]
+    with look():
+        # One layout for all files: working it out takes longer than drawing, and with an engine every file is drawn once more for it.
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)
+        for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
+            figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
+    if isinstance(figure, PrintFigure):
+        figure.printed = paths[-1]
+    return paths
+
+
+def save_panels(figures: Mapping[str, Figure], folder: Path, prefix: str) -> list[Path]:
+    """`save` for each figure, as <prefix>_<key>."""
+    return [path for key, figure in figures.items() for path in save(figure, folder, f"{prefix}_{key}")]
+
+
+def latex(value: object, digits: int) -> str:
+    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex lacks by its code point, U+4E2D."""
+    if isinstance(value, float):
+        return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
+    text = MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(LATEX))
+    return "".join(letter if is_set(letter) else f"(U+{ord(letter):04X})" for letter in text)
+
+
+def is_set(letter: str) -> bool:
+    """Whether pdflatex can print it without further packages."""
+    return letter.isprintable() and (letter < LATIN or letter in PUNCTUATION)
+
+
+def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:
+    """Write <folder>/<name>.csv (full precision) and .tex (booktabs, rounded to `digits`, special characters escaped); returns the paths.
+
+    An index with a name becomes the first column.
+    """
+    table = frame.reset_index() if frame.index.name else frame
+    paths = [folder / f"{check_name(name)}.{kind}" for kind in TABLES]
+    write_text(paths[0], table.to_csv(index=False))
+    numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
+    head = " & ".join(latex(column, digits) for column in table.columns)
+    body = [" & ".join(latex(value, digits) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
+    long = [not number and table[name].astype(str).str.len().max() > LONG for name, number in zip(table.columns, numeric, strict=True)]
+    columns = "".join("r" if number else "p{50mm}" if broken else "l" for number, broken in zip(numeric, long, strict=True))
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    write_text(paths[1], "\n".join(lines) + "\n")
+    return paths
+
+
+def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
+    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content.
+
+    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of several parts shows it.
+    """
+    files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *TABLES))
+    content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}
+    if answer:
+        content["answer"] = answer
+    write_text(folder / RESULT, json.dumps(content, indent=1) + "\n")
+    return content

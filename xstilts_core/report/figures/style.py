@@ -1,0 +1,164 @@
+"""The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+
+from xstilts_core.errors import UsageError
+
+# Inches: a column and the text width of the ACL style files.
+COLUMN = 3.03
+FULL = 6.3
+DOTS = 300
+SCREEN_DOTS = 160
+INK = "#1a1a1a"
+FAINT = "#8a8a8a"
+# For numbers that are not to stand out: 4.7 to 1 on NOTHING.
+PALE = "#6b6b6b"
+NOTHING = "#f0f0f0"
+# Okabe and Ito (2008), told apart with any color vision.
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
+
+SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["Arial", "Helvetica", "DejaVu Sans"],
+        "font.size": 7,
+        "axes.titlesize": 7.5,
+        "axes.titleweight": "bold",
+        "axes.labelsize": 7,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 6.5,
+        "legend.title_fontsize": 6.5,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": ".15",
+        "axes.axisbelow": True,
+        "grid.color": ".8",
+        "lines.solid_capstyle": "round",
+        "patch.edgecolor": "white",
+        "patch.force_edgecolor": True,
+        "xtick.bottom": False,
+        "ytick.left": False,
+        "grid.linewidth": 0.4,
+        "lines.linewidth": 0.9,
+        "hatch.linewidth": 0.5,
+        "xtick.major.size": 2,
+        "ytick.major.size": 2,
+        "xtick.major.width": 0.5,
+        "ytick.major.width": 0.5,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "figure.dpi": 150,
+        # Type 42 and text as text: fonts are embedded and journals and screen readers can read the words.
+        "pdf.fonttype": 42,
+        "ps.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "xstilts",
+    }
+)
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save within this look; other figures of the same session keep theirs."""
+    with mpl.rc_context(dict(SETTINGS)):
+        yield
+
+
+def check_width(width: float) -> float:
+    """UsageError for a width that no page has."""
+    if not 1 <= width <= 20:
+        raise UsageError(f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}")
+    return width
+
+
+def diverging() -> Colormap:
+    """Purple for losses, white for none, orange-brown for gains (ColorBrewer's PuOr, safe for color-blind readers).
+
+    The outermost eighth on each side is left out: cells stay light enough for dark numbers in a black-and-white print.
+    """
+    return LinearSegmentedColormap.from_list("gains", mpl.colormaps["PuOr_r"](np.linspace(0.125, 0.875, 64)))
+
+
+class PrintFigure(Figure):
+    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive.
+
+    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for drawing takes much longer.
+    """
+
+    printed: Path | None = None
+
+    def _repr_png_(self) -> bytes:
+        """IPython's protocol for display()."""
+        picture = BytesIO()
+        if self.printed and self.printed.is_file():
+            with Image.open(self.printed) as found:
+                size = (round(found.width * SCREEN_DOTS / DOTS), round(found.height * SCREEN_DOTS / DOTS))
+                found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
+            return picture.getvalue()
+        with look():
+            self.savefig(picture, format="png", dpi=SCREEN_DOTS, facecolor="white")
+        return picture.getvalue()
+
+
+def message(text: str, width: float = FULL) -> Figure:
+    """A figure that says in words why there is nothing to draw."""
+    figure = PrintFigure(figsize=(check_width(width), 0.6))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, style="italic")
+    return figure
+
+
+def say(figure: Figure, words: str) -> None:
+    """The note below a figure, broken to its width."""
+    width = figure.get_size_inches()[0]
+    figure.supxlabel(textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left")
+
+
+def several(seeds: Iterable[float]) -> str:
+    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on; NaN is left out."""
+    found = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
+    span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    return f"{span} seed{'' if found == [1] else 's'}"
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
+    """A legend of up to `across` entries a row above the panels, below the figure's title: at the bottom its note would lie upon it."""
+    shape = {"frameon": False, "alignment": "left", "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2 if across > 3 else 0.6}
+    size = 8 if figure.get_size_inches()[0] > 5 else 6.5
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), across), title=title, title_fontsize=size, **shape)
+
+
+def spread(table: pd.DataFrame, mark: str) -> str:
+    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table with low, seeds and maybe resampled.
+
+    mark: what shows the interval.
+    """
+    known = table.dropna(subset=["low"])
+    if known.empty:
+        return f"no interval: {several(table['seeds'])}"
+    covers = sorted({name for name in known["resampled"] if name}) if "resampled" in known else []
+    return f"{mark}: its 95 % interval{' over ' + ' or '.join(covers) if covers else ''}, {several(table['seeds'])}"
+
+
+def on_top(axes: Axes) -> None:
+    """Column names above a table, without ticks or frame."""
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, pad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

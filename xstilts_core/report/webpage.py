@@ -1,0 +1,120 @@
+"""The study as one self-contained HTML file: the executed report notebooks, figures embedded, code folded away.
+
+`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in it is loaded from elsewhere. The page of a
+study of several parts has the question of each, the answers that its reports found, and links to their own pages.
+"""
+
+import argparse
+import html
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from xstilts_core import results
+from xstilts_core.errors import UsageError
+from xstilts_core.jobs.notebook import skip_address_grammar
+from xstilts_core.study import Study
+
+PAGE = "index.html"
+STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
+body { overflow-wrap: break-word; }
+h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
+img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; padding: .6rem .8rem; border-radius: 4px; }
+.jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
+table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; } th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #57606a; } section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
+details, .state { color: #57606a; margin: .3rem 0; } .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
+@media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } h2, h3 { break-after: avoid; } }
+"""
+
+
+def body(notebook: Path) -> str:
+    """The notebook's markdown and outputs as HTML, images as data in the page, no code."""
+    skip_address_grammar()
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.embed_images = True
+    text, _ = exporter.from_filename(str(notebook))
+    return text
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML; what looks like HTML in it is shown as text."""
+    skip_address_grammar()
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    return MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text)
+
+
+def answer(study: Study, name: str) -> str:
+    """What a report found, in Markdown, as its last cell wrote it into its result.json; "" where it gives no answer or has not run."""
+    try:
+        content = json.loads((study.root / "report" / name / results.RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(content.get("answer", ""))
+
+
+def part(study: Study, folder: Path) -> str:
+    """One part of a study of several: its question, how much of it is done, its answers; links relative to the page's `folder`."""
+    done = sum(found.state == "done" for found in results.states(study.specs))
+    state = f"{done} of {len(study.specs)} runs done" if study.specs else f"published scores ({study.published})"
+    page = study.root / "report" / PAGE
+    where = html.escape(quote(os.path.relpath(page, folder)))
+    link = f'<a href="{where}">reports</a>' if page.is_file() else "no reports yet"
+    lines = [f'<section id="{study.name}">', f"<h2>{html.escape(study.title)}</h2>"]
+    lines.append(f'<p class="state">{html.escape(f"{study.name}: {state}")}; {link}</p>')
+    found = {name: text for name in study.reports if (text := answer(study, name))}
+    for name, text in found.items():
+        lines += [f'<h3><a href="{where}#{name}">{name}</a></h3>', markdown(text)]
+    lines += [] if found else ["<p>No answer yet.</p>"]
+    return "\n".join([*lines, "</section>"])
+
+
+def build(study: Study) -> Path:
+    """Write the page of a study; returns its path. UsageError where no report notebook was executed."""
+    title = html.escape(f"{study.name}: {study.title}")
+    path = study.root / "report" / PAGE
+    if study.parts:
+        links = " ".join(f'<a href="#{quote(member.name)}">{member.name}</a>' for member in study.members)
+        sections = "\n".join(part(member, path.parent) for member in study.members)
+    else:
+        links, sections = reports(study)
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
+    results.write_text(path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n")
+    return path
+
+
+def reports(study: Study) -> tuple[str, str]:
+    """Links and sections of the report notebooks there are, in the study's order. UsageError where there is none."""
+    executed = [(name, study.root / "report" / name / results.NOTEBOOK) for name in study.reports]
+    present = [(name, path) for name, path in executed if path.is_file()]
+    if not present:
+        raise UsageError(f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first")
+    links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
+    return links, "\n".join(f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page of a study; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m xstilts_core.report.webpage", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", metavar="STUDY", help="name in params/ or path of a study's YAML file")
+    parser.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds <study>/ (default: outputs)")
+    parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
+    options = parser.parse_args(arguments)
+    try:
+        print(build(Study.load(options.study, options.outputs, options.data_root)))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""What the run notebooks call: each function is one step of a phase, its value worth showing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xstilts_core import data, model, results
+from xstilts_core import train as loop
+from xstilts_core.checkpoint import Checkpoint
+from xstilts_core.data import hub_lock
+from xstilts_core.errors import UsageError
+from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
+from xstilts_core.examples import Example
+from xstilts_core.files import encoder_files
+from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
+from xstilts_core.model import Encoder
+from xstilts_core.phases import attempts, learnt, trivial
+from xstilts_core.results import Score
+from xstilts_core.schedule import Learner, Schedule, plan, precision, shares, uses_bfloat16
+from xstilts_core.streams import Stream
+from xstilts_core.study import identity
+from xstilts_core.study.identity import Identity
+from xstilts_core.study.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.tasks import task
+from xstilts_core.train import Trained, train
+from xstilts_core.translation import translated
+
+LOG = "train_log.jsonl"
+TEXTS = "mlm"
+
+
+def interactive() -> bool:
+    """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal. papermill's kernels cannot ask."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel = getattr(shell, "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False)) if kernel else sys.stdout.isatty()
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in progress: its spec, when it started, what its numbers depend on, its log file.
+
+    Of result.json's details: `counted`, what its scoring counted, name -> task -> language -> number; `learnt`, whether its tasks were, by
+    task; `attempts`, a record of each training where it may be trained again.
+    """
+
+    spec: Spec
+    started: float = field(default_factory=time.perf_counter)
+    counted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    learnt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    identity: Identity = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identity = identity.begin(self.spec)
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        (self.spec.folder / LOG).unlink(missing_ok=True)
+
+    def log_anew(self, lines: Sequence[dict[str, Any]] = ()) -> None:
+        """Have these lines alone in train_log.jsonl: of several attempts it holds the one that is kept."""
+        (self.spec.folder / LOG).write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
+
+    def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
+        """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a line per evaluation (batch)."""
+        path = self.spec.folder / LOG
+        if interactive():
+            from tqdm.auto import tqdm
+
+            bar = tqdm(total=steps, unit="step")
+
+        def report(line: dict[str, Any]) -> None:
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line, allow_nan=False) + "\n")
+            if interactive():
+                bar.update(line["step"] - bar.n)
+                bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
+            elif "dev" in line or line["step"] == steps:
+                dev = line.get("dev", "")
+                shown = f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
+                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s", flush=True)
+
+        return report
+
+    def count(self, name: str, language: str, scored: Scored) -> None:
+        """Keep what the scoring of a task in a language counted, and say it."""
+        for what, number in scored.counted.items():
+            self.counted.setdefault(what, {}).setdefault(name, {})[language] = number
+            print(f"{name} in {language}: {what} {number}", flush=True)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Where train() keeps this run while it is unfinished; None where the spec asks for none."""
+        every = self.spec.checkpoint_every
+        return Checkpoint(self.spec.folder, every, {**self.identity.own, "versions": self.identity.versions}) if every else None
+
+    def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
+        """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
+        seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
+        where, revisions, used = model.device_name(device), hub_lock.revisions(self.spec), precision(self.spec)
+        told = {**({learnt.DETAIL: self.learnt} if self.learnt else {}), **({"attempts": self.attempts} if self.attempts else {})}
+        details = {**({"precision": used} if used else {}), **told, **self.counted, **details}
+        path = results.write(self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity)
+        Checkpoint(self.spec.folder).remove()
+        Checkpoint(self.spec.folder, name=attempts.FILE).remove()
+        return path
+
+
+def load_encoder(spec: EncoderSpec) -> Encoder:
+    """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
+    dropout, attention = (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
+    packed = spec.packed if isinstance(spec, TuneSpec) else True
+    where = model.device(spec.device)
+    options = {"dropout": dropout, "attention_dropout": attention, "packed": packed, "where": where}
+    encoder = model.load(spec.start, **options, random_init=spec.control == "random_init", seed=spec.seed)
+    if reason := encoder_files.beyond(encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length):
+        raise UsageError(reason)
+    if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
+        model.freeze_embeddings(encoder.network)
+    if isinstance(spec, IntermediateSpec) and spec.lora:
+        model.add_adapters(encoder.network, spec.lora, spec.seed)
+    return encoder
+
+
+def limits(spec: TuneSpec) -> Limits:
+    return Limits(spec.max_length, spec.doc_stride)
+
+
+def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
+    """The examples as the model sees them: the control hypothesis_only hides the first text of a pair."""
+    return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
+
+
+def training(name: str, spec: TuneSpec) -> translated.Prepared:
+    """Training examples of a task by part: English ones, or what phase 2 wishes instead."""
+    if isinstance(spec, IntermediateSpec):
+        return translated.training(name, spec)
+    return translated.Prepared(data.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root))
+
+
+def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
+    """Training data of one task, English development data, and a new head whose weights come from the seed."""
+    form, config = FORMATS[task(name).format], encoder.network.config
+    found = training(name, spec)
+    parts = {part: seen(spec, examples) for part, examples in found.parts.items()}
+    entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
+    torch.manual_seed(spec.seed)
+    deviation = float(getattr(config, "initializer_range", 0.02))
+    dropout = model.head_dropout(config) if spec.dropout is None else spec.dropout
+    head = form.head(entry, HeadOptions(encoder.width, dropout, spec.pooling, deviation)).to(model.device(spec.device))
+    streams = []
+    for part, examples in parts.items():
+        encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
+        streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group))
+    return Learner(entry, head, streams, data.development(name, spec.source, spec.data_root), found.counts)
+
+
+def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
+    """One learner per task that the spec trains on."""
+    names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
+    found = [learner(name, spec, encoder) for name in names]
+    if len(found) == 1:
+        return found
+    # MNLI is a task, and a part of ANLI+: together their streams need two names.
+    return [replace(entry, streams=[replace(part, name=part_name(entry, part)) for part in entry.streams]) for entry in found]
+
+
+def part_name(entry: Learner, part: Stream) -> str:
+    """'ccg', or of a task of several parts 'anli_plus/mnli'."""
+    return part.name if len(entry.streams) == 1 else f"{entry.task.name}/{part.name}"
+
+
+def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
+    """The texts of continued masked language modelling as a stream, with the encoder's own language-model head; none without `mlm`."""
+    if not spec.mlm:
+        return []
+    texts = data.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
+    encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
+    head = model.language_head(encoder, spec.start, spec.seed)
+    draws = np.random.default_rng([spec.seed, 6])
+    mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
+    # A mean over the masked tokens needs their logits, and what the softmax makes of them, over the whole vocabulary.
+    logits = int(3 * 4 * spec.mask_share * encoder.network.config.vocab_size)
+    return [Stream(TEXTS, head, mlm.loss, encoded, len(encoded), spec.batch_size, mask, draws=draws, token_bytes=logits)]
+
+
+def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
+    """What will be trained: rows and tokens of every stream; where it is not plain English, what became of how many by language."""
+    streams = [(entry.task.name, entry.counts, stream) for entry in found for stream in entry.streams]
+    return [
+        {
+            "task": name,
+            "part": stream.name,
+            "examples": stream.size,
+            "rows": len(stream.encoded),
+            "tokens": len(stream.encoded.ids),
+            **({"languages": kept} if (kept := [asdict(count) for count in counts if count.part == stream.name]) else {}),
+        }
+        for name, counts, stream in [*streams, *((TEXTS, (), stream) for stream in texts)]
+    ]
+
+
+def examine(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None) -> tuple[list[Score], list[learnt.Judgement]]:
+    """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all); which were learnt."""
+    scores, told = [], []
+    for entry in found:
+        shown = seen(spec, data.sample(entry.task.name, entry.development, count))
+        scored = score(encoder, entry.head, entry.task, shown, "en", limits(spec), spec.layer, uses_bfloat16(spec))
+        scores += as_scores(scored, entry.task, "en", "dev")
+        told.append(None if count else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed))
+    return scores, [entry for entry in told if entry]
+
+
+def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
+    """Scores on `count` English development examples of every task (`examine`)."""
+    return examine(spec, encoder, found, count)[0]
+
+
+def judged(spec: TuneSpec, found: list[Learner]) -> list[Learner]:
+    """The tasks by which a training is judged: all, or of tasks one after the other the last."""
+    return found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
+
+
+def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
+    """Scores on all English development examples of every task; keep in the run, and say, which of those it is judged by were learnt."""
+    scores, told = examine(run.spec, encoder, found)
+    names = [entry.task.name for entry in judged(run.spec, found)]
+    known = [replace(entry, attempts=max(1, len(run.attempts))) for entry in told if entry.task in names]
+    run.learnt = {entry.task: entry.content() for entry in known}
+    if missed := [(run.spec.seed, entry) for entry in known if not entry.learnt]:
+        print(learnt.sentence(run.spec.recipe, len(found), missed), flush=True)
+    return scores
+
+
+def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()) -> Trained:
+    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays.
+
+    Of tasks one after the other the last one's metric counts: the checkpoints are those of its stage. texts: from `unlabelled`.
+    With `restarts` it is trained again while a task is not learnt (attempts.py). Low-rank adapters are merged into the encoder at the end.
+    """
+    spec = run.spec
+    schedule, probabilities = plan(spec, found), shares(spec, found)
+    main = {entry.task.name: entry.task.metric for entry in judged(spec, found)}
+    streams = [*(stream for entry in found for stream in entry.streams), *texts]
+
+    def evaluate() -> float:
+        scores = develop(spec, encoder, judged(spec, found), spec.dev_examples)
+        return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
+
+    def attempt(schedule: Schedule) -> Trained:
+        run.log_anew()
+        return train(encoder, streams, probabilities, schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+
+    if isinstance(spec, IntermediateSpec) and spec.restarts:
+        modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
+        schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
+        same = loop.identity(modules, streams, probabilities, schedule)
+        trained, run.attempts = attempts.until_learnt(
+            modules, streams, schedules, attempt, lambda: examine(spec, encoder, judged(spec, found))[1], run.checkpoint(), same
+        )
+        run.log_anew(trained.log)
+    else:
+        trained = attempt(schedule)
+    if isinstance(spec, IntermediateSpec) and spec.lora:
+        model.merge_adapters(encoder.network)
+    return trained
+
+
+def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
+    """Score every target in every language, zero-shot, and keep the predictions."""
+    spec = run.spec
+    scores: list[Score] = []
+    for name in spec.targets:
+        split = data.test_split(name, spec.source, spec.data_root, spec.benchmark)
+        # The head was made for the training task: the target brings its own languages and scoring rule, not its own labels.
+        entry = replace(task(name), labels=trained_on.task.labels)
+        pool = data.pool(name, spec.source, spec.data_root)
+        form = against(encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec))
+        for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+            examples = data.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
+            shown = seen(spec, examples)
+            scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec), form)
+            write_predictions(spec.folder, entry, language, examples, scored)
+            scores += as_scores(scored, entry, language, split)
+    return scores
+
+
+def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
+    """What result.json keeps of the training beside the scores; of `found`, its examples, and what became of them in other languages."""
+    summary = {name: value for name, value in asdict(trained).items() if name != "log"}
+    padding = float(np.mean([line["padding"] for line in trained.log]))
+    told = {"padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}
+    counts = [asdict(count) for entry in found for count in entry.counts]
+    examples = {stream.name: stream.size for entry in found for stream in entry.streams}
+    return {**summary, **told, **({"examples": examples} if examples else {}), **({"translated": counts} if counts else {})}

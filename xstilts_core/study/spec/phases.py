@@ -1,0 +1,259 @@
+"""The specs of all phases but the second: what a notebook's parameters are, and where its run goes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from xstilts_core.errors import unknown
+from xstilts_core.languages import language
+from xstilts_core.study.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
+from xstilts_core.study.spec.intermediate import IntermediateSpec
+from xstilts_core.study.spec.reads import Read, trained
+from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
+
+Size = Annotated[int, Field(ge=0)]
+# How sentences are mined, by an encoder or by the control beside it.
+NEIGHBOURS = Field(4, ge=1, description="k of the ratio margin (mining)")
+MARGIN = Field(True, description="mining: ratio margin; off: plain cosine")
+
+
+class PretrainSpec(Spec):
+    """Phase 1: a multilingual masked language model from scratch, on the texts of the source."""
+
+    phase: ClassVar[str] = "pretrain"
+    notebook: ClassVar[str] = "10_pretrain"
+
+    languages: list[str] = Field([], description="languages to pretrain on; empty: all that the source has")
+    documents: int = Field(16_000, ge=10, description="documents of a language of full resources")
+    vocabulary: int = Field(6_000, ge=300, description="entries of the tokenizer's vocabulary")
+    hidden_size: int = Field(128, ge=8, description="width of the encoder")
+    layers: int = Field(3, ge=1, description="transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads")
+    max_length: int = Field(192, ge=16, description="longest input in tokens")
+    steps: int = Field(20_000, ge=1, description="optimizer steps")
+    batch_tokens: int = Field(1_000, ge=32, description="tokens in a step, about")
+    learning_rate: float = Field(2e-3, gt=0, lt=1, description="peak learning rate")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
+    mask_share: float = Field(0.3, gt=0, lt=1, description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the encoder")
+    weights: Literal["float32", "float16"] = Field("float32", description="type of the saved weights")
+    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "pretrain" / f"seed{self.seed}"
+
+    @property
+    def reads_texts(self) -> bool:
+        return self.source != "mini"
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        return () if self.data_root or self.source == "mini" else ("phase 1 needs data_root: its texts are those of the original files",)
+
+    @model_validator(mode="after")
+    def heads_divide_width(self) -> "PretrainSpec":
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+        return self
+
+
+class TargetSpec(TuneSpec, ScoringSpec):
+    """Phase 3: fine-tune on a target's English training split, score it zero-shot in every language."""
+
+    phase: ClassVar[str] = "target"
+    notebook: ClassVar[str] = "21_target"
+
+    train_on: str = Field("mnli", description="task whose English training split is used")
+    targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
+    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
+    by_size: bool = Field(False, description="train_examples is a dimension of the study: a folder size-<n> of its own")
+    control: Literal["", "random_init", "hypothesis_only"] = Field(
+        "", description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair"
+    )
+
+    @classmethod
+    def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
+        """The targets: XNLI's recipe trains on MNLI for XNLI; MNLI's own is that of phase 2."""
+        return list(values.get("targets") or cls.model_fields["targets"].default)
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.train_on, *self.targets)))
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        return (*trained(self.train_on), *(Read(name, "scored") for name in self.targets))
+
+    @property
+    def folder(self) -> Path:
+        size = f"size-{self.train_examples}" if self.by_size else ""
+        return self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
+
+    @model_validator(mode="after")
+    def targets_fit(self) -> "TargetSpec":
+        if self.control and (reason := misfit(self.control, task(self.train_on, "train_on"))):
+            raise ValueError(reason)
+        learnt = {entry.train_on for entry in TASKS.values() if entry.train_on}
+        if self.train_on not in learnt:
+            raise unknown("task that targets are trained on,", self.train_on, learnt, "train_on")
+        for name in self.targets:
+            if task(name, "targets").train_on != self.train_on:
+                fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
+                raise unknown(f"target trained on {self.train_on}", name, fitting, "targets")
+        self.require_recipe()
+        return self
+
+
+class RetrievalSpec(EncoderSpec, ScoringSpec):
+    """Phase 3 without training: bitext mining and sentence retrieval with pooled hidden states."""
+
+    phase: ClassVar[str] = "retrieval"
+    notebook: ClassVar[str] = "22_retrieval"
+
+    task: str = Field("tatoeba", description="retrieval task")
+    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: chosen on development data where the task has them")
+    centred: bool = Field(True, description="subtract each language's mean vector")
+    neighbours: int = NEIGHBOURS
+    margin: bool = MARGIN
+    control: Literal["", "random_init", "names_masked"] = Field(
+        "", description="control: random_init forgets the encoder's weights, names_masked hides names on both sides"
+    )
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "retrieval" / self.task / f"from-{self.recipe}" / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return (self.task,)
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        return (Read(self.task, "dev"), Read(self.task, "scored"))
+
+    @field_validator("task")
+    @classmethod
+    def retrieves(cls, name: str) -> str:
+        if task(name).format != "retrieval":
+            raise unknown("retrieval task", name, [entry.name for entry in TASKS.values() if entry.format == "retrieval"])
+        return name
+
+
+class ProbingSpec(EncoderSpec):
+    """Beside phase 3: what can be read off an encoder that stays as it is, learnt in English and scored zero-shot in every language."""
+
+    phase: ClassVar[str] = "probing"
+    notebook: ClassVar[str] = "24_probing"
+
+    languages: list[str] = Field([], description="languages to evaluate; empty: all that the task has")
+    probes: list[str] = Field(["probe_negation"], min_length=1, description="probing tasks, each with a classifier of its own")
+    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: the last, which the heads of targets read")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "probing" / f"from-{self.recipe}" / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(self.probes)
+
+    @field_validator("probes")
+    @classmethod
+    def probing(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in PROBING_NAMES:
+                raise unknown("probing task", name, PROBING_NAMES, "probes")
+        return names
+
+
+class ControlSpec(ScoringSpec):
+    """A control without an encoder: what the English training data's labels, or words in common, give away on their own."""
+
+    phase: ClassVar[str] = "control"
+    notebook: ClassVar[str] = "23_control"
+
+    device: Device = Field("cpu", description="no GPU is needed")
+    control: Literal["majority", "overlap"] = Field("majority", description="majority: most frequent label; overlap: words in common")
+    recipe: str = Field("majority", pattern=r"^[A-Za-z0-9_-]+$", description="its name in the study: the row of its scores")
+    targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score")
+    train_examples: dict[str, Size] = Field({}, description="by target: at most so many English training examples; none given: all")
+    test_examples: dict[str, Size] = Field({}, description="by target: at most so many test examples a language; none given: all")
+    neighbours: int = NEIGHBOURS
+    margin: bool = MARGIN
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "control" / self.recipe / f"seed{self.seed}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        learnt = [TASKS[name].train_on for name in self.targets]
+        return tuple(dict.fromkeys((*filter(None, learnt), *self.targets)))
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        found = (trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),) for name in self.targets)
+        return (*(read for reads in found for read in reads), *(Read(name, "scored") for name in self.targets))
+
+    @field_validator("targets")
+    @classmethod
+    def known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if task(name, "targets").role != "target":
+                raise unknown("target task", name, TARGET_NAMES, "targets")
+        return names
+
+    @model_validator(mode="after")
+    def targets_fit(self) -> "ControlSpec":
+        for name in self.targets:
+            if reason := misfit(self.control, TASKS[name]):
+                raise ValueError(reason)
+        return self
+
+
+class DataSpec(Spec):
+    """Before the phases: all that a study takes from the hub, fetched once, so that its runs need not ask there."""
+
+    phase: ClassVar[str] = "data"
+    notebook: ClassVar[str] = "01_data"
+
+    source: Literal["hub"] = Field("hub", description="hub: nothing else is fetched")
+    device: Device = Field("cpu", description="no GPU is needed")
+    tasks: list[str] = Field(["mnli", "xnli"], description="tasks whose data sets are fetched, every split of them")
+    benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
+    languages: list[str] = Field([], description="languages to fetch beside English; empty: all that a task has on the hub")
+    data_languages: list[str] = Field([], description="languages in which translated training data are fetched; empty: all")
+    encoder: str = Field("mini", description="encoder to fetch: a hub name; mini, pretrained or a folder: none")
+    texts: list[str] = Field([], description="languages whose texts are fetched, for continued masked language modelling")
+    translators: list[str] = Field([], description="translation models to fetch: hub names; folders are not")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return tuple(self.tasks)
+
+    @field_validator("texts")
+    @classmethod
+    def spoken(cls, codes: list[str]) -> list[str]:
+        return [language(code, "texts").code for code in codes]
+
+    @field_validator("tasks")
+    @classmethod
+    def on_the_hub(cls, names: list[str]) -> list[str]:
+        for name in names:
+            for part in task(name, "tasks").parts or (name,):
+                if part in LOCAL:
+                    raise ValueError(f"{part} cannot be fetched from the hub: {LOCAL[part]}")
+        return names
+
+
+SPECS: dict[str, type[Spec]] = {
+    cls.phase: cls for cls in (DataSpec, PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ProbingSpec, ControlSpec)
+}

@@ -1,0 +1,77 @@
+"""A wrong value as one plain sentence: the file, the key, the value, what is legal."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from xstilts_core.errors import UsageError, shown, unknown
+
+YAML_WORDS = " (YAML reads an unquoted no, yes, on or off as true or false: quote it)"
+# pydantic's kind of mistake -> what the value must be, with the numbers of its context.
+PLAIN = {
+    "list_type": "must be a list, such as [a, b]",
+    "dict_type": "must be keys and values, such as {{key: value}}",
+    "model_type": "must be keys and values, such as {{key: value}}",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than": "must be less than {lt:.10g}",
+    "less_than_equal": "must be {le:g} or less",
+    "too_short": "must not be empty",
+    "missing": "is missing",
+}
+
+
+def sentence(first: Mapping[str, Any], key: str, where: str) -> UsageError:
+    """One of pydantic's errors in plain words."""
+    if first["type"] == "value_error":
+        return UsageError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}")
+    if first["type"] == "missing":
+        return UsageError(f"{where}: {key} is missing")
+    plain = PLAIN.get(first["type"], "").format(**first.get("ctx", {}))
+    plain = plain or f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    if first["type"] == "string_pattern_mismatch":
+        plain = "may have letters, digits, _ and - only"
+    hint = YAML_WORDS if isinstance(first["input"], bool) else " (nothing, ~ or null stands there)" if first["input"] is None else ""
+    return UsageError(f"{where}: {key} is {shown(first['input'])}: it {plain}{hint}")
+
+
+def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
+    """The first mistake pydantic found, as one sentence that names key, value, place and what is legal."""
+    first, key = error.errors()[0], ".".join(str(part) for part in error.errors()[0]["loc"])
+    return unknown("key", key, cls.model_fields, where) if first["type"] == "extra_forbidden" else sentence(first, key, where)
+
+
+def has_number_for_bool(annotation: Any, value: Any) -> bool:
+    """Whether YAML's true or false stands where a number is wanted: pydantic would take it for 1 or 0."""
+    return isinstance(value, bool) and annotation in (int, float, int | None, float | None)
+
+
+def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
+    """UsageError where `value` is nothing that the field can hold; on its own, before other fields are looked at."""
+    options = get_args(field.annotation)
+    if get_origin(field.annotation) is Literal and value not in options:
+        raise unknown(name, value, [option for option in options if option], where)
+    inner = options[0] if get_origin(field.annotation) is list else None
+    for part in [value, *(value if inner and isinstance(value, list) else ())]:
+        if has_number_for_bool(inner if part is not value else field.annotation, part):
+            raise UsageError(f"{where}: {name} is {part!r}: it must be a number (YAML reads no, yes, on and off as true or false)")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where}: {name} is {value!r}: it must be a finite number")
+    try:
+        TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = sentence(first, ".".join(str(part) for part in (name, *first["loc"])), where)
+        raise (UsageError(f"{problem} (or null)") if type(None) in options else problem) from None
