@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts_core import data, metrics, results
+from xstilts_core import metrics, results
+from xstilts_core.data import splits
 from xstilts_core.results import Result, Score
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import SPECS, Spec
@@ -41,7 +42,7 @@ def write_predictions(path: Path, columns: tuple[str, ...], metric: str, items: 
 
 def guesses(name: str, code: str, share: float, rng: np.random.Generator) -> tuple[tuple[str, ...], np.ndarray, list[dict]]:
     """Columns, statistics and items of made-up answers to the first test items, `share` of them right."""
-    examples = data.load(name, "test", code)
+    examples = splits.load(name, "test", code)
     format_name = task(name).format
     if format_name == "retrieval":
         examples = [example for example in examples if example.language == "en"]

@@ -10,7 +10,8 @@ import pytest
 import torch
 from made_encoders import ARCHITECTURES, configuration, save
 
-from xstilts_core import data, evaluate, model
+from xstilts_core import evaluate, model
+from xstilts_core.data import splits
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather, retrieval
@@ -37,7 +38,7 @@ def table() -> dict[str, tuple[str, str]]:
 
 @lru_cache
 def examples(name: str) -> list[Any]:
-    return list(data.load(name, "train" if name == "mnli" else "dev", "en", "mini", ""))[:6]
+    return list(splits.load(name, "train" if name == "mnli" else "dev", "en", "mini", ""))[:6]
 
 
 def trained(encoder: model.Encoder) -> dict[str, torch.nn.Module]:

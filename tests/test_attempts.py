@@ -9,7 +9,8 @@ import pytest
 import torch
 from test_resume import Kill, log_of
 
-from xstilts_core import checkpoint, data, metrics, model, run
+from xstilts_core import checkpoint, metrics, model, run
+from xstilts_core.data import splits
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
 from xstilts_core.phases import attempts, learnt, trivial
 from xstilts_core.schedule import Schedule
@@ -27,8 +28,8 @@ PLAN = Schedule(40, 1e-3, 0.1, 0.01, 1.0, 7)
 @pytest.fixture(autouse=True)
 def few_items(monkeypatch):
     """A quarter of the development data."""
-    whole = data.development
-    monkeypatch.setattr(data, "development", lambda *values: whole(*values)[::4])
+    whole = splits.development
+    monkeypatch.setattr(splits, "development", lambda *values: whole(*values)[::4])
 
 
 def labels(*names: str) -> list[PairExample]:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from made_studies import load
 
-from xstilts_core import data, results, retrieve, run
+from xstilts_core import results, retrieve, run
+from xstilts_core.data import splits
 from xstilts_core.data.words import masked, words
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
@@ -57,8 +58,8 @@ def test_the_longest_name_is_masked_and_nothing_else():
 @pytest.mark.parametrize("code", ["bg", "tr", "hi", "zh", "id"])
 def test_translations_of_the_embedded_suite_have_equally_many_masks(code):
     """German and Swahili are left out: a fisher is a Fischer there, and leo is today."""
-    examples = data.load("tatoeba", "dev", code)
-    names = data.names(examples, "mini")
+    examples = splits.load("tatoeba", "dev", code)
+    names = splits.names(examples, "mini")
     marks = {entry.id: masked(entry.text, entry.language, names[entry.language], "#").count("#") for entry in examples}
     assert all(marks[entry.id] == marks[entry.match] for entry in examples)
     assert sum(marks.values()) > len(examples) / 2
@@ -67,7 +68,7 @@ def test_translations_of_the_embedded_suite_have_equally_many_masks(code):
 def test_in_files_what_stands_on_both_sides_is_a_name():
     pairs = [("en", "Ann paid 30 euros in Rome."), ("de", "Ann zahlte 30 Euro in Rom.")]
     examples = [SentenceExample(str(row), code, text, None) for row, (code, text) in enumerate(pairs)]
-    names = data.names(examples, "files")
+    names = splits.names(examples, "files")
     assert names["en"] == names["de"] == {("Ann",), ("30",), ("in",)}
 
 
@@ -84,13 +85,13 @@ def test_masked_names_cannot_tell_sentences_apart(encoders):
 
 def test_the_hypothesis_alone_is_all_the_model_sees(tmp_path, encoders, monkeypatch):
     """Two whole runs whose first texts differ everywhere: without the control other predictions' inputs, with it the same run."""
-    load, found = data.load, {}
+    load, found = splits.load, {}
 
     def changed(*arguments):
         return [replace(example, text_a=f"{example.text_b} {example.label}") for example in load(*arguments)]
 
     for source, reader in (("true", load), ("changed", changed)):
-        monkeypatch.setattr(data, "load", reader)
+        monkeypatch.setattr(splits, "load", reader)
         for name in ("", "hypothesis_only"):
             settings = {**SMALL, "outputs": str(tmp_path), "study": source, "test_examples": 12, "languages": ["en", "zh"]}
             spec = TargetSpec(encoder=str(encoders["xlmr"]), recipe=name or "none", control=name, **settings)
@@ -141,11 +142,11 @@ def test_the_most_frequent_label_and_tag(tmp_path):
     spec = ControlSpec(outputs=str(tmp_path), targets=["xnli", "panx", "udpos"], languages=["en", "tr"], train_examples={"xnli": 100})
     label = control.describe(control.fit(spec))["xnli"]["label"]
     scores = {(entry.task, entry.language, entry.metric): entry.value for entry in run_control(spec)}
-    sample = [example.label for example in data.training("mnli", 100, spec.seed, "mini", "")["mnli"]]
+    sample = [example.label for example in splits.training("mnli", 100, spec.seed, "mini", "")["mnli"]]
     assert len(sample) == 100 and sample.count(label) == max(map(sample.count, set(sample)))
-    gold = [example.label for example in data.load("xnli", "test", "tr")]
+    gold = [example.label for example in splits.load("xnli", "test", "tr")]
     assert scores["xnli", "tr", "accuracy"] == pytest.approx(100 * gold.count(label) / len(gold), abs=1e-3)
-    tags = [tag for example in data.load("panx", "test", "tr") for tag in example.tags]
+    tags = [tag for example in splits.load("panx", "test", "tr") for tag in example.tags]
     assert scores["panx", "tr", "accuracy"] == pytest.approx(100 * tags.count("O") / len(tags), abs=1e-3)
     assert scores["panx", "tr", "f1"] == 0
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, run
+from xstilts_core import run
+from xstilts_core.data import splits
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, Passage, RankingExample, SpanExample, TagsExample
 from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 
@@ -21,8 +22,8 @@ def pairs(part: str, count: int, premises: int = 0) -> list[PairExample]:
 
 @pytest.mark.parametrize("most", [3, 7, 50, 100, 500, 1199])
 def test_every_part_has_its_share(most):
-    everything = data.development("anli_plus", "mini", "")
-    found = data.sample("anli_plus", everything, most)
+    everything = splits.development("anli_plus", "mini", "")
+    found = splits.sample("anli_plus", everything, most)
     counts = Counter(map(part_of, found))
     assert len(found) == most and set(counts) == {"mnli", "snli", "anli"} and max(counts.values()) - min(counts.values()) <= 1
     places = [everything.index(example) for example in found]
@@ -33,11 +34,11 @@ def test_every_part_has_its_share(most):
 def test_shares_are_in_proportion_and_none_is_left_out(sizes):
     everything = [example for part, size in zip(("mnli", "snli", "anli"), sizes, strict=True) for example in pairs(part, size)]
     for most in (3, 4, 10, 500):
-        counts = Counter(map(part_of, data.sample("anli_plus", everything, most)))
+        counts = Counter(map(part_of, splits.sample("anli_plus", everything, most)))
         assert sum(counts.values()) == min(most, sum(sizes)) and len(counts) == 3
         for part, size in zip(("mnli", "snli", "anli"), sizes, strict=True):
             assert abs(counts[part] - most * size / sum(sizes)) <= 2 and counts[part] <= size
-    assert len(data.sample("anli_plus", everything, 1)) == 1
+    assert len(splits.sample("anli_plus", everything, 1)) == 1
 
 
 def questions(articles: int, contexts: int, each: int) -> list[SpanExample]:
@@ -47,11 +48,11 @@ def questions(articles: int, contexts: int, each: int) -> list[SpanExample]:
 
 
 def test_questions_are_spread_over_the_articles_and_contexts():
-    found = data.sample("squad_v1", questions(48, 40, 5), 480)
+    found = splits.sample("squad_v1", questions(48, 40, 5), 480)
     assert len({example.context for example in found}) == 480, "no paragraph twice while others have none"
     articles = Counter(example.context.split(" paragraph")[0] for example in found)
     assert len(articles) == 48 and max(articles.values()) <= 12 and min(articles.values()) >= 8
-    more = Counter(example.context for example in data.sample("squad_v1", questions(10, 4, 5), 90))
+    more = Counter(example.context for example in splits.sample("squad_v1", questions(10, 4, 5), 90))
     assert len(more) == 40 and set(more.values()) == {2, 3}
 
 
@@ -65,8 +66,8 @@ def test_questions_are_spread_over_the_articles_and_contexts():
     ids=["premises", "stories", "paragraphs"],
 )
 def test_examples_that_come_in_groups_are_one_of_each(examples):
-    found = data.sample("mnli", examples, 100)
-    assert [data.group(example) for example in found] == list(dict.fromkeys(map(data.group, examples)))
+    found = splits.sample("mnli", examples, 100)
+    assert [splits.group(example) for example in found] == list(dict.fromkeys(map(splits.group, examples)))
     assert len({int(example.id.removeprefix("x-")) % 3 for example in found}) == 3, "not the first of each group"
 
 
@@ -74,15 +75,15 @@ def test_sentences_and_examples_without_a_context_are_spread_over_the_file():
     sentences = [TagsExample(str(k), ("a",), ("X",)) for k in range(1_000)]
     empty = [ChoiceExample(str(k), "", "?", ("a", "b"), 0) for k in range(1_000)]
     for examples in (sentences, empty):
-        places = np.array([int(example.id) for example in data.sample("udpos", examples, 100)])
+        places = np.array([int(example.id) for example in splits.sample("udpos", examples, 100)])
         assert (places // 10).tolist() == list(range(100))
         assert len(set(places % 10)) > 5
 
 
 def test_all_of_them_stay_in_their_order():
-    everything = data.development("anli_plus", "mini", "")
+    everything = splits.development("anli_plus", "mini", "")
     for most in (None, len(everything), len(everything) + 1):
-        assert data.sample("anli_plus", everything, most) == everything
+        assert splits.sample("anli_plus", everything, most) == everything
 
 
 def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, encoders, monkeypatch):
@@ -107,5 +108,5 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, en
         with pytest.raises(KeyboardInterrupt):
             run.develop(spec, encoder, learners, spec.dev_examples)
     assert len(seen) == 4 and len(seen[0]) == 40 and all(texts == seen[0] for texts in seen)
-    first = [example.text_b for example in data.development("mnli", "mini", "")[:40]]
+    first = [example.text_b for example in splits.development("mnli", "mini", "")[:40]]
     assert seen[0] != first

@@ -13,9 +13,9 @@ import papermill
 import pytest
 import yaml
 
-from xstilts_core import data, languages
+from xstilts_core import languages
 from xstilts_core.commands import cli
-from xstilts_core.data import readers
+from xstilts_core.data import readers, splits
 from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.readers.layout import Layout
 from xstilts_core.data.readers.layouts.pairs import xnli_of
@@ -226,10 +226,10 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     (rows,) = fenced((DOCS / "guides" / "task.md").read_text(encoding="utf-8"), "text")
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-sw.tsv").write_text(rows, encoding="utf-8")
-    examples = data.load(entry.name, "test", "sw", "files", str(tmp_path))
+    examples = splits.load(entry.name, "test", "sw", "files", str(tmp_path))
     assert [example.label for example in examples] == ["entailment", "contradiction"] and len(examples) == entry.sizes["test"]
     with pytest.raises(UsageError, match=r"my_nli/test-de\.tsv"):
-        data.load(entry.name, "test", "de", "files", str(tmp_path))
+        splits.load(entry.name, "test", "de", "files", str(tmp_path))
 
 
 def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):
@@ -258,8 +258,8 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
         monkeypatch.setattr(module, "FILES", places)
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-ga.tsv").write_text("Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8")
-    assert len(data.load(entry.name, "test", row.code, "files", str(tmp_path))) == entry.sizes["test"]
-    assert data.evaluated(entry.name, "test", (), "files", str(tmp_path)) == (row.code,)
+    assert len(splits.load(entry.name, "test", row.code, "files", str(tmp_path))) == entry.sizes["test"]
+    assert splits.evaluated(entry.name, "test", (), "files", str(tmp_path)) == (row.code,)
     content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": ["udpos", entry.name]}
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs

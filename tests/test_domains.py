@@ -9,11 +9,12 @@ import pytest
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis, data, results
+from xstilts_core import analysis, results
 from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN, general_recipes, of_domains
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.commands import cli
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
@@ -98,7 +99,7 @@ def test_texts_are_those_of_the_domain(name: str) -> None:
     general = {str(example).replace(example.id, "") for example in suite.load(version.task, "dev", "en", limit=60)}
     # A short sentence may stand in the texts of any domain.
     assert told == plain and len(general.intersection(told)) < 6
-    for code in data.languages(name, "dev"):
+    for code in splits.languages(name, "dev"):
         texts = [str(example) for example in suite.load(name, "test" if code in WARD else "dev", code, limit=300)]
         if version.domain == "clinic" and code in WARD:
             assert sum(WARD[code] in text for text in texts) >= 10
@@ -119,7 +120,7 @@ def test_other_sources_refuse_them(tmp_path: Path, capsys: pytest.CaptureFixture
     for source in ("hub", "files"):
         reason = "udpos_clinic is made by the embedded suite .*in other sources name udpos"
         with pytest.raises(UsageError, match=reason):
-            data.load("udpos_clinic", "test", "hi", source, str(tmp_path))
+            splits.load("udpos_clinic", "test", "hi", source, str(tmp_path))
         with pytest.raises(UsageError, match=reason):
             load(tmp_path, f"title: t\nsource: {source}\nseeds: [1]\nrecipes: {{none: }}\ntargets: [udpos_clinic]\n")
     with pytest.raises(UsageError, match=r"udpos_clinic is of domain clinic, not chat"):

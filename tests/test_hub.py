@@ -13,8 +13,8 @@ import hub_content
 import pytest
 from hub_stand_in import Hub
 
-from xstilts_core import data, model
-from xstilts_core.data import hub_client
+from xstilts_core import model
+from xstilts_core.data import hub_client, splits
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.readers.rows import SHAPES, Rows
 from xstilts_core.errors import UsageError
@@ -145,7 +145,7 @@ def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     sentence = f"the hub at {address} does not answer .*HF_HUB_OFFLINE=1.*HF_ENDPOINT"
     with pytest.raises(UsageError, match=f"^mnli: data set nyu-mll/glue, configuration mnli, split train: {sentence}"):
-        data.load("mnli", "train", "en", "hub")
+        splits.load("mnli", "train", "en", "hub")
     with pytest.raises(UsageError, match=f"^encoder 'FacebookAI/xlm-roberta-large': {sentence}"):
         model.load("FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, where=model.device("cpu"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -163,20 +163,20 @@ def test_every_task_is_on_the_hub_or_says_why_not():
     assert len(HUB.keys() | LOCAL.keys() | VERSIONS.keys()) == len(HUB) + len(LOCAL) + len(VERSIONS)
     assert all(source.shape in SHAPES and source.dataset.count("/") == 1 for source in HUB.values())
     for name in LOCAL:
-        for asked in (lambda name=name: data.load(name, "test", "de", "hub"), lambda name=name: data.languages(name, "test", "hub")):
+        for asked in (lambda name=name: splits.load(name, "test", "de", "hub"), lambda name=name: splits.languages(name, "test", "hub")):
             with pytest.raises(UsageError, match=f"{name} cannot be read from the hub: .*--data-root"):
                 asked()
 
 
 def test_languages_are_the_benchmarks():
     for name in set(TARGET_NAMES) - LOCAL.keys() - VERSIONS.keys():
-        assert data.languages(name, "test", "hub") == TASKS[name].languages and data.test_split(name, "hub", "") == "test"
-    assert set(data.languages("udpos", "test", "hub")) - set(data.languages("udpos", "dev", "hub")) == {"kk", "th", "tl", "yo"}
-    assert data.languages("xquad", "dev", "hub") == () and data.languages("panx", "train", "hub") == ("en",)
+        assert splits.languages(name, "test", "hub") == TASKS[name].languages and splits.test_split(name, "hub", "") == "test"
+    assert set(splits.languages("udpos", "test", "hub")) - set(splits.languages("udpos", "dev", "hub")) == {"kk", "th", "tl", "yo"}
+    assert splits.languages("xquad", "dev", "hub") == () and splits.languages("panx", "train", "hub") == ("en",)
     with pytest.raises(UsageError, match=r"unknown language 'de' in mnli train on the hub \(nyu-mll/glue\):.* legal: en"):
-        data.load("mnli", "train", "de", "hub")
+        splits.load("mnli", "train", "de", "hub")
     with pytest.raises(UsageError, match=r"unknown split 'dev' in tatoeba on the hub \(google/xtreme\)"):
-        data.load("tatoeba", "dev", "de", "hub")
+        splits.load("tatoeba", "dev", "de", "hub")
 
 
 def test_what_the_hub_lacks_comes_from_local_files(tmp_path):
@@ -184,8 +184,8 @@ def test_what_the_hub_lacks_comes_from_local_files(tmp_path):
     folder.mkdir()
     for suffix, text in (("de", "de-1\tEins.\nde-2\tZwei.\n"), ("en", "en-1\tTwo.\nen-2\tThree.\n"), ("gold", "de-2\ten-1\n")):
         (folder / f"de-en.dev.{suffix}").write_text(text, encoding="utf-8")
-    assert data.languages("bucc2018", "dev", "hub", str(tmp_path)) == ("de",)
-    assert [example.match for example in data.load("bucc2018", "dev", "de", "hub", str(tmp_path))] == [None, "en-1", "de-2", None]
+    assert splits.languages("bucc2018", "dev", "hub", str(tmp_path)) == ("de",)
+    assert [example.match for example in splits.load("bucc2018", "dev", "de", "hub", str(tmp_path))] == [None, "en-1", "de-2", None]
 
 
 def table(columns: dict[str, list], features: Any = None) -> Any:
@@ -199,13 +199,13 @@ def test_a_missing_column_is_named(monkeypatch):
     with pytest.raises(
         UsageError, match=r"unknown column 'hypothesis' in nyu-mll/glue, configuration mnli, split train: did you mean 'hyp"
     ):
-        data.load("mnli", "train", "en", "hub")
+        splits.load("mnli", "train", "en", "hub")
 
 
 def test_numbers_without_class_names_are_refused(monkeypatch):
     monkeypatch.setattr(hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]}))
     with pytest.raises(UsageError, match=r"split train, row 1: label is 0 and the data set names no classes: expected entailment, neutral"):
-        data.load("mnli", "train", "en", "hub")
+        splits.load("mnli", "train", "en", "hub")
 
 
 def test_an_unknown_class_name_is_refused(monkeypatch):
@@ -220,7 +220,7 @@ def test_an_unknown_class_name_is_refused(monkeypatch):
     )
     monkeypatch.setattr(hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]}, features))
     with pytest.raises(UsageError, match=r"unknown class 'yes' in nyu-mll/glue, configuration mnli, split train, column label"):
-        data.load("mnli", "train", "en", "hub")
+        splits.load("mnli", "train", "en", "hub")
 
 
 def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:

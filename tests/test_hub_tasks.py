@@ -7,7 +7,7 @@ import pytest
 from hub_stand_in import Hub
 from test_hub import ask, content, expected
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.readers.rows import SHAPES, Rows
 from xstilts_core.errors import UsageError
@@ -47,16 +47,16 @@ def test_added_languages_count_for_xtreme_r_alone():
     """Counts of XTREME-R's evaluate.py."""
     counts = {"panx": 48, "tatoeba": 41, "xquad": 12, "udpos": 33}
     for name, count in counts.items():
-        assert len(data.languages(name, "test", "hub", benchmark="xtreme-r")) == count
-        assert data.languages(name, "test", "hub") == TASKS[name].languages
+        assert len(splits.languages(name, "test", "hub", benchmark="xtreme-r")) == count
+        assert splits.languages(name, "test", "hub") == TASKS[name].languages
     assert {name for name, entry in TASKS.items() if entry.added} == ADDED.keys() | LOCAL_ADDED.keys()
 
 
 def test_translated_training_sets_have_no_english():
     for name, count in {"mnli_translated": 14, "squad_translated": 6, "pawsx_translated": 6}.items():
-        found = data.languages(name, "train", "hub")
+        found = splits.languages(name, "train", "hub")
         assert len(found) == count and "en" not in found and found == TASKS[name].languages
-    assert data.languages("mnli_translated", "test", "hub") == ()
+    assert splits.languages("mnli_translated", "test", "hub") == ()
 
 
 def test_a_configuration_is_named_by_language_and_split():
@@ -78,7 +78,7 @@ def served_as(monkeypatch: pytest.MonkeyPatch, columns: dict[str, list], label: 
 
 def test_numbers_are_mapped_by_the_documented_names(monkeypatch):
     served_as(monkeypatch, {"text": ["gut ", "so", "übel"], "label": [2, 1, 0]})
-    found = data.load("tweet_sentiment", "test", "de", "hub")
+    found = splits.load("tweet_sentiment", "test", "de", "hub")
     assert found[0] == PairExample("1", "gut", "", "positive") and [example.label for example in found[1:]] == ["neutral", "negative"]
 
 
@@ -86,13 +86,13 @@ def test_names_of_the_column_go_before_the_documented_ones(monkeypatch):
     import datasets
 
     served_as(monkeypatch, {"text": ["gut"], "label": [0]}, datasets.ClassLabel(names=["positive", "neutral", "negative"]))
-    assert data.load("tweet_sentiment", "test", "de", "hub")[0].label == "positive"
+    assert splits.load("tweet_sentiment", "test", "de", "hub")[0].label == "positive"
 
 
 def test_numbers_without_any_names_are_refused(monkeypatch):
     served_as(monkeypatch, {"text": ["@user no"], "label": [1]})
     with pytest.raises(UsageError, match=r"row 1: label is 1 and the data set names no classes: expected non-offensive, offensive by name"):
-        data.load("tweet_offensive", "train", "en", "hub")
+        splits.load("tweet_offensive", "train", "en", "hub")
 
 
 def read(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from made_studies import load
 
-from xstilts_core import analysis, data, mini, results
+from xstilts_core import analysis, mini, results
 from xstilts_core.commands.cli import main
+from xstilts_core.data import splits
 from xstilts_core.data.readers import text
 from xstilts_core.files import encoder_files
 from xstilts_core.jobs import grid, sharing
@@ -212,13 +213,13 @@ def read(study: Study, seed: int) -> None:
     for spec in study.specs:
         if isinstance(spec, TargetSpec) and spec.seed == seed:
             begun = identity.begin(spec)
-            data.training(spec.train_on, 0, spec.seed, spec.source, spec.data_root)
-            data.development(spec.train_on, spec.source, spec.data_root)
+            splits.training(spec.train_on, 0, spec.seed, spec.source, spec.data_root)
+            splits.development(spec.train_on, spec.source, spec.data_root)
             scores = []
             for name in spec.targets:
-                split = data.test_split(name, spec.source, spec.data_root, spec.benchmark)
-                for code in data.evaluated(name, split, (), spec.source, spec.data_root, spec.benchmark):
-                    count = len(data.load(name, split, code, spec.source, spec.data_root))
+                split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
+                for code in splits.evaluated(name, split, (), spec.source, spec.data_root, spec.benchmark):
+                    count = len(splits.load(name, split, code, spec.source, spec.data_root))
                     scores.append(Score(name, code, split, "accuracy" if name == "xnli" else "f1", 50.0, count))
             results.write(spec, scores, "cpu", 1.0, begun=begun)
 
@@ -263,7 +264,7 @@ def test_other_rows_make_stale_what_read_them(rows: Study, tmp_path: Path) -> No
 def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_path: Path) -> None:
     spec = PretrainSpec(source="files", data_root=str(tmp_path / "data"), outputs=str(tmp_path / "outputs"))
     begun = identity.begin(spec)
-    assert len(list(data.texts(spec.data_root, (), 1000))) > 4
+    assert len(list(splits.texts(spec.data_root, (), 1000))) > 4
     results.write(spec, [], "cpu", 1.0, begun=begun)
     assert set(results.read(spec.folder / RESULT).identity.files) == set(NAMES) and results.state(spec).state == "done"
     (tmp_path / "data" / "udpos" / "dev-bg.tsv").write_text(TAGGED, encoding="utf-8")
@@ -315,7 +316,7 @@ def test_scores_of_other_test_items_are_left_out_and_named(rows: Study, tmp_path
 def test_a_file_that_changes_while_it_is_read_is_no_record(rows: Study, tmp_path: Path) -> None:
     spec = rows.specs[0]
     begun = identity.begin(spec)
-    data.load("xnli", "dev", "de", "files", spec.data_root)
+    splits.load("xnli", "dev", "de", "files", spec.data_root)
     (tmp_path / "data" / "xnli" / "dev-de.tsv").write_text(ROWS + ROWS, encoding="utf-8")
     results.write(spec, [], "cpu", 1.0, begun=begun)
     assert "xnli/dev-de.tsv" in results.state(spec).reason

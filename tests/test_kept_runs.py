@@ -14,11 +14,11 @@ from test_reports import read
 from xstilts_core import analysis, results
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import Explorer, Gains, Reader
-from xstilts_core.phases.embeddings import parallel_sentences
 from xstilts_core.explore.reader import first_shown, studies
 from xstilts_core.files.paths import HOME
 from xstilts_core.jobs import kept_runs, sharing
 from xstilts_core.jobs.estimate import earlier
+from xstilts_core.phases.embeddings import parallel_sentences
 from xstilts_core.publish import cards
 from xstilts_core.publish.xtreme.submission import kept
 from xstilts_core.study import Study

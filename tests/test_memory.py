@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, model
+from xstilts_core import model
 from xstilts_core import train as training
+from xstilts_core.data import splits
 from xstilts_core.encoders import memory
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
@@ -22,8 +23,8 @@ TASKS = {"pair": "mnli", "choice": "hellaswag", "span": "squad_v1", "tagging": "
 
 def examples(name):
     if task(name).format != "ranking":
-        return list(data.load(name, "train", "en", "mini", ""))[:COUNT]
-    found = list(data.load("squad_v1", "train", "en", "mini", ""))[:COUNT]
+        return list(splits.load(name, "train", "en", "mini", ""))[:COUNT]
+    found = list(splits.load("squad_v1", "train", "en", "mini", ""))[:COUNT]
     return [RankingExample(str(k), one.question, (Passage(str(k), "en", one.context),)) for k, one in enumerate(found)]
 
 

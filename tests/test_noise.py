@@ -7,8 +7,7 @@ from random import Random
 
 import pytest
 
-from xstilts_core import data
-from xstilts_core.data import words
+from xstilts_core.data import splits, words
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, TagsExample
 from xstilts_core.translation import noise
 
@@ -16,7 +15,7 @@ TASKS = ("mnli", "squad_v1", "squad_v2", "hellaswag", "ccg")
 
 
 def some(task: str, code: str) -> list:
-    return data.load(task, "train", code)[:150]
+    return splits.load(task, "train", code)[:150]
 
 
 @pytest.mark.parametrize("code", ("en", "hi", "zh"))

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from xstilts_core import data, model
+from xstilts_core import model
+from xstilts_core.data import splits
 from xstilts_core.mini import corpus, suite
 from xstilts_core.phases import pretrain
 from xstilts_core.study.spec import PretrainSpec
@@ -53,7 +54,7 @@ def test_the_tokenizer_survives_saving_and_loading_by_name(tokenizer, tmp_path):
 
 
 def test_most_words_of_the_suite_are_one_piece(tokenizer):
-    words = {word for code in suite.LANGUAGES for example in data.load("panx", "train", code)[:300] for word in example.words}
+    words = {word for code in suite.LANGUAGES for example in splits.load("panx", "train", code)[:300] for word in example.words}
     assert sum(len(pieces(tokenizer, word)) == 1 for word in words) / len(words) > 0.95
 
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
-from xstilts_core import analysis, data, results, run
+from xstilts_core import analysis, results, run
 from xstilts_core.analysis.items import prediction_files
 from xstilts_core.analysis.performance import by_run, tasks_of
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner
 from xstilts_core.jobs.estimate import probe
@@ -64,7 +65,7 @@ def test_items_are_the_same_in_every_language(name: str) -> None:
     entry = TASKS[name]
     assert entry.sizes == suite.SIZES[name] and entry.languages == suite.LANGUAGES
     for split, count in entry.sizes.items():
-        found = {code: data.load(name, split, code) for code in (suite.LANGUAGES if split == "test" else ("en", "tr", "zh"))}
+        found = {code: splits.load(name, split, code) for code in (suite.LANGUAGES if split == "test" else ("en", "tr", "zh"))}
         assert len({tuple((item.id, item.label) for item in items) for items in found.values()}) == 1
         for items in found.values():
             assert set(Counter(item.label for item in items).values()) == {count // len(entry.labels)}
@@ -74,7 +75,7 @@ def test_items_are_the_same_in_every_language(name: str) -> None:
 @pytest.mark.parametrize("name", ["probe_negation", "probe_number", "probe_word_order"])
 def test_length_does_not_tell_the_label(name: str) -> None:
     """The best threshold on the number of words, fitted and judged on the same English sentences."""
-    rows = [(len(item.text_a.split()), item.label == TASKS[name].labels[1]) for item in data.load(name, "train", "en")]
+    rows = [(len(item.text_a.split()), item.label == TASKS[name].labels[1]) for item in splits.load(name, "train", "en")]
     length, label = np.array(rows).T
     best = max(np.mean((length > limit) == label) for limit in range(1, 25))
     assert best < 0.62, (best, median(length))
@@ -83,7 +84,7 @@ def test_length_does_not_tell_the_label(name: str) -> None:
 @pytest.mark.parametrize("code", suite.LANGUAGES)
 def test_word_order_changes_two_neighbours_and_no_word(code: str) -> None:
     """Both labels of a sentence are in one split: each swapped one has the letters of a kept one."""
-    items = data.load("probe_word_order", "test", code)
+    items = splits.load("probe_word_order", "test", code)
     kept, swapped = ([item.text_a for item in items if item.label == label] for label in ("kept", "swapped"))
     letters = {tuple(sorted(text)) for text in kept}
     assert sum(tuple(sorted(text)) in letters for text in swapped) >= 0.9 * len(swapped)
@@ -91,12 +92,12 @@ def test_word_order_changes_two_neighbours_and_no_word(code: str) -> None:
 
 
 def test_labels_are_true_of_the_english_sentences() -> None:
-    for item in data.load("probe_negation", "test", "en"):
+    for item in splits.load("probe_negation", "test", "en"):
         assert ("never" in item.text_a) == (item.label == "negated")
-    for item in data.load("probe_word_content", "test", "en"):
+    for item in splits.load("probe_word_content", "test", "en"):
         said = {verb: f" {'cries' if verb == 'cry' else f'{verb}s'}" for verb in TASKS["probe_word_content"].labels}
         assert [verb for verb, form in said.items() if re.search(rf"{form}\b", item.text_a)] == [item.label]
-    for item in data.load("probe_translation", "test", "en"):
+    for item in splits.load("probe_translation", "test", "en"):
         words = [Counter(re.findall(r"\w+", text.lower())) for text in (item.text_a, item.text_b)]
         assert (words[0] == words[1]) == (item.label == "same")
 
@@ -107,7 +108,7 @@ def test_what_the_vectors_carry_is_read_off_and_nothing_else(tmp_path, encoders,
         item.text_a: TASKS["probe_word_content"].labels.index(item.label)
         for split, codes in (("train", ["en"]), ("dev", ["en"]), ("test", ["en", "de"]))
         for code in codes
-        for item in data.load("probe_word_content", split, code)
+        for item in splits.load("probe_word_content", split, code)
     }
     for carried, low, high in ((4.0, 100, 100), (0.0, 2, 25)):
 
@@ -189,7 +190,7 @@ def test_mistakes(tmp_path, old: str, new: str, message: str) -> None:
 def test_other_sources_refuse(tmp_path) -> None:
     for source in ("hub", "files"):
         with pytest.raises(UsageError, match=f"made by the embedded suite .source mini.: source {source} has none"):
-            data.load("probe_number", "test", "en", source, str(tmp_path))
+            splits.load("probe_number", "test", "en", source, str(tmp_path))
         with pytest.raises(UsageError, match=f"source {source} has none"):
             ProbingSpec.of({"source": source})
 

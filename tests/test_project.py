@@ -55,7 +55,7 @@ def test_quick_is_what_it_promises() -> None:
     assert len([recipe for recipe in quick.recipes.values() if recipe.intermediate]) >= 4
 
 
-@pytest.mark.parametrize("module", ["cli", "study", "results", "runner"])
+@pytest.mark.parametrize("module", ["commands.cli", "study", "results", "jobs.runner"])
 def test_imports_are_light(module: str) -> None:
     heavy = ["torch", "transformers", "datasets", "pandas", "numpy", "matplotlib", "papermill"]
     code = f"import sys, xstilts_core.{module}; print(*sorted(set({heavy}) & set(sys.modules)))"

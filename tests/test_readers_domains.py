@@ -5,8 +5,7 @@ import json
 import pytest
 from damaged_files import write
 
-from xstilts_core import data
-from xstilts_core.data import readers
+from xstilts_core.data import readers, splits
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample, TagsExample
 
@@ -30,7 +29,7 @@ def test_tweets_with_their_labels_beside(tmp_path, folder):
         PairExample("2", "", "", "neutral"),
         PairExample("3", "Na.", "", "negative"),
     ]
-    assert [text for _, text in data.texts(str(tmp_path), ["de"], 9)] == ["Ach\u2028ja!", "Na."]
+    assert [text for _, text in splits.texts(str(tmp_path), ["de"], 9)] == ["Ach\u2028ja!", "Na."]
 
 
 def test_tweets_are_trained_on_in_english_alone(tmp_path):

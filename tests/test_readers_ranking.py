@@ -8,8 +8,7 @@ import ranking_files
 from ranking_files import LANGUAGES, write_json, write_lines
 from test_readers_real import REAL
 
-from xstilts_core import data
-from xstilts_core.data import readers
+from xstilts_core.data import readers, splits
 from xstilts_core.data.readers.breaks import sentence_spans
 from xstilts_core.data.readers.ranking import by_sentence
 from xstilts_core.data.readers.rows import SHAPES, Rows
@@ -28,11 +27,11 @@ def root(tmp_path):
 
 
 def lareqa(root, code="de"):
-    return data.load("lareqa", "test", code, "files", str(root))
+    return splits.load("lareqa", "test", code, "files", str(root))
 
 
 def mewslix(root, code="en", split="dev"):
-    return data.load("mewslix", split, code, "files", str(root))
+    return splits.load("mewslix", split, code, "files", str(root))
 
 
 # ---- sentences
@@ -93,10 +92,10 @@ def test_a_question_of_one_language_is_answered_in_all(root):
 
 
 def test_the_pool_has_every_sentence_of_every_language_once(root):
-    pool = data.pool("lareqa", "files", str(root))
+    pool = splits.pool("lareqa", "files", str(root))
     assert len(pool) == len({passage.id for passage in pool}) == 9 * len(LANGUAGES)
     assert {passage.id for example in lareqa(root, "zh") for passage in example.passages} <= {passage.id for passage in pool}
-    assert data.pool("xnli", "files", str(root)) == () == data.pool("lareqa", "mini", "")
+    assert splits.pool("xnli", "files", str(root)) == () == splits.pool("lareqa", "mini", "")
 
 
 def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sentences_are_left_out(root):
@@ -112,7 +111,7 @@ def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sente
     examples = lareqa(root)
     assert [example.id for example in examples] == ["where0", "where2", "what2"]
     assert [passage.id for passage in examples[0].passages if passage.language == "de"] == ["de_1_0", "de_1_1"]
-    pool = {passage.id for passage in data.pool("lareqa", "files", str(root)) if passage.language == "de"}
+    pool = {passage.id for passage in splits.pool("lareqa", "files", str(root)) if passage.language == "de"}
     assert pool == {"de_1_0", "de_1_1", "de_1_2", "de_3_0", "de_3_1", "de_3_2"}
 
 
@@ -132,14 +131,14 @@ def test_what_is_wrong_with_lareqas_files_is_told_in_one_sentence(root):
         lareqa(root)
     path.write_text(json.dumps(content)[:300], encoding="utf-8")
     with pytest.raises(UsageError, match=r"de\.json, line 1: JSON breaks off"):
-        data.pool("lareqa", "files", str(root))
+        splits.pool("lareqa", "files", str(root))
     path.unlink()
     with pytest.raises(UsageError, match=r"xquad-r lacks de\.json: the sentences of all 11 languages are searched together"):
         lareqa(root, "en")
 
 
 def test_squad_questions_ask_for_the_sentence_with_the_answer(root):
-    examples = data.load("squad_sentences", "train", "en", "files", str(root))
+    examples = splits.load("squad_sentences", "train", "en", "files", str(root))
     assert [example.passages[0].text for example in examples[:2]] == ["Anna lives in Rome (en).", "The apple belongs to Anna (en)."]
     assert [example.passages[0].id for example in examples] == ["en_1_0", "en_1_1", "en_2_0", "en_2_1", "en_3_0", "en_3_1"]
     assert all(len(example.passages) == 1 for example in examples)
@@ -170,7 +169,7 @@ def test_lareqa_and_squad_on_the_real_slices():
         assert len(examples) == 177
         assert all(len(example.passages) == 11 and all(pool[entry.id] == entry for entry in example.passages) for example in examples)
     span = {example.id: example for example in readers.read_files("squad_v1", "train", "en", REAL)}
-    examples = data.load("squad_sentences", "train", "en", "files", str(REAL))
+    examples = splits.load("squad_sentences", "train", "en", "files", str(REAL))
     assert len(examples) == len(span) == 3286  # no answer falls between two sentences
     whole = [span[example.id].answers[0].text.strip() in example.passages[0].text for example in examples]
     assert sum(whole) >= 0.995 * len(whole)
@@ -186,13 +185,13 @@ def test_a_mention_stands_before_its_sentence_and_between_braces(root):
     entity = examples[1].passages[0]
     assert (entity.id, entity.language, entity.context) == ("Q1", "de", "")
     assert entity.text == "Peter 1 is a doctor. Peter 1 lives in New York."
-    assert data.languages("mewslix", "test", "files", str(root))[:2] == ("en", "ar")
+    assert splits.languages("mewslix", "test", "files", str(root))[:2] == ("en", "ar")
 
 
 def test_the_pool_of_entities_and_the_training_pairs(root):
-    pool = data.pool("mewslix", "files", str(root))
+    pool = splits.pool("mewslix", "files", str(root))
     assert [passage.id for passage in pool] == [f"Q{number}" for number in range(40)]
-    pairs = data.load("wikipedia_mentions", "train", "en", "files", str(root))
+    pairs = splits.load("wikipedia_mentions", "train", "en", "files", str(root))
     assert len(pairs) == 12 and pairs[2].query.startswith("Maria: ") and pairs[2].passages[0] == pool[2]
 
 
@@ -226,7 +225,7 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
     with pytest.raises(UsageError, match="no labelled mewslix dev files of language 'en'"):
         mewslix(root)
     with pytest.raises(UsageError, match=r"candidate_set_entities\.jsonl is missing: mewslix ranks what stands there"):
-        data.pool("mewslix", "files", str(root))
+        splits.pool("mewslix", "files", str(root))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_what_is_wrong_with_an_entity_names_its_line(root, line, message):
     with (root / "mewslix/candidate_set_entities.jsonl").open("ab") as file:
         file.write(line)
     with pytest.raises(UsageError, match=message):
-        data.pool("mewslix", "files", str(root))
+        splits.pool("mewslix", "files", str(root))
 
 
 @pytest.mark.parametrize("name", ["lareqa", "mewslix", "wikipedia_mentions"])

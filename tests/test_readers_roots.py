@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core import data
-from xstilts_core.data import readers
+from xstilts_core.data import readers, splits
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.study.identity import Below
@@ -124,7 +123,7 @@ def check_resource_level(root, rows, codes):
         found = translated.training("mnli", spec)
         assert [(count.found, count.filled, count.dropped) for count in found.counts] == [(rows, 0, 0)]
         read |= set(Below().asked(spec, str(root)))
-    assert data.test_split("xnli", "files", str(root)) == "test"
+    assert splits.test_split("xnli", "files", str(root)) == "test"
     read |= set(Below().asked(TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)))
     assert {name for name in read if name.startswith("xnli/")} == {name for name in read if name.startswith("xnli/labelled_test/")}
     assert {name for name in read if "dev" in name} == {name for name in read if "dev_matched" in name} != set()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from xstilts_core import data, model, run
+from xstilts_core import model, run
 from xstilts_core.checkpoint import Checkpoint
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits
@@ -120,9 +121,9 @@ def parts(monkeypatch):
     """SIQA and COPA in small, instead of files."""
 
     def load(name, split, code, source="mini", data_root=""):
-        return [example for part in data.parts(name) for example in questions(part, PART_SIZES[part, split])]
+        return [example for part in splits.parts(name) for example in questions(part, PART_SIZES[part, split])]
 
-    monkeypatch.setattr(data, "load", load)
+    monkeypatch.setattr(splits, "load", load)
 
 
 def spec_of(folder, encoder, **changes):
@@ -143,9 +144,9 @@ def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(tmp_pa
 
 
 def test_a_limit_is_one_for_each_stage(tmp_path, encoders, parts):
-    found = data.training("siqa_copa", 10, 1, "files", "somewhere")
+    found = splits.training("siqa_copa", 10, 1, "files", "somewhere")
     assert {part: len(examples) for part, examples in found.items()} == {"siqa": 10, "copa": 10}
-    assert {part: len(examples) for part, examples in data.training("siqa_copa", 20, 1, "files", "somewhere").items()} == {
+    assert {part: len(examples) for part, examples in splits.training("siqa_copa", 20, 1, "files", "somewhere").items()} == {
         "siqa": 20,
         "copa": 12,
     }

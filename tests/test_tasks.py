@@ -2,7 +2,7 @@
 
 import pytest
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.languages import LANGUAGES
@@ -43,9 +43,9 @@ EMBEDDED = [entry for entry in TASKS.values() if "dev" in suite.SIZES.get(entry.
 
 @pytest.mark.parametrize("entry", EMBEDDED, ids=lambda entry: entry.name)
 def test_the_embedded_suite_has_every_task_in_its_format(entry):
-    languages = data.languages(entry.name, "test", "mini") or ("en",)
+    languages = splits.languages(entry.name, "test", "mini") or ("en",)
     assert set(languages) <= set(suite.LANGUAGES)
-    examples = data.load(entry.name, "dev", languages[-1])
+    examples = splits.load(entry.name, "dev", languages[-1])
     assert examples and all(type(example) is EXAMPLE[entry.format] for example in examples)
     assert len({example.id for example in examples}) == len(examples)
     if entry.format == "pair":
@@ -70,7 +70,7 @@ def test_another_domain_has_a_target_in_many_languages_and_an_english_intermedia
     assert target.languages[0] == "en" and len(target.languages) >= 4 and target.train_on == target.name
     assert intermediate.languages == ("en",) and intermediate.name not in INTERMEDIATE_NAMES
     for entry in found:
-        assert data.languages(entry.name, "train", "hub") == ("en",) == data.languages(entry.name, "dev", "hub")[:1]
+        assert splits.languages(entry.name, "train", "hub") == ("en",) == splits.languages(entry.name, "dev", "hub")[:1]
         assert entry.published and not entry.published.confirmed
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from made_studies import load
 
-from xstilts_core import data, run
-from xstilts_core.data import hub_client, hub_lock
+from xstilts_core import run
+from xstilts_core.data import hub_client, hub_lock, splits
 from xstilts_core.data.hub_lock import Repository
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
@@ -29,10 +29,10 @@ def made(**values) -> IntermediateSpec:
 class TestTraining:
     def test_by_default_it_is_the_english_set_as_it_is(self):
         found = translated.training("mnli", made())
-        assert found == translated.Prepared(data.training("mnli", 90, 1, "mini", ""))
+        assert found == translated.Prepared(splits.training("mnli", 90, 1, "mini", ""))
 
     def test_one_language_has_the_same_examples_in_the_same_order(self):
-        english = data.training("mnli", 90, 1, "mini", "")["mnli"]
+        english = splits.training("mnli", 90, 1, "mini", "")["mnli"]
         german = translated.training("mnli", made(data_languages=["de"]))
         assert [example.id for example in german.parts["mnli"]] == [f"de-{example.id}" for example in english]
         assert [example.label for example in german.parts["mnli"]] == [example.label for example in english]
@@ -40,7 +40,7 @@ class TestTraining:
         assert german.counts == (Count("mnli", "de", 90),)
 
     def test_several_share_the_english_size_and_each_example_is_there_once(self):
-        english = data.training("mnli", 90, 1, "mini", "")["mnli"]
+        english = splits.training("mnli", 90, 1, "mini", "")["mnli"]
         spec = made(data_languages=["de", "en", "sw", "tr"])
         found = translated.training("mnli", spec).parts["mnli"]
         codes = Counter(example.id.split("-")[0] for example in found)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate import sample, work
 from xstilts_core.jobs.estimate.question import Stage
@@ -74,10 +74,10 @@ def test_languages_that_the_hub_lacks_are_read_beside_it(tmp_path):
     folder.mkdir(parents=True)
     word = "1\tkot\tkot\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
     (folder / "pl_pdb-ud-test.conllu").write_text(word, encoding="utf-8")
-    found = data.languages("udpos", "test", "hub", str(tmp_path), "xtreme-r")
+    found = splits.languages("udpos", "test", "hub", str(tmp_path), "xtreme-r")
     assert found == (*TASKS["udpos"].languages, "pl")
-    assert "pl" not in data.languages("udpos", "test", "hub", str(tmp_path))
-    assert [example.words for example in data.load("udpos", "test", "pl", "hub", str(tmp_path))] == [("kot",)]
+    assert "pl" not in splits.languages("udpos", "test", "hub", str(tmp_path))
+    assert [example.words for example in splits.load("udpos", "test", "pl", "hub", str(tmp_path))] == [("kot",)]
 
 
 def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():

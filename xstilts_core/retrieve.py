@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xstilts_core import data, metrics
-from xstilts_core.data import words
+from xstilts_core import metrics
+from xstilts_core.data import splits, words
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
@@ -45,7 +45,7 @@ def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceE
     """The sentences' vectors by each layer. The control names_masked puts the mask token in the place of every name first."""
     texts = [example.text for example in examples]
     if spec.control == "names_masked":
-        names, mark = data.names(examples, spec.source), encoder.tokenizer.mask_token
+        names, mark = splits.names(examples, spec.source), encoder.tokenizer.mask_token
         texts = [words.masked(example.text, example.language, names[example.language], mark) for example in examples]
     sides: list[list[str]] = [[], []]
     for example, text in zip(examples, texts, strict=True):
@@ -97,10 +97,10 @@ def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
     """Layer -> mean development score over the languages; only the spec's layer where it names one. Empty without development data."""
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
-    languages = data.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
+    languages = splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
     languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
     tables = [
-        development_score(spec, encoder, data.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
+        development_score(spec, encoder, splits.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
     ]
     return {layer: round(float(value), 2) for layer, value in zip(layers, np.mean(tables, axis=0), strict=True)} if tables else {}
 
@@ -144,8 +144,8 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
     if task(spec.task).metric != "f1":
         return {}
     found = {}
-    for code in data.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
-        examples = data.load(spec.task, "dev", code, spec.source, spec.data_root)
+    for code in splits.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
+        examples = splits.load(spec.task, "dev", code, spec.source, spec.data_root)
         candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
         found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return found
@@ -155,10 +155,10 @@ def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str,
     """Score the task in every language with one layer, and keep the predictions. Mining counts clamped margins in `run.counted`."""
     spec = run.spec
     entry = task(spec.task)
-    split = data.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
+    split = splits.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     scores: list[Score] = []
-    for code in data.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
-        examples = data.load(spec.task, split, code, spec.source, spec.data_root)
+    for code in splits.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+        examples = splits.load(spec.task, split, code, spec.source, spec.data_root)
         vectors = embedded(spec, encoder, examples, [layer])[0]
         mining = entry.metric == "f1"
         asked, scored = mine_language(spec, examples, vectors, threshold[code]) if mining else search_language(examples, vectors)

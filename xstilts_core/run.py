@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data, model, results
+from xstilts_core import model, results
 from xstilts_core import train as loop
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.data import hub_lock
+from xstilts_core.data import hub_lock, splits
 from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
@@ -140,7 +140,7 @@ def training(name: str, spec: TuneSpec) -> translated.Prepared:
     """Training examples of a task by part: English ones, or what phase 2 wishes instead."""
     if isinstance(spec, IntermediateSpec):
         return translated.training(name, spec)
-    return translated.Prepared(data.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root))
+    return translated.Prepared(splits.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root))
 
 
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
@@ -157,7 +157,7 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group))
-    return Learner(entry, head, streams, data.development(name, spec.source, spec.data_root), found.counts)
+    return Learner(entry, head, streams, splits.development(name, spec.source, spec.data_root), found.counts)
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
@@ -179,7 +179,7 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     """The texts of continued masked language modelling as a stream, with the encoder's own language-model head; none without `mlm`."""
     if not spec.mlm:
         return []
-    texts = data.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
+    texts = splits.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
     encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
     head = model.language_head(encoder, spec.start, spec.seed)
     draws = np.random.default_rng([spec.seed, 6])
@@ -209,7 +209,7 @@ def examine(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int |
     """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all); which were learnt."""
     scores, told = [], []
     for entry in found:
-        shown = seen(spec, data.sample(entry.task.name, entry.development, count))
+        shown = seen(spec, splits.sample(entry.task.name, entry.development, count))
         scored = score(encoder, entry.head, entry.task, shown, "en", limits(spec), spec.layer, uses_bfloat16(spec))
         scores += as_scores(scored, entry.task, "en", "dev")
         told.append(None if count else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed))
@@ -276,13 +276,13 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
     spec = run.spec
     scores: list[Score] = []
     for name in spec.targets:
-        split = data.test_split(name, spec.source, spec.data_root, spec.benchmark)
+        split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
         # The head was made for the training task: the target brings its own languages and scoring rule, not its own labels.
         entry = replace(task(name), labels=trained_on.task.labels)
-        pool = data.pool(name, spec.source, spec.data_root)
+        pool = splits.pool(name, spec.source, spec.data_root)
         form = against(encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec))
-        for language in data.evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
-            examples = data.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
+        for language in splits.evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+            examples = splits.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
             shown = seen(spec, examples)
             scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec), form)
             write_predictions(spec.folder, entry, language, examples, scored)

@@ -9,7 +9,7 @@ import reference_pages
 from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from sphinx.application import Sphinx
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.study import Study
 
 PICTURED = "mini"
@@ -23,8 +23,8 @@ def make(app: Sphinx) -> None:
     shutil.rmtree(made, ignore_errors=True)
     study = Study.load(PICTURED)
     concept_figures.write(study, made / "figures")
-    codes = data.languages(ITEM_TASK, "test")
-    items = {code: data.load(ITEM_TASK, "test", code)[0] for code in codes}
+    codes = splits.languages(ITEM_TASK, "test")
+    items = {code: splits.load(ITEM_TASK, "test", code)[0] for code in codes}
     write(made / "parts" / "same_item.md", reference_pages.item_table(items))
     write(made / "commands.md", reference_pages.commands_page())
     write(made / "parameters.md", reference_pages.parameters_page())

@@ -22,7 +22,7 @@ def tasks(options: argparse.Namespace) -> int:
 
 
 def data(options: argparse.Namespace) -> int:
-    from xstilts_core.data import load as examples
+    from xstilts_core.data.splits import load as examples
     from xstilts_core.languages import language
     from xstilts_core.tasks import task
 

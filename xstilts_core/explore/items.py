@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, Example, PairExample, RankingExample, SentenceExample, SpanExample, TagsExample
 from xstilts_core.explore.predictions import Compared
@@ -32,11 +32,11 @@ class Items:
 @lru_cache(maxsize=64)
 def read_items(task: str, split: str, language: str, source: Source, data_root: str) -> Items:
     """The texts behind predictions, from the study's own source. UsageError where the data are not on this machine."""
-    found = {example.id: example for example in data.load(task, split, language, source, data_root)}
+    found = {example.id: example for example in splits.load(task, split, language, source, data_root)}
     if language == ENGLISH or (source != "mini" and task not in TRANSLATED):
         return Items(language, found)
     try:
-        english = {example.id: example for example in data.load(task, split, ENGLISH, source, data_root)}
+        english = {example.id: example for example in splits.load(task, split, ENGLISH, source, data_root)}
     except UsageError:
         return Items(language, found)  # retrieval has no collection of English alone
     return Items(language, found, {key: example for key, example in english.items() if key in found and alike(example, found[key])})

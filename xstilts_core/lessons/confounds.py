@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xstilts_core import analysis, data
+from xstilts_core import analysis
 from xstilts_core.analysis.performance import by_run
+from xstilts_core.data import splits
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Exercise, Names, Number
 from xstilts_core.report.figures.style import BLUE, FULL, PrintFigure, look, say
@@ -62,7 +63,7 @@ def seen_twice(study: Study, size: int) -> int:
     (before,) = [spec for spec in study.specs if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED]
 
     def drawn(count: int) -> set[str]:
-        (found,) = data.training(CLAIMED, count, before.seed, study.source, study.data_root).values()
+        (found,) = splits.training(CLAIMED, count, before.seed, study.source, study.data_root).values()
         return {example.id for example in found}
 
     return len(drawn(before.train_examples) & drawn(size))

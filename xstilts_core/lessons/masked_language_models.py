@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.examples import SentenceExample, TagsExample
 from xstilts_core.formats.tokens import Template
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
@@ -67,7 +67,7 @@ def tagged_gaps(code: str) -> tuple[tuple[Gap, str, int], ...]:
     """One gap per word that is a single piece, with its part of speech and the number of its sentence, from the POS test data."""
     tokenizer, between = guesser().encoder.tokenizer, " " if language(code).whitespace else ""
     made = []
-    for number, example in enumerate(data.load("udpos", "test", code)[:TAGGED]):
+    for number, example in enumerate(splits.load("udpos", "test", code)[:TAGGED]):
         assert isinstance(example, TagsExample)
         ends = np.cumsum([len(word) + len(between) for word in example.words]) - len(between)
         spans = {int(end): (len(word), tag) for word, end, tag in zip(example.words, ends, example.tags, strict=True)}
@@ -119,7 +119,7 @@ def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFr
 
 def sides(code: str) -> tuple[list[str], list[str]]:
     """Sentences of Tatoeba's development data and their English translations, in the same order."""
-    found = [example for example in data.load("tatoeba", "dev", code) if isinstance(example, SentenceExample)]
+    found = [example for example in splits.load("tatoeba", "dev", code) if isinstance(example, SentenceExample)]
     other = {example.id: example.text for example in found if example.language == code}
     english = {example.match: example.text for example in found if example.language == ENGLISH}
     shared = [key for key in other if key in english][:PAIRS]

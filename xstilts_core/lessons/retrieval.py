@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core import analysis, results
-from xstilts_core.phases import embeddings
-from xstilts_core.phases.embeddings import ENGLISH, SentenceSpace
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Exercise, Number, Written
+from xstilts_core.phases import embeddings
+from xstilts_core.phases.embeddings import ENGLISH, SentenceSpace
 from xstilts_core.study import Study
 
 STUDY = "lesson_retrieval"

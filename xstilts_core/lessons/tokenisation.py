@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from xstilts_core import data, model
-from xstilts_core.data import words
+from xstilts_core import model
+from xstilts_core.data import splits, words
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
 from xstilts_core.lessons.check import Check
 from xstilts_core.lessons.exercise import Choice, Names, Number, Written
@@ -39,7 +39,7 @@ def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) ->
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
     """By language: the same paragraphs, in the same order."""
-    return {code: tuple(example.context for example in data.load(TASK, SPLIT, code)) for code in EMBEDDED_LANGUAGES}
+    return {code: tuple(example.context for example in splits.load(TASK, SPLIT, code)) for code in EMBEDDED_LANGUAGES}
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:

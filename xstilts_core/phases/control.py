@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xstilts_core import data, metrics
+from xstilts_core import metrics
+from xstilts_core.data import splits
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, retrieval
@@ -46,7 +47,7 @@ def predicting(entry: Task, predict: Predict) -> Callable[[Sequence[Any], str], 
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
     """The English examples that the study's models of this target are trained on."""
-    found = data.training(entry.train_on or "", spec.train_examples.get(entry.name, 0), spec.seed, spec.source, spec.data_root)
+    found = splits.training(entry.train_on or "", spec.train_examples.get(entry.name, 0), spec.seed, spec.source, spec.data_root)
     return [example for examples in found.values() for example in examples]
 
 
@@ -75,7 +76,7 @@ def label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
 
 def span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """The answer's length, in words, is the one that is best on English development data."""
-    examples = data.development(entry.train_on or "", spec.source, spec.data_root)
+    examples = splits.development(entry.train_on or "", spec.source, spec.data_root)
     gold = [[answer.text for answer in example.answers] for example in examples]
     lengths = range(1, LONGEST_ANSWER + 1)
     by_length = {length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"] for length in lengths}
@@ -96,8 +97,8 @@ def search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
         return Fitted(entry.name, {}, lambda examples, code: search_language(examples, vectors(examples)))
     settings = RetrievalSpec(task=entry.name, centred=False, device=spec.device, neighbours=spec.neighbours, margin=spec.margin)
     thresholds = {}
-    for code in data.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
-        examples = data.load(entry.name, "dev", code, spec.source, spec.data_root)
+    for code in splits.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
+        examples = splits.load(entry.name, "dev", code, spec.source, spec.data_root)
         candidates = mined(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return Fitted(
@@ -132,9 +133,9 @@ def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
     scores: list[Score] = []
     for control in fitted:
         entry = task(control.target)
-        split = data.test_split(entry.name, spec.source, spec.data_root, spec.benchmark)
-        for code in data.evaluated(entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
-            examples = data.load(entry.name, split, code, spec.source, spec.data_root)
+        split = splits.test_split(entry.name, spec.source, spec.data_root, spec.benchmark)
+        for code in splits.evaluated(entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+            examples = splits.load(entry.name, split, code, spec.source, spec.data_root)
             asked, scored = control.answer(examples[: spec.test_examples.get(entry.name) or None], code)
             write_predictions(spec.folder, entry, code, asked, scored)
             run.count(entry.name, code, scored)

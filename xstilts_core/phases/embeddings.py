@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.study import Study
@@ -39,11 +39,11 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
     UsageError where the study's source has none.
     """
     source, root = study.source, study.data_root
-    split = data.test_split(SENTENCES, source, root)
-    codes = EMBEDDED_LANGUAGES if source == "mini" else data.evaluated(SENTENCES, split, study.languages, source, root)
+    split = splits.test_split(SENTENCES, source, root)
+    codes = EMBEDDED_LANGUAGES if source == "mini" else splits.evaluated(SENTENCES, split, study.languages, source, root)
     found: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
-        examples = data.load(SENTENCES, split, code, source, root)
+        examples = splits.load(SENTENCES, split, code, source, root)
         found[code] = {example.id: example.text_b for example in examples if isinstance(example, PairExample)}
     shared = [key for key in found[ENGLISH] if all(key in texts for texts in found.values())]
     once = list({found[ENGLISH][key]: key for key in reversed(shared)}.values())[::-1][:count]

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from xstilts_core import data
-from xstilts_core.data import hub_client, hub_lock, readers
+from xstilts_core.data import hub_client, hub_lock, readers, splits
 from xstilts_core.data.hub_lock import Repository
 from xstilts_core.files.paths import home
 from xstilts_core.study.spec import ENCODERS, DataSpec
@@ -34,11 +33,11 @@ class Fetched:
 def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
     """(task, where it is, configuration, split) of everything to fetch, each once."""
     seen = set()
-    for name in (part for task in spec.tasks for part in data.parts(task)):
+    for name in (part for task in spec.tasks for part in splits.parts(task)):
         # Of a translated training set there is a file for every language, as large as the English one.
         unread = spec.data_languages and name in TRANSLATIONS.values()
-        for split in data.SPLITS:
-            for code in data.languages(name, split, "hub", "", spec.benchmark):
+        for split in splits.SPLITS:
+            for code in splits.languages(name, split, "hub", "", spec.benchmark):
                 if unread and code not in spec.data_languages:
                     continue
                 if split == "train" or code == "en" or not spec.languages or code in spec.languages:

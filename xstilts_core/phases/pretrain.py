@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from torch import nn
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.encoders.finite import require_finite
 from xstilts_core.formats import mlm
 from xstilts_core.mini import corpus, suite
@@ -28,7 +28,7 @@ def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
     if spec.source == "mini":
         languages = tuple(spec.languages) or suite.LANGUAGES
         return [(document.text, document.pair) for document in corpus.documents(languages, spec.seed, spec.documents)]
-    return [(text, None) for _, text in data.texts(spec.data_root, spec.languages, spec.documents)]
+    return [(text, None) for _, text in splits.texts(spec.data_root, spec.languages, spec.documents)]
 
 
 def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from xstilts_core import data, metrics
+from xstilts_core import metrics
+from xstilts_core.data import splits
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS
@@ -63,7 +64,7 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
 
 def fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
     """The classifier of one probing task, fitted and chosen on English data."""
-    train, judged = (data.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev"))
+    train, judged = (splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev"))
     table, judged_table = features(spec, encoder, train), features(spec, encoder, judged)
     gold, judged_gold = label_indices(train, task(name)), label_indices(judged, task(name))
     fitted = {strength: LogisticRegression(C=strength, max_iter=MOST_STEPS).fit(table, gold) for strength in STRENGTHS}
@@ -88,8 +89,8 @@ def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[S
     scores: list[Score] = []
     for probe in fitted:
         entry = task(probe.task)
-        for code in data.evaluated(entry.name, "test", spec.languages, spec.source, spec.data_root):
-            examples = data.load(entry.name, "test", code, spec.source, spec.data_root)
+        for code in splits.evaluated(entry.name, "test", spec.languages, spec.source, spec.data_root):
+            examples = splits.load(entry.name, "test", code, spec.source, spec.data_root)
             chosen = probe.classifier.predict(features(spec, encoder, examples))
             predictions = [entry.labels[index] for index in chosen]
             columns, statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)

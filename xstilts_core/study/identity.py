@@ -256,11 +256,11 @@ class Below:
 
     def asked(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Paths below data_root of the files that a run would read now."""
-        from xstilts_core import data
+        from xstilts_core.data import splits
 
         if spec.reads_texts:
             if (data_root,) not in self.listed:
-                self.listed[data_root,] = tuple(path.relative_to(data_root).as_posix() for path in data.text_files(data_root))
+                self.listed[data_root,] = tuple(path.relative_to(data_root).as_posix() for path in splits.text_files(data_root))
             yield from self.listed[data_root,]
         for task, split, codes in spec.reads:
             scored = (spec.benchmark, *spec.languages) if isinstance(spec, ScoringSpec) and codes is None else codes or ()
@@ -272,14 +272,14 @@ class Below:
 
 def listed(spec: Spec, task: str, split: str, codes: tuple[str, ...] | None, data_root: str) -> Iterator[str]:
     """Paths below data_root that hold a split of a task in these languages (None: those that are scored); none where it lacks them."""
-    from xstilts_core import data
+    from xstilts_core.data import splits
 
     try:
         if isinstance(spec, ScoringSpec) and codes is None:
-            split = data.test_split(task, spec.source, data_root, spec.benchmark) if split == "scored" else split
-            codes = data.evaluated(task, split, spec.languages, spec.source, data_root, spec.benchmark)
+            split = splits.test_split(task, spec.source, data_root, spec.benchmark) if split == "scored" else split
+            codes = splits.evaluated(task, split, spec.languages, spec.source, data_root, spec.benchmark)
         for code in codes or ():
-            for path in data.files(task, split, code, spec.source, data_root):
+            for path in splits.files(task, split, code, spec.source, data_root):
                 yield path.relative_to(data_root).as_posix()
     except UsageError:
         return

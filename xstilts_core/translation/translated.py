@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts_core import data, model
+from xstilts_core import model
+from xstilts_core.data import splits
 from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, SpanExample
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
@@ -53,7 +54,7 @@ class Prepared:
 
 def training(name: str, spec: IntermediateSpec) -> Prepared:
     """The training examples of an intermediate task as the spec wishes: languages, translator, noise. English by default, as it is."""
-    english = data.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
+    english = splits.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
     if not spec.data_languages and not spec.noise:
         return Prepared(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
@@ -86,7 +87,7 @@ def in_language(part: str, code: str, english: Sequence[Example], spec: Intermed
         got, count = told, Count(part, code, found, 0, len(told) - found)
     else:
         name = part if spec.source == "mini" else TRANSLATIONS[part]
-        got, count = matched(english, data.load(name, "train", code, spec.source, spec.data_root), Count(part, code, 0), spec.seed)
+        got, count = matched(english, splits.load(name, "train", code, spec.source, spec.data_root), Count(part, code, 0), spec.seed)
     return [example and replace(example, id=f"{code}-{example.id}") for example in got], count
 
 

@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from transformers.utils import logging
 
-from xstilts_core import data, evaluate, model
+from xstilts_core import evaluate, model
+from xstilts_core.data import splits
 from xstilts_core.encoders.dropout import use_bytes
 from xstilts_core.encoders.memory import CPU_BYTES, token_bytes
 from xstilts_core.errors import UsageError
@@ -177,7 +178,7 @@ def embed(stage: Stage, made: Bench) -> Speed:
 def continued(stage: Stage, made: Bench) -> Speed:
     """Masked language modelling beside tasks: short documents of the embedded suite stand for every source's texts."""
     started = time.process_time()
-    texts = data.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
+    texts = splits.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
     read = (time.process_time() - started) / len(texts)
     encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
     width, words = made.encoder.width, made.encoder.network.config.vocab_size

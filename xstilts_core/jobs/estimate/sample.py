@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.data.readers.ranking import by_sentence
 from xstilts_core.jobs.estimate.question import Stage
 from xstilts_core.jobs.estimate.work import at_hand, is_small
@@ -53,15 +53,15 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
 
     Data that is not at hand is replaced by the embedded suite's task of the same name, or by one of the same format.
     """
-    name = data.parts(stage.task)[0]
+    name = splits.parts(stage.task)[0]
     entry = task(name)
     split, code = ("dev", entry.languages[0]) if entry.format == "retrieval" else ("train", "en")
     if stage.source == "files":
         for part in (split, "test"):
-            code = next(iter(data.languages(name, part, "files", stage.data_root)), code) if at_hand("files", stage.data_root) else code
+            code = next(iter(splits.languages(name, part, "files", stage.data_root)), code) if at_hand("files", stage.data_root) else code
             if is_small(name, part, stage.data_root, code):
                 started = time.process_time()
-                found = data.load(name, part, code, "files", stage.data_root)
+                found = splits.load(name, part, code, "files", stage.data_root)
                 return task(stage.task), found[:SAMPLE], (time.process_time() - started) / len(found), True
     if name not in EMBEDDED_TASKS:
         other, convert = STAND_INS[entry.format]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.data.readers.files import FILES
 from xstilts_core.data.readers.layouts.ranking import pool_files
 from xstilts_core.errors import UsageError
@@ -110,7 +110,7 @@ def size(name: str, split: str, source: str, data_root: str, code: str = "en") -
     if source == "mini":
         return suite.SIZES.get(name, {}).get(split, 0)
     if source == "files" and is_small(name, split, data_root, code):
-        return len(data.load(name, split, code, "files", data_root))
+        return len(splits.load(name, split, code, "files", data_root))
     return published(name, split)
 
 
@@ -118,14 +118,14 @@ def evaluated(name: str, split: str, wish: list[str], source: str, data_root: st
     """Languages that are scored: those at hand, or where there are none yet, the benchmark's own."""
     if at_hand(source, data_root):
         with suppress(UsageError):  # these files are still to come
-            return data.evaluated(name, split, wish, source, data_root, benchmark)
+            return splits.evaluated(name, split, wish, source, data_root, benchmark)
     return tuple(code for code in task(name).languages_of(benchmark) if not wish or code in wish)
 
 
 def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> str:
     """The split that scores are reported on."""
-    if at_hand(source, data_root) and any(data.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")):
-        return data.test_split(name, source, data_root, benchmark)
+    if at_hand(source, data_root) and any(splits.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")):
+        return splits.test_split(name, source, data_root, benchmark)
     return "test" if "test" in task(name).sizes else "dev"
 
 
@@ -142,7 +142,7 @@ def pool_size(name: str, source: str, data_root: str) -> int:
     files = pool_files(name, Path(data_root)) if source != "mini" and at_hand("files", data_root) else []
     if files and sum(path.stat().st_size for path in files) <= LARGEST_FILE_BYTES:
         with suppress(UsageError):  # some of these files are still to come
-            return len(data.pool(name, "files", data_root))
+            return len(splits.pool(name, "files", data_root))
     return task(name).pool
 
 
@@ -237,7 +237,7 @@ def retrieved(spec: RetrievalSpec) -> Work:
 
 def has_development(spec: RetrievalSpec) -> bool:
     if at_hand(spec.source, spec.data_root):
-        return bool(data.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark))
+        return bool(splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark))
     return "dev" in task(spec.task).sizes
 
 
@@ -245,7 +245,7 @@ def probed(spec: ProbingSpec) -> Work:
     """Examples embedded: English training and development data once, test data in every language."""
     pieces, languages = [], 0
     for name in spec.probes:
-        codes = data.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
+        codes = splits.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
         sizes = [size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")]
         count = sizes[0] + sizes[1] + len(codes) * sizes[2]
         pieces.append(Piece(Stage(name, spec.source, spec.data_root, spec.max_length, precision=spec.precision), count, 0, count))

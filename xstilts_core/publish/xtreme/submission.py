@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xstilts_core import data
+from xstilts_core.data import splits
 from xstilts_core.data.readers.text import listing
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.kept_runs import require_answers
@@ -61,7 +61,7 @@ def text_of(part: Part, code: str) -> str:
     lines = kept(part.files[code])
     if entry.format == "span" and (odd := next((line["id"] for line in lines if "#" in line["id"]), "")):
         raise UsageError(f"{part.files[code]}: question {odd!r} is numbered, for the source repeats its id: expected a source of whole ids")
-    return kind_of(entry).write(lines, partial(data.load, part.task, "test", code, spec.source, spec.data_root))
+    return kind_of(entry).write(lines, partial(splits.load, part.task, "test", code, spec.source, spec.data_root))
 
 
 def kept(path: Path) -> list[dict[str, Any]]:
