@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from xstilts_core import results
-from xstilts_core.spec import HOME, home
+from xstilts_core.files.paths import HOME, home
 from xstilts_core.study import Study
 
 # `xstilts run` hands over its settings in letters that no shell and no parser reads otherwise.

@@ -8,7 +8,7 @@ import made_studies
 import numpy as np
 import pytest
 import torch
-from test_phase import run_target, target
+from test_run import run_target, target
 from test_train import schedule as of_steps
 from test_train import setup
 

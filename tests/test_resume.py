@@ -138,7 +138,7 @@ def test_early_stopping_goes_on_where_it_was(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "run", "words"),
+    ("changes", "record", "words"),
     [
         ({}, {"dropout": 0.1, "epochs": 9}, "epochs"),
         ({"learning_rate": 1e-4}, {"dropout": 0.1}, "schedule"),
