@@ -248,5 +248,6 @@ def test_a_forecast_is_not_begun_with_a_broken_encoder(folder: Path, fault: str,
 
 
 def test_looking_at_files_needs_no_torch() -> None:
-    code = "import sys; from xstilts_core.files import encoder_files; from xstilts_core.study import study, study_file; print({'torch', 'transformers'} & set(sys.modules))"
+    code = "import sys; from xstilts_core.files import encoder_files; from xstilts_core.study import study, study_file\n"
+    code += "print({'torch', 'transformers'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,7 +1,7 @@
 """Lesson 7: which gains are more than chance: three runs, intervals, many tests at once, the best of several, power.
 
-The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate tasks, English targets, up to three runs each.
-Nothing is trained. The statistics are those of `analysis`; simulations draw from a seed of their own, so that all pupils see the same.
+The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate tasks, English targets, up to three runs
+each. Nothing is trained. The statistics are those of `analysis`; simulations draw from a seed of their own: all pupils see the same.
 """
 
 from collections.abc import Callable, Sequence

@@ -128,7 +128,8 @@ def markdown() -> str:
     lines = [
         "# Tasks",
         "",
-        f"Made by `{COMMAND}` from the declarations in `xstilts_core/tasks/` and `xstilts_core/data/readers/`: change those, not this page.",
+        f"Made by `{COMMAND}` from the declarations in `xstilts_core/tasks/` and `xstilts_core/data/readers/`: change those, not this "
+        "page.",
         "",
         *LEGEND,
         "Patterns of files are below the data root; `{code}`, `{name}`, `{tatoeba}` and `{treebank}` stand for the language. The first",

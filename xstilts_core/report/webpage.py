@@ -1,7 +1,7 @@
 """The study as one self-contained HTML file: the executed report notebooks, figures embedded, code folded away.
 
-`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in it is loaded from elsewhere. The page of a
-study of several parts has the question of each, the answers that its reports found, and links to their own pages.
+`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in it is loaded from elsewhere. The page
+of a study of several parts has the question of each, the answers that its reports found, and links to their own pages.
 """
 
 import argparse
