@@ -49,7 +49,8 @@ checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an 
 	cp outputs/checkpoint/pretrain/seed1/result.json xstilts_core/mini/checkpoint/provenance.json
 
 clean:  ## remove results and caches (not the environment)
-	rm -rf outputs .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build site docs/made *.egg-info
+	find outputs -mindepth 1 ! -path outputs/README.md -delete
+	rm -rf .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build site docs/made *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/python
