@@ -61,6 +61,7 @@ def project(tmp_path: Path) -> Path:
         (folder / results.NOTEBOOK).write_text(executed(f"found in {name} of /home/me/outputs/mini"), encoding="utf-8")
         if done:
             (folder / results.RESULT).write_text("{}", encoding="utf-8")
+    shutil.copy(ROOT / "outputs" / "README.md", tmp_path / "outputs")
     return tmp_path
 
 
