@@ -10,11 +10,11 @@ from typing import Literal
 
 from xstilts_core.errors import unknown
 
-WordOrder = Literal["SVO", "SOV", "VSO", "none"]
-ResourceLevel = Literal["high", "mid", "low"]
+_WordOrder = Literal["SVO", "SOV", "VSO", "none"]
+_ResourceLevel = Literal["high", "mid", "low"]
 
-HIGH_GIB = 20.0
-MID_GIB = 2.0
+_HIGH_GIB = 20.0
+_MID_GIB = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,17 @@ class Language:
     script: str
     family: str
     whitespace: bool
-    word_order: WordOrder
+    word_order: _WordOrder
     xlmr_gib: float | None
     tatoeba: str | None
     treebank: str | None
 
     @property
-    def resource_level(self) -> ResourceLevel:
+    def resource_level(self) -> _ResourceLevel:
         """How much text XLM-R saw: high from 20 GiB, mid from 2 GiB, low below that or none at all."""
-        if self.xlmr_gib is None or self.xlmr_gib < MID_GIB:
+        if self.xlmr_gib is None or self.xlmr_gib < _MID_GIB:
             return "low"
-        return "high" if self.xlmr_gib >= HIGH_GIB else "mid"
+        return "high" if self.xlmr_gib >= _HIGH_GIB else "mid"
 
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(

@@ -26,7 +26,7 @@ from xstilts_core.results import LANGUAGE_HEAD
 
 # What the masked language models of transformers call the modules of their heads, in the order in which they are used: RoBERTa's family,
 # BERT's, ModernBERT's, ALBERT's, ELECTRA's, DistilBERT's.
-HEADS = (
+_HEADS = (
     ("lm_head",),
     ("cls",),
     ("head", "decoder"),
@@ -192,9 +192,9 @@ def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
     name: for the UsageError where the architecture has none that is known here, or one that reads more than the last hidden states.
     """
     what = f"encoder {name!r}: {type(whole).__name__} has no language-model head"
-    parts = next((found for found in HEADS if all(hasattr(whole, part) for part in found)), ())
+    parts = next((found for found in _HEADS if all(hasattr(whole, part) for part in found)), ())
     if not parts:
-        known = "; ".join(" and ".join(found) for found in HEADS)
+        known = "; ".join(" and ".join(found) for found in _HEADS)
         raise UsageError(f"{what} that is known here ({known})")
     head = getattr(whole, parts[0]) if len(parts) == 1 else nn.Sequential(*(getattr(whole, part) for part in parts))
     if not trial.predicts(whole, head):

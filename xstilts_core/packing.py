@@ -23,18 +23,18 @@ from xstilts_core.files import encoder_files
 WASTE = 1.15
 # In bfloat16 on a CPU, lengths of bins and tokens of packs are multiples of these, and bins have 1, 2, 4 .. sequences: oneDNN compiles a
 # kernel for every shape of a product and keeps it. Without this a training's memory grew by 20 MB a step, and steps took a tenth longer.
-COARSE_LENGTH, COARSE_TOKENS, COARSE_COUNT = 16, 64, 16
-SORTED_PARTS = 4
+COARSE_LENGTH, _COARSE_TOKENS, _COARSE_COUNT = 16, 64, 16
+_SORTED_PARTS = 4
 # Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k beat 4k in trials); a GPU wants more.
 BUDGET = {"cpu": 1_300, "cuda": 32_000}
 # What the names of a configuration's windows have in them; the longest text of a trial; the difference that is taken for rounding.
 WINDOWS = ("window", "local_attention", "block", "chunk")
-MOST_TRIED = 2_048
+_MOST_TRIED = 2_048
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class _Bin:
     """Sequences of nearly equal length. tokens: [count * length] indices into the pack; valid: [count, length] or None if all are."""
 
     tokens: Tensor
@@ -47,7 +47,7 @@ class Bin:
 class Plan:
     """How a pack is gathered into bins, and back: `back` [tokens] are positions in the concatenated bins."""
 
-    bins: tuple[Bin, ...]
+    bins: tuple[_Bin, ...]
     back: Tensor
     padding: float
 
@@ -68,7 +68,7 @@ def group(lengths: np.ndarray, waste: float = WASTE) -> list[np.ndarray]:
 
 def powers(members: np.ndarray) -> Iterator[np.ndarray]:
     """The members in parts of COARSE_COUNT, and of smaller powers of two for the rest."""
-    first, size = 0, COARSE_COUNT
+    first, size = 0, _COARSE_COUNT
     while first < len(members):
         while size > len(members) - first:
             size //= 2
@@ -91,11 +91,11 @@ def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool =
         back[tokens[valid]] = offset + np.flatnonzero(valid)
         offset += tokens.size
         mask = None if valid.all() else torch.from_numpy(valid).to(device)
-        bins.append(Bin(torch.from_numpy(tokens.reshape(-1)).to(device), len(members), longest, mask))
+        bins.append(_Bin(torch.from_numpy(tokens.reshape(-1)).to(device), len(members), longest, mask))
     return Plan(tuple(bins), torch.from_numpy(back).to(device), 1 - starts[-1] / offset)
 
 
-def allowed(part: Bin, window: int | None) -> Tensor | None:
+def allowed(part: _Bin, window: int | None) -> Tensor | None:
     """Boolean mask [count or 1, 1, length or 1, length] of keys a query may see; None: all. `window` limits |query - key|."""
     mask = None if part.valid is None else part.valid[:, None, None, :]
     if window is None or part.length <= window:
@@ -106,7 +106,7 @@ def allowed(part: Bin, window: int | None) -> Tensor | None:
     return near if mask is None else (near & mask) | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
 
 
-def packed_attention(
+def _packed_attention(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -136,7 +136,7 @@ def packed_attention(
     return torch.cat(done).index_select(0, plan.back)[None], None
 
 
-AttentionInterface.register("packed", packed_attention)
+AttentionInterface.register("packed", _packed_attention)
 AttentionMaskInterface.register("packed", lambda *arguments, **options: None)
 
 
@@ -180,10 +180,10 @@ def few_shapes(device: torch.device) -> bool:
     return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
-def packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
+def _packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
     """The batch as one pack, and the share of padding in its bins. In bfloat16 on a CPU a last sequence, of padding, is no part of it."""
     coarse = few_shapes(device)
-    over = -len(batch.ids) % COARSE_TOKENS if coarse else 0
+    over = -len(batch.ids) % _COARSE_TOKENS if coarse else 0
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
     arrangement = plan(np.append(batch.lengths, over) if over else batch.lengths, device, coarse)
     first = first_position(encoder)
@@ -196,12 +196,12 @@ def packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> 
     return [Part(inputs, torch.arange(len(batch.ids), device=device), None)], arrangement.padding
 
 
-def sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
+def _sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
     """The same without the registered function: sorted by length, in a few padded parts; where padding would change what the encoder
     computes, in as many parts as there are lengths."""
     order = np.argsort(-batch.lengths, kind="stable")
     if traits(encoder).padding:
-        groups = np.array_split(order, min(SORTED_PARTS, len(order)))
+        groups = np.array_split(order, min(_SORTED_PARTS, len(order)))
     else:
         groups = np.split(order, np.flatnonzero(np.diff(batch.lengths[order])) + 1)
     parts, slots = [], 0
@@ -225,7 +225,7 @@ def sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> 
 def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
     """One pack by the registered attention (the encoder's attention implementation must be "packed"), else sorted padded parts."""
     device = next(encoder.parameters()).device
-    return (packed_parts if packed else sorted_parts)(encoder, batch, device)
+    return (_packed_parts if packed else _sorted_parts)(encoder, batch, device)
 
 
 def flat_hidden(encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1) -> tuple[Tensor, float]:
@@ -250,7 +250,7 @@ def windows(encoder: nn.Module) -> int:
 def sample(encoder: nn.Module) -> Sequences:
     """Short texts, two of them of one length, and one that is longer than any window of the encoder where its positions allow it."""
     config = encoder.config
-    furthest = min(encoder_files.positions(config.to_dict()) or MOST_TRIED, MOST_TRIED)
+    furthest = min(encoder_files.positions(config.to_dict()) or _MOST_TRIED, _MOST_TRIED)
     lengths = np.minimum([7, 3, 12, 7, max(40, windows(encoder) + 9)], furthest)
     marks = {value for name in vars(config) if name.endswith("_token_id") and type(value := getattr(config, name)) is int}
     ordinary = np.array([token for token in range(min(config.vocab_size, 60)) if token not in marks] or [0])
@@ -267,7 +267,7 @@ def can_pack(encoder: nn.Module) -> bool:
 
     Leaves the encoder's attention implementation at "packed" if so, else as it was.
     """
-    if MOST_TRIED < windows(encoder) < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize):
+    if _MOST_TRIED < windows(encoder) < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize):
         return False
     before, training = encoder.config._attn_implementation, encoder.training
     encoder.eval()

@@ -36,7 +36,7 @@ LOG = "train_log.jsonl"
 TEXTS = "mlm"
 
 
-def interactive() -> bool:
+def _interactive() -> bool:
     """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal. papermill's kernels cannot ask."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     kernel = getattr(shell, "kernel", None)
@@ -70,7 +70,7 @@ class Run:
     def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
         """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a line per evaluation (batch)."""
         path = self.spec.folder / LOG
-        if interactive():
+        if _interactive():
             from tqdm.auto import tqdm
 
             bar = tqdm(total=steps, unit="step")
@@ -78,7 +78,7 @@ class Run:
         def report(line: dict[str, Any]) -> None:
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line, allow_nan=False) + "\n")
-            if interactive():
+            if _interactive():
                 bar.update(line["step"] - bar.n)
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
@@ -167,10 +167,10 @@ def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
     if len(found) == 1:
         return found
     # MNLI is a task, and a part of ANLI+: together their streams need two names.
-    return [replace(entry, streams=[replace(part, name=part_name(entry, part)) for part in entry.streams]) for entry in found]
+    return [replace(entry, streams=[replace(part, name=_part_name(entry, part)) for part in entry.streams]) for entry in found]
 
 
-def part_name(entry: Learner, part: Stream) -> str:
+def _part_name(entry: Learner, part: Stream) -> str:
     """'ccg', or of a task of several parts 'anli_plus/mnli'."""
     return part.name if len(entry.streams) == 1 else f"{entry.task.name}/{part.name}"
 

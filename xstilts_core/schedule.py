@@ -99,7 +99,7 @@ def precision(spec: Spec) -> str:
     return "bfloat16" if isinstance(spec, EncoderSpec) and uses_bfloat16(spec) else "float32"
 
 
-def mlm_batches(spec: TuneSpec) -> float:
+def _mlm_batches(spec: TuneSpec) -> float:
     """Batches of masked language modelling to one of the tasks."""
     return spec.mlm if isinstance(spec, IntermediateSpec) else 0.0
 
@@ -109,7 +109,7 @@ def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
     return spec.cap if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence else sys.maxsize
 
 
-def task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
+def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
     """Probability of each task in the mixture."""
     if not isinstance(spec, IntermediateSpec) or len(found) == 1:
         return np.ones(1)
@@ -138,14 +138,14 @@ def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
         drawn = np.array([np.array(row) / sum(row) for row in rows])
     else:
         sizes = [[stream.size for stream in entry.streams] for entry in found]
-        drawn = np.concatenate([weight * np.array(part) / sum(part) for weight, part in zip(task_shares(spec, found), sizes, strict=True)])
-    if not (ratio := mlm_batches(spec)):
+        drawn = np.concatenate([weight * np.array(part) / sum(part) for weight, part in zip(_task_shares(spec, found), sizes, strict=True)])
+    if not (ratio := _mlm_batches(spec)):
         return drawn
     texts = np.full((*drawn.shape[:-1], 1), ratio / (1 + ratio))
     return np.concatenate([drawn / (1 + ratio), texts], axis=-1)
 
 
-def task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
+def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
     """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / batch_size, as the paper's code counts them.
 
     In stages: of each.
@@ -165,7 +165,7 @@ def task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
 
 def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
     """The schedule: every task has its own steps, whatever is drawn beside it; `mlm` adds as many for the texts."""
-    counts = [round(count * (1 + mlm_batches(spec))) for count in task_steps(spec, found)]
+    counts = [round(count * (1 + _mlm_batches(spec))) for count in _task_steps(spec, found)]
     return Schedule(
         sum(counts),
         spec.learning_rate,

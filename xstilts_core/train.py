@@ -54,7 +54,7 @@ def trained_weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 @dataclass(slots=True)
-class Window:
+class _Window:
     """What happened since the last line of the log. The loss stays a tensor: reading it would make a GPU wait at every step."""
 
     loss: Tensor | float = 0.0
@@ -113,7 +113,7 @@ class Progress:
     orders: list[Order]
     done: Trained
     best: Best
-    window: Window = field(default_factory=Window)
+    window: _Window = field(default_factory=_Window)
     step: int = 0
     started: float = field(default_factory=time.perf_counter)
     watch: Watch = field(default_factory=Watch)
@@ -135,7 +135,7 @@ class Progress:
         """Keep a line of the log and open the next window."""
         self.done.log.append(line)
         self.done.tokens += self.window.tokens
-        self.window = Window()
+        self.window = _Window()
 
     def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
         """Put the development score of the weights as they are into the log's line, None where it is not finite; keep the best."""
@@ -191,7 +191,7 @@ class Progress:
             setattr(self.done, name, value)
         self.done.earlier_seconds = self.done.seconds
         self.best.weights, self.best.since = state["best"]["weights"], state["best"]["since"]
-        self.window = Window(**{**state["window"], "since": now - state["window"]["since"]})
+        self.window = _Window(**{**state["window"], "since": now - state["window"]["since"]})
         if isinstance(self.window.loss, Tensor):
             self.window.loss = self.window.loss.to(where)
         self.step, self.started = state["step"], now - self.done.seconds

@@ -50,15 +50,15 @@ def task_correlations(study: Study, scores: pd.DataFrame, resamples: int = RESAM
     permutation p-values. With one seed there is no interval.
     """
     rows = by_run(scores, paired=not study.published)
-    return of_rows(rows, tasks_of(scores, "target"), bool(study.published), test_of(study), resamples)
+    return _of_rows(rows, tasks_of(scores, "target"), bool(study.published), _test_of(study), resamples)
 
 
-def test_of(study: Study) -> Test:
+def _test_of(study: Study) -> Test:
     """Published scores are tested as their authors did."""
     return "scipy" if study.published else "permutation"
 
 
-def of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test, resamples: int) -> pd.DataFrame:
+def _of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test, resamples: int) -> pd.DataFrame:
     """`task_correlations` of these rows, from `by_run`. twice: each order of a pair of targets is a test of its own."""
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -76,7 +76,7 @@ def of_rows(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test,
 
 
 def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test) -> pd.DataFrame:
-    """`of_rows` without intervals and with each pair once, in a fraction of its time: columns x y estimate p p_holm."""
+    """`_of_rows` without intervals and with each pair once, in a fraction of its time: columns x y estimate p p_holm."""
     whole, there = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
     coefficient, count = settled(whole.to_numpy()), (there.T @ there).to_numpy()
     at = {name: place for place, name in enumerate(rows.columns)}
@@ -93,19 +93,19 @@ def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Tes
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def first_of_pair(table: pd.DataFrame) -> pd.Series:
+def _first_of_pair(table: pd.DataFrame) -> pd.Series:
     """Whether a row of a table of correlations is the first on its two tasks, in whichever order they stand."""
-    return ~pair_of(table).duplicated()
+    return ~_pair_of(table).duplicated()
 
 
-def pair_of(table: pd.DataFrame) -> pd.Series:
+def _pair_of(table: pd.DataFrame) -> pd.Series:
     """The two tasks of each row, the same in whichever order they stand."""
     return pd.Series([" and ".join(sorted(names)) for names in zip(table["x"], table["y"], strict=True)], table.index, dtype=object)
 
 
 def counts(table: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int]:
     """How many pairs of two targets, and of a target and a probing task, the table has."""
-    once = table[first_of_pair(table)]
+    once = table[_first_of_pair(table)]
     both = int(once["y"].isin(targets).sum())
     return both, len(once) - both
 
@@ -126,7 +126,7 @@ def own_correlations(study: Study, scores: pd.DataFrame, resamples: int = RESAMP
         logarithm = np.log2(examples).to_frame()
         parts.append(partial_correlations(own.rename(columns={OWN: GIVEN_SIZE}), gains, logarithm, resamples=resamples))
     found = pd.concat(parts, ignore_index=True)
-    if extent(scores)[1] < 2:
+    if _extent(scores)[1] < 2:
         found[["low", "high"]] = np.nan
     return found
 
@@ -157,7 +157,7 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     found = []
     for name in [ALL, *rows.index.unique("recipe")] if len(rows) else []:
         kept = rows[rows.index.get_level_values("recipe") != name]
-        table = estimates(kept, targets, bool(study.published), test_of(study))
+        table = estimates(kept, targets, bool(study.published), _test_of(study))
         found.append((name, len(kept), *counts(table[table["p_holm"] < LEVEL], targets), settled(table["estimate"].mean())))
     found.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
     return pd.DataFrame(found, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"])
@@ -166,11 +166,11 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
 def source(study: Study, scores: pd.DataFrame) -> str:
     """Whose numbers a figure shows, from how many recipes and runs."""
     whose = f"Scores of {reference(study.published).authors}: scores.csv." if study.published else origin(study, runs(study))
-    recipes, repeats = extent(scores)
+    recipes, repeats = _extent(scores)
     return f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. {whose}"
 
 
-def extent(scores: pd.DataFrame) -> tuple[int, int]:
+def _extent(scores: pd.DataFrame) -> tuple[int, int]:
     """How many recipes beside the baseline, and how many runs (seeds), the scores on targets and probing tasks are of."""
     made = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
     return made["recipe"].nunique(), made["run"].nunique()
@@ -210,7 +210,7 @@ def correlation_findings(study: Study, table: pd.DataFrame, without: pd.DataFram
     lines[0] += f" and {with_probes} of {all_probes} of a target and a probing task" if probing else ""
     lines[0] += " can be told from 0."
     for names, word in ((targets, "targets"), (probing, "a target and a probing task")):
-        best = sure[sure["y"].isin(names) & first_of_pair(sure)].sort_values("estimate", ascending=False, kind="stable").head(SHOWN)
+        best = sure[sure["y"].isin(names) & _first_of_pair(sure)].sort_values("estimate", ascending=False, kind="stable").head(SHOWN)
         if len(best):
             lines.append(f"Strongest between {word}: {'; '.join(pair(row) for _, row in best.iterrows())}.")
     most = by_ability(filled[filled["y"].isin(probing)])
@@ -225,7 +225,7 @@ def correlation_findings(study: Study, table: pd.DataFrame, without: pd.DataFram
 
 def cautions(filled: pd.DataFrame, tests: int, without: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     """Sentences on rows that are not independent, on what hangs on one recipe, on the power of so many tests, on one seed."""
-    recipes, seeds = extent(scores)
+    recipes, seeds = _extent(scores)
     lines = [
         f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe are alike, so p-values are too small and"
         " intervals too narrow."

@@ -9,10 +9,10 @@ from xstilts_core.analysis.findings import FEW_SEEDS, counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 
-NO_FITS = "**No curve yet.** It needs finished runs of at least three sizes on the same target, and the baseline's."
+_NO_FITS = "**No curve yet.** It needs finished runs of at least three sizes on the same target, and the baseline's."
 NO_CONTRAST = "**No contrast yet.** It needs finished runs of a syntactic and a semantic recipe on the same target, and the baseline's."
 # A bend that is 0 in the two digits shown is none.
-LEAST_BEND = 0.005
+_LEAST_BEND = 0.005
 ONE = f"There is one seed, so no number here has an interval ({ONE_SEED}): what it says of other seeds is not known."
 
 
@@ -38,7 +38,7 @@ def seeds_words(seeds: Sequence[float]) -> str:
     return f"Intervals (95 %) rest on {counted(few, 'seed')}{note}."
 
 
-def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+def _main_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the average over targets, or where a target is missing, those of the targets."""
     whole = table[table["task"] == AVERAGE]
     return whole if len(whole) else table
@@ -56,7 +56,7 @@ def told(table: pd.DataFrame) -> str:
     )
 
 
-def slope_sentence(row: "pd.Series", what: str) -> str:
+def _slope_sentence(row: "pd.Series", what: str) -> str:
     """'mnli on average: +0.8 points for a doubling (0.1 to 1.5): the gain grows.'"""
     where = "on average over the targets" if row["task"] == AVERAGE else f"on {row['task']}"
     if pd.isna(row["low"]):
@@ -68,7 +68,7 @@ def slope_sentence(row: "pd.Series", what: str) -> str:
     else:
         verdict = "not told from 0"
     bend = ""
-    if (row["bend_low"] > 0 or row["bend_high"] < 0) and abs(row["bend"]) >= LEAST_BEND:
+    if (row["bend_low"] > 0 or row["bend_high"] < 0) and abs(row["bend"]) >= _LEAST_BEND:
         way = "upwards" if row["bend"] > 0 else "downwards"
         bend = f" The curve bends {way} ({row['bend']:+z.2f}, {interval(row['bend_low'], row['bend_high'], 2)})."
     return f"{what} {where}: {row['slope']:+z.2f} points for a doubling ({interval(row['low'], row['high'], 2)}): {verdict}.{bend}"
@@ -77,8 +77,8 @@ def slope_sentence(row: "pd.Series", what: str) -> str:
 def scaling_answer(fits: pd.DataFrame) -> str:
     """Markdown from `fits` of curves over the size of the intermediate task."""
     if fits.empty:
-        return NO_FITS
-    lines = [slope_sentence(row, row["series"]) for _, row in main_rows(fits).iterrows()]
+        return _NO_FITS
+    lines = [_slope_sentence(row, row["series"]) for _, row in _main_rows(fits).iterrows()]
     limits = (
         "**What this does not show.** More examples are also more steps here, as passes over the data stay the same; what more steps "
         "over the same data would do is another question. A straight line in the logarithm is a summary of these sizes, no law beyond them."
@@ -89,8 +89,8 @@ def scaling_answer(fits: pd.DataFrame) -> str:
 def number_answer(fits: pd.DataFrame) -> str:
     """Markdown from `fits` of curves over the number of intermediate tasks."""
     if fits.empty:
-        return NO_FITS
-    lines = [slope_sentence(row, "More tasks of one total size,") for _, row in main_rows(fits).iterrows()]
+        return _NO_FITS
+    lines = [_slope_sentence(row, "More tasks of one total size,") for _, row in _main_rows(fits).iterrows()]
     limits = (
         "**What this does not show.** The tasks were added in one order, so that the number of tasks and which tasks they are cannot be "
         "told apart; and each further task leaves fewer examples for the others."
@@ -98,7 +98,7 @@ def number_answer(fits: pd.DataFrame) -> str:
     return f"{' '.join(lines)} {told(fits)}\n\n{limits} {seeds_words(fits['seeds'])}"
 
 
-def stop_sentence(row: "pd.Series") -> str:
+def _stop_sentence(row: "pd.Series") -> str:
     """Up to which size one recipe helps."""
     where = "on average over the targets" if row["task"] == AVERAGE else f"on {row['task']}"
     lost = f" With {row['losses']} examples it lies below 0: a loss." if row["losses"] else ""
@@ -115,9 +115,9 @@ def stop_sentence(row: "pd.Series") -> str:
 def target_size_answer(fits: pd.DataFrame, stops: pd.DataFrame) -> str:
     """Markdown from `fits` and `helps` of curves over the size of the target's training set."""
     if fits.empty and stops.empty:
-        return NO_FITS
-    lines = [slope_sentence(row, row["series"]) for _, row in main_rows(fits).iterrows()]
-    lines += [stop_sentence(row) for _, row in main_rows(stops).iterrows()]
+        return _NO_FITS
+    lines = [_slope_sentence(row, row["series"]) for _, row in _main_rows(fits).iterrows()]
+    lines += [_stop_sentence(row) for _, row in _main_rows(stops).iterrows()]
     limits = (
         "**What this does not show.** That a gain cannot be told from 0 is not that there is none: the intervals say how large it may be. "
         "Small sets are passed over more often, to as many steps as `least_steps` says; development data are the same at all sizes, more "
@@ -126,7 +126,7 @@ def target_size_answer(fits: pd.DataFrame, stops: pd.DataFrame) -> str:
     return f"{' '.join(lines)}\n\n{limits} {seeds_words(fits['seeds'] if len(fits) else [])}"
 
 
-def kinds_sentence(table: pd.DataFrame) -> str:
+def _kinds_sentence(table: pd.DataFrame) -> str:
     """What the planned contrast says of the question; that each kind does better somewhere only where both of its parts say so."""
     planned, labelling, rest = (table[table["contrast"] == name].iloc[0] for name in (PLANNED, *PARTS))
     if not (planned["low"] > 0 or planned["high"] < 0):
@@ -150,7 +150,7 @@ def contrast_answer(table: pd.DataFrame) -> str:
         else:
             verdict = "not told from 0"
         if row["contrast"] == PLANNED and not pd.isna(row["low"]):
-            verdict += kinds_sentence(table)
+            verdict += _kinds_sentence(table)
         tested = f"; over recipes p = {row['p_recipes']:.2f}, the smallest possible being {row['smallest']:.2f}"
         p = "" if pd.isna(row["p_recipes"]) else tested
         name = row["contrast"][0].upper() + row["contrast"][1:]

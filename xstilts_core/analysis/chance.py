@@ -15,7 +15,7 @@ def chance_findings(items: pd.DataFrame, seeds: pd.DataFrame, wider: pd.DataFram
     """A paragraph of Markdown from `item_tests`, `seed_tests`, `hierarchical_gains` over languages too, and `variance_shares`."""
     if seeds.empty:
         return NOTHING
-    lines = [item_sentences(items), seed_sentence(seeds), language_sentence(wider), share_sentence(shares)]
+    lines = [_item_sentences(items), _seed_sentence(seeds), _language_sentence(wider), _share_sentence(shares)]
     limits = (
         "A test over items is of these very models: other seeds may do otherwise, and with many items a gain of a fraction of a point is "
         "told from 0. A test over seeds is of other trainings, and few seeds cannot show anything by it. The intervals of the table above "
@@ -24,7 +24,7 @@ def chance_findings(items: pd.DataFrame, seeds: pd.DataFrame, wider: pd.DataFram
     return f"{' '.join(filter(None, lines))}\n\n**What this does not show.** {limits}"
 
 
-def item_sentences(table: pd.DataFrame) -> str:
+def _item_sentences(table: pd.DataFrame) -> str:
     """How many gains the tests over test items tell from 0, and the largest of them."""
     if table.empty:
         return "No predictions were kept, so that no test over test items can be made."
@@ -39,7 +39,7 @@ def item_sentences(table: pd.DataFrame) -> str:
     return f"{found} The largest: {named}." if named else found
 
 
-def seed_sentence(table: pd.DataFrame) -> str:
+def _seed_sentence(table: pd.DataFrame) -> str:
     """What tests over seeds tell, and what so few seeds could."""
     single = table[table["task"] != AVERAGE]
     least, most = single["smallest"].min(), int(single["units"].max())
@@ -50,7 +50,7 @@ def seed_sentence(table: pd.DataFrame) -> str:
     return f"Over seeds, {words}; the smallest p possible is {least:.2g}."
 
 
-def language_sentence(table: pd.DataFrame) -> str:
+def _language_sentence(table: pd.DataFrame) -> str:
     """Which gains would hold in other languages too."""
     ranged = table.dropna(subset=["low"])
     if ranged.empty:
@@ -61,7 +61,7 @@ def language_sentence(table: pd.DataFrame) -> str:
     return f"{found}: {listed}{' and others' if len(sure) > SHOWN else ''}." if listed else f"{found}."
 
 
-def share_sentence(table: pd.DataFrame) -> str:
+def _share_sentence(table: pd.DataFrame) -> str:
     """Which sources have how much of the variance, the largest first and the rest last, and which show none."""
     # The optimum of a likelihood is found to about six digits: what is told and sorted hangs on four.
     known = (

@@ -42,7 +42,7 @@ def development(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"]).dropna(subset=["value"]).reset_index(drop=True)
 
 
-def development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def _development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     """Mean gains on development data, paired by seed: a row per recipe, baseline first, a column per target that has any.
 
     Only recipes that also have test gains there: a choice that cannot be reported is none.
@@ -62,7 +62,7 @@ def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     Intervals are those of the two recipes named: the choice itself is not made again in every replicate. Ties go to the baseline,
     then to the order of the paper's tables.
     """
-    found, rows = development_gains(draws, scores), []
+    found, rows = _development_gains(draws, scores), []
     for task in found:
         candidates = list(found[task].dropna().index)
         chosen = found[task].idxmax()
@@ -78,7 +78,7 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
 
     The one recipe for all is that of the largest mean gain on development data, among those with a score on every such target.
     """
-    table, found = choices(draws, scores), development_gains(draws, scores)
+    table, found = choices(draws, scores), _development_gains(draws, scores)
     if table.empty:
         return pd.DataFrame(columns=["strategy", "recipe", "gain", "low", "high", "targets"])
     tasks = list(table["task"])

@@ -26,17 +26,17 @@ from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
-SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
+_SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
 # Kinds of recipes that are compared with the same tasks in plain English, and the settings that make a recipe one.
 VARIANTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"mlm": frozenset({"mlm"}), "translated": frozenset({"data_languages", "translator", "noise"})}
 )
 WORDS: Mapping[str, str] = MappingProxyType({"mlm": "masked language modeling beside", "translated": "translated intermediate data"})
-GROUPS = (SINGLE, TOGETHER, CHOSEN, *VARIANTS)
+GROUPS = (_SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings of a recipe that leave it the paper's own: how several tasks are mixed.
-MIXING = {"temperature", "cap"}
+_MIXING = {"temperature", "cap"}
 # What a variant may need otherwise than its plain recipe without being another comparison.
-TUNING = {"learning_rate", "epochs", *TEXT}
+_TUNING = {"learning_rate", "epochs", *TEXT}
 # What a difference is of, by `against`.
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -138,7 +138,7 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
-    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and found.changed <= MIXING), "")
+    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and found.changed <= _MIXING), "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
@@ -155,7 +155,7 @@ def tested(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     """Whether `other` is `recipe` without what makes it one of that kind."""
     apart = {name for name in recipe.changed | other.changed if recipe.setting(name) != other.setting(name)}
-    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & other.changed and apart <= VARIANTS[kind] | TUNING
+    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & other.changed and apart <= VARIANTS[kind] | _TUNING
 
 
 def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:
@@ -186,7 +186,7 @@ def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
 def scope(claim: Claim, found: Found) -> str:
     """What a study has of what a claim is about, where that is less: fewer single tasks, other translations, fewer targets; "" if all."""
     parts = []
-    if (claim.group == SINGLE and claim.holds == "on average") or claim.against in ("other", "best"):
+    if (claim.group == _SINGLE and claim.holds == "on average") or claim.against in ("other", "best"):
         have = singles(claim, found)
         counted = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
         there = [name for name in counted if name in have]
@@ -198,10 +198,10 @@ def scope(claim: Claim, found: Found) -> str:
     return "; ".join(parts)
 
 
-def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
+def _selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     """Gains of the recipes that a claim is about, by name; of those that the study has not, None."""
     if claim.group == CHOSEN:
-        scores, usual = found.development, [name for name, recipe in found.recipes.items() if recipe.changed <= MIXING]
+        scores, usual = found.development, [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING]
         table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *usual])])
         whole = set(table["task"]) == set(targets_of(claim, found.draws))
         return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
@@ -210,14 +210,14 @@ def selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     elif claim.group in VARIANTS:
         names = {name: name for name, _ in tested(found.recipes, claim.group)}
     else:
-        wanted = INTERMEDIATE_NAMES if claim.group == SINGLE else claim.recipes
+        wanted = INTERMEDIATE_NAMES if claim.group == _SINGLE else claim.recipes
         names = {name: plain(found.recipes, [name]) for name in wanted}
     return {shown: gain(found.draws, name, targets_of(claim, found.draws), claim.less) for shown, name in names.items()}
 
 
 def contrasts(claim: Claim, found: Found) -> list[Contrast]:
     """The differences that decide a claim, as many as it speaks of; empty where nobody planned a run for it."""
-    own, named = selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
+    own, named = _selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
     have = singles(claim, found)
     others = {name: have.get(name) for name in INTERMEDIATE_NAMES if name not in named and name not in claim.aside}
     there = {name: entry for name, entry in others.items() if entry is not None}

@@ -42,7 +42,7 @@ def kinds(study: Study) -> dict[str, str]:
     return found
 
 
-def target_group(task: str) -> str:
+def _target_group(task: str) -> str:
     """Whether a target is sequence labelling."""
     return LABELLING if TASKS[task].format == "tagging" else REST
 
@@ -57,47 +57,47 @@ def transfers(study: Study, recipe: str, task: str) -> bool:
     return source is None or trained.isdisjoint(original(part) for part in TASKS[source].parts or (source,))
 
 
-def transfer_cells(study: Study, draws: GainDraws) -> Cells:
+def _transfer_cells(study: Study, draws: GainDraws) -> Cells:
     """(recipe, target) -> gain, of the finished cells that are transfer."""
     found = {(name, task): draws.gain(name, task) for name in kinds(study) for task in draws.tasks if transfers(study, name, task)}
     return {key: gain for key, gain in found.items() if np.isfinite(gain.value)}
 
 
-def both_sides(cells: Cells, kind: Mapping[str, str], task: str) -> list[list[Estimate]]:
+def _both_sides(cells: Cells, kind: Mapping[str, str], task: str) -> list[list[Estimate]]:
     """Gains on one target of the syntactic and of the semantic recipes."""
     return [[gain for (name, target), gain in cells.items() if target == task and kind[name] == side] for side in (SYNTACTIC, SEMANTIC)]
 
 
-def on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
+def _on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
     """Syntactic less semantic on one target; None where one of them is missing."""
-    sides = both_sides(cells, kind, task)
+    sides = _both_sides(cells, kind, task)
     return mean(sides[0]) - mean(sides[1]) if all(sides) else None
 
 
-def values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> float:
+def _values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> float:
     """The planned contrast as a number, or its part on one group of targets; NaN where a group lacks a kind."""
     groups: dict[str, list[float]] = {}
     for task in tasks:
-        sides = both_sides(cells, kind, task)
+        sides = _both_sides(cells, kind, task)
         if all(sides):
             first, second = (np.mean([gain.exact for gain in side]) for side in sides)
-            groups.setdefault(target_group(task), []).append(float(first - second))
-    if set(map(target_group, tasks)) - set(groups):
+            groups.setdefault(_target_group(task), []).append(float(first - second))
+    if set(map(_target_group, tasks)) - set(groups):
         return NOTHING
     means = {name: float(np.mean(found)) for name, found in groups.items()}
     return means[LABELLING] - means[REST] if len(means) == 2 else next(iter(means.values()), NOTHING)
 
 
-def over_recipes(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> tuple[float, float]:
+def _over_recipes(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> tuple[float, float]:
     """Exact two-sided p of the contrast over all ways to name as many recipes syntactic, and the smallest that there could be."""
     recipes = [name for name in kind if any(recipe == name and task in tasks for recipe, task in cells)]
     count = sum(kind[name] == SYNTACTIC for name in recipes)
     drawn = []
     for chosen in combinations(recipes, count):
-        value = values_on(cells, {name: SYNTACTIC if name in chosen else SEMANTIC for name in recipes}, tasks)
+        value = _values_on(cells, {name: SYNTACTIC if name in chosen else SEMANTIC for name in recipes}, tasks)
         if np.isfinite(value):
             drawn.append(value)
-    found = values_on(cells, kind, tasks)
+    found = _values_on(cells, kind, tasks)
     if not np.isfinite(found) or len(drawn) < 2:
         return NOTHING, NOTHING
     return tail_share(found, np.array(drawn), exact=True), 1 / len(drawn)
@@ -109,9 +109,9 @@ def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     p_recipes: exact p over recipes, and the smallest possible; seeds: behind the interval (none with one). Rows that need a missing kind
     of recipe or target are left out. Definitions: see the module.
     """
-    kind, cells = kinds(study), transfer_cells(study, draws)
-    single = {task: found for task in draws.tasks if (found := on_target(cells, kind, task)) is not None}
-    groups = {group: [task for task in single if target_group(task) == group] for group in (LABELLING, REST)}
+    kind, cells = kinds(study), _transfer_cells(study, draws)
+    single = {task: found for task in draws.tasks if (found := _on_target(cells, kind, task)) is not None}
+    groups = {group: [task for task in single if _target_group(task) == group] for group in (LABELLING, REST)}
     means = {group: mean([single[task] for task in tasks]) for group, tasks in groups.items() if tasks}
     found: list[tuple[str, list[str], Estimate]] = []
     if len(means) == 2:
@@ -121,16 +121,16 @@ def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     rows = []
     for name, tasks, value in found:
         behind = len({recipe for recipe, task in cells if task in tasks})
-        rows.append((name, len(tasks), behind, value.value, *value.interval, *over_recipes(cells, kind, tasks), value.count))
+        rows.append((name, len(tasks), behind, value.value, *value.interval, *_over_recipes(cells, kind, tasks), value.count))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def kind_table(study: Study, draws: GainDraws) -> pd.DataFrame:
     """Gains that are transfer, by recipe: columns recipe kind group gain low high cells seeds resampled; group: of targets."""
-    kind, cells, rows = kinds(study), transfer_cells(study, draws), []
+    kind, cells, rows = kinds(study), _transfer_cells(study, draws), []
     for name in draws.recipes:
         for group in (LABELLING, REST):
-            found = [gain for (recipe, task), gain in cells.items() if recipe == name and target_group(task) == group]
+            found = [gain for (recipe, task), gain in cells.items() if recipe == name and _target_group(task) == group]
             if found:
                 value = mean(found)
                 words = {draws.resampled(name, task) for recipe, task in cells if recipe == name}
@@ -148,7 +148,7 @@ def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     cells = zip(table["recipe"], table["task"], table["language"], strict=True)
     kept = [name in kind and code != ENGLISH and transfers(study, name, task) for name, task, code in cells]
     rows = described(table[np.array(kept, dtype=bool)], {name: study.recipes[name].intermediate for name in kind})
-    rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(target_group))
+    rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(_target_group))
     parts = [mixed_effects(rows[rows["group"] == group], ["kind"]).assign(group=group) for group in (LABELLING, REST)]
     found = told(pd.concat(parts, ignore_index=True), rows["seed"].nunique())
     # The model compares with the more frequent kind; here it is always the semantic one.

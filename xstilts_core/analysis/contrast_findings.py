@@ -9,7 +9,7 @@ NOTHING = (
 )
 
 
-def contrast_text(row: "pd.Series") -> str:
+def _contrast_text(row: "pd.Series") -> str:
     """'several languages, against English: -0.4 points (-2.1 to 1.3; 3 recipes), cannot be told from 0'."""
     if pd.isna(row["low"]):
         return f"{row['contrast']}: {row['difference']:+z.1f} points (no interval: one seed; {counted(int(row['recipes']), 'recipe')})"
@@ -23,7 +23,7 @@ def contrast_findings(table: pd.DataFrame, scope: str) -> str:
     known = table.dropna(subset=["difference"])
     if known.empty:
         return NOTHING
-    lines = [f"- {contrast_text(row)}" for _, row in known.iterrows()]
+    lines = [f"- {_contrast_text(row)}" for _, row in known.iterrows()]
     seeds = int(known["seeds"].min())
     limits = [scope, f"The contrasts rest on {counted(seeds, 'seed')} each, at least."]
     if 1 < seeds < FEW_SEEDS:

@@ -16,12 +16,12 @@ from xstilts_core.analysis.items import ItemScores
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
-HIDDEN = "names_masked"
+_HIDDEN = "names_masked"
 COLUMNS = ["task", "recipe", "control", "zero_shot", "english", "above", "low", "high", "seeds"]
 NOTHING = float("nan")
 
 
-def beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
+def _beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
     """The rows of the controls and of the baseline; a control without an encoder (phase "control") is repeated for every seed."""
     kept = frame[frame["recipe"].isin([BASELINE, *controls])]
     fixed = kept[kept["phase"] == "control"]
@@ -35,7 +35,7 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
     zero_shot: mean score in percent over the languages other than English; english: that in English. above: points by which the
     baseline's zero-shot score stands above this one, paired by seed, language and (low, high: 95 %) test item.
     """
-    scores = target_scores(beside_baseline(frame, study.controls))
+    scores = target_scores(_beside_baseline(frame, study.controls))
     found = gain_draws(scores, items)
     # A target that no control is for says nothing here.
     rows = []
@@ -66,7 +66,7 @@ def control_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
     """The floor of the highest zero-shot score per target, from `control_table`: its row, whose `above` is the baseline's margin."""
-    floors = table[(table["recipe"] != BASELINE) & (table["control"] != HIDDEN)].dropna(subset=["zero_shot"])
+    floors = table[(table["recipe"] != BASELINE) & (table["control"] != _HIDDEN)].dropna(subset=["zero_shot"])
     return floors.loc[floors.groupby("task", sort=False)["zero_shot"].idxmax()].reset_index(drop=True)
 
 
@@ -92,7 +92,7 @@ def control_findings(table: pd.DataFrame) -> str:
             lines.append(f"{words} {'; '.join(margin(row) for _, row in rows.iterrows())}.")
     if (~sure).any():
         lines.append("On such a target a gain of intermediate training may be a gain in what the control already has, not in transfer.")
-    for _, row in table[table["control"] == HIDDEN].iterrows():
+    for _, row in table[table["control"] == _HIDDEN].iterrows():
         whole = row["zero_shot"] + row["above"]
         share = f", {100 * row['above'] / whole:.0f} % of the score less" if whole > 0 else ""
         lines.append(f"With names masked, {row['task']} goes from {whole:.1f} to {row['zero_shot']:.1f}{share}.")

@@ -30,45 +30,45 @@ from xstilts_core.errors import UsageError, unknown
 COLUMNS = ["x", "y", "method", "estimate", "low", "high", "p", "p_holm", "n"]
 RESAMPLES = 10_000
 LEAST_ROWS = 3
-INTERVAL_ROWS = 8
-TAIL = 0.025
+_INTERVAL_ROWS = 8
+_TAIL = 0.025
 # What is nearer to 1 than this is 1, but for rounding.
-PERFECT = 1 - 1e-14
+_PERFECT = 1 - 1e-14
 NOTHING = float("nan")
 Test = Literal["permutation", "scipy"]
 
 
 @lru_cache(maxsize=16)
-def row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
+def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
     """[resamples, rows]: how often each row is drawn when as many rows are drawn with replacement. The same for every pair of columns."""
     return np.random.default_rng([seed, 4, rows]).multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(float)
 
 
 @lru_cache(maxsize=16)
-def row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
+def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
     """[orders, rows], and whether they are all orders that there are: so where these are no more than `count`."""
     if rows <= 12 and factorial(rows) <= count:
         return np.array(list(permutations(range(rows)))), True
     return np.random.default_rng([seed, 5, rows]).permuted(np.tile(np.arange(rows), (count, 1)), axis=1), False
 
 
-def row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
+def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
     """The 95 % interval of replicates [draws]: see the module. NaN below INTERVAL_ROWS rows, or where nothing varies."""
     kept = np.clip(draws[np.isfinite(draws)], -1, 1)
-    if rows < INTERVAL_ROWS or len(kept) == 0 or np.ptp(kept) < 1 - PERFECT:
+    if rows < _INTERVAL_ROWS or len(kept) == 0 or np.ptp(kept) < 1 - _PERFECT:
         return NOTHING, NOTHING
-    tail = ndtr(stdtrit(rows - 2, TAIL) * np.sqrt(rows / (rows - 2))) if method == "pearson" else TAIL
+    tail = ndtr(stdtrit(rows - 2, _TAIL) * np.sqrt(rows / (rows - 2))) if method == "pearson" else _TAIL
     low, high = np.percentile(kept, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
 
 
-def row_intervals(pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int) -> list[tuple[float, float]]:
-    """`row_interval` of the bootstrap of each pair (x, y)."""
+def _row_intervals(pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int) -> list[tuple[float, float]]:
+    """`_row_interval` of the bootstrap of each pair (x, y)."""
     found = [(NOTHING, NOTHING)] * len(pairs)
-    if places := [place for place, (x, _) in enumerate(pairs) if len(x) >= INTERVAL_ROWS]:
-        draws = pair_draws([pairs[place] for place in places], lambda rows: row_weights(rows, resamples, seed), method)
+    if places := [place for place, (x, _) in enumerate(pairs) if len(x) >= _INTERVAL_ROWS]:
+        draws = pair_draws([pairs[place] for place in places], lambda rows: _row_weights(rows, resamples, seed), method)
         for place, drawn in zip(places, draws, strict=True):
-            found[place] = row_interval(drawn, len(pairs[place][0]), method)
+            found[place] = _row_interval(drawn, len(pairs[place][0]), method)
     return found
 
 
@@ -77,24 +77,24 @@ def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed
     found = correlation(x, y, np.ones((1, len(x))), method)[0]
     if not np.isfinite(found):
         return NOTHING
-    orders, exact = row_orders(len(x), count, seed)
+    orders, exact = _row_orders(len(x), count, seed)
     return tail_share(found, permuted(x, y, orders, method), exact)
 
 
-def scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
+def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
     """scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson; exact or normal for Kendall's tau-b."""
     if method != "kendall":  # as spearmanr and pearsonr have it, without the second that it takes to import them
         found = correlation(x, y, np.ones((1, len(x))), method)[0]
-        return student_p(found if abs(found) < PERFECT else np.sign(found), len(x) - 2)
+        return student_p(found if abs(found) < _PERFECT else np.sign(found), len(x) - 2)
     from scipy import stats
 
     return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
 
 
-TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {"permutation": permutation_p, "scipy": scipy_p}
+_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {"permutation": permutation_p, "scipy": _scipy_p}
 
 
-def column_pairs(x: pd.DataFrame, y: pd.DataFrame | None) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+def _column_pairs(x: pd.DataFrame, y: pd.DataFrame | None) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
     """Name, name and values of every pair of columns, on the rows that have both; UsageError where the tables have not the same rows."""
     other = x if y is None else y
     if not x.index.equals(other.index):
@@ -116,17 +116,17 @@ def correlations(
     """Every column of x with every column of y, or all pairs of x where y is None: columns COLUMNS, a row per pair and method.
 
     x, y: one row per unit, the same index; missing values leave a row out of the pairs that need it, n counts those left. estimate:
-    equal to scipy's spearmanr, pearsonr, kendalltau (tau-b). low, high, p: see the module, `permutation_p` and `scipy_p`. p_holm: p
+    equal to scipy's spearmanr, pearsonr, kendalltau (tau-b). low, high, p: see the module, `permutation_p` and `_scipy_p`. p_holm: p
     adjusted over all pairs of a method (Holm 1979). Below `least` rows, or where a column does not vary, everything but n is NaN.
     resamples: bootstrap draws and permutations. Deterministic for a `seed`.
     """
     for name in methods:
         if name not in METHODS:
             raise unknown("method of correlation", name, METHODS)
-    if test not in TESTS:
-        raise unknown("test", test, TESTS)
-    pairs = list(column_pairs(x, y))
-    intervals = {name: row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed) for name in methods}
+    if test not in _TESTS:
+        raise unknown("test", test, _TESTS)
+    pairs = list(_column_pairs(x, y))
+    intervals = {name: _row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed) for name in methods}
     rows = []
     for place, (first, second, one, two) in enumerate(pairs):
         count = len(one)
@@ -134,7 +134,7 @@ def correlations(
             found = (NOTHING,) * 4
             if count >= least:
                 estimate = settled(correlation(one, two, np.ones((1, count)), method))[0]
-                found = (estimate, *intervals[method][place], TESTS[test](one, two, method, resamples, seed))
+                found = (estimate, *intervals[method][place], _TESTS[test](one, two, method, resamples, seed))
             rows.append((first, second, method, *found, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return adjusted(table)
@@ -157,7 +157,7 @@ def partial(matrix: np.ndarray) -> np.ndarray:
     return np.where(known, found, np.nan)
 
 
-def correlation_matrices(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
+def _correlation_matrices(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
     """[draws, k, k] of the columns of `values` [rows, k] in resamples [draws, rows]."""
     size = values.shape[1]
     found = np.ones((len(weights), size, size))
@@ -189,11 +189,11 @@ def partial_correlations(
         for method in methods:
             found = (NOTHING,) * 4
             if spare >= 1:
-                estimate = settled(partial(correlation_matrices(values, np.ones((1, count)), method)))[0]
+                estimate = settled(partial(_correlation_matrices(values, np.ones((1, count)), method)))[0]
                 interval = NOTHING, NOTHING
-                if count >= INTERVAL_ROWS:
-                    drawn = correlation_matrices(values, row_weights(count, resamples, seed), method)
-                    interval = row_interval(partial(drawn), count - held.shape[1], method)
+                if count >= _INTERVAL_ROWS:
+                    drawn = _correlation_matrices(values, _row_weights(count, resamples, seed), method)
+                    interval = _row_interval(partial(drawn), count - held.shape[1], method)
                 found = (estimate, *interval, NOTHING if method == "kendall" else student_p(estimate, spare))
             rows.append((first, second, method, *found, NOTHING, count))
     return adjusted(pd.DataFrame(rows, columns=COLUMNS))

@@ -23,14 +23,14 @@ def verdict(row: "pd.Series") -> str:
     return "**told from 0**" if row["low"] > 0 or row["high"] < 0 else "not told from 0"
 
 
-def row_sentence(row: "pd.Series", words: str) -> str:
+def _row_sentence(row: "pd.Series", words: str) -> str:
     """'On ...: +1.2 points (-0.3 to 2.7; 5 recipe-target pairs), not told from 0.'"""
     missing = f", {row['missing']} more missing" if row["missing"] else ""
     behind = f"{interval(row['low'], row['high'])}; {counted(int(row['recipes']), 'recipe-target pair')}{missing}"
     return f"{words}: {row['difference']:+z.1f} points ({behind}), {verdict(row)}."
 
 
-def average_sentences(table: pd.DataFrame) -> list[str]:
+def _average_sentences(table: pd.DataFrame) -> list[str]:
     """The averages: the planned contrast, its domains, the other domain, general targets."""
     rows = {(row["comparison"], row["group"]): row for _, row in table[table["task"] == AVERAGE].iterrows()}
     wanted = {
@@ -39,7 +39,7 @@ def average_sentences(table: pd.DataFrame) -> list[str]:
         (LESS_OTHER, OWN): "In-domain less those of another special domain, on the same targets",
         (LESS_GENERAL, GENERAL): "Tasks of a special domain less general ones, on general targets",
     }
-    lines = [row_sentence(rows[key], words) for key, words in wanted.items() if key in rows]
+    lines = [_row_sentence(rows[key], words) for key, words in wanted.items() if key in rows]
     if (LESS_GENERAL, OWN) not in rows:
         lines.insert(0, "The planned contrast is missing: no target has finished runs of both kinds of its domain.")
     return lines
@@ -77,6 +77,6 @@ def domain_answer(study: Study, table: pd.DataFrame) -> str:
     """Markdown from `domain_contrasts`."""
     if table.empty:
         return NO_CONTRAST
-    lines = [*average_sentences(table), target_sentence(table)]
+    lines = [*_average_sentences(table), target_sentence(table)]
     limits = f"**What this does not show.** {scope(study)} The intervals are for these tasks and domains; others may do otherwise."
     return f"{' '.join(filter(None, lines))}\n\n{limits} {seeds_words(table['seeds'])}"

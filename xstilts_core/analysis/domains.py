@@ -33,7 +33,7 @@ COLUMNS = ["comparison", "group", "task", "difference", "low", "high", "recipes"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class _Comparison:
     """A recipe of a domain against others on one target. group: the target's domain where it counts, else GENERAL.
 
     Values are NaN where runs are missing.
@@ -90,7 +90,7 @@ def rivals(study: Study, name: str, task: str, among: Sequence[str]) -> tuple[st
     return tuple(other for other in among if (not twins or bare(study.recipes[other]) == bare(recipe)) and transfers(study, other, task))
 
 
-def comparisons(study: Study, draws: GainDraws) -> Iterator[Comparison]:
+def comparisons(study: Study, draws: GainDraws) -> Iterator[_Comparison]:
     """All that the study's grid has, whether its runs are finished or not: target by target, recipe by recipe."""
     special, general = of_domains(study), general_recipes(study)
     groups = {task: told if (told := domain(study, task)) in special.values() else GENERAL for task in study.targets}
@@ -102,7 +102,7 @@ def comparisons(study: Study, draws: GainDraws) -> Iterator[Comparison]:
             for comparison, among in ((LESS_GENERAL, general), (LESS_OTHER, others)):
                 if against := rivals(study, name, task, among):
                     gain, rest = draws.gain(name, task), mean([draws.gain(other, task) for other in against])
-                    yield Comparison(comparison, group, told == group, task, name, against, gain, gain - rest)
+                    yield _Comparison(comparison, group, told == group, task, name, against, gain, gain - rest)
 
 
 def domain_cells(study: Study, draws: GainDraws) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def domain_cells(study: Study, draws: GainDraws) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CELLS)
 
 
-def target_means(found: Sequence[Comparison]) -> dict[str, Estimate]:
+def _target_means(found: Sequence[_Comparison]) -> dict[str, Estimate]:
     """Target -> mean over the recipes whose runs are finished."""
     tasks = dict.fromkeys(entry.task for entry in found if entry.finished)
     return {name: mean([entry.change for entry in found if entry.task == name and entry.finished]) for name in tasks}
@@ -136,7 +136,7 @@ def domain_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     for comparison in (LESS_GENERAL, LESS_OTHER):
         for group in groups:
             kept = [entry for entry in found if entry.comparison == comparison and (entry.own if group == OWN else entry.group == group)]
-            means = target_means(kept)
+            means = _target_means(kept)
             if not means:
                 continue
             count = sum(entry.finished for entry in kept)

@@ -25,8 +25,8 @@ ENGLISH = "en"
 PHASES = ("target", "retrieval")
 PAIR = ["task", "language", "seed", "metric"]
 # Decimals of a number in points, or of a correlation: what is beyond them is rounding, and another on another processor.
-DECIMALS = 12
-LAST_DIGIT = 10.0**-DECIMALS
+_DECIMALS = 12
+LAST_DIGIT = 10.0**-_DECIMALS
 Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series, pd.DataFrame)
 
 
@@ -35,7 +35,7 @@ def settled(values: Numbers) -> Numbers:
 
     For results alone: a mean of rounded numbers is not the rounded mean.
     """
-    return np.round(values, DECIMALS) + 0.0
+    return np.round(values, _DECIMALS) + 0.0
 
 
 def recipe_order(recipes: Iterable[str]) -> list[str]:

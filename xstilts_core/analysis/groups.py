@@ -71,7 +71,7 @@ def of_languages(draws: GainDraws, recipe: str, task: str, codes: Sequence[str])
     return Mean(mean([cell.gains[place] for place in places]), bool(cell.itemwise[places].all()))
 
 
-def of_level(draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequence[str]) -> tuple[Mean | None, Mean | None, list[str]]:
+def _of_level(draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequence[str]) -> tuple[Mean | None, Mean | None, list[str]]:
     """Gain of a level, its difference from the other languages of the same targets (None: there are none), and its targets."""
     others = sorted(draws.languages - set(codes))
     own = {task: of_languages(draws, recipe, task, codes) for task in tasks}
@@ -81,7 +81,7 @@ def of_level(draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequenc
     return averaged(list(own.values())) if own else None, averaged(pairs) if pairs else None, list(own)
 
 
-def shared_targets(draws: GainDraws, recipes: Sequence[str]) -> list[str]:
+def _shared_targets(draws: GainDraws, recipes: Sequence[str]) -> list[str]:
     """The targets that all of the recipes have gains on."""
     return [task for task in draws.tasks if all((recipe, task) in draws.cells for recipe in recipes)]
 
@@ -103,14 +103,14 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
     """
     recipes = [name for name in draws.recipes if any((name, task) in draws.cells for task in draws.tasks)]
     codes = sorted({code for (name, task), cell in draws.cells.items() for code in cell.languages if code in draws.languages})
-    shared, rows = shared_targets(draws, recipes), []
+    shared, rows = _shared_targets(draws, recipes), []
     for factor in (*GROUPS, LANGUAGE):
         for level in dict.fromkeys(sorted((fact(code, factor) for code in codes), key=str)):
             chosen = [code for code in codes if fact(code, factor) == level]
             for name in (ALL, *recipes):
                 members = recipes if name == ALL else [name]
-                tasks = shared if name == ALL else shared_targets(draws, members)
-                found = [of_level(draws, member, tasks, chosen) for member in members]
+                tasks = shared if name == ALL else _shared_targets(draws, members)
+                found = [_of_level(draws, member, tasks, chosen) for member in members]
                 if not found or found[0][0] is None:
                     continue
                 gain, low, high, kept = numbers(averaged([entry[0] for entry in found]))
@@ -121,10 +121,10 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
                 counts = (" ".join(chosen), len(found[0][2]), len(members), kept.count, shown)
                 rows.append((name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.assign(p_holm=holm_once(table, codes))
+    return table.assign(p_holm=_holm_once(table, codes))
 
 
-def holm_once(table: pd.DataFrame, codes: Sequence[str]) -> np.ndarray:
+def _holm_once(table: pd.DataFrame, codes: Sequence[str]) -> np.ndarray:
     """Holm's p over the rows of ALL, and over all others; a test that stands in several rows (one script that is one language, the two
     levels of a factor that has but two) counts once."""
     sides = [sorted((chosen, " ".join(code for code in codes if code not in chosen.split()))) for chosen in table["languages"]]

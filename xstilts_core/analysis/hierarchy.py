@@ -38,8 +38,8 @@ from xstilts_core.study.spec import BASELINE
 Level = Literal["seeds", "languages", "items"]
 LEVELS: tuple[Level, ...] = ("seeds", "languages", "items")
 ONE_SEED = "no interval: one seed"
-ONE_LANGUAGE = "no interval: one language"
-INCOMPLETE = "no interval: a language lacks a seed"
+_ONE_LANGUAGE = "no interval: one language"
+_INCOMPLETE = "no interval: a language lacks a seed"
 NOTHING = float("nan")
 # Degrees of freedom that stand for a known variance.
 MANY = 1e9
@@ -84,7 +84,7 @@ def student_interval(value: float, parts: Sequence[Part], level: float = 0.95) -
     return (NOTHING, NOTHING) if np.isnan(half) else (float(settled(value - half)), float(settled(value + half)))
 
 
-def mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:
+def _mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:
     """Variance of a mean that the interaction of `over` makes: its sum of squares by its degrees of freedom and number of cells.
 
     values: [..., seeds, languages]; axes: the places of both, counted from the end; the mean is taken over those not in `over`.
@@ -112,14 +112,14 @@ def variance_parts(values: np.ndarray, draws: np.ndarray | None, levels: Collect
     if min(counts, default=2) < 2:
         return [Part("seeds", NOTHING, MANY)]
     subsets = {size: list(combinations(kept, size)) for size in range(len(kept) + 1)}
-    parts = [Part(LEVELS[axis + 2], float(mean_square(values, axes, [axis])), values.shape[axis] - 1) for axis in kept]
+    parts = [Part(LEVELS[axis + 2], float(_mean_square(values, axes, [axis])), values.shape[axis] - 1) for axis in kept]
     if len(kept) == 2:
-        shared = float(mean_square(values, axes, kept))
+        shared = float(_mean_square(values, axes, kept))
         parts[1] = Part("languages", max(0.0, parts[1].variance - shared), parts[1].freedom)
     if draws is not None and "items" in levels:
         rest = draws - draws.mean(axis=0)
         known = sum(
-            (-1) ** size * float((mean_square(rest, axes, group) if group else rest.mean(axis=axes) ** 2).mean())
+            (-1) ** size * float((_mean_square(rest, axes, group) if group else rest.mean(axis=axes) ** 2).mean())
             for size, groups in subsets.items()
             for group in groups
         )
@@ -132,7 +132,7 @@ def block(rows: pd.DataFrame, unit: str, codes: Sequence[str]) -> np.ndarray:
     return rows.pivot_table(index=unit, columns="language", values="gain").reindex(columns=list(codes)).to_numpy(float)
 
 
-def item_block(rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores) -> np.ndarray | None:
+def _item_block(rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores) -> np.ndarray | None:
     """[draws, units, languages] gains on resampled items; None where a prediction is missing."""
     units = []
     for _, runs in rows.groupby(unit):
@@ -148,7 +148,7 @@ def item_block(rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemS
     return np.stack(units, axis=1)
 
 
-def drawn_parts(
+def _drawn_parts(
     runs: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores, levels: Collection[Level]
 ) -> tuple[list[Part], str, str]:
     """Variance parts of one recipe on one target, what they cover, and why there are none."""
@@ -156,12 +156,12 @@ def drawn_parts(
     if len(values) < 2:
         return [], "", ONE_SEED
     if "languages" in levels and len(codes) < 2:
-        return [], "", ONE_LANGUAGE
+        return [], "", _ONE_LANGUAGE
     if np.isnan(values).any():
         if "languages" in levels:
-            return [], "", INCOMPLETE
+            return [], "", _INCOMPLETE
         values = np.nanmean(values, axis=1, keepdims=True)
-    draws = item_block(runs, unit, codes, items) if "items" in levels else None
+    draws = _item_block(runs, unit, codes, items) if "items" in levels else None
     covered = [level for level in LEVELS if level in levels and (level != "items" or draws is not None)]
     return variance_parts(values, draws, levels), " and ".join(covered), ""
 
@@ -189,7 +189,7 @@ def hierarchical_gains(
         several = "pretraining" in runs and runs["pretraining"].nunique() > 1
         unit = "pretraining" if several else "seed"
         codes = sorted(runs["language"].unique())
-        parts, covers, reason = drawn_parts(runs, unit, codes, items, levels)
+        parts, covers, reason = _drawn_parts(runs, unit, codes, items, levels)
         if several:
             covers = covers.replace("seeds", "pretraining seeds", 1)
         value = float(settled(runs["gain"].mean()))

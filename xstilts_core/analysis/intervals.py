@@ -234,10 +234,10 @@ def gain_table(draws: GainDraws) -> pd.DataFrame:
             few = min(entry[0] for entry in counts)
             rows.append((recipe, AVERAGE, few, len(codes) if whole else 0, sum(c[2] for c in counts), means))
             found.append(mean(gained))
-    return with_intervals(pd.DataFrame(rows, columns=["recipe", "task", "seeds", "languages", "n", "resampled"]), 2, found)
+    return _with_intervals(pd.DataFrame(rows, columns=["recipe", "task", "seeds", "languages", "n", "resampled"]), 2, found)
 
 
-def with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) -> pd.DataFrame:
+def _with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) -> pd.DataFrame:
     """The table with the columns gain, low and high of an estimate a row, from this place on."""
     low, high = intervals(found).T
     made = pd.DataFrame({"gain": [estimate.value for estimate in found], "low": low, "high": high}, index=table.index, dtype=float)
@@ -261,4 +261,4 @@ def by_language(draws: GainDraws) -> pd.DataFrame:
             rows.append((recipe, task, code, found.count, cell.items[place], shown, *kind))
             estimates.append(found)
     columns = ["recipe", "task", "language", "seeds", "n", "resampled", "script", "resource_level", "word_order"]
-    return with_intervals(pd.DataFrame(rows, columns=columns), 3, estimates)
+    return _with_intervals(pd.DataFrame(rows, columns=columns), 3, estimates)

@@ -24,7 +24,7 @@ LEAST, MOST = 1e-12, 1e12
 # With y - X b below this share of y nothing varies.
 NOTHING = 1e-12
 # Noise has at least this share of the sum of squares: numbers made without any have that of their last digits, which is no measurement.
-LAST_DIGITS = 1e-10
+_LAST_DIGITS = 1e-10
 # A source is without variance where the criterion (twice a log-likelihood) tells it from 0 by less.
 TOLD = 1e-6
 
@@ -107,7 +107,7 @@ def fit(values: np.ndarray, fixed: np.ndarray, levels: Sequence[np.ndarray]) -> 
     none = np.zeros((len(values), 0))
     sides, root = np.linalg.qr(np.concatenate([none, *(held(basis, codes) for codes in levels)], axis=1))
     seen = sides.T @ free
-    rest = max(float(((free - sides @ seen) ** 2).sum()), LAST_DIGITS * whole)
+    rest = max(float(((free - sides @ seen) ** 2).sum()), _LAST_DIGITS * whole)
     source = np.repeat(np.arange(len(levels)), [codes.max() + 1 for codes in levels]).astype(int)
     criterion = Criterion(root, seen, rest, source, freedom)
     ratios = lowest(criterion, len(levels))

@@ -28,7 +28,7 @@ from xstilts_core.tasks import task
 NOTHING = float("nan")
 MIXTURE = "several tasks"
 SIZE = "size"
-FACTORS = ("kind", SIZE, "script", "family", "resource_level")
+_FACTORS = ("kind", SIZE, "script", "family", "resource_level")
 UNITS = dict.fromkeys(("kind", SIZE), "recipe") | dict.fromkeys(("script", "family", "word_order", "resource_level"), "language")
 RANDOM = ("task", "language", "seed", "recipe")
 EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "units", "reason"]
@@ -62,7 +62,7 @@ def described(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]], example
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class _Term:
     """A factor in the model: its column in the design for each level but the reference; for size, one column, for a doubling."""
 
     factor: str
@@ -71,19 +71,19 @@ class Term:
     columns: np.ndarray
 
 
-def term(table: pd.DataFrame, factor: str) -> Term:
+def term(table: pd.DataFrame, factor: str) -> _Term:
     """Treatment coding against the most frequent level."""
     if factor == SIZE:
         values = table[SIZE].to_numpy(float)
-        return Term(factor, ("a doubling",), "", (values - values.mean())[:, None])
+        return _Term(factor, ("a doubling",), "", (values - values.mean())[:, None])
     counts = table[factor].value_counts()
     reference, others = str(counts.index[0]), tuple(str(name) for name in counts.index[1:])
-    return Term(factor, others, reference, np.stack([(table[factor] == name).to_numpy(float) for name in counts.index], axis=1)[:, 1:])
+    return _Term(factor, others, reference, np.stack([(table[factor] == name).to_numpy(float) for name in counts.index], axis=1)[:, 1:])
 
 
-def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[Term], dict[str, str]]:
+def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[_Term], dict[str, str]]:
     """The terms that can be told apart, in the order of `factors`, and why the others were left out."""
-    kept: list[Term] = []
+    kept: list[_Term] = []
     left_out: dict[str, str] = {}
     for factor in factors:
         if table[factor].isna().any():
@@ -108,7 +108,7 @@ def levels(table: pd.DataFrame, source: str) -> np.ndarray:
     return table.groupby(["recipe", "task"] if source == CELL else source).ngroup().to_numpy()
 
 
-def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = FACTORS) -> pd.DataFrame:
+def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.DataFrame:
     """The fixed effects of the model in points, from `described`: columns EFFECTS.
 
     estimate: points of gain more than at the `reference` level; for size, for twice as many examples. low, high: 95 %, Student's t; p:

@@ -32,10 +32,10 @@ def performance(study: Study) -> pd.DataFrame:
     kind: target, probing, or intermediate (task OWN). run: the seed, or the number of a published run; NaN where only the mean over
     runs was published. Recipe "none" is the baseline. Controls are left out.
     """
-    return published_scores(study.published) if study.published else scores_of_runs(study)
+    return published_scores(study.published) if study.published else _scores_of_runs(study)
 
 
-def scores_of_runs(study: Study) -> pd.DataFrame:
+def _scores_of_runs(study: Study) -> pd.DataFrame:
     """`performance` of a study with runs."""
     frame = contenders(finished(study), study.controls)
     targets = target_scores(frame)

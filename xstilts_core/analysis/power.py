@@ -22,18 +22,18 @@ from xstilts_core.analysis.hierarchy import MANY, NOTHING, Part, degrees_of_free
 from xstilts_core.analysis.intervals import Estimate
 
 # Degrees of freedom from which t is the normal; scipy's noncentral t is not made for more.
-NORMAL = 1e4
+_NORMAL = 1e4
 # Points; what is nearer to 0 is 0 but for rounding.
 ROUNDING = 1e-9
 USUAL_POWER = 0.8
-SEARCH = 60
+_SEARCH = 60
 # Simulated studies: with as many, 80 % power is known within 2 points.
 STUDIES = 4000
 
 
-def error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
+def _error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
     """Standard error in points, and its degrees of freedom."""
-    return float(np.sqrt(sum(part.variance for part in parts))), min(degrees_of_freedom(parts), NORMAL)
+    return float(np.sqrt(sum(part.variance for part in parts))), min(degrees_of_freedom(parts), _NORMAL)
 
 
 def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
@@ -41,7 +41,7 @@ def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
     half = half_width(parts, level)
     if not half > ROUNDING:
         return NOTHING if np.isnan(half) else 1.0
-    error, freedom = error_and_freedom(parts)
+    error, freedom = _error_and_freedom(parts)
     return float(1 - nctdtr(freedom, abs(gain) / error, half / error))
 
 
@@ -53,7 +53,7 @@ def detectable_gain(parts: Sequence[Part], level: float = 0.95, power: float = U
     low, high = 0.0, 4 * half
     while power_at(high, parts, level) < power:
         high *= 2
-    for _ in range(SEARCH):
+    for _ in range(_SEARCH):
         middle = (low + high) / 2
         low, high = (middle, high) if power_at(middle, parts, level) < power else (low, middle)
     return high
@@ -92,7 +92,7 @@ def p_value(value: float, parts: Sequence[Part]) -> float:
     if not half > ROUNDING:
         return NOTHING if np.isnan(half) else float(abs(value) < ROUNDING)
     low, high = -18.0, 0.0  # decimal logarithms of p
-    for _ in range(SEARCH):
+    for _ in range(_SEARCH):
         middle = (low + high) / 2
         low, high = (low, middle) if half_width(parts, 1 - 10**middle) < abs(value) else (middle, high)
     return float(10**high)

@@ -23,11 +23,11 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
-UNCONFIRMED, SECOND_HAND = "unconfirmed", "second hand"
+UNCONFIRMED, _SECOND_HAND = "unconfirmed", "second hand"
 # The average of fewer targets is another quantity.
 PART = "needs all nine targets"
 MEAN = "mean"
-ENCODER, SYSTEM = "xlmr_large", "xstilts"
+ENCODER, _SYSTEM = "xlmr_large", "xstilts"
 NINE = "together"
 
 
@@ -72,10 +72,10 @@ def known(system: str, task: str, quantity: str = "score", language: str = MEAN)
     rows = published()
     rows = rows[(rows["system"] == system) & (rows["task"] == task) & (rows["quantity"] == quantity) & (rows["language"] == language)]
     rows = rows.sort_values("split", key=lambda column: column != "test")
-    return Published(*rows.iloc[0][["value", "split"]], rows["evidence"].iloc[0] == SECOND_HAND) if len(rows) else Published()
+    return Published(*rows.iloc[0][["value", "split"]], rows["evidence"].iloc[0] == _SECOND_HAND) if len(rows) else Published()
 
 
-def tasks_table(study: Study) -> pd.DataFrame:
+def _tasks_table(study: Study) -> pd.DataFrame:
     """The tasks with their published sizes, and how many examples of each this study trains on at most."""
     specs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
     limits = {spec.tasks[0]: spec.train_examples for spec in specs if isinstance(spec, IntermediateSpec) and len(spec.tasks) == 1}
@@ -97,7 +97,7 @@ def size(found, split: str) -> str:
     return UNCONFIRMED if split in found.recalled else f"{found.sizes[split]:,}" if split in found.sizes else ""
 
 
-def training_table(study: Study) -> pd.DataFrame:
+def _training_table(study: Study) -> pd.DataFrame:
     """Epochs, batch, learning rate and longest input by phase and task: this study's, and the published ones."""
     rows = []
     for spec in study.specs:
@@ -118,7 +118,7 @@ def training_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, dtype=object).drop_duplicates(ignore_index=True)
 
 
-def paper_name(study: Study, recipe: str) -> str:
+def _paper_name(study: Study, recipe: str) -> str:
     """The name that a recipe's average gain has among the published numbers; "" where it is none of the paper's."""
     own = study.recipes[recipe]
     if plain(study.recipes, own.intermediate) != recipe:
@@ -126,21 +126,21 @@ def paper_name(study: Study, recipe: str) -> str:
     return NINE if set(own.intermediate) == set(INTERMEDIATE_NAMES) else own.intermediate[0] if len(own.intermediate) == 1 else ""
 
 
-def brief(row: pd.Series) -> str:
+def _brief(row: pd.Series) -> str:
     """'-1.7*': a gain, with a star where its interval excludes 0."""
     return "" if np.isnan(row["gain"]) else f"{row['gain']:+z.1f}{'*' if row['low'] > 0 or row['high'] < 0 else ''}"
 
 
-def gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def _gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     """Gains by recipe and target, the average with its interval, the published average gain, and the difference from a confirmed one."""
     base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
     columns = list(draws.tasks)
     own = [score(base[name].iloc[0]) for name in (*columns, AVERAGE)]
     rows = [(f"{BASELINE} (score)", *own, UNCONFIRMED, UNCONFIRMED)]
     for recipe, found in table.groupby("recipe", sort=False):
-        texts = found.set_index("task").apply(brief, axis=1)
-        (value, _, second_hand), whole = known(paper_name(study, recipe), AVERAGE, "gain"), draws.average(recipe)
-        paper = number(value, signed=True) + (f" ({SECOND_HAND})" if second_hand else "")
+        texts = found.set_index("task").apply(_brief, axis=1)
+        (value, _, second_hand), whole = known(_paper_name(study, recipe), AVERAGE, "gain"), draws.average(recipe)
+        paper = number(value, signed=True) + (f" ({_SECOND_HAND})" if second_hand else "")
         if second_hand or np.isnan(value):
             apart = UNCONFIRMED
         else:
@@ -149,15 +149,15 @@ def gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.Data
     return pd.DataFrame(rows, columns=["recipe", *columns, AVERAGE, "paper (average)", "difference"])
 
 
-def intervals_table(draws: GainDraws) -> pd.DataFrame:
-    """The gains of `gains_table` with their intervals."""
+def _intervals_table(draws: GainDraws) -> pd.DataFrame:
+    """The gains of `_gains_table` with their intervals."""
     table = gain_table(draws)
     wide = {recipe: found.set_index("task").apply(gain_text, axis=1) for recipe, found in table.groupby("recipe", sort=False)}
     rows = [(recipe, *(texts[name] for name in draws.tasks)) for recipe, texts in wide.items()]
     return pd.DataFrame(rows, columns=["recipe", *draws.tasks])
 
 
-def benchmark_table(scores: pd.DataFrame, items: ItemScores, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
+def _benchmark_table(scores: pd.DataFrame, items: ItemScores, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
     """Scores of the baseline and of the recipe that development data choose for each target, the published ones, and how gains differ.
 
     Means over all languages, English too, as XTREME has them. Questions: F1 alone (XTREME's average takes exact match in).
@@ -170,7 +170,7 @@ def benchmark_table(scores: pd.DataFrame, items: ItemScores, draws: GainDraws, d
         recipe = chosen.get(task, "")
         found = every.gain(recipe, task) if recipe else None
         own.append(found)
-        (before, split, _), after = known(ENCODER, task), known(SYSTEM, task).value
+        (before, split, _), after = known(ENCODER, task), known(_SYSTEM, task).value
         theirs = after - before
         apart = ranged(found - every.nothing(theirs)) if found and np.isfinite(theirs) else UNCONFIRMED if np.isnan(theirs) else ""
         own_gain = "0 (the baseline)" if recipe == BASELINE else ranged(found)
@@ -213,7 +213,7 @@ def language_table(scores: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def variants_table(study: Study, draws: GainDraws, kind: str) -> pd.DataFrame:
+def _variants_table(study: Study, draws: GainDraws, kind: str) -> pd.DataFrame:
     """Gains of the recipes with that setting less those of the same tasks in plain English; without rows where a study has none."""
     recipes = {name: recipe for name, recipe in study.recipes.items() if name not in study.controls}
     rows = []
@@ -231,21 +231,21 @@ def paper_tables(
     seeds = f"{len(draws.seeds)} seed{'' if len(draws.seeds) == 1 else 's'}"
     spread = "95 % intervals over seeds and test items, * where they exclude 0" if len(draws.seeds) > 1 else "no intervals: one seed"
     zero_shot = f"Zero-shot gains over {BASELINE} in points, mean over languages but English and {seeds}; {spread}"
-    theirs = f"Published: average gain on development data; {SECOND_HAND}: reported of the paper, its tables not seen"
+    theirs = f"Published: average gain on development data; {_SECOND_HAND}: reported of the paper, its tables not seen"
     found = {
-        "tasks": PaperTable("Tasks with their published sizes, and the examples that this study trains on.", tasks_table(study)),
-        "training": PaperTable("Training settings of this study, and published ones.", training_table(study)),
-        "gains": PaperTable(f"{zero_shot}. {theirs}.", gains_table(study, draws, scores)),
-        "intervals": PaperTable(f"{zero_shot}.", intervals_table(draws)),
+        "tasks": PaperTable("Tasks with their published sizes, and the examples that this study trains on.", _tasks_table(study)),
+        "training": PaperTable("Training settings of this study, and published ones.", _training_table(study)),
+        "gains": PaperTable(f"{zero_shot}. {theirs}.", _gains_table(study, draws, scores)),
+        "intervals": PaperTable(f"{zero_shot}.", _intervals_table(draws)),
         "benchmark": PaperTable(
             f"Scores by the benchmark's rule (all languages; questions: F1), {seeds}, and gains of the recipe chosen on development data; "
             f"{spread}. Published: XTREME's test data, or where it says so development data.",
-            benchmark_table(scores, items, draws, development),
+            _benchmark_table(scores, items, draws, development),
         ),
         "by_language": PaperTable(f"Scores of {BASELINE} by language, mean of {seeds}.", language_table(scores)),
     }
     for kind in VARIANTS:
-        table = variants_table(study, draws, kind)
+        table = _variants_table(study, draws, kind)
         if len(table):
             found[kind] = PaperTable(f"With {WORDS[kind]}: gains less those of the same tasks in plain English; {seeds}, {spread}.", table)
     return found
@@ -254,7 +254,7 @@ def paper_tables(
 def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws) -> pd.DataFrame:
     """What of the paper this study cannot show, and why: columns table reason."""
     rows = [(kind, f"no recipe of this study has {WORDS[kind]}") for kind in VARIANTS if kind not in tables]
-    names = [paper_name(study, name) for name, own in study.recipes.items() if own.intermediate]
+    names = [_paper_name(study, name) for name, own in study.recipes.items() if own.intermediate]
     rows += [("gains", f"no recipe of {name}") for name in INTERMEDIATE_NAMES if name not in names]
     rows += [("gains", "no recipe of all nine tasks together")] if NINE not in names else []
     rows += [("gains", f"no finished gains on {name}") for name in study.targets if name not in draws.finished]

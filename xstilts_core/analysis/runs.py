@@ -16,11 +16,11 @@ from xstilts_core.results import COLUMNS, RESULT, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 
-PHASE1 = "phase 1"
+_PHASE1 = "phase 1"
 STATES = ("done", "running", "stale", "missing", "failed")
-SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
+_SUMMARY = ("steps", "first_loss", "last_loss", "best_dev", "tokens_per_second", "padding")
 LEARNING = ["recipe", "seed", "task", "metric", "score", "reference", "answer", "low", "high", "items", "learnt", "attempts"]
-RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
+_RUN_COLUMNS = ["phase", "run", "recipe", "seed", "stage", "state", "reason", "seconds", "device", "commit", "dirty"]
 
 
 def states(study: Study) -> list[State]:
@@ -63,7 +63,7 @@ def runs(study: Study) -> pd.DataFrame:
         where = (made.get("seconds", float("nan")), made.get("device", ""), made.get("commit", "")[:12], bool(made.get("dirty", False)))
         key = (spec.phase, str(spec.folder.relative_to(study.root)), getattr(spec, "recipe", ""), spec.seed, stage(spec))
         rows.append((*key, found.state, found.reason, *where))
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+    return pd.DataFrame(rows, columns=_RUN_COLUMNS)
 
 
 def origin(study: Study, table: pd.DataFrame) -> str:
@@ -81,10 +81,10 @@ def finished(study: Study) -> pd.DataFrame:
 
     Of several sizes of the targets' training sets, those of the largest; `of_size` gives the others.
     """
-    return comparable(every_score(study))
+    return comparable(_every_score(study))
 
 
-def every_score(study: Study) -> pd.DataFrame:
+def _every_score(study: Study) -> pd.DataFrame:
     """The scores of `finished` and those that are left out of it."""
     whole = [results.read(found.spec.folder / RESULT) for found in states(of_size(study)) if found.state == "done"]
     return pd.DataFrame(results.rows(whole), columns=list(COLUMNS))
@@ -96,7 +96,7 @@ def remarks(study: Study) -> str:
     told = [f"**{older} of the results are {results.OLDER}**."] if older else []
     failed = learnt.note(learnt.unlearnt(study))
     told += [f"**Not every phase 2 learnt.** {failed}"] if failed else []
-    return " ".join(filter(None, [left_out(every_score(study)), *told, precisions(study)]))
+    return " ".join(filter(None, [left_out(_every_score(study)), *told, precisions(study)]))
 
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
@@ -112,11 +112,11 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     Phase 1 runs, which belong to no recipe, stand under the recipe PHASE1; the run that fetches the data is left out.
     """
     table = table[table["stage"] != DataSpec.phase]
-    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", PHASE1))
+    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", _PHASE1))
     counts = named.groupby(["recipe", "stage", "state"], sort=False).size().unstack("state", fill_value=0)
     counts = counts.reindex(columns=list(STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
-    order = [PHASE1, *recipe_order(counts["recipe"])]
+    order = [_PHASE1, *recipe_order(counts["recipe"])]
     return counts.sort_values("recipe", key=lambda column: column.map(order.index), kind="stable").reset_index(drop=True)
 
 
@@ -218,7 +218,7 @@ def training(log: pd.DataFrame) -> pd.DataFrame:
     (share of padding tokens). NaN where the logs have no such entry.
     """
     if log.empty:
-        return pd.DataFrame(columns=["stage", "runs", *SUMMARY])
+        return pd.DataFrame(columns=["stage", "runs", *_SUMMARY])
     by_run = log.groupby(["stage", "run"], sort=False).agg(
         steps=("step", "max"),
         first_loss=("loss", "first"),
@@ -228,5 +228,5 @@ def training(log: pd.DataFrame) -> pd.DataFrame:
         padding=("padding", "mean"),
     )
     stages = by_run.groupby("stage", sort=False)
-    medians = stages[list(SUMMARY)].median()
-    return medians.assign(runs=stages.size()).reset_index()[["stage", "runs", *SUMMARY]]
+    medians = stages[list(_SUMMARY)].median()
+    return medians.assign(runs=stages.size()).reset_index()[["stage", "runs", *_SUMMARY]]

@@ -23,11 +23,11 @@ from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
 
 NUMBER = "number of tasks"
-POINTS = ["series", "task", "size", "gain", "low", "high", "seeds", "resampled"]
-FITS = ["series", "task", "sizes", "slope", "low", "high", "bend", "bend_low", "bend_high", "seeds"]
-CURVES = ["series", "task", "size", "gain", "low", "high"]
+_POINTS = ["series", "task", "size", "gain", "low", "high", "seeds", "resampled"]
+_FITS = ["series", "task", "sizes", "slope", "low", "high", "bend", "bend_low", "bend_high", "seeds"]
+_CURVES = ["series", "task", "size", "gain", "low", "high"]
 # Least sizes for a line, and for a bend: with one size fewer every curve fits.
-LEAST, LEAST_FOR_BEND = 3, 4
+LEAST, _LEAST_FOR_BEND = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def recipe_sizes(study: Study) -> dict[str, tuple[tuple[str, ...], float]]:
     return found
 
 
-def with_average(series: str, sizes: Mapping[str, float], gains: Mapping[str, tuple[Estimate, str]]) -> list[Point]:
+def _with_average(series: str, sizes: Mapping[str, float], gains: Mapping[str, tuple[Estimate, str]]) -> list[Point]:
     """A point per target that has a gain, and one for their average where none is missing: there the geometric mean of the sizes."""
     points = [Point(series, name, sizes[name], *found) for name, found in gains.items() if np.isfinite(found[0].value)]
     if len(points) == len(gains) > 1:
@@ -75,9 +75,9 @@ def with_average(series: str, sizes: Mapping[str, float], gains: Mapping[str, tu
     return points
 
 
-def recipe_points(draws: GainDraws, recipe: str, series: str, size: float) -> list[Point]:
+def _recipe_points(draws: GainDraws, recipe: str, series: str, size: float) -> list[Point]:
     gains = {name: (draws.gain(recipe, name), draws.resampled(recipe, name)) for name in draws.tasks}
-    return with_average(series, dict.fromkeys(gains, size), gains)
+    return _with_average(series, dict.fromkeys(gains, size), gains)
 
 
 def by_intermediate_size(study: Study, draws: GainDraws) -> list[Point]:
@@ -85,7 +85,7 @@ def by_intermediate_size(study: Study, draws: GainDraws) -> list[Point]:
     found = {name: size for name, size in recipe_sizes(study).items() if len(size[0]) == 1 and np.isfinite(size[1])}
     tasks = [size[0][0] for size in found.values()]
     kept = sorted((size, name) for name, size in found.items() if tasks.count(size[0][0]) > 1)
-    return [point for (names, size), recipe in kept for point in recipe_points(draws, recipe, names[0], size)]
+    return [point for (names, size), recipe in kept for point in _recipe_points(draws, recipe, names[0], size)]
 
 
 def by_number_of_tasks(study: Study, draws: GainDraws) -> list[Point]:
@@ -105,7 +105,7 @@ def by_number_of_tasks(study: Study, draws: GainDraws) -> list[Point]:
     for count, recipes in sorted(groups.items()) if len(groups) > 1 else ():
         cells = {task: mean([draws.gain(name, task) for name in recipes]) for task in draws.tasks}
         gains = {task: (found, draws.resampled(recipes[0], task)) for task, found in cells.items()}
-        points += with_average(NUMBER, dict.fromkeys(gains, float(count)), gains)
+        points += _with_average(NUMBER, dict.fromkeys(gains, float(count)), gains)
     return points
 
 
@@ -136,7 +136,7 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
             for name in sizes:
                 found = placed(draws.gain(recipe, name), draws.seeds, study.seeds, count)
                 gains[name] = (found, draws.resampled(recipe, name))
-            points += with_average(recipe, sizes, gains)
+            points += _with_average(recipe, sizes, gains)
     return [point for point in points if np.isfinite(point.size)]
 
 
@@ -154,7 +154,7 @@ def point_table(points: Sequence[Point]) -> pd.DataFrame:
     for point in points:
         words = covers(point.gain.count, False) if point.gain.count < 2 else point.resampled
         rows.append((point.series, point.task, point.size, point.gain.value, *point.gain.interval, point.gain.count, words))
-    return pd.DataFrame(rows, columns=POINTS)
+    return pd.DataFrame(rows, columns=_POINTS)
 
 
 def coefficients(sizes: np.ndarray, degree: int) -> np.ndarray:
@@ -176,10 +176,10 @@ def fits(points: Sequence[Point]) -> pd.DataFrame:
             continue
         gains = [point.gain for point in group]
         slope = combined(gains, coefficients(sizes, 1)[1])
-        bend = combined(gains, coefficients(sizes, 2)[2]) if len(set(sizes)) >= LEAST_FOR_BEND else None
+        bend = combined(gains, coefficients(sizes, 2)[2]) if len(set(sizes)) >= _LEAST_FOR_BEND else None
         bent = (bend.value, *bend.interval) if bend else (NOTHING,) * 3
         rows.append((series, task, len(set(sizes)), slope.value, *slope.interval, *bent, slope.count))
-    return pd.DataFrame(rows, columns=FITS)
+    return pd.DataFrame(rows, columns=_FITS)
 
 
 def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
@@ -193,7 +193,7 @@ def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
         for size in np.geomspace(sizes.min(), sizes.max(), count):
             found = combined([point.gain for point in group], weights[0] + (np.log2(size) - middle) * weights[1])
             rows.append((series, task, size, found.value, *found.interval))
-    return pd.DataFrame(rows, columns=CURVES)
+    return pd.DataFrame(rows, columns=_CURVES)
 
 
 def helps(points: Sequence[Point]) -> pd.DataFrame:

@@ -20,8 +20,8 @@ from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TARGET_NAMES
 
 # Statistics that are equal but for rounding count as equal.
-TIE = 1e-12
-PERMUTATIONS = 10_000
+_TIE = 1e-12
+_PERMUTATIONS = 10_000
 COLUMNS = ["recipe", "task", "gain", "unit", "units", "smallest", "p", "p_holm", "p_bh"]
 """smallest: the least p that so many units can give. p_holm, p_bh: adjusted over all rows (Holm; Benjamini and Hochberg)."""
 
@@ -58,11 +58,11 @@ def tail_share(found: float, drawn: np.ndarray, exact: bool) -> float:
     Of all permutations that there are, exact; of permutations drawn at random, (1 + count) / (1 + permutations), never 0 (Phipson and
     Smyth 2010).
     """
-    extreme = int(np.count_nonzero(np.abs(drawn) >= abs(found) - TIE * max(1.0, abs(found))))
+    extreme = int(np.count_nonzero(np.abs(drawn) >= abs(found) - _TIE * max(1.0, abs(found))))
     return extreme / len(drawn) if exact else (1 + extreme) / (1 + len(drawn))
 
 
-def sign_flip_p(values: np.ndarray, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
+def sign_flip_p(values: np.ndarray, permutations: int = _PERMUTATIONS, seed: int = 0) -> float:
     """Two-sided p that the mean of `values` [units] is 0: each unit's sign is as likely the other one (Fisher 1935).
 
     All 2^units signs where these are no more than `permutations`, else that many at random. NaN without values.
@@ -144,7 +144,7 @@ def common(group: Sequence[Run], recipe: str) -> list[int]:
     return sorted(seeds[0] & seeds[1])
 
 
-def item_tests(study: Study, languages: Sequence[str] | None = None, permutations: int = PERMUTATIONS, seed: int = 0) -> pd.DataFrame:
+def item_tests(study: Study, languages: Sequence[str] | None = None, permutations: int = _PERMUTATIONS, seed: int = 0) -> pd.DataFrame:
     """One row per recipe and target whose finished runs kept predictions: columns COLUMNS; the unit is the test item.
 
     languages None: all but English. The score is computed anew from the swapped items, so that F1 is tested as it is reported.

@@ -21,14 +21,14 @@ from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
 
 COLUMNS = ["intermediate", "condition", "recipe", "task", "gain", "low", "high", "difference", "difference_low", "difference_high", "seeds"]
-CONTRASTS = ["contrast", "difference", "low", "high", "recipes", "missing", "seeds"]
-RELATIONS = ["intermediate", "language", "level", "recipe", "relation", "difference", "low", "high", "targets", "seeds"]
-OWN, OTHERS, IN_ENGLISH = "the same language", "other languages", "English"
+_CONTRASTS = ["contrast", "difference", "low", "high", "recipes", "missing", "seeds"]
+_RELATIONS = ["intermediate", "language", "level", "recipe", "relation", "difference", "low", "high", "targets", "seeds"]
+OWN, OTHERS, _IN_ENGLISH = "the same language", "other languages", "English"
 LEVELS = ("high", "mid", "low")
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class _Condition:
     """A recipe whose intermediate data have languages or noise of their own. english: the recipe with plain English data; "" if none."""
 
     recipe: str
@@ -60,11 +60,11 @@ def plain(recipe: Recipe) -> Recipe:
     return recipe.without("data_languages", "noise", "translator")
 
 
-def conditions(study: Study) -> list[Condition]:
+def conditions(study: Study) -> list[_Condition]:
     """The conditions of a study's intermediate recipes, plain English ones among them, in the order of the study."""
     english = {name: recipe for name, recipe in study.recipes.items() if recipe == plain(recipe)}
     return [
-        Condition(
+        _Condition(
             name,
             "+".join(recipe.intermediate),
             tuple(recipe.setting("data_languages") or (ENGLISH,)),
@@ -77,7 +77,7 @@ def conditions(study: Study) -> list[Condition]:
     ]
 
 
-def compared(study: Study) -> list[Condition]:
+def compared(study: Study) -> list[_Condition]:
     """The conditions that have an English recipe to be compared with."""
     return [found for found in conditions(study) if found.english and found.english != found.recipe]
 
@@ -124,7 +124,7 @@ def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     """
     found = compared(study)
 
-    def against_english(chosen: Sequence[Condition]) -> list[Estimate]:
+    def against_english(chosen: Sequence[_Condition]) -> list[Estimate]:
         return [draws.average(entry.recipe) - draws.average(entry.english) for entry in chosen]
 
     single = [entry for entry in found if entry.foreign]
@@ -146,7 +146,7 @@ def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
         if pairs:
             text = f"{100 * level:g} % noise, against the same data without"
             rows.append(contrast(text, [draws.average(noisy.recipe) - draws.average(base.recipe) for noisy, base in pairs]))
-    return pd.DataFrame(rows, columns=CONTRASTS)
+    return pd.DataFrame(rows, columns=_CONTRASTS)
 
 
 def resource_level(study: Study, code: str) -> str:
@@ -156,7 +156,7 @@ def resource_level(study: Study, code: str) -> str:
     return LANGUAGES[code].resource_level
 
 
-def language_change(draws: GainDraws, entry: Condition, task: str, codes: Iterable[str]) -> Estimate | None:
+def _language_change(draws: GainDraws, entry: _Condition, task: str, codes: Iterable[str]) -> Estimate | None:
     """Mean difference to the English recipe on these languages of a target; None where it has none of them, or runs are missing."""
     cells = [draws.cells.get((name, task)) for name in (entry.recipe, entry.english)]
     if None in cells:
@@ -166,18 +166,18 @@ def language_change(draws: GainDraws, entry: Condition, task: str, codes: Iterab
     return mean(parts) if parts else None
 
 
-def relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
+def _relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
     """The scored languages by how they stand to a language of the data."""
     scored = sorted({found for cell in draws.cells.values() for found in cell.languages})
-    return {OWN: [code], OTHERS: [found for found in scored if found not in (code, ENGLISH)], IN_ENGLISH: [ENGLISH]}
+    return {OWN: [code], OTHERS: [found for found in scored if found not in (code, ENGLISH)], _IN_ENGLISH: [ENGLISH]}
 
 
-def relation_estimates(study: Study, draws: GainDraws) -> list[tuple[Condition, str, list[Estimate]]]:
+def _relation_estimates(study: Study, draws: GainDraws) -> list[tuple[_Condition, str, list[Estimate]]]:
     """For clean data in one other language, by how the scored languages stand to it: a difference to English for each target."""
     found = []
     for entry in compared(study):
-        for relation, codes in relation_codes(draws, entry.foreign).items() if entry.foreign else ():
-            parts = [language_change(draws, entry, task, codes) for task in draws.tasks]
+        for relation, codes in _relation_codes(draws, entry.foreign).items() if entry.foreign else ():
+            parts = [_language_change(draws, entry, task, codes) for task in draws.tasks]
             found.append((entry, relation, [part for part in parts if part is not None]))
     return found
 
@@ -189,14 +189,14 @@ def data_relations(study: Study, draws: GainDraws) -> pd.DataFrame:
     targets that have them. level: `resource_level`. Ordered by level.
     """
     rows = []
-    for entry, relation, parts in relation_estimates(study, draws):
+    for entry, relation, parts in _relation_estimates(study, draws):
         if parts:
             whole = mean(parts)
             level = resource_level(study, entry.foreign)
             rows.append(
                 (entry.intermediate, entry.foreign, level, entry.recipe, relation, whole.value, *whole.interval, len(parts), whole.count)
             )
-    table = pd.DataFrame(rows, columns=RELATIONS)
+    table = pd.DataFrame(rows, columns=_RELATIONS)
     return table.sort_values("level", key=lambda levels: levels.map(LEVELS.index), kind="stable").reset_index(drop=True)
 
 
@@ -205,11 +205,11 @@ def resource_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
 
     By level of the data's language: on that language itself, and on the others; on English over all levels; and own language less others.
     """
-    found = [(entry, relation, mean(parts)) for entry, relation, parts in relation_estimates(study, draws) if parts]
+    found = [(entry, relation, mean(parts)) for entry, relation, parts in _relation_estimates(study, draws) if parts]
     rows = []
-    for relation in (OWN, OTHERS, IN_ENGLISH):
+    for relation in (OWN, OTHERS, _IN_ENGLISH):
         of_relation = [(entry, value) for entry, name, value in found if name == relation]
-        for level in LEVELS if relation != IN_ENGLISH else ():
+        for level in LEVELS if relation != _IN_ENGLISH else ():
             parts = [value for entry, value in of_relation if resource_level(study, entry.foreign) == level]
             if parts:
                 rows.append(contrast(f"data of {level} resources, scored on {relation}", parts))
@@ -219,4 +219,4 @@ def resource_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     names = [name for name, relation in by_recipe if relation == OWN and (name, OTHERS) in by_recipe]
     if names:
         rows.append(contrast(f"{OWN}, less {OTHERS}", [by_recipe[name, OWN] - by_recipe[name, OTHERS] for name in names]))
-    return pd.DataFrame(rows, columns=CONTRASTS)
+    return pd.DataFrame(rows, columns=_CONTRASTS)

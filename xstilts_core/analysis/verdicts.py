@@ -45,13 +45,13 @@ from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = "supported", "contradicted", "undecided at this sample size", "not measured"
-VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
-EVIDENCE = {"abstract": "confirmed: abstract of version 2", "reported": "second hand: reported of the paper, its tables not seen"}
+_VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
+_EVIDENCE = {"abstract": "confirmed: abstract of version 2", "reported": "second hand: reported of the paper, its tables not seen"}
 LEVEL = 0.05
 NOTHING = float("nan")
 # Scores go from 0 to 100.
-MOST_POINTS = 100
-SIDES = {"above": 1, "below": -1}
+_MOST_POINTS = 100
+_SIDES = {"above": 1, "below": -1}
 TABLE = ["name", "claim", "evidence", "verdict", "estimate", "low", "high", "above", "below", "open", "missing"]
 TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "scope", "measure", "rule", "reason"]
 """above, below, open, missing: of how many differences the interval lies above or below 0 (at the rule's level) or neither, or is none.
@@ -62,7 +62,7 @@ PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable",
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class _Needs:
     """How many of how many differences a claim needs, and at which levels they are looked at."""
 
     differences: int
@@ -77,10 +77,10 @@ class Needs:
         return 1 - LEVEL / self.needed
 
 
-def needs(claim: Claim, differences: int) -> Needs:
+def needs(claim: Claim, differences: int) -> _Needs:
     """Of so many differences, how many must lie on the claimed side."""
     needed = {"on average": 1, "for all": differences, "for all but one": max(1, differences - 1), "for one": 1}[claim.holds]
-    return Needs(differences, needed)
+    return _Needs(differences, needed)
 
 
 def side(found: Estimate, level: float) -> int:
@@ -91,7 +91,7 @@ def side(found: Estimate, level: float) -> int:
 
 def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
     """Of how many differences the interval lies on the claimed side of 0, and of how many on the other, each at its level."""
-    need, wanted = needs(claim, len(listed)), SIDES[claim.direction]
+    need, wanted = needs(claim, len(listed)), _SIDES[claim.direction]
     there = [entry.found for entry in listed if entry.found is not None]
     right = sum(side(found, need.support) == wanted for found in there)
     return right, sum(side(found, need.contradict) == -wanted for found in there)
@@ -151,7 +151,7 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
     listed = contrasts(claim, found)
     there = [entry.found for entry in listed if entry.found is not None]
     decided, reason = verdict(claim, listed, found)
-    value, need = number(claim), needs(claim, len(listed)) if listed else Needs(1, 1)
+    value, need = number(claim), needs(claim, len(listed)) if listed else _Needs(1, 1)
     right, wrong = counts(claim, listed) if listed else (0, 0)
     sides = (right, wrong) if claim.direction == "above" else (wrong, right)
     shown = mean(there) if there else None
@@ -171,7 +171,7 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
     return (
         name,
         claim.claim,
-        EVIDENCE[claim.source],
+        _EVIDENCE[claim.source],
         decided,
         *numbers,
         *standing,
@@ -218,7 +218,7 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
         paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
         interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
         own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
-        size = "" if np.isnan(entry.detectable) else "none" if entry.detectable > MOST_POINTS else f"{entry.detectable:.1f}"
+        size = "" if np.isnan(entry.detectable) else "none" if entry.detectable > _MOST_POINTS else f"{entry.detectable:.1f}"
         size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
         rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
         rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, rule))
@@ -231,13 +231,13 @@ def sized(entry: tuple) -> str:
     return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
 
 
-def of_each(entry: tuple) -> str:
+def _of_each(entry: tuple) -> str:
     """How many differences lie on which side, where there are several."""
     several = entry.above + entry.below + entry.open + entry.missing
     return f"; {entry.above} above 0, {entry.below} below, of {several}" if several > 1 else ""
 
 
-def partly(entry: tuple) -> str:
+def _partly(entry: tuple) -> str:
     return f"; {entry.scope}" if entry.scope else ""
 
 
@@ -247,7 +247,7 @@ def could(entry: tuple) -> str:
         return entry.reason
     each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
     told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
-    if entry.detectable > MOST_POINTS:
+    if entry.detectable > _MOST_POINTS:
         told = f"no difference that scores can have would be told from 0 with {100 * USUAL_POWER:.0f} % power"
     chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+z.1f} would be told from 0 with {100 * entry.power:.0f} %"
     return "; ".join(filter(None, (entry.reason, told))) + chance
@@ -255,13 +255,13 @@ def could(entry: tuple) -> str:
 
 def claim_findings(table: pd.DataFrame) -> str:
     """A paragraph of Markdown from `claim_table`: what was decided, with what interval, and what could not be."""
-    lines = [f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in VERDICTS)}."]
+    lines = [f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."]
     for name in (SUPPORTED, CONTRADICTED):
         for entry in table[table["verdict"] == name].itertuples():
-            lines.append(f"- **{name}**: {entry.claim} ({sized(entry)}{of_each(entry)}{partly(entry)}).")
+            lines.append(f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)}).")
     left = table[table["verdict"] == UNDECIDED]
     for entry in left.itertuples():
-        lines.append(f"- **undecided**: {entry.claim} ({sized(entry)}{of_each(entry)}; {could(entry)}{partly(entry)}).")
+        lines.append(f"- **undecided**: {entry.claim} ({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)}).")
     missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
     lines += [f"- **not measured**: {reason} ({counted(many, 'claim')})." for reason, many in missing.items()]
     lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]

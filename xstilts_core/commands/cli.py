@@ -12,47 +12,47 @@ from xstilts_core.commands.places import refusal
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import stopping
 
-DATA_ROOT = "folder of the original files, for source files and what the hub lacks"
-RUN_EXAMPLE = """example:
+_DATA_ROOT = "folder of the original files, for source files and what the hub lacks"
+_RUN_EXAMPLE = """example:
   xstilts run quick --jobs 4
   xstilts run real_slice --data-root ../data
   xstilts run paper --source files --data-root ../data --encoder ../my_encoder
   xstilts run my_study.yaml --outputs /scratch/outputs --dry-run
 A study that was stopped goes on where it stood. Exit code: 0 all runs done, 1 some failed, 2 a mistake in the study or the command."""
-TASKS_EXAMPLE = """example:
+_TASKS_EXAMPLE = """example:
   xstilts tasks
   xstilts tasks --json | python -m json.tool
   xstilts tasks --markdown > docs/tasks.md"""
-DATA_EXAMPLE = """example:
+_DATA_EXAMPLE = """example:
   xstilts data xquad --language de --split test --limit 3
   xstilts data xnli --language sw --split dev --source files --data-root ../data
   xstilts data panx --language sw --split test --source hub"""
-NOTEBOOK_EXAMPLE = """example:
+_NOTEBOOK_EXAMPLE = """example:
   xstilts notebook 21_target -p study by_hand -p train_on squad_v1 -p targets '[xquad, mlqa]' -p train_examples 500
   xstilts notebook 30_transfer -p study quick
 Values are read as YAML. A run notebook writes in the folder that belongs to its parameters: outputs/<study>/target/..."""
-SCORE_EXAMPLE = """example:
+_SCORE_EXAMPLE = """example:
   xstilts score --predictions my_submission --labels official_labels
   xstilts score --benchmark xtreme-r --predictions my_submission --labels official_labels --json
 Both folders hold <task>/test-<language>.<tsv|json|jsonl>. A task that one of them lacks is listed as missing; in a task that both have, a
 language, line or id that is missing is an error (the official evaluator counts an unanswered question as wrong)."""
-SUBMISSION_EXAMPLE = """example:
+_SUBMISSION_EXAMPLE = """example:
   xstilts submission paper --out my_submission
   xstilts submission paper --out my_submission --recipe mnli --seed 2"""
 
-EXPORT_EXAMPLE = """example:
+_EXPORT_EXAMPLE = """example:
   xstilts export outputs/quick/intermediate/mnli/seed1 my_encoder
   xstilts export quick/intermediate/mnli/seed1 my_encoder --push-to-hub my-name/mini-mnli
   xstilts export quick my_scores --push-to-hub my-name/quick-scores
 A run of phase 1 or 2 gives a folder that AutoModel and AutoTokenizer load, with a model card; a study gives its scores, with a data card.
 Target models are not kept by the suite. A repository that is new is private unless --public is given; one that is there keeps its
 visibility, and what a commit replaces stays in its history. The token is HF_TOKEN, or that of `hf auth login`."""
-CARD_EXAMPLE = """example:
+_CARD_EXAMPLE = """example:
   xstilts card outputs/quick/intermediate/mnli/seed1
   xstilts card quick --out -
 A run's model card, or a study's data card, from result.json files alone: README.md in the folder of the run or study, or --out."""
 
-REFERENCE_EXAMPLE = """example:
+_REFERENCE_EXAMPLE = """example:
   xstilts reference laptop
   xstilts reference my_study --out kept
 Adds the runs that are finished to DIR/<study>/: scores, provenance, training logs and statistics of each test item. Seeds that were made on
@@ -71,12 +71,12 @@ def parser() -> argparse.ArgumentParser:
         if study:
             command.add_argument("study", metavar="STUDY", help="name in params/ or path of a YAML file")
             command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
-            command.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
+            command.add_argument("--data-root", default="", metavar="DIR", help=_DATA_ROOT)
             command.add_argument("--source", default="", metavar="S", help="mini, files or hub, in place of what the study says")
             command.add_argument("--encoder", default="", metavar="E", help="folder or hub name, in place of the study's encoder")
         return command
 
-    run = add("run", "run a whole study: all its notebooks, its scores, its reports", RUN_EXAMPLE, study=True)
+    run = add("run", "run a whole study: all its notebooks, its scores, its reports", _RUN_EXAMPLE, study=True)
     run.add_argument("--jobs", metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
     run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
     run.add_argument("--seeds", nargs="+", type=int, default=[], metavar="K", help="only the runs of these seeds (default: all)")
@@ -85,35 +85,35 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="each run's folder and parameters as JSON")
     status = add("status", "where each run of a study stands", "example:\n  xstilts status quick", study=True)
     status.add_argument("--json", action="store_true", help="as JSON")
-    tasks = add("tasks", "the tasks: data sets, sizes, languages, metric, licence, citation, recipe", TASKS_EXAMPLE)
+    tasks = add("tasks", "the tasks: data sets, sizes, languages, metric, licence, citation, recipe", _TASKS_EXAMPLE)
     tasks.add_argument("--json", action="store_true", help="all that is known of each, as JSON")
     tasks.add_argument("--markdown", action="store_true", help="the page docs/tasks.md")
-    data = add("data", "examples of a task as JSON lines", DATA_EXAMPLE)
+    data = add("data", "examples of a task as JSON lines", _DATA_EXAMPLE)
     data.add_argument("task", metavar="TASK", help="name of a task (xstilts tasks)")
     data.add_argument("--language", default="en", metavar="XX", help="language code (default: en)")
     data.add_argument("--split", default="train", metavar="S", help="train, dev or test (default: train)")
     data.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many examples; 0: all (default: 10)")
     data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite), files or hub (default: mini)")
-    data.add_argument("--data-root", default="", metavar="DIR", help=DATA_ROOT)
-    notebook = add("notebook", "run one notebook with parameters of your own", NOTEBOOK_EXAMPLE)
+    data.add_argument("--data-root", default="", metavar="DIR", help=_DATA_ROOT)
+    notebook = add("notebook", "run one notebook with parameters of your own", _NOTEBOOK_EXAMPLE)
     notebook.add_argument("name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path")
     pair = ("KEY", "VALUE")
     notebook.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=pair, help="a parameter; may be repeated")
     notebook.add_argument("--output", default="", metavar="FILE", help="another copy of the executed notebook")
     notebook.add_argument("--threads", type=int, default=0, metavar="N", help="threads of its kernel (default: one per core)")
-    add_benchmark(add)
-    add_sharing(add)
+    _add_benchmark(add)
+    _add_sharing(add)
     return top
 
 
-def add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
-    score = add("score", "score a folder of predictions as XTREME's or XTREME-R's own evaluator does", SCORE_EXAMPLE)
+def _add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
+    score = add("score", "score a folder of predictions as XTREME's or XTREME-R's own evaluator does", _SCORE_EXAMPLE)
     names = ("xtreme", "xtreme-r")
     score.add_argument("--benchmark", default="xtreme", choices=names, metavar="NAME", help="xtreme or xtreme-r (default: xtreme)")
     score.add_argument("--predictions", required=True, metavar="DIR", help="folder of predictions: DIR/<task>/test-<language>.tsv ...")
     score.add_argument("--labels", required=True, metavar="DIR", help="folder of labels, laid out in the same way")
     score.add_argument("--json", action="store_true", help="every language and metric, all digits, as JSON")
-    submission = add("submission", "write the folder that the benchmark takes, from a study's predictions", SUBMISSION_EXAMPLE, study=True)
+    submission = add("submission", "write the folder that the benchmark takes, from a study's predictions", _SUBMISSION_EXAMPLE, study=True)
     submission.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     recipe = "one recipe for all tasks; chosen: the best of each on development data (default: chosen)"
     submission.add_argument("--recipe", default="chosen", metavar="NAME", help=recipe)
@@ -121,10 +121,10 @@ def add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
     submission.add_argument("--partial", action="store_true", help="write what there is where tasks, languages or test items are missing")
 
 
-def add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
-    export = add("export", "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished", EXPORT_EXAMPLE)
-    card = add("card", "a model card of a run, or a data card of a study", CARD_EXAMPLE)
-    reference = add("reference", "keep a study's finished runs in git, small, without texts or models", REFERENCE_EXAMPLE, study=True)
+def _add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
+    export = add("export", "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished", _EXPORT_EXAMPLE)
+    card = add("card", "a model card of a run, or a data card of a study", _CARD_EXAMPLE)
+    reference = add("reference", "keep a study's finished runs in git, small, without texts or models", _REFERENCE_EXAMPLE, study=True)
     reference.add_argument("--out", default="reference", metavar="DIR", help="folder that holds DIR/<study>/ (default: reference)")
     for command in (export, card):
         command.add_argument("run", metavar="RUN", help="a run's folder, or its path below outputs/ (quick/...); or a study")
@@ -152,14 +152,14 @@ COMMANDS = {
 
 
 # Until a stopped command ends though it has not cleared up: `run` may have a cluster's jobs to cancel.
-SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
+_SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
 
 
 def interrupted(_: int) -> None:
     raise KeyboardInterrupt
 
 
-def speak_any_language(arguments: list[str] | None) -> None:
+def _speak_any_language(arguments: list[str] | None) -> None:
     """Print what the terminal cannot show as escapes; start again in UTF-8 where not even a path can have it (LC_ALL=C, PYTHONUTF8=0)."""
     if arguments is None and sys.getfilesystemencoding() == "ascii":
         said = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
@@ -171,19 +171,19 @@ def speak_any_language(arguments: list[str] | None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was typed."""
-    speak_any_language(arguments)
+    _speak_any_language(arguments)
     typed = sys.argv[1:] if arguments is None else arguments
     if odd := [word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)]:
         print(f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr)
         return 2
     options = parser().parse_args(arguments)
-    if options.command not in SECONDS_TO_STOP:
-        return obey(options)
-    with stopping.answered(interrupted, SECONDS_TO_STOP[options.command]):
-        return obey(options)
+    if options.command not in _SECONDS_TO_STOP:
+        return _obey(options)
+    with stopping.answered(interrupted, _SECONDS_TO_STOP[options.command]):
+        return _obey(options)
 
 
-def obey(options: argparse.Namespace) -> int:
+def _obey(options: argparse.Namespace) -> int:
     """Do what was typed; returns the exit code."""
     try:
         return COMMANDS[options.command](options)

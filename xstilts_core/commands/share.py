@@ -10,10 +10,10 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded
 
 CARD = "README.md"
-PRINTED = "-"
+_PRINTED = "-"
 
 
-def named_study(options: argparse.Namespace) -> Any:
+def _named_study(options: argparse.Namespace) -> Any:
     """The study that was named; None where it is a run: its folder, or a path of several parts that is no YAML file."""
     from xstilts_core.results import RESULT
     from xstilts_core.study import Study
@@ -32,10 +32,10 @@ def named_study(options: argparse.Namespace) -> Any:
 def card(options: argparse.Namespace) -> int:
     from xstilts_core.publish import cards
 
-    study = named_study(options)
+    study = _named_study(options)
     run = None if study else cards.find(options.run, place(options.outputs))
     text = str(cards.study_card(study) if study else cards.model_card(run))
-    if options.out == PRINTED:
+    if options.out == _PRINTED:
         print(text, end="")
         return 0
     path = expanded(options.out) if options.out else (study.root if study else run.folder) / CARD
@@ -57,8 +57,8 @@ def export(options: argparse.Namespace) -> int:
         raise UsageError("--public is of no use without --push-to-hub OWNER/NAME")
     if repository:
         upload.writer(repository)
-    study = named_study(options)
-    name = write_study(study, out) if study else write_model(options, out)
+    study = _named_study(options)
+    name = _write_study(study, out) if study else write_model(options, out)
     print(f"{name}: {', '.join(sorted(path.name for path in out.iterdir()))} in {out}")
     if repository:
         kind = "dataset" if study else "model"
@@ -80,7 +80,7 @@ def write_model(options: argparse.Namespace, out: Path) -> str:
     return run.name
 
 
-def write_study(study: Any, out: Path) -> str:
+def _write_study(study: Any, out: Path) -> str:
     """A study's scores; returns its name."""
     from xstilts_core.publish import cards
 

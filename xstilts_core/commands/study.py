@@ -45,7 +45,7 @@ def given(options: argparse.Namespace) -> dict[str, str]:
     return {"source": options.source, "encoder": encoder}
 
 
-def print_given(study: Any) -> None:
+def _print_given(study: Any) -> None:
     """What the study is not run with that its file says."""
     if study.given:
         print(f"{', '.join(' '.join(entry) for entry in study.given.items())} in place of what {study.file} says")
@@ -119,7 +119,7 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     from xstilts_core.report import summary
 
     out = summary.console()
-    print_given(study)
+    _print_given(study)
     trains = bool(part.specs) and not study.reference
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", trains):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
@@ -167,8 +167,8 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         if study.reference:
             print(f"{study.name}: {counted(study)}")
             continue
-        print_given(study)
-        print_lacking(study)
+        _print_given(study)
+        _print_lacking(study)
         taken = sharing.foreseen(study, studies[:position])
         planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
@@ -181,7 +181,7 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
     return 0
 
 
-def print_lacking(study: Any) -> None:
+def _print_lacking(study: Any) -> None:
     """What `xstilts run` will ask for."""
     for reason in study.lacking:
         print(f"before it can run: {reason} (--data-root DIR)")
@@ -195,18 +195,18 @@ def check(options: argparse.Namespace) -> int:
         print(json.dumps(runs, indent=1, ensure_ascii=False))
         return 0
     for member in members(study):
-        print_runs(member)
+        _print_runs(member)
     return 0
 
 
-def print_runs(study: Any) -> None:
+def _print_runs(study: Any) -> None:
     counts = Counter(spec.phase for spec in study.specs)
     print(f"{study.file}: {study.title}")
-    print_given(study)
+    _print_given(study)
     print(": ".join(filter(None, (counted(study), ", ".join(f"{count} {phase}" for phase, count in counts.items())))))
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
-    print_lacking(study)
+    _print_lacking(study)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -215,7 +215,7 @@ def status(options: argparse.Namespace) -> int:
         print(json.dumps([row for study in studies for row in standing(study)], indent=1, ensure_ascii=False))
         return 0
     for study in studies:
-        print_standing(study, options)
+        _print_standing(study, options)
     return 0
 
 
@@ -228,11 +228,11 @@ def standing(study: Any) -> list[dict[str, Any]]:
     return [{**row, "not_learnt": [task for folder, task in missed if folder == row["folder"]]} for row in grid.standing(study)]
 
 
-def print_standing(study: Any, options: argparse.Namespace) -> None:
+def _print_standing(study: Any, options: argparse.Namespace) -> None:
     from xstilts_core.jobs import grid
     from xstilts_core.phases import learnt
 
-    print_given(study)
+    _print_given(study)
     rows = grid.standing(study)
     for row in rows:
         print(f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}")

@@ -20,9 +20,9 @@ from xstilts_core.data import hub_lock
 from xstilts_core.data.hub_lock import Content, Repository
 from xstilts_core.errors import UsageError
 
-TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 10
 SHOWN = 300
-OFFLINE = "HF_HUB_OFFLINE is set: only the local cache is read"
+_OFFLINE = "HF_HUB_OFFLINE is set: only the local cache is read"
 FETCH = "xstilts notebook 01_data fetches what is missing, where the hub can be reached"
 # What an encoder is loaded from: configuration, tokenizer, weights (safetensors where there are any).
 SMALL = re.compile(r"[^/]+\.(json|txt|model|spm)")
@@ -47,7 +47,7 @@ class Fetched:
 def silence(endpoint: str) -> str:
     """Why no server answers at the address, asked once a process; "" where one does, whatever it says."""
     try:
-        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=TIMEOUT_SECONDS).close()
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError:
         return ""
     except (OSError, ValueError) as error:
@@ -77,7 +77,7 @@ def offline() -> bool:
 def asking(wanted: str, repository: Repository, commit: str = "") -> Iterator[None]:
     """Around a question to the hub: UsageError where it may not be asked, does not answer, or says no."""
     if offline():
-        raise UsageError(f"{wanted} cannot be loaded from the hub ({OFFLINE}): {missing(repository, commit)}. {FETCH}")
+        raise UsageError(f"{wanted} cannot be loaded from the hub ({_OFFLINE}): {missing(repository, commit)}. {FETCH}")
     require_hub(wanted)
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
@@ -205,7 +205,7 @@ def encoder_files(names: Sequence[str]) -> list[str]:
     return [*filter(SMALL.fullmatch, names), *weights[0]] if "config.json" in names and weights else []
 
 
-def encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[str]:
+def _encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[str]:
     """The files of an encoder at a commit, as the hub lists them."""
     with asking(wanted, repository, commit):
         from huggingface_hub import HfApi
@@ -217,7 +217,7 @@ def encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[s
     return found
 
 
-def adopt(repository: Repository) -> None:
+def _adopt(repository: Repository) -> None:
     """Lock an encoder that another program has left in the cache, at the commit that its cache names. For runs that may not ask."""
     config = cached(repository, "config.json", "main")
     names = encoder_files([path.name for path in config.parent.iterdir()]) if config else []
@@ -233,8 +233,8 @@ def encoder(name: str, kind: str = "encoder") -> Path:
     """
     repository, wanted = Repository("model", name), f"{kind} {name!r}"
     if offline() and not hub_lock.commit(repository):
-        adopt(repository)
-    got = fetch(repository, (), lambda commit: encoder_files_at(repository, commit, wanted), wanted)
+        _adopt(repository)
+    got = fetch(repository, (), lambda commit: _encoder_files_at(repository, commit, wanted), wanted)
     keep(repository, (), got)
     return got.paths["config.json"].parent
 

@@ -29,11 +29,11 @@ HEADER = """\
 # Commit it together with your studies: whoever runs them then gets the same data. To take what the hub has now, delete an entry, or
 # the whole file, and run again.
 """
-COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 # libyaml's are ten times as fast, and write the same text.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-LINE_WIDTH = 200
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_LINE_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ def read() -> dict[str, Any]:
 def parsed(place: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
     """The content of the file, parsed once for each of its versions: a run of forty languages looks forty times."""
     try:
-        found = yaml.load(place.read_text(encoding="utf-8"), LOADER) or {}
+        found = yaml.load(place.read_text(encoding="utf-8"), _LOADER) or {}
         content = {kind: dict(found.pop(f"{kind}s", None) or {}) for kind in ("dataset", "model")}
         entries = [(key, entry) for group in content.values() for key, entry in group.items()]
-        wrong = [*found, *(key for key, entry in entries if not COMMIT.fullmatch(entry["commit"]))]
+        wrong = [*found, *(key for key, entry in entries if not _COMMIT.fullmatch(entry["commit"]))]
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise damaged(place, f"{type(error).__name__}: {' '.join(str(error).split())}") from None
     if wrong:
@@ -134,7 +134,7 @@ def writing() -> Iterator[dict[str, Any]]:
 def text(changed: Mapping[str, Any]) -> str:
     """The file, sorted, so that two versions of it can be compared line by line."""
     kept = {f"{kind}s": entries for kind, entries in changed.items() if entries}
-    return HEADER + yaml.dump(kept, Dumper=DUMPER, sort_keys=True, allow_unicode=True, default_flow_style=False, width=LINE_WIDTH)
+    return HEADER + yaml.dump(kept, Dumper=_DUMPER, sort_keys=True, allow_unicode=True, default_flow_style=False, width=_LINE_WIDTH)
 
 
 def settle(repository: Repository, found: str) -> str:

@@ -18,7 +18,7 @@ from xstilts_core.tasks import HUB, LOCAL_ADDED, XTREME_LANGUAGES, Benchmark, So
 
 SPLITS = ("train", "dev", "test")
 # Not a run's seed: recipes and seeds are compared on the same development examples.
-SAMPLE_SEED = 0
+_SAMPLE_SEED = 0
 
 
 def load(name: str, split: str, code: str, source: Source = "mini", data_root: str = "") -> list[Example]:
@@ -82,13 +82,13 @@ def languages(name: str, split: str, source: Source = "mini", data_root: str = "
     elif source == "hub" and (name in HUB or not data_root):
         found = readers.hub_languages(name, split)
         if data_root and name in LOCAL_ADDED and benchmark == "xtreme-r":
-            found += tuple(code for code in local_languages(name, split, data_root) if code in entry.added)
+            found += tuple(code for code in _local_languages(name, split, data_root) if code in entry.added)
     else:
-        found = local_languages(name, split, data_root)
+        found = _local_languages(name, split, data_root)
     return tuple(code for code in entry.languages_of(benchmark) if code in found)
 
 
-def local_languages(name: str, split: str, data_root: str) -> tuple[str, ...]:
+def _local_languages(name: str, split: str, data_root: str) -> tuple[str, ...]:
     """The languages that have labelled files below data_root."""
     return readers.available(name, split, Path(data_root)) if (name, split) in readers.FILES else ()
 
@@ -155,7 +155,7 @@ def sample(name: str, examples: Sequence[Example], most: int | None) -> list[Exa
     for position, example in enumerate(examples):
         part = next((part for part in parts(name) if example.id.startswith(f"{part}-")), "")
         places.setdefault(part, []).append(position)
-    generator = np.random.default_rng(SAMPLE_SEED)
+    generator = np.random.default_rng(_SAMPLE_SEED)
     chosen = []
     for found, count in zip(places.values(), shares([len(found) for found in places.values()], most), strict=True):
         chosen += [found[place] for place in spread([group(examples[position]) for position in found], count, generator)]
@@ -241,7 +241,7 @@ def texts(data_root: str, wish: Sequence[str], most: int) -> Iterator[tuple[str,
     seen: set[tuple[str, str]] = set()
     for name, split in readers.FILES:
         for code in languages(name, split, "files", data_root, "xtreme-r"):
-            for found in plain_texts(read(task(name), split, code, "files", data_root), code):
+            for found in _plain_texts(read(task(name), split, code, "files", data_root), code):
                 if (not wish or found[0] in wish) and found not in seen and count.get(found[0], 0) < most:
                     seen.add(found)
                     count[found[0]] = count.get(found[0], 0) + 1
@@ -269,7 +269,7 @@ def unlabelled(source: Source, data_root: str, wish: Sequence[str], most: int, s
     return drawn
 
 
-def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:
+def _plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:
     """(language, text) of the examples' texts, tagged words joined as the language writes them."""
     between = " " if language(code).whitespace else ""
     for example in examples:

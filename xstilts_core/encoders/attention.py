@@ -19,13 +19,13 @@ def here(query: Tensor, rate: float) -> bool:
     return query.device.type == "cpu" and (rate > 0 or (learns and query.dtype == torch.bfloat16))
 
 
-def heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
+def _heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
     """[count * heads, length, width] of a bin from [tokens, heads, width]."""
     heads, width = flat.shape[1:]
     return flat.index_select(0, tokens).view(count, -1, heads, width).transpose(1, 2).reshape(count * heads, -1, width)
 
 
-def tokens_first(part: Tensor, count: int) -> Tensor:
+def _tokens_first(part: Tensor, count: int) -> Tensor:
     """[count * length, heads, width] from [count * heads, length, width]."""
     heads, (_, length, width) = part.shape[0] // count, part.shape
     return part.view(count, heads, length, width).transpose(1, 2).reshape(count * length, heads, width)
@@ -42,7 +42,7 @@ class Attended(torch.autograd.Function):
         """query, key, value [tokens, heads, width]; rest: scaling and rate of dropout."""
         (ctx.scaling, ctx.rate), ctx.plan, done, saved = rest, plan, [], []
         for part, allowed in zip(plan.bins, masks, strict=True):
-            q, k, v = (heads_first(flat, part.tokens, part.count) for flat in (query, key, value))
+            q, k, v = (_heads_first(flat, part.tokens, part.count) for flat in (query, key, value))
             scores = torch.bmm(q.mul_(ctx.scaling), k.transpose(1, 2))
             if allowed is not None:
                 bias = torch.zeros(allowed.shape, dtype=scores.dtype).masked_fill_(~allowed, float("-inf"))
@@ -50,7 +50,7 @@ class Attended(torch.autograd.Function):
             shares = torch.softmax(scores, -1)
             keep = dropout.mask(shares.numel(), ctx.rate) if ctx.rate else shares.new_empty(0)
             used = dropout.kept(shares, keep) if ctx.rate else shares
-            done.append(tokens_first(torch.bmm(used, v), part.count))
+            done.append(_tokens_first(torch.bmm(used, v), part.count))
             saved += [q, k, v, shares, keep]
         ctx.save_for_backward(*saved)
         out = torch.cat(done).index_select(0, plan.back)
@@ -67,7 +67,7 @@ class Attended(torch.autograd.Function):
             used, below = (dropout.kept(shares, keep), dropout.kept(below, keep)) if ctx.rate else (shares, below)
             scores = torch._softmax_backward_data(below, shares, -1, shares.dtype)
             grown = (torch.bmm(scores, k).mul_(ctx.scaling), torch.bmm(scores.transpose(1, 2), q), torch.bmm(used.transpose(1, 2), output))
-            found.append(tuple(tokens_first(gradient, part.count) for gradient in grown))
+            found.append(tuple(_tokens_first(gradient, part.count) for gradient in grown))
         return (*(torch.cat(parts).index_select(0, plan.back) for parts in zip(*found, strict=True)), None, None, None, None)
 
 

@@ -39,7 +39,7 @@ def kept(values: Tensor, keep: Tensor) -> Tensor:
     return keep.to(word).view(values.shape).bitwise_and_(values.contiguous().view(word)).view(values.dtype)
 
 
-class Dropped(torch.autograd.Function):
+class _Dropped(torch.autograd.Function):
     """Dropout that keeps a byte per value for the backward pass."""
 
     @staticmethod
@@ -58,7 +58,7 @@ def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
     """Drop values at this rate in training: on a CPU by bytes, else as torch does."""
     if not training or not rate:
         return values
-    return Dropped.apply(values, rate) if values.device.type == "cpu" else functional.dropout(values, rate)
+    return _Dropped.apply(values, rate) if values.device.type == "cpu" else functional.dropout(values, rate)
 
 
 class ByteDropout(nn.Dropout):

@@ -35,10 +35,10 @@ from xstilts_core.files.encoder_files import fault
 logging.disable_progress_bar()
 
 # Ordinary English, which every study trains on.
-SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."
+_SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."
 SHOWN = 3
 # Counted among the causal models of transformers, and read in both directions by their plain model.
-BOTH_WAYS = ("bert-generation", "reformer", "xlnet")
+_BOTH_WAYS = ("bert-generation", "reformer", "xlnet")
 
 
 def check(folder: Path, what: str) -> None:
@@ -80,11 +80,11 @@ def configuration(folder: Path, what: str) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(folder)
         if type(config) not in MODEL_MAPPING:
             raise fault(what, f"transformers has no encoder for the model_type {kind!r} of its config.json", folder)
-    refuse_family(config, folder, what)
+    _refuse_family(config, folder, what)
     return config
 
 
-def refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
+def _refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
     """UsageError where the family itself says that it is no encoder; `trial` finds out what it does not say."""
     family, name = type(config), network_class(config).__name__
     half = family in MODEL_FOR_TEXT_ENCODING_MAPPING
@@ -92,11 +92,11 @@ def refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
         raise fault(what, f"{name} is an encoder-decoder, and transformers has no class for its encoder alone", folder)
     both_ways = any("bidirectional" in key and value for key, value in vars(config).items()) or getattr(config, "is_causal", None) is False
     left_to_right = family in MODEL_FOR_CAUSAL_LM_MAPPING and family not in MODEL_FOR_MASKED_LM_MAPPING and not half and not both_ways
-    if (left_to_right and family.model_type not in BOTH_WAYS) or getattr(config, "is_decoder", False):
+    if (left_to_right and family.model_type not in _BOTH_WAYS) or getattr(config, "is_decoder", False):
         raise fault(what, causal(name), folder)
 
 
-def options_of(config: PretrainedConfig) -> dict[str, bool]:
+def _options_of(config: PretrainedConfig) -> dict[str, bool]:
     """BERT's family builds a pooler that nothing here reads, unless told not to; others do not know the option."""
     known = inspect.signature(network_class(config).__init__).parameters
     return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
@@ -104,7 +104,7 @@ def options_of(config: PretrainedConfig) -> dict[str, bool]:
 
 def new_network(config: PretrainedConfig) -> PreTrainedModel:
     """The encoder with weights from torch's generator."""
-    return network_class(config)._from_config(config, **options_of(config))
+    return network_class(config)._from_config(config, **_options_of(config))
 
 
 def network_of(folder: Path, config: PretrainedConfig, what: str, device: str = "cpu") -> PreTrainedModel:
@@ -121,7 +121,7 @@ def network_of(folder: Path, config: PretrainedConfig, what: str, device: str = 
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             **placed,
-            **options_of(config),
+            **_options_of(config),
         )
     total = len(network.state_dict())
     if wrong := sorted(report["mismatched_keys"], key=str):
@@ -164,6 +164,6 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel
         reason = f"its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have {rows} rows, for 0 to {rows - 1}"
         raise fault(what, f"{reason}: they are not of one encoder, or tokens were added to the tokenizer alone", folder)
     with told(folder, what):
-        pieces = tokenizer(SENTENCE, add_special_tokens=False)["input_ids"]
+        pieces = tokenizer(_SENTENCE, add_special_tokens=False)["input_ids"]
     if not set(pieces) - {tokenizer.unk_token_id}:
-        raise fault(what, f"its tokenizer knows no ordinary word: {SENTENCE!r} becomes unknown tokens only", folder)
+        raise fault(what, f"its tokenizer knows no ordinary word: {_SENTENCE!r} becomes unknown tokens only", folder)

@@ -8,9 +8,9 @@ from xstilts_core.streams import Stream
 # Of a CPU always the same, so that a training does not depend on what else its machine does: a laptop's memory is to hold it all.
 CPU_BYTES = 700_000_000
 # Of the memory that a GPU has left; allocators and kernels want some of it.
-GPU_SHARE = 0.8
+_GPU_SHARE = 0.8
 # Gradients, two moments of AdamW, the best weights so far: float32.
-TRAINED_BYTES = 4 * 4
+_TRAINED_BYTES = 4 * 4
 
 
 def token_bytes(config: PretrainedConfig, length: int) -> int:
@@ -33,5 +33,5 @@ def most_tokens(network: torch.nn.Module, streams: list[Stream]) -> int:
     if first.device.type != "cuda":
         return CPU_BYTES // each
     cached = torch.cuda.memory_reserved(first.device) - torch.cuda.memory_allocated(first.device)
-    trained = TRAINED_BYTES * sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-    return max(0, int(GPU_SHARE * (torch.cuda.mem_get_info(first.device)[0] + cached - trained))) // each
+    trained = _TRAINED_BYTES * sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    return max(0, int(_GPU_SHARE * (torch.cuda.mem_get_info(first.device)[0] + cached - trained))) // each

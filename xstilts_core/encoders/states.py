@@ -40,7 +40,7 @@ def likely_layers(encoder: nn.Module) -> tuple[nn.Module, ...]:
     return tuple(lists[0]) if len(lists) == 1 else ()
 
 
-class Reached(Exception):
+class _Reached(Exception):
     """A forward pass has gone as far as it was needed."""
 
 
@@ -60,14 +60,14 @@ def visit_states(encoder: nn.Module, layers: Sequence[int], inputs: dict[str, ob
     def seen(layer: int, module: nn.Module, given: tuple[Tensor, ...]) -> None:
         take(layer, given[0])
         if layer == last:
-            raise Reached
+            raise _Reached
 
     hooks = [parts[layer].register_forward_pre_hook(partial(seen, layer)) for layer in set(layers) if layer < len(parts)]
     try:
         output = encoder(**inputs).last_hidden_state
         if last == len(parts):
             take(last, output)
-    except Reached:
+    except _Reached:
         pass
     finally:
         for hook in hooks:

@@ -27,11 +27,11 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
         with torch.no_grad(), quiet():
             batch = sample(network)
             texts = np.split(batch.ids, np.cumsum(batch.lengths)[:-1])
-            alone = [states_alone(network, ids, what) for ids in texts]
+            alone = [_states_alone(network, ids, what) for ids in texts]
             output = torch.cat([states[-1] for states in alone])
             if not output.isfinite().all():
                 raise UsageError(f"{what}: {type(network).__name__} gives states that are NaN or infinite: its weights are damaged")
-            refuse_causal(network, texts[2], alone[2][-1], what)
+            _refuse_causal(network, texts[2], alone[2][-1], what)
             layers = likely_layers(network)
             layers = layers if layers and caught(network, layers, texts[2], alone[2]) else ()
             for padding in (True, False):
@@ -63,7 +63,7 @@ def predicts(whole: nn.Module, head: nn.Module) -> bool:
     whole.eval()
     try:
         with torch.no_grad(), quiet():
-            inputs = inputs_of(whole, sample(whole).ids[:12])
+            inputs = _inputs_of(whole, sample(whole).ids[:12])
             found = head(getattr(whole, whole.base_model_prefix)(**inputs).last_hidden_state)
             return isinstance(found, Tensor) and near(found, whole(**inputs).logits)
     except (ValueError, TypeError, RuntimeError, AttributeError, IndexError):
@@ -72,17 +72,17 @@ def predicts(whole: nn.Module, head: nn.Module) -> bool:
         whole.train(training)
 
 
-def inputs_of(network: nn.Module, ids: np.ndarray) -> dict[str, object]:
+def _inputs_of(network: nn.Module, ids: np.ndarray) -> dict[str, object]:
     """One text as a batch of its own."""
     rows = torch.from_numpy(ids.astype(np.int64))[None].to(next(network.parameters()).device)
     return {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
 
 
-def states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor]:
+def _states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor]:
     """[length, width] of every layer, 0 to the last, and once more the encoder's output, for a text that stands alone."""
     name, length, config = type(network).__name__, len(ids), network.config
     try:
-        output = network(**inputs_of(network, ids), output_hidden_states=True)
+        output = network(**_inputs_of(network, ids), output_hidden_states=True)
         width, layers = int(config.hidden_size), int(config.num_hidden_layers)
         states = [*(state[:, :length] for state in output.hidden_states), output.last_hidden_state]
     except Exception as error:  # transformers' families each fail in ways of their own
@@ -96,10 +96,10 @@ def states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor]
     return [state[0] for state in states]
 
 
-def refuse_causal(network: nn.Module, ids: np.ndarray, output: Tensor, what: str) -> None:
+def _refuse_causal(network: nn.Module, ids: np.ndarray, output: Tensor, what: str) -> None:
     """UsageError where the first token's state is the same whatever follows."""
     changed = np.concatenate([ids[:1], ids[:0:-1]])
-    if torch.equal(states_alone(network, changed, what)[-1][0], output[0]):
+    if torch.equal(_states_alone(network, changed, what)[-1][0], output[0]):
         raise UsageError(f"{what}: {causal(type(network).__name__)}")
 
 
@@ -115,7 +115,7 @@ def caught(network: nn.Module, layers: tuple[nn.Module, ...], ids: np.ndarray, e
     """Whether what passes by at these modules is every hidden state."""
     TRAITS[network], seen = Traits(layers), {}
     try:
-        visit_states(network, range(len(layers) + 1), inputs_of(network, ids), lambda layer, hidden: seen.__setitem__(layer, hidden[0]))
+        visit_states(network, range(len(layers) + 1), _inputs_of(network, ids), lambda layer, hidden: seen.__setitem__(layer, hidden[0]))
     except (IndexError, AttributeError):  # a layer that is given its states by another name
         return False
     return len(seen) == len(expected) - 1 and all(

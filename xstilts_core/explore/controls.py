@@ -6,7 +6,7 @@ import ipywidgets
 
 from xstilts_core.explore.text import visible
 
-CLASS = "xs-controls"
+_CLASS = "xs-controls"
 
 
 def dropdown(label: str, values: Sequence[str], value: str | None = None, every: str = "") -> ipywidgets.Dropdown:
@@ -40,7 +40,7 @@ def layout() -> ipywidgets.Layout:
 def row(*parts: ipywidgets.Widget) -> ipywidgets.Box:
     """Controls side by side; the row breaks where the screen ends. Not printed."""
     box = ipywidgets.Box(children=parts, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%"))
-    return box.add_class(CLASS)
+    return box.add_class(_CLASS)
 
 
 def column(*parts: ipywidgets.Widget) -> ipywidgets.VBox:

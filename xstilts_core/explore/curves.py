@@ -23,9 +23,9 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, Spec
 
 SECONDS = 3.0
-RUNS_SHOWN = 12
+_RUNS_SHOWN = 12
 VALUES = tuple(column for column in LOGGED if column != "step")
-Stamp = tuple[int, int]
+_Stamp = tuple[int, int]
 
 
 @dataclass
@@ -33,8 +33,8 @@ class Logs:
     """Training logs and states of a study's runs; each file is read again only when it has changed."""
 
     study: Study
-    logs: dict[str, tuple[Stamp, pd.DataFrame]] = field(default_factory=dict)
-    done: dict[str, tuple[Stamp, State]] = field(default_factory=dict)
+    logs: dict[str, tuple[_Stamp, pd.DataFrame]] = field(default_factory=dict)
+    done: dict[str, tuple[_Stamp, State]] = field(default_factory=dict)
 
     def run(self, spec: Spec) -> str:
         """A run's name: its folder below outputs/<study>."""
@@ -44,7 +44,7 @@ class Logs:
         """The state of every run now."""
         found = {}
         for spec in self.study.specs:
-            key, stamp = self.run(spec), stamped(spec.folder / RESULT)
+            key, stamp = self.run(spec), _stamped(spec.folder / RESULT)
             if stamp is None or self.done.get(key, (None, None))[0] != stamp:
                 found[key] = results.state(spec)
                 if stamp is not None:
@@ -65,7 +65,7 @@ class Logs:
         """The log of one run as far as it has been written. UsageError where the study has no such run."""
         spec = self.study.spec(run)
         path = spec.folder / LOG
-        stamp = stamped(path)
+        stamp = _stamped(path)
         if stamp is None:
             return pd.DataFrame(columns=["run", *LOGGED])
         if self.logs.get(run, (None, None))[0] != stamp:
@@ -77,7 +77,7 @@ class Logs:
         return self.logs[run][1]
 
 
-def stamped(path: Path) -> Stamp | None:
+def _stamped(path: Path) -> _Stamp | None:
     """Time of the last change and size; None where there is no such file."""
     try:
         found = path.stat()
@@ -99,8 +99,8 @@ def standing(states: dict[str, State]) -> str:
             rows.append(f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(words)}</td></tr>")
     going = [run for run, state in states.items() if state.state == "running"]
     failed = [(run, state.reason) for run, state in states.items() if state.state == "failed"]
-    now = f"<p>At work: {', '.join(map(name, going[:RUNS_SHOWN]))}</p>" if going else ""
-    broken = f"<h4>failed</h4>{plain_table(failed[:RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
+    now = f"<p>At work: {', '.join(map(name, going[:_RUNS_SHOWN]))}</p>" if going else ""
+    broken = f"<h4>failed</h4>{plain_table(failed[:_RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
     return f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>{now}{broken}'
 
 
@@ -126,7 +126,7 @@ def curves_view(reader: Reader) -> ipywidgets.Widget:
     drawn: list[tuple] = []
 
     def draw() -> None:
-        now = (runs.value, wanted.value, page.narrow, [stamped(reader.study.root / run / LOG) for run in runs.value])
+        now = (runs.value, wanted.value, page.narrow, [_stamped(reader.study.root / run / LOG) for run in runs.value])
         if drawn != [now]:  # a clock that ticks does not draw the same again
             drawn[:] = [now]
             page.show(lambda: curves_html(logs, runs.value, wanted.value, page.narrow))

@@ -15,7 +15,7 @@ from xstilts_core.explore.text import name
 from xstilts_core.jobs.kept_runs import ready
 from xstilts_core.study import Study
 
-View = Callable[[Reader], ipywidgets.Widget]
+_View = Callable[[Reader], ipywidgets.Widget]
 
 
 class Explorer:
@@ -28,7 +28,7 @@ class Explorer:
         self.outputs, self.data_root = outputs, data_root
         known = studies(outputs)
         first = study or first_shown(known, outputs)
-        self.shown: list[tuple[ipywidgets.VBox, View]] = []
+        self.shown: list[tuple[ipywidgets.VBox, _View]] = []
         self.runs: Form | None = None
         self.reader = self.read(first)
         self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
@@ -65,7 +65,7 @@ class Explorer:
         """The choice of the study, for all views."""
         return controls.column(controls.row(self.choice, self.again), self.title)
 
-    def show(self, view: View) -> ipywidgets.Widget:
+    def show(self, view: _View) -> ipywidgets.Widget:
         """A view of the study; it follows the choice."""
         box = controls.column()
         self.shown.append((box, view))
@@ -78,7 +78,7 @@ class Explorer:
             self.runs = Form()
         return self.runs.box
 
-    def fill(self, box: ipywidgets.VBox, view: View) -> None:
+    def fill(self, box: ipywidgets.VBox, view: _View) -> None:
         """Make a view, or say in one sentence why there is none: the others are there all the same."""
         try:
             box.children = (view(self.reader),)

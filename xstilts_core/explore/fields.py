@@ -15,13 +15,13 @@ from xstilts_core.study.spec import SPECS, Spec, make
 
 WHERE = "the form"
 # Bounds of a JSON schema, as a person writes them.
-BOUNDS = {
+_BOUNDS = {
     "minimum": "{:g} or more",
     "exclusiveMinimum": "more than {:g}",
     "maximum": "{:g} or less",
     "exclusiveMaximum": "less than {:.10g}",
 }
-TYPES = {"integer": "a whole number", "number": "a number", "array": "a list, such as a, b", "object": "keys and values, such as {a: 1}"}
+_TYPES = {"integer": "a whole number", "number": "a number", "array": "a list, such as a, b", "object": "keys and values, such as {a: 1}"}
 LONGEST = 100
 # What a person chooses first; all else has defaults that hold for most runs.
 FIRST = ("study", "seed", "recipe", "encoder", "source")
@@ -40,7 +40,7 @@ class Field:
     first: bool
 
 
-def spec_class(phase: str) -> type[Spec]:
+def _spec_class(phase: str) -> type[Spec]:
     """The spec of a phase; UsageError for one that there is not."""
     if phase not in SPECS:
         raise unknown("phase", phase, SPECS, WHERE)
@@ -50,7 +50,7 @@ def spec_class(phase: str) -> type[Spec]:
 @lru_cache
 def fields(phase: str) -> tuple[Field, ...]:
     """The fields of a phase's spec, those of the phase itself and FIRST before the others."""
-    cls = spec_class(phase)
+    cls = _spec_class(phase)
     own = set(cls.__annotations__)
     found = []
     for name, entry in cls.model_json_schema()["properties"].items():
@@ -58,8 +58,8 @@ def fields(phase: str) -> tuple[Field, ...]:
         entry = {**entry, **next((part for part in entry.get("anyOf", ()) if part.get("type") != "null"), {})}
         kind = entry.get("type", "string")
         choices = tuple(entry.get("enum", [entry["const"]] if "const" in entry else ()))
-        bounds = [words.format(entry[key]) for key, words in BOUNDS.items() if key in entry]
-        legal = "one of those listed" if choices else ", ".join(filter(None, [TYPES.get(kind, ""), *bounds]))
+        bounds = [words.format(entry[key]) for key, words in _BOUNDS.items() if key in entry]
+        legal = "one of those listed" if choices else ", ".join(filter(None, [_TYPES.get(kind, ""), *bounds]))
         legal += " (or null)" if "anyOf" in entry else ""
         first = name in FIRST or name in own
         found.append(Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first))
@@ -109,7 +109,7 @@ def spec_of(phase: str, typed: Mapping[str, Any]) -> Spec:
             raise unknown("parameter", name, known, WHERE)
     values = {name: read(known[name], value) for name, value in typed.items()}
     changed = {name: value for name, value in values.items() if value != known[name].default}
-    return make(spec_class(phase), changed, WHERE)
+    return make(_spec_class(phase), changed, WHERE)
 
 
 def given(phase: str, typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def given(phase: str, typed: Mapping[str, Any]) -> dict[str, Any]:
 
 def xstilts_command(phase: str, typed: Mapping[str, Any]) -> str:
     """The command line that does the same with the suite's runner, in the run's own folder."""
-    parts = ["xstilts", "notebook", spec_class(phase).notebook]
+    parts = ["xstilts", "notebook", _spec_class(phase).notebook]
     for name, value in given(phase, typed).items():
         parts += ["-p", name, text(value)]
     return shlex.join(parts)
@@ -128,7 +128,7 @@ def xstilts_command(phase: str, typed: Mapping[str, Any]) -> str:
 
 def papermill_command(phase: str, typed: Mapping[str, Any]) -> str:
     """The same notebook by plain papermill."""
-    notebook = spec_class(phase).notebook
+    notebook = _spec_class(phase).notebook
     values = given(phase, typed)
     parts = ["papermill", f"notebooks/{notebook}.ipynb", "executed.ipynb"]
     return shlex.join([*parts, "-y", text(values)] if values else parts)

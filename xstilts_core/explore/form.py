@@ -81,7 +81,7 @@ class Form:
 
     def __init__(self) -> None:
         self.phase = controls.dropdown("phase", list(SPECS), USUAL)
-        self.main, self.rest = ipywidgets.Box(layout=WRAPPED), ipywidgets.Box(layout=WRAPPED)
+        self.main, self.rest = ipywidgets.Box(layout=_WRAPPED), ipywidgets.Box(layout=_WRAPPED)
         self.ask = controls.button("Estimate", "hours, memory and disk")
         self.go = controls.button("Start", "start this run", "primary")
         self.end = controls.button("Stop", "end the run", "warning")
@@ -157,4 +157,4 @@ class Form:
         self.tick()
 
 
-WRAPPED = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%")
+_WRAPPED = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%")

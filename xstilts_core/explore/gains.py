@@ -27,10 +27,10 @@ from xstilts_core.report.figures.style import several as seeds_in_words
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
 
-OFF, SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
-INTERVALS = (OFF, SEEDS, SEEDS_ITEMS)
-ITEMS_SHOWN = 10
-MORE, FEWER = "page:next", "page:back"
+_OFF, SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
+_INTERVALS = (_OFF, SEEDS, SEEDS_ITEMS)
+_ITEMS_SHOWN = 10
+MORE, _FEWER = "page:next", "page:back"
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Gains:
 
     reader: Reader
     choice: Choice = field(default_factory=Choice)
-    intervals: str = OFF
+    intervals: str = _OFF
     with_controls: bool = False
     cell: tuple[str, str] | None = None
     spot: tuple[str, int] | None = None
@@ -53,8 +53,8 @@ class Gains:
     @property
     def items(self) -> ItemScores:
         """The resampled items, where intervals shall cover them."""
-        if self.intervals not in INTERVALS:
-            raise unknown("interval", self.intervals, INTERVALS)
+        if self.intervals not in _INTERVALS:
+            raise unknown("interval", self.intervals, _INTERVALS)
         return self.reader.items if self.intervals == SEEDS_ITEMS else NO_ITEMS
 
     def matrix(self) -> str:
@@ -63,7 +63,7 @@ class Gains:
         table = self.index.matrix(self.choice, self.items, without)
         if table["gain"].isna().all():
             raise UsageError(self.nothing(bool(without)))
-        if self.intervals == OFF:
+        if self.intervals == _OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
         base, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
         unlearnt = {recipe: line for recipe, line in self.reader.unlearnt.items() if recipe in {*table["recipe"], self.choice.baseline}}
@@ -82,7 +82,7 @@ class Gains:
         metric = "each task's own metric" if self.choice.metric == PRIMARY else self.choice.metric
         means = f"mean over {seeds_in_words([seeds])} and, as far as a task has them, {', '.join(codes)}"
         words = f"Gains over {self.choice.baseline} in points of {metric}; {means}."
-        if self.intervals == OFF:
+        if self.intervals == _OFF:
             return f"{words} Without intervals nobody knows which of these would be the same with other seeds: switch them on."
         over = f"seeds and test items ({DRAWS} draws; none of items where another metric is chosen)"
         return f"{words} Boxed: the 95 % interval over {over if self.intervals == SEEDS_ITEMS else 'seeds'} excludes 0."
@@ -102,7 +102,7 @@ class Gains:
             return '<p class="xs-note">Choose a cell above for its languages and seeds.</p>'
         recipe, task = self.cell
         table = self.index.by_language(recipe, task, self.choice, self.items)
-        if self.intervals == OFF:
+        if self.intervals == _OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
         title = f"{name(recipe)} on {name(TASKS[task].title)}, by language and seed, beside {name(self.choice.baseline)}"
         return language_table(table, title)
@@ -126,7 +126,7 @@ class Gains:
         if key in CHANGES:
             self.change, self.first = key, 0
         else:
-            self.first = max(0, self.first + {MORE: ITEMS_SHOWN, FEWER: -ITEMS_SHOWN}.get(key, 0))
+            self.first = max(0, self.first + {MORE: _ITEMS_SHOWN, _FEWER: -_ITEMS_SHOWN}.get(key, 0))
 
     def flips(self) -> str:
         """The items of the opened language and seed that changed in the chosen way, as HTML."""
@@ -138,22 +138,22 @@ class Gains:
         found = self.compared()
         counts = Counter(item.change for item in found)
         kept = [item for item in found if item.change == self.change]
-        shown = kept[self.first : self.first + ITEMS_SHOWN]
+        shown = kept[self.first : self.first + _ITEMS_SHOWN]
         try:
             cards = item_cards(shown, self.reader.texts(task, language), (self.choice.baseline, recipe))
         except UsageError as error:
             cards = f'<p class="xs-error">the texts cannot be shown: {plain(error)}</p>'
         title = f"{name(TASKS[task].title)} in {name(language_name(language))}, seed {seed}: {len(found):,} items"
-        choices = "".join(choice_part(kind, f"{kind}: {counts[kind]:,}", kind == self.change) for kind in CHANGES)
+        choices = "".join(_choice_part(kind, f"{kind}: {counts[kind]:,}", kind == self.change) for kind in CHANGES)
         return f"<h3>{title}</h3>{KEY}<div class='xs-choices' role='group'>{choices}</div>{cards}{self.pager(len(kept))}"
 
     def pager(self, count: int) -> str:
         """Which items these are, with the ways on and back."""
-        if count <= ITEMS_SHOWN:
+        if count <= _ITEMS_SHOWN:
             return ""
-        back = choice_part(FEWER, "previous", False) if self.first else ""
-        more = choice_part(MORE, "next", False) if self.first + ITEMS_SHOWN < count else ""
-        words = f"{self.first + 1} to {min(count, self.first + ITEMS_SHOWN)} of {count:,}"
+        back = _choice_part(_FEWER, "previous", False) if self.first else ""
+        more = _choice_part(MORE, "next", False) if self.first + _ITEMS_SHOWN < count else ""
+        words = f"{self.first + 1} to {min(count, self.first + _ITEMS_SHOWN)} of {count:,}"
         return f'<div class="xs-choices">{back}<span>{words}</span>{more}</div>'
 
 
@@ -166,7 +166,7 @@ KEY = (
 READING = '<p class="xs-note">Reading and resampling every prediction, once: some seconds ...</p>'
 
 
-def choice_part(key: str, label: str, pressed: bool) -> str:
+def _choice_part(key: str, label: str, pressed: bool) -> str:
     """A small button of a page."""
     return f'<button type="button" data-key="{plain(key)}" aria-pressed="{str(pressed).lower()}">{plain(label)}</button>'
 
@@ -187,7 +187,7 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
     state, index = Gains(reader), reader.index
     baseline = controls.dropdown("baseline", index.recipes, BASELINE if BASELINE in index.recipes else index.recipes[0])
     metric = controls.dropdown("metric", index.metrics)
-    intervals = controls.dropdown("95 % intervals", INTERVALS, SEEDS if len(index.seeds) > 1 else OFF)
+    intervals = controls.dropdown("95 % intervals", _INTERVALS, SEEDS if len(index.seeds) > 1 else _OFF)
     scope = controls.dropdown("languages", SCOPES)
     filters = {key: controls.dropdown(key.replace("_", " "), facts(index, key), "", "all") for key in FACTS}
     kinds = controls.dropdown("kind of task", sorted({TASKS[task].kind for task in index.tasks}), "", "all")

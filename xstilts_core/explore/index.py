@@ -19,8 +19,8 @@ from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
 
 PRIMARY = "each task's own"
-ZERO_SHOT, EVERY, ALONE = "all but English", "all, English too", "English alone"
-SCOPES = (ZERO_SHOT, EVERY, ALONE)
+_ZERO_SHOT, EVERY, ALONE = "all but English", "all, English too", "English alone"
+SCOPES = (_ZERO_SHOT, EVERY, ALONE)
 FACTS = ("script", "family", "word_order", "resource_level")
 
 
@@ -30,7 +30,7 @@ class Choice:
 
     baseline: str = BASELINE
     metric: str = PRIMARY
-    scope: str = ZERO_SHOT
+    scope: str = _ZERO_SHOT
     script: str = ""
     family: str = ""
     word_order: str = ""
@@ -46,7 +46,7 @@ def fact(code: str, name: str) -> str:
 
 def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
     """The languages that a choice keeps."""
-    scopes = {ZERO_SHOT: lambda code: code != ENGLISH, EVERY: lambda code: True, ALONE: lambda code: code == ENGLISH}
+    scopes = {_ZERO_SHOT: lambda code: code != ENGLISH, EVERY: lambda code: True, ALONE: lambda code: code == ENGLISH}
     if choice.scope not in scopes:
         raise unknown("scope", choice.scope, SCOPES)
     wanted = {name: getattr(choice, name) for name in FACTS if getattr(choice, name)}

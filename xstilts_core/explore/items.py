@@ -16,7 +16,7 @@ from xstilts_core.tasks import Source
 ENGLISH = "en"
 # Targets whose real items of one id say the same in every language (analysis.items); in the embedded suite all do.
 TRANSLATED = ("xnli", "pawsx", "xquad", "mlqa")
-YES, NO = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
+YES, _NO = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
 NOTHING = "(nothing)"
 
 
@@ -65,7 +65,7 @@ def spans(example: SpanExample, item: Compared | None) -> list[Span]:
     return found
 
 
-def tag_words(example: TagsExample, language: str, item: Compared | None) -> str:
+def _tag_words(example: TagsExample, language: str, item: Compared | None) -> str:
     """Words with their gold tags; below them the tags of baseline and recipe where they are wrong."""
     before, after = (list(item.before), list(item.after)) if item else (example.tags, example.tags)
     boxes = []
@@ -90,7 +90,7 @@ def body(example: Example, language: str, item: Compared | None) -> str:
             context = passage(example.context, language, spans(example, item))
             return lines(("question", passage(example.question, language)), ("context", context))
         case TagsExample():
-            return lines(("words", tag_words(example, language, item)))
+            return lines(("words", _tag_words(example, language, item)))
         case ChoiceExample():
             choices = [(f"{number}", passage(choice, language)) for number, choice in enumerate(example.choices)]
             return lines(("context", passage(example.context, language)), ("question", passage(example.question, language)), *choices)
@@ -101,7 +101,7 @@ def body(example: Example, language: str, item: Compared | None) -> str:
     raise UsageError(f"{type(example).__name__} is no kind of test item that can be shown")
 
 
-def found_text(identifier: Any, items: Items) -> str:
+def _found_text(identifier: Any, items: Items) -> str:
     """A sentence of a collection by its id, with its language; the id itself where it is none."""
     example = items.examples.get(str(identifier))
     return passage(example.text, example.language) if isinstance(example, SentenceExample) else name(identifier)
@@ -115,7 +115,7 @@ def answer(example: Example, value: Any, items: Items) -> str:
         case SpanExample():
             return " / ".join(passage(str(text), items.language) for text in (value if isinstance(value, list) else [value]))
         case SentenceExample():
-            return found_text(value, items)
+            return _found_text(value, items)
         case RankingExample():
             known = {entry.id: entry for entry in example.passages}
             first = [str(entry) for entry in (value if isinstance(value, list) else [value])][:3]
@@ -123,19 +123,19 @@ def answer(example: Example, value: Any, items: Items) -> str:
     return name(value)
 
 
-SHOWN_BY_WORD = (TagsExample,)
+_SHOWN_BY_WORD = (TagsExample,)
 
 
 def verdicts(example: Example, item: Compared, items: Items, labels: tuple[str, str]) -> str:
     """Gold and both answers with a sign each; for tags, which stand at their words, the share that is right."""
-    rows = [] if isinstance(example, SHOWN_BY_WORD) else [("gold", answer(example, item.gold, items), "xs-gold", "")]
+    rows = [] if isinstance(example, _SHOWN_BY_WORD) else [("gold", answer(example, item.gold, items), "xs-gold", "")]
     for label, value, share, kind in (
         (labels[0], item.before, item.before_share, "xs-before"),
         (labels[1], item.after, item.after_share, "xs-after"),
     ):
-        sign = YES if share >= 1 else NO
+        sign = YES if share >= 1 else _NO
         part = f" {100 * share:.0f} %" if 0 < share < 1 else ""
-        text = "" if isinstance(example, SHOWN_BY_WORD) else answer(example, value, items)
+        text = "" if isinstance(example, _SHOWN_BY_WORD) else answer(example, value, items)
         rows.append((label, text, kind, f'<span class="xs-sign">{sign}{part}</span> '))
     return "".join(f'<dt class="{kind}">{name(label)}</dt><dd>{sign}{text}</dd>' for label, text, kind, sign in rows)
 

@@ -20,12 +20,12 @@ from xstilts_core.errors import UsageError
 from xstilts_core.jobs.kept_runs import require_answers
 
 Columns = Mapping[str, np.ndarray]
-LOST, WON, LOWER, HIGHER, RIGHT, WRONG = "right to wrong", "wrong to right", "worse", "better", "both right", "both wrong"
-CHANGES = (LOST, WON, LOWER, HIGHER, WRONG, RIGHT)
-FILES_KEPT = 64
+LOST, WON, LOWER, HIGHER, RIGHT, _WRONG = "right to wrong", "wrong to right", "worse", "better", "both right", "both wrong"
+CHANGES = (LOST, WON, LOWER, HIGHER, _WRONG, RIGHT)
+_FILES_KEPT = 64
 
 
-def whole_pair(column: Columns) -> np.ndarray:
+def _whole_pair(column: Columns) -> np.ndarray:
     """Mining: the right pair, or rightly none."""
     return ((column["predicted"] == column["true_positive"]) & (column["gold"] == column["true_positive"])).astype(float)
 
@@ -37,7 +37,7 @@ SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxy
         metrics.BINARY: lambda column: column["hit"],
         metrics.SPAN: lambda column: np.where(column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)),
         metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
-        metrics.BITEXT: whole_pair,
+        metrics.BITEXT: _whole_pair,
         metrics.RANKING: lambda column: column["average_precision"],
     }
 )
@@ -69,7 +69,7 @@ class Compared:
             return LOST if before else WON
         if self.before_share != self.after_share:
             return LOWER if self.after_share < self.before_share else HIGHER
-        return RIGHT if before else WRONG
+        return RIGHT if before else _WRONG
 
 
 def answers(path: Path) -> Answers:
@@ -81,7 +81,7 @@ def answers(path: Path) -> Answers:
     return read_answers(path, changed)
 
 
-@lru_cache(maxsize=FILES_KEPT)
+@lru_cache(maxsize=_FILES_KEPT)
 def read_answers(path: Path, changed: int) -> Answers:
     """`answers` of the file as it was at that time."""
     try:

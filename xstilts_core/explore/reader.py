@@ -86,7 +86,7 @@ def studies(outputs: str = "outputs") -> list[str]:
     of reference/; a report alone is of other runs."""
     root, kept = home() / outputs, references()
     known = {path.stem for path in (home() / "params").glob("*.yaml")} - set(kept)
-    found = [path for path in root.iterdir() if path.name in known and has_runs(path)] if root.is_dir() else []
+    found = [path for path in root.iterdir() if path.name in known and _has_runs(path)] if root.is_dir() else []
     return [*(path.name for path in sorted(found, key=newest, reverse=True)), *kept]
 
 
@@ -97,7 +97,7 @@ def first_shown(known: Sequence[str], outputs: str = "outputs") -> str:
     return next(scored, known[0] if known else "quick")
 
 
-def has_runs(folder: Path) -> bool:
+def _has_runs(folder: Path) -> bool:
     """Whether a study's folder holds more than its report."""
     return any(path.is_dir() and path.name != "report" for path in folder.iterdir())
 

@@ -15,7 +15,7 @@ from xstilts_core.explore.variables import NO_COLOR, UNITS, Variables, variables
 from xstilts_core.report import figures
 from xstilts_core.report.figures.correlations import SIGNS
 
-MOST_DROPPED = 3
+_MOST_DROPPED = 3
 
 
 def statistics(table: pd.DataFrame, x: str, y: str) -> str:
@@ -31,7 +31,7 @@ def statistics(table: pd.DataFrame, x: str, y: str) -> str:
     count = int(found["n"].iloc[0])
     if count < 4 or x == y:
         return plain_table(rows, heads) + words
-    without = analysis.influence(table[x], table[y]).head(MOST_DROPPED)
+    without = analysis.influence(table[x], table[y]).head(_MOST_DROPPED)
     parts = [f"{label(row.left_out)}: {row.estimate:.2f}" for row in without.itertuples()]
     most = f'<p class="xs-note">{plain(SIGNS["spearman"])} without the rows that matter most: {plain("; ".join(parts))}</p>'
     return plain_table(rows, heads) + words + most

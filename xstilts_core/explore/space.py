@@ -22,7 +22,7 @@ from xstilts_core.report import figures
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
-PCA, UMAP = "PCA", "UMAP"
+PCA, _UMAP = "PCA", "UMAP"
 NEIGHBOURS = 15
 
 
@@ -34,7 +34,7 @@ class Space(Protocol):
     accuracy: Mapping[bool, np.ndarray]
 
 
-Embed = Callable[[Study, str, int], Space]
+_Embed = Callable[[Study, str, int], Space]
 
 
 def principal(vectors: np.ndarray) -> np.ndarray:
@@ -45,19 +45,19 @@ def principal(vectors: np.ndarray) -> np.ndarray:
     return rest @ turned.T
 
 
-def neighbourly(vectors: np.ndarray) -> np.ndarray:
+def _neighbourly(vectors: np.ndarray) -> np.ndarray:
     """[rows, 2] by UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed. Distances between groups mean little."""
     from umap import UMAP as Reducer
 
     return Reducer(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), random_state=0).fit_transform(vectors)
 
 
-METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({PCA: principal, UMAP: neighbourly})
+METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({PCA: principal, _UMAP: _neighbourly})
 
 
 def methods() -> list[str]:
     """PCA, and UMAP where it is installed."""
-    return [PCA, *([UMAP] if find_spec("umap") else [])]
+    return [PCA, *([_UMAP] if find_spec("umap") else [])]
 
 
 def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarray:
@@ -88,12 +88,12 @@ def space_html(spaces: Mapping[str, Space], layer: int, centred: bool, method: s
     return picture(figure, alt) + plain_table(rows, [f"layer {layer}, nearest neighbor right, %", *spaces])
 
 
-def space_view(embed: Embed) -> Callable[[Reader], ipywidgets.Widget]:
+def space_view(embed: _Embed) -> Callable[[Reader], ipywidgets.Widget]:
     """The view as a function of the reader; `embed`: (study, recipe, seed) -> vectors."""
-    return partial(sentence_view, embed=embed)
+    return partial(_sentence_view, embed=embed)
 
 
-def sentence_view(reader: Reader, embed: Embed) -> ipywidgets.Widget:
+def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
     """Encoder, layer and projection to choose; an encoder is loaded by the button alone."""
     study = reader.study
     recipes = [name for name, recipe in study.recipes.items() if recipe.intermediate]

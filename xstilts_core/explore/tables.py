@@ -18,7 +18,7 @@ from xstilts_core.report.figures.style import NOTHING, diverging
 from xstilts_core.tasks import TASKS
 
 SEPARATOR = "/"
-MISSING = "\N{EN DASH}"
+_MISSING = "\N{EN DASH}"
 
 
 @cache
@@ -36,9 +36,9 @@ def paint(value: float, limit: float) -> str:
     return steps[min(max(int((value / limit + 1) / 2 * len(steps)), 0), len(steps) - 1)]
 
 
-def missing_cell(label: str, why: str) -> str:
+def _missing_cell(label: str, why: str) -> str:
     """A cell without a gain, and why."""
-    return f'<td class="xs-missing" title="{plain(label)}: {plain(why)}">{MISSING}</td>'
+    return f'<td class="xs-missing" title="{plain(label)}: {plain(why)}">{_MISSING}</td>'
 
 
 def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
@@ -82,14 +82,14 @@ def matrix_table(
     tasks = [task for task in baseline if task != AVERAGE]
     limit = scale(table["gain"])
     head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
-    scores = "".join(f"<td>{MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values())
+    scores = "".join(f"<td>{_MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values())
     body = []
     for recipe, rows in groupby(table.itertuples(), attrgetter("recipe")):
         cells = []
         for row in rows:
             key, label = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}", f"{recipe} on {row.task}"
             if pd.isna(row.gain):
-                cells.append(missing_cell(label, why(recipe, row.task)))
+                cells.append(_missing_cell(label, why(recipe, row.task)))
             else:
                 cells.append(gain_cell(key, label, row.gain, row.low, row.high, limit))
         title = f' title="{plain(unlearnt[recipe])}"' if recipe in unlearnt else ""
@@ -120,7 +120,7 @@ def language_table(table: pd.DataFrame, title: str) -> str:
         for column in seeds:
             key, spot, gain = f"{row.language}{SEPARATOR}{column[4:]}", f"{label}, seed {column[4:]}", float(getattr(row, column))
             known = gain_cell(key, spot, gain, float("nan"), float("nan"), limit)
-            cells.append(missing_cell(spot, "no finished runs of both with this seed") if pd.isna(gain) else known)
+            cells.append(_missing_cell(spot, "no finished runs of both with this seed") if pd.isna(gain) else known)
         kind = "" if row.counted else ' class="xs-left-out"'
         body.append(f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>')
     top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
@@ -134,7 +134,7 @@ def plain_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str
 
     def cell(value: object) -> str:
         if isinstance(value, float):
-            return f'<td class="xs-number">{MISSING if pd.isna(value) else f"{value:.3g}".replace("-", chr(0x2212))}</td>'
+            return f'<td class="xs-number">{_MISSING if pd.isna(value) else f"{value:.3g}".replace("-", chr(0x2212))}</td>'
         return f"<td{' class=xs-number' if isinstance(value, int) else ''}>{name(value)}</td>"
 
     head = "".join(heading(column) for column in columns)

@@ -18,7 +18,7 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
 
-GIBS = "log10 GiB in CC-100"
+_GIBS = "log10 GiB in CC-100"
 NO_COLOR = "nothing"
 
 
@@ -31,7 +31,7 @@ class Variables:
     caution: str
 
 
-def recipe_kinds(study: Study, recipes: pd.Index) -> pd.Series:
+def _recipe_kinds(study: Study, recipes: pd.Index) -> pd.Series:
     """The kinds of a recipe's intermediate tasks: semantic, syntactic, reasoning, or several."""
 
     def kind(name: str) -> str:
@@ -43,18 +43,18 @@ def recipe_kinds(study: Study, recipes: pd.Index) -> pd.Series:
     return pd.Series([kind(name) for name in recipes], index=recipes)
 
 
-def of_recipes(reader: Reader) -> Variables:
+def _of_recipes(reader: Reader) -> Variables:
     """A row per recipe: its own score, its gains, means over runs."""
     table = own_and_gains(performance(reader.study))
-    groups = {"kind of task": recipe_kinds(reader.study, table.index)}
+    groups = {"kind of task": _recipe_kinds(reader.study, table.index)}
     return Variables(table, groups, "A point per recipe, mean over its runs.")
 
 
-def of_runs(reader: Reader) -> Variables:
+def _of_runs(reader: Reader) -> Variables:
     """A row per recipe and run: gains over the baseline's run of the same seed; of published scores, the scores."""
     study = reader.study
     table = by_run(performance(study), paired=not study.published)
-    kinds = recipe_kinds(study, table.index.get_level_values("recipe"))
+    kinds = _recipe_kinds(study, table.index.get_level_values("recipe"))
     recipes = pd.Series(table.index.get_level_values("recipe"), index=table.index)
     runs = pd.Series(table.index.get_level_values("run").astype(str), index=table.index)
     groups = {"recipe": recipes, "kind of task": pd.Series(kinds.to_numpy(), index=table.index), "run": runs}
@@ -75,7 +75,7 @@ def of_languages(reader: Reader) -> Variables:
     gains = [name for name in columns if name.endswith("mean gain")]
     sizes = [LANGUAGES[code].xlmr_gib if code in LANGUAGES else None for code in index.languages]
     table = pd.DataFrame(columns, index=pd.Index(index.languages, name="language"))
-    table[GIBS] = [np.log10(size) if size else np.nan for size in sizes]
+    table[_GIBS] = [np.log10(size) if size else np.nan for size in sizes]
     # A mean over other tasks in each language would compare tasks, and not languages.
     common = [name for name in gains if table[name].notna().all()]
     if common:
@@ -92,7 +92,7 @@ def mean(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 UNITS: Mapping[str, Callable[[Reader], Variables]] = MappingProxyType(
-    {"recipes": of_recipes, "recipes and runs": of_runs, "languages": of_languages}
+    {"recipes": _of_recipes, "recipes and runs": _of_runs, "languages": of_languages}
 )
 
 

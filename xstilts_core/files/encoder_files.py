@@ -16,15 +16,15 @@ SHIPPED = "mini"
 POINTER = b"version https://git-lfs"
 # What transformers loads weights from, in its order; an index names the shards that a large model is split into.
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
+_VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
 # Tokenizers of bytes and characters, which need no vocabulary.
-WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
+_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 # The number of layers, by the names that families give it.
-DEPTH = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
+_DEPTH = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
 # The hidden size, by the names that families give it.
 WIDTH = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 # Model types whose positions count from pad_token_id + 1, as fairseq's do: their table has so many rows more than a text may have tokens.
-AFTER_PADDING = (
+_AFTER_PADDING = (
     *("camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "mpnet"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
@@ -37,7 +37,7 @@ def shipped() -> Path:
 
 def check(folder: Path, what: str) -> None:
     """UsageError on the first thing that is wrong with an encoder's files, in one line with the folder. what: who names the folder."""
-    looks: tuple[Callable[[Path], str], ...] = (config_problem, weights_problem, tokenizer_problem)
+    looks: tuple[Callable[[Path], str], ...] = (_config_problem, _weights_problem, _tokenizer_problem)
     if reason := next(filter(None, (look(folder) for look in looks)), ""):
         raise fault(what, reason, folder)
 
@@ -72,7 +72,7 @@ def configuration(folder: Path) -> dict[str, Any]:
     return parsed(folder / "config.json")[0]
 
 
-def config_problem(folder: Path) -> str:
+def _config_problem(folder: Path) -> str:
     """What is wrong with config.json; whether its model_type is known only transformers can say."""
     config, reason = parsed(folder / "config.json")
     if reason:
@@ -85,7 +85,7 @@ def config_problem(folder: Path) -> str:
     return ""
 
 
-def weights_problem(folder: Path) -> str:
+def _weights_problem(folder: Path) -> str:
     """What is wrong with the weights: none, a part missing, or cut off."""
     name = next((name for name in WEIGHTS if (folder / name).is_file()), "")
     if not name:
@@ -100,13 +100,13 @@ def weights_problem(folder: Path) -> str:
     for shard in sorted(shards):
         if not (folder / shard).is_file():
             return f"{shard}, which {name} names, is missing"
-        form = safetensors_problem if shard.endswith(".safetensors") else pickle_problem
+        form = _safetensors_problem if shard.endswith(".safetensors") else _pickle_problem
         if reason := pointer(folder / shard) or form(folder / shard):
             return reason
     return ""
 
 
-def safetensors_problem(path: Path) -> str:
+def _safetensors_problem(path: Path) -> str:
     """Why a file cannot be of safetensors: 8 bytes with the header's length, the header (JSON: where each tensor is), the tensors."""
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -123,7 +123,7 @@ def safetensors_problem(path: Path) -> str:
     return f"{path.name} has {size:,} bytes, more than the {expected:,} that its header names" if size > expected else ""
 
 
-def pickle_problem(path: Path) -> str:
+def _pickle_problem(path: Path) -> str:
     """Why a file cannot be one of torch.save: a zip archive, or of old versions a pickle."""
     with path.open("rb") as stream:
         begin = stream.read(2)
@@ -132,24 +132,24 @@ def pickle_problem(path: Path) -> str:
     return "" if begin[:1] == b"\x80" else f"{path.name} is no file of torch.save"
 
 
-def tokenizer_problem(folder: Path) -> str:
+def _tokenizer_problem(folder: Path) -> str:
     """What is wrong with the tokenizer's files. Without any transformers makes an empty one, to which every word is unknown."""
     whole, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
     for path in (whole, settings):
         if path.is_file() and (reason := parsed(path)[1]):
             return reason
     # With tokenizer.json nobody reads the others.
-    found = [whole] if whole.is_file() else [path for kind in VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()]
+    found = [whole] if whole.is_file() else [path for kind in _VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()]
     if any(path.stat().st_size for path in found):
         return next(filter(None, map(pointer, found)), "")
-    if parsed(settings)[0].get("tokenizer_class") in WITHOUT_VOCABULARY:
+    if parsed(settings)[0].get("tokenizer_class") in _WITHOUT_VOCABULARY:
         return ""
     return "there are no tokenizer files: no tokenizer.json, vocab.txt, vocab.json or *.model"
 
 
 def depth(config: Mapping[str, Any]) -> int | None:
     """Number of layers that a configuration states, whatever its family calls it; None where it states none."""
-    found = (config[name] for name in DEPTH if type(config.get(name)) is int)
+    found = (config[name] for name in _DEPTH if type(config.get(name)) is int)
     return next(found, None)
 
 
@@ -160,7 +160,7 @@ def width(config: Mapping[str, Any]) -> int | None:
 
 def first_position(config: Mapping[str, Any]) -> int:
     """Position id of the first token: pad_token_id + 1 in the families that fairseq trained, 0 in all others."""
-    if config.get("model_type") not in AFTER_PADDING or config.get("position_embedding_type") == "rotary":
+    if config.get("model_type") not in _AFTER_PADDING or config.get("position_embedding_type") == "rotary":
         return 0
     padding = config.get("pad_token_id")
     return 2 if padding is None else int(padding) + 1

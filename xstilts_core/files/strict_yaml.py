@@ -13,41 +13,41 @@ import yaml
 
 from xstilts_core.errors import UsageError, shown
 
-TAG = "tag:yaml.org,2002:"
+_TAG = "tag:yaml.org,2002:"
 WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-FRACTION = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
+_FRACTION = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
 # Texts, to YAML 1.1, that a reader takes for a number.
-SEEMING = re.compile(r"[-+]?(0[0-9_]+|0o[0-7_]+)")
-PLAIN = {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "merge", "timestamp")}
-DEEPEST = 50
+_SEEMING = re.compile(r"[-+]?(0[0-9_]+|0o[0-7_]+)")
+PLAIN = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "merge", "timestamp")}
+_DEEPEST = 50
 
 
-class Block(dict[Any, Any]):
+class _Block(dict[Any, Any]):
     """Keys and values, and the line (from 1) of each key."""
 
     lines: dict[Any, int]
 
 
-class StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.SafeLoader):
     """Mappings are Blocks, and no key stands twice: of two, the usual loader silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.tag != f"{TAG}merge" and isinstance(key, yaml.ScalarNode):
+            if key.tag != f"{_TAG}merge" and isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     raise UsageError(f"line {key.start_mark.line + 1}: key {key.value!r} stands twice: keep one of them")
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_yaml_map(self, node: yaml.MappingNode) -> Any:
-        block = Block()
+        block = _Block()
         yield block
         block.update(self.construct_mapping(node))
         block.lines = {self.construct_object(key): key.start_mark.line + 1 for key, _ in node.value}
 
 
-StrictLoader.add_constructor(f"{TAG}map", StrictLoader.construct_yaml_map)
+_StrictLoader.add_constructor(f"{_TAG}map", _StrictLoader.construct_yaml_map)
 
 
 def located(block: Any, key: Any, file: str, place: str = "") -> str:
@@ -63,9 +63,9 @@ def load(text: str, place: str) -> Any:
     """
     loader = None
     try:
-        loader = StrictLoader(text)
+        loader = _StrictLoader(text)
         node = loader.get_single_node()
-        check_scalars(loader, node)
+        _check_scalars(loader, node)
         return loader.construct_document(node) if node else None
     except UsageError as error:
         raise UsageError(f"{place}, {error}") from None
@@ -79,7 +79,7 @@ def load(text: str, place: str) -> Any:
         raise UsageError(f"{place}, line {loader.line + 1 if loader else 1}: this is no YAML to be read: nested too deeply") from None
 
 
-def check_scalars(loader: StrictLoader, root: yaml.Node | None) -> None:
+def _check_scalars(loader: _StrictLoader, root: yaml.Node | None) -> None:
     """UsageError ("line 3: ...") on the first scalar, in a value, list or key, that YAML reads otherwise than it looks."""
     waiting: list[tuple[yaml.Node | None, str, int]] = [(root, "the value", 0)]
     seen: set[int] = set()
@@ -88,53 +88,53 @@ def check_scalars(loader: StrictLoader, root: yaml.Node | None) -> None:
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
-        if depth > DEEPEST:
-            raise UsageError(f"line {node.start_mark.line + 1}: {key} is nested too deeply: expected at most {DEEPEST} levels")
+        if depth > _DEEPEST:
+            raise UsageError(f"line {node.start_mark.line + 1}: {key} is nested too deeply: expected at most {_DEEPEST} levels")
         if isinstance(node, yaml.ScalarNode):
-            check_scalar(loader, node, key)
+            _check_scalar(loader, node, key)
         elif isinstance(node, yaml.SequenceNode):
             waiting += [(item, key, depth + 1) for item in reversed(node.value)]
         elif isinstance(node, yaml.MappingNode):
             for name, value in reversed(node.value):
                 own = name.value if isinstance(name, yaml.ScalarNode) else key
                 waiting += [(value, shown(own)[1:-1], depth + 1), (name, "a key", depth + 1)]
-        expected = PLAIN if isinstance(node, yaml.ScalarNode) else {f"{TAG}map", f"{TAG}seq"}
+        expected = PLAIN if isinstance(node, yaml.ScalarNode) else {f"{_TAG}map", f"{_TAG}seq"}
         if node.tag not in expected:
             raise UsageError(f"line {node.start_mark.line + 1}: {key} has the tag {shown(node.tag)}: leave tags out, and quote a lone =")
 
 
-def check_scalar(loader: StrictLoader, node: yaml.ScalarNode, key: str) -> None:
+def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> None:
     """UsageError where a scalar is no number, truth value or nothing as it would be read, or looks like another number."""
-    kind, text = node.tag.removeprefix(TAG), node.value
+    kind, text = node.tag.removeprefix(_TAG), node.value
     what = f"line {node.start_mark.line + 1}: {key} is {shown(text)[1:-1]}"
     if kind == "timestamp":
         raise UsageError(f"{what}: YAML reads it as a date: quote it")
     if kind == "int" and not WHOLE.fullmatch(text):
-        raise UsageError(f"{what}: {said(loader, node)}: write {in_digits(loader, node)}")
-    if kind == "float" and not (FRACTION.fullmatch(text) and math.isfinite(float(text))):
-        if text.lstrip("+-").lower() in (".inf", ".nan") or FRACTION.fullmatch(text):
+        raise UsageError(f"{what}: {said(loader, node)}: write {_in_digits(loader, node)}")
+    if kind == "float" and not (_FRACTION.fullmatch(text) and math.isfinite(float(text))):
+        if text.lstrip("+-").lower() in (".inf", ".nan") or _FRACTION.fullmatch(text):
             raise UsageError(f"{what}: it must be a finite number")
         raise UsageError(f"{what}: {said(loader, node)}: write a number as 0.5 or 5.0e-6, or quote the text")
-    if kind == "str" and node.style is None and SEEMING.fullmatch(text):
-        raise UsageError(f"{what}: it looks like a number and is text to YAML: write {in_digits(loader, node)}, or quote the text")
+    if kind == "str" and node.style is None and _SEEMING.fullmatch(text):
+        raise UsageError(f"{what}: it looks like a number and is text to YAML: write {_in_digits(loader, node)}, or quote the text")
     if (kind == "bool" and text.lower() not in loader.bool_values) or (kind == "null" and text not in ("", "~", "null", "Null", "NULL")):
         raise UsageError(f"{what}: it is tagged as {kind} and is none: leave tags out")
 
 
-def number(loader: StrictLoader, node: yaml.ScalarNode) -> float | None:
+def number(loader: _StrictLoader, node: yaml.ScalarNode) -> float | None:
     """What YAML makes of a number; None where it fails."""
     try:
-        return loader.construct_yaml_int(node) if node.tag == f"{TAG}int" else loader.construct_yaml_float(node)
+        return loader.construct_yaml_int(node) if node.tag == f"{_TAG}int" else loader.construct_yaml_float(node)
     except (ValueError, OverflowError):
         return None
 
 
-def said(loader: StrictLoader, node: yaml.ScalarNode) -> str:
+def said(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     value = number(loader, node)
     return f"YAML reads it as {shown(value)}" if value is not None else "it is no number that can be read"
 
 
-def in_digits(loader: StrictLoader, node: yaml.ScalarNode) -> str:
+def _in_digits(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     """The number that a reader sees, in decimal digits: 010 is 10."""
     sign, digits = re.fullmatch(r"([-+]?)(.*)", node.value, re.DOTALL).groups()
     bare = digits.replace("_", "")

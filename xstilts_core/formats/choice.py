@@ -20,7 +20,7 @@ def prompt(example: ChoiceExample) -> str:
     return f"{example.context} {example.question}".strip()
 
 
-def by_row(scores: Tensor, batch: Batch) -> Tensor:
+def _by_row(scores: Tensor, batch: Batch) -> Tensor:
     """[rows, most choices] from [sequences]; choices that a row does not have score minus infinity."""
     most = int(batch.choices.max())
     table = scores.new_full((len(batch.choices), most), float("-inf"))
@@ -54,10 +54,10 @@ class Choice:
         return SentenceHead(options, 1)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(by_row(head(hidden, batch)[:, 0], batch), batch.columns["label"])
+        return cross_entropy(_by_row(head(hidden, batch)[:, 0], batch), batch.columns["label"])
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return by_row(head(hidden, batch)[:, 0], batch).argmax(1, keepdim=True)
+        return _by_row(head(hidden, batch)[:, 0], batch).argmax(1, keepdim=True)
 
     def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[ChoiceExample], task: Task) -> list[int]:
         return [int(best) for best in outputs[:, 0]]

@@ -16,13 +16,13 @@ from xstilts_core.metrics import RANKING, TOP, ranking_statistics
 from xstilts_core.tasks import Task
 
 # XTREME-R's max_query_length for LAReQA; Mewsli-X's mentions have less, as all its inputs.
-LONGEST_QUERY = 96
-FIRST_SCALE = 100.0
+_LONGEST_QUERY = 96
+_FIRST_SCALE = 100.0
 # A tile of similarities: 1,024 queries by 32,768 candidates are 128 MB.
 QUERIES, CANDIDATES = 1_024, 32_768
 
 
-class PassageHead(nn.Module):
+class _PassageHead(nn.Module):
     """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R third_party/bert.py, begins at 100).
 
     group: so many rows one after the other are told apart in training.
@@ -35,7 +35,7 @@ class PassageHead(nn.Module):
         self.dense = nn.Linear(options.width, options.width)
         nn.init.normal_(self.dense.weight, std=options.deviation)
         nn.init.zeros_(self.dense.bias)
-        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE))
+        self.scale = nn.Parameter(torch.tensor(_FIRST_SCALE))
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """[sequences, width] float32, rows of length 1."""
@@ -71,7 +71,7 @@ def texts(passages: Iterable[Passage]) -> Iterable[str]:
         yield passage.context
 
 
-def passage_ids(passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits) -> tuple[list[int], int | None]:
+def _passage_ids(passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits) -> tuple[list[int], int | None]:
     """(token ids, where the second text begins): the text and the paragraph around it as a pair, the longer cut first; or it alone."""
     text, context = pieces[passage.text].ids, pieces[passage.context].ids
     if not passage.context:
@@ -86,7 +86,7 @@ def encode_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerB
     pieces = tokenise(tokenizer, texts(passages))
     builder = Builder(template)
     for position, passage in enumerate(passages):
-        builder.add(*passage_ids(passage, pieces, template, limits))
+        builder.add(*_passage_ids(passage, pieces, template, limits))
         builder.close(position)
     return builder.build()
 
@@ -109,12 +109,12 @@ class Ranking:
         template = Template.of(tokenizer)
         passages = [] if self.candidates else [example.passages[0] for example in examples]
         pieces = tokenise(tokenizer, [*(example.query for example in examples), *texts(passages)])
-        room = min(LONGEST_QUERY, limits.max_length) - template.single_size
+        room = min(_LONGEST_QUERY, limits.max_length) - template.single_size
         builder = Builder(template)
         for position, example in enumerate(examples):
             builder.add(template.single(pieces[example.query].ids[:room]))
             if passages:
-                builder.add(*passage_ids(passages[position], pieces, template, limits))
+                builder.add(*_passage_ids(passages[position], pieces, template, limits))
             builder.close(position)
         return builder.build()
 
@@ -122,7 +122,7 @@ class Ranking:
         return task
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
-        return PassageHead(options, task.group)
+        return _PassageHead(options, task.group)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         vectors = head(hidden, batch).unflatten(0, (-1, 2))

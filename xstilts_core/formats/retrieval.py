@@ -19,7 +19,7 @@ from xstilts_core.packing import BUDGET, Part, arrange, budgeted
 
 # Rows and columns of similarities computed at once. On a GPU the columns are carried there for every tile: few, and many rows.
 TILES = {"cpu": (2_048, 4_096), "cuda": (65_536, 8_192)}
-SEGMENT = 32
+_SEGMENT = 32
 TEXTS_AT_ONCE = 10_000
 # The least mean cosine that the ratio margin divides by. Neighbours that have next to nothing in common, or less, would make any pair
 # look close by comparison: a ratio of two negative numbers, or one without bound. Real and embedded sentences stay above it.
@@ -46,7 +46,7 @@ def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
     return Encoded(ids, lengths, np.arange(len(texts) + 1), example, types)
 
 
-def sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Tensor:
+def _sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Tensor:
     """[layers, sequences, width]: sums of hidden states over each sequence's tokens, added up while one pass goes by.
 
     The states of different layers are never held together.
@@ -77,7 +77,7 @@ def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Seque
         for rows in budgeted(encoded.lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
             counts = torch.from_numpy(batch.sequences.lengths).to(where)
-            found[:, torch.from_numpy(rows)] = (sums_by_layer(encoder, batch, layers) / counts[None, :, None]).cpu()
+            found[:, torch.from_numpy(rows)] = (_sums_by_layer(encoder, batch, layers) / counts[None, :, None]).cpu()
     return found
 
 
@@ -117,13 +117,13 @@ def best_in_rows(tile: Tensor, first: int, count: int) -> Tensor:
     A row's best values stand in the segments with the best maxima: after one fast pass for these, few values are left to sort.
     """
     rows, width = tile.shape
-    if over := -width % SEGMENT:
+    if over := -width % _SEGMENT:
         tile = pad(tile, (0, over), value=-torch.inf)
-    segments = tile.view(rows, -1, SEGMENT)
+    segments = tile.view(rows, -1, _SEGMENT)
     numbers = torch.arange(segments.shape[1], device=tile.device)
     best = indices_of(keys(segments.amax(2), numbers).topk(min(count, len(numbers)), dim=1).values)
-    values = segments.gather(1, best[:, :, None].expand(-1, -1, SEGMENT)).view(rows, -1)
-    columns = (best[:, :, None] * SEGMENT + torch.arange(SEGMENT, device=tile.device)).view(rows, -1)
+    values = segments.gather(1, best[:, :, None].expand(-1, -1, _SEGMENT)).view(rows, -1)
+    columns = (best[:, :, None] * _SEGMENT + torch.arange(_SEGMENT, device=tile.device)).view(rows, -1)
     return keys(values, columns + first).topk(min(count, width), dim=1).values
 
 
@@ -186,7 +186,7 @@ class Candidates:
     clamped: int = 0
 
 
-def best_partners(found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool) -> tuple[np.ndarray, np.ndarray, int]:
+def _best_partners(found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool) -> tuple[np.ndarray, np.ndarray, int]:
     """Index and score of the best among each sentence's nearest, and how many means were clamped at LEAST_MEAN.
 
     own, others: mean cosines of both sides' sentences.
@@ -218,8 +218,8 @@ def mine(other: Tensor, english: Tensor, neighbours: int, margin: bool, where: t
     """
     forward, backward = nearest(other, english, neighbours, where)
     mean_other, mean_english = forward.cosines.mean(1), backward.cosines.mean(1)
-    english_best, forward_scores, clamped = best_partners(forward, mean_other, mean_english, margin)
-    other_best, backward_scores, more = best_partners(backward, mean_english, mean_other, margin)
+    english_best, forward_scores, clamped = _best_partners(forward, mean_other, mean_english, margin)
+    other_best, backward_scores, more = _best_partners(backward, mean_english, mean_other, margin)
     xs = np.concatenate([np.arange(len(other)), other_best])
     ys = np.concatenate([english_best, np.arange(len(english))])
     scores = np.concatenate([forward_scores, backward_scores]).astype(np.float64)

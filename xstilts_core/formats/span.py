@@ -123,7 +123,7 @@ class Span:
         found = best_spans(outputs, encoded, len(examples))
         empty = np.isneginf(found.scores)
         if task.scoring == "squad_v2":
-            empty |= no_answer(outputs, encoded, len(examples)) > found.scores
+            empty |= _no_answer(outputs, encoded, len(examples)) > found.scores
         first, last = encoded.token_columns["first"][found.starts], encoded.token_columns["last"][found.ends]
         spans = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
         return ["" if none else example.context[begin:end].strip() for example, none, begin, end in spans]
@@ -183,7 +183,7 @@ def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
     return Spans(token[best], token[np.minimum(last, size - 1)], scores)
 
 
-def no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
+def _no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
     """[examples]: the lowest score of "no answer" (the first token as start and end) over an example's windows."""
     null = outputs[encoded.starts[:-1]].sum(1)
     lowest = np.full(count, np.inf)

@@ -15,7 +15,7 @@ from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, sen
 from xstilts_core.metrics import TAGGING, tagging_statistics
 from xstilts_core.tasks import Task
 
-LONGEST_WORD = 100
+_LONGEST_WORD = 100
 
 
 def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
@@ -29,7 +29,7 @@ def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
     return [*parts, (first, len(sizes))]
 
 
-def unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
+def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """What stands for a word without pieces: <unk>, or another special token where the vocabulary has none (bytes)."""
     special = (tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids)
     return next(number for number in special if number is not None)
@@ -42,13 +42,13 @@ class Tagging:
     per_token = True
 
     def encode(self, examples: Sequence[TagsExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
-        template, unknown = Template.of(tokenizer), unknown_id(tokenizer)
+        template, unknown = Template.of(tokenizer), _unknown_id(tokenizer)
         spaced = writes_space(tokenizer)
         sentences = [sentence_words(example.words, spaced) for example in examples]
         pieces = tokenise(tokenizer, (word for words in sentences for word in words))
         order = {tag: position for position, tag in enumerate(task.labels)}
         room = limits.max_length - template.single_size
-        longest = min(LONGEST_WORD, room)
+        longest = min(_LONGEST_WORD, room)
         builder = Builder(template)
         labels: list[int] = []
         words: list[int] = []

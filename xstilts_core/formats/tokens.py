@@ -10,7 +10,7 @@ from xstilts_core.data.words import uses_spaces
 from xstilts_core.errors import UsageError
 
 IGNORED = -100
-SPACE_PROBES = (("a", "b"), ("the", "house"), ("in", "a"), ("1", "2"))
+_SPACE_PROBES = (("a", "b"), ("the", "house"), ("in", "a"), ("1", "2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
         return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
     return any(
-        pieces(f"{first} {word}") == pieces(first) + pieces(f" {word}") != pieces(first) + pieces(word) for first, word in SPACE_PROBES
+        pieces(f"{first} {word}") == pieces(first) + pieces(f" {word}") != pieces(first) + pieces(word) for first, word in _SPACE_PROBES
     )
 
 

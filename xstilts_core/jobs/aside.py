@@ -22,7 +22,7 @@ from xstilts_core.study.identity import STARTS, Below
 from xstilts_core.study.spec import Spec
 
 TOLD = (NOTEBOOK, "train_log.jsonl")
-PIECES = (*MADE, *TOLD)
+_PIECES = (*MADE, *TOLD)
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def remove(path: Path) -> None:
 
 def move(source: Path, target: Path) -> None:
     """To the other folder all files of a run that are there."""
-    for name in PIECES:
+    for name in _PIECES:
         if (source / name).exists():
             remove(target / name)
             os.rename(source / name, target / name)
@@ -52,7 +52,7 @@ def move(source: Path, target: Path) -> None:
         results.sync(folder)
 
 
-def set_aside(folder: Path) -> None:
+def _set_aside(folder: Path) -> None:
     """The result counts no more (place 1). One that cannot be read is removed. The caller holds the folder."""
     try:
         results.read(folder / RESULT)
@@ -66,17 +66,17 @@ def set_aside(folder: Path) -> None:
 def make_room(folder: Path) -> None:
     """Before a new run begins: a result goes to place 2, with its files. The caller holds the folder."""
     if (folder / RESULT).is_file():
-        set_aside(folder)
+        _set_aside(folder)
     if (folder / ASIDE).is_file():
         (folder / EARLIER).mkdir(exist_ok=True)
         move(folder, folder / EARLIER)
         os.replace(folder / ASIDE, folder / EARLIER / ASIDE)
 
 
-def take_back(folder: Path) -> None:
+def _take_back(folder: Path) -> None:
     """The result that was set aside counts again; what a new run has begun goes. The caller holds the folder."""
     if (folder / EARLIER / ASIDE).is_file():
-        for name in (*PIECES, UNFINISHED, FAILURE):
+        for name in (*_PIECES, UNFINISHED, FAILURE):
             remove(folder / name)
         os.replace(folder / EARLIER / ASIDE, folder / ASIDE)
     if (folder / EARLIER).is_dir():
@@ -126,7 +126,7 @@ def keeping(spec: Spec) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if fits(spec) or differs(spec):
-            take_back(spec.folder)
+            _take_back(spec.folder)
         raise
     forget(spec.folder)
 
@@ -168,19 +168,19 @@ def prepare(study: Study) -> Plan:
     for folder in (*made.stale, *made.after):
         with held(folder) as free:
             if free and (folder / RESULT).exists():
-                set_aside(folder)
+                _set_aside(folder)
     for folder in made.back:
-        put_back(folder)
+        _put_back(folder)
     if study.source == "hub" and not study.reference:
         date_back(study.specs[0].folder / RESULT, study)
     return made
 
 
-def put_back(folder: Path) -> None:
-    """`take_back`, unless somebody is at work in the folder or a new result is there."""
+def _put_back(folder: Path) -> None:
+    """`_take_back`, unless somebody is at work in the folder or a new result is there."""
     with held(folder) as free:
         if free and standing(folder) not in (None, folder / RESULT):
-            take_back(folder)
+            _take_back(folder)
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def prepared(study: Study) -> Iterator[Plan]:
         back = plan(study).back
         for spec in study.specs:
             if standing(spec.folder) == spec.folder / ASIDE and (spec.folder in back or differs(spec)):
-                put_back(spec.folder)
+                _put_back(spec.folder)
 
 
 def date_back(fetched: Path, study: Study) -> None:

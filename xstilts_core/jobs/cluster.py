@@ -20,10 +20,10 @@ from xstilts_core.results import State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import Spec
 
-SECONDS_TO_ANSWER = 60
+_SECONDS_TO_ANSWER = 60
 # In a path: what Snakemake and Slurm hand on unquoted, or read themselves.
-UNQUOTED = re.compile(r"[^\w./+,=@:~^-]")
-NAME_LENGTH = 30  # of a study's name in a job's name, which the plugin limits to 50 characters
+_UNQUOTED = re.compile(r"[^\w./+,=@:~^-]")
+_NAME_LENGTH = 30  # of a study's name in a job's name, which the plugin limits to 50 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def usual_jobs(profile: Path) -> int:
 def job_prefix(study: Study) -> str:
     """How the names of this study's jobs begin: they carry the study and its folder."""
     folder = hashlib.sha256(str(study.root.resolve()).encode()).hexdigest()[:8]
-    return f"xstilts-{re.sub(r'[^A-Za-z0-9_-]', '_', study.name[:NAME_LENGTH])}-{folder}"
+    return f"xstilts-{re.sub(r'[^A-Za-z0-9_-]', '_', study.name[:_NAME_LENGTH])}-{folder}"
 
 
 def comment(spec: Spec) -> str:
@@ -79,9 +79,9 @@ def ask(*call: str) -> str:
     if shutil.which(call[0]) is None:
         raise UsageError(f"no command {call[0]} here: start this on a machine that submits Slurm jobs (a login node)")
     try:
-        return subprocess.run(call, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=True).stdout
+        return subprocess.run(call, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=True).stdout
     except subprocess.TimeoutExpired:
-        raise UsageError(f"Slurm: {call[0]} did not answer within {SECONDS_TO_ANSWER} seconds: try again later") from None
+        raise UsageError(f"Slurm: {call[0]} did not answer within {_SECONDS_TO_ANSWER} seconds: try again later") from None
     except subprocess.CalledProcessError as error:
         raise UsageError(f"Slurm: {call[0]} failed: {' '.join(error.stderr.split())}: try again later") from None
 
@@ -95,7 +95,7 @@ def arguments(study: Study, profile: Path) -> list[str]:
     if (name := executor(profile)) == "local":
         return []
     for place in (home(), study.root):
-        if odd := UNQUOTED.search(str(place)):
+        if odd := _UNQUOTED.search(str(place)):
             raise UsageError(
                 f"{place}: the jobs of a cluster (profile {profile.name}) cannot have {odd[0]!r} in this path: rename the folder"
             )

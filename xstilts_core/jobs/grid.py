@@ -23,9 +23,9 @@ from xstilts_core.study import Study, overrides
 
 LOG = "grid.log"
 # More runs at once than this only take each other's memory.
-MOST_PER_CORE, MOST_IN_QUEUE = 4, 10_000
+_MOST_PER_CORE, _MOST_IN_QUEUE = 4, 10_000
 # After a kill of another driver, what it started follows it within a second or two.
-SECONDS_TO_END, SECONDS_TO_FOLLOW = 15, 5
+_SECONDS_TO_END, _SECONDS_TO_FOLLOW = 15, 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
 
 
@@ -46,7 +46,7 @@ def usual_jobs(profile: str = "local") -> int:
     shared by the number of processes.
     """
     if executor(profile) != "local":
-        return cluster.usual_jobs(profile_folder(profile))
+        return cluster.usual_jobs(_profile_folder(profile))
     return len(visible_gpus()) or cores() + cores() // 2
 
 
@@ -56,7 +56,7 @@ def jobs_at_once(typed: str | None, profile: str) -> int:
     if typed is None:
         return usual
     local = executor(profile) == "local"
-    most = max(usual, MOST_PER_CORE * cores()) if local else MOST_IN_QUEUE
+    most = max(usual, _MOST_PER_CORE * cores()) if local else _MOST_IN_QUEUE
     if not (typed.isdecimal() and len(typed) <= len(str(most)) and 1 <= int(typed) <= most):
         reason = f"this machine has {cores()} core{'s' if cores() > 1 else ''}" if local else f"jobs of profile {profile} in the queue"
         raise UsageError(f"--jobs {typed}: give 1 or more, up to {most} ({reason}), or leave it out (then {usual})")
@@ -75,7 +75,7 @@ def targets(study: Study) -> list[str]:
     return [str((spec.folder / results.RESULT).relative_to(study.root)) for spec in study.specs]
 
 
-def profile_folder(name: str) -> Path:
+def _profile_folder(name: str) -> Path:
     """params/profiles/<name>; UsageError naming the profiles there are."""
     known = {path.parent.name: path.parent for path in sorted((home() / "params" / "profiles").glob("*/config*.yaml"))}
     if name not in known:
@@ -85,14 +85,14 @@ def profile_folder(name: str) -> Path:
 
 def executor(profile: str) -> str:
     """What runs a profile's jobs: local, slurm, cluster-generic or another."""
-    return cluster.executor(profile_folder(profile))
+    return cluster.executor(_profile_folder(profile))
 
 
 def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> cluster.Queue | None:
     """On Slurm, wait for the jobs that a killed driver left in the queue; returns the queue to follow. None on other executors."""
     if executor(profile) != "slurm":
         return None
-    seconds = float(cluster.settings(profile_folder(profile)).get("seconds-between-status-checks", 10))
+    seconds = float(cluster.settings(_profile_folder(profile)).get("seconds-between-status-checks", 10))
     cluster.wait(study, seconds, say)
     return cluster.Queue(study, seconds)
 
@@ -121,14 +121,14 @@ def command(
     places = {"home": str(home()), "study": study.file, "outputs": study.outputs, "data_root": study.data_root, "source": study.source}
     settings = json.dumps({**places, "encoder": study.encoder, "threads": threads(jobs), "partial": int(partial)})
     parallel = ["--cores", str(jobs * threads(jobs))] if executor(profile) == "local" else ["--jobs", str(jobs)]
-    named = cluster.arguments(study, profile_folder(profile))
+    named = cluster.arguments(study, _profile_folder(profile))
     fetched = study.specs[0] if study.source == "hub" and not partial else None
     again = [*again, "data/result.json"] if fetched and results.state(fetched).state != "done" else again
     triggers = ("mtime", "input", "params", "--allowed-rules", "reports", "report") if partial else ("mtime", "input")
     return [
         *(sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid())),
         *("snakemake", *targets, "--snakefile", str(home() / "Snakefile"), "--directory", str(folder or study.root)),
-        *("--profile", str(profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
+        *("--profile", str(_profile_folder(profile)), *parallel, *named, "--nolock", "--ignore-incomplete", "--keep-incomplete"),
         *("--rerun-triggers", *triggers, *(["--forcerun", *again] if again else [])),
         *("--config", f"grid={base64.urlsafe_b64encode(settings.encode()).decode()}"),
     ]
@@ -142,9 +142,9 @@ def only_grid(study: Study) -> Iterator[TextIO]:
     then known before Snakemake counts what is missing, and who stops a grid leaves nothing running.
     """
     study.root.mkdir(parents=True, exist_ok=True)
-    require_writable(study.root)
+    _require_writable(study.root)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
-        until = time.monotonic() + SECONDS_TO_FOLLOW
+        until = time.monotonic() + _SECONDS_TO_FOLLOW
         while not locks.acquired(lock):
             if time.monotonic() > until:
                 lock.seek(0)
@@ -163,22 +163,22 @@ def only_grid(study: Study) -> Iterator[TextIO]:
             (study.root / overrides.FILE).unlink(missing_ok=True)
             if study.given:
                 results.write_text(study.root / overrides.FILE, overrides.text(study.file, study.given))
-        wait_for_runs(study)
+        _wait_for_runs(study)
         try:
             yield lock
         except BaseException:
-            wait_for_runs(study, stopping.SECONDS_TO_UNWIND)
+            _wait_for_runs(study, stopping.SECONDS_TO_UNWIND)
             raise
-        wait_for_runs(study)
+        _wait_for_runs(study)
 
 
-def require_writable(folder: Path) -> None:
+def _require_writable(folder: Path) -> None:
     """UsageError where nothing can be written into this folder."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{folder} cannot be written: give --outputs another folder")
 
 
-def wait_for_runs(study: Study, seconds: float = SECONDS_TO_END) -> None:
+def _wait_for_runs(study: Study, seconds: float = _SECONDS_TO_END) -> None:
     """Wait until no run holds its folder; not for long, because a person's run by hand is waited for by the run that needs its folder."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and any(results.busy(spec.folder) for spec in study.specs):
@@ -220,14 +220,14 @@ def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
             follow(process)
             return process.wait()
         finally:
-            stopping.end(process, SECONDS_TO_END if "--jobs" in call else stopping.SECONDS_TO_UNWIND)
+            stopping.end(process, _SECONDS_TO_END if "--jobs" in call else stopping.SECONDS_TO_UNWIND)
 
 
 def why_stopped(study: Study, code: int) -> str:
     """What to say where Snakemake ended with this code and no run had failed."""
     if full := [folder for folder in (study.root, home()) if disk.is_exhausted(folder)]:
         return disk.full_sentence(full[0], 0)
-    return f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n{log_tail(study)}"
+    return f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n{_log_tail(study)}"
 
 
 def standing(study: Study) -> list[dict[str, str | None]]:
@@ -256,7 +256,7 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     again = [str((folder / results.RESULT).relative_to(study.root)) for folder in (*plan.stale, *plan.after)]
     with TemporaryDirectory() as empty:  # in which as little is made as in a folder that is not there yet
         folder = study.root if study.root.is_dir() else Path(empty)
-        require_writable(folder)
+        _require_writable(folder)
         call = command(study, [*targets(study), "reports"] if study.specs else ["reports"], jobs, profile, folder=folder, again=again)
         call += ["--dry-run", "--quiet", "rules"]
         said = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", env=environment())
@@ -267,7 +267,7 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
     return ", ".join(dict.fromkeys(named)) or "nothing"
 
 
-def log_tail(study: Study, lines: int = 15) -> str:
+def _log_tail(study: Study, lines: int = 15) -> str:
     """The end of what Snakemake said."""
     path = study.root / LOG
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if path.is_file() else ""

@@ -31,24 +31,24 @@ from xstilts_core.study.study_kinds import RUNS, STUDY, kept_folder, kept_seeds
 
 ITEMS = "seed{}.items.jsonl.gz"
 # Which packed files the folder of a study was unpacked from.
-UNPACKED = ".reference"
+_UNPACKED = ".reference"
 LOG = "train_log.jsonl"
 # The entries of a training log's line that reports read.
 LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
-PREDICTIONS = "predictions"
-ENDING = ".jsonl.gz"
+_PREDICTIONS = "predictions"
+_ENDING = ".jsonl.gz"
 Line = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class _Seed:
     """The kept runs of a seed. runs: folder below outputs/<study> -> line. items: (task, language, folder) -> line."""
 
     runs: dict[str, Line] = field(default_factory=dict)
     items: dict[tuple[str, str, str], Line] = field(default_factory=dict)
 
 
-def result_of(line: Line) -> Result:
+def _result_of(line: Line) -> Result:
     """The result of a kept run."""
     return results.parsed(line["result"], Path(line["folder"]))
 
@@ -72,9 +72,9 @@ def write_lines(path: Path, found: list[Line]) -> None:
     os.replace(part, path)
 
 
-def read(folder: Path, seed: int) -> Seed:
+def read(folder: Path, seed: int) -> _Seed:
     """What is kept of a seed; empty where nothing is."""
-    found = Seed()
+    found = _Seed()
     if (folder / RUNS.format(seed)).is_file():
         found.runs.update({line["folder"]: line for line in lines(folder / RUNS.format(seed))})
         ids: list[Any] = []
@@ -84,7 +84,7 @@ def read(folder: Path, seed: int) -> Seed:
     return found
 
 
-def write(folder: Path, seed: int, kept: Seed) -> None:
+def write(folder: Path, seed: int, kept: _Seed) -> None:
     """Write the files of a seed, items first: a seed is there when its runs are."""
     items, before = [], None
     for _, line in sorted(kept.items.items()):
@@ -107,18 +107,18 @@ def pack(study: Study, folder: Path) -> list[str]:
     if not done:
         raise UsageError(f"{study.name}: no run is finished below {study.root}: xstilts run {study.name}")
     seeds = {seed: read(folder, seed) for seed in {*kept_seeds(folder), *(spec.seed for spec in done)}}
-    known = {alike(name): result_of(line) for kept in seeds.values() for name, line in kept.runs.items()}
+    known = {alike(name): _result_of(line) for kept in seeds.values() for name, line in kept.runs.items()}
     # An encoder that is a folder is named as the study's file names it; its fingerprint tells which it is.
     places = {"data_root": "", "outputs": "outputs", "encoder": study_file.read(Path(study.file)).get("encoder", study.encoder)}
     added = []
     for spec in done:
         name, result = str(spec.folder.relative_to(study.root)), results.read(spec.folder / RESULT)
-        require_same(known.setdefault(alike(name), result), result, name)
+        _require_same(known.setdefault(alike(name), result), result, name)
         if name in (kept := seeds[spec.seed]).runs:
-            require_same(result_of(kept.runs[name]), result, name)
+            _require_same(_result_of(kept.runs[name]), result, name)
             continue
-        kept.runs[name] = run_line(spec, name, result, places)
-        found = [item_line(path, name) for path in sorted((spec.folder / PREDICTIONS).glob(f"*{ENDING}"))]
+        kept.runs[name] = _run_line(spec, name, result, places)
+        found = [_item_line(path, name) for path in sorted((spec.folder / _PREDICTIONS).glob(f"*{_ENDING}"))]
         kept.items.update({(line["task"], line["language"], name): line for line in found})
         added.append(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,16 +133,16 @@ def alike(name: str) -> str:
     return name.rpartition("/")[0]
 
 
-def of_seed(made: Identity, seed: int) -> Identity:
+def _of_seed(made: Identity, seed: int) -> Identity:
     """The identity with this seed throughout."""
     return replace(
-        made, settings={**made.settings, "seed": seed}, parents=tuple(parent and of_seed(parent, seed) for parent in made.parents)
+        made, settings={**made.settings, "seed": seed}, parents=tuple(parent and _of_seed(parent, seed) for parent in made.parents)
     )
 
 
-def require_same(kept: Result, found: Result, name: str) -> None:
+def _require_same(kept: Result, found: Result, name: str) -> None:
     """UsageError where the run that was found is another than the one that is kept, or than that one with another seed."""
-    before, now = of_seed(kept.identity, 0), of_seed(found.identity, 0)
+    before, now = _of_seed(kept.identity, 0), _of_seed(found.identity, 0)
     reason = identity.difference(before, now)
     digests, others = ({path: digest for path, (_, _, digest) in made.files.items()} for made in (before, now))
     if not reason and (changed := sorted(path for path in {*digests, *others} if digests.get(path) != others.get(path))):
@@ -150,18 +150,18 @@ def require_same(kept: Result, found: Result, name: str) -> None:
     if not reason and kept.spec["seed"] == found.spec["seed"] and kept.scores != found.scores:
         reason = "made with the same settings, and it has other scores"
     if reason:
-        one, other = (f"{result.identity.run} of {made_at(result)}" for result in (kept, found))
+        one, other = (f"{result.identity.run} of {_made_at(result)}" for result in (kept, found))
         told = reason if reason.startswith(STARTS) else f"it was {reason}"
         raise UsageError(f"{name} ({other}) is another run than what is kept ({one}): {told}; nothing was kept")
 
 
-def made_at(result: Result) -> str:
+def _made_at(result: Result) -> str:
     """Where a run was made, in words."""
     made = result.provenance
     return f"commit {made.get('commit', '')[:12] or 'unknown'} on {made.get('device', 'unknown')}"
 
 
-def run_line(spec: Spec, name: str, result: Result, places: Mapping[str, str]) -> Line:
+def _run_line(spec: Spec, name: str, result: Result, places: Mapping[str, str]) -> Line:
     """The line of a run. places: what stands in place of the folders of the machine that made it."""
     content = neutral(json.loads(json.dumps(asdict(result))), places)
     log: list[Line] = []
@@ -179,10 +179,10 @@ def neutral(content: Any, places: Mapping[str, str]) -> Any:
     return [neutral(value, places) for value in content] if isinstance(content, list) else content
 
 
-def item_line(path: Path, name: str) -> Line:
+def _item_line(path: Path, name: str) -> Line:
     """The line of a file of predictions. Whole numbers are written as such."""
     head, *rows = lines(path)
-    task, language = path.name.removesuffix(ENDING).split(".", 1)
+    task, language = path.name.removesuffix(_ENDING).split(".", 1)
     columns = [
         [int(value) if value == int(value) else value for value in column] for column in zip(*(row["stats"] for row in rows), strict=True)
     ]
@@ -201,7 +201,7 @@ def unpack(study: Study) -> None:
     folder = kept_folder(study.reference)
     stamp = digest(folder)
     with suppress(FileNotFoundError):
-        if (study.root / UNPACKED).read_text(encoding="ascii") == stamp:
+        if (study.root / _UNPACKED).read_text(encoding="ascii") == stamp:
             return
         for phase in SPECS:
             shutil.rmtree(study.root / phase, ignore_errors=True)
@@ -212,7 +212,7 @@ def unpack(study: Study) -> None:
             if line["log"]:
                 (spec.folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in line["log"]), encoding="utf-8")
             for item in (item for (_, _, name), item in seeds[spec.seed].items.items() if name == line["folder"]):
-                write_items(spec.folder / PREDICTIONS / f"{item['task']}.{item['language']}{ENDING}", item, study.reference)
+                _write_items(spec.folder / _PREDICTIONS / f"{item['task']}.{item['language']}{_ENDING}", item, study.reference)
             places = {"study": study.name, "outputs": study.outputs, "encoder": study.encoder}
             content = line["result"]
             told = {
@@ -220,18 +220,18 @@ def unpack(study: Study) -> None:
                 "provenance": {**content["provenance"], REFERENCE: study.reference},
             }
             (spec.folder / RESULT).write_text(json.dumps({**content, **told}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    results.write_text(study.root / UNPACKED, stamp)
+    results.write_text(study.root / _UNPACKED, stamp)
 
 
 def digest(folder: Path) -> str:
     """A text that changes with what is kept, and with how it is unpacked."""
     found = hashlib.sha256(b"1")
-    for path in [folder / STUDY, *sorted(folder.glob(f"*{ENDING}"))]:
+    for path in [folder / STUDY, *sorted(folder.glob(f"*{_ENDING}"))]:
         found.update(path.read_bytes())
     return found.hexdigest()
 
 
-def write_items(path: Path, item: Line, reference: str) -> None:
+def _write_items(path: Path, item: Line, reference: str) -> None:
     """A file of predictions that has statistics alone, and says so in its first line."""
     head = {"columns": item["columns"], "metric": item["metric"], REFERENCE: reference}
     rows = [{"id": name, "stats": stats} for name, stats in zip(item["ids"], zip(*item["stats"], strict=True), strict=True)]

@@ -28,7 +28,7 @@ LEFT_AFTER_SECONDS = 60
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
 # Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
 # Progress bars are useless in a saved notebook: they stay at 0 %. The debugger, which nobody attaches, would warn that it may miss lines.
-QUIET = {
+_QUIET = {
     "OMP_WAIT_POLICY": "passive",
     "GOMP_SPINCOUNT": "0",
     "TOKENIZERS_PARALLELISM": "false",
@@ -76,7 +76,7 @@ def environment(threads: int, gpu: str | None = None, offline: bool = False) -> 
     counts = dict.fromkeys(THREADS, str(threads)) if threads else {}
     device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
     silent = {"HF_HUB_OFFLINE": "1"} if offline else {}
-    return {**QUIET, **counts, **device, **silent, "PYTHONPATH": search_path()}
+    return {**_QUIET, **counts, **device, **silent, "PYTHONPATH": search_path()}
 
 
 def remove_left(base: Path) -> None:

@@ -31,8 +31,8 @@ from typing import Any
 ADDRESS = "XSTILTS_KERNEL_SERVER"
 # What must be the same in server and kernel, because it is read while libraries are imported.
 THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
-TRAINING = (
+_FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
+_TRAINING = (
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.models.xlm_roberta.modeling_xlm_roberta",
@@ -41,7 +41,7 @@ TRAINING = (
     "xstilts_core.phases.control",
     "xstilts_core.phases.probing",
 )
-REPORTING = (
+_REPORTING = (
     # A kernel's own: the debugger, its slowest part, among them.
     "ipykernel.kernelapp",
     "ipykernel.debugger",
@@ -59,15 +59,15 @@ REPORTING = (
     "pandas.io.formats.csvs",
     "pandas.io.formats.html",
 )
-WATCH_SECONDS = 1.0
-MOST_BYTES = 2**20
-MOST_DESCRIPTORS = 64
+_WATCH_SECONDS = 1.0
+_MOST_BYTES = 2**20
+_MOST_DESCRIPTORS = 64
 # A unix socket's path may have 107 bytes, the "-5" for a kernel's port included.
-SOCKET_PATH_BYTES = 100
+_SOCKET_PATH_BYTES = 100
 
 
 def fixed(environment: dict[str, str]) -> list[str | None]:
-    return [environment.get(name) for name in FIXED]
+    return [environment.get(name) for name in _FIXED]
 
 
 def inherited() -> list[int]:
@@ -77,10 +77,10 @@ def inherited() -> list[int]:
         with suppress(OSError):  # the descriptor that listed the folder is gone
             if number > 2 and os.get_inheritable(number):
                 found.append(number)
-    return found[:MOST_DESCRIPTORS]
+    return found[:_MOST_DESCRIPTORS]
 
 
-def become_kernel(parent: int, arguments: Sequence[str]) -> None:
+def _become_kernel(parent: int, arguments: Sequence[str]) -> None:
     """Turn this process into an ordinary kernel, which lives as long as its runner `parent`."""
     os.environ.pop(ADDRESS, None)
     os.execv(sys.executable, [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(parent), "ipykernel_launcher", *arguments])
@@ -101,11 +101,11 @@ def start(arguments: Sequence[str]) -> int:
         answer = b""
     if len(answer) < 4:
         connection.close()
-        become_kernel(parent, arguments)
+        _become_kernel(parent, arguments)
     kernel = struct.unpack("!i", answer)[0]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda name, _: os.kill(kernel, name))
-    connection.settimeout(WATCH_SECONDS)
+    connection.settimeout(_WATCH_SECONDS)
     while True:
         try:
             status = connection.recv(4)
@@ -123,11 +123,11 @@ def start(arguments: Sequence[str]) -> int:
     return code
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """A wish for a kernel and the descriptors that came with it; ValueError where the sender broke off."""
-    head, descriptors, _, _ = socket.recv_fds(connection, 4, MOST_DESCRIPTORS)
-    size = struct.unpack("!I", head)[0] if len(head) == 4 else MOST_BYTES + 1
-    if size > MOST_BYTES:
+    head, descriptors, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS)
+    size = struct.unpack("!I", head)[0] if len(head) == 4 else _MOST_BYTES + 1
+    if size > _MOST_BYTES:
         raise ValueError("not a wish for a kernel")
     text = b""
     while len(text) < size:
@@ -138,7 +138,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(text), descriptors
 
 
-def die_with(connection: socket.socket) -> None:
+def _die_with(connection: socket.socket) -> None:
     """End this kernel at once when the process that stands for it is gone."""
     connection.settimeout(None)
     while connection.recv(1):
@@ -146,7 +146,7 @@ def die_with(connection: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket.socket) -> None:
+def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket.socket) -> None:
     """In the forked process: take over streams, environment and folder, and be the kernel."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
@@ -157,12 +157,12 @@ def run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket.
     os.environ.clear()
     os.environ.update({name: value for name, value in wish["environment"].items() if name not in (ADDRESS, "JPY_PARENT_PID")})
     os.chdir(wish["folder"])
-    threading.Thread(target=die_with, args=(connection,), daemon=True).start()
+    threading.Thread(target=_die_with, args=(connection,), daemon=True).start()
     sys.argv = ["ipykernel_launcher", *wish["arguments"]]
     import_module("ipykernel.kernelapp").launch_new_instance()
 
 
-class Server:
+class _Server:
     """Forks kernels until its lifeline (standard input, held by the grid) closes and the last kernel has ended."""
 
     def __init__(self, address: str) -> None:
@@ -171,7 +171,7 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(address)
-        self.listener.listen(MOST_DESCRIPTORS)
+        self.listener.listen(_MOST_DESCRIPTORS)
         woken, self.waker = socket.socketpair()
         for end in (woken, self.waker):
             end.setblocking(False)
@@ -207,10 +207,10 @@ class Server:
 
     def accept(self) -> None:
         connection, _ = self.listener.accept()
-        connection.settimeout(WATCH_SECONDS)
+        connection.settimeout(_WATCH_SECONDS)
         descriptors: list[int] = []
         try:
-            wish, descriptors = receive(connection)
+            wish, descriptors = _receive(connection)
             if fixed(wish["environment"]) == fixed(dict(os.environ)):
                 self.fork(wish, descriptors, connection)
             else:
@@ -228,7 +228,7 @@ class Server:
                 self.selector.close()
                 for other in (self.listener, self.woken, self.waker, *self.kernels.values()):
                     other.close()
-                run_kernel(wish, descriptors, connection)
+                _run_kernel(wish, descriptors, connection)
             finally:
                 os._exit(1)
         self.kernels[kernel] = connection
@@ -248,7 +248,7 @@ class Server:
 
 def serve(address: str, modules: Sequence[str]) -> int:
     """Listen first, so that early kernels wait for the imports instead of making their own; then import and fork on demand."""
-    server = Server(address)
+    server = _Server(address)
     for name in modules:
         import_module(name)
     gc.collect()
@@ -261,7 +261,7 @@ def serve(address: str, modules: Sequence[str]) -> int:
 def socket_base() -> Path:
     """Where folders of sockets may stand: the folder of temporary files, /tmp where that one's own path is too long for a socket's."""
     base = Path(tempfile.gettempdir())
-    return base if len(os.fsencode(base)) <= SOCKET_PATH_BYTES - 40 else Path("/tmp")
+    return base if len(os.fsencode(base)) <= _SOCKET_PATH_BYTES - 40 else Path("/tmp")
 
 
 @contextmanager
@@ -272,7 +272,7 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
     long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
     """
     address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
-    call = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve", address, *(TRAINING if training else ()), *REPORTING]
+    call = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve", address, *(_TRAINING if training else ()), *_REPORTING]
     server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
     while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
         time.sleep(0.02)
@@ -283,7 +283,7 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
         del os.environ[ADDRESS]
         server.stdin.close()
         try:
-            server.wait(WATCH_SECONDS)
+            server.wait(_WATCH_SECONDS)
         except subprocess.TimeoutExpired:  # stopped while it imports, or while kernels are at work
             server.terminate()
             server.wait()

@@ -16,8 +16,8 @@ from xstilts_core.files import disk
 from xstilts_core.files.paths import home
 
 START_ATTEMPTS = 3
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-BAR = re.compile(r"\d+%\|.*\||\d+it \[\d+:\d+")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_BAR = re.compile(r"\d+%\|.*\||\d+it \[\d+:\d+")
 
 
 class NotebookFailure(RuntimeError):
@@ -33,7 +33,7 @@ def skip_address_grammar() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
-def import_papermill() -> ModuleType:
+def _import_papermill() -> ModuleType:
     """papermill, without the client for Hadoop's file system that it would load, and pyarrow with it, in every run."""
     skip_address_grammar()
     hidden = "pyarrow.fs" not in sys.modules
@@ -68,11 +68,11 @@ def tidy(notebook: Any) -> Any:
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if "application/vnd.jupyter.widget-view+json" in data and BAR.search("".join(data.get("text/plain", ""))):
+            if "application/vnd.jupyter.widget-view+json" in data and _BAR.search("".join(data.get("text/plain", ""))):
                 continue
             if output.output_type == "stream":
                 lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in output.text.split("\n")]
-                output.text = "\n".join(line for line in lines if not BAR.search(line))
+                output.text = "\n".join(line for line in lines if not _BAR.search(line))
                 if not output.text.strip():
                     continue
             kept.append(output)
@@ -81,16 +81,16 @@ def tidy(notebook: Any) -> Any:
     return notebook
 
 
-def code_cells(notebook: Any) -> list[Any]:
+def _code_cells(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def broken_cell(notebook: Any) -> tuple[int, str] | None:
+def _broken_cell(notebook: Any) -> tuple[int, str] | None:
     """Number among the code cells (from 1) and "name: message" of the first that raised; SystemExit counts, whatever its code."""
-    for number, cell in enumerate(code_cells(notebook), start=1):
+    for number, cell in enumerate(_code_cells(notebook), start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                message = " ".join(ANSI.sub("", output.evalue).split())
+                message = " ".join(_ANSI.sub("", output.evalue).split())
                 return number, f"{output.ename}: {message}" if message else output.ename
     return None
 
@@ -101,7 +101,7 @@ def execute(notebook: Path, parameters: Mapping[str, Any], output: Path, variabl
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     with socket_config(variables) as config:
-        import_papermill().execute_notebook(
+        _import_papermill().execute_notebook(
             # papermill fills braces in paths with the parameters.
             *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)),
             parameters=dict(parameters),
@@ -125,7 +125,7 @@ def started(output: Path) -> tuple[Any, int | None]:
         copy = nbformat.read(output, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError):
         return None, None
-    numbered = enumerate(code_cells(copy), start=1)
+    numbered = enumerate(_code_cells(copy), start=1)
     begun = [number for number, cell in numbered if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"]
     return copy, begun[-1] if begun else None
 
@@ -165,7 +165,7 @@ def run_notebook(
     if copy is not None:
         results.write_text(output, nbformat.writes(tidy(copy)))
     name = notebook.stem
-    found = broken_cell(copy) if copy is not None else None
+    found = _broken_cell(copy) if copy is not None else None
     if found:
         raise NotebookFailure(f"{name}, cell {found[0]}: {found[1]}")
     if error is not None:
@@ -177,7 +177,7 @@ def run_notebook(
 
 def declared(notebook: Path) -> dict[str, Any]:
     """What papermill finds in the cell tagged parameters: name -> {name, inferred_type_name, default, help}."""
-    papermill = import_papermill()
+    papermill = _import_papermill()
     import nbformat
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)

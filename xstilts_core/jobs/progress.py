@@ -23,9 +23,9 @@ from xstilts_core.study.identity import Below
 from xstilts_core.study.spec import SPECS, DataSpec, PretrainSpec, Spec
 
 POLL_SECONDS = 0.5
-LINE_SECONDS = 15.0
-NAMES_SHOWN = 6
-GONE = "its process was killed before its first cell (out of memory?)"
+_LINE_SECONDS = 15.0
+_NAMES_SHOWN = 6
+_GONE = "its process was killed before its first cell (out of memory?)"
 
 
 @contextmanager
@@ -135,8 +135,8 @@ class Watch:
                 failed = Text(f"{count['failed']} failed" if count["failed"] else "", style="red")
                 table.add_row(phase, bar, f"{count['done']}/{total} done", f"{count['running']} running", failed)
         running = [f"{name} ({clock(time.time() - self.since[name])})" for name, state in self.states.items() if state == "running"]
-        more = f" and {len(running) - NAMES_SHOWN} more" if len(running) > NAMES_SHOWN else ""
-        return Group(table, Text(self.line()), Text("now: " + ", ".join(running[:NAMES_SHOWN]) + more if running else "", style="dim"))
+        more = f" and {len(running) - _NAMES_SHOWN} more" if len(running) > _NAMES_SHOWN else ""
+        return Group(table, Text(self.line()), Text("now: " + ", ".join(running[:_NAMES_SHOWN]) + more if running else "", style="dim"))
 
     def follow(self, process: "subprocess.Popen[bytes]") -> None:
         """Show progress until the process ends."""
@@ -153,7 +153,7 @@ class Watch:
             for name in self.look():
                 self.say(name)
                 said = time.time()
-            if time.time() - said > LINE_SECONDS:
+            if time.time() - said > _LINE_SECONDS:
                 print(self.line(), flush=True)
                 said = time.time()
             self.rest()
@@ -176,5 +176,5 @@ class Watch:
             name = self.name(spec)
             if self.states[name] != "done" and self.was_begun(spec):
                 noted = (spec.folder / results.FAILURE).is_file()  # on a full disk not even a note can be left
-                found[name] = (self.reasons[name] if noted or not full else full) or GONE
+                found[name] = (self.reasons[name] if noted or not full else full) or _GONE
         return found

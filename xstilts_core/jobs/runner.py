@@ -125,7 +125,7 @@ def run_in_folder(
     return done
 
 
-def bytes_needed(spec: Spec) -> int:
+def _bytes_needed(spec: Spec) -> int:
     """What the largest finished run of this phase takes on the disk; 0 where none has finished."""
     return max((disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)), default=0)
 
@@ -139,7 +139,7 @@ def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
     with only_writer(spec.folder) as waited:
         if waited and results.state(spec).state == "done":
             return spec.folder / results.RESULT
-        notebook, needed = notebook_path(spec.notebook), bytes_needed(spec)
+        notebook, needed = notebook_path(spec.notebook), _bytes_needed(spec)
         with aside.keeping(spec):
             return run_in_folder(notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline)
 
@@ -212,10 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.with_parent:
         lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
     with stopping.answered(leave, stopping.SECONDS_TO_UNWIND):  # Snakemake and Slurm end a job with SIGTERM
-        return run_folder(options)
+        return _run_folder(options)
 
 
-def run_folder(options: argparse.Namespace) -> int:
+def _run_folder(options: argparse.Namespace) -> int:
     """Run the notebook that was asked for; returns the exit code."""
     try:
         study = Study.load(options.study, options.outputs, options.data_root)

@@ -64,7 +64,7 @@ def link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def take_over(spec: Spec, source: Path) -> bool:
+def _take_over(spec: Spec, source: Path) -> bool:
     """Put the finished run in `source` in place of this one. False where somebody is at work in it, or it has changed meanwhile.
 
     The caller holds the folder of `spec`. As of a run that is trained, result.json comes last.
@@ -112,7 +112,7 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
             continue
         if all(results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)):
             with held(spec.folder) as free:
-                if free and results.state(spec).state != "done" and take_over(spec, source):
+                if free and results.state(spec).state != "done" and _take_over(spec, source):
                     taken.append(spec.folder)
     return taken
 

@@ -21,7 +21,7 @@ from xstilts_core.study.spec import BASELINE
 STUDY = "published"
 LEVEL = 0.05
 # What a sensible study might look for, in points; and how many simulated studies answer a question about chance.
-WISHED, USUAL_SEEDS, STUDIES = 2.0, 3, 4_000
+_WISHED, _USUAL_SEEDS, STUDIES = 2.0, 3, 4_000
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +44,7 @@ def gains() -> pd.DataFrame:
     for (recipe, task), found in table[table["recipe"] != BASELINE].groupby(["recipe", "task"], sort=False):
         values = (found["score"] - base[task]).to_numpy()
         spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
-        parts = parts_of(values) if spread > power.ROUNDING else []
+        parts = _parts_of(values) if spread > power.ROUNDING else []
         low, high = hierarchy.student_interval(values.mean(), parts)
         rows.append((recipe, task, len(values), values.mean(), spread, low, high, power.p_value(values.mean(), parts)))
     return pd.DataFrame(rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"])
@@ -56,14 +56,14 @@ def runs_of(recipe: str, task: str) -> list[float]:
     return [round(float(score - table[BASELINE]), 2) for score in np.atleast_1d(table[recipe])]
 
 
-def parts_of(values: Sequence[float]) -> list[hierarchy.Part]:
+def _parts_of(values: Sequence[float]) -> list[hierarchy.Part]:
     """What the variance of a mean is made of, where nothing but seeds differs."""
     return [hierarchy.Part("seeds", float(np.var(values, ddof=1)) / len(values), len(values) - 1)]
 
 
 def half_width(values: Sequence[float]) -> float:
     """Half the width of the 95 % interval of the mean of so many runs, with Student's t."""
-    return hierarchy.half_width(parts_of(values))
+    return hierarchy.half_width(_parts_of(values))
 
 
 def quantile(seeds: int) -> float:
@@ -92,7 +92,7 @@ def holm_findings(p: Sequence[float]) -> int:
     return int((analysis.holm(np.asarray(p, dtype=float)) < LEVEL).sum())
 
 
-def nothing_there(cells: int, seeds: int = USUAL_SEEDS) -> np.ndarray:
+def nothing_there(cells: int, seeds: int = _USUAL_SEEDS) -> np.ndarray:
     """[STUDIES]: cells with p < 0.05, each in a study in which no recipe changes anything."""
     values = np.random.default_rng(7).standard_normal((STUDIES, cells, seeds))
     t = values.mean(axis=-1) / (values.std(axis=-1, ddof=1) / np.sqrt(seeds))
@@ -105,7 +105,7 @@ def histogram(counts: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"percent of studies": 100 * found / found.sum()}, index=range(len(found)))
 
 
-def largest(recipes: int, spread: float, seeds: int = USUAL_SEEDS) -> float:
+def largest(recipes: int, spread: float, seeds: int = _USUAL_SEEDS) -> float:
     """Mean over studies of the largest of so many recipes' mean gains, in points, where no recipe changes anything."""
     values = np.random.default_rng(8).standard_normal((STUDIES, recipes, seeds)) * spread
     return float(values.mean(axis=-1).max(axis=1).mean())
@@ -128,10 +128,10 @@ def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataF
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([width_exercise(), flip_exercise(), *test_questions(), holm_exercise(), curse_exercise(), power_exercise()])
+    return Check([_width_exercise(), _flip_exercise(), *_test_questions(), _holm_exercise(), _curse_exercise(), _power_exercise()])
 
 
-def width_exercise() -> Written:
+def _width_exercise() -> Written:
     def error(values: Sequence[float], ddof: int = 1) -> float:
         return float(np.std(values, ddof=ddof) / np.sqrt(len(values)))
 
@@ -159,7 +159,7 @@ def width_exercise() -> Written:
     )
 
 
-def flip_exercise() -> Number:
+def _flip_exercise() -> Number:
     def seeds(sides: int) -> int:
         return next(count for count in range(1, 20) if sides * 0.5**count < LEVEL)
 
@@ -175,7 +175,7 @@ def flip_exercise() -> Number:
     )
 
 
-def test_questions() -> list[Exercise]:
+def _test_questions() -> list[Exercise]:
     def found() -> float:
         return float((p_values() < LEVEL).sum())
 
@@ -206,7 +206,7 @@ def test_questions() -> list[Exercise]:
     ]
 
 
-def holm_exercise() -> Written:
+def _holm_exercise() -> Written:
     def unstopped(p: Sequence[float]) -> int:
         return sum(value < LEVEL / (len(p) - place) for place, value in enumerate(sorted(p)))
 
@@ -231,7 +231,7 @@ def holm_exercise() -> Written:
     )
 
 
-def curse_exercise() -> Number:
+def _curse_exercise() -> Number:
     def expected() -> float:
         return largest(recipes(), usual_spread())
 
@@ -255,16 +255,16 @@ def curse_exercise() -> Number:
     )
 
 
-def power_exercise() -> Number:
+def _power_exercise() -> Number:
     def enough(gain_of: Callable[[int], float]) -> int:
-        return next(count for count in range(2, 200) if gain_of(count) <= WISHED)
+        return next(count for count in range(2, 200) if gain_of(count) <= _WISHED)
 
     def half(count: int) -> float:
         return hierarchy.half_width([hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)])
 
     return Number(
         "enough_seeds",
-        f"The fewest seeds with which a true gain of {WISHED:.0f} points is told from 0 with 80 % power, where runs spread as much as the "
+        f"The fewest seeds with which a true gain of {_WISHED:.0f} points is told from 0 with 80 % power, where runs spread as much as the "
         "published ones do (the median).",
         lambda: enough(lambda count: detectable(count, usual_spread())),
         "Know this number before you start. If you cannot pay for it, ask a question about something larger, or about the mean of many "

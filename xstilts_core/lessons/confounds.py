@@ -23,11 +23,11 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 STUDY = "lesson_confounds"
 ENGLISH = "en"
 # The lesson's recipes: the one that is advertised, another English task of the same size, and the controls.
-CLAIMED, OTHER, SECOND_ONLY, OVERLAP = "mnli", "ccg", "second_only", "overlap"
-PUBLISHED = "published"
+CLAIMED, OTHER, _SECOND_ONLY, _OVERLAP = "mnli", "ccg", "second_only", "overlap"
+_PUBLISHED = "published"
 # A target and a probing task whose scores seem to go together.
 X, Y = "boolq", "edges-dpr"
-RUINED = 2
+_RUINED = 2
 
 
 def study(outputs: str = "outputs") -> Study:
@@ -75,11 +75,11 @@ def scores(study: Study) -> pd.DataFrame:
     for size in study.target_sizes:
         frame = analysis.finished(analysis.of_size(study, size))
         kept = frame[(frame["phase"].isin(("target", "control"))) & (frame["metric"] == "accuracy") & (frame["split"] == "test")]
-        names = [OVERLAP if recipe == OVERLAP else arm(recipe, size) for recipe in kept["recipe"]]
+        names = [_OVERLAP if recipe == _OVERLAP else arm(recipe, size) for recipe in kept["recipe"]]
         tables.append(kept.assign(run=names).pivot(index="run", columns="language", values="value"))
     table = pd.concat(tables)
     table = table[~table.index.duplicated()].rename_axis(index=None, columns=None)
-    rows = [name for name in (*arms(study).index, OVERLAP) if name in table.index]
+    rows = [name for name in (*arms(study).index, _OVERLAP) if name in table.index]
     return table.loc[rows, [ENGLISH, *(code for code in table if code != ENGLISH)]]
 
 
@@ -94,22 +94,22 @@ def difference(table: pd.DataFrame, run: str, against: str) -> float:
     return float(means[run] - means[against])
 
 
-def above_overlap(table: pd.DataFrame, run: str) -> list[str]:
+def _above_overlap(table: pd.DataFrame, run: str) -> list[str]:
     """The languages other than English in which a run is better than counting common words."""
     others = table.drop(columns=ENGLISH)
-    return [str(code) for code in others if others.loc[run, code] > others.loc[OVERLAP, code]]
+    return [str(code) for code in others if others.loc[run, code] > others.loc[_OVERLAP, code]]
 
 
 @lru_cache(maxsize=1)
 def recipes() -> pd.DataFrame:
     """Published scores, mean over runs, in percent: a row per intermediate task, a column per target and probing task."""
-    return by_run(analysis.performance(Study.load(PUBLISHED))).groupby("recipe", sort=False).mean()
+    return by_run(analysis.performance(Study.load(_PUBLISHED))).groupby("recipe", sort=False).mean()
 
 
 @lru_cache(maxsize=1)
 def left_out() -> pd.DataFrame:
     """How many pairs of tasks go together (after Holm's correction) with all recipes, and without each one."""
-    study = Study.load(PUBLISHED)
+    study = Study.load(_PUBLISHED)
     return analysis.left_out(study, analysis.performance(study))[["left_out", "target_pairs", "probing_pairs", "mean_estimate"]]
 
 
@@ -134,7 +134,7 @@ def scatter() -> Figure:
 
 def worst() -> list[str]:
     """The recipes with the lowest scores on X."""
-    return [str(name) for name in recipes()[X].nsmallest(RUINED).index]
+    return [str(name) for name in recipes()[X].nsmallest(_RUINED).index]
 
 
 def check(outputs: str = "outputs") -> Check:
@@ -146,11 +146,11 @@ def check(outputs: str = "outputs") -> Check:
         return scores(planned)
 
     return Check(
-        [one_change_exercise(planned, small), *contrast_questions(table, small, large), overlap_exercise(table, large), *lurking()]
+        [_one_change_exercise(planned, small), *_contrast_questions(table, small, large), _overlap_exercise(table, large), *lurking()]
     )
 
 
-def one_change_exercise(planned: Study, small: int) -> Names:
+def _one_change_exercise(planned: Study, small: int) -> Names:
     return Names(
         "one_change",
         f"The runs that differ from '{arm(BASELINE, small)}' in exactly one setting.",
@@ -161,7 +161,7 @@ def one_change_exercise(planned: Study, small: int) -> Names:
     )
 
 
-def contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: int) -> list[Exercise]:
+def _contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: int) -> list[Exercise]:
     def contrast(run: str, size: int, against: str, other: int) -> float:
         return difference(table(), arm(run, size), arm(against, other))
 
@@ -213,9 +213,9 @@ def contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: int
     ]
 
 
-def overlap_exercise(table: Callable[[], pd.DataFrame], large: int) -> Number:
+def _overlap_exercise(table: Callable[[], pd.DataFrame], large: int) -> Number:
     def better() -> float:
-        return float(len(above_overlap(table(), arm(BASELINE, large))))
+        return float(len(_above_overlap(table(), arm(BASELINE, large))))
 
     return Number(
         "better_than_counting",
@@ -241,7 +241,7 @@ def lurking() -> list[Exercise]:
         ),
         Number(
             "without_ruined",
-            f"Pearson's correlation of {X} and {Y} over the recipes, without the {RUINED} recipes that are worst on {X}.",
+            f"Pearson's correlation of {X} and {Y} over the recipes, without the {_RUINED} recipes that are worst on {X}.",
             lambda: together(worst()),
             "The correlation was between encoders that were ruined and encoders that were not. Among the latter little of it is left; and "
             "eight points do not show that there is none.",
@@ -251,7 +251,7 @@ def lurking() -> list[Exercise]:
             lambda: {
                 "That is with all of them.": together(),
                 "Only one is left out.": together(worst()[:1]),
-                "These are the two that are best.": together([str(name) for name in recipes()[X].nlargest(RUINED).index]),
+                "These are the two that are best.": together([str(name) for name in recipes()[X].nlargest(_RUINED).index]),
             },
         ),
     ]

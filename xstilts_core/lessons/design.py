@@ -16,7 +16,7 @@ from xstilts_core.lessons.plan import ENGLISH, FLAWED, FLAWS, NAME, Plan, flaws,
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
-TOLD, NOT_TOLD = "told from 0", "not told from 0"
+TOLD, _NOT_TOLD = "told from 0", "not told from 0"
 
 
 def save(text: str, outputs: str = "outputs") -> str:
@@ -70,7 +70,7 @@ def gain_table(outputs: str = "outputs") -> pd.DataFrame:
     return analysis.gain_table(analysis.gain_draws(scores, analysis.item_scores(study)))
 
 
-def gain_row(outputs: str) -> pd.Series:
+def _gain_row(outputs: str) -> pd.Series:
     """The row of the gain table that the lesson asks about. UsageError where its runs are not done."""
     (recipe, target), table = first(saved(outputs)), gain_table(outputs)
     rows = table[(table["recipe"] == recipe) & (table["task"] == target)]
@@ -81,10 +81,10 @@ def gain_row(outputs: str) -> pd.Series:
 
 def gain(outputs: str = "outputs") -> float:
     """The gain that the lesson asks about, in points."""
-    return float(gain_row(outputs)["gain"])
+    return float(_gain_row(outputs)["gain"])
 
 
-def english_gain(study: Study) -> float:
+def _english_gain(study: Study) -> float:
     """The same recipe's gain in English, in points."""
     table = analysis.gains(analysis.contenders(analysis.finished(study), study.controls))
     recipe, target = first(study)
@@ -112,10 +112,10 @@ def check(outputs: str = "outputs") -> Check:
         "The YAML text of a study of your own.",
         "It asks one question, has something to compare with, and can tell chance from a difference, if that is large.",
     )
-    return Check([wrong, plan, runs_exercise(outputs), again_exercise(outputs), gain_exercise(outputs), verdict_exercise(outputs)])
+    return Check([wrong, plan, _runs_exercise(outputs), _again_exercise(outputs), gain_exercise(outputs), _verdict_exercise(outputs)])
 
 
-def runs_exercise(outputs: str) -> Number:
+def _runs_exercise(outputs: str) -> Number:
     return Number(
         "runs",
         "How many runs does your study have, in all phases?",
@@ -129,7 +129,7 @@ def runs_exercise(outputs: str) -> Number:
     )
 
 
-def again_exercise(outputs: str) -> Number:
+def _again_exercise(outputs: str) -> Number:
     return Number(
         "third_seed",
         "You add another seed when all is done. How many runs does `xstilts run` then make?",
@@ -151,19 +151,19 @@ def gain_exercise(outputs: str) -> Number:
         "In the report: the table of gains by recipe and target.",
         "points",
         0.06,
-        lambda: {"That is English, in which the model was trained.": english_gain(saved(outputs))},
+        lambda: {"That is English, in which the model was trained.": _english_gain(saved(outputs))},
     )
 
 
-def verdict_exercise(outputs: str) -> Choice:
+def _verdict_exercise(outputs: str) -> Choice:
     def verdict() -> str:
-        row = gain_row(outputs)
-        return TOLD if row["low"] > 0 or row["high"] < 0 else NOT_TOLD
+        row = _gain_row(outputs)
+        return TOLD if row["low"] > 0 or row["high"] < 0 else _NOT_TOLD
 
     return Choice(
         "verdict",
         "By its 95 % interval over seeds and test items: is this gain told from 0?",
-        (TOLD, NOT_TOLD),
+        (TOLD, _NOT_TOLD),
         verdict,
         "Whatever it is: that is what you write, and not what you had hoped for.",
         "Is 0 between the ends of the interval?",

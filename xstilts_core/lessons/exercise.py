@@ -15,7 +15,7 @@ from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.lessons.values import as_number, equal, short
 
 # Units in which a share of 1 is 100.
-HUNDREDTHS = ("percent", "points")
+_HUNDREDTHS = ("percent", "points")
 NOTHING = "Nothing is filled in yet: put your answer in the place of the three dots."
 # Blue and orange of Okabe and Ito (2008); the words say the same to who sees no color.
 COLORS: Mapping[str, str] = MappingProxyType({"Right": "#0072B2", "Not yet": "#D55E00"})
@@ -104,9 +104,9 @@ class Number:
         for text, wrong in self.slips().items():
             if abs(value - wrong) <= self.tolerance:
                 return text
-        if truth and self.unit in HUNDREDTHS and near(truth / 100):
+        if truth and self.unit in _HUNDREDTHS and near(truth / 100):
             return f"The unit: the suite's scores are in {self.unit} (0 to 100), this is a share between 0 and 1."
-        if truth and self.unit not in HUNDREDTHS and near(100 * truth):
+        if truth and self.unit not in _HUNDREDTHS and near(100 * truth):
             return f"The unit: asked for is {self.unit or 'a plain number'}, this is a hundred times as much."
         if truth and near(-truth):
             return "The size is right, the direction is not: what is subtracted from what?"
@@ -115,7 +115,7 @@ class Number:
     def mistakes(self) -> list[Any]:
         truth = self.solution()
         made = [
-            truth / 100 if self.unit in HUNDREDTHS else 100 * truth,
+            truth / 100 if self.unit in _HUNDREDTHS else 100 * truth,
             -truth,
             3 * truth + 10 * self.tolerance + 1,
             *self.slips().values(),

@@ -23,15 +23,15 @@ from xstilts_core.streams import Stream
 from xstilts_core.train import Schedule, train
 
 # Phase 1 of the shipped checkpoint drew its documents with seed 1.
-TRAINING_SEED, DOCUMENTS = 101, 150
-STEPS, BATCH_TOKENS, RATE = 150, 1_000, 3e-3
+_TRAINING_SEED, _DOCUMENTS = 101, 150
+_STEPS, BATCH_TOKENS, RATE = 150, 1_000, 3e-3
 LONGEST, MASKED = 128, 0.15
 Gap = tuple[list[int], np.ndarray]
 """Ids of a sequence, and the places in it that are masked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Guesser:
+class _Guesser:
     """An encoder with a language-model head: guesses what stands behind <mask>. log: mean loss by step while the head was trained."""
 
     encoder: Encoder
@@ -48,13 +48,13 @@ def documents(seed: int, count: int) -> dict[str, list[str]]:
     }
 
 
-def guesser() -> Guesser:
+def guesser() -> _Guesser:
     """The shipped encoder, frozen, with a new head."""
     return trained(False)
 
 
 @lru_cache(maxsize=2)
-def trained(random_weights: bool) -> Guesser:
+def trained(random_weights: bool) -> _Guesser:
     """The shipped encoder, or one of its shape with random weights, frozen; with a new head, trained on some documents of all languages.
 
     The head begins with the frequencies of the pieces in these documents: what can be known without reading the sentence.
@@ -62,19 +62,19 @@ def trained(random_weights: bool) -> Guesser:
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=torch.device("cpu"), random_init=random_weights, seed=1)
     encoder.network.requires_grad_(False)
     head = model.language_head(encoder, model.SHIPPED, seed=1)
-    texts = [(text, None) for found in documents(TRAINING_SEED, DOCUMENTS).values() for text in found]
+    texts = [(text, None) for found in documents(_TRAINING_SEED, _DOCUMENTS).values() for text in found]
     encoded = mlm.encode(texts, encoder.tokenizer, LONGEST)
     counts = np.bincount(encoded.ids, minlength=len(encoder.tokenizer)) + 1.0
     with torch.no_grad():
         head.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
-    masks = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(TRAINING_SEED))
+    masks = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(_TRAINING_SEED))
     stream = Stream("mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True)
-    done = train(encoder, [stream], np.ones(1), Schedule(STEPS, RATE, warmup=0.1, weight_decay=0.0, clip=1.0, seed=1))
-    return Guesser(encoder, head, pd.Series({line["step"]: line["loss"] for line in done.log}))
+    done = train(encoder, [stream], np.ones(1), Schedule(_STEPS, RATE, warmup=0.1, weight_decay=0.0, clip=1.0, seed=1))
+    return _Guesser(encoder, head, pd.Series({line["step"]: line["loss"] for line in done.log}))
 
 
 @torch.inference_mode()
-def guess(found: Guesser, gaps: Sequence[Gap]) -> torch.Tensor:
+def guess(found: _Guesser, gaps: Sequence[Gap]) -> torch.Tensor:
     """[gaps, vocabulary]: log probabilities at every masked place, sequence after sequence."""
     found.encoder.network.eval()
     found.head.eval()

@@ -14,8 +14,8 @@ from xstilts_core.study.spec import BASELINE
 
 STUDY = "lesson_intermediate"
 ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"
-SQUAD, SUPERTAGS = "squad_v1", "ccg"
-CELLS = tuple(f"{recipe} on {task}" for recipe in (SQUAD, SUPERTAGS) for task in (TAGGING, QUESTIONS))
+_SQUAD, _SUPERTAGS = "squad_v1", "ccg"
+CELLS = tuple(f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS))
 SIGNS = ("both rise", "both fall", "English rises, the others fall", "English falls, the others rise")
 
 
@@ -58,7 +58,7 @@ def by_seed(recipe: str, task: str) -> pd.DataFrame:
 def english_and_others() -> pd.DataFrame:
     """Mean gains in English and over the other languages, a row per cell."""
     rows = {}
-    for recipe in (SQUAD, SUPERTAGS):
+    for recipe in (_SQUAD, _SUPERTAGS):
         for task in (TAGGING, QUESTIONS):
             means = by_seed(recipe, task).mean(axis=1)
             rows[f"{recipe} on {task}"] = (float(means[ENGLISH]), float(means.drop(ENGLISH).mean()))
@@ -83,12 +83,12 @@ def tested() -> pd.DataFrame:
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([gain_exercise(), signs_exercise(), seeds_exercise(), clear_exercise(), ranked_exercise()])
+    return Check([gain_exercise(), _signs_exercise(), _seeds_exercise(), _clear_exercise(), _ranked_exercise()])
 
 
 def gain_exercise() -> Number:
     def mean(english: bool | None, seed: int | None = None) -> float:
-        found = by_seed(SQUAD, QUESTIONS)
+        found = by_seed(_SQUAD, QUESTIONS)
         rows = found if english is None else found.loc[[ENGLISH]] if english else found.drop(ENGLISH)
         return float(rows.to_numpy().mean() if seed is None else rows[seed].mean())
 
@@ -108,9 +108,9 @@ def gain_exercise() -> Number:
     )
 
 
-def signs_exercise() -> Choice:
+def _signs_exercise() -> Choice:
     def signs() -> str:
-        english, others = english_and_others().loc[f"{SQUAD} on {TAGGING}"]
+        english, others = english_and_others().loc[f"{_SQUAD} on {TAGGING}"]
         return SIGNS[(0 if others > 0 else 2) if english > 0 else (3 if others > 0 else 1)]
 
     return Choice(
@@ -123,9 +123,9 @@ def signs_exercise() -> Choice:
     )
 
 
-def seeds_exercise() -> Number:
+def _seeds_exercise() -> Number:
     def deviation(degrees: int) -> float:
-        return float(by_seed(SUPERTAGS, QUESTIONS).drop(ENGLISH).mean().std(ddof=degrees))
+        return float(by_seed(_SUPERTAGS, QUESTIONS).drop(ENGLISH).mean().std(ddof=degrees))
 
     def of_scores() -> float:
         found = analysis.target_scores(scores()).query("recipe == @SUPERTAGS and task == @QUESTIONS and language != @ENGLISH")
@@ -147,7 +147,7 @@ def seeds_exercise() -> Number:
     )
 
 
-def clear_exercise() -> Names:
+def _clear_exercise() -> Names:
     def clear() -> list[str]:
         found = gain_table()
         kept = found[(found["low"] > 0) | (found["high"] < 0)]
@@ -163,7 +163,7 @@ def clear_exercise() -> Names:
     )
 
 
-def ranked_exercise() -> Names:
+def _ranked_exercise() -> Names:
     def ranked(table: pd.DataFrame) -> list[str]:
         return list(table[TAGGING].sort_values(ascending=False).index)
 
@@ -175,6 +175,6 @@ def ranked_exercise() -> Names:
         "best in English need not be best elsewhere; without labels in other languages nobody knows before the test.",
         "What may be looked at before the test? Its column for this target.",
         ordered=True,
-        legal=(BASELINE, SQUAD, SUPERTAGS),
+        legal=(BASELINE, _SQUAD, _SUPERTAGS),
         slips=lambda: {"That is the order of the test scores. Whoever chooses by them has nothing left to report.": ranked(tested())},
     )

@@ -23,7 +23,7 @@ from xstilts_core.lessons.guesser import LONGEST, MASKED, Gap, documents, guess,
 
 ENGLISH = "en"
 OTHERS = tuple(code for code in EMBEDDED_LANGUAGES if code != ENGLISH)
-TEST_SEED, TEST_DOCUMENTS = 102, 100
+_TEST_SEED, _TEST_DOCUMENTS = 102, 100
 TAGGED, PAIRS = 40, 80
 # Tags of Universal Dependencies that are frequent in the suite.
 TAGS = ("NOUN", "VERB", "PROPN", "ADP", "PUNCT")
@@ -35,11 +35,11 @@ def learning_curves() -> pd.DataFrame:
 
 
 @lru_cache(maxsize=16)
-def gaps_of(code: str) -> tuple[Gap, ...]:
+def _gaps_of(code: str) -> tuple[Gap, ...]:
     """New documents of a language with some of their pieces masked, the same for every model."""
-    tokenizer, rng = guesser().encoder.tokenizer, np.random.default_rng([TEST_SEED, EMBEDDED_LANGUAGES.index(code)])
+    tokenizer, rng = guesser().encoder.tokenizer, np.random.default_rng([_TEST_SEED, EMBEDDED_LANGUAGES.index(code)])
     made = []
-    for text in documents(TEST_SEED, TEST_DOCUMENTS)[code]:
+    for text in documents(_TEST_SEED, _TEST_DOCUMENTS)[code]:
         ids = tokenizer(text, truncation=True, max_length=LONGEST)["input_ids"]
         places = 1 + np.flatnonzero(rng.random(len(ids) - 2) < MASKED)
         if len(places):
@@ -50,7 +50,7 @@ def gaps_of(code: str) -> tuple[Gap, ...]:
 @lru_cache(maxsize=32)
 def scores(code: str, random_weights: bool) -> tuple[float, float]:
     """Mean loss (natural logarithm) and percent of right first guesses in one language."""
-    gaps = gaps_of(code)
+    gaps = _gaps_of(code)
     table, right = guess(trained(random_weights), gaps), hidden_ids(gaps)
     loss = -table[torch.arange(len(right)), right].mean()
     return float(loss), 100 * float((table.argmax(-1) == right).float().mean())
@@ -63,7 +63,7 @@ def by_language() -> pd.DataFrame:
 
 
 @lru_cache(maxsize=16)
-def tagged_gaps(code: str) -> tuple[tuple[Gap, str, int], ...]:
+def _tagged_gaps(code: str) -> tuple[tuple[Gap, str, int], ...]:
     """One gap per word that is a single piece, with its part of speech and the number of its sentence, from the POS test data."""
     tokenizer, between = guesser().encoder.tokenizer, " " if language(code).whitespace else ""
     made = []
@@ -84,9 +84,9 @@ def by_tag() -> pd.DataFrame:
     """Percent of right first guesses by part of speech (rows), in English and in the mean of the other languages; n: gaps in all."""
     rows = []
     for code in EMBEDDED_LANGUAGES:
-        gaps = [gap for gap, _, _ in tagged_gaps(code)]
+        gaps = [gap for gap, _, _ in _tagged_gaps(code)]
         right = (guess(guesser(), gaps).argmax(-1) == hidden_ids(gaps)).numpy()
-        rows += [(code, tag, 100 * float(hit)) for (_, tag, _), hit in zip(tagged_gaps(code), right, strict=True)]
+        rows += [(code, tag, 100 * float(hit)) for (_, tag, _), hit in zip(_tagged_gaps(code), right, strict=True)]
     table = pd.DataFrame(rows, columns=["language", "tag", "right"])
     means = table.groupby(["tag", "language"])["right"].mean().unstack("language").loc[list(TAGS)]
     counts = table.groupby("tag").size()
@@ -105,7 +105,7 @@ def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFr
     """
     tokenizer, rows = guesser().encoder.tokenizer, {}
     for code in EMBEDDED_LANGUAGES:
-        fitting = next((gap for gap, found, item in tagged_gaps(code) if (found, item) == (tag, number)), None)
+        fitting = next((gap for gap, found, item in _tagged_gaps(code) if (found, item) == (tag, number)), None)
         if fitting is None:
             continue
         best = guess(guesser(), [fitting])[0].topk(count)
@@ -134,7 +134,7 @@ def beside_translation() -> pd.DataFrame:
     for code in OTHERS:
         texts, english = sides(code)
         pieces = [tokenizer(side, add_special_tokens=False)["input_ids"] for side in (texts, english)]
-        rng = np.random.default_rng(TEST_SEED)
+        rng = np.random.default_rng(_TEST_SEED)
         places = [np.flatnonzero(rng.random(len(ids)) < MASKED) for ids in pieces[0]]
         places = [found if len(found) else np.array([0]) for found in places]
         right = hidden_ids(list(zip(pieces[0], places, strict=True)))
@@ -153,10 +153,10 @@ def beside_translation() -> pd.DataFrame:
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([*loss_questions(), *learnt_questions()])
+    return Check([*_loss_questions(), *_learnt_questions()])
 
 
-def loss_questions() -> list[Number | Written]:
+def _loss_questions() -> list[Number | Written]:
     def entries() -> int:
         return len(guesser().encoder.tokenizer)
 
@@ -192,7 +192,7 @@ def loss_questions() -> list[Number | Written]:
     ]
 
 
-def learnt_questions() -> list[Number | Choice]:
+def _learnt_questions() -> list[Number | Choice]:
     def above(codes: Sequence[str]) -> float:
         return float(np.mean([scores(code, False)[1] - scores(code, True)[1] for code in codes]))
 

@@ -11,13 +11,13 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.report.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, look, say
 
 # A color and a shape each: told apart without color too. The last two are black and gray.
-SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"), (GRAY, "v", (0, (5, 1))))
+_SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"), (GRAY, "v", (0, (5, 1))))
 
 
 def many(found: Sequence[object]) -> None:
     """UsageError for more series than there are colors and shapes."""
-    if len(found) > len(SERIES):
-        raise UsageError(f"{len(found)} series in one figure: at most {len(SERIES)} can be told apart; leave some out")
+    if len(found) > len(_SERIES):
+        raise UsageError(f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; leave some out")
 
 
 def named(label: object) -> str:
@@ -31,7 +31,7 @@ def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | Non
     with look():
         figure = PrintFigure(figsize=(FULL, 0.8 + 0.22 * len(table)), layout="constrained")
         axes = figure.subplots()
-        for (color, shape, _), column in zip(SERIES, table.columns, strict=False):
+        for (color, shape, _), column in zip(_SERIES, table.columns, strict=False):
             axes.plot(table[column], range(len(table)), shape, color=color, markersize=5, label=named(column), linestyle="none")
         axes.set_yticks(range(len(table)), [named(row) for row in table.index])
         axes.set_ylim(len(table) - 0.5, -0.5)
@@ -52,7 +52,7 @@ def lines(table: pd.DataFrame, across: str, up: str, note: str = "", reference: 
     with look():
         figure = PrintFigure(figsize=(FULL, 2.4), layout="constrained")
         axes = figure.subplots()
-        for (color, shape, stroke), column in zip(SERIES, table.columns, strict=False):
+        for (color, shape, stroke), column in zip(_SERIES, table.columns, strict=False):
             shown = table[column].dropna()
             axes.plot(shown.index, shown, marker=shape, markersize=3, linestyle=stroke, color=color, label=named(column))
         if reference is not None:

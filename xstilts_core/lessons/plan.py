@@ -16,7 +16,7 @@ NAME = "my_study"
 ENGLISH = "en"
 REPORT = "30_transfer"
 # What a class can wait for: about a minute.
-MOST_RUNS, MOST_EXAMPLES, MOST_TESTED = 12, 400, 100
+_MOST_RUNS, _MOST_EXAMPLES, _MOST_TESTED = 12, 400, 100
 
 # It runs, and shows nothing.
 FLAWED = """\
@@ -40,51 +40,53 @@ def prepared(study: Study) -> list[IntermediateSpec]:
     return [spec for spec in study.specs if isinstance(spec, IntermediateSpec)]
 
 
-def too_large(study: Study) -> bool:
+def _too_large(study: Study) -> bool:
     """Whether a class would wait for it: too many runs, too many examples, or a phase 1 of its own."""
     runs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
-    trained = [spec.train_examples or MOST_EXAMPLES + 1 for spec in runs]
-    tested = [spec.test_examples or MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)]
+    trained = [spec.train_examples or _MOST_EXAMPLES + 1 for spec in runs]
+    tested = [spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)]
     searched = [spec for spec in study.specs if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4]
-    many = len(study.specs) > MOST_RUNS or bool(searched) or study.pretrain is not None
-    return many or max(trained, default=0) > MOST_EXAMPLES or max(tested, default=0) > MOST_TESTED
+    many = len(study.specs) > _MOST_RUNS or bool(searched) or study.pretrain is not None
+    return many or max(trained, default=0) > _MOST_EXAMPLES or max(tested, default=0) > _MOST_TESTED
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class _Flaw:
     """A weakness of a design. hint: the question that it leaves open."""
 
     seen: Callable[[Study], bool]
     hint: str
 
 
-FLAWS: Mapping[str, Flaw] = MappingProxyType(
+FLAWS: Mapping[str, _Flaw] = MappingProxyType(
     {
-        "no question": Flaw(
+        "no question": _Flaw(
             lambda study: not study.title.rstrip().endswith("?"), "What would you like to know? The title is the place to ask."
         ),
-        "nothing to compare": Flaw(lambda study: not prepared(study), "Which recipe shall be held against the baseline?"),
-        "one seed": Flaw(lambda study: len(study.seeds) < 2, "Would it come out the same a second time? There is nothing to tell it from."),
-        "no control": Flaw(
+        "nothing to compare": _Flaw(lambda study: not prepared(study), "Which recipe shall be held against the baseline?"),
+        "one seed": _Flaw(
+            lambda study: len(study.seeds) < 2, "Would it come out the same a second time? There is nothing to tell it from."
+        ),
+        "no control": _Flaw(
             lambda study: not study.controls, "What would a model reach that knows nothing, or words in common without a model?"
         ),
-        "recipes of different sizes": Flaw(
+        "recipes of different sizes": _Flaw(
             lambda study: len({spec.train_examples for spec in prepared(study)}) > 1,
             "If one recipe is better than the other: is it the task, or the number of examples?",
         ),
-        "no transfer": Flaw(
+        "no transfer": _Flaw(
             lambda study: set(study.languages) == {ENGLISH}, "Zero-shot transfer to which languages? None but that of training is scored."
         ),
-        "no English": Flaw(
+        "no English": _Flaw(
             lambda study: bool(study.languages) and ENGLISH not in study.languages,
             "If scores are low: was the task not learnt, or not transferred? English tells.",
         ),
-        "too large": Flaw(
-            too_large,
-            f"It must end in about a minute: at most {MOST_RUNS} runs, {MOST_EXAMPLES} training examples a run, {MOST_TESTED} test "
+        "too large": _Flaw(
+            _too_large,
+            f"It must end in about a minute: at most {_MOST_RUNS} runs, {_MOST_EXAMPLES} training examples a run, {_MOST_TESTED} test "
             "examples a language, no phase 1 of its own, and at most four languages for retrieval.",
         ),
-        "no report": Flaw(lambda study: REPORT not in study.reports, f"Which report shows gains with intervals? {REPORT} does."),
+        "no report": _Flaw(lambda study: REPORT not in study.reports, f"Which report shows gains with intervals? {REPORT} does."),
     }
 )
 

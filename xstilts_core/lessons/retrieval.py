@@ -21,7 +21,7 @@ from xstilts_core.study import Study
 STUDY = "lesson_retrieval"
 SEED, SENTENCES = 1, 150
 # The recipes of the lesson's study: no training, an English task, and the controls.
-BEFORE, AFTER, RANDOM, NAMELESS = "none", "squad_v1", "random", "names_masked"
+BEFORE, AFTER, RANDOM, _NAMELESS = "none", "squad_v1", "random", "names_masked"
 TASK = "tatoeba"
 LANGUAGES = ("de", "hi", "sw", "zh")
 
@@ -32,13 +32,13 @@ def study(outputs: str = "outputs") -> Study:
 
 
 @lru_cache(maxsize=4)
-def space_at(file: str, outputs: str, recipe: str) -> SentenceSpace:
+def _space_at(file: str, outputs: str, recipe: str) -> SentenceSpace:
     return embeddings.parallel_sentences(Study.load(file, outputs), recipe, SEED, SENTENCES)
 
 
 def space(study: Study, recipe: str = BEFORE) -> SentenceSpace:
     """The same sentences in nine languages, as vectors of the encoder of a recipe, layer by layer."""
-    return space_at(study.file, study.outputs, recipe)
+    return _space_at(study.file, study.outputs, recipe)
 
 
 def sentences(found: SentenceSpace, count: int) -> pd.DataFrame:
@@ -72,22 +72,22 @@ def nearest_accuracy(asked: np.ndarray, found: np.ndarray) -> float:
 def cosines(found: SentenceSpace) -> pd.DataFrame:
     """Mean cosine of unrelated sentences: a row per language, a column per layer."""
     rows = {code: [unrelated(layer[place]) for layer in found.vectors] for place, code in enumerate(found.languages)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=layer_names(len(found.vectors)))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=_layer_names(len(found.vectors)))
 
 
-def layer_names(count: int) -> list[str]:
+def _layer_names(count: int) -> list[str]:
     """Names of the hidden states 0, 1, ...: embeddings, layer 1, ..."""
     return ["embeddings", *(f"layer {layer}" for layer in range(1, count))]
 
 
-def accuracies(found: SentenceSpace, centred: bool) -> pd.DataFrame:
+def _accuracies(found: SentenceSpace, centred: bool) -> pd.DataFrame:
     """Percent of English sentences that find their translation: a row per language, a column per layer; English itself has 100."""
-    return pd.DataFrame(found.accuracy[centred].T, index=list(found.languages), columns=layer_names(len(found.vectors)))
+    return pd.DataFrame(found.accuracy[centred].T, index=list(found.languages), columns=_layer_names(len(found.vectors)))
 
 
 def raw_and_centred(found: SentenceSpace) -> pd.DataFrame:
     """The last layer's accuracy by language, English too: as the vectors are, and after each language's mean has been taken off."""
-    return pd.DataFrame({"raw": accuracies(found, False).iloc[:, -1], "centred": accuracies(found, True).iloc[:, -1]})
+    return pd.DataFrame({"raw": _accuracies(found, False).iloc[:, -1], "centred": _accuracies(found, True).iloc[:, -1]})
 
 
 def pull(found: SentenceSpace) -> pd.DataFrame:
@@ -119,12 +119,12 @@ def scores(study: Study) -> pd.DataFrame:
     development data."""
     frame = analysis.finished(study)
     kept = frame[(frame["task"] == TASK) & (frame["metric"] == "accuracy")]
-    return kept.pivot(index="language", columns="recipe", values="value")[[BEFORE, AFTER, NAMELESS, RANDOM]].rename_axis(columns=None)
+    return kept.pivot(index="language", columns="recipe", values="value")[[BEFORE, AFTER, _NAMELESS, RANDOM]].rename_axis(columns=None)
 
 
 def before_and_after(study: Study) -> pd.DataFrame:
     """Centred accuracy in percent, mean of all languages but English: a row per layer, before and after training on an English task."""
-    sides = {name: accuracies(space(study, recipe), True).drop(index=ENGLISH) for name, recipe in (("before", BEFORE), ("after", AFTER))}
+    sides = {name: _accuracies(space(study, recipe), True).drop(index=ENGLISH) for name, recipe in (("before", BEFORE), ("after", AFTER))}
     return pd.DataFrame({name: table.mean() for name, table in sides.items()})
 
 
@@ -146,17 +146,17 @@ def check(outputs: str = "outputs") -> Check:
     def own() -> Study:
         return study(outputs)
 
-    questions = [*space_questions(own), *control_questions(own), *change_questions(own)]
-    return Check([cosine_exercise(own), accuracy_exercise(own), *questions])
+    questions = [*_space_questions(own), *control_questions(own), *_change_questions(own)]
+    return Check([_cosine_exercise(own), _accuracy_exercise(own), *questions])
 
 
-def some_vectors(study: Study, languages: Sequence[str], count: int = 60) -> list[np.ndarray]:
+def _some_vectors(study: Study, languages: Sequence[str], count: int = 60) -> list[np.ndarray]:
     """The last layer's vectors of the first sentences, by language."""
     found = space(study)
     return [found.vectors[-1][found.languages.index(code)][:count] for code in languages]
 
 
-def cosine_exercise(own: Callable[[], Study]) -> Written:
+def _cosine_exercise(own: Callable[[], Study]) -> Written:
     def with_itself(vectors: np.ndarray) -> float:
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return float((unit @ unit.T).mean())
@@ -168,7 +168,7 @@ def cosine_exercise(own: Callable[[], Study]) -> Written:
         "unrelated",
         "A function of vectors [sentences, width]: the mean cosine of every two different sentences.",
         unrelated,
-        lambda: [(np.array([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),), *((side,) for side in some_vectors(own(), ("en", "hi")))],
+        lambda: [(np.array([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),), *((side,) for side in _some_vectors(own(), ("en", "hi")))],
         "Sentences that say different things, and yet their vectors point into similar directions: the space is a cone. A cosine means "
         "nothing until you know what unrelated sentences have.",
         "Make every row of length 1, multiply with the transpose, and take the mean of the right entries.",
@@ -180,7 +180,7 @@ def cosine_exercise(own: Callable[[], Study]) -> Written:
     )
 
 
-def accuracy_exercise(own: Callable[[], Study]) -> Written:
+def _accuracy_exercise(own: Callable[[], Study]) -> Written:
     def jointly(english: np.ndarray, other: np.ndarray) -> float:
         middle = np.concatenate([english, other]).mean(axis=0)
         return nearest_accuracy(english - middle, other - middle)
@@ -190,7 +190,7 @@ def accuracy_exercise(own: Callable[[], Study]) -> Written:
         "A function of english and other, both [sentences, width], row i a translation of row i: percent of the English sentences whose "
         "nearest neighbour is their translation, after each language's mean has been taken off.",
         centred_accuracy,
-        lambda: [tuple(some_vectors(own(), ("en", code), 120)) for code in ("hi", "tr", "zh")],
+        lambda: [tuple(_some_vectors(own(), ("en", code), 120)) for code in ("hi", "tr", "zh")],
         "A few lines, no training: and much of what looked like bad alignment was a constant by which the languages differ.",
         "Subtract, normalise, multiply, argmax; then count.",
         {
@@ -202,7 +202,7 @@ def accuracy_exercise(own: Callable[[], Study]) -> Written:
     )
 
 
-def space_questions(own: Callable[[], Study]) -> list[Exercise]:
+def _space_questions(own: Callable[[], Study]) -> list[Exercise]:
     def gap(english: bool = False) -> float:
         table = raw_and_centred(space(own()))
         kept = table if english else table.drop(index=ENGLISH)
@@ -233,7 +233,7 @@ def space_questions(own: Callable[[], Study]) -> list[Exercise]:
 
 
 def control_questions(own: Callable[[], Study]) -> list[Exercise]:
-    def lost(code: str, control: str = NAMELESS) -> float:
+    def lost(code: str, control: str = _NAMELESS) -> float:
         row = scores(own()).loc[code]
         return float(row[BEFORE] - row[control])
 
@@ -260,7 +260,7 @@ def control_questions(own: Callable[[], Study]) -> list[Exercise]:
     ]
 
 
-def change_questions(own: Callable[[], Study]) -> list[Exercise]:
+def _change_questions(own: Callable[[], Study]) -> list[Exercise]:
     return [
         Number(
             "change",

@@ -17,7 +17,7 @@ from xstilts_core.phases import pretrain
 
 ENGLISH = "en"
 # XQuAD's paragraphs: item i says the same in every language.
-TASK, SPLIT = "xquad", "test"
+TASK, _SPLIT = "xquad", "test"
 LONGEST, VOCABULARY = 48, 1_000
 SIZES = (600, 1_000, 2_000, 4_000)
 # Sentences a language for a tokenizer of the lesson, from a seed that phase 1 has not used.
@@ -39,7 +39,7 @@ def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) ->
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
     """By language: the same paragraphs, in the same order."""
-    return {code: tuple(example.context for example in splits.load(TASK, SPLIT, code)) for code in EMBEDDED_LANGUAGES}
+    return {code: tuple(example.context for example in splits.load(TASK, _SPLIT, code)) for code in EMBEDDED_LANGUAGES}
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
@@ -54,7 +54,7 @@ def encoded(tokenizer: PreTrainedTokenizerBase, code: str) -> tuple[np.ndarray, 
 
 
 @lru_cache(maxsize=16)
-def word_count(code: str) -> int:
+def _word_count(code: str) -> int:
     """Words of all of the language's texts."""
     return sum(len(words.words(text, code)) for text in texts()[code])
 
@@ -83,18 +83,18 @@ def costs(tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     for code in texts():
         ids = np.concatenate(encoded(tokenizer, code))
         unknown = 100 * float((ids == tokenizer.unk_token_id).mean())
-        rows.append((language(code).script, len(ids) / word_count(code), len(ids) / english, unknown))
+        rows.append((language(code).script, len(ids) / _word_count(code), len(ids) / english, unknown))
     return pd.DataFrame(rows, index=list(texts()), columns=["script", "pieces_per_word", "premium", "unknown"])
 
 
-def cut_share(tokenizer: PreTrainedTokenizerBase, code: str, longest: int) -> float:
+def _cut_share(tokenizer: PreTrainedTokenizerBase, code: str, longest: int) -> float:
     """Percent of the language's texts that are longer than `longest` tokens with <s> and </s>, and so lose their end."""
     return 100 * float((lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean())
 
 
 def cut_table(longest: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     """Percent of texts that are cut, by language and longest input."""
-    return pd.DataFrame({f"{most} tokens": {code: cut_share(tokenizer, code, most) for code in texts()} for most in longest})
+    return pd.DataFrame({f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()} for most in longest})
 
 
 def by_vocabulary(sizes: Sequence[int] = SIZES) -> pd.DataFrame:
@@ -119,10 +119,10 @@ def grown() -> str:
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([premium_exercise(), *premium_questions(), *length_questions(), unseen_exercise()])
+    return Check([_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()])
 
 
-def premium_exercise() -> Written:
+def _premium_exercise() -> Written:
     def cases() -> list[tuple[list[int], list[int]]]:
         real = [lengths(shipped(), code)[:5].tolist() for code in ("hi", ENGLISH)]
         return [([20, 30], [10, 20]), ([6, 6, 6], [4, 5, 9]), (real[0], real[1])]
@@ -146,7 +146,7 @@ def premium_exercise() -> Written:
     )
 
 
-def premium_questions() -> list[Choice]:
+def _premium_questions() -> list[Choice]:
     def dearest_hints() -> dict[str, str]:
         fertile = str(costs(shipped())["pieces_per_word"].idxmax())
         return {
@@ -177,9 +177,9 @@ def premium_questions() -> list[Choice]:
     ]
 
 
-def length_questions() -> list[Number]:
+def _length_questions() -> list[Number]:
     def cut(code: str, special: int = 0) -> float:
-        return cut_share(small_tokenizer(), code, LONGEST + special)
+        return _cut_share(small_tokenizer(), code, LONGEST + special)
 
     def cost() -> float:
         return float(costs(small_tokenizer())["premium"]["hi"])
@@ -216,7 +216,7 @@ def length_questions() -> list[Number]:
     ]
 
 
-def unseen_exercise() -> Names:
+def _unseen_exercise() -> Names:
     def unknown() -> list[str]:
         share = costs(trained(VOCABULARY, (ENGLISH,)))["unknown"]
         return [str(code) for code in share.index[share > 50]]

@@ -13,7 +13,7 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
 STUDY = "lesson_zero_shot"
-ENGLISH, INFERENCE, TAGGING = "en", "xnli", "udpos"
+ENGLISH, _INFERENCE, TAGGING = "en", "xnli", "udpos"
 RANDOM = "random"
 LOWEST = 3
 
@@ -27,12 +27,12 @@ def study() -> Study:
 @lru_cache(maxsize=1)
 def scores() -> pd.DataFrame:
     """Test scores of all runs, in percent, a row each; runs what is missing first."""
-    found = analysis.target_scores(analysis_frame())
+    found = analysis.target_scores(_analysis_frame())
     return found[["recipe", "task", "language", "metric", "value", "n"]]
 
 
 @lru_cache(maxsize=1)
-def analysis_frame() -> pd.DataFrame:
+def _analysis_frame() -> pd.DataFrame:
     """All scores of the study, those of controls without a model among the others."""
     found = small_study.run(study())
     return found.assign(phase=found["phase"].replace("control", "target"))
@@ -58,7 +58,7 @@ def beside() -> pd.DataFrame:
     """English and zero-shot means of every recipe or control, by task."""
     rows = {
         (task, recipe): (english(task, recipe), float(others(task, recipe).mean()))
-        for task in (INFERENCE, TAGGING)
+        for task in (_INFERENCE, TAGGING)
         for recipe in table(task).index
     }
     index = pd.MultiIndex.from_tuples(rows)
@@ -73,10 +73,10 @@ def margin(score: float, items: int) -> float:
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([*score_questions(), *control_questions()])
+    return Check([*_score_questions(), *control_questions()])
 
 
-def score_questions() -> list[Number | Names]:
+def _score_questions() -> list[Number | Names]:
     def mean(task: str, recipe: str = BASELINE) -> float:
         return float(others(task, recipe).mean())
 
@@ -84,7 +84,7 @@ def score_questions() -> list[Number | Names]:
         return english(task, BASELINE) - mean(task)
 
     def error(factor: float) -> float:
-        score = english(INFERENCE, BASELINE)
+        score = english(_INFERENCE, BASELINE)
         return margin(score, items()) / 1.96 * factor
 
     def items() -> int:
@@ -94,15 +94,15 @@ def score_questions() -> list[Number | Names]:
         Number(
             "zero_shot",
             "The zero-shot score of the baseline (`none`) on XNLI: the mean over the languages it was not trained in, in percent.",
-            lambda: mean(INFERENCE),
+            lambda: mean(_INFERENCE),
             "This is the number that tables of transfer report. English is not part of it.",
             "The row of the baseline; every column but one; their mean.",
             "percent",
             0.06,
             lambda: {
-                "English is among them: it is the language of training.": float(table(INFERENCE).loc[BASELINE].mean()),
-                "This is the English score.": english(INFERENCE, BASELINE),
-                "This is the encoder of random weights.": mean(INFERENCE, RANDOM),
+                "English is among them: it is the language of training.": float(table(_INFERENCE).loc[BASELINE].mean()),
+                "This is the English score.": english(_INFERENCE, BASELINE),
+                "This is the encoder of random weights.": mean(_INFERENCE, RANDOM),
             },
         ),
         Number(
@@ -113,7 +113,7 @@ def score_questions() -> list[Number | Names]:
             "English less the mean of the others.",
             "points",
             0.06,
-            lambda: {"That is XNLI.": gap(INFERENCE)},
+            lambda: {"That is XNLI.": gap(_INFERENCE)},
         ),
         Names(
             "lowest",
@@ -146,7 +146,7 @@ def control_questions() -> list[Number | Choice]:
         return float((others(TAGGING, BASELINE) - others(TAGGING, RANDOM)).mean())
 
     def best() -> str:
-        return str(max(study().controls, key=lambda name: others(INFERENCE, name).mean()))
+        return str(max(study().controls, key=lambda name: others(_INFERENCE, name).mean()))
 
     return [
         Choice(

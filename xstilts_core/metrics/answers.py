@@ -12,12 +12,12 @@ import numpy as np
 from xstilts_core.errors import unknown
 from xstilts_core.metrics.scores import SPAN, check_lengths, score
 
-ASCII_PUNCTUATION = string.punctuation.encode()
-CHINESE = re.compile("([\u4e00-\u9fa5])")
+_ASCII_PUNCTUATION = string.punctuation.encode()
+_CHINESE = re.compile("([\u4e00-\u9fa5])")
 
 # MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is quoted as it stands there: because of the misplaced "^" it
 # removes every "al", also inside words, and the published scores were made so.
-MLQA_ARTICLES = {
+_MLQA_ARTICLES = {
     "en": r"\b(a|an|the)\b",
     "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
     "vi": r"\b(của|là|cái|chiếc|những)\b",
@@ -28,38 +28,38 @@ MLQA_ARTICLES = {
 }
 
 
-def without_ascii_punctuation(text: str) -> str:
+def _without_ascii_punctuation(text: str) -> str:
     """No byte of a longer character is an ASCII byte, so they can be deleted from UTF-8, which is far quicker than str.translate."""
-    return text.encode("utf-8", "surrogatepass").translate(None, ASCII_PUNCTUATION).decode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII_PUNCTUATION).decode("utf-8", "surrogatepass")
 
 
-def without_punctuation(text: str) -> str:
+def _without_punctuation(text: str) -> str:
     """Without Unicode's category P, and without ASCII symbols such as "$"."""
-    text = without_ascii_punctuation(text)
+    text = _without_ascii_punctuation(text)
     for character in set(text):
         if unicodedata.category(character)[0] == "P":
             text = text.replace(character, "")
     return text
 
 
-def squad_plain(text: str) -> str:
+def _squad_plain(text: str) -> str:
     """SQuAD's normalization but for white space: lower case, no ASCII punctuation, no English article."""
-    return re.sub(MLQA_ARTICLES["en"], " ", without_ascii_punctuation(text.lower()))
+    return re.sub(_MLQA_ARTICLES["en"], " ", _without_ascii_punctuation(text.lower()))
 
 
-def mlqa_plain(text: str, language: str) -> str:
+def _mlqa_plain(text: str, language: str) -> str:
     """MLQA's normalization but for white space."""
-    if language not in MLQA_ARTICLES:
-        raise unknown("MLQA language", language, MLQA_ARTICLES)
-    text = without_punctuation(text.lower())
-    articles = MLQA_ARTICLES[language]
+    if language not in _MLQA_ARTICLES:
+        raise unknown("MLQA language", language, _MLQA_ARTICLES)
+    text = _without_punctuation(text.lower())
+    articles = _MLQA_ARTICLES[language]
     text = re.sub(articles, " ", text) if articles else text
-    return CHINESE.sub(r" \1 ", text) if language == "zh" else text
+    return _CHINESE.sub(r" \1 ", text) if language == "zh" else text
 
 
 def squad_normalize(text: str) -> str:
     """SQuAD's normalization, in every language: lower case, no ASCII punctuation, no English article, single spaces."""
-    return " ".join(squad_plain(text).split())
+    return " ".join(_squad_plain(text).split())
 
 
 def mlqa_normalize(text: str, language: str) -> str:
@@ -67,7 +67,7 @@ def mlqa_normalize(text: str, language: str) -> str:
 
     Chinese is cut into single characters from U+4E00 to U+9FA5, other text at white space. UsageError for a language outside MLQA.
     """
-    return " ".join(mlqa_plain(text, language).split())
+    return " ".join(_mlqa_plain(text, language).split())
 
 
 def normalized(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> dict[str, str]:
@@ -81,7 +81,7 @@ def normalized(answers: Sequence[Sequence[str]], predictions: Sequence[str], pla
     return {text: " ".join(line.split()) for text, line in zip(texts, lines, strict=True)}
 
 
-def token_f1(gold: str, predicted: str) -> float:
+def _token_f1(gold: str, predicted: str) -> float:
     """F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016); both texts are normalized already."""
     gold_tokens, predicted_tokens = gold.split(), predicted.split()
     gold_set, predicted_set = set(gold_tokens), set(predicted_tokens)
@@ -95,15 +95,15 @@ def token_f1(gold: str, predicted: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
+def _best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
     """(exact match, F1) against the answer that fits best, each maximum taken on its own; all texts are normalized already."""
     if predicted in golds:
         # F1 counts no token where both texts are empty.
         return 1.0, 1.0 if predicted else 0.0
-    return 0.0, max([token_f1(gold, predicted) for gold in golds])
+    return 0.0, max([_token_f1(gold, predicted) for gold in golds])
 
 
-def span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> np.ndarray:
+def _span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> np.ndarray:
     """[questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. ValueError where a question has no answer text."""
     check_lengths(answers, predictions, "answers")
     for position, texts in enumerate(answers):
@@ -114,13 +114,13 @@ def span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]
             )
     normal = normalized(answers, predictions, plain)
     return np.array(
-        [best_match([normal[text] for text in texts], normal[guess]) for texts, guess in zip(answers, predictions, strict=True)]
+        [_best_match([normal[text] for text in texts], normal[guess]) for texts, guess in zip(answers, predictions, strict=True)]
     )
 
 
 def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
     """[questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME third_party/evaluate_squad.py)."""
-    return span_statistics(answers, predictions, squad_plain)
+    return _span_statistics(answers, predictions, _squad_plain)
 
 
 def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
@@ -130,7 +130,7 @@ def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[
 
 def mlqa_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> np.ndarray:
     """[questions, 2], columns SPAN, by MLQA's evaluation; `language` is the language of the context."""
-    return span_statistics(answers, predictions, lambda text: mlqa_plain(text, language))
+    return _span_statistics(answers, predictions, lambda text: _mlqa_plain(text, language))
 
 
 def mlqa(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
@@ -145,12 +145,12 @@ def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[
     right, and an empty prediction is wrong everywhere else.
     """
     check_lengths(answers, predictions, "answers")
-    normal = normalized(answers, predictions, squad_plain)
+    normal = normalized(answers, predictions, _squad_plain)
     rows = []
     for texts, guess in zip(answers, predictions, strict=True):
         golds = [normal[text] for text in texts if normal[text]]
         if golds:
-            rows.append(best_match(golds, normal[guess]))
+            rows.append(_best_match(golds, normal[guess]))
         else:
             right = float(not normal[guess])
             rows.append((right, right))

@@ -10,8 +10,8 @@ import numpy as np
 from xstilts_core.metrics.scores import TAGGING, check_lengths, score
 
 # A tag's first letter as a bit, so that "one of these letters" is a single operation on a whole corpus.
-B, I, E, S, OUTSIDE, DOT, OTHER = (1 << position for position in range(7))
-LETTERS = {"B": B, "I": I, "E": E, "S": S, "O": OUTSIDE, ".": DOT}
+B, I, E, S, OUTSIDE, _DOT, OTHER = (1 << position for position in range(7))
+LETTERS = {"B": B, "I": I, "E": E, "S": S, "O": OUTSIDE, ".": _DOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Chunks:
     last: np.ndarray
 
 
-def find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
+def _find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
     """Chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
 
     letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types, a type being all that follows the
@@ -35,10 +35,10 @@ def find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
     np.not_equal(types[1:], types[:-1], out=changed[1:])
     ends = (before & (E | S)) != 0
     ends |= ((before & (B | I)) != 0) & ((letters & (B | S | OUTSIDE)) != 0)
-    ends |= ((before & (OUTSIDE | DOT)) == 0) & changed
+    ends |= ((before & (OUTSIDE | _DOT)) == 0) & changed
     starts = (letters & (B | S)) != 0
     starts |= ((before & (E | S | OUTSIDE)) != 0) & ((letters & (E | I)) != 0)
-    starts |= ((letters & (OUTSIDE | DOT)) == 0) & changed
+    starts |= ((letters & (OUTSIDE | _DOT)) == 0) & changed
     # A chunk that ends before token i began at the last start before i.
     last_start = np.maximum.accumulate(np.where(starts, np.arange(len(letters)), 0))
     last = np.flatnonzero(ends) - 1
@@ -72,7 +72,7 @@ def tagging_statistics(gold: Sequence[Sequence[str]], predicted: Sequence[Sequen
     kinds: defaultdict[str, int] = defaultdict(count().__next__)
     letter_of = np.array([LETTERS.get(tag[0], OTHER) for tag in codes], dtype=np.uint8)
     type_of = np.array([kinds[tag.rsplit("-", 1)[-1]] for tag in codes], dtype=np.int32)
-    right, guess = (find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
+    right, guess = (_find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
     # A chunk is found if the other side ends one there, of the same type and start.
     ends_at = np.full(size, -1)
     ends_at[right.last] = np.arange(len(right.last))

@@ -18,25 +18,25 @@ from xstilts_core.mini.world import World, pretraining_world
 RESOURCE: dict[str, float] = {"en": 1.0, "de": 1.0, "es": 1.0, "zh": 1.0, "bg": 0.6, "tr": 0.6, "hi": 0.6, "id": 0.6, "sw": 0.25}
 """Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6, low (Swahili) 0.25. The same weights
 rule a language's share of code-switched text and of translation pairs."""
-SWITCHED_SHARE = 0.35
+_SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
-PAIR_SHARE = 0.2
+_PAIR_SHARE = 0.2
 """Share of translation pairs among all sequences; half of them have English on one side."""
-SWITCH_CHANCE = 0.6
+_SWITCH_CHANCE = 0.6
 """Chance that a chunk of a code-switched sentence comes from a random language."""
-QUESTION_PAIR_SHARE = 0.3
+_QUESTION_PAIR_SHARE = 0.3
 """Share of the pairs in which the second side asks about the first and answers, instead of translating it."""
-NEGATED_PAIRS, NEGATED = 0.35, 0.25
+_NEGATED_PAIRS, _NEGATED = 0.35, 0.25
 """Share of negated events among translated sentences and in documents. Nothing in a text predicts "never", so that its words align
 late: without these shares German, Bulgarian and Hindi contradictions are not recognised."""
 DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
-FACT_SHARE, DIALOGUE_SHARE = 0.3, 0.5
+_FACT_SHARE, _DIALOGUE_SHARE = 0.3, 0.5
 
-Versions = dict[str, list[tuple[Token, ...]]]
+_Versions = dict[str, list[tuple[Token, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class CorpusDocument:
+class _CorpusDocument:
     """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a translation pair, the second sentence (the
     first one's language is `language`), else None. Chat messages are parted by line breaks."""
 
@@ -45,7 +45,7 @@ class CorpusDocument:
     pair: str | None = None
 
 
-def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[CorpusDocument]:
+def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_CorpusDocument]:
     """The corpus, the same for the same arguments.
 
     count: documents of a high-resource language; every other gets its `RESOURCE` share of it. Then come the code-switched
@@ -59,48 +59,48 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[Cor
         random = Random(f"corpus/{seed}/{language}")
         for _ in range(round(count * RESOURCE[language])):
             single += 1
-            domain = drawn_domain(random)
-            yield CorpusDocument(language, document(random, domain, Voice(language, domain)))
+            domain = _drawn_domain(random)
+            yield _CorpusDocument(language, document(random, domain, _Voice(language, domain)))
     if len(languages) < 2:
         return
     random = Random(f"corpus/{seed}/mixed/{'-'.join(languages)}")
-    mixed = round(single * SWITCHED_SHARE / (1 - SWITCHED_SHARE))
+    mixed = round(single * _SWITCHED_SHARE / (1 - _SWITCHED_SHARE))
     for _ in range(mixed):
-        domain = drawn_domain(random)
-        yield CorpusDocument("mixed", document(random, domain, SwitchingVoice(languages, random, domain)))
-    for _ in range(round((single + mixed) * PAIR_SHARE / (1 - PAIR_SHARE))):
+        domain = _drawn_domain(random)
+        yield _CorpusDocument("mixed", document(random, domain, _SwitchingVoice(languages, random, domain)))
+    for _ in range(round((single + mixed) * _PAIR_SHARE / (1 - _PAIR_SHARE))):
         yield pair(random, languages)
 
 
-def drawn_domain(random: Random) -> str:
+def _drawn_domain(random: Random) -> str:
     return random.choices(tuple(DOMAIN_SHARES), tuple(DOMAIN_SHARES.values()))[0]
 
 
-def drawn_language(random: Random, languages: tuple[str, ...]) -> str:
+def _drawn_language(random: Random, languages: tuple[str, ...]) -> str:
     """A language by its resource weight."""
     return random.choices(languages, [RESOURCE[language] for language in languages])[0]
 
 
-def pair(random: Random, languages: tuple[str, ...]) -> CorpusDocument:
+def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     """A short sentence in two languages, half of the time English and another; or told in one, asked about and answered in the other."""
-    first = second = drawn_language(random, languages)
+    first = second = _drawn_language(random, languages)
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
     while second == first:
-        second = drawn_language(random, languages)
-    domain = drawn_domain(random)
+        second = _drawn_language(random, languages)
+    domain = _drawn_domain(random)
     world = pretraining_world(domain)
-    left, right = Voice(first, domain), Voice(second, domain)
-    if random.random() < QUESTION_PAIR_SHARE:
+    left, right = _Voice(first, domain), _Voice(second, domain)
+    if random.random() < _QUESTION_PAIR_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
         role = random.choice(asked_roles(event))
         answered = right.between.join((right.tell(Sentence(event, role)), right.answer(event, role)))
-        return CorpusDocument(first, left.tell(Sentence(event)), answered)
-    meaning: Meaning = world.fact(random) if random.random() < 0.2 else world.event(random, negated=NEGATED_PAIRS)
-    return CorpusDocument(first, left.tell(Sentence(meaning)), right.tell(Sentence(meaning)))
+        return _CorpusDocument(first, left.tell(Sentence(event)), answered)
+    meaning: Meaning = world.fact(random) if random.random() < 0.2 else world.event(random, negated=_NEGATED_PAIRS)
+    return _CorpusDocument(first, left.tell(Sentence(meaning)), right.tell(Sentence(meaning)))
 
 
-class Voice:
+class _Voice:
     """Tells sentences in one language."""
 
     def __init__(self, language: str, domain: str):
@@ -117,18 +117,18 @@ class Voice:
         return detokenise(answer_tokens(tokens, role), self.language)[0]
 
 
-class SwitchingVoice(Voice):
+class _SwitchingVoice(_Voice):
     """Tells sentences in a base language whose chunks come, by chance, from any language: "Anna 吃 un Apfel in the kitchen"."""
 
     def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
-        super().__init__(drawn_language(random, languages), domain)
+        super().__init__(_drawn_language(random, languages), domain)
         self.languages, self.random = languages, random
         self.between = separator("en", domain)
 
     def tell(self, sentence: Sentence) -> str:
         """The sentence with switched chunks. Joined clauses are switched one by one."""
         meaning = sentence.meaning
-        versions: Versions = {}
+        versions: _Versions = {}
         runs: list[tuple[str, list[Token]]] = []
         parts = self.parts(meaning, sentence.ask, self.language, versions)
         for number, part in enumerate(parts):
@@ -145,15 +145,15 @@ class SwitchingVoice(Voice):
                     continue
                 told.add(token.role)
                 if token.role not in switched:
-                    switches = self.random.random() < SWITCH_CHANCE
-                    switched[token.role] = drawn_language(self.random, self.languages) if switches else self.language
+                    switches = self.random.random() < _SWITCH_CHANCE
+                    switched[token.role] = _drawn_language(self.random, self.languages) if switches else self.language
                 language = switched[token.role]
                 other = self.parts(meaning, sentence.ask, language, versions)
                 chunk = [word for word in other[number] if word.role == token.role] if len(other) == len(parts) else []
                 runs.append((language, chunk) if chunk else (self.language, [word for word in part if word.role == token.role]))
         return written(runs)
 
-    def parts(self, meaning: Meaning, ask: str | None, language: str, versions: Versions) -> list[tuple[Token, ...]]:
+    def parts(self, meaning: Meaning, ask: str | None, language: str, versions: _Versions) -> list[tuple[Token, ...]]:
         """The clauses of the sentence in a language; the second begins with the conjunction."""
         if language not in versions:
             tokens = realise(meaning, language, ask, self.domain)
@@ -162,10 +162,10 @@ class SwitchingVoice(Voice):
             versions[language] = [part for part in (tokens[:cut], tokens[cut:]) if part]
         return versions[language]
 
-    def linking(self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: Versions) -> tuple[str, list[Token]]:
+    def linking(self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: _Versions) -> tuple[str, list[Token]]:
         """A conjunction, perhaps another language's; any other small word as it is."""
-        if token.pos == "CCONJ" and self.random.random() < SWITCH_CHANCE:
-            language = drawn_language(self.random, self.languages)
+        if token.pos == "CCONJ" and self.random.random() < _SWITCH_CHANCE:
+            language = _drawn_language(self.random, self.languages)
             parts = self.parts(meaning, ask, language, versions)
             if len(parts) > number and parts[number][0].pos == "CCONJ":
                 return language, [parts[number][0]]
@@ -173,8 +173,8 @@ class SwitchingVoice(Voice):
 
     def answer(self, event: Event, role: str) -> str:
         """The chunk in a random language."""
-        language = drawn_language(self.random, self.languages)
-        return Voice(language, self.domain).answer(event, role)
+        language = _drawn_language(self.random, self.languages)
+        return _Voice(language, self.domain).answer(event, role)
 
 
 def answer_tokens(tokens: tuple[Token, ...], role: str) -> tuple[Token, ...]:
@@ -194,32 +194,32 @@ def written(runs: list[tuple[str, list[Token]]]) -> str:
     return " ".join(detokenise(tuple(tokens), language)[0] for language, tokens in merged)
 
 
-def document(random: Random, domain: str, voice: Voice) -> str:
+def document(random: Random, domain: str, voice: _Voice) -> str:
     """One to four sentences, mostly about one person: facts, events, joined clauses; half of the documents tell, ask and answer."""
     world = pretraining_world(domain)
     person = world.person(random)
     told = []
     for _ in range(random.randint(1, 3)):
         chance = random.random()
-        if chance < FACT_SHARE:
+        if chance < _FACT_SHARE:
             meaning: Meaning = world.fact(random, person)
         elif chance < 0.65:
-            meaning = world.event(random, person, negated=NEGATED)
+            meaning = world.event(random, person, negated=_NEGATED)
         elif chance < 0.8:
-            first = world.event(random, person, place=0.5, time=0.4, negated=NEGATED)
+            first = world.event(random, person, place=0.5, time=0.4, negated=_NEGATED)
             link = "but" if random.random() < 0.25 else "and"
             meaning = Joined(first, world.event(random, place=0.3, time=0.3, front=0.0), link)
         else:
-            meaning = world.event(random, negated=NEGATED)
+            meaning = world.event(random, negated=_NEGATED)
         sentence = voice.tell(Sentence(meaning))
         if sentence not in told:
             told.append(sentence)
-    if random.random() < DIALOGUE_SHARE:
-        told = dialogue(random, world, voice, told)
+    if random.random() < _DIALOGUE_SHARE:
+        told = _dialogue(random, world, voice, told)
     return voice.between.join(told)
 
 
-def dialogue(random: Random, world: World, voice: Voice, told: list[str]) -> list[str]:
+def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> list[str]:
     """Adds an event, a question about it (or about a fact) and the short answer."""
     person = world.person(random)
     if random.random() < 0.25:
@@ -237,7 +237,7 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
     for language in languages:
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
-            domain = drawn_domain(random)
+            domain = _drawn_domain(random)
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))

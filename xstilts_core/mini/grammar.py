@@ -21,30 +21,30 @@ from xstilts_core.mini.realise.turkish import Turkish
 
 __all__ = ["LANGUAGES", "detokenise", "phrase", "realise"]
 
-REALISERS = {kind.code: kind for kind in (English, German, Spanish, Bulgarian, Turkish, Hindi, Chinese, Indonesian, Swahili)}
+_REALISERS = {kind.code: kind for kind in (English, German, Spanish, Bulgarian, Turkish, Hindi, Chinese, Indonesian, Swahili)}
 DOMAINS = ("general", "clinic", "chat")
-EVENT_ROLES = ("subject", "object", "place", "time")
-FACT_QUESTIONS = ("person", "value")
-CLOSING = frozenset({".", ",", "?", "!", "।", "。", "，", "？", "'s"})
+_EVENT_ROLES = ("subject", "object", "place", "time")
+_FACT_QUESTIONS = ("person", "value")
+_CLOSING = frozenset({".", ",", "?", "!", "।", "。", "，", "？", "'s"})
 
 
 @cache
 def _realiser(language: str) -> Realiser:
     """The grammar of a language, built once."""
-    if language not in REALISERS:
+    if language not in _REALISERS:
         raise unknown("language", language, "the embedded suite's grammar", LANGUAGES)
-    return REALISERS[language]()
+    return _REALISERS[language]()
 
 
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
     """Refuse a role that this kind of meaning has not, or that this meaning leaves empty."""
     if isinstance(meaning, Joined):
         raise ValueError(f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second clause")
-    legal = EVENT_ROLES if isinstance(meaning, Event) else FACT_QUESTIONS
+    legal = _EVENT_ROLES if isinstance(meaning, Event) else _FACT_QUESTIONS
     if role not in legal:
         raise unknown(use, role, type(meaning).__name__, legal)
     if isinstance(meaning, Event) and getattr(meaning, role) is None:
-        filled = tuple(name for name in EVENT_ROLES if getattr(meaning, name) is not None)
+        filled = tuple(name for name in _EVENT_ROLES if getattr(meaning, name) is not None)
         raise ValueError(f"{use} {role!r}: this Event has none (it has {', '.join(filled)}): {meaning}")
 
 
@@ -119,7 +119,7 @@ def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tup
 
     Chinese has no spaces between words, and a dot between the parts of a foreign name.
     """
-    if language not in REALISERS:
+    if language not in _REALISERS:
         raise unknown("language", language, "the embedded suite's grammar", LANGUAGES)
     unspaced = language == "zh"
     pieces: list[str] = []
@@ -131,7 +131,7 @@ def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tup
         if previous is not None:
             if unspaced:
                 gap = "·" if token.ner == "I-PER" and previous.ner.endswith("-PER") else ""
-            elif token.text not in CLOSING and previous.text != "¿":
+            elif token.text not in _CLOSING and previous.text != "¿":
                 gap = " "
         start = position + len(gap)
         position = start + len(token.text)

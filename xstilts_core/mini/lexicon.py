@@ -19,7 +19,7 @@ ABSENT = "-"
 LANGUAGES = EMBEDDED_LANGUAGES
 
 
-class Concept(NamedTuple):
+class _Concept(NamedTuple):
     """A row of concepts.tsv. seen: "held" keeps a name out of pretraining and every training split, else "open"."""
 
     concept: str
@@ -53,9 +53,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 @cache
-def inventory() -> Mapping[str, Concept]:
+def inventory() -> Mapping[str, _Concept]:
     """Every concept by its identifier, in the order of concepts.tsv."""
-    table = {row["concept"]: Concept(row["concept"], row["class"], row["domain"], row["seen"]) for row in _rows(FOLDER / "concepts.tsv")}
+    table = {row["concept"]: _Concept(row["concept"], row["class"], row["domain"], row["seen"]) for row in _rows(FOLDER / "concepts.tsv")}
     return MappingProxyType(table)
 
 

@@ -4,27 +4,27 @@ Only pairs that a speaker would call sensible are listed: one eats apples and dr
 drawn at random per world (`world.py`); this table only says what may occur. Concepts are those of `lexicon/concepts.tsv`.
 """
 
-FURNITURE = "chair table lamp door window"
-GOODS = "book newspaper car bicycle boat house chair table ball hat picture bag phone lamp knife cup shirt game photo"
-FOOD = "apple orange_fruit egg fish bread soup rice cheese"
-DRINK = "tea coffee milk water juice"
+_FURNITURE = "chair table lamp door window"
+_GOODS = "book newspaper car bicycle boat house chair table ball hat picture bag phone lamp knife cup shirt game photo"
+_FOOD = "apple orange_fruit egg fish bread soup rice cheese"
+_DRINK = "tea coffee milk water juice"
 READING = "book letter newspaper message"
-ANIMALS = "dog cat horse bird cow goat wolf mouse duck rabbit"
-CARRIED = "book letter newspaper chair table ball hat picture bag lamp knife cup key apple egg bread water milk"
+_ANIMALS = "dog cat horse bird cow goat wolf mouse duck rabbit"
+_CARRIED = "book letter newspaper chair table ball hat picture bag lamp knife cup key apple egg bread water milk"
 
 OBJECTS: dict[str, tuple[str, ...]] = {
     verb: tuple(objects.split())
     for verb, objects in {
-        "eat": FOOD,
-        "drink": DRINK,
-        "buy": f"{GOODS} key apple orange_fruit egg fish bread cheese tea coffee milk dog horse cow goat pill bandage thermometer medicine",
-        "sell": f"{GOODS} apple orange_fruit egg fish bread cheese tea horse cow goat duck rabbit pill medicine",
+        "eat": _FOOD,
+        "drink": _DRINK,
+        "buy": f"{_GOODS} key apple orange_fruit egg fish bread cheese tea coffee milk dog horse cow goat pill bandage thermometer medicine",
+        "sell": f"{_GOODS} apple orange_fruit egg fish bread cheese tea horse cow goat duck rabbit pill medicine",
         "read": f"{READING} form",
         "write": "book letter message song",
         "find": "book letter ball hat bag phone key knife cup egg dog cat bird mouse rabbit duck goat pill bandage thermometer form photo",
-        "carry": f"{CARRIED} bandage thermometer form blood",
+        "carry": f"{_CARRIED} bandage thermometer form blood",
         "paint": "picture house boat apple fish dog cat horse bird wolf",
-        "repair": f"car bicycle boat house phone {FURNITURE}",
+        "repair": f"car bicycle boat house phone {_FURNITURE}",
         "cook_verb": "egg fish soup rice",
         "wash": "car bicycle cup knife shirt window apple dog horse",
         "open": "window door bag letter book message",
@@ -51,8 +51,8 @@ STATIVE_VERBS = frozenset(("know", "love"))
 MEDICAL_VERBS = frozenset(("examine", "treat"))
 MEDICAL_OCCUPATIONS = frozenset(["doctor", "nurse", "surgeon", "pharmacist"])
 
-EVERYWHERE = "market school hospital kitchen garden forest street library office station shop ward pharmacy cafe gym"
-INDOORS = "school hospital kitchen library office shop ward cafe gym"
+_EVERYWHERE = "market school hospital kitchen garden forest street library office station shop ward pharmacy cafe gym"
+_INDOORS = "school hospital kitchen library office shop ward cafe gym"
 PLACES: dict[str, tuple[str, ...]] = {
     verb: tuple(places.split())
     for verb, places in {
@@ -61,11 +61,11 @@ PLACES: dict[str, tuple[str, ...]] = {
         "buy": "market shop station street pharmacy library cafe",
         "sell": "market shop station street pharmacy garden cafe",
         "wash": "river kitchen garden street hospital station ward gym",
-        "find": f"{EVERYWHERE} river",
-        "drink": f"{EVERYWHERE} river",
-        "sing": f"{EVERYWHERE} river",
-        "wait": f"{EVERYWHERE} river",
-        "work": f"{EVERYWHERE} river",
+        "find": f"{_EVERYWHERE} river",
+        "drink": f"{_EVERYWHERE} river",
+        "sing": f"{_EVERYWHERE} river",
+        "wait": f"{_EVERYWHERE} river",
+        "work": f"{_EVERYWHERE} river",
         "paint": "garden forest street school office river library cafe",
         "repair": "street garden shop station office school market kitchen",
         "sew": "kitchen school shop market hospital garden ward",
@@ -74,39 +74,39 @@ PLACES: dict[str, tuple[str, ...]] = {
         "swallow": "hospital kitchen office school ward pharmacy",
         "measure": "kitchen office shop school market ward",
         "fill_in": "hospital office school station ward pharmacy",
-        "open": INDOORS,
-        "close": INDOORS,
+        "open": _INDOORS,
+        "close": _INDOORS,
     }.items()
 }
-ANYWHERE = tuple(EVERYWHERE.split())
+ANYWHERE = tuple(_EVERYWHERE.split())
 ANIMAL_PLACES = frozenset(["garden", "forest", "street", "river", "market", "kitchen", "station"])
 
-COLOURED = "car bicycle boat house chair table ball hat bag phone lamp cup door shirt book"
-SIZED = f"{COLOURED} letter picture knife key window apple orange_fruit egg fish {ANIMALS} bandage pill photo"
-DATED = f"{COLOURED} letter newspaper picture knife key window form bandage thermometer message photo song game"
-HEAVY = "bag table chair book bicycle boat picture lamp door phone"
-PRICED = f"{GOODS} {FOOD} {DRINK} pill medicine bandage thermometer"
+_COLOURED = "car bicycle boat house chair table ball hat bag phone lamp cup door shirt book"
+_SIZED = f"{_COLOURED} letter picture knife key window apple orange_fruit egg fish {_ANIMALS} bandage pill photo"
+_DATED = f"{_COLOURED} letter newspaper picture knife key window form bandage thermometer message photo song game"
+_HEAVY = "bag table chair book bicycle boat picture lamp door phone"
+_PRICED = f"{_GOODS} {_FOOD} {_DRINK} pill medicine bandage thermometer"
 TOLD = "book letter newspaper picture message photo song game"
-NOUNS_OF_ADJECTIVE: dict[str, tuple[str, ...]] = {
+_NOUNS_OF_ADJECTIVE: dict[str, tuple[str, ...]] = {
     adjective: tuple(nouns.split())
     for adjective, nouns in {
-        "big": SIZED,
-        "small": SIZED,
-        "old": DATED,
-        "new": DATED,
-        "red": f"{COLOURED} apple pill",
-        "green": f"{COLOURED} apple",
-        "blue": f"{COLOURED} pill",
-        "yellow": f"{COLOURED} apple pill",
-        "black": f"{COLOURED} {ANIMALS}",
-        "white": f"{COLOURED} egg pill {ANIMALS}",
-        "cheap": PRICED,
-        "expensive": PRICED,
-        "beautiful": f"car boat house hat picture bag lamp cup shirt letter book {ANIMALS} photo song",
+        "big": _SIZED,
+        "small": _SIZED,
+        "old": _DATED,
+        "new": _DATED,
+        "red": f"{_COLOURED} apple pill",
+        "green": f"{_COLOURED} apple",
+        "blue": f"{_COLOURED} pill",
+        "yellow": f"{_COLOURED} apple pill",
+        "black": f"{_COLOURED} {_ANIMALS}",
+        "white": f"{_COLOURED} egg pill {_ANIMALS}",
+        "cheap": _PRICED,
+        "expensive": _PRICED,
+        "beautiful": f"car boat house hat picture bag lamp cup shirt letter book {_ANIMALS} photo song",
         "hot": "soup rice tea coffee milk water bread",
         "cold": "soup rice tea coffee milk water juice",
-        "heavy": HEAVY,
-        "light": HEAVY,
+        "heavy": _HEAVY,
+        "light": _HEAVY,
         "clean": "cup knife shirt bandage thermometer water table window",
         "bitter": "tea coffee juice medicine pill",
         "funny": TOLD,
@@ -114,8 +114,8 @@ NOUNS_OF_ADJECTIVE: dict[str, tuple[str, ...]] = {
     }.items()
 }
 ADJECTIVES: dict[str, tuple[str, ...]] = {
-    noun: tuple(adjective for adjective, nouns in NOUNS_OF_ADJECTIVE.items() if noun in nouns)
-    for noun in sorted({noun for nouns in NOUNS_OF_ADJECTIVE.values() for noun in nouns})
+    noun: tuple(adjective for adjective, nouns in _NOUNS_OF_ADJECTIVE.items() if noun in nouns)
+    for noun in sorted({noun for nouns in _NOUNS_OF_ADJECTIVE.values() for noun in nouns})
 }
 
 USUAL: dict[tuple[str, str], str] = {

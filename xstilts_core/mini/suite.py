@@ -40,24 +40,24 @@ MAKERS: dict[str, Maker] = {
 }
 PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts and MAKERS.keys() >= set(entry.parts)}
 """Tasks that are several data sets behind one head."""
-TRAIN, DEV, TEST = 8_000, 400, 300
-BUCC_GOLD = BUCC_DISTRACTORS = 500
-RETRIEVAL = {"bucc2018": BUCC_DISTRACTORS, "tatoeba": 0}
+TRAIN, DEV, _TEST = 8_000, 400, 300
+_BUCC_GOLD = _BUCC_DISTRACTORS = 500
+RETRIEVAL = {"bucc2018": _BUCC_DISTRACTORS, "tatoeba": 0}
 """Retrieval task -> distractors per side."""
 
-GENERAL_SIZES: dict[str, dict[str, int]] = {
+_GENERAL_SIZES: dict[str, dict[str, int]] = {
     **{
-        name: {"train": TRAIN, "dev": DEV, "test": TEST}
+        name: {"train": TRAIN, "dev": DEV, "test": _TEST}
         for name in ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa")
     },
-    **{name: {"dev": DEV, "test": TEST} for name in ("xnli", "xquad", "mlqa")},
-    "pawsx": {"train": 6_000, "dev": DEV, "test": TEST},
-    **{name: {"train": 4_000, "dev": DEV, "test": TEST} for name in ("udpos", "panx", "tydiqa")},
-    "bucc2018": {"dev": BUCC_GOLD, "test": BUCC_GOLD},
+    **{name: {"dev": DEV, "test": _TEST} for name in ("xnli", "xquad", "mlqa")},
+    "pawsx": {"train": 6_000, "dev": DEV, "test": _TEST},
+    **{name: {"train": 4_000, "dev": DEV, "test": _TEST} for name in ("udpos", "panx", "tydiqa")},
+    "bucc2018": {"dev": _BUCC_GOLD, "test": _BUCC_GOLD},
     "tatoeba": {"dev": 200, "test": 1_000},
     **{name: TASKS[name].sizes for name in PROBING_NAMES},
 }
-SIZES = GENERAL_SIZES | {name: GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
+SIZES = _GENERAL_SIZES | {name: _GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
 """Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""
 
 

@@ -20,16 +20,16 @@ from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
-HELD_SHARE = 0.15
+_HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations among those of a world with `held` set (dev and test splits)."""
-DOMAIN_WEIGHT = 3.0
+_DOMAIN_WEIGHT = 3.0
 """How much likelier a clinic or chat concept is than a general one in a text of that domain."""
-AGES = range(18, 80)
+_AGES = range(18, 80)
 KINDS = ("verb", "person_verb", "object", "animal_object", "place", "animal_place", "time", "adjective", "number", "name", "held_name")
-USUAL_SHARE = 0.8
+_USUAL_SHARE = 0.8
 """Weight of a usual item (`preferences.USUAL`) beside all others together (1)."""
-SHARP, SHARP_UNIFORM = 0.12, 0.03
-FLAT, FLAT_UNIFORM = 0.6, 0.10
+_SHARP, _SHARP_UNIFORM = 0.12, 0.03
+_FLAT, _FLAT_UNIFORM = 0.6, 0.10
 
 
 @functools.cache
@@ -55,7 +55,7 @@ def is_animal(entity: Entity) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Preference:
+class _Preference:
     """A distribution over items; `weights` sum to 1 and `bounds` are their running sums."""
 
     items: tuple[str, ...]
@@ -72,20 +72,20 @@ class Preference:
 
 def preference(
     seed: str, items: tuple[str, ...], alpha: float, uniform: float, prior: dict[str, float], usual: str | None = None
-) -> Preference:
+) -> _Preference:
     """Dirichlet(alpha) mixed with a uniform share, then scaled by the prior weight of each item (1 where absent).
 
-    usual: an item that gets `USUAL_SHARE` on top.
+    usual: an item that gets `_USUAL_SHARE` on top.
     Each item has its own random stream, so that the same habits hold in every domain and further items do not shift them.
     """
     gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
     total = sum(gammas) or 1.0
     raw = [(gamma / total * (1 - uniform) + uniform / len(items)) * prior.get(item, 1.0) for gamma, item in zip(gammas, items, strict=True)]
     if usual in items:
-        raw[items.index(usual)] += USUAL_SHARE
+        raw[items.index(usual)] += _USUAL_SHARE
     scale = sum(raw)
     weights = tuple(value / scale for value in raw)
-    return Preference(items, weights, tuple(accumulate(weights)))
+    return _Preference(items, weights, tuple(accumulate(weights)))
 
 
 class World:
@@ -99,26 +99,26 @@ class World:
     def __init__(
         self,
         seed: str,
-        sharpness: float = FLAT,
-        uniform: float = FLAT_UNIFORM,
+        sharpness: float = _FLAT,
+        uniform: float = _FLAT_UNIFORM,
         domain: Literal["general", "clinic", "chat"] = "general",
         held: bool = False,
         lasting: bool = False,
     ):
         self.seed, self.sharpness, self.uniform = seed, sharpness, uniform
         self.domain, self.held, self.lasting = domain, held, lasting
-        self._preferences: dict[tuple[str, str], Preference] = {}
+        self._preferences: dict[tuple[str, str], _Preference] = {}
         self._facts: dict[tuple[str, str], str | int] = {}
         self.occupations = vocabulary("occupation", domain)
         self.animals = vocabulary("animal", domain)
         self._nouns = frozenset(self.animals + vocabulary("thing", domain) + vocabulary("mass", domain))
         self._adjectives = frozenset(vocabulary("adjective", domain))
         self._places = frozenset(vocabulary("place", domain))
-        general = frozenset(concept for name in OPEN_CLASSES for concept in vocabulary(name))
-        own = frozenset(concept for name in OPEN_CLASSES for concept in vocabulary(name, domain)) - general
-        self._prior = dict.fromkeys(sorted(own), DOMAIN_WEIGHT)
+        general = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name))
+        own = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, domain)) - general
+        self._prior = dict.fromkeys(sorted(own), _DOMAIN_WEIGHT)
 
-    def preference(self, kind: str, key: str) -> Preference:
+    def preference(self, kind: str, key: str) -> _Preference:
         """The distribution `kind` of a concept: verb of a subject, object, place, time of a verb, adjective, number of a noun."""
         found = self._preferences.get((kind, key))
         if found is None:
@@ -165,12 +165,12 @@ class World:
 
     def entity_name(self, random: Random, class_name: str) -> str:
         """A surname, city or organisation; a share of them held out where the world says so."""
-        return random.choice(vocabulary(class_name, held=self.held and random.random() < HELD_SHARE))
+        return random.choice(vocabulary(class_name, held=self.held and random.random() < _HELD_SHARE))
 
     def person(self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()) -> Entity:
         """A named person whose first name is not among `but`; `surname` is the chance of a second name."""
         while True:
-            kind = "held_name" if self.held and random.random() < HELD_SHARE else "name"
+            kind = "held_name" if self.held and random.random() < _HELD_SHARE else "name"
             name = self.preference(kind, "").draw(random)
             if name not in but:
                 return Entity(name, self.entity_name(random, "surname") if random.random() < surname else None)
@@ -240,7 +240,7 @@ class World:
     def value(self, random: Random, attribute: Attribute) -> str | int:
         """A value that the attribute can have in this world."""
         if attribute == "age":
-            return random.choice(AGES)
+            return random.choice(_AGES)
         if attribute == "occupation":
             return random.choice(vocabulary("occupation") if self.lasting else self.occupations)
         return self.entity_name(random, "city" if attribute == "city" else "organisation")
@@ -259,14 +259,14 @@ class World:
     def lasting_value(self, person: str, attribute: Attribute) -> str | int:
         """A person's own value. Values are dealt out in turn over the names, so that every city, employer and job is somebody's."""
         if attribute == "age":
-            return Random(f"{self.seed}/age/{person}").choice(AGES)
+            return Random(f"{self.seed}/age/{person}").choice(_AGES)
         values = list(vocabulary("organisation" if attribute == "employer" else attribute))
         Random(f"{self.seed}/{attribute}").shuffle(values)
         names = (*vocabulary("name_f"), *vocabulary("name_m"))
         return values[names.index(person) % len(values)]
 
 
-OPEN_CLASSES = (
+_OPEN_CLASSES = (
     "occupation",
     "thing",
     "mass",
@@ -282,10 +282,10 @@ OPEN_CLASSES = (
 @functools.cache
 def pretraining_world(domain: str = "general") -> World:
     """The sharp world of the pretraining corpus; common-sense tasks ask about it too. Habits and facts are the same in every domain."""
-    return World("pretraining", SHARP, SHARP_UNIFORM, domain, lasting=True)
+    return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
 
 
 @functools.cache
 def task_world(task: str, domain: str = "general", held: bool = False) -> World:
     """The flat world of one task; tasks that share no name share no preferences."""
-    return World(f"task/{task}", FLAT, FLAT_UNIFORM, domain, held)
+    return World(f"task/{task}", _FLAT, _FLAT_UNIFORM, domain, held)

@@ -17,7 +17,7 @@ from xstilts_core.streams import Stream
 from xstilts_core.train import Trained, trained_weights
 
 FILE = "attempts.pt"
-SHORTEST, LONGEST = 0.05, 0.5
+_SHORTEST, LONGEST = 0.05, 0.5
 """Shares of the steps: what a warm-up is doubled from at least, and what it is doubled to at most."""
 
 
@@ -26,7 +26,7 @@ def schedule_of(first: Schedule, attempt: int) -> Schedule:
     if not attempt:
         return first
     seed = int(np.random.SeedSequence([first.seed, 9, attempt]).generate_state(1)[0]) >> 1
-    longer = min(LONGEST, max(first.warmup, SHORTEST) * 2**attempt)
+    longer = min(LONGEST, max(first.warmup, _SHORTEST) * 2**attempt)
     return replace(first, seed=seed, warmup=max(first.warmup, longer))
 
 

@@ -34,7 +34,7 @@ class Fitted:
     answer: Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 
-def predicting(entry: Task, predict: Predict) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
+def _predicting(entry: Task, predict: Predict) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
     """Score what `predict` says by the rule of the task's format."""
 
     def answer(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
@@ -51,18 +51,18 @@ def training(spec: ControlSpec, entry: Task) -> list[Example]:
     return [example for examples in found.values() for example in examples]
 
 
-def most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
+def _most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return Fitted(entry.name, {"label": label}, predicting(entry, lambda examples, code: [label] * len(examples)))
+    return Fitted(entry.name, {"label": label}, _predicting(entry, lambda examples, code: [label] * len(examples)))
 
 
-def most_frequent_tag(spec: ControlSpec, entry: Task) -> Fitted:
+def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Fitted:
     """One tag for all words, not one per word: for entities O, with an F1 of 0."""
     tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[0][0]
-    return Fitted(entry.name, {"tag": tag}, predicting(entry, lambda examples, code: [[tag] * len(example.words) for example in examples]))
+    return Fitted(entry.name, {"tag": tag}, _predicting(entry, lambda examples, code: [[tag] * len(example.words) for example in examples]))
 
 
-def label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     examples = training(spec, entry)
     classifier = overlap.fit_classifier(overlap.features(examples, "en"), label_indices(examples, entry), len(entry.labels))
 
@@ -71,10 +71,10 @@ def label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
 
     rows = zip((*overlap.FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
     learnt = {name: dict(zip(entry.labels, row, strict=True)) for name, row in rows}
-    return Fitted(entry.name, learnt, predicting(entry, predict))
+    return Fitted(entry.name, learnt, _predicting(entry, predict))
 
 
-def span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """The answer's length, in words, is the one that is best on English development data."""
     examples = splits.development(entry.train_on or "", spec.source, spec.data_root)
     gold = [[answer.text for answer in example.answers] for example in examples]
@@ -82,7 +82,7 @@ def span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     by_length = {length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"] for length in lengths}
     length = max(by_length, key=lambda size: by_length[size])
     learnt = {"length": length, "development": {size: round(value, 2) for size, value in by_length.items()}}
-    return Fitted(entry.name, learnt, predicting(entry, lambda asked, code: overlap.answers(asked, code, length)))
+    return Fitted(entry.name, learnt, _predicting(entry, lambda asked, code: overlap.answers(asked, code, length)))
 
 
 def vectors(examples: Sequence[Any]) -> Vectors:
@@ -91,7 +91,7 @@ def vectors(examples: Sequence[Any]) -> Vectors:
     return Vectors(*sides)
 
 
-def search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """Nearest neighbours by character trigrams; mining by the rules of the study's retrieval runs, thresholds from development data."""
     if entry.metric != "f1":
         return Fitted(entry.name, {}, lambda examples, code: search_language(examples, vectors(examples)))
@@ -108,18 +108,18 @@ def search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     )
 
 
-FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Fitted]] = {
-    ("majority", "pair"): most_frequent_label,
-    ("majority", "tagging"): most_frequent_tag,
-    ("overlap", "pair"): label_by_overlap,
-    ("overlap", "span"): span_by_overlap,
-    ("overlap", "retrieval"): search_by_overlap,
+_FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Fitted]] = {
+    ("majority", "pair"): _most_frequent_label,
+    ("majority", "tagging"): _most_frequent_tag,
+    ("overlap", "pair"): _label_by_overlap,
+    ("overlap", "span"): _span_by_overlap,
+    ("overlap", "retrieval"): _search_by_overlap,
 }
 
 
 def fit(spec: ControlSpec) -> list[Fitted]:
     """The control of every target, fitted on English training and development data."""
-    return [FITTERS[spec.control, task(name).format](spec, task(name)) for name in spec.targets]
+    return [_FITTERS[spec.control, task(name).format](spec, task(name)) for name in spec.targets]
 
 
 def describe(fitted: list[Fitted]) -> dict[str, dict[str, Any]]:

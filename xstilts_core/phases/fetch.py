@@ -11,7 +11,7 @@ from xstilts_core.study.spec import ENCODERS, DataSpec
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
-TRANSLATOR = "translator"
+_TRANSLATOR = "translator"
 # new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another commit now. gone: no longer there.
 State = Literal["new", "locked", "moved", "gone"]
 
@@ -84,7 +84,7 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         rows = readers.fetch(name, source, config, split).num_rows
         state, head = known[repository]
         found.append(Fetched(name, repository.key, config, split, rows, state, hub_lock.commit(repository), head))
-    for kind, name in ((ENCODER, spec.encoder), *((TRANSLATOR, name) for name in spec.translators)):
+    for kind, name in ((ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)):
         if on_hub(name):
             repository = Repository("model", name)
             look(repository)

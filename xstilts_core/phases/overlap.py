@@ -17,7 +17,7 @@ from xstilts_core.data.words import folded, spans
 from xstilts_core.examples import PairExample, SpanExample
 
 ENDS = frozenset(".!?。！？।\n")
-DIMENSIONS = 2_048
+_DIMENSIONS = 2_048
 FEATURES = ("share_of_first", "share_of_second", "all_of_second", "longer")
 
 
@@ -37,7 +37,7 @@ def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Classifier:
+class _Classifier:
     """Multinomial logistic regression: standardised features times weights [FEATURES + 1, labels], the last row the bias."""
 
     mean: np.ndarray
@@ -54,7 +54,7 @@ def design(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.nda
     return np.column_stack([(table - mean) / deviation, np.ones(len(table))])
 
 
-def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> Classifier:
+def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classifier:
     """Fit on features [examples, FEATURES] and labels [examples] out of `count`; a small penalty keeps separable data finite."""
     mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-9)
     inputs, gold = torch.from_numpy(design(table, mean, deviation)), torch.from_numpy(labels)
@@ -68,7 +68,7 @@ def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> Classif
         return value
 
     optimizer.step(loss)
-    return Classifier(mean, deviation, weights.detach().numpy())
+    return _Classifier(mean, deviation, weights.detach().numpy())
 
 
 def answers(examples: Sequence[SpanExample], code: str, length: int) -> list[str]:
@@ -102,9 +102,9 @@ def answer(example: SpanExample, code: str, length: int) -> str:
 
 def trigrams(texts: Sequence[str]) -> torch.Tensor:
     """[texts, DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger et al. 2009); case does not count."""
-    table = torch.zeros(len(texts), DIMENSIONS)
+    table = torch.zeros(len(texts), _DIMENSIONS)
     for row, text in enumerate(texts):
         padded = f" {text.casefold()} "
-        found = {zlib.crc32(padded[k : k + 3].encode("utf-8")) % DIMENSIONS for k in range(len(padded) - 2)}
+        found = {zlib.crc32(padded[k : k + 3].encode("utf-8")) % _DIMENSIONS for k in range(len(padded) - 2)}
         table[row, list(found)] = 1.0
     return table

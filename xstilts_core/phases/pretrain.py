@@ -20,7 +20,7 @@ from xstilts_core.streams import Stream
 from xstilts_core.study.spec import PretrainSpec
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-DEVELOPMENT_SHARE = 0.02
+_DEVELOPMENT_SHARE = 0.02
 
 
 def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
@@ -91,7 +91,7 @@ def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[E
 def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tuple[str, str | None]]) -> tuple[Stream, Stream]:
     """Training and development text as streams; the development share is drawn by the seed."""
     order = np.random.default_rng([spec.seed, 3]).permutation(len(texts))
-    held = max(8, int(len(texts) * DEVELOPMENT_SHARE))
+    held = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
     parts = []
     for number, rows in enumerate((order[held:], order[:held])):
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)

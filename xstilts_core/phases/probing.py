@@ -30,8 +30,8 @@ from xstilts_core.tasks import task
 
 ENGLISH = "en"
 # Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: of equal development scores it is taken.
-STRENGTHS = (0.001, 0.01, 0.1)
-MOST_STEPS = 1_000
+_STRENGTHS = (0.001, 0.01, 0.1)
+_MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Fitted:
     development: dict[float, float]
 
 
-def layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
+def _layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
     """The hidden state that is pooled, 0 the embeddings."""
     return spec.layer if spec.layer >= 0 else encoder.layers
 
@@ -53,7 +53,7 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one language."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        return one_side(encoder, tuple(texts), spec.max_length, (layer_of(spec, encoder),), True, uses_bfloat16(spec))[0].numpy()
+        return one_side(encoder, tuple(texts), spec.max_length, (_layer_of(spec, encoder),), True, uses_bfloat16(spec))[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):
@@ -62,12 +62,12 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     return (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)
 
 
-def fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
+def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
     """The classifier of one probing task, fitted and chosen on English data."""
     train, judged = (splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev"))
     table, judged_table = features(spec, encoder, train), features(spec, encoder, judged)
     gold, judged_gold = label_indices(train, task(name)), label_indices(judged, task(name))
-    fitted = {strength: LogisticRegression(C=strength, max_iter=MOST_STEPS).fit(table, gold) for strength in STRENGTHS}
+    fitted = {strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold) for strength in _STRENGTHS}
     found = {strength: round(100 * float(entry.score(judged_table, judged_gold)), 2) for strength, entry in fitted.items()}
     best = max(found, key=lambda strength: found[strength])
     return Fitted(name, fitted[best], best, found)
@@ -75,7 +75,7 @@ def fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
 
 def fit(spec: ProbingSpec, encoder: Encoder) -> list[Fitted]:
     """The probes of all the spec's tasks."""
-    return [fit_probe(spec, encoder, name) for name in spec.probes]
+    return [_fit_probe(spec, encoder, name) for name in spec.probes]
 
 
 def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from xstilts_core.phases.learnt import Judgement
 from xstilts_core.tasks import Task
 
 DRAWS = 1_000
-GUESS = "a guess"
+_GUESS = "a guess"
 
 
 def answers(entry: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
@@ -42,7 +42,7 @@ def reference(entry: Task, examples: Sequence[Any]) -> tuple[str, np.ndarray] | 
     for words, predictions in answers(entry, examples).items():
         columns, found[words] = form.statistics(examples, predictions, entry, "en")
     if entry.format == "choice":
-        found[GUESS] = np.array([[1 / len(example.choices)] for example in examples])
+        found[_GUESS] = np.array([[1 / len(example.choices)] for example in examples])
     if not found:
         return None
     best = max(found, key=lambda words: metrics.score(found[words], columns)[entry.metric])

@@ -41,7 +41,7 @@ def export(run: Record, out: Path) -> Path:
         whole(network, place).save_pretrained(part)
         tokenizer.save_pretrained(part)
         del network  # of a large model there is one at a time
-        read_back(part, run.name, expected)
+        _read_back(part, run.name, expected)
         (part / "README.md").write_text(str(model_card(run)), encoding="utf-8")
     return out
 
@@ -76,7 +76,7 @@ def hidden_states(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
     return tuple(layer * batch["attention_mask"].unsqueeze(-1) for layer in layers)
 
 
-def read_back(folder: Path, name: str, expected: Layers) -> None:
+def _read_back(folder: Path, name: str, expected: Layers) -> None:
     """UsageError where the written folder, loaded by anybody's means, does not compute what the run's encoder does."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     found = hidden_states(loading.network_class(AutoConfig.from_pretrained(folder)).from_pretrained(folder).eval(), tokenizer)

@@ -9,7 +9,7 @@ from xstilts_core.data.readers import FILES
 from xstilts_core.tasks import ADDED, HUB, LOCAL, LOCAL_ADDED, TASKS, VERSIONS, HubData, Published, Task, not_at_source
 
 WIDTH = 120
-LISTED = 8
+_LISTED = 8
 SPLITS = ("train", "dev", "test")
 COMMAND = "xstilts tasks --markdown > docs/tasks.md"
 ROLES = {
@@ -18,8 +18,8 @@ ROLES = {
     "part": "Only trained on: parts of a task above, before a target, or in other languages",
     "probing": "Probing tasks: read off a frozen encoder in English, scored in every language",
 }
-IN_DOMAINS = "Tasks above in texts of a clinic, and as chat messages: only in the embedded suite (source mini)"
-LEGEND = (
+_IN_DOMAINS = "Tasks above in texts of a clinic, and as chat messages: only in the embedded suite (source mini)"
+_LEGEND = (
     "Sizes are those of the first language; 9,842?: recalled. 33 + 5 languages: so many in XTREME, so many more in XTREME-R.",
     "(unconfirmed): recalled from a paper that is not at hand, or chosen where nothing is published.",
 )
@@ -44,7 +44,7 @@ def terminal_table() -> str:
     """Two lines and more for every task, no wider than WIDTH: what it is, then its data set, licence, citation and recipe."""
     lines = []
     for role, heading in ROLES.items():
-        entries = of_role(role)
+        entries = _of_role(role)
         rows = [("name", "title", "format", "metric", "train / dev / test", "languages"), *map(summary, entries)]
         shown = aligned(rows)
         lines += [heading, "", shown[0]]
@@ -52,10 +52,10 @@ def terminal_table() -> str:
             facts = "; ".join((source(entry), entry.licence, entry.citation, short_recipe(entry)))
             lines += [line, *textwrap.wrap(facts, WIDTH, initial_indent=4 * " ", subsequent_indent=4 * " ")]
         lines.append("")
-    return "\n".join([*lines, IN_DOMAINS, "", *aligned(versions()), "", *LEGEND])
+    return "\n".join([*lines, _IN_DOMAINS, "", *aligned(versions()), "", *_LEGEND])
 
 
-def of_role(role: str) -> list[Task]:
+def _of_role(role: str) -> list[Task]:
     """The tasks of a role but for versions in other domains."""
     return [entry for entry in TASKS.values() if entry.role == role and entry.name not in VERSIONS]
 
@@ -64,7 +64,7 @@ def versions() -> list[tuple[str, ...]]:
     """A row for each version of a task in another domain, below a row of names."""
     entries = [TASKS[name] for name in VERSIONS]
     columns = ("name", "version of", "domain", "trained on", "languages")
-    return [columns, *((entry.name, *VERSIONS[entry.name], trained_on(entry), language_text(entry)) for entry in entries)]
+    return [columns, *((entry.name, *VERSIONS[entry.name], trained_on(entry), _language_text(entry)) for entry in entries)]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -75,7 +75,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def summary(entry: Task) -> tuple[str, ...]:
     sizes = " / ".join(size(entry, split) for split in SPLITS)
-    return (entry.name, entry.title, entry.format, entry.metric, sizes, language_text(entry))
+    return (entry.name, entry.title, entry.format, entry.metric, sizes, _language_text(entry))
 
 
 def size(entry: Task, split: str) -> str:
@@ -83,9 +83,9 @@ def size(entry: Task, split: str) -> str:
     return f"{entry.sizes[split]:,}{'?' if split in entry.recalled else ''}" if split in entry.sizes else "-"
 
 
-def language_text(entry: Task) -> str:
+def _language_text(entry: Task) -> str:
     """Few languages by their codes, many by their number; "+ 8": those that XTREME-R adds."""
-    found = " ".join(entry.languages) if len(entry.languages) <= LISTED else f"{len(entry.languages)}"
+    found = " ".join(entry.languages) if len(entry.languages) <= _LISTED else f"{len(entry.languages)}"
     return f"{found} + {len(entry.added)}" if entry.added else found
 
 
@@ -101,10 +101,10 @@ def short_recipe(entry: Task) -> str:
     """How it is trained as published; the examples of a batch are those of one update."""
     if entry.published is None:
         return "no recipe of its own" if entry.train_on in (None, entry.name) else f"trained on {entry.train_on}"
-    return recipe_text(entry.published) + ("" if entry.published.confirmed else " (unconfirmed)")
+    return _recipe_text(entry.published) + ("" if entry.published.confirmed else " (unconfirmed)")
 
 
-def recipe_text(published: Published) -> str:
+def _recipe_text(published: Published) -> str:
     trained = f"{published.epochs} epochs, batch {published.batch_size}"
     return f"{trained}, length {published.max_length}, learning rate {published.learning_rate:.0e}"
 
@@ -131,24 +131,24 @@ def markdown() -> str:
         f"Made by `{COMMAND}` from the declarations in `xstilts_core/tasks/` and `xstilts_core/data/readers/`: change those, not this "
         "page.",
         "",
-        *LEGEND,
+        *_LEGEND,
         "Patterns of files are below the data root; `{code}`, `{name}`, `{tatoeba}` and `{treebank}` stand for the language. The first",
         "place with labelled files wins.",
     ]
     for role, heading in ROLES.items():
-        entries = of_role(role)
+        entries = _of_role(role)
         rows = [(f"[{entry.name}](#{entry.name})", *summary(entry)[1:], source(entry)) for entry in entries]
         columns = ("task", "title", "format", "metric", "train / dev / test", "languages", "data")
         lines += ["", f"## {heading}", "", *pipes([columns, ["---"] * len(columns), *rows])]
         for entry in entries:
             lines += ["", f"### {entry.name}", "", *section(entry)]
     columns, *rows = versions()
-    return "\n".join([*lines, "", f"## {IN_DOMAINS}", "", *pipes([columns, ["---"] * len(columns), *rows])])
+    return "\n".join([*lines, "", f"## {_IN_DOMAINS}", "", *pipes([columns, ["---"] * len(columns), *rows])])
 
 
 def section(entry: Task) -> list[str]:
     """What is known of one task, a line for each fact."""
-    facts = [("title", entry.title), ("data", data_text(entry)), *hub_splits(entry), ("languages", " ".join(entry.languages))]
+    facts = [("title", entry.title), ("data", _data_text(entry)), *_hub_splits(entry), ("languages", " ".join(entry.languages))]
     if entry.added:
         facts.append(("added by XTREME-R", " ".join(entry.added)))
     if entry.name in LOCAL_ADDED:
@@ -174,7 +174,7 @@ def trained_on(entry: Task) -> str:
     return entry.train_on or ("nothing" if entry.role == "target" else "itself")
 
 
-def data_text(entry: Task) -> str:
+def _data_text(entry: Task) -> str:
     if entry.name in LOCAL:
         return f"local files: {LOCAL[entry.name]}"
     return "; ".join(linked(table[entry.name]) for table in (HUB, ADDED) if entry.name in table) or source(entry)
@@ -186,7 +186,7 @@ def linked(found: HubData) -> str:
     return f"[{found.dataset}](https://huggingface.co/datasets/{found.dataset}), configuration {configs}{branch}"
 
 
-def hub_splits(entry: Task) -> list[tuple[str, str]]:
+def _hub_splits(entry: Task) -> list[tuple[str, str]]:
     """Our splits as the data set calls them."""
     if entry.name not in HUB:
         return []
@@ -197,7 +197,7 @@ def hub_splits(entry: Task) -> list[tuple[str, str]]:
 def recipe_with_source(entry: Task) -> str:
     if entry.published is None:
         return short_recipe(entry)
-    return f"{recipe_text(entry.published)}; {'confirmed' if entry.published.confirmed else 'unconfirmed'}: {entry.published.source}"
+    return f"{_recipe_text(entry.published)}; {'confirmed' if entry.published.confirmed else 'unconfirmed'}: {entry.published.source}"
 
 
 def pipes(rows: Sequence[Sequence[str]]) -> list[str]:

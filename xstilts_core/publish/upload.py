@@ -15,15 +15,15 @@ from xstilts_core.data import hub_client
 from xstilts_core.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
-TOKENS = "https://huggingface.co/settings/tokens"
-LOGIN = f"make a token that may write ({TOKENS}), then `hf auth login`, or put it in HF_TOKEN"
+_TOKENS = "https://huggingface.co/settings/tokens"
+_LOGIN = f"make a token that may write ({_TOKENS}), then `hf auth login`, or put it in HF_TOKEN"
 # What the hub answers where it does not let one write: not logged in, forbidden, or hidden.
 REFUSED = (401, 403, 404)
 Kind = Literal["model", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class _Sent:
     """What the hub has now: the repository's address, the commit, and whether others cannot see it."""
 
     address: str
@@ -44,12 +44,12 @@ def writer(repository: str) -> str:
     from huggingface_hub import HfApi, get_token
 
     if not get_token():
-        raise UsageError(f"{repository}: there is no token of yours to write with: {LOGIN}")
+        raise UsageError(f"{repository}: there is no token of yours to write with: {_LOGIN}")
     with asking(repository):
         return str(HfApi().whoami()["name"])
 
 
-def send(folder: Path, repository: str, kind: Kind, message: str, public: bool = False) -> Sent:
+def send(folder: Path, repository: str, kind: Kind, message: str, public: bool = False) -> _Sent:
     """Send all files of the folder as one commit, to a new repository or an existing one. UsageError where the hub says no."""
     user = writer(repository)
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -61,7 +61,7 @@ def send(folder: Path, repository: str, kind: Kind, message: str, public: bool =
         address = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
         done = api.create_commit(repository, files, commit_message=message, repo_type=kind)
         private = api.repo_info(repository, repo_type=kind).private
-    return Sent(str(address), str(done.oid), bool(private))
+    return _Sent(str(address), str(done.oid), bool(private))
 
 
 @contextmanager
@@ -73,12 +73,12 @@ def asking(repository: str, user: str = "") -> Iterator[None]:
         yield
     except HfHubHTTPError as error:
         if not user and error.response.status_code == 401:
-            raise UsageError(f"{repository}: the hub does not accept your token: {LOGIN}") from None
+            raise UsageError(f"{repository}: the hub does not accept your token: {_LOGIN}") from None
         if user and error.response.status_code in REFUSED:
             own = f"{user}/{repository.partition('/')[2]}"
             raise UsageError(
                 f"{repository}: the hub does not let {user} write there: it belongs to somebody else, or the token may only read. Name a "
-                f"repository of your own, such as {own}, or {LOGIN}"
+                f"repository of your own, such as {own}, or {_LOGIN}"
             ) from None
         raise UsageError(f"{repository}: nothing was sent, the hub says: {hub_client.plain(error)}") from None
     except Exception as error:  # the client's transports each have exceptions of their own

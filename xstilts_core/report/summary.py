@@ -20,13 +20,13 @@ from xstilts_core.study.spec import BASELINE
 if TYPE_CHECKING:
     import pandas
 
-PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 140
 
 
 def console() -> Console:
     """Standard output, square brackets of names and paths included; wide enough for the matrix where it is no terminal."""
     plain = Console(markup=False)
-    return plain if plain.is_terminal else Console(markup=False, width=PLAIN_WIDTH)
+    return plain if plain.is_terminal else Console(markup=False, width=_PLAIN_WIDTH)
 
 
 def shown(value: float, signed: bool) -> str:
@@ -60,12 +60,12 @@ def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width:
 def print_gains(study: Study, out: Console) -> None:
     """The main table of the study and what did not learn; says what is missing where there is nothing to compare yet."""
     unlearnt = learnt.unlearnt(study)
-    print_matrix(study, unlearnt, out)
+    _print_matrix(study, unlearnt, out)
     for line in unlearnt.values():
         out.print(f"{learnt.MARK} {line}", highlight=False, soft_wrap=True)
 
 
-def print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None:
+def _print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None:
     """The main table, or why there is none."""
     from xstilts_core import analysis
 
@@ -99,7 +99,7 @@ def print_failures(runs: Mapping[str, str], reports: Mapping[str, str], left: in
         out.print(f"{what}. The same command makes what is missing.")
 
 
-def make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[str, str]:
+def _make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[str, str]:
     """Run the report notebooks over the runs that are done. Returns those that failed, and why."""
     call = grid.command(study, ["reports"], jobs, profile, partial=True)
     if grid.run(call, study, lock, lambda process: process.wait()) == 0:
@@ -116,7 +116,7 @@ def conclude(study: Study, jobs: int, profile: str, lock: TextIO) -> tuple[list[
     try:
         if not study.published:
             lines.append(f"scores: {results.write_scores(study.root, study.specs)}")
-        failures = make_reports(study, jobs, profile, lock)
+        failures = _make_reports(study, jobs, profile, lock)
         lines.append(f"report: {webpage.build(study)}")
     except UsageError as error:
         lines.append(f"no report: {error}")

@@ -18,7 +18,7 @@ from xstilts_core.jobs.notebook import skip_address_grammar
 from xstilts_core.study import Study
 
 PAGE = "index.html"
-STYLE = """
+_STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
 body { overflow-wrap: break-word; }
 h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
@@ -85,7 +85,7 @@ def build(study: Study) -> Path:
         sections = "\n".join(part(member, path.parent) for member in study.members)
     else:
         links, sections = reports(study)
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style>'
     top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
     results.write_text(path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n")
     return path

@@ -32,7 +32,7 @@ from xstilts_core.tasks import TASKS
 CORE_VERSION = 3
 """Bump when training or evaluation makes other numbers of the same spec: then all results are made again."""
 
-CORE, SUITE, TASK = "the core", "the embedded suite", "task "
+_CORE, _SUITE, TASK = "the core", "the embedded suite", "task "
 # How the reason begins where a run itself is as it should be, and one that it starts from is not.
 STARTS = "starts from"
 Files = dict[str, tuple[int, int, str]]
@@ -91,8 +91,8 @@ def settings(spec: Spec) -> dict[str, Any]:
 
 def versions(spec: Spec) -> dict[str, int]:
     """The versions that the numbers of a run depend on. Fetching makes no numbers."""
-    core = {} if isinstance(spec, DataSpec) else {CORE: CORE_VERSION}
-    suite = {SUITE: mini.VERSION} if spec.source == "mini" else {}
+    core = {} if isinstance(spec, DataSpec) else {_CORE: CORE_VERSION}
+    suite = {_SUITE: mini.VERSION} if spec.source == "mini" else {}
     return {**core, **suite, **{TASK + name: TASKS[name].version for name in spec.uses}}
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from xstilts_core.study import study_file
 
 # The keys of a study that a command line may replace, and what a file says that lacks them.
-KEYS = {"source": "mini", "encoder": "mini"}
+_KEYS = {"source": "mini", "encoder": "mini"}
 FILE = ".given"
 
 
 def settle(content: dict[str, Any], root: Path, typed: Mapping[str, str]) -> dict[str, str]:
     """Put what was typed into a study's content, else what its runs in `root` were made with. Returns what the file says otherwise."""
     before, found = kept(root), {}
-    for key, default in KEYS.items():
+    for key, default in _KEYS.items():
         own = content.get(key, default)
         value = typed.get(key) or (before[key][1] if before.get(key, [""])[0] == own else own)
         if value != own:
@@ -39,4 +39,4 @@ def kept(root: Path) -> dict[str, list[str]]:
 def text(file: str, given: Mapping[str, str]) -> str:
     """What `kept` reads."""
     content = study_file.read(Path(file))
-    return json.dumps({key: [content.get(key, KEYS[key]), value] for key, value in given.items()}) + "\n"
+    return json.dumps({key: [content.get(key, _KEYS[key]), value] for key, value in given.items()}) + "\n"

@@ -12,7 +12,7 @@ CPUINFO, DEVICES = Path("/proc/cpuinfo"), Path("/dev")
 # What Linux calls products of bfloat16 in hardware: on Intel and AMD, and on Arm.
 FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 # Device nodes of GPUs: NVIDIA's, Windows' for Linux, AMD's.
-GPUS = ("nvidia[0-9]*", "dxg", "kfd")
+_GPUS = ("nvidia[0-9]*", "dxg", "kfd")
 NARROWEST = 256
 """The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster: whole training steps on pairs on an AMX core, two rounds
 each, gave 0.8x and 1.3x at width 128, 1.0x and 1.3x at 192, 1.3x and 1.8x at 256."""
@@ -35,7 +35,7 @@ def on_cpu(width: int | None) -> bool:
 
 def gpu() -> bool:
     """Whether this machine may have a GPU that torch can use: only torch knows."""
-    return any(next(DEVICES.glob(name), None) for name in GPUS)
+    return any(next(DEVICES.glob(name), None) for name in _GPUS)
 
 
 def width(spec: EncoderSpec) -> int | None:

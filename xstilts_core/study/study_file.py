@@ -29,7 +29,7 @@ BLOCKS: Mapping[str, type[Spec]] = {
 }
 # What the study itself says of a run: its place in the grid.
 PLACES = {"study", "seed", "source", "data_root", "outputs"}
-ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"}
+_ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def read(path: Path) -> dict[str, Any]:
 def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Mapping[str, FieldInfo], file: str) -> None:
     """UsageError on the first key or value that is wrong, with the block it stands in. `study`, `recipe`: the fields that a file has."""
     blocks = {*BLOCKS, "tasks", "recipes"}
-    check_keys(content, study, file)
+    _check_keys(content, study, file)
     for name, field in study.items():
         if name not in content and field.is_required():
             raise UsageError(f"{file}: {name} is missing: {field.description or 'see params/quick.yaml'}")
@@ -66,11 +66,11 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
             check_value(name, study[name], value, located(content, name, file))
             once(name, value, located(content, name, file))
     recipes = content.get("recipes", {})
-    check_keys(recipes, recipes, file, "recipes")
+    _check_keys(recipes, recipes, file, "recipes")
     for name, settings in recipes.items():
         mapping(settings, f"recipe {name}", located(recipes, name, file))
         fields = {**legal(IntermediateSpec), **{key: field for key, field in recipe.items() if key != "settings"}}
-        check_keys(settings, fields, file, f"recipe {name}")
+        _check_keys(settings, fields, file, f"recipe {name}")
         for key, value in settings.items():
             where = located(settings, key, file, f"recipe {name}")
             check_value(key, fields[key], value, where)
@@ -78,13 +78,13 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
             if key not in recipe and value in ([], ""):
                 raise UsageError(f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)")
     for name, cls in BLOCKS.items():
-        check_block(content.get(name, {}), name, legal(cls), file, name)
+        _check_block(content.get(name, {}), name, legal(cls), file, name)
     tasks = content.get("tasks", {})
-    check_keys(tasks, tasks, file, "tasks")
+    _check_keys(tasks, tasks, file, "tasks")
     for name, settings in tasks.items():
         mapping(settings, f"tasks.{name}", located(tasks, name, file))
-        check_block(settings, "tasks", legal(TuneSpec), file, f"tasks, {name}")
-    check_names(content, file)
+        _check_block(settings, "tasks", legal(TuneSpec), file, f"tasks, {name}")
+    _check_names(content, file)
 
 
 def check_kind(content: Mapping[str, Any], kind: str, why: str, fields: Mapping[str, FieldInfo], others: Iterable[str], file: str) -> None:
@@ -95,7 +95,7 @@ def check_kind(content: Mapping[str, Any], kind: str, why: str, fields: Mapping[
     for key in content:
         if key in others and key not in fields:
             raise UsageError(f"{file}: {key} and {kind} exclude each other: {why}. Legal: {', '.join(fields)}")
-    check_keys(content, fields, file)
+    _check_keys(content, fields, file)
     if "title" not in content:
         raise UsageError(f"{file}: title is missing: {fields['title'].description}")
     for name, value in content.items():
@@ -120,7 +120,7 @@ def check_reports(content: Mapping[str, Any], file: str) -> None:
             raise unknown("report notebook", name, reports, f"{file}, reports")
 
 
-def check_names(content: Mapping[str, Any], file: str) -> None:
+def _check_names(content: Mapping[str, Any], file: str) -> None:
     """Targets, probes, languages, tasks that have settings, reports: known, and used by a run."""
     targets = [task(name, located(content, "targets", file, "targets")) for name in content["targets"]]
     for entry in targets:
@@ -128,7 +128,7 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
             raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
         if reason := not_at_source(entry, content.get("source", "mini")):
             raise UsageError(f"{file}, targets: {reason}")
-    check_languages(content, targets, file)
+    _check_languages(content, targets, file)
     for name in content.get("probes", ()):
         if name not in PROBING_NAMES:
             raise unknown("probing task", name, PROBING_NAMES, f"{file}, probes")
@@ -147,7 +147,7 @@ def check_names(content: Mapping[str, Any], file: str) -> None:
     check_reports(content, file)
 
 
-def check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:
+def _check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:
     """Languages to evaluate: known, the targets' own by the study's benchmark, at the source, and some for every target."""
     benchmark, wanted, where = content.get("benchmark", "xtreme"), content.get("languages", ()), f"{file}, languages"
     spoken = {code for entry in targets for code in entry.languages_of(benchmark)}
@@ -171,7 +171,7 @@ def check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: s
 def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
     """The fields that a block of settings may set; of both phases that train, also how many test examples are scored after them."""
     scored = {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
-    return {name: field for name, field in (cls.model_fields | scored).items() if name not in ASSIGNED}
+    return {name: field for name, field in (cls.model_fields | scored).items() if name not in _ASSIGNED}
 
 
 def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
@@ -188,7 +188,7 @@ def once(name: str, value: Any, where: str) -> None:
         raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
 
 
-def check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = "") -> None:
+def _check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = "") -> None:
     """UsageError on the first key that is no text, or none of the fields."""
     for key in content:
         where = located(content, key, file, place)
@@ -199,19 +199,19 @@ def check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, pla
             raise unknown("key", key, fields, where)
 
 
-def check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str) -> None:
+def _check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str) -> None:
     """One block of settings: its own keys only, each with a value that its field can hold."""
     for key, value in settings.items():
         where = located(settings, key, file, place)
         owners = [name for name, cls in BLOCKS.items() if name != block and key in legal(cls)]
-        if key in ASSIGNED and key not in fields:
+        if key in _ASSIGNED and key not in fields:
             raise UsageError(
                 f"{where}: key {key!r} cannot be set here: the study says it for every run. Legal: {', '.join(sorted(fields))}"
             )
         if key not in fields and owners:
             homes = " or ".join(f"{name}:" for name in owners)
             raise UsageError(f"{where}: key {key!r} belongs in {homes}, not here. Legal: {', '.join(sorted(fields))}")
-        check_keys({key: value}, fields, where)
+        _check_keys({key: value}, fields, where)
         check_value(key, fields[key], value, where)
 
 
@@ -283,7 +283,7 @@ def beside(name: str, file: str, key: str = "parts") -> Path:
 
 def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], path: Path) -> None:
     """UsageError on the first mistake in a study that is made of others. fields: the keys that it has."""
-    check_keys(content, fields, f"{path} (a study of parts has no runs of its own)")
+    _check_keys(content, fields, f"{path} (a study of parts has no runs of its own)")
     if "title" not in content:
         raise UsageError(f"{path}: title is missing: {fields['title'].description}")
     for name, value in content.items():

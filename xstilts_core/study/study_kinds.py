@@ -15,12 +15,12 @@ from xstilts_core.study import Study, study_file
 from xstilts_core.study.recipe import Recipe, Settings
 from xstilts_core.study.spec import Spec, explain, linked
 
-PUBLISHED_REPORTS = ["31_correlations"]
+_PUBLISHED_REPORTS = ["31_correlations"]
 # The folder of the project in which finished runs are kept, and the names of the files there (kept_runs.py).
 REFERENCE, STUDY, RUNS = "reference", "study.yaml", "seed{}.runs.jsonl.gz"
 
 
-class WithoutRuns(Study):
+class _WithoutRuns(Study):
     """A study that trains nothing itself."""
 
     seeds: list[int] = Field([])
@@ -32,25 +32,25 @@ class WithoutRuns(Study):
         return iter(())
 
 
-class PublishedStudy(WithoutRuns):
+class _PublishedStudy(_WithoutRuns):
     """A study whose scores others published: it has only reports."""
 
-    reports: list[str] = Field(PUBLISHED_REPORTS, description="report notebooks that read published scores")
+    reports: list[str] = Field(_PUBLISHED_REPORTS, description="report notebooks that read published scores")
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "PublishedStudy":
+    def of(cls, content: Settings, places: Settings) -> "_PublishedStudy":
         """The study of a file that has `published`. UsageError on the first mistake."""
         legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
         study_file.check_kind(content, "published", "published scores have no runs", legal, cls.model_fields, places["file"])
-        study_file.check_published(content, PUBLISHED_REPORTS, places["file"])
+        study_file.check_published(content, _PUBLISHED_REPORTS, places["file"])
         return cls(**content, **{**places, "given": {}})
 
 
-class ReferenceStudy(Study):
+class _ReferenceStudy(Study):
     """A study whose runs were made before, perhaps elsewhere, and are kept in reference/: its reports are made without training."""
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "ReferenceStudy":
+    def of(cls, content: Settings, places: Settings) -> "_ReferenceStudy":
         """The study of a file that has `reference`: the grid of study.yaml in that folder, with the seeds that are there.
 
         UsageError on the first mistake, and where nothing is kept. No data are read: data_root is of no use.
@@ -105,13 +105,13 @@ def references() -> list[str]:
     return [name for name, content in found.items() if "reference" in content and kept_seeds(kept_folder(str(content["reference"])))]
 
 
-class GroupStudy(WithoutRuns):
+class GroupStudy(_WithoutRuns):
     """Several studies under one name, run one after the other: what one of them has made, the next takes over."""
 
     reports: list[str] = Field([])
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "GroupStudy":
+    def of(cls, content: Settings, places: Settings) -> "_GroupStudy":
         """The study of a file that has `parts`. UsageError on the first mistake."""
         study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, Path(places["file"]))
         return cls(**content, **places)
@@ -127,8 +127,8 @@ class GroupStudy(WithoutRuns):
         return tuple(found)
 
 
-KINDS: Mapping[str, type[PublishedStudy] | type[ReferenceStudy] | type[GroupStudy]] = {
-    "published": PublishedStudy,
-    "reference": ReferenceStudy,
+KINDS: Mapping[str, type[_PublishedStudy] | type[_ReferenceStudy] | type[GroupStudy]] = {
+    "published": _PublishedStudy,
+    "reference": _ReferenceStudy,
     "parts": GroupStudy,
 }

@@ -17,18 +17,18 @@ from xstilts_core.tasks.task import Task
 GENERAL = "general"
 OTHER_DOMAINS = ("clinic", "chat")
 # Two intermediate tasks, and targets of three formats. Most cells are transfer: only XNLI trains on what is also an intermediate task.
-IN_ALL_DOMAINS = ("mnli", "squad_v1", "xnli", "udpos", "tydiqa")
+_IN_ALL_DOMAINS = ("mnli", "squad_v1", "xnli", "udpos", "tydiqa")
 
 
-class Version(NamedTuple):
+class _Version(NamedTuple):
     """Which task a version is of, and in which domain."""
 
     task: str
     domain: str
 
 
-VERSIONS: Mapping[str, Version] = MappingProxyType(
-    {f"{name}_{domain}": Version(name, domain) for name in IN_ALL_DOMAINS for domain in OTHER_DOMAINS}
+VERSIONS: Mapping[str, _Version] = MappingProxyType(
+    {f"{name}_{domain}": _Version(name, domain) for name in _IN_ALL_DOMAINS for domain in OTHER_DOMAINS}
 )
 
 
@@ -57,5 +57,5 @@ def version(entry: Task, domain: str) -> Task:
 
 
 EMBEDDED_DOMAINS: tuple[Task, ...] = tuple(
-    version(entry, domain) for entry in (*INTERMEDIATE, *TARGETS) if entry.name in IN_ALL_DOMAINS for domain in OTHER_DOMAINS
+    version(entry, domain) for entry in (*INTERMEDIATE, *TARGETS) if entry.name in _IN_ALL_DOMAINS for domain in OTHER_DOMAINS
 )

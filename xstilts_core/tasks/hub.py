@@ -73,11 +73,11 @@ class HubData:
         return tuple(code for code in declared if code not in self.absent.get(split, ()))
 
 
-TRAIN_DEV = {"train": ("train",), "dev": ("validation",)}
-EVALUATION = {"dev": ("validation",), "test": ("test",)}
-WHOLE = {**TRAIN_DEV, **EVALUATION}
+_TRAIN_DEV = {"train": ("train",), "dev": ("validation",)}
+_EVALUATION = {"dev": ("validation",), "test": ("test",)}
+WHOLE = {**_TRAIN_DEV, **_EVALUATION}
 # XQuAD, TyDiQA and Tatoeba have no held-out test set: XTREME reports their development data.
-DEVELOPMENT_AS_TEST = {"test": ("validation",)}
+_DEVELOPMENT_AS_TEST = {"test": ("validation",)}
 PAIR = ("premise", "hypothesis", "label")
 SPAN = ("id", "question", "context", "answers")
 COPA = ("premise", "question", "choice1", "choice2", "label")
@@ -85,7 +85,7 @@ COPA = ("premise", "question", "choice1", "choice2", "label")
 INTERMEDIATE = {
     # GLUE's development set of MNLI is in two parts: the matched one, as in the paper's table.
     "mnli": HubData("nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR),
-    "snli": HubData("stanfordnlp/snli", "plain_text", TRAIN_DEV, "pair", PAIR),
+    "snli": HubData("stanfordnlp/snli", "plain_text", _TRAIN_DEV, "pair", PAIR),
     "anli": HubData(
         "facebook/anli",
         "plain_text",
@@ -93,36 +93,36 @@ INTERMEDIATE = {
         "pair",
         PAIR,
     ),
-    "qqp": HubData("nyu-mll/glue", "qqp", TRAIN_DEV, "pair", ("question1", "question2", "label"), classes={"not_duplicate": "different"}),
-    "squad_v1": HubData("rajpurkar/squad", "plain_text", TRAIN_DEV, "span", SPAN),
-    "squad_v2": HubData("rajpurkar/squad_v2", "squad_v2", TRAIN_DEV, "span", SPAN),
-    "hellaswag": HubData("Rowan/hellaswag", "default", TRAIN_DEV, "hellaswag", ("ctx_a", "ctx_b", "endings", "label")),
+    "qqp": HubData("nyu-mll/glue", "qqp", _TRAIN_DEV, "pair", ("question1", "question2", "label"), classes={"not_duplicate": "different"}),
+    "squad_v1": HubData("rajpurkar/squad", "plain_text", _TRAIN_DEV, "span", SPAN),
+    "squad_v2": HubData("rajpurkar/squad_v2", "squad_v2", _TRAIN_DEV, "span", SPAN),
+    "hellaswag": HubData("Rowan/hellaswag", "default", _TRAIN_DEV, "hellaswag", ("ctx_a", "ctx_b", "endings", "label")),
     "cosmosqa": HubData(
         "allenai/cosmos_qa",
         "default",
-        TRAIN_DEV,
+        _TRAIN_DEV,
         "cosmosqa",
         ("context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
         revision=CONVERTED,
     ),
-    "commonsenseqa": HubData("tau/commonsense_qa", "default", TRAIN_DEV, "commonsenseqa", ("question", "choices", "answerKey")),
+    "commonsenseqa": HubData("tau/commonsense_qa", "default", _TRAIN_DEV, "commonsenseqa", ("question", "choices", "answerKey")),
 }
 
 TARGETS = {
-    "xnli": HubData("facebook/xnli", "{code}", EVALUATION, "pair", PAIR),
+    "xnli": HubData("facebook/xnli", "{code}", _EVALUATION, "pair", PAIR),
     # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark swallowed them.
     "pawsx": HubData("google-research-datasets/paws-x", "{code}", WHOLE, "pair", ("sentence1", "sentence2", "label")),
     "udpos": HubData(
         "google/xtreme", "udpos.{treebank}", WHOLE, "syntactic_words", ("tokens", "pos_tags"), absent={"dev": ("kk", "th", "tl", "yo")}
     ),
     "panx": HubData("google/xtreme", "PAN-X.{code}", WHOLE, "tags", ("tokens", "ner_tags")),
-    "xquad": HubData("google/xtreme", "XQuAD.{code}", DEVELOPMENT_AS_TEST, "span", SPAN),
-    "mlqa": HubData("google/xtreme", "MLQA.{code}.{code}", EVALUATION, "span", SPAN),
-    "tydiqa": HubData("google/xtreme", "tydiqa", {**TRAIN_DEV, **DEVELOPMENT_AS_TEST}, "span", SPAN, by_language=True),
+    "xquad": HubData("google/xtreme", "XQuAD.{code}", _DEVELOPMENT_AS_TEST, "span", SPAN),
+    "mlqa": HubData("google/xtreme", "MLQA.{code}.{code}", _EVALUATION, "span", SPAN),
+    "tydiqa": HubData("google/xtreme", "tydiqa", {**_TRAIN_DEV, **_DEVELOPMENT_AS_TEST}, "span", SPAN, by_language=True),
     "tatoeba": HubData(
         "google/xtreme",
         "tatoeba.{tatoeba}",
-        DEVELOPMENT_AS_TEST,
+        _DEVELOPMENT_AS_TEST,
         "translations",
         ("source_sentence", "target_sentence", "source_lang", "target_lang"),
     ),
@@ -132,20 +132,20 @@ XTREME_R = {
     "siqa": HubData(
         "allenai/social_i_qa",
         "default",
-        TRAIN_DEV,
+        _TRAIN_DEV,
         "siqa",
         ("context", "question", "answerA", "answerB", "answerC", "label"),
         revision=CONVERTED,
     ),
     # SuperGLUE keeps the labels of COPA's test set to itself.
-    "copa": HubData("aps/super_glue", "copa", TRAIN_DEV, "copa", COPA, revision=CONVERTED),
-    "xcopa": HubData("cambridgeltl/xcopa", "{code}", EVALUATION, "copa", COPA),
-    "squad_sentences": HubData("rajpurkar/squad", "plain_text", TRAIN_DEV, "answer_sentences", SPAN),
+    "copa": HubData("aps/super_glue", "copa", _TRAIN_DEV, "copa", COPA, revision=CONVERTED),
+    "xcopa": HubData("cambridgeltl/xcopa", "{code}", _EVALUATION, "copa", COPA),
+    "squad_sentences": HubData("rajpurkar/squad", "plain_text", _TRAIN_DEV, "answer_sentences", SPAN),
 }
 
 TRANSLATED = {
     "mnli_translated": HubData("facebook/xnli", "{code}", {"train": ("train",)}, "pair", PAIR),
-    "squad_translated": HubData("facebook/mlqa", "mlqa-translate-train.{code}", TRAIN_DEV, "span", SPAN, revision=CONVERTED),
+    "squad_translated": HubData("facebook/mlqa", "mlqa-translate-train.{code}", _TRAIN_DEV, "span", SPAN, revision=CONVERTED),
     "pawsx_translated": HubData(
         "google-research-datasets/paws-x", "{code}", {"train": ("train",)}, "pair", ("sentence1", "sentence2", "label")
     ),
@@ -177,7 +177,7 @@ DOMAINS = {
         names=("negative", "neutral", "positive"),
         revision=CONVERTED,
     ),
-    "tweet_offensive": HubData("cardiffnlp/tweet_eval", "offensive", TRAIN_DEV, "text", ("text", "label")),
+    "tweet_offensive": HubData("cardiffnlp/tweet_eval", "offensive", _TRAIN_DEV, "text", ("text", "label")),
 }
 
 # Unlabelled text: one file of Wikipedia's articles a language (English has 41 of them).
@@ -188,8 +188,8 @@ HUB: Mapping[str, HubData] = MappingProxyType({**INTERMEDIATE, **TARGETS, **XTRE
 # Task -> where XTREME-R's added languages are: google/xtreme has XTREME's alone.
 ADDED: Mapping[str, HubData] = MappingProxyType(
     {
-        "panx": HubData("unimelb-nlp/wikiann", "{code}", EVALUATION, "tags", ("tokens", "ner_tags")),
-        "xquad": HubData("google/xquad", "xquad.{code}", DEVELOPMENT_AS_TEST, "span", SPAN),
+        "panx": HubData("unimelb-nlp/wikiann", "{code}", _EVALUATION, "tags", ("tokens", "ner_tags")),
+        "xquad": HubData("google/xquad", "xquad.{code}", _DEVELOPMENT_AS_TEST, "span", SPAN),
         "tatoeba": HubData(
             "mteb/tatoeba-bitext-mining",
             "{tatoeba}-eng",

@@ -7,11 +7,11 @@ marked unconfirmed; learning rate 1e-5, length 256 (384 for span questions) and 
 from xstilts_core.tasks.task import Published, Task
 
 NLI = ("entailment", "neutral", "contradiction")
-APPENDIX = "Phang et al. 2020, appendix (recalled, unconfirmed)"
+_APPENDIX = "Phang et al. 2020, appendix (recalled, unconfirmed)"
 
 
 def recalled(epochs: int, batch_size: int, max_length: int = 256) -> Published:
-    return Published(epochs, batch_size, max_length, APPENDIX, confirmed=False)
+    return Published(epochs, batch_size, max_length, _APPENDIX, confirmed=False)
 
 
 INTERMEDIATE = (

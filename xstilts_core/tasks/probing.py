@@ -17,15 +17,15 @@ from typing import Literal
 from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.tasks.task import Task
 
-SOURCE = "after Conneau et al. 2018 (What you can cram into a single vector)"
+_SOURCE = "after Conneau et al. 2018 (What you can cram into a single vector)"
 LICENCE = "that of this package (sentences made by it)"
 # Multiples of the number of labels.
 SIZES = {"train": 1_000, "dev": 200, "test": 200}
-VERBS = ("sleep", "run", "work", "laugh", "sing", "cry", "wait", "talk")
+_VERBS = ("sleep", "run", "work", "laugh", "sing", "cry", "wait", "talk")
 Kind = Literal["semantic", "syntactic"]
 
 
-def probe(name: str, title: str, kind: Kind, labels: tuple[str, ...], citation: str = SOURCE, single_text: bool = True) -> Task:
+def probe(name: str, title: str, kind: Kind, labels: tuple[str, ...], citation: str = _SOURCE, single_text: bool = True) -> Task:
     return Task(
         name,
         title=title,
@@ -47,6 +47,6 @@ PROBING = (
     probe("probe_negation", "Negation", "semantic", ("plain", "negated")),
     probe("probe_number", "Number of the object", "syntactic", ("one", "several")),
     probe("probe_word_order", "Word order", "syntactic", ("kept", "swapped")),
-    probe("probe_word_content", "Word content", "semantic", VERBS),
+    probe("probe_word_content", "Word content", "semantic", _VERBS),
     probe("probe_translation", "Translation match", "semantic", ("other", "same"), "made for this package", single_text=False),
 )

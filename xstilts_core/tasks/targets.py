@@ -14,7 +14,7 @@ def codes(text: str) -> tuple[str, ...]:
 UPOS = codes("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
-def classified(epochs: int) -> Published:
+def _classified(epochs: int) -> Published:
     """Micro-batches of 4, 8 a step."""
     return Published(epochs, 32, 256, RECIPE)
 
@@ -36,7 +36,7 @@ TARGETS = (
         languages=codes("en ar bg de el es fr hi ru sw th tr ur vi zh"),
         labels=NLI,
         train_on="mnli",
-        published=classified(2),
+        published=_classified(2),
         sizes={"dev": 2_490, "test": 5_010},
     ),
     Task(
@@ -52,7 +52,7 @@ TARGETS = (
         languages=codes("en de es fr ja ko zh"),
         labels=("0", "1"),
         train_on="pawsx",
-        published=classified(5),
+        published=_classified(5),
         sizes={"train": 49_401, "dev": 2_000, "test": 2_000},
     ),
     Task(
@@ -69,7 +69,7 @@ TARGETS = (
         added=codes("lt pl uk wo ro"),
         labels=UPOS,
         train_on="udpos",
-        published=classified(10),
+        published=_classified(10),
         sizes={"train": 21_253, "dev": 3_974},
         # 2: words that are written as one are read as one.
         version=2,
@@ -90,7 +90,7 @@ TARGETS = (
         added=codes("qu pl uk az lt pa gu ro"),
         labels=BIO,
         train_on="panx",
-        published=classified(10),
+        published=_classified(10),
         sizes={"train": 20_000, "dev": 10_000, "test": 10_000},
     ),
     Task(

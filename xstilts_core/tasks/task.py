@@ -5,7 +5,7 @@ from typing import Literal
 
 from xstilts_core.errors import unknown
 
-FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
+_FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
 # part: only trained on, as one of the data sets behind a head, or before a target. probing: read off a frozen encoder.
 Role = Literal["intermediate", "target", "part", "probing"]
 Benchmark = Literal["xtreme", "xtreme-r"]
@@ -53,7 +53,7 @@ class Task:
     name: str
     title: str
     role: Role
-    format: FormatName
+    format: _FormatName
     metric: str
     kind: Literal["semantic", "syntactic", "reasoning", "retrieval"]
     domain: str

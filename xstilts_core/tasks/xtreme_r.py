@@ -8,9 +8,9 @@ from xstilts_core.tasks.task import Published, Task
 
 SCRIPTS = "XTREME-R, scripts/ (google-research/xtreme)"
 # Questions have at most 96 tokens (formats/ranking.py). Micro-batches of 4, 4 a step; a query is told from the other passages of its own.
-LAREQA, LAREQA_GROUP = Published(3, 16, 256, SCRIPTS, learning_rate=2e-5), 4
+_LAREQA, _LAREQA_GROUP = Published(3, 16, 256, SCRIPTS, learning_rate=2e-5), 4
 # Those of XLM-R Large; for multilingual BERT the script has batches of 64 and 2e-5.
-MEWSLIX, MEWSLIX_GROUP = Published(2, 32, 64, SCRIPTS), 8
+_MEWSLIX, _MEWSLIX_GROUP = Published(2, 32, 64, SCRIPTS), 8
 
 XTREME_R = (
     Task(
@@ -77,8 +77,8 @@ XTREME_R = (
         domain="Wikipedia",
         citation="Rajpurkar et al. 2016; Roy et al. 2020",
         licence="CC BY-SA 4.0",
-        published=LAREQA,
-        group=LAREQA_GROUP,
+        published=_LAREQA,
+        group=_LAREQA_GROUP,
         sizes={"train": 87_599, "dev": 10_570},
     ),
     # The pool: its release's README, candidates of the 11 languages of XQuAD-R.
@@ -94,8 +94,8 @@ XTREME_R = (
         licence="CC BY-SA 4.0",
         languages=codes("en ar de el es hi ru th tr vi zh"),
         train_on="squad_sentences",
-        published=LAREQA,
-        group=LAREQA_GROUP,
+        published=_LAREQA,
+        group=_LAREQA_GROUP,
         sizes={"test": 1_190},
         pool=13_014,
     ),
@@ -109,8 +109,8 @@ XTREME_R = (
         domain="Wikipedia",
         citation="Ruder et al. 2021",
         licence="Apache-2.0 (unconfirmed)",
-        published=MEWSLIX,
-        group=MEWSLIX_GROUP,
+        published=_MEWSLIX,
+        group=_MEWSLIX_GROUP,
         sizes={"train": 167_719, "dev": 14_051},
     ),
     # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). The pool: mewsli-x.md of its release.
@@ -126,8 +126,8 @@ XTREME_R = (
         licence="Apache-2.0 (unconfirmed)",
         languages=codes("en ar de es fa ja pl ro ta tr uk"),
         train_on="wikipedia_mentions",
-        published=MEWSLIX,
-        group=MEWSLIX_GROUP,
+        published=_MEWSLIX,
+        group=_MEWSLIX_GROUP,
         sizes={"dev": 316, "test": 1_490},
         pool=1_003_893,
     ),

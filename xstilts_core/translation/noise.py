@@ -19,11 +19,11 @@ from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, S
 
 KINDS = ("drop", "sense", "order")
 # A wrong sense is at most so many ranks of frequency away.
-NEAR = 10
+_NEAR = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class _Vocabulary:
     """The words of a training set from the most frequent to the rarest, and the rank of each."""
 
     words: tuple[str, ...]
@@ -32,14 +32,14 @@ class Vocabulary:
     def near(self, word: str, random: Random) -> str:
         """Another word, about as frequent; the word itself where there is no other."""
         rank = self.ranks[word]
-        around = [*range(max(0, rank - NEAR), rank), *range(rank + 1, min(len(self.words), rank + NEAR + 1))]
+        around = [*range(max(0, rank - _NEAR), rank), *range(rank + 1, min(len(self.words), rank + _NEAR + 1))]
         return self.words[random.choice(around)] if around else word
 
 
-def vocabulary(found: Iterable[str]) -> Vocabulary:
+def vocabulary(found: Iterable[str]) -> _Vocabulary:
     """Equally frequent words stand in the order of the alphabet, so that the same set always gives the same ranks."""
     ordered = tuple(word for word, _ in sorted(Counter(found).items(), key=lambda entry: (-entry[1], entry[0])))
-    return Vocabulary(ordered, {word: rank for rank, word in enumerate(ordered)})
+    return _Vocabulary(ordered, {word: rank for rank, word in enumerate(ordered)})
 
 
 def noised(examples: Sequence[Example], code: str, share: float, seed: int) -> list[Example]:
@@ -69,7 +69,7 @@ def words_of(example: Example, code: str) -> Iterable[str]:
     return (word for text in (*texts, *parts) for word in words.words(text, code))
 
 
-def disturbed(example: Example, code: str, share: float, known: Vocabulary, random: Random) -> Example:
+def disturbed(example: Example, code: str, share: float, known: _Vocabulary, random: Random) -> Example:
     """One example with noise in every text. Of several answers the first is kept: training data have one."""
 
     def text(clean: str) -> str:
@@ -100,7 +100,7 @@ def around(context: str, answer: Answer) -> tuple[str, str, str]:
     return context[: answer.start], context[answer.start : end], context[end:]
 
 
-def noisy_order(found: Sequence[str], share: float, known: Vocabulary, random: Random) -> list[tuple[str, int]]:
+def noisy_order(found: Sequence[str], share: float, known: _Vocabulary, random: Random) -> list[tuple[str, int]]:
     """(word, place of the word that it stems from) after noise; at least one."""
     # Every word draws the same numbers whatever the share: levels of noise are nested.
     drawn = [(random.random(), random.choice(KINDS), known.near(word, random)) for word in found]
@@ -113,7 +113,7 @@ def noisy_order(found: Sequence[str], share: float, known: Vocabulary, random: R
     return [entry for entry in told if chosen[entry[1]] != "drop"] or told[:1]
 
 
-def noisy_text(text: str, code: str, share: float, known: Vocabulary, random: Random) -> str:
+def noisy_text(text: str, code: str, share: float, known: _Vocabulary, random: Random) -> str:
     """The text after noise. Punctuation stays where it is; a dropped word takes the space before it along."""
     places = words.spans(text, code)
     if not places:

@@ -61,7 +61,7 @@ def training(name: str, spec: IntermediateSpec) -> Prepared:
     for part, examples in english.items():
         told: list[Example | None] = [None] * len(examples)
         for code, places in divided(len(examples), codes, spec.seed).items():
-            got, count = in_language(part, code, [examples[place] for place in places], spec)
+            got, count = _in_language(part, code, [examples[place] for place in places], spec)
             counts.append(count)
             kept = [position for position, example in enumerate(got) if example is not None]
             disturbed = noise.noised([got[position] for position in kept], code, spec.noise, spec.seed)
@@ -77,12 +77,12 @@ def divided(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]
     return {code: sorted(order[position :: len(codes)].tolist()) for position, code in enumerate(codes)}
 
 
-def in_language(part: str, code: str, english: Sequence[Example], spec: IntermediateSpec) -> tuple[list[Example | None], Count]:
+def _in_language(part: str, code: str, english: Sequence[Example], spec: IntermediateSpec) -> tuple[list[Example | None], Count]:
     """The examples in a language, in the same order; None where one was dropped. Their ids say the language."""
     if code == ENGLISH:
         return list(english), Count(part, code, len(english))
     if spec.translator:
-        told = by_model(english, code, spec)
+        told = _by_model(english, code, spec)
         found = sum(example is not None for example in told)
         got, count = told, Count(part, code, found, 0, len(told) - found)
     else:
@@ -114,7 +114,7 @@ def label(example: Example) -> object:
     return example.label if isinstance(example, PairExample | ChoiceExample) else None
 
 
-def by_model(english: Sequence[Example], code: str, spec: IntermediateSpec) -> list[Example | None]:
+def _by_model(english: Sequence[Example], code: str, spec: IntermediateSpec) -> list[Example | None]:
     """The examples as the spec's translator says them in a language; None where it did not."""
     sources = dict.fromkeys(source for example in english for source in sources_of(example))
     folder = home() / spec.outputs / "translations"

@@ -28,7 +28,7 @@ from xstilts_core.languages import language
 BATCH_TOKENS = 4096
 # A translation may be so much longer than its source, in tokens.
 STRETCH, MARGIN = 2, 16
-LOOK_SECONDS, TELL_SECONDS = 0.2, 30
+_LOOK_SECONDS, _TELL_SECONDS = 0.2, 30
 # The scripts' codes of ISO 15924, and the codes of ISO 639-3 where NLLB's differ from Tatoeba's or Tatoeba has none. Source: FLORES-200's
 # list as transformers has it for NLLB.
 SCRIPTS = {
@@ -51,7 +51,7 @@ SCRIPTS = {
     "Thai": "Thai",
     "Han": "Hans",
 }
-FLORES = {
+_FLORES = {
     "ar": "arb",
     "az": "azj",
     "gu": "guj",
@@ -67,7 +67,7 @@ FLORES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Translator:
+class _Translator:
     """A loaded model that translates into one language: what its sources begin with, and the token that its translations begin with."""
 
     network: PreTrainedModel
@@ -84,10 +84,10 @@ class Translator:
 def nllb_code(code: str) -> str:
     """NLLB's name of a language: deu_Latn."""
     row = language(code)
-    return f"{FLORES.get(code, row.tatoeba)}_{SCRIPTS[row.script]}"
+    return f"{_FLORES.get(code, row.tatoeba)}_{SCRIPTS[row.script]}"
 
 
-def first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """What M2M-100, NLLB and mBART-50 call a language; a translation into it begins with this token."""
     regional = re.compile(rf"{code}_[A-Z]{{2}}")
     return [f"__{code}__", nllb_code(code), *filter(regional.fullmatch, sorted(tokenizer.get_added_vocab()))]
@@ -104,7 +104,7 @@ def target(name: str, code: str, network: PreTrainedModel, tokenizer: PreTrained
     M2M-100, NLLB and mBART-50 begin the translation with the language's token; Marian's models of several languages want >>code<< before
     the source; its models of one language want nothing, and what language that is only their name says.
     """
-    for token in first_tokens(code, tokenizer):
+    for token in _first_tokens(code, tokenizer):
         if known(token, tokenizer):
             return "", int(tokenizer.convert_tokens_to_ids(token))
     flores = nllb_code(code)
@@ -116,20 +116,20 @@ def target(name: str, code: str, network: PreTrainedModel, tokenizer: PreTrained
         return "", None
     raise UsageError(
         f"translator {name!r} does not say how it is told to translate into {code!r}: its vocabulary has none of "
-        f"{', '.join((*first_tokens(code, tokenizer), f'>>{code}<<'))}. NLLB, M2M-100, mBART-50 and Marian models are known; for Marian "
+        f"{', '.join((*_first_tokens(code, tokenizer), f'>>{code}<<'))}. NLLB, M2M-100, mBART-50 and Marian models are known; for Marian "
         "models of one language write {language} in the name, such as Helsinki-NLP/opus-mt-en-{language}"
     )
 
 
 def source_language(tokenizer: PreTrainedTokenizerBase) -> None:
     """Tell a tokenizer of several languages that its sources are English, by the name that its vocabulary has for it."""
-    found = next((token for token in first_tokens("en", tokenizer) if known(token, tokenizer)), None)
+    found = next((token for token in _first_tokens("en", tokenizer) if known(token, tokenizer)), None)
     if found and hasattr(tokenizer, "src_lang"):
         # M2M-100's tokenizer wants the bare code.
         tokenizer.src_lang = found.strip("_") if found.startswith("__") else found
 
 
-def load(name: str, place: str, code: str, where: torch.device) -> Translator:
+def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
     """The model in the folder `place`, ready to translate into a language: float32, on a GPU bfloat16. UsageError where it is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(place)
@@ -141,7 +141,7 @@ def load(name: str, place: str, code: str, where: torch.device) -> Translator:
     source_language(tokenizer)
     # The limit is set batch by batch, in new tokens.
     network.generation_config.max_length = None
-    return Translator(network.to(where).eval(), tokenizer, prefix, first)
+    return _Translator(network.to(where).eval(), tokenizer, prefix, first)
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -154,7 +154,7 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         begin += size
 
 
-def generate(made: Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
+def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
     """(sentence, its translation), a batch at a time, by the model's own kind of search. One that is too long for the model has ""."""
     texts = [made.prefix + sentence for sentence in sentences]
     lengths = [len(ids) for ids in made.tokenizer(texts)["input_ids"]] if texts else []
@@ -206,7 +206,7 @@ def turn(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
         while not locks.acquired(lock):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
         yield
 
 
@@ -226,7 +226,7 @@ class Progress:
     def add(self, count: int) -> None:
         self.done += count
         now = time.perf_counter()
-        if now - self.told >= TELL_SECONDS or self.done == self.total:
+        if now - self.told >= _TELL_SECONDS or self.done == self.total:
             self.told, rate = now, self.done / max(now - self.begun, 1e-9)
             left = (self.total - self.done) / rate / 60
             print(f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, {rate:,.0f} a second, {left:,.0f} min left")
@@ -251,7 +251,7 @@ def translations(name: str, code: str, sentences: Iterable[str], folder: Path, w
     return {sentence: kept[sentence] for sentence in wanted}
 
 
-def add(made: Translator, code: str, missing: Sequence[str], path: Path) -> dict[str, str]:
+def add(made: _Translator, code: str, missing: Sequence[str], path: Path) -> dict[str, str]:
     """Translate what is missing and append it, batch by batch."""
     found: dict[str, str] = {}
     progress = Progress(code, len(missing))

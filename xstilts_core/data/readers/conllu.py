@@ -18,13 +18,13 @@ from xstilts_core.examples import TagsExample
 from xstilts_core.tasks.targets import UPOS
 
 COLUMNS = 10
-RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
-EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
+_RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
+_EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
 HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
 # Which word gives a fused form its tag where the tree does not say: conllu_to_conll.py's list, and those of three languages. A tag that
 # a list lacks comes last here; XTREME's tool stops there, and would leave out the whole file.
-DEFAULT = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT"
-PRECEDENCE: Mapping[str, str] = MappingProxyType(
+_DEFAULT = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT"
+_PRECEDENCE: Mapping[str, str] = MappingProxyType(
     {
         "es": "VERB AUX PRON ADP DET",
         "fr": "VERB AUX PRON NOUN ADJ ADV ADP DET PART SCONJ",
@@ -44,7 +44,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
+class _Fused:
     """A multiword token: its line, its form and the ids of its first and last word."""
 
     line: int
@@ -81,7 +81,7 @@ def read_conllu(path: Path, code: str) -> list[TagsExample]:
         raise wrong(path, len(lines), "the file ends inside a sentence: expected a blank line after the last one (truncated download?)")
     examples: list[TagsExample] = []
     for block in sentences(lines):
-        tokens = fuse(path, *parsed(path, block), PRECEDENCE.get(code, DEFAULT).split())
+        tokens = fuse(path, *parsed(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
         hidden = sum(form == "_" for form, _ in tokens)
         plain = [(plain_word(form), tag) for form, tag in tokens]
         kept = [(form, tag) for form, tag in plain if tag != "_" and form]
@@ -91,10 +91,10 @@ def read_conllu(path: Path, code: str) -> list[TagsExample]:
     return examples
 
 
-def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], list[Fused]]:
+def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], list[_Fused]]:
     """The syntactic words of one sentence, in order, and its multiword tokens."""
     words: list[Word] = []
-    tokens: list[Fused] = []
+    tokens: list[_Fused] = []
     for line, text in block:
         if text.startswith("#"):
             continue
@@ -103,17 +103,17 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
             raise wrong(path, line, f"{len(cells)} columns: expected the {COLUMNS} of CoNLL-U")
         place, form, tag = cells[0], cells[1].strip(), cells[3].strip()
         if "." in place:
-            node = EMPTY_NODE.fullmatch(place)
+            node = _EMPTY_NODE.fullmatch(place)
             if not node or int(node[1]) != len(words):
                 raise wrong(path, line, f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}")
             continue
         if "-" in place:
-            span = RANGE.fullmatch(place)
+            span = _RANGE.fullmatch(place)
             if not span or int(span[1]) != len(words) + 1 or int(span[2]) <= int(span[1]):
                 raise wrong(path, line, f"word ids {place[:40]!r}: expected a range that begins with the next word, {len(words) + 1}")
             if tokens and tokens[-1].last > len(words):
                 raise wrong(path, line, f"word ids {place!r}: expected a range behind that of line {tokens[-1].line}, to {tokens[-1].last}")
-            tokens.append(Fused(line, form, int(span[1]), int(span[2])))
+            tokens.append(_Fused(line, form, int(span[1]), int(span[2])))
             continue
         if place != str(len(words) + 1):
             raise wrong(path, line, f"word id {place!r}: expected {len(words) + 1}, word ids count from 1 in every sentence")
@@ -129,14 +129,14 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
     return words, tokens
 
 
-def fuse(path: Path, words: Sequence[Word], tokens: Sequence[Fused], precedence: Sequence[str]) -> list[tuple[str, str]]:
+def fuse(path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]) -> list[tuple[str, str]]:
     """(form, tag) of the sentence's words, the multiword tokens in the place of theirs."""
     forms: dict[int, str] = {place: word.form for place, word in enumerate(words, start=1)}
     for token in tokens:
         if token.last > len(words):
             raise wrong(path, token.line, f"word ids up to {token.last}: expected at most {len(words)}, the sentence's last")
         span = range(token.first, token.last + 1)
-        depths = [ancestors(place, words) for place in span]
+        depths = [_ancestors(place, words) for place in span]
         highest = [place for place, depth in zip(span, depths, strict=True) if depth == min(depths)]
         head = min(highest, key=lambda place: rank(words[place - 1].tag, precedence))
         for place in span:
@@ -149,7 +149,7 @@ def rank(tag: str, precedence: Sequence[str]) -> int:
     return precedence.index(tag) if tag in precedence else len(precedence)
 
 
-def ancestors(place: int, words: Sequence[Word]) -> int:
+def _ancestors(place: int, words: Sequence[Word]) -> int:
     """How many nodes stand above a word, the root among them."""
     found: set[int] = set()
     waiting = list(words[place - 1].above)

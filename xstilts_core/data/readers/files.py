@@ -10,10 +10,10 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
 # So many times as large are development files beside test files that hold a few rows, as heads of real files do.
-SCRAP = 20
+_SCRAP = 20
 
 
-def layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
+def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
     """The places of a task and split; UsageError for an unknown task or split, or a data root that is no folder."""
     if task in TASKS and (reason := not_at_source(TASKS[task], "files")):
         raise UsageError(reason)
@@ -29,20 +29,20 @@ def layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
 
 def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
     """Codes of the languages for which labelled files stand below the data root, in alphabetical order."""
-    layouts = layouts_of(task, split, data_root)
+    layouts = _layouts_of(task, split, data_root)
     return tuple(code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in layouts))
 
 
 def located(task: str, split: str, language: str, data_root: Path) -> list[Path]:
     """The labelled files that hold a task, split and language below the data root, as `read_files` reads them; none where it has none."""
-    found = (layout.find(language, Path(data_root)) for layout in layouts_of(task, split, data_root))
+    found = (layout.find(language, Path(data_root)) for layout in _layouts_of(task, split, data_root))
     return next(filter(None, found), [])
 
 
 def is_scrap(task: str, code: str, data_root: Path) -> bool:
     """Whether the test files of a language are next to nothing: less than a twentieth of its development files, which no release has."""
     test, dev = (sum(path.stat().st_size for path in located(task, split, code, data_root)) for split in ("test", "dev"))
-    return test * SCRAP < dev
+    return test * _SCRAP < dev
 
 
 def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:
@@ -50,7 +50,7 @@ def read_files(task: str, split: str, language: str, data_root: Path) -> list[Ex
 
     UsageError naming what was looked for and the languages that are there, or the file and line that cannot be read.
     """
-    layouts = layouts_of(task, split, data_root)
+    layouts = _layouts_of(task, split, data_root)
     for layout in layouts:
         paths = layout.find(language, Path(data_root))
         if paths:

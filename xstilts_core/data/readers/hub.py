@@ -55,20 +55,20 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
     if code not in legal:
         raise unknown("language", code, legal, f"{name} {split} on the hub ({source.dataset})")
     config = source.configuration(split, code)
-    parts = [rows_of(name, source, config, part) for part in source.splits[split]]
+    parts = [_rows_of(name, source, config, part) for part in source.splits[split]]
     if source.by_language:
-        parts = [of_language(part, code) for part in parts]
+        parts = [_of_language(part, code) for part in parts]
     return SHAPES[source.shape](parts, task(name), code)
 
 
 def read_hub_texts(code: str) -> list[str]:
     """The first paragraph of every Wikipedia article that the hub has of a language in its first file, in the file's order."""
-    found = rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
+    found = _rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
     paragraphs = (next((line for line in text.split("\n") if line.strip()), "") for text in found.values["text"])
     return [text for text in paragraphs if text]
 
 
-def rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
+def _rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
     """The columns of one split, and the names of its classes."""
     found = fetch(name, source, config, split)
     place = f"{source.dataset}, configuration {config}, split {split}"
@@ -76,7 +76,7 @@ def rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
         if column not in found.column_names:
             raise unknown("column", column, found.column_names, place)
     table = found.select_columns(list(source.columns))
-    classes = {column: class_names(table.features[column]) for column in source.columns}
+    classes = {column: _class_names(table.features[column]) for column in source.columns}
     classes[source.columns[-1]] = classes[source.columns[-1]] or source.names
     return Rows(place, list(source.columns), table[:], classes, dict(source.classes))
 
@@ -87,10 +87,10 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
 
     repository = Repository.of(source)
     wanted = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
-    got = hub_client.fetch(repository, (config, split), lambda commit: split_files(source, config, split, commit, wanted), wanted)
+    got = hub_client.fetch(repository, (config, split), lambda commit: _split_files(source, config, split, commit, wanted), wanted)
     table = parquet([path for file, path in got.paths.items() if file != CARD], wanted)
     hub_client.keep(repository, (config, split), got, table.num_rows)
-    return Dataset(table).cast(card_features(got.paths[CARD])[config].features) if CARD in got.paths else Dataset(table)
+    return Dataset(table).cast(_card_features(got.paths[CARD])[config].features) if CARD in got.paths else Dataset(table)
 
 
 def parquet(paths: Sequence[Path], wanted: str) -> Any:
@@ -105,24 +105,24 @@ def parquet(paths: Sequence[Path], wanted: str) -> Any:
         raise UsageError(f"{wanted}: no parquet table: {' '.join(str(error).split())}") from None
 
 
-def split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
+def _split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
     """The parquet files of a split at a commit, and the card where they do not say the names of their classes themselves."""
     repository = Repository.of(source)
     with hub_client.asking(wanted, repository, commit):
-        names = converted_files(repository, f"{config}/{split}", commit) if repository.branch == CONVERTED else []
-        names = names or declared_files(repository, config, split, commit, wanted)
+        names = _converted_files(repository, f"{config}/{split}", commit) if repository.branch == CONVERTED else []
+        names = names or _declared_files(repository, config, split, commit, wanted)
     names = names[:1] if source.first_file else names
     for name in names:
         if not name.endswith(".parquet"):
             raise UsageError(f"{wanted} cannot be loaded from the hub: {name} is no parquet file, and nothing else is read from there")
-    if has_features(hub_client.file(repository, names[0], commit, wanted), wanted):
+    if _has_features(hub_client.file(repository, names[0], commit, wanted), wanted):
         return names
     card = hub_client.cached(repository, CARD, commit)
-    said = card_features(card).get(config) if card else None
+    said = _card_features(card).get(config) if card else None
     return [*names, CARD] if said and said.features else names
 
 
-def converted_files(repository: Repository, folder: str, commit: str) -> list[str]:
+def _converted_files(repository: Repository, folder: str, commit: str) -> list[str]:
     """The files of a split on the branch of the hub's own parquet copies: a folder for each configuration, in it one for each split."""
     from huggingface_hub import HfApi
 
@@ -130,7 +130,7 @@ def converted_files(repository: Repository, folder: str, commit: str) -> list[st
     return [entry.path for entry in found if entry.path.endswith(".parquet")]
 
 
-def declared_files(repository: Repository, config: str, split: str, commit: str, wanted: str) -> list[str]:
+def _declared_files(repository: Repository, config: str, split: str, commit: str, wanted: str) -> list[str]:
     """The files of a split as the data set's card, or the names of its folders, declare them."""
     import datasets
 
@@ -156,7 +156,7 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def has_features(path: Path, wanted: str) -> bool:
+def _has_features(path: Path, wanted: str) -> bool:
     """Whether a parquet file carries the client's own description of its columns, names of classes among it."""
     from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
@@ -168,7 +168,7 @@ def has_features(path: Path, wanted: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def card_features(card: Path) -> Any:
+def _card_features(card: Path) -> Any:
     """What a data set's card says of the columns, by configuration."""
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCard
@@ -176,12 +176,12 @@ def card_features(card: Path) -> Any:
     return DatasetInfosDict.from_dataset_card_data(DatasetCard.load(card).data)
 
 
-def class_names(feature: object) -> tuple[str, ...]:
+def _class_names(feature: object) -> tuple[str, ...]:
     """The names of the classes of a column, or of the lists in it; none where it holds texts or bare numbers."""
     return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
-def of_language(rows: Rows, code: str) -> Rows:
+def _of_language(rows: Rows, code: str) -> Rows:
     """The rows whose id begins with the language's English name: "finnish-7633091408814529542-0" (TyDiQA)."""
     prefix = f"{LANGUAGES[code].name.lower()}-"
     kept: Sequence[int] = [position for position, name in enumerate(rows.values["id"]) if name.lower().startswith(prefix)]

@@ -29,13 +29,13 @@ LETTERS: Spelling = MappingProxyType({label[0]: label for label in NLI})
 # The order that Hugging Face's copies of NLI data state for their classes.
 NUMBERS: Spelling = MappingProxyType({"0": "entailment", "1": "neutral", "2": "contradiction"})
 PARAPHRASE: Spelling = MappingProxyType({"0": "0", "1": "1"})
-DUPLICATE: Spelling = MappingProxyType({"0": "different", "1": "duplicate"})
+_DUPLICATE: Spelling = MappingProxyType({"0": "different", "1": "duplicate"})
 
-ANNOTATORS = tuple(f"label{number}" for number in range(1, 6))
+_ANNOTATORS = tuple(f"label{number}" for number in range(1, 6))
 # So many rows of a table may be broken, or one in a hundred: with more, it is another table.
 FEW = 10
 # A cell that csv.writer quoted because it holds a double quote.
-QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class PairTable:
     broken: bool = False
 
 
-TRANSLATION = ("english1", "english2", "sentence1", "sentence2", "label")
+_TRANSLATION = ("english1", "english2", "sentence1", "sentence2", "label")
 SENTENCES = ("sentence1", "sentence2", "label")
 GOLD = ("sentence1", "sentence2", "gold_label")
 GLUE_MNLI = PairTable(GOLD, WORDS)
@@ -68,12 +68,12 @@ XNLI_RAW = PairTable(GOLD, XNLI, language="language")
 XNLI_MT = PairTable(("premise", "hypo", "label"), XNLI)
 XNLI_NUMBERED = PairTable(("premise", "hypothesis", "label"), NUMBERS)
 XNLI_GENRES = PairTable(("sentence1_{code}", "sentence2_{code}", "label"), XNLI)
-XNLI_TRANSLATION = PairTable(SENTENCES, XNLI, header=TRANSLATION)
+XNLI_TRANSLATION = PairTable(SENTENCES, XNLI, header=_TRANSLATION)
 # In each language some texts are "NS" in place of a sentence. They stay: the benchmark counts them.
 PAWS_X = PairTable(SENTENCES, PARAPHRASE, quoted=True)
-PAWS_X_TRANSLATION = PairTable(SENTENCES, PARAPHRASE, header=TRANSLATION, quoted=True, broken=True)
+PAWS_X_TRANSLATION = PairTable(SENTENCES, PARAPHRASE, header=_TRANSLATION, quoted=True, broken=True)
 # Some rows of GLUE's file lack cells.
-QQP = PairTable(("question1", "question2", "is_duplicate"), DUPLICATE, broken=True)
+QQP = PairTable(("question1", "question2", "is_duplicate"), _DUPLICATE, broken=True)
 
 
 def label_of(cell: str, spelling: Spelling, path: Path, line: int) -> str | None:
@@ -133,17 +133,17 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
     """
     lines = read_lines(path)
     header = list(table.header) or lines[0].split("\t")
-    places = places_of(header, [name.format(code=code) for name in table.columns], path)
-    spoken = places_of(header, [table.language], path)[0] if table.language else None
+    places = _places_of(header, [name.format(code=code) for name in table.columns], path)
+    spoken = _places_of(header, [table.language], path)[0] if table.language else None
     kept: list[Row] = []
     broken: list[UsageError] = []
-    for number, cells in cells_of(lines, table):
+    for number, cells in _cells_of(lines, table):
         if spoken is not None and len(cells) > spoken and cells[spoken] != code:
             if cells[spoken] not in LANGUAGES:
                 raise unknown("language", cells[spoken], LANGUAGES, f"{path}, line {number}")
             continue
         try:
-            kept.append(row_of(cells, header, places, table, path, number, cut_off(number, lines)))
+            kept.append(_row_of(cells, header, places, table, path, number, cut_off(number, lines)))
         except UsageError as error:
             # A download that was cut off ends in a broken row too.
             if not table.broken or (kept and number == len(lines)):
@@ -158,7 +158,7 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
     return numbered(labelled)
 
 
-def places_of(header: list[str], columns: Sequence[str], path: Path) -> list[int]:
+def _places_of(header: list[str], columns: Sequence[str], path: Path) -> list[int]:
     """The positions of the columns; UsageError where the header lacks one, or has it twice."""
     for name in columns:
         if name not in header:
@@ -168,21 +168,21 @@ def places_of(header: list[str], columns: Sequence[str], path: Path) -> list[int
     return [header.index(name) for name in columns]
 
 
-def cells_of(lines: list[str], table: PairTable) -> Iterator[tuple[int, list[str]]]:
+def _cells_of(lines: list[str], table: PairTable) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every row."""
     start = 0 if table.header else 1
     unquote = table.quoted and all(
-        QUOTED_CELL.fullmatch(cell) for line in lines[start:] if '"' in line for cell in line.split("\t") if '"' in cell
+        _QUOTED_CELL.fullmatch(cell) for line in lines[start:] if '"' in line for cell in line.split("\t") if '"' in cell
     )
     for number, line in enumerate(lines[start:], start=start + 1):
         cells = line.split("\t")
         yield number, [cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells] if unquote else cells
 
 
-def row_of(cells: list[str], header: list[str], places: Sequence[int], table: PairTable, path: Path, number: int, cut: str) -> Row:
+def _row_of(cells: list[str], header: list[str], places: Sequence[int], table: PairTable, path: Path, number: int, cut: str) -> Row:
     """The two texts and the label of one row."""
-    fewest = len(header) - max(0, sum(name in ANNOTATORS for name in header) - 1) if table.annotators else len(header)
-    most = fewest + len(ANNOTATORS) - 1 if table.annotators else len(header)
+    fewest = len(header) - max(0, sum(name in _ANNOTATORS for name in header) - 1) if table.annotators else len(header)
+    most = fewest + len(_ANNOTATORS) - 1 if table.annotators else len(header)
     if not fewest <= len(cells) <= most:
         expected = f"{fewest} to {most}, with one to five annotators" if table.annotators else f"{most}, as the header has"
         raise wrong(path, number, f"{len(cells)} columns: expected {expected}{cut}")

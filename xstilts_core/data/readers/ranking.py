@@ -42,7 +42,7 @@ def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
     return found
 
 
-def read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
+def _read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
     """Every question with its right sentences in the file's own language, and all sentences of its paragraph (XQuAD-R, Roy et al. 2020).
 
     A question whose answer begins in no sentence is left out, and so are the sentences of a paragraph without any other question, as
@@ -73,7 +73,7 @@ def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[i
     return [(first, end) for first, end in spans]
 
 
-def languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
+def _languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
     """The files of all these languages in the path's folder; UsageError naming those that are missing."""
     files = [path.with_name(f"{code}.json") for code in codes]
     if missing := [file.name for file in files if not file.is_file()]:
@@ -84,23 +84,23 @@ def languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
 def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
     """The questions of a file with their right sentences in all languages, whose files stand beside it."""
     right: dict[str, tuple[Passage, ...]] = {}
-    for file in languages_beside(path, codes):
-        for example, _ in read_xquad_r(file):
+    for file in _languages_beside(path, codes):
+        for example, _ in _read_xquad_r(file):
             right[example.id] = right.get(example.id, ()) + example.passages
-    return [RankingExample(example.id, example.query, right[example.id]) for example, _ in read_xquad_r(path)]
+    return [RankingExample(example.id, example.query, right[example.id]) for example, _ in _read_xquad_r(path)]
 
 
 def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
     """LAReQA's pool: the sentences of all languages, each once, in the order of the languages and of their files."""
-    files = languages_beside(path, codes)
-    return list({passage.id: passage for file in files for _, sentences in read_xquad_r(file) for passage in sentences}.values())
+    files = _languages_beside(path, codes)
+    return list({passage.id: passage for file in files for _, sentences in _read_xquad_r(file) for passage in sentences}.values())
 
 
 # ---- mentions and the entities that they name
 
 # Marks around a mention, and what stands for them where a text has them already (XTREME-R, third_party/utils_mewslix.py).
-MARKED = "{mention}: {left} {{ {mention} }} {right}"
-BRACES = re.compile(r"\{(.*?)\}")
+_MARKED = "{mention}: {left} {{ {mention} }} {right}"
+_BRACES = re.compile(r"\{(.*?)\}")
 
 
 def records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -166,8 +166,8 @@ def query(path: Path, line: int, context: Any, mention: Any) -> str:
     sentences = sentences_of(path, line, context, text)
     start = max((begin for begin, _ in sentences if begin <= first), default=0)
     stop = min((close for _, close in sentences if close >= end), default=len(text))
-    left, right = (BRACES.sub(r"(\1)", part) for part in (text[start:first], text[end:stop]))
-    return " ".join(MARKED.format(mention=words, left=left, right=right).split())
+    left, right = (_BRACES.sub(r"(\1)", part) for part in (text[start:first], text[end:stop]))
+    return " ".join(_MARKED.format(mention=words, left=left, right=right).split())
 
 
 def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]:

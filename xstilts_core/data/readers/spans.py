@@ -14,10 +14,10 @@ from xstilts_core.examples import Answer, SpanExample
 
 # The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0, "text": ""}] in every question.
 REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
-STATED = re.compile(rb'"answers"')
-HEAD_BYTES = 1 << 20
+_STATED = re.compile(rb'"answers"')
+_HEAD_BYTES = 1 << 20
 
-SHAPE = '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}]}]}'
+_SHAPE = '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}]}]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ def read_squad(path: Path) -> list[SpanExample]:
     """
     examples = [example_of(path, context, entry) for context, entry in questions(path)]
     if not examples:
-        raise UsageError(f"{path} holds no question: expected at least one in {SHAPE}")
+        raise UsageError(f"{path} holds no question: expected at least one in {_SHAPE}")
     return numbered_repeats(examples)
 
 
 def has_answers(path: Path) -> bool:
     """Whether the file's first question has its answers; undecoded, as `available` asks many files."""
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    stated = STATED.search(head)
+        head = file.read(_HEAD_BYTES)
+    stated = _STATED.search(head)
     return not (stated and REMOVED.match(head, stated.start()))
 
 
@@ -75,7 +75,7 @@ def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
     """(its place in the file, the paragraph) of every paragraph."""
-    content = parse_json(read_text(path), path, f"a complete file {SHAPE}")
+    content = parse_json(read_text(path), path, f"a complete file {_SHAPE}")
     for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
         place = f"data[{article_number}]"
         for paragraph_number, paragraph in enumerate(member(article, "paragraphs", list, path, place)):
@@ -86,7 +86,7 @@ def member(parent: Any, key: str, kind: type, path: Path, place: str | Question)
     """parent[key], which must be of that kind."""
     value = parent.get(key) if isinstance(parent, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{path}, {place}: no {kind.__name__} named {key!r}: expected {SHAPE}")
+        raise UsageError(f"{path}, {place}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
     return value
 
 
@@ -94,7 +94,7 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
     """One question with its answers, each checked against the context."""
     name = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(name, str | int) or isinstance(name, bool):
-        raise UsageError(f"{path}: a question has the id {shown(name)}: expected a text in {SHAPE}")
+        raise UsageError(f"{path}: a question has the id {shown(name)}: expected a text in {_SHAPE}")
     place = Question(path, name)
     question = member(entry, "question", str, path, place).strip()
     if not question:

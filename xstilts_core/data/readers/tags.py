@@ -9,7 +9,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
 from xstilts_core.tasks.targets import BIO, UPOS
 
-ZERO_WIDTH_NON_JOINER = "\u200c"
+_ZERO_WIDTH_NON_JOINER = "\u200c"
 
 
 def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
@@ -65,7 +65,7 @@ def read_tagged(path: Path, tags: Sequence[str], prefix: str = "", between: Lite
 
 def plain_word(word: str) -> str:
     """The word without the spaces and zero-width non-joiners inside it, as XTREME writes it; "" where nothing else is left."""
-    return word.replace(ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
+    return word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
 
 
 def read_ccg(path: Path) -> list[TagsExample]:

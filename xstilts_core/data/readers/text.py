@@ -10,12 +10,12 @@ from xstilts_core.errors import UsageError, shown
 
 SHOWN = 12
 # First bytes of files that are no text yet.
-PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # What this process has read: (bytes, modification time in ns) of each file as it was then. A run's result names the files it stands on.
 opened: dict[Path, tuple[int, int]] = {}
 # Half of a pair that JSON can write and UTF-8 cannot.
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
@@ -63,10 +63,10 @@ def read_text(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"{path} is missing: {neighbours(path)}")
     content = opening(path).read_bytes()
-    for start, kind in PACKED:
+    for start, kind in _PACKED:
         if content.startswith(start):
             raise UsageError(f"{path} is a packed file ({kind}): unpack it first")
-    if content.startswith(UTF_16):
+    if content.startswith(_UTF_16):
         raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
     empty = content.find(b"\0")
     if empty >= 0:
@@ -119,13 +119,13 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
 
     try:
         found = json.loads(text, object_pairs_hook=once, parse_constant=constant)
-        if SURROGATE.search(text):
+        if _SURROGATE.search(text):
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected {expected}{cut}"
         raise wrong(path, place(error.lineno), problem) from None
     except UnicodeEncodeError:
-        number = text.count("\n", 0, SURROGATE.search(text).start()) + 1
+        number = text.count("\n", 0, _SURROGATE.search(text).start()) + 1
         raise wrong(path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}") from None
     except RecursionError:
         raise wrong(path, place(), f"JSON is nested too deeply: expected {expected}") from None

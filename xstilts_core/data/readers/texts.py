@@ -8,7 +8,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 
 # What PubMedQA's question, the parts of its abstract and its decision are called, and of which kind they are.
-ABSTRACT = {"QUESTION": str, "CONTEXTS": list, "final_decision": str}
+_ABSTRACT = {"QUESTION": str, "CONTEXTS": list, "final_decision": str}
 
 
 def read_labelled_lines(path: Path, spelling: Spelling) -> list[PairExample]:
@@ -38,7 +38,7 @@ def read_abstracts(path: Path, spelling: Spelling) -> list[PairExample]:
     rows = []
     for name, entry in content.items():
         try:
-            question, parts, decision = (json_member(entry, key, kind, path, 0) for key, kind in ABSTRACT.items())
+            question, parts, decision = (json_member(entry, key, kind, path, 0) for key, kind in _ABSTRACT.items())
             abstract = " ".join(part.strip() for part in parts)
             rows.append((question.strip(), abstract, label_of(decision, spelling, path, 0)))
         except (UsageError, AttributeError) as error:

@@ -12,14 +12,14 @@ from xstilts_core.jobs.estimate.work import work
 from xstilts_core.study.spec import SPECS, Spec, make
 
 # A run that saw more than so many times as many examples, or fewer, says too little: its start weighs too much or too little.
-MOST_APART = 4.0
-REPORT_SECONDS = 8.0
+_MOST_APART = 4.0
+_REPORT_SECONDS = 8.0
 # The process that runs a notebook, before and after it.
-RUNNER_SECONDS = 1.0
+_RUNNER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class _Past:
     """A finished run. kind: its phase and tasks; seconds: of its work; start: of its notebook beside that; size: of its folder, bytes."""
 
     study: str
@@ -48,7 +48,7 @@ def kind(spec: Spec) -> tuple[str, ...]:
     return (spec.phase, f"lora {lora}" if lora else other, *spec.uses)
 
 
-def notebook_seconds(folder: Path) -> float:
+def _notebook_seconds(folder: Path) -> float:
     """Wall seconds of the executed notebook, the kernel's start included; 0 where it does not say."""
     try:
         content = json.loads((folder / results.NOTEBOOK).read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def notebook_seconds(folder: Path) -> float:
         return 0.0
 
 
-def remembered(path: Path) -> Past | None:
+def remembered(path: Path) -> _Past | None:
     """The run behind a result.json; None where it cannot be compared: another version's, another machine's, or one that may have waited for
     translations, which only the first run to need them makes."""
     try:
@@ -68,25 +68,25 @@ def remembered(path: Path) -> Past | None:
             return None
         seconds = float(result.provenance["seconds"])
         size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())
-        start = RUNNER_SECONDS + max(0.0, notebook_seconds(path.parent) - seconds)
+        start = _RUNNER_SECONDS + max(0.0, _notebook_seconds(path.parent) - seconds)
         encoder = str(result.spec.get("encoder", ""))
-        return Past(spec.study, kind(spec), encoder, str(result.provenance["device"]), seconds, start, work(spec).units, size)
+        return _Past(spec.study, kind(spec), encoder, str(result.provenance["device"]), seconds, start, work(spec).units, size)
     except (UsageError, KeyError, ValueError, OSError):
         return None
 
 
-def finished(outputs: Path) -> list[Past]:
+def finished(outputs: Path) -> list[_Past]:
     """Every finished run below the outputs folder, of all studies."""
     paths = (path for path in sorted(outputs.glob(f"*/*/**/{results.RESULT}")) if path.relative_to(outputs).parts[1] != "report")
     return [past for past in map(remembered, paths) if past is not None]
 
 
-def on_device(runs: Sequence[Past], threads: int, gpu: bool) -> list[Past]:
+def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
     """Those made on what the next runs will have: a GPU, or so many threads of a CPU."""
     return [past for past in runs if (not past.device.startswith("cpu") if gpu else past.device == f"cpu, {threads} threads")]
 
 
-def by_earlier(spec: Spec, units: float, runs: Sequence[Past]) -> Cost | None:
+def by_earlier(spec: Spec, units: float, runs: Sequence[_Past]) -> Cost | None:
     """What runs of this kind took, this study's before others', scaled by the examples seen; None where there are none.
 
     Of another study only runs of the same encoder count, so none of an encoder that each study makes for itself.
@@ -96,7 +96,7 @@ def by_earlier(spec: Spec, units: float, runs: Sequence[Past]) -> Cost | None:
     own = [past for past in alike if past.study == spec.study]
     for found, source in ((own, "this study's runs"), (alike if encoder != "pretrained" else [], "other studies' runs")):
         near = [(past, units / past.units if past.units else 1.0) for past in found]
-        near = [(past, ratio) for past, ratio in near if 1 / MOST_APART <= ratio <= MOST_APART]
+        near = [(past, ratio) for past, ratio in near if 1 / _MOST_APART <= ratio <= _MOST_APART]
         if near:
             seconds = median(past.seconds * ratio for past, ratio in near)
             return Cost(seconds + median(past.start for past, _ in near), int(median(past.size for past, _ in near)), source)
@@ -105,5 +105,5 @@ def by_earlier(spec: Spec, units: float, runs: Sequence[Past]) -> Cost | None:
 
 def report_seconds(outputs: Path) -> float:
     """What a report notebook took, or takes at about a hundred runs."""
-    taken = [seconds for path in outputs.glob("*/report/*/run.ipynb") if (seconds := notebook_seconds(path.parent))]
-    return RUNNER_SECONDS + (median(taken) if taken else REPORT_SECONDS)
+    taken = [seconds for path in outputs.glob("*/report/*/run.ipynb") if (seconds := _notebook_seconds(path.parent))]
+    return _RUNNER_SECONDS + (median(taken) if taken else _REPORT_SECONDS)

@@ -19,16 +19,16 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, Spec
 from xstilts_core.tasks import TASKS, task
 
-PROBE_SECONDS = 90
+_PROBE_SECONDS = 90
 # Runner, papermill, a ready kernel, saving; on a cluster every kernel imports torch as well.
 START_SECONDS = 2.0
 # Once a grid: Snakemake, the first kernel's imports, the table of scores, the page.
 GRID_SECONDS = 10.0
 # Notebook, log and result; a file of predictions; a prediction in it; a tokenizer's entry.
-RUN_BYTES, FILE_BYTES, PREDICTION_BYTES, WORD_BYTES = 25_000, 1_000, 10, 60
-WEIGHT_BYTES = {"float16": 2, "float32": 4}
+_RUN_BYTES, _FILE_BYTES, _PREDICTION_BYTES, _WORD_BYTES = 25_000, 1_000, 10, 60
+_WEIGHT_BYTES = {"float16": 2, "float32": 4}
 # A checkpoint of an unfinished training: weights, two moments of AdamW, the best weights so far.
-CHECKPOINT_COPIES = 4
+_CHECKPOINT_COPIES = 4
 PROBED = "a probe"
 SHARED = "shared"
 # Done, and to be made again after a run that it starts from.
@@ -64,7 +64,7 @@ class Forecast:
         """Bytes on disk at the end, and of the checkpoints of unfinished trainings."""
         open_runs = [spec for spec in self.todo if getattr(spec, "checkpoint_every", 0)]
         weights = 4 * self.answer.parameters if self.answer else 0
-        return sum(cost.size for cost in self.costs.values()) + CHECKPOINT_COPIES * weights * min(self.jobs, len(open_runs))
+        return sum(cost.size for cost in self.costs.values()) + _CHECKPOINT_COPIES * weights * min(self.jobs, len(open_runs))
 
 
 def probe(question: Question, threads: int) -> tuple[Answer | None, str]:
@@ -73,10 +73,10 @@ def probe(question: Question, threads: int) -> tuple[Answer | None, str]:
     call = [sys.executable, "-m", "xstilts_core.jobs.estimate.probe"]
     text = json.dumps(asdict(question))
     try:
-        done = subprocess.run(call, input=text, capture_output=True, text=True, timeout=PROBE_SECONDS, env=variables)
+        done = subprocess.run(call, input=text, capture_output=True, text=True, timeout=_PROBE_SECONDS, env=variables)
         content = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
-        return None, f"the probe took more than {PROBE_SECONDS} seconds"
+        return None, f"the probe took more than {_PROBE_SECONDS} seconds"
     except (IndexError, json.JSONDecodeError):
         return None, f"the probe failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}"
     return (None, content["error"]) if "error" in content else (Answer.of(content), "")
@@ -95,11 +95,11 @@ def seconds(planned: Work, speeds: Mapping[Stage, Speed]) -> float:
 
 def written(spec: Spec, planned: Work, answer: Answer) -> int:
     """Bytes that a run leaves."""
-    size = RUN_BYTES
+    size = _RUN_BYTES
     if spec.phase in ("pretrain", "intermediate"):
-        weight = WEIGHT_BYTES[str(getattr(spec, "weights", "float32"))]
-        return size + weight * answer.parameters + WORD_BYTES * answer.vocabulary
-    return size + FILE_BYTES * planned.languages + PREDICTION_BYTES * planned.scored
+        weight = _WEIGHT_BYTES[str(getattr(spec, "weights", "float32"))]
+        return size + weight * answer.parameters + _WORD_BYTES * answer.vocabulary
+    return size + _FILE_BYTES * planned.languages + _PREDICTION_BYTES * planned.scored
 
 
 def by_probe(spec: Spec, planned: Work, answer: Answer, speeds: Mapping[Stage, Speed], local: bool) -> Cost:

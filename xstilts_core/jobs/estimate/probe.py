@@ -37,7 +37,7 @@ from xstilts_core.study.spec import PretrainSpec
 from xstilts_core.tasks import Task, task
 from xstilts_core.train import Stream, parameter_groups
 
-SAMPLE_DOCUMENTS = 60
+_SAMPLE_DOCUMENTS = 60
 
 
 def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
@@ -112,7 +112,7 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
 
 
-def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
+def _head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
     """The completed task, and its sample as a stream with a new head."""
     form = FORMATS[sampled.format]
     entry = form.complete(sampled, found)
@@ -125,7 +125,7 @@ def head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) ->
 def tune(stage: Stage, made: Bench) -> Speed:
     """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is measured once."""
     sampled, found, read, at_hand = examples(stage)
-    entry, stream = head_and_rows(sampled, stage, made, found)
+    entry, stream = _head_and_rows(sampled, stage, made, found)
     rows = len(stream.encoded) / len(found)
     mean = float(stream.encoded.row_lengths.mean())
     known = at_hand and (made.own or stage.source == "mini")
@@ -190,7 +190,7 @@ def continued(stage: Stage, made: Bench) -> Speed:
     batch = tokens * stage.batch_size
     with adapted(stage, made):
         trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width))
-        seconds, held = vocabulary_head(stage, stream, made, batch)
+        seconds, held = _vocabulary_head(stage, stream, made, batch)
     # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
     once = made.vocabulary / words - made.scale
     trained, kept = max(0.0, trained + once * seconds), max(0.0, kept + once * held)
@@ -198,7 +198,7 @@ def continued(stage: Stage, made: Bench) -> Speed:
     return Speed(1.0, tokens, True, read, trained * batch, step)
 
 
-def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
+def _vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
     """(seconds of a token, bytes kept a token) of the language-model head of one training batch, without the encoder."""
     if made.scale == 1:
         return 0.0, 0.0
@@ -216,7 +216,7 @@ def vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) ->
 
 def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
     """The model of phase 1 and the speed of its training, on a few of its documents."""
-    sample = spec.model_copy(update={"documents": min(spec.documents, SAMPLE_DOCUMENTS)})
+    sample = spec.model_copy(update={"documents": min(spec.documents, _SAMPLE_DOCUMENTS)})
     started = time.process_time()
     texts = pretrain.documents(sample)
     read = (time.process_time() - started) / sample.documents

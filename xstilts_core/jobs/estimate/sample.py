@@ -16,8 +16,8 @@ from xstilts_core.mini import suite
 from xstilts_core.tasks import EMBEDDED_TASKS, Task, task
 
 SAMPLE = 64
-SECONDS_A_STAGE = 0.1
-MOST_REPEATS = 12
+_SECONDS_A_STAGE = 0.1
+_MOST_REPEATS = 12
 # Tokens of a training row where the data or the tokenizer is not at hand, by format (all choices together; a window of a question).
 ASSUMED = {"pair": 40.0, "choice": 360.0, "span": 200.0, "tagging": 30.0, "retrieval": 30.0, "ranking": 200.0}
 # By format: the task of the embedded suite that stands for one that the suite lacks, and what makes its examples such as the format's.
@@ -41,7 +41,7 @@ def timed(call: Callable[[], object], where: torch.device) -> float:
     """Median seconds of a call, after one that does not count."""
     call()
     taken: list[float] = []
-    while not taken or (sum(taken) < SECONDS_A_STAGE and len(taken) < MOST_REPEATS):
+    while not taken or (sum(taken) < _SECONDS_A_STAGE and len(taken) < _MOST_REPEATS):
         started = now(where)
         call()
         taken.append(now(where) - started)

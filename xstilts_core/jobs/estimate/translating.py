@@ -29,7 +29,7 @@ from xstilts_core.jobs.estimate.sample import ASSUMED, examples, timed
 from xstilts_core.translation import translated, translator
 
 # Sentences of a measured batch on a CPU, and their fewest tokens.
-CPU_SENTENCES, FEWEST_TOKENS = 16, 4
+CPU_SENTENCES, _FEWEST_TOKENS = 16, 4
 # A row that nothing is cut from, to compare what is translated of an example with what is trained on.
 WHOLE = Limits(100_000)
 # NLLB's distilled model (its config.json): M2M-100's shape, which is transformers' default, with another vocabulary. M2M-100's own
@@ -50,7 +50,7 @@ def rendered(asked: Rendering, made: Bench, kept: str) -> Rendered:
         key = (asked.translator, round(length))
         if key not in made.translating:
             made.translating[key] = seconds_of_token(config, place, length, made)
-        return Rendered(sentences, tokens * made.translating[key], sentences_kept(asked, place, kept), known)
+        return Rendered(sentences, tokens * made.translating[key], _sentences_kept(asked, place, kept), known)
     except UsageError as error:
         return Rendered(error=str(error))
 
@@ -115,7 +115,7 @@ def seconds_of_token(config: PretrainedConfig, place: str, length: float, made: 
         count = max(1, translator.BATCH_TOKENS // max(1, width)) if on_gpu else CPU_SENTENCES
         if not on_gpu:
             most = CPU_OPERATIONS / (2 * model.count_parameters(network) * count)
-            width = round(max(min(width, most), min(width, FEWEST_TOKENS)))
+            width = round(max(min(width, most), min(width, _FEWEST_TOKENS)))
         width = max(1, width)
         return timed(lambda: translate(network, count, width, beams), made.where) / (count * width)
 
@@ -154,7 +154,7 @@ def translate(network: PreTrainedModel, count: int, length: int, beams: int) -> 
         return network.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
 
 
-def sentences_kept(asked: Rendering, place: str, kept: str) -> int:
+def _sentences_kept(asked: Rendering, place: str, kept: str) -> int:
     """Sentences of this model and language that are kept already."""
     if not kept or not Path(place).is_dir() or not Path(kept).is_dir():
         return 0

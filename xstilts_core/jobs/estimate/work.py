@@ -27,9 +27,9 @@ from xstilts_core.study.spec import (
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
 
 # Larger files are not read for a count: the sizes of the public releases stand for them.
-LARGEST_FILE_BYTES = 8_000_000
+_LARGEST_FILE_BYTES = 8_000_000
 # A training step costs about three times what the same tokens cost forwards alone.
-BACKWARD = 3
+_BACKWARD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Work:
     def units(self) -> float:
         """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of a kind takes than another."""
         trained = sum(self.passes(piece, piece.trained) * min(piece.trained, self.cap) for piece in self.pieces) * (1 + self.mlm)
-        return BACKWARD * (trained + self.steps) + sum(piece.scored + piece.stage.pool for piece in self.pieces)
+        return _BACKWARD * (trained + self.steps) + sum(piece.scored + piece.stage.pool for piece in self.pieces)
 
     def effective(self, piece: Piece) -> int:
         """Rows of an optimizer step on a piece."""
@@ -99,7 +99,7 @@ def is_small(name: str, split: str, data_root: str, code: str) -> bool:
         return False
     found = (layout.find(code, Path(data_root)) for layout in FILES.get((name, split), ()))
     paths = next((paths for paths in found if paths), [])
-    return bool(paths) and sum(path.stat().st_size for path in paths) <= LARGEST_FILE_BYTES
+    return bool(paths) and sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
 
 
 @lru_cache(maxsize=512)
@@ -137,10 +137,10 @@ def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
     return len(codes), len(codes) * each, len(codes) * min(each, spec.test_examples or each)
 
 
-def pool_size(name: str, source: str, data_root: str) -> int:
+def _pool_size(name: str, source: str, data_root: str) -> int:
     """Passages that a target's queries are ranked against: counted where the files are small, else the public release's."""
     files = pool_files(name, Path(data_root)) if source != "mini" and at_hand("files", data_root) else []
-    if files and sum(path.stat().st_size for path in files) <= LARGEST_FILE_BYTES:
+    if files and sum(path.stat().st_size for path in files) <= _LARGEST_FILE_BYTES:
         with suppress(UsageError):  # some of these files are still to come
             return len(splits.pool(name, "files", data_root))
     return task(name).pool
@@ -171,7 +171,7 @@ def tuned(spec: TuneSpec) -> Work:
     planned = Work(pieces, spec.epochs, spec.least_steps, in_turn=in_turn)
     planned = mixed(spec, planned) if isinstance(spec, IntermediateSpec) else planned
     planned = replace(planned, pieces=judged(spec, planned))
-    return with_targets(spec, planned) if isinstance(spec, TargetSpec) else planned
+    return _with_targets(spec, planned) if isinstance(spec, TargetSpec) else planned
 
 
 def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
@@ -186,10 +186,10 @@ def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def with_targets(spec: TargetSpec, planned: Work) -> Work:
+def _with_targets(spec: TargetSpec, planned: Work) -> Work:
     """The run with its targets, which are scored with what was trained last: their examples, and the pools that those search."""
     totals = [tested(name, spec) for name in spec.targets]
-    pool = sum(pool_size(name, spec.source, spec.data_root) for name in spec.targets)
+    pool = sum(_pool_size(name, spec.source, spec.data_root) for name in spec.targets)
     *before, last = planned.pieces
     read = last.read + pool + sum(read for _, read, _ in totals)
     scored = last.scored + sum(scored for _, _, scored in totals)
@@ -219,7 +219,7 @@ def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
     return found if spec.source == "files" and is_small(name, split, spec.data_root, code) else 2 * (found + distractors)
 
 
-def retrieved(spec: RetrievalSpec) -> Work:
+def _retrieved(spec: RetrievalSpec) -> Work:
     """Sentences embedded: on development data once for the layer and, for mining, once for the threshold; then on test data."""
     split = test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     passes = [(split, 1)]
@@ -265,7 +265,7 @@ def work(spec: Spec) -> Work:
         case TuneSpec():
             return tuned(spec)
         case RetrievalSpec():
-            return retrieved(spec)
+            return _retrieved(spec)
         case ProbingSpec():
             return probed(spec)
         case ControlSpec():

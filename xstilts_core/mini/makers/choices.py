@@ -16,9 +16,9 @@ from xstilts_core.mini.meaning import Entity, Fact, Meaning
 from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
-TYPICAL, UNUSUAL = 0.2, 0.05
+_TYPICAL, _UNUSUAL = 0.2, 0.05
 """A typical value has at least the first probability in the pretraining world, an unusual one at most the second."""
-TYPICAL_SUBJECT, UNUSUAL_SUBJECT = 0.15, 0.02
+_TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def shuffled(
     return Choice(context, question, tuple(options[index] for index in order), role, order.index(0), unit)
 
 
-def split_by_habit(world: World, kind: str, key: str, typical: float, unusual: float) -> tuple[list[str], list[str]]:
+def _split_by_habit(world: World, kind: str, key: str, typical: float, unusual: float) -> tuple[list[str], list[str]]:
     """What is typical and what is unusual in a distribution of the world."""
     habit = world.preference(kind, key)
     pairs = list(zip(habit.items, habit.weights, strict=True))
@@ -72,7 +72,7 @@ def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
         first = world.event(random, person, place=0.6, time=0.6, negated=0.0)
         verb = world.preference("verb", person.concept).draw(random)
         role = random.choice(("place", "time"))
-        usual, unusual = split_by_habit(habits, role, verb, TYPICAL, UNUSUAL)
+        usual, unusual = _split_by_habit(habits, role, verb, _TYPICAL, _UNUSUAL)
         if verb == first.verb or verb in STATIVE_VERBS or not usual or len(unusual) < 3:
             continue
         ending = world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
@@ -114,14 +114,14 @@ def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
         yield shuffled(random, tuple(told), Sentence(question, role), question, wrong, role, (tuple(told), question))
 
 
-def commonsense_habit(random: Random, habits: World) -> Choice | None:
+def _commonsense_habit(random: Random, habits: World) -> Choice | None:
     """Where or when is something usually done, or who usually does it?"""
     subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
-        return commonsense_subject(random, habits)
+        return _commonsense_subject(random, habits)
     event = habits.event(random, subject, place=0.0, time=0.0, negated=0.0, surname=0.0)
-    usual, unusual = split_by_habit(habits, role, event.verb, TYPICAL, UNUSUAL)
+    usual, unusual = _split_by_habit(habits, role, event.verb, _TYPICAL, _UNUSUAL)
     if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
         return None
     right = replace(event, **{role: random.choice(usual)})
@@ -129,13 +129,13 @@ def commonsense_habit(random: Random, habits: World) -> Choice | None:
     return shuffled(random, (), Sentence(right, role), right, wrong, role, (event.verb, role))
 
 
-def commonsense_subject(random: Random, habits: World) -> Choice | None:
+def _commonsense_subject(random: Random, habits: World) -> Choice | None:
     """Who usually does this?"""
     event = habits.event(random, Entity(random.choice(habits.occupations)), place=0.0, time=0.0, negated=0.0, surname=0.0)
     people = habits.occupations + habits.preference("name", "").items
     chances = {person: habits.preference("verb", person).probability(event.verb) for person in people}
-    usual = [person for person, chance in chances.items() if chance >= TYPICAL_SUBJECT]
-    unusual = [person for person, chance in chances.items() if chance <= UNUSUAL_SUBJECT]
+    usual = [person for person, chance in chances.items() if chance >= _TYPICAL_SUBJECT]
+    unusual = [person for person, chance in chances.items() if chance <= _UNUSUAL_SUBJECT]
     if not usual or len(unusual) < 4:
         return None
     right = replace(event, subject=Entity(random.choice(usual)))
@@ -145,7 +145,7 @@ def commonsense_subject(random: Random, habits: World) -> Choice | None:
     return shuffled(random, (), Sentence(right, "subject"), right, wrong, "subject", (event.verb, right.subject.concept))
 
 
-def commonsense_fact(random: Random, habits: World) -> Choice | None:
+def _commonsense_fact(random: Random, habits: World) -> Choice | None:
     """Where does a well-known person live or work, what is the person's job, how old is the person?"""
     attribute = random.choice(ATTRIBUTES)
     person = habits.person(random, surname=0.0)
@@ -163,7 +163,7 @@ def commonsenseqa(setting: Setting, random: Random) -> Iterator[Choice]:
     """Questions without a text about the pretraining world; what train asks about, dev and test do not."""
     habits = pretraining_world(setting.domain)
     while True:
-        made = commonsense_fact(random, habits) if random.random() < 0.4 else commonsense_habit(random, habits)
+        made = _commonsense_fact(random, habits) if random.random() < 0.4 else _commonsense_habit(random, habits)
         if made is not None:
             yield made
 

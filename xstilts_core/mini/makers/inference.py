@@ -34,14 +34,14 @@ from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
 
-RIVALS = {"anli": 1.0, "mnli": 0.15, "xnli": 0.15, "snli": 0.0}
+_RIVALS = {"anli": 1.0, "mnli": 0.15, "xnli": 0.15, "snli": 0.0}
 """How often a hypothesis takes its wrong subject, place or time from the other clause, so that every word stands in the premise."""
-FACT_SKIPPED = 0.75
+_FACT_SKIPPED = 0.75
 """Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inference:
+class _Inference:
     """A premise of one or two sentences, a hypothesis of one, and their relation."""
 
     premise: tuple[Sentence, ...]
@@ -72,7 +72,7 @@ class Inference:
         )
 
 
-def entailed(random: Random, world: World, event: Event) -> Event | None:
+def _entailed(random: Random, world: World, event: Event) -> Event | None:
     """A hypothesis that the event entails."""
     if event.negated:
         return strengthened(random, world, event, 1)
@@ -105,7 +105,7 @@ def undecided(random: Random, world: World, event: Event, rival: Event | None = 
         goal = weakened(random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True)
         return goal if goal.object is None or goal.object.concept != goal.subject.concept else None
     if chance < 0.35:
-        return loosened(random, event) if event.negated else enriched(random, world, event)
+        return _loosened(random, event) if event.negated else _enriched(random, world, event)
     if chance < 0.65:
         other = world.subject(random)
         if other.concept == event.subject.concept or (event.object and other.concept == event.object.concept):
@@ -118,13 +118,13 @@ def undecided(random: Random, world: World, event: Event, rival: Event | None = 
     return goal if goal.verb != event.verb and goal.verb not in taken else None
 
 
-def loosened(random: Random, event: Event) -> Event | None:
+def _loosened(random: Random, event: Event) -> Event | None:
     """What never happens here and then may or may not happen at all."""
     loose = weakened(random, event, random.choice((1, 1, 2)), whole_subject=True)
     return replace(loose, negated=random.random() < 0.3) if unfronted(loose) != unfronted(event) else None
 
 
-def enriched(random: Random, world: World, event: Event) -> Event | None:
+def _enriched(random: Random, world: World, event: Event) -> Event | None:
     """What happens may or may not happen here and then."""
     ways = addable(world, event)
     if not ways:
@@ -139,12 +139,12 @@ def enriched(random: Random, world: World, event: Event) -> Event | None:
     return replace(rich, negated=rich.subject != SOMEONE and random.random() < 0.15)
 
 
-def derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact, ...], label: str, rivals: bool) -> Event | None:
+def _derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact, ...], label: str, rivals: bool) -> Event | None:
     """A hypothesis about `clause` with the label, none of the `rest` of the premise changing it; None where the draw fails."""
     others = [other for other in rest if isinstance(other, Event)]
     rival = others[0] if rivals and others else None
     if label == "entailment":
-        goal = entailed(random, world, clause)
+        goal = _entailed(random, world, clause)
     elif label == "contradiction":
         goal = contradicted(random, world, clause, rival)
     else:
@@ -165,7 +165,7 @@ def derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact
     return refronted(random, goal)
 
 
-def fact_hypothesis(random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str) -> Fact | None:
+def _fact_hypothesis(random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str) -> Fact | None:
     """The fact itself, another value of it, or another person's or another attribute of the same person."""
     if label == "entailment":
         return fact
@@ -210,27 +210,27 @@ def event(random: Random, world: World) -> Event:
     return replace(drawn, negated=False) if subject == ANIMAL or subject.quantifier == "every" else drawn
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[Inference]:
+def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
     """Endless premises with a hypothesis for each label that can be had."""
     world = setting.world()
     while True:
         sentences = premise(random, world, setting.task)
         stated = tuple(clause for sentence in sentences for clause in clauses(sentence.meaning))
         clause = random.choice(stated)
-        if isinstance(clause, Fact) and random.random() < FACT_SKIPPED:
+        if isinstance(clause, Fact) and random.random() < _FACT_SKIPPED:
             continue
         for label in LABELS:
             if isinstance(clause, Fact):
                 facts = tuple(other for other in stated if isinstance(other, Fact))
-                goal = fact_hypothesis(random, world, clause, facts, label)
+                goal = _fact_hypothesis(random, world, clause, facts, label)
             else:
                 rest = tuple(other for other in stated if other is not clause)
-                goal = derive(random, world, clause, rest, label, random.random() < RIVALS[setting.task])
+                goal = _derive(random, world, clause, rest, label, random.random() < _RIVALS[setting.task])
             if goal is not None:
-                yield Inference(sentences, Sentence(goal), label, setting.task == "anli")
+                yield _Inference(sentences, Sentence(goal), label, setting.task == "anli")
 
 
-def tell(item: Inference, language: str, domain: str, identity: str) -> PairExample:
+def tell(item: _Inference, language: str, domain: str, identity: str) -> PairExample:
     """Premise and hypothesis in a language."""
     return PairExample(identity, passage(item.premise, language, domain), passage((item.hypothesis,), language, domain), item.label)
 

@@ -11,9 +11,9 @@ from zlib import crc32
 from xstilts_core.examples import Example
 from xstilts_core.mini.world import World, task_world
 
-SPLIT_BUCKETS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
+_SPLIT_BUCKETS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
 """An item's own checksum, modulo 8, says which split it may stand in: nothing can be in two."""
-MISSES = 20_000
+_MISSES = 20_000
 """So many candidates in a row without one new item mean that the maker has run dry."""
 
 
@@ -75,12 +75,12 @@ def checksum(unit: object) -> int:
 
 def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
     """The candidates that belong to the split, each key once."""
-    buckets, seen, misses = SPLIT_BUCKETS[setting.split], set(), 0
+    buckets, seen, misses = _SPLIT_BUCKETS[setting.split], set(), 0
     for item in candidates:
         misses += 1
-        if misses > MISSES:
+        if misses > _MISSES:
             where = f"{setting.task} {setting.split} ({setting.domain})"
-            raise RuntimeError(f"{where}: no new item among {MISSES} candidates after {len(seen)} items")
+            raise RuntimeError(f"{where}: no new item among {_MISSES} candidates after {len(seen)} items")
         key = item.key
         if checksum(item.unit) % 8 in buckets and key not in seen:
             seen.add(key)

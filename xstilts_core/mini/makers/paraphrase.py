@@ -17,12 +17,12 @@ from xstilts_core.mini.makers.variation import details, otherwise, subject_kind,
 from xstilts_core.mini.meaning import Event, Joined
 from xstilts_core.mini.world import World, classes
 
-PAWS_LABELS = ("0", "1")
-QQP_LABELS = ("different", "duplicate")
+_PAWS_LABELS = ("0", "1")
+_QQP_LABELS = ("different", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Paraphrase:
+class _Paraphrase:
     """Two passages and whether they mean the same; `profile` is how the pair was made."""
 
     first: tuple[Sentence, ...]
@@ -39,7 +39,7 @@ class Paraphrase:
         return self.first
 
 
-def traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
+def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
     """The two events with their subjects, places or times exchanged; None where none of it changes the meaning and makes sense."""
     ways = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
     same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
@@ -52,7 +52,7 @@ def traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] |
     return settled(replace(first, **{way: here})), settled(replace(second, **{way: there}))
 
 
-def paws_single(random: Random, world: World) -> Iterator[Paraphrase]:
+def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
     """One event of two persons: an adjunct moves in both labels, subject and object trade places in one of them."""
     subject = world.person(random)
     verb = world.preference("person_verb", "").draw(random)
@@ -63,10 +63,10 @@ def paws_single(random: Random, world: World) -> Iterator[Paraphrase]:
     swapped = replace(moved, subject=first.object, object=first.subject)
     profile = ("one clause", first.front, moved.front)
     for second, label in ((moved, "1"), (swapped, "0")):
-        yield Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
+        yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def paws_joined(random: Random, world: World) -> Iterator[Paraphrase]:
+def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
     """Two clauses that change order or not; in one label something is traded between them."""
     one, two = (world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2))
     if persons(one) & persons(two) or one.verb == two.verb or one.negated != two.negated:
@@ -76,16 +76,16 @@ def paws_joined(random: Random, world: World) -> Iterator[Paraphrase]:
     if not reverse and fronted.front is None:
         return
     first = (Sentence(Joined(one, two)),)
-    exchange = traded(random, one, two)
+    exchange = _traded(random, one, two)
     pairs = [((fronted, two), "1")] + ([((replace(exchange[0], front=None), exchange[1]), "0")] if exchange else [])
     for (left, right), label in pairs:
         if not reverse and label == "0":
             left = settled(replace(left, front=fronted.front))
         second = Joined(right, left) if reverse else Joined(left, right)
-        yield Paraphrase(first, (Sentence(second),), label, ("two clauses", reverse))
+        yield _Paraphrase(first, (Sentence(second),), label, ("two clauses", reverse))
 
 
-def paws_changed(random: Random, world: World) -> Iterator[Paraphrase]:
+def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
     """One clause that changes order; in one label another place, time or number stands in it."""
     first = world.event(random, place=0.8, time=0.8, every=0.0)
     moved = refronted(random, first, chance=1.0)
@@ -94,14 +94,14 @@ def paws_changed(random: Random, world: World) -> Iterator[Paraphrase]:
         return
     profile = ("changed", first.front, moved.front)
     for second, label in ((moved, "1"), (changed, "0")):
-        yield Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
+        yield _Paraphrase((Sentence(first),), (Sentence(second),), label, profile)
 
 
-def paws_candidates(setting: Setting, random: Random) -> Iterator[Paraphrase]:
+def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
     """PAWS-X pairs: the same words in another order, in most of them; a changed detail in the rest, as a first step to learn from."""
     world = setting.world()
     while True:
-        yield from random.choices((paws_single, paws_joined, paws_changed), (0.3, 0.35, 0.35))[0](random, world)
+        yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[0](random, world)
 
 
 def asked_roles(event: Event) -> list[str]:
@@ -110,7 +110,7 @@ def asked_roles(event: Event) -> list[str]:
     return roles + [name for name in ("object", "place", "time") if getattr(event, name) is not None]
 
 
-def other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
+def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
     """A question that differs in what it asks, in a word, or in its subject."""
     event, way = question.meaning, random.random()
     if way < 0.3:
@@ -131,13 +131,13 @@ def other_question(random: Random, world: World, question: Sentence) -> Sentence
     return Sentence(changed, question.ask)
 
 
-def reworded(random: Random, event: Event) -> Event:
+def _reworded(random: Random, event: Event) -> Event:
     """The remark in other words: another front, or a detail left out."""
     names = details(event)
     return without(event, random.choice(names)) if names and random.random() < 0.5 else refronted(random, event, 0.8)
 
 
-def qqp_candidates(setting: Setting, random: Random) -> Iterator[Paraphrase]:
+def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
     """Posts of one question and one or two remarks."""
     world = setting.world()
     while True:
@@ -151,18 +151,18 @@ def qqp_candidates(setting: Setting, random: Random) -> Iterator[Paraphrase]:
             continue
         facts = (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
         first = (Sentence(remark), *facts, question)
-        again = Sentence(reworded(random, remark))
-        other = other_question(random, world, question)
+        again = Sentence(_reworded(random, remark))
+        other = _other_question(random, world, question)
         early = random.random() < 0.5
         for second, label in ((question, "duplicate"), (other, "different")):
             if second is not None:
-                yield Paraphrase(first, (second, again) if early else (again, second), label, (early, len(facts)))
+                yield _Paraphrase(first, (second, again) if early else (again, second), label, (early, len(facts)))
 
 
-def tell(item: Paraphrase, language: str, domain: str, identity: str) -> PairExample:
+def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
     """Both passages in a language."""
     return PairExample(identity, passage(item.first, language, domain), passage(item.second, language, domain), item.label)
 
 
-PAWSX = Maker(paws_candidates, tell, PAWS_LABELS)
-QQP = Maker(qqp_candidates, tell, QQP_LABELS)
+PAWSX = Maker(_paws_candidates, tell, _PAWS_LABELS)
+QQP = Maker(_qqp_candidates, tell, _QQP_LABELS)

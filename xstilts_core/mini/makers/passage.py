@@ -53,7 +53,7 @@ def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
     return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
 
 
-def chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
+def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
     """Indices of the tokens of a spot in the tokens of its sentence."""
     clause = clauses(meaning)[spot.clause]
     letters = ROLE_LETTERS[spot.role]
@@ -75,7 +75,7 @@ def passage_with_spot(sentences: tuple[Sentence, ...], spot: Spot, language: str
         tokens = realise(sentence.meaning, language, sentence.ask, domain)
         text, spans = detokenise(tokens, language)
         if number == spot.sentence:
-            indices = chunk_indices(tokens, sentence.meaning, spot)
+            indices = _chunk_indices(tokens, sentence.meaning, spot)
             start, end = length + spans[indices[0]][0], length + spans[indices[-1]][1]
         texts.append(text)
         length += len(text) + len(between)

@@ -20,7 +20,7 @@ from xstilts_core.mini.world import World, classes
 from xstilts_core.tasks import TASKS
 
 ENGLISH = "en"
-JOINED_SHARE = 0.5
+_JOINED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class Probe:
         return self.frame
 
 
-def simple_event(random: Random, world: World, verb: str | None = None) -> Event:
+def _simple_event(random: Random, world: World, verb: str | None = None) -> Event:
     """An event that could also never happen."""
     event = world.event(random, place=0.5, time=0.5, negated=0.0, front=0.0, every=0.0, verb=verb)
     return replace(event, time=None) if event.time in TIMES_WITHOUT_NEVER else event
 
 
-def second_clause(random: Random, world: World, first: Event) -> Event | None:
+def _second_clause(random: Random, world: World, first: Event) -> Event | None:
     """A clause about others, in half of the cases."""
-    if random.random() >= JOINED_SHARE:
+    if random.random() >= _JOINED_SHARE:
         return None
     second = world.event(random, place=0.4, time=0.4, negated=0.0, front=0.0)
     return second if persons(first).isdisjoint(persons(second)) else None
@@ -69,8 +69,8 @@ def negation(setting: Setting, random: Random) -> Iterator[Probe]:
     """The same sentence without and with "never"."""
     world = setting.world()
     while True:
-        event = simple_event(random, world)
-        rest = second_clause(random, world, event)
+        event = _simple_event(random, world)
+        rest = _second_clause(random, world, event)
         for label, negated in (("plain", False), ("negated", True)):
             yield Probe(joined(replace(event, negated=negated), rest), label, (event, rest))
 
@@ -79,10 +79,10 @@ def number(setting: Setting, random: Random) -> Iterator[Probe]:
     """The same sentence with one and with several of what is done something to."""
     world = setting.world()
     while True:
-        event = simple_event(random, world)
+        event = _simple_event(random, world)
         if event.object is None or classes()[event.object.concept] not in ("thing", "animal"):
             continue
-        rest = second_clause(random, world, event)
+        rest = _second_clause(random, world, event)
         several = event.object.number or int(world.preference("number", event.object.concept).draw(random))
         frame = (replace(event, object=replace(event.object, number=None)), rest)
         for label, count in (("one", None), ("several", several)):
@@ -100,12 +100,12 @@ def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
         yield Probe(event, "swapped", event, swap=random.random())
 
 
-def word_content(setting: Setting, random: Random) -> Iterator[Probe]:
+def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
     """A frame that any of the verbs could stand in, drawn for another one, with one of them."""
     world, verbs = setting.world(), TASKS[setting.task].labels
     while True:
-        frame = simple_event(random, world, verb="dance")
-        rest = second_clause(random, world, frame)
+        frame = _simple_event(random, world, verb="dance")
+        rest = _second_clause(random, world, frame)
         if rest is None or rest.verb not in verbs:
             verb = random.choice(verbs)
             yield Probe(joined(replace(frame, verb=verb), rest), verb, (frame, rest))
@@ -151,7 +151,7 @@ CANDIDATES: dict[str, Callable[[Setting, Random], Iterator[Probe]]] = {
     "probe_negation": negation,
     "probe_number": number,
     "probe_word_order": word_order,
-    "probe_word_content": word_content,
+    "probe_word_content": _word_content,
     "probe_translation": translation,
 }
 MAKERS = {name: Maker(candidates, tell, TASKS[name].labels) for name, candidates in CANDIDATES.items()}

@@ -1,6 +1,6 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-One drawing serves all; the tasks differ in their world and in `Style`. SQuAD: three or four sentences with facts, questions
+One drawing serves all; the tasks differ in their world and in `_Style`. SQuAD: three or four sentences with facts, questions
 about both. XQuAD: events only. MLQA: longer, joined sentences with fronted adjuncts. TyDiQA: what somebody wants to know about a
 person (job, home, employer, age), so that question and answer share little but the name.
 Every context holds rivals for the answer: other persons' jobs, other places and times.
@@ -20,7 +20,7 @@ from xstilts_core.mini.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class _Style:
     """Make-up of a task's contexts: ranges of clauses; chances of joined clauses, fronted adjuncts, unanswerable questions."""
 
     events: tuple[int, int]
@@ -33,11 +33,11 @@ class Style:
 
 
 STYLES = {
-    "squad_v1": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.25),
-    "squad_v2": Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.2, unanswerable=1 / 3),
-    "xquad": Style((2, 2), (0, 1), joined=0.0, front=0.2, ask_facts=0.0),
-    "mlqa": Style((4, 6), (0, 1), joined=0.7, front=0.5, ask_facts=0.0, negated=0.05),
-    "tydiqa": Style((1, 2), (3, 4), joined=0.1, front=0.2, ask_facts=1.0),
+    "squad_v1": _Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.25),
+    "squad_v2": _Style((2, 3), (1, 2), joined=0.15, front=0.2, ask_facts=0.2, unanswerable=1 / 3),
+    "xquad": _Style((2, 2), (0, 1), joined=0.0, front=0.2, ask_facts=0.0),
+    "mlqa": _Style((4, 6), (0, 1), joined=0.7, front=0.5, ask_facts=0.0, negated=0.05),
+    "tydiqa": _Style((1, 2), (3, 4), joined=0.1, front=0.2, ask_facts=1.0),
 }
 
 
@@ -58,7 +58,7 @@ class Question:
         return (self.context, self.question)
 
 
-def drawn_clauses(random: Random, world: World, style: Style) -> list[Event | Fact] | None:
+def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
     """Events with different subjects and verbs, and facts; None where the draw repeats a person or a verb."""
     events: list[Event] = []
     for _ in range(random.randint(*style.events)):
@@ -86,7 +86,7 @@ def drawn_clauses(random: Random, world: World, style: Style) -> list[Event | Fa
     return drawn
 
 
-def arranged(random: Random, drawn: list[Event | Fact], style: Style) -> tuple[Sentence, ...]:
+def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple[Sentence, ...]:
     """The clauses as sentences, neighbours joined by chance; the second clause of a joined sentence has nothing in front."""
     sentences: list[Sentence] = []
     rest = list(drawn)
@@ -142,7 +142,7 @@ def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sen
     return Sentence(wanted, random.choice(roles)) if roles else None
 
 
-def spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
+def _spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
     """Where the clause's chunk stands in the context."""
     target = replace(clause, front=None) if isinstance(clause, Event) else clause
     for number, sentence in enumerate(context):
@@ -156,10 +156,10 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
     """Endless contexts, each with one question."""
     world, style = setting.world(), STYLES[setting.task]
     while True:
-        drawn = drawn_clauses(random, world, style)
+        drawn = _drawn_clauses(random, world, style)
         if not drawn:
             continue
-        context = arranged(random, drawn, style)
+        context = _arranged(random, drawn, style)
         if random.random() < style.unanswerable:
             question = unanswerable(random, world, drawn)
             if question is not None:
@@ -172,7 +172,7 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
         clause = random.choice(wanted)
         question = asked(random, clause, [other for other in drawn if other is not clause])
         if question is not None:
-            yield Question(context, question, spot_of(context, clause, question.ask))
+            yield Question(context, question, _spot_of(context, clause, question.ask))
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:

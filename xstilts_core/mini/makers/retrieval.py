@@ -16,12 +16,12 @@ from xstilts_core.mini.meaning import Event, Joined, Meaning
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World
 
-HARD_SHARE = 0.3
+_HARD_SHARE = 0.3
 """Share of BUCC's distractors that differ from a gold sentence in one chunk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class _Side:
     """A sentence and the sides it stands on: both (a translation pair), or as a distractor only "english" or "other"."""
 
     meaning: Meaning
@@ -36,11 +36,11 @@ class Side:
         return self.key
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[Side]:
+def candidates(setting: Setting, random: Random) -> Iterator[_Side]:
     """Endless sentences: Tatoeba's are single clauses, BUCC's half joined."""
     world = setting.world()
     while True:
-        yield Side(meaning(random, world, setting.task))
+        yield _Side(meaning(random, world, setting.task))
 
 
 def meaning(random: Random, world: World, task: str) -> Meaning:
@@ -52,7 +52,7 @@ def meaning(random: Random, world: World, task: str) -> Meaning:
     return Joined(world.event(random, place=0.6, time=0.5), second)
 
 
-def mined(setting: Setting, gold: int, distractors: int) -> tuple[Side, ...]:
+def mined(setting: Setting, gold: int, distractors: int) -> tuple[_Side, ...]:
     """Gold pairs, then (BUCC) distractors for the English and for the other side."""
     random = setting.random()
     stream = of_split(candidates(setting, random), setting)
@@ -61,8 +61,8 @@ def mined(setting: Setting, gold: int, distractors: int) -> tuple[Side, ...]:
     for place in ("english", "other"):
         found = 0
         while found < distractors:
-            hard = changed(random, setting.world(), random.choice(sides[:gold]).meaning) if random.random() < HARD_SHARE else None
-            side = Side(hard, place) if hard is not None else replace(next(stream), place=place)
+            hard = changed(random, setting.world(), random.choice(sides[:gold]).meaning) if random.random() < _HARD_SHARE else None
+            side = _Side(hard, place) if hard is not None else replace(next(stream), place=place)
             if hard is None or side.key not in taken:
                 taken.add(side.key)
                 sides.append(side)
@@ -79,7 +79,7 @@ def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
     return replace(gold, first=other) if isinstance(gold, Joined) else other
 
 
-def tell_sides(items: tuple[Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
+def tell_sides(items: tuple[_Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
     """Both sides, English first, each in an order of its own; `match` is the id of the translation on the other side."""
     if language == "en":
         raise UsageError(f"{setting.task} pairs English with another language: language 'en' has no other side")

@@ -6,9 +6,9 @@ beside it is N, adjuncts modify the sentence (S/S in front of the subject) or th
 
 from xstilts_core.mini.meaning import Token
 
-NOMINAL = frozenset(("NOUN", "PROPN", "PRON"))
-DETERMINING = frozenset(("DET", "NUM"))
-PREDICATE = r"(S\NP)"
+_NOMINAL = frozenset(("NOUN", "PROPN", "PRON"))
+_DETERMINING = frozenset(("DET", "NUM"))
+_PREDICATE = r"(S\NP)"
 
 
 def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
     for index, token in enumerate(tokens):
         if token.role == "-" and token.pos == "CCONJ":
             tags[index] = "conj"
-            tag_clause(tokens, clause, tags)
+            _tag_clause(tokens, clause, tags)
             clause = []
         elif token.pos == "PUNCT":
             tags[index] = "."
@@ -26,11 +26,11 @@ def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
             tags[index] = "S/S"
         else:
             clause.append(index)
-    tag_clause(tokens, clause, tags)
+    _tag_clause(tokens, clause, tags)
     return tuple(tags)
 
 
-def tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -> None:
+def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -> None:
     """Fills in the categories of one clause."""
     chunks: dict[str, list[int]] = {}
     for index in clause:
@@ -42,16 +42,16 @@ def tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) ->
     for role, chunk in chunks.items():
         if role == "V":
             for index in chunk:
-                tags[index] = verb_category(tokens, chunks, verb) if index == verb else auxiliary(index, verb)
+                tags[index] = _verb_category(tokens, chunks, verb) if index == verb else auxiliary(index, verb)
         elif role == "N":
             for index in chunk:
-                tags[index] = f"{PREDICATE}/{PREDICATE}" if index < pivot else rf"{PREDICATE}\{PREDICATE}"
+                tags[index] = f"{_PREDICATE}/{_PREDICATE}" if index < pivot else rf"{_PREDICATE}\{_PREDICATE}"
         elif role in ("P", "T"):
-            tag_adjunct(tokens, chunk, tags, adjunct_category(chunk[0], subject, pivot))
+            _tag_adjunct(tokens, chunk, tags, _adjunct_category(chunk[0], subject, pivot))
         elif role == "O" and verb is None:
-            tag_adjunct(tokens, chunk, tags, r"S\NP")
+            _tag_adjunct(tokens, chunk, tags, r"S\NP")
         elif role in ("S", "O"):
-            tag_noun_phrase(tokens, chunk, tags, "NP")
+            _tag_noun_phrase(tokens, chunk, tags, "NP")
         else:
             for index in chunk:
                 tags[index] = "S/S" if index < pivot else r"S\S"
@@ -59,10 +59,10 @@ def tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) ->
 
 def auxiliary(index: int, verb: int) -> str:
     """An auxiliary takes the predicate on the side where the verb stands."""
-    return f"{PREDICATE}/{PREDICATE}" if index < verb else rf"{PREDICATE}\{PREDICATE}"
+    return f"{_PREDICATE}/{_PREDICATE}" if index < verb else rf"{_PREDICATE}\{_PREDICATE}"
 
 
-def verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb: int) -> str:
+def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb: int) -> str:
     """The verb with a slot for the object (inner) and the subject, each on its own side."""
     category = "S"
     if "S" in chunks:
@@ -74,24 +74,24 @@ def verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb:
     return category
 
 
-def adjunct_category(start: int, subject: int, pivot: int) -> str:
+def _adjunct_category(start: int, subject: int, pivot: int) -> str:
     """Before the subject an adjunct modifies the sentence, between subject and verb the predicate from the left, else from the right."""
     if start > pivot:
-        return rf"{PREDICATE}\{PREDICATE}"
-    return "S/S" if start < subject or subject < 0 else f"{PREDICATE}/{PREDICATE}"
+        return rf"{_PREDICATE}\{_PREDICATE}"
+    return "S/S" if start < subject or subject < 0 else f"{_PREDICATE}/{_PREDICATE}"
 
 
 def head_of(tokens: tuple[Token, ...], chunk: list[int]) -> int:
     """The last noun, name or pronoun of a chunk that is not a measure word before another one; its last word where it has none."""
-    nominal = [index for index in chunk if tokens[index].pos in NOMINAL]
+    nominal = [index for index in chunk if tokens[index].pos in _NOMINAL]
     return nominal[-1] if nominal else chunk[-1]
 
 
-def tag_noun_phrase(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
+def _tag_noun_phrase(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
     """The head is N beside a determiner or number (which makes an NP of it), else NP itself; what modifies it is N/N or N\\N."""
     head = head_of(tokens, chunk)
     whole = category if category == "NP" else f"({category})"
-    determiners = [index for index in chunk if tokens[index].pos in DETERMINING]
+    determiners = [index for index in chunk if tokens[index].pos in _DETERMINING]
     for index in chunk:
         before = index < head
         if index == head:
@@ -104,16 +104,16 @@ def tag_noun_phrase(tokens: tuple[Token, ...], chunk: list[int], tags: list[str]
             tags[index] = "N/N" if before else r"N\N"
 
 
-def tag_adjunct(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
+def _tag_adjunct(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
     """An adposition makes an adjunct of its noun phrase; without one the phrase itself is the adjunct."""
     wrapped = f"({category})"
     adpositions = [index for index in chunk if tokens[index].pos == "ADP"]
     nouns = [index for index in chunk if index not in adpositions]
     if not adpositions or not nouns:
-        tag_noun_phrase(tokens, chunk, tags, category)
+        _tag_noun_phrase(tokens, chunk, tags, category)
         return
     first = adpositions[0]
     tags[first] = f"{wrapped}/NP" if first < nouns[0] else rf"{wrapped}\NP"
     for index in adpositions[1:]:
         tags[index] = "NP/NP" if index < nouns[0] else r"NP\NP"
-    tag_noun_phrase(tokens, nouns, tags, "NP")
+    _tag_noun_phrase(tokens, nouns, tags, "NP")

@@ -78,24 +78,24 @@ def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
             yield Tagged(drawn)
 
 
-def tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
+def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
     """Words with universal parts of speech."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(identity, tuple(token.text for token in tokens), tuple(token.pos for token in tokens))
 
 
-def tell_entities(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
+def _tell_entities(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
     """Words with BIO tags of persons, places and organisations."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(identity, tuple(token.text for token in tokens), tuple(token.ner for token in tokens))
 
 
-def tell_supertags(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
+def _tell_supertags(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
     """Words with CCG-like categories."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(identity, tuple(token.text for token in tokens), supertags(tokens))
 
 
-UDPOS = Maker(candidates, tell_parts_of_speech)
-PANX = Maker(candidates, tell_entities)
-CCG = Maker(candidates, tell_supertags)
+UDPOS = Maker(candidates, _tell_parts_of_speech)
+PANX = Maker(candidates, _tell_entities)
+CCG = Maker(candidates, _tell_supertags)

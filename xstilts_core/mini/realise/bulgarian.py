@@ -15,8 +15,8 @@ QUESTIONS = {
     ("time", ""): "кога/ADV",
 }
 EVERY = {"m": "всеки", "f": "всяка", "n": "всяко"}
-AGREEMENT = {"m": "word", "f": "feminine", "n": "neuter"}
-PERSONS = ("двама", "трима", "четирима", "петима", "шестима", "седем")
+_AGREEMENT = {"m": "word", "f": "feminine", "n": "neuter"}
+_PERSONS = ("двама", "трима", "четирима", "петима", "шестима", "седем")
 
 
 class Bulgarian(Realiser):
@@ -54,7 +54,7 @@ class Bulgarian(Realiser):
         noun = words(self.cell(concept, "object" if role == "O" else "word"), role, "NOUN", concept)
         if gender not in EVERY:
             return noun
-        core = self.adjective(entity, AGREEMENT[gender], role) + noun
+        core = self.adjective(entity, _AGREEMENT[gender], role) + noun
         if entity.quantifier == "every" and not self.is_bare(entity):
             return word(EVERY[gender], "DET", role) + core
         return core
@@ -64,7 +64,7 @@ class Bulgarian(Realiser):
         number = self.number_word(entity)
         column = "plural"
         if gender == "m" and self.kind(entity.concept) == "human":
-            number = PERSONS[(entity.number or 2) - 2]
+            number = _PERSONS[(entity.number or 2) - 2]
         elif gender == "m":
             column = "count"
         elif number == "два":

@@ -13,10 +13,10 @@ from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
 
 Chunk = tuple[Token, ...]
 EMPTY: Chunk = ()
-LARGEST_NUMBER = 7
-NOUN_CLASSES = ("name_f", "name_m", "occupation", "animal", "thing", "mass", "indefinite")
-VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
-FACT_CLASSES = {"occupation": ("occupation",), "city": ("city",), "employer": ("organisation",), "age": ()}
+_LARGEST_NUMBER = 7
+_NOUN_CLASSES = ("name_f", "name_m", "occupation", "animal", "thing", "mass", "indefinite")
+_VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
+_FACT_CLASSES = {"occupation": ("occupation",), "city": ("city",), "employer": ("organisation",), "age": ()}
 LETTERS = {"subject": "S", "object": "O", "place": "P", "time": "T"}
 
 
@@ -71,7 +71,7 @@ def words(cell: str, role: str = "-", pos: str = "NOUN", concept: str | None = N
     return tuple(tokens)
 
 
-def check_class(concept: str, use: str, legal: tuple[str, ...]) -> None:
+def _check_class(concept: str, use: str, legal: tuple[str, ...]) -> None:
     """Refuse a concept whose class does not fit its use in the sentence."""
     if class_of(concept) not in legal:
         raise unknown("class", class_of(concept), f"the {use} {concept!r}", legal)
@@ -130,8 +130,8 @@ class Realiser:
 
     def number_word(self, entity: Entity) -> str:
         """The word for the entity's number, 2 to 7."""
-        if entity.number is None or not 2 <= entity.number <= LARGEST_NUMBER:
-            raise ValueError(f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to {LARGEST_NUMBER}")
+        if entity.number is None or not 2 <= entity.number <= _LARGEST_NUMBER:
+            raise ValueError(f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to {_LARGEST_NUMBER}")
         if self.is_bare(entity):
             raise ValueError(f"number {entity.number!r} of {entity.concept!r}: mass nouns, someone and something are not counted")
         return self.numbers[entity.number - 2]
@@ -144,7 +144,7 @@ class Realiser:
     def make_chunk(self, entity: Entity, role: str, verb: str) -> Chunk:
         """The noun phrase as subject or object of a verb. role: subject or object."""
         letter = LETTERS[role]
-        check_class(entity.concept, role, NOUN_CLASSES)
+        _check_class(entity.concept, role, _NOUN_CLASSES)
         if self.kind(entity.concept) == "name":
             return self.name(entity, letter, verb if role == "object" else "")
         return self.noun_phrase(entity, letter, verb)
@@ -166,7 +166,7 @@ class Realiser:
 
     def make_adverbial(self, concept: str, role: str) -> Chunk:
         """A place (role P) or time (role T)."""
-        check_class(concept, "adverbial", ("place",) if role == "P" else ("time",))
+        _check_class(concept, "adverbial", ("place",) if role == "P" else ("time",))
         return words(self.cell(concept, "word"), role, "NOUN", concept)
 
     def place_name(self, concept: str, role: str = "O", column: str = "word") -> Chunk:
@@ -180,10 +180,10 @@ class Realiser:
 
     def checked_value(self, fact: Fact) -> Chunk:
         """The predicate of a fact whose value is of the attribute's class."""
-        if fact.attribute not in FACT_CLASSES:
-            raise unknown("attribute", fact.attribute, f"the fact about {fact.person.concept!r}", tuple(FACT_CLASSES))
-        if FACT_CLASSES[fact.attribute]:
-            check_class(str(fact.value), fact.attribute, FACT_CLASSES[fact.attribute])
+        if fact.attribute not in _FACT_CLASSES:
+            raise unknown("attribute", fact.attribute, f"the fact about {fact.person.concept!r}", tuple(_FACT_CLASSES))
+        if _FACT_CLASSES[fact.attribute]:
+            _check_class(str(fact.value), fact.attribute, _FACT_CLASSES[fact.attribute])
         return self.make_value(fact)
 
     def make_value(self, fact: Fact) -> Chunk:
@@ -196,7 +196,7 @@ class Realiser:
 
     def checked_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
         """The verb group of a concept that is a verb."""
-        check_class(verb, "verb", VERB_CLASSES)
+        _check_class(verb, "verb", _VERB_CLASSES)
         return self.make_verb_group(verb, agreement, negated)
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:

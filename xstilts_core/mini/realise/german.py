@@ -5,7 +5,7 @@ from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
 from xstilts_core.mini.realise.clause import EMPTY, Chunk, Parts, Realiser, word, words
 
 # (gender, case) -> endings of ein, jed-, the adjective after ein, after jed-, and without article
-ENDINGS = {
+_ENDINGS = {
     ("m", "S"): ("", "er", "er", "e", "er"),
     ("m", "O"): ("en", "en", "en", "en", "en"),
     ("f", "S"): ("e", "e", "e", "e", "e"),
@@ -43,7 +43,7 @@ class German(Realiser):
         gender = entry("de", entity.concept)["gender"]
         if gender == ABSENT:
             return noun
-        article, every, mixed, weak, strong = ENDINGS[gender, role]
+        article, every, mixed, weak, strong = _ENDINGS[gender, role]
         if self.is_bare(entity):
             return self.inflected(entity, strong, role) + noun
         if entity.quantifier == "every":

@@ -14,9 +14,9 @@ QUESTIONS = {
     ("place", ""): "कहाँ/ADV",
     ("time", ""): "कब/ADV",
 }
-LIVES = {"word": "रहता/VERB है/AUX", "feminine": "रहती/VERB है/AUX"}
-WORKS = {"word": "काम/NOUN करता/VERB है/AUX", "feminine": "काम/NOUN करती/VERB है/AUX"}
-GENITIVE = {"word": "का", "feminine": "की"}
+_LIVES = {"word": "रहता/VERB है/AUX", "feminine": "रहती/VERB है/AUX"}
+_WORKS = {"word": "काम/NOUN करता/VERB है/AUX", "feminine": "काम/NOUN करती/VERB है/AUX"}
+_GENITIVE = {"word": "का", "feminine": "की"}
 
 
 class Hindi(Realiser):
@@ -108,7 +108,7 @@ class Hindi(Realiser):
         value = str(fact.value)
         gender = self.gender(fact)
         if fact.attribute == "age":
-            return words(f"{value}/NUM साल/NOUN {GENITIVE[gender]}/ADP", "O")
+            return words(f"{value}/NUM साल/NOUN {_GENITIVE[gender]}/ADP", "O")
         if fact.attribute == "occupation":
             return word("एक", "NUM", "O") + words(self.occupation_form(fact.person, value), "O", "NOUN", value)
         return self.place_name(value) + word("में", "ADP", "O")
@@ -120,7 +120,7 @@ class Hindi(Realiser):
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """अन्ना रोम में रहती है। रोम में कौन रहता है? अन्ना कहाँ रहती है?"""
         gender = "word" if ask == "person" else self.gender(fact)
-        forms = {"city": LIVES[gender], "employer": WORKS[gender]}
+        forms = {"city": _LIVES[gender], "employer": _WORKS[gender]}
         verb = words(forms.get(fact.attribute, "है/AUX"), "V")
         person = self.chunk(fact.person, "subject", "")
         if ask is None:
@@ -128,7 +128,7 @@ class Hindi(Realiser):
         if ask == "person":
             value = self.value(fact)
             if fact.attribute == "age":
-                value = value[:-1] + word(GENITIVE["word"], "ADP", "O")
+                value = value[:-1] + word(_GENITIVE["word"], "ADP", "O")
             return word("कौन", "PRON", "S") + value + verb
         if fact.attribute == "occupation":
             return person + words("का/ADP पेशा/NOUN") + words("क्या/PRON", "O") + verb

@@ -17,8 +17,8 @@ QUESTIONS = {
     ("place", ""): "wapi/ADV",
     ("time", ""): "lini/ADV",
 }
-PLURAL_CLASS = {"1": "2", "3": "4", "5": "6", "7": "8", "9": "10", "11": "10"}
-SUBJECT = {"1": "a", "2": "wa", "3": "u", "4": "i", "5": "li", "6": "ya", "7": "ki", "8": "vi", "9": "i", "10": "zi", "11": "u"}
+_PLURAL_CLASS = {"1": "2", "3": "4", "5": "6", "7": "8", "9": "10", "11": "10"}
+_SUBJECT = {"1": "a", "2": "wa", "3": "u", "4": "i", "5": "li", "6": "ya", "7": "ki", "8": "vi", "9": "i", "10": "zi", "11": "u"}
 NUMBERS = {
     "2": ("wawili", "watatu", "wanne", "watano"),
     "4": ("miwili", "mitatu", "minne", "mitano"),
@@ -42,7 +42,7 @@ class Swahili(Realiser):
         if self.kind(entity.concept) == "name":
             return "1"
         own = entry("sw", entity.concept)["class"]
-        return PLURAL_CLASS[own] if entity.number is not None else own
+        return _PLURAL_CLASS[own] if entity.number is not None else own
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
         """mbwa mkubwa, kila mbwa, mifuko mitatu myekundu, maji baridi."""
@@ -74,8 +74,8 @@ class Swahili(Realiser):
         first, *rest = words(self.cell(verb, "negative" if negated else "word"), "V", "VERB", verb)
         if marker == "m" and first.text[0] in "aeiou":
             marker = "mw"
-        negative = "ha" if subject == "1" else "ha" + SUBJECT[subject]
-        prefix = negative if negated else SUBJECT[subject] + "na"
+        negative = "ha" if subject == "1" else "ha" + _SUBJECT[subject]
+        prefix = negative if negated else _SUBJECT[subject] + "na"
         text = prefix + marker + first.text
         return (Token(text, "VERB", "O", "V", verb), *rest)
 

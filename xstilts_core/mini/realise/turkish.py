@@ -16,7 +16,7 @@ QUESTIONS = {
     ("place", ""): "nerede/ADV",
     ("time", ""): "ne/DET zaman/NOUN",
 }
-QUESTION_LETTERS = {"subject": "S", "accusative": "O", "dative": "O", "place": "P", "time": "T"}
+_QUESTION_LETTERS = {"subject": "S", "accusative": "O", "dative": "O", "place": "P", "time": "T"}
 
 
 class Turkish(Realiser):
@@ -71,7 +71,7 @@ class Turkish(Realiser):
 
     def make_question_chunk(self, role: str, kind: str) -> Chunk:
         """As everywhere, with the case in place of the object's role."""
-        return words(self.questions[role, kind], QUESTION_LETTERS[role])
+        return words(self.questions[role, kind], _QUESTION_LETTERS[role])
 
     def order(self, parts: Parts) -> Chunk:
         """subject time place asla object verb; a question word stays in place."""

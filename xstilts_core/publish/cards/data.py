@@ -10,7 +10,7 @@ from xstilts_core.tasks import ADDED, EMBEDDED_LANGUAGES, HUB, TASKS, TEXTS, Tas
 
 EMBEDDED = "embedded suite: made-up texts"
 OWN_LICENCE = "apache-2.0"
-SHIPPED, PRETRAINED = "mini", "pretrained"
+SHIPPED, _PRETRAINED = "mini", "pretrained"
 
 
 def is_local(name: str) -> bool:
@@ -31,12 +31,12 @@ def shown(value: Any) -> str:
 
 def hub_model(name: str) -> str:
     """The name if it is one of the hub's models, else ""."""
-    return "" if name in ("", SHIPPED, PRETRAINED) or is_local(name) else name
+    return "" if name in ("", SHIPPED, _PRETRAINED) or is_local(name) else name
 
 
 def is_embedded(spec: Mapping[str, Any]) -> bool:
     """Whether a run stands on the embedded suite alone, its encoder included."""
-    return spec["source"] == "mini" and spec.get("encoder", PRETRAINED) in (SHIPPED, PRETRAINED) and not spec.get("translator")
+    return spec["source"] == "mini" and spec.get("encoder", _PRETRAINED) in (SHIPPED, _PRETRAINED) and not spec.get("translator")
 
 
 def seen_languages(specs: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -70,7 +70,7 @@ def followed(entry: Task) -> str:
     return entry.citation if entry.role == "probing" else f"the task after {TASKS[original(entry.name)].citation}"
 
 
-def data_rows(names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]) -> list[tuple[str, ...]]:
+def _data_rows(names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]) -> list[tuple[str, ...]]:
     """One row per data set: task, where it was read, licence, citation."""
     rows = []
     for entry in parts(names):
@@ -84,8 +84,8 @@ def data_rows(names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[
 
 
 def data_table(names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]) -> list[str]:
-    """`data_rows` as a Markdown table, the texts of continued masked language modelling among them; no lines where there are none."""
-    rows = data_rows(names, spec, revisions)
+    """`_data_rows` as a Markdown table, the texts of continued masked language modelling among them; no lines where there are none."""
+    rows = _data_rows(names, spec, revisions)
     if spec.get("mlm") and spec["source"] == "hub":
         rows.append(("texts", linked(TEXTS), "on the data set's card", ""))
     columns = ("task", "data", "licence", "citation")

@@ -7,7 +7,7 @@ from typing import Any
 from xstilts_core.publish.cards.data import hub_model, is_local
 from xstilts_core.tasks import TASKS, Published
 
-MADE_UP = (
+_MADE_UP = (
     "The data are the embedded suite's: texts made from lexicons and a small grammar, under the names of the real tasks. Its scores are no "
     "evidence about the real tasks or languages, nor about XLM-R, and no native speaker has yet read the sentences of all nine languages."
 )
@@ -26,7 +26,7 @@ BEFORE = MappingProxyType(
         "intermediate tasks, and its retrieval starts high."
     }
 )
-UNREAD = "The licence of the model it started from is on that model's own card, and was not looked at here."
+_UNREAD = "The licence of the model it started from is on that model's own card, and was not looked at here."
 
 
 def trained_before(encoder: str) -> str:
@@ -36,11 +36,11 @@ def trained_before(encoder: str) -> str:
 
 def data_limits(spec: Mapping[str, Any]) -> list[str]:
     """What the data, the encoder and the hyper-parameters of one run leave open."""
-    found = [MADE_UP] if spec["source"] == "mini" else []
+    found = [_MADE_UP] if spec["source"] == "mini" else []
     if spec["source"] == "mini" and (spec.get("encoder", "pretrained") in ("mini", "pretrained")):
         found.append(TINY)
     if (encoder := str(spec.get("encoder", ""))) and (hub_model(encoder) or is_local(encoder)):
-        found += list(filter(None, [trained_before(encoder), UNREAD]))
+        found += list(filter(None, [trained_before(encoder), _UNREAD]))
     return [*found, *changes(spec), *recalled(spec)]
 
 

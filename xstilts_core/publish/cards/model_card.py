@@ -22,9 +22,9 @@ from xstilts_core.tasks import TASKS
 # Where and how a run was made, or the names that it goes by: not what was trained.
 PLACES = frozenset({"study", "recipe", "outputs", "data_root", "device", "checkpoint_every", "by_size", "test_examples", "languages"})
 PHASES = MappingProxyType({"pretrain": "phase 1", "intermediate": "phase 2", "target": "phase 3"})
-OWN_ENCODERS = MappingProxyType({"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"})
+_OWN_ENCODERS = MappingProxyType({"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"})
 TAGS = (PROJECT, "cross-lingual-transfer")
-OPEN_LICENCE = (
+_OPEN_LICENCE = (
     "No licence is stated here: whoever publishes the model chooses one that those of its data and of the model it started from allow."
 )
 
@@ -60,7 +60,7 @@ def front_matter(run: Record, scored: Sequence[Record]) -> ModelCardData:
     direct = [child for child in scored if child.result.phase == RetrievalSpec.phase]
     return ModelCardData(
         language=seen_languages(entry.spec for entry in (*parents(run), run)) or None,
-        license=OWN_LICENCE if is_own(run) else None,
+        license=OWN_LICENCE if _is_own(run) else None,
         library_name="transformers" if run.result.phase in KEPT else None,
         tags=[*TAGS, *([run.result.phase] if run.result.phase in KEPT else ["scores-only"])],
         datasets=hub_datasets(run.data, run.spec) or None,
@@ -70,7 +70,7 @@ def front_matter(run: Record, scored: Sequence[Record]) -> ModelCardData:
     )
 
 
-def is_own(run: Record) -> bool:
+def _is_own(run: Record) -> bool:
     """Whether the model and all that it stands on come with this suite."""
     return not lost_parents(run) and all(is_embedded(entry.spec) for entry in (*parents(run), run))
 
@@ -82,7 +82,7 @@ def named(names: Sequence[str]) -> str:
 def started(run: Record) -> str:
     """What the model was before this study."""
     encoder = str(run.spec["encoder"])
-    return OWN_ENCODERS.get(encoder) or shown(encoder)
+    return _OWN_ENCODERS.get(encoder) or shown(encoder)
 
 
 def title(run: Record) -> str:
@@ -144,7 +144,7 @@ def training(run: Record) -> list[str]:
 def counted(details: dict[str, Any]) -> list[str]:
     """What training chose and counted."""
     names = {"parameters": "weights", "tokens": "tokens trained on", "best_step": "step of the checkpoint kept", "counts": "steps by task"}
-    found = [f"- {text}: {shown_count(details[name])}" for name, text in names.items() if details.get(name)]
+    found = [f"- {text}: {_shown_count(details[name])}" for name, text in names.items() if details.get(name)]
     found += [
         f"- {part['part']}: {part['found']:,} examples in {language_name(part['language'])}, {part['filled']:,} filled up with others, "
         f"{part['dropped']:,} dropped"
@@ -153,7 +153,7 @@ def counted(details: dict[str, Any]) -> list[str]:
     return ["", *found] if found else []
 
 
-def shown_count(value: Any) -> str:
+def _shown_count(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {count:,}" for name, count in value.items())
     return f"{value:,}"
@@ -170,7 +170,7 @@ def licences(run: Record) -> list[str]:
     table = data_table(list(dict.fromkeys(name for entry in chain for name in entry.data)), run.spec, revisions)
     texts = {"mini": "generated texts of the embedded suite", "files": "texts of local files"}
     lines = table or [f"Trained on {texts.get(str(run.spec['source']), 'texts')}."]
-    return [*lines, "", f"Licence of the model: {OWN_LICENCE}." if is_own(run) else OPEN_LICENCE]
+    return [*lines, "", f"Licence of the model: {OWN_LICENCE}." if _is_own(run) else _OPEN_LICENCE]
 
 
 def measured(run: Record, scored: Sequence[Record]) -> list[str]:

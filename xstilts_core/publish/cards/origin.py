@@ -15,7 +15,7 @@ from xstilts_core.publish.task_table import pipes
 
 PROJECT = "xstilts"
 PAPER = "https://arxiv.org/abs/2005.13013"
-BY_HAND = "by_hand"
+_BY_HAND = "by_hand"
 # Parameters that say where a run is made, on the machine that made it.
 PLACES = ("outputs", "data_root", "device", "checkpoint_every")
 CITATION = (
@@ -29,7 +29,7 @@ def provenance_table(run: Record) -> list[str]:
     made = run.result.provenance
     rows = [
         ("run", run.name),
-        ("commit", commit_text(made)),
+        ("commit", _commit_text(made)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made.get("versions", {}).items())),
         ("device", made.get("device", "")),
         ("seconds", f"{made['seconds']:,.0f}" if "seconds" in made else ""),
@@ -40,7 +40,7 @@ def provenance_table(run: Record) -> list[str]:
     return pipes([("", ""), ("---", "---"), *(row for row in rows if row[1])])
 
 
-def commit_text(made: Mapping[str, Any]) -> str:
+def _commit_text(made: Mapping[str, Any]) -> str:
     """The commit of the suite, and whether the source differed from it."""
     if not made.get("commit"):
         return "not in git"
@@ -82,7 +82,7 @@ def written(value: Any) -> str:
 def reproduction(run: Record) -> list[str]:
     """The section on how to make the run again."""
     lines = ["```bash", *commands(run), "```"]
-    if run.study != BY_HAND:
+    if run.study != _BY_HAND:
         lines += ["", f"Or the whole study it belongs to: `xstilts run {run.study}`."]
     if run.result.provenance.get("revisions"):
         lines += ["", "With the commits above in `params/hub.lock` the same data and encoder are fetched."]

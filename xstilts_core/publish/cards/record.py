@@ -17,7 +17,7 @@ MODEL = "model"
 # Phases that train a model, and those of them that keep it.
 TRAINED = (PretrainSpec.phase, IntermediateSpec.phase, TargetSpec.phase)
 KEPT = (PretrainSpec.phase, IntermediateSpec.phase)
-SCORED = (TargetSpec.phase, RetrievalSpec.phase)
+_SCORED = (TargetSpec.phase, RetrievalSpec.phase)
 EXAMPLE = "outputs/quick/intermediate/mnli/seed1"
 
 
@@ -108,7 +108,7 @@ def lost_parents(run: Record) -> list[str]:
 def children(run: Record) -> list[Record]:
     """The study's finished runs that score this run's model: fine-tuned from it, or without training. Controls are not among them."""
     place, age = str(run.folder.relative_to(run.root)), (run.folder / RESULT).stat().st_mtime_ns
-    found = [path for phase in SCORED for path in sorted((run.root / phase).rglob(RESULT)) if path.stat().st_mtime_ns >= age]
+    found = [path for phase in _SCORED for path in sorted((run.root / phase).rglob(RESULT)) if path.stat().st_mtime_ns >= age]
     runs = [record(path.parent) for path in found]
     return [child for child in runs if place in child.result.provenance["parents"] and not child.spec.get("control")]
 
@@ -124,14 +124,14 @@ def model_folder(run: Record) -> Path:
     if phase in KEPT:
         raise UsageError(f"{run.name}: its folder {MODEL}/ is gone: delete the run's folder and run it again")
     if phase != TargetSpec.phase:
-        raise UsageError(f"{run.name}: a run of phase {phase!r} trains no model{started_from(run, started)}")
+        raise UsageError(f"{run.name}: a run of phase {phase!r} trains no model{_started_from(run, started)}")
     raise UsageError(
         f"{run.name}: target models are not kept, only scores and predictions: a grid of XLM-R Large would take 400 GB"
-        f"{started_from(run, started)}. To have the fine-tuned model, export that and train it on {run.spec['train_on']} yourself"
+        f"{_started_from(run, started)}. To have the fine-tuned model, export that and train it on {run.spec['train_on']} yourself"
     )
 
 
-def started_from(run: Record, started: list[str]) -> str:
+def _started_from(run: Record, started: list[str]) -> str:
     """What can be exported in place of a run without a model."""
     if started:
         return f". What it started from can be exported: {run.study}/{started[-1]}"

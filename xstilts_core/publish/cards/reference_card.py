@@ -18,7 +18,7 @@ from xstilts_core.results import SCORES, write_text
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.study_kinds import STUDY, kept_folder
 
-GAINS, RUN_TABLE, README = "gains.csv", "runs.csv", "README.md"
+GAINS, _RUN_TABLE, README = "gains.csv", "runs.csv", "README.md"
 DIGITS = 4
 
 
@@ -36,14 +36,14 @@ def write_tables(folder: Path) -> Study:
         runs = finished(study)
         scores = analysis.contenders(analysis.finished(study), study.controls)
         gains = analysis.gain_table(analysis.gain_draws(scores, analysis.item_scores(study), targets=study.targets))
-        tables = {SCORES: results.table([run.result for run in runs]), GAINS: gains, RUN_TABLE: run_table(runs)}
+        tables = {SCORES: results.table([run.result for run in runs]), GAINS: gains, _RUN_TABLE: _run_table(runs)}
         for name, table in tables.items():
             write_text(folder / name, table.round(DIGITS).to_csv(index=False))
         write_text(folder / README, readme(study, runs))
     return study
 
 
-def run_table(runs: list[Record]) -> pd.DataFrame:
+def _run_table(runs: list[Record]) -> pd.DataFrame:
     """A row per run: how and where it was made. examples: by data set, those that were trained on; weights: the encoder's fingerprint."""
     rows = []
     for run in runs:
@@ -86,7 +86,7 @@ def readme(study: Study, runs: list[Record]) -> str:
                 ("---", "---"),
                 (f"`{SCORES}`", "every score"),
                 (f"`{GAINS}`", "gains over the baseline with 95 % intervals over seeds and test items, as in 30_transfer"),
-                (f"`{RUN_TABLE}`", "where, when and how each run was made"),
+                (f"`{_RUN_TABLE}`", "where, when and how each run was made"),
                 (f"`{STUDY}`", "the study's file"),
                 ("`seed*.runs.jsonl.gz`", "per run its `result.json` and its training log"),
                 ("`seed*.items.jsonl.gz`", "per run, task and language the sufficient statistics of each test item"),

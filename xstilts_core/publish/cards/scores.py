@@ -12,7 +12,7 @@ from xstilts_core.results import Score
 from xstilts_core.tasks import TASKS
 
 # Our formats in the hub's words; phase 1 has no task of ours.
-HUB_TASKS = MappingProxyType(
+_HUB_TASKS = MappingProxyType(
     {
         "pair": "text-classification",
         "choice": "multiple-choice",
@@ -22,7 +22,7 @@ HUB_TASKS = MappingProxyType(
         "ranking": "text-ranking",
     }
 )
-PRETRAINING = "fill-mask"
+_PRETRAINING = "fill-mask"
 SOURCES = MappingProxyType({"mini": "embedded suite, made-up texts", "files": "local files", "hub": "Hugging Face hub"})
 
 
@@ -60,7 +60,7 @@ def evaluated(score: Score, spec: Mapping[str, object], revisions: Mapping[str, 
     places = of_hub(score.task, spec) if spec["source"] == "hub" else []
     key = places[0][0] if places else ""
     return EvalResult(
-        task_type=HUB_TASKS[entry.format] if entry else PRETRAINING,
+        task_type=_HUB_TASKS[entry.format] if entry else _PRETRAINING,
         dataset_type=key.partition("@")[0] or f"xstilts-{spec['source']}-{score.task}",
         dataset_name=f"{entry.title if entry else score.task} ({SOURCES[str(spec['source'])]})",
         dataset_config=score.language,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # The hub's own words for the number of rows.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-HYPERPARAMETERS = (
+_HYPERPARAMETERS = (
     "epochs",
     "batch_size",
     "learning_rate",
@@ -40,7 +40,7 @@ HYPERPARAMETERS = (
 FEW_SEEDS = 5
 # Those of runs that have scores.
 PHASES = tuple(name for name in SPECS if name != DataSpec.phase)
-MEANINGS = {
+_MEANINGS = {
     "study": "the study's name",
     "phase": f"{', '.join(PHASES[:-1])} or {PHASES[-1]}",
     "recipe": f"how the encoder was prepared; {BASELINE} is the baseline",
@@ -143,9 +143,9 @@ def settings(runs: Sequence[Record]) -> list[str]:
         groups.setdefault((run.result.phase, ", ".join(run.tasks)), []).append(run)
     rows = []
     for (phase, tasks), found in groups.items():
-        cells = ["; ".join(dict.fromkeys(shown(run.spec[name]) for run in found if name in run.spec)) for name in HYPERPARAMETERS]
+        cells = ["; ".join(dict.fromkeys(shown(run.spec[name]) for run in found if name in run.spec)) for name in _HYPERPARAMETERS]
         rows.append((phase, tasks, str(len(found)), *cells))
-    names = ("phase", "trained on", "runs", *HYPERPARAMETERS)
+    names = ("phase", "trained on", "runs", *_HYPERPARAMETERS)
     return ["0 examples: all.", "", *pipes([names, ["---"] * len(names), *rows])]
 
 
@@ -200,7 +200,7 @@ def by_language(table: "pandas.DataFrame") -> list[str]:
 
 def columns(runs: Sequence[Record]) -> list[tuple[str, str]]:
     """The columns of scores.csv and what they mean."""
-    return [(f"`{name}`", MEANINGS[name]) for name in results.table([run.result for run in runs]).columns]
+    return [(f"`{name}`", _MEANINGS[name]) for name in results.table([run.result for run in runs]).columns]
 
 
 def limits(study: Study, runs: Sequence[Record]) -> list[str]:

@@ -11,7 +11,7 @@ from xstilts_core.data.readers.text import parse_json, read_lines, read_text, wr
 from xstilts_core.errors import UsageError, shown, unknown
 
 PAIR_SHAPE = "id TAB English id"
-INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read_labels(path: Path, legal: Collection[str]) -> list[str]:
@@ -30,7 +30,7 @@ def read_indices(path: Path, count: int = 0) -> list[str]:
     """
     found = [line.strip() for line in read_lines(path)]
     for number, text in enumerate(found, start=1):
-        if not INDEX.fullmatch(text):
+        if not _INDEX.fullmatch(text):
             problem = f"{text[:40]!r} is no line number: expected 0, 1, 2 ..., a line of the other language's file, from 0"
             raise wrong(path, number, problem)
     numbers, last = list(map(int, found)), (count or len(found)) - 1
@@ -101,7 +101,7 @@ def read_choices(path: Path) -> list[int]:
     return found
 
 
-def read_object(path: Path, expected: str) -> dict[str, Any]:
+def _read_object(path: Path, expected: str) -> dict[str, Any]:
     """A JSON object, or the one under its "data"."""
     found = parse_json(read_text(path), path, expected)
     found = found.get("data", found) if isinstance(found, dict) else found
@@ -113,7 +113,7 @@ def read_object(path: Path, expected: str) -> dict[str, Any]:
 def read_answers(path: Path) -> dict[str, str]:
     """Question id -> answer."""
     expected = "one object, {question id: answer}"
-    found = read_object(path, expected)
+    found = _read_object(path, expected)
     for name, answer in found.items():
         if not isinstance(answer, str):
             raise UsageError(f"{path}: question {name!r} has the answer {shown(answer)}, no text: expected {expected}")
@@ -140,7 +140,7 @@ def read_questions(path: Path) -> dict[str, list[str]]:
 def read_rankings(path: Path) -> dict[str, list[str]]:
     """Id -> ids, best first; in a file of labels, the right ones."""
     expected = "one object, {id: [ids, best first]}"
-    found = read_object(path, expected)
+    found = _read_object(path, expected)
     for name, ids in found.items():
         if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
             raise UsageError(f"{path}: {name!r} has {shown(ids)}: expected {expected}")

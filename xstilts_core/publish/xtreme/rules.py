@@ -11,7 +11,7 @@ from xstilts_core.tasks.targets import codes
 
 # Which languages there are stands in Task. Floats add up to other last digits in another order: this is evaluate.py's, where Task
 # has another. XTREME-R's further languages come after these, as in Task.added.
-ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
+_ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "pawsx": codes("de en es fr ja ko zh"),
         "xnli": codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
@@ -25,7 +25,7 @@ ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "mewslix": codes("ar de en es fa ja pl ro ta tr uk"),
     }
 )
-SUFFIXES: Mapping[str, str] = MappingProxyType({"span": "json", "ranking": "json", "choice": "jsonl"})
+_SUFFIXES: Mapping[str, str] = MappingProxyType({"span": "json", "ranking": "json", "choice": "jsonl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Rules:
 
     def file(self, task: str, code: str) -> str:
         """Name of a language's file in a task's folder: test-de.tsv."""
-        return f"test-{code}.{SUFFIXES.get(TASKS[task].format, 'tsv')}"
+        return f"test-{code}.{_SUFFIXES.get(TASKS[task].format, 'tsv')}"
 
 
 def spoken(benchmark: Benchmark, names: str) -> Mapping[str, tuple[str, ...]]:
     """Task -> its languages in a benchmark, in evaluate.py's order."""
     found = {}
     for name in names.split():
-        order = ADDED_UP.get(name, TASKS[name].languages)
+        order = _ADDED_UP.get(name, TASKS[name].languages)
         found[name] = (*order, *TASKS[name].added) if benchmark == "xtreme-r" else order
     return MappingProxyType(found)
 

@@ -11,7 +11,7 @@ from xstilts_core.publish.xtreme.rules import Rules, mean
 from xstilts_core.tasks import TASKS, Task
 
 # What a task's own score is: the first that it has. Questions take the mean of the two.
-MAIN = ("f1", "accuracy", "map@20")
+_MAIN = ("f1", "accuracy", "map@20")
 
 
 def score(rules: Rules, predictions: Path, labels: Path) -> dict[str, Any]:
@@ -25,32 +25,32 @@ def score(rules: Rules, predictions: Path, labels: Path) -> dict[str, Any]:
     for folder, what in zip(folders, ("predictions", "labels"), strict=True):
         if not folder.is_dir():
             raise UsageError(f"the folder of {what} {folder} does not exist: expected one with a folder per task ({rules.tasks[0]}/ ...)")
-    missing = {name: lacking for name in rules.tasks if (lacking := lacked(name, *folders))}
+    missing = {name: lacking for name in rules.tasks if (lacking := _lacked(name, *folders))}
     if len(missing) == len(rules.tasks):
         raise UsageError(
             f"nothing to score: {folders[0]} and {folders[1]} have no task of {rules.title} in common: expected folders named "
             f"{', '.join(rules.tasks)}; {folders[0]} holds {listing(folders[0], '*')}"
         )
-    scored = {name: score_task(rules, TASKS[name], *folders) for name in rules.tasks if name not in missing}
+    scored = {name: _score_task(rules, TASKS[name], *folders) for name in rules.tasks if name not in missing}
     main = {name: values["avg_metric"] for name, values in scored.items()}
     return {
         "benchmark": rules.name,
         "tasks": scored,
-        "groups": {group: of_all(main, names) for group, names in rules.groups.items()},
-        "overall": of_all(main, rules.tasks),
+        "groups": {group: _of_all(main, names) for group, names in rules.groups.items()},
+        "overall": _of_all(main, rules.tasks),
         "missing": missing,
         "ignored": [path for folder in folders for path in unread(rules, folder, missing)],
         "notes": list(rules.notes),
     }
 
 
-def lacked(name: str, predictions: Path, labels: Path) -> str:
+def _lacked(name: str, predictions: Path, labels: Path) -> str:
     """Why a task cannot be scored; "" where both folders have it."""
     absent = [str(folder / name) for folder in (predictions, labels) if not (folder / name).is_dir()]
     return f"no folder {' and '.join(absent)}" if absent else ""
 
 
-def score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> dict[str, Any]:
+def _score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> dict[str, Any]:
     """By language, the means over the languages, and the task's own score."""
     kind, found = kind_of(task), {}
     for code in rules.languages[task.name]:
@@ -61,11 +61,11 @@ def score_task(rules: Rules, task: Task, predictions: Path, labels: Path) -> dic
     if "exact_match" in names:
         main = (averages["avg_exact_match"] + averages["avg_f1"]) / 2
     else:
-        main = next(averages[f"avg_{metric}"] for metric in MAIN if metric in names)
+        main = next(averages[f"avg_{metric}"] for metric in _MAIN if metric in names)
     return {"languages": found, **averages, "avg_metric": main}
 
 
-def of_all(scores: Mapping[str, float], names: Sequence[str]) -> float | None:
+def _of_all(scores: Mapping[str, float], names: Sequence[str]) -> float | None:
     """The mean of these tasks' scores; None unless all are there."""
     return mean([scores[name] for name in names]) if all(name in scores for name in names) else None
 

@@ -20,7 +20,7 @@ from xstilts_core.tasks import TASKS
 
 SHOWN = 4
 # (source, task): where its test items are not quite the official ones.
-CAUTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+_CAUTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("hub", "udpos"): "XTREME's own test files fuse multiword tokens (zum, del), the hub's copy has the words inside: its tags do "
         "not fit the official labels in languages that have such tokens. Source files, from UD's treebanks, fuses them too"
@@ -89,4 +89,4 @@ def cautions(found: list[Part]) -> list[str]:
     """What to know of a submission before it is sent."""
     lacking = [f"{part.task} {reason}" for part in found for reason in part.lacking]
     keys = [(part.spec.source, part.task) for part in found if part.spec and part.files]
-    return lacking + [f"{name}: {CAUTIONS[source, name]}" for source, name in keys if (source, name) in CAUTIONS]
+    return lacking + [f"{name}: {_CAUTIONS[source, name]}" for source, name in keys if (source, name) in _CAUTIONS]

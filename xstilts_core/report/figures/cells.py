@@ -17,9 +17,9 @@ from xstilts_core.report.figures.style import FULL, INK, NOTHING, PrintFigure, c
 
 GAP = 0.12
 MINUS = "\N{MINUS SIGN}"
-MOST_DECIMALS = 4
+_MOST_DECIMALS = 4
 FIRST = ("pretrain", "intermediate")
-STATUS = {
+_STATUS = {
     "done": ("#cfe8f3", ""),
     "running": ("#fff3c4", "...."),
     "stale": ("#f6d8b8", "\\\\\\\\"),
@@ -45,11 +45,11 @@ def decimals(value: float, low: float, high: float) -> int:
     Whole points contradict where an end would be 0 that is not, or the value, told in one decimal, would lie outside.
     """
     sure = low > 0 or high < 0
-    for digits in range(MOST_DECIMALS):
+    for digits in range(_MOST_DECIMALS):
         ends = round(low, digits), round(high, digits)
         if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (digits > 0 and not (sure and 0 in ends)):
             return digits
-    return MOST_DECIMALS
+    return _MOST_DECIMALS
 
 
 def interval(value: float, low: float, high: float) -> str:
@@ -64,7 +64,7 @@ def told(value: float, low: float, high: float, digits: int = 1) -> str:
     return signed(value, max(1, decimals(value, low, high)) if sure and round(value, digits) == 0 else digits)
 
 
-def luminance(color: Sequence[float]) -> float:
+def _luminance(color: Sequence[float]) -> float:
     """Relative luminance of an RGB color, 0 to 1 (WCAG 2)."""
     red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3])
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -72,7 +72,7 @@ def luminance(color: Sequence[float]) -> float:
 
 def contrast(first: Sequence[float], second: Sequence[float]) -> float:
     """Contrast of two RGB colors, 1 to 21 (WCAG 2, where small text needs 4.5)."""
-    dark, light = sorted((luminance(first), luminance(second)))
+    dark, light = sorted((_luminance(first), _luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -115,24 +115,24 @@ def heat_map(
         colors, norm = diverging(), mpl.colors.Normalize(-limit, limit)
         at = {name: position + (GAP if name == AVERAGE else 0) for position, name in enumerate(columns)}
         for _, row in table.iterrows():
-            draw_gain(axes, at[row["task"]], recipes.index(row["recipe"]), row, colors(norm(row["gain"])), wide)
-        top = [] if baseline is None else [draw_baseline(axes, at, baseline, wide)]
+            _draw_gain(axes, at[row["task"]], recipes.index(row["recipe"]), row, colors(norm(row["gain"])), wide)
+        top = [] if baseline is None else [_draw_baseline(axes, at, baseline, wide)]
         axes.set(xlim=(0, at[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
-        name_columns(axes, [at[name] + 0.5 for name in columns], columns, wide)
+        _name_columns(axes, [at[name] + 0.5 for name in columns], columns, wide)
         names = ["none (score, %)" if wide else "none (%)"] if top else []
         rows = [marked(name, unlearnt) for name in recipes]
         axes.set_yticks([*top, *(np.arange(len(recipes)) + 0.5)], [*names, *rows], fontsize=7 if wide else 6)
         color_bar(figure, axes, colors, norm, "zero-shot gain over none, points", float(table["gain"].abs().max()) > limit)
-        say(figure, f"{note(table, wide)} {dagger_note(recipes, unlearnt)}{source}")
+        say(figure, f"{note(table, wide)} {_dagger_note(recipes, unlearnt)}{source}")
     return figure
 
 
-def dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
+def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
     """What the dagger means, where one of the recipes has it."""
     return f"{MARK}: did not learn in phase 2 (English development data). " if set(recipes) & set(unlearnt) else ""
 
 
-def name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
+def _name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
     """Names above the columns, slanted where columns are narrow."""
     # Ten names, and "intermediate" among them, fit side by side only when a little smaller.
     turned = (
@@ -144,7 +144,7 @@ def name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], w
     on_top(axes)
 
 
-def draw_baseline(axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool) -> float:
+def _draw_baseline(axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool) -> float:
     """The row of the baseline's scores above the cells, a line below it; returns the row's middle."""
     middle = -(0.42 if wide else 0.6)
     for name, x in at.items():
@@ -155,7 +155,7 @@ def draw_baseline(axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, w
     return middle
 
 
-def draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool) -> None:
+def _draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool) -> None:
     """One cell of `heat_map`."""
     if pd.isna(row["gain"]):
         box(axes, x, y, NOTHING, "////")
@@ -225,7 +225,7 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") 
                     box(axes, x, y, colors(norm(value)))
                     axes.text(x + 0.5, y + 0.53, f"{value:.1f}", ha="center", va="center", fontsize=size, color=ink_on(colors(norm(value))))
         axes.set(xlim=(0, len(values.columns)), ylim=(len(order), 0))
-        name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
+        _name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
         names = [f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code for code in order]
         axes.set_yticks(np.arange(len(order)) + 0.5, names)
         say(figure, f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, without an interval. {source}")
@@ -245,8 +245,8 @@ def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[st
         axes = figure.add_subplot()
         for _, row in grid.iterrows():
             x, y = stages.index(row["stage"]), recipes.index(row["recipe"])
-            present = [name for name in STATUS if row[name]]
-            color, hatch = STATUS[present[-1]]
+            present = [name for name in _STATUS if row[name]]
+            color, hatch = _STATUS[present[-1]]
             box(axes, x, y, color, hatch)
             words = "\n".join(f"{row[name]} {name}" for name in present)
             backing = {"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"}
@@ -255,7 +255,7 @@ def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[st
             axes.text(x + 0.5, y + 0.52, words, ha="center", va="center", fontsize=size, bbox=backing if hatch else None, **turned)
         axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
         axes.set_yticks(np.arange(len(recipes)) + 0.5, [marked(name, unlearnt) for name in recipes])
-        name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
-        if told := dagger_note(recipes, unlearnt):
+        _name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
+        if told := _dagger_note(recipes, unlearnt):
             say(figure, told)
     return figure

@@ -15,7 +15,7 @@ from xstilts_core.report.figures.style import BLUE, FAINT, FULL, GREEN, INK, ORA
 
 # Shape and color both tell the verdict, so that a gray print loses nothing.
 MARKS = MappingProxyType({SUPPORTED: ("o", BLUE, BLUE), CONTRADICTED: ("X", ORANGE, ORANGE), UNDECIDED: ("o", INK, "white")})
-BAND = "#e8e8e8"
+_BAND = "#e8e8e8"
 PAPER = "D"
 
 
@@ -39,7 +39,7 @@ def claim_verdicts(table: pd.DataFrame, source: str, width: float = FULL) -> Fig
         axes = figure.add_subplot()
         axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
         for row, y in zip(table.itertuples(), middles, strict=True):
-            draw_claim(axes, row, y, limit, size, wide)
+            _draw_claim(axes, row, y, limit, size, wide)
         axes.set(xlim=(-limit, limit), ylim=(heights.sum() + 0.2, -0.2))
         axes.set_yticks(middles, texts, fontsize=size, linespacing=1.0)
         axes.tick_params(axis="y", length=0)
@@ -63,7 +63,7 @@ def reach(table: pd.DataFrame) -> float:
     return float(1.12 * max(1.0, np.nanmax(found)))
 
 
-def draw_claim(axes: Axes, row: tuple, y: float, limit: float, size: float, wide: bool) -> None:
+def _draw_claim(axes: Axes, row: tuple, y: float, limit: float, size: float, wide: bool) -> None:
     """One row: what cannot be told from 0, the interval, the estimate, the paper's number, and counts where there are several parts."""
     if row.verdict == NOT_MEASURED:
         text = textwrap.fill(f"not measured: {row.reason}", 60) if wide else NOT_MEASURED
@@ -71,7 +71,7 @@ def draw_claim(axes: Axes, row: tuple, y: float, limit: float, size: float, wide
         axes.text(0, y, text, ha="center", va="center", fontsize=0.85 * size, color=FAINT, style="italic", linespacing=1.0, bbox=backing)
         return
     if np.isfinite(row.detectable):
-        axes.barh(y, 2 * min(row.detectable, limit), 0.9, -min(row.detectable, limit), color=BAND, zorder=0)
+        axes.barh(y, 2 * min(row.detectable, limit), 0.9, -min(row.detectable, limit), color=_BAND, zorder=0)
     shape, color, face = MARKS[row.verdict]
     if np.isfinite(row.low):
         axes.plot([row.low, row.high], [y, y], color=color, linewidth=1.1, solid_capstyle="butt", zorder=2)
@@ -94,4 +94,4 @@ def legend(table: pd.DataFrame) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [mark(*MARKS[name], name) for name in MARKS if name in found]
     if table.loc[table["verdict"] != NOT_MEASURED, "published"].notna().any():
         handles.append(mark(PAPER, GREEN, "none", "the number reported of the paper"))
-    return [*handles, Patch(color=BAND, label="too near to 0 to tell")] if table["detectable"].notna().any() else handles
+    return [*handles, Patch(color=_BAND, label="too near to 0 to tell")] if table["detectable"].notna().any() else handles

@@ -39,7 +39,7 @@ MARKS = MappingProxyType(
     }
 )
 PANELS = MappingProxyType({"zero_shot": "zero-shot mean", "english": "English"})
-SPREAD = 0.16
+_SPREAD = 0.16
 
 
 def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
@@ -55,9 +55,9 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
         figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (1.1 if wide else 1.6)), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True, sharey=True, width_ratios=(3, 2))
         for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
-            draw_scores(axes, table, tasks, column)
+            _draw_scores(axes, table, tasks, column)
             axes.set_title(title, pad=3)
-        draw_margins(panels[0], table, tasks, wide)
+        _draw_margins(panels[0], table, tasks, wide)
         panels[0].set_yticks(range(len(tasks)), tasks)
         panels[0].set_xticks((0, 50, 100) if not wide else range(0, 101, 20))
         panels[0].set(ylim=(len(tasks) - 0.5, -0.5), xlim=(-4, 104))
@@ -71,7 +71,7 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
     return figure
 
 
-def draw_margins(axes: Axes, table: pd.DataFrame, tasks: list[str], wide: bool) -> None:
+def _draw_margins(axes: Axes, table: pd.DataFrame, tasks: list[str], wide: bool) -> None:
     """From the strongest floor to the baseline: a line, and the distance in points at the panel's edge, bold where it is sure."""
     for row in strongest(table).itertuples():
         y, sure = tasks.index(row.task), row.low > 0
@@ -87,10 +87,10 @@ def mark(control: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="", marker=shape, color=color, markerfacecolor=face, markersize=size, markeredgewidth=0.9, label=label)
 
 
-def draw_scores(axes: Axes, table: pd.DataFrame, tasks: list[str], column: str) -> None:
+def _draw_scores(axes: Axes, table: pd.DataFrame, tasks: list[str], column: str) -> None:
     """One panel. Controls stand a little off the row's middle, each at a height of its own, so that none hides another."""
     controls = [name for name in dict.fromkeys(table["recipe"]) if name != BASELINE]
-    offsets = dict(zip(controls, np.linspace(-SPREAD, SPREAD, len(controls)) if len(controls) > 1 else [0.0], strict=True))
+    offsets = dict(zip(controls, np.linspace(-_SPREAD, _SPREAD, len(controls)) if len(controls) > 1 else [0.0], strict=True))
     for row in table.itertuples():
         value = getattr(row, column)
         if np.isfinite(value):

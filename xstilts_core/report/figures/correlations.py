@@ -32,10 +32,10 @@ from xstilts_core.report.figures.style import (
 
 LEVEL = 0.05
 SIGNS = MappingProxyType({"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"})
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 PER_ROW = 6
 # In a larger table the numbers that mean little would hide those that do.
-NUMBERS_IN_ALL = 150
+_NUMBERS_IN_ALL = 150
 
 
 def short(value: float) -> str:
@@ -56,7 +56,7 @@ def intervals(table: pd.DataFrame) -> str:
     return "95 % intervals: in the table." if table["low"].notna().any() else "No intervals: too few seeds or rows."
 
 
-def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = NO_LABELS, width: float = FULL) -> Figure:
+def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL) -> Figure:
     """A cell per pair of tasks from a table of correlations by one method (columns x y method estimate p_holm n).
 
     Colored, with its number: below 0.05 after Holm's correction over the whole table; gray: not told from 0 (small tables: with its
@@ -82,12 +82,12 @@ def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] 
             squares(axes, rows["y" if wide else "x"].map(across), rows["x" if wide else "y"].map(down), fills)
         for row in table[table["estimate"].isna()].itertuples():
             box(axes, across[row.y if wide else row.x], down[row.x if wide else row.y], NOTHING, "////")
-        for row in (table if len(table) <= NUMBERS_IN_ALL else sure).dropna(subset=["estimate"]).itertuples():
+        for row in (table if len(table) <= _NUMBERS_IN_ALL else sure).dropna(subset=["estimate"]).itertuples():
             ink = ink_on(colors(norm(row.estimate))) if row.p_holm < LEVEL else PALE
             place = across[row.y if wide else row.x], down[row.x if wide else row.y]
             number(axes, *place, short(row.estimate), 4.8, ink)
         axes.set(xlim=(0, max(across.values()) + 1), ylim=(max(down.values()) + 1, 0))
-        name_both(axes, across, down, labels, 6 if wide else 5.5)
+        _name_both(axes, across, down, labels, 6 if wide else 5.5)
         method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0])
         color_bar(figure, axes, colors, norm, method, False)
         words = f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows (recipe and run). "
@@ -107,14 +107,14 @@ def number(axes: Axes, x: float, y: float, text: str, size: float, ink: str) -> 
     axes.text(x + 0.5, y + 0.54, text, ha="center", va="center", fontsize=size, color=ink).set_in_layout(False)
 
 
-def name_both(axes: Axes, across: Mapping[str, float], down: Mapping[str, float], labels: Mapping[str, str], size: float) -> None:
+def _name_both(axes: Axes, across: Mapping[str, float], down: Mapping[str, float], labels: Mapping[str, str], size: float) -> None:
     """Names of the columns upright above, names of the rows at the left."""
     axes.set_xticks([place + 0.5 for place in across.values()], [labels.get(name, name) for name in across], rotation=90, fontsize=size)
     on_top(axes)
     axes.set_yticks([place + 0.5 for place in down.values()], [labels.get(name, name) for name in down], fontsize=size)
 
 
-def transfer_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = NO_LABELS, width: float = FULL) -> Figure:
+def transfer_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL) -> Figure:
     """Mean over runs less the baseline's mean, in points, from `transfer`: tasks downwards (targets, their average, probing tasks),
     recipes across, the baseline's own score at the right. No interval: it is not known which runs belong together. Hatched: missing."""
     if table["gain"].notna().sum() == 0:
@@ -140,7 +140,7 @@ def transfer_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = N
             text = "\N{EN DASH}" if pd.isna(value) else f"{value:.1f}"
             number(axes, across["baseline, %"], down[name], text, 5.8 if wide else 4.8, INK)
         axes.set(xlim=(0, len(recipes) + 1 + 2 * GAP), ylim=(max(down.values()) + 1, 0))
-        name_both(axes, across, down, labels, 6 if wide else 5.5)
+        _name_both(axes, across, down, labels, 6 if wide else 5.5)
         color_bar(figure, axes, colors, norm, "points over the baseline's mean", float(table["gain"].abs().max()) > limit)
         words = (
             f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell less the baseline's mean, without an interval."
@@ -149,7 +149,9 @@ def transfer_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = N
     return figure
 
 
-def own_scores(frame: pd.DataFrame, table: pd.DataFrame, source: str, labels: Mapping[str, str] = NO_LABELS, width: float = FULL) -> Figure:
+def own_scores(
+    frame: pd.DataFrame, table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
+) -> Figure:
     """A panel per target and one for their average: an intermediate task's own score against the gain, a point per recipe.
 
     frame: of `own_and_gains`. table: correlations, those of OWN (x) with the gains (y) by one method, for the words above each panel.
@@ -183,8 +185,8 @@ def verdict(found: pd.DataFrame, name: str) -> str:
     """'ρ = .35, p = .12' or why there is none."""
     if name not in found.index or not np.isfinite(found.loc[name, "estimate"]):
         return "too few recipes"
-    return f"{short(found.loc[name, 'estimate'])}, p {'< .01' if found.loc[name, 'p_holm'] < 0.01 else short_p(found.loc[name, 'p_holm'])}"
+    return f"{short(found.loc[name, 'estimate'])}, p {'< .01' if found.loc[name, 'p_holm'] < 0.01 else _short_p(found.loc[name, 'p_holm'])}"
 
 
-def short_p(value: float) -> str:
+def _short_p(value: float) -> str:
     return f"= {value:.2f}".replace("0.", ".", 1)

@@ -7,7 +7,7 @@ from xstilts_core.analysis.rebuilt import PaperTable
 from xstilts_core.report.figures.files import latex, save_table
 from xstilts_core.results import write_text
 
-DOCUMENT = "paper.tex"
+_DOCUMENT = "paper.tex"
 HEAD = r"""\documentclass[10pt]{article}
 \usepackage[T1]{fontenc}
 % Outlines instead of bitmaps, where they are installed.
@@ -26,10 +26,10 @@ HEAD = r"""\documentclass[10pt]{article}
 
 
 # Letters that fit side by side on an upright page.
-UPRIGHT = 110
+_UPRIGHT = 110
 
 
-def breadth(table: PaperTable) -> int:
+def _breadth(table: PaperTable) -> int:
     """Letters of the widest cells, side by side."""
     columns = [(name, table.frame[name]) for name in table.frame]
     return sum(3 + max([len(str(name)), *(len(str(value)) for value in cells)]) for name, cells in columns)
@@ -53,11 +53,11 @@ def save_document(folder: Path, title: str, tables: Mapping[str, PaperTable], pi
     """
     lines = [HEAD, rf"\title{{{latex(title, 1)}}}", r"\author{}", r"\date{}", r"\begin{document}", r"\maketitle", "", latex(note, 1), ""]
     for name, table in tables.items():
-        kind, height = ("table", r"\textheight") if breadth(table) <= UPRIGHT else ("sidewaystable", r"\textwidth")
+        kind, height = ("table", r"\textheight") if _breadth(table) <= _UPRIGHT else ("sidewaystable", r"\textwidth")
         body = [r"\small", rf"\fitted{{{name}}}{{0.85{height}}}"]
         lines += environment(kind, body, table.caption, f"tab:{name}")
     for name, text in pictures.items():
         lines += environment("figure", [rf"\includegraphics{{{name}}}"], text, f"fig:{name}")
-    path = folder / DOCUMENT
+    path = folder / _DOCUMENT
     write_text(path, "\n".join([*lines, r"\end{document}", ""]))
     return path

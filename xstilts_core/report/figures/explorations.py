@@ -15,7 +15,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 LINES = ("-", "--", ":", "-.")
 LABELLED = 40
 # Inches around the axes. They answer to a control within the blink of an eye: a layout that is worked out takes longer than the drawing.
-LEFT, RIGHT, TOP, LINE, MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
+_LEFT, RIGHT, TOP, LINE, MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
 def written(text: object) -> str:
@@ -41,7 +41,7 @@ def run_curves(log: pd.DataFrame, runs: Sequence[str], value: str = "loss", widt
     shown = [name for name in runs if (lines["run"] == name).any()]
     with look():
         below = 0.45 + LINE * len(shown)
-        figure, axes = framed(width, 2.5 if wide else 2.1, below)
+        figure, axes = _framed(width, 2.5 if wide else 2.1, below)
         for place, name in enumerate(shown):
             rows = lines[lines["run"] == name]
             style = {"color": color(place), "linestyle": LINES[(place // len(COLORS)) % len(LINES)]}
@@ -54,11 +54,11 @@ def run_curves(log: pd.DataFrame, runs: Sequence[str], value: str = "loss", widt
     return figure
 
 
-def framed(width: float, height: float, below: float, right: float = RIGHT) -> tuple[Figure, Axes]:
+def _framed(width: float, height: float, below: float, right: float = RIGHT) -> tuple[Figure, Axes]:
     """A figure with one pair of axes of this height; inches below it and right of it stay free."""
     whole = height + below + TOP
     figure = PrintFigure(figsize=(width, whole))
-    box = (LEFT / width, below / whole, 1 - (LEFT + right) / width, height / whole)
+    box = (_LEFT / width, below / whole, 1 - (_LEFT + right) / width, height / whole)
     return figure, figure.add_axes(box)
 
 
@@ -91,7 +91,7 @@ def scatter(
     wide, names = check_width(width) > 5, list(dict.fromkeys(groups))
     lines = 0 if wide or colors is None else -(-len(names) // 2)
     with look():
-        figure, axes = framed(
+        figure, axes = _framed(
             width, 3.1 if wide else 2.4, 0.6 + LINE * (lines + (not wide)), 1.25 if wide and colors is not None else RIGHT
         )
         for place, name in enumerate(names):
@@ -136,11 +136,11 @@ def sentence_map(
         sides = {"left": 0.04, "right": 0.99, "wspace": 0.3} if wide else {"left": 0.17, "right": 0.97, "hspace": 0.3}
         figure.subplots_adjust(top=1 - 0.2 / whole, bottom=below / whole, **sides)
         for axes, title in zip(grid, titles, strict=False):
-            draw_sentences(axes, points[title], languages)
+            _draw_sentences(axes, points[title], languages)
             axes.set_title(written(title), pad=3)
             axes.set_xlabel(axes_names[0], labelpad=1)
             axes.set_ylabel(axes_names[1], labelpad=1)
-        draw_accuracy(grid[-1], accuracy, layer)
+        _draw_accuracy(grid[-1], accuracy, layer)
         handles, names = grid[0].get_legend_handles_labels()
         shape = {"frameon": False, "borderpad": 0.2, "labelspacing": 0.25}
         corner = (0, 0 if wide else (0.03 + LINE * len(titles)) / whole)
@@ -151,7 +151,7 @@ def sentence_map(
     return figure
 
 
-def draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str]) -> None:
+def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str]) -> None:
     for sentence in range(min(6, points.shape[1])):
         for place in range(1, len(languages)):
             axes.plot(*points[[0, place], sentence].T, color=FAINT, linewidth=0.35, zorder=1)
@@ -162,7 +162,7 @@ def draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str]) -> 
     finish(axes)
 
 
-def draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
+def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
     """A line per encoder, the mean over the languages but English; a rule at the layer that the points are of."""
     for place, (title, table) in enumerate(accuracy.items()):
         means = table[:, 1:].mean(axis=1)

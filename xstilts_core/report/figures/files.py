@@ -15,8 +15,8 @@ from xstilts_core.results import RESULT, write_text
 from xstilts_core.study import Study
 
 KINDS = ("pdf", "svg", "png")
-TABLES = ("csv", "tex")
-LATEX = str.maketrans(
+_TABLES = ("csv", "tex")
+_LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
         "&": r"\&",
@@ -41,12 +41,12 @@ LATEX = str.maketrans(
     }
 )
 # At a sign beyond Latin letters and this punctuation pdflatex stops.
-LATIN, PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
+_LATIN, _PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
 # Letters of a cell whose column breaks its lines.
-LONG = 50
+_LONG = 50
 
 # A hyphen before a number, and not within a word.
-MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
+_MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
 
 
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
@@ -54,12 +54,12 @@ def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
 
     `folder` (absolute, or relative to the project); where it is empty, outputs/<study>/report/<notebook>/.
     """
-    path = home() / folder if folder else study.root / "report" / check_name(notebook)
+    path = home() / folder if folder else study.root / "report" / _check_name(notebook)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def check_name(name: str) -> str:
+def _check_name(name: str) -> str:
     """UsageError where a file name would leave the folder or carry its own ending."""
     if not name or not all(letter.isalnum() or letter in "_-" for letter in name):
         raise UsageError(f"file name {name!r}: give letters, digits, _ and - only, without an ending")
@@ -71,7 +71,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
     Files carry no date, so that the same numbers give the same files.
     """
-    paths = [folder / f"{check_name(name)}.{kind}" for kind in KINDS]
+    paths = [folder / f"{_check_name(name)}.{kind}" for kind in KINDS]
     with look():
         # One layout for all files: working it out takes longer than drawing, and with an engine every file is drawn once more for it.
         figure.draw_without_rendering()
@@ -92,13 +92,13 @@ def latex(value: object, digits: int) -> str:
     """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex lacks by its code point, U+4E2D."""
     if isinstance(value, float):
         return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
-    text = MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(LATEX))
+    text = _MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(_LATEX))
     return "".join(letter if is_set(letter) else f"(U+{ord(letter):04X})" for letter in text)
 
 
 def is_set(letter: str) -> bool:
     """Whether pdflatex can print it without further packages."""
-    return letter.isprintable() and (letter < LATIN or letter in PUNCTUATION)
+    return letter.isprintable() and (letter < _LATIN or letter in _PUNCTUATION)
 
 
 def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:
@@ -107,12 +107,12 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     An index with a name becomes the first column.
     """
     table = frame.reset_index() if frame.index.name else frame
-    paths = [folder / f"{check_name(name)}.{kind}" for kind in TABLES]
+    paths = [folder / f"{_check_name(name)}.{kind}" for kind in _TABLES]
     write_text(paths[0], table.to_csv(index=False))
     numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
     head = " & ".join(latex(column, digits) for column in table.columns)
     body = [" & ".join(latex(value, digits) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
-    long = [not number and table[name].astype(str).str.len().max() > LONG for name, number in zip(table.columns, numeric, strict=True)]
+    long = [not number and table[name].astype(str).str.len().max() > _LONG for name, number in zip(table.columns, numeric, strict=True)]
     columns = "".join("r" if number else "p{50mm}" if broken else "l" for number, broken in zip(numeric, long, strict=True))
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
     write_text(paths[1], "\n".join(lines) + "\n")
@@ -124,7 +124,7 @@ def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
 
     answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of several parts shows it.
     """
-    files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *TABLES))
+    files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *_TABLES))
     content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}
     if answer:
         content["answer"] = answer

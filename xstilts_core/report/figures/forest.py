@@ -30,7 +30,7 @@ def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "
         for axes, name in zip(grid, panels, strict=True):
             draw_panel(axes, known[known["panel"] == name], rows)
             axes.set_title(name, pad=3)
-        label_rows(grid[0], rows)
+        _label_rows(grid[0], rows)
         figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if wide else 6.5)
         say(figure, f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. n = {len(known)} differences. {source}")
     return figure
@@ -56,7 +56,7 @@ def draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[tuple[str, str]])
         axes.spines[side].set_visible(False)
 
 
-def label_rows(axes: Axes, rows: Sequence[tuple[str, str]]) -> None:
+def _label_rows(axes: Axes, rows: Sequence[tuple[str, str]]) -> None:
     """The row's name; before it, in the first row of a group, the group's."""
     first = {group: place for place, (group, _) in reversed(list(enumerate(rows)))}
     names = [f"{group}: {row}" if first[group] == place else row for place, (group, row) in enumerate(rows)]

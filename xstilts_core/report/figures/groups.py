@@ -40,7 +40,7 @@ def group_gains(table: pd.DataFrame, source: str, factors: Sequence[str] = (*GRO
         figure = PrintFigure(figsize=(width, 0.15 * sum(counts) + 0.24 * len(kept) + (0.85 if wide else 1.25)), layout="constrained")
         panels = figure.subplots(len(kept), 1, sharex=True, squeeze=False, height_ratios=[count + 0.4 for count in counts])[:, 0]
         for axes, name in zip(panels, kept, strict=True):
-            draw_factor(axes, rows[rows["factor"] == name], name, wide)
+            _draw_factor(axes, rows[rows["factor"] == name], name, wide)
             axes.set_xlim(limits)
             axes.tick_params(axis="x", length=0, labelbottom=axes is panels[-1])
         panels[-1].set_xlabel(f"zero-shot gain over {BASELINE}, points")
@@ -60,7 +60,7 @@ def reach(rows: pd.DataFrame) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None:
+def _draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None:
     """One panel: levels by the mean gain of all recipes, largest first."""
     whole = rows[rows["recipe"] == ALL].sort_values("gain", ascending=False, kind="stable")
     levels = [*whole["level"], *[name for name in dict.fromkeys(rows["level"]) if name not in set(whole["level"])]]
@@ -69,7 +69,7 @@ def draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None
     single = rows[rows["recipe"] != ALL]
     axes.plot(single["gain"], single["level"].map(at) + ASIDE, "o", color=GRAY, markersize=2.2, alpha=0.7, markeredgewidth=0, zorder=2)
     for row in whole.itertuples():
-        color = color_of(row.low, row.high)
+        color = _color_of(row.low, row.high)
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [at[row.level]] * 2, color=color, linewidth=1.2, solid_capstyle="butt", zorder=3)
         axes.plot(row.gain, at[row.level], "D", color=color, markersize=3.4, zorder=4)
@@ -83,7 +83,7 @@ def draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None
         axes.spines[side].set_visible(False)
 
 
-def color_of(low: float, high: float) -> str:
+def _color_of(low: float, high: float) -> str:
     return BLUE if low > 0 else ORANGE if high < 0 else INK
 
 

@@ -26,14 +26,14 @@ from xstilts_core.report.figures.style import (
 from xstilts_core.study.spec import BASELINE
 
 NEUTRAL = "#555555"
-FACES = {"high": NEUTRAL, "mid": "#d0d0d0", "low": "white"}
-MARKERS = {"Latin": "o", "Cyrillic": "s", "Devanagari": "^", "Han": "D", "Arabic": "v"}
+_FACES = {"high": NEUTRAL, "mid": "#d0d0d0", "low": "white"}
+_MARKERS = {"Latin": "o", "Cyrillic": "s", "Devanagari": "^", "Han": "D", "Arabic": "v"}
 OTHER = "P"
 PER_ROW = 5
 
 
-def script_name(script: str) -> str:
-    return script if script in MARKERS else "other"
+def _script_name(script: str) -> str:
+    return script if script in _MARKERS else "other"
 
 
 def panels_by_target(table: pd.DataFrame, width: float = FULL, source: str = "") -> dict[str, Figure]:
@@ -41,10 +41,10 @@ def panels_by_target(table: pd.DataFrame, width: float = FULL, source: str = "")
     return {name: language_panels(rows, name, width, source) for name, rows in table.groupby("task", sort=False)}
 
 
-def language_order(table: pd.DataFrame) -> list[str]:
+def _language_order(table: pd.DataFrame) -> list[str]:
     """English first, then by resource level, then by code."""
     facts = table.drop_duplicates("language")
-    rank = {level: position for position, level in enumerate(FACES)}
+    rank = {level: position for position, level in enumerate(_FACES)}
     keys = {row.language: (row.language != "en", rank.get(row.resource_level, len(rank)), row.language) for row in facts.itertuples()}
     return sorted(keys, key=keys.__getitem__)
 
@@ -58,7 +58,7 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source:
     rows = table[table["task"] == task]
     if rows.empty:
         return message(f"no gains on {task} yet", width)
-    recipes, languages = list(dict.fromkeys(rows["recipe"])), language_order(rows)
+    recipes, languages = list(dict.fromkeys(rows["recipe"])), _language_order(rows)
     across = min(PER_ROW, len(recipes)) if check_width(width) > 5 else min(2, len(recipes))
     down = int(np.ceil(len(recipes) / across))
     with look():
@@ -66,7 +66,7 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source:
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         reach = fences(rows)
         for axes, name in zip(grid.flat, recipes, strict=False):
-            draw_languages(axes, rows[rows["recipe"] == name], languages, reach)
+            _draw_languages(axes, rows[rows["recipe"] == name], languages, reach)
             axes.set_title(name, pad=3)
         finish_panels(grid, len(recipes), across)
         legend_above(figure, legend(rows), f"{task}: gain over {BASELINE} in points", 8 if width > 5 else 3)
@@ -90,7 +90,7 @@ def fences(rows: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def draw_languages(axes: Axes, rows: pd.DataFrame, languages: Sequence[str], reach: tuple[float, float]) -> None:
+def _draw_languages(axes: Axes, rows: pd.DataFrame, languages: Sequence[str], reach: tuple[float, float]) -> None:
     """One panel: a marker and its interval per language, English set apart by a line; what lies beyond `reach` is written at the edge."""
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     for row in rows.itertuples():
@@ -103,8 +103,8 @@ def draw_languages(axes: Axes, rows: pd.DataFrame, languages: Sequence[str], rea
             continue
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [y, y], color=color, linewidth=1.1, solid_capstyle="butt", zorder=2)
-        face = color if row.resource_level == "high" else FACES.get(row.resource_level, "white")
-        shape = MARKERS.get(row.script, OTHER)
+        face = color if row.resource_level == "high" else _FACES.get(row.resource_level, "white")
+        shape = _MARKERS.get(row.script, OTHER)
         axes.plot(row.gain, y, shape, color=color, markerfacecolor=face, markersize=3.4, markeredgewidth=0.8, zorder=3)
     if "en" in languages and len(languages) > 1:
         axes.axhline(0.5, color=GRAY, linewidth=0.4, linestyle=(0, (2, 2)))
@@ -131,11 +131,11 @@ def legend(rows: pd.DataFrame) -> list[Line2D]:
     def mark(shape: str, face: str, label: str) -> Line2D:
         return Line2D([], [], linestyle="", marker=shape, color=NEUTRAL, markerfacecolor=face, markersize=4, label=label)
 
-    found = {script_name(script) for script in rows["script"]}
-    handles = [mark(shape, NEUTRAL, name) for name, shape in {**MARKERS, "other": OTHER}.items() if name in found]
+    found = {_script_name(script) for script in rows["script"]}
+    handles = [mark(shape, NEUTRAL, name) for name, shape in {**_MARKERS, "other": OTHER}.items() if name in found]
     levels = set(rows["resource_level"])
     if len(levels) > 1:
-        handles += [mark("o", face, f"{name} resources") for name, face in FACES.items() if name in levels]
+        handles += [mark("o", face, f"{name} resources") for name, face in _FACES.items() if name in levels]
     sure = ((BLUE, rows["low"] > 0, "above 0"), (ORANGE, rows["high"] < 0, "below 0"))
     return handles + [Line2D([], [], color=color, linewidth=1.4, label=label) for color, where, label in sure if where.any()]
 

@@ -11,7 +11,7 @@ from xstilts_core.report.figures.style import FAINT, FULL, INK, PrintFigure, che
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
-FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
+_FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
 
 def phases(study: Study, width: float = FULL) -> Figure:
@@ -40,14 +40,14 @@ def phases(study: Study, width: float = FULL) -> Figure:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        for place, (box, fill) in enumerate(zip(boxes, FILLS, strict=True)):
+        for place, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
             corner, size = ((0.01 + 0.345 * place, 0.16), (0.29, 0.8)) if wide else ((0.12, 0.72 - 0.345 * place), (0.86, 0.26))
-            draw_box(axes, corner, size, box, fill)
+            _draw_box(axes, corner, size, box, fill)
         arrows(axes, wide)
     return figure
 
 
-def draw_box(axes: Axes, corner: tuple[float, float], size: tuple[float, float], words: tuple[str, str, str], fill: str) -> None:
+def _draw_box(axes: Axes, corner: tuple[float, float], size: tuple[float, float], words: tuple[str, str, str], fill: str) -> None:
     """One phase: its name, what is done, and how many runs it has."""
     style = "round,pad=0,rounding_size=0.015"
     axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, facecolor=fill, edgecolor=INK, linewidth=0.6, mutation_aspect=2))

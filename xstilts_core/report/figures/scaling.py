@@ -16,7 +16,7 @@ from xstilts_core.report.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORAN
 STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
 PER_ROW = 3
 # Of a logarithmic axis: what a number of four digits takes in the narrowest panel.
-ROOM = 0.21
+_ROOM = 0.21
 
 
 def size_curves(points: pd.DataFrame, lines: pd.DataFrame, across: str, source: str, width: float = FULL) -> Figure:
@@ -75,7 +75,7 @@ def spaced(sizes: list[float]) -> list[str]:
     """The sizes in words, from the largest down; none where it would run into the next: see ROOM."""
     words, taken = [], float("inf")
     for size in reversed(sizes):
-        free = taken == float("inf") or math.log(taken / size) >= ROOM * math.log(sizes[-1] / sizes[0])
+        free = taken == float("inf") or math.log(taken / size) >= _ROOM * math.log(sizes[-1] / sizes[0])
         words.append(f"{size:.0f}" if free else "")
         taken = size if free else taken
     return words[::-1]

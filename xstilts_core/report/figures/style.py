@@ -23,7 +23,7 @@ from xstilts_core.errors import UsageError
 COLUMN = 3.03
 FULL = 6.3
 DOTS = 300
-SCREEN_DOTS = 160
+_SCREEN_DOTS = 160
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
 # For numbers that are not to stand out: 4.7 to 1 on NOTHING.
@@ -109,11 +109,11 @@ class PrintFigure(Figure):
         picture = BytesIO()
         if self.printed and self.printed.is_file():
             with Image.open(self.printed) as found:
-                size = (round(found.width * SCREEN_DOTS / DOTS), round(found.height * SCREEN_DOTS / DOTS))
+                size = (round(found.width * _SCREEN_DOTS / DOTS), round(found.height * _SCREEN_DOTS / DOTS))
                 found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
             return picture.getvalue()
         with look():
-            self.savefig(picture, format="png", dpi=SCREEN_DOTS, facecolor="white")
+            self.savefig(picture, format="png", dpi=_SCREEN_DOTS, facecolor="white")
         return picture.getvalue()
 
 

@@ -24,7 +24,7 @@ def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") 
         figure = PrintFigure(figsize=(width, (0.2 if wide else 0.27) * sum(heights) + 0.28 * len(groups) + 0.75), layout="constrained")
         panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[height + 0.4 for height in heights])[:, 0]
         for axes, question, rows in zip(panels, questions, groups, strict=True):
-            draw_pairs(axes, rows, wide)
+            _draw_pairs(axes, rows, wide)
             axes.set_title(question, loc="left", pad=2, fontsize=7.5 if wide else 6)
         panels[-1].set_xlabel("difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6)
         targets = filled.loc[filled["task"] != AVERAGE, "task"].nunique()
@@ -33,7 +33,7 @@ def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") 
     return figure
 
 
-def draw_pairs(axes: Axes, rows: pd.DataFrame, wide: bool) -> None:
+def _draw_pairs(axes: Axes, rows: pd.DataFrame, wide: bool) -> None:
     """One panel of `difference_plot`."""
     names = list(dict.fromkeys(zip(rows["recipe"], rows["beside"], strict=True)))
     for row in rows.itertuples():

@@ -33,7 +33,7 @@ CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 DATA_ONLY = ("majority", "overlap")
 # Those that compare or hide one of a pair's two texts, and say nothing of a text alone.
-TWO_TEXTS = ("hypothesis_only", "overlap")
+_TWO_TEXTS = ("hypothesis_only", "overlap")
 Device = Literal["auto", "cpu", "cuda"]
 SCORED_LANGUAGES = "languages that a target is scored in: XTREME's, or with xtreme-r XTREME-R's, which has some more"
 
@@ -42,7 +42,7 @@ def misfit(control: str, entry: Task) -> str:
     """Why a control says nothing of this task; "" where it does."""
     if entry.format not in CONTROLS[control]:
         return f"control {control} is for {', '.join(CONTROLS[control])} tasks: {entry.name} has format {entry.format}"
-    if entry.single_text and control in TWO_TEXTS:
+    if entry.single_text and control in _TWO_TEXTS:
         return f"control {control} is for tasks of two texts: {entry.name} has one"
     return ""
 

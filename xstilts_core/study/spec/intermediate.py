@@ -19,7 +19,7 @@ TEXT_FIELDS = ("mask_share", "mlm_languages", "mlm_documents")
 """Fields that say how tasks are mixed, and how masked language modeling goes beside them."""
 ENGLISH = "en"
 # Formats whose texts can be translated or disturbed while labels, and the places of answers, stay true.
-WITH_LABELS = ("pair", "choice", "span", "tagging")
+_WITH_LABELS = ("pair", "choice", "span", "tagging")
 
 
 class IntermediateSpec(TuneSpec):
@@ -167,8 +167,8 @@ class IntermediateSpec(TuneSpec):
             raise ValueError(f"translator {self.translator!r} has nothing to translate into: give data_languages, such as [de, sw]")
         for part in self.parts if self.translated or self.noise else ():
             form = TASKS[part].format
-            if form not in WITH_LABELS:
-                raise ValueError(f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(WITH_LABELS)}")
+            if form not in _WITH_LABELS:
+                raise ValueError(f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(_WITH_LABELS)}")
             if self.translator and form == "tagging":
                 raise ValueError(f"{part} has a tag for every word: a translator's words have none (source mini has exact translations)")
             for code in self.translated:

@@ -53,7 +53,7 @@ def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageEr
     return unknown("key", key, cls.model_fields, where) if first["type"] == "extra_forbidden" else sentence(first, key, where)
 
 
-def has_number_for_bool(annotation: Any, value: Any) -> bool:
+def _has_number_for_bool(annotation: Any, value: Any) -> bool:
     """Whether YAML's true or false stands where a number is wanted: pydantic would take it for 1 or 0."""
     return isinstance(value, bool) and annotation in (int, float, int | None, float | None)
 
@@ -65,7 +65,7 @@ def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
         raise unknown(name, value, [option for option in options if option], where)
     inner = options[0] if get_origin(field.annotation) is list else None
     for part in [value, *(value if inner and isinstance(value, list) else ())]:
-        if has_number_for_bool(inner if part is not value else field.annotation, part):
+        if _has_number_for_bool(inner if part is not value else field.annotation, part):
             raise UsageError(f"{where}: {name} is {part!r}: it must be a number (YAML reads no, yes, on and off as true or false)")
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{where}: {name} is {value!r}: it must be a finite number")

@@ -25,33 +25,33 @@ SIQA = each(choices.read_siqa)
 COPA = each(choices.read_copa)
 
 
-def four_fifths(examples: list[ChoiceExample]) -> int:
+def _four_fifths(examples: list[ChoiceExample]) -> int:
     """Where a lone development file of a slice is cut in two: after four fifths of its rows."""
     return len(examples) * 4 // 5
 
 
-def first_part_of(read: Read) -> Read:
+def _first_part_of(read: Read) -> Read:
     """The first four fifths of a development set, in place of a training set that the slices lack."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
         examples = read(paths, code)
-        return examples[: four_fifths(examples)]
+        return examples[: _four_fifths(examples)]
 
     return cut
 
 
-def rest_of(read: Read) -> Read:
+def _rest_of(read: Read) -> Read:
     """The last fifth, without the rows about a text that the first part has too; numbered as in the file."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
         examples = read(paths, code)
-        first = {example.context for example in examples[: four_fifths(examples)]}
-        return [example for example in examples[four_fifths(examples) :] if example.context not in first]
+        first = {example.context for example in examples[: _four_fifths(examples)]}
+        return [example for example in examples[_four_fifths(examples) :] if example.context not in first]
 
     return cut
 
 
-def hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
+def _hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
     samples = (f"hellaswag/t-few/h-swag/20_shot/{seed}_seed.jsonl" for seed in seeds)
     return Layout((*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, given="hellaswag/t-few")
 
@@ -91,28 +91,28 @@ def hellaswag(split: str) -> tuple[Layout, ...]:
 
 # What marks the slices of a data set whose training set they lack: their development file is cut in two. Elsewhere it is whole, and
 # a training set that is not there is an error.
-COSMOSQA_SLICES, COSMOSQA_LONE = "cosmosqa/heads", ("cosmosqa/data/valid.csv",)
-SIQA_SLICES, SIQA_LONE = "siqa/LICENCE-CC-BY-4.txt", ("siqa/socialIQa_v1.4_dev.jsonl",)
+_COSMOSQA_SLICES, _COSMOSQA_LONE = "cosmosqa/heads", ("cosmosqa/data/valid.csv",)
+_SIQA_SLICES, _SIQA_LONE = "siqa/LICENCE-CC-BY-4.txt", ("siqa/socialIQa_v1.4_dev.jsonl",)
 
 CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
-    ("hellaswag", "train"): (hellaswag_slices("train", SEEDS), *hellaswag("train")),
-    ("hellaswag", "dev"): (hellaswag_slices("val", (32,)), *hellaswag("val")),
+    ("hellaswag", "train"): (_hellaswag_slices("train", SEEDS), *hellaswag("train")),
+    ("hellaswag", "dev"): (_hellaswag_slices("val", (32,)), *hellaswag("val")),
     ("cosmosqa", "train"): (
         *cosmosqa("train"),
-        Layout(COSMOSQA_LONE, first_part_of(COSMOSQA), given=COSMOSQA_SLICES),
+        Layout(_COSMOSQA_LONE, _first_part_of(COSMOSQA), given=_COSMOSQA_SLICES),
     ),
     ("cosmosqa", "dev"): (
-        Layout(COSMOSQA_LONE, rest_of(COSMOSQA), given=COSMOSQA_SLICES, unless="cosmosqa/data/train.csv"),
+        Layout(_COSMOSQA_LONE, _rest_of(COSMOSQA), given=_COSMOSQA_SLICES, unless="cosmosqa/data/train.csv"),
         *cosmosqa("valid"),
     ),
     ("commonsenseqa", "train"): commonsenseqa("train"),
     ("commonsenseqa", "dev"): commonsenseqa("dev"),
     ("siqa", "train"): (
         *siqa("trn", "train"),
-        Layout(SIQA_LONE, first_part_of(SIQA), given=SIQA_SLICES),
+        Layout(_SIQA_LONE, _first_part_of(SIQA), given=_SIQA_SLICES),
     ),
     ("siqa", "dev"): (
-        Layout(SIQA_LONE, rest_of(SIQA), given=SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"),
+        Layout(_SIQA_LONE, _rest_of(SIQA), given=_SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"),
         *siqa("dev", "dev"),
     ),
     ("copa", "train"): copa("train"),

@@ -12,62 +12,62 @@ from xstilts_core.tasks import task
 
 # As both releases number their classes (TweetEval's mapping.txt, which says "not-offensive").
 POLARITY: Spelling = {"0": "negative", "1": "neutral", "2": "positive"}
-OFFENSIVE: Spelling = {"0": "non-offensive", "1": "offensive"}
-DECISIONS: Spelling = {label: label for label in task("pubmedqa").labels}
+_OFFENSIVE: Spelling = {"0": "non-offensive", "1": "offensive"}
+_DECISIONS: Spelling = {label: label for label in task("pubmedqa").labels}
 
 RELEASED = {"train": "train", "dev": "val", "test": "test"}
 # Whose translation of AbstRCT is read: all are by machine, with their marks projected and corrected by hand.
-TRANSLATORS = {"es": "deepl", "fr": "nllb", "it": "nllb"}
-LABELLED, ARTIFICIAL = "data/ori_pqal.json", "data/ori_pqaa.json"
+_TRANSLATORS = {"es": "deepl", "fr": "nllb", "it": "nllb"}
+LABELLED, _ARTIFICIAL = "data/ori_pqal.json", "data/ori_pqaa.json"
 
 
-def labelled_lines(spelling: Spelling) -> Callable[[list[Path], str], list[PairExample]]:
+def _labelled_lines(spelling: Spelling) -> Callable[[list[Path], str], list[PairExample]]:
     return lambda paths, code: read_labelled_lines(paths[0], spelling)
 
 
-def abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
-    return read_abstracts(paths[0], DECISIONS)
+def _abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
+    return read_abstracts(paths[0], _DECISIONS)
 
 
-def first_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
+def _first_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
     """The first four fifths of the questions that experts answered, where the artificial training set is not there."""
-    found = abstracts_of(paths, code)
+    found = _abstracts_of(paths, code)
     return found[: len(found) * 4 // 5]
 
 
-def last_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
+def _last_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
     """The last fifth, numbered as in the file."""
-    found = abstracts_of(paths, code)
+    found = _abstracts_of(paths, code)
     return found[len(found) * 4 // 5 :]
 
 
-def components_of(paths: list[Path], code: str) -> list[TagsExample]:
+def _components_of(paths: list[Path], code: str) -> list[TagsExample]:
     return read_tagged(paths[0], task("abstrct").labels, between=" ")
 
 
 def sentiment(split: str) -> tuple[Layout, ...]:
     """XLM-T's folder. Its other languages have training tweets too: the suite trains on the English ones."""
     languages = ("en",) if split == "train" else task("tweet_sentiment").languages
-    place = Layout((f"data/sentiment/{{name}}/{RELEASED[split]}_text.txt",), labelled_lines(POLARITY), languages=languages)
+    place = Layout((f"data/sentiment/{{name}}/{RELEASED[split]}_text.txt",), _labelled_lines(POLARITY), languages=languages)
     return also_below(("tweet_sentiment", "xlm-t"), place)
 
 
 def offensive(split: str) -> tuple[Layout, ...]:
-    place = Layout((f"datasets/offensive/{RELEASED[split]}_text.txt",), labelled_lines(OFFENSIVE))
+    place = Layout((f"datasets/offensive/{RELEASED[split]}_text.txt",), _labelled_lines(_OFFENSIVE))
     return also_below(("tweet_offensive", "tweeteval"), place)
 
 
 def components(split: str) -> tuple[Layout, ...]:
     """The abstracts about neoplasm in abstrct-projections: the original, and of each language the translation corrected by hand."""
     folder = "data/data_for_experiments"
-    english = Layout((f"{folder}/EN/argument_components/original_data/neoplasm_{split}.tsv",), components_of)
+    english = Layout((f"{folder}/EN/argument_components/original_data/neoplasm_{split}.tsv",), _components_of)
     others = [
         Layout(
             (f"{folder}/{code.upper()}/{by}/argument_components/manual_revision/{code}_neoplasm_{by}_awesome_{split}.tsv",),
-            components_of,
+            _components_of,
             languages=(code,),
         )
-        for code, by in TRANSLATORS.items()
+        for code, by in _TRANSLATORS.items()
         if split != "train"
     ]
     return also_below(("abstrct", "abstrct-projections"), english, *others)
@@ -75,25 +75,25 @@ def components(split: str) -> tuple[Layout, ...]:
 
 # Where PubMedQA's artificial training set is missing, which its authors do not keep beside the rest, the questions that experts answered
 # are cut in two; with it they are the development set, as on the hub.
-PUBMEDQA: dict[tuple[str, str], tuple[Layout, ...]] = {
+_PUBMEDQA: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("pubmedqa", "train"): tuple(
         Layout((f"{folder}{name}",), read)
-        for name, read in ((ARTIFICIAL, abstracts_of), (LABELLED, first_abstracts_of))
+        for name, read in ((_ARTIFICIAL, _abstracts_of), (LABELLED, _first_abstracts_of))
         for folder in ("pubmedqa/", "")
     ),
     ("pubmedqa", "dev"): tuple(
         Layout((f"{folder}{LABELLED}",), read, **place)
         for folder in ("pubmedqa/", "")
         for read, place in (
-            (last_abstracts_of, {"unless": f"{folder}{ARTIFICIAL}"}),
-            (abstracts_of, {}),
+            (_last_abstracts_of, {"unless": f"{folder}{_ARTIFICIAL}"}),
+            (_abstracts_of, {}),
         )
     ),
 }
 
 DOMAINS: dict[tuple[str, str], tuple[Layout, ...]] = {
     **{("abstrct", split): components(split) for split in RELEASED},
-    **PUBMEDQA,
+    **_PUBMEDQA,
     **{("tweet_sentiment", split): sentiment(split) for split in RELEASED},
     **{("tweet_offensive", split): offensive(split) for split in ("train", "dev")},
 }

@@ -11,18 +11,18 @@ from xstilts_core.errors import UsageError
 from xstilts_core.examples import Example, Passage, RankingExample
 from xstilts_core.tasks import TASKS
 
-ENTITIES = "mewslix/candidate_set_entities.jsonl"
+_ENTITIES = "mewslix/candidate_set_entities.jsonl"
 
 
-def lareqa_of(paths: list[Path], code: str) -> list[RankingExample]:
+def _lareqa_of(paths: list[Path], code: str) -> list[RankingExample]:
     return read_lareqa(paths[0], TASKS["lareqa"].languages)
 
 
-def mewslix_of(paths: list[Path], code: str) -> list[RankingExample]:
-    return read_mentions(paths[0], code, paths[0].parent / Path(ENTITIES).name)
+def _mewslix_of(paths: list[Path], code: str) -> list[RankingExample]:
+    return read_mentions(paths[0], code, paths[0].parent / Path(_ENTITIES).name)
 
 
-def mention_pairs_of(paths: list[Path], code: str) -> list[RankingExample]:
+def _mention_pairs_of(paths: list[Path], code: str) -> list[RankingExample]:
     return read_mention_pairs(paths[0])
 
 
@@ -35,22 +35,24 @@ def sentences_of(layout: Layout) -> Layout:
     return replace(layout, read=read)
 
 
-def beside_entities(path: Path) -> bool:
+def _beside_entities(path: Path) -> bool:
     """Whether the pool stands in the same folder: a mention's entity is looked up there."""
-    return (path.parent / Path(ENTITIES).name).is_file()
+    return (path.parent / Path(_ENTITIES).name).is_file()
 
 
 # The names that XTREME-R's scripts give. One file of mentions holds all languages.
 RANKING: dict[tuple[str, str], tuple[Layout, ...]] = {
     **{("squad_sentences", split): tuple(map(sentences_of, SPANS["squad_v1", split])) for split in ("train", "dev")},
-    ("lareqa", "test"): (Layout(("lareqa/xquad-r/{code}.json",), lareqa_of),),
+    ("lareqa", "test"): (Layout(("lareqa/xquad-r/{code}.json",), _lareqa_of),),
     **{
-        ("wikipedia_mentions", split): (Layout((f"mewslix/wikipedia_pairs-{split}.jsonl",), mention_pairs_of),)
+        ("wikipedia_mentions", split): (Layout((f"mewslix/wikipedia_pairs-{split}.jsonl",), _mention_pairs_of),)
         for split in ("train", "dev")
     },
     **{
         ("mewslix", split): (
-            Layout((f"mewslix/wikinews_mentions-{split}.jsonl",), mewslix_of, holds=beside_entities, languages=TASKS["mewslix"].languages),
+            Layout(
+                (f"mewslix/wikinews_mentions-{split}.jsonl",), _mewslix_of, holds=_beside_entities, languages=TASKS["mewslix"].languages
+            ),
         )
         for split in ("dev", "test")
     },
@@ -65,25 +67,25 @@ class Pool:
     read: Callable[[Path], Sequence[Passage]]
 
 
-POOLS: dict[str, Pool] = {
+_POOLS: dict[str, Pool] = {
     "lareqa": Pool("lareqa/xquad-r/en.json", lambda path: read_sentences(path, TASKS["lareqa"].languages)),
-    "mewslix": Pool(ENTITIES, lambda path: tuple(read_entities(path).values())),
+    "mewslix": Pool(_ENTITIES, lambda path: tuple(read_entities(path).values())),
 }
 
 
 def pool_files(task: str, data_root: Path) -> list[Path]:
     """The files of a task's pool that are there; those of LAReQA's other languages stand beside the first."""
-    path = Path(data_root) / POOLS[task].file if task in POOLS else Path()
+    path = Path(data_root) / _POOLS[task].file if task in _POOLS else Path()
     if not path.is_file():
         return []
-    return [path] if POOLS[task].file == ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
+    return [path] if _POOLS[task].file == _ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
 
 
 def read_pool(task: str, data_root: Path) -> Sequence[Passage]:
     """The passages of all languages that the queries of a task are ranked against; none for tasks that search no pool."""
-    if task not in POOLS:
+    if task not in _POOLS:
         return ()
-    path = Path(data_root) / POOLS[task].file
+    path = Path(data_root) / _POOLS[task].file
     if not path.is_file():
         raise UsageError(f"{path} is missing: {task} ranks what stands there")
-    return POOLS[task].read(path)
+    return _POOLS[task].read(path)

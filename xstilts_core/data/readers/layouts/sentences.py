@@ -7,14 +7,14 @@ from xstilts_core.data.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.examples import SentenceExample
 from xstilts_core.tasks import task
 
-SORTED = "holds no gold: XTREME sorts the English side, and line k no longer translates line k; LASER's files do (data/tatoeba/v1)"
+_SORTED = "holds no gold: XTREME sorts the English side, and line k no longer translates line k; LASER's files do (data/tatoeba/v1)"
 
 
-def tatoeba_of(paths: list[Path], code: str) -> list[SentenceExample]:
+def _tatoeba_of(paths: list[Path], code: str) -> list[SentenceExample]:
     return read_tatoeba(paths[0], paths[0].with_suffix(".eng"), code)
 
 
-def bucc_of(paths: list[Path], code: str) -> list[SentenceExample]:
+def _bucc_of(paths: list[Path], code: str) -> list[SentenceExample]:
     return read_bucc(paths[0], paths[0].with_suffix(".en"), paths[0].with_suffix(".gold"), code)
 
 
@@ -22,8 +22,8 @@ def tatoeba() -> tuple[Layout, ...]:
     """LASER's names, in a folder of the task or as its repository has them; XTREME's are refused."""
     names = "tatoeba/v1/tatoeba.{tatoeba}-eng.{tatoeba}"
     return (
-        *(Layout((f"{folder}{names}",), tatoeba_of, beside=(".eng",)) for folder in ("", "data/", "LASER*/data/")),
-        refusal(SORTED, "tatoeba/{code}-en.{code}", "tatoeba/xtreme/{code}-en.{code}"),
+        *(Layout((f"{folder}{names}",), _tatoeba_of, beside=(".eng",)) for folder in ("", "data/", "LASER*/data/")),
+        refusal(_SORTED, "tatoeba/{code}-en.{code}", "tatoeba/xtreme/{code}-en.{code}"),
     )
 
 
@@ -32,7 +32,7 @@ def bucc(split: str, original: str) -> tuple[Layout, ...]:
     patterns = (f"bucc2018/{{code}}-en.{split}.{{code}}", f"bucc2018/{{code}}-en/{{code}}-en.{original}.{{code}}")
     archive = f"bucc2018-{{code}}-en.{original}-gold.tar.bz2"
     return (
-        *(Layout((pattern,), bucc_of, beside=(".en", ".gold"), languages=task("bucc2018").languages) for pattern in patterns),
+        *(Layout((pattern,), _bucc_of, beside=(".en", ".gold"), languages=task("bucc2018").languages) for pattern in patterns),
         packed(archive, f"bucc2018/{archive}", languages=task("bucc2018").languages),
     )
 

@@ -10,42 +10,42 @@ from xstilts_core.languages import language
 from xstilts_core.tasks import task
 
 # XTREME's copy of TyDiQA has no labelled development questions: the last tenth of its English training questions stands in for them.
-DEV_SHARE = 10
+_DEV_SHARE = 10
 TYDIQA = task("tydiqa").languages
 ENGLISH = ("en",)
-TYDIQA_TRAIN = "tydiqa/tydiqa-goldp-v1.1-train"
-TYDIQA_DEV = "tydiqa/tydiqa-goldp-v1.1-dev"
+_TYDIQA_TRAIN = "tydiqa/tydiqa-goldp-v1.1-train"
+_TYDIQA_DEV = "tydiqa/tydiqa-goldp-v1.1-dev"
 # XTREME writes a file per language, under a name that one of its versions spells otherwise; the upstream file holds all languages.
-BY_LANGUAGE = (f"{TYDIQA_TRAIN}/tydiqa.goldp.{{code}}.train.json", f"{TYDIQA_TRAIN}/tydiqa.{{code}}.train.json")
-ALL_DEV = f"{TYDIQA_DEV}.json"
-TOGETHER = (f"{TYDIQA_TRAIN}.json", f"{TYDIQA_TRAIN}/tydiqa-goldp-v1.1-train.json")
+_BY_LANGUAGE = (f"{_TYDIQA_TRAIN}/tydiqa.goldp.{{code}}.train.json", f"{_TYDIQA_TRAIN}/tydiqa.{{code}}.train.json")
+_ALL_DEV = f"{_TYDIQA_DEV}.json"
+TOGETHER = (f"{_TYDIQA_TRAIN}.json", f"{_TYDIQA_TRAIN}/tydiqa-goldp-v1.1-train.json")
 
 
-def squad_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _squad_of(paths: list[Path], code: str) -> list[SpanExample]:
     return read_squad(paths[0])
 
 
-def unchanged_squad_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _unchanged_squad_of(paths: list[Path], code: str) -> list[SpanExample]:
     """The questions of SQuAD 1.1's development set in Jia and Liang's adversarial file: ids with "-" are the altered ones."""
     return [example for example in read_squad(paths[0]) if "-" not in example.id]
 
 
-def other_articles_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _other_articles_of(paths: list[Path], code: str) -> list[SpanExample]:
     """The Stanford course's half of SQuAD 2.0's development set, less what dev-v2.0.json in the folder above asks about: for training."""
     development = paths[0].parent.parent / "dev-v2.0.json"
-    return without_contexts(read_squad(paths[0]), read_squad(development) if development.is_file() else [])
+    return _without_contexts(read_squad(paths[0]), read_squad(development) if development.is_file() else [])
 
 
-def without_contexts(examples: list[SpanExample], held_out: list[SpanExample]) -> list[SpanExample]:
+def _without_contexts(examples: list[SpanExample], held_out: list[SpanExample]) -> list[SpanExample]:
     """The examples whose text none of those held out asks about."""
     contexts = {example.context for example in held_out}
     return [example for example in examples if example.context not in contexts]
 
 
-def tydiqa_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _tydiqa_of(paths: list[Path], code: str) -> list[SpanExample]:
     """One language's questions: those of the upstream file, which holds nine languages, have its name in their ids ("finnish-...")."""
     examples = read_squad(paths[0])
-    if not any(paths[0].match(pattern) for pattern in (*TOGETHER, ALL_DEV)):
+    if not any(paths[0].match(pattern) for pattern in (*TOGETHER, _ALL_DEV)):
         return examples
     names = [language(other).name.lower() for other in TYDIQA]
     for example in examples:
@@ -58,78 +58,78 @@ def tydiqa_of(paths: list[Path], code: str) -> list[SpanExample]:
     return kept
 
 
-def tydiqa_development_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _tydiqa_development_of(paths: list[Path], code: str) -> list[SpanExample]:
     """The last tenth of the English training questions."""
-    examples = tydiqa_of(paths, code)
-    return examples[len(examples) - max(1, len(examples) // DEV_SHARE) :]
+    examples = _tydiqa_of(paths, code)
+    return examples[len(examples) - max(1, len(examples) // _DEV_SHARE) :]
 
 
-def tydiqa_training_of(paths: list[Path], code: str) -> list[SpanExample]:
+def _tydiqa_training_of(paths: list[Path], code: str) -> list[SpanExample]:
     """The English training questions before the last tenth, less those about a text of it."""
-    development = tydiqa_development_of(paths, code)
-    return without_contexts(tydiqa_of(paths, code)[: -len(development)], development)
+    development = _tydiqa_development_of(paths, code)
+    return _without_contexts(_tydiqa_of(paths, code)[: -len(development)], development)
 
 
 def has_development(path: Path) -> bool:
     """Whether labelled English development questions stand beside a training file: then all of it is for training."""
     root = next(parent for parent in path.parents if parent.name == "tydiqa").parent
-    return any(layout.find("en", root) for layout in TYDIQA_EVALUATION)
+    return any(layout.find("en", root) for layout in _TYDIQA_EVALUATION)
 
 
-TYDIQA_EVALUATION = tuple(
-    Layout((place,), tydiqa_of, holds=has_answers, languages=TYDIQA)
-    for place in (f"{TYDIQA_DEV}/tydiqa-goldp-dev-{{name}}.json", f"{TYDIQA_DEV}/tydiqa.goldp.{{code}}.dev.json", ALL_DEV)
+_TYDIQA_EVALUATION = tuple(
+    Layout((place,), _tydiqa_of, holds=has_answers, languages=TYDIQA)
+    for place in (f"{_TYDIQA_DEV}/tydiqa-goldp-dev-{{name}}.json", f"{_TYDIQA_DEV}/tydiqa.goldp.{{code}}.dev.json", _ALL_DEV)
 )
-TYDIQA_PACKED = packed(f"{TYDIQA_DEV}.tgz", languages=TYDIQA)
+_TYDIQA_PACKED = packed(f"{_TYDIQA_DEV}.tgz", languages=TYDIQA)
 
 
 def squad(version: str, split: str) -> tuple[Layout, ...]:
     """SQuAD's own names, in a folder of the task or in XTREME's."""
     folders = (f"squad_{version.partition('.')[0]}", "squad")
-    return tuple(Layout((f"{folder}/{split}-{version}.json",), squad_of) for folder in folders)
+    return tuple(Layout((f"{folder}/{split}-{version}.json",), _squad_of) for folder in folders)
 
 
 def mlqa(split: str) -> tuple[Layout, ...]:
     """Questions in the language of their text: the pairs of languages that XTREME scores. XTREME removes the answers of test."""
     names = f"MLQA_V1/{split}/{split}-context-{{code}}-question-{{code}}.json"
-    places = tuple(Layout((f"{folder}{names}",), squad_of, holds=has_answers) for folder in ("mlqa/", ""))
+    places = tuple(Layout((f"{folder}{names}",), _squad_of, holds=has_answers) for folder in ("mlqa/", ""))
     return (*places, packed("mlqa/MLQA_V1.zip", "MLQA_V1.zip", languages=task("mlqa").languages))
 
 
 def translated(split: str) -> tuple[Layout, ...]:
     """SQuAD 1.1 as MLQA's authors had it translated: the archive mlqa-translate-train, unpacked."""
     names = f"mlqa-translate-train/{{code}}_squad-translate-train-{split}-v1.1.json"
-    return tuple(Layout((f"{folder}{names}",), squad_of) for folder in ("mlqa/", ""))
+    return tuple(Layout((f"{folder}{names}",), _squad_of) for folder in ("mlqa/", ""))
 
 
 SPANS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("squad_v1", "train"): squad("v1.1", "train"),
-    ("squad_v1", "dev"): (*squad("v1.1", "dev"), Layout(("squad_v1/adversarial/AddOneSent.json",), unchanged_squad_of)),
-    ("squad_v2", "train"): (*squad("v2.0", "train"), Layout(("squad_v2/cs224n/dev-v2.0.json",), other_articles_of)),
+    ("squad_v1", "dev"): (*squad("v1.1", "dev"), Layout(("squad_v1/adversarial/AddOneSent.json",), _unchanged_squad_of)),
+    ("squad_v2", "train"): (*squad("v2.0", "train"), Layout(("squad_v2/cs224n/dev-v2.0.json",), _other_articles_of)),
     ("squad_v2", "dev"): squad("v2.0", "dev"),
     ("squad_translated", "train"): translated("train"),
     ("squad_translated", "dev"): translated("dev"),
     # XTREME removes the answers of its copy. XQuAD-R (LAReQA) asks the same questions about the same texts.
     ("xquad", "test"): (
-        Layout(("xquad/xquad.{code}.json",), squad_of, holds=has_answers),
-        Layout(("lareqa/xquad-r/{code}.json",), squad_of),
+        Layout(("xquad/xquad.{code}.json",), _squad_of, holds=has_answers),
+        Layout(("lareqa/xquad-r/{code}.json",), _squad_of),
     ),
     ("mlqa", "dev"): mlqa("dev"),
     ("mlqa", "test"): mlqa("test"),
     # Only English is trained on: the other languages' training questions may serve as development data, as none is ever learned.
     ("tydiqa", "train"): tuple(
         layout
-        for place in (*BY_LANGUAGE, *TOGETHER)
+        for place in (*_BY_LANGUAGE, *TOGETHER)
         for layout in (
-            Layout((place,), tydiqa_of, holds=has_development, languages=ENGLISH),
-            Layout((place,), tydiqa_training_of, languages=ENGLISH),
+            Layout((place,), _tydiqa_of, holds=has_development, languages=ENGLISH),
+            Layout((place,), _tydiqa_training_of, languages=ENGLISH),
         )
     ),
     ("tydiqa", "dev"): (
-        *TYDIQA_EVALUATION,
-        *(Layout((place,), tydiqa_development_of, languages=ENGLISH) for place in (*BY_LANGUAGE, *TOGETHER)),
-        *(Layout((place,), tydiqa_of, languages=TYDIQA[1:]) for place in (*BY_LANGUAGE, *TOGETHER)),
-        TYDIQA_PACKED,
+        *_TYDIQA_EVALUATION,
+        *(Layout((place,), _tydiqa_development_of, languages=ENGLISH) for place in (*_BY_LANGUAGE, *TOGETHER)),
+        *(Layout((place,), _tydiqa_of, languages=TYDIQA[1:]) for place in (*_BY_LANGUAGE, *TOGETHER)),
+        _TYDIQA_PACKED,
     ),
-    ("tydiqa", "test"): (*TYDIQA_EVALUATION, TYDIQA_PACKED),
+    ("tydiqa", "test"): (*_TYDIQA_EVALUATION, _TYDIQA_PACKED),
 }

@@ -12,7 +12,7 @@ from xstilts_core.tasks import task
 SPLITS = ("train", "dev", "test")
 
 
-def panx_of(paths: list[Path], code: str) -> list[TagsExample]:
+def _panx_of(paths: list[Path], code: str) -> list[TagsExample]:
     return read_panx(paths[0], code)
 
 
@@ -20,7 +20,7 @@ def udpos_of(paths: list[Path], code: str) -> list[TagsExample]:
     return read_udpos(paths[0])
 
 
-def ccg_of(paths: list[Path], code: str) -> list[TagsExample]:
+def _ccg_of(paths: list[Path], code: str) -> list[TagsExample]:
     return read_ccg(paths[0])
 
 
@@ -29,8 +29,8 @@ def panx(split: str) -> tuple[Layout, ...]:
     places = ("panx/{code}", "panx/panx_dataset/{code}", "panx_dataset/{code}", "panx/rahimi/{code}", "panx/rahimi/{code}/{code}.tar.gz")
     archives = ("panx", "panx/panx_dataset", "panx_dataset", "panx/rahimi", "panx/rahimi/{code}")
     return (
-        *(Layout((f"panx/{folder}{split}-{{code}}.tsv",), panx_of, 2) for folder in ("", "xtreme/")),
-        *(Layout((f"{place}/{split}",), panx_of, 2) for place in places),
+        *(Layout((f"panx/{folder}{split}-{{code}}.tsv",), _panx_of, 2) for folder in ("", "xtreme/")),
+        *(Layout((f"{place}/{split}",), _panx_of, 2) for place in places),
         packed("panx/AmazonPhotos.zip", "AmazonPhotos.zip", languages=tuple(LANGUAGES)),
         packed(*(f"{archive}/{{code}}.tar.gz" for archive in archives)),
     )
@@ -58,5 +58,5 @@ def udpos(split: str) -> tuple[Layout, ...]:
 TAGS: dict[tuple[str, str], tuple[Layout, ...]] = {
     **{("panx", split): panx(split) for split in SPLITS},
     **{("udpos", split): udpos(split) for split in SPLITS},
-    **{("ccg", split): (Layout((f"ccg/{split}.tsv",), ccg_of, 2),) for split in ("train", "dev")},
+    **{("ccg", split): (Layout((f"ccg/{split}.tsv",), _ccg_of, 2),) for split in ("train", "dev")},
 }
