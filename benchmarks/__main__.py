@@ -1,4 +1,5 @@
-"""Ratios to named peers on the same work, in one run: prints a table, writes JSON, exits 1 where a goal is missed.
+"""Ratios to named peers on the same work, in one run: prints a table, writes JSON, exits 1 where a
+goal is missed.
 
 example:
   python -m benchmarks                              all parts, half an hour or more on 4 cores
@@ -13,7 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Read when torch is imported, so they stand before everything else.
-os.environ.update({"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"})
+os.environ.update(
+    {
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+)
 
 from benchmarks import measure
 from xstilts_core.errors import UsageError, unknown
@@ -79,13 +87,44 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Measure]]] = {
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=raw)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds, in each of which all sides take turns (default: 5)")
-    parser.add_argument("--study", default="quick", metavar="NAME", help="study of the part robustness (default: quick)")
-    parser.add_argument("--study-rounds", type=int, default=1, metavar="N", help="how often that study is run each way (default: 1)")
-    parser.add_argument("--json", default="outputs/benchmarks.json", metavar="FILE", help="where all figures go (default: %(default)s)")
-    parser.add_argument("--page", default="", metavar="FILE", help="also put the table in this Markdown page, between its marks")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=raw
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="rounds, in each of which all sides take turns (default: 5)",
+    )
+    parser.add_argument(
+        "--study",
+        default="quick",
+        metavar="NAME",
+        help="study of the part robustness (default: quick)",
+    )
+    parser.add_argument(
+        "--study-rounds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how often that study is run each way (default: 1)",
+    )
+    parser.add_argument(
+        "--json",
+        default="outputs/benchmarks.json",
+        metavar="FILE",
+        help="where all figures go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--page",
+        default="",
+        metavar="FILE",
+        help="also put the table in this Markdown page, between its marks",
+    )
     options = parser.parse_args(arguments)
     for part in options.parts:
         if part not in PARTS:
@@ -97,10 +136,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the parts. Returns 0 where all goals are reached, 1 where one is missed or two sides differ, 2 for a mistake in the command."""
+    """Run the parts. Returns 0 where all goals are reached, 1 where one is missed or two sides
+    differ, 2 for a mistake in the command."""
     try:
         options = parse(arguments)
-        facts = {"machine": measure.machine(), "rounds": options.rounds, "load_before": measure.load_average()}
+        facts = {
+            "machine": measure.machine(),
+            "rounds": options.rounds,
+            "load_before": measure.load_average(),
+        }
         measures = []
         for part in options.parts or PARTS:
             print(f"{part} ...", file=sys.stderr, flush=True)

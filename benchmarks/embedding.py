@@ -1,6 +1,8 @@
-"""Sentence vectors of one middle layer against the loop of XTREME's evaluate_retrieval.py: equal vectors first, then CPU seconds.
+"""Sentence vectors of one middle layer against the loop of XTREME's evaluate_retrieval.py: equal
+vectors first, then CPU seconds.
 
-The loop there takes sentences in the order of the file, 100 at a time, pads them to the longest, computes all layers and pools each.
+The loop there takes sentences in the order of the file, 100 at a time, pads them to the longest,
+computes all layers and pools each.
 """
 
 import time
@@ -28,7 +30,8 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An encoder, how many sentences a round, and how many times the peer's speed is the goal. The layer is at the paper's depth."""
+    """An encoder, how many sentences a round, and how many times the peer's speed is the goal. The
+    layer is at the paper's depth."""
 
     size: Size
     sentences: int
@@ -49,8 +52,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made = Tokenizer(models.WordLevel({**names, **words}, "<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     marks = [("<s>", FIRST), ("</s>", LAST)]
-    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=marks)
-    return PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", model_input_names=["input_ids", "attention_mask"])
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=marks
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", model_input_names=["input_ids", "attention_mask"]
+    )
 
 
 def network(size: Size, seed: int) -> XLMRobertaModel:
@@ -74,7 +81,10 @@ def network(size: Size, seed: int) -> XLMRobertaModel:
 def sentences(count: int, rng: np.random.Generator) -> list[str]:
     """Lognormal lengths with a mean of about 31 words, at most 126."""
     lengths = np.clip(rng.lognormal(3.3, 0.5, count).round().astype(np.int64), 2, PAIR_LENGTH - 2)
-    return [" ".join(f"w{number}" for number in rng.integers(SPECIAL, VOCABULARY, length)) for length in lengths]
+    return [
+        " ".join(f"w{number}" for number in rng.integers(SPECIAL, VOCABULARY, length))
+        for length in lengths
+    ]
 
 
 def theirs(stock: XLMRobertaModel, texts: Sequence[str], layer: int) -> Tensor:
@@ -82,10 +92,19 @@ def theirs(stock: XLMRobertaModel, texts: Sequence[str], layer: int) -> Tensor:
     read, found = tokenizer(), []
     with torch.no_grad():
         for first in range(0, len(texts), BATCH):
-            batch = read(list(texts[first : first + BATCH]), padding=True, truncation=True, max_length=PAIR_LENGTH, return_tensors="pt")
+            batch = read(
+                list(texts[first : first + BATCH]),
+                padding=True,
+                truncation=True,
+                max_length=PAIR_LENGTH,
+                return_tensors="pt",
+            )
             states = stock(**batch, output_hidden_states=True).hidden_states
             mask = batch["attention_mask"]
-            pooled = [(state * mask.unsqueeze(2).float()).sum(dim=1) / mask.sum(dim=1).view(-1, 1).float() for state in states]
+            pooled = [
+                (state * mask.unsqueeze(2).float()).sum(dim=1) / mask.sum(dim=1).view(-1, 1).float()
+                for state in states
+            ]
             found.append(pooled[layer])
     return torch.cat(found)
 
@@ -109,10 +128,17 @@ def measure(case: Case, rounds: int) -> Measure:
         ended = time.process_time()
         apart = max(apart, float((found - expected).abs().max()))
         if not apart <= TOLERANCE:
-            raise Unequal(f"vectors of layer {case.layer}, {case.size.name}: they differ by {apart:.1e}; at most {TOLERANCE:g} is rounding")
+            raise Unequal(
+                f"vectors of layer {case.layer}, {case.size.name}: they differ by {apart:.1e}; at most {TOLERANCE:g} is rounding"
+            )
         if seed:
             ratios.append((ended - middle) / (middle - started))
-            speeds.append({"ours": case.sentences / (middle - started), PEER: case.sentences / (ended - middle)})
+            speeds.append(
+                {
+                    "ours": case.sentences / (middle - started),
+                    PEER: case.sentences / (ended - middle),
+                }
+            )
     details = {"sentences_per_cpu_second": speeds, "largest_difference": apart}
     name = f"sentences, layer {case.layer} of {case.size.layers}, {case.size.name}"
     return Measure(PART, name, PEER, "x", tuple(ratios), case.goal, details)

@@ -1,4 +1,5 @@
-"""Evaluation against Trainer.predict: the same rows, the same weights, outputs in the same order, CPU seconds."""
+"""Evaluation against Trainer.predict: the same rows, the same weights, outputs in the same order,
+CPU seconds."""
 
 import statistics
 import tempfile
@@ -11,7 +12,18 @@ import torch
 
 from benchmarks.measure import Measure, Unequal
 from benchmarks.peer import DYNAMIC, trainer
-from benchmarks.workload import NANO, PAIRS, REAL, SMALL, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
+from benchmarks.workload import (
+    NANO,
+    PAIRS,
+    REAL,
+    SMALL,
+    WINDOWS,
+    Kind,
+    Size,
+    our_model,
+    peer_model,
+    peer_rows,
+)
 from xstilts_core.evaluate import predict
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.tokens import Encoded
@@ -25,7 +37,8 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is predicted, how many rows a round, and how many times the peer's speed it must reach."""
+    """What is predicted, how many rows a round, and how many times the peer's speed it must
+    reach."""
 
     name: str
     kind: Kind
@@ -44,7 +57,9 @@ CASES = (
 )
 
 
-def ours(case: Case, encoded: Encoded, seed: int, bfloat16: bool = False) -> tuple[np.ndarray, float]:
+def ours(
+    case: Case, encoded: Encoded, seed: int, bfloat16: bool = False
+) -> tuple[np.ndarray, float]:
     """Outputs [rows or tokens, k] and the CPU seconds that they took."""
     encoder, head = our_model(case.kind, case.size, 0.0, seed)
     form = FORMATS[task(case.kind.task).format]
@@ -53,7 +68,8 @@ def ours(case: Case, encoded: Encoded, seed: int, bfloat16: bool = False) -> tup
 
 
 def theirs(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:
-    """The same from Trainer.predict at its default batch of 8; padding is taken out of the outputs afterwards."""
+    """The same from Trainer.predict at its default batch of 8; padding is taken out of the outputs
+    afterwards."""
     rows = peer_rows(encoded, np.arange(len(encoded)), {})
     with tempfile.TemporaryDirectory() as folder:
         side = trainer(DYNAMIC, peer_model(case.kind, case.size, 0.0, seed, exact=False), folder)
@@ -67,14 +83,19 @@ def theirs(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:
 
 
 def check(case: Case, seed: int = 1) -> float:
-    """Both sides give the same outputs. Returns the largest difference as a share of the largest output; Unequal beyond TOLERANCE."""
+    """Both sides give the same outputs. Returns the largest difference as a share of the largest
+    output; Unequal beyond TOLERANCE."""
     encoded = case.kind.draw(case.rows, np.random.default_rng(seed))
     found, expected = ours(case, encoded, seed)[0], theirs(case, encoded, seed)[0]
     if found.shape != expected.shape:
-        raise Unequal(f"evaluation, {case.name}: outputs of shape {found.shape} and {expected.shape} for the same rows")
+        raise Unequal(
+            f"evaluation, {case.name}: outputs of shape {found.shape} and {expected.shape} for the same rows"
+        )
     difference = float(np.abs(found - expected).max() / np.abs(expected).max())
     if not difference <= TOLERANCE:
-        raise Unequal(f"evaluation, {case.name}: outputs differ by {difference:.1e} of the largest; at most {TOLERANCE:g} is rounding")
+        raise Unequal(
+            f"evaluation, {case.name}: outputs differ by {difference:.1e} of the largest; at most {TOLERANCE:g} is rounding"
+        )
     return difference
 
 
@@ -88,11 +109,18 @@ def measure(case: Case, rounds: int) -> Measure:
     speeds: dict[str, list[float]] = {"ours": [], PEER: []}
     for seed in range(1, rounds + 1):
         encoded = case.kind.draw(case.rows, np.random.default_rng([seed, 1]))
-        for name, spent in (("ours", ours(case, encoded, seed, bfloat16)[1]), (PEER, theirs(case, encoded, seed)[1])):
+        for name, spent in (
+            ("ours", ours(case, encoded, seed, bfloat16)[1]),
+            (PEER, theirs(case, encoded, seed)[1]),
+        ):
             seconds[name].append(spent)
             speeds[name].append(len(encoded.ids) / spent)
     shown = {name: round(statistics.median(values)) for name, values in speeds.items()}
-    details = {"tokens_per_cpu_second": shown, "largest_output_difference": difference, "rows": case.rows}
+    details = {
+        "tokens_per_cpu_second": shown,
+        "largest_output_difference": difference,
+        "rows": case.rows,
+    }
     ratios = tuple(b / a for a, b in zip(seconds["ours"], seconds[PEER], strict=True))
     return Measure(PART, case.name, PEER, "x", ratios, case.goal, details)
 

@@ -1,7 +1,9 @@
-"""The public evaluation rules written out plainly, one example after another: peers of the benchmarks, and oracles of the tests.
+"""The public evaluation rules written out plainly, one example after another: peers of the
+benchmarks, and oracles of the tests.
 
-Sources: SQuAD 1.1's evaluation script and MLQA's mlqa_evaluation_v1.py (XTREME carries both in third_party/), the Trainer's question
-answering example (transformers, examples/pytorch/question-answering/utils_qa.py), bitext mining and its threshold as in XTREME's
+Sources: SQuAD 1.1's evaluation script and MLQA's mlqa_evaluation_v1.py (XTREME carries both in
+third_party/), the Trainer's question answering example (transformers,
+examples/pytorch/question-answering/utils_qa.py), bitext mining and its threshold as in XTREME's
 third_party/utils_retrieve.py.
 """
 
@@ -28,7 +30,9 @@ ARTICLES = {
 @lru_cache(maxsize=1)
 def punctuation() -> frozenset[str]:
     """MLQA's: Unicode's category P and ASCII's marks and symbols."""
-    return frozenset(chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i)).startswith("P")) | frozenset(string.punctuation)
+    return frozenset(
+        chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i)).startswith("P")
+    ) | frozenset(string.punctuation)
 
 
 def squad_text(text: str) -> str:
@@ -39,7 +43,8 @@ def squad_text(text: str) -> str:
 
 
 def chinese_tokens(text: str) -> list[str]:
-    """Single characters from U+4E00 to U+9FA5 and marks; what stands between them is cut at white space."""
+    """Single characters from U+4E00 to U+9FA5 and marks; what stands between them is cut at white
+    space."""
     tokens, run = [], ""
     for character in text:
         if "\u4e00" <= character <= "\u9fa5" or character in punctuation():
@@ -68,7 +73,9 @@ def f1_of(predicted: str, gold: str, normal: Callable[[str], str]) -> float:
     return (2 * precision * recall) / (precision + recall)
 
 
-def answers_score(answers: Sequence[Sequence[str]], predictions: Sequence[str], normal: Callable[[str], str]) -> dict[str, float]:
+def answers_score(
+    answers: Sequence[Sequence[str]], predictions: Sequence[str], normal: Callable[[str], str]
+) -> dict[str, float]:
     """Exact match and F1 in percent, each the best over a question's answers."""
     exact, f1, total = 0.0, 0.0, 0
     for texts, guess in zip(answers, predictions, strict=True):
@@ -79,12 +86,17 @@ def answers_score(answers: Sequence[Sequence[str]], predictions: Sequence[str], 
 
 
 def best_answers(
-    contexts: Sequence[str], features: Sequence[dict[str, Any]], starts: Sequence[np.ndarray], ends: Sequence[np.ndarray], count: int = 20
+    contexts: Sequence[str],
+    features: Sequence[dict[str, Any]],
+    starts: Sequence[np.ndarray],
+    ends: Sequence[np.ndarray],
+    count: int = 20,
 ) -> list[tuple[str, float]]:
     """(text, score) of every example by the Trainer example's n-best loops.
 
-    features: "example" and "offsets" (characters, None outside the context) of each window; starts, ends: its logits. All pairs
-    of the `count` best starts and ends are tried, for spans of at most 30 tokens; the n best get probabilities, as there.
+    features: "example" and "offsets" (characters, None outside the context) of each window; starts,
+    ends: its logits. All pairs of the `count` best starts and ends are tried, for spans of at most
+    30 tokens; the n best get probabilities, as there.
     """
     by_example: list[list[int]] = [[] for _ in contexts]
     for position, feature in enumerate(features):
@@ -93,10 +105,19 @@ def best_answers(
     for context, positions in zip(contexts, by_example, strict=True):
         found = []
         for position in positions:
-            start_logits, end_logits, offsets = starts[position], ends[position], features[position]["offsets"]
+            start_logits, end_logits, offsets = (
+                starts[position],
+                ends[position],
+                features[position]["offsets"],
+            )
             for start in np.argsort(start_logits)[-1 : -count - 1 : -1].tolist():
                 for end in np.argsort(end_logits)[-1 : -count - 1 : -1].tolist():
-                    if start >= len(offsets) or end >= len(offsets) or offsets[start] is None or offsets[end] is None:
+                    if (
+                        start >= len(offsets)
+                        or end >= len(offsets)
+                        or offsets[start] is None
+                        or offsets[end] is None
+                    ):
                         continue
                     if end < start or end - start + 1 > 30:
                         continue
@@ -115,7 +136,9 @@ def best_answers(
     return chosen
 
 
-def neighbours(queries: np.ndarray, candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(
+    queries: np.ndarray, candidates: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and indices of each query's nearest candidates; of equal ones the first."""
     cosines = queries @ candidates.T
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
@@ -128,7 +151,8 @@ Search = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 def mine_bitext(
     x: np.ndarray, y: np.ndarray, count: int = 4, margin: bool = True, search: Search = neighbours
 ) -> list[tuple[int, int, float]]:
-    """(x, y, score) of the pairs that XTREME's mine_bitext writes with retrieval "max", best first; x and y are of unit length.
+    """(x, y, score) of the pairs that XTREME's mine_bitext writes with retrieval "max", best first;
+    x and y are of unit length.
 
     Where scores are equal the order there is that of an unstable sort; here the first comes first.
     """
@@ -136,7 +160,13 @@ def mine_bitext(
     y_cosines, y_found = search(y, x, min(len(x), count))
     x_mean, y_mean = x_cosines.mean(axis=1), y_cosines.mean(axis=1)
 
-    def scored(queries: np.ndarray, others: np.ndarray, found: np.ndarray, mean: np.ndarray, other_mean: np.ndarray) -> np.ndarray:
+    def scored(
+        queries: np.ndarray,
+        others: np.ndarray,
+        found: np.ndarray,
+        mean: np.ndarray,
+        other_mean: np.ndarray,
+    ) -> np.ndarray:
         scores = np.zeros(found.shape)
         for i in range(found.shape[0]):
             for j in range(found.shape[1]):
@@ -145,10 +175,16 @@ def mine_bitext(
                 scores[i, j] = cosine / ((mean[i] + other_mean[k]) / 2) if margin else cosine
         return scores
 
-    x_scores, y_scores = scored(x, y, x_found, x_mean, y_mean), scored(y, x, y_found, y_mean, x_mean)
+    x_scores, y_scores = (
+        scored(x, y, x_found, x_mean, y_mean),
+        scored(y, x, y_found, y_mean, x_mean),
+    )
     x_best = x_found[np.arange(len(x)), x_scores.argmax(axis=1)]
     y_best = y_found[np.arange(len(y)), y_scores.argmax(axis=1)]
-    pairs = np.stack((np.concatenate((np.arange(len(x)), y_best)), np.concatenate((x_best, np.arange(len(y))))), axis=1)
+    pairs = np.stack(
+        (np.concatenate((np.arange(len(x)), y_best)), np.concatenate((x_best, np.arange(len(y))))),
+        axis=1,
+    )
     scores = np.concatenate((x_scores.max(axis=1), y_scores.max(axis=1)))
     seen_x, seen_y, kept = set(), set(), []
     for position in np.argsort(-scores, kind="stable"):
@@ -162,7 +198,8 @@ def mine_bitext(
 
 
 def mining_threshold(scores: Sequence[float], right: Sequence[bool], gold: int) -> float:
-    """XTREME's bucc_optimize on pairs sorted by falling score; it fails where the best prefix is the whole list."""
+    """XTREME's bucc_optimize on pairs sorted by falling score; it fails where the best prefix is
+    the whole list."""
     threshold, best, correct = 0.0, 0.0, 0
     for position, hit in enumerate(right):
         correct += hit

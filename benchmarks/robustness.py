@@ -1,4 +1,5 @@
-"""A study beside busy neighbors: its wall seconds undisturbed, as a share of those with one spinning process per core."""
+"""A study beside busy neighbors: its wall seconds undisturbed, as a share of those with one
+spinning process per core."""
 
 import os
 import signal
@@ -15,7 +16,8 @@ from xstilts_core.files.paths import home
 
 PART = "robustness"
 GOAL = 0.6
-# One process forks the others; each spins until the one that started it has ended, however it ended.
+# One process forks the others; each spins until the one that started it has ended, however it
+# ended.
 SPIN = """import os, sys
 for _ in range(int(sys.argv[1]) - 1):
     if os.fork() == 0:
@@ -30,7 +32,8 @@ while os.getppid() == parent:
 def busy(count: int) -> Iterator[None]:
     """`count` processes that do nothing but compute, of this user and at the usual priority.
 
-    They share a session, as if started from another terminal: with autogroup on, Linux divides a core by sessions first.
+    They share a session, as if started from another terminal: with autogroup on, Linux divides a
+    core by sessions first.
     """
     spinning = subprocess.Popen([sys.executable, "-c", SPIN, str(count)], start_new_session=True)
     try:
@@ -41,13 +44,24 @@ def busy(count: int) -> Iterator[None]:
 
 
 def seconds(study: str) -> float:
-    """Wall seconds of `xstilts run STUDY` with its default settings, from nothing. UsageError where it fails."""
+    """Wall seconds of `xstilts run STUDY` with its default settings, from nothing. UsageError where
+    it fails."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        command = [sys.executable, "-m", "xstilts_core.commands.cli", "run", study, "--outputs", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "xstilts_core.commands.cli",
+            "run",
+            study,
+            "--outputs",
+            folder,
+        ]
         done = subprocess.run(command, cwd=home(), capture_output=True, text=True)
         if done.returncode:
-            raise UsageError(f"xstilts run {study} exited with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}")
+            raise UsageError(
+                f"xstilts run {study} exited with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}"
+            )
         return time.monotonic() - began
 
 
@@ -61,4 +75,14 @@ def run(rounds: int, study: str) -> list[Measure]:
             disturbed.append(seconds(study))
     ratios = tuple(own / beside for own, beside in zip(undisturbed, disturbed, strict=True))
     details = {"undisturbed_seconds": undisturbed, "disturbed_seconds": disturbed}
-    return [Measure(PART, f"study {study} beside {cores} busy processes", "itself, undisturbed", "x", ratios, GOAL, details)]
+    return [
+        Measure(
+            PART,
+            f"study {study} beside {cores} busy processes",
+            "itself, undisturbed",
+            "x",
+            ratios,
+            GOAL,
+            details,
+        )
+    ]

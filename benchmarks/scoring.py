@@ -1,4 +1,5 @@
-"""Scores and the search for answers, against what others use for them: equal numbers first, then CPU seconds."""
+"""Scores and the search for answers, against what others use for them: equal numbers first, then
+CPU seconds."""
 
 import gc
 import string
@@ -25,7 +26,8 @@ PART = "metrics"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Work of a size drawn from a generator, our side and the peer's; `differ` says in words where their results differ, else nothing."""
+    """Work of a size drawn from a generator, our side and the peer's; `differ` says in words where
+    their results differ, else nothing."""
 
     name: str
     peer: str
@@ -41,12 +43,16 @@ class Case:
 
 
 def sentences(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list[list[str]]]:
-    """Gold and predicted entity tags of sentences of 20 tokens on average; one tag in five is drawn anew."""
+    """Gold and predicted entity tags of sentences of 20 tokens on average; one tag in five is drawn
+    anew."""
     lengths = rng.integers(5, 36, count)
     gold = rng.integers(0, len(BIO), lengths.sum())
     guess = np.where(rng.random(len(gold)) < 0.8, gold, rng.integers(0, len(BIO), len(gold)))
     ends = np.cumsum(lengths)[:-1]
-    return tuple([[BIO[tag] for tag in part.tolist()] for part in np.split(side, ends)] for side in (gold, guess))
+    return tuple(
+        [[BIO[tag] for tag in part.tolist()] for part in np.split(side, ends)]
+        for side in (gold, guess)
+    )
 
 
 def seqeval_scores(work: tuple[list[list[str]], list[list[str]]]) -> dict[str, float]:
@@ -59,21 +65,49 @@ def seqeval_scores(work: tuple[list[list[str]], list[list[str]]]) -> dict[str, f
 
 # ---- answers
 
-SYLLABLES = ("ka", "lo", "mer", "ti", "us", "an", "the", "berg", "o'", "ri-", "São", "élan", "Ж", "2", "der", "sta")
+SYLLABLES = (
+    "ka",
+    "lo",
+    "mer",
+    "ti",
+    "us",
+    "an",
+    "the",
+    "berg",
+    "o'",
+    "ri-",
+    "São",
+    "élan",
+    "Ж",
+    "2",
+    "der",
+    "sta",
+)
 
 
 def answers(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list[str]]:
-    """One gold answer of one to six words for each question, all different; 60 % of the predictions are right, 20 % in part."""
+    """One gold answer of one to six words for each question, all different; 60 % of the predictions
+    are right, 20 % in part."""
     small = ("the", "a", "der", "of", "die")
 
     def word() -> str:
-        return small[rng.integers(5)] if rng.random() < 0.2 else "".join(SYLLABLES[k] for k in rng.integers(0, len(SYLLABLES), 3)).title()
+        return (
+            small[rng.integers(5)]
+            if rng.random() < 0.2
+            else "".join(SYLLABLES[k] for k in rng.integers(0, len(SYLLABLES), 3)).title()
+        )
 
     gold, guesses = [], []
     for number in range(count):
         words = [word() for _ in range(rng.integers(1, 7))] + [str(number)]
         kind = rng.random()
-        guess = words if kind < 0.6 else [*words[: len(words) // 2], word()] if kind < 0.8 else [word(), word()]
+        guess = (
+            words
+            if kind < 0.6
+            else [*words[: len(words) // 2], word()]
+            if kind < 0.8
+            else [word(), word()]
+        )
         gold.append([" ".join(words)])
         guesses.append(" ".join(guess) + string.punctuation[rng.integers(32)])
     return gold, guesses
@@ -99,11 +133,14 @@ class Questions:
 
 
 def questions(rng: np.random.Generator, count: int) -> Questions:
-    """Questions about long paragraphs (about two windows each), logits of noise with one clear span in most windows."""
+    """Questions about long paragraphs (about two windows each), logits of noise with one clear span
+    in most windows."""
     examples, features, lengths, owners, first, last, logits = [], [], [], [], [], [], []
     for number in range(count):
         asked, size = int(rng.integers(8, 24)), int(rng.lognormal(5.7, 0.5))
-        examples.append(SpanExample(str(number), "?", " ".join(f"{token:05}" for token in range(size)), ()))
+        examples.append(
+            SpanExample(str(number), "?", " ".join(f"{token:05}" for token in range(size)), ())
+        )
         for begin, end in windows(size, WINDOW_LENGTH - MARKS - asked, WINDOW_STRIDE):
             before, tokens = asked + MARKS - 1, np.arange(begin, end)
             length = before + len(tokens) + 1
@@ -114,7 +151,12 @@ def questions(rng: np.random.Generator, count: int) -> Questions:
             scores[start, 0] += 8
             scores[min(start + int(rng.integers(0, 6)), length - 2), 1] += 8
             scores[spans[:, 0] < 0] = -1e4
-            features.append({"example": number, "offsets": [tuple(span) if span[0] >= 0 else None for span in spans.tolist()]})
+            features.append(
+                {
+                    "example": number,
+                    "offsets": [tuple(span) if span[0] >= 0 else None for span in spans.tolist()],
+                }
+            )
             owners.append(number)
             lengths.append(length)
             first.append(spans[:, 0])
@@ -122,7 +164,13 @@ def questions(rng: np.random.Generator, count: int) -> Questions:
             logits.append(scores)
     flat = {"first": np.concatenate(first), "last": np.concatenate(last)}
     rows = np.arange(len(owners) + 1)
-    encoded = Encoded(np.zeros(sum(lengths), dtype=np.int32), np.array(lengths), rows, np.array(owners), token_columns=flat)
+    encoded = Encoded(
+        np.zeros(sum(lengths), dtype=np.int32),
+        np.array(lengths),
+        rows,
+        np.array(owners),
+        token_columns=flat,
+    )
     return Questions(encoded, np.concatenate(logits), examples, features)
 
 
@@ -134,13 +182,20 @@ def nbest_answers(work: Questions) -> list[str]:
     parts = np.split(work.outputs, work.encoded.starts[1:-1])
     contexts = [example.context for example in work.examples]
     return [
-        text for text, _ in official.best_answers(contexts, work.features, [part[:, 0] for part in parts], [part[:, 1] for part in parts])
+        text
+        for text, _ in official.best_answers(
+            contexts, work.features, [part[:, 0] for part in parts], [part[:, 1] for part in parts]
+        )
     ]
 
 
 def same_texts(found: list[str], expected: list[str]) -> str:
     """Logits are peaked, so the best span is among the 20 best starts and ends."""
-    other = [position for position, pair in enumerate(zip(found, expected, strict=True)) if pair[0] != pair[1]]
+    other = [
+        position
+        for position, pair in enumerate(zip(found, expected, strict=True))
+        if pair[0] != pair[1]
+    ]
     return f"{len(other)} of {len(found)} answers differ, the first at {other[0]}" if other else ""
 
 
@@ -189,7 +244,8 @@ CASES = (
 
 
 def timed(call: Callable[[Any], Any], work: Any) -> tuple[Any, float]:
-    """What it gives, and the CPU seconds it took; without the garbage collector, as timeit does: it walks all of torch's objects too."""
+    """What it gives, and the CPU seconds it took; without the garbage collector, as timeit does: it
+    walks all of torch's objects too."""
     gc.collect()
     gc.disable()
     try:
@@ -201,7 +257,8 @@ def timed(call: Callable[[Any], Any], work: Any) -> tuple[Any, float]:
 
 
 def measure(case: Case, rounds: int) -> Measure:
-    """The ratio; both sides score new work in every round, and Unequal is raised where they do not agree on it."""
+    """The ratio; both sides score new work in every round, and Unequal is raised where they do not
+    agree on it."""
     ratios, seconds = [], []
     small = case.draw(np.random.default_rng(0), 10)
     for side in (case.ours, case.theirs):
@@ -214,7 +271,9 @@ def measure(case: Case, rounds: int) -> Measure:
             raise Unequal(f"{case.name}: {words}")
         ratios.append(theirs / ours)
         seconds.append({"ours": ours, case.peer: theirs})
-    return Measure(PART, case.name, case.peer, "x", tuple(ratios), case.goal, {"cpu_seconds": seconds})
+    return Measure(
+        PART, case.name, case.peer, "x", tuple(ratios), case.goal, {"cpu_seconds": seconds}
+    )
 
 
 def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:

@@ -1,9 +1,11 @@
-"""What a notebook costs beside its work: from the start of its runner to its exit, less the seconds of the work alone.
+"""What a notebook costs beside its work: from the start of its runner to its exit, less the seconds
+of the work alone.
 
-Counted: the interpreter, the suite's imports, papermill, the kernel, torch or pandas, saving the page, ending the kernel. Not counted: what
-a repetition of the same cells takes where all that is imported already (`benchmarks.repeat`): loading the encoder, a training step on eight
-rows, a few predictions; for a report, its tables and figures. Each notebook is timed alone (`xstilts notebook`) and beside a grid's
-kernel server (`xstilts run`); the goals are for a grid.
+Counted: the interpreter, the suite's imports, papermill, the kernel, torch or pandas, saving the
+page, ending the kernel. Not counted: what a repetition of the same cells takes where all that is
+imported already (`benchmarks.repeat`): loading the encoder, a training step on eight rows, a few
+predictions; for a report, its tables and figures. Each notebook is timed alone (`xstilts notebook`)
+and beside a grid's kernel server (`xstilts run`); the goals are for a grid.
 """
 
 import json
@@ -39,20 +41,25 @@ train: {epochs: 1, evaluations: 1, batch_size: 8, accumulation: 1, max_length: 6
 reports: [30_transfer]
 """
 TEXTS = [f"Anna reads {number} books today.\tAnna reads.\tentailment\n" for number in range(8)]
-# The three files of that study, eight rows each: making the embedded suite's data would be most of the work.
+# The three files of that study, eight rows each: making the embedded suite's data would be most of
+# the work.
 FILES = {
     "mnli/glue/MNLI/train.tsv": ["sentence1\tsentence2\tgold_label\n", *TEXTS],
     "mnli/glue/MNLI/dev_matched.tsv": ["sentence1\tsentence2\tgold_label\n", *TEXTS],
     "xnli/xtreme/test-en.tsv": TEXTS,
 }
-GOALS = {"target/mnli/from-none/seed1": ("run notebook", 5.0), "report/30_transfer": ("report notebook", 1.5)}
+GOALS = {
+    "target/mnli/from-none/seed1": ("run notebook", 5.0),
+    "report/30_transfer": ("report notebook", 1.5),
+}
 ALONE, SERVED = "alone", "in a grid"
 SHOWN = 0.1
 
 
 @dataclass(slots=True)
 class Seconds:
-    """A notebook's figures, one per round: wall, CPU (of all its processes; alone only), work, and wall seconds by stage."""
+    """A notebook's figures, one per round: wall, CPU (of all its processes; alone only), work, and
+    wall seconds by stage."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -62,7 +69,9 @@ class Seconds:
     def text(self) -> str:
         """Where the time goes, in the order of time."""
         means = {name: statistics.median(values) for name, values in self.stages.items()}
-        parts = ", ".join(f"{value:.1f} s {name}" for name, value in means.items() if value >= SHOWN)
+        parts = ", ".join(
+            f"{value:.1f} s {name}" for name, value in means.items() if value >= SHOWN
+        )
         cpu = f" ({statistics.median(self.cpu):.1f} s CPU)" if self.cpu else ""
         return f"{statistics.median(self.wall):.1f} s{cpu}, of which {statistics.median(self.work):.1f} s are work: {parts}"
 
@@ -72,22 +81,35 @@ def moment(text: str) -> float:
 
 
 def stages(copy: Path, began: float, ended: float) -> dict[str, float]:
-    """Wall seconds of each stage of an executed notebook, by the times that papermill keeps in it; began, ended: of its runner."""
+    """Wall seconds of each stage of an executed notebook, by the times that papermill keeps in it;
+    began, ended: of its runner."""
     page = json.loads(copy.read_text(encoding="utf-8"))
     cells = [cell for cell in page["cells"] if cell["cell_type"] == "code"]
     times = [cell["metadata"]["papermill"] for cell in cells]
     start = moment(page["metadata"]["papermill"]["start_time"])
-    found = {"before papermill": start - began, "starting the kernel": moment(times[0]["start_time"]) - start}
+    found = {
+        "before papermill": start - began,
+        "starting the kernel": moment(times[0]["start_time"]) - start,
+    }
     for number, (cell, entry) in enumerate(zip(cells, times, strict=True), start=1):
         found[f"cell {number} ({''.join(cell['source']).splitlines()[0][:32]})"] = entry["duration"]
     return {**found, "ending the kernel, saving": ended - moment(times[-1]["end_time"])}
 
 
 def call(arguments: list[str], variables: dict[str, str] | None = None) -> str:
-    """Run Python from the project's folder; returns what it printed. UsageError with its own words where it failed."""
-    done = subprocess.run([sys.executable, *arguments], cwd=home(), env={**os.environ, **(variables or {})}, capture_output=True, text=True)
+    """Run Python from the project's folder; returns what it printed. UsageError with its own words
+    where it failed."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=home(),
+        env={**os.environ, **(variables or {})},
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
-        raise UsageError(f"python {' '.join(arguments)} exited with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        raise UsageError(
+            f"python {' '.join(arguments)} exited with {done.returncode}: {done.stderr.strip()[-2000:]}"
+        )
     return done.stdout
 
 
@@ -95,7 +117,18 @@ def time_notebook(study: Path, folder: str, found: Seconds) -> None:
     """Run one notebook of the study and add its figures."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.time()
-    call(["-m", "xstilts_core.jobs.runner", str(study), folder, "--outputs", str(study.parent), "--data-root", str(study.parent)])
+    call(
+        [
+            "-m",
+            "xstilts_core.jobs.runner",
+            str(study),
+            folder,
+            "--outputs",
+            str(study.parent),
+            "--data-root",
+            str(study.parent),
+        ]
+    )
     ended = time.time()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found.wall.append(ended - began)
@@ -113,7 +146,12 @@ def one_round(study: Path, figures: dict[tuple[str, str], Seconds]) -> None:
             for folder in GOALS:
                 time_notebook(study, folder, figures[way, folder])
     for folder in GOALS:
-        work = float(call(["-m", "benchmarks.repeat", str(study.parent / study.stem / folder / NOTEBOOK)], environment(1)))
+        work = float(
+            call(
+                ["-m", "benchmarks.repeat", str(study.parent / study.stem / folder / NOTEBOOK)],
+                environment(1),
+            )
+        )
         for way in (ALONE, SERVED):
             figures[way, folder].work.append(work)
 
@@ -138,10 +176,29 @@ def run(rounds: int) -> list[Measure]:
     measures = []
     for (way, folder), found in figures.items():
         if way == SERVED:
-            found.cpu.clear()  # a served kernel is the server's child: its seconds are not in this process's account
+            # a served kernel is the server's child: its seconds are not in this process's account
+            found.cpu.clear()
         name, goal = GOALS[folder]
         beside = tuple(wall - work for wall, work in zip(found.wall, found.work, strict=True))
-        shown = {stage: round(statistics.median(values), 3) for stage, values in found.stages.items()}
-        details = {"wall": found.wall, "cpu": found.cpu, "work": found.work, "stages": shown, "text": found.text()}
-        measures.append(Measure(PART, f"{name}, {way}", "its work alone", "s", beside, goal if way == SERVED else None, details))
+        shown = {
+            stage: round(statistics.median(values), 3) for stage, values in found.stages.items()
+        }
+        details = {
+            "wall": found.wall,
+            "cpu": found.cpu,
+            "work": found.work,
+            "stages": shown,
+            "text": found.text(),
+        }
+        measures.append(
+            Measure(
+                PART,
+                f"{name}, {way}",
+                "its work alone",
+                "s",
+                beside,
+                goal if way == SERVED else None,
+                details,
+            )
+        )
     return measures

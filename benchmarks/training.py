@@ -1,4 +1,5 @@
-"""Training against the Trainer: the same examples in every step, the same initial weights, one thread, CPU seconds."""
+"""Training against the Trainer: the same examples in every step, the same initial weights, one
+thread, CPU seconds."""
 
 import statistics
 import tempfile
@@ -12,7 +13,19 @@ from torch import Tensor, nn
 
 from benchmarks.measure import Measure, Unequal
 from benchmarks.peer import DYNAMIC, HALF, PADDED, trainer
-from benchmarks.workload import NANO, PAIRS, REAL, SMALL, TAGS, WINDOWS, Kind, Size, our_model, peer_model, peer_rows
+from benchmarks.workload import (
+    NANO,
+    PAIRS,
+    REAL,
+    SMALL,
+    TAGS,
+    WINDOWS,
+    Kind,
+    Size,
+    our_model,
+    peer_model,
+    peer_rows,
+)
 from xstilts_core.formats import FORMATS, Batch, select
 from xstilts_core.formats.tokens import Encoded
 from xstilts_core.schedule import in_bfloat16
@@ -29,10 +42,11 @@ ALL, NO_ATTENTION = "all dropout", "ours without attention dropout"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is trained, for how many steps a round, and how many times each peer's speed it must reach; None: it is only shown.
+    """What is trained, for how many steps a round, and how many times each peer's speed it must
+    reach; None: it is only shown.
 
-    auto: ours in the precision that `auto` takes, where that is bfloat16; attention: our dropout of attention; the
-    Trainer stays as it comes.
+    auto: ours in the precision that `auto` takes, where that is bfloat16; attention: our dropout of
+    attention; the Trainer stays as it comes.
     """
 
     name: str
@@ -51,7 +65,16 @@ CASES = (
     Case(f"pairs, {NANO.name}, batch 8", PAIRS, NANO, 8, 100, {DYNAMIC: 1.25}),
     Case(f"question windows, {NANO.name}, batch 32", WINDOWS, NANO, 32, 12, {DYNAMIC: 1.9}),
     *(
-        Case(f"{kind_name}, {REAL.name}, batch {batch}, {said}", kind, REAL, batch, 8, goals, True, attention)
+        Case(
+            f"{kind_name}, {REAL.name}, batch {batch}, {said}",
+            kind,
+            REAL,
+            batch,
+            8,
+            goals,
+            True,
+            attention,
+        )
         for kind_name, kind, batch, said, attention, goals in (
             ("pairs", PAIRS, 32, NO_ATTENTION, 0.0, {DYNAMIC: 7.5, HALF: 2.8}),
             ("pairs", PAIRS, 32, ALL, DROPOUT, {DYNAMIC: 6.5, HALF: 2.8}),
@@ -65,18 +88,22 @@ CASES = (
 
 @dataclass(slots=True)
 class Trace:
-    """What one side did: process time at the start of every step, losses, and (ours) the rows of every batch."""
+    """What one side did: process time at the start of every step, losses, and (ours) the rows of
+    every batch."""
 
     marks: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
 
     def watch(self, encoder: nn.Module) -> None:
-        encoder.register_forward_pre_hook(lambda module, inputs: self.marks.append(time.process_time()))
+        encoder.register_forward_pre_hook(
+            lambda module, inputs: self.marks.append(time.process_time())
+        )
 
     @property
     def seconds(self) -> float:
-        """From the start of one step to the start of another: whole cycles, what a step does outside the model included."""
+        """From the start of one step to the start of another: whole cycles, what a step does
+        outside the model included."""
         return self.marks[-1] - self.marks[WARM]
 
 
@@ -100,15 +127,30 @@ def ours(case: Case, encoded: Encoded, dropout: float, seed: int, bfloat16: bool
         return select(encoded, rows)
 
     stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, drawn)
-    train(encoder, [stream], np.array([1.0]), Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed, bfloat16=bfloat16))
+    train(
+        encoder,
+        [stream],
+        np.array([1.0]),
+        Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed, bfloat16=bfloat16),
+    )
     return trace
 
 
-def theirs(peer: str, case: Case, encoded: Encoded, order: np.ndarray, dropout: float, seed: int, exact: bool = False) -> Trace:
+def theirs(
+    peer: str,
+    case: Case,
+    encoded: Encoded,
+    order: np.ndarray,
+    dropout: float,
+    seed: int,
+    exact: bool = False,
+) -> Trace:
     """Trainer.train on the same rows in the order in which ours drew them."""
     model, trace = peer_model(case.kind, case.size, dropout, seed, exact), Trace()
     trace.watch(model.roberta)
-    model.register_forward_hook(lambda module, inputs, output: trace.losses.append(output["loss"].item()))
+    model.register_forward_hook(
+        lambda module, inputs, output: trace.losses.append(output["loss"].item())
+    )
     rows = peer_rows(encoded, order, case.kind.labels)
     with tempfile.TemporaryDirectory() as folder:
         trainer(
@@ -129,11 +171,14 @@ def theirs(peer: str, case: Case, encoded: Encoded, order: np.ndarray, dropout: 
 def counted(case: Case, side: str, trace: Trace) -> None:
     """Unequal where a side did not take the steps of the case."""
     if len(trace.losses) != case.steps or len(trace.marks) != case.steps:
-        raise Unequal(f"training, {case.name}: {side} took {len(trace.losses)} steps, not {case.steps}")
+        raise Unequal(
+            f"training, {case.name}: {side} took {len(trace.losses)} steps, not {case.steps}"
+        )
 
 
 def check(case: Case, seed: int = 1) -> float:
-    """Without dropout the first losses of all sides agree. Returns the largest relative difference; Unequal beyond TOLERANCE."""
+    """Without dropout the first losses of all sides agree. Returns the largest relative difference;
+    Unequal beyond TOLERANCE."""
     encoded = case.kind.draw(case.steps * case.batch, np.random.default_rng(seed))
     found = ours(case, encoded, 0.0, seed)
     counted(case, "ours", found)
@@ -144,12 +189,15 @@ def check(case: Case, seed: int = 1) -> float:
         left, right = np.array(found.losses[:CHECKED]), np.array(expected.losses[:CHECKED])
         worst = max(worst, float((np.abs(left - right) / np.abs(right)).max()))
         if not worst <= TOLERANCE:
-            raise Unequal(f"training, {case.name}, {peer}: losses {left.tolist()} and {right.tolist()} of the same batches")
+            raise Unequal(
+                f"training, {case.name}, {peer}: losses {left.tolist()} and {right.tolist()} of the same batches"
+            )
     return worst
 
 
 def measure(case: Case, rounds: int) -> list[Measure]:
-    """The ratios to every peer; the sides take turns in every round, with the settings of a real run."""
+    """The ratios to every peer; the sides take turns in every round, with the settings of a real
+    run."""
     bfloat16 = case.auto and in_bfloat16("auto", torch.device("cpu"), case.size.width)
     if case.auto and not bfloat16:
         return [Measure(PART, case.name, peer, "x", (), goal) for peer, goal in case.goals.items()]
@@ -161,14 +209,29 @@ def measure(case: Case, rounds: int) -> list[Measure]:
         trace = ours(case, encoded, DROPOUT, seed, bfloat16)
         tokens = int(sum(encoded.lengths[rows].sum() for rows in trace.rows[WARM:-1]))
         order = np.concatenate(trace.rows)
-        traces = {"ours": trace, **{peer: theirs(peer, case, encoded, order, DROPOUT, seed) for peer in case.goals}}
+        traces = {
+            "ours": trace,
+            **{peer: theirs(peer, case, encoded, order, DROPOUT, seed) for peer in case.goals},
+        }
         for name, entry in traces.items():
             seconds[name].append(entry.seconds)
             speeds[name].append(tokens / entry.seconds)
     shown = {name: round(statistics.median(values)) for name, values in speeds.items()}
-    details = {"tokens_per_cpu_second": shown, "largest_relative_loss_difference": difference, "steps": case.steps - WARM - 1}
+    details = {
+        "tokens_per_cpu_second": shown,
+        "largest_relative_loss_difference": difference,
+        "steps": case.steps - WARM - 1,
+    }
     return [
-        Measure(PART, case.name, peer, "x", tuple(b / a for a, b in zip(seconds["ours"], seconds[peer], strict=True)), goal, details)
+        Measure(
+            PART,
+            case.name,
+            peer,
+            "x",
+            tuple(b / a for a, b in zip(seconds["ours"], seconds[peer], strict=True)),
+            goal,
+            details,
+        )
         for peer, goal in case.goals.items()
     ]
 

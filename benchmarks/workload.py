@@ -1,4 +1,5 @@
-"""The same work for both sides: random token ids with the lengths of real data, one model, one set of initial weights."""
+"""The same work for both sides: random token ids with the lengths of real data, one model, one set
+of initial weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,30 +52,54 @@ TINY = Size("tiny, for tests", 1, 32)
 
 
 class MaskedQuestions(XLMRobertaForQuestionAnswering):
-    """The peer of the equality check. The stock model takes padding for a possible answer: losses depend on the padding of a batch."""
+    """The peer of the equality check. The stock model takes padding for a possible answer: losses
+    depend on the padding of a batch."""
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, start_positions: Tensor | None = None, end_positions: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
     ) -> QuestionAnsweringModelOutput:
         found = super().forward(input_ids, attention_mask=attention_mask)
-        start, end = (logits.masked_fill(attention_mask == 0, float("-inf")) for logits in (found.start_logits, found.end_logits))
+        start, end = (
+            logits.masked_fill(attention_mask == 0, float("-inf"))
+            for logits in (found.start_logits, found.end_logits)
+        )
         asked = start_positions is not None and end_positions is not None
-        loss = (cross_entropy(start, start_positions) + cross_entropy(end, end_positions)) / 2 if asked else None
-        return QuestionAnsweringModelOutput(loss=loss, start_logits=found.start_logits, end_logits=found.end_logits)
+        loss = (
+            (cross_entropy(start, start_positions) + cross_entropy(end, end_positions)) / 2
+            if asked
+            else None
+        )
+        return QuestionAnsweringModelOutput(
+            loss=loss, start_logits=found.start_logits, end_logits=found.end_logits
+        )
 
 
-def sequences(lengths: np.ndarray, rng: np.random.Generator, columns: dict[str, np.ndarray], **tokens: np.ndarray) -> Encoded:
+def sequences(
+    lengths: np.ndarray,
+    rng: np.random.Generator,
+    columns: dict[str, np.ndarray],
+    **tokens: np.ndarray,
+) -> Encoded:
     """One sequence of random ids per row, between <s> and </s>."""
     ids = rng.integers(SPECIAL, VOCABULARY, lengths.sum(), dtype=np.int32)
     ends = np.cumsum(lengths)
     ids[ends - lengths], ids[ends - 1] = FIRST, LAST
     rows = np.arange(len(lengths))
-    return Encoded(ids, lengths, np.arange(len(lengths) + 1), rows, columns=columns, token_columns=tokens)
+    return Encoded(
+        ids, lengths, np.arange(len(lengths) + 1), rows, columns=columns, token_columns=tokens
+    )
 
 
 def pairs(count: int, rng: np.random.Generator) -> Encoded:
-    """Sentence pairs: lognormal lengths with mean 39.5 and 99th percentile 108 tokens, cut at 128."""
-    lengths = np.clip(rng.lognormal(3.560, 0.4826, count).round().astype(np.int64), MARKS, PAIR_LENGTH)
+    """Sentence pairs: lognormal lengths with mean 39.5 and 99th percentile 108 tokens, cut at
+    128."""
+    lengths = np.clip(
+        rng.lognormal(3.560, 0.4826, count).round().astype(np.int64), MARKS, PAIR_LENGTH
+    )
     return sequences(lengths, rng, {"label": rng.integers(0, 3, count)})
 
 
@@ -88,7 +113,8 @@ def tags(count: int, rng: np.random.Generator) -> Encoded:
 
 
 def questions(count: int, rng: np.random.Generator) -> Encoded:
-    """Windows of at most 384 tokens, 128 apart, over a question and its paragraph: a mean of about 205, as in XQuAD."""
+    """Windows of at most 384 tokens, 128 apart, over a question and its paragraph: a mean of about
+    205, as in XQuAD."""
     found: list[int] = []
     while len(found) < count:
         question, paragraph = int(rng.integers(8, 24)), int(rng.lognormal(5.13, 0.42))
@@ -106,7 +132,8 @@ def questions(count: int, rng: np.random.Generator) -> Encoded:
 class Kind:
     """A kind of rows: ours (a task, whose format says the rest) and the peer's model.
 
-    exact: the peer's model that computes the same loss. labels: our columns -> the peer's arguments. heads: our layers -> the peer's.
+    exact: the peer's model that computes the same loss. labels: our columns -> the peer's
+    arguments. heads: our layers -> the peer's.
     """
 
     task: str
@@ -145,10 +172,15 @@ TAGS = Kind(
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """Only pads: the peer's collator asks one for it."""
-    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1}, "<s>")), pad_token="<pad>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1}, "<s>")),
+        pad_token="<pad>",
+    )
 
 
-def peer_model(kind: Kind, size: Size, dropout: float, seed: int, exact: bool, attention: float | None = None) -> nn.Module:
+def peer_model(
+    kind: Kind, size: Size, dropout: float, seed: int, exact: bool, attention: float | None = None
+) -> nn.Module:
     """The stock model, with weights from `seed`."""
     config = XLMRobertaConfig(
         vocab_size=VOCABULARY,
@@ -168,12 +200,16 @@ def peer_model(kind: Kind, size: Size, dropout: float, seed: int, exact: bool, a
     return (kind.exact if exact else kind.peer)(config)
 
 
-def our_model(kind: Kind, size: Size, dropout: float, seed: int, attention: float | None = None) -> tuple[Encoder, nn.Module]:
+def our_model(
+    kind: Kind, size: Size, dropout: float, seed: int, attention: float | None = None
+) -> tuple[Encoder, nn.Module]:
     """Our encoder and head, with the peer's weights."""
     peer = peer_model(kind, size, dropout, seed, exact=False, attention=attention)
     network = XLMRobertaModel(peer.config, add_pooling_layer=False)
     network.load_state_dict(peer.roberta.state_dict())
-    head = FORMATS[task(kind.task).format].head(task(kind.task), HeadOptions(size.width, dropout, "first"))
+    head = FORMATS[task(kind.task).format].head(
+        task(kind.task), HeadOptions(size.width, dropout, "first")
+    )
     for ours, theirs in kind.heads.items():
         head.get_submodule(ours).load_state_dict(peer.get_submodule(theirs).state_dict())
     return Encoder(network, tokenizer(), can_pack(network)), head
@@ -183,8 +219,16 @@ def peer_rows(encoded: Encoded, order: np.ndarray, labels: Mapping[str, str]) ->
     """The rows in this order as an Arrow data set, what a Trainer is usually given."""
     starts, ends = encoded.starts[:-1][order], encoded.starts[1:][order]
     ids = [encoded.ids[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
-    columns = {theirs: encoded.columns[ours][order].tolist() for ours, theirs in labels.items() if ours in encoded.columns}
+    columns = {
+        theirs: encoded.columns[ours][order].tolist()
+        for ours, theirs in labels.items()
+        if ours in encoded.columns
+    }
     for ours, values in encoded.token_columns.items():
         if ours in labels:
-            columns[labels[ours]] = [values[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
-    return Dataset.from_dict({"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], **columns})
+            columns[labels[ours]] = [
+                values[start:end].tolist() for start, end in zip(starts, ends, strict=True)
+            ]
+    return Dataset.from_dict(
+        {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], **columns}
+    )

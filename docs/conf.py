@@ -1,4 +1,5 @@
-"""The site: Sphinx, the theme Furo, MyST for Markdown and notebooks. `make docs` builds it into site/, without the network."""
+"""The site: Sphinx, the theme Furo, MyST for Markdown and notebooks. `make docs` builds it into
+site/, without the network."""
 
 import os
 import sys
@@ -36,7 +37,8 @@ html_css_files = ["site.css"]
 html_favicon = "theme/mark.svg"
 html_copy_source = False
 html_show_sourcelink = False
-# Blues that can be read on white and on black, told apart with any color vision (Okabe and Ito 2008).
+# Blues that can be read on white and on black, told apart with any color vision (Okabe and Ito
+# 2008).
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#005a8c", "color-brand-content": "#005a8c"},
     "dark_css_variables": {"color-brand-primary": "#56b4e9", "color-brand-content": "#56b4e9"},

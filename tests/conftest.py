@@ -1,4 +1,5 @@
-"""Tiny encoders with random weights, saved as Hugging Face folders: XLM-R's, BERT's and ModernBERT's architectures."""
+"""Tiny encoders with random weights, saved as Hugging Face folders: XLM-R's, BERT's and
+ModernBERT's architectures."""
 
 import atexit
 import fcntl
@@ -35,7 +36,8 @@ TEXTS = [
 ]
 FAMILIES = ("xlmr", "bert", "modernbert")
 RELEASE = "XSTILTS_RELEASE" in os.environ
-# Drawn inputs: the same ones in every run of CI, ten times as many and new ones before a release. Fixtures are made for all of them.
+# Drawn inputs: the same ones in every run of CI, ten times as many and new ones before a release.
+# Fixtures are made for all of them.
 ANY = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("ci", max_examples=100, derandomize=True, **ANY)
 settings.register_profile("release", max_examples=1_000, print_blob=True, **ANY)
@@ -43,9 +45,11 @@ settings.load_profile("release" if RELEASE else "ci")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests at the beginning of what each process gets first (xdist's worksteal: as many as the others, in the order of the list).
+    """Slow tests at the beginning of what each process gets first (xdist's worksteal: as many as
+    the others, in the order of the list).
 
-    At the end, one of them would keep a single process busy and the others waiting. Those for a release are skipped, unless asked for.
+    At the end, one of them would keep a single process busy and the others waiting. Those for a
+    release are skipped, unless asked for.
     """
     if not RELEASE:
         for item in items:
@@ -56,12 +60,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     fast = iter([item for item in items if not item.get_closest_marker("slow")])
     shares = [slow[place::processes] for place in range(processes)]
     length = -(-len(items) // processes)
-    items[:] = [item for share in shares for item in (*share, *islice(fast, length - len(share)))] + list(fast)
+    items[:] = [
+        item for share in shares for item in (*share, *islice(fast, length - len(share)))
+    ] + list(fast)
 
 
 @pytest.fixture
 def time_limit() -> Callable[[float], AbstractContextManager[None]]:
-    """`with time_limit(5):` prints the block's seconds, and fails from 5 on before a release: a shared machine that is busy is no fault."""
+    """`with time_limit(5):` prints the block's seconds, and fails from 5 on before a release: a
+    shared machine that is busy is no fault."""
 
     @contextmanager
     def limit(seconds: float) -> Iterator[None]:
@@ -92,24 +99,44 @@ def tiny(family: str, folder: Path) -> Path:
 
     torch.manual_seed(0)
     tokenizer = train_tokenizer(TEXTS, 300, 64)
-    size = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+    size = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
     marks = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     if family == "xlmr":
         network = XLMRobertaModel(
-            XLMRobertaConfig(**size, **marks, max_position_embeddings=258, type_vocab_size=1), add_pooling_layer=False
+            XLMRobertaConfig(**size, **marks, max_position_embeddings=258, type_vocab_size=1),
+            add_pooling_layer=False,
         )
     elif family == "bert":
         network = BertModel(BertConfig(**size, pad_token_id=1, max_position_embeddings=256))
         single, pair = "<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 $B:1 </s>:1"
         special = [("<s>", 0), ("</s>", 2)]
-        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=special)
-        names = {name: getattr(tokenizer, name) for name in ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")}
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=single, pair=pair, special_tokens=special
+        )
+        names = {
+            name: getattr(tokenizer, name)
+            for name in ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")
+        }
         inputs = ["input_ids", "token_type_ids", "attention_mask"]
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, model_input_names=inputs, **names)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer.backend_tokenizer, model_input_names=inputs, **names
+        )
     else:
         ends = {"cls_token_id": 0, "sep_token_id": 2, **marks}
         network = ModernBertModel(
-            ModernBertConfig(**size, **ends, local_attention=8, global_attn_every_n_layers=3, max_position_embeddings=256)
+            ModernBertConfig(
+                **size,
+                **ends,
+                local_attention=8,
+                global_attn_every_n_layers=3,
+                max_position_embeddings=256,
+            )
         )
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -124,10 +151,11 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_reach_children() -> Iterator[None]:
-    """Start every child with the default of the signals that stop a run, also where the tests were started with these ignored.
+    """Start every child with the default of the signals that stop a run, also where the tests were
+    started with these ignored.
 
-    A background job of a script, nohup and some CI runners ignore them, and what is ignored stays so across exec; what is caught does
-    not. The tests themselves go on ignoring them.
+    A background job of a script, nohup and some CI runners ignore them, and what is ignored stays
+    so across exec; what is caught does not. The tests themselves go on ignoring them.
     """
     numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
     ignored = [number for number in numbers if signal.getsignal(number) == signal.SIG_IGN]
@@ -146,7 +174,8 @@ def hub_lock_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's name for a tiny encoder.
+    """A hub on this machine that has every task's data set, in four languages, and XLM-R Large's
+    name for a tiny encoder.
 
     Its files are written once for all workers of a test run: that takes half a minute.
     """

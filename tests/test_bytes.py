@@ -1,4 +1,5 @@
-"""Dropout from random bytes, and the attention that draws it: rate, mean, gradients, and the same numbers again from the same state."""
+"""Dropout from random bytes, and the attention that draws it: rate, mean, gradients, and the same
+numbers again from the same state."""
 
 import numpy as np
 import pytest
@@ -31,8 +32,14 @@ def test_the_gradient_passes_where_the_value_did(dtype):
     values = torch.randn(7, 33, dtype=dtype).T.requires_grad_()
     found = dropout.dropout(values, 0.3)
     found.backward(torch.ones_like(found))
-    assert torch.equal(found == 0, values.grad == 0) and (values.grad == 0).any() and values.grad.dtype == found.dtype == dtype
-    torch.testing.assert_close(found.detach(), values.detach() * dropout.scale(0.3) * (values.grad != 0))
+    assert (
+        torch.equal(found == 0, values.grad == 0)
+        and (values.grad == 0).any()
+        and values.grad.dtype == found.dtype == dtype
+    )
+    torch.testing.assert_close(
+        found.detach(), values.detach() * dropout.scale(0.3) * (values.grad != 0)
+    )
 
 
 def test_other_masks_follow_and_the_states_of_a_checkpoint_give_them_again():
@@ -63,7 +70,12 @@ def tokens(lengths, dtype=torch.float32) -> list[torch.Tensor]:
 def padded(query, key, value, lengths) -> torch.Tensor:
     """Each sequence alone through torch's kernel."""
     parts = zip(*(part.split(lengths) for part in (query, key, value)), strict=True)
-    return torch.cat([scaled_dot_product_attention(*(x.transpose(0, 1) for x in part)).transpose(0, 1) for part in parts])
+    return torch.cat(
+        [
+            scaled_dot_product_attention(*(x.transpose(0, 1) for x in part)).transpose(0, 1)
+            for part in parts
+        ]
+    )
 
 
 def test_attention_equals_torchs_in_outputs_and_gradients():
@@ -71,7 +83,10 @@ def test_attention_equals_torchs_in_outputs_and_gradients():
     plan, inputs = packing.plan(np.array(lengths)), tokens(lengths)
     assert any(part.valid is not None for part in plan.bins), "some padding must be in the bins"
     masks = [packing.allowed(part, None) for part in plan.bins]
-    found, expected = attention.Attended.apply(*inputs, plan, masks, 8**-0.5, 0.0), padded(*inputs, lengths)
+    found, expected = (
+        attention.Attended.apply(*inputs, plan, masks, 8**-0.5, 0.0),
+        padded(*inputs, lengths),
+    )
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     wanted = torch.randn_like(found)
     gradients = (torch.autograd.grad(output, inputs, wanted) for output in (found, expected))
@@ -88,25 +103,53 @@ def test_the_gradient_of_attention_dropout_is_that_of_its_own_mask():
         torch.manual_seed(3)
         return attention.Attended.apply(*parts, plan, masks, 0.4, 0.3)
 
-    assert not torch.equal(attend(*inputs), attention.Attended.apply(*inputs, plan, masks, 0.4, 0.0))
+    assert not torch.equal(
+        attend(*inputs), attention.Attended.apply(*inputs, plan, masks, 0.4, 0.0)
+    )
     assert torch.autograd.gradcheck(attend, inputs)
 
 
-@pytest.mark.parametrize(("rate", "bfloat16", "own"), [(0.0, False, False), (0.1, False, True), (0.0, True, True)])
-def test_without_attention_dropout_float32_takes_torchs_fused_kernel(encoders, monkeypatch, rate, bfloat16, own):
+@pytest.mark.parametrize(
+    ("rate", "bfloat16", "own"), [(0.0, False, False), (0.1, False, True), (0.0, True, True)]
+)
+def test_without_attention_dropout_float32_takes_torchs_fused_kernel(
+    encoders, monkeypatch, rate, bfloat16, own
+):
     seen = []
     real = packing.scaled_dot_product_attention
-    monkeypatch.setattr(packing, "scaled_dot_product_attention", lambda *given, **named: seen.append(named) or real(*given, **named))
+    monkeypatch.setattr(
+        packing,
+        "scaled_dot_product_attention",
+        lambda *given, **named: seen.append(named) or real(*given, **named),
+    )
     _, streams = setup(encoders["xlmr"], dropout=0.1)
-    loaded = model.load(str(encoders["xlmr"]), dropout=0.1, attention_dropout=rate, packed=True, where=torch.device("cpu"))
-    assert loaded.network.config.attention_probs_dropout_prob == rate and loaded.network.config.hidden_dropout_prob == 0.1
+    loaded = model.load(
+        str(encoders["xlmr"]),
+        dropout=0.1,
+        attention_dropout=rate,
+        packed=True,
+        where=torch.device("cpu"),
+    )
+    assert (
+        loaded.network.config.attention_probs_dropout_prob == rate
+        and loaded.network.config.hidden_dropout_prob == 0.1
+    )
     seen.clear()
     training.train(loaded, streams, np.array([1.0]), schedule(steps=1, bfloat16=bfloat16))
     assert bool(seen) != own and all(named["dropout_p"] == 0 for named in seen)
 
 
 def test_dropout_of_its_own_is_left_to_the_encoder(encoders):
-    before = model.own_dropout(model.load(str(encoders["xlmr"]), dropout=None, packed=True, where=torch.device("cpu")).network.config)
-    options = {"dropout": None, "attention_dropout": 0.0, "packed": True, "where": torch.device("cpu")}
+    before = model.own_dropout(
+        model.load(
+            str(encoders["xlmr"]), dropout=None, packed=True, where=torch.device("cpu")
+        ).network.config
+    )
+    options = {
+        "dropout": None,
+        "attention_dropout": 0.0,
+        "packed": True,
+        "where": torch.device("cpu"),
+    }
     found = model.own_dropout(model.load(str(encoders["xlmr"]), **options).network.config)
     assert found == {**before, "attention_probs_dropout_prob": 0.0} != before

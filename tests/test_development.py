@@ -1,4 +1,5 @@
-"""The development examples that choose a checkpoint: a fixed sample of every part, spread over contexts and articles."""
+"""The development examples that choose a checkpoint: a fixed sample of every part, spread over
+contexts and articles."""
 
 from collections import Counter
 
@@ -8,7 +9,15 @@ import torch
 
 from xstilts_core import run
 from xstilts_core.data import splits
-from xstilts_core.examples import Answer, ChoiceExample, PairExample, Passage, RankingExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    Answer,
+    ChoiceExample,
+    PairExample,
+    Passage,
+    RankingExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 
 
@@ -17,7 +26,10 @@ def part_of(example) -> str:
 
 
 def pairs(part: str, count: int, premises: int = 0) -> list[PairExample]:
-    return [PairExample(f"{part}-{k}", f"{part} {k // premises if premises else k}", "b", "neutral") for k in range(count)]
+    return [
+        PairExample(f"{part}-{k}", f"{part} {k // premises if premises else k}", "b", "neutral")
+        for k in range(count)
+    ]
 
 
 @pytest.mark.parametrize("most", [3, 7, 50, 100, 500, 1199])
@@ -25,14 +37,22 @@ def test_every_part_has_its_share(most):
     everything = splits.development("anli_plus", "mini", "")
     found = splits.sample("anli_plus", everything, most)
     counts = Counter(map(part_of, found))
-    assert len(found) == most and set(counts) == {"mnli", "snli", "anli"} and max(counts.values()) - min(counts.values()) <= 1
+    assert (
+        len(found) == most
+        and set(counts) == {"mnli", "snli", "anli"}
+        and max(counts.values()) - min(counts.values()) <= 1
+    )
     places = [everything.index(example) for example in found]
     assert places == sorted(set(places)), "in their order, none twice"
 
 
 @pytest.mark.parametrize("sizes", [(9_815, 9_842, 3_200), (2_000, 30, 1), (5, 5, 600)])
 def test_shares_are_in_proportion_and_none_is_left_out(sizes):
-    everything = [example for part, size in zip(("mnli", "snli", "anli"), sizes, strict=True) for example in pairs(part, size)]
+    everything = [
+        example
+        for part, size in zip(("mnli", "snli", "anli"), sizes, strict=True)
+        for example in pairs(part, size)
+    ]
     for most in (3, 4, 10, 500):
         counts = Counter(map(part_of, splits.sample("anli_plus", everything, most)))
         assert sum(counts.values()) == min(most, sum(sizes)) and len(counts) == 3
@@ -42,17 +62,25 @@ def test_shares_are_in_proportion_and_none_is_left_out(sizes):
 
 
 def questions(articles: int, contexts: int, each: int) -> list[SpanExample]:
-    """As SQuAD's files have them: articles one after the other, each with its paragraphs, each with its questions."""
+    """As SQuAD's files have them: articles one after the other, each with its paragraphs, each with
+    its questions."""
     places = [(a, c, q) for a in range(articles) for c in range(contexts) for q in range(each)]
-    return [SpanExample(f"{a}-{c}-{q}", f"q{q}", f"article {a} paragraph {c}", (Answer("a", 0),)) for a, c, q in places]
+    return [
+        SpanExample(f"{a}-{c}-{q}", f"q{q}", f"article {a} paragraph {c}", (Answer("a", 0),))
+        for a, c, q in places
+    ]
 
 
 def test_questions_are_spread_over_the_articles_and_contexts():
     found = splits.sample("squad_v1", questions(48, 40, 5), 480)
-    assert len({example.context for example in found}) == 480, "no paragraph twice while others have none"
+    assert len({example.context for example in found}) == 480, (
+        "no paragraph twice while others have none"
+    )
     articles = Counter(example.context.split(" paragraph")[0] for example in found)
     assert len(articles) == 48 and max(articles.values()) <= 12 and min(articles.values()) >= 8
-    more = Counter(example.context for example in splits.sample("squad_v1", questions(10, 4, 5), 90))
+    more = Counter(
+        example.context for example in splits.sample("squad_v1", questions(10, 4, 5), 90)
+    )
     assert len(more) == 40 and set(more.values()) == {2, 3}
 
 
@@ -61,14 +89,21 @@ def test_questions_are_spread_over_the_articles_and_contexts():
     [
         pairs("x", 300, premises=3),
         [ChoiceExample(str(k), f"story {k // 3}", "", ("a", "b"), 0) for k in range(300)],
-        [RankingExample(str(k), "q", (Passage("p", "en", "sentence", f"paragraph {k // 3}"),)) for k in range(300)],
+        [
+            RankingExample(str(k), "q", (Passage("p", "en", "sentence", f"paragraph {k // 3}"),))
+            for k in range(300)
+        ],
     ],
     ids=["premises", "stories", "paragraphs"],
 )
 def test_examples_that_come_in_groups_are_one_of_each(examples):
     found = splits.sample("mnli", examples, 100)
-    assert [splits.group(example) for example in found] == list(dict.fromkeys(map(splits.group, examples)))
-    assert len({int(example.id.removeprefix("x-")) % 3 for example in found}) == 3, "not the first of each group"
+    assert [splits.group(example) for example in found] == list(
+        dict.fromkeys(map(splits.group, examples))
+    )
+    assert len({int(example.id.removeprefix("x-")) % 3 for example in found}) == 3, (
+        "not the first of each group"
+    )
 
 
 def test_sentences_and_examples_without_a_context_are_spread_over_the_file():
@@ -86,7 +121,9 @@ def test_all_of_them_stay_in_their_order():
         assert splits.sample("anli_plus", everything, most) == everything
 
 
-def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, encoders, monkeypatch):
+def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(
+    tmp_path, encoders, monkeypatch
+):
     seen = []
 
     def score(encoder, head, task, examples, *rest):
@@ -94,7 +131,13 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(tmp_path, en
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "score", score)
-    common = {"outputs": str(tmp_path), "encoder": str(encoders["xlmr"]), "train_examples": 32, "epochs": 1, "dev_examples": 40}
+    common = {
+        "outputs": str(tmp_path),
+        "encoder": str(encoders["xlmr"]),
+        "train_examples": 32,
+        "epochs": 1,
+        "dev_examples": 40,
+    }
     specs = [
         TargetSpec(**common),
         TargetSpec(**common, seed=2),

@@ -1,5 +1,6 @@
-"""The language-model head of every architecture: it gives the whole model's logits, its output matrix stays its own or the words', and
-it is saved and comes back; or a sentence says that there is none to use."""
+"""The language-model head of every architecture: it gives the whole model's logits, its output
+matrix stays its own or the words', and it is saved and comes back; or a sentence says that there is
+none to use."""
 
 from pathlib import Path
 
@@ -18,7 +19,10 @@ TIED = {
     "Jina v3": True, "MobileBERT": True, "ModernBERT": True, "MPNet": True, "NomicBERT": True, "RemBERT": False, "RoBERTa": True,
     "XLM-R": True,
 }  # fmt: skip
-CASES = [*((name, None) for name in TIED), *((name, False) for name in ("ALBERT", "BERT", "DistilBERT", "ModernBERT", "RoBERTa", "XLM-R"))]
+CASES = [
+    *((name, None) for name in TIED),
+    *((name, False) for name in ("ALBERT", "BERT", "DistilBERT", "ModernBERT", "RoBERTa", "XLM-R")),
+]
 
 
 def load(folder: Path) -> model.Encoder:
@@ -26,9 +30,16 @@ def load(folder: Path) -> model.Encoder:
 
 
 @pytest.mark.parametrize(("architecture", "tie"), CASES)
-def test_a_head_is_used_as_it_was_trained_and_comes_back(architecture: str, tie: bool | None, tmp_path: Path, capsys) -> None:
+def test_a_head_is_used_as_it_was_trained_and_comes_back(
+    architecture: str, tie: bool | None, tmp_path: Path, capsys
+) -> None:
     tied = TIED[architecture] if tie is None else tie
-    folder = save(architecture, tmp_path / "whole", head=True, **({} if tie is None else {"tie_word_embeddings": tie}))
+    folder = save(
+        architecture,
+        tmp_path / "whole",
+        head=True,
+        **({} if tie is None else {"tie_word_embeddings": tie}),
+    )
     whole = AutoModelForMaskedLM.from_pretrained(folder).eval()
     assert (whole.get_output_embeddings().weight is whole.get_input_embeddings().weight) is tied
     encoder = load(folder)
@@ -36,7 +47,9 @@ def test_a_head_is_used_as_it_was_trained_and_comes_back(architecture: str, tie:
     ids = torch.arange(7, 30)[None]
     with torch.no_grad():
         logits = whole(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        states = whole.base_model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        states = whole.base_model(
+            input_ids=ids, attention_mask=torch.ones_like(ids)
+        ).last_hidden_state
         assert torch.allclose(head(states), logits, atol=1e-5)
     words = encoder.network.get_input_embeddings().weight
     assert any(weight is words for weight in head.parameters()) is tied
@@ -48,7 +61,10 @@ def test_a_head_is_used_as_it_was_trained_and_comes_back(architecture: str, tie:
     found = model.language_head(again, str(saved), 2).eval()
     with torch.no_grad():
         assert torch.equal(found(states), head(states))
-    assert any(weight is again.network.get_input_embeddings().weight for weight in found.parameters()) is tied
+    assert (
+        any(weight is again.network.get_input_embeddings().weight for weight in found.parameters())
+        is tied
+    )
     assert capsys.readouterr().out == ""
 
 
@@ -58,4 +74,8 @@ def test_where_there_is_no_head_to_use_one_line_says_so(architecture: str, tmp_p
     with pytest.raises(UsageError) as caught:
         model.language_head(load(folder), str(folder), 1)
     message = str(caught.value)
-    assert str(folder) in message and "\n" not in message and ("no masked language model" in message or "no language-model head" in message)
+    assert (
+        str(folder) in message
+        and "\n" not in message
+        and ("no masked language model" in message or "no language-model head" in message)
+    )

@@ -30,25 +30,45 @@ def test_every_language_of_every_task_has_a_row(task):
 def test_codes_in_file_names_are_unique_and_complete():
     codes = [row.tatoeba for row in LANGUAGES.values() if row.tatoeba]
     assert len(codes) == len(set(codes))
-    assert sum(1 for code in XTREME_R.split() if LANGUAGES[code].tatoeba) == 42  # XTREME-R's 41 languages and English
+    assert (
+        sum(1 for code in XTREME_R.split() if LANGUAGES[code].tatoeba) == 42
+    )  # XTREME-R's 41 languages and English
     assert all(LANGUAGES[code].tatoeba for code in TASKS["tatoeba"].languages)
     assert all(LANGUAGES[code].treebank for code in TASKS["udpos"].languages)
 
 
 @pytest.mark.parametrize(
-    ("code", "level"), [("en", "high"), ("tr", "high"), ("ta", "mid"), ("eu", "mid"), ("gu", "low"), ("sw", "low"), ("yo", "low")]
+    ("code", "level"),
+    [
+        ("en", "high"),
+        ("tr", "high"),
+        ("ta", "mid"),
+        ("eu", "mid"),
+        ("gu", "low"),
+        ("sw", "low"),
+        ("yo", "low"),
+    ],
 )
 def test_resource_levels(code, level):
     assert language(code).resource_level == level
 
 
 def test_languages_without_spaces():
-    assert {code for code, row in LANGUAGES.items() if not row.whitespace} == {"ja", "my", "th", "zh"}
+    assert {code for code, row in LANGUAGES.items() if not row.whitespace} == {
+        "ja",
+        "my",
+        "th",
+        "zh",
+    }
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("German", "de"), ("deu", "de"), ("EN", "en"), ("zn", "zh"), ("tha", "th")])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("German", "de"), ("deu", "de"), ("EN", "en"), ("zn", "zh"), ("tha", "th")]
+)
 def test_a_wrong_code_is_answered_with_the_right_one(wrong, right):
-    with pytest.raises(UsageError, match=rf"unknown language '{wrong}' in params/quick.yaml.*\b{right}\b"):
+    with pytest.raises(
+        UsageError, match=rf"unknown language '{wrong}' in params/quick.yaml.*\b{right}\b"
+    ):
         language(wrong, "params/quick.yaml")
 
 
@@ -67,4 +87,9 @@ def test_rows_are_frozen():
 
 def test_nothing_heavy_is_imported():
     code = "import sys, xstilts_core.languages; print(sorted({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

@@ -1,4 +1,5 @@
-"""Retrieval at full size: searches in tiles equal plain sorting, mining equals XTREME's rules written out, repeated sentences, layers."""
+"""Retrieval at full size: searches in tiles equal plain sorting, mining equals XTREME's rules
+written out, repeated sentences, layers."""
 
 from functools import partial
 
@@ -18,28 +19,41 @@ TILES = [(2_048, 4_096), (7, 5), (64, 33), (1, 100)]
 
 
 def random_vectors(count: int, seed: int, width: int = 24) -> torch.Tensor:
-    return retrieval.prepare(torch.randn(count, width, generator=torch.Generator().manual_seed(seed)), centred=False)
+    return retrieval.prepare(
+        torch.randn(count, width, generator=torch.Generator().manual_seed(seed)), centred=False
+    )
 
 
 def coarse_vectors(count: int, seed: int) -> torch.Tensor:
-    """Not of unit length: every product is a small whole number, so that most are equal to others, in any arithmetic."""
+    """Not of unit length: every product is a small whole number, so that most are equal to others,
+    in any arithmetic."""
     return torch.randint(-2, 3, (count, 3), generator=torch.Generator().manual_seed(seed)).float()
 
 
 @pytest.mark.parametrize("tiles", TILES)
 @pytest.mark.parametrize("draw", [random_vectors, coarse_vectors])
-@pytest.mark.parametrize(("rows", "columns", "count"), [(40, 90, 4), (90, 40, 1), (3, 70, 4), (33, 2, 4), (1, 1, 4)])
-def test_the_nearest_are_those_of_a_plain_sort_and_of_equal_ones_the_first(monkeypatch, tiles, draw, rows, columns, count):
+@pytest.mark.parametrize(
+    ("rows", "columns", "count"), [(40, 90, 4), (90, 40, 1), (3, 70, 4), (33, 2, 4), (1, 1, 4)]
+)
+def test_the_nearest_are_those_of_a_plain_sort_and_of_equal_ones_the_first(
+    monkeypatch, tiles, draw, rows, columns, count
+):
     monkeypatch.setitem(retrieval.TILES, "cpu", tiles)
     x, y = draw(rows, 0), draw(columns, 1)
     for found, (cosines, indices) in zip(
         retrieval.nearest(x, y, count),
-        (official.neighbours(x.numpy(), y.numpy(), count), official.neighbours(y.numpy(), x.numpy(), count)),
+        (
+            official.neighbours(x.numpy(), y.numpy(), count),
+            official.neighbours(y.numpy(), x.numpy(), count),
+        ),
         strict=True,
     ):
         np.testing.assert_array_equal(found.indices, indices)
         np.testing.assert_allclose(found.cosines, cosines, atol=1e-6)
-    assert retrieval.search(x, y).tolist() == official.neighbours(x.numpy(), y.numpy(), 1)[1][:, 0].tolist()
+    assert (
+        retrieval.search(x, y).tolist()
+        == official.neighbours(x.numpy(), y.numpy(), 1)[1][:, 0].tolist()
+    )
 
 
 def test_keys_sort_by_value_and_then_by_index():
@@ -60,7 +74,8 @@ def test_no_more_than_a_tile_of_similarities_is_held_at_once(monkeypatch):
 
     monkeypatch.setattr(retrieval, "best_in_rows", watch)
     retrieval.nearest(random_vectors(170, 0), random_vectors(400, 1), 4)
-    # Each tile is looked at twice, for its rows and for its columns, and no similarity is computed twice.
+    # Each tile is looked at twice, for its rows and for its columns, and no similarity is computed
+    # twice.
     assert max(seen) == 50 * 30 and sum(seen) == 2 * 170 * 400
 
 
@@ -70,10 +85,20 @@ def test_no_more_than_a_tile_of_similarities_is_held_at_once(monkeypatch):
 def test_mining_gives_the_pairs_of_the_official_rule(monkeypatch, tiles, margin, seed):
     monkeypatch.setitem(retrieval.TILES, "cpu", tiles)
     x = random_vectors(120, seed)
-    y = retrieval.prepare(torch.cat([x[torch.arange(0, 120, 2)] + 0.6 * random_vectors(60, seed + 9), random_vectors(80, seed + 5)]), False)
+    y = retrieval.prepare(
+        torch.cat(
+            [
+                x[torch.arange(0, 120, 2)] + 0.6 * random_vectors(60, seed + 9),
+                random_vectors(80, seed + 5),
+            ]
+        ),
+        False,
+    )
     found = retrieval.mine(x, y, 4, margin)
     expected = official.mine_bitext(x.numpy(), y.numpy(), 4, margin)
-    assert list(zip(found.other.tolist(), found.english.tolist(), strict=True)) == [pair[:2] for pair in expected]
+    assert list(zip(found.other.tolist(), found.english.tolist(), strict=True)) == [
+        pair[:2] for pair in expected
+    ]
     np.testing.assert_allclose(found.scores, [pair[2] for pair in expected], atol=1e-5)
 
 
@@ -111,7 +136,9 @@ def test_the_threshold_is_that_of_the_official_loop(seed):
     right = rng.random(40) < np.linspace(0.9, 0.0, 40) * (seed % 4 > 0)
     right[-1] = False  # the official loop reads past the end where the last pair is the best
     found = retrieval.Candidates(np.arange(40), np.arange(40), scores)
-    assert retrieval.best_threshold(found, right, 25) == official.mining_threshold(scores.tolist(), right.tolist(), 25)
+    assert retrieval.best_threshold(found, right, 25) == official.mining_threshold(
+        scores.tolist(), right.tolist(), 25
+    )
 
 
 def test_without_any_right_pair_the_threshold_is_zero_and_of_no_candidates_too():
@@ -127,11 +154,15 @@ def sentence(name: str, language: str, text: str, match: str | None = None) -> S
 def test_a_text_that_a_side_has_twice_is_in_no_pair_and_does_not_shift_the_others():
     """XTREME mines different texts and drops those that stand for two ids."""
     other = [
-        sentence(f"de-{k}", "de", text, match) for k, (text, match) in enumerate([("A", "en-0"), ("B", None), ("A", None), ("C", "en-2")])
+        sentence(f"de-{k}", "de", text, match)
+        for k, (text, match) in enumerate([("A", "en-0"), ("B", None), ("A", None), ("C", "en-2")])
     ]
     english = [sentence(f"en-{k}", "en", text) for k, text in enumerate(["a", "x", "c", "x", "b"])]
     axes = {"a": 0, "b": 1, "c": 2, "x": 3}
-    sides = [torch.stack([torch.eye(5)[axes[example.text.lower()]] for example in side]) for side in (english, other)]
+    sides = [
+        torch.stack([torch.eye(5)[axes[example.text.lower()]] for example in side])
+        for side in (english, other)
+    ]
     spec = RetrievalSpec(task="bucc2018", margin=False, device="cpu")
     found = retrieve.mined(spec, retrieve.Vectors(*sides), [*other, *english])
     pairs = {(other[x].id, english[y].id) for x, y in zip(found.other, found.english, strict=True)}
@@ -151,17 +182,29 @@ def batch_of(words: int) -> Sequences:
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("family", ["xlmr", "bert", "modernbert"])
-def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_above(encoders, family, packed):
-    encoder = model.load(str(encoders[family]), dropout=0.0, packed=packed, where=torch.device("cpu"))
+def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_above(
+    encoders, family, packed
+):
+    encoder = model.load(
+        str(encoders[family]), dropout=0.0, packed=packed, where=torch.device("cpu")
+    )
     network, batch = encoder.network.eval(), batch_of(encoder.network.config.vocab_size)
     states = []
     for ids in np.split(batch.ids, np.cumsum(batch.lengths)[:-1]):
-        alone = {"input_ids": torch.from_numpy(ids)[None], "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
-        stock = model.load(str(encoders[family]), dropout=0.0, packed=False, where=torch.device("cpu")).network.eval()
+        alone = {
+            "input_ids": torch.from_numpy(ids)[None],
+            "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
+        }
+        stock = model.load(
+            str(encoders[family]), dropout=0.0, packed=False, where=torch.device("cpu")
+        ).network.eval()
         with torch.no_grad():
             states.append(stock(**alone, output_hidden_states=True).hidden_states)
     calls = []
-    hooks = [part.register_forward_hook(partial(lambda k, *_: calls.append(k), k)) for k, part in enumerate(traits(network).layers)]
+    hooks = [
+        part.register_forward_hook(partial(lambda k, *_: calls.append(k), k))
+        for k, part in enumerate(traits(network).layers)
+    ]
     assert len(hooks) == 3
     for layer in range(4):
         calls.clear()
@@ -174,7 +217,9 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
 
 
 def test_a_pass_that_fails_is_not_taken_for_one_that_is_over(encoders):
-    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=False, where=torch.device("cpu"))
+    encoder = model.load(
+        str(encoders["xlmr"]), dropout=0.0, packed=False, where=torch.device("cpu")
+    )
     layers = traits(encoder.network).layers
 
     def fail(*_: object) -> None:
@@ -192,7 +237,13 @@ def test_a_pass_that_fails_is_not_taken_for_one_that_is_over(encoders):
 def test_layers_that_share_their_weights_are_read_from_all_states():
     from transformers import AlbertConfig, AlbertModel
 
-    size = {"vocab_size": 40, "embedding_size": 8, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
+    size = {
+        "vocab_size": 40,
+        "embedding_size": 8,
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     network = AlbertModel(AlbertConfig(**size, num_hidden_layers=3), add_pooling_layer=False).eval()
     assert likely_layers(network) == ()
     inputs, seen = {"input_ids": torch.tensor([[2, 7, 3]])}, {}
@@ -203,9 +254,17 @@ def test_layers_that_share_their_weights_are_read_from_all_states():
 
 
 @pytest.mark.parametrize("family", ["xlmr", "bert"])
-def test_texts_are_tokenised_some_at_a_time_and_the_result_is_the_same(encoders, monkeypatch, family):
+def test_texts_are_tokenised_some_at_a_time_and_the_result_is_the_same(
+    encoders, monkeypatch, family
+):
     encoder = model.load(str(encoders[family]), dropout=0.0, packed=True, where=torch.device("cpu"))
-    texts = ["Anna reads.", "A doctor reads three old books today.", "Anna reads.", "", "Who lives in Rome?"]
+    texts = [
+        "Anna reads.",
+        "A doctor reads three old books today.",
+        "Anna reads.",
+        "",
+        "Who lives in Rome?",
+    ]
     whole = retrieval.encode(texts, encoder, 8)
     monkeypatch.setattr(retrieval, "TEXTS_AT_ONCE", 2)
     parts = retrieval.encode(texts, encoder, 8)
@@ -226,10 +285,15 @@ def test_english_is_embedded_once_where_it_stays_the_same(encoders, monkeypatch)
         return real(encoder, texts, *rest)
 
     monkeypatch.setattr(retrieval, "embed", watch)
-    english = [sentence("en-1", "en", "Anna reads."), sentence("en-2", "en", "A doctor reads three old books today.")]
+    english = [
+        sentence("en-1", "en", "Anna reads."),
+        sentence("en-2", "en", "A doctor reads three old books today."),
+    ]
     found = []
     for text in ("Anna liest.", "安娜读书。", "Anna liest."):
-        found.append(retrieve.embedded(spec, encoder, [*english, sentence("xx-1", "xx", text)], [1, 2]))
+        found.append(
+            retrieve.embedded(spec, encoder, [*english, sentence("xx-1", "xx", text)], [1, 2])
+        )
     assert seen == [2, 1, 1, 1]
     for one, same in zip(found[0], found[2], strict=True):
         assert torch.equal(one.english, same.english) and torch.equal(one.other, same.other)
@@ -243,30 +307,50 @@ def unit(rows) -> torch.Tensor:
 
 
 def test_a_margin_over_next_to_nothing_or_less_does_not_win(monkeypatch):
-    """Pair 0: cosine 0.9 among neighbours of 0.5 or more. Pair 1: cosine 0.02 where every other one is far below zero."""
-    cosines = np.array([[0.9, -0.5, 0.6, 0.5], [-0.6, 0.02, -0.4, -0.3], [0.6, -0.5, 0.8, 0.6], [0.5, -0.4, 0.6, 0.85]], dtype=np.float32)
+    """Pair 0: cosine 0.9 among neighbours of 0.5 or more. Pair 1: cosine 0.02 where every other one
+    is far below zero."""
+    cosines = np.array(
+        [
+            [0.9, -0.5, 0.6, 0.5],
+            [-0.6, 0.02, -0.4, -0.3],
+            [0.6, -0.5, 0.8, 0.6],
+            [0.5, -0.4, 0.6, 0.85],
+        ],
+        dtype=np.float32,
+    )
 
     def nearest(x, y, count, where):
         order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
         back = np.argsort(-cosines.T, axis=1, kind="stable")[:, :count]
         return tuple(
-            retrieval.Nearest(np.take_along_axis(table, places, 1), places) for table, places in ((cosines, order), (cosines.T, back))
+            retrieval.Nearest(np.take_along_axis(table, places, 1), places)
+            for table, places in ((cosines, order), (cosines.T, back))
         )
 
     monkeypatch.setattr(retrieval, "nearest", nearest)
     found = retrieval.mine(torch.zeros(4, 4), torch.zeros(4, 4), 3, True)
     pairs = list(zip(found.other.tolist(), found.english.tolist(), strict=True))
-    assert pairs[:3] == [(0, 0), (3, 3), (2, 2)] and (found.scores > 0).all() and np.isfinite(found.scores).all()
-    assert dict(zip(pairs, found.scores, strict=True))[1, 1] == pytest.approx(0.02 / retrieval.LEAST_MEAN)
+    assert (
+        pairs[:3] == [(0, 0), (3, 3), (2, 2)]
+        and (found.scores > 0).all()
+        and np.isfinite(found.scores).all()
+    )
+    assert dict(zip(pairs, found.scores, strict=True))[1, 1] == pytest.approx(
+        0.02 / retrieval.LEAST_MEAN
+    )
     assert found.clamped > 0
-    assert retrieval.mine(torch.zeros(4, 4), torch.zeros(4, 4), 3, False).clamped == 0, "a cosine is divided by nothing"
+    assert retrieval.mine(torch.zeros(4, 4), torch.zeros(4, 4), 3, False).clamped == 0, (
+        "a cosine is divided by nothing"
+    )
 
 
 def test_means_of_zero_give_no_pair_and_are_counted():
     found = retrieval.mine(unit(np.eye(8)[:4]), unit(np.eye(8)[4:]), 2, True)
     assert len(found.scores) == 0 and found.clamped == 16
     far = retrieval.mine(unit([[1, 0.1], [1, 0.2]]), unit([[-1, 0.1], [-1, -0.1]]), 2, True)
-    assert len(far.scores) == 0 and far.clamped == 8, "a negative cosine over a negative mean is no ratio"
+    assert len(far.scores) == 0 and far.clamped == 8, (
+        "a negative cosine over a negative mean is no ratio"
+    )
 
 
 def test_margins_above_the_least_mean_are_what_they_were():
@@ -277,4 +361,6 @@ def test_margins_above_the_least_mean_are_what_they_were():
     forward, backward = retrieval.nearest(x, y, 4)
     means = (forward.cosines.mean(1)[found.other] + backward.cosines.mean(1)[found.english]) / 2
     assert found.clamped == 0 and means.min() > retrieval.LEAST_MEAN
-    assert found.scores == pytest.approx((x @ y.T).numpy()[found.other, found.english] / means, rel=1e-5)
+    assert found.scores == pytest.approx(
+        (x @ y.T).numpy()[found.other, found.english] / means, rel=1e-5
+    )

@@ -1,4 +1,5 @@
-"""What each step of phase 2 learns from: shares and steps of mixtures, sequences and texts, the same in plan, training and dry run."""
+"""What each step of phase 2 learns from: shares and steps of mixtures, sequences and texts, the
+same in plan, training and dry run."""
 
 from pathlib import Path
 
@@ -30,11 +31,18 @@ def quickly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         return {part: suite.load(part, "train", "en", limit=most // len(parts)) for part in parts}
 
     monkeypatch.setattr(splits, "training", training)
-    monkeypatch.setattr(splits, "development", lambda name, *_: suite.load(name, "dev", "en", limit=8))
+    monkeypatch.setattr(
+        splits, "development", lambda name, *_: suite.load(name, "dev", "en", limit=8)
+    )
 
 
 def spec(folder: Path, encoders: dict[str, Path], **changes: object) -> IntermediateSpec:
-    return IntermediateSpec(outputs=str(folder), encoder=str(encoders["xlmr"]), recipe="mixed", **{**SMALL, **TWO, **changes})
+    return IntermediateSpec(
+        outputs=str(folder),
+        encoder=str(encoders["xlmr"]),
+        recipe="mixed",
+        **{**SMALL, **TWO, **changes},
+    )
 
 
 def loaded(made: IntermediateSpec):
@@ -57,7 +65,9 @@ def loaded(made: IntermediateSpec):
         ({"sequence": True, "mlm": 1.0}, [[0.5, 0.0, 0.5], [0.0, 0.5, 0.5]], 40),
     ],
 )
-def test_the_mixture_is_as_asked_for_and_the_dry_run_counts_it(tmp_path, encoders, changes, expected, count):
+def test_the_mixture_is_as_asked_for_and_the_dry_run_counts_it(
+    tmp_path, encoders, changes, expected, count
+):
     made = spec(tmp_path, encoders, mlm_documents=10, **changes)
     _, learners, texts = loaded(made)
     assert shares(made, learners) == pytest.approx(np.array(expected))
@@ -68,16 +78,32 @@ def test_the_mixture_is_as_asked_for_and_the_dry_run_counts_it(tmp_path, encoder
     planned = work(made)
     counts = steps(planned, dict.fromkeys((piece.stage for piece in planned.pieces), 1.0))
     assert sum(counts) == pytest.approx(count)
-    weights = np.atleast_2d(expected).mean(axis=0) if not made.sequence else np.array([0.75, 0.25, 1.0][: len(counts)])
+    weights = (
+        np.atleast_2d(expected).mean(axis=0)
+        if not made.sequence
+        else np.array([0.75, 0.25, 1.0][: len(counts)])
+    )
     if made.sequence and made.mlm:
         weights = np.array([0.375, 0.125, 0.5])
     assert np.array(counts) / count == pytest.approx(weights)
 
 
 def test_parts_share_their_tasks_probability_and_no_two_streams_a_name(tmp_path, encoders):
-    made = spec(tmp_path, encoders, tasks=["mnli", "anli_plus"], task_examples={}, train_examples=48, sampling="uniform")
+    made = spec(
+        tmp_path,
+        encoders,
+        tasks=["mnli", "anli_plus"],
+        task_examples={},
+        train_examples=48,
+        sampling="uniform",
+    )
     _, learners, _ = loaded(made)
-    assert [stream.name for entry in learners for stream in entry.streams] == ["mnli", "anli_plus/mnli", "anli_plus/snli", "anli_plus/anli"]
+    assert [stream.name for entry in learners for stream in entry.streams] == [
+        "mnli",
+        "anli_plus/mnli",
+        "anli_plus/snli",
+        "anli_plus/anli",
+    ]
     assert shares(made, learners) == pytest.approx(np.array([1 / 2, 1 / 6, 1 / 6, 1 / 6]), abs=0.01)
     assert plan(made, learners).steps == 6 + 3 * 2
 
@@ -92,7 +118,9 @@ def test_each_step_of_a_mixture_with_texts_is_drawn_by_its_share(tmp_path, encod
     again = loaded(made)
     run.fit(run.Run(made), *again)
     states = again[0].network.state_dict()
-    assert all(torch.equal(value, states[name]) for name, value in encoder.network.state_dict().items())
+    assert all(
+        torch.equal(value, states[name]) for name, value in encoder.network.state_dict().items()
+    )
 
 
 def test_texts_change_what_is_learnt_and_are_masked_at_their_share(tmp_path, encoders):
@@ -103,18 +131,28 @@ def test_texts_change_what_is_learnt_and_are_masked_at_their_share(tmp_path, enc
     (batch,) = stream.batches(np.arange(375), torch.device("cpu"))
     chosen = batch.token_columns["label"].numpy() != IGNORED
     ordinary = ~np.isin(stream.encoded.ids, encoder.tokenizer.all_special_ids)
-    assert not chosen[~ordinary].any() and chosen.sum() / ordinary.sum() == pytest.approx(0.15, abs=0.01)
+    assert not chosen[~ordinary].any() and chosen.sum() / ordinary.sum() == pytest.approx(
+        0.15, abs=0.01
+    )
     masked = batch.sequences.ids[chosen] == encoder.tokenizer.mask_token_id
     kept = batch.sequences.ids[chosen] == stream.encoded.ids[chosen]
-    assert masked.mean() == pytest.approx(0.8, abs=0.03) and kept.mean() == pytest.approx(0.1, abs=0.03)
+    assert masked.mean() == pytest.approx(0.8, abs=0.03) and kept.mean() == pytest.approx(
+        0.1, abs=0.03
+    )
     assert mlm.loss(stream.head, torch.zeros(len(chosen), 32), batch).ndim == 0
 
 
 def test_the_texts_of_a_source_have_no_label_and_no_translation():
     found = splits.unlabelled("mini", "", ["en", "de"], 20, 3)
-    expected = [entry for entry in corpus.documents(("en", "de"), 3, 20) if entry.language in ("en", "de") and entry.pair is None]
+    expected = [
+        entry
+        for entry in corpus.documents(("en", "de"), 3, 20)
+        if entry.language in ("en", "de") and entry.pair is None
+    ]
     assert found == [entry.text for entry in expected][:40] and len(found) == 40
-    assert len(splits.unlabelled("mini", "", [], 20, 3)) == sum(round(20 * corpus.RESOURCE[code]) for code in suite.LANGUAGES)
+    assert len(splits.unlabelled("mini", "", [], 20, 3)) == sum(
+        round(20 * corpus.RESOURCE[code]) for code in suite.LANGUAGES
+    )
 
 
 def test_files_without_text_in_a_language_say_so(tmp_path):
@@ -129,7 +167,9 @@ def test_a_sequence_ends_with_its_last_task_and_is_judged_by_it(tmp_path, encode
     assert trained.counts == {"qqp": 15, "ccg": 5} and trained.best_step > 15
     scores = run.develop(made, encoder, learners, 8)
     assert {score.task for score in scores} == {"qqp", "ccg"}
-    assert trained.best_score == pytest.approx(next(score.value for score in scores if (score.task, score.metric) == ("ccg", "accuracy")))
+    assert trained.best_score == pytest.approx(
+        next(score.value for score in scores if (score.task, score.metric) == ("ccg", "accuracy"))
+    )
 
 
 STUDY = """
@@ -160,19 +200,39 @@ def study(folder: Path, old: str = "", new: str = "") -> Study:
 def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
     made = study(tmp_path)
     found = {entry.recipe: entry for entry in made.specs if isinstance(entry, IntermediateSpec)}
-    assert (found["qqp"].train_examples, found["qqp"].task_examples, found["qqp"].dropout) == (500, {}, 0.0)
-    assert found["both"].task_examples == {"qqp": 500, "ccg": 50} and found["both"].train_examples == 0
-    assert (found["both"].dropout, found["both"].sampling, found["both"].learning_rate) == (0.0, "uniform", 3e-4)
+    assert (found["qqp"].train_examples, found["qqp"].task_examples, found["qqp"].dropout) == (
+        500,
+        {},
+        0.0,
+    )
+    assert (
+        found["both"].task_examples == {"qqp": 500, "ccg": 50} and found["both"].train_examples == 0
+    )
+    assert (found["both"].dropout, found["both"].sampling, found["both"].learning_rate) == (
+        0.0,
+        "uniform",
+        3e-4,
+    )
     assert [found["both"].examples_of(name) for name in ("qqp", "ccg")] == [500, 50]
     assert found["fixed"].probabilities == {"qqp": 0.25, "ccg": 0.75} and found["first"].sequence
-    assert (found["texts"].mlm, found["texts"].mlm_documents, found["texts"].freeze_embeddings, found["texts"].epochs) == (
+    assert (
+        found["texts"].mlm,
+        found["texts"].mlm_documents,
+        found["texts"].freeze_embeddings,
+        found["texts"].epochs,
+    ) == (
         0.5,
         100,
         True,
         2,
     )
     assert not found["qqp"].freeze_embeddings and found["low_rank"].lora == 4
-    assert [name for name, recipe in made.recipes.items() if recipe.plain] == ["none", "qqp", "both", "fixed"]
+    assert [name for name, recipe in made.recipes.items() if recipe.plain] == [
+        "none",
+        "qqp",
+        "both",
+        "fixed",
+    ]
     assert "mlm" not in found["qqp"].changed()
 
 
@@ -181,23 +241,71 @@ def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
     [
         ("uniform,", "unifrom,", "unknown sampling 'unifrom'.*recipe both: did you mean 'uniform'"),
         ("ccg: 0.75", "ccg: 0.5", "probabilities must sum to 1: they sum to 0.75"),
-        (", ccg: 0.75", "", "probabilities must have each of qqp, ccg, and nothing else: it has qqp"),
-        ("{qqp: 0.25,", "{qqp: 0.25, mnli: 0.1,", "probabilities must have each of qqp, ccg, and nothing else: it has qqp, mnli"),
-        ("{qqp: 0.25, ccg: 0.75}", "0.5", r"recipe fixed: probabilities is 0.5: it must be keys and values"),
-        ("{qqp: 0.25, ccg: 0.75}", "{qqp: 0.25, ccg: 0.75}, cap: 9", "probabilities and cap exclude each other"),
-        ("sequence: true", "sequence: true, temperature: 2", "sequence and temperature exclude each other: tasks that follow one another"),
-        ("[qqp, ccg], sequence: true", "[qqp], sequence: true", "sequence needs two or more tasks, and here is qqp alone"),
+        (
+            ", ccg: 0.75",
+            "",
+            "probabilities must have each of qqp, ccg, and nothing else: it has qqp",
+        ),
+        (
+            "{qqp: 0.25,",
+            "{qqp: 0.25, mnli: 0.1,",
+            "probabilities must have each of qqp, ccg, and nothing else: it has qqp, mnli",
+        ),
+        (
+            "{qqp: 0.25, ccg: 0.75}",
+            "0.5",
+            r"recipe fixed: probabilities is 0.5: it must be keys and values",
+        ),
+        (
+            "{qqp: 0.25, ccg: 0.75}",
+            "{qqp: 0.25, ccg: 0.75}, cap: 9",
+            "probabilities and cap exclude each other",
+        ),
+        (
+            "sequence: true",
+            "sequence: true, temperature: 2",
+            "sequence and temperature exclude each other: tasks that follow one another",
+        ),
+        (
+            "[qqp, ccg], sequence: true",
+            "[qqp], sequence: true",
+            "sequence needs two or more tasks, and here is qqp alone",
+        ),
         ("  none:", "  none: {mlm: 1}", "recipe none sets mlm, but nothing is trained for it"),
-        ("  none:", "  none:\n  odd: {control: random_init, lora: 2}", "recipe odd sets lora, but nothing is trained for it"),
+        (
+            "  none:",
+            "  none:\n  odd: {control: random_init, lora: 2}",
+            "recipe odd sets lora, but nothing is trained for it",
+        ),
         ("mlm: 0.5", "mlm: -1", "recipe texts: mlm is -1: it must be 0 or more"),
         ("mlm: 0.5", "mlm: yes", "recipe texts: mlm is True: it must be a number"),
         ("lora: 4", "lora: 4.5", "recipe low_rank: lora is 4.5: it must be a whole number"),
-        ("mlm_documents: 100", "mlm_languages: [en, fr]", "unknown language of the embedded suite .source mini. 'fr'.*mlm_languages"),
+        (
+            "mlm_documents: 100",
+            "mlm_languages: [en, fr]",
+            "unknown language of the embedded suite .source mini. 'fr'.*mlm_languages",
+        ),
         ("mlm_documents: 100", "mlm_languages: [en, dd]", "unknown language 'dd'.*mlm_languages"),
-        ("lora: 4", "mask_share: 0.2", "recipe low_rank sets mask_share, which would change nothing: mlm is 0"),
-        ("lora: 4", "lora: 4, temperature: 2", "recipe low_rank sets temperature, which would change nothing: there is one intermediate"),
-        ("uniform,", "uniform, temperature: 2,", "sampling uniform and temperature exclude each other"),
-        ("mlm_documents: 100", "mlm_documents: 100, layer: 1", "mlm reads the last layer, and layer is 1: leave it -1"),
+        (
+            "lora: 4",
+            "mask_share: 0.2",
+            "recipe low_rank sets mask_share, which would change nothing: mlm is 0",
+        ),
+        (
+            "lora: 4",
+            "lora: 4, temperature: 2",
+            "recipe low_rank sets temperature, which would change nothing: there is one intermediate",
+        ),
+        (
+            "uniform,",
+            "uniform, temperature: 2,",
+            "sampling uniform and temperature exclude each other",
+        ),
+        (
+            "mlm_documents: 100",
+            "mlm_documents: 100, layer: 1",
+            "mlm reads the last layer, and layer is 1: leave it -1",
+        ),
     ],
 )
 def test_a_mixture_that_cannot_be_is_one_sentence(tmp_path, old, new, message):

@@ -1,4 +1,5 @@
-"""Packed batches give what padded batches give, in logits and gradients, for every family; the silent trap is shown and avoided."""
+"""Packed batches give what padded batches give, in logits and gradients, for every family; the
+silent trap is shown and avoided."""
 
 from dataclasses import replace
 
@@ -37,7 +38,11 @@ def test_packed_equals_padded_in_states_and_gradients(encoders, family, coarse, 
         batch = random_batch(encoder.network.config.vocab_size)
         hidden, padding = packing.flat_hidden(encoder.network, batch, packed)
         (hidden**2).mean().backward()
-        gradients = {name: weight.grad for name, weight in encoder.network.named_parameters() if weight.grad is not None}
+        gradients = {
+            name: weight.grad
+            for name, weight in encoder.network.named_parameters()
+            if weight.grad is not None
+        }
         results.append((hidden.detach(), gradients))
         assert hidden.shape == (batch.lengths.sum(), 32)
         assert 0 <= padding < (0.2 if packed and not coarse else 0.5)
@@ -55,21 +60,26 @@ def test_a_sequence_does_not_see_its_neighbours(encoders):
         before, _ = packing.flat_hidden(encoder.network, batch, packed=True)
         changed = batch.ids.copy()
         changed[batch.lengths[0] :] = 7
-        after, _ = packing.flat_hidden(encoder.network, packing.Sequences(changed, batch.lengths), packed=True)
+        after, _ = packing.flat_hidden(
+            encoder.network, packing.Sequences(changed, batch.lengths), packed=True
+        )
     first = slice(0, batch.lengths[0])
     assert torch.equal(before[first], after[first])
     assert not torch.allclose(before[batch.lengths[0] :], after[batch.lengths[0] :])
 
 
 def test_the_trap_position_ids_alone_attend_across_examples(encoders):
-    """With stock "sdpa" and only position_ids, the same pack is silently wrong; this is why packing needs its own attention."""
+    """With stock "sdpa" and only position_ids, the same pack is silently wrong; this is why packing
+    needs its own attention."""
     encoder = load(encoders["xlmr"], packed=False)
     batch = random_batch(encoder.network.config.vocab_size, 6)
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
     with torch.no_grad():
         right, _ = packing.flat_hidden(encoder.network, batch, packed=False)
         ids = torch.from_numpy(batch.ids)[None]
-        wrong = encoder.network(input_ids=ids, position_ids=torch.from_numpy(steps + 2)[None]).last_hidden_state[0]
+        wrong = encoder.network(
+            input_ids=ids, position_ids=torch.from_numpy(steps + 2)[None]
+        ).last_hidden_state[0]
     assert (wrong - right).abs().max() > 1e-3
 
 
@@ -105,9 +115,17 @@ def test_a_window_that_packed_attention_is_not_told_of_is_found_by_a_longer_text
                 attention_mask = seen[None, None] & attention_mask[:, None, None, :].bool()
             return super().forward(input_ids, attention_mask=attention_mask, **others)
 
-    size = {"vocab_size": 90, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    size = {
+        "vocab_size": 90,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
     torch.manual_seed(0)
-    network = Windowed(BertConfig(**size, max_position_embeddings=130, sliding_window=64), add_pooling_layer=False)
+    network = Windowed(
+        BertConfig(**size, max_position_embeddings=130, sliding_window=64), add_pooling_layer=False
+    )
     assert packing.windows(network) == 64 and packing.sample(network).lengths.max() == 73
     assert not packing.can_pack(network)
     assert packing.can_pack(BertModel(network.config, add_pooling_layer=False))
@@ -132,7 +150,10 @@ def test_coarse_plans_have_few_shapes_and_every_token():
         plan = packing.plan(lengths, coarse=True)
         places = torch.cat([part.tokens for part in plan.bins])
         assert torch.equal(places[plan.back], torch.arange(int(lengths.sum())))
-        assert all(part.length % packing.COARSE_LENGTH == 0 and part.count & (part.count - 1) == 0 for part in plan.bins)
+        assert all(
+            part.length % packing.COARSE_LENGTH == 0 and part.count & (part.count - 1) == 0
+            for part in plan.bins
+        )
         shapes |= {(part.count, part.length) for part in plan.bins}
     assert len(shapes) <= 5 * 8, "1, 2, 4, 8 or 16 sequences of 16 to 128 tokens"
 
@@ -146,9 +167,13 @@ def test_budgeted_covers_everything_once():
 
 @pytest.mark.parametrize("family", ["xlmr", "bert"])
 def test_pair_logits_equal_those_of_the_stock_padded_model(encoders, family):
-    """Tokenisation, token types, positions and pooling together: the [CLS] state of transformers' own padded batch."""
+    """Tokenisation, token types, positions and pooling together: the [CLS] state of transformers'
+    own padded batch."""
     encoder = load(encoders[family], packed=True)
-    texts = [("Anna reads.", "A doctor reads three old books today."), ("Who lives in Rome?", "Peter.")]
+    texts = [
+        ("Anna reads.", "A doctor reads three old books today."),
+        ("Who lives in Rome?", "Peter."),
+    ]
     examples = [PairExample(str(k), *pair, "neutral") for k, pair in enumerate(texts)]
     form, task = FORMATS["pair"], TASKS["mnli"]
     encoded = form.encode(examples, task, encoder.tokenizer, Limits(64))
@@ -156,7 +181,11 @@ def test_pair_logits_equal_those_of_the_stock_padded_model(encoders, family):
     batch = gather(encoded, np.arange(2))
     hidden, _ = packing.flat_hidden(encoder.network, batch.sequences, packed=True)
     stock = load(encoders[family], packed=False)
-    padded = stock.tokenizer(*map(list, zip(*texts, strict=True)), padding=True, return_tensors="pt")
-    states = stock.network(**{name: padded[name] for name in stock.tokenizer.model_input_names}).last_hidden_state
+    padded = stock.tokenizer(
+        *map(list, zip(*texts, strict=True)), padding=True, return_tensors="pt"
+    )
+    states = stock.network(
+        **{name: padded[name] for name in stock.tokenizer.model_input_names}
+    ).last_hidden_state
     expected = head(states[:, 0], replace(batch, starts=torch.arange(2)))
     assert torch.allclose(form.outputs(head, hidden, batch), expected, atol=1e-5)

@@ -1,4 +1,5 @@
-"""The study `paper`: its hyper-parameters are those of the sources, and one complete cell of it runs on a tiny XLM-R from the hub."""
+"""The study `paper`: its hyper-parameters are those of the sources, and one complete cell of it
+runs on a tiny XLM-R from the hub."""
 
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "params" / "paper.yaml"
-# Trained on -> epochs, micro-batch, accumulation, longest input: jiant scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh.
+# Trained on -> epochs, micro-batch, accumulation, longest input: jiant
+# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh.
 RELEASED = {
     "mnli": (2, 4, 8, 256),
     "pawsx": (5, 4, 8, 256),
@@ -46,10 +48,16 @@ def paper() -> Study:
 
 
 def test_the_grid_is_the_papers(paper):
-    assert paper.encoder == "FacebookAI/xlm-roberta-large" and paper.source == "hub" and len(paper.seeds) == 3
+    assert (
+        paper.encoder == "FacebookAI/xlm-roberta-large"
+        and paper.source == "hub"
+        and len(paper.seeds) == 3
+    )
     assert tuple(paper.targets) == XTREME
     singles = {name for name, recipe in paper.recipes.items() if recipe.intermediate == [name]}
-    assert singles == set(INTERMEDIATE_NAMES) and set(paper.recipes["multitask"].intermediate) == set(INTERMEDIATE_NAMES)
+    assert singles == set(INTERMEDIATE_NAMES) and set(
+        paper.recipes["multitask"].intermediate
+    ) == set(INTERMEDIATE_NAMES)
     assert {paper.recipes[name].control for name in paper.controls} == {
         "random_init",
         "hypothesis_only",
@@ -58,9 +66,12 @@ def test_the_grid_is_the_papers(paper):
         "overlap",
     }
     phases = [spec.phase for spec in paper.specs]
-    # Per seed: ten recipes; six models and two retrieval tasks from each, from none and from random_init; two controls of fewer targets.
+    # Per seed: ten recipes; six models and two retrieval tasks from each, from none and from
+    # random_init; two controls of fewer targets.
     assert phases[0] == "data" and phases.count("data") == 1 and len(phases) == 333
-    assert paper.specs[0].encoder == paper.encoder and set(paper.targets) - set(paper.specs[0].tasks) == {"bucc2018"}
+    assert paper.specs[0].encoder == paper.encoder and set(paper.targets) - set(
+        paper.specs[0].tasks
+    ) == {"bucc2018"}
     assert (
         phases.count("intermediate") == 3 * 10
         and phases.count("target") == 3 * (12 * 6 + 2)
@@ -75,7 +86,9 @@ def released(epochs, micro_batch, accumulation, longest):
 def test_phase_3_is_the_released_recipe(paper):
     found = [spec for spec in paper.specs if isinstance(spec, TargetSpec)]
     for spec in found:
-        assert (spec.epochs, spec.batch_size, spec.max_length) == released(*RELEASED[spec.train_on]), spec.folder
+        assert (spec.epochs, spec.batch_size, spec.max_length) == released(
+            *RELEASED[spec.train_on]
+        ), spec.folder
     assert all(TASKS[name].published.confirmed for spec in found for name in spec.targets)
 
 
@@ -83,20 +96,41 @@ def test_phase_2_is_the_recalled_appendix_and_says_that_it_is_unconfirmed(paper)
     found = [spec for spec in paper.specs if isinstance(spec, IntermediateSpec)]
     for spec in found:
         assert (spec.epochs, spec.batch_size) == RECALLED[spec.recipe]
-        assert spec.max_length == (384 if any(TASKS[name].format == "span" for name in spec.tasks) else 256)
+        assert spec.max_length == (
+            384 if any(TASKS[name].format == "span" for name in spec.tasks) else 256
+        )
     assert not any(TASKS[name].published.confirmed for spec in found for name in spec.tasks)
-    assert {(spec.cap, spec.temperature) for spec in found if spec.recipe == "multitask"} == {(2**17, 1.0)}
+    assert {(spec.cap, spec.temperature) for spec in found if spec.recipe == "multitask"} == {
+        (2**17, 1.0)
+    }
 
 
 def test_nothing_of_the_embedded_suite_leaks_in(paper):
     for spec in paper.specs:
         if isinstance(spec, IntermediateSpec | TargetSpec):
-            assert (spec.learning_rate, spec.warmup, spec.weight_decay, spec.clip, spec.dropout) == (1e-5, 0.1, 0.01, 1.0, 0.1)
-            assert (spec.doc_stride, spec.dev_examples, spec.patience, spec.evaluate_every) == (128, 500, 30, 1000)
+            assert (
+                spec.learning_rate,
+                spec.warmup,
+                spec.weight_decay,
+                spec.clip,
+                spec.dropout,
+            ) == (1e-5, 0.1, 0.01, 1.0, 0.1)
+            assert (spec.doc_stride, spec.dev_examples, spec.patience, spec.evaluate_every) == (
+                128,
+                500,
+                30,
+                1000,
+            )
             assert (spec.pooling, spec.layer, spec.freeze_embeddings) == ("first", -1, False)
             assert spec.train_examples == getattr(spec, "test_examples", 0) == 0
         if isinstance(spec, RetrievalSpec):
-            assert (spec.max_length, spec.layer, spec.centred, spec.neighbours, spec.margin) == (512, 14, False, 4, True)
+            assert (spec.max_length, spec.layer, spec.centred, spec.neighbours, spec.margin) == (
+                512,
+                14,
+                False,
+                4,
+                True,
+            )
 
 
 @pytest.mark.parametrize(("steps", "evaluations"), [(24_544, 25), (6_250, 6), (462, 1), (1, 1)])
@@ -108,11 +142,17 @@ def test_evaluations_are_as_many_as_thousands_of_steps(paper, steps, evaluations
 
 def learner(name: str, *sizes: int) -> run.Learner:
     """A task with parts of these sizes, and as many rows."""
-    return run.Learner(TASKS[name], None, [Stream(str(size), None, None, range(size), size, 24) for size in sizes], [])
+    return run.Learner(
+        TASKS[name],
+        None,
+        [Stream(str(size), None, None, range(size), size, 24) for size in sizes],
+        [],
+    )
 
 
 def test_the_cap_is_one_of_mixtures(paper):
-    """ANLI+ alone draws its parts in proportion to their sizes; beside another task it counts as one, capped as one."""
+    """ANLI+ alone draws its parts in proportion to their sizes; beside another task it counts as
+    one, capped as one."""
     single = paper.spec(Path("intermediate/anli_plus/seed1"))
     several = paper.spec(Path("intermediate/multitask/seed1"))
     anli_plus, small = learner("anli_plus", 300_000, 100_000), learner("ccg", 2**16)
@@ -139,9 +179,14 @@ def test_check_passes_and_says_what_the_hub_lacks(capsys):
 
 
 def cell(folder: Path) -> Study:
-    """`paper` with one seed, one intermediate task, few targets, languages and steps; encoder and data are still asked for by name."""
+    """`paper` with one seed, one intermediate task, few targets, languages and steps; encoder and
+    data are still asked for by name."""
     content = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
-    content |= {"seeds": [1], "targets": ["xnli", "xquad", "tatoeba"], "languages": ["en", "de", "sw"]}
+    content |= {
+        "seeds": [1],
+        "targets": ["xnli", "xquad", "tatoeba"],
+        "languages": ["en", "de", "sw"],
+    }
     content["recipes"] = {"none": None, "hellaswag": content["recipes"]["hellaswag"]}
     content["train"] |= {"epochs": 1, "batch_size": 8, "evaluate_every": 2, "checkpoint_every": 0}
     content["train"] |= {"train_examples": 32, "test_examples": 12, "dev_examples": 8}
@@ -152,8 +197,14 @@ def cell(folder: Path) -> Study:
 
 @pytest.mark.slow
 def test_one_complete_cell_runs(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Phase 2, then phase 3 on every kind of target, as notebooks; the encoder's layer 14 is that of the paper: it has 24 layers."""
-    for name, value in (("HF_ENDPOINT", hub.address), ("HF_HOME", str(tmp_path / "cache")), ("HF_HUB_OFFLINE", "0"), ("NO_PROXY", "*")):
+    """Phase 2, then phase 3 on every kind of target, as notebooks; the encoder's layer 14 is that
+    of the paper: it has 24 layers."""
+    for name, value in (
+        ("HF_ENDPOINT", hub.address),
+        ("HF_HOME", str(tmp_path / "cache")),
+        ("HF_HUB_OFFLINE", "0"),
+        ("NO_PROXY", "*"),
+    ):
         monkeypatch.setenv(name, value)
     study = cell(tmp_path)
     assert study.lacking == ()
@@ -173,5 +224,9 @@ def test_one_complete_cell_runs(hub: Hub, tmp_path: Path, monkeypatch: pytest.Mo
         for score in found.scores:
             assert 0 <= score.value <= 100 and score.n > 0
             scores.setdefault(score.task, set()).add(score.language)
-    assert scores["xnli"] == {"en", "de", "sw"} and scores["xquad"] == {"en", "de"} and scores["tatoeba"] == {"de", "sw"}
+    assert (
+        scores["xnli"] == {"en", "de", "sw"}
+        and scores["xquad"] == {"en", "de"}
+        and scores["tatoeba"] == {"de", "sw"}
+    )
     assert any("xlm-roberta-large/resolve" in request for request in hub.asked)

@@ -1,4 +1,5 @@
-"""Which numbers a run computes with: bfloat16 where a GPU has it, heads and losses in float32, and the result says so."""
+"""Which numbers a run computes with: bfloat16 where a GPU has it, heads and losses in float32, and
+the result says so."""
 
 import json
 from dataclasses import asdict
@@ -19,7 +20,14 @@ from xstilts_core.jobs.estimate import probe
 from xstilts_core.packing import flat_hidden
 from xstilts_core.results import Score
 from xstilts_core.study import identity, precision
-from xstilts_core.study.spec import ControlSpec, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import (
+    ControlSpec,
+    IntermediateSpec,
+    PretrainSpec,
+    ProbingSpec,
+    RetrievalSpec,
+    TargetSpec,
+)
 
 CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 
@@ -37,7 +45,9 @@ CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
         ("bfloat16", CPU, False, True),
     ],
 )
-def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(monkeypatch, wish, where, native, found):
+def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(
+    monkeypatch, wish, where, native, found
+):
     asked = []
 
     def supported(including_emulation=True):
@@ -52,7 +62,9 @@ def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(monkeypatch, w
     assert True not in asked
     for cls in (TargetSpec, RetrievalSpec, ProbingSpec):
         assert schedule.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
-    assert schedule.precision(PretrainSpec()) == "float32" and schedule.precision(ControlSpec()) == ""
+    assert (
+        schedule.precision(PretrainSpec()) == "float32" and schedule.precision(ControlSpec()) == ""
+    )
 
 
 @pytest.mark.parametrize(("wish", "found"), [("auto", "float32"), ("bfloat16", "bfloat16")])
@@ -73,12 +85,20 @@ def test_every_phase_with_a_network_says_it_and_a_control_does_not(tmp_path):
 def test_heads_and_losses_are_float32_under_bfloat16(encoders, monkeypatch, last):
     """Whether an encoder's last layer gives float32 (a norm does) or bfloat16."""
     for module in (training, evaluate):
-        monkeypatch.setattr(module, "flat_hidden", lambda *given: ((found := flat_hidden(*given))[0].to(last), found[1]))
+        monkeypatch.setattr(
+            module,
+            "flat_hidden",
+            lambda *given: ((found := flat_hidden(*given))[0].to(last), found[1]),
+        )
     encoder, streams = setup(encoders["xlmr"], dropout=0.0)
     seen = []
-    streams[0].head.register_forward_hook(lambda head, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
+    streams[0].head.register_forward_hook(
+        lambda head, inputs, output: seen.append((inputs[0].dtype, output.dtype))
+    )
     inner = []
-    hook = encoder.network.encoder.layer[0].output.dense.register_forward_hook(lambda part, given, output: inner.append(output.dtype))
+    hook = encoder.network.encoder.layer[0].output.dense.register_forward_hook(
+        lambda part, given, output: inner.append(output.dtype)
+    )
     training.train(encoder, streams, np.array([1.0]), of_steps(steps=2, bfloat16=True))
     evaluate.predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded, bfloat16=True)
     hook.remove()
@@ -114,11 +134,15 @@ def test_a_study_of_two_precisions_says_which_runs_have_which(tmp_path):
     assert analysis.precisions(study) == ""
     for name, spec in specs.items():
         finish(spec, **({} if name.startswith("control") else {"precision": "float32"}))
-    assert analysis.precisions(study) == "", "all alike: nothing is said, and a control computes with no network"
+    assert analysis.precisions(study) == "", (
+        "all alike: nothing is said, and a control computes with no network"
+    )
     finish(specs["target/mnli/from-none/seed2"], precision="bfloat16")
     said = analysis.precisions(study)
     assert "bfloat16: target/mnli/from-none/seed2;" in said
-    assert "float32: target/mnli/from-none/seed1, all retrieval runs" in said and "control" not in said
+    assert (
+        "float32: target/mnli/from-none/seed1, all retrieval runs" in said and "control" not in said
+    )
     finish(specs["target/mnli/from-none/seed1"], precision="bfloat16")
     said = analysis.precisions(study)
     assert "bfloat16: all target runs" in said and "float32: all retrieval runs" in said

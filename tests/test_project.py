@@ -1,4 +1,5 @@
-"""The project's front door: one list of versions, floors that hold, studies that load, an entry that is light."""
+"""The project's front door: one list of versions, floors that hold, studies that load, an entry
+that is light."""
 
 import re
 import shutil
@@ -14,7 +15,11 @@ from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCK = [line for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+LOCK = [
+    line
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
 
 
 def plain(requirement: str) -> str:
@@ -23,14 +28,19 @@ def plain(requirement: str) -> str:
 
 
 def test_the_lock_pins_every_dependency_exactly_and_names_no_place() -> None:
-    assert [line for line in LOCK if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)] == []
+    assert [
+        line for line in LOCK if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line)
+    ] == []
     pinned = {plain(line): line.split("==")[1] for line in LOCK}
     asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
     assert [name for name in map(plain, asked) if name not in pinned] == []
     assert pinned["torch"] == "2.13.0"
     for requirement in asked:
         least = requirement.split(">=")[1]
-        parts = [tuple(int(number) for number in re.findall(r"\d+", text)[:3]) for text in (least, pinned[plain(requirement)])]
+        parts = [
+            tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+            for text in (least, pinned[plain(requirement)])
+        ]
         assert parts[0] <= parts[1], requirement
 
 
@@ -59,12 +69,16 @@ def test_quick_is_what_it_promises() -> None:
 def test_imports_are_light(module: str) -> None:
     heavy = ["torch", "transformers", "datasets", "pandas", "numpy", "matplotlib", "papermill"]
     code = f"import sys, xstilts_core.{module}; print(*sorted(set({heavy}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == ""
 
 
 def test_floors() -> None:
-    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which("lint-imports")
+    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or shutil.which(
+        "lint-imports"
+    )
     if command is None:
         pytest.skip("import-linter is not installed (extra: test)")
     done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
@@ -72,8 +86,16 @@ def test_floors() -> None:
 
 
 def test_the_data_files_of_the_embedded_suite_are_packaged() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "setuptools"
+    ]
     patterns = settings["package-data"]["xstilts_core.mini"]
-    packaged = {path for pattern in patterns for path in (ROOT / "xstilts_core" / "mini").glob(pattern)}
-    data = {path for path in (ROOT / "xstilts_core" / "mini").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    packaged = {
+        path for pattern in patterns for path in (ROOT / "xstilts_core" / "mini").glob(pattern)
+    }
+    data = {
+        path
+        for path in (ROOT / "xstilts_core" / "mini").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
     assert data - packaged == set()

@@ -1,4 +1,5 @@
-"""result.json is whole or absent; the state of a run is read from its folder; scores.csv has the columns it promises."""
+"""result.json is whole or absent; the state of a run is read from its folder; scores.csv has the
+columns it promises."""
 
 import csv
 import os
@@ -16,7 +17,10 @@ from xstilts_core.results import Score
 from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 
-SCORES = [Score("xnli", "de", "test", "accuracy", 61.25, 400), Score("xnli", "sw", "test", "accuracy", 40.0, 400)]
+SCORES = [
+    Score("xnli", "de", "test", "accuracy", 61.25, 400),
+    Score("xnli", "sw", "test", "accuracy", 40.0, 400),
+]
 
 
 def spec(folder: Path, seed: int = 1, recipe: str = "none") -> TargetSpec:
@@ -29,12 +33,18 @@ def test_write_and_read(tmp_path: Path) -> None:
     assert path == tmp_path / "tiny" / "target" / "mnli" / "from-none" / "seed1" / "result.json"
     result = results.read(path)
     assert result.scores == SCORES and result.details == {"best_step": 40}
-    assert result.provenance["device"] == "cpu" and result.provenance["seconds"] == 12.35 and "pandas" not in result.provenance
+    assert (
+        result.provenance["device"] == "cpu"
+        and result.provenance["seconds"] == 12.35
+        and "pandas" not in result.provenance
+    )
     assert {"commit", "dirty", "versions", "parents"} <= set(result.provenance)
     assert TargetSpec(**result.spec) == run
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_no_debris(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "result.json"
     results.write_text(path, "old")
 
@@ -53,7 +63,9 @@ def test_states(tmp_path: Path) -> None:
     assert results.state(run).state == "missing"
     run.folder.mkdir(parents=True)
     (run.folder / results.NOTEBOOK).write_text("{}")
-    assert results.state(run) == results.State(run, "failed", "interrupted: it was stopped before it finished")
+    assert results.state(run) == results.State(
+        run, "failed", "interrupted: it was stopped before it finished"
+    )
     (run.folder / results.FAILURE).write_text("21_target, cell 3: ValueError: no\n")
     assert results.state(run) == results.State(run, "failed", "21_target, cell 3: ValueError: no")
     results.write(run, SCORES, "cpu", 1.0)
@@ -63,13 +75,17 @@ def test_states(tmp_path: Path) -> None:
     assert results.state(other) == results.State(other, "stale", "made with other epochs")
 
 
-def test_a_new_version_of_a_task_makes_its_runs_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_version_of_a_task_makes_its_runs_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = spec(tmp_path)
     results.write(run, SCORES, "cpu", 1.0)
     monkeypatch.setitem(TASKS, "xquad", replace(TASKS["xquad"], version=2))
     assert results.state(run).state == "done"
     monkeypatch.setitem(TASKS, "xnli", replace(TASKS["xnli"], version=2))
-    assert results.state(run) == results.State(run, "stale", "made with version 1 of task xnli, now 2")
+    assert results.state(run) == results.State(
+        run, "stale", "made with version 1 of task xnli, now 2"
+    )
 
 
 def test_another_place_is_not_stale(tmp_path: Path) -> None:
@@ -84,7 +100,10 @@ def test_another_place_is_not_stale(tmp_path: Path) -> None:
 def test_a_broken_result_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match=r"result.json is not a result of this suite .*: delete its folder and run it again"):
+    with pytest.raises(
+        UsageError,
+        match=r"result.json is not a result of this suite .*: delete its folder and run it again",
+    ):
         results.read(path)
 
 
@@ -96,10 +115,14 @@ def test_scores_csv(tmp_path: Path) -> None:
     results.write(retrieval, [Score("tatoeba", "de", "test", "accuracy", 55.0, 1000)], "cpu", 1.0)
     report = tmp_path / "tiny" / "report" / "00_study" / "result.json"
     results.write_text(report, '{"phase": "report"}')
-    with results.write_scores(tmp_path / "tiny", [*runs, retrieval]).open(encoding="utf-8", newline="") as stream:
+    with results.write_scores(tmp_path / "tiny", [*runs, retrieval]).open(
+        encoding="utf-8", newline=""
+    ) as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == results.COLUMNS and len(rows) == 4
-    assert {(row["phase"], row["recipe"], row["seed"], row["train_on"], row["value"]) for row in rows} == {
+    assert {
+        (row["phase"], row["recipe"], row["seed"], row["train_on"], row["value"]) for row in rows
+    } == {
         ("target", "none", "1", "mnli", "61.25"),
         ("target", "none", "1", "mnli", "40.0"),
         ("target", "ccg", "2", "mnli", "61.25"),
@@ -107,12 +130,22 @@ def test_scores_csv(tmp_path: Path) -> None:
     }
 
 
-def test_another_model_at_the_same_place_is_another_run(tmp_path: Path, encoders: dict[str, Path]) -> None:
+def test_another_model_at_the_same_place_is_another_run(
+    tmp_path: Path, encoders: dict[str, Path]
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(encoders["xlmr"], folder)
-    run = TargetSpec(train_on="mnli", targets=["xnli"], encoder=str(folder), outputs=str(tmp_path / "outputs"))
+    run = TargetSpec(
+        train_on="mnli", targets=["xnli"], encoder=str(folder), outputs=str(tmp_path / "outputs")
+    )
     before = run.fingerprint
-    assert before and TargetSpec(train_on="mnli", targets=["xnli"], encoder="FacebookAI/xlm-roberta-base").fingerprint == ""
+    assert (
+        before
+        and TargetSpec(
+            train_on="mnli", targets=["xnli"], encoder="FacebookAI/xlm-roberta-base"
+        ).fingerprint
+        == ""
+    )
     results.write(run, [], "cpu", 1.0)
     assert results.state(run).state == "done"
     (folder / "README.md").write_text("what it is for")
@@ -137,4 +170,7 @@ def test_scores_csv_has_what_the_reports_have(tmp_path: Path) -> None:
     told = analysis.finished(study).sort_values(order, ignore_index=True)
     assert table.fillna("").sort_values(order, ignore_index=True).equals(told)
     changed = load(tmp_path, text + "train: {epochs: 9}\n")
-    assert pandas.read_csv(results.write_scores(changed.root, changed.specs)).empty and analysis.finished(changed).empty
+    assert (
+        pandas.read_csv(results.write_scores(changed.root, changed.specs)).empty
+        and analysis.finished(changed).empty
+    )

@@ -1,4 +1,5 @@
-"""Exact resume: k steps, a kill, and the rest give bit for bit what all steps at once give; nothing else is ever taken up."""
+"""Exact resume: k steps, a kill, and the rest give bit for bit what all steps at once give; nothing
+else is ever taken up."""
 
 import json
 import os
@@ -27,10 +28,34 @@ from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, train
 
 CPU = torch.device("cpu")
-TEXTS = ["Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple."]
-EXAMPLES = [PairExample(str(k), TEXTS[k % 4], TEXTS[(k // 4) % 4], TASKS["mnli"].labels[k % 4 % 3]) for k in range(44)]
-PLAN = {"steps": 24, "learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7}
-TINY = {"documents": 40, "vocabulary": 900, "hidden_size": 32, "layers": 2, "heads": 2, "steps": 30, "batch_tokens": 600, "dropout": 0.1}
+TEXTS = [
+    "Anna reads.",
+    "A doctor reads three old books today.",
+    "Peter Weber lives in Rome.",
+    "Anna never eats an apple.",
+]
+EXAMPLES = [
+    PairExample(str(k), TEXTS[k % 4], TEXTS[(k // 4) % 4], TASKS["mnli"].labels[k % 4 % 3])
+    for k in range(44)
+]
+PLAN = {
+    "steps": 24,
+    "learning_rate": 3e-3,
+    "warmup": 0.25,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "seed": 7,
+}
+TINY = {
+    "documents": 40,
+    "vocabulary": 900,
+    "hidden_size": 32,
+    "layers": 2,
+    "heads": 2,
+    "steps": 30,
+    "batch_tokens": 600,
+    "dropout": 0.1,
+}
 
 
 class Kill(Exception):
@@ -38,12 +63,24 @@ class Kill(Exception):
 
 
 def without_speed(log):
-    return [{name: value for name, value in line.items() if name != "tokens_per_second"} for line in log]
+    return [
+        {name: value for name, value in line.items() if name != "tokens_per_second"} for line in log
+    ]
 
 
-def pairs(folder, checkpoint=None, kill=None, examples=EXAMPLES, mix=(0.4, 0.6), scale=1.0, falling=False, **changes):
-    """A training as in a process of its own: two tasks, two heads, dropout, and scores that also depend on
-    the generators of numpy and Python. Raises Kill at the first line of the log at step `kill` or later."""
+def pairs(
+    folder,
+    checkpoint=None,
+    kill=None,
+    examples=EXAMPLES,
+    mix=(0.4, 0.6),
+    scale=1.0,
+    falling=False,
+    **changes,
+):
+    """A training as in a process of its own: two tasks, two heads, dropout, and scores that also
+    depend on the generators of numpy and Python. Raises Kill at the first line of the log at step
+    `kill` or later."""
     random.seed(0)
     np.random.seed(0)
     encoder = model.load(str(folder), dropout=0.1, packed=True, where=CPU)
@@ -52,16 +89,26 @@ def pairs(folder, checkpoint=None, kill=None, examples=EXAMPLES, mix=(0.4, 0.6),
     form, task = FORMATS["pair"], TASKS["mnli"]
     torch.manual_seed(5)
     heads = [form.head(task, HeadOptions(32, 0.1, "first")) for _ in mix]
-    parts = [form.encode(part, task, encoder.tokenizer, Limits(64)) for part in (examples, examples[:20])]
-    streams = [Stream(f"part{k}", heads[k], form.loss, parts[k], len(parts[k]), 16) for k in range(len(mix))]
+    parts = [
+        form.encode(part, task, encoder.tokenizer, Limits(64)) for part in (examples, examples[:20])
+    ]
+    streams = [
+        Stream(f"part{k}", heads[k], form.loss, parts[k], len(parts[k]), 16)
+        for k in range(len(mix))
+    ]
     lines = []
 
     start = encoder.network.get_input_embeddings().weight.detach().clone()
 
     def evaluate():
         if falling:
-            return -float((encoder.network.get_input_embeddings().weight.detach() - start).abs().sum())
-        right = [score(encoder, head, task, examples, "en", Limits(64)).values["accuracy"] for head in heads]
+            return -float(
+                (encoder.network.get_input_embeddings().weight.detach() - start).abs().sum()
+            )
+        right = [
+            score(encoder, head, task, examples, "en", Limits(64)).values["accuracy"]
+            for head in heads
+        ]
         return float(np.mean(right)) + random.random() + np.random.rand()
 
     def report(line):
@@ -69,17 +116,34 @@ def pairs(folder, checkpoint=None, kill=None, examples=EXAMPLES, mix=(0.4, 0.6),
         if kill is not None and line["step"] >= kill:
             raise Kill
 
-    done = train(encoder, streams, np.array(mix), Schedule(**{**PLAN, "evaluations": 3, **changes}), evaluate, report, checkpoint)
-    facts = {name: value for name, value in asdict(done).items() if name not in ("seconds", "earlier_seconds", "log")}
+    done = train(
+        encoder,
+        streams,
+        np.array(mix),
+        Schedule(**{**PLAN, "evaluations": 3, **changes}),
+        evaluate,
+        report,
+        checkpoint,
+    )
+    facts = {
+        name: value
+        for name, value in asdict(done).items()
+        if name not in ("seconds", "earlier_seconds", "log")
+    }
     draws = (random.random(), float(np.random.rand()), float(torch.rand(())))
-    states = [{name: value.clone() for name, value in part.state_dict().items()} for part in (encoder.network, *heads)]
+    states = [
+        {name: value.clone() for name, value in part.state_dict().items()}
+        for part in (encoder.network, *heads)
+    ]
     return states, (facts, draws, without_speed(lines), without_speed(done.log))
 
 
 def same(left, right):
     assert left[1] == right[1]
     for one, other in zip(left[0], right[0], strict=True):
-        assert one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+        assert one.keys() == other.keys() and all(
+            torch.equal(value, other[name]) for name, value in one.items()
+        )
 
 
 @pytest.fixture
@@ -100,7 +164,10 @@ def whole(encoders):
         return pairs(encoders["xlmr"])
 
 
-@pytest.mark.parametrize(("every", "kills"), [(5, [6]), (5, [12]), (7, [16]), (1, [18]), (24, [24]), (30, [12]), (5, [6, 8, 18])])
+@pytest.mark.parametrize(
+    ("every", "kills"),
+    [(5, [6]), (5, [12]), (7, [16]), (1, [18]), (24, [24]), (30, [12]), (5, [6, 8, 18])],
+)
 def test_a_killed_training_goes_on_bit_for_bit(folder, tmp_path, capsys, whole, every, kills):
     checkpoint = Checkpoint(tmp_path, every, {"dropout": 0.1})
     for kill in kills:
@@ -110,11 +177,14 @@ def test_a_killed_training_goes_on_bit_for_bit(folder, tmp_path, capsys, whole, 
     assert checkpoint.path.is_file() == (before > 0)
     capsys.readouterr()
     same(pairs(folder, checkpoint), whole)
-    assert capsys.readouterr().out == (f"goes on after step {before}, from {checkpoint.path}\n" if before else "")
+    assert capsys.readouterr().out == (
+        f"goes on after step {before}, from {checkpoint.path}\n" if before else ""
+    )
 
 
 def test_a_finished_training_is_not_done_again(folder, tmp_path, whole, monkeypatch):
-    """Killed while it is scored: the training is in the checkpoint to its last step, whatever `every` is."""
+    """Killed while it is scored: the training is in the checkpoint to its last step, whatever
+    `every` is."""
     checkpoint = Checkpoint(tmp_path, 1_000)
     same(pairs(folder, checkpoint), whole)
     monkeypatch.setattr(Order, "__next__", lambda order: pytest.fail("another batch was drawn"))
@@ -143,18 +213,27 @@ def test_early_stopping_goes_on_where_it_was(folder, tmp_path):
         ({}, {"dropout": 0.1, "epochs": 9}, "epochs"),
         ({"learning_rate": 1e-4}, {"dropout": 0.1}, "schedule"),
         ({"examples": EXAMPLES[:40]}, {"dropout": 0.1}, "training rows"),
-        ({"examples": [*EXAMPLES[:-1], PairExample("x", TEXTS[0], TEXTS[0], "neutral")]}, {"dropout": 0.1}, "training rows"),
+        (
+            {"examples": [*EXAMPLES[:-1], PairExample("x", TEXTS[0], TEXTS[0], "neutral")]},
+            {"dropout": 0.1},
+            "training rows",
+        ),
         ({"mix": (0.5, 0.5)}, {"dropout": 0.1}, "mixture"),
         ({"scale": 1.5}, {"dropout": 0.1}, "starting weights"),
     ],
 )
-def test_a_checkpoint_of_another_training_is_not_used(folder, tmp_path, capsys, changes, record, words):
+def test_a_checkpoint_of_another_training_is_not_used(
+    folder, tmp_path, capsys, changes, record, words
+):
     with pytest.raises(Kill):
         pairs(folder, Checkpoint(tmp_path, 5, {"dropout": 0.1}), 12)
     capsys.readouterr()
     checkpoint = Checkpoint(tmp_path, 5, record)
     found = pairs(folder, checkpoint, **changes)
-    assert capsys.readouterr().out == f"{checkpoint.path} is not used, training begins anew: it was made with other {words}\n"
+    assert (
+        capsys.readouterr().out
+        == f"{checkpoint.path} is not used, training begins anew: it was made with other {words}\n"
+    )
     same(found, pairs(folder, **changes))
 
 
@@ -179,7 +258,10 @@ def test_a_damaged_checkpoint_is_not_used(folder, tmp_path, capsys, whole, damag
     capsys.readouterr()
     same(pairs(folder, checkpoint), whole)
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{checkpoint.path} is not used, training begins anew: it {words}") and printed.count("\n") == 1
+    assert (
+        printed.startswith(f"{checkpoint.path} is not used, training begins anew: it {words}")
+        and printed.count("\n") == 1
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -197,7 +279,9 @@ def run_pretrain(spec, kill=None):
     """Phase 1 as its notebook does it; returns the perplexity and the weights."""
     record = run.Run(spec)
     texts = pretrain.documents(spec)
-    tokenizer = pretrain.train_tokenizer(pretrain.vocabulary_texts(spec, texts), spec.vocabulary, spec.max_length)
+    tokenizer = pretrain.train_tokenizer(
+        pretrain.vocabulary_texts(spec, texts), spec.vocabulary, spec.max_length
+    )
     encoder, head = pretrain.new_model(spec, tokenizer)
     training, development = pretrain.stream(spec, encoder, head, texts)
     report = record.reporter(spec.steps)
@@ -207,18 +291,33 @@ def run_pretrain(spec, kill=None):
         if line["step"] == kill:
             raise Kill
 
-    trained = train(encoder, [training], np.array([1.0]), pretrain.schedule(spec), None, killing, record.checkpoint())
+    trained = train(
+        encoder,
+        [training],
+        np.array([1.0]),
+        pretrain.schedule(spec),
+        None,
+        killing,
+        record.checkpoint(),
+    )
     found = pretrain.perplexity(encoder, development)
     record.finish([], run.details(encoder, trained), CPU)
-    return found, {**encoder.network.state_dict(), **{f"head {name}": value for name, value in head.state_dict().items()}}
+    return found, {
+        **encoder.network.state_dict(),
+        **{f"head {name}": value for name, value in head.state_dict().items()},
+    }
 
 
 def log_of(spec):
-    return without_speed(json.loads(line) for line in (spec.folder / run.LOG).read_text(encoding="utf-8").splitlines())
+    return without_speed(
+        json.loads(line)
+        for line in (spec.folder / run.LOG).read_text(encoding="utf-8").splitlines()
+    )
 
 
 def test_pretraining_goes_on_with_the_same_masks(tmp_path, capsys):
-    """The kill is in the second pass over the text, beside a line of the log that no checkpoint knows."""
+    """The kill is in the second pass over the text, beside a line of the log that no checkpoint
+    knows."""
     one = PretrainSpec(study="one", outputs=str(tmp_path), **TINY)
     other = PretrainSpec(study="other", outputs=str(tmp_path), checkpoint_every=4, **TINY)
     perplexity, weights = run_pretrain(one)
@@ -227,8 +326,14 @@ def test_pretraining_goes_on_with_the_same_masks(tmp_path, capsys):
     assert (other.folder / FILE).is_file() and len(log_of(other)) == 3
     found, again = run_pretrain(other)
     assert f"goes on after step 20, from {other.folder / FILE}\n" in capsys.readouterr().out
-    assert found == perplexity and all(torch.equal(value, again[name]) for name, value in weights.items())
-    assert log_of(other) == log_of(one) and not list(other.folder.glob("*.pt*")) and not list(other.folder.glob(".*.part"))
+    assert found == perplexity and all(
+        torch.equal(value, again[name]) for name, value in weights.items()
+    )
+    assert (
+        log_of(other) == log_of(one)
+        and not list(other.folder.glob("*.pt*"))
+        and not list(other.folder.glob(".*.part"))
+    )
 
 
 INTERMEDIATE = {
@@ -268,34 +373,56 @@ def run_intermediate(spec):
     trained = run.fit(record, encoder, learners)
     scores = run.develop(spec, encoder, learners, None)
     model.save(encoder, spec.folder / "model")
-    return json.loads(record.finish(scores, run.details(encoder, trained), CPU).read_text(encoding="utf-8"))
+    return json.loads(
+        record.finish(scores, run.details(encoder, trained), CPU).read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_checkpoint(folder, tmp_path, capsys):
-    """A real process, killed with a checkpoint half-written: the next one takes up the checkpoint before it."""
+    """A real process, killed with a checkpoint half-written: the next one takes up the checkpoint
+    before it."""
     one = IntermediateSpec(study="one", outputs=str(tmp_path), encoder=str(folder), **INTERMEDIATE)
     other = one.model_copy(update={"study": "other", "checkpoint_every": 5})
-    paths, threads = os.pathsep.join([str(Path(__file__).parent), *sys.path]), str(torch.get_num_threads())
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads}  # bit for bit with as many threads alone
+    paths, threads = (
+        os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        str(torch.get_num_threads()),
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": paths,
+        "OMP_NUM_THREADS": threads,
+    }  # bit for bit with as many threads alone
     call = [sys.executable, "-c", KILLED, json.dumps(other.changed())]
     assert subprocess.run(call, env=environment, timeout=300).returncode == -signal.SIGKILL
-    assert (other.folder / FILE).stat().st_size > (other.folder / f".{FILE}.part").stat().st_size > 0
+    assert (
+        (other.folder / FILE).stat().st_size > (other.folder / f".{FILE}.part").stat().st_size > 0
+    )
     expected = run_intermediate(one)
     capsys.readouterr()
     found = run_intermediate(other)
     assert f"goes on after step 10, from {other.folder / FILE}\n" in capsys.readouterr().out
     assert found["scores"] == expected["scores"] and found["identity"] == expected["identity"]
     times = {"seconds": 0, "earlier_seconds": 0}
-    assert {**found["details"], **times} == {**expected["details"], **times} and found["details"]["earlier_seconds"] > 0
+    assert {**found["details"], **times} == {**expected["details"], **times} and found["details"][
+        "earlier_seconds"
+    ] > 0
     assert log_of(other) == log_of(one)
-    assert len({(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)}) == 1
+    assert (
+        len({(spec.folder / "model" / "model.safetensors").read_bytes() for spec in (one, other)})
+        == 1
+    )
     assert {path.name for path in other.folder.iterdir()} == {"model", "result.json", run.LOG}
 
 
 def test_how_often_makes_no_other_run(tmp_path):
     spec = TargetSpec(outputs=str(tmp_path))
     often = spec.model_copy(update={"checkpoint_every": 50})
-    assert identity.wanted(spec) == identity.wanted(often) and often.changed()["checkpoint_every"] == 50
+    assert (
+        identity.wanted(spec) == identity.wanted(often)
+        and often.changed()["checkpoint_every"] == 50
+    )
     assert run.Run(spec).checkpoint() is None
-    assert run.Run(often).checkpoint() == Checkpoint(spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions})
+    assert run.Run(often).checkpoint() == Checkpoint(
+        spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions}
+    )

@@ -1,4 +1,5 @@
-"""The learning rate of every step: never above its peak, whatever the warm-up and the number of steps."""
+"""The learning rate of every step: never above its peak, whatever the warm-up and the number of
+steps."""
 
 import numpy as np
 import pytest
@@ -7,7 +8,18 @@ from xstilts_core.schedule import Schedule
 from xstilts_core.study import Study
 
 PLAN = {"learning_rate": 1e-3, "weight_decay": 0.0, "clip": 1.0, "seed": 1}
-WARMUPS = (0.0, 1e-9, 0.05, 0.1, 0.25, 1 / 3, 0.5, 0.7, 0.999, *np.random.default_rng(0).uniform(0, 1, 6))
+WARMUPS = (
+    0.0,
+    1e-9,
+    0.05,
+    0.1,
+    0.25,
+    1 / 3,
+    0.5,
+    0.7,
+    0.999,
+    *np.random.default_rng(0).uniform(0, 1, 6),
+)
 
 
 def rates(steps: int, warmup: float, stages: tuple[int, ...] = ()) -> np.ndarray:
@@ -21,7 +33,10 @@ def test_the_rate_never_exceeds_the_peak_and_rises_then_falls(warmup):
         found = rates(steps, warmup)
         assert found.min() > 0 and found.max() <= 1, (steps, warmup)
         top = found.argmax()
-        assert (np.diff(found[: top + 1]) >= 0).all() and (np.diff(found[top:]) <= 0).all(), (steps, warmup)
+        assert (np.diff(found[: top + 1]) >= 0).all() and (np.diff(found[top:]) <= 0).all(), (
+            steps,
+            warmup,
+        )
 
 
 @pytest.mark.parametrize("stages", [(3, 1, 14), (10, 20), (1, 1), (499, 1)])
@@ -39,6 +54,12 @@ def test_a_whole_number_of_warm_up_steps_gives_the_usual_line():
 
 def test_a_study_of_three_steps_trains_at_most_at_its_rate():
     study = Study.load("question_scaling")
-    (spec,) = (spec for spec in study.specs if getattr(spec, "recipe", "") == "mnli_31" and spec.phase == "intermediate" and spec.seed == 1)
+    (spec,) = (
+        spec
+        for spec in study.specs
+        if getattr(spec, "recipe", "") == "mnli_31"
+        and spec.phase == "intermediate"
+        and spec.seed == 1
+    )
     steps = spec.passes(31) * -(-31 // spec.batch_size)
     assert steps == 3 and rates(steps, spec.warmup).max() == 1

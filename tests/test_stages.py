@@ -1,4 +1,5 @@
-"""Training in stages (SIQA, then COPA): the order of the batches, a schedule per stage, exact resume, what chooses the checkpoint."""
+"""Training in stages (SIQA, then COPA): the order of the batches, a schedule per stage, exact
+resume, what chooses the checkpoint."""
 
 import numpy as np
 import pytest
@@ -18,7 +19,12 @@ from xstilts_core.train import Schedule, train
 CPU = torch.device("cpu")
 PLAN = {"learning_rate": 3e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7}
 STAGES = (8, 12)
-TEXTS = ("Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple.")
+TEXTS = (
+    "Anna reads.",
+    "A doctor reads three old books today.",
+    "Peter Weber lives in Rome.",
+    "Anna never eats an apple.",
+)
 PART_SIZES = {("siqa", "train"): 30, ("copa", "train"): 12, ("siqa", "dev"): 9, ("copa", "dev"): 8}
 
 
@@ -30,11 +36,15 @@ def questions(part: str, count: int) -> list[ChoiceExample]:
     """Three choices in SIQA, two in COPA."""
     width = {"siqa": 3, "copa": 2}[part]
     choices = [tuple(TEXTS[(k + place) % 4] for place in range(width)) for k in range(count)]
-    return [ChoiceExample(f"{part}{k}", TEXTS[k % 4], "What then?", choices[k], k % width) for k in range(count)]
+    return [
+        ChoiceExample(f"{part}{k}", TEXTS[k % 4], "What then?", choices[k], k % width)
+        for k in range(count)
+    ]
 
 
 def staged(folder, checkpoint=None, kill=None, stages=STAGES, evaluations=2):
-    """A training in two stages as in a process of its own, from the same weights. Raises Kill at the first line at step `kill` or later."""
+    """A training in two stages as in a process of its own, from the same weights. Raises Kill at
+    the first line at step `kill` or later."""
     encoder = model.load(str(folder), dropout=0.1, packed=True, where=CPU)
     form, task = FORMATS["choice"], TASKS["siqa_copa"]
     torch.manual_seed(5)
@@ -42,7 +52,16 @@ def staged(folder, checkpoint=None, kill=None, stages=STAGES, evaluations=2):
     streams = []
     for part in task.parts:
         examples = questions(part, PART_SIZES[part, "train"])
-        streams.append(Stream(part, head, form.loss, form.encode(examples, task, encoder.tokenizer, Limits(64)), len(examples), 4))
+        streams.append(
+            Stream(
+                part,
+                head,
+                form.loss,
+                form.encode(examples, task, encoder.tokenizer, Limits(64)),
+                len(examples),
+                4,
+            )
+        )
     scores, lines, batches = iter((60.0, 50.0)), [], []
 
     def report(line):
@@ -58,8 +77,13 @@ def staged(folder, checkpoint=None, kill=None, stages=STAGES, evaluations=2):
     schedule = Schedule(sum(stages), **PLAN, stages=stages, evaluations=evaluations)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Order, "__next__", next_batch)
-        done = train(encoder, streams, np.eye(2), schedule, lambda: next(scores), report, checkpoint)
-    weights = {**encoder.network.state_dict(), **{f"head {name}": value for name, value in head.state_dict().items()}}
+        done = train(
+            encoder, streams, np.eye(2), schedule, lambda: next(scores), report, checkpoint
+        )
+    weights = {
+        **encoder.network.state_dict(),
+        **{f"head {name}": value for name, value in head.state_dict().items()},
+    }
     return done, lines, batches, weights
 
 
@@ -67,10 +91,17 @@ def test_the_rate_rises_and_falls_in_every_stage():
     plan = Schedule(30, **{**PLAN, "warmup": 0.1}, stages=(10, 20), evaluations=4)
     rates = [plan.rate(step) for step in range(30)]
     assert rates[0] == 1 and rates[1:10] == pytest.approx([(10 - k) / 9 for k in range(1, 10)])
-    assert rates[10:12] == pytest.approx([0.5, 1.0]) and rates[12:] == pytest.approx([(20 - k) / 18 for k in range(2, 20)])
+    assert rates[10:12] == pytest.approx([0.5, 1.0]) and rates[12:] == pytest.approx(
+        [(20 - k) / 18 for k in range(2, 20)]
+    )
     alone = Schedule(20, **{**PLAN, "warmup": 0.1})
     assert rates[10:] == [alone.rate(step) for step in range(20)]
-    assert plan.marks() == {15, 20, 25, 30} and [plan.stage(step) for step in (0, 9, 10, 29)] == [0, 0, 1, 1]
+    assert plan.marks() == {15, 20, 25, 30} and [plan.stage(step) for step in (0, 9, 10, 29)] == [
+        0,
+        0,
+        1,
+        1,
+    ]
 
 
 def test_one_part_is_trained_on_after_the_other_in_whole_passes(encoders):
@@ -80,7 +111,9 @@ def test_one_part_is_trained_on_after_the_other_in_whole_passes(encoders):
     # Eight steps are a pass over SIQA's 30 rows, three one over COPA's 12.
     assert sorted(row for _, rows in batches[:8] for row in rows) == list(range(30))
     for first in range(8, 20, 3):
-        assert sorted(row for _, rows in batches[first : first + 3] for row in rows) == list(range(12))
+        assert sorted(row for _, rows in batches[first : first + 3] for row in rows) == list(
+            range(12)
+        )
     assert [line["step"] for line in lines if "dev" in line] == [14, 20]
     assert (done.best_step, done.best_score) == (14, 60.0)
 
@@ -100,20 +133,29 @@ def test_every_stage_begins_with_a_new_optimizer(encoders, monkeypatch):
 
 
 @pytest.mark.parametrize(("every", "kill"), [(3, 7), (8, 10), (5, 11), (4, 14), (1, 9)])
-def test_a_killed_training_goes_on_bit_for_bit_across_the_stages(encoders, tmp_path, capsys, every, kill):
+def test_a_killed_training_goes_on_bit_for_bit_across_the_stages(
+    encoders, tmp_path, capsys, every, kill
+):
     """Checkpoints before, at and after the end of the first stage (step 8)."""
     whole = staged(encoders["xlmr"])
     checkpoint = Checkpoint(tmp_path, every)
     with pytest.raises(Kill):
         staged(encoders["xlmr"], checkpoint, kill)
     capsys.readouterr()
-    # The score at step 14 was drawn by the killed process in the case (4, 14) too: its checkpoint at 12 knows nothing of it.
+    # The score at step 14 was drawn by the killed process in the case (4, 14) too: its checkpoint
+    # at 12 knows nothing of it.
     done, lines, batches, weights = staged(encoders["xlmr"], checkpoint)
     after = kill - 1 - (kill - 1) % every
     assert capsys.readouterr().out == f"goes on after step {after}, from {checkpoint.path}\n"
     assert batches == whole[2][after:] and lines == whole[1]
-    assert (done.best_step, done.best_score, done.counts) == (whole[0].best_step, whole[0].best_score, whole[0].counts)
-    assert weights.keys() == whole[3].keys() and all(torch.equal(value, whole[3][name]) for name, value in weights.items())
+    assert (done.best_step, done.best_score, done.counts) == (
+        whole[0].best_step,
+        whole[0].best_score,
+        whole[0].counts,
+    )
+    assert weights.keys() == whole[3].keys() and all(
+        torch.equal(value, whole[3][name]) for name, value in weights.items()
+    )
 
 
 @pytest.fixture
@@ -121,17 +163,31 @@ def parts(monkeypatch):
     """SIQA and COPA in small, instead of files."""
 
     def load(name, split, code, source="mini", data_root=""):
-        return [example for part in splits.parts(name) for example in questions(part, PART_SIZES[part, split])]
+        return [
+            example
+            for part in splits.parts(name)
+            for example in questions(part, PART_SIZES[part, split])
+        ]
 
     monkeypatch.setattr(splits, "load", load)
 
 
 def spec_of(folder, encoder, **changes):
-    values = {"outputs": str(folder), "encoder": str(encoder), "source": "files", "train_on": "siqa_copa", "targets": ["xcopa"]}
-    return TargetSpec(**{**values, "epochs": 3, "batch_size": 4, "max_length": 64, "evaluations": 2, **changes})
+    values = {
+        "outputs": str(folder),
+        "encoder": str(encoder),
+        "source": "files",
+        "train_on": "siqa_copa",
+        "targets": ["xcopa"],
+    }
+    return TargetSpec(
+        **{**values, "epochs": 3, "batch_size": 4, "max_length": 64, "evaluations": 2, **changes}
+    )
 
 
-def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(tmp_path, encoders, parts):
+def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(
+    tmp_path, encoders, parts
+):
     spec = spec_of(tmp_path, encoders["xlmr"])
     encoder = run.load_encoder(spec)
     learners = run.learners(spec, encoder)
@@ -146,7 +202,10 @@ def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(tmp_pa
 def test_a_limit_is_one_for_each_stage(tmp_path, encoders, parts):
     found = splits.training("siqa_copa", 10, 1, "files", "somewhere")
     assert {part: len(examples) for part, examples in found.items()} == {"siqa": 10, "copa": 10}
-    assert {part: len(examples) for part, examples in splits.training("siqa_copa", 20, 1, "files", "somewhere").items()} == {
+    assert {
+        part: len(examples)
+        for part, examples in splits.training("siqa_copa", 20, 1, "files", "somewhere").items()
+    } == {
         "siqa": 20,
         "copa": 12,
     }
@@ -159,5 +218,8 @@ def test_xcopa_takes_its_published_recipe():
 
 def test_stages_are_not_mixed_with_other_tasks():
     assert IntermediateSpec(source="hub", tasks=["siqa_copa"]).tasks == ["siqa_copa"]
-    with pytest.raises(UsageError, match=r"siqa_copa is trained on in stages \(siqa, then copa\): it cannot be mixed"):
+    with pytest.raises(
+        UsageError,
+        match=r"siqa_copa is trained on in stages \(siqa, then copa\): it cannot be mixed",
+    ):
         IntermediateSpec.of({"source": "hub", "tasks": ["mnli", "siqa_copa"]})

@@ -17,8 +17,16 @@ from xstilts_core.tasks import TASKS
 from xstilts_core.train import Schedule, parameter_groups, train
 
 CPU = torch.device("cpu")
-TEXTS = ["Anna reads.", "A doctor reads three old books today.", "Peter Weber lives in Rome.", "Anna never eats an apple."]
-EXAMPLES = [PairExample(str(k), TEXTS[k % 4], TEXTS[(k // 4) % 4], TASKS["mnli"].labels[k % 4 % 3]) for k in range(48)]
+TEXTS = [
+    "Anna reads.",
+    "A doctor reads three old books today.",
+    "Peter Weber lives in Rome.",
+    "Anna never eats an apple.",
+]
+EXAMPLES = [
+    PairExample(str(k), TEXTS[k % 4], TEXTS[(k // 4) % 4], TASKS["mnli"].labels[k % 4 % 3])
+    for k in range(48)
+]
 
 
 def setup(folder, batch_size=8, names=("mnli",), dropout=0.1):
@@ -27,11 +35,20 @@ def setup(folder, batch_size=8, names=("mnli",), dropout=0.1):
     torch.manual_seed(5)
     head = form.head(task, HeadOptions(32, dropout, "first"))
     encoded = form.encode(EXAMPLES, task, encoder.tokenizer, Limits(64))
-    return encoder, [Stream(name, head, form.loss, encoded, len(encoded), batch_size) for name in names]
+    return encoder, [
+        Stream(name, head, form.loss, encoded, len(encoded), batch_size) for name in names
+    ]
 
 
 def schedule(**changes):
-    values = {"steps": 12, "learning_rate": 1e-3, "warmup": 0.25, "weight_decay": 0.01, "clip": 1.0, "seed": 7}
+    values = {
+        "steps": 12,
+        "learning_rate": 1e-3,
+        "warmup": 0.25,
+        "weight_decay": 0.01,
+        "clip": 1.0,
+        "seed": 7,
+    }
     return Schedule(**{**values, **changes})
 
 
@@ -80,7 +97,9 @@ def test_every_pass_is_a_permutation_in_full_batches(encoders):
 
 def test_batches_by_tokens_hold_rows_of_like_length_each_once_a_pass():
     lengths = np.random.default_rng(1).integers(3, 60, 5_000)
-    encoded = Encoded(np.zeros(lengths.sum(), dtype=np.int32), lengths, np.arange(5_001), np.arange(5_000))
+    encoded = Encoded(
+        np.zeros(lengths.sum(), dtype=np.int32), lengths, np.arange(5_001), np.arange(5_000)
+    )
     stream = Stream("mlm", None, None, encoded, 5_000, 1_000, by_length=True)
     seen, sizes, spreads = [], [], []
     for rows in stream.rows(np.random.default_rng(0)):
@@ -101,7 +120,9 @@ def test_the_mixture_follows_sizes_cap_and_temperature(encoders):
     assert mixture(sizes, cap=600, temperature=1.0) == pytest.approx([0.1, 0.3, 0.6])
     assert mixture(sizes, cap=10**9, temperature=1e9) == pytest.approx([1 / 3] * 3)
     encoder, streams = setup(encoders["xlmr"], names=("a", "b"))
-    counts = [train(encoder, streams, np.array([0.25, 0.75]), schedule(steps=60)).counts for _ in range(2)]
+    counts = [
+        train(encoder, streams, np.array([0.25, 0.75]), schedule(steps=60)).counts for _ in range(2)
+    ]
     assert counts[0] == counts[1] and sum(counts[0].values()) == 60
     assert 5 <= counts[0]["a"] <= 25
 
@@ -129,22 +150,36 @@ def test_frozen_embeddings_stay_and_weight_decay_spares_norms_and_biases(encoder
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and not any(name.startswith("embeddings") for name in changed)
     decayed, spared = parameter_groups([encoder.network], 0.01)
-    assert all(weight.ndim > 1 for weight in decayed["params"]) and all(weight.ndim <= 1 for weight in spared["params"])
+    assert all(weight.ndim > 1 for weight in decayed["params"]) and all(
+        weight.ndim <= 1 for weight in spared["params"]
+    )
     assert spared["weight_decay"] == 0
 
 
 def test_clipping_acts_on_the_whole_step(encoders, monkeypatch):
-    monkeypatch.setattr("xstilts_core.train.most_tokens", lambda network, streams: 60)  # in several parts
+    monkeypatch.setattr(
+        "xstilts_core.train.most_tokens", lambda network, streams: 60
+    )  # in several parts
     encoder, streams = setup(encoders["xlmr"], dropout=0.0)
     before = weights(encoder)
-    train(encoder, streams, np.array([1.0]), schedule(steps=1, warmup=0.0, clip=1e-12, weight_decay=0.0))
-    # AdamW divides by the gradient's size: with a clipped norm far below its epsilon the step is next to nothing.
-    assert all(torch.allclose(before[name], value, atol=1e-6) for name, value in weights(encoder).items())
+    train(
+        encoder,
+        streams,
+        np.array([1.0]),
+        schedule(steps=1, warmup=0.0, clip=1e-12, weight_decay=0.0),
+    )
+    # AdamW divides by the gradient's size: with a clipped norm far below its epsilon the step is
+    # next to nothing.
+    assert all(
+        torch.allclose(before[name], value, atol=1e-6) for name, value in weights(encoder).items()
+    )
 
 
 def test_masks_hit_the_share_asked_for_and_never_a_special_token(encoders):
     tokenizer = AutoTokenizer.from_pretrained(encoders["xlmr"])
-    encoded = mlm.encode([(text, None) for text in TEXTS * 200] + [(TEXTS[0], TEXTS[1])], tokenizer, 64)
+    encoded = mlm.encode(
+        [(text, None) for text in TEXTS * 200] + [(TEXTS[0], TEXTS[1])], tokenizer, 64
+    )
     mask = mlm.masking(tokenizer, 0.3, np.random.default_rng(0))
     masked = mask(encoded, np.arange(len(encoded)))
     labels, inputs = masked.token_columns["label"], masked.ids

@@ -1,4 +1,5 @@
-"""An unfinished training on disk: written whole or not at all, taken up only by the very same training."""
+"""An unfinished training on disk: written whole or not at all, taken up only by the very same
+training."""
 
 import hashlib
 import os
@@ -20,10 +21,12 @@ FILE = "checkpoint.pt"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder where an unfinished training is kept, every how many steps, and what its run's numbers depend on (identity.py).
+    """The folder where an unfinished training is kept, every how many steps, and what its run's
+    numbers depend on (identity.py).
 
-    The file is about four times the weights in size: the model, AdamW's two moments and, after the first evaluation, the best
-    weights (2.2 GB each for XLM-R Large in float32). While a new one is written the old one stays beside it. name: of the file.
+    The file is about four times the weights in size: the model, AdamW's two moments and, after the
+    first evaluation, the best weights (2.2 GB each for XLM-R Large in float32). While a new one is
+    written the old one stays beside it. name: of the file.
     """
 
     folder: Path
@@ -37,24 +40,32 @@ class Checkpoint:
 
     @property
     def temporary(self) -> Path:
-        """Always the same name: what a killed run left half-written is written over, not left to fill the disk."""
+        """Always the same name: what a killed run left half-written is written over, not left to
+        fill the disk."""
         return self.folder / f".{self.name}.part"
 
     def write(self, state: dict[str, Any], identity: dict[str, Any]) -> None:
-        """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it was."""
+        """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it
+        was."""
         try:
             with self.temporary.open("wb") as stream:
                 torch.save({"identity": {**self.run, **identity}, **state}, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-        except (OSError, RuntimeError) as error:  # on a full disk torch raises a RuntimeError that does not say so
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # on a full disk torch raises a RuntimeError that does not say so
             self.temporary.unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free / 1e9
-            raise OSError(f"no checkpoint can be written to {self.folder}: is the disk full ({free:.1f} GB free)?") from error
+            raise OSError(
+                f"no checkpoint can be written to {self.folder}: is the disk full ({free:.1f} GB free)?"
+            ) from error
         os.replace(self.temporary, self.path)
 
     def read(self, identity: dict[str, Any]) -> dict[str, Any] | None:
-        """The state to go on from, its tensors on the CPU; None where there is none, or with a printed sentence one that cannot be used."""
+        """The state to go on from, its tensors on the CPU; None where there is none, or with a
+        printed sentence one that cannot be used."""
         if not self.path.is_file():
             return None
         try:
@@ -62,8 +73,21 @@ class Checkpoint:
             with zipfile.ZipFile(self.path) as archive:
                 broken = archive.testzip()
             state = None if broken else torch.load(self.path, map_location="cpu", weights_only=True)
-            problem = f"it is damaged ({broken})" if broken else difference(state["identity"], {**self.run, **identity})
-        except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+            problem = (
+                f"it is damaged ({broken})"
+                if broken
+                else difference(state["identity"], {**self.run, **identity})
+            )
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            LookupError,
+            TypeError,
+            EOFError,
+            zipfile.BadZipFile,
+            pickle.UnpicklingError,
+        ) as error:
             problem = f"it cannot be read ({type(error).__name__})"
         if problem:
             print(f"{self.path} is not used, training begins anew: {problem}", flush=True)
@@ -92,10 +116,16 @@ def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:
 
 
 def random_states() -> dict[str, Any]:
-    """The global generators of torch (dropout draws from it), CUDA, numpy and Python, as types that torch loads without code."""
+    """The global generators of torch (dropout draws from it), CUDA, numpy and Python, as types that
+    torch loads without code."""
     kind, keys, *rest = np.random.get_state()
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
-    return {"torch": torch.get_rng_state(), "cuda": cuda, "numpy": (kind, keys.tolist(), *rest), "python": random.getstate()}
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+        "numpy": (kind, keys.tolist(), *rest),
+        "python": random.getstate(),
+    }
 
 
 def set_random_states(states: dict[str, Any]) -> None:

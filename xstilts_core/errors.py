@@ -11,12 +11,16 @@ shown = SHOWN.repr
 
 
 class UsageError(ValueError):
-    """A value given by the user is wrong: the message names it, where it came from and what is legal."""
+    """A value given by the user is wrong: the message names it, where it came from and what is
+    legal."""
 
 
 def unknown(kind: str, value: object, legal: Iterable[str], where: str = "") -> UsageError:
-    """The error for `value`, which is none of `legal`: "unknown task 'xnil' in params/quick.yaml: did you mean 'xnli'? ..."."""
-    legal = sorted(" ".join(name.split())[:80] for name in legal)  # a broken file's may be long, with line ends
+    """The error for `value`, which is none of `legal`: "unknown task 'xnil' in params/quick.yaml:
+    did you mean 'xnli'? ..."."""
+    legal = sorted(
+        " ".join(name.split())[:80] for name in legal
+    )  # a broken file's may be long, with line ends
     near = get_close_matches(str(value), legal, n=1, cutoff=0.5)
     hint = f" did you mean {near[0]!r}?" if near else ""
     place = f" in {where}" if where else ""

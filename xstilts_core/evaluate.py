@@ -1,4 +1,5 @@
-"""Predict and score: batches sorted by length under a token budget, predictions put back in order and kept."""
+"""Predict and score: batches sorted by length under a token budget, predictions put back in order
+and kept."""
 
 import gzip
 import json
@@ -27,7 +28,8 @@ BLOCK = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions of one task in one language, their sufficient statistics [examples, columns] and the metrics in percent.
+    """Predictions of one task in one language, their sufficient statistics [examples, columns] and
+    the metrics in percent.
 
     counted: what else the scoring counted, for result.json's details.
     """
@@ -39,10 +41,19 @@ class Scored:
     counted: dict[str, int] = field(default_factory=dict)
 
 
-def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, layer: int = -1, bfloat16: bool = False) -> np.ndarray:
-    """The format's outputs for every row [rows, k] or token [tokens, k], in the order of `encoded`. The head computes in float32.
+def predict(
+    encoder: Encoder,
+    head: nn.Module,
+    form: Format,
+    encoded: Encoded,
+    layer: int = -1,
+    bfloat16: bool = False,
+) -> np.ndarray:
+    """The format's outputs for every row [rows, k] or token [tokens, k], in the order of `encoded`.
+    The head computes in float32.
 
-    NotFinite where hidden states or the head's weights are not: the best of such scores would look like any prediction.
+    NotFinite where hidden states or the head's weights are not: the best of such scores would look
+    like any prediction.
     """
     where = next(encoder.network.parameters()).device
     encoder.network.eval()
@@ -60,22 +71,42 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded, l
             require_finite("the encoder's hidden states", hidden)
             with torch.autocast(where.type, enabled=False):
                 found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
-            order.append(np.concatenate([np.arange(token_starts[row], token_starts[row + 1]) for row in rows]) if form.per_token else rows)
+            order.append(
+                np.concatenate(
+                    [np.arange(token_starts[row], token_starts[row + 1]) for row in rows]
+                )
+                if form.per_token
+                else rows
+            )
     width = max(part.shape[1] for part in found)
     # Choice rows of different widths: what a row does not have never wins.
-    table = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-np.inf) for part in found])
+    table = np.concatenate(
+        [
+            np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-np.inf)
+            for part in found
+        ]
+    )
     outputs = np.empty_like(table)
     outputs[np.concatenate(order)] = table
     return outputs
 
 
 def against(
-    encoder: Encoder, head: nn.Module, task: Task, pool: Sequence[Passage], limits: Limits, layer: int = -1, bfloat16: bool = False
+    encoder: Encoder,
+    head: nn.Module,
+    task: Task,
+    pool: Sequence[Passage],
+    limits: Limits,
+    layer: int = -1,
+    bfloat16: bool = False,
 ) -> Format:
-    """The task's format; where queries are ranked against a pool, with the pool embedded: once for all languages, block by block."""
+    """The task's format; where queries are ranked against a pool, with the pool embedded: once for
+    all languages, block by block."""
     if not pool:
         return FORMATS[task.format]
-    vectors = torch.empty(len(pool), encoder.width, device=next(encoder.network.parameters()).device)
+    vectors = torch.empty(
+        len(pool), encoder.width, device=next(encoder.network.parameters()).device
+    )
     for first in range(0, len(pool), BLOCK):
         encoded = encode_passages(pool[first : first + BLOCK], encoder.tokenizer, limits)
         found = predict(encoder, head, FORMATS[task.format], encoded, layer, bfloat16)
@@ -94,7 +125,8 @@ def score(
     bfloat16: bool = False,
     form: Format | None = None,
 ) -> Scored:
-    """Predict every example and score it by the benchmark's rule. form: what `against` gave, where there is a pool to search."""
+    """Predict every example and score it by the benchmark's rule. form: what `against` gave, where
+    there is a pool to search."""
     form = form or FORMATS[task.format]
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
     outputs = predict(encoder, head, form, encoded, layer, bfloat16)
@@ -106,7 +138,12 @@ def score(
 def as_scores(scored: Scored, task: Task, language: str, split: str) -> list[Score]:
     """One Score per metric, the task's own metric first."""
     names = sorted(scored.values, key=lambda name: (name != task.metric, name))
-    return [Score(task.name, language, split, name, round(scored.values[name], 4), len(scored.statistics)) for name in names]
+    return [
+        Score(
+            task.name, language, split, name, round(scored.values[name], 4), len(scored.statistics)
+        )
+        for name in names
+    ]
 
 
 def gold(example: Any) -> Any:
@@ -119,11 +156,18 @@ def gold(example: Any) -> Any:
     return [answer.text for answer in example.answers]
 
 
-def write_predictions(folder: Path, task: Task, language: str, examples: Sequence[Any], scored: Scored) -> Path:
-    """predictions/<task>.<language>.jsonl.gz: a line that names the statistics' columns, then one line per example."""
+def write_predictions(
+    folder: Path, task: Task, language: str, examples: Sequence[Any], scored: Scored
+) -> Path:
+    """predictions/<task>.<language>.jsonl.gz: a line that names the statistics' columns, then one
+    line per example."""
     lines: list[dict[str, Any]] = [{"columns": list(scored.columns), "metric": task.metric}]
-    for example, prediction, row in zip(examples, scored.predictions, scored.statistics.tolist(), strict=True):
-        lines.append({"id": example.id, "gold": gold(example), "prediction": prediction, "stats": row})
+    for example, prediction, row in zip(
+        examples, scored.predictions, scored.statistics.tolist(), strict=True
+    ):
+        lines.append(
+            {"id": example.id, "gold": gold(example), "prediction": prediction, "stats": row}
+        )
     path = folder / "predictions" / f"{task.name}.{language}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)

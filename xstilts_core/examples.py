@@ -1,7 +1,8 @@
 """The six example types: text as a person would read it, never tensors.
 
-One class serves training, development, test and fixtures. `id` is unique within (task, split, language); files that
-repeat ids (XTREME's TyDiQA training files) are keyed by their position instead.
+One class serves training, development, test and fixtures. `id` is unique within (task, split,
+language); files that repeat ids (XTREME's TyDiQA training files) are keyed by their position
+instead.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class PairExample:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceExample:
-    """A context, a question (may be empty) and possible continuations or answers; `label` indexes the right one."""
+    """A context, a question (may be empty) and possible continuations or answers; `label` indexes
+    the right one."""
 
     id: str
     context: str
@@ -57,7 +59,8 @@ class TagsExample:
 
 @dataclass(frozen=True, slots=True)
 class SentenceExample:
-    """One sentence of a two-sided collection (English and another language); `match` is the id of its translation."""
+    """One sentence of a two-sided collection (English and another language); `match` is the id of
+    its translation."""
 
     id: str
     language: str
@@ -67,7 +70,8 @@ class SentenceExample:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What is searched for: a sentence or description; `context` is the paragraph around it, empty where it stands alone."""
+    """What is searched for: a sentence or description; `context` is the paragraph around it, empty
+    where it stands alone."""
 
     id: str
     language: str
@@ -77,7 +81,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class RankingExample:
-    """A query and the passages that are right for it, at least one; the pool to search has them and others."""
+    """A query and the passages that are right for it, at least one; the pool to search has them and
+    others."""
 
     id: str
     query: str

@@ -1,9 +1,11 @@
-"""Batches without padding: all tokens of a batch stand one after another, and attention stays inside each sequence.
+"""Batches without padding: all tokens of a batch stand one after another, and attention stays
+inside each sequence.
 
-A stock Hugging Face encoder takes the pack as one long sequence of shape [1, tokens]. Only attention must know the
-borders: the function registered here as "packed" gathers the sequences into a few bins of nearly equal length and calls
-scaled_dot_product_attention once per bin. Everything else in a transformer works token by token. (Passing position_ids
-alone to "sdpa" attends across sequences without a word: `flat_hidden` never does so.)
+A stock Hugging Face encoder takes the pack as one long sequence of shape [1, tokens]. Only
+attention must know the borders: the function registered here as "packed" gathers the sequences into
+a few bins of nearly equal length and calls scaled_dot_product_attention once per bin. Everything
+else in a transformer works token by token. (Passing position_ids alone to "sdpa" attends across
+sequences without a word: `flat_hidden` never does so.)
 """
 
 import sys
@@ -21,13 +23,16 @@ from xstilts_core.encoders.states import hidden_states, traits
 from xstilts_core.files import encoder_files
 
 WASTE = 1.15
-# In bfloat16 on a CPU, lengths of bins and tokens of packs are multiples of these, and bins have 1, 2, 4 .. sequences: oneDNN compiles a
-# kernel for every shape of a product and keeps it. Without this a training's memory grew by 20 MB a step, and steps took a tenth longer.
+# In bfloat16 on a CPU, lengths of bins and tokens of packs are multiples of these, and bins have 1,
+# 2, 4 .. sequences: oneDNN compiles a kernel for every shape of a product and keeps it. Without
+# this a training's memory grew by 20 MB a step, and steps took a tenth longer.
 COARSE_LENGTH, _COARSE_TOKENS, _COARSE_COUNT = 16, 64, 16
 _SORTED_PARTS = 4
-# Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k beat 4k in trials); a GPU wants more.
+# Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k
+# beat 4k in trials); a GPU wants more.
 BUDGET = {"cpu": 1_300, "cuda": 32_000}
-# What the names of a configuration's windows have in them; the longest text of a trial; the difference that is taken for rounding.
+# What the names of a configuration's windows have in them; the longest text of a trial; the
+# difference that is taken for rounding.
 WINDOWS = ("window", "local_attention", "block", "chunk")
 _MOST_TRIED = 2_048
 TOLERANCE = 1e-4
@@ -35,7 +40,8 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class _Bin:
-    """Sequences of nearly equal length. tokens: [count * length] indices into the pack; valid: [count, length] or None if all are."""
+    """Sequences of nearly equal length. tokens: [count * length] indices into the pack; valid:
+    [count, length] or None if all are."""
 
     tokens: Tensor
     count: int
@@ -45,7 +51,8 @@ class _Bin:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a pack is gathered into bins, and back: `back` [tokens] are positions in the concatenated bins."""
+    """How a pack is gathered into bins, and back: `back` [tokens] are positions in the concatenated
+    bins."""
 
     bins: tuple[_Bin, ...]
     back: Tensor
@@ -53,7 +60,8 @@ class Plan:
 
 
 def group(lengths: np.ndarray, waste: float = WASTE) -> list[np.ndarray]:
-    """Indices of sequences, longest first, cut into bins whose padded size is at most `waste` times their real size."""
+    """Indices of sequences, longest first, cut into bins whose padded size is at most `waste` times
+    their real size."""
     order = np.argsort(-lengths, kind="stable")
     bins, first, real = [], 0, 0
     for position, index in enumerate(order):
@@ -77,12 +85,17 @@ def powers(members: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool = False) -> Plan:
-    """The plan of a pack of sequences with these lengths (int, all >= 1). coarse: in bins of few shapes."""
+    """The plan of a pack of sequences with these lengths (int, all >= 1). coarse: in bins of few
+    shapes."""
     starts = np.concatenate([[0], np.cumsum(lengths)])
     back = np.empty(starts[-1], dtype=np.int64)
     bins, offset = [], 0
     found = group(lengths)
-    multiple, found = (COARSE_LENGTH, [part for members in found for part in powers(members)]) if coarse else (1, found)
+    multiple, found = (
+        (COARSE_LENGTH, [part for members in found for part in powers(members)])
+        if coarse
+        else (1, found)
+    )
     for members in found:
         longest = -(-int(lengths[members[0]]) // multiple) * multiple
         steps = np.arange(longest)[None]
@@ -91,19 +104,27 @@ def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool =
         back[tokens[valid]] = offset + np.flatnonzero(valid)
         offset += tokens.size
         mask = None if valid.all() else torch.from_numpy(valid).to(device)
-        bins.append(_Bin(torch.from_numpy(tokens.reshape(-1)).to(device), len(members), longest, mask))
+        bins.append(
+            _Bin(torch.from_numpy(tokens.reshape(-1)).to(device), len(members), longest, mask)
+        )
     return Plan(tuple(bins), torch.from_numpy(back).to(device), 1 - starts[-1] / offset)
 
 
 def allowed(part: _Bin, window: int | None) -> Tensor | None:
-    """Boolean mask [count or 1, 1, length or 1, length] of keys a query may see; None: all. `window` limits |query - key|."""
+    """Boolean mask [count or 1, 1, length or 1, length] of keys a query may see; None: all.
+    `window` limits |query - key|."""
     mask = None if part.valid is None else part.valid[:, None, None, :]
     if window is None or part.length <= window:
         return mask
     steps = torch.arange(part.length, device=part.tokens.device)
     near = ((steps[:, None] - steps[None, :]).abs() < window)[None, None]
-    # A padded query far from every real key would see nothing and give NaN: let each position see itself.
-    return near if mask is None else (near & mask) | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
+    # A padded query far from every real key would see nothing and give NaN: let each position see
+    # itself.
+    return (
+        near
+        if mask is None
+        else (near & mask) | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
+    )
 
 
 def _packed_attention(
@@ -118,20 +139,32 @@ def _packed_attention(
     plan: Plan | None = None,
     **others: object,
 ) -> tuple[Tensor, None]:
-    """Attention within each sequence of a pack; query, key, value [1, heads, tokens, width]. Called by transformers."""
+    """Attention within each sequence of a pack; query, key, value [1, heads, tokens, width]. Called
+    by transformers."""
     if plan is None:
-        raise RuntimeError("packed attention was called without a plan: go through packing.flat_hidden")
+        raise RuntimeError(
+            "packed attention was called without a plan: go through packing.flat_hidden"
+        )
     heads, width = query.shape[1], query.shape[3]
     flat = [part.transpose(1, 2)[0] for part in (query, key, value)]
     if torch.is_autocast_enabled(query.device.type):  # as torch's own kernel does
         flat = [part.to(torch.get_autocast_dtype(query.device.type)) for part in flat]
     if attention.here(flat[0], dropout):
         masks = [allowed(part, sliding_window) for part in plan.bins]
-        return attention.Attended.apply(*flat, plan, masks, width**-0.5 if scaling is None else scaling, dropout)[None], None
+        return attention.Attended.apply(
+            *flat, plan, masks, width**-0.5 if scaling is None else scaling, dropout
+        )[None], None
     done = []
     for part in plan.bins:
-        q, k, v = (x.index_select(0, part.tokens).view(part.count, part.length, heads, width).transpose(1, 2) for x in flat)
-        out = scaled_dot_product_attention(q, k, v, attn_mask=allowed(part, sliding_window), dropout_p=dropout, scale=scaling)
+        q, k, v = (
+            x.index_select(0, part.tokens)
+            .view(part.count, part.length, heads, width)
+            .transpose(1, 2)
+            for x in flat
+        )
+        out = scaled_dot_product_attention(
+            q, k, v, attn_mask=allowed(part, sliding_window), dropout_p=dropout, scale=scaling
+        )
         done.append(out.transpose(1, 2).reshape(-1, heads, width))
     return torch.cat(done).index_select(0, plan.back)[None], None
 
@@ -164,7 +197,8 @@ def first_position(encoder: nn.Module) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the encoder reads at once. tokens [n]: which of the batch's tokens; real [batch, length]: where they stand, None: all."""
+    """What the encoder reads at once. tokens [n]: which of the batch's tokens; real [batch,
+    length]: where they stand, None: all."""
 
     inputs: dict[str, object]
     tokens: Tensor
@@ -180,25 +214,36 @@ def few_shapes(device: torch.device) -> bool:
     return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
-def _packed_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
-    """The batch as one pack, and the share of padding in its bins. In bfloat16 on a CPU a last sequence, of padding, is no part of it."""
+def _packed_parts(
+    encoder: nn.Module, batch: Sequences, device: torch.device
+) -> tuple[list[Part], float]:
+    """The batch as one pack, and the share of padding in its bins. In bfloat16 on a CPU a last
+    sequence, of padding, is no part of it."""
     coarse = few_shapes(device)
     over = -len(batch.ids) % _COARSE_TOKENS if coarse else 0
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
     arrangement = plan(np.append(batch.lengths, over) if over else batch.lengths, device, coarse)
     first = first_position(encoder)
     pad = encoder.config.pad_token_id or 0
-    given = {"input_ids": (batch.ids, pad), "position_ids": (steps + first, first), "token_type_ids": (batch.types, 0)}
+    given = {
+        "input_ids": (batch.ids, pad),
+        "position_ids": (steps + first, first),
+        "token_type_ids": (batch.types, 0),
+    }
     inputs: dict[str, object] = {"plan": arrangement}
     for name, (values, fill) in given.items():
         if values is not None:
-            inputs[name] = torch.from_numpy(np.append(values.astype(np.int64), np.full(over, fill)))[None].to(device)
+            inputs[name] = torch.from_numpy(
+                np.append(values.astype(np.int64), np.full(over, fill))
+            )[None].to(device)
     return [Part(inputs, torch.arange(len(batch.ids), device=device), None)], arrangement.padding
 
 
-def _sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) -> tuple[list[Part], float]:
-    """The same without the registered function: sorted by length, in a few padded parts; where padding would change what the encoder
-    computes, in as many parts as there are lengths."""
+def _sorted_parts(
+    encoder: nn.Module, batch: Sequences, device: torch.device
+) -> tuple[list[Part], float]:
+    """The same without the registered function: sorted by length, in a few padded parts; where
+    padding would change what the encoder computes, in as many parts as there are lengths."""
     order = np.argsort(-batch.lengths, kind="stable")
     if traits(encoder).padding:
         groups = np.array_split(order, min(_SORTED_PARTS, len(order)))
@@ -212,7 +257,10 @@ def _sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) ->
         ids = np.full(valid.shape, encoder.config.pad_token_id or 0, dtype=np.int64)
         ids[valid] = batch.ids[tokens]
         mask = torch.from_numpy(valid).to(device)
-        inputs: dict[str, object] = {"input_ids": torch.from_numpy(ids).to(device), "attention_mask": mask.long()}
+        inputs: dict[str, object] = {
+            "input_ids": torch.from_numpy(ids).to(device),
+            "attention_mask": mask.long(),
+        }
         if batch.types is not None:
             types = np.zeros_like(ids)
             types[valid] = batch.types[tokens]
@@ -223,37 +271,58 @@ def _sorted_parts(encoder: nn.Module, batch: Sequences, device: torch.device) ->
 
 
 def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
-    """One pack by the registered attention (the encoder's attention implementation must be "packed"), else sorted padded parts."""
+    """One pack by the registered attention (the encoder's attention implementation must be
+    "packed"), else sorted padded parts."""
     device = next(encoder.parameters()).device
     return (_packed_parts if packed else _sorted_parts)(encoder, batch, device)
 
 
-def flat_hidden(encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1) -> tuple[Tensor, float]:
-    """Hidden states of every token, [tokens, width], in the batch's order, and the share of padding that was computed.
+def flat_hidden(
+    encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1
+) -> tuple[Tensor, float]:
+    """Hidden states of every token, [tokens, width], in the batch's order, and the share of padding
+    that was computed.
 
-    packed: as in `arrange`. layer: -1 the output, k hidden state k; layers above it are not computed.
+    packed: as in `arrange`. layer: -1 the output, k hidden state k; layers above it are not
+    computed.
     """
     parts, padding = arrange(encoder, batch, packed)
     found = [part.flat(hidden_states(encoder, layer, part.inputs)) for part in parts]
     if parts[0].real is None:
         return found[0], padding
-    return torch.cat(found).index_select(0, torch.cat([part.tokens for part in parts]).argsort()), padding
+    return torch.cat(found).index_select(
+        0, torch.cat([part.tokens for part in parts]).argsort()
+    ), padding
 
 
 def windows(encoder: nn.Module) -> int:
-    """The largest number of tokens that attention is limited to anywhere in the configuration; 0 where it names none."""
-    found = [value for name, value in vars(encoder.config).items() if any(word in name for word in WINDOWS)]
-    flat = [item for value in found for item in (value if isinstance(value, list | tuple) else [value])]
+    """The largest number of tokens that attention is limited to anywhere in the configuration; 0
+    where it names none."""
+    found = [
+        value
+        for name, value in vars(encoder.config).items()
+        if any(word in name for word in WINDOWS)
+    ]
+    flat = [
+        item for value in found for item in (value if isinstance(value, list | tuple) else [value])
+    ]
     return max((item for item in flat if type(item) is int), default=0)
 
 
 def sample(encoder: nn.Module) -> Sequences:
-    """Short texts, two of them of one length, and one that is longer than any window of the encoder where its positions allow it."""
+    """Short texts, two of them of one length, and one that is longer than any window of the encoder
+    where its positions allow it."""
     config = encoder.config
     furthest = min(encoder_files.positions(config.to_dict()) or _MOST_TRIED, _MOST_TRIED)
     lengths = np.minimum([7, 3, 12, 7, max(40, windows(encoder) + 9)], furthest)
-    marks = {value for name in vars(config) if name.endswith("_token_id") and type(value := getattr(config, name)) is int}
-    ordinary = np.array([token for token in range(min(config.vocab_size, 60)) if token not in marks] or [0])
+    marks = {
+        value
+        for name in vars(config)
+        if name.endswith("_token_id") and type(value := getattr(config, name)) is int
+    }
+    ordinary = np.array(
+        [token for token in range(min(config.vocab_size, 60)) if token not in marks] or [0]
+    )
     return Sequences(ordinary[(np.arange(lengths.sum()) * 7) % len(ordinary)], lengths)
 
 
@@ -263,11 +332,16 @@ def near(found: Tensor, expected: Tensor) -> bool:
 
 
 def can_pack(encoder: nn.Module) -> bool:
-    """Whether packs of this encoder give what other batches give: tried on a few texts (`sample`), not looked up in a list.
+    """Whether packs of this encoder give what other batches give: tried on a few texts (`sample`),
+    not looked up in a list.
 
     Leaves the encoder's attention implementation at "packed" if so, else as it was.
     """
-    if _MOST_TRIED < windows(encoder) < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize):
+    if (
+        _MOST_TRIED
+        < windows(encoder)
+        < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize)
+    ):
         return False
     before, training = encoder.config._attn_implementation, encoder.training
     encoder.eval()
@@ -287,7 +361,8 @@ def can_pack(encoder: nn.Module) -> bool:
 
 
 def budgeted(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
-    """Indices in batches of at most `budget` tokens (at least one sequence each), longest first: the order for evaluation."""
+    """Indices in batches of at most `budget` tokens (at least one sequence each), longest first:
+    the order for evaluation."""
     order = np.argsort(-lengths, kind="stable")
     first, total = 0, 0
     for position, index in enumerate(order):

@@ -1,4 +1,5 @@
-"""What a run leaves: result.json, written last and under its final name only when whole, and the tables read from it."""
+"""What a run leaves: result.json, written last and under its final name only when whole, and the
+tables read from it."""
 
 import json
 import os
@@ -30,16 +31,32 @@ LOCK = ".lock"
 SCORES = "scores.csv"
 # In a model's folder, beside its weights: a masked language model's head.
 LANGUAGE_HEAD = "language_head.safetensors"
-# A kernel under the runner writes its result under this name: it becomes result.json once the notebook's copy is on the disk too.
+# A kernel under the runner writes its result under this name: it becomes result.json once the
+# notebook's copy is on the disk too.
 UNFINISHED = ".result.json.unfinished"
 NAME_VARIABLE = "XSTILTS_RESULT_NAME"
-# A result that is to be made again, and the folder that it and its files move to when the new run begins: see `aside`.
+# A result that is to be made again, and the folder that it and its files move to when the new run
+# begins: see `aside`.
 ASIDE = ".result.json.aside"
 EARLIER = ".earlier"
-# What a run makes beside its result and its notebook, and what it must not find there from an earlier run of other settings.
+# What a run makes beside its result and its notebook, and what it must not find there from an
+# earlier run of other settings.
 MADE = ("model", "predictions")
-COLUMNS = ("study", "phase", "recipe", "seed", "train_on", "task", "language", "split", "metric", "value", "n")
-# A further column, of studies in which the size of the targets' training sets is a dimension; 0: all examples.
+COLUMNS = (
+    "study",
+    "phase",
+    "recipe",
+    "seed",
+    "train_on",
+    "task",
+    "language",
+    "split",
+    "metric",
+    "value",
+    "n",
+)
+# A further column, of studies in which the size of the targets' training sets is a dimension; 0:
+# all examples.
 SIZE = "size"
 # In a result's provenance: the folder of reference/ that it was unpacked from (kept_runs.py).
 REFERENCE = "reference"
@@ -61,8 +78,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run. `identity`: what its numbers depend on. `details`: what it chose or counted (best step, layer, mixture counts,
-    parameters, tokens)."""
+    """A finished run. `identity`: what its numbers depend on. `details`: what it chose or counted
+    (best step, layer, mixture counts, parameters, tokens)."""
 
     phase: str
     spec: dict[str, Any]
@@ -76,7 +93,9 @@ def git(*arguments: str) -> str:
     """What git says of the source tree; "" where there is no git or no repository."""
     try:
         call = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(
+            call, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -90,9 +109,11 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
-def provenance(spec: Spec, device: str, seconds: float, revisions: Mapping[str, str]) -> dict[str, Any]:
-    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents relative to the study's folder, and the
-    parameters that were given.
+def provenance(
+    spec: Spec, device: str, seconds: float, revisions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents
+    relative to the study's folder, and the parameters that were given.
 
     revisions: name of each data set and model of the hub to the commit that was used.
     """
@@ -111,14 +132,16 @@ def provenance(spec: Spec, device: str, seconds: float, revisions: Mapping[str, 
 
 
 def sync_run(folder: Path) -> None:
-    """Have the disk hold all that a run wrote. Comes before its result.json: after a power cut that file must not stand there alone."""
+    """Have the disk hold all that a run wrote. Comes before its result.json: after a power cut that
+    file must not stand there alone."""
     for path in (*folder.rglob("*"), folder):
         if path.is_file() or path.is_dir():
             sync(path)
 
 
 def publish(folder: Path) -> Path:
-    """Give a run's unfinished result its final name: from now on the run is done. Returns the path of result.json."""
+    """Give a run's unfinished result its final name: from now on the run is done. Returns the path
+    of result.json."""
     sync_run(folder)
     os.replace(folder / UNFINISHED, folder / RESULT)
     sync(folder)
@@ -135,17 +158,24 @@ def write(
     revisions: Mapping[str, str] = MappingProxyType({}),
     begun: Identity | None = None,
 ) -> Path:
-    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives it its name a moment later.
+    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives
+    it its name a moment later.
 
-    begun: what `identity.begin` gave at the start of the run; None: what it would give now. UsageError where a score is no finite number:
-    such a run is not done.
+    begun: what `identity.begin` gave at the start of the run; None: what it would give now.
+    UsageError where a score is no finite number: such a run is not done.
     """
     for score in scores:
         if not isfinite(score.value):
-            raise UsageError(f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number")
+            raise UsageError(
+                f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number"
+            )
     made = provenance(spec, device, seconds, revisions)
-    own = replace(begun or identity.wanted(spec), files=identity.files_of(spec), precision=precision.of(spec))
-    result = Result(spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {})
+    own = replace(
+        begun or identity.wanted(spec), files=identity.files_of(spec), precision=precision.of(spec)
+    )
+    result = Result(
+        spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {}
+    )
     place = folder or spec.folder
     place.mkdir(parents=True, exist_ok=True)
     sync_run(place)
@@ -164,7 +194,9 @@ def read(path: Path) -> Result:
         return parsed(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{path} is not a result of this suite ({problem}): delete its folder and run it again") from None
+        raise UsageError(
+            f"{path} is not a result of this suite ({problem}): delete its folder and run it again"
+        ) from None
 
 
 def parsed(content: dict[str, Any], folder: Path) -> Result:
@@ -172,12 +204,22 @@ def parsed(content: dict[str, Any], folder: Path) -> Result:
     made = identity.of_result(content, folder)
     science = content.get("science", {})  # what results had before they had an identity
     given = {name: value for name, value in science.items() if name not in ("versions", "weights")}
-    whole = {"provenance": {"parameters": given, **content["provenance"]}, "scores": [Score(**score) for score in content["scores"]]}
-    return Result(**{**{name: value for name, value in content.items() if name != "science"}, **whole, "identity": made})
+    whole = {
+        "provenance": {"parameters": given, **content["provenance"]},
+        "scores": [Score(**score) for score in content["scores"]],
+    }
+    return Result(
+        **{
+            **{name: value for name, value in content.items() if name != "science"},
+            **whole,
+            "identity": made,
+        }
+    )
 
 
 def finished(specs: Iterable[Spec]) -> list[Result]:
-    """The results of those of these runs that are done, sorted by path: no stale ones, none of runs that are not among them."""
+    """The results of those of these runs that are done, sorted by path: no stale ones, none of runs
+    that are not among them."""
     found = states(sorted(specs, key=lambda spec: spec.folder))
     return [read(entry.spec.folder / RESULT) for entry in found if entry.state == "done"]
 
@@ -187,9 +229,17 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
     table = []
     for result in results:
         spec = result.spec
-        key = (spec["study"], result.phase, spec.get("recipe", ""), spec["seed"], spec.get("train_on", ""))
+        key = (
+            spec["study"],
+            result.phase,
+            spec.get("recipe", ""),
+            spec["seed"],
+            spec.get("train_on", ""),
+        )
         for score in result.scores:
-            table.append((*key, score.task, score.language, score.split, score.metric, score.value, score.n))
+            table.append(
+                (*key, score.task, score.language, score.split, score.metric, score.value, score.n)
+            )
     return table
 
 
@@ -199,25 +249,32 @@ def frame(specs: Iterable[Spec]) -> "pandas.DataFrame":
 
 
 def table(found: Sequence[Result]) -> "pandas.DataFrame":
-    """The scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see there), values in percent."""
+    """The scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see there),
+    values in percent."""
     import pandas
 
     scores = pandas.DataFrame(rows(found), columns=list(COLUMNS))
     if not any(result.spec.get("by_size") for result in found):
         return scores
-    sizes = [result.spec["train_examples"] if result.spec.get("by_size") else None for result in found for _ in result.scores]
+    sizes = [
+        result.spec["train_examples"] if result.spec.get("by_size") else None
+        for result in found
+        for _ in result.scores
+    ]
     return scores.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})
 
 
 def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
-    """Collect every score of the study's finished runs in outputs/<study>/scores.csv, as the reports do."""
+    """Collect every score of the study's finished runs in outputs/<study>/scores.csv, as the
+    reports do."""
     path = root / SCORES
     write_text(path, frame(specs).to_csv(index=False))
     return path
 
 
 def token(spec: Spec) -> str:
-    """A short text for Snakemake, which runs a job again when it changes: of the result if that is the one asked for, else of the run."""
+    """A short text for Snakemake, which runs a job again when it changes: of the result if that is
+    the one asked for, else of the run."""
     made = identity.wanted(spec)
     with suppress(OSError, UsageError):
         result = read(spec.folder / RESULT)
@@ -227,7 +284,8 @@ def token(spec: Spec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run stands: done, running, failed, stale (its result was made with another spec) or missing."""
+    """Where a run stands: done, running, failed, stale (its result was made with another spec) or
+    missing."""
 
     spec: Spec
     state: str
@@ -240,13 +298,15 @@ def busy(folder: Path) -> bool:
 
 
 def states(specs: Iterable[Spec]) -> list[State]:
-    """The state of each of these runs; what stands below data_root is looked up once for all of them."""
+    """The state of each of these runs; what stands below data_root is looked up once for all of
+    them."""
     below = Below()
     return [state(spec, below) for spec in specs]
 
 
 def state(spec: Spec, below: Below | None = None) -> State:
-    """The state of one run, from its folder and what its study asks for. below: what stands below data_root, if it is known already."""
+    """The state of one run, from its folder and what its study asks for. below: what stands below
+    data_root, if it is known already."""
     try:
         result = read(spec.folder / RESULT)
         if reason := difference(result, spec, below):
@@ -265,14 +325,17 @@ def state(spec: Spec, below: Below | None = None) -> State:
         return State(spec, "stale", difference(read(spec.folder / ASIDE), spec, below) or kept)
     kept = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
     if (spec.folder / FAILURE).is_file():
-        return State(spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + kept)
+        return State(
+            spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + kept
+        )
     if (spec.folder / NOTEBOOK).is_file():
         return State(spec, "failed", f"interrupted: it was stopped before it finished{kept}")
     return State(spec, "missing")
 
 
 def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
-    """What a result was made with that is different now, in words; "" if it is the one that `spec` asks for (identity.py).
+    """What a result was made with that is different now, in words; "" if it is the one that `spec`
+    asks for (identity.py).
 
     What is kept in reference/ is shown as it is: nobody makes it again.
     """
@@ -280,7 +343,10 @@ def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
         return ""
     if reason := identity.difference(result.identity, identity.wanted(spec)):
         return reason
-    # A study can be looked at without its data: then the folder that the run has read from is asked, if it is still there.
+    # A study can be looked at without its data: then the folder that the run has read from is
+    # asked, if it is still there.
     roots = (spec.data_root, result.spec.get("data_root", ""))
-    root = next((root for root in roots if root and identity.stands_below(result.identity, root)), "")
+    root = next(
+        (root for root in roots if root and identity.stands_below(result.identity, root)), ""
+    )
     return (below or Below()).difference(result.identity, spec, root) if root else ""

@@ -1,4 +1,5 @@
-"""The retrieval phase: choose a layer on development data, then mine or search with it in every language."""
+"""The retrieval phase: choose a layer on development data, then mine or search with it in every
+language."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from xstilts_core.schedule import uses_bfloat16
 from xstilts_core.study.spec import RetrievalSpec
 from xstilts_core.tasks import task
 
-# Hidden state 14 of XLM-R Large's 24 layers is what the paper's code and XTREME's read; other depths take the same share.
+# Hidden state 14 of XLM-R Large's 24 layers is what the paper's code and XTREME's read; other
+# depths take the same share.
 DEFAULT_DEPTH = 14 / 24
 
 
@@ -35,39 +37,75 @@ class Vectors:
 
 @lru_cache(maxsize=2)
 def one_side(
-    encoder: Encoder, texts: tuple[str, ...], max_length: int, layers: tuple[int, ...], centred: bool, bfloat16: bool = False
+    encoder: Encoder,
+    texts: tuple[str, ...],
+    max_length: int,
+    layers: tuple[int, ...],
+    centred: bool,
+    bfloat16: bool = False,
 ) -> list[Tensor]:
-    """Unit vectors by layer, with a memory of two: English, asked for before every language, is embedded once where it stays the same."""
-    return [retrieval.prepare(vectors, centred) for vectors in retrieval.embed(encoder, texts, max_length, layers, bfloat16)]
+    """Unit vectors by layer, with a memory of two: English, asked for before every language, is
+    embedded once where it stays the same."""
+    return [
+        retrieval.prepare(vectors, centred)
+        for vectors in retrieval.embed(encoder, texts, max_length, layers, bfloat16)
+    ]
 
 
-def embedded(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[Vectors]:
-    """The sentences' vectors by each layer. The control names_masked puts the mask token in the place of every name first."""
+def embedded(
+    spec: RetrievalSpec,
+    encoder: Encoder,
+    examples: Sequence[SentenceExample],
+    layers: Sequence[int],
+) -> list[Vectors]:
+    """The sentences' vectors by each layer. The control names_masked puts the mask token in the
+    place of every name first."""
     texts = [example.text for example in examples]
     if spec.control == "names_masked":
         names, mark = splits.names(examples, spec.source), encoder.tokenizer.mask_token
-        texts = [words.masked(example.text, example.language, names[example.language], mark) for example in examples]
+        texts = [
+            words.masked(example.text, example.language, names[example.language], mark)
+            for example in examples
+        ]
     sides: list[list[str]] = [[], []]
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
     bfloat16 = uses_bfloat16(spec)
-    vectors = [one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred, bfloat16) for side in sides]
+    vectors = [
+        one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred, bfloat16)
+        for side in sides
+    ]
     return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
 
 
-def mined(spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]) -> retrieval.Candidates:
+def mined(
+    spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]
+) -> retrieval.Candidates:
     """Candidate pairs: indices into both sides.
 
-    A sentence that a side has more than once is mined once, and is in no pair: XTREME reads its text back to an id, and drops texts
-    that have two (text_load_unify and read_sent2id of its utils_retrieve.py).
+    A sentence that a side has more than once is mined once, and is in no pair: XTREME reads its
+    text back to an id, and drops texts that have two (text_load_unify and read_sent2id of its
+    utils_retrieve.py).
     """
     english, other = ([example.text for example in side] for side in retrieval.two_sides(examples))
-    (first_english, alone_english), (first_other, alone_other) = retrieval.different(english), retrieval.different(other)
+    (first_english, alone_english), (first_other, alone_other) = (
+        retrieval.different(english),
+        retrieval.different(other),
+    )
     found = retrieval.mine(
-        picked(vectors.other, first_other), picked(vectors.english, first_english), spec.neighbours, spec.margin, device(spec.device)
+        picked(vectors.other, first_other),
+        picked(vectors.english, first_english),
+        spec.neighbours,
+        spec.margin,
+        device(spec.device),
     )
     kept = alone_other[found.other] & alone_english[found.english]
-    return retrieval.Candidates(first_other[found.other[kept]], first_english[found.english[kept]], found.scores[kept], found.clamped)
+    return retrieval.Candidates(
+        first_other[found.other[kept]],
+        first_english[found.english[kept]],
+        found.scores[kept],
+        found.clamped,
+    )
 
 
 def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
@@ -75,7 +113,9 @@ def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
     return vectors if len(positions) == len(vectors) else vectors[torch.from_numpy(positions)]
 
 
-def right_pairs(candidates: retrieval.Candidates, examples: Sequence[SentenceExample]) -> tuple[np.ndarray, int]:
+def right_pairs(
+    candidates: retrieval.Candidates, examples: Sequence[SentenceExample]
+) -> tuple[np.ndarray, int]:
     """Whether each candidate is gold, and the number of gold pairs."""
     english, other = retrieval.two_sides(examples)
     gold = retrieval.gold_pairs(examples)
@@ -83,85 +123,137 @@ def right_pairs(candidates: retrieval.Candidates, examples: Sequence[SentenceExa
     return np.array([(other[x].id, english[y].id) in gold for x, y in pairs], dtype=bool), len(gold)
 
 
-def development_score(spec: RetrievalSpec, encoder: Encoder, examples: Sequence[SentenceExample], layers: Sequence[int]) -> list[float]:
-    """The task's metric on development data by layer: best F1 over thresholds (mining) or accuracy (search), in percent."""
+def development_score(
+    spec: RetrievalSpec,
+    encoder: Encoder,
+    examples: Sequence[SentenceExample],
+    layers: Sequence[int],
+) -> list[float]:
+    """The task's metric on development data by layer: best F1 over thresholds (mining) or accuracy
+    (search), in percent."""
     if task(spec.task).metric == "f1":
         scores = []
         for vectors in embedded(spec, encoder, examples, layers):
             right, gold = right_pairs(mined(spec, vectors, examples), examples)
             scores.append(100 * float(retrieval.f1_of_prefixes(right, gold).max(initial=0)))
         return scores
-    return [search_language(examples, vectors)[1].values["accuracy"] for vectors in embedded(spec, encoder, examples, layers)]
+    return [
+        search_language(examples, vectors)[1].values["accuracy"]
+        for vectors in embedded(spec, encoder, examples, layers)
+    ]
 
 
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
-    """Layer -> mean development score over the languages; only the spec's layer where it names one. Empty without development data."""
+    """Layer -> mean development score over the languages; only the spec's layer where it names one.
+    Empty without development data."""
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
     languages = splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
     languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
     tables = [
-        development_score(spec, encoder, splits.load(spec.task, "dev", code, spec.source, spec.data_root), layers) for code in languages
+        development_score(
+            spec, encoder, splits.load(spec.task, "dev", code, spec.source, spec.data_root), layers
+        )
+        for code in languages
     ]
-    return {layer: round(float(value), 2) for layer, value in zip(layers, np.mean(tables, axis=0), strict=True)} if tables else {}
+    return (
+        {
+            layer: round(float(value), 2)
+            for layer, value in zip(layers, np.mean(tables, axis=0), strict=True)
+        }
+        if tables
+        else {}
+    )
 
 
 def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) -> int:
     """The spec's layer; else the best on development data; else the paper's depth."""
     if spec.layer >= 0:
         return spec.layer
-    return max(by_layer, key=lambda layer: by_layer[layer]) if by_layer else round(DEFAULT_DEPTH * encoder.layers)
+    return (
+        max(by_layer, key=lambda layer: by_layer[layer])
+        if by_layer
+        else round(DEFAULT_DEPTH * encoder.layers)
+    )
 
 
-def search_language(examples: Sequence[SentenceExample], vectors: Vectors) -> tuple[list[Any], Scored]:
+def search_language(
+    examples: Sequence[SentenceExample], vectors: Vectors
+) -> tuple[list[Any], Scored]:
     """Tatoeba: every English sentence finds its nearest neighbour; accuracy."""
     english, other = retrieval.two_sides(examples)
     found = [other[index].id for index in retrieval.search(vectors.english, vectors.other)]
     statistics = metrics.accuracy_statistics([example.match for example in english], found)
-    return english, Scored(found, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY))
+    return english, Scored(
+        found, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY)
+    )
 
 
-def mine_language(spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float) -> tuple[list[Any], Scored]:
-    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the other language: its partner or None.
+def mine_language(
+    spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float
+) -> tuple[list[Any], Scored]:
+    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the
+    other language: its partner or None.
 
     counted: clamped, of retrieval.Candidates.
     """
     english, other = retrieval.two_sides(examples)
     candidates = mined(spec, vectors, examples)
     kept = candidates.scores >= threshold
-    partner = {other[x].id: english[y].id for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)}
+    partner = {
+        other[x].id: english[y].id
+        for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)
+    }
     found = [partner.get(example.id) for example in other]
     rows = [
-        (float(guess is not None and guess == example.match), float(guess is not None), float(example.match is not None))
+        (
+            float(guess is not None and guess == example.match),
+            float(guess is not None),
+            float(example.match is not None),
+        )
         for example, guess in zip(other, found, strict=True)
     ]
     statistics = np.array(rows)
     counted = {"clamped": candidates.clamped}
-    return other, Scored(found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted)
+    return other, Scored(
+        found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted
+    )
 
 
 def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, float]:
-    """By language: the mining threshold that is best on development data. Empty for tasks that are searched."""
+    """By language: the mining threshold that is best on development data. Empty for tasks that are
+    searched."""
     if task(spec.task).metric != "f1":
         return {}
     found = {}
-    for code in splits.evaluated(spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
+    for code in splits.evaluated(
+        spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark
+    ):
         examples = splits.load(spec.task, "dev", code, spec.source, spec.data_root)
         candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
         found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return found
 
 
-def score_retrieval(run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]) -> list[Score]:
-    """Score the task in every language with one layer, and keep the predictions. Mining counts clamped margins in `run.counted`."""
+def score_retrieval(
+    run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]
+) -> list[Score]:
+    """Score the task in every language with one layer, and keep the predictions. Mining counts
+    clamped margins in `run.counted`."""
     spec = run.spec
     entry = task(spec.task)
     split = splits.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     scores: list[Score] = []
-    for code in splits.evaluated(spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+    for code in splits.evaluated(
+        spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark
+    ):
         examples = splits.load(spec.task, split, code, spec.source, spec.data_root)
         vectors = embedded(spec, encoder, examples, [layer])[0]
         mining = entry.metric == "f1"
-        asked, scored = mine_language(spec, examples, vectors, threshold[code]) if mining else search_language(examples, vectors)
+        asked, scored = (
+            mine_language(spec, examples, vectors, threshold[code])
+            if mining
+            else search_language(examples, vectors)
+        )
         write_predictions(spec.folder, entry, code, asked, scored)
         run.count(entry.name, code, scored)
         scores += as_scores(scored, entry, code, split)

@@ -37,7 +37,8 @@ TEXTS = "mlm"
 
 
 def _interactive() -> bool:
-    """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal. papermill's kernels cannot ask."""
+    """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal.
+    papermill's kernels cannot ask."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     kernel = getattr(shell, "kernel", None)
     return bool(getattr(kernel, "_allow_stdin", False)) if kernel else sys.stdout.isatty()
@@ -47,8 +48,9 @@ def _interactive() -> bool:
 class Run:
     """A run in progress: its spec, when it started, what its numbers depend on, its log file.
 
-    Of result.json's details: `counted`, what its scoring counted, name -> task -> language -> number; `learnt`, whether its tasks were, by
-    task; `attempts`, a record of each training where it may be trained again.
+    Of result.json's details: `counted`, what its scoring counted, name -> task -> language ->
+    number; `learnt`, whether its tasks were, by task; `attempts`, a record of each training where
+    it may be trained again.
     """
 
     spec: Spec
@@ -64,11 +66,15 @@ class Run:
         (self.spec.folder / LOG).unlink(missing_ok=True)
 
     def log_anew(self, lines: Sequence[dict[str, Any]] = ()) -> None:
-        """Have these lines alone in train_log.jsonl: of several attempts it holds the one that is kept."""
-        (self.spec.folder / LOG).write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
+        """Have these lines alone in train_log.jsonl: of several attempts it holds the one that is
+        kept."""
+        (self.spec.folder / LOG).write_text(
+            "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8"
+        )
 
     def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
-        """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a line per evaluation (batch)."""
+        """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a
+        line per evaluation (batch)."""
         path = self.spec.folder / LOG
         if _interactive():
             from tqdm.auto import tqdm
@@ -83,8 +89,13 @@ class Run:
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
                 dev = line.get("dev", "")
-                shown = f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
-                print(f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s", flush=True)
+                shown = (
+                    f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
+                )
+                print(
+                    f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s",
+                    flush=True,
+                )
 
         return report
 
@@ -95,17 +106,34 @@ class Run:
             print(f"{name} in {language}: {what} {number}", flush=True)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Where train() keeps this run while it is unfinished; None where the spec asks for none."""
+        """Where train() keeps this run while it is unfinished; None where the spec asks for
+        none."""
         every = self.spec.checkpoint_every
-        return Checkpoint(self.spec.folder, every, {**self.identity.own, "versions": self.identity.versions}) if every else None
+        return (
+            Checkpoint(
+                self.spec.folder, every, {**self.identity.own, "versions": self.identity.versions}
+            )
+            if every
+            else None
+        )
 
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
-        """Write result.json, the run's "done" flag. Its seconds are those of all processes that a training went on in."""
+        """Write result.json, the run's "done" flag. Its seconds are those of all processes that a
+        training went on in."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
-        where, revisions, used = model.device_name(device), hub_lock.revisions(self.spec), precision(self.spec)
-        told = {**({learnt.DETAIL: self.learnt} if self.learnt else {}), **({"attempts": self.attempts} if self.attempts else {})}
+        where, revisions, used = (
+            model.device_name(device),
+            hub_lock.revisions(self.spec),
+            precision(self.spec),
+        )
+        told = {
+            **({learnt.DETAIL: self.learnt} if self.learnt else {}),
+            **({"attempts": self.attempts} if self.attempts else {}),
+        }
         details = {**({"precision": used} if used else {}), **told, **self.counted, **details}
-        path = results.write(self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity)
+        path = results.write(
+            self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity
+        )
         Checkpoint(self.spec.folder).remove()
         Checkpoint(self.spec.folder, name=attempts.FILE).remove()
         return path
@@ -113,12 +141,18 @@ class Run:
 
 def load_encoder(spec: EncoderSpec) -> Encoder:
     """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
-    dropout, attention = (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
+    dropout, attention = (
+        (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
+    )
     packed = spec.packed if isinstance(spec, TuneSpec) else True
     where = model.device(spec.device)
     options = {"dropout": dropout, "attention_dropout": attention, "packed": packed, "where": where}
-    encoder = model.load(spec.start, **options, random_init=spec.control == "random_init", seed=spec.seed)
-    if reason := encoder_files.beyond(encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length):
+    encoder = model.load(
+        spec.start, **options, random_init=spec.control == "random_init", seed=spec.seed
+    )
+    if reason := encoder_files.beyond(
+        encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length
+    ):
         raise UsageError(reason)
     if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)
@@ -132,7 +166,8 @@ def limits(spec: TuneSpec) -> Limits:
 
 
 def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
-    """The examples as the model sees them: the control hypothesis_only hides the first text of a pair."""
+    """The examples as the model sees them: the control hypothesis_only hides the first text of a
+    pair."""
     return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
 
 
@@ -140,34 +175,58 @@ def training(name: str, spec: TuneSpec) -> translated.Prepared:
     """Training examples of a task by part: English ones, or what phase 2 wishes instead."""
     if isinstance(spec, IntermediateSpec):
         return translated.training(name, spec)
-    return translated.Prepared(splits.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root))
+    return translated.Prepared(
+        splits.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root)
+    )
 
 
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
-    """Training data of one task, English development data, and a new head whose weights come from the seed."""
+    """Training data of one task, English development data, and a new head whose weights come from
+    the seed."""
     form, config = FORMATS[task(name).format], encoder.network.config
     found = training(name, spec)
     parts = {part: seen(spec, examples) for part, examples in found.parts.items()}
-    entry = form.complete(task(name), [example for examples in parts.values() for example in examples])
+    entry = form.complete(
+        task(name), [example for examples in parts.values() for example in examples]
+    )
     torch.manual_seed(spec.seed)
     deviation = float(getattr(config, "initializer_range", 0.02))
     dropout = model.head_dropout(config) if spec.dropout is None else spec.dropout
-    head = form.head(entry, HeadOptions(encoder.width, dropout, spec.pooling, deviation)).to(model.device(spec.device))
+    head = form.head(entry, HeadOptions(encoder.width, dropout, spec.pooling, deviation)).to(
+        model.device(spec.device)
+    )
     streams = []
     for part, examples in parts.items():
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
-        streams.append(Stream(part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group))
-    return Learner(entry, head, streams, splits.development(name, spec.source, spec.data_root), found.counts)
+        streams.append(
+            Stream(
+                part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group
+            )
+        )
+    return Learner(
+        entry, head, streams, splits.development(name, spec.source, spec.data_root), found.counts
+    )
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
     """One learner per task that the spec trains on."""
-    names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
+    names = (
+        spec.tasks
+        if isinstance(spec, IntermediateSpec)
+        else [spec.train_on]
+        if isinstance(spec, TargetSpec)
+        else []
+    )
     found = [learner(name, spec, encoder) for name in names]
     if len(found) == 1:
         return found
     # MNLI is a task, and a part of ANLI+: together their streams need two names.
-    return [replace(entry, streams=[replace(part, name=_part_name(entry, part)) for part in entry.streams]) for entry in found]
+    return [
+        replace(
+            entry, streams=[replace(part, name=_part_name(entry, part)) for part in entry.streams]
+        )
+        for entry in found
+    ]
 
 
 def _part_name(entry: Learner, part: Stream) -> str:
@@ -176,22 +235,41 @@ def _part_name(entry: Learner, part: Stream) -> str:
 
 
 def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
-    """The texts of continued masked language modelling as a stream, with the encoder's own language-model head; none without `mlm`."""
+    """The texts of continued masked language modelling as a stream, with the encoder's own
+    language-model head; none without `mlm`."""
     if not spec.mlm:
         return []
-    texts = splits.unlabelled(spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed)
+    texts = splits.unlabelled(
+        spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed
+    )
     encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
     head = model.language_head(encoder, spec.start, spec.seed)
     draws = np.random.default_rng([spec.seed, 6])
     mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
-    # A mean over the masked tokens needs their logits, and what the softmax makes of them, over the whole vocabulary.
+    # A mean over the masked tokens needs their logits, and what the softmax makes of them, over the
+    # whole vocabulary.
     logits = int(3 * 4 * spec.mask_share * encoder.network.config.vocab_size)
-    return [Stream(TEXTS, head, mlm.loss, encoded, len(encoded), spec.batch_size, mask, draws=draws, token_bytes=logits)]
+    return [
+        Stream(
+            TEXTS,
+            head,
+            mlm.loss,
+            encoded,
+            len(encoded),
+            spec.batch_size,
+            mask,
+            draws=draws,
+            token_bytes=logits,
+        )
+    ]
 
 
 def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
-    """What will be trained: rows and tokens of every stream; where it is not plain English, what became of how many by language."""
-    streams = [(entry.task.name, entry.counts, stream) for entry in found for stream in entry.streams]
+    """What will be trained: rows and tokens of every stream; where it is not plain English, what
+    became of how many by language."""
+    streams = [
+        (entry.task.name, entry.counts, stream) for entry in found for stream in entry.streams
+    ]
     return [
         {
             "task": name,
@@ -199,24 +277,46 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
             "examples": stream.size,
             "rows": len(stream.encoded),
             "tokens": len(stream.encoded.ids),
-            **({"languages": kept} if (kept := [asdict(count) for count in counts if count.part == stream.name]) else {}),
+            **(
+                {"languages": kept}
+                if (kept := [asdict(count) for count in counts if count.part == stream.name])
+                else {}
+            ),
         }
         for name, counts, stream in [*streams, *((TEXTS, (), stream) for stream in texts)]
     ]
 
 
-def examine(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None) -> tuple[list[Score], list[learnt.Judgement]]:
-    """Scores on `count` English development examples of every task, a sample that no run's seed changes (None: all); which were learnt."""
+def examine(
+    spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None
+) -> tuple[list[Score], list[learnt.Judgement]]:
+    """Scores on `count` English development examples of every task, a sample that no run's seed
+    changes (None: all); which were learnt."""
     scores, told = [], []
     for entry in found:
         shown = seen(spec, splits.sample(entry.task.name, entry.development, count))
-        scored = score(encoder, entry.head, entry.task, shown, "en", limits(spec), spec.layer, uses_bfloat16(spec))
+        scored = score(
+            encoder,
+            entry.head,
+            entry.task,
+            shown,
+            "en",
+            limits(spec),
+            spec.layer,
+            uses_bfloat16(spec),
+        )
         scores += as_scores(scored, entry.task, "en", "dev")
-        told.append(None if count else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed))
+        told.append(
+            None
+            if count
+            else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed)
+        )
     return scores, [entry for entry in told if entry]
 
 
-def develop(spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
+def develop(
+    spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None
+) -> list[Score]:
     """Scores on `count` English development examples of every task (`examine`)."""
     return examine(spec, encoder, found, count)[0]
 
@@ -227,10 +327,13 @@ def judged(spec: TuneSpec, found: list[Learner]) -> list[Learner]:
 
 
 def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
-    """Scores on all English development examples of every task; keep in the run, and say, which of those it is judged by were learnt."""
+    """Scores on all English development examples of every task; keep in the run, and say, which of
+    those it is judged by were learnt."""
     scores, told = examine(run.spec, encoder, found)
     names = [entry.task.name for entry in judged(run.spec, found)]
-    known = [replace(entry, attempts=max(1, len(run.attempts))) for entry in told if entry.task in names]
+    known = [
+        replace(entry, attempts=max(1, len(run.attempts))) for entry in told if entry.task in names
+    ]
     run.learnt = {entry.task: entry.content() for entry in known}
     if missed := [(run.spec.seed, entry) for entry in known if not entry.learnt]:
         print(learnt.sentence(run.spec.recipe, len(found), missed), flush=True)
@@ -238,10 +341,12 @@ def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
 
 
 def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()) -> Trained:
-    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data is what stays.
+    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data
+    is what stays.
 
-    Of tasks one after the other the last one's metric counts: the checkpoints are those of its stage. texts: from `unlabelled`.
-    With `restarts` it is trained again while a task is not learnt (attempts.py). Low-rank adapters are merged into the encoder at the end.
+    Of tasks one after the other the last one's metric counts: the checkpoints are those of its
+    stage. texts: from `unlabelled`. With `restarts` it is trained again while a task is not learnt
+    (attempts.py). Low-rank adapters are merged into the encoder at the end.
     """
     spec = run.spec
     schedule, probabilities = plan(spec, found), shares(spec, found)
@@ -254,14 +359,28 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
 
     def attempt(schedule: Schedule) -> Trained:
         run.log_anew()
-        return train(encoder, streams, probabilities, schedule, evaluate, run.reporter(schedule.steps), run.checkpoint())
+        return train(
+            encoder,
+            streams,
+            probabilities,
+            schedule,
+            evaluate,
+            run.reporter(schedule.steps),
+            run.checkpoint(),
+        )
 
     if isinstance(spec, IntermediateSpec) and spec.restarts:
         modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
         schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
         same = loop.identity(modules, streams, probabilities, schedule)
         trained, run.attempts = attempts.until_learnt(
-            modules, streams, schedules, attempt, lambda: examine(spec, encoder, judged(spec, found))[1], run.checkpoint(), same
+            modules,
+            streams,
+            schedules,
+            attempt,
+            lambda: examine(spec, encoder, judged(spec, found))[1],
+            run.checkpoint(),
+            same,
         )
         run.log_anew(trained.log)
     else:
@@ -277,24 +396,51 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
     scores: list[Score] = []
     for name in spec.targets:
         split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
-        # The head was made for the training task: the target brings its own languages and scoring rule, not its own labels.
+        # The head was made for the training task: the target brings its own languages and scoring
+        # rule, not its own labels.
         entry = replace(task(name), labels=trained_on.task.labels)
         pool = splits.pool(name, spec.source, spec.data_root)
-        form = against(encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec))
-        for language in splits.evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
-            examples = splits.load(name, split, language, spec.source, spec.data_root)[: spec.test_examples or None]
+        form = against(
+            encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec)
+        )
+        for language in splits.evaluated(
+            name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
+        ):
+            examples = splits.load(name, split, language, spec.source, spec.data_root)[
+                : spec.test_examples or None
+            ]
             shown = seen(spec, examples)
-            scored = score(encoder, trained_on.head, entry, shown, language, limits(spec), spec.layer, uses_bfloat16(spec), form)
+            scored = score(
+                encoder,
+                trained_on.head,
+                entry,
+                shown,
+                language,
+                limits(spec),
+                spec.layer,
+                uses_bfloat16(spec),
+                form,
+            )
             write_predictions(spec.folder, entry, language, examples, scored)
             scores += as_scores(scored, entry, language, split)
     return scores
 
 
 def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
-    """What result.json keeps of the training beside the scores; of `found`, its examples, and what became of them in other languages."""
+    """What result.json keeps of the training beside the scores; of `found`, its examples, and what
+    became of them in other languages."""
     summary = {name: value for name, value in asdict(trained).items() if name != "log"}
     padding = float(np.mean([line["padding"] for line in trained.log]))
-    told = {"padding": round(padding, 4), "packed": encoder.packed, "parameters": model.count_parameters(encoder.network)}
+    told = {
+        "padding": round(padding, 4),
+        "packed": encoder.packed,
+        "parameters": model.count_parameters(encoder.network),
+    }
     counts = [asdict(count) for entry in found for count in entry.counts]
     examples = {stream.name: stream.size for entry in found for stream in entry.streams}
-    return {**summary, **told, **({"examples": examples} if examples else {}), **({"translated": counts} if counts else {})}
+    return {
+        **summary,
+        **told,
+        **({"examples": examples} if examples else {}),
+        **({"translated": counts} if counts else {}),
+    }

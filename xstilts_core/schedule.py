@@ -1,5 +1,5 @@
-"""How long a training is, its learning rate at every step, and what each step learns from: tasks mixed or in turn, and masked
-language modelling among them."""
+"""How long a training is, its learning rate at every step, and what each step learns from: tasks
+mixed or in turn, and masked language modelling among them."""
 
 import sys
 from bisect import bisect_right
@@ -22,11 +22,13 @@ from xstilts_core.translation.translated import Count
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the last weights.
+    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the
+    last weights.
 
-    stages: steps of each stage, where data sets are trained on one after the other; empty: one stage of all steps. Every stage warms
-    up and decays over its own steps and begins with a new optimizer, as a training of its own from the weights of the one before
-    (XTREME-R, scripts/train_xcopa.sh). Evaluations are in the last.
+    stages: steps of each stage, where data sets are trained on one after the other; empty: one
+    stage of all steps. Every stage warms up and decays over its own steps and begins with a new
+    optimizer, as a training of its own from the weights of the one before (XTREME-R,
+    scripts/train_xcopa.sh). Evaluations are in the last.
     """
 
     steps: int
@@ -52,22 +54,33 @@ class Schedule:
         return bisect_right(self.begins, step) - 1
 
     def rate(self, step: int) -> float:
-        """Share of the peak rate at `step`, at most 1: rises linearly during warm-up, falls linearly to zero after it, in every stage."""
+        """Share of the peak rate at `step`, at most 1: rises linearly during warm-up, falls
+        linearly to zero after it, in every stage."""
         stage = self.stage(step)
         steps, done = (self.stages or (self.steps,))[stage], step - self.begins[stage]
         rise = self.warmup * steps
-        # A warm-up of less than one step, or with a part of one left over, ends at the peak and not above it.
-        return min(1.0, (done + 1) / max(1.0, rise)) if done < rise else max(0.0, (steps - done) / max(1.0, steps - rise))
+        # A warm-up of less than one step, or with a part of one left over, ends at the peak and not
+        # above it.
+        return (
+            min(1.0, (done + 1) / max(1.0, rise))
+            if done < rise
+            else max(0.0, (steps - done) / max(1.0, steps - rise))
+        )
 
     def marks(self) -> set[int]:
-        """Steps after which development data are scored: evenly spaced in the last stage, the last one at its end."""
+        """Steps after which development data are scored: evenly spaced in the last stage, the last
+        one at its end."""
         begin = self.begins[-1]
-        return {begin + round((self.steps - begin) * (k + 1) / self.evaluations) for k in range(self.evaluations)}
+        return {
+            begin + round((self.steps - begin) * (k + 1) / self.evaluations)
+            for k in range(self.evaluations)
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A training task: its head, its training rows (a stream per part), the English development examples.
+    """A training task: its head, its training rows (a stream per part), the English development
+    examples.
 
     counts: what became of the English examples in other languages.
     """
@@ -80,11 +93,16 @@ class Learner:
 
 
 def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
-    """Whether a network of this hidden size computes in bfloat16 there. auto: where the device does so natively; older GPUs emulate it,
-    and slowly. On a CPU it has to be wide enough to gain from it."""
+    """Whether a network of this hidden size computes in bfloat16 there. auto: where the device does
+    so natively; older GPUs emulate it, and slowly. On a CPU it has to be wide enough to gain from
+    it."""
     if precision != "auto":
         return precision == "bfloat16"
-    return torch.cuda.is_bf16_supported(including_emulation=False) if where.type == "cuda" else chosen.on_cpu(width)
+    return (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if where.type == "cuda"
+        else chosen.on_cpu(width)
+    )
 
 
 def uses_bfloat16(spec: EncoderSpec) -> bool:
@@ -93,7 +111,8 @@ def uses_bfloat16(spec: EncoderSpec) -> bool:
 
 
 def precision(spec: Spec) -> str:
-    """What the run's network computes in, its heads and losses apart, which are float32; "" for a run without one."""
+    """What the run's network computes in, its heads and losses apart, which are float32; "" for a
+    run without one."""
     if not isinstance(spec, EncoderSpec | PretrainSpec):
         return ""
     return "bfloat16" if isinstance(spec, EncoderSpec) and uses_bfloat16(spec) else "float32"
@@ -105,8 +124,13 @@ def _mlm_batches(spec: TuneSpec) -> float:
 
 
 def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
-    """Examples of a task that count. A task on its own, or in a sequence, has none to cap: ANLI+ draws its parts by their sizes."""
-    return spec.cap if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence else sys.maxsize
+    """Examples of a task that count. A task on its own, or in a sequence, has none to cap: ANLI+
+    draws its parts by their sizes."""
+    return (
+        spec.cap
+        if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence
+        else sys.maxsize
+    )
 
 
 def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
@@ -117,28 +141,49 @@ def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
         return np.array([spec.probabilities[entry.task.name] for entry in found])
     if spec.sampling == "uniform":
         return np.full(len(found), 1 / len(found))
-    return mixture([sum(stream.size for stream in entry.streams) for entry in found], spec.cap, spec.temperature)
+    return mixture(
+        [sum(stream.size for stream in entry.streams) for entry in found],
+        spec.cap,
+        spec.temperature,
+    )
 
 
 def stages(spec: TuneSpec, found: Sequence[Learner]) -> list[list[Stream]]:
-    """The streams of each stage where tasks, or the parts of one, are trained on one after the other; empty: all in one."""
+    """The streams of each stage where tasks, or the parts of one, are trained on one after the
+    other; empty: all in one."""
     if not (isinstance(spec, IntermediateSpec) and spec.sequence) and not found[0].task.staged:
         return []
-    return [part for entry in found for part in ([[stream] for stream in entry.streams] if entry.task.staged else [entry.streams])]
+    return [
+        part
+        for entry in found
+        for part in (
+            [[stream] for stream in entry.streams] if entry.task.staged else [entry.streams]
+        )
+    ]
 
 
 def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
-    """Probability of each stream, [streams] or, in stages, [stages, streams]; that of the texts, if there are any, comes last.
+    """Probability of each stream, [streams] or, in stages, [stages, streams]; that of the texts, if
+    there are any, comes last.
 
-    A task's probability is divided in proportion to size among its parts. `mlm` batches of text come to one of the tasks.
+    A task's probability is divided in proportion to size among its parts. `mlm` batches of text
+    come to one of the tasks.
     """
     streams = [stream for entry in found for stream in entry.streams]
     if parts := stages(spec, found):
-        rows = [[stream.size if any(stream is other for other in part) else 0 for stream in streams] for part in parts]
+        rows = [
+            [stream.size if any(stream is other for other in part) else 0 for stream in streams]
+            for part in parts
+        ]
         drawn = np.array([np.array(row) / sum(row) for row in rows])
     else:
         sizes = [[stream.size for stream in entry.streams] for entry in found]
-        drawn = np.concatenate([weight * np.array(part) / sum(part) for weight, part in zip(_task_shares(spec, found), sizes, strict=True)])
+        drawn = np.concatenate(
+            [
+                weight * np.array(part) / sum(part)
+                for weight, part in zip(_task_shares(spec, found), sizes, strict=True)
+            ]
+        )
     if not (ratio := _mlm_batches(spec)):
         return drawn
     texts = np.full((*drawn.shape[:-1], 1), ratio / (1 + ratio))
@@ -146,7 +191,8 @@ def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
 
 
 def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
-    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / batch_size, as the paper's code counts them.
+    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / batch_size, as the
+    paper's code counts them.
 
     In stages: of each.
     """
@@ -155,7 +201,9 @@ def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
         return spec.passes(sum(len(stream.encoded) for stream in streams))
 
     def count(streams: Sequence[Stream]) -> int:
-        return passes(streams) * sum(-(-len(stream.encoded) // spec.batch_size) for stream in streams)
+        return passes(streams) * sum(
+            -(-len(stream.encoded) // spec.batch_size) for stream in streams
+        )
 
     if parts := stages(spec, found):
         return [count(part) for part in parts]
@@ -164,7 +212,8 @@ def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
 
 
 def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
-    """The schedule: every task has its own steps, whatever is drawn beside it; `mlm` adds as many for the texts."""
+    """The schedule: every task has its own steps, whatever is drawn beside it; `mlm` adds as many
+    for the texts."""
     counts = [round(count * (1 + _mlm_batches(spec))) for count in _task_steps(spec, found)]
     return Schedule(
         sum(counts),

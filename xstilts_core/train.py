@@ -24,9 +24,11 @@ LOGS = 50
 
 @dataclass(slots=True)
 class Trained:
-    """What a run did: the step and development score of the weights it left, steps per stream, tokens, wall seconds.
+    """What a run did: the step and development score of the weights it left, steps per stream,
+    tokens, wall seconds.
 
-    earlier_seconds: those of them that processes before this one spent, up to the checkpoint that this one went on from.
+    earlier_seconds: those of them that processes before this one spent, up to the checkpoint that
+    this one went on from.
     """
 
     best_step: int
@@ -40,7 +42,9 @@ class Trained:
 
 def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay on matrices only: not on biases and norms."""
-    found = {id(p): p for module in modules for p in module.parameters() if p.requires_grad}.values()
+    found = {
+        id(p): p for module in modules for p in module.parameters() if p.requires_grad
+    }.values()
     return [
         {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
@@ -48,14 +52,24 @@ def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict
 
 
 def trained_weights(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights that training changes: frozen embeddings are most of a multilingual encoder."""
-    frozen = {name for name, weight in module.named_parameters(remove_duplicate=False) if not weight.requires_grad}
-    return {name: value.detach().clone() for name, value in module.state_dict().items() if name not in frozen}
+    """A copy of the weights that training changes: frozen embeddings are most of a multilingual
+    encoder."""
+    frozen = {
+        name
+        for name, weight in module.named_parameters(remove_duplicate=False)
+        if not weight.requires_grad
+    }
+    return {
+        name: value.detach().clone()
+        for name, value in module.state_dict().items()
+        if name not in frozen
+    }
 
 
 @dataclass(slots=True)
 class _Window:
-    """What happened since the last line of the log. The loss stays a tensor: reading it would make a GPU wait at every step."""
+    """What happened since the last line of the log. The loss stays a tensor: reading it would make
+    a GPU wait at every step."""
 
     loss: Tensor | float = 0.0
     padding: float = 0.0
@@ -72,13 +86,23 @@ class _Window:
     def line(self, step: int, stream: str, rate: float) -> dict[str, Any]:
         """One line of the log: means over the window."""
         speed = self.tokens / max(1e-9, time.perf_counter() - self.since)
-        means = {"loss": round(float(self.loss) / self.steps, 5), "padding": round(float(self.padding) / self.steps, 4)}
-        return {"step": step, "stream": stream, **means, "learning_rate": rate, "tokens_per_second": round(speed)}
+        means = {
+            "loss": round(float(self.loss) / self.steps, 5),
+            "padding": round(float(self.padding) / self.steps, 4),
+        }
+        return {
+            "step": step,
+            "stream": stream,
+            **means,
+            "learning_rate": rate,
+            "tokens_per_second": round(speed),
+        }
 
 
 @dataclass(slots=True)
 class Best:
-    """The best weights so far by the development score, and how many evaluations ago they were seen."""
+    """The best weights so far by the development score, and how many evaluations ago they were
+    seen."""
 
     modules: list[nn.Module]
     done: Trained
@@ -86,7 +110,8 @@ class Best:
     since: int = 0
 
     def see(self, score: float, step: int) -> None:
-        """Keep the weights if they are better than all before; the earlier ones win a tie, and a score that is not finite never does."""
+        """Keep the weights if they are better than all before; the earlier ones win a tie, and a
+        score that is not finite never does."""
         for module in self.modules:
             module.train()
         if isfinite(score) and (self.done.best_score is None or score > self.done.best_score):
@@ -105,7 +130,8 @@ class Best:
 
 @dataclass(slots=True)
 class Progress:
-    """All that changes from step to step. On a CPU a training that goes on from it ends bit for bit as one that was never interrupted."""
+    """All that changes from step to step. On a CPU a training that goes on from it ends bit for bit
+    as one that was never interrupted."""
 
     modules: list[nn.Module]
     optimizer: torch.optim.Optimizer
@@ -125,11 +151,23 @@ class Progress:
         for module in modules:
             use_bytes(module)
         groups = parameter_groups(modules, schedule.weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True)
-        orders = [stream.rows(np.random.default_rng([schedule.seed, 2, k])) for k, stream in enumerate(streams)]
+        optimizer = torch.optim.AdamW(
+            groups, lr=schedule.learning_rate, betas=schedule.betas, eps=1e-8, fused=True
+        )
+        orders = [
+            stream.rows(np.random.default_rng([schedule.seed, 2, k]))
+            for k, stream in enumerate(streams)
+        ]
         torch.manual_seed(schedule.seed)
         done = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
-        return cls(modules, optimizer, np.random.default_rng([schedule.seed, 1]), orders, done, Best(modules, done))
+        return cls(
+            modules,
+            optimizer,
+            np.random.default_rng([schedule.seed, 1]),
+            orders,
+            done,
+            Best(modules, done),
+        )
 
     def log(self, line: dict[str, Any]) -> None:
         """Keep a line of the log and open the next window."""
@@ -138,7 +176,8 @@ class Progress:
         self.window = _Window()
 
     def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
-        """Put the development score of the weights as they are into the log's line, None where it is not finite; keep the best."""
+        """Put the development score of the weights as they are into the log's line, None where it
+        is not finite; keep the best."""
         try:
             score = float(evaluate())
         except NotFinite as error:
@@ -148,12 +187,15 @@ class Progress:
         line["dev"] = score if isfinite(score) else None
 
     def finish(self, judged: bool) -> Trained:
-        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score was, or not every trained weight is."""
+        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score
+        was, or not every trained weight is."""
         self.watch.check()
         if judged and self.done.best_score is None:
             raise NotFinite(f"no development score was finite: {HELP}")
         self.best.restore()
-        for name, weight in (named for module in self.modules for named in module.named_parameters()):
+        for name, weight in (
+            named for module in self.modules for named in module.named_parameters()
+        ):
             if weight.requires_grad:
                 require_finite(f"after step {self.done.best_step} weights {name}", weight)
         self.done.seconds = time.perf_counter() - self.started
@@ -174,7 +216,11 @@ class Progress:
             "orders": [order.state() for order in self.orders],
             "done": {**asdict(self.done), "seconds": now - self.started},
             "best": {"weights": self.best.weights, "since": self.best.since},
-            "window": {**asdict(self.window), "padding": float(self.window.padding), "since": now - self.window.since},
+            "window": {
+                **asdict(self.window),
+                "padding": float(self.window.padding),
+                "since": now - self.window.since,
+            },
             "random": random_states(),
         }
 
@@ -198,24 +244,44 @@ class Progress:
         set_random_states(state["random"])
 
 
-def identity(modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule) -> dict[str, Any]:
-    """Return what a checkpoint shares with a training beside its run's identity. A parent run made anew gives other starting weights."""
+def identity(
+    modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule
+) -> dict[str, Any]:
+    """Return what a checkpoint shares with a training beside its run's identity. A parent run made
+    anew gives other starting weights."""
     rows = []
     for stream in streams:
         encoded = stream.encoded
-        arrays = (encoded.ids, encoded.lengths, encoded.rows, *encoded.columns.values(), *encoded.token_columns.values())
+        arrays = (
+            encoded.ids,
+            encoded.lengths,
+            encoded.rows,
+            *encoded.columns.values(),
+            *encoded.token_columns.values(),
+        )
         rows.append([stream.name, len(encoded), fingerprint(arrays)])
     return {
-        "starting weights": fingerprint(value for module in modules for value in module.state_dict().values()),
+        "starting weights": fingerprint(
+            value for module in modules for value in module.state_dict().values()
+        ),
         "training rows": rows,
         "mixture": probabilities.tolist(),
         "schedule": asdict(schedule),
-        "device or version of torch": [next(modules[0].parameters()).device.type, str(torch.__version__)],
+        "device or version of torch": [
+            next(modules[0].parameters()).device.type,
+            str(torch.__version__),
+        ],
     }
 
 
-def resume(now: Progress, checkpoint: Checkpoint, same: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
-    """Go on from the checkpoint if there is one of this training. Its lines of the log are reported again: the file was begun anew."""
+def resume(
+    now: Progress,
+    checkpoint: Checkpoint,
+    same: dict[str, Any],
+    report: Callable[[dict[str, Any]], None],
+) -> None:
+    """Go on from the checkpoint if there is one of this training. Its lines of the log are reported
+    again: the file was begun anew."""
     state = checkpoint.read(same)
     if state is None:
         return
@@ -234,14 +300,16 @@ def train(
     report: Callable[[dict[str, Any]], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> Trained:
-    """Train encoder and heads in place; leaves the weights of the best development score (the last without `evaluate`).
+    """Train encoder and heads in place; leaves the weights of the best development score (the last
+    without `evaluate`).
 
-    Every step draws one stream by its probability, [streams] or [stages, streams], and `batch_size` of its rows, as the paper's code
-    does. They go through the encoder in as many parts as memory asks for (`memory`); the loss is the mean over all of them, so that
-    gradients do not depend on the parts. On one CPU with the same seed and number of threads: the same weights, bit for bit, also where
-    this training goes on from its `checkpoint`, which the caller removes; a GPU adds up in no fixed order. Heads and losses are float32.
-    `report` gets one line at each evaluation and about LOGS in between. UsageError names the first step whose loss or gradient is not
-    finite.
+    Every step draws one stream by its probability, [streams] or [stages, streams], and `batch_size`
+    of its rows, as the paper's code does. They go through the encoder in as many parts as memory
+    asks for (`memory`); the loss is the mean over all of them, so that gradients do not depend on
+    the parts. On one CPU with the same seed and number of threads: the same weights, bit for bit,
+    also where this training goes on from its `checkpoint`, which the caller removes; a GPU adds up
+    in no fixed order. Heads and losses are float32. `report` gets one line at each evaluation and
+    about LOGS in between. UsageError names the first step whose loss or gradient is not finite.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
@@ -268,7 +336,9 @@ def train(
             if not batch.terms:
                 continue  # no label among its tokens: the mean over none is no number
             with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
-                hidden, padding = flat_hidden(network, batch.sequences, encoder.packed, schedule.layer)
+                hidden, padding = flat_hidden(
+                    network, batch.sequences, encoder.packed, schedule.layer
+                )
             loss = stream.loss(stream.head, hidden.float(), batch) * (batch.terms / terms)
             loss.backward()
             loss_of_step += loss.detach()

@@ -1,6 +1,8 @@
-"""The last step of a build: every link, picture and anchor of the written pages exists, nothing is fetched from elsewhere.
+"""The last step of a build: every link, picture and anchor of the written pages exists, nothing is
+fetched from elsewhere.
 
-No network is used: addresses of other sites are taken as they are. Sphinx itself has refused links that it resolves.
+No network is used: addresses of other sites are taken as they are. Sphinx itself has refused links
+that it resolves.
 """
 
 from collections.abc import Iterator
@@ -12,7 +14,15 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 # What a browser fetches by itself when a page is opened.
-FETCHED = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src"), ("object", "data")}
+FETCHED = {
+    ("script", "src"),
+    ("link", "href"),
+    ("img", "src"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("video", "src"),
+    ("object", "data"),
+}
 LOGGER = logging.getLogger(__name__)
 FOREIGN = ("http", "https", "ftp", "mailto")
 
@@ -35,11 +45,18 @@ class Page(HTMLParser):
 
 
 def broken(site: Path, secret: str = "") -> list[str]:
-    """A sentence for each link without an end, each thing fetched from another site, each page that names the folder `secret`."""
+    """A sentence for each link without an end, each thing fetched from another site, each page that
+    names the folder `secret`."""
     pages = {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
-    found = [sentence for path, page in pages.items() for sentence in faults(path, page, pages, site.resolve())]
+    found = [
+        sentence
+        for path, page in pages.items()
+        for sentence in faults(path, page, pages, site.resolve())
+    ]
     telling = [path for path in pages if secret and secret in path.read_text(encoding="utf-8")]
-    return found + [f"{path.relative_to(site.resolve())} names a folder of this machine" for path in telling]
+    return found + [
+        f"{path.relative_to(site.resolve())} names a folder of this machine" for path in telling
+    ]
 
 
 def faults(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> Iterator[str]:
@@ -57,7 +74,11 @@ def faults(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> Itera
             target = target / "index.html"
         if not target.is_file():
             yield f"{here} points to {address}: no such file"
-        elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+        elif (
+            parts.fragment
+            and target in pages
+            and unquote(parts.fragment) not in pages[target].anchors
+        ):
             yield f"{here} points to {address}: no such place on that page"
 
 

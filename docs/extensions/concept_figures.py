@@ -1,4 +1,5 @@
-"""Pictures of the concepts: the phases, zero-shot evaluation, a gain. Drawn in the look of the suite's own figures."""
+"""Pictures of the concepts: the phases, zero-shot evaluation, a gain. Drawn in the look of the
+suite's own figures."""
 
 from pathlib import Path
 
@@ -15,14 +16,19 @@ from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 TRAINED, UNSEEN = "#cfe8f3", "#f6d8b8"
 ALONG = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
-# Three seeds with and without an intermediate task, for a picture of the idea: heights without a unit.
+# Three seeds with and without an intermediate task, for a picture of the idea: heights without a
+# unit.
 BASELINE, PREPARED = (0.30, 0.42, 0.24), (0.52, 0.50, 0.55)
 
 
 def write(study: Study, folder: Path) -> None:
     """phases.svg, zero_shot.svg and gain.svg."""
     folder.mkdir(parents=True)
-    for name, figure in (("phases", figures.phases(study)), ("zero_shot", zero_shot()), ("gain", gain())):
+    for name, figure in (
+        ("phases", figures.phases(study)),
+        ("zero_shot", zero_shot()),
+        ("gain", gain()),
+    ):
         # Text as outlines: the picture is the same whatever fonts a reader has.
         with look(), mpl.rc_context({"svg.fonttype": "path"}):
             figure.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
@@ -36,14 +42,35 @@ def canvas(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def box(axes: Axes, corner: tuple[float, float], size: tuple[float, float], words: str, fill: str) -> None:
+def box(
+    axes: Axes, corner: tuple[float, float], size: tuple[float, float], words: str, fill: str
+) -> None:
     style = "round,pad=0,rounding_size=0.012"
-    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, facecolor=fill, edgecolor=INK, linewidth=0.6, mutation_aspect=2))
-    axes.text(corner[0] + size[0] / 2, corner[1] + size[1] / 2, words, ha="center", va="center", fontsize=7, linespacing=1.3)
+    axes.add_patch(
+        FancyBboxPatch(
+            corner,
+            *size,
+            boxstyle=style,
+            facecolor=fill,
+            edgecolor=INK,
+            linewidth=0.6,
+            mutation_aspect=2,
+        )
+    )
+    axes.text(
+        corner[0] + size[0] / 2,
+        corner[1] + size[1] / 2,
+        words,
+        ha="center",
+        va="center",
+        fontsize=7,
+        linespacing=1.3,
+    )
 
 
 def zero_shot() -> Figure:
-    """Trained in English alone, scored in every language of the embedded suite with the same weights."""
+    """Trained in English alone, scored in every language of the embedded suite with the same
+    weights."""
     with look():
         figure, axes = canvas(1.9)
         box(axes, (0.01, 0.36), (0.22, 0.3), "English training data\nof the target task", TRAINED)
@@ -55,14 +82,23 @@ def zero_shot() -> Figure:
             y = 1 - (place + 0.5) * step
             seen = "trained on" if code == "en" else "not trained on"
             row = language(code)
-            box(axes, (0.67, y - 0.4 * step), (0.32, 0.8 * step), f"{row.name}, {row.script}: {seen}", TRAINED if code == "en" else UNSEEN)
-            axes.annotate("", (0.67, y), (0.55, 0.51), arrowprops={**ALONG, "color": FAINT, "linewidth": 0.6})
+            box(
+                axes,
+                (0.67, y - 0.4 * step),
+                (0.32, 0.8 * step),
+                f"{row.name}, {row.script}: {seen}",
+                TRAINED if code == "en" else UNSEEN,
+            )
+            axes.annotate(
+                "", (0.67, y), (0.55, 0.51), arrowprops={**ALONG, "color": FAINT, "linewidth": 0.6}
+            )
         axes.text(0.6, 0.02, "score", ha="center", fontsize=6.5)
     return figure
 
 
 def gain() -> Figure:
-    """Pairs of runs of the same seed, with and without an intermediate task: their differences, and the mean of these."""
+    """Pairs of runs of the same seed, with and without an intermediate task: their differences, and
+    the mean of these."""
     with look():
         figure, axes = canvas(1.8)
         axes.plot([0.06, 0.06], [0.12, 0.86], color=INK, linewidth=0.8)
@@ -70,7 +106,9 @@ def gain() -> Figure:
         differences = [after - before for before, after in zip(BASELINE, PREPARED, strict=True)]
         for place, (before, after) in enumerate(zip(BASELINE, PREPARED, strict=True)):
             x = 0.14 + 0.14 * place
-            axes.annotate("", (x, after), (x, before), arrowprops={**ALONG, "shrinkA": 3, "shrinkB": 3})
+            axes.annotate(
+                "", (x, after), (x, before), arrowprops={**ALONG, "shrinkA": 3, "shrinkB": 3}
+            )
             axes.plot(x, before, "o", color=BLUE, markersize=5)
             axes.plot(x, after, "s", color=ORANGE, markersize=5)
             axes.text(x, 0.1, f"seed {place + 1}", ha="center", fontsize=6.5)
@@ -83,7 +121,8 @@ def gain() -> Figure:
 
 
 def draw_mean(axes: Axes, differences: list[float]) -> None:
-    """The differences of the pairs beside a line of no difference, and their mean with a bar around it."""
+    """The differences of the pairs beside a line of no difference, and their mean with a bar around
+    it."""
     zero, mean = 0.3, sum(differences) / len(differences)
     axes.plot([0.6, 0.98], [zero, zero], color=FAINT, linewidth=0.8, linestyle="--")
     axes.text(0.98, zero - 0.08, "no gain", ha="right", fontsize=6.5, color=INK)

@@ -1,4 +1,5 @@
-"""What a build makes before it reads the pages: docs/made/, pictures of concepts, the reference, reports and lessons as pages."""
+"""What a build makes before it reads the pages: docs/made/, pictures of concepts, the reference,
+reports and lessons as pages."""
 
 import shutil
 from pathlib import Path
@@ -35,7 +36,8 @@ def make(app: Sphinx) -> None:
 
 
 def tidy(app: Sphinx, exception: Exception | None) -> None:
-    """Remove what myst-nb leaves beside the site: pictures of notebooks, which the site has copies of."""
+    """Remove what myst-nb leaves beside the site: pictures of notebooks, which the site has copies
+    of."""
     shutil.rmtree(Path(app.outdir).parent / OUTPUT_FOLDER, ignore_errors=True)
 
 

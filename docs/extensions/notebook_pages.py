@@ -1,4 +1,5 @@
-"""Notebooks as pages of the site: the executed reports of a study, and the lessons as they stand."""
+"""Notebooks as pages of the site: the executed reports of a study, and the lessons as they
+stand."""
 
 import re
 from pathlib import Path
@@ -16,32 +17,53 @@ FOLDER = re.compile(r"^folder = .*\n?", re.MULTILINE)
 
 
 def pages(project: Path, study: Study) -> dict[str, str]:
-    """Path below docs/made/ -> text: finished reports of `study`, a page on where they come from; lessons and their notes."""
+    """Path below docs/made/ -> text: finished reports of `study`, a page on where they come from;
+    lessons and their notes."""
     found = report_pages(study, "reports") | kept_pages()
     lessons = project / "notebooks" / "lessons"
     pupils, notes = sorted(lessons.glob("*.ipynb")), sorted(lessons.glob("*/*.md"))
-    found |= {f"lessons/{path.name}": nbformat.writes(python(path.read_text(encoding="utf-8"))) for path in pupils}
-    found |= {f"lessons/{path.relative_to(lessons)}": path.read_text(encoding="utf-8") for path in notes}
-    for_instructors = [f"made/lessons/{path.relative_to(lessons).with_suffix('')}" for path in notes]
-    for_instructors += [f"lessons/{path.stem}" for path in sorted(project.glob("docs/lessons/*.md"))]
-    found["parts/lessons.md"] = lesson_list([f"made/lessons/{path.stem}" for path in pupils], for_instructors)
+    found |= {
+        f"lessons/{path.name}": nbformat.writes(python(path.read_text(encoding="utf-8")))
+        for path in pupils
+    }
+    found |= {
+        f"lessons/{path.relative_to(lessons)}": path.read_text(encoding="utf-8") for path in notes
+    }
+    for_instructors = [
+        f"made/lessons/{path.relative_to(lessons).with_suffix('')}" for path in notes
+    ]
+    for_instructors += [
+        f"lessons/{path.stem}" for path in sorted(project.glob("docs/lessons/*.md"))
+    ]
+    found["parts/lessons.md"] = lesson_list(
+        [f"made/lessons/{path.stem}" for path in pupils], for_instructors
+    )
     return found
 
 
 def report_pages(study: Study, place: str) -> dict[str, str]:
     """The finished reports of a study below `place`, and the page <place>.md on them."""
     root = study.root / "report"
-    reports = [name for name in study.reports if (root / name / results.RESULT).is_file() and (root / name / results.NOTEBOOK).is_file()]
+    reports = [
+        name
+        for name in study.reports
+        if (root / name / results.RESULT).is_file() and (root / name / results.NOTEBOOK).is_file()
+    ]
     found = {f"{place}/{name}.ipynb": report(root / name / results.NOTEBOOK) for name in reports}
     return {**found, f"{place}.md": reports_page(study, reports, Path(place).name)}
 
 
 def kept_pages() -> dict[str, str]:
-    """The reports of the studies whose runs are kept in reference/, and a page with all of these."""
+    """The reports of the studies whose runs are kept in reference/, and a page with all of
+    these."""
     found, names = {}, references()
     for name in names:
         found |= report_pages(Study.load(name), f"kept/{name}")
-    listed = toctree([f"kept/{name}" for name in names]) if names else "None are kept in `reference/` yet."
+    listed = (
+        toctree([f"kept/{name}" for name in names])
+        if names
+        else "None are kept in `reference/` yet."
+    )
     return {**found, "kept.md": f"# Runs that are kept in git\n\n{listed}\n"}
 
 
@@ -76,11 +98,15 @@ def report(path: Path) -> str:
 
 
 def reports_page(study: Study, reports: list[str], folder: str) -> str:
-    """The reports there are, in this folder beside the page, and, where some are missing, how they are made."""
+    """The reports there are, in this folder beside the page, and, where some are missing, how they
+    are made."""
     missing = ", ".join(f"`{name}`" for name in study.reports if name not in reports)
     lines = [f"# Reports of `{study.name}`", "", study.title, ""]
     if reports:
-        lines += ["Executed notebooks of a finished study, as its run left them; the code is folded.", ""]
+        lines += [
+            "Executed notebooks of a finished study, as its run left them; the code is folded.",
+            "",
+        ]
         lines += [toctree([f"{folder}/{name}" for name in reports]), ""]
     if missing:
         lines += [

@@ -1,4 +1,5 @@
-"""The package's docstrings, plain text with backticks, as the reStructuredText that autodoc reads."""
+"""The package's docstrings, plain text with backticks, as the reStructuredText that autodoc
+reads."""
 
 import re
 from itertools import groupby
@@ -7,7 +8,8 @@ from typing import Any
 from sphinx.application import Sphinx
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
-# `name: what it is` and `name, other: what they are`, as the package's docstrings list fields and arguments.
+# `name: what it is` and `name, other: what they are`, as the package's docstrings list fields and
+# arguments.
 FIELD = re.compile(r"(?P<names>[A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*): (?P<text>\S.*)")
 # `name      what it is`: the contents of a package, in columns.
 COLUMNS = re.compile(r"(?P<names>[A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*) {2,}(?P<text>\S.*)")
@@ -21,7 +23,8 @@ def quoted(text: str) -> str:
 
 
 def code(part: str) -> str:
-    """A name in backticks becomes a link where the reference has it; other code is shown as it is."""
+    """A name in backticks becomes a link where the reference has it; other code is shown as it
+    is."""
     return part if IDENTIFIER.fullmatch(part[1:-1]) else f"`{part}`"
 
 
@@ -30,7 +33,8 @@ def escaped(text: str) -> str:
 
 
 def rows(block: list[str], shape: re.Pattern[str]) -> list[str]:
-    """A block whose rows begin with names, as a list of fields; lines in between go on with the row before them."""
+    """A block whose rows begin with names, as a list of fields; lines in between go on with the row
+    before them."""
     found: list[str] = []
     for line in block:
         row = shape.fullmatch(line)
@@ -56,18 +60,29 @@ def paragraph(block: list[str]) -> list[str]:
 
 def restructured(lines: list[str]) -> list[str]:
     """The lines of a docstring, without its common indentation, as reStructuredText."""
-    blocks = [list(block) for filled, block in groupby(lines, lambda line: bool(line.strip())) if filled]
+    blocks = [
+        list(block) for filled, block in groupby(lines, lambda line: bool(line.strip())) if filled
+    ]
     return [line for block in blocks for line in (*paragraph(block), "")]
 
 
-def process(app: Sphinx, what: str, name: str, subject: Any, options: Any, lines: list[str]) -> None:
+def process(
+    app: Sphinx, what: str, name: str, subject: Any, options: Any, lines: list[str]
+) -> None:
     lines[:] = restructured(lines)
 
 
-def skip(app: Sphinx, what: str, name: str, subject: Any, skipped: bool, options: Any) -> bool | None:
-    """What pydantic and matplotlib put into a class is not the package's: their own docstrings are in their own words."""
+def skip(
+    app: Sphinx, what: str, name: str, subject: Any, skipped: bool, options: Any
+) -> bool | None:
+    """What pydantic and matplotlib put into a class is not the package's: their own docstrings are
+    in their own words."""
     module = getattr(subject, "__module__", None)
-    return True if name.startswith("model_") or (module and not module.startswith("xstilts_core")) else None
+    return (
+        True
+        if name.startswith("model_") or (module and not module.startswith("xstilts_core"))
+        else None
+    )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

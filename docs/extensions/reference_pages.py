@@ -1,4 +1,5 @@
-"""Pages that are made of the package: its modules by floors, its commands, the parameters of runs, one test item in all languages."""
+"""Pages that are made of the package: its modules by floors, its commands, the parameters of runs,
+one test item in all languages."""
 
 import argparse
 import ast
@@ -20,8 +21,12 @@ HELP_COLUMNS = "100"
 
 def floors(project: Path) -> list[list[str]]:
     """The package's modules, floor by floor from the top, as import-linter holds them."""
-    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    (layers,) = [contract["layers"] for contract in settings["contracts"] if contract["name"] == FLOORS]
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]
+    (layers,) = [
+        contract["layers"] for contract in settings["contracts"] if contract["name"] == FLOORS
+    ]
     named = [[name.strip("() ") for name in layer.split(" : ")] for layer in layers]
     return [[name for name in names if source(project, name).is_file()] for names in named]
 
@@ -57,7 +62,8 @@ def automodule(name: str, members: str = ":members:") -> list[str]:
 
 
 def package(name: str, path: Path) -> list[str]:
-    """A package, and what is defined in its own file: what it takes from its modules is shown with these.
+    """A package, and what is defined in its own file: what it takes from its modules is shown with
+    these.
 
     A function with the name of one of these modules has no address of its own: the module has it.
     """
@@ -81,7 +87,13 @@ def index_page(layers: list[list[str]]) -> str:
     ]
     for number, names in zip(range(len(layers), 0, -1), layers, strict=True):
         lines += [f"- floor {number}: " + ", ".join(f"[{name}]({name}.md)" for name in names)]
-    toctree = ["```{toctree}", ":hidden:", "", *sorted(name for names in layers for name in names), "```"]
+    toctree = [
+        "```{toctree}",
+        ":hidden:",
+        "",
+        *sorted(name for names in layers for name in names),
+        "```",
+    ]
     return "\n".join([*lines, "", *toctree, ""])
 
 
@@ -89,8 +101,16 @@ def commands_page() -> str:
     """What `--help` prints, for every command."""
     os.environ["COLUMNS"] = HELP_COLUMNS
     top = cli.parser()
-    (choices,) = [action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction)]
-    lines = ["# Commands", "", "What each command says with `--help`.", "", *shown(top.format_help())]
+    (choices,) = [
+        action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction)
+    ]
+    lines = [
+        "# Commands",
+        "",
+        "What each command says with `--help`.",
+        "",
+        *shown(top.format_help()),
+    ]
     for name, command in choices.items():
         lines += ["", f"## xstilts {name}", "", *shown(command.format_help())]
     return "\n".join([*lines, ""])
@@ -101,7 +121,8 @@ def shown(text: str) -> list[str]:
 
 
 def parameters_page() -> str:
-    """The fields of every run's spec: parameters of its notebook, and keys of a study's settings."""
+    """The fields of every run's spec: parameters of its notebook, and keys of a study's
+    settings."""
     lines = [
         "# Parameters of a run",
         "",
@@ -110,15 +131,29 @@ def parameters_page() -> str:
         "task's own recipe.",
     ]
     for phase, spec in SPECS.items():
-        lines += ["", f"## {phase}: {spec.notebook}", "", "| name | default | what it is |", "|---|---|---|"]
+        lines += [
+            "",
+            f"## {phase}: {spec.notebook}",
+            "",
+            "| name | default | what it is |",
+            "|---|---|---|",
+        ]
         for name, field in spec.model_fields.items():
-            words = (field.description or "").replace("|", r"\|").replace("<", r"\<").replace("*", r"\*")
-            lines.append(f"| `{name}` | `{field.get_default(call_default_factory=True)!r}` | {words} |")
+            words = (
+                (field.description or "")
+                .replace("|", r"\|")
+                .replace("<", r"\<")
+                .replace("*", r"\*")
+            )
+            lines.append(
+                f"| `{name}` | `{field.get_default(call_default_factory=True)!r}` | {words} |"
+            )
     return "\n".join([*lines, ""])
 
 
 def item_table(items: Mapping[str, PairExample]) -> str:
-    """One test item in every language, as a table of HTML that tells the browser each text's language."""
+    """One test item in every language, as a table of HTML that tells the browser each text's
+    language."""
     rows = [
         f'<tr><td>{language(code).name}</td><td lang="{code}">{html.escape(item.text_a)}</td>'
         f'<td lang="{code}">{html.escape(item.text_b)}</td></tr>'

@@ -19,7 +19,19 @@ PRIMARY = {"xnli": "accuracy", "xquad": "f1", "tatoeba": "accuracy"}
 def scores(rows: list[tuple[str, int, str, str, float]], metric: str | None = None) -> pd.DataFrame:
     """A frame of (recipe, seed, task, language, value)."""
     table = [
-        ("s", "retrieval" if task == "tatoeba" else "target", recipe, seed, "", task, code, "test", metric or PRIMARY[task], value, 100)
+        (
+            "s",
+            "retrieval" if task == "tatoeba" else "target",
+            recipe,
+            seed,
+            "",
+            task,
+            code,
+            "test",
+            metric or PRIMARY[task],
+            value,
+            100,
+        )
         for recipe, seed, task, code, value in rows
     ]
     return pd.DataFrame(table, columns=list(COLUMNS))
@@ -64,7 +76,9 @@ def test_gain_matrix_by_hand():
     assert list(matrix.index) == ["mnli", "ccg"], "order of the paper's tables"
     assert list(matrix.columns) == ["xnli", "tatoeba", "average"], "XTREME's order"
     assert matrix.loc["mnli", "xnli"] == pytest.approx((3 + 1 + 1 + 7) / 4)
-    assert np.isnan(matrix.loc["mnli", "tatoeba"]) and np.isnan(matrix.loc["mnli", "average"]), "missing is NaN, not 0"
+    assert np.isnan(matrix.loc["mnli", "tatoeba"]) and np.isnan(matrix.loc["mnli", "average"]), (
+        "missing is NaN, not 0"
+    )
     assert matrix.loc["ccg"].tolist() == [-2.0, 5.0, 1.5]
     assert analysis.gain_matrix(HAND, languages=["en"]).loc["mnli", "xnli"] == 9.0
 
@@ -80,7 +94,9 @@ def test_baseline_row():
 
 def test_only_primary_test_scores_of_targets_count():
     other = scores([("mnli", 1, "xnli", "de", 0.0)]).assign(split="dev")
-    second = scores([("mnli", 1, "xquad", "de", 0.0), ("none", 1, "xquad", "de", 7.0)], metric="exact_match")
+    second = scores(
+        [("mnli", 1, "xquad", "de", 0.0), ("none", 1, "xquad", "de", 7.0)], metric="exact_match"
+    )
     phase2 = scores([("mnli", 1, "xnli", "de", 0.0)]).assign(phase="intermediate")
     frame = pd.concat([HAND, other, second, phase2])
     assert analysis.gain_matrix(frame).equals(analysis.gain_matrix(HAND))
@@ -89,7 +105,9 @@ def test_only_primary_test_scores_of_targets_count():
 
 def test_the_scores_csv_gives_the_same_matrix(tmp_path):
     HAND.to_csv(tmp_path / "scores.csv", index=False)
-    assert analysis.gain_matrix(pd.read_csv(tmp_path / "scores.csv")).equals(analysis.gain_matrix(HAND))
+    assert analysis.gain_matrix(pd.read_csv(tmp_path / "scores.csv")).equals(
+        analysis.gain_matrix(HAND)
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,11 +130,16 @@ def test_gain_table_has_intervals_and_counts():
     table = table_of(HAND).set_index(["recipe", "task"])
     cell = table.loc[("mnli", "xnli")]
     assert (cell["gain"], cell["seeds"], cell["languages"], cell["n"]) == (3.0, 2, 2, 4)
-    assert (cell["low"], cell["high"]) == (pytest.approx(3 - 12.7062, abs=1e-3), pytest.approx(3 + 12.7062, abs=1e-3)), "seeds gain 2 and 4"
+    assert (cell["low"], cell["high"]) == (
+        pytest.approx(3 - 12.7062, abs=1e-3),
+        pytest.approx(3 + 12.7062, abs=1e-3),
+    ), "seeds gain 2 and 4"
     assert table.loc[("mnli", "tatoeba"), ["gain", "low", "high"]].isna().all()
     single = table.loc[("ccg", "tatoeba")]
     assert single["gain"] == 5.0 and np.isnan(single["low"]), "one pair cannot be resampled"
-    assert table.loc[("ccg", "average"), "gain"] == 1.5 and np.isnan(table.loc[("ccg", "average"), "low"])
+    assert table.loc[("ccg", "average"), "gain"] == 1.5 and np.isnan(
+        table.loc[("ccg", "average"), "low"]
+    )
     assert np.isnan(table.loc[("mnli", "average"), "gain"])
 
 
@@ -154,35 +177,62 @@ def test_the_recipe_is_chosen_on_development_data_and_reported_on_test_data():
     draws = analysis.gain_draws(HAND)
     table = analysis.choices(draws, DEVELOPMENT).set_index("task")
     xnli = table.loc["xnli"]
-    assert (xnli["chosen"], xnli["development"], xnli["gain"]) == ("ccg", 1.0, -2.0), "ccg is best on development data, and loses on test"
+    assert (xnli["chosen"], xnli["development"], xnli["gain"]) == ("ccg", 1.0, -2.0), (
+        "ccg is best on development data, and loses on test"
+    )
     assert (xnli["oracle"], xnli["oracle_gain"], xnli["regret"]) == ("mnli", 3.0, 5.0)
-    # mnli has no test score on tatoeba, so it cannot be chosen; ccg and none tie, and the baseline wins ties.
+    # mnli has no test score on tatoeba, so it cannot be chosen; ccg and none tie, and the baseline
+    # wins ties.
     tatoeba = table.loc["tatoeba"]
-    assert (tatoeba["chosen"], tatoeba["gain"], tatoeba["oracle"], tatoeba["regret"]) == ("none", 0.0, "ccg", 5.0)
+    assert (tatoeba["chosen"], tatoeba["gain"], tatoeba["oracle"], tatoeba["regret"]) == (
+        "none",
+        0.0,
+        "ccg",
+        5.0,
+    )
     averages = analysis.strategies(draws, DEVELOPMENT).set_index("strategy")["gain"]
     assert averages["a recipe per target"] == -1.0
     # One for all: mean development gains are none 0, ccg 0.5; mnli is not complete.
-    assert averages["one recipe for all targets"] == 1.5 and averages["per target, beyond one for all"] == -2.5
-    assert averages["oracle: best on test data"] == 4.0 and averages["regret of choosing on development data"] == 5.0
+    assert (
+        averages["one recipe for all targets"] == 1.5
+        and averages["per target, beyond one for all"] == -2.5
+    )
+    assert (
+        averages["oracle: best on test data"] == 4.0
+        and averages["regret of choosing on development data"] == 5.0
+    )
     text = analysis.choice_findings(table.reset_index(), analysis.strategies(draws, DEVELOPMENT))
-    assert "ccg, the one recipe" in text and "on 0 of 2" in text and "leave intermediate training out on tatoeba" in text
+    assert (
+        "ccg, the one recipe" in text
+        and "on 0 of 2" in text
+        and "leave intermediate training out on tatoeba" in text
+    )
 
 
 def test_another_recipe_is_chosen_when_development_data_say_so():
-    other = DEVELOPMENT.assign(value=DEVELOPMENT["value"].where(DEVELOPMENT["recipe"] != "mnli", 99.0))
-    assert analysis.choices(analysis.gain_draws(HAND), other).set_index("task").loc["xnli", ["chosen", "regret"]].tolist() == ["mnli", 0.0]
+    other = DEVELOPMENT.assign(
+        value=DEVELOPMENT["value"].where(DEVELOPMENT["recipe"] != "mnli", 99.0)
+    )
+    assert analysis.choices(analysis.gain_draws(HAND), other).set_index("task").loc[
+        "xnli", ["chosen", "regret"]
+    ].tolist() == ["mnli", 0.0]
     half = analysis.choices(analysis.gain_draws(HAND), DEVELOPMENT[DEVELOPMENT["task"] == "xnli"])
     assert half["task"].tolist() == ["xnli"], "no development data, no choice"
 
 
 def test_controls_are_no_contenders():
-    frame = pd.concat([HAND, HAND[HAND["recipe"] == "mnli"].assign(recipe="random_init", value=1.0)])
+    frame = pd.concat(
+        [HAND, HAND[HAND["recipe"] == "mnli"].assign(recipe="random_init", value=1.0)]
+    )
     assert analysis.contenders(frame, ["random_init"]).equals(HAND)
 
 
 def test_findings_state_numbers_and_limits():
     table = table_of(HAND)
-    assert "lies above 0 in 0 and below 0 in 0; 1 cannot be told from 0, 2 have no interval" in analysis.findings(table)
+    assert (
+        "lies above 0 in 0 and below 0 in 0; 1 cannot be told from 0, 2 have no interval"
+        in analysis.findings(table)
+    )
     table.loc[0, ["low", "high"]] = 1.0, 5.0
     text = analysis.findings(table)
     assert "mnli on xnli (+3.0 points, +1.0 to +5.0)" in text
@@ -196,9 +246,16 @@ def test_a_target_without_any_score_belongs_to_the_average():
     targets = ["xnli", "tatoeba", "panx"]
     table = analysis.gain_table(analysis.gain_draws(HAND, targets=targets))
     assert table[table["task"].isin(["panx", "average"])]["gain"].isna().all()
-    assert "3 cells are missing" in analysis.findings(table) and "on average" not in analysis.findings(table)
-    for found in (analysis.gain_matrix(HAND, targets=targets), analysis.baseline(HAND, targets=targets)):
-        assert found.columns.tolist() == ["xnli", "panx", "tatoeba", "average"] and found[["panx", "average"]].isna().all(axis=None)
+    assert "3 cells are missing" in analysis.findings(
+        table
+    ) and "on average" not in analysis.findings(table)
+    for found in (
+        analysis.gain_matrix(HAND, targets=targets),
+        analysis.baseline(HAND, targets=targets),
+    ):
+        assert found.columns.tolist() == ["xnli", "panx", "tatoeba", "average"] and found[
+            ["panx", "average"]
+        ].isna().all(axis=None)
 
 
 def test_main_table_in_text():
@@ -207,32 +264,67 @@ def test_main_table_in_text():
     assert table.loc["none (score)"].tolist() == ["53.5", "30.0", "41.8"]
     assert table.loc["mnli", "xnli"] == "+3.0 (-9.7 to 15.7)"
     cells.loc[0, "low"] = 1.0
-    assert analysis.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"] == "+3.0 (1.0 to 15.7) *"
+    assert (
+        analysis.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"]
+        == "+3.0 (1.0 to 15.7) *"
+    )
     assert table.loc["mnli", "tatoeba"] == "" and table.loc["ccg", "tatoeba"] == "+5.0"
 
 
 def test_zero_has_no_minus_sign_in_a_text():
-    row = pd.DataFrame([("mnli", "xnli", -0.04, -0.03, 2.0)], columns=["recipe", "task", "gain", "low", "high"]).iloc[0]
+    row = pd.DataFrame(
+        [("mnli", "xnli", -0.04, -0.03, 2.0)], columns=["recipe", "task", "gain", "low", "high"]
+    ).iloc[0]
     assert gain_text(row) == "+0.0 (0.0 to 2.0)"
     assert cell(row) == "mnli on xnli (+0.0 points, +0.0 to +2.0)"
     package = Path(analysis.__file__).parents[1]
-    texts = [path.read_text(encoding="utf-8") for path in (*package.glob("analysis/*.py"), *package.glob("cards/*.py"))]
-    assert not any(re.search(r":(\+|\{sign\})\.", text) for text in texts), "a signed number without z in its format"
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in (*package.glob("analysis/*.py"), *package.glob("cards/*.py"))
+    ]
+    assert not any(re.search(r":(\+|\{sign\})\.", text) for text in texts), (
+        "a signed number without z in its format"
+    )
 
 
 def test_run_grid_starts_with_phase_1_and_the_baseline():
-    states = [("mnli", "intermediate", "done"), ("", "pretrain", "done"), ("none", "mnli", "failed"), ("none", "mnli", "done")]
+    states = [
+        ("mnli", "intermediate", "done"),
+        ("", "pretrain", "done"),
+        ("none", "mnli", "failed"),
+        ("none", "mnli", "done"),
+    ]
     grid = analysis.run_grid(pd.DataFrame(states, columns=["recipe", "stage", "state"]))
     assert grid["recipe"].tolist() == ["phase 1", "none", "mnli"]
     assert grid.loc[1, ["done", "failed", "missing", "total"]].tolist() == [1, 1, 0, 2]
 
 
 def test_training_summary():
-    lines = log_lines(['{"step": 1, "loss": 2.0}', '{"step": 2, "loss": 1.0, "dev": 70.0}', '{"step": 3, "lo'])
+    lines = log_lines(
+        ['{"step": 1, "loss": 2.0}', '{"step": 2, "loss": 1.0, "dev": 70.0}', '{"step": 3, "lo']
+    )
     assert len(lines) == 2, "the line that was cut off is left out"
     log = pd.DataFrame(
-        [{"run": "r", "recipe": "none", "seed": 1, "stage": "mnli", "tokens_per_second": 9.0, "padding": 0.0, **x} for x in lines]
+        [
+            {
+                "run": "r",
+                "recipe": "none",
+                "seed": 1,
+                "stage": "mnli",
+                "tokens_per_second": 9.0,
+                "padding": 0.0,
+                **x,
+            }
+            for x in lines
+        ]
     )
     row = analysis.training(log).iloc[0]
-    assert row[["stage", "runs", "steps", "first_loss", "last_loss", "best_dev"]].tolist() == ["mnli", 1, 2, 2.0, 1.0, 70.0]
+    assert row[["stage", "runs", "steps", "first_loss", "last_loss", "best_dev"]].tolist() == [
+        "mnli",
+        1,
+        2,
+        2.0,
+        1.0,
+        70.0,
+    ]
     assert analysis.training(log.iloc[:0]).empty

@@ -23,7 +23,18 @@ from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 def test_the_file_says_what_the_paper_claims():
     found = claims.claims()
     text = " ".join(entry.claim for entry in found.values())
-    for word in ("SQuAD", "MNLI", "HellaSwag", "All nine", "etrieval", "TyDiQA", "XNLI", "each target", "masked", "translated"):
+    for word in (
+        "SQuAD",
+        "MNLI",
+        "HellaSwag",
+        "All nine",
+        "etrieval",
+        "TyDiQA",
+        "XNLI",
+        "each target",
+        "masked",
+        "translated",
+    ):
         assert word in text, word
     numbers = {name: claims.number(entry) for name, entry in found.items() if entry.published}
     assert numbers == {
@@ -46,7 +57,9 @@ def test_the_file_says_what_the_paper_claims():
         ("recipes: [mnli]\n  published: squad", "squad_v1"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, word: str):
+def test_a_mistake_is_named_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, word: str
+):
     path = tmp_path / "claims.yaml"
     path.write_text(f"wrong_one:\n  claim: c\n  source: abstract\n  {text}\n", encoding="utf-8")
     monkeypatch.setattr(claims, "CLAIMS", path)
@@ -60,7 +73,10 @@ def test_one_difference_is_decided_by_its_interval():
     assert decided(claim(direction="below"), listed(-5)) == SUPPORTED
     assert decided(claim(), listed(0.5)) == UNDECIDED
     assert decided(claim(), [Contrast("a", None)]) == NOT_MEASURED
-    assert verdicts.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (UNDECIDED, "no interval: one seed")
+    assert verdicts.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (
+        UNDECIDED,
+        "no interval: one seed",
+    )
 
 
 def test_several_differences():
@@ -72,7 +88,9 @@ def test_several_differences():
     assert decided(claim("for one", "below"), listed(5, 6, -9)) == SUPPORTED
     assert decided(claim("for one", "below"), listed(5, 6, 7)) == CONTRADICTED
     assert decided(claim("for all"), [*listed(5, 6), Contrast("c", None)]) == UNDECIDED
-    assert decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", None)]) == SUPPORTED, "the missing one may fail"
+    assert (
+        decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", None)]) == SUPPORTED
+    ), "the missing one may fail"
 
 
 def test_levels_of_the_partial_conjunction():
@@ -95,14 +113,25 @@ def test_variants_are_compared_with_the_same_recipe_without():
         "qqp_mlm": Recipe(intermediate=["qqp"], mlm=0.5),
         "all": Recipe(intermediate=list(INTERMEDIATE_NAMES), cap=8),
     }
-    assert claims.variants(recipes, "translated") == [("mnli_de", "mnli"), ("mnli_de_500", "mnli_500")]
+    assert claims.variants(recipes, "translated") == [
+        ("mnli_de", "mnli"),
+        ("mnli_de_500", "mnli_500"),
+    ]
     assert claims.variants(recipes, "mlm") == [("mnli_mlm", "mnli"), ("qqp_mlm", "")]
-    assert claims.plain(recipes, INTERMEDIATE_NAMES) == "all" and claims.plain(recipes, ["mnli"]) == "mnli"
+    assert (
+        claims.plain(recipes, INTERMEDIATE_NAMES) == "all"
+        and claims.plain(recipes, ["mnli"]) == "mnli"
+    )
     recipes["mnli_de_noise"] = Recipe(intermediate=["mnli"], data_languages=["de"], noise=0.4)
     recipes["mnli_texts"] = Recipe(intermediate=["mnli"], mlm=1.0, mlm_documents=9)
-    assert claims.tested(recipes, "translated") == [("mnli_de", "mnli"), ("mnli_de_500", "mnli_500")], "noise is no translation"
+    assert claims.tested(recipes, "translated") == [
+        ("mnli_de", "mnli"),
+        ("mnli_de_500", "mnli_500"),
+    ], "noise is no translation"
     assert claims.tested(recipes, "mlm") == [("mnli_mlm", "mnli"), ("mnli_texts", "mnli")]
-    assert claims.plain(recipes, ["qqp"]) == "", "with masked language modeling beside it is no plain recipe"
+    assert claims.plain(recipes, ["qqp"]) == "", (
+        "with masked language modeling beside it is no plain recipe"
+    )
 
 
 def test_claims_on_variants():
@@ -119,7 +148,10 @@ def test_claims_on_variants():
         ],
         columns=verdicts.TABLE,
     ).set_index("name")
-    assert table.loc["plain_beats_mlm", ["verdict", "estimate"]].tolist() == [SUPPORTED, pytest.approx(-1.5)]
+    assert table.loc["plain_beats_mlm", ["verdict", "estimate"]].tolist() == [
+        SUPPORTED,
+        pytest.approx(-1.5),
+    ]
     assert table.loc["mlm_not_consistent", ["verdict", "below"]].tolist() == [SUPPORTED, 2]
     assert table.loc["plain_beats_translated", "verdict"] == NOT_MEASURED
     better = gains_in({"mnli": 5.0, "ccg": 1.0, "mnli_mlm": 6.0, "ccg_mlm": 4.0})
@@ -141,49 +173,146 @@ targets: [xnli]
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_exact_translations_are_said_to_be_exact(tmp_path, exact):
-    study = load(tmp_path, TRANSLATED if exact else TRANSLATED.replace("[de]", "[de], translator: org/model"))
+    study = load(
+        tmp_path, TRANSLATED if exact else TRANSLATED.replace("[de]", "[de], translator: org/model")
+    )
     found = claims.facts(study, gains_in({"mnli": 5.0, "mnli_de": 6.0}, ("xnli",)), pd.DataFrame())
-    row = dict(zip(verdicts.TABLE, verdicts.row("t", claims.claims()["plain_beats_translated"], found), strict=True))
-    assert row["scope"] == ("exact translations instead of a machine's; on xnli" if exact else "on xnli")
+    row = dict(
+        zip(
+            verdicts.TABLE,
+            verdicts.row("t", claims.claims()["plain_beats_translated"], found),
+            strict=True,
+        )
+    )
+    assert row["scope"] == (
+        "exact translations instead of a machine's; on xnli" if exact else "on xnli"
+    )
 
 
 def test_all_nine_together_on_the_targets_of_the_study():
-    """Held against the best of the single tasks that are there, and the words say of how many, and on what."""
+    """Held against the best of the single tasks that are there, and the words say of how many, and
+    on what."""
     recipes = {name: Recipe(intermediate=[name]) for name in ("mnli", "ccg")} | {
         "all": Recipe(intermediate=list(INTERMEDIATE_NAMES), cap=9)
     }
     found = Found(gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}), recipes, pd.DataFrame())
-    rows = [verdicts.row(name, claims.claims()[name], found) for name in ("together_best", "together_average")]
+    rows = [
+        verdicts.row(name, claims.claims()[name], found)
+        for name in ("together_best", "together_average")
+    ]
     table = pd.DataFrame(rows, columns=verdicts.TABLE).set_index("name")
     best = table.loc["together_best"]
-    assert (best["verdict"], best["recipes"], best["estimate"]) == (SUPPORTED, "all nine less mnli", pytest.approx(2.0))
+    assert (best["verdict"], best["recipes"], best["estimate"]) == (
+        SUPPORTED,
+        "all nine less mnli",
+        pytest.approx(2.0),
+    )
     assert best["scope"] == f"2 of 9 single tasks; on {', '.join(XTREME[:4])}"
-    assert table.loc["together_average", "verdict"] == NOT_MEASURED, "an average over nine targets needs nine"
+    assert table.loc["together_average", "verdict"] == NOT_MEASURED, (
+        "an average over nine targets needs nine"
+    )
     text = analysis.claim_findings(table.reset_index())
-    assert "(gain less that of the best single task +2.0 points, +2.0 to +2.0; 2 of 9 single tasks; on xnli" in text
+    assert (
+        "(gain less that of the best single task +2.0 points, +2.0 to +2.0; 2 of 9 single tasks; on xnli"
+        in text
+    )
     whole = Found(gains_in({"mnli": 5.0, "ccg": 1.0, "all": 7.0}, XTREME), recipes, pd.DataFrame())
     assert claims.scope(claims.claims()["together_best"], whole) == "2 of 9 single tasks"
 
 
 def test_the_choice_is_among_plain_recipes():
     gains = gains_in({"mnli": 5.0, "mnli_mlm": 9.0}, XTREME)
-    recipes = {"mnli": Recipe(intermediate=["mnli"]), "mnli_mlm": Recipe(intermediate=["mnli"], mlm=1.0)}
+    recipes = {
+        "mnli": Recipe(intermediate=["mnli"]),
+        "mnli_mlm": Recipe(intermediate=["mnli"], mlm=1.0),
+    }
     values = {"none": 1.0, "mnli": 2.0, "mnli_mlm": 3.0}
     scores = pd.DataFrame(
-        [(name, task, seed, value) for name, value in values.items() for task in XTREME for seed in (1, 2, 3)],
+        [
+            (name, task, seed, value)
+            for name, value in values.items()
+            for task in XTREME
+            for seed in (1, 2, 3)
+        ],
         columns=["recipe", "task", "seed", "value"],
     )
-    (chosen,) = claims.contrasts(claims.claims()["chosen_per_target"], Found(gains, recipes, scores))
+    (chosen,) = claims.contrasts(
+        claims.claims()["chosen_per_target"], Found(gains, recipes, scores)
+    )
     assert chosen.found is not None and chosen.found.value == pytest.approx(5.0)
 
 
 # scope, measure, rule, reason.
-B, C = ("on xnli", "mean gain less that of the best single task", "r", ""), ("", "gain", "", "no recipe")
+B, C = (
+    ("on xnli", "mean gain less that of the best single task", "r", ""),
+    ("", "gain", "", "no recipe"),
+)
 TABLE = pd.DataFrame(
     [
-        ("a", "It gains", "e", SUPPORTED, 4.2, 1.0, 7.4, 1, 0, 0, 0, 8.2, "below it", 5.0, 0.9, 3, "mnli", "xnli", "", "gain", "r", ""),
-        ("b", "All of them", "e", CONTRADICTED, -3.0, -5.0, -1.0, 0, 3, 6, 0, np.nan, "", 6.0, np.nan, 3, "mnli", "xnli", *B),
-        ("c", "Nobody did", "e", NOT_MEASURED, *[np.nan] * 3, 0, 0, 0, 1, np.nan, "", np.nan, np.nan, 0, "mnli", "xnli", *C),
+        (
+            "a",
+            "It gains",
+            "e",
+            SUPPORTED,
+            4.2,
+            1.0,
+            7.4,
+            1,
+            0,
+            0,
+            0,
+            8.2,
+            "below it",
+            5.0,
+            0.9,
+            3,
+            "mnli",
+            "xnli",
+            "",
+            "gain",
+            "r",
+            "",
+        ),
+        (
+            "b",
+            "All of them",
+            "e",
+            CONTRADICTED,
+            -3.0,
+            -5.0,
+            -1.0,
+            0,
+            3,
+            6,
+            0,
+            np.nan,
+            "",
+            6.0,
+            np.nan,
+            3,
+            "mnli",
+            "xnli",
+            *B,
+        ),
+        (
+            "c",
+            "Nobody did",
+            "e",
+            NOT_MEASURED,
+            *[np.nan] * 3,
+            0,
+            0,
+            0,
+            1,
+            np.nan,
+            "",
+            np.nan,
+            np.nan,
+            0,
+            "mnli",
+            "xnli",
+            *C,
+        ),
     ],
     columns=verdicts.TABLE,
 )
@@ -191,7 +320,9 @@ TABLE = pd.DataFrame(
 
 def texts(figure) -> list[str]:
     figure.canvas.draw()
-    return [text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    return [
+        text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()
+    ]
 
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
@@ -207,26 +338,51 @@ def test_figure(width: float):
         "0+ 3\u2212 of 9",
     ):
         assert word in found, word
-    note = " ".join(found[-1].split() if "seeds" in found[-1] else next(text for text in found if "3 seeds" in text).split())
-    assert "95 % intervals over seeds and test items" in note and "claims.csv" in note and "3 of 4 runs done" in note
+    note = " ".join(
+        found[-1].split()
+        if "seeds" in found[-1]
+        else next(text for text in found if "3 seeds" in text).split()
+    )
+    assert (
+        "95 % intervals over seeds and test items" in note
+        and "claims.csv" in note
+        and "3 of 4 runs done" in note
+    )
     assert any(text.startswith("not measured") for text in found)
 
 
 def test_figure_of_one_seed_and_of_nothing():
     alone = TABLE.assign(low=np.nan, high=np.nan, detectable=np.nan, seeds=1)
     found = texts(figures.claim_verdicts(alone, "s"))
-    assert any("1 seed; no intervals: one seed" in " ".join(text.split()) for text in found) and "too near to 0 to tell" not in found
-    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED), "s")) == ["no claim can be tested on the finished runs yet"]
+    assert (
+        any("1 seed; no intervals: one seed" in " ".join(text.split()) for text in found)
+        and "too near to 0 to tell" not in found
+    )
+    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED), "s")) == [
+        "no claim can be tested on the finished runs yet"
+    ]
 
 
 def test_words():
     words = analysis.claims_in_words(TABLE)
-    assert words["study"].tolist() == ["+4.2 (+1.0 to +7.4)", "-3.0 (-5.0 to -1.0)", ""] and words["paper"].tolist() == ["+8.2", "", ""]
+    assert words["study"].tolist() == ["+4.2 (+1.0 to +7.4)", "-3.0 (-5.0 to -1.0)", ""] and words[
+        "paper"
+    ].tolist() == ["+8.2", "", ""]
     text = analysis.claim_findings(TABLE)
-    assert "Of 3 claims: 1 supported, 1 contradicted, 0 undecided at this sample size, 1 not measured." in text
-    assert "0 above 0, 3 below, of 9" in text and "no recipe (1 claim)" in text and "Undecided is not refuted" in text
+    assert (
+        "Of 3 claims: 1 supported, 1 contradicted, 0 undecided at this sample size, 1 not measured."
+        in text
+    )
+    assert (
+        "0 above 0, 3 below, of 9" in text
+        and "no recipe (1 claim)" in text
+        and "Undecided is not refuted" in text
+    )
     unsure = TABLE.assign(verdict=UNDECIDED).head(1)
-    assert "80 % power begins at 5.0 points; the paper's +8.2 would be told from 0 with 90 %" in analysis.claim_findings(unsure)
+    assert (
+        "80 % power begins at 5.0 points; the paper's +8.2 would be told from 0 with 90 %"
+        in analysis.claim_findings(unsure)
+    )
 
 
 def test_averages_are_over_the_nine_targets():

@@ -1,4 +1,5 @@
-"""No claim hangs on the last digit: what is equal but for rounding ties, and what is 0 but for rounding is neither above nor below it."""
+"""No claim hangs on the last digit: what is equal but for rounding ties, and what is 0 but for
+rounding is neither above nor below it."""
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,20 @@ from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
 
 CODES = ("de", "hi", "sw")
-# Gains over 50.1 by language: the mean of each recipe is 0.3, which no order of adding floats gives exactly.
-GAINS = {"mnli": (0.1, 0.2, 0.6), "qqp": (0.6, 0.2, 0.1), "ccg": (0.3, 0.3, 0.3), "squad_v1": (0.7, 0.1, 0.1)}
+# Gains over 50.1 by language: the mean of each recipe is 0.3, which no order of adding floats gives
+# exactly.
+GAINS = {
+    "mnli": (0.1, 0.2, 0.6),
+    "qqp": (0.6, 0.2, 0.1),
+    "ccg": (0.3, 0.3, 0.3),
+    "squad_v1": (0.7, 0.1, 0.1),
+}
 
 
 def scores(
-    gains: dict[str, tuple[float, ...]], tasks: tuple[str, ...] = ("xnli", "udpos"), seeds: tuple[int, ...] = (1, 2)
+    gains: dict[str, tuple[float, ...]],
+    tasks: tuple[str, ...] = ("xnli", "udpos"),
+    seeds: tuple[int, ...] = (1, 2),
 ) -> pd.DataFrame:
     rows = []
     for task in tasks:
@@ -25,14 +34,31 @@ def scores(
             for recipe, values in {"none": (0.0,) * len(CODES), **gains}.items():
                 for code, gain in zip(CODES, values, strict=True):
                     value = 50.1 + seed / 10 + gain
-                    rows.append(("s", "target", recipe, seed, "", task, code, "test", TASKS[task].metric, value, 100))
+                    rows.append(
+                        (
+                            "s",
+                            "target",
+                            recipe,
+                            seed,
+                            "",
+                            task,
+                            code,
+                            "test",
+                            TASKS[task].metric,
+                            value,
+                            100,
+                        )
+                    )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def test_what_differs_in_the_last_digit_is_equal():
     assert 0.1 + 0.2 != 0.3 and settled(0.1 + 0.2) == settled(0.3)
     assert str(settled(-1e-17)) == "0.0" and np.isnan(settled(float("nan")))
-    parts = [Estimate(value, np.array([1e-17, -1e-17]), np.zeros((1, 2)), 2) for value in (0.1, 0.2, -0.3)]
+    parts = [
+        Estimate(value, np.array([1e-17, -1e-17]), np.zeros((1, 2)), 2)
+        for value in (0.1, 0.2, -0.3)
+    ]
     total = combined(parts, [1, 1, 1])
     assert (total.value, *total.interval) == (0.0, 0.0, 0.0) and total.parts[0].variance == 0.0
     thirds = [Estimate(1 / 3, np.zeros(2), np.zeros((1, 2)), 2)] * 3
@@ -48,7 +74,9 @@ def test_equal_gains_tie_in_tables_and_sentences():
     table = analysis.gain_table(analysis.gain_draws(frame))
     assert table["gain"].nunique() == table["low"].nunique() == table["high"].nunique() == 1
     text = analysis.findings(table)
-    assert "Best on average over all targets: mnli" in text and "worst: ccg" in text, "the order of the paper's tables"
+    assert "Best on average over all targets: mnli" in text and "worst: ccg" in text, (
+        "the order of the paper's tables"
+    )
     assert analysis.gain_matrix(frame).stack().nunique() == 1
     assert analysis.seed_tests(analysis.gains(frame))["gain"].nunique() == 1
 
@@ -70,18 +98,34 @@ def test_a_choice_between_equal_recipes_goes_to_the_baseline():
     """On development data, and of the oracle on test data."""
     draws = analysis.gain_draws(scores({"mnli": (0.1, 0.2, -0.3), "ccg": (0.3, -0.2, -0.1)}))
     values = {"none": (60.1, 60.3), "mnli": (60.2, 60.2), "ccg": (60.0, 60.4)}
-    rows = [(name, task, seed, value) for task in ("xnli", "udpos") for name, pair in values.items() for seed, value in enumerate(pair, 1)]
+    rows = [
+        (name, task, seed, value)
+        for task in ("xnli", "udpos")
+        for name, pair in values.items()
+        for seed, value in enumerate(pair, 1)
+    ]
     development = pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
     found = analysis.choices(draws, development)
     assert found["chosen"].tolist() == found["oracle"].tolist() == ["none", "none"]
-    assert analysis.strategies(draws, development).set_index("strategy").loc["one recipe for all targets", "recipe"] == "none"
+    assert (
+        analysis.strategies(draws, development)
+        .set_index("strategy")
+        .loc["one recipe for all targets", "recipe"]
+        == "none"
+    )
 
 
 def test_ranks_tie_where_gains_are_equal():
     """0.3 in each run over another baseline, and 0.3 in the mean of the runs."""
     gains = {"none": (0.0,) * 3, **GAINS, "cosmosqa": (1.0, 1.0, 1.0)}
     rows = [
-        (name, run, "target", task, base + 20 * run + (0.3 if level and name in GAINS else values[run]))
+        (
+            name,
+            run,
+            "target",
+            task,
+            base + 20 * run + (0.3 if level and name in GAINS else values[run]),
+        )
         for level, task, base in ((True, "xnli", 30.1), (False, "udpos", 20.1))
         for name, values in gains.items()
         for run in range(3)

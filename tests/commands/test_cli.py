@@ -1,4 +1,5 @@
-"""The command: quick help, mistakes in one sentence with exit code 2, a whole tiny grid on Snakemake, Ctrl-C."""
+"""The command: quick help, mistakes in one sentence with exit code 2, a whole tiny grid on
+Snakemake, Ctrl-C."""
 
 import json
 import os
@@ -58,14 +59,26 @@ print("finished runs:", count)
 
 
 def command(*arguments: str, folder: Path, sleep: float = 0) -> "subprocess.Popen[str]":
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "TEST_SLEEP": str(sleep), "OMP_NUM_THREADS": "1"}
+    settings = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TEST_SLEEP": str(sleep),
+        "OMP_NUM_THREADS": "1",
+    }
     call = [sys.executable, "-m", "xstilts_core.commands.cli", *arguments]
-    return subprocess.Popen(call, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings)
+    return subprocess.Popen(
+        call, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings
+    )
 
 
 def page(path: Path, parameters: str, cell: str) -> None:
-    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(cell)]
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A test"), *cells]), path)
+    cells = [
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(cell),
+    ]
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A test"), *cells]), path
+    )
 
 
 @pytest.fixture
@@ -76,9 +89,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "Snakefile", tmp_path)
     (tmp_path / "params" / "tiny.yaml").write_text(TINY)
     (tmp_path / "notebooks").mkdir()
-    for phase, name in {"intermediate": "20_intermediate", "target": "21_target", "retrieval": "22_retrieval"}.items():
-        page(tmp_path / "notebooks" / f"{name}.ipynb", 'study: str = "by_hand"', RUN.format(phase=phase))
-    page(tmp_path / "notebooks" / "00_study.ipynb", 'study: str = "tiny"\noutputs: str = "outputs"', REPORT)
+    for phase, name in {
+        "intermediate": "20_intermediate",
+        "target": "21_target",
+        "retrieval": "22_retrieval",
+    }.items():
+        page(
+            tmp_path / "notebooks" / f"{name}.ipynb",
+            'study: str = "by_hand"',
+            RUN.format(phase=phase),
+        )
+    page(
+        tmp_path / "notebooks" / "00_study.ipynb",
+        'study: str = "tiny"\noutputs: str = "outputs"',
+        REPORT,
+    )
     return tmp_path
 
 
@@ -87,12 +112,28 @@ def test_help_is_quick() -> None:
     call = [sys.executable, "-X", "importtime", "-m", "xstilts_core.commands.cli", "--help"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "run a whole study" in done.stdout
-    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    imported = {
+        line.split("|")[-1].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
     assert "argparse" in imported
-    assert not imported & {"torch", "transformers", "datasets", "pandas", "numpy", "scipy", "matplotlib", "papermill", "snakemake"}
+    assert not imported & {
+        "torch",
+        "transformers",
+        "datasets",
+        "pandas",
+        "numpy",
+        "scipy",
+        "matplotlib",
+        "papermill",
+        "snakemake",
+    }
 
 
-@pytest.mark.parametrize("name", ["run", "tasks", "data", "notebook", "status", "check", "export", "card", "reference"])
+@pytest.mark.parametrize(
+    "name", ["run", "tasks", "data", "notebook", "status", "check", "export", "card", "reference"]
+)
 def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leave:
         cli.main([name, "--help"])
@@ -104,7 +145,10 @@ def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str])
     ("arguments", "message"),
     [
         (["run", "qiuck"], "xstilts run: unknown study 'qiuck' in params/: did you mean 'quick'"),
-        (["run", "quick", "--profile", "lcal"], "unknown profile 'lcal' in params/profiles/: did you mean 'local'"),
+        (
+            ["run", "quick", "--profile", "lcal"],
+            "unknown profile 'lcal' in params/profiles/: did you mean 'local'",
+        ),
         *(
             (["run", "quick", "--jobs", typed], f"--jobs {typed}: give 1 or more, up to ")
             for typed in ("-1", "0", "many", "1e3", "9" * 5000)
@@ -115,15 +159,33 @@ def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str])
         (["run", "real_slice", "--data-root", "nowhere"], "--data-root nowhere: no such folder"),
         (["data", "xnil"], "unknown task 'xnil' in xstilts data: did you mean 'xnli'"),
         (["data", "xnli", "--language", "dd"], "unknown language 'dd'"),
-        (["data", "xnli", "--split", "test", "--limit", "-3"], "--limit -3: give 1 or more, or 0 for all"),
-        (["submission", "everything", "--out", "nowhere"], "a study of parts has no runs of its own: name one of quick, "),
-        (["notebook", "21_targt"], "unknown notebook '21_targt' in notebooks/: did you mean '21_target'"),
-        (["notebook", "21_target", "-p", "epochs", "[1"], "-p epochs [1, line 1: this is no YAML: expected"),
-        (["notebook", "21_target", "-p", "epoch", "1"], "unknown key 'epoch' in -p: did you mean 'epochs'"),
+        (
+            ["data", "xnli", "--split", "test", "--limit", "-3"],
+            "--limit -3: give 1 or more, or 0 for all",
+        ),
+        (
+            ["submission", "everything", "--out", "nowhere"],
+            "a study of parts has no runs of its own: name one of quick, ",
+        ),
+        (
+            ["notebook", "21_targt"],
+            "unknown notebook '21_targt' in notebooks/: did you mean '21_target'",
+        ),
+        (
+            ["notebook", "21_target", "-p", "epochs", "[1"],
+            "-p epochs [1, line 1: this is no YAML: expected",
+        ),
+        (
+            ["notebook", "21_target", "-p", "epoch", "1"],
+            "unknown key 'epoch' in -p: did you mean 'epochs'",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
     assert cli.main(arguments) == 2
@@ -162,25 +224,44 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     assert "finished runs: 5" in html and "http" not in html.replace("http://www.w3.org", "")
     assert f"report: {root / 'report' / 'index.html'}" in text
     # A changed study runs only what changed.
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("run.ipynb") if "report" not in path.parts}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in root.rglob("run.ipynb")
+        if "report" not in path.parts
+    }
     (project / "params" / "tiny.yaml").write_text(TINY + "retrieval: {neighbours: 5}\n")
     listed = command("run", "tiny", "--dry-run", folder=project)
     assert "retrieval" in listed.communicate()[0] and listed.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     run = command("run", "tiny", "--jobs", "2", folder=project)
     assert "2 of them made with other settings" in run.communicate()[0] and run.returncode == 0
-    changed = [path.relative_to(root).parts[0] for path, made in before.items() if path.stat().st_mtime_ns != made]
+    changed = [
+        path.relative_to(root).parts[0]
+        for path, made in before.items()
+        if path.stat().st_mtime_ns != made
+    ]
     assert changed == ["retrieval", "retrieval"]
     # A missing run is made again, and what starts from it; the reports of both.
-    assert dry_run(project).splitlines() == ["tiny: 5 runs: 5 done, 0 to do", "jobs of Snakemake: nothing"]
+    assert dry_run(project).splitlines() == [
+        "tiny: 5 runs: 5 done, 0 to do",
+        "jobs of Snakemake: nothing",
+    ]
     (root / "intermediate" / "mnli" / "seed1" / "result.json").unlink()
     told = dry_run(project)
     assert "5 runs: 2 done, 3 to do, 2 of them again after those that they start from" in told
-    assert told.splitlines()[-1] == "jobs of Snakemake: intermediate 1, retrieval 1, target 1, report 1"
+    assert (
+        told.splitlines()[-1]
+        == "jobs of Snakemake: intermediate 1, retrieval 1, target 1, report 1"
+    )
     (project / "params" / "tiny.yaml").write_text(TINY)
     told = dry_run(project)
-    assert "1 done, 4 to do, 2 of them stale (made with other settings), 1 of them again after" in told
-    assert told.splitlines()[-1] == "jobs of Snakemake: intermediate 1, retrieval 2, target 1, report 1"
+    assert (
+        "1 done, 4 to do, 2 of them stale (made with other settings), 1 of them again after" in told
+    )
+    assert (
+        told.splitlines()[-1]
+        == "jobs of Snakemake: intermediate 1, retrieval 2, target 1, report 1"
+    )
 
 
 @pytest.mark.slow
@@ -188,12 +269,19 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     ("cell", "reason"),
     [
         pytest.param(
-            "raise ValueError('broken on purpose')", "20_intermediate, cell 3: ValueError: broken on purpose", marks=pytest.mark.release
+            "raise ValueError('broken on purpose')",
+            "20_intermediate, cell 3: ValueError: broken on purpose",
+            marks=pytest.mark.release,
         ),
-        ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "20_intermediate, cell 3: the kernel died (out of memory, or killed?)"),
+        (
+            "import signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "20_intermediate, cell 3: the kernel died (out of memory, or killed?)",
+        ),
     ],
 )
-def test_a_failure_is_named_last_and_the_rest_is_made(project: Path, cell: str, reason: str) -> None:
+def test_a_failure_is_named_last_and_the_rest_is_made(
+    project: Path, cell: str, reason: str
+) -> None:
     root = project / "outputs" / "tiny"
     root.mkdir(parents=True)
     (root / "break").write_text(cell)
@@ -224,7 +312,11 @@ def small_disk(project: Path) -> Iterator[Path]:
     disk = project / "outputs"
     disk.mkdir()
     mount = shutil.which("mount")
-    if mount is None or os.getuid() != 0 or subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).returncode:
+    if (
+        mount is None
+        or os.getuid() != 0
+        or subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).returncode
+    ):
         pytest.skip("mounting a small disk needs Linux and root")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
@@ -246,9 +338,19 @@ def test_a_full_disk_is_said_and_nothing_finished_is_lost(project: Path, small_d
     run = command("run", "tiny", "--jobs", "1", folder=project)
     text = run.communicate()[0]
     assert run.returncode == 1 and "Traceback" not in text, text
-    assert re.search(rf"intermediate/mnli/seed1: no space left on {small_disk} for .*: at least \d+ MB are needed, .* MB are free", text)
-    assert "Nothing finished is lost: make room, and the same command goes on" in text and "2 of 5 runs done" in text
-    made = {path: path.read_bytes() for path in root.glob("*/**/result.json") if "report" not in path.parts}
+    assert re.search(
+        rf"intermediate/mnli/seed1: no space left on {small_disk} for .*: at least \d+ MB are needed, .* MB are free",
+        text,
+    )
+    assert (
+        "Nothing finished is lost: make room, and the same command goes on" in text
+        and "2 of 5 runs done" in text
+    )
+    made = {
+        path: path.read_bytes()
+        for path in root.glob("*/**/result.json")
+        if "report" not in path.parts
+    }
     assert len(made) == 2
     # Not a byte is left: not for a run, a log, a note or the scores.
     fill(small_disk / "filler")
@@ -264,12 +366,17 @@ def test_a_full_disk_is_said_and_nothing_finished_is_lost(project: Path, small_d
     text = run.communicate()[0]
     assert run.returncode == 0 and "5 of 5 runs done" in text, text
     assert {path: path.read_bytes() for path in made} == made
-    assert (root / "intermediate" / "mnli" / "seed1" / "model" / "weights").stat().st_size == 4_000_000
+    assert (
+        root / "intermediate" / "mnli" / "seed1" / "model" / "weights"
+    ).stat().st_size == 4_000_000
 
 
 def await_running(study: Study) -> None:
     deadline = time.time() + 60
-    while not any(results.state(spec).state == "running" for spec in study.specs) and time.time() < deadline:
+    while (
+        not any(results.state(spec).state == "running" for spec in study.specs)
+        and time.time() < deadline
+    ):
         time.sleep(0.2)
 
 

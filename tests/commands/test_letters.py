@@ -1,4 +1,5 @@
-"""Any letter in any path: of the project, the study, its outputs, its data; a terminal without them; a folder that cannot be written."""
+"""Any letter in any path: of the project, the study, its outputs, its data; a terminal without
+them; a folder that cannot be written."""
 
 import json
 import os
@@ -28,8 +29,42 @@ from xstilts_core.study import Study
 STUDY = "title: t\nseeds: [1]\nrecipes: {none: }\ntargets: [tatoeba]\nreports: [00_study]\n"
 ALL = "ä '\"{x}#%41 $HOME&;()\\[b]~=,日本"
 NAMES = [
-    *("ä", "it's", 'a "b"', "{x}", "{", "a#b", "100%", "%41", "a b ", "$HOME", "`id`", "a&b;c", "(a)", "a\\b", "-x", "--help", "~y", "~"),
-    *("[bold]", "*", "a:b", "a=b", "a,b", "1e3", "null", "true", "हिन्दी", "日本", "\u202eabc", "new\nline", "n" * 200, "日" * 80),
+    *(
+        "ä",
+        "it's",
+        'a "b"',
+        "{x}",
+        "{",
+        "a#b",
+        "100%",
+        "%41",
+        "a b ",
+        "$HOME",
+        "`id`",
+        "a&b;c",
+        "(a)",
+        "a\\b",
+        "-x",
+        "--help",
+        "~y",
+        "~",
+    ),
+    *(
+        "[bold]",
+        "*",
+        "a:b",
+        "a=b",
+        "a,b",
+        "1e3",
+        "null",
+        "true",
+        "हिन्दी",
+        "日本",
+        "\u202eabc",
+        "new\nline",
+        "n" * 200,
+        "日" * 80,
+    ),
 ]
 RELEASE = pytest.mark.release
 
@@ -39,25 +74,44 @@ def project(folder: Path) -> Path:
     shutil.copytree(ROOT / "params" / "profiles", folder / "params" / "profiles")
     shutil.copy(ROOT / "Snakefile", folder)
     (folder / "notebooks").mkdir()
-    page(folder / "notebooks" / "22_retrieval.ipynb", 'study: str = "by_hand"', RUN.format(phase="retrieval"))
-    page(folder / "notebooks" / "00_study.ipynb", 'study: str = "tiny"\noutputs: str = "outputs"', REPORT)
+    page(
+        folder / "notebooks" / "22_retrieval.ipynb",
+        'study: str = "by_hand"',
+        RUN.format(phase="retrieval"),
+    )
+    page(
+        folder / "notebooks" / "00_study.ipynb",
+        'study: str = "tiny"\noutputs: str = "outputs"',
+        REPORT,
+    )
     return folder
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if ".snakemake" not in path.parts}
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if ".snakemake" not in path.parts
+    }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [ALL, *(pytest.param(name, marks=RELEASE) for name in NAMES)], ids=ascii)
-def test_a_study_is_made_whatever_its_places_are_called(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Project, study's folder, outputs, data root: each by this name, the outputs through a symbolic link."""
+@pytest.mark.parametrize(
+    "name", [ALL, *(pytest.param(name, marks=RELEASE) for name in NAMES)], ids=ascii
+)
+def test_a_study_is_made_whatever_its_places_are_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Project, study's folder, outputs, data root: each by this name, the outputs through a
+    symbolic link."""
     here = project(tmp_path / name)
     for folder in (tmp_path / "real" / name, tmp_path / "data" / name, here / name):
         folder.mkdir(parents=True)
     (here / name / "größe.yaml").write_text(STUDY)
     (here / "link").symlink_to(tmp_path / "real")
-    (here / ".snakemake").touch()  # where nobody can make a folder: as in a project for reading only
+    (
+        here / ".snakemake"
+    ).touch()  # where nobody can make a folder: as in a project for reading only
     before = files(tmp_path)
     places = [f"--outputs=link/{name}", f"--data-root={tmp_path / 'data' / name}"]
     monkeypatch.chdir(here)
@@ -70,16 +124,28 @@ def test_a_study_is_made_whatever_its_places_are_called(name: str, tmp_path: Pat
     assert f"report: {root / 'report' / 'index.html'}" in said
     assert "finished runs: 1" in (root / "report" / "index.html").read_text(encoding="utf-8")
     result = results.read(root / "retrieval" / "tatoeba" / "from-none" / "seed1" / results.RESULT)
-    assert result.spec["outputs"] == str(tmp_path / "real" / name) and result.spec["data_root"] == str(tmp_path / "data" / name)
+    assert result.spec["outputs"] == str(tmp_path / "real" / name) and result.spec[
+        "data_root"
+    ] == str(tmp_path / "data" / name)
     made = files(tmp_path) - before
-    assert made and all(Path(path).is_relative_to(Path("real", name, "größe")) for path in made), "nothing is made elsewhere"
+    assert made and all(Path(path).is_relative_to(Path("real", name, "größe")) for path in made), (
+        "nothing is made elsewhere"
+    )
     assert grid.dry_run(study, 2, "local") == "nothing"
 
 
 @pytest.mark.parametrize("name", ["my study", "a.b", "{x}", "a#b", "a'b", "²"])
-@pytest.mark.parametrize("text", [STUDY, "title: t\npublished: hu2020\n", "title: t\nparts: [quick]\n"], ids=["runs", "published", "parts"])
+@pytest.mark.parametrize(
+    "text",
+    [STUDY, "title: t\npublished: hu2020\n", "title: t\nparts: [quick]\n"],
+    ids=["runs", "published", "parts"],
+)
 def test_a_study_whose_own_name_cannot_be_used(
-    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
     file = tmp_path / f"{name}.yaml"
@@ -87,7 +153,10 @@ def test_a_study_whose_own_name_cannot_be_used(
     assert cli.main(["check", str(file)]) == 2
     error = capsys.readouterr().err
     assert (
-        error.startswith(f"xstilts check: {file}: a study's name may have letters, digits, _ and - only, not ") and error.count("\n") == 1
+        error.startswith(
+            f"xstilts check: {file}: a study's name may have letters, digits, _ and - only, not "
+        )
+        and error.count("\n") == 1
     )
 
 
@@ -100,12 +169,19 @@ def test_a_name_as_long_as_the_system_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "status", "export"])
-def test_a_name_that_is_no_text_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_is_no_text_is_one_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([command, "quick", "--outputs", "a\udcff"]) == 2
-    assert capsys.readouterr().err == "xstilts: 'a\\udcff' is no text in UTF-8: rename the file or folder\n"
+    assert (
+        capsys.readouterr().err
+        == "xstilts: 'a\\udcff' is no text in UTF-8: rename the file or folder\n"
+    )
 
 
-def test_the_command_to_go_on_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_to_go_on_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(ROOT)
     places = ["--outputs", str(tmp_path / ALL)]
     assert cli.main(["status", "smoke", *places]) == 0
@@ -115,18 +191,42 @@ def test_the_command_to_go_on_can_be_pasted(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_tilde_is_a_user_s_folder_at_the_beginning_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
-    expected = {"~": "/somewhere", "~/a": "/somewhere/a", "./~": "~", "~nobody-of-this-name/a": "~nobody-of-this-name/a", "a/~": "a/~"}
+    expected = {
+        "~": "/somewhere",
+        "~/a": "/somewhere/a",
+        "./~": "~",
+        "~nobody-of-this-name/a": "~nobody-of-this-name/a",
+        "a/~": "a/~",
+    }
     assert {typed: str(expanded(typed)) for typed in expected} == expected
 
 
-def test_a_place_of_a_notebook_is_what_was_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_of_a_notebook_is_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As YAML, "a #b" would be a, and {x} a mapping."""
     taken: list[dict[str, object]] = []
-    monkeypatch.setattr(runner, "run_by_hand", lambda name, parameters, *rest: taken.append(parameters))
-    typed = {"outputs": "a #b", "data_root": "{x}: 'y'", "study": "1e3", "encoder": '"quoted: #"', "epochs": "3", "targets": "[a, b]"}
+    monkeypatch.setattr(
+        runner, "run_by_hand", lambda name, parameters, *rest: taken.append(parameters)
+    )
+    typed = {
+        "outputs": "a #b",
+        "data_root": "{x}: 'y'",
+        "study": "1e3",
+        "encoder": '"quoted: #"',
+        "epochs": "3",
+        "targets": "[a, b]",
+    }
     pairs = [word for key, value in typed.items() for word in ("-p", key, value)]
     assert cli.main(["notebook", "21_target", *pairs]) == 0
-    wanted = {"outputs": "a #b", "data_root": "{x}: 'y'", "study": "1e3", "encoder": "quoted: #", "epochs": 3, "targets": ["a", "b"]}
+    wanted = {
+        "outputs": "a #b",
+        "data_root": "{x}: 'y'",
+        "study": "1e3",
+        "encoder": "quoted: #",
+        "epochs": 3,
+        "targets": ["a", "b"],
+    }
     assert taken == [wanted]
 
 
@@ -153,17 +253,25 @@ def test_links_of_a_page_lead_somewhere(tmp_path: Path) -> None:
     assert len(links.found) == 2 and all(link.isascii() for link in links.found)
     for link in links.found:
         file, _, name = link.partition("#")
-        assert (study.root / "report" / unquote(file)).is_file() if file else unquote(name) in links.names
+        assert (
+            (study.root / "report" / unquote(file)).is_file()
+            if file
+            else unquote(name) in links.names
+        )
 
 
-def test_a_path_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_printed_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Square brackets are no markup of rich."""
     summary.console().print("in /tmp/[bold]/[/x]/a", highlight=False)
     assert capsys.readouterr().out == "in /tmp/[bold]/[/x]/a\n"
 
 
 @pytest.mark.parametrize("letter", [*" '\"{}$&;()\\#%", "\n"])
-def test_a_cluster_s_jobs_refuse_what_their_shells_read(letter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_s_jobs_refuse_what_their_shells_read(
+    letter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile" / "config.yaml").write_text("executor: cluster-generic\n")
     monkeypatch.setattr(cluster, "executor", lambda profile: "cluster-generic")
@@ -177,17 +285,31 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIO
 
 @pytest.mark.parametrize(
     "words",
-    [("data", "xnli", "--language", "bg", "--split", "test", "--limit", "2"), ("tasks", "--json"), ("check", "größe"), ("check", "grösse")],
+    [
+        ("data", "xnli", "--language", "bg", "--split", "test", "--limit", "2"),
+        ("tasks", "--json"),
+        ("check", "größe"),
+        ("check", "grösse"),
+    ],
     ids=" ".join,
 )
 @pytest.mark.parametrize("encoding", ["ascii", ""])
-def test_a_terminal_without_the_letters(words: tuple[str, ...], encoding: str, tmp_path: Path) -> None:
+def test_a_terminal_without_the_letters(
+    words: tuple[str, ...], encoding: str, tmp_path: Path
+) -> None:
     for name in ("notebooks", "params"):
         (tmp_path / name).mkdir()
     (tmp_path / "notebooks" / "00_study.ipynb").touch()
-    (tmp_path / "params" / "größe.yaml").write_text(STUDY.replace("title: t", "title: Größe?"), encoding="utf-8")
+    (tmp_path / "params" / "größe.yaml").write_text(
+        STUDY.replace("title: t", "title: Größe?"), encoding="utf-8"
+    )
     settings = {**os.environ, **ASCII, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "xstilts_core.commands.cli", *words], cwd=tmp_path, env=settings, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "xstilts_core.commands.cli", *words],
+        cwd=tmp_path,
+        env=settings,
+        capture_output=True,
+    )
     said = (done.stdout or done.stderr).decode("ascii")  # every byte of it
     assert "Traceback" not in said and done.returncode == (2 if "grösse" in words else 0), said
     if words[0] == "data":
@@ -202,7 +324,11 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     here = project(tmp_path / "project")
     (here / "params" / "tiny.yaml").write_text(STUDY)
     ways = (["--bind", here, here], ["-o", "remount,ro,bind", here])
-    if shutil.which("mount") is None or os.getuid() != 0 or any(subprocess.run(["mount", *way]).returncode for way in ways):
+    if (
+        shutil.which("mount") is None
+        or os.getuid() != 0
+        or any(subprocess.run(["mount", *way]).returncode for way in ways)
+    ):
         pytest.skip("mounting a disk for reading only needs Linux and root")
     yield here
     subprocess.run(["umount", "--lazy", here], check=True)
@@ -212,8 +338,14 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def test_a_project_that_cannot_be_written(read_only: Path, tmp_path: Path) -> None:
     refused = command("run", "tiny", folder=read_only)
     said = refused.communicate()[0]
-    assert refused.returncode == 2 and said.count("\n") == 1 and f"{read_only / 'outputs'} cannot be used (Read-only file system)" in said
-    elsewhere = command("run", "tiny", "--outputs", str(tmp_path / "outputs"), "--jobs", "2", folder=read_only)
+    assert (
+        refused.returncode == 2
+        and said.count("\n") == 1
+        and f"{read_only / 'outputs'} cannot be used (Read-only file system)" in said
+    )
+    elsewhere = command(
+        "run", "tiny", "--outputs", str(tmp_path / "outputs"), "--jobs", "2", folder=read_only
+    )
     said = elsewhere.communicate()[0]
     assert elsewhere.returncode == 0 and "1 of 1 runs done" in said, said
 
@@ -223,17 +355,29 @@ def test_outputs_that_cannot_be_written_are_one_line(
 ) -> None:
     monkeypatch.chdir(ROOT)
     (tmp_path / "smoke").mkdir()
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / "smoke")  # as on a disk for reading only
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path / "smoke"
+    )  # as on a disk for reading only
     for more in ([], ["--dry-run"]):
         assert cli.main(["run", "smoke", "--outputs", str(tmp_path), *more]) == 2
-        assert capsys.readouterr().err == f"xstilts run: {tmp_path / 'smoke'} cannot be written: give --outputs another folder\n"
+        assert (
+            capsys.readouterr().err
+            == f"xstilts run: {tmp_path / 'smoke'} cannot be written: give --outputs another folder\n"
+        )
     assert list((tmp_path / "smoke").iterdir()) == []
 
 
-def test_nothing_is_said_of_runs_that_were_never_tried(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_nothing_is_said_of_runs_that_were_never_tried(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     summary.print_failures({}, {}, 3, tmp_path, summary.console())
-    assert capsys.readouterr().out == "3 runs were not begun. The same command makes what is missing.\n"
+    assert (
+        capsys.readouterr().out
+        == "3 runs were not begun. The same command makes what is missing.\n"
+    )
     summary.print_failures({}, {"report/00_study": "no"}, 1, tmp_path, summary.console())
-    assert capsys.readouterr().out.startswith("1 report failed:\n  report/00_study: no\n1 run was not begun.")
+    assert capsys.readouterr().out.startswith(
+        "1 report failed:\n  report/00_study: no\n1 run was not begun."
+    )
     summary.print_failures({"target/a": "no"}, {}, 0, tmp_path, summary.console())
     assert capsys.readouterr().out == "1 run failed:\n  target/a: no\n"

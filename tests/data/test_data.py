@@ -1,4 +1,5 @@
-"""Examples from every source, the languages and split that are scored, and the errors a user can make."""
+"""Examples from every source, the languages and split that are scored, and the errors a user can
+make."""
 
 import os
 from pathlib import Path
@@ -12,7 +13,9 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import PretrainSpec
 from xstilts_core.tasks import TARGET_NAMES
 
-REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[3] / "shared" / "data" / "real"))
+REAL = Path(
+    os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[3] / "shared" / "data" / "real")
+)
 real = pytest.mark.skipif(not REAL.is_dir(), reason="slices of the real data are not here")
 
 
@@ -36,7 +39,9 @@ def write_xnli(root: Path) -> None:
     folder = root / "xnli" / "xtreme"
     folder.mkdir(parents=True)
     for code, text in (("en", "A man eats."), ("sw", "Mtu anakula.")):
-        (folder / f"dev-{code}.tsv").write_text(f"{text}\t{text}\tentailment\n{text}\t{text}\tneutral\n", encoding="utf-8")
+        (folder / f"dev-{code}.tsv").write_text(
+            f"{text}\t{text}\tentailment\n{text}\t{text}\tneutral\n", encoding="utf-8"
+        )
         (folder / f"test-{code}.tsv").write_text(f"{text}\t{text}\n", encoding="utf-8")
 
 
@@ -44,18 +49,23 @@ def test_files_are_scored_where_their_labels_are(tmp_path):
     write_xnli(tmp_path)
     assert splits.test_split("xnli", "files", str(tmp_path)) == "dev"
     assert splits.languages("xnli", "dev", "files", str(tmp_path)) == ("en", "sw")
-    assert [example.label for example in splits.load("xnli", "dev", "sw", "files", str(tmp_path))] == ["entailment", "neutral"]
+    assert [
+        example.label for example in splits.load("xnli", "dev", "sw", "files", str(tmp_path))
+    ] == ["entailment", "neutral"]
     texts = list(splits.texts(str(tmp_path), ["sw"], 10))
     assert texts == [("sw", "Mtu anakula.")]
     spec = PretrainSpec(source="files", data_root=str(tmp_path), languages=["sw"])
-    assert pretrain.documents(spec) == [("Mtu anakula.", None)] and list(pretrain.vocabulary_texts(spec, [("a b", None)])) == ["a b"]
+    assert pretrain.documents(spec) == [("Mtu anakula.", None)] and list(
+        pretrain.vocabulary_texts(spec, [("a b", None)])
+    ) == ["a b"]
     with pytest.raises(UsageError, match="no labelled dev data in de"):
         splits.evaluated("xnli", "dev", ["de"], "files", str(tmp_path))
 
 
 @pytest.mark.parametrize(("rows", "split"), [(40, "test"), (4, "test"), (1, "dev")])
 def test_a_handful_of_test_rows_is_not_scored_beside_a_whole_development_set(tmp_path, rows, split):
-    """As in slices, which have the head of a real file in one language, and a development set of the benchmark in all."""
+    """As in slices, which have the head of a real file in one language, and a development set of
+    the benchmark in all."""
     folder = tmp_path / "pawsx" / "xtreme"
     folder.mkdir(parents=True)
     for code, count in (("en", 40), ("ja", rows)):
@@ -78,13 +88,20 @@ def test_added_languages_are_those_of_xtreme_r(tmp_path):
 
 
 def test_a_task_of_parts_has_the_languages_that_all_parts_have():
-    assert splits.languages("anli_plus", "train") == ("en",) and splits.languages("siqa_copa", "train", "hub") == ("en",)
+    assert splits.languages("anli_plus", "train") == ("en",) and splits.languages(
+        "siqa_copa", "train", "hub"
+    ) == ("en",)
     assert splits.languages("siqa_copa", "test", "hub") == ()
 
 
 @real
 def test_the_study_of_the_real_slices_has_every_target_of_which_they_have_something():
-    found = {name for name in TARGET_NAMES for split in ("dev", "test") if splits.languages(name, split, "files", str(REAL))}
+    found = {
+        name
+        for name in TARGET_NAMES
+        for split in ("dev", "test")
+        if splits.languages(name, split, "files", str(REAL))
+    }
     assert set(Study.load("real_slice").targets) == found
 
 
@@ -97,10 +114,15 @@ def test_real_slices_give_texts_in_forty_nine_languages():
 
 
 @real
-@pytest.mark.parametrize(("name", "least"), [("xnli", 15), ("pawsx", 7), ("panx", 39), ("udpos", 11), ("xquad", 11)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("xnli", 15), ("pawsx", 7), ("panx", 39), ("udpos", 11), ("xquad", 11)]
+)
 def test_real_slices_are_scored_in_all_their_languages(name, least):
-    """On the split that has labels in more languages: how many those are may grow with the slices."""
-    counts = {split: len(splits.languages(name, split, "files", str(REAL))) for split in ("dev", "test")}
+    """On the split that has labels in more languages: how many those are may grow with the
+    slices."""
+    counts = {
+        split: len(splits.languages(name, split, "files", str(REAL))) for split in ("dev", "test")
+    }
     split = splits.test_split(name, "files", str(REAL))
     assert counts[split] == max(counts.values()) >= least
     codes = splits.languages(name, split, "files", str(REAL))

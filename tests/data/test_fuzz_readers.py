@@ -1,4 +1,5 @@
-"""Readers of every layout on damaged files: they read what is there, or say in one sentence what is wrong; never another exception.
+"""Readers of every layout on damaged files: they read what is there, or say in one sentence what is
+wrong; never another exception.
 
 Hypothesis draws the damage: 100 files of each kind in CI, 1,000 before a release (conftest.py).
 """
@@ -19,7 +20,15 @@ from xstilts_core.commands import cli
 from xstilts_core.data import readers
 from xstilts_core.data.readers.ranking import read_entities
 from xstilts_core.errors import UsageError
-from xstilts_core.examples import ChoiceExample, Example, PairExample, RankingExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    ChoiceExample,
+    Example,
+    PairExample,
+    RankingExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.tasks import TASKS
 
 
@@ -44,7 +53,9 @@ def check(found: Example, kind: Kind) -> None:
         case PairExample():
             assert found.label is None or found.label in labels
         case ChoiceExample():
-            assert 0 <= found.label < len(found.choices) and all(isinstance(choice, str) for choice in found.choices)
+            assert 0 <= found.label < len(found.choices) and all(
+                isinstance(choice, str) for choice in found.choices
+            )
         case SpanExample():
             assert found.question and found.question == found.question.strip()
             for answer in found.answers:
@@ -52,12 +63,20 @@ def check(found: Example, kind: Kind) -> None:
                 assert found.context[answer.start : answer.start + len(answer.text)] == answer.text
             assert found.answers or kind.task == "squad_v2"
         case TagsExample():
-            assert found.words and len(found.words) == len(found.tags) and all(word.strip() for word in found.words)
+            assert (
+                found.words
+                and len(found.words) == len(found.tags)
+                and all(word.strip() for word in found.words)
+            )
             assert not labels or set(found.tags) <= set(labels)
         case SentenceExample():
             assert found.text.strip()
         case RankingExample():
-            assert found.query.strip() and found.passages and all(passage.text.strip() for passage in found.passages)
+            assert (
+                found.query.strip()
+                and found.passages
+                and all(passage.text.strip() for passage in found.passages)
+            )
 
 
 def content(found: Example) -> tuple[Any, ...]:
@@ -103,13 +122,33 @@ def test_a_damaged_file_is_read_right_or_told(tmp_path: Path, name: str) -> None
             before, after = original.split("\n")[:-1], set(map(content, found))
             first = len(before) - len(whole)
             same = lines[:first] == before[:first]
-            kept = [content(each) for line, each in zip(before[first:], whole, strict=True) if same and line in lines[first:]]
+            kept = [
+                content(each)
+                for line, each in zip(before[first:], whole, strict=True)
+                if same and line in lines[first:]
+            ]
             assert set(kept) <= after, "a row that was not damaged is read as before"
         if isinstance(found[0], SpanExample):
-            asked = [entry for article in json.loads(text)["data"] for part in article["paragraphs"] for entry in part["qas"]]
-            assert [(each.question, len(each.answers)) for each in found] == [(e["question"].strip(), len(e["answers"])) for e in asked]
-        if isinstance(found[0], TagsExample) and "\t" in text and kind.task != "ccg" and name != "treebank":
-            words = [line.split("\t")[0].removeprefix("de:" if name == "raw pan-x" else "").strip() for line in lines if line.strip()]
+            asked = [
+                entry
+                for article in json.loads(text)["data"]
+                for part in article["paragraphs"]
+                for entry in part["qas"]
+            ]
+            assert [(each.question, len(each.answers)) for each in found] == [
+                (e["question"].strip(), len(e["answers"])) for e in asked
+            ]
+        if (
+            isinstance(found[0], TagsExample)
+            and "\t" in text
+            and kind.task != "ccg"
+            and name != "treebank"
+        ):
+            words = [
+                line.split("\t")[0].removeprefix("de:" if name == "raw pan-x" else "").strip()
+                for line in lines
+                if line.strip()
+            ]
             shared = [word for each in found for word in each.words]
             assert shared == [word for word in words if word] or name == "raw pan-x"
 
@@ -164,7 +203,9 @@ def test_a_damaged_file_of_rankings_is_read_right_or_told(tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("name", ["anli", "pan-x", "squad 1"])
-def test_the_command_prints_lines_of_json_or_one_sentence(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_lines_of_json_or_one_sentence(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     kind = KINDS[name]
     made(tmp_path, kind.files)
     asked = [
@@ -191,6 +232,11 @@ def test_the_command_prints_lines_of_json_or_one_sentence(tmp_path: Path, name: 
         if done == 0:
             assert [json.loads(line)["id"] for line in out.split("\n")[:-1]] and not error
         else:
-            assert done == 2 and not out and error.startswith("xstilts data: ") and error.count("\n") == 1
+            assert (
+                done == 2
+                and not out
+                and error.startswith("xstilts data: ")
+                and error.count("\n") == 1
+            )
 
     tried()

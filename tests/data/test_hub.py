@@ -1,4 +1,5 @@
-"""The hub through its real client, from a stand-in on this machine: every task's data set under its own name, schema and traps."""
+"""The hub through its real client, from a stand-in on this machine: every task's data set under its
+own name, schema and traps."""
 
 import json
 import os
@@ -22,7 +23,8 @@ from xstilts_core.examples import Answer, ChoiceExample
 from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS, HubData
 
 ROOT = Path(__file__).resolve().parents[2]
-# One process asks for everything: [[task, split, language], ...] in, a list of examples or a sentence for each out.
+# One process asks for everything: [[task, split, language], ...] in, a list of examples or a
+# sentence for each out.
 CLIENT = """
 import json, sys
 from dataclasses import asdict
@@ -44,13 +46,25 @@ WISHES = [
 MORE = [("anli_plus", "dev", "en"), ("xquad", "test", "ru")]
 
 
-def ask(endpoint: str, cache: Path, wishes: list[tuple[str, str, str]], offline: bool = False) -> list[Any]:
+def ask(
+    endpoint: str, cache: Path, wishes: list[tuple[str, str, str]], offline: bool = False
+) -> list[Any]:
     """The answers of a fresh process that knows only this hub and this cache."""
-    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_OFFLINE": str(int(offline)), "PYTHONPATH": str(ROOT)}
+    settings = {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(cache),
+        "HF_HUB_OFFLINE": str(int(offline)),
+        "PYTHONPATH": str(ROOT),
+    }
     settings["XSTILTS_HUB_LOCK"] = str(cache / "hub.lock")
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     done = subprocess.run(
-        [sys.executable, "-c", CLIENT], input=json.dumps(wishes), capture_output=True, text=True, env={**clean, **settings}, timeout=300
+        [sys.executable, "-c", CLIENT],
+        input=json.dumps(wishes),
+        capture_output=True,
+        text=True,
+        env={**clean, **settings},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -69,14 +83,21 @@ def served(hub: Hub, cache: Path) -> dict[tuple[str, str, str], Any]:
 
 def content(example: dict[str, Any]) -> str:
     """All of an example but its id."""
-    return json.dumps({key: value for key, value in example.items() if key not in ("id", "match")}, sort_keys=True)
+    return json.dumps(
+        {key: value for key, value in example.items() if key not in ("id", "match")}, sort_keys=True
+    )
 
 
 def expected(name: str, split: str, code: str) -> list[str]:
     """What the rows were made of. HellaSwag's choices begin with the second part of its context."""
     found = hub_content.originals(name, split, code)
     if name == "hellaswag":
-        found = [ChoiceExample("", e.context, "", tuple(f"then {choice}" for choice in e.choices), e.label) for e in found]
+        found = [
+            ChoiceExample(
+                "", e.context, "", tuple(f"then {choice}" for choice in e.choices), e.label
+            )
+            for e in found
+        ]
     return sorted(content(json.loads(json.dumps(asdict(example)))) for example in found)
 
 
@@ -84,9 +105,14 @@ def expected(name: str, split: str, code: str) -> list[str]:
 class TestServed:
     @pytest.mark.parametrize("name", HUB)
     def test_every_split_gives_what_its_rows_were_made_of(self, served, name):
-        """Labels too, though ANLI's classes stand in another order and QQP's have other names than the task's."""
+        """Labels too, though ANLI's classes stand in another order and QQP's have other names than
+        the task's."""
         for wish in (wish for wish in WISHES if wish[0] == name):
-            found = [content(example) for example in served[wish] if "می" not in json.dumps(example, ensure_ascii=False)]
+            found = [
+                content(example)
+                for example in served[wish]
+                if "می" not in json.dumps(example, ensure_ascii=False)
+            ]
             assert sorted(found) == expected(*wish), wish
             assert len({example["id"] for example in served[wish]}) == len(served[wish])
 
@@ -110,27 +136,43 @@ class TestServed:
 
     def test_translations_refer_to_each_other(self, served):
         found = {example["id"]: example for example in served["tatoeba", "test", "de"]}
-        assert len(found) == 2 * hub_content.SIZE and not any(example["text"].endswith("\n") for example in found.values())
+        assert len(found) == 2 * hub_content.SIZE and not any(
+            example["text"].endswith("\n") for example in found.values()
+        )
         assert all(found[example["match"]]["match"] == name for name, example in found.items())
 
     def test_the_parts_of_anli_plus_are_joined(self, served):
         ids = [example["id"] for example in served["anli_plus", "dev", "en"]]
-        assert ids[0] == "mnli-1" and ids[-1] == f"anli-{hub_content.SIZE}" and len(set(ids)) == 3 * hub_content.SIZE
+        assert (
+            ids[0] == "mnli-1"
+            and ids[-1] == f"anli-{hub_content.SIZE}"
+            and len(set(ids)) == 3 * hub_content.SIZE
+        )
 
     def test_a_configuration_that_is_not_there_is_named(self, served):
         error = served["xquad", "test", "ru"]
-        assert error.startswith("xquad: data set google/xtreme, configuration XQuAD.ru, split validation cannot be loaded")
+        assert error.startswith(
+            "xquad: data set google/xtreme, configuration XQuAD.ru, split validation cannot be loaded"
+        )
         assert "XQuAD.de" in error and "\n" not in error
 
     def test_what_was_read_once_is_there_offline(self, hub, cache, served):
         before = len(hub.asked)
-        wishes = [("mnli", "train", "en"), ("panx", "test", "de"), ("cosmosqa", "dev", "en"), ("tatoeba", "test", "sw")]
+        wishes = [
+            ("mnli", "train", "en"),
+            ("panx", "test", "de"),
+            ("cosmosqa", "dev", "en"),
+            ("tatoeba", "test", "sw"),
+        ]
         assert ask(hub.address, cache, wishes, offline=True) == [served[wish] for wish in wishes]
         assert len(hub.asked) == before
 
     def test_a_cache_without_the_data_set_is_told(self, hub, tmp_path):
         (error,) = ask(hub.address, tmp_path, [("mnli", "train", "en")], offline=True)
-        assert error.startswith("mnli: data set nyu-mll/glue") and "HF_HUB_OFFLINE is set: only the local cache is read" in error
+        assert (
+            error.startswith("mnli: data set nyu-mll/glue")
+            and "HF_HUB_OFFLINE is set: only the local cache is read" in error
+        )
 
 
 def closed_port() -> str:
@@ -144,16 +186,25 @@ def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     sentence = f"the hub at {address} does not answer .*HF_HUB_OFFLINE=1.*HF_ENDPOINT"
-    with pytest.raises(UsageError, match=f"^mnli: data set nyu-mll/glue, configuration mnli, split train: {sentence}"):
+    with pytest.raises(
+        UsageError,
+        match=f"^mnli: data set nyu-mll/glue, configuration mnli, split train: {sentence}",
+    ):
         splits.load("mnli", "train", "en", "hub")
     with pytest.raises(UsageError, match=f"^encoder 'FacebookAI/xlm-roberta-large': {sentence}"):
-        model.load("FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, where=model.device("cpu"))
+        model.load(
+            "FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, where=model.device("cpu")
+        )
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub_client.require_hub("nothing is asked offline")
 
 
 def test_any_answer_is_an_answer(hub):
-    assert hub_client.silence(hub.address) == hub_client.silence(f"{hub.address}/models/not/there") == ""
+    assert (
+        hub_client.silence(hub.address)
+        == hub_client.silence(f"{hub.address}/models/not/there")
+        == ""
+    )
 
 
 def test_every_task_is_on_the_hub_or_says_why_not():
@@ -163,29 +214,52 @@ def test_every_task_is_on_the_hub_or_says_why_not():
     assert len(HUB.keys() | LOCAL.keys() | VERSIONS.keys()) == len(HUB) + len(LOCAL) + len(VERSIONS)
     assert all(source.shape in SHAPES and source.dataset.count("/") == 1 for source in HUB.values())
     for name in LOCAL:
-        for asked in (lambda name=name: splits.load(name, "test", "de", "hub"), lambda name=name: splits.languages(name, "test", "hub")):
-            with pytest.raises(UsageError, match=f"{name} cannot be read from the hub: .*--data-root"):
+        for asked in (
+            lambda name=name: splits.load(name, "test", "de", "hub"),
+            lambda name=name: splits.languages(name, "test", "hub"),
+        ):
+            with pytest.raises(
+                UsageError, match=f"{name} cannot be read from the hub: .*--data-root"
+            ):
                 asked()
 
 
 def test_languages_are_the_benchmarks():
     for name in set(TARGET_NAMES) - LOCAL.keys() - VERSIONS.keys():
-        assert splits.languages(name, "test", "hub") == TASKS[name].languages and splits.test_split(name, "hub", "") == "test"
-    assert set(splits.languages("udpos", "test", "hub")) - set(splits.languages("udpos", "dev", "hub")) == {"kk", "th", "tl", "yo"}
-    assert splits.languages("xquad", "dev", "hub") == () and splits.languages("panx", "train", "hub") == ("en",)
-    with pytest.raises(UsageError, match=r"unknown language 'de' in mnli train on the hub \(nyu-mll/glue\):.* legal: en"):
+        assert (
+            splits.languages(name, "test", "hub") == TASKS[name].languages
+            and splits.test_split(name, "hub", "") == "test"
+        )
+    assert set(splits.languages("udpos", "test", "hub")) - set(
+        splits.languages("udpos", "dev", "hub")
+    ) == {"kk", "th", "tl", "yo"}
+    assert splits.languages("xquad", "dev", "hub") == () and splits.languages(
+        "panx", "train", "hub"
+    ) == ("en",)
+    with pytest.raises(
+        UsageError,
+        match=r"unknown language 'de' in mnli train on the hub \(nyu-mll/glue\):.* legal: en",
+    ):
         splits.load("mnli", "train", "de", "hub")
-    with pytest.raises(UsageError, match=r"unknown split 'dev' in tatoeba on the hub \(google/xtreme\)"):
+    with pytest.raises(
+        UsageError, match=r"unknown split 'dev' in tatoeba on the hub \(google/xtreme\)"
+    ):
         splits.load("tatoeba", "dev", "de", "hub")
 
 
 def test_what_the_hub_lacks_comes_from_local_files(tmp_path):
     folder = tmp_path / "bucc2018"
     folder.mkdir()
-    for suffix, text in (("de", "de-1\tEins.\nde-2\tZwei.\n"), ("en", "en-1\tTwo.\nen-2\tThree.\n"), ("gold", "de-2\ten-1\n")):
+    for suffix, text in (
+        ("de", "de-1\tEins.\nde-2\tZwei.\n"),
+        ("en", "en-1\tTwo.\nen-2\tThree.\n"),
+        ("gold", "de-2\ten-1\n"),
+    ):
         (folder / f"de-en.dev.{suffix}").write_text(text, encoding="utf-8")
     assert splits.languages("bucc2018", "dev", "hub", str(tmp_path)) == ("de",)
-    assert [example.match for example in splits.load("bucc2018", "dev", "de", "hub", str(tmp_path))] == [None, "en-1", "de-2", None]
+    assert [
+        example.match for example in splits.load("bucc2018", "dev", "de", "hub", str(tmp_path))
+    ] == [None, "en-1", "de-2", None]
 
 
 def table(columns: dict[str, list], features: Any = None) -> Any:
@@ -195,16 +269,24 @@ def table(columns: dict[str, list], features: Any = None) -> Any:
 
 
 def test_a_missing_column_is_named(monkeypatch):
-    monkeypatch.setattr(hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypotheses": ["b"], "label": [0]}))
+    monkeypatch.setattr(
+        hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypotheses": ["b"], "label": [0]})
+    )
     with pytest.raises(
-        UsageError, match=r"unknown column 'hypothesis' in nyu-mll/glue, configuration mnli, split train: did you mean 'hyp"
+        UsageError,
+        match=r"unknown column 'hypothesis' in nyu-mll/glue, configuration mnli, split train: did you mean 'hyp",
     ):
         splits.load("mnli", "train", "en", "hub")
 
 
 def test_numbers_without_class_names_are_refused(monkeypatch):
-    monkeypatch.setattr(hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]}))
-    with pytest.raises(UsageError, match=r"split train, row 1: label is 0 and the data set names no classes: expected entailment, neutral"):
+    monkeypatch.setattr(
+        hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]})
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"split train, row 1: label is 0 and the data set names no classes: expected entailment, neutral",
+    ):
         splits.load("mnli", "train", "en", "hub")
 
 
@@ -218,8 +300,15 @@ def test_an_unknown_class_name_is_refused(monkeypatch):
             "label": datasets.ClassLabel(names=["yes", "neutral"]),
         }
     )
-    monkeypatch.setattr(hub_reader, "fetch", lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]}, features))
-    with pytest.raises(UsageError, match=r"unknown class 'yes' in nyu-mll/glue, configuration mnli, split train, column label"):
+    monkeypatch.setattr(
+        hub_reader,
+        "fetch",
+        lambda *_: table({"premise": ["a"], "hypothesis": ["b"], "label": [0]}, features),
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"unknown class 'yes' in nyu-mll/glue, configuration mnli, split train, column label",
+    ):
         splits.load("mnli", "train", "en", "hub")
 
 
@@ -228,7 +317,9 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
     source: HubData = HUB[name]
     columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
     named = {column: classes if column == source.columns[-1] else () for column in source.columns}
-    return SHAPES[source.shape]([Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], "de")
+    return SHAPES[source.shape](
+        [Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], "de"
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,13 +331,29 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
             ("q", "Who?", "Anna.", {"text": [], "answer_start": []}),
             "row 1: question 'q' has no answer: expected one in squad_v1",
         ),
-        ("squad_v1", ("q", "Who?", "Anna.", {"text": ["Bo"], "answer_start": [0]}), "the answer 'Bo' does not stand in its context"),
+        (
+            "squad_v1",
+            ("q", "Who?", "Anna.", {"text": ["Bo"], "answer_start": [0]}),
+            "the answer 'Bo' does not stand in its context",
+        ),
         ("panx", (["a", "b"], ["O"]), "row 1: 2 words but 1 tags"),
         ("panx", (["a"], [-1]), r"row 1: a word without a tag \(-1\)"),
         ("tatoeba", ("a", "b", "fra", "eng"), "row 1: languages fra and eng: expected deu and eng"),
-        ("hellaswag", ("a", "b", ["c", "d"], ""), "row 1: label '': expected the number of the right choice, 0 to 1"),
-        ("cosmosqa", ("a", "b", "c", "d", "e", "f", -1), "row 1: label -1: expected the number of the right choice, 0 to 3"),
-        ("commonsenseqa", ("a", {"label": ["A", "B"], "text": ["c", "d"]}, ""), "row 1: answerKey '': expected one of A, B"),
+        (
+            "hellaswag",
+            ("a", "b", ["c", "d"], ""),
+            "row 1: label '': expected the number of the right choice, 0 to 1",
+        ),
+        (
+            "cosmosqa",
+            ("a", "b", "c", "d", "e", "f", -1),
+            "row 1: label -1: expected the number of the right choice, 0 to 3",
+        ),
+        (
+            "commonsenseqa",
+            ("a", {"label": ["A", "B"], "text": ["c", "d"]}, ""),
+            "row 1: answerKey '': expected one of A, B",
+        ),
     ],
 )
 def test_a_row_that_does_not_fit_is_told(name, row, message):
@@ -255,9 +362,15 @@ def test_a_row_that_does_not_fit_is_told(name, row, message):
 
 
 def test_choices_are_looked_up_by_their_letter_and_answers_by_the_nearest_place():
-    assert rows("commonsenseqa", ("a", {"label": ["B", "A"], "text": ["c", "d"]}, "A"))[0].label == 1
-    assert rows("squad_v2", ("q", "Who?", "Anna.", {"text": [], "answer_start": []}))[0].answers == ()
-    found = rows("xquad", ("q", "Who?", "Bo saw Bo, and Bo.", {"text": ["Bo"], "answer_start": [9]}))
+    assert (
+        rows("commonsenseqa", ("a", {"label": ["B", "A"], "text": ["c", "d"]}, "A"))[0].label == 1
+    )
+    assert (
+        rows("squad_v2", ("q", "Who?", "Anna.", {"text": [], "answer_start": []}))[0].answers == ()
+    )
+    found = rows(
+        "xquad", ("q", "Who?", "Bo saw Bo, and Bo.", {"text": ["Bo"], "answer_start": [9]})
+    )
     assert found[0].answers == (Answer("Bo", 7),)
     repeated = rows("xquad", *[("q", "Who?", "Bo.", {"text": ["Bo"], "answer_start": [0]})] * 2)
     assert [example.id for example in repeated] == ["q#1", "q#2"]

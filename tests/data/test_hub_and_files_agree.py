@@ -1,4 +1,5 @@
-"""The same rows, with blanks around their texts, read from a data set's own files and from the hub's table: the same examples."""
+"""The same rows, with blanks around their texts, read from a data set's own files and from the
+hub's table: the same examples."""
 
 import csv
 import io
@@ -22,7 +23,9 @@ def hub(name: str, code: str, *values: tuple[Any, ...], classes: tuple[str, ...]
     source = HUB[name]
     columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
     named = {column: classes if column == source.columns[-1] else () for column in source.columns}
-    return SHAPES[source.shape]([Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], code)
+    return SHAPES[source.shape](
+        [Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], code
+    )
 
 
 def around(*texts: str) -> list[str]:
@@ -31,13 +34,19 @@ def around(*texts: str) -> list[str]:
 
 
 def squad(context: str, question: str, answer: str) -> str:
-    asked = {"id": "q", "question": question, "answers": [{"text": answer, "answer_start": context.index(answer)}]}
+    asked = {
+        "id": "q",
+        "question": question,
+        "answers": [{"text": answer, "answer_start": context.index(answer)}],
+    }
     return json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [asked]}]}]})
 
 
 def quoted(*row: str) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerows([("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"), row])
+    csv.writer(buffer).writerows(
+        [("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"), row]
+    )
     return buffer.getvalue()
 
 
@@ -75,7 +84,10 @@ CASES = {
     ),
 }  # fmt: skip
 # What stands in a second file: its name in place of the first one's, and its text.
-BESIDE = {"tatoeba": (".deu-eng.deu", ".deu-eng.eng", f"{Q}\n"), "tweet_sentiment": ("_text", "_labels", "1\n")}
+BESIDE = {
+    "tatoeba": (".deu-eng.deu", ".deu-eng.eng", f"{Q}\n"),
+    "tweet_sentiment": ("_text", "_labels", "1\n"),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -92,23 +104,50 @@ def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -
     ("name", "row", "message"),
     [
         ("squad_v1", ("q", "\u3000", CONTEXT, ANSWERS), "there, row 1: question 'q' is blank"),
-        ("squad_v1", ("q", "Who?", CONTEXT, {"text": [" "], "answer_start": [1]}), "row 1: the answer ' ' does not stand in its context"),
-        ("squad_v1", ("q", "Who?", "a b a", {"text": ["c"], "answer_start": [-1]}), "row 1: the answer 'c' does not stand"),
-        ("tatoeba", ("Ja.", "\xa0", "deu", "eng"), "row 1: blank: expected a sentence on both sides"),
+        (
+            "squad_v1",
+            ("q", "Who?", CONTEXT, {"text": [" "], "answer_start": [1]}),
+            "row 1: the answer ' ' does not stand in its context",
+        ),
+        (
+            "squad_v1",
+            ("q", "Who?", "a b a", {"text": ["c"], "answer_start": [-1]}),
+            "row 1: the answer 'c' does not stand",
+        ),
+        (
+            "tatoeba",
+            ("Ja.", "\xa0", "deu", "eng"),
+            "row 1: blank: expected a sentence on both sides",
+        ),
         ("hellaswag", ("a", "b", ["c", "d"], "1"), "row 1: 2 endings: expected 4"),
     ],
 )
-def test_what_a_file_would_be_refused_for_a_table_is_too(name: str, row: tuple, message: str) -> None:
+def test_what_a_file_would_be_refused_for_a_table_is_too(
+    name: str, row: tuple, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         hub(name, "de", row)
 
 
 def test_an_answer_before_the_beginning_is_looked_for() -> None:
     """Counted from the end, as Python does, -3 would be a place."""
-    (found,) = hub("xquad", "de", ("q", "Who?", "Bo saw Bo.", {"text": ["Bo"], "answer_start": [-3]}))
+    (found,) = hub(
+        "xquad", "de", ("q", "Who?", "Bo saw Bo.", {"text": ["Bo"], "answer_start": [-3]})
+    )
     assert [answer.start for answer in found.answers] == [0]
 
 
 def test_rows_of_two_splits_are_numbered_through() -> None:
-    rows = [Rows("there", ["a", "b", "c", "d"], {"a": ["x"], "b": ["y"], "c": [["1", "2", "3", "4"]], "d": ["0"]}, {}, {})] * 2
-    assert [example.id for example in SHAPES["hellaswag"](rows, TASKS["hellaswag"], "en")] == ["1", "2"]
+    rows = [
+        Rows(
+            "there",
+            ["a", "b", "c", "d"],
+            {"a": ["x"], "b": ["y"], "c": [["1", "2", "3", "4"]], "d": ["0"]},
+            {},
+            {},
+        )
+    ] * 2
+    assert [example.id for example in SHAPES["hellaswag"](rows, TASKS["hellaswag"], "en")] == [
+        "1",
+        "2",
+    ]

@@ -1,4 +1,5 @@
-"""The hub's lock, through the real client and a stand-in for the hub: what is fetched once stays so, or a sentence says why not."""
+"""The hub's lock, through the real client and a stand-in for the hub: what is fetched once stays
+so, or a sentence says why not."""
 
 import hashlib
 import json
@@ -31,13 +32,18 @@ print(json.dumps(fetch.details(fetch.fetch(DataSpec(**json.load(sys.stdin))))))
 
 
 def write_tables(folder: Path, rows: int = 5, named: bool = True) -> None:
-    """The repository of GLUE with MNLI alone. named: the files themselves, not the card, name the classes."""
+    """The repository of GLUE with MNLI alone. named: the files themselves, not the card, name the
+    classes."""
     import datasets
     import pyarrow.parquet
 
     names = ["entailment", "neutral", "contradiction"]
     features = datasets.Features(
-        {"premise": datasets.Value("string"), "hypothesis": datasets.Value("string"), "label": datasets.ClassLabel(names=names)}
+        {
+            "premise": datasets.Value("string"),
+            "hypothesis": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=names),
+        }
     )
     card: dict[str, Any] = {"configs": [{"config_name": "mnli", "data_files": []}]}
     for split in SPLITS:
@@ -53,7 +59,12 @@ def write_tables(folder: Path, rows: int = 5, named: bool = True) -> None:
         card["configs"][0]["data_files"].append({"split": split, "path": f"mnli/{split}-*"})
     if not named:
         columns = [{"name": name, "dtype": "string"} for name in ("premise", "hypothesis")]
-        label = {"name": "label", "dtype": {"class_label": {"names": {str(number): name for number, name in enumerate(names)}}}}
+        label = {
+            "name": "label",
+            "dtype": {
+                "class_label": {"names": {str(number): name for number, name in enumerate(names)}}
+            },
+        }
         card["dataset_info"] = {"config_name": "mnli", "features": [*columns, label]}
     (folder / "README.md").write_text(f"---\n{yaml.safe_dump(card)}---\n", encoding="utf-8")
 
@@ -91,10 +102,17 @@ def commit_of(server: Hub, revision: str = "main") -> str:
     return Branch(server.root, "datasets", DATASET, revision).commit
 
 
-def run(code: str, server: Hub, cache: Path, sent: str = "", offline: bool = False) -> "subprocess.CompletedProcess[str]":
+def run(
+    code: str, server: Hub, cache: Path, sent: str = "", offline: bool = False
+) -> "subprocess.CompletedProcess[str]":
     """A process that knows only this hub and this cache."""
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    places = {"HF_ENDPOINT": server.address, "HF_HOME": str(cache), "XSTILTS_HUB_LOCK": str(cache / "hub.lock"), "PYTHONPATH": str(ROOT)}
+    places = {
+        "HF_ENDPOINT": server.address,
+        "HF_HOME": str(cache),
+        "XSTILTS_HUB_LOCK": str(cache / "hub.lock"),
+        "PYTHONPATH": str(ROOT),
+    }
     return subprocess.run(
         [sys.executable, "-c", code],
         input=sent,
@@ -107,15 +125,27 @@ def run(code: str, server: Hub, cache: Path, sent: str = "", offline: bool = Fal
 
 def test_the_first_fetch_locks_and_the_second_asks_nothing(server, cache, folder):
     first = ask(server.address, cache, [TRAIN, DEV])
-    assert [example["label"] for example in first[0]] == ["entailment", "neutral", "contradiction", "entailment", "neutral"]
+    assert [example["label"] for example in first[0]] == [
+        "entailment",
+        "neutral",
+        "contradiction",
+        "entailment",
+        "neutral",
+    ]
     file = "mnli/train-00000-of-00001.parquet"
     entry = locked(cache)
-    assert entry["commit"] == commit_of(server) and set(entry["configurations"]["mnli"]) == set(SPLITS)
+    assert entry["commit"] == commit_of(server) and set(entry["configurations"]["mnli"]) == set(
+        SPLITS
+    )
     digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     assert entry["configurations"]["mnli"]["train"] == {"rows": 5, "files": {file: digest}}
     text, asked = (cache / "hub.lock").read_text(encoding="utf-8"), len(server.asked)
     assert text.startswith(hub_lock.HEADER) and not list(cache.glob(".*.tmp"))
-    assert ask(server.address, cache, [TRAIN, DEV]) == ask(server.address, cache, [TRAIN, DEV], offline=True) == first
+    assert (
+        ask(server.address, cache, [TRAIN, DEV])
+        == ask(server.address, cache, [TRAIN, DEV], offline=True)
+        == first
+    )
     assert len(server.asked) == asked and (cache / "hub.lock").read_text(encoding="utf-8") == text
 
 
@@ -127,15 +157,22 @@ def test_a_branch_that_moves_is_told_and_not_followed(server, cache, folder):
     assert commit_of(server, "was") == before != commit_of(server)
     forget(cache)
     # The split that is new to the lock comes from the locked commit too.
-    assert [len(found) for found in ask(server.address, cache, [TRAIN, DEV])] == [5, 5] and ask(server.address, cache, [TRAIN]) == first
+    assert [len(found) for found in ask(server.address, cache, [TRAIN, DEV])] == [5, 5] and ask(
+        server.address, cache, [TRAIN]
+    ) == first
     done = json.loads(run(FETCH, server, cache, json.dumps({"tasks": ["mnli"]})).stdout)
-    assert [(row["split"], row["rows"], row["commit"], row["state"]) for row in done["fetched"]] == [
-        (split, 5, before, "moved") for split in SPLITS
-    ]
+    assert [
+        (row["split"], row["rows"], row["commit"], row["state"]) for row in done["fetched"]
+    ] == [(split, 5, before, "moved") for split in SPLITS]
     (notice,) = done["notices"]
-    assert f"{DATASET} has moved on the hub to commit {commit_of(server)}; this study stays with commit {before}" in notice
+    assert (
+        f"{DATASET} has moved on the hub to commit {commit_of(server)}; this study stays with commit {before}"
+        in notice
+    )
     assert str(cache / "hub.lock") in notice and "delete the entry" in notice
-    offline = json.loads(run(FETCH, server, cache, json.dumps({"tasks": ["mnli"]}), offline=True).stdout)
+    offline = json.loads(
+        run(FETCH, server, cache, json.dumps({"tasks": ["mnli"]}), offline=True).stdout
+    )
     assert {row["state"] for row in offline["fetched"]} == {"locked"} and offline["notices"] == []
 
 
@@ -152,14 +189,18 @@ def test_a_commit_that_has_vanished_is_told(server, cache, folder):
     assert f"delete the entry {DATASET} there" in error and locked(cache)["commit"] == before
     # As it says: without its entry, what the hub has now is locked.
     (cache / "hub.lock").unlink()
-    assert len(ask(server.address, cache, [TRAIN])[0]) == 7 and locked(cache)["commit"] == commit_of(server)
+    assert len(ask(server.address, cache, [TRAIN])[0]) == 7 and locked(cache)[
+        "commit"
+    ] == commit_of(server)
 
 
 def test_a_data_set_that_has_left_the_hub_is_told(server, cache, folder):
     ask(server.address, cache, [TRAIN, DEV])
     shutil.rmtree(folder.parent)
     done = json.loads(run(FETCH, server, cache, json.dumps({"tasks": ["mnli"]})).stdout)
-    assert {row["state"] for row in done["fetched"]} == {"gone"} and "is no longer on the hub; this study stays" in done["notices"][0]
+    assert {row["state"] for row in done["fetched"]} == {
+        "gone"
+    } and "is no longer on the hub; this study stays" in done["notices"][0]
 
 
 def test_other_bytes_under_the_same_commit_are_refused(server, cache, folder):
@@ -168,10 +209,19 @@ def test_other_bytes_under_the_same_commit_are_refused(server, cache, folder):
     write_tables(folder, rows=7)
     forget(cache)
     (error,) = ask(server.address, cache, [TRAIN])
-    expected = locked(cache)["configurations"]["mnli"]["train"]["files"]["mnli/train-00000-of-00001.parquet"]
-    found = hashlib.sha256((folder / "mnli" / "train-00000-of-00001.parquet").read_bytes()).hexdigest()
-    assert f"expected SHA-256 {expected[:16]}..., found {found[:16]}..." in error and "the hub itself has changed the file" in error
-    assert error.startswith(f"mnli: data set {DATASET}, configuration mnli, split train: train-00000-of-00001.parquet is not what")
+    expected = locked(cache)["configurations"]["mnli"]["train"]["files"][
+        "mnli/train-00000-of-00001.parquet"
+    ]
+    found = hashlib.sha256(
+        (folder / "mnli" / "train-00000-of-00001.parquet").read_bytes()
+    ).hexdigest()
+    assert (
+        f"expected SHA-256 {expected[:16]}..., found {found[:16]}..." in error
+        and "the hub itself has changed the file" in error
+    )
+    assert error.startswith(
+        f"mnli: data set {DATASET}, configuration mnli, split train: train-00000-of-00001.parquet is not what"
+    )
 
 
 def test_a_damaged_copy_in_the_cache_is_refused(server, cache):
@@ -189,7 +239,9 @@ def test_a_damaged_copy_in_the_cache_is_refused(server, cache):
 def test_another_number_of_rows_is_refused(server, cache):
     ask(server.address, cache, [TRAIN])
     lock = cache / "hub.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace("rows: 5", "rows: 6"), encoding="utf-8")
+    lock.write_text(
+        lock.read_text(encoding="utf-8").replace("rows: 5", "rows: 6"), encoding="utf-8"
+    )
     (error,) = ask(server.address, cache, [TRAIN], offline=True)
     assert error.startswith(
         f"data set {DATASET}, configuration mnli, split train: 5 rows, but {lock} says 6 at commit {commit_of(server)[:12]}"
@@ -201,9 +253,14 @@ def test_a_download_that_breaks_off_is_told_and_leaves_nothing(server, cache):
     server.cut = "train-00000"
     error, development = ask(server.address, cache, [TRAIN, DEV])
     assert (
-        error.startswith(f"mnli: data set {DATASET}, configuration mnli, split train cannot be loaded from the hub: ") and "\n" not in error
+        error.startswith(
+            f"mnli: data set {DATASET}, configuration mnli, split train cannot be loaded from the hub: "
+        )
+        and "\n" not in error
     )
-    assert len(development) == 5 and set(locked(cache)["configurations"]["mnli"]) == {"validation_matched"}
+    assert len(development) == 5 and set(locked(cache)["configurations"]["mnli"]) == {
+        "validation_matched"
+    }
     server.cut = ""
     assert len(ask(server.address, cache, [TRAIN])[0]) == 5
 
@@ -211,7 +268,12 @@ def test_a_download_that_breaks_off_is_told_and_leaves_nothing(server, cache):
 def test_first_fetches_at_once_agree(server, cache):
     code = "import sys, json; from xstilts_core.data import splits; print(len(splits.load('mnli', sys.stdin.read(), 'en', 'hub')))"
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    places = {"HF_ENDPOINT": server.address, "HF_HOME": str(cache), "XSTILTS_HUB_LOCK": str(cache / "hub.lock"), "PYTHONPATH": str(ROOT)}
+    places = {
+        "HF_ENDPOINT": server.address,
+        "HF_HOME": str(cache),
+        "XSTILTS_HUB_LOCK": str(cache / "hub.lock"),
+        "PYTHONPATH": str(ROOT),
+    }
     started = [
         subprocess.Popen(
             [sys.executable, "-c", code],
@@ -222,7 +284,10 @@ def test_first_fetches_at_once_agree(server, cache):
         )
         for _ in range(4)
     ]
-    said = [process.communicate(split, timeout=300)[0] for process, split in zip(started, ("train", "dev", "train", "dev"), strict=True)]
+    said = [
+        process.communicate(split, timeout=300)[0]
+        for process, split in zip(started, ("train", "dev", "train", "dev"), strict=True)
+    ]
     assert said == ["5\n"] * 4 and set(locked(cache)["configurations"]["mnli"]) == set(SPLITS)
 
 
@@ -235,20 +300,34 @@ for number in range(20):
     hub_lock.settle(repository, "0" * 40)
     hub_lock.record(repository, "0" * 40, ("default", "train"), hub_lock.Content({"a": "b"}, number))
 """
-    settings = {**os.environ, "XSTILTS_HUB_LOCK": str(tmp_path / "hub.lock"), "PYTHONPATH": str(ROOT)}
-    started = [subprocess.Popen([sys.executable, "-c", code, name], env=settings) for name in ("a", "b", "c")]
+    settings = {
+        **os.environ,
+        "XSTILTS_HUB_LOCK": str(tmp_path / "hub.lock"),
+        "PYTHONPATH": str(ROOT),
+    }
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, name], env=settings)
+        for name in ("a", "b", "c")
+    ]
     assert [process.wait(120) for process in started] == [0, 0, 0]
     found = yaml.safe_load((tmp_path / "hub.lock").read_text(encoding="utf-8"))["datasets"]
-    assert {key: entry["configurations"]["default"]["train"]["rows"] for key, entry in found.items()} == {
-        f"{name}/{number}": number for name in "abc" for number in range(20)
-    }
+    assert {
+        key: entry["configurations"]["default"]["train"]["rows"] for key, entry in found.items()
+    } == {f"{name}/{number}": number for name in "abc" for number in range(20)}
 
 
 def test_class_names_of_the_card_are_locked_with_the_files(server, cache, folder):
     write_tables(folder, named=False)
     first = ask(server.address, cache, [TRAIN])
-    assert [example["label"] for example in first[0]][:3] == ["entailment", "neutral", "contradiction"]
-    assert set(locked(cache)["configurations"]["mnli"]["train"]["files"]) == {"README.md", "mnli/train-00000-of-00001.parquet"}
+    assert [example["label"] for example in first[0]][:3] == [
+        "entailment",
+        "neutral",
+        "contradiction",
+    ]
+    assert set(locked(cache)["configurations"]["mnli"]["train"]["files"]) == {
+        "README.md",
+        "mnli/train-00000-of-00001.parquet",
+    }
     assert ask(server.address, cache, [TRAIN], offline=True) == first
 
 
@@ -257,7 +336,9 @@ def test_what_is_no_parquet_is_refused(server, cache, folder):
         path.with_suffix(".jsonl").write_text('{"premise": "a", "hypothesis": "b", "label": 0}\n')
         path.unlink()
     (error,) = ask(server.address, cache, [TRAIN])
-    assert "cannot be loaded from the hub: mnli/train-00000-of-00001.jsonl is no parquet file" in error
+    assert (
+        "cannot be loaded from the hub: mnli/train-00000-of-00001.jsonl is no parquet file" in error
+    )
     shutil.rmtree(folder)
     write_tables(folder)
     (folder / "mnli" / "train-00000-of-00001.parquet").write_bytes(b"PAR1 not a table")
@@ -267,10 +348,16 @@ def test_what_is_no_parquet_is_refused(server, cache, folder):
 
 def test_offline_without_lock_or_cache_is_told(server, cache):
     (error,) = ask(server.address, cache, [TRAIN], offline=True)
-    assert f"HF_HUB_OFFLINE is set: only the local cache is read): {cache / 'hub.lock'} does not say which commit of {DATASET}" in error
+    assert (
+        f"HF_HUB_OFFLINE is set: only the local cache is read): {cache / 'hub.lock'} does not say which commit of {DATASET}"
+        in error
+    )
     ask(server.address, cache, [TRAIN])
     forget(cache)
     asked = len(server.asked)
     (error,) = ask(server.address, cache, [TRAIN], offline=True)
-    assert f"commit {commit_of(server)[:12]} is not there. xstilts notebook 01_data fetches what is missing" in error
+    assert (
+        f"commit {commit_of(server)[:12]} is not there. xstilts notebook 01_data fetches what is missing"
+        in error
+    )
     assert len(server.asked) == asked

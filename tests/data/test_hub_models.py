@@ -1,4 +1,5 @@
-"""Encoders at locked commits, through the real client; the lock as a file; what is fetched and what a result says of it."""
+"""Encoders at locked commits, through the real client; the lock as a file; what is fetched and what
+a result says of it."""
 
 import hashlib
 import shutil
@@ -34,7 +35,13 @@ def cache(tmp_path: Path) -> Path:
 
 def write_model(folder: Path, weights: bytes = b"weights") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "tokenizer.json", "README.md", "pytorch_model.bin", "flax_model.msgpack"):
+    for name in (
+        "config.json",
+        "tokenizer.json",
+        "README.md",
+        "pytorch_model.bin",
+        "flax_model.msgpack",
+    ):
         (folder / name).write_text("{}")
     (folder / "model.safetensors").write_bytes(weights)
 
@@ -43,7 +50,11 @@ def test_an_encoder_is_locked_in_the_same_way(server, cache):
     place = server.root / "models" / MODEL / "main"
     write_model(place)
     found = Path(run(ENCODER, server, cache).stdout.strip())
-    assert sorted(path.name for path in found.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(path.name for path in found.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
     entry = yaml.safe_load((cache / "hub.lock").read_text(encoding="utf-8"))["models"][MODEL]
     assert entry["commit"] == found.name == Branch(server.root, "models", MODEL, "main").commit
     assert entry["files"]["model.safetensors"] == hashlib.sha256(b"weights").hexdigest()
@@ -55,16 +66,25 @@ def test_an_encoder_is_locked_in_the_same_way(server, cache):
     write_model(place, b"others!")
     forget(cache)
     error = run(ENCODER, server, cache).stderr
-    assert f"encoder '{MODEL}': model.safetensors is not what {cache / 'hub.lock'} says of commit {found.name[:12]}" in error
+    assert (
+        f"encoder '{MODEL}': model.safetensors is not what {cache / 'hub.lock'} says of commit {found.name[:12]}"
+        in error
+    )
 
 
 def test_an_encoder_that_another_program_fetched_is_taken_offline(server, cache):
     write_model(server.root / "models" / MODEL / "main")
     assert "does not say which commit" in run(ENCODER, server, cache, offline=True).stderr
-    got = run(f"import huggingface_hub; print(huggingface_hub.snapshot_download({MODEL!r}))", server, cache)
+    got = run(
+        f"import huggingface_hub; print(huggingface_hub.snapshot_download({MODEL!r}))",
+        server,
+        cache,
+    )
     assert got.returncode == 0, got.stderr
     found = run(ENCODER, server, cache, offline=True)
-    assert found.stdout == got.stdout and Path(got.stdout.strip()).name in (cache / "hub.lock").read_text(encoding="utf-8")
+    assert found.stdout == got.stdout and Path(got.stdout.strip()).name in (
+        cache / "hub.lock"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_repository_without_weights_is_no_encoder(server, cache):
@@ -90,7 +110,15 @@ def test_the_lock_stands_in_params_unless_told_otherwise(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["- a\n", "datasets: [a]\n", "datasets: {a/b: {}}\n", "datasets: {a/b: {commit: main}}\n", "a: b: c\n", "other: {}\n"]
+    "text",
+    [
+        "- a\n",
+        "datasets: [a]\n",
+        "datasets: {a/b: {}}\n",
+        "datasets: {a/b: {commit: main}}\n",
+        "a: b: c\n",
+        "other: {}\n",
+    ],
 )
 def test_what_is_no_lock_is_refused(lock, text):
     lock.write_text(text)
@@ -99,12 +127,20 @@ def test_what_is_no_lock_is_refused(lock, text):
 
 
 def test_entries_by_hand(lock):
-    data, branch, model = Repository("dataset", "a/b"), Repository("dataset", "a/b", "refs/convert/parquet"), Repository("model", "a/b")
+    data, branch, model = (
+        Repository("dataset", "a/b"),
+        Repository("dataset", "a/b", "refs/convert/parquet"),
+        Repository("model", "a/b"),
+    )
     assert hub_lock.commit(data) == "" and hub_lock.content(data, "no", "train") is None
-    assert hub_lock.settle(data, "1" * 40) == "1" * 40 and hub_lock.settle(data, "2" * 40) == "1" * 40, "the first one counts"
+    assert (
+        hub_lock.settle(data, "1" * 40) == "1" * 40 and hub_lock.settle(data, "2" * 40) == "1" * 40
+    ), "the first one counts"
     hub_lock.record(data, "1" * 40, ("no", "train"), Content({"x": "y"}, 3))
     hub_lock.record(model, "3" * 40, (), Content({"x": "y"}))
-    assert hub_lock.content(data, "no", "train") == Content({"x": "y"}, 3) and hub_lock.content(model) == Content({"x": "y"})
+    assert hub_lock.content(data, "no", "train") == Content({"x": "y"}, 3) and hub_lock.content(
+        model
+    ) == Content({"x": "y"})
     assert hub_lock.commit(branch) == "" and hub_lock.content(data, "no", "test") is None
     with pytest.raises(UsageError, match=r"a/b was locked to 1{40} while 2{40} was loaded"):
         hub_lock.record(data, "2" * 40, ("no", "test"), Content({}, 1))
@@ -140,7 +176,10 @@ def test_what_is_fetched_is_all_that_runs_read():
 def test_a_client_that_may_not_ask_does_not(lock, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert hub_client.encoder_at_hand("nobody/has-this") == "nobody/has-this"
-    with pytest.raises(UsageError, match=r"encoder 'nobody/has-this' cannot be loaded from the hub \(HF_HUB_OFFLINE is set"):
+    with pytest.raises(
+        UsageError,
+        match=r"encoder 'nobody/has-this' cannot be loaded from the hub \(HF_HUB_OFFLINE is set",
+    ):
         hub_client.encoder("nobody/has-this")
 
 
@@ -151,5 +190,7 @@ def test_an_encoder_is_checked_where_it_is_fetched(lock, monkeypatch, tmp_path):
     spec = DataSpec(tasks=[], encoder=MODEL)
     assert len(fetch.fetch(spec)) == 1
     (place / "tokenizer.json").unlink()
-    with pytest.raises(UsageError, match=f"^encoder '{MODEL}': there are no tokenizer files: .* \\({place}\\)$"):
+    with pytest.raises(
+        UsageError, match=f"^encoder '{MODEL}': there are no tokenizer files: .* \\({place}\\)$"
+    ):
         fetch.fetch(spec)

@@ -1,4 +1,5 @@
-"""Texts of continued masked language modelling from a stand-in for the hub: one file a language, locked, read again without asking."""
+"""Texts of continued masked language modelling from a stand-in for the hub: one file a language,
+locked, read again without asking."""
 
 import json
 from collections.abc import Iterator
@@ -30,11 +31,25 @@ def server(tmp_path: Path) -> Iterator[Hub]:
         config = f"20231101.{code}"
         (folder / config).mkdir(parents=True)
         for number in range(2):
-            lines = [f"\n{code}, article {article} of file {number}.\n\nMore of it." for article in range(5)]
-            columns = {"id": [str(k) for k in range(5)], "url": ["u"] * 5, "title": ["t"] * 5, "text": [*lines[:4], "\n"]}
-            datasets.Dataset.from_dict(columns).to_parquet(str(folder / config / f"train-0000{number}-of-00002.parquet"))
-        configs.append({"config_name": config, "data_files": [{"split": "train", "path": f"{config}/train-*"}]})
-    (folder / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n", encoding="utf-8")
+            lines = [
+                f"\n{code}, article {article} of file {number}.\n\nMore of it."
+                for article in range(5)
+            ]
+            columns = {
+                "id": [str(k) for k in range(5)],
+                "url": ["u"] * 5,
+                "title": ["t"] * 5,
+                "text": [*lines[:4], "\n"],
+            }
+            datasets.Dataset.from_dict(columns).to_parquet(
+                str(folder / config / f"train-0000{number}-of-00002.parquet")
+            )
+        configs.append(
+            {"config_name": config, "data_files": [{"split": "train", "path": f"{config}/train-*"}]}
+        )
+    (folder / "README.md").write_text(
+        f"---\n{yaml.safe_dump({'configs': configs})}---\n", encoding="utf-8"
+    )
     with serving(tmp_path / "hub") as found:
         yield found
 
@@ -43,11 +58,15 @@ def test_first_paragraphs_of_the_first_file_are_drawn_and_read_again_offline(ser
     cache = tmp_path / "cache"
     fetched = run(FETCH, server, cache, json.dumps({"tasks": [], "texts": ["en", "sw"]}))
     rows = json.loads(fetched.stdout)["fetched"]
-    assert [(row["repository"], row["configuration"], row["split"], row["rows"]) for row in rows] == [
+    assert [
+        (row["repository"], row["configuration"], row["split"], row["rows"]) for row in rows
+    ] == [
         (DATASET, "20231101.en", "train", 5),
         (DATASET, "20231101.sw", "train", 5),
     ]
-    assert not any("00001-of-00002" in request for request in map(str, server.asked) if "resolve" in request)
+    assert not any(
+        "00001-of-00002" in request for request in map(str, server.asked) if "resolve" in request
+    )
     texts = json.loads(run(READ, server, cache, offline=True).stdout)
     # Three of the four articles that have a text, of each language.
     assert [text[:2] for text in texts] == ["sw"] * 3 + ["en"] * 3 and len(set(texts)) == 6
@@ -57,14 +76,27 @@ def test_first_paragraphs_of_the_first_file_are_drawn_and_read_again_offline(ser
 def test_a_study_fetches_the_texts_that_its_runs_read(tmp_path, monkeypatch):
     monkeypatch.setenv("XSTILTS_HUB_LOCK", str(tmp_path / "hub.lock"))
     path = tmp_path / "texts.yaml"
-    lines = ["title: t", "source: hub", "seeds: [1]", "targets: [xnli]", "recipes: {none: , mnli: {intermediate: [mnli], mlm: 1}}"]
+    lines = [
+        "title: t",
+        "source: hub",
+        "seeds: [1]",
+        "targets: [xnli]",
+        "recipes: {none: , mnli: {intermediate: [mnli], mlm: 1}}",
+    ]
     path.write_text("\n".join(lines))
     first, second = Study.load(str(path)).specs[:2]
-    assert isinstance(first, DataSpec) and first.texts == list(XTREME_LANGUAGES) and len(first.texts) == 40
+    assert (
+        isinstance(first, DataSpec)
+        and first.texts == list(XTREME_LANGUAGES)
+        and len(first.texts) == 40
+    )
     assert isinstance(second, IntermediateSpec) and second.text_languages == XTREME_LANGUAGES
     path.write_text("\n".join([*lines, "intermediate: {mlm_languages: [en, sw]}"]))
     assert Study.load(str(path)).specs[0].texts == ["en", "sw"]
     settle(Repository("dataset", DATASET), "1" * 40)
-    assert revisions(second) == {DATASET: "1" * 40} and revisions(second.model_copy(update={"mlm": 0.0})) == {}
+    assert (
+        revisions(second) == {DATASET: "1" * 40}
+        and revisions(second.model_copy(update={"mlm": 0.0})) == {}
+    )
     with pytest.raises(UsageError, match="unknown language 'xx'"):
         DataSpec.of({"texts": ["xx"]})

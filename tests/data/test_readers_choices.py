@@ -26,22 +26,46 @@ def lines(*rows: dict, end: str = "\n") -> str:
 
 
 def story(begun: str = "he", label: object = 3, **extra: object) -> dict:
-    row = {"ind": 4, "ctx_a": "A man sits.", "ctx_b": begun, "ctx": f"A man sits. {begun}", "endings": ["a.", "b.", "c.", "d."]}
+    row = {
+        "ind": 4,
+        "ctx_a": "A man sits.",
+        "ctx_b": begun,
+        "ctx": f"A man sits. {begun}",
+        "endings": ["a.", "b.", "c.", "d."],
+    }
     return {**row, "label": label, **extra}
 
 
 def cause(label: object = 1, question: str = "cause", premise: str = "Mees\u2028istus.") -> dict:
-    return {"premise": premise, "choice1": "Üks.", "choice2": "Kaks.", "question": question, "label": label, "idx": 0}
+    return {
+        "premise": premise,
+        "choice1": "Üks.",
+        "choice2": "Kaks.",
+        "question": question,
+        "label": label,
+        "idx": 0,
+    }
 
 
 def social(**extra: object) -> dict:
-    row = {"context": "Tracy left.", "question": "Why?", "answerA": "a", "answerB": "b", "answerC": "c"}
+    row = {
+        "context": "Tracy left.",
+        "question": "Why?",
+        "answerA": "a",
+        "answerB": "b",
+        "answerC": "c",
+    }
     return {**row, **extra}
 
 
 def common(key: str = "B", letters: str = "ABC", **extra: object) -> dict:
     found = [{"label": letter, "text": f"text {letter}"} for letter in letters]
-    return {"answerKey": key, "id": "x", "question": {"stem": "Where?", "choices": found, "question_concept": "c"}, **extra}
+    return {
+        "answerKey": key,
+        "id": "x",
+        "question": {"stem": "Where?", "choices": found, "question_concept": "c"},
+        **extra,
+    }
 
 
 def cosmos(*rows: list[str], header: list[str] = COSMOS_HEADER, end: str = "\r\n") -> str:
@@ -67,7 +91,10 @@ def test_a_begun_sentence_opens_every_ending(tmp_path):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_cosmosqa_is_quoted_csv(tmp_path, end):
-    path = write(tmp_path / "valid.csv", "\ufeff" + cosmos(blog(), blog("Two\nlines\u2028here", "0"), end=end))
+    path = write(
+        tmp_path / "valid.csv",
+        "\ufeff" + cosmos(blog(), blog("Two\nlines\u2028here", "0"), end=end),
+    )
     answers = ("a", "b, or c", "None of the above choices .", "d")
     assert choices.read_cosmosqa(path) == [
         ChoiceExample("1", 'He said "no", twice.', "Why ?", answers, 2),
@@ -79,19 +106,33 @@ def test_commonsenseqa_keys_are_looked_up_among_the_letters(tmp_path):
     path = write(tmp_path / "train.jsonl", lines(common("B"), common("B", "CAB")))
     assert [example.label for example in choices.read_commonsenseqa(path)] == [1, 2]
     assert choices.read_commonsenseqa(path)[1].choices == ("text C", "text A", "text B")
-    assert (choices.read_commonsenseqa(path)[0].context, choices.read_commonsenseqa(path)[0].question) == ("", "Where?")
+    assert (
+        choices.read_commonsenseqa(path)[0].context,
+        choices.read_commonsenseqa(path)[0].question,
+    ) == ("", "Where?")
 
 
 def test_siqa_in_both_releases(tmp_path):
-    newer = write(tmp_path / "socialIQa_v1.4_dev.jsonl", lines(social(correct="C"), social(correct="A")))
+    newer = write(
+        tmp_path / "socialIQa_v1.4_dev.jsonl", lines(social(correct="C"), social(correct="A"))
+    )
     older = write(tmp_path / "socialiqa-train-dev/dev.jsonl", lines(social(), social()))
     write(tmp_path / "socialiqa-train-dev/dev-labels.lst", "3\n1\n")
-    expected = [ChoiceExample(str(number), "Tracy left.", "Why?", ("a", "b", "c"), label) for number, label in ((1, 2), (2, 0))]
+    expected = [
+        ChoiceExample(str(number), "Tracy left.", "Why?", ("a", "b", "c"), label)
+        for number, label in ((1, 2), (2, 0))
+    ]
     assert choices.read_siqa(newer) == choices.read_siqa(older) == expected
-    with pytest.raises(UsageError, match=r"dev-labels\.lst, line 1: 1 labels here but 2 questions in .*dev\.jsonl: expected as many"):
+    with pytest.raises(
+        UsageError,
+        match=r"dev-labels\.lst, line 1: 1 labels here but 2 questions in .*dev\.jsonl: expected as many",
+    ):
         write(tmp_path / "socialiqa-train-dev/dev-labels.lst", "3\n")
         choices.read_siqa(older)
-    with pytest.raises(UsageError, match=r"dev-labels\.lst, line 2: label '0': expected the number of the right choice, 1 to 3"):
+    with pytest.raises(
+        UsageError,
+        match=r"dev-labels\.lst, line 2: label '0': expected the number of the right choice, 1 to 3",
+    ):
         write(tmp_path / "socialiqa-train-dev/dev-labels.lst", "3\n0\n")
         choices.read_siqa(older)
 
@@ -110,28 +151,76 @@ def test_the_kind_of_question_becomes_an_english_question(tmp_path):
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        ("hellaswag", lines(story(label="")), r"line 1: label '': expected the number of the right choice, 0 to 3"),
+        (
+            "hellaswag",
+            lines(story(label="")),
+            r"line 1: label '': expected the number of the right choice, 0 to 3",
+        ),
         ("hellaswag", lines(story(label=4)), r"line 1: label 4: expected"),
         ("hellaswag", lines(story(), story(endings=["a", "b"])), r"line 2: 2 endings: expected 4"),
-        ("hellaswag", lines(story(), story())[:-30], r"line 2: JSON breaks off at column \d+ .*this is the last line: the download may"),
-        ("commonsenseqa", lines(common("F")), r"unknown answerKey 'F' in .*file, line 1: legal: A, B, C"),
-        ("commonsenseqa", lines({"id": "x", "question": {}}), r"line 1: no 'answerKey' among id, question"),
-        ("commonsenseqa", lines({"answerKey": "A", "question": {"stem": "?"}}), r"line 1: no 'choices' among stem"),
+        (
+            "hellaswag",
+            lines(story(), story())[:-30],
+            r"line 2: JSON breaks off at column \d+ .*this is the last line: the download may",
+        ),
+        (
+            "commonsenseqa",
+            lines(common("F")),
+            r"unknown answerKey 'F' in .*file, line 1: legal: A, B, C",
+        ),
+        (
+            "commonsenseqa",
+            lines({"id": "x", "question": {}}),
+            r"line 1: no 'answerKey' among id, question",
+        ),
+        (
+            "commonsenseqa",
+            lines({"answerKey": "A", "question": {"stem": "?"}}),
+            r"line 1: no 'choices' among stem",
+        ),
         ("siqa", lines(social(correct="D")), r"unknown label 'D' in .*line 1: legal: A, B, C"),
         ("siqa", lines(social()), r"line 1: no 'correct' among context, question"),
-        ("copa", lines(cause(question="efect")), r"unknown question 'efect' in .*line 1: did you mean 'effect'\?"),
-        ("copa", lines(cause(2)), r"line 1: label 2: expected the number of the right choice, 0 to 1"),
-        ("copa", lines(cause(0), cause(0)), r"file says 0 for every question: the labels were removed"),
+        (
+            "copa",
+            lines(cause(question="efect")),
+            r"unknown question 'efect' in .*line 1: did you mean 'effect'\?",
+        ),
+        (
+            "copa",
+            lines(cause(2)),
+            r"line 1: label 2: expected the number of the right choice, 0 to 1",
+        ),
+        (
+            "copa",
+            lines(cause(0), cause(0)),
+            r"file says 0 for every question: the labels were removed",
+        ),
         ("cosmosqa", cosmos(), r"holds a header and nothing else"),
         (
             "cosmosqa",
             cosmos(blog(), header=[*COSMOS_HEADER[:-1], "labels"]),
             r"unknown column 'label' in the header .*did you mean 'labels'",
         ),
-        ("cosmosqa", cosmos(blog(label="4")), r"line 2: label '4': expected the number of the right choice, 0 to 3"),
-        ("cosmosqa", cosmos(blog("Two\nlines"), blog()[:4], blog()), r"line 4: 4 columns: expected 8, as the header has$"),
-        ("cosmosqa", cosmos(blog("Two\nlines"), blog())[:-20], r"line 4: 6 columns: expected 8, as the header has; this is the last line"),
-        ("cosmosqa", cosmos(blog(), blog())[:-75], r"line 3: broken quoting in the row that begins here \(unexpected end of data\)"),
+        (
+            "cosmosqa",
+            cosmos(blog(label="4")),
+            r"line 2: label '4': expected the number of the right choice, 0 to 3",
+        ),
+        (
+            "cosmosqa",
+            cosmos(blog("Two\nlines"), blog()[:4], blog()),
+            r"line 4: 4 columns: expected 8, as the header has$",
+        ),
+        (
+            "cosmosqa",
+            cosmos(blog("Two\nlines"), blog())[:-20],
+            r"line 4: 6 columns: expected 8, as the header has; this is the last line",
+        ),
+        (
+            "cosmosqa",
+            cosmos(blog(), blog())[:-75],
+            r"line 3: broken quoting in the row that begins here \(unexpected end of data\)",
+        ),
         ("copa", lines(cause(premise="Mees")).encode("latin-1"), r"line 1: byte 0xdc is not UTF-8"),
         ("copa", "\n", r"file is empty"),
     ],
@@ -167,13 +256,22 @@ def test_english_files_stand_where_their_releases_put_them(tmp_path, task, split
     assert len(readers.read_files(task, split, "en", tmp_path)) == 1
 
 
-@pytest.mark.parametrize("name", ["xcopa/data/{0}/{1}.{0}.jsonl", "xcopa/{1}-{0}.jsonl", "xcopa/{1}.{0}.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["xcopa/data/{0}/{1}.{0}.jsonl", "xcopa/{1}-{0}.jsonl", "xcopa/{1}.{0}.jsonl"]
+)
 def test_xcopa_in_every_folder(tmp_path, name):
     for code in ("et", "zh", "en"):
         for split in ("val", "test"):
             write(tmp_path / name.format(code, split), lines(cause(1), cause(0)))
-    assert readers.available("xcopa", "dev", tmp_path) == readers.available("xcopa", "test", tmp_path) == ("et", "zh")
-    assert [example.label for example in readers.read_files("xcopa", "test", "zh", tmp_path)] == [1, 0]
+    assert (
+        readers.available("xcopa", "dev", tmp_path)
+        == readers.available("xcopa", "test", tmp_path)
+        == ("et", "zh")
+    )
+    assert [example.label for example in readers.read_files("xcopa", "test", "zh", tmp_path)] == [
+        1,
+        0,
+    ]
 
 
 def test_test_files_whose_labels_xtreme_removed_are_not_there(tmp_path):
@@ -182,14 +280,22 @@ def test_test_files_whose_labels_xtreme_removed_are_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"xcopa/test-et\.jsonl is empty or without labels"):
         readers.read_files("xcopa", "test", "et", tmp_path)
     write(tmp_path / "xcopa/data/et/test.et.jsonl", lines(cause(0), cause(1)))
-    assert [example.label for example in readers.read_files("xcopa", "test", "et", tmp_path)] == [0, 1]
-    write(tmp_path / "COPA/test.jsonl", lines({key: value for key, value in cause().items() if key != "label"}))
+    assert [example.label for example in readers.read_files("xcopa", "test", "et", tmp_path)] == [
+        0,
+        1,
+    ]
+    write(
+        tmp_path / "COPA/test.jsonl",
+        lines({key: value for key, value in cause().items() if key != "label"}),
+    )
     assert readers.available("copa", "test", tmp_path) == ()
 
 
 def test_the_older_siqa_needs_its_labels(tmp_path):
     write(tmp_path / "socialiqa-train-dev/train.jsonl", lines(social()))
-    with pytest.raises(UsageError, match=r"socialiqa-train-dev/train\.jsonl is empty or without labels"):
+    with pytest.raises(
+        UsageError, match=r"socialiqa-train-dev/train\.jsonl is empty or without labels"
+    ):
         readers.read_files("siqa", "train", "en", tmp_path)
     write(tmp_path / "socialiqa-train-dev/train-labels.lst", "2\n")
     assert readers.read_files("siqa", "train", "en", tmp_path)[0].label == 1
@@ -199,14 +305,21 @@ def test_a_lone_development_file_is_cut_in_two_in_the_slices_only(tmp_path):
     rows = [blog(f"text {min(number, 8)}") for number in range(10)]
     write(tmp_path / "cosmosqa/data/valid.csv", cosmos(*rows))
     assert len(readers.read_files("cosmosqa", "dev", "en", tmp_path)) == 10
-    with pytest.raises(UsageError, match=r"no labelled cosmosqa train files of language 'en'.*looked for cosmosqa/data/train\.csv"):
+    with pytest.raises(
+        UsageError,
+        match=r"no labelled cosmosqa train files of language 'en'.*looked for cosmosqa/data/train\.csv",
+    ):
         readers.read_files("cosmosqa", "train", "en", tmp_path)
     write(tmp_path / "cosmosqa/heads/train.csv", cosmos(blog()))
-    train, dev = (readers.read_files("cosmosqa", split, "en", tmp_path) for split in ("train", "dev"))
+    train, dev = (
+        readers.read_files("cosmosqa", split, "en", tmp_path) for split in ("train", "dev")
+    )
     assert [example.context for example in train] == [f"text {number}" for number in range(8)]
     assert [(example.id, example.context) for example in dev] == [("9", "text 8"), ("10", "text 8")]
     write(tmp_path / "cosmosqa/data/train.csv", cosmos(blog(), blog()))
-    assert [len(readers.read_files("cosmosqa", split, "en", tmp_path)) for split in ("train", "dev")] == [2, 10]
+    assert [
+        len(readers.read_files("cosmosqa", split, "en", tmp_path)) for split in ("train", "dev")
+    ] == [2, 10]
 
 
 def test_both_parts_of_a_cut_file_share_no_text(tmp_path):

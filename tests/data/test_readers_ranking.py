@@ -1,4 +1,5 @@
-"""Readers of queries and passages: LAReQA, SQuAD by sentence, Mewsli-X; on written files, and on the real slices where they are."""
+"""Readers of queries and passages: LAReQA, SQuAD by sentence, Mewsli-X; on written files, and on
+the real slices where they are."""
 
 import json
 from itertools import pairwise
@@ -16,7 +17,9 @@ from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.tasks import TASKS
 
-real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)")
+real = pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)"
+)
 
 
 @pytest.fixture
@@ -68,11 +71,17 @@ def test_every_visible_character_is_in_one_sentence():
 
 @real
 def test_the_sentence_rule_finds_the_sentences_of_lareqa_in_english():
-    """Its authors' breaks of the same SQuAD paragraphs: at least 98 % found, and of those proposed right."""
+    """Its authors' breaks of the same SQuAD paragraphs: at least 98 % found, and of those proposed
+    right."""
     content = json.loads((REAL / "lareqa/xquad-r/en.json").read_text(encoding="utf-8"))
     gold = proposed = right = 0
-    for paragraph in (paragraph for article in content["data"] for paragraph in article["paragraphs"]):
-        theirs, ours = {tuple(span) for span in paragraph["sentence_breaks"]}, set(sentence_spans(paragraph["context"]))
+    for paragraph in (
+        paragraph for article in content["data"] for paragraph in article["paragraphs"]
+    ):
+        theirs, ours = (
+            {tuple(span) for span in paragraph["sentence_breaks"]},
+            set(sentence_spans(paragraph["context"])),
+        )
         gold, proposed, right = gold + len(theirs), proposed + len(ours), right + len(theirs & ours)
     assert gold > 100 and right >= 0.98 * gold and right >= 0.98 * proposed
 
@@ -82,24 +91,40 @@ def test_the_sentence_rule_finds_the_sentences_of_lareqa_in_english():
 
 def test_a_question_of_one_language_is_answered_in_all(root):
     examples = lareqa(root)
-    assert [example.id for example in examples] == ["where0", "what0", "where1", "what1", "where2", "what2"]
+    assert [example.id for example in examples] == [
+        "where0",
+        "what0",
+        "where1",
+        "what1",
+        "where2",
+        "what2",
+    ]
     found = examples[3]
     assert found.query == "What does Peter own? (de)"
     assert [passage.id for passage in found.passages] == [f"{code}_2_1" for code in LANGUAGES]
     assert [passage.language for passage in found.passages] == list(LANGUAGES)
     german = found.passages[LANGUAGES.index("de")]
-    assert german.text == "The book belongs to Peter (de)." and german.text in german.context and german.context.endswith("It is old (de).")
+    assert (
+        german.text == "The book belongs to Peter (de)."
+        and german.text in german.context
+        and german.context.endswith("It is old (de).")
+    )
 
 
 def test_the_pool_has_every_sentence_of_every_language_once(root):
     pool = splits.pool("lareqa", "files", str(root))
     assert len(pool) == len({passage.id for passage in pool}) == 9 * len(LANGUAGES)
-    assert {passage.id for example in lareqa(root, "zh") for passage in example.passages} <= {passage.id for passage in pool}
+    assert {passage.id for example in lareqa(root, "zh") for passage in example.passages} <= {
+        passage.id for passage in pool
+    }
     assert splits.pool("xnli", "files", str(root)) == () == splits.pool("lareqa", "mini", "")
 
 
-def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sentences_are_left_out(root):
-    """As in XTREME-R's utils_lareqa.py; the sentences of a paragraph without a question left are not in the pool either."""
+def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sentences_are_left_out(
+    root,
+):
+    """As in XTREME-R's utils_lareqa.py; the sentences of a paragraph without a question left are
+    not in the pool either."""
     path = root / "lareqa/xquad-r/de.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     first, second = (article["paragraphs"][0] for article in content["data"][:2])
@@ -110,8 +135,15 @@ def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sente
     write_json(path, content)
     examples = lareqa(root)
     assert [example.id for example in examples] == ["where0", "where2", "what2"]
-    assert [passage.id for passage in examples[0].passages if passage.language == "de"] == ["de_1_0", "de_1_1"]
-    pool = {passage.id for passage in splits.pool("lareqa", "files", str(root)) if passage.language == "de"}
+    assert [passage.id for passage in examples[0].passages if passage.language == "de"] == [
+        "de_1_0",
+        "de_1_1",
+    ]
+    pool = {
+        passage.id
+        for passage in splits.pool("lareqa", "files", str(root))
+        if passage.language == "de"
+    }
     assert pool == {"de_1_0", "de_1_1", "de_1_2", "de_3_0", "de_3_1", "de_3_2"}
 
 
@@ -122,25 +154,42 @@ def test_what_is_wrong_with_lareqas_files_is_told_in_one_sentence(root):
     paragraph["sentence_breaks"][1] = [10, 400]
     write_json(path, content)
     with pytest.raises(
-        UsageError, match=r"de\.json, data\[1\].paragraphs\[0\]: sentence break \[10, 400\] does not lie within the \d+ char"
+        UsageError,
+        match=r"de\.json, data\[1\].paragraphs\[0\]: sentence break \[10, 400\] does not lie within the \d+ char",
     ):
         lareqa(root)
     del paragraph["sentence_breaks"]
     write_json(path, content)
-    with pytest.raises(UsageError, match=r"data\[1\].paragraphs\[0\]: no sentence_breaks: expected .*plain XQuAD has none"):
+    with pytest.raises(
+        UsageError,
+        match=r"data\[1\].paragraphs\[0\]: no sentence_breaks: expected .*plain XQuAD has none",
+    ):
         lareqa(root)
     path.write_text(json.dumps(content)[:300], encoding="utf-8")
     with pytest.raises(UsageError, match=r"de\.json, line 1: JSON breaks off"):
         splits.pool("lareqa", "files", str(root))
     path.unlink()
-    with pytest.raises(UsageError, match=r"xquad-r lacks de\.json: the sentences of all 11 languages are searched together"):
+    with pytest.raises(
+        UsageError,
+        match=r"xquad-r lacks de\.json: the sentences of all 11 languages are searched together",
+    ):
         lareqa(root, "en")
 
 
 def test_squad_questions_ask_for_the_sentence_with_the_answer(root):
     examples = splits.load("squad_sentences", "train", "en", "files", str(root))
-    assert [example.passages[0].text for example in examples[:2]] == ["Anna lives in Rome (en).", "The apple belongs to Anna (en)."]
-    assert [example.passages[0].id for example in examples] == ["en_1_0", "en_1_1", "en_2_0", "en_2_1", "en_3_0", "en_3_1"]
+    assert [example.passages[0].text for example in examples[:2]] == [
+        "Anna lives in Rome (en).",
+        "The apple belongs to Anna (en).",
+    ]
+    assert [example.passages[0].id for example in examples] == [
+        "en_1_0",
+        "en_1_1",
+        "en_2_0",
+        "en_2_1",
+        "en_3_0",
+        "en_3_1",
+    ]
     assert all(len(example.passages) == 1 for example in examples)
 
 
@@ -148,15 +197,28 @@ def test_the_first_answer_counts_and_white_space_before_it_does_not():
     context = "Anna reads. Peter sleeps."
     example = SpanExample("1", " Who? ", context, (Answer(" Peter", 11), Answer("Anna", 0)))
     found = by_sentence([example])[0]
-    assert (found.query, found.passages[0].text, found.passages[0].context) == ("Who?", "Peter sleeps.", context)
+    assert (found.query, found.passages[0].text, found.passages[0].context) == (
+        "Who?",
+        "Peter sleeps.",
+        context,
+    )
 
 
 def test_squad_on_the_hub_asks_for_sentences_too():
     answers = {"text": ["Peter"], "answer_start": [12]}
     columns = ["id", "question", "context", "answers"]
-    values = {name: [value] for name, value in zip(columns, ("q", "Who sleeps?", "Anna reads. Peter sleeps.", answers), strict=True)}
-    found = SHAPES["answer_sentences"]([Rows("here", columns, values, {}, {})], TASKS["squad_sentences"], "en")
-    assert [(example.id, example.query, example.passages[0].text) for example in found] == [("q", "Who sleeps?", "Peter sleeps.")]
+    values = {
+        name: [value]
+        for name, value in zip(
+            columns, ("q", "Who sleeps?", "Anna reads. Peter sleeps.", answers), strict=True
+        )
+    }
+    found = SHAPES["answer_sentences"](
+        [Rows("here", columns, values, {}, {})], TASKS["squad_sentences"], "en"
+    )
+    assert [(example.id, example.query, example.passages[0].text) for example in found] == [
+        ("q", "Who sleeps?", "Peter sleeps.")
+    ]
 
 
 @real
@@ -167,11 +229,17 @@ def test_lareqa_and_squad_on_the_real_slices():
     for code in LANGUAGES:
         examples = lareqa(REAL, code)
         assert len(examples) == 177
-        assert all(len(example.passages) == 11 and all(pool[entry.id] == entry for entry in example.passages) for example in examples)
+        assert all(
+            len(example.passages) == 11
+            and all(pool[entry.id] == entry for entry in example.passages)
+            for example in examples
+        )
     span = {example.id: example for example in readers.read_files("squad_v1", "train", "en", REAL)}
     examples = splits.load("squad_sentences", "train", "en", "files", str(REAL))
     assert len(examples) == len(span) == 3286  # no answer falls between two sentences
-    whole = [span[example.id].answers[0].text.strip() in example.passages[0].text for example in examples]
+    whole = [
+        span[example.id].answers[0].text.strip() in example.passages[0].text for example in examples
+    ]
     assert sum(whole) >= 0.995 * len(whole)
 
 
@@ -192,7 +260,11 @@ def test_the_pool_of_entities_and_the_training_pairs(root):
     pool = splits.pool("mewslix", "files", str(root))
     assert [passage.id for passage in pool] == [f"Q{number}" for number in range(40)]
     pairs = splits.load("wikipedia_mentions", "train", "en", "files", str(root))
-    assert len(pairs) == 12 and pairs[2].query.startswith("Maria: ") and pairs[2].passages[0] == pool[2]
+    assert (
+        len(pairs) == 12
+        and pairs[2].query.startswith("Maria: ")
+        and pairs[2].passages[0] == pool[2]
+    )
 
 
 def change_mention(root, **changed):
@@ -207,8 +279,14 @@ def change_mention(root, **changed):
     ("changed", "message"),
     [
         ({"text": ""}, "line 3: the article's text is empty: .* get-mewsli-x.sh"),
-        ({"text": "Quite another text."}, "line 3: expected the mention 'Maria' at characters 38 to 43 of the text, found ''"),
-        ({"entity_id": "Q99"}, "line 3: entity Q99 is not in .*candidate_set_entities.jsonl: expected one of its 40 entities"),
+        (
+            {"text": "Quite another text."},
+            "line 3: expected the mention 'Maria' at characters 38 to 43 of the text, found ''",
+        ),
+        (
+            {"entity_id": "Q99"},
+            "line 3: entity Q99 is not in .*candidate_set_entities.jsonl: expected one of its 40 entities",
+        ),
         ({"mention_span": {"start": 3}}, "line 3: no 'end'"),
     ],
 )
@@ -224,7 +302,10 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
     (root / "mewslix/candidate_set_entities.jsonl").unlink()
     with pytest.raises(UsageError, match="no labelled mewslix dev files of language 'en'"):
         mewslix(root)
-    with pytest.raises(UsageError, match=r"candidate_set_entities\.jsonl is missing: mewslix ranks what stands there"):
+    with pytest.raises(
+        UsageError,
+        match=r"candidate_set_entities\.jsonl is missing: mewslix ranks what stands there",
+    ):
         splits.pool("mewslix", "files", str(root))
 
 
@@ -234,9 +315,20 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
         (b'{"entity_id": "Q3"', r"line 41: JSON breaks off at column 19"),
         (b'{"entity_id": "\xff"}', r"line 41: not UTF-8"),
         (b"[1]", "line 41: list in place of an object: expected one with 'description'"),
-        (json.dumps(ranking_files.entity(3)).encode(), "line 41: entity Q3 stands on an earlier line too"),
-        (json.dumps({**ranking_files.entity(99), "description": "   ", "sentence_spans": []}).encode(), "41: the description is empty"),
-        (json.dumps({**ranking_files.entity(99), "description": "It."}).encode(), "41: sentence 0 to 20: expected a span within the 3"),
+        (
+            json.dumps(ranking_files.entity(3)).encode(),
+            "line 41: entity Q3 stands on an earlier line too",
+        ),
+        (
+            json.dumps(
+                {**ranking_files.entity(99), "description": "   ", "sentence_spans": []}
+            ).encode(),
+            "41: the description is empty",
+        ),
+        (
+            json.dumps({**ranking_files.entity(99), "description": "It."}).encode(),
+            "41: sentence 0 to 20: expected a span within the 3",
+        ),
         (b'{"a": 1, "a": 2}', "line 41: key 'a' stands twice in an object"),
         (b"[" * 100_000, "line 41: JSON is nested too deeply"),
     ],

@@ -1,6 +1,7 @@
 """Readers on slices of the real data sets: counts, ids, labels.
 
-The slices are looked for in $XSTILTS_REAL_DATA, then in ../shared/data/real beside the repository; without them all is skipped.
+The slices are looked for in $XSTILTS_REAL_DATA, then in ../shared/data/real beside the repository;
+without them all is skipped.
 """
 
 import csv
@@ -28,7 +29,9 @@ from xstilts_core.data.readers.pairs import (
 from xstilts_core.errors import UsageError
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[3] / "shared/data/real"))
-pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)")
+pytestmark = pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)"
+)
 
 XNLI = "ar bg de el en es fr hi ru sw th tr ur vi zh"
 XCOPA = "et ht id it qu sw ta th tr vi zh"
@@ -37,7 +40,8 @@ PANX = (
     "vi yo zh"
 )
 TATOEBA = "af ar az bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko lt ml mr nl pl pt ro ru sw ta te th tl tr uk ur vi zh"
-# The languages that the slices have had from the beginning, English where none are named: they grow, and may have more by now.
+# The languages that the slices have had from the beginning, English where none are named: they
+# grow, and may have more by now.
 LEAST = {
     ("xnli", "dev"): XNLI,
     ("xnli", "test"): "es sw ur",
@@ -68,13 +72,15 @@ ABSENT = {
     *product(("mnli_translated", "pawsx_translated"), ("train",)),
     *product(("copa", "tydiqa", "bucc2018"), ("test",)),
 }
-# What the files of the original releases call the column of the label; a table whose first line has none of them has no header.
+# What the files of the original releases call the column of the label; a table whose first line has
+# none of them has no header.
 LABELS = {"label", "gold_label", "is_duplicate"}
 TEXTS = ("sentence1", "sentence2", "premise", "context", "hypo", "hypothesis")
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file by the csv and json modules alone, each with its texts by their names where the file has names."""
+    """The rows of a file by the csv and json modules alone, each with its texts by their names
+    where the file has names."""
     text = path.read_bytes().decode("utf-8")
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in text.split("\n") if line.strip()]
@@ -87,18 +93,25 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def blocks(path: Path) -> list[str]:
     """Sentences of a file with a token on each line and a blank line between them."""
-    lines = [line if line.strip() else "" for line in path.read_bytes().decode("utf-8").splitlines()]
+    lines = [
+        line if line.strip() else "" for line in path.read_bytes().decode("utf-8").splitlines()
+    ]
     return [block for block in "\n".join(lines).split("\n\n") if block.strip()]
 
 
 def abstracts(path: Path) -> list[dict[str, Any]]:
     """Entries of PubMedQA's JSON, each with its abstract."""
-    return [{**entry, "context": str(entry["CONTEXTS"])} for entry in json.loads(path.read_bytes()).values()]
+    return [
+        {**entry, "context": str(entry["CONTEXTS"])}
+        for entry in json.loads(path.read_bytes()).values()
+    ]
 
 
 def questions(path: Path) -> list[dict[str, Any]]:
     """Questions of a file in SQuAD's JSON, each with its text."""
-    parts = [part for article in json.loads(path.read_bytes())["data"] for part in article["paragraphs"]]
+    parts = [
+        part for article in json.loads(path.read_bytes())["data"] for part in article["paragraphs"]
+    ]
     return [{**entry, "context": part["context"]} for part in parts for entry in part["qas"]]
 
 
@@ -114,15 +127,23 @@ def lines(path: Path) -> list[str]:
 
 UNITS = dict.fromkeys(("panx", "udpos", "abstrct"), blocks) | {"pubmedqa": abstracts}
 UNITS |= dict.fromkeys(("tatoeba", "bucc2018", "tweet_sentiment", "tweet_offensive"), lines)
-UNITS |= dict.fromkeys(("xquad", "mlqa", "tydiqa", "squad_v1", "squad_v2", "squad_sentences", "lareqa"), questions)
-# Where the slices lack a training set the development file is cut in two: what marks the slices, and the file that they lack.
-CUT = {"cosmosqa": ("cosmosqa/heads", "cosmosqa/data/train.csv"), "siqa": ("siqa/LICENCE-CC-BY-4.txt", "siqa/socialIQa_v1.4_trn.jsonl")}
+UNITS |= dict.fromkeys(
+    ("xquad", "mlqa", "tydiqa", "squad_v1", "squad_v2", "squad_sentences", "lareqa"), questions
+)
+# Where the slices lack a training set the development file is cut in two: what marks the slices,
+# and the file that they lack.
+CUT = {
+    "cosmosqa": ("cosmosqa/heads", "cosmosqa/data/train.csv"),
+    "siqa": ("siqa/LICENCE-CC-BY-4.txt", "siqa/socialIQa_v1.4_trn.jsonl"),
+}
 CUT["pubmedqa"] = ("pubmedqa/data/ori_pqal.json", "pubmedqa/data/ori_pqaa.json")
 
 
 def files(task: str, split: str, code: str) -> list[Path]:
     """The files that hold a split; how many examples they have is for `counted` to say."""
-    return next(found for layout in readers.FILES[task, split] if (found := layout.find(code, REAL)))
+    return next(
+        found for layout in readers.FILES[task, split] if (found := layout.find(code, REAL))
+    )
 
 
 def others(kept: list[dict[str, Any]], held: list[dict[str, Any]]) -> int:
@@ -132,15 +153,24 @@ def others(kept: list[dict[str, Any]], held: list[dict[str, Any]]) -> int:
 
 
 def counted(task: str, split: str, code: str) -> int:
-    """How many examples the files of a split have, by their own rows: repeated pairs once, and the documented cuts made."""
+    """How many examples the files of a split have, by their own rows: repeated pairs once, and the
+    documented cuts made."""
     paths = files(task, split, code)
     found = [row for path in paths for row in UNITS.get(task, rows)(path)]
     if task in ("mnli", "snli", "anli"):
-        gold = [row for row in found if str(row.get("gold_label", row.get("label"))) not in ("-", "-1")]
-        return len({tuple("".join(row[name].split()) for name in TEXTS if name in row) for row in gold})
-    if "adversarial" in paths[0].parts:  # Jia and Liang's altered questions have a hyphen in their ids
+        gold = [
+            row for row in found if str(row.get("gold_label", row.get("label"))) not in ("-", "-1")
+        ]
+        return len(
+            {tuple("".join(row[name].split()) for name in TEXTS if name in row) for row in gold}
+        )
+    if (
+        "adversarial" in paths[0].parts
+    ):  # Jia and Liang's altered questions have a hyphen in their ids
         return sum("-" not in row["id"] for row in found)
-    if "cs224n" in paths[0].parts:  # the course's half of the development set, less what the other half asks about
+    if (
+        "cs224n" in paths[0].parts
+    ):  # the course's half of the development set, less what the other half asks about
         return others(found, questions(REAL / "squad_v2/dev-v2.0.json"))
     if task == "tydiqa" and code == "en":
         place = len(found) - len(found) // 10
@@ -156,7 +186,8 @@ def counted(task: str, split: str, code: str) -> int:
 
 @pytest.mark.parametrize(("task", "split"), readers.FILES)
 def test_counts_of_the_real_slices(task, split):
-    """As many examples as the files have rows, by the plain modules: none lost, none twice, in every language that is there."""
+    """As many examples as the files have rows, by the plain modules: none lost, none twice, in
+    every language that is there."""
     codes = readers.available(task, split, REAL)
     least = set() if (task, split) in ABSENT else set(LEAST.get((task, split), "en").split())
     assert least <= set(codes)
@@ -167,21 +198,32 @@ def test_counts_of_the_real_slices(task, split):
 
 
 def test_real_test_labels_agree_between_languages():
-    """XNLI's items are parallel: Spanish writes numbers, Swahili and Urdu words, and all must mean the same."""
-    columns = [[example.label for example in readers.read_files("xnli", "test", code, REAL)] for code in ("es", "sw", "ur")]
+    """XNLI's items are parallel: Spanish writes numbers, Swahili and Urdu words, and all must mean
+    the same."""
+    columns = [
+        [example.label for example in readers.read_files("xnli", "test", code, REAL)]
+        for code in ("es", "sw", "ur")
+    ]
     assert columns[0] == columns[1] == columns[2]
 
 
 @pytest.mark.parametrize("task", ["mnli", "snli", "anli"])
 def test_real_splits_share_no_pair(task):
-    train, dev = ({(row.text_a, row.text_b) for row in readers.read_files(task, split, "en", REAL)} for split in ("train", "dev"))
+    train, dev = (
+        {(row.text_a, row.text_b) for row in readers.read_files(task, split, "en", REAL)}
+        for split in ("train", "dev")
+    )
     assert not train & dev
 
 
 @pytest.mark.parametrize("task", ["hellaswag", "cosmosqa", "commonsenseqa", "siqa", "copa"])
 def test_real_splits_share_no_question(task):
     train, dev = (
-        {(row.context, row.question, row.choices) for row in readers.read_files(task, split, "en", REAL)} for split in ("train", "dev")
+        {
+            (row.context, row.question, row.choices)
+            for row in readers.read_files(task, split, "en", REAL)
+        }
+        for split in ("train", "dev")
     )
     assert train and dev and not train & dev
 
@@ -189,35 +231,48 @@ def test_real_splits_share_no_question(task):
 @pytest.mark.parametrize("code", ["de", "en", "es", "fr", "ja", "ko", "zh"])
 @pytest.mark.parametrize(("split", "own"), [("dev", "dev_2k"), ("test", "test_2k")])
 def test_real_pawsx_is_the_same_with_and_without_quoting(split, own, code):
-    """XTREME quotes, the release does not, and three of its files here were rewritten with quoting: all mean the same texts."""
+    """XTREME quotes, the release does not, and three of its files here were rewritten with quoting:
+    all mean the same texts."""
     prepared = read_xtreme_pairs(REAL / f"pawsx/xtreme/{split}-{code}.tsv", PARAPHRASE)
     released = read_pairs(REAL / f"pawsx/x-final/{code}/{own}.tsv", PAWS_X)
     count = min(len(prepared), len(released))
     assert count >= 4
-    assert [(row.text_a, row.text_b) for row in released[:count]] == [(row.text_a, row.text_b) for row in prepared[:count]]
+    assert [(row.text_a, row.text_b) for row in released[:count]] == [
+        (row.text_a, row.text_b) for row in prepared[:count]
+    ]
     if split == "dev":
         assert [row.label for row in released[:count]] == [row.label for row in prepared[:count]]
 
 
 def test_real_pawsx_labels_differ_between_languages():
-    german, chinese = ([row.label for row in readers.read_files("pawsx", "test", code, REAL)[:300]] for code in ("de", "zh"))
+    german, chinese = (
+        [row.label for row in readers.read_files("pawsx", "test", code, REAL)[:300]]
+        for code in ("de", "zh")
+    )
     assert 0 < sum(first != second for first, second in zip(german, chinese, strict=True)) < 10
 
 
 def test_real_xnli_archive_agrees_with_xtreme():
     for code in XNLI.split():
-        assert read_pairs(REAL / "xnli/XNLI-1.0/xnli.dev.tsv", XNLI_RAW, code) == readers.read_files("xnli", "dev", code, REAL)[:1]
+        assert (
+            read_pairs(REAL / "xnli/XNLI-1.0/xnli.dev.tsv", XNLI_RAW, code)
+            == readers.read_files("xnli", "dev", code, REAL)[:1]
+        )
 
 
 def test_real_multinli_archive_is_the_same_as_a_table_and_as_json_lines():
     for split in ("train", "dev_matched"):
         stem = f"mnli/multinli_1.0/multinli_1.0_{split}"
         found = read_pairs(REAL / f"{stem}.txt", MULTINLI)
-        assert len(found) >= 4 and found == read_json_pairs(REAL / f"{stem}.jsonl", GOLD, ANNOTATED)[: len(found)]
+        assert (
+            len(found) >= 4
+            and found == read_json_pairs(REAL / f"{stem}.jsonl", GOLD, ANNOTATED)[: len(found)]
+        )
 
 
 def test_real_xcopa_is_parallel_in_its_labels_and_asks_in_english():
-    """The kind of question is not the same in every language: the Thai files call every question one for the effect."""
+    """The kind of question is not the same in every language: the Thai files call every question
+    one for the effect."""
     columns = {code: readers.read_files("xcopa", "test", code, REAL) for code in XCOPA.split()}
     assert len({tuple(row.label for row in rows) for rows in columns.values()}) == 1
     for rows in columns.values():
@@ -225,11 +280,18 @@ def test_real_xcopa_is_parallel_in_its_labels_and_asks_in_english():
     assert {row.question for row in columns["th"]} == {"What was the effect?"}
 
 
-@pytest.mark.parametrize("name", ["squad_v2/dev-v2.0.json", "squad_v2/cs224n/dev-v2.0.json", "squad_v2/allennlp/squad2.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["squad_v2/dev-v2.0.json", "squad_v2/cs224n/dev-v2.0.json", "squad_v2/allennlp/squad2.json"],
+)
 def test_real_squad_2(name):
     examples, written = readers.read_squad(REAL / name), questions(REAL / name)
-    assert [not example.answers for example in examples] == [row["is_impossible"] for row in written]
-    assert [example.question for example in examples] == [row["question"].strip() for row in written]
+    assert [not example.answers for example in examples] == [
+        row["is_impossible"] for row in written
+    ]
+    assert [example.question for example in examples] == [
+        row["question"].strip() for row in written
+    ]
     assert any(row["is_impossible"] for row in written)
     assert len({example.id for example in examples}) == len(examples)
 
@@ -237,23 +299,34 @@ def test_real_squad_2(name):
 def test_real_tydiqa_repeats_its_ids_and_removes_answers():
     path = REAL / "tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.sw.train.json"
     written = [row["id"] for row in questions(path)]
-    assert len({example.id for example in readers.read_squad(path)}) == len(written) > len(set(written))
+    assert (
+        len({example.id for example in readers.read_squad(path)})
+        == len(written)
+        > len(set(written))
+    )
     with pytest.raises(UsageError, match="no answer and not marked is_impossible"):
         readers.read_squad(REAL / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.sw.dev.json")
 
 
 def test_real_questions_of_xquad_r_are_those_of_xquad():
-    """Greek and Thai are read from XQuAD-R here: in the languages that both have, question, text and answers are the same."""
+    """Greek and Thai are read from XQuAD-R here: in the languages that both have, question, text
+    and answers are the same."""
     for code in ("de", "hi", "zh"):
         path = REAL / f"lareqa/xquad-r/{code}.json"
         again = readers.read_squad(path)
-        assert len(again) == len(questions(path)) and set(again) <= set(readers.read_squad(REAL / f"xquad/xquad.{code}.json"))
+        assert len(again) == len(questions(path)) and set(again) <= set(
+            readers.read_squad(REAL / f"xquad/xquad.{code}.json")
+        )
 
 
 def test_real_fused_words_are_read_as_xtreme_has_them():
-    """The first words of XTREME's own test-ta.tsv, and of German contractions; a clitic takes the tag of its noun or verb."""
+    """The first words of XTREME's own test-ta.tsv, and of German contractions; a clitic takes the
+    tag of its noun or verb."""
     tamil = readers.read_files("udpos", "test", "ta", REAL)
-    assert tamil[0].words[:4] == ("பிகாரிலிருந்து", "ஏராளமான", "இளைஞர்கள்", "வேலை") and tamil[0].tags[0] == "PROPN"
+    assert (
+        tamil[0].words[:4] == ("பிகாரிலிருந்து", "ஏராளமான", "இளைஞர்கள்", "வேலை")
+        and tamil[0].tags[0] == "PROPN"
+    )
     found = {
         pair
         for code in ("de", "es")
@@ -269,29 +342,49 @@ def test_real_raw_panx_loses_its_prefix():
     assert words == ("Anton", "Wilhelm", "von", "Zuccalmaglio", ".")
 
 
-@pytest.mark.parametrize(("task", "split"), [("tweet_sentiment", "test"), ("tweet_offensive", "train")])
+@pytest.mark.parametrize(
+    ("task", "split"), [("tweet_sentiment", "test"), ("tweet_offensive", "train")]
+)
 def test_real_tweets_have_the_label_of_the_same_line(task, split):
-    """By the files alone: line k of both files, 0 and 1 as TweetEval's mapping.txt says, 0 to 2 from negative to positive."""
-    names = ("negative", "neutral", "positive") if task == "tweet_sentiment" else ("non-offensive", "offensive")
+    """By the files alone: line k of both files, 0 and 1 as TweetEval's mapping.txt says, 0 to 2
+    from negative to positive."""
+    names = (
+        ("negative", "neutral", "positive")
+        if task == "tweet_sentiment"
+        else ("non-offensive", "offensive")
+    )
     written = [
         (text.strip(), names[int(label)])
         for path in REAL.glob(f"{task}/**/{split}_text.txt")
-        for text, label in zip(lines(path), lines(path.with_name(f"{split}_labels.txt")), strict=True)
+        for text, label in zip(
+            lines(path), lines(path.with_name(f"{split}_labels.txt")), strict=True
+        )
     ]
-    read = [(row.text_a, row.label) for code in readers.available(task, split, REAL) for row in readers.read_files(task, split, code, REAL)]
+    read = [
+        (row.text_a, row.label)
+        for code in readers.available(task, split, REAL)
+        for row in readers.read_files(task, split, code, REAL)
+    ]
     assert len(read) >= 870 and sorted(read) == sorted(written)
 
 
 def test_real_abstrct_is_parallel_in_what_it_marks():
-    """438 premises and 248 claims in the test set of each language, though their words are not as many."""
+    """438 premises and 248 claims in the test set of each language, though their words are not as
+    many."""
     for code in ("en", "es", "fr", "it"):
-        tags = [tag for row in readers.read_files("abstrct", "test", code, REAL) for tag in row.tags]
+        tags = [
+            tag for row in readers.read_files("abstrct", "test", code, REAL) for tag in row.tags
+        ]
         assert (tags.count("B-Premise"), tags.count("B-Claim")) == (438, 248)
 
 
 def test_real_pubmedqa_is_cut_in_two():
     entries = list(json.loads((REAL / "pubmedqa/data/ori_pqal.json").read_bytes()).values())
-    found = [row for split in ("train", "dev") for row in readers.read_files("pubmedqa", split, "en", REAL)]
+    found = [
+        row
+        for split in ("train", "dev")
+        for row in readers.read_files("pubmedqa", split, "en", REAL)
+    ]
     for row, entry in zip(found, entries, strict=True):
         assert (row.text_a, row.label) == (entry["QUESTION"].strip(), entry["final_decision"])
         assert all(part.strip() in row.text_b for part in entry["CONTEXTS"])

@@ -1,4 +1,5 @@
-"""Where the files of sentence pairs may stand: releases as unpacked, XTREME's download folder, slices."""
+"""Where the files of sentence pairs may stand: releases as unpacked, XTREME's download folder,
+slices."""
 
 import json
 import os
@@ -21,12 +22,20 @@ GLUE_ROW = "0\t1\t1e\tfiction\t{}\tB\tneutral\tentailment"
 
 
 def anli_row(hypothesis: str, label: object, first: str = "context") -> str:
-    return json.dumps({"uid": "u", first: "Rome is\u2028old.", "hypothesis": hypothesis, "label": label}, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"uid": "u", first: "Rome is\u2028old.", "hypothesis": hypothesis, "label": label},
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def test_the_parts_of_anli_plus_write_labels_differently_and_mean_the_same(tmp_path):
     write(tmp_path / "MNLI/train.tsv", table(GLUE_HEADER, GLUE_ROW.format("A")))
-    write(tmp_path / "snli_1.0/snli_1.0_train.txt", table(SNLI_OWN, "entailment\tA\tB\tc\tp\tneutral"))
+    write(
+        tmp_path / "snli_1.0/snli_1.0_train.txt", table(SNLI_OWN, "entailment\tA\tB\tc\tp\tneutral")
+    )
     for number in (1, 2, 3):
         write(tmp_path / f"anli_v1.0/R{number}/train.jsonl", anli_row("h", "e"))
     for task in ("mnli", "snli", "anli"):
@@ -35,10 +44,19 @@ def test_the_parts_of_anli_plus_write_labels_differently_and_mean_the_same(tmp_p
 
 @pytest.mark.parametrize("folder", ["", "glue_data/", "glue/", "mnli/", "mnli/glue/"])
 def test_mnli_develops_on_the_matched_set_alone(tmp_path, folder):
-    write(tmp_path / f"{folder}MNLI/dev_mismatched.tsv", table(GLUE_HEADER, GLUE_ROW.format("mismatched")))
-    with pytest.raises(UsageError, match=r"no labelled mnli dev files of language 'en'.*looked for glue_data/MNLI/dev_matched\.tsv or"):
+    write(
+        tmp_path / f"{folder}MNLI/dev_mismatched.tsv",
+        table(GLUE_HEADER, GLUE_ROW.format("mismatched")),
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"no labelled mnli dev files of language 'en'.*looked for glue_data/MNLI/dev_matched\.tsv or",
+    ):
         readers.read_files("mnli", "dev", "en", tmp_path)
-    write(tmp_path / f"{folder}MNLI/dev_matched.tsv", table(GLUE_HEADER, *[GLUE_ROW.format("matched")] * 2))
+    write(
+        tmp_path / f"{folder}MNLI/dev_matched.tsv",
+        table(GLUE_HEADER, *[GLUE_ROW.format("matched")] * 2),
+    )
     assert texts(readers.read_files("mnli", "dev", "en", tmp_path)) == [("matched", "B")] * 2
 
 
@@ -48,10 +66,20 @@ def test_multinli_in_its_own_archive(tmp_path):
         tmp_path / "multinli_1.0/multinli_1.0_train.txt",
         table(header, "neutral\tA\tB\t1\t1n\tslate\tneutral", "-\tC\tD\t1\t1n\tslate\tneutral"),
     )
-    assert readers.read_files("mnli", "train", "en", tmp_path) == [PairExample("1", "A", "B", "neutral")]
-    rows = ({"sentence1": text, "sentence2": "B", "gold_label": label} for text, label in (("A", "-"), ("C", "contradiction")))
-    write(tmp_path / "mnli/multinli_1.0/multinli_1.0_dev_matched.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    assert readers.read_files("mnli", "dev", "en", tmp_path) == [PairExample("1", "C", "B", "contradiction")]
+    assert readers.read_files("mnli", "train", "en", tmp_path) == [
+        PairExample("1", "A", "B", "neutral")
+    ]
+    rows = (
+        {"sentence1": text, "sentence2": "B", "gold_label": label}
+        for text, label in (("A", "-"), ("C", "contradiction"))
+    )
+    write(
+        tmp_path / "mnli/multinli_1.0/multinli_1.0_dev_matched.jsonl",
+        "".join(json.dumps(row) + "\n" for row in rows),
+    )
+    assert readers.read_files("mnli", "dev", "en", tmp_path) == [
+        PairExample("1", "C", "B", "contradiction")
+    ]
 
 
 def test_xtreme_folder_as_data_root(tmp_path):
@@ -63,10 +91,16 @@ def test_xtreme_folder_as_data_root(tmp_path):
     write(tmp_path / "pawsx/train-en.tsv", "a\tb\t0\r\n")
     assert texts(readers.read_files("mnli", "train", "en", tmp_path)) == [("a .", "b .")]
     assert texts(readers.read_files("mnli", "dev", "en", tmp_path)) == [("en", "b")]
-    assert readers.available("xnli", "dev", tmp_path) == readers.available("pawsx", "dev", tmp_path) == ("de", "en")
+    assert (
+        readers.available("xnli", "dev", tmp_path)
+        == readers.available("pawsx", "dev", tmp_path)
+        == ("de", "en")
+    )
     assert readers.available("xnli", "test", tmp_path) == ()
     assert readers.available("pawsx", "train", tmp_path) == ("en",)
-    assert readers.read_files("pawsx", "dev", "de", tmp_path) == [PairExample("1", 'a "b"', "b", "1")]
+    assert readers.read_files("pawsx", "dev", "de", tmp_path) == [
+        PairExample("1", 'a "b"', "b", "1")
+    ]
     # The labels that XTREME takes away stand in XNLI's own archive.
     write(tmp_path / "XNLI-1.0/xnli.test.tsv", table(XNLI_HEADER, "de\tneutral\t\tA\tB\t1"))
     assert labels(readers.read_files("xnli", "test", "de", tmp_path)) == ["neutral"]
@@ -80,29 +114,56 @@ def test_mnli_slices_are_read_once_and_a_whole_set_as_it_is(tmp_path):
         write(tmp_path / f"mnli/k-shot/MNLI/16-{seed}/train.tsv", table(GLUE_HEADER, row))
     translated = table("premise\thypo\tlabel", "It works .\tYes .\tentailment", "A\tB\tneutral")
     write(tmp_path / "mnli/XNLI-MT-1.0/multinli/multinli.train.en.tsv", translated)
-    expected = [PairExample("1", "It works.", "Yes.", "entailment"), PairExample("2", "A", "B", "neutral")]
+    expected = [
+        PairExample("1", "It works.", "Yes.", "entailment"),
+        PairExample("2", "A", "B", "neutral"),
+    ]
     assert readers.read_files("mnli", "train", "en", tmp_path) == expected
     assert readers.available("mnli", "train", tmp_path) == ("en",)
 
 
 def test_translated_training_sets(tmp_path):
-    write(tmp_path / "xnli/XNLI-MT-1.0/multinli/multinli.train.sw.tsv", table("premise\thypo\tlabel", "A .\tB .\tcontradictory"))
-    write(tmp_path / "XNLI-MT-1.0/multinli/multinli.train.en.tsv", table("premise\thypo\tlabel", "A .\tB .\tneutral"))
-    write(tmp_path / "xtreme_translations/XNLI/translate-train/en-de-translated.tsv", 'a\tb\t"A\tB\tcontradictory\n')
+    write(
+        tmp_path / "xnli/XNLI-MT-1.0/multinli/multinli.train.sw.tsv",
+        table("premise\thypo\tlabel", "A .\tB .\tcontradictory"),
+    )
+    write(
+        tmp_path / "XNLI-MT-1.0/multinli/multinli.train.en.tsv",
+        table("premise\thypo\tlabel", "A .\tB .\tneutral"),
+    )
+    write(
+        tmp_path / "xtreme_translations/XNLI/translate-train/en-de-translated.tsv",
+        'a\tb\t"A\tB\tcontradictory\n',
+    )
     assert readers.available("mnli_translated", "train", tmp_path) == ("de", "sw")
-    assert readers.read_files("mnli_translated", "train", "sw", tmp_path) == [PairExample("1", "A .", "B .", "contradiction")]
-    assert readers.read_files("mnli_translated", "train", "de", tmp_path) == [PairExample("1", '"A', "B", "contradiction")]
+    assert readers.read_files("mnli_translated", "train", "sw", tmp_path) == [
+        PairExample("1", "A .", "B .", "contradiction")
+    ]
+    assert readers.read_files("mnli_translated", "train", "de", tmp_path) == [
+        PairExample("1", '"A', "B", "contradiction")
+    ]
     write(tmp_path / "x-final/fr/translated_train.tsv", table(PAWS_HEADER, "1\tA\tB\t1"))
-    write(tmp_path / "xtreme_translations/PAWSX/translate-train/en-ja-translated.tsv", "a\tb\tA\tB\t1\na\tb\tC\tD\tE\na\tb\tF\tG\t0\n")
+    write(
+        tmp_path / "xtreme_translations/PAWSX/translate-train/en-ja-translated.tsv",
+        "a\tb\tA\tB\t1\na\tb\tC\tD\tE\na\tb\tF\tG\t0\n",
+    )
     assert readers.available("pawsx_translated", "train", tmp_path) == ("fr", "ja")
     assert texts(readers.read_files("pawsx_translated", "train", "fr", tmp_path)) == [("A", "B")]
-    assert texts(readers.read_files("pawsx_translated", "train", "ja", tmp_path)) == [("A", "B"), ("F", "G")]
+    assert texts(readers.read_files("pawsx_translated", "train", "ja", tmp_path)) == [
+        ("A", "B"),
+        ("F", "G"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("task", "split", "code", "message"),
     [
-        ("xnli", "dev", "de", r"looked for xnli/xtreme/dev-de\.tsv or xnli/dev-de\.tsv or .*xnli\.dev\.tsv; languages there: none"),
+        (
+            "xnli",
+            "dev",
+            "de",
+            r"looked for xnli/xtreme/dev-de\.tsv or xnli/dev-de\.tsv or .*xnli\.dev\.tsv; languages there: none",
+        ),
         ("mnli", "train", "de", r"the data set names no files of that language"),
         ("mnli_translated", "train", "en", r"the data set names no files of that language"),
         ("qqp", "test", "en", r"unknown split 'test' in the files of qqp"),
@@ -114,39 +175,81 @@ def test_what_is_not_there_is_said(tmp_path, task, split, code, message):
 
 
 def check_resource_level(root, rows, codes):
-    """The same rows of MNLI in each language, matched one by one; XNLI scored on its test set, and chosen on MNLI's development set."""
+    """The same rows of MNLI in each language, matched one by one; XNLI scored on its test set, and
+    chosen on MNLI's development set."""
     assert readers.available("mnli_translated", "train", root) == codes
-    settings = {"source": "files", "data_root": str(root), "encoder": "mini", "epochs": 1, "batch_size": 1, "learning_rate": 1e-5}
+    settings = {
+        "source": "files",
+        "data_root": str(root),
+        "encoder": "mini",
+        "epochs": 1,
+        "batch_size": 1,
+        "learning_rate": 1e-5,
+    }
     read = set()
     for code in codes:
         spec = IntermediateSpec(tasks=["mnli"], data_languages=[code], **settings)
         found = translated.training("mnli", spec)
-        assert [(count.found, count.filled, count.dropped) for count in found.counts] == [(rows, 0, 0)]
+        assert [(count.found, count.filled, count.dropped) for count in found.counts] == [
+            (rows, 0, 0)
+        ]
         read |= set(Below().asked(spec, str(root)))
     assert splits.test_split("xnli", "files", str(root)) == "test"
     read |= set(Below().asked(TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)))
-    assert {name for name in read if name.startswith("xnli/")} == {name for name in read if name.startswith("xnli/labelled_test/")}
-    assert {name for name in read if "dev" in name} == {name for name in read if "dev_matched" in name} != set()
+    assert {name for name in read if name.startswith("xnli/")} == {
+        name for name in read if name.startswith("xnli/labelled_test/")
+    }
+    assert (
+        {name for name in read if "dev" in name}
+        == {name for name in read if "dev_matched" in name}
+        != set()
+    )
 
 
 def test_one_set_in_several_languages_never_touches_the_development_rows_of_xnli(tmp_path):
     """XNLI's development rows in MNLI's place, beside the k-shot development rows of the slices."""
     for code in ("en", "de", "sw"):
-        found = [f"{code} {k}\th\t{label}" for k, label in enumerate(("neutral", "contradictory", "entailment"))]
-        write(tmp_path / f"mnli/XNLI-MT-1.0/multinli/multinli.train.{code}.tsv", table("premise\thypo\tlabel", *found))
+        found = [
+            f"{code} {k}\th\t{label}"
+            for k, label in enumerate(("neutral", "contradictory", "entailment"))
+        ]
+        write(
+            tmp_path / f"mnli/XNLI-MT-1.0/multinli/multinli.train.{code}.tsv",
+            table("premise\thypo\tlabel", *found),
+        )
         header = f"genre\tlabel\tsentence1_{code}\tsentence2_{code}"
-        write(tmp_path / f"xnli/labelled_test/{code}.genre.test.tsv", table(header, "fiction\tneutral\ta\tb"))
-    write(tmp_path / "mnli/k-shot/MNLI/16-13/dev_matched.tsv", table(GLUE_HEADER, GLUE_ROW.format("matched")))
+        write(
+            tmp_path / f"xnli/labelled_test/{code}.genre.test.tsv",
+            table(header, "fiction\tneutral\ta\tb"),
+        )
+    write(
+        tmp_path / "mnli/k-shot/MNLI/16-13/dev_matched.tsv",
+        table(GLUE_HEADER, GLUE_ROW.format("matched")),
+    )
     check_resource_level(tmp_path, 3, ("de", "sw"))
 
 
-@pytest.mark.skipif(not LEVELS.is_dir(), reason="the rows in fifteen languages are not at hand (set XSTILTS_REAL_DATA)")
+@pytest.mark.skipif(
+    not LEVELS.is_dir(),
+    reason="the rows in fifteen languages are not at hand (set XSTILTS_REAL_DATA)",
+)
 def test_real_rows_in_fifteen_languages_are_matched_one_by_one(tmp_path):
-    """The root that their README asks for: the slices without MNLI's training rows and XNLI's development rows, and these over it."""
-    left_out = ("mnli/k-shot/MNLI/*/train.tsv", "mnli/glue/MNLI/train.tsv", "mnli/XNLI-MT-1.0/**/*.tsv", "xnli/xtreme/dev-*")
+    """The root that their README asks for: the slices without MNLI's training rows and XNLI's
+    development rows, and these over it."""
+    left_out = (
+        "mnli/k-shot/MNLI/*/train.tsv",
+        "mnli/glue/MNLI/train.tsv",
+        "mnli/XNLI-MT-1.0/**/*.tsv",
+        "xnli/xtreme/dev-*",
+    )
     without = {path for pattern in left_out for path in REAL.glob(pattern)}
     for source in (REAL, LEVELS):
-        for path in (path for task in ("mnli", "xnli") for path in (source / task).rglob("*.tsv") if path not in without):
+        for path in (
+            path
+            for task in ("mnli", "xnli")
+            for path in (source / task).rglob("*.tsv")
+            if path not in without
+        ):
             (tmp_path / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path.relative_to(source)).symlink_to(path)
     check_resource_level(tmp_path, 2490, TASKS["mnli_translated"].languages)

@@ -15,7 +15,9 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
-def tatoeba(folder: Path, other: str | bytes = "Nein.\nJa.\n", english: str = "No.\nYes.\n") -> None:
+def tatoeba(
+    folder: Path, other: str | bytes = "Nein.\nJa.\n", english: str = "No.\nYes.\n"
+) -> None:
     write(folder / "tatoeba.deu-eng.deu", other)
     write(folder / "tatoeba.deu-eng.eng", english)
 
@@ -34,14 +36,23 @@ def test_tatoeba_in_lasers_layout(tmp_path, folder):
 
 @pytest.mark.parametrize("folder", ["tatoeba", "tatoeba/xtreme"])
 def test_xtremes_sorted_copy_of_tatoeba_is_refused(tmp_path, folder):
-    """Its English side is in alphabetical order: read line by line, two of these three pairs would be wrong."""
+    """Its English side is in alphabetical order: read line by line, two of these three pairs would
+    be wrong."""
     write(tmp_path / folder / "de-en.de", "Zwei.\nEins.\nDrei.\n")
     write(tmp_path / folder / "de-en.en", "One.\nThree.\nTwo.\n")
     assert readers.available("tatoeba", "test", tmp_path) == ()
-    with pytest.raises(UsageError, match=r"no labelled tatoeba test files .*de-en\.de holds no gold: XTREME sorts the English side"):
+    with pytest.raises(
+        UsageError,
+        match=r"no labelled tatoeba test files .*de-en\.de holds no gold: XTREME sorts the English side",
+    ):
         readers.read_files("tatoeba", "test", "de", tmp_path)
     tatoeba(tmp_path / "tatoeba/v1")
-    assert [example.match for example in readers.read_files("tatoeba", "test", "de", tmp_path)] == ["en-1", "en-2", "de-1", "de-2"]
+    assert [example.match for example in readers.read_files("tatoeba", "test", "de", tmp_path)] == [
+        "en-1",
+        "en-2",
+        "de-1",
+        "de-2",
+    ]
 
 
 def test_tatoeba_without_its_english_side_is_not_there(tmp_path):
@@ -52,7 +63,10 @@ def test_tatoeba_without_its_english_side_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ("Nein.\n", r"tatoeba\.deu-eng\.deu, line 2: 1 lines here but 2 in .*\.eng: expected as many"),
+        (
+            "Nein.\n",
+            r"tatoeba\.deu-eng\.deu, line 2: 1 lines here but 2 in .*\.eng: expected as many",
+        ),
         ("Nein.\n\n", r"tatoeba\.deu-eng\.deu, line 2: blank: expected one sentence on every line"),
         (b"Nein.\nSch\xf6n.\n", r"tatoeba\.deu-eng\.deu, line 2: byte 0xf6 is not UTF-8"),
         ("", r"tatoeba\.deu-eng\.deu is empty"),
@@ -64,26 +78,44 @@ def test_what_is_wrong_with_tatoeba_is_told(tmp_path, other, message):
         readers.read_files("tatoeba", "test", "de", tmp_path)
 
 
-def bucc(folder: Path, english: str = "en-1\tTwo.\nen-2\tFour.\n", other: str = "de-1\tEins.\nde-2\tZwei.\n") -> Path:
+def bucc(
+    folder: Path,
+    english: str = "en-1\tTwo.\nen-2\tFour.\n",
+    other: str = "de-1\tEins.\nde-2\tZwei.\n",
+) -> Path:
     write(folder / "de-en.dev.en", english)
     write(folder / "de-en.dev.gold", "de-2\ten-1\n")
     return write(folder / "de-en.dev.de", other)
 
 
 def test_bucc_without_distractors_is_refused(tmp_path):
-    """As google/xtreme's bucc18 on the hub: every sentence has its pair, and nothing needs to be told apart."""
+    """As google/xtreme's bucc18 on the hub: every sentence has its pair, and nothing needs to be
+    told apart."""
     bucc(tmp_path / "bucc2018", "en-1\tTwo.\n", "de-2\tZwei.\n")
-    with pytest.raises(UsageError, match=r"hold no sentence without a pair in .*de-en\.dev\.gold: .*F1 says nothing"):
+    with pytest.raises(
+        UsageError,
+        match=r"hold no sentence without a pair in .*de-en\.dev\.gold: .*F1 says nothing",
+    ):
         readers.read_files("bucc2018", "dev", "de", tmp_path)
     bucc(tmp_path / "bucc2018", "en-1\tTwo.\n")
-    assert [example.match for example in readers.read_files("bucc2018", "dev", "de", tmp_path)] == [None, "en-1", "de-2"]
+    assert [example.match for example in readers.read_files("bucc2018", "dev", "de", tmp_path)] == [
+        None,
+        "en-1",
+        "de-2",
+    ]
 
 
 @pytest.mark.parametrize(
     ("english", "message"),
     [
-        ("en-2\tFour.\n", r"de-en\.dev\.gold, line 1: id 'en-1' is not in .*de-en\.dev\.en: .*truncated download"),
-        ("en-1\tTwo.\nen-2", r"de-en\.dev\.en, line 2: 'en-2': expected id TAB sentence; .*cut off"),
+        (
+            "en-2\tFour.\n",
+            r"de-en\.dev\.gold, line 1: id 'en-1' is not in .*de-en\.dev\.en: .*truncated download",
+        ),
+        (
+            "en-1\tTwo.\nen-2",
+            r"de-en\.dev\.en, line 2: 'en-2': expected id TAB sentence; .*cut off",
+        ),
         ("en-1\tTwo.\nen-2\n\n", r"de-en\.dev\.en, line 2: 'en-2': expected id TAB sentence$"),
     ],
 )
@@ -95,5 +127,8 @@ def test_truncated_downloads_of_bucc(tmp_path, english, message):
 
 def test_a_packed_archive_of_bucc_is_named(tmp_path):
     write(tmp_path / "bucc2018-fr-en.training-gold.tar.bz2", b"BZh")
-    with pytest.raises(UsageError, match=r"no labelled bucc2018 test files .*fr-en\.training-gold\.tar\.bz2 is still packed"):
+    with pytest.raises(
+        UsageError,
+        match=r"no labelled bucc2018 test files .*fr-en\.training-gold\.tar\.bz2 is still packed",
+    ):
         readers.read_files("bucc2018", "test", "fr", tmp_path)

@@ -1,4 +1,5 @@
-"""Files of questions: where those of every data set stand, and what is wrong with the copies that have no answers."""
+"""Files of questions: where those of every data set stand, and what is wrong with the copies that
+have no answers."""
 
 import json
 from pathlib import Path
@@ -15,7 +16,11 @@ CONTEXT = "Rome is the capital of Italy."
 def entry(name: str, text: str = "Rome", start: int = 0, context: str = CONTEXT) -> dict:
     """One article with one question, as XTREME writes them."""
     answers = [{"answer_start": start, "text": text}]
-    return {"paragraphs": [{"context": context, "qas": [{"answers": answers, "question": f"{name}?", "id": name}]}]}
+    return {
+        "paragraphs": [
+            {"context": context, "qas": [{"answers": answers, "question": f"{name}?", "id": name}]}
+        ]
+    }
 
 
 def write(path: Path, *entries: dict) -> Path:
@@ -44,8 +49,18 @@ REMOVED = entry("a", "")
         ("xquad", "test", "th", "lareqa/xquad-r/th.json"),
         ("mlqa", "dev", "hi", "mlqa/MLQA_V1/dev/dev-context-hi-question-hi.json"),
         ("mlqa", "test", "hi", "MLQA_V1/test/test-context-hi-question-hi.json"),
-        ("squad_translated", "train", "vi", "mlqa-translate-train/vi_squad-translate-train-train-v1.1.json"),
-        ("squad_translated", "dev", "vi", "mlqa/mlqa-translate-train/vi_squad-translate-train-dev-v1.1.json"),
+        (
+            "squad_translated",
+            "train",
+            "vi",
+            "mlqa-translate-train/vi_squad-translate-train-train-v1.1.json",
+        ),
+        (
+            "squad_translated",
+            "dev",
+            "vi",
+            "mlqa/mlqa-translate-train/vi_squad-translate-train-dev-v1.1.json",
+        ),
         ("tydiqa", "test", "fi", "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.fi.dev.json"),
         ("tydiqa", "dev", "fi", "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-finnish.json"),
         ("tydiqa", "dev", "sw", "tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.sw.train.json"),
@@ -74,7 +89,10 @@ def test_mlqa_reads_questions_in_the_language_of_their_text(tmp_path):
 def test_files_whose_answers_xtreme_removed_are_not_there(tmp_path, task, split, place):
     path = write(tmp_path / place, REMOVED, REMOVED)
     assert readers.available(task, split, tmp_path) == ()
-    with pytest.raises(UsageError, match=rf"no labelled {task} test files of language 'en'.*{path.name} is empty or without labels"):
+    with pytest.raises(
+        UsageError,
+        match=rf"no labelled {task} test files of language 'en'.*{path.name} is empty or without labels",
+    ):
         readers.read_files(task, split, "en", tmp_path)
     write(path, entry("a"), REMOVED)
     with pytest.raises(UsageError, match=r"question 'a': no answer and not marked is_impossible"):
@@ -82,11 +100,14 @@ def test_files_whose_answers_xtreme_removed_are_not_there(tmp_path, task, split,
 
 
 def test_a_question_without_answer_among_the_first_is_no_removed_one(tmp_path):
-    """SQuAD 2.0: an empty list of answers, and an answer whose text begins with a quotation mark."""
+    """SQuAD 2.0: an empty list of answers, and an answer whose text begins with a quotation
+    mark."""
     path = tmp_path / "squad_v2/dev-v2.0.json"
     path.parent.mkdir()
     question = {"question": "?", "id": "a", "answers": [], "is_impossible": True}
-    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": [question]}]}]}))
+    path.write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": [question]}]}]})
+    )
     assert readers.read_files("squad_v2", "dev", "en", tmp_path)[0].answers == ()
     write(tmp_path / "xquad/xquad.en.json", entry("a", '"Rome"', 3, 'In "Rome".'))
     assert readers.available("xquad", "test", tmp_path) == ("en",)
@@ -105,10 +126,14 @@ def test_the_courses_half_of_squad_2_shares_no_text_with_the_development_set(tmp
 
 
 def tydiqa_training(folder: Path) -> Path:
-    """Twenty English questions: the last two, which stand in for development data, share a text with the third."""
+    """Twenty English questions: the last two, which stand in for development data, share a text
+    with the third."""
     texts = [f"Rome {number}." for number in range(20)]
     texts[2] = texts[19]
-    return write(folder / "tydiqa.goldp.en.train.json", *(entry(str(number % 7), context=text) for number, text in enumerate(texts)))
+    return write(
+        folder / "tydiqa.goldp.en.train.json",
+        *(entry(str(number % 7), context=text) for number, text in enumerate(texts)),
+    )
 
 
 def test_tydiqas_english_training_questions_are_cut_by_position(tmp_path):
@@ -117,23 +142,47 @@ def test_tydiqas_english_training_questions_are_cut_by_position(tmp_path):
     train, dev = (readers.read_files("tydiqa", split, "en", tmp_path) for split in ("train", "dev"))
     # Ids repeat, as in XTREME's files, and are told apart by position.
     assert [example.id for example in dev] == ["4#19", "5#20"]
-    assert [example.id for example in train] == [f"{number % 7}#{number + 1}" for number in range(18) if number != 2]
+    assert [example.id for example in train] == [
+        f"{number % 7}#{number + 1}" for number in range(18) if number != 2
+    ]
     assert not {example.context for example in train} & {example.context for example in dev}
     assert readers.available("tydiqa", "test", tmp_path) == ()
 
 
-def test_tydiqas_english_training_questions_are_whole_beside_labelled_development_questions(tmp_path):
+def test_tydiqas_english_training_questions_are_whole_beside_labelled_development_questions(
+    tmp_path,
+):
     tydiqa_training(tmp_path / "tydiqa/tydiqa-goldp-v1.1-train")
-    write(tmp_path / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-english.json", entry("english-1-2"))
+    write(
+        tmp_path / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-english.json",
+        entry("english-1-2"),
+    )
     assert len(ids("tydiqa", "train", "en", tmp_path)) == 20
-    assert ids("tydiqa", "dev", "en", tmp_path) == ids("tydiqa", "test", "en", tmp_path) == ["english-1-2"]
+    assert (
+        ids("tydiqa", "dev", "en", tmp_path)
+        == ids("tydiqa", "test", "en", tmp_path)
+        == ["english-1-2"]
+    )
 
 
-@pytest.mark.parametrize("place", ["tydiqa/tydiqa-goldp-v1.1-train.json", "tydiqa/tydiqa-goldp-v1.1-train/tydiqa-goldp-v1.1-train.json"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "tydiqa/tydiqa-goldp-v1.1-train.json",
+        "tydiqa/tydiqa-goldp-v1.1-train/tydiqa-goldp-v1.1-train.json",
+    ],
+)
 def test_tydiqas_upstream_training_file_holds_nine_languages(tmp_path, place):
-    """Training on all of them, as the paper's code does at its last commit, would not be zero-shot."""
+    """Training on all of them, as the paper's code does at its last commit, would not be
+    zero-shot."""
     names = ("english", "finnish", "english", "korean", "english")
-    write(tmp_path / place, *(entry(f"{name}-{number}", context=f"Rome {number}.") for number, name in enumerate(names)))
+    write(
+        tmp_path / place,
+        *(
+            entry(f"{name}-{number}", context=f"Rome {number}.")
+            for number, name in enumerate(names)
+        ),
+    )
     assert readers.available("tydiqa", "train", tmp_path) == ("en",)
     assert ids("tydiqa", "train", "en", tmp_path) == ["english-0", "english-2"]
     assert ids("tydiqa", "dev", "en", tmp_path) == ["english-4"]
@@ -141,13 +190,20 @@ def test_tydiqas_upstream_training_file_holds_nine_languages(tmp_path, place):
     with pytest.raises(UsageError, match=r"holds no question whose id begins with swahili-"):
         readers.read_files("tydiqa", "dev", "sw", tmp_path)
     write(tmp_path / place, entry("english-0"), entry("englishlike-1"))
-    with pytest.raises(UsageError, match=r"unknown beginning of an id 'englishlike-1' in .*train\.json: did you mean 'english-'"):
+    with pytest.raises(
+        UsageError,
+        match=r"unknown beginning of an id 'englishlike-1' in .*train\.json: did you mean 'english-'",
+    ):
         readers.read_files("tydiqa", "train", "en", tmp_path)
 
 
 def test_tydiqas_upstream_development_file_holds_nine_languages(tmp_path):
     write(tmp_path / "tydiqa/tydiqa-goldp-v1.1-dev.json", entry("english-0"), entry("telugu-1"))
-    assert ids("tydiqa", "test", "te", tmp_path) == ids("tydiqa", "dev", "te", tmp_path) == ["telugu-1"]
+    assert (
+        ids("tydiqa", "test", "te", tmp_path)
+        == ids("tydiqa", "dev", "te", tmp_path)
+        == ["telugu-1"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +213,10 @@ def test_tydiqas_upstream_development_file_holds_nine_languages(tmp_path):
 def test_packed_archives_are_named(tmp_path, task, code, place):
     (tmp_path / place).parent.mkdir()
     (tmp_path / place).write_bytes(b"PK")
-    with pytest.raises(UsageError, match=rf"no labelled {task} test files of language {code!r}.*{place} is still packed: unpack it"):
+    with pytest.raises(
+        UsageError,
+        match=rf"no labelled {task} test files of language {code!r}.*{place} is still packed: unpack it",
+    ):
         readers.read_files(task, "test", code, tmp_path)
 
 
@@ -168,11 +227,17 @@ def test_packed_archives_are_named(tmp_path, task, code, place):
     ("content", "message"),
     [
         (b"\xef\xbb\xbf{", r"JSON breaks off at column"),
-        (json.dumps({"data": [entry("a")]})[:-30].encode(), r"xquad\.de\.json, line 1: JSON breaks off .*expected a complete file"),
+        (
+            json.dumps({"data": [entry("a")]})[:-30].encode(),
+            r"xquad\.de\.json, line 1: JSON breaks off .*expected a complete file",
+        ),
         (b'{"data": [{"paragraphs": [{"context": "M\xfcnchen"', r"line 1: byte 0xfc is not UTF-8"),
         (b'{"data": []}', r"xquad\.de\.json holds no question"),
         (b"", r"xquad\.de\.json is empty"),
-        (json.dumps({"data": [entry("a", "Rome", 7)]}).encode(), r"expected the answer 'Rome' at character 7 .*found ' the'"),
+        (
+            json.dumps({"data": [entry("a", "Rome", 7)]}).encode(),
+            r"expected the answer 'Rome' at character 7 .*found ' the'",
+        ),
         (json.dumps({"rows": [entry("a")]}).encode(), r"the top level: no list named 'data'"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Every command line of README and docs/ can be typed: the real parsers read it, and the quick ones are run. Guides do as they say."""
+"""Every command line of README and docs/ can be typed: the real parsers read it, and the quick ones
+are run. Guides do as they say."""
 
 import argparse
 import re
@@ -29,8 +30,21 @@ from xstilts_core.tasks.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(path for path in DOCS.rglob("*.md") if "made" not in path.parts)]
-PROGRAMS = ("xstilts", "make", "papermill", "python", "pip", "conda", "sudo", ".venv/bin/pre-commit")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(path for path in DOCS.rglob("*.md") if "made" not in path.parts),
+]
+PROGRAMS = (
+    "xstilts",
+    "make",
+    "papermill",
+    "python",
+    "pip",
+    "conda",
+    "sudo",
+    ".venv/bin/pre-commit",
+)
 # What a reader puts something else in the place of.
 PLACEHOLDER = re.compile(r"[A-Z]+\d?|my_\w+|<.*>|.*\.\.\.")
 STUDY_FILE = re.compile(r"# (my_\w+\.yaml)\n")
@@ -57,11 +71,17 @@ def command_lines(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8")
     lines = [line for block in fenced(text, "(?:bash)") for line in block.splitlines()]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    spans = [span for span in re.findall(r"`([^`\n]+)`", prose) if " " in span and span.split()[0] in PROGRAMS]
+    spans = [
+        span
+        for span in re.findall(r"`([^`\n]+)`", prose)
+        if " " in span and span.split()[0] in PROGRAMS
+    ]
     return [line.strip() for line in (*lines, *spans) if line.strip()]
 
 
-COMMANDS = sorted({(line, path.relative_to(ROOT).as_posix()) for path in PAGES for line in command_lines(path)})
+COMMANDS = sorted(
+    {(line, path.relative_to(ROOT).as_posix()) for path in PAGES for line in command_lines(path)}
+)
 
 
 def words(line: str) -> list[str]:
@@ -82,27 +102,40 @@ def study_blocks() -> dict[str, str]:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 def test_commands_are_found():
     programs = {words(line)[0] for line, _ in COMMANDS}
     assert programs >= {"xstilts", "make", "papermill", "python", "pip"} and len(COMMANDS) > 60
-    assert {words(line)[1] for line, _ in COMMANDS if line.startswith("xstilts ")} >= set(cli.COMMANDS), "a command that no page shows"
+    assert {words(line)[1] for line, _ in COMMANDS if line.startswith("xstilts ")} >= set(
+        cli.COMMANDS
+    ), "a command that no page shows"
 
 
-@pytest.mark.parametrize(("line", "page"), COMMANDS, ids=[f"{page}: {line[:50]}" for line, page in COMMANDS])
+@pytest.mark.parametrize(
+    ("line", "page"), COMMANDS, ids=[f"{page}: {line[:50]}" for line, page in COMMANDS]
+)
 def test_a_command_line_can_be_typed(line, page):
     program, *arguments = words(line)
     assert program in PROGRAMS, f"{page}: nothing here knows how to check {program}"
-    known = {"xstilts": check_xstilts, "make": check_make, "papermill": check_papermill, "python": check_python}
+    known = {
+        "xstilts": check_xstilts,
+        "make": check_make,
+        "papermill": check_papermill,
+        "python": check_python,
+    }
     known.get(program, check_other)(arguments)
 
 
 def check_xstilts(arguments: list[str]) -> None:
     if arguments == ["--help"]:
         return
-    if len(arguments) == 1 and arguments[0] in cli.COMMANDS:  # its name in a sentence, or with all its defaults
+    if (
+        len(arguments) == 1 and arguments[0] in cli.COMMANDS
+    ):  # its name in a sentence, or with all its defaults
         return
     options = cli.parser().parse_args(arguments)
     study = getattr(options, "study", "")
@@ -152,52 +185,92 @@ def check_python(arguments: list[str]) -> None:
     flags = [word for word in arguments[2:] if word.startswith("-")]
     text = Path(benchmarks.__file__).read_text(encoding="utf-8")
     assert all(f'"{flag}"' in text for flag in flags)
-    assert all(part in benchmarks.PARTS or part in studies() or part.isdigit() or (ROOT / part).is_file() for part in parts)
+    assert all(
+        part in benchmarks.PARTS or part in studies() or part.isdigit() or (ROOT / part).is_file()
+        for part in parts
+    )
 
 
 def check_other(arguments: list[str]) -> None:
     """Installing and scripts: extras and files that are there."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    named = [name for argument in arguments for found in re.findall(r"\[(.+)\]", argument) for name in found.split(",")]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    named = [
+        name
+        for argument in arguments
+        for found in re.findall(r"\[(.+)\]", argument)
+        for name in found.split(",")
+    ]
     assert set(named) <= extras.keys()
-    assert all((ROOT / argument).is_file() for argument in arguments if argument.endswith((".yml", ".sh")))
+    assert all(
+        (ROOT / argument).is_file() for argument in arguments if argument.endswith((".yml", ".sh"))
+    )
 
 
 # But for those with a place of the reader's own, and for names of commands in a sentence.
 OWN = re.compile(r" DIR| my_\w+$|xstilts (check|status|data)$")
-QUICK = sorted({line for line, _ in COMMANDS if line.startswith("xstilts ") and words(line)[1] in ("check", "tasks", "data", "status")})
+QUICK = sorted(
+    {
+        line
+        for line, _ in COMMANDS
+        if line.startswith("xstilts ") and words(line)[1] in ("check", "tasks", "data", "status")
+    }
+)
 
 
 @pytest.mark.parametrize("line", [line for line in QUICK if not OWN.search(" ".join(words(line)))])
 def test_quick_commands_run(line, capsys, tmp_path):
     for name, text in study_blocks().items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    arguments = [str(tmp_path / word) if (tmp_path / word).is_file() else word for word in words(line)[1:]]
+    arguments = [
+        str(tmp_path / word) if (tmp_path / word).is_file() else word for word in words(line)[1:]
+    ]
     outputs = ["--outputs", str(tmp_path)] if arguments[0] in ("check", "status") else []
     assert cli.main([*arguments, *outputs]) == 0
     assert capsys.readouterr().out.strip()
 
 
 def test_make_help_lists_what_the_pages_name():
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    named = {word for line, _ in COMMANDS if line.startswith("make ") for word in words(line)[1:] if "=" not in word}
+    shown = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    named = {
+        word
+        for line, _ in COMMANDS
+        if line.startswith("make ")
+        for word in words(line)[1:]
+        if "=" not in word
+    }
     assert all(f"make {name}" in shown for name in named)
 
 
 def test_longer_commands_are_run_by_other_tests():
     for name in cli.COMMANDS.keys() - {"check", "status", "tasks", "data"}:
         text = (ROOT / "tests" / RUN_BY[name]).read_text(encoding="utf-8")
-        assert re.search(rf'(\(|\[)"{name}", (str|"|\w)', text), f"{RUN_BY[name]} does not run xstilts {name}"
+        assert re.search(rf'(\(|\[)"{name}", (str|"|\w)', text), (
+            f"{RUN_BY[name]} does not run xstilts {name}"
+        )
 
 
 def test_examples_of_recipes_are_legal(tmp_path):
     """Blocks of YAML that are no whole study: their recipes beside a baseline and a target."""
-    blocks = [block for path in PAGES for block in fenced(path.read_text(encoding="utf-8"), "yaml") if not STUDY_FILE.match(block)]
+    blocks = [
+        block
+        for path in PAGES
+        for block in fenced(path.read_text(encoding="utf-8"), "yaml")
+        if not STUDY_FILE.match(block)
+    ]
     assert blocks
     for number, block in enumerate(blocks):
         content = yaml.safe_load(block)
         assert content.keys() == {"recipes"}
-        whole = {"title": "As shown", "seeds": [1], "targets": ["xnli"], "recipes": {"none": None, **content["recipes"]}}
+        whole = {
+            "title": "As shown",
+            "seeds": [1],
+            "targets": ["xnli"],
+            "recipes": {"none": None, **content["recipes"]},
+        }
         (tmp_path / f"shown_{number}.yaml").write_text(yaml.safe_dump(whole), encoding="utf-8")
         assert Study.load(str(tmp_path / f"shown_{number}.yaml")).specs
 
@@ -211,7 +284,13 @@ def test_a_study_of_a_guide_loads(name, tmp_path):
 
 def python_blocks(page: str) -> dict[str, object]:
     """What the blocks of Python of a guide define."""
-    names: dict[str, object] = {"Task": Task, "Published": Published, "Layout": Layout, "Language": Language, "xnli_of": xnli_of}
+    names: dict[str, object] = {
+        "Task": Task,
+        "Published": Published,
+        "Layout": Layout,
+        "Language": Language,
+        "xnli_of": xnli_of,
+    }
     names |= {"TARGETS": TARGETS, "replace": replace, "udpos_of": udpos_of}
     for block in fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "python"):
         exec(block, names)
@@ -227,7 +306,9 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-sw.tsv").write_text(rows, encoding="utf-8")
     examples = splits.load(entry.name, "test", "sw", "files", str(tmp_path))
-    assert [example.label for example in examples] == ["entailment", "contradiction"] and len(examples) == entry.sizes["test"]
+    assert [example.label for example in examples] == ["entailment", "contradiction"] and len(
+        examples
+    ) == entry.sizes["test"]
     with pytest.raises(UsageError, match=r"my_nli/test-de\.tsv"):
         splits.load(entry.name, "test", "de", "files", str(tmp_path))
 
@@ -235,7 +316,13 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
 def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):
     entry = python_blocks("task.md")["task"]
     monkeypatch.setitem(TASKS, entry.name, entry)
-    content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": [entry.name]}
+    content = {
+        "title": "As shown",
+        "source": "files",
+        "seeds": [1],
+        "recipes": {"none": None},
+        "targets": [entry.name],
+    }
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
     assert {name: getattr(spec, name) for name in RECIPE_FIELDS} == entry.published.settings()
@@ -243,11 +330,20 @@ def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path
 
 def test_the_guide_to_a_language_names_the_fields_in_their_order():
     row = python_blocks("language.md")["row"]
-    assert LANGUAGES.get(row.code, row) == row and row.resource_level == "low" and row.whitespace is True
-    assert {type(getattr(row, name)) for name in ("code", "name", "script", "family", "word_order", "tatoeba", "treebank")} == {str}
+    assert (
+        LANGUAGES.get(row.code, row) == row
+        and row.resource_level == "low"
+        and row.whitespace is True
+    )
+    assert {
+        type(getattr(row, name))
+        for name in ("code", "name", "script", "family", "word_order", "tatoeba", "treebank")
+    } == {str}
 
 
-def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_there(monkeypatch, tmp_path):
+def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_there(
+    monkeypatch, tmp_path
+):
     found = python_blocks("language.md")
     row, entry = found["row"], found["task"]
     for module in (languages, local_files):
@@ -257,10 +353,21 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
     for module in (readers, local_files):
         monkeypatch.setattr(module, "FILES", places)
     (tmp_path / entry.name).mkdir()
-    (tmp_path / entry.name / "test-ga.tsv").write_text("Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8")
-    assert len(splits.load(entry.name, "test", row.code, "files", str(tmp_path))) == entry.sizes["test"]
+    (tmp_path / entry.name / "test-ga.tsv").write_text(
+        "Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8"
+    )
+    assert (
+        len(splits.load(entry.name, "test", row.code, "files", str(tmp_path)))
+        == entry.sizes["test"]
+    )
     assert splits.evaluated(entry.name, "test", (), "files", str(tmp_path)) == (row.code,)
-    content = {"title": "As shown", "source": "files", "seeds": [1], "recipes": {"none": None}, "targets": ["udpos", entry.name]}
+    content = {
+        "title": "As shown",
+        "source": "files",
+        "seeds": [1],
+        "recipes": {"none": None},
+        "targets": ["udpos", entry.name],
+    }
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
     before = identity.wanted(spec)
@@ -272,5 +379,9 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
 
 def test_every_key_of_a_command_has_help():
     """The page of commands is `--help`: nothing in it is without a word."""
-    (choices,) = [action.choices for action in cli.parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    (choices,) = [
+        action.choices
+        for action in cli.parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    ]
     assert all(action.help for command in choices.values() for action in command._actions)

@@ -1,4 +1,5 @@
-"""Every architecture of the guide's table trains, scores, retrieves, is saved and loaded again, or is refused in one line."""
+"""Every architecture of the guide's table trains, scores, retrieves, is saved and loaded again, or
+is refused in one line."""
 
 import re
 from functools import lru_cache
@@ -33,7 +34,10 @@ def load(folder: Path) -> model.Encoder:
 
 def table() -> dict[str, tuple[str, str]]:
     """Architecture -> the class and what becomes of it, as the guide has it."""
-    return {name: (network, fate) for name, network, fate in ROW.findall(PAGE.read_text(encoding="utf-8"))}
+    return {
+        name: (network, fate)
+        for name, network, fate in ROW.findall(PAGE.read_text(encoding="utf-8"))
+    }
 
 
 @lru_cache
@@ -57,7 +61,8 @@ def trained(encoder: model.Encoder) -> dict[str, torch.nn.Module]:
 
 
 def check_states(encoder: model.Encoder, folder: Path) -> None:
-    """Batches of every kind of text give at every layer what transformers gives for each text alone; sentence vectors are their means."""
+    """Batches of every kind of text give at every layer what transformers gives for each text
+    alone; sentence vectors are their means."""
     encoder.network.eval()
     stock = loading.network_class(encoder.network.config).from_pretrained(folder).eval()
     pairs = FORMATS["pair"].encode(examples("mnli"), task("mnli"), encoder.tokenizer, LIMITS)
@@ -68,11 +73,20 @@ def check_states(encoder: model.Encoder, folder: Path) -> None:
         with torch.no_grad():
             found, _ = flat_hidden(encoder.network, batch, encoder.packed, layer)
         expected = torch.cat(alone(stock, batch, layer))
-        assert (found - expected).abs().max() < 1e-5 * max(1.0, float(expected.abs().max())), f"layer {layer}"
+        assert (found - expected).abs().max() < 1e-5 * max(1.0, float(expected.abs().max())), (
+            f"layer {layer}"
+        )
         if layer >= 0:
             encoded = retrieval.encode(texts, encoder, 60)
-            means = torch.stack([states.mean(0) for states in alone(stock, Sequences(encoded.ids, encoded.lengths), layer)])
-            assert torch.allclose(vectors[layer], means, atol=1e-5 * max(1.0, float(expected.abs().max()))), f"vectors of layer {layer}"
+            means = torch.stack(
+                [
+                    states.mean(0)
+                    for states in alone(stock, Sequences(encoded.ids, encoded.lengths), layer)
+                ]
+            )
+            assert torch.allclose(
+                vectors[layer], means, atol=1e-5 * max(1.0, float(expected.abs().max()))
+            ), f"vectors of layer {layer}"
 
 
 def alone(stock: torch.nn.Module, batch: Sequences, layer: int) -> list[torch.Tensor]:
@@ -82,15 +96,21 @@ def alone(stock: torch.nn.Module, batch: Sequences, layer: int) -> list[torch.Te
         ids = torch.from_numpy(batch.ids[start : start + length].astype(np.int64))[None]
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         if batch.types is not None:
-            inputs["token_type_ids"] = torch.from_numpy(batch.types[start : start + length].astype(np.int64))[None]
+            inputs["token_type_ids"] = torch.from_numpy(
+                batch.types[start : start + length].astype(np.int64)
+            )[None]
         with torch.no_grad():
             output = stock(**inputs, output_hidden_states=True)
-        found.append((output.last_hidden_state if layer < 0 else output.hidden_states[layer])[0, :length])
+        found.append(
+            (output.last_hidden_state if layer < 0 else output.hidden_states[layer])[0, :length]
+        )
     return found
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_an_architecture_is_used_from_end_to_end_or_refused_in_one_line(architecture: str, tmp_path: Path) -> None:
+def test_an_architecture_is_used_from_end_to_end_or_refused_in_one_line(
+    architecture: str, tmp_path: Path
+) -> None:
     folder = save(architecture, tmp_path / "encoder")
     name, fate = table()[architecture]
     assert loading.network_class(configuration(architecture)).__name__ == name
@@ -102,11 +122,22 @@ def test_an_architecture_is_used_from_end_to_end_or_refused_in_one_line(architec
         assert fate.removeprefix("refused: ") in message
         return
     encoder = load(folder)
-    assert (type(encoder.network).__name__, encoder.batches) == (name, fate.removesuffix(", encoder half"))
+    assert (type(encoder.network).__name__, encoder.batches) == (
+        name,
+        fate.removesuffix(", encoder half"),
+    )
     heads = trained(encoder)
     for task_name, head in heads.items():
         entry = task(task_name)
-        scored = evaluate.score(encoder, head, entry, examples(task_name), "en", LIMITS, layer=1 if task_name == "udpos" else -1)
+        scored = evaluate.score(
+            encoder,
+            head,
+            entry,
+            examples(task_name),
+            "en",
+            LIMITS,
+            layer=1 if task_name == "udpos" else -1,
+        )
         assert len(scored.predictions) == 6 and 0 <= scored.values[entry.metric] <= 100
     saved = model.save(encoder, tmp_path / "saved")
     again = load(saved)
@@ -118,6 +149,14 @@ def test_an_architecture_is_used_from_end_to_end_or_refused_in_one_line(architec
 
 def test_the_table_of_the_guide_has_every_architecture_that_is_tried() -> None:
     assert list(table()) == list(ARCHITECTURES) and len(table()) > 40
-    counts = re.search(r"(\d+) architectures .*: (\d+) of them .*; (\d+) are refused", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    counts = re.search(
+        r"(\d+) architectures .*: (\d+) of them .*; (\d+) are refused",
+        PAGE.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
     refused = sum(fate.startswith("refused: ") for _, fate in table().values())
-    assert counts and [int(count) for count in counts.groups()] == [len(table()), len(table()) - refused, refused]
+    assert counts and [int(count) for count in counts.groups()] == [
+        len(table()),
+        len(table()) - refused,
+        refused,
+    ]

@@ -1,4 +1,5 @@
-"""A good encoder's folder, broken in many ways: `check`, and a run's first cell, name the folder and the fault in one line."""
+"""A good encoder's folder, broken in many ways: `check`, and a run's first cell, name the folder
+and the fault in one line."""
 
 import json
 import shutil
@@ -64,7 +65,9 @@ def configured(**changes: Any) -> Callable[[Path], None]:
 
     def change(folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text()) | changes
-        (folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+        (folder / "config.json").write_text(
+            json.dumps({key: value for key, value in config.items() if value is not None})
+        )
 
     return change
 
@@ -134,10 +137,15 @@ def beside(folder: Path) -> None:
 
 def other_words(folder: Path) -> None:
     """A tokenizer that knows none of English's words."""
-    words = {word: place for place, word in enumerate(("<s>", "<pad>", "</s>", "<unk>", "<mask>", "дом", "сад"))}
+    words = {
+        word: place
+        for place, word in enumerate(("<s>", "<pad>", "</s>", "<unk>", "<mask>", "дом", "сад"))
+    }
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>").save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>"
+    ).save_pretrained(folder)
 
 
 def slow(folder: Path) -> None:
@@ -197,7 +205,9 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_encoder_is_refused_in_one_line_that_names_it(folder: Path, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_encoder_is_refused_in_one_line_that_names_it(
+    folder: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     damage, sentence = FAULTS[fault]
     damage(folder)
     assert check(folder) == 2
@@ -210,11 +220,22 @@ def test_a_broken_encoder_is_refused_in_one_line_that_names_it(folder: Path, fau
     )
     with pytest.raises(UsageError) as caught:
         model.load(str(folder), dropout=0.0, packed=True, where=CPU)
-    assert sentence in str(caught.value) and str(folder) in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        sentence in str(caught.value)
+        and str(folder) in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize(
-    "change", [sharded, pickled, beside, configured(add_cross_attention=False), reweighted(lambda state: state.pop("pooler.dense.bias"))]
+    "change",
+    [
+        sharded,
+        pickled,
+        beside,
+        configured(add_cross_attention=False),
+        reweighted(lambda state: state.pop("pooler.dense.bias")),
+    ],
 )
 def test_a_whole_encoder_is_accepted_in_every_form(
     folder: Path, change: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
@@ -226,7 +247,10 @@ def test_a_whole_encoder_is_accepted_in_every_form(
 
 def test_weights_that_are_no_numbers_are_found_when_they_are_loaded(folder: Path) -> None:
     reweighted(lambda state: state[QUERY].fill_(torch.nan))(folder)
-    with pytest.raises(UsageError, match=r"XLMRobertaModel gives states that are NaN or infinite: its weights are damaged"):
+    with pytest.raises(
+        UsageError,
+        match=r"XLMRobertaModel gives states that are NaN or infinite: its weights are damaged",
+    ):
         model.load(str(folder), dropout=0.0, packed=True, where=CPU)
 
 
@@ -237,12 +261,25 @@ def test_a_control_of_random_weights_needs_the_files_too(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["weights cut", "tokens were added", "causal"])
-def test_a_forecast_is_not_begun_with_a_broken_encoder(folder: Path, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_forecast_is_not_begun_with_a_broken_encoder(
+    folder: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     damage, sentence = FAULTS[fault]
     damage(folder)
     check(folder)
     expected = capsys.readouterr().err.removeprefix("xstilts check: ")
-    assert cli.main(["run", str(folder.parent / "my_study.yaml"), "--dry-run", "--outputs", str(folder.parent / "outputs")]) == 2
+    assert (
+        cli.main(
+            [
+                "run",
+                str(folder.parent / "my_study.yaml"),
+                "--dry-run",
+                "--outputs",
+                str(folder.parent / "outputs"),
+            ]
+        )
+        == 2
+    )
     told = capsys.readouterr()
     assert told.out == "" and told.err == f"xstilts run: {expected}" and sentence in told.err
 
@@ -250,4 +287,9 @@ def test_a_forecast_is_not_begun_with_a_broken_encoder(folder: Path, fault: str,
 def test_looking_at_files_needs_no_torch() -> None:
     code = "import sys; from xstilts_core.files import encoder_files; from xstilts_core.study import study, study_file\n"
     code += "print({'torch', 'transformers'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )

@@ -1,4 +1,5 @@
-"""dropout: null leaves an encoder's own, in a file, a form and a notebook; what is saved keeps the encoder's own too."""
+"""dropout: null leaves an encoder's own, in a file, a form and a notebook; what is saved keeps the
+encoder's own too."""
 
 import json
 import math
@@ -23,13 +24,24 @@ CPU = torch.device("cpu")
 def folder(tmp_path, encoders):
     """A ModernBERT with dropouts of its own."""
     encoder = model.load(str(encoders["modernbert"]), dropout=None, packed=True, where=CPU)
-    encoder.network.own_dropout = {"attention_dropout": 0.0, "embedding_dropout": 0.0, "mlp_dropout": 0.05, "classifier_dropout": 0.3}
+    encoder.network.own_dropout = {
+        "attention_dropout": 0.0,
+        "embedding_dropout": 0.0,
+        "mlp_dropout": 0.05,
+        "classifier_dropout": 0.3,
+    }
     return model.save(encoder, tmp_path / "own")
 
 
 def test_null_leaves_what_the_encoder_has(folder, encoders):
-    own = model.own_dropout(model.load(str(folder), dropout=None, packed=True, where=CPU).network.config)
-    assert (own["mlp_dropout"], own["attention_dropout"], own["classifier_dropout"]) == (0.05, 0.0, 0.3)
+    own = model.own_dropout(
+        model.load(str(folder), dropout=None, packed=True, where=CPU).network.config
+    )
+    assert (own["mlp_dropout"], own["attention_dropout"], own["classifier_dropout"]) == (
+        0.05,
+        0.0,
+        0.3,
+    )
     given = model.load(str(folder), dropout=0.2, packed=True, where=CPU)
     rates = {part.p for part in given.network.modules() if isinstance(part, torch.nn.Dropout)}
     assert rates == {0.2} and model.own_dropout(given.network.config)["mlp_dropout"] == 0.2
@@ -38,21 +50,31 @@ def test_null_leaves_what_the_encoder_has(folder, encoders):
 def test_a_phase_2_encoder_is_saved_with_the_dropout_that_it_came_with(folder, tmp_path):
     encoder = model.load(str(folder), dropout=0.2, packed=True, where=CPU)
     saved = model.save(encoder, tmp_path / "saved")
-    kept = [json.loads((place / "config.json").read_text(encoding="utf-8")) for place in (folder, saved)]
+    kept = [
+        json.loads((place / "config.json").read_text(encoding="utf-8")) for place in (folder, saved)
+    ]
     assert kept[0] == kept[1] and kept[1]["mlp_dropout"] == 0.05
-    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == 0.2, "the encoder at hand is as it was"
+    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == 0.2, (
+        "the encoder at hand is as it was"
+    )
 
 
 @pytest.mark.parametrize(("wish", "found"), [(None, 0.3), (0.2, 0.2), (0.0, 0.0)])
 def test_the_head_takes_the_encoders_own(folder, tmp_path, monkeypatch, wish, found):
     seen = []
     true = FORMATS["pair"].head
-    monkeypatch.setattr(type(FORMATS["pair"]), "head", lambda self, task, options: seen.append(options.dropout) or true(task, options))
+    monkeypatch.setattr(
+        type(FORMATS["pair"]),
+        "head",
+        lambda self, task, options: seen.append(options.dropout) or true(task, options),
+    )
     spec = target(tmp_path, folder, dropout=wish)
     encoder = run.load_encoder(spec)
     run.learners(spec, encoder)
     assert seen == [found]
-    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == (0.05 if wish is None else wish)
+    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == (
+        0.05 if wish is None else wish
+    )
 
 
 def test_what_a_head_has_by_family():
@@ -86,11 +108,16 @@ tasks:
   udpos: {dropout: ~}
 """
     study = load(tmp_path, text)
-    found = {(spec.phase, getattr(spec, "recipe", ""), getattr(spec, "train_on", "")): spec.dropout for spec in study.specs}
+    found = {
+        (spec.phase, getattr(spec, "recipe", ""), getattr(spec, "train_on", "")): spec.dropout
+        for spec in study.specs
+    }
     assert found["intermediate", "mnli", ""] == 0.3 and found["intermediate", "qqp", ""] is None
     assert found["target", "none", "mnli"] is None and found["target", "none", "udpos"] is None
     spec = next(spec for spec in study.specs if spec.phase == "target")
-    assert TargetSpec(**json.loads(json.dumps(spec.changed()))) == spec, "as a notebook's parameters"
+    assert TargetSpec(**json.loads(json.dumps(spec.changed()))) == spec, (
+        "as a notebook's parameters"
+    )
     assert identity.settings(spec)["dropout"] is None and IntermediateSpec().dropout == 0.1
 
 
@@ -102,8 +129,15 @@ def test_what_is_neither_null_nor_a_share_is_refused(value):
 
 def test_the_form_takes_null_and_no_empty_number():
     entry = next(field for field in fields("target") if field.name == "dropout")
-    assert (entry.kind, entry.default, entry.legal) == ("number", 0.1, "a number, 0 or more, less than 1 (or null)")
-    assert spec_of("target", {"dropout": "null"}).dropout is None and spec_of("target", {"dropout": "0.2"}).dropout == 0.2
+    assert (entry.kind, entry.default, entry.legal) == (
+        "number",
+        0.1,
+        "a number, 0 or more, less than 1 (or null)",
+    )
+    assert (
+        spec_of("target", {"dropout": "null"}).dropout is None
+        and spec_of("target", {"dropout": "0.2"}).dropout == 0.2
+    )
     assert xstilts_command("target", {"dropout": "null"}).endswith("-p dropout null")
     assert papermill_command("target", {"dropout": "null"}).endswith("'{dropout: null}'")
     for name in ("dropout", "warmup", "seed"):

@@ -1,4 +1,5 @@
-"""Memory: a step's examples go through the encoder in as many parts as it asks for, and gradients do not depend on them."""
+"""Memory: a step's examples go through the encoder in as many parts as it asks for, and gradients
+do not depend on them."""
 
 import numpy as np
 import pytest
@@ -18,21 +19,34 @@ from xstilts_core.tasks import task
 
 CPU = torch.device("cpu")
 COUNT = 22
-TASKS = {"pair": "mnli", "choice": "hellaswag", "span": "squad_v1", "tagging": "udpos", "ranking": "squad_sentences", "mlm": ""}
+TASKS = {
+    "pair": "mnli",
+    "choice": "hellaswag",
+    "span": "squad_v1",
+    "tagging": "udpos",
+    "ranking": "squad_sentences",
+    "mlm": "",
+}
 
 
 def examples(name):
     if task(name).format != "ranking":
         return list(splits.load(name, "train", "en", "mini", ""))[:COUNT]
     found = list(splits.load("squad_v1", "train", "en", "mini", ""))[:COUNT]
-    return [RankingExample(str(k), one.question, (Passage(str(k), "en", one.context),)) for k, one in enumerate(found)]
+    return [
+        RankingExample(str(k), one.question, (Passage(str(k), "en", one.context),))
+        for k, one in enumerate(found)
+    ]
 
 
 def stream_of(kind, encoder):
-    """A step of COUNT rows, or a few more, of one format; of ranking in groups of 4, the last of them short."""
+    """A step of COUNT rows, or a few more, of one format; of ranking in groups of 4, the last of
+    them short."""
     torch.manual_seed(1)
     if kind == "mlm":
-        encoded = mlm.encode([(one.text_a, None) for one in examples("mnli")], encoder.tokenizer, 64)
+        encoded = mlm.encode(
+            [(one.text_a, None) for one in examples("mnli")], encoder.tokenizer, 64
+        )
         mask = mlm.masking(encoder.tokenizer, 0.15, np.random.default_rng(4))
         head = model.language_head(encoder, model.SHIPPED, seed=1)
         return Stream("mlm", head, mlm.loss, encoded, COUNT, len(encoded), mask)
@@ -45,7 +59,8 @@ def stream_of(kind, encoder):
 
 
 def gradients(kind, most, packed, monkeypatch):
-    """(the gradients of one step with at most so many tokens at once, the loss in the log, forward passes)."""
+    """(the gradients of one step with at most so many tokens at once, the loss in the log, forward
+    passes)."""
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=packed, where=CPU)
     stream, found, passes = stream_of(kind, encoder), [], []
     encoder.network.register_forward_hook(lambda *_: passes.append(1))
@@ -56,7 +71,9 @@ def gradients(kind, most, packed, monkeypatch):
 
     monkeypatch.setattr(training, "most_tokens", lambda network, streams: most)
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", keep)
-    done = training.train(encoder, [stream], np.ones(1), Schedule(1, 1e-3, 0.0, 0.01, clip=1.0, seed=2))
+    done = training.train(
+        encoder, [stream], np.ones(1), Schedule(1, 1e-3, 0.0, 0.01, clip=1.0, seed=2)
+    )
     return found, done.log[-1]["loss"], len(passes)
 
 
@@ -68,7 +85,9 @@ def test_gradients_do_not_depend_on_the_parts_of_a_step(kind, packed, monkeypatc
         parts, other, passes = gradients(kind, most, packed, monkeypatch)
         assert passes > once and other == pytest.approx(loss, abs=2e-5)
         largest = max(float(gradient.abs().max()) for gradient in whole)
-        assert max(float((a - b).abs().max()) for a, b in zip(whole, parts, strict=True)) < 1e-5 * max(1.0, largest)
+        assert max(
+            float((a - b).abs().max()) for a, b in zip(whole, parts, strict=True)
+        ) < 1e-5 * max(1.0, largest)
 
 
 def test_every_row_is_in_one_part_and_no_part_has_more_tokens_than_are_allowed():
@@ -77,17 +96,23 @@ def test_every_row_is_in_one_part_and_no_part_has_more_tokens_than_are_allowed()
     rows = np.random.default_rng(0).permutation(COUNT)
     parts = stream.batches(rows, CPU, 120)
     assert len(parts) > 2 and all(len(part.sequences.ids) <= 120 for part in parts)
-    assert sorted(length for part in parts for length in part.sequences.lengths) == sorted(stream.encoded.lengths[rows])
+    assert sorted(length for part in parts for length in part.sequences.lengths) == sorted(
+        stream.encoded.lengths[rows]
+    )
     assert sum(part.terms for part in parts) == COUNT
     (whole,) = stream.batches(rows, CPU, int(stream.encoded.lengths.sum()))
-    assert whole.sequences.lengths.tolist() == stream.encoded.lengths[rows].tolist(), "as drawn where all fit"
+    assert whole.sequences.lengths.tolist() == stream.encoded.lengths[rows].tolist(), (
+        "as drawn where all fit"
+    )
 
 
 def test_ranked_rows_stay_with_those_that_they_are_told_apart_from():
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
     stream = stream_of("ranking", encoder)
     assert stream.group == 4
-    assert [len(part.choices) % 4 for part in stream.batches(np.arange(COUNT), CPU, 200)].count(0) >= 5
+    assert [len(part.choices) % 4 for part in stream.batches(np.arange(COUNT), CPU, 200)].count(
+        0
+    ) >= 5
 
 
 def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_attention_dropout():
@@ -97,7 +122,10 @@ def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_a
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
     encoder.network.train()
     batch = Sequences(np.full(8 * 64, 9, dtype=np.int32), np.full(8, 64))
-    kept = kept_bytes(lambda: flat_hidden(encoder.network, batch, encoder.packed)[0].sum().backward(), [encoder.network]) / (8 * 64)
+    kept = kept_bytes(
+        lambda: flat_hidden(encoder.network, batch, encoder.packed)[0].sum().backward(),
+        [encoder.network],
+    ) / (8 * 64)
     assert kept < 1.2 * memory.token_bytes(encoder.network.config, 64)
 
 
@@ -107,7 +135,11 @@ def test_a_large_encoder_takes_fewer_tokens_at_once_and_a_gpu_what_is_free(monke
     found = memory.most_tokens(encoder.network, [stream])
     encoder.network.config.num_hidden_layers *= 4
     assert memory.most_tokens(encoder.network, [stream]) == pytest.approx(found / 4, abs=1)
-    assert memory.CPU_BYTES // memory.token_bytes(encoder.network.config, int(stream.encoded.lengths.max())) == found // 4
+    assert (
+        memory.CPU_BYTES
+        // memory.token_bytes(encoder.network.config, int(stream.encoded.lengths.max()))
+        == found // 4
+    )
 
 
 def test_older_studies_say_accumulation_and_mean_the_same_step():

@@ -1,4 +1,5 @@
-"""Exploration without a browser or widgets: numbers equal to the analysis, texts escaped, items that flipped."""
+"""Exploration without a browser or widgets: numbers equal to the analysis, texts escaped, items
+that flipped."""
 
 import html as escapes
 import re
@@ -13,7 +14,16 @@ import pytest
 
 from xstilts_core import analysis, results
 from xstilts_core.errors import UsageError
-from xstilts_core.examples import Answer, ChoiceExample, PairExample, Passage, RankingExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    Answer,
+    ChoiceExample,
+    PairExample,
+    Passage,
+    RankingExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.explore import Gains, Reader
 from xstilts_core.explore.index import ALONE, EVERY, Choice, GainIndex
 from xstilts_core.explore.items import Items, item_card, read_items
@@ -42,9 +52,17 @@ def tags(text: str) -> set[str]:
 
 class TestGains:
     def test_matrix_is_the_analysis(self, reader):
-        pd.testing.assert_frame_equal(reader.index.matrix(Choice()), analysis.gain_table(analysis.gain_draws(reader.frame)))
-        expected = analysis.gain_table(analysis.gain_draws(reader.frame, languages=list(explored_study.LANGUAGES), metric="accuracy"))
-        pd.testing.assert_frame_equal(reader.index.matrix(Choice(scope=EVERY, metric="accuracy")), expected)
+        pd.testing.assert_frame_equal(
+            reader.index.matrix(Choice()), analysis.gain_table(analysis.gain_draws(reader.frame))
+        )
+        expected = analysis.gain_table(
+            analysis.gain_draws(
+                reader.frame, languages=list(explored_study.LANGUAGES), metric="accuracy"
+            )
+        )
+        pd.testing.assert_frame_equal(
+            reader.index.matrix(Choice(scope=EVERY, metric="accuracy")), expected
+        )
 
     def test_intervals_over_items_are_those_of_the_analysis(self, reader):
         found = reader.index.matrix(Choice(), reader.items)
@@ -54,11 +72,15 @@ class TestGains:
 
     def test_languages_of_a_cell_are_those_of_the_analysis(self, reader):
         table = analysis.by_language(analysis.gain_draws(reader.frame))
-        expected = table[(table["recipe"] == "mnli") & (table["task"] == "xnli")].set_index("language")
+        expected = table[(table["recipe"] == "mnli") & (table["task"] == "xnli")].set_index(
+            "language"
+        )
         found = reader.index.by_language("mnli", "xnli", Choice()).set_index("language")
         for column in ("gain", "low", "high", "n"):
             np.testing.assert_allclose(found.loc[expected.index, column], expected[column])
-        one = analysis.gains(reader.frame).query("recipe == 'mnli' and task == 'xnli' and language == 'hi' and seed == 2")
+        one = analysis.gains(reader.frame).query(
+            "recipe == 'mnli' and task == 'xnli' and language == 'hi' and seed == 2"
+        )
         assert found.loc["hi", "seed2"] == pytest.approx(one["gain"].item())
         assert found.loc["de", "counted"] and not found.loc["en", "counted"]
 
@@ -116,15 +138,27 @@ class TestGains:
     def test_a_cell_says_the_same_to_eye_and_ear(self):
         cell = escapes.unescape(gain_cell("mnli/xnli", "mnli on xnli", -0.2, -0.4, -0.04, 5.0))
         assert "xs-sure" in cell and "<small>\u22120.40 to \u22120.04</small>" in cell
-        assert 'aria-label="mnli on xnli: \u22120.2 points, 95 % interval \u22120.40 to \u22120.04"' in cell
+        assert (
+            'aria-label="mnli on xnli: \u22120.2 points, 95 % interval \u22120.40 to \u22120.04"'
+            in cell
+        )
 
     def test_tens_of_thousands_of_rows_stay_quick(self):
-        """50,000 rows: every change takes less than a tenth of the processor time that the analysis needs for the same table."""
+        """50,000 rows: every change takes less than a tenth of the processor time that the analysis
+        needs for the same table."""
         index = GainIndex(many_rows())
         assert len(index.frame) >= 50_000
-        usual, expected = processor_seconds(lambda: analysis.gain_table(analysis.gain_draws(index.frame)))
+        usual, expected = processor_seconds(
+            lambda: analysis.gain_table(analysis.gain_draws(index.frame))
+        )
         pd.testing.assert_frame_equal(index.matrix(Choice()), expected)
-        choices = [Choice(), Choice(script="Latin"), Choice(metric="f1"), Choice(baseline="recipe3"), Choice(kind="retrieval", scope=EVERY)]
+        choices = [
+            Choice(),
+            Choice(script="Latin"),
+            Choice(metric="f1"),
+            Choice(baseline="recipe3"),
+            Choice(kind="retrieval", scope=EVERY),
+        ]
         for choice in choices:
             took = []
             for _ in range(3):
@@ -141,7 +175,8 @@ def processor_seconds(make: Callable[[], object]) -> tuple[float, object]:
 
 
 def many_rows() -> pd.DataFrame:
-    """Scores of 34 recipes in 4 seeds on XTREME's nine targets in all their languages, one to three metrics each."""
+    """Scores of 34 recipes in 4 seeds on XTREME's nine targets in all their languages, one to three
+    metrics each."""
     from xstilts_core.tasks import TASKS, XTREME
 
     metrics = {
@@ -156,7 +191,19 @@ def many_rows() -> pd.DataFrame:
             phase = "retrieval" if entry.format == "retrieval" else "target"
             for metric in metrics[entry.format]:
                 rows += [
-                    ("many", phase, recipe, seed, "", entry.name, code, "test", metric, 50.0 + (seed * len(recipe) * len(code)) % 7, 100)
+                    (
+                        "many",
+                        phase,
+                        recipe,
+                        seed,
+                        "",
+                        entry.name,
+                        code,
+                        "test",
+                        metric,
+                        50.0 + (seed * len(recipe) * len(code)) % 7,
+                        100,
+                    )
                     for seed in range(1, 5)
                     for code in entry.languages
                 ]
@@ -165,7 +212,12 @@ def many_rows() -> pd.DataFrame:
 
 class TestText:
     def test_markup_and_overrides_are_only_text(self):
-        for shown in (plain(HOSTILE), name(HOSTILE), passage(HOSTILE, "ar", [(0, 8, "xs-gold")]), passage("x", HOSTILE)):
+        for shown in (
+            plain(HOSTILE),
+            name(HOSTILE),
+            passage(HOSTILE, "ar", [(0, 8, "xs-gold")]),
+            passage("x", HOSTILE),
+        ):
             assert not tags(shown) & {"script", "img"}
             assert "\u202e" not in shown and "\u202c" not in shown
         assert "[U+202E]" in plain(HOSTILE) and "&amp;amp;" in plain(HOSTILE)
@@ -180,7 +232,10 @@ class TestText:
 
     def test_overlapping_marks(self):
         shown = passage("abcdef", "en", [(0, 4, "one"), (2, 6, "two")])
-        assert '<mark class="one">ab</mark><mark class="one two">cd</mark><mark class="two">ef</mark>' in shown
+        assert (
+            '<mark class="one">ab</mark><mark class="one two">cd</mark><mark class="two">ef</mark>'
+            in shown
+        )
         assert passage("abc", "en", [(2, 2, "none"), (2, 99, "far")]).count("<mark") == 1
 
 
@@ -197,10 +252,19 @@ def hostile_examples() -> list:
 
 
 class TestItems:
-    @pytest.mark.parametrize("example", hostile_examples(), ids=lambda example: type(example).__name__)
+    @pytest.mark.parametrize(
+        "example", hostile_examples(), ids=lambda example: type(example).__name__
+    )
     def test_every_kind_is_escaped(self, example):
         values = [HOSTILE] if isinstance(example, TagsExample | RankingExample) else HOSTILE
-        item = Compared(HOSTILE, values, values, [HOSTILE + "!"] if isinstance(values, list) else HOSTILE[:9], 1.0, 0.0)
+        item = Compared(
+            HOSTILE,
+            values,
+            values,
+            [HOSTILE + "!"] if isinstance(values, list) else HOSTILE[:9],
+            1.0,
+            0.0,
+        )
         items = Items("ar", {HOSTILE: example}, {HOSTILE: example})
         page = item_card(item, items, (HOSTILE, HOSTILE))
         assert not tags(page) & {"script", "img"} and "\u202e" not in page
@@ -225,7 +289,10 @@ class TestItems:
         state.open("mnli/xnli")
         state.open_items("de/1")
         kinds = {item.change for item in state.compared()}
-        assert state.change == next(kind for kind in CHANGES if kind in kinds) and "<article" in state.flips()
+        assert (
+            state.change == next(kind for kind in CHANGES if kind in kinds)
+            and "<article" in state.flips()
+        )
 
     def test_spans_are_marked_in_the_context(self, reader):
         state = Gains(reader)
@@ -236,11 +303,20 @@ class TestItems:
             state.select(change)
             pages.append(state.flips())
         page = "".join(pages)
-        assert '<mark class="xs-gold' in page and 'lang="hi"' in page and "xs-before" in page and "xs-after" in page
+        assert (
+            '<mark class="xs-gold' in page
+            and 'lang="hi"' in page
+            and "xs-before" in page
+            and "xs-after" in page
+        )
 
     def test_partly_right_answers(self):
         rest = ("id", "gold", "a", "b")
-        assert [Compared(*rest, 0.5, 0.25).change, Compared(*rest, 0.25, 0.5).change, Compared(*rest, 1.0, 0.5).change] == [
+        assert [
+            Compared(*rest, 0.5, 0.25).change,
+            Compared(*rest, 0.25, 0.5).change,
+            Compared(*rest, 1.0, 0.5).change,
+        ] == [
             LOWER,
             HIGHER,
             LOST,

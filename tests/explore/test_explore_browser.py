@@ -1,7 +1,9 @@
-"""90_explore in a browser, in Voila and in JupyterLab: every widget moved, the page changes, on loopback, with a token.
+"""90_explore in a browser, in Voila and in JupyterLab: every widget moved, the page changes, on
+loopback, with a token.
 
-Skipped where playwright, voila or a Chromium is missing. XSTILTS_SCREENSHOTS names a folder for pictures of what was seen, for people.
-The times of changes in a large study are measured and printed (pytest -s); with XSTILTS_RELEASE=1, on a quiet machine, they have a limit.
+Skipped where playwright, voila or a Chromium is missing. XSTILTS_SCREENSHOTS names a folder for
+pictures of what was seen, for people. The times of changes in a large study are measured and
+printed (pytest -s); with XSTILTS_RELEASE=1, on a quiet machine, they have a limit.
 """
 
 import json
@@ -46,7 +48,8 @@ CHANGE = """
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """A project of its own with two finished studies, one of them large, and an encoder after intermediate training."""
+    """A project of its own with two finished studies, one of them large, and an encoder after
+    intermediate training."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "notebooks").mkdir()
     shutil.copy(browsing.ROOT / "notebooks" / "90_explore.ipynb", folder / "notebooks")
@@ -64,7 +67,9 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
-        found = started.chromium.launch(executable_path=browsing.browser(), args=list(browsing.OPTIONS))
+        found = started.chromium.launch(
+            executable_path=browsing.browser(), args=list(browsing.OPTIONS)
+        )
         yield found
         found.close()
 
@@ -75,12 +80,19 @@ def page(chromium):
     shown = chromium.new_page(viewport={"width": 1280, "height": 4000})
     shown.set_default_timeout(PATIENCE)
     shown.wrong = []
-    shown.on("console", lambda said: shown.wrong.append(said.text) if said.type == "error" else None)
+    shown.on(
+        "console", lambda said: shown.wrong.append(said.text) if said.type == "error" else None
+    )
     shown.on("pageerror", lambda error: shown.wrong.append(str(error)))
-    # A test is offline: what a server's own page would like from elsewhere (fonts, formulas) is not asked for, and no error.
+    # A test is offline: what a server's own page would like from elsewhere (fonts, formulas) is not
+    # asked for, and no error.
     shown.route(
         "**/*",
-        lambda route: route.continue_() if "127.0.0.1" in route.request.url or "localhost" in route.request.url else route.fulfill(body=""),
+        lambda route: (
+            route.continue_()
+            if "127.0.0.1" in route.request.url or "localhost" in route.request.url
+            else route.fulfill(body="")
+        ),
     )
     yield shown
     shown.close()
@@ -94,7 +106,11 @@ def picture(page, name: str) -> None:
 
 def select(page, label: str, place: int = 0):
     """The control with this label."""
-    return page.locator(".widget-dropdown", has=page.get_by_text(label, exact=True)).nth(place).locator("select")
+    return (
+        page.locator(".widget-dropdown", has=page.get_by_text(label, exact=True))
+        .nth(place)
+        .locator("select")
+    )
 
 
 def matrix(page):
@@ -117,10 +133,24 @@ def refused(address: str) -> bool:
 
 def move_gains(page) -> None:
     """The matrix, its filters, its cells, by mouse and by keyboard."""
-    for label in ("baseline", "metric", "95 % intervals", "languages", "script", "family", "word order", "resource level", "kind of task"):
+    for label in (
+        "baseline",
+        "metric",
+        "95 % intervals",
+        "languages",
+        "script",
+        "family",
+        "word order",
+        "resource level",
+        "kind of task",
+    ):
         control = select(page, label)
         usual = control.input_value()
-        other = control.locator("option").nth(1 if label != "95 % intervals" else 0).get_attribute("value")
+        other = (
+            control.locator("option")
+            .nth(1 if label != "95 % intervals" else 0)
+            .get_attribute("value")
+        )
         change(page, control, other, matrix(page))
         change(page, control, usual, matrix(page))
     change(page, page.get_by_role("button", name="controls too"), "", matrix(page))
@@ -149,7 +179,10 @@ def source(page, start: str) -> str:
 
 
 def wait_for_other(page, start: str, before: str) -> None:
-    page.wait_for_function('([start, before]) => document.querySelector(`img[alt^="${start}"]`)?.src !== before', arg=[start, before])
+    page.wait_for_function(
+        '([start, before]) => document.querySelector(`img[alt^="${start}"]`)?.src !== before',
+        arg=[start, before],
+    )
 
 
 def move_others(page, project: Path) -> None:
@@ -160,11 +193,15 @@ def move_others(page, project: Path) -> None:
     assert source(page, "sentences of 9 languages at layer 1") != before
 
     before = source(page, "loss by training step")
-    page.locator("select[multiple]").first.select_option(["target/mnli/from-none/seed1", "target/mnli/from-ccg/seed1"])
+    page.locator("select[multiple]").first.select_option(
+        ["target/mnli/from-none/seed1", "target/mnli/from-ccg/seed1"]
+    )
     wait_for_other(page, "loss by training step", before)
     before = source(page, "loss by training step")
     page.get_by_role("button", name="Follow").click()
-    with (project / "outputs/explored/target/mnli/from-none/seed1/train_log.jsonl").open("a", encoding="utf-8") as log:
+    with (project / "outputs/explored/target/mnli/from-none/seed1/train_log.jsonl").open(
+        "a", encoding="utf-8"
+    ) as log:
         log.write(json.dumps({"step": 200, "loss": 4.0}) + "\n")
     wait_for_other(page, "loss by training step", before)
     page.get_by_role("button", name="Follow").click()
@@ -175,7 +212,9 @@ def move_others(page, project: Path) -> None:
     select(page, "points").select_option("languages")
     page.locator('img[alt*="mean gain against"]').wait_for()
 
-    typed = page.locator(".widget-text", has=page.get_by_text("targets", exact=True)).locator("input")
+    typed = page.locator(".widget-text", has=page.get_by_text("targets", exact=True)).locator(
+        "input"
+    )
     typed.fill("xnil")
     typed.press("Enter")
     page.get_by_text("did you mean 'xnli'").wait_for()
@@ -206,7 +245,11 @@ def test_voila(page, project):
         print({label: f"{milliseconds:.0f} ms" for label, milliseconds in took.items()})
         assert page.wrong == []
         if "XSTILTS_RELEASE" in os.environ:  # a shared machine that is busy is no fault of the page
-            slow = {label: milliseconds for label, milliseconds in took.items() if milliseconds > MOST_MILLISECONDS}
+            slow = {
+                label: milliseconds
+                for label, milliseconds in took.items()
+                if milliseconds > MOST_MILLISECONDS
+            }
             assert not slow, slow
 
 
@@ -222,10 +265,16 @@ def large_study(page) -> dict[str, float]:
         ("kind of task", ("semantic", "retrieval", "syntactic")),
     ):
         control = select(page, label)
-        took[label] = quickest(partial(change, page, control, option(control, value), matrix(page)) for value in values * TRIES)
+        took[label] = quickest(
+            partial(change, page, control, option(control, value), matrix(page))
+            for value in values * TRIES
+        )
         change(page, control, option(control, None), matrix(page))
     control = select(page, "baseline")
-    took["baseline"] = quickest(partial(change, page, control, option(control, f"recipe{k}"), matrix(page)) for k in (3, 5, 8) * TRIES)
+    took["baseline"] = quickest(
+        partial(change, page, control, option(control, f"recipe{k}"), matrix(page))
+        for k in (3, 5, 8) * TRIES
+    )
     languages, items = page.locator(".xs-page").nth(2), page.locator(".xs-page").nth(3)
     cells = (page.locator(f'[data-key="recipe{k}/xnli"]') for k in (10, 11, 12) * TRIES)
     took["cell"] = quickest(partial(change, page, cell, "", languages) for cell in cells)
@@ -235,7 +284,8 @@ def large_study(page) -> dict[str, float]:
 
 
 def quickest(changes: Iterator[Callable[[], float]]) -> float:
-    """Milliseconds of the first change in time, else of the quickest: a machine may have other work for a moment."""
+    """Milliseconds of the first change in time, else of the quickest: a machine may have other work
+    for a moment."""
     best = float("inf")
     for make in changes:
         best = min(best, make())
@@ -251,7 +301,8 @@ def option(control, text: str | None) -> str:
 
 
 def answer_dialogs(page) -> None:
-    """JupyterLab asks for a kernel, or says that its server was slow, where a machine is busy: a person says yes and goes on."""
+    """JupyterLab asks for a kernel, or says that its server was slow, where a machine is busy: a
+    person says yes and goes on."""
 
     def accept(dialog) -> None:
         with suppress(sync_api.TimeoutError):  # it went by itself
@@ -259,12 +310,14 @@ def answer_dialogs(page) -> None:
             dialog.locator(".jp-mod-accept").click(timeout=5000)
             dialog.wait_for(state="hidden", timeout=3000)
 
-    # Without waiting for it to go: a dialog that did not hear the click, or another one behind it, is answered too.
+    # Without waiting for it to go: a dialog that did not hear the click, or another one behind it,
+    # is answered too.
     page.add_locator_handler(page.locator("dialog.jp-Dialog").first, accept, no_wait_after=True)
 
 
 def run_all_cells(page) -> None:
-    """The menu's command, again until it is heard: JupyterLab drops what comes before its kernel and its notebook are ready."""
+    """The menu's command, again until it is heard: JupyterLab drops what comes before its kernel
+    and its notebook are ready."""
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
     for _ in range(30):
@@ -288,5 +341,6 @@ def test_jupyterlab(page, project):
         move_gains(page)
         move_others(page, project)
         picture(page, "lab_1280")
-        # Where a machine is busy JupyterLab asks for the kernel again, and what it had asked the one before is canceled.
+        # Where a machine is busy JupyterLab asks for the kernel again, and what it had asked the
+        # one before is canceled.
         assert [said for said in page.wrong if "Canceled future" not in said] == []

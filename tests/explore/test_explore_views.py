@@ -1,4 +1,5 @@
-"""The views of the exploration without a browser: every control changes the page; files are read when they change; nothing is shown raw."""
+"""The views of the exploration without a browser: every control changes the page; files are read
+when they change; nothing is shown raw."""
 
 import os
 import subprocess
@@ -13,7 +14,19 @@ from matplotlib.colors import Normalize, to_hex
 
 from xstilts_core import analysis
 from xstilts_core.errors import UsageError
-from xstilts_core.explore import Logs, Reader, curves, curves_view, explorer, gain_view, page, scatter, scatter_view, space, variables
+from xstilts_core.explore import (
+    Logs,
+    Reader,
+    curves,
+    curves_view,
+    explorer,
+    gain_view,
+    page,
+    scatter,
+    scatter_view,
+    space,
+    variables,
+)
 from xstilts_core.explore.gains import SEEDS_ITEMS
 from xstilts_core.explore.index import EVERY
 from xstilts_core.explore.predictions import WON
@@ -46,7 +59,14 @@ def control(view, label: str):
     """The control with this description."""
     if getattr(view, "description", None) == label:
         return view
-    return next((found for child in getattr(view, "children", ()) if (found := control(child, label)) is not None), None)
+    return next(
+        (
+            found
+            for child in getattr(view, "children", ())
+            if (found := control(child, label)) is not None
+        ),
+        None,
+    )
 
 
 def choose(page, key: str) -> None:
@@ -84,7 +104,9 @@ class TestViews:
         choose(items, WON)
         assert items.html != before
         control(view, "script").value = "Han"
-        assert "xs-left-out" in languages.html and "In italics: left out of the mean" in languages.html
+        assert (
+            "xs-left-out" in languages.html and "In italics: left out of the mean" in languages.html
+        )
 
     def test_a_filter_that_leaves_nothing_says_so(self, reader):
         view = gain_view(reader)
@@ -113,7 +135,10 @@ class TestViews:
         assert control(gains, "script") is not old and control(gains, "script").value == "Latin"
         assert [page.html for page in pages(gains)] == before and pages(gains)[2].pressed == WON
         assert control(training, "runs").value == ("target/mnli/from-ccg/seed2",)
-        assert control(shown.form(), "seed") is control(form, "seed") and control(form, "seed").value == "7"
+        assert (
+            control(shown.form(), "seed") is control(form, "seed")
+            and control(form, "seed").value == "7"
+        )
         shown.change()
         assert control(gains, "script").value == "" and control(form, "seed").value == "7"
 
@@ -123,9 +148,14 @@ class TestViews:
         form = shown.form()
         said = tmp_path / "said.log"
         said.write_text("at it", encoding="utf-8")
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+        )
         try:
-            monkeypatch.setattr("xstilts_core.explore.form.start", lambda *_: Started(process, study.specs[-1], said))
+            monkeypatch.setattr(
+                "xstilts_core.explore.form.start",
+                lambda *_: Started(process, study.specs[-1], said),
+            )
             control(form, "Start").click()
             shown.again.click()
             stop = control(shown.form(), "Stop")
@@ -138,7 +168,9 @@ class TestViews:
 
     def test_correlations_are_those_of_the_analysis(self, reader):
         found = variables(reader, "recipes and runs")
-        expected = analysis.correlations(found.values[["xnli"]], found.values[["udpos"]], ("spearman", "pearson", "kendall"))
+        expected = analysis.correlations(
+            found.values[["xnli"]], found.values[["udpos"]], ("spearman", "pearson", "kendall")
+        )
         page = scatter.statistics(found.values, "xnli", "udpos")
         for value in expected["estimate"]:
             assert f"{value:.3g}".replace("-", "\N{MINUS SIGN}") in page
@@ -158,7 +190,13 @@ class TestViews:
     def test_every_control_of_the_correlations_changes_the_page(self, reader):
         view = scatter_view(reader)
         (page,) = pages(view)
-        for label, value in (("x", "udpos"), ("y", "xnli"), ("color", "kind of task"), ("labels", False), ("points", "languages")):
+        for label, value in (
+            ("x", "udpos"),
+            ("y", "xnli"),
+            ("color", "kind of task"),
+            ("labels", False),
+            ("points", "languages"),
+        ):
             before = page.html
             control(view, label).value = value
             assert page.html != before, label
@@ -178,7 +216,12 @@ class TestViews:
 
     def test_standing_of_a_study(self, study):
         page = curves.standing(Logs(study).states())
-        assert "1 failed" not in page and "3 failed" in page and "&lt;script&gt;" in page and "<script>" not in page
+        assert (
+            "1 failed" not in page
+            and "3 failed" in page
+            and "&lt;script&gt;" in page
+            and "<script>" not in page
+        )
 
     def test_curves_follow_runs_and_clock(self, reader):
         view = curves_view(reader)
@@ -221,7 +264,11 @@ class TestViews:
                 raise UsageError("ccg: no folder model")
             layers = 3 if seed == 1 else 2
             accuracy = {centred: np.full((layers, 3), 50.0) for centred in (True, False)}
-            return Made(("en", "de", "hi"), np.random.default_rng(0).normal(size=(layers, 3, 10, 8)), accuracy)
+            return Made(
+                ("en", "de", "hi"),
+                np.random.default_rng(0).normal(size=(layers, 3, 10, 8)),
+                accuracy,
+            )
 
         view = space.space_view(embed)(reader)
         (page,) = pages(view)
@@ -242,7 +289,9 @@ class TestViews:
         from sklearn.decomposition import PCA
 
         vectors = np.random.default_rng(0).normal(size=(40, 6)) * np.arange(1, 7)
-        np.testing.assert_allclose(np.abs(space.principal(vectors)), np.abs(PCA(2).fit_transform(vectors)), atol=1e-9)
+        np.testing.assert_allclose(
+            np.abs(space.principal(vectors)), np.abs(PCA(2).fit_transform(vectors)), atol=1e-9
+        )
         with pytest.raises(UsageError, match="layers 0 to 2"):
             space.flat(Made(("en",), np.zeros((3, 1, 4, 5)), {}), 3, True)
 
@@ -279,7 +328,15 @@ def test_a_study_without_runs_says_so(tmp_path: Path):
 
 def test_studies_to_choose_from_have_runs(tmp_path: Path):
     """`everything` and `published` leave a report alone, and the newest."""
-    for place, folder in enumerate(("quick/target/xnli", "mini/pretrain", "everything/report", "published/report", "no_study/target")):
+    for place, folder in enumerate(
+        (
+            "quick/target/xnli",
+            "mini/pretrain",
+            "everything/report",
+            "published/report",
+            "no_study/target",
+        )
+    ):
         (tmp_path / folder).mkdir(parents=True)
         os.utime((tmp_path / folder).parents[folder.count("/") - 1], (place, place))
     assert studies(str(tmp_path)) == ["mini", "quick"]
@@ -288,6 +345,17 @@ def test_studies_to_choose_from_have_runs(tmp_path: Path):
 @pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom(study, tmp_path):
     copy = tmp_path / "run.ipynb"
-    run_notebook(notebook_path("90_explore"), {"study": study.file, "outputs": study.outputs}, copy, threads=1)
-    shown = [output for cell in nbformat.read(copy, as_version=4).cells for output in cell.get("outputs", [])]
-    assert len(shown) == 6 and all("application/vnd.jupyter.widget-view+json" in output.data for output in shown)
+    run_notebook(
+        notebook_path("90_explore"),
+        {"study": study.file, "outputs": study.outputs},
+        copy,
+        threads=1,
+    )
+    shown = [
+        output
+        for cell in nbformat.read(copy, as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    assert len(shown) == 6 and all(
+        "application/vnd.jupyter.widget-view+json" in output.data for output in shown
+    )

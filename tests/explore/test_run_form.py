@@ -1,4 +1,5 @@
-"""The form of a run: its fields are the spec's, what is typed becomes the spec or a sentence, the commands shown do the same."""
+"""The form of a run: its fields are the spec's, what is typed becomes the spec or a sentence, the
+commands shown do the same."""
 
 import shlex
 import subprocess
@@ -13,7 +14,15 @@ from xstilts_core import results
 from xstilts_core.commands import cli
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import form, start
-from xstilts_core.explore.fields import fields, given, papermill_command, spec_of, text, written, xstilts_command
+from xstilts_core.explore.fields import (
+    fields,
+    given,
+    papermill_command,
+    spec_of,
+    text,
+    written,
+    xstilts_command,
+)
 from xstilts_core.jobs.estimate import one_run
 from xstilts_core.jobs.estimate.earlier import Cost
 from xstilts_core.study.spec import SPECS
@@ -34,10 +43,15 @@ class TestFields:
         found = {field.name: field for field in fields(phase)}
         assert set(found) == set(SPECS[phase].model_fields)
         for name, declared in SPECS[phase].model_fields.items():
-            assert found[name].default == declared.default and found[name].help == declared.description
+            assert (
+                found[name].default == declared.default and found[name].help == declared.description
+            )
 
     def test_defaults_as_typed_are_the_defaults(self, phase):
-        typed = {field.name: field.default if field.kind == "boolean" else written(field.default) for field in fields(phase)}
+        typed = {
+            field.name: field.default if field.kind == "boolean" else written(field.default)
+            for field in fields(phase)
+        }
         assert spec_of(phase, typed) == SPECS[phase]()
         assert given(phase, typed) == {}
 
@@ -78,24 +92,50 @@ def test_commands_do_the_same():
     words = shlex.split(xstilts_command("target", TYPED))
     options = cli.parser().parse_args(words[1:])
     assert (words[0], options.command, options.name) == ("xstilts", "notebook", "21_target")
-    assert SPECS["target"](**{key: yaml.safe_load(value) for key, value in options.parameters}) == wanted
+    assert (
+        SPECS["target"](**{key: yaml.safe_load(value) for key, value in options.parameters})
+        == wanted
+    )
     words = shlex.split(papermill_command("target", TYPED))
     assert words[:4] == ["papermill", "notebooks/21_target.ipynb", "executed.ipynb", "-y"]
     assert SPECS["target"](**yaml.safe_load(words[4])) == wanted
     assert papermill_command("target", {}) == "papermill notebooks/21_target.ipynb executed.ipynb"
 
 
-@pytest.mark.parametrize("value", ["[my", "%", "@x", "'", "a: b: c", "*a", "2020-13-45", "0x_", "[" * 3000, "`x`", "!!python/object:x y"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[my",
+        "%",
+        "@x",
+        "'",
+        "a: b: c",
+        "*a",
+        "2020-13-45",
+        "0x_",
+        "[" * 3000,
+        "`x`",
+        "!!python/object:x y",
+    ],
+)
 def test_text_that_yaml_cannot_read_is_quoted(value):
     line = text(value)
     assert "\n" not in line and yaml.safe_load(line) == value
     typed = {"encoder": value}
-    words, other = shlex.split(xstilts_command("target", typed)), shlex.split(papermill_command("target", typed))
-    assert [yaml.safe_load(given) for _, given in cli.parser().parse_args(words[1:]).parameters] == [value]
+    words, other = (
+        shlex.split(xstilts_command("target", typed)),
+        shlex.split(papermill_command("target", typed)),
+    )
+    assert [
+        yaml.safe_load(given) for _, given in cli.parser().parse_args(words[1:]).parameters
+    ] == [value]
     assert yaml.safe_load(other[4]) == {"encoder": value}
 
 
-@pytest.mark.parametrize("value", ["mini", "no", "1", "a: b", "", "two words", ["de", "no"], {"mnli": 0.5}, 1e-5, True, 3])
+@pytest.mark.parametrize(
+    "value",
+    ["mini", "no", "1", "a: b", "", "two words", ["de", "no"], {"mnli": 0.5}, 1e-5, True, 3],
+)
 def test_a_value_in_one_line_is_read_back_as_itself(value):
     line = text(value)
     assert "\n" not in line and yaml.safe_load(line) == value
@@ -132,7 +172,9 @@ class TestStart:
 
     @pytest.mark.slow
     def test_it_runs_the_notebook(self, tmp_path):
-        run = start.start("control", {"outputs": str(tmp_path), "languages": "de", "test_examples": "xnli: 20"}, 1)
+        run = start.start(
+            "control", {"outputs": str(tmp_path), "languages": "de", "test_examples": "xnli: 20"}, 1
+        )
         try:
             run.process.wait(500)
         finally:
@@ -155,20 +197,37 @@ class TestEstimate:
         assert found.cost is not None and 7.0 <= found.cost.seconds < 10 and found.answer is None
 
     def test_why_there_is_none(self, tmp_path):
-        found = one_run.estimate(spec_of("target", {"outputs": str(tmp_path), "encoder": "pretrained"}), 1, False)
+        found = one_run.estimate(
+            spec_of("target", {"outputs": str(tmp_path), "encoder": "pretrained"}), 1, False
+        )
         assert found.cost is None and "phase 1 is not there yet" in found.error
 
 
 def part(view, label: str):
     if getattr(view, "description", None) == label:
         return view
-    return next((found for child in getattr(view, "children", ()) if (found := part(child, label)) is not None), None)
+    return next(
+        (
+            found
+            for child in getattr(view, "children", ())
+            if (found := part(child, label)) is not None
+        ),
+        None,
+    )
 
 
 def test_the_form_starts_nothing_without_an_estimate(tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(form, "estimated", lambda phase, typed: one_run.Estimate(Cost(90.0, 10**6, "this study's runs")))
-    monkeypatch.setattr(form, "start", lambda phase, typed, threads: started.append(typed) or make_believe(phase, typed, tmp_path))
+    monkeypatch.setattr(
+        form,
+        "estimated",
+        lambda phase, typed: one_run.Estimate(Cost(90.0, 10**6, "this study's runs")),
+    )
+    monkeypatch.setattr(
+        form,
+        "start",
+        lambda phase, typed, threads: started.append(typed) or make_believe(phase, typed, tmp_path),
+    )
     view = form.Form().box
     page, cost = view.children[3], view.children[5]
     go = part(view, "Start")
@@ -207,7 +266,11 @@ def test_whatever_fails_is_said_and_nothing_older_stays(monkeypatch):
     part(view, "seed").value = "2"
     assert "ZeroDivisionError" in page.html and "xstilts notebook" not in page.html
     part(view, "Estimate").click()
-    assert "ZeroDivisionError" in cost.html and "Looking at" not in cost.html and part(view, "Start").disabled
+    assert (
+        "ZeroDivisionError" in cost.html
+        and "Looking at" not in cost.html
+        and part(view, "Start").disabled
+    )
 
 
 def make_believe(phase: str, typed: dict, folder: Path) -> start.Started:

@@ -1,4 +1,5 @@
-"""Locks: a GPU for each run, one writer in a folder for as long as anything of it lives, and nothing left of killed processes."""
+"""Locks: a GPU for each run, one writer in a folder for as long as anything of it lives, and
+nothing left of killed processes."""
 
 import os
 import subprocess
@@ -16,7 +17,11 @@ from xstilts_core.jobs import kernel, runner
 
 def test_one_gpu_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "test-a, test-b")
-    with runner.one_gpu("cuda") as first, runner.one_gpu("auto") as second, runner.one_gpu("cpu") as none:
+    with (
+        runner.one_gpu("cuda") as first,
+        runner.one_gpu("auto") as second,
+        runner.one_gpu("cpu") as none,
+    ):
         assert (first, second, none) == ("test-a", "test-b", None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with runner.one_gpu("cuda") as only:
@@ -32,7 +37,8 @@ def await_text(path: Path, seconds: float = 60) -> str:
 
 
 def test_gpus_of_runs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two runs get an id each, a third waits until one is free: also where its holder was killed."""
+    """Two runs get an id each, a third waits until one is free: also where its holder was
+    killed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # the locks of these ids are this test's own
@@ -57,7 +63,9 @@ def test_gpus_of_runs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_kernel_holds_the_lock_and_follows_its_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_holds_the_lock_and_follows_its_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     cell = "import os, time\n(folder / 'kernel').write_text(str(os.getpid()))\ntime.sleep(120)"
     folder = project(tmp_path, cell).specs[0].folder
@@ -73,7 +81,9 @@ def test_a_kernel_holds_the_lock_and_follows_its_runner(tmp_path: Path, monkeypa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="starts a POSIX shell")
-def test_a_runner_follows_the_process_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runner_follows_the_process_that_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     cell = "import os, time\n(folder / 'kernel').write_text(str(os.getpid()))\ntime.sleep(120)"
     folder = project(tmp_path, cell).specs[0].folder
@@ -90,7 +100,9 @@ def test_a_runner_follows_the_process_that_started_it(tmp_path: Path, monkeypatc
     assert not (folder / results.FAILURE).exists()  # it was stopped, it has not failed
 
 
-def test_what_killed_processes_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_killed_processes_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = time.time() - 2 * kernel.LEFT_AFTER_SECONDS
     for name in ("left", "used", "young"):
         folder = tmp_path / f"{kernel.PREFIX}{name}"
@@ -101,7 +113,10 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path, monkeypatch: pyte
     with (tmp_path / f"{kernel.PREFIX}used" / kernel.LOCK).open() as lock:
         assert locks.acquired(lock)
         kernel.remove_left(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{kernel.PREFIX}used", f"{kernel.PREFIX}young"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{kernel.PREFIX}used",
+        f"{kernel.PREFIX}young",
+    ]
     monkeypatch.chdir(tmp_path)
     folder = project(tmp_path).specs[0].folder
     folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""Numbers of a study's file: what YAML would read otherwise than a reader is told with file, line and key."""
+"""Numbers of a study's file: what YAML would read otherwise than a reader is told with file, line
+and key."""
 
 import re
 from pathlib import Path
@@ -48,23 +49,43 @@ from xstilts_core.files.strict_yaml import load
         (GOOD + "train: {{train_examples: {0}}}\n", "train_examples", 9),
         (GOOD + "tasks:\n  mnli:\n    train_examples:\n      {0}\n", "train_examples", 12),
         (GOOD + "target_sizes: [5000,\n  {0}]\n", "target_sizes", 10),
-        (GOOD.replace("{intermediate: [mnli]}", "{{intermediate: [mnli], train_examples: {0}}}"), "train_examples", 6),
+        (
+            GOOD.replace("{intermediate: [mnli]}", "{{intermediate: [mnli], train_examples: {0}}}"),
+            "train_examples",
+            6,
+        ),
         (GOOD + "train:\n  ? {0}\n  : 5\n", "a key", 10),
     ],
 )
-def test_a_number_is_what_a_reader_takes_it_for(tmp_path: Path, text: str, key: str, line: int, written: str, message: str | None) -> None:
-    """YAML 1.1's octal, sexagesimal and binary numbers, its dates and infinities: told with file, line and key, wherever they stand."""
+def test_a_number_is_what_a_reader_takes_it_for(
+    tmp_path: Path, text: str, key: str, line: int, written: str, message: str | None
+) -> None:
+    """YAML 1.1's octal, sexagesimal and binary numbers, its dates and infinities: told with file,
+    line and key, wherever they stand."""
     filled = text.replace("{0}", written).replace("{{", "{").replace("}}", "}")
     if message is None:
         assert key == "a key" or study(tmp_path, filled).specs
         return
     with pytest.raises(UsageError) as error:
         study(tmp_path, filled)
-    assert re.search(message, str(error.value)) and f"my_study.yaml, line {line}: {key} " in str(error.value)
+    assert re.search(message, str(error.value)) and f"my_study.yaml, line {line}: {key} " in str(
+        error.value
+    )
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("key", ["nothing", "&a [*a]", "{<<: {a: 1}, b: [2, ~, no, text]}", "'010'", '"1:30"', "1.5e+3", "1e-5"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nothing",
+        "&a [*a]",
+        "{<<: {a: 1}, b: [2, ~, no, text]}",
+        "'010'",
+        '"1:30"',
+        "1.5e+3",
+        "1e-5",
+    ],
+)
 def test_other_yaml_is_as_it_was(key: str) -> None:
     import yaml
 
@@ -73,4 +94,6 @@ def test_other_yaml_is_as_it_was(key: str) -> None:
 
 def test_a_parameter_by_hand_is_read_in_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["notebook", "21_target", "-p", "train_examples", "010"]) == 2
-    assert capsys.readouterr().err == ("xstilts notebook: -p train_examples 010, line 1: the value is 010: YAML reads it as 8: write 10\n")
+    assert capsys.readouterr().err == (
+        "xstilts notebook: -p train_examples 010, line 1: the value is 010: YAML reads it as 8: write 10\n"
+    )

@@ -26,7 +26,10 @@ def test_template_puts_the_special_tokens_that_the_tokenizer_itself_puts(encoder
     tokenizer = AutoTokenizer.from_pretrained(encoders[family])
     template, first, second = Template.of(tokenizer), "Anna reads.", "Who lives in Rome?"
     pieces = tokenise(tokenizer, [first, second])
-    assert template.pair(pieces[first].ids, pieces[second].ids) == tokenizer(first, second)["input_ids"]
+    assert (
+        template.pair(pieces[first].ids, pieces[second].ids)
+        == tokenizer(first, second)["input_ids"]
+    )
     assert template.single(pieces[first].ids) == tokenizer(first)["input_ids"]
     form, task = FORMATS["pair"], TASKS["mnli"]
     encoded = form.encode([PairExample("1", first, second, "neutral")], task, tokenizer, Limits(64))
@@ -36,7 +39,9 @@ def test_template_puts_the_special_tokens_that_the_tokenizer_itself_puts(encoder
         assert encoded.types.tolist() == types
 
 
-@pytest.mark.parametrize(("first", "second", "room"), [(10, 3, 8), (3, 10, 8), (6, 6, 7), (1, 1, 4), (50, 50, 9)])
+@pytest.mark.parametrize(
+    ("first", "second", "room"), [(10, 3, 8), (3, 10, 8), (6, 6, 7), (1, 1, 4), (50, 50, 9)]
+)
 def test_cut_pair_shortens_the_longer_text(first, second, room):
     left, right = cut_pair(list(range(first)), list(range(second)), room)
     assert len(left) + len(right) == min(room, first + second)
@@ -51,15 +56,23 @@ def test_cut_pair_refuses_less_room_than_none():
 
 
 def test_pair_labels_are_mapped_by_name(encoder):
-    examples = [PairExample(str(k), "a", "b", label) for k, label in enumerate(("contradiction", "entailment", None))]
+    examples = [
+        PairExample(str(k), "a", "b", label)
+        for k, label in enumerate(("contradiction", "entailment", None))
+    ]
     encoded = FORMATS["pair"].encode(examples, TASKS["xnli"], encoder.tokenizer, Limits(64))
     assert encoded.columns["label"].tolist() == [2, 0, -1]
     with pytest.raises(UsageError, match="did you mean 'entailment'"):
-        FORMATS["pair"].encode([PairExample("1", "a", "b", "entailmnt")], TASKS["xnli"], encoder.tokenizer, Limits(64))
+        FORMATS["pair"].encode(
+            [PairExample("1", "a", "b", "entailmnt")], TASKS["xnli"], encoder.tokenizer, Limits(64)
+        )
 
 
 def test_choice_rows_hold_all_their_choices_and_take_the_best(encoder):
-    examples = [ChoiceExample("1", "Anna", "", ("reads.", "sleeps.", "lives."), 2), ChoiceExample("2", "Peter", "who?", ("a", "b"), 0)]
+    examples = [
+        ChoiceExample("1", "Anna", "", ("reads.", "sleeps.", "lives."), 2),
+        ChoiceExample("2", "Peter", "who?", ("a", "b"), 0),
+    ]
     form, task = FORMATS["choice"], TASKS["hellaswag"]
     encoded = form.encode(examples, task, encoder.tokenizer, Limits(64))
     assert encoded.rows.tolist() == [0, 3, 5]
@@ -70,12 +83,17 @@ def test_choice_rows_hold_all_their_choices_and_take_the_best(encoder):
     scores = head(hidden, batch)[:, 0]
     expected = torch.stack([-scores[:2].log_softmax(0)[0], -scores[2:].log_softmax(0)[2]]).mean()
     assert torch.isclose(form.loss(head, hidden, batch), expected)
-    assert form.outputs(head, hidden, batch)[:, 0].tolist() == [int(scores[:2].argmax()), int(scores[2:].argmax())]
+    assert form.outputs(head, hidden, batch)[:, 0].tolist() == [
+        int(scores[:2].argmax()),
+        int(scores[2:].argmax()),
+    ]
 
 
 def test_tags_stand_on_first_subtokens_and_long_sentences_are_split(encoder):
     words = ("Anna", "never", "eats", "an", "apple", "in", "the", "garden", ".") * 3
-    example = TagsExample("1", words, ("PROPN", "ADV", "VERB", "DET", "NOUN", "ADP", "DET", "NOUN", "PUNCT") * 3)
+    example = TagsExample(
+        "1", words, ("PROPN", "ADV", "VERB", "DET", "NOUN", "ADP", "DET", "NOUN", "PUNCT") * 3
+    )
     form, task = FORMATS["tagging"], TASKS["udpos"]
     encoded = form.encode([example], task, encoder.tokenizer, Limits(12))
     assert len(encoded) > 1 and encoded.lengths.max() <= 12 and set(encoded.example) == {0}
@@ -83,7 +101,9 @@ def test_tags_stand_on_first_subtokens_and_long_sentences_are_split(encoder):
     assert encoded.token_columns["word"][chosen].tolist() == list(range(27))
     assert [task.labels[k] for k in encoded.token_columns["label"][chosen]] == list(example.tags)
     assert (encoded.token_columns["label"][~chosen] == IGNORED).all()
-    perfect = np.where(encoded.token_columns["label"] == IGNORED, 0, encoded.token_columns["label"])[:, None]
+    perfect = np.where(
+        encoded.token_columns["label"] == IGNORED, 0, encoded.token_columns["label"]
+    )[:, None]
     predictions = form.decode(perfect, encoded, [example], task)
     assert predictions == [list(example.tags)]
     columns, statistics = form.statistics([example], predictions, task, "en")
@@ -100,7 +120,9 @@ def test_supertags_come_from_the_training_data_and_unseen_ones_are_not_learnt(en
     form = FORMATS["tagging"]
     task = form.complete(TASKS["ccg"], [TagsExample("1", ("a", "b"), ("NP/N", "N"))])
     assert task.labels == ("N", "NP/N")
-    encoded = form.encode([TagsExample("2", ("a", "b"), ("NP/N", "S"))], task, encoder.tokenizer, Limits(64))
+    encoded = form.encode(
+        [TagsExample("2", ("a", "b"), ("NP/N", "S"))], task, encoder.tokenizer, Limits(64)
+    )
     chosen = encoded.token_columns["word"] >= 0
     assert encoded.token_columns["label"][chosen].tolist() == [1, IGNORED]
 
@@ -141,7 +163,9 @@ def test_span_answers_are_found_again_in_sliding_windows(encoder):
     assert has.any() and not has.all()
     assert form.decode(perfect_outputs(encoded), encoded, [example], task) == ["Peter Weber"]
     covered = np.zeros(len(CONTEXT), dtype=bool)
-    for first, last in zip(encoded.token_columns["first"], encoded.token_columns["last"], strict=True):
+    for first, last in zip(
+        encoded.token_columns["first"], encoded.token_columns["last"], strict=True
+    ):
         covered[max(first, 0) : max(last, 0)] = True
     assert all(covered[k] or CONTEXT[k].isspace() for k in range(len(CONTEXT)))
 
@@ -171,8 +195,13 @@ def test_best_spans_equal_an_exhaustive_search(encoder):
             for start in inside:
                 for end in [t for t in inside if start <= t < start + LONGEST_ANSWER]:
                     score = outputs[start, 0] + outputs[end, 1]
-                    first, last = encoded.token_columns["first"][start], encoded.token_columns["last"][end]
-                    best = max(best, (score, example.context[first:last].strip()), key=lambda pair: pair[0])
+                    first, last = (
+                        encoded.token_columns["first"][start],
+                        encoded.token_columns["last"][end],
+                    )
+                    best = max(
+                        best, (score, example.context[first:last].strip()), key=lambda pair: pair[0]
+                    )
         expected.append(best[1])
     assert form.decode(outputs, encoded, examples, task) == expected
 
@@ -181,16 +210,28 @@ def test_best_spans_equal_an_exhaustive_search(encoder):
 @pytest.mark.parametrize("size", [1, 2, 30, 100])
 def test_the_highest_ahead_is_that_of_a_plain_loop(size, reach):
     values = np.random.default_rng(size).integers(0, 50, size).astype(np.float32)
-    assert highest_ahead(values, reach).tolist() == [values[k : k + reach].max() for k in range(size)]
+    assert highest_ahead(values, reach).tolist() == [
+        values[k : k + reach].max() for k in range(size)
+    ]
 
 
 def long_questions(encoder, count: int = 12):
-    """Questions of one to several windows, and the features that the Trainer's example would have of them."""
-    examples = [SpanExample(str(k), "Who reads?", CONTEXT[k:] * (1 + k % 3), ()) for k in range(count)]
+    """Questions of one to several windows, and the features that the Trainer's example would have
+    of them."""
+    examples = [
+        SpanExample(str(k), "Who reads?", CONTEXT[k:] * (1 + k % 3), ()) for k in range(count)
+    ]
     encoded = FORMATS["span"].encode(examples, TASKS["xquad"], encoder.tokenizer, Limits(64, 20))
-    first, last = (np.split(encoded.token_columns[name], encoded.starts[1:-1]) for name in ("first", "last"))
+    first, last = (
+        np.split(encoded.token_columns[name], encoded.starts[1:-1]) for name in ("first", "last")
+    )
     features = [
-        {"example": int(example), "offsets": [(int(a), int(b)) if a >= 0 else None for a, b in zip(begin, end, strict=True)]}
+        {
+            "example": int(example),
+            "offsets": [
+                (int(a), int(b)) if a >= 0 else None for a, b in zip(begin, end, strict=True)
+            ],
+        }
         for example, begin, end in zip(encoded.example, first, last, strict=True)
     ]
     return examples, encoded, features
@@ -198,7 +239,8 @@ def long_questions(encoder, count: int = 12):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_answers_are_those_of_the_n_best_loops_or_score_higher(encoder, seed):
-    """The loops try the 20 best starts and ends of a window only: with clear logits the same, with noise never better than all spans."""
+    """The loops try the 20 best starts and ends of a window only: with clear logits the same, with
+    noise never better than all spans."""
     examples, encoded, features = long_questions(encoder)
     rng = np.random.default_rng(seed)
     outputs = rng.normal(size=(len(encoded.ids), 2)).astype(np.float32)
@@ -212,7 +254,9 @@ def test_answers_are_those_of_the_n_best_loops_or_score_higher(encoder, seed):
                 outputs[context[min(start + 4, len(context) - 1)], 1] += rng.uniform(8, 12)
         parts = np.split(outputs, encoded.starts[1:-1])
         contexts = [example.context for example in examples]
-        expected = official.best_answers(contexts, features, [part[:, 0] for part in parts], [part[:, 1] for part in parts])
+        expected = official.best_answers(
+            contexts, features, [part[:, 0] for part in parts], [part[:, 1] for part in parts]
+        )
         texts = FORMATS["span"].decode(outputs, encoded, examples, TASKS["xquad"])
         scores = best_spans(outputs, encoded, len(examples)).scores
         for found, score, (text, best) in zip(texts, scores, expected, strict=True):
@@ -224,8 +268,13 @@ def test_of_equal_spans_the_first_and_shortest_is_taken_and_no_span_crosses_wind
     examples, encoded, _ = long_questions(encoder, 3)
     form, task = FORMATS["span"], TASKS["xquad"]
     # The first token of each context, and no more of it.
-    assert form.decode(np.zeros((len(encoded.ids), 2)), encoded, examples, task) == ["Anna", "n", "n"]
-    # A start at the end of the first window and an end at the beginning of the second do not make an answer.
+    assert form.decode(np.zeros((len(encoded.ids), 2)), encoded, examples, task) == [
+        "Anna",
+        "n",
+        "n",
+    ]
+    # A start at the end of the first window and an end at the beginning of the second do not make
+    # an answer.
     outputs = np.zeros((len(encoded.ids), 2))
     second = np.flatnonzero(encoded.example == 1)[1]
     context = np.flatnonzero(encoded.token_columns["first"] >= 0)
@@ -249,7 +298,9 @@ def test_span_loss_is_the_mean_of_start_and_end_over_the_context_and_no_answer(e
     head = form.head(task, HeadOptions(32, 0.0, "first"))
     hidden = torch.randn(len(encoded.ids), 32)
     logits = head(hidden, batch)
-    legal = torch.from_numpy(np.flatnonzero((encoded.token_columns["first"] >= 0) | (np.arange(len(encoded.ids)) == 0)))
+    legal = torch.from_numpy(
+        np.flatnonzero((encoded.token_columns["first"] >= 0) | (np.arange(len(encoded.ids)) == 0))
+    )
     expected = 0.0
     for column, name in enumerate(("start", "end")):
         target = int(torch.nonzero(legal == int(encoded.columns[name][0]))[0, 0])

@@ -1,4 +1,5 @@
-"""Queries against pools of passages: the metric, the head and loss, the tiled search, and whole runs of LAReQA and Mewsli-X."""
+"""Queries against pools of passages: the metric, the head and loss, the tiled search, and whole
+runs of LAReQA and Mewsli-X."""
 
 import gzip
 import json
@@ -35,7 +36,12 @@ def example(number: int, query: str, text: str, context: str = "") -> RankingExa
 EXAMPLES = [
     example(1, "Who reads?", "Anna reads.", "Anna reads. Peter sleeps."),
     example(2, "Who lives in Rome?", "Peter Weber lives in Rome."),
-    example(3, "What is in the garden?", "An apple is in the garden.", "An apple is in the garden. It is old."),
+    example(
+        3,
+        "What is in the garden?",
+        "An apple is in the garden.",
+        "An apple is in the garden. It is old.",
+    ),
 ]
 
 
@@ -68,17 +74,26 @@ def plain_average_precision(right, ranked, most):
 
 def test_the_metric_equals_the_slow_rule_and_one_right_answer_its_reciprocal_rank():
     rng = np.random.default_rng(0)
-    right = [set(map(str, rng.choice(60, size=rng.integers(1, 30), replace=False))) for _ in range(200)]
+    right = [
+        set(map(str, rng.choice(60, size=rng.integers(1, 30), replace=False))) for _ in range(200)
+    ]
     ranked = [list(map(str, rng.integers(0, 60, size=rng.integers(1, 40)))) for _ in range(200)]
     statistics = metrics.ranking_statistics(right, ranked)
-    assert statistics[:, 0] == pytest.approx([plain_average_precision(*pair, 20) for pair in zip(right, ranked, strict=True)])
+    assert statistics[:, 0] == pytest.approx(
+        [plain_average_precision(*pair, 20) for pair in zip(right, ranked, strict=True)]
+    )
     assert (
-        metrics.ranking(right, ranked) == metrics.score(statistics, metrics.RANKING) == {"map@20": pytest.approx(100 * statistics.mean())}
+        metrics.ranking(right, ranked)
+        == metrics.score(statistics, metrics.RANKING)
+        == {"map@20": pytest.approx(100 * statistics.mean())}
     )
     replicates = metrics.score_sums(np.array([[1.0], [0.5]]), 2, metrics.RANKING)
     assert replicates["map@20"].tolist() == [50.0, 25.0]
     single = [[name] for name in map(str, rng.integers(0, 60, size=200))]
-    places = [guess.index(name[0]) + 1 if name[0] in guess[:20] else np.inf for name, guess in zip(single, ranked, strict=True)]
+    places = [
+        guess.index(name[0]) + 1 if name[0] in guess[:20] else np.inf
+        for name, guess in zip(single, ranked, strict=True)
+    ]
     assert metrics.ranking_statistics(single, ranked)[:, 0] == pytest.approx(1 / np.array(places))
 
 
@@ -103,10 +118,17 @@ def test_a_row_is_a_query_and_its_passage_with_the_paragraph_as_second_text(enco
 
 def test_long_queries_end_at_96_tokens_and_passages_at_the_maximum(encoder):
     long = example(1, "who reads " * 200, "Anna reads. " * 100, "Peter sleeps. " * 100)
-    encoded = FORMATS["ranking"].encode([long, example(2, "who " * 200, "Anna reads. " * 100)], TASK, encoder.tokenizer, Limits(256))
+    encoded = FORMATS["ranking"].encode(
+        [long, example(2, "who " * 200, "Anna reads. " * 100)], TASK, encoder.tokenizer, Limits(256)
+    )
     assert encoded.lengths.tolist() == [96, 256, 96, 256]
-    assert FORMATS["ranking"].encode([long], TASK, encoder.tokenizer, Limits(32)).lengths.tolist() == [32, 32]
-    assert encode_passages(long.passages, encoder.tokenizer, Limits(256)).ids.tolist() == encoded.ids[96 : 96 + 256].tolist()
+    assert FORMATS["ranking"].encode(
+        [long], TASK, encoder.tokenizer, Limits(32)
+    ).lengths.tolist() == [32, 32]
+    assert (
+        encode_passages(long.passages, encoder.tokenizer, Limits(256)).ids.tolist()
+        == encoded.ids[96 : 96 + 256].tolist()
+    )
 
 
 def test_the_loss_tells_a_query_from_the_other_passages_of_its_batch(encoder):
@@ -139,7 +161,9 @@ def test_the_search_in_tiles_equals_an_exhaustive_one(monkeypatch):
     expected = (-(queries @ pool.T).numpy()).argsort(axis=1, kind="stable")
     found = Candidates(ids, pool).best(queries, 20)
     assert found == [[ids[place] for place in row[:20]] for row in expected]
-    assert Candidates(ids[:5], pool[:5]).best(queries, 20)[0] == [ids[place] for place in expected[0] if place < 5]
+    assert Candidates(ids[:5], pool[:5]).best(queries, 20)[0] == [
+        ids[place] for place in expected[0] if place < 5
+    ]
 
 
 def test_development_queries_are_ranked_against_each_others_passages(encoder):
@@ -148,7 +172,12 @@ def test_development_queries_are_ranked_against_each_others_passages(encoder):
     own = np.eye(3)[[0, 1, 2, 0]]
     nearest = np.array([[3, 2, 1], [2, 3, 1], [1, 2, 3], [2, 1, 3]])
     predictions = Ranking().decode(np.concatenate([nearest, own], axis=1), None, examples, TASK)
-    assert predictions == [["p1", "p2", "p3"], ["p2", "p1", "p3"], ["p3", "p2", "p1"], ["p3", "p1", "p2"]]
+    assert predictions == [
+        ["p1", "p2", "p3"],
+        ["p2", "p1", "p3"],
+        ["p3", "p2", "p1"],
+        ["p3", "p1", "p2"],
+    ]
     columns, statistics = Ranking().statistics(examples, predictions, TASK, "en")
     assert columns == metrics.RANKING and statistics[:, 0].tolist() == [1.0, 1.0, 1.0, 0.5]
 
@@ -156,13 +185,19 @@ def test_development_queries_are_ranked_against_each_others_passages(encoder):
 def test_the_pool_is_embedded_alike_in_blocks_of_any_size(encoder, monkeypatch):
     torch.manual_seed(0)
     head = FORMATS["ranking"].head(TASK, HeadOptions(32, 0.0, "first", deviation=0.5))
-    pool = [entry.passages[0] for entry in EXAMPLES] + [Passage(f"q{k}", "en", "Anna " * k + "reads.") for k in range(1, 9)]
+    pool = [entry.passages[0] for entry in EXAMPLES] + [
+        Passage(f"q{k}", "en", "Anna " * k + "reads.") for k in range(1, 9)
+    ]
     found = []
     for block in (1, 4, 1_000):
         monkeypatch.setattr(evaluate, "BLOCK", block)
         form = evaluate.against(encoder, head, TASK, pool, Limits(64))
-        found.append(evaluate.score(encoder, head, TASK, EXAMPLES, "en", Limits(64), form=form).predictions)
-        assert form.candidates.vectors.norm(dim=1).tolist() == pytest.approx([1.0] * len(pool), abs=1e-5)
+        found.append(
+            evaluate.score(encoder, head, TASK, EXAMPLES, "en", Limits(64), form=form).predictions
+        )
+        assert form.candidates.vectors.norm(dim=1).tolist() == pytest.approx(
+            [1.0] * len(pool), abs=1e-5
+        )
     assert found[0] == found[1] == found[2]
     assert all(sorted(row) == sorted(passage.id for passage in pool) for row in found[0])
     assert evaluate.against(encoder, head, TASKS["xnli"], (), Limits(64)) is FORMATS["pair"]
@@ -180,19 +215,34 @@ def root(tmp_path_factory):
 
 
 def spec(tmp_path, encoder, root, train_on, name, **changes) -> TargetSpec:
-    settings = {"source": "files", "data_root": str(root), "train_on": train_on, "targets": [name], "test_examples": 0, "dropout": 0.0}
+    settings = {
+        "source": "files",
+        "data_root": str(root),
+        "train_on": train_on,
+        "targets": [name],
+        "test_examples": 0,
+        "dropout": 0.0,
+    }
     return target(tmp_path, encoder, **{**settings, **changes})
 
 
 def kept(run: TargetSpec, name: str, code: str) -> list[dict]:
-    text = gzip.decompress((run.folder / "predictions" / f"{name}.{code}.jsonl.gz").read_bytes()).decode("utf-8")
+    text = gzip.decompress(
+        (run.folder / "predictions" / f"{name}.{code}.jsonl.gz").read_bytes()
+    ).decode("utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_lareqa_run_embeds_the_pool_once_and_keeps_lists_of_ids(tmp_path, encoders, root, monkeypatch):
+def test_a_lareqa_run_embeds_the_pool_once_and_keeps_lists_of_ids(
+    tmp_path, encoders, root, monkeypatch
+):
     seen = []
     encode = evaluate.encode_passages
-    monkeypatch.setattr(evaluate, "encode_passages", lambda passages, *rest: seen.append(len(passages)) or encode(passages, *rest))
+    monkeypatch.setattr(
+        evaluate,
+        "encode_passages",
+        lambda passages, *rest: seen.append(len(passages)) or encode(passages, *rest),
+    )
     run = spec(tmp_path, encoders["xlmr"], root, "squad_sentences", "lareqa", max_length=64)
     scores, _ = run_target(run)
     assert seen == [9 * len(LANGUAGES)]
@@ -203,39 +253,93 @@ def test_a_lareqa_run_embeds_the_pool_once_and_keeps_lists_of_ids(tmp_path, enco
     pool = {passage.id for passage in splits.pool("lareqa", "files", str(root))}
     assert lines[0] == {"columns": ["average_precision"], "metric": "map@20"} and len(lines) == 7
     for line in lines[1:]:
-        assert len(line["gold"]) == 11 and len(line["prediction"]) == len(set(line["prediction"])) == 20
+        assert (
+            len(line["gold"]) == 11
+            and len(line["prediction"]) == len(set(line["prediction"])) == 20
+        )
         assert {*line["gold"], *line["prediction"]} <= pool
-        assert line["stats"] == [pytest.approx(metrics.average_precision(line["gold"], line["prediction"]))]
+        assert line["stats"] == [
+            pytest.approx(metrics.average_precision(line["gold"], line["prediction"]))
+        ]
     value = next(score.value for score in scores if score.language == "de")
     assert value == pytest.approx(100 * np.mean([line["stats"][0] for line in lines[1:]]), abs=1e-3)
 
 
 def test_training_finds_the_sentences_again(tmp_path, encoders, root):
-    """The six English questions that it is trained on are its development questions too; the files say the same in every language."""
+    """The six English questions that it is trained on are its development questions too; the files
+    say the same in every language."""
     changes = {"batch_size": 6, "max_length": 64, "languages": ["en"]}
     found = {}
-    for name, more in {"trained": {"epochs": 40, "learning_rate": 3e-3}, "random": {"learning_rate": 1e-9}}.items():
-        scores, details = run_target(spec(tmp_path, encoders["xlmr"], root, "squad_sentences", "lareqa", study=name, **changes, **more))
+    for name, more in {
+        "trained": {"epochs": 40, "learning_rate": 3e-3},
+        "random": {"learning_rate": 1e-9},
+    }.items():
+        scores, details = run_target(
+            spec(
+                tmp_path,
+                encoders["xlmr"],
+                root,
+                "squad_sentences",
+                "lareqa",
+                study=name,
+                **changes,
+                **more,
+            )
+        )
         found[name] = details["best_score"], scores[0].value
     assert found["trained"][0] > 90 > 75 > found["random"][0]
     assert found["trained"][1] > 50 > 30 > found["random"][1]
 
 
 def test_a_mewslix_run_ranks_the_entities(tmp_path, encoders, root):
-    run = spec(tmp_path, encoders["xlmr"], root, "wikipedia_mentions", "mewslix", max_length=48, languages=["en", "de"])
+    run = spec(
+        tmp_path,
+        encoders["xlmr"],
+        root,
+        "wikipedia_mentions",
+        "mewslix",
+        max_length=48,
+        languages=["en", "de"],
+    )
     scores, _ = run_target(run)
-    assert [(score.language, score.metric, score.n) for score in scores] == [("en", "map@20", 4), ("de", "map@20", 4)]
+    assert [(score.language, score.metric, score.n) for score in scores] == [
+        ("en", "map@20", 4),
+        ("de", "map@20", 4),
+    ]
     lines = kept(run, "mewslix", "de")
-    assert lines[2]["id"] == "de1" and lines[2]["gold"] == ["Q1"] and len(lines[2]["prediction"]) == 20
+    assert (
+        lines[2]["id"] == "de1" and lines[2]["gold"] == ["Q1"] and len(lines[2]["prediction"]) == 20
+    )
     place = lines[2]["prediction"].index("Q1") + 1 if "Q1" in lines[2]["prediction"] else np.inf
     assert lines[2]["stats"] == [pytest.approx(1 / place)]
 
 
 def test_the_published_recipes_and_the_controls(root):
-    lareqa = TargetSpec(train_on="squad_sentences", targets=["lareqa"], source="hub", control="random_init")
-    assert (lareqa.learning_rate, lareqa.epochs, lareqa.batch_size, lareqa.max_length) == (2e-5, 3, 16, 256)
-    mewslix = TargetSpec(train_on="wikipedia_mentions", targets=["mewslix"], source="files", data_root=str(root))
-    assert (mewslix.learning_rate, mewslix.epochs, mewslix.batch_size, mewslix.max_length) == (1e-5, 2, 32, 64)
+    lareqa = TargetSpec(
+        train_on="squad_sentences", targets=["lareqa"], source="hub", control="random_init"
+    )
+    assert (lareqa.learning_rate, lareqa.epochs, lareqa.batch_size, lareqa.max_length) == (
+        2e-5,
+        3,
+        16,
+        256,
+    )
+    mewslix = TargetSpec(
+        train_on="wikipedia_mentions", targets=["mewslix"], source="files", data_root=str(root)
+    )
+    assert (mewslix.learning_rate, mewslix.epochs, mewslix.batch_size, mewslix.max_length) == (
+        1e-5,
+        2,
+        32,
+        64,
+    )
     assert any("sentence breaks" in reason for reason in lareqa.lacking)
     with pytest.raises(UsageError, match="hypothesis_only"):
-        TargetSpec.of({"train_on": "squad_sentences", "targets": ["lareqa"], "source": "hub", "control": "hypothesis_only"})
+        TargetSpec.of(
+            {
+                "train_on": "squad_sentences",
+                "targets": ["lareqa"],
+                "source": "hub",
+                "control": "hypothesis_only",
+            }
+        )

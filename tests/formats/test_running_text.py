@@ -1,4 +1,5 @@
-"""Words to tag have the pieces of running text, whatever a tokenizer does with the space before a word."""
+"""Words to tag have the pieces of running text, whatever a tokenizer does with the space before a
+word."""
 
 from functools import cache
 from itertools import chain
@@ -19,7 +20,21 @@ from xstilts_core.mini import suite
 from xstilts_core.tasks import TASKS
 
 SENTENCES = {
-    "en": ("Anna", "never", "reads", "3", "books", "in", "New", "York", ",", "they", "'re", "old", "."),
+    "en": (
+        "Anna",
+        "never",
+        "reads",
+        "3",
+        "books",
+        "in",
+        "New",
+        "York",
+        ",",
+        "they",
+        "'re",
+        "old",
+        ".",
+    ),
     "de": ("Der", "Arzt", "liest", "heute", "(", "im", "Garten", ")", "ein", "Buch", "!"),
     "bg": ("Анна", "чете", "книга", "в", "градината", "."),
 }
@@ -32,20 +47,27 @@ UNSPACED = {
 
 
 def gemma_like() -> PreTrainedTokenizerFast:
-    """The space becomes ▁ and belongs to the word after it (Gemma, mmBERT); nothing stands before the first word."""
+    """The space becomes ▁ and belongs to the word after it (Gemma, mmBERT); nothing stands before
+    the first word."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     marks = {"unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    tokenizer.train_from_iterator(TEXTS * 5, trainers.BpeTrainer(vocab_size=400, special_tokens=list(marks.values())))
+    tokenizer.train_from_iterator(
+        TEXTS * 5, trainers.BpeTrainer(vocab_size=400, special_tokens=list(marks.values()))
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks)
 
 
 def llama_like() -> PreTrainedTokenizerFast:
     """A ▁ before the whole text, and for every space: two before a text that begins with one."""
     tokenizer = gemma_like().backend_tokenizer
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", cls_token="<s>", sep_token="</s>")
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", cls_token="<s>", sep_token="</s>"
+    )
 
 
 def with_prefix() -> PreTrainedTokenizerFast:
@@ -58,12 +80,19 @@ def with_prefix() -> PreTrainedTokenizerFast:
 @cache
 def tokenizers() -> dict[str, PreTrainedTokenizerFast]:
     own = {"mini": AutoTokenizer.from_pretrained(str(model.shipped())), "prefix": with_prefix()}
-    return {**{kind: trained(kind, TEXTS * 5) for kind in KINDS}, "gemma": gemma_like(), "llama": llama_like(), **own}
+    return {
+        **{kind: trained(kind, TEXTS * 5) for kind in KINDS},
+        "gemma": gemma_like(),
+        "llama": llama_like(),
+        **own,
+    }
 
 
 def pieces_of_words(tokenizer, words) -> list[list[int]]:
     """What the tagging format makes of a sentence: the ids of each word."""
-    encoded = FORMATS["tagging"].encode([TagsExample("1", words, ("NOUN",) * len(words))], TASKS["udpos"], tokenizer, Limits(512))
+    encoded = FORMATS["tagging"].encode(
+        [TagsExample("1", words, ("NOUN",) * len(words))], TASKS["udpos"], tokenizer, Limits(512)
+    )
     size = len(Template.of(tokenizer).before)
     starts = np.flatnonzero(encoded.token_columns["word"] >= 0)
     ends = [*starts[1:], len(encoded.ids) - (len(Template.of(tokenizer).single_after))]
@@ -76,7 +105,10 @@ def pieces_in_text(tokenizer, text, words) -> list[list[int]]:
     found = tokenise(tokenizer, [text], offsets=True)[text]
     ends = np.cumsum([len(word) for word in words]) + (np.arange(len(words)) if " " in text else 0)
     owner = np.searchsorted(ends, [last - 1 for _, last in found.offsets], side="right")
-    return [[number for number, place in zip(found.ids, owner, strict=True) if place == word] for word in range(len(words))]
+    return [
+        [number for number, place in zip(found.ids, owner, strict=True) if place == word]
+        for word in range(len(words))
+    ]
 
 
 @pytest.mark.parametrize("kind", ["byte_bpe", "gemma"])
@@ -104,12 +136,16 @@ def test_other_tokenizers_keep_the_pieces_of_words_alone(kind):
 def test_a_language_without_spaces_has_none_before_its_words(code):
     words = UNSPACED[code]
     alone = tokenise(tokenizers()["byte_bpe"], words)
-    assert not uses_spaces(words) and pieces_of_words(tokenizers()["byte_bpe"], words) == [alone[word].ids for word in words]
+    assert not uses_spaces(words) and pieces_of_words(tokenizers()["byte_bpe"], words) == [
+        alone[word].ids for word in words
+    ]
 
 
 def test_a_long_sentence_is_split_and_no_part_begins_anew():
     tokenizer, words = tokenizers()["byte_bpe"], SENTENCES["en"] * 6
-    parts = FORMATS["tagging"].encode([TagsExample("1", words, ("NOUN",) * len(words))], TASKS["udpos"], tokenizer, Limits(24))
+    parts = FORMATS["tagging"].encode(
+        [TagsExample("1", words, ("NOUN",) * len(words))], TASKS["udpos"], tokenizer, Limits(24)
+    )
     assert len(parts) > 3
     cut = [ids[1:-1] for ids in np.split(parts.ids, np.cumsum(parts.lengths)[:-1])]
     assert np.concatenate(cut).tolist() == list(chain(*pieces_of_words(tokenizer, words)))
@@ -119,4 +155,8 @@ def test_scripts_tell_spaces_in_the_embedded_suite():
     for code in suite.LANGUAGES:
         examples = suite.load("udpos", "dev", code, limit=50)
         assert {uses_spaces(example.words) for example in examples} == {code != "zh"}
-    assert uses_spaces(("The", "sign", "says", "猫", ".")) and uses_spaces(("...", "3")) and uses_spaces(())
+    assert (
+        uses_spaces(("The", "sign", "says", "猫", "."))
+        and uses_spaces(("...", "3"))
+        and uses_spaces(())
+    )

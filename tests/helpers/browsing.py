@@ -1,4 +1,5 @@
-"""A Chromium that is there, and servers for it: started as `make explore` and `make lab` start them, with the token that they print."""
+"""A Chromium that is there, and servers for it: started as `make explore` and `make lab` start
+them, with the token that they print."""
 
 import re
 import shutil
@@ -14,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A container has no sandbox of its own to give, and a test asks the network for nothing.
 OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-dev-shm-usage",
+    ),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 START_SECONDS, STOP_SECONDS = 180, 20
@@ -27,7 +35,13 @@ def browser() -> str:
 
 def recipe(target: str) -> list[str]:
     """The command that a target of the Makefile ends with: a program and its arguments."""
-    lines = (ROOT / "Makefile").read_text(encoding="utf-8").split(f"\n{target}:")[1].split("\n\n")[0].splitlines()
+    lines = (
+        (ROOT / "Makefile")
+        .read_text(encoding="utf-8")
+        .split(f"\n{target}:")[1]
+        .split("\n\n")[0]
+        .splitlines()
+    )
     words = lines[-1].strip().split()
     assert words[0].startswith("$(BIN)/"), words
     return [words[0].removeprefix("$(BIN)/"), *words[1:]]
@@ -41,7 +55,8 @@ def free_port() -> int:
 
 @contextmanager
 def serving(target: str, project: Path) -> Iterator[tuple[str, int]]:
-    """The server of `make explore` or `make lab` on another port: gives the address with its token, and the port."""
+    """The server of `make explore` or `make lab` on another port: gives the address with its token,
+    and the port."""
     program, *arguments = recipe(target)
     port, log = free_port(), project / f"{target}.log"
     # A name of its own for the server's root where these tests run as root, as a container's do.
@@ -64,7 +79,10 @@ def address(server: "subprocess.Popen[bytes]", log: Path, port: int) -> str:
     """What the server prints once it is there."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:
-        found = re.search(rf"http://(?:127\.0\.0\.1|localhost):{port}/\S*token=\w+", log.read_text(encoding="utf-8"))
+        found = re.search(
+            rf"http://(?:127\.0\.0\.1|localhost):{port}/\S*token=\w+",
+            log.read_text(encoding="utf-8"),
+        )
         if found:
             return found[0]
         time.sleep(0.2)
@@ -72,6 +90,15 @@ def address(server: "subprocess.Popen[bytes]", log: Path, port: int) -> str:
 
 
 def listens_on(port: int) -> set[str]:
-    """The local addresses, in the kernel's hexadecimal spelling, on which something listens at this port (Linux)."""
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
-    return {local.split(":")[0] for _, local, _, state, *_ in rows if state == "0A" and int(local.split(":")[1], 16) == port}
+    """The local addresses, in the kernel's hexadecimal spelling, on which something listens at this
+    port (Linux)."""
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]
+    ]
+    return {
+        local.split(":")[0]
+        for _, local, _, state, *_ in rows
+        if state == "0A" and int(local.split(":")[1], 16) == port
+    }

@@ -1,4 +1,5 @@
-"""Files as they come out of broken downloads, editors and converters: what hypothesis draws to try the readers with."""
+"""Files as they come out of broken downloads, editors and converters: what hypothesis draws to try
+the readers with."""
 
 import json
 import re
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from xstilts_core.errors import UsageError
 
-# Line ends and separators, blanks, marks that join or turn the text, and what ends a cell, a text or a comment.
+# Line ends and separators, blanks, marks that join or turn the text, and what ends a cell, a text
+# or a comment.
 ODD = (
     "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2028", "\u2029", "\ufeff", "\0", "\t", "\n", "\n\n",
     " ", "\xa0", "\u3000", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u202e", "\u0301", "\u094d", "\u05b8", "\x1a", "\ud7ff",
@@ -51,7 +53,13 @@ def on_lines(change: Callable[[list[str], int, int], list[str]]) -> Edit:
 
 def on_line(change: Callable[[str, int], str]) -> Edit:
     """A change of one line."""
-    return on_lines(lambda lines, a, b: [*lines[: a % len(lines)], change(lines[a % len(lines)], b), *lines[a % len(lines) + 1 :]])
+    return on_lines(
+        lambda lines, a, b: [
+            *lines[: a % len(lines)],
+            change(lines[a % len(lines)], b),
+            *lines[a % len(lines) + 1 :],
+        ]
+    )
 
 
 def at(change: Callable[[list[str], int], list[str]]) -> Edit:
@@ -133,13 +141,21 @@ def encoded(text: str, encoding: str, place: int) -> bytes:
         return b"\x1f\x8b" + text.encode("utf-8")
     if encoding == "byte":
         raw = text.encode("utf-8")
-        return raw[: place % (len(raw) + 1)] + bytes([(0x80, 0xFF, 0x00, 0xC3)[place % 4]]) + raw[place % (len(raw) + 1) + 1 :]
+        return (
+            raw[: place % (len(raw) + 1)]
+            + bytes([(0x80, 0xFF, 0x00, 0xC3)[place % 4]])
+            + raw[place % (len(raw) + 1) + 1 :]
+        )
     return text.encode(encoding, "replace")
 
 
 NUMBERS = st.integers(0, 1 << 20)
 # Up to three edits, and how the file is written.
-DAMAGE = st.tuples(st.lists(st.tuples(st.sampled_from(sorted(EDITS)), NUMBERS, NUMBERS), max_size=3), st.sampled_from(ENCODINGS), NUMBERS)
+DAMAGE = st.tuples(
+    st.lists(st.tuples(st.sampled_from(sorted(EDITS)), NUMBERS, NUMBERS), max_size=3),
+    st.sampled_from(ENCODINGS),
+    NUMBERS,
+)
 Damage = tuple[list[tuple[str, int, int]], str, int]
 
 
@@ -153,7 +169,12 @@ def damaged(text: str, damage: Damage) -> bytes:
 
 def told(error: UsageError, *names: str) -> bool:
     """Whether an error is one sentence that names one of the files."""
-    return "\n" not in str(error) and "\r" not in str(error) and any(name in str(error) for name in names) and len(str(error)) < 4000
+    return (
+        "\n" not in str(error)
+        and "\r" not in str(error)
+        and any(name in str(error) for name in names)
+        and len(str(error)) < 4000
+    )
 
 
 def write(path: Path, content: bytes | str) -> Path:

@@ -1,4 +1,5 @@
-"""Small files of every layout that examples are read from, and how many examples their lines make."""
+"""Small files of every layout that examples are read from, and how many examples their lines
+make."""
 
 import json
 from collections.abc import Callable
@@ -26,16 +27,35 @@ CONLLU = (
     "2.1\tx\t_\tX\t_\t_\t_\t_\t_\t_\n3\tHaus\t_\tNOUN\t_\t_\t0\t_\t_\t_\n\n1\tJa\t_\tINTJ\t_\t_\t0\t_\t0:root\t_\n\n"
 )
 CONTEXT = "Anna lives in New York. Peter reads an old book."
-QUESTIONS = [("Who lives in New York?", "Anna"), ("Who reads?", "Peter"), ("What does Peter read?", "an old book"), ("Where?", "New York")]
+QUESTIONS = [
+    ("Who lives in New York?", "Anna"),
+    ("Who reads?", "Peter"),
+    ("What does Peter read?", "an old book"),
+    ("Where?", "New York"),
+]
 
 
 def squad(prefix: str = "q", impossible: bool = False) -> str:
     asked = [
-        {"id": f"{prefix}{k}", "question": question, "answers": [{"text": text, "answer_start": CONTEXT.index(text)}]}
+        {
+            "id": f"{prefix}{k}",
+            "question": question,
+            "answers": [{"text": text, "answer_start": CONTEXT.index(text)}],
+        }
         for k, (question, text) in enumerate(QUESTIONS)
     ]
-    asked += [{"id": f"{prefix}9", "question": "Why?", "answers": [], "is_impossible": True}] if impossible else []
-    return json.dumps({"data": [{"title": "t", "paragraphs": [{"context": CONTEXT, "qas": asked}]}], "version": "1.1"}, indent=1)
+    asked += (
+        [{"id": f"{prefix}9", "question": "Why?", "answers": [], "is_impossible": True}]
+        if impossible
+        else []
+    )
+    return json.dumps(
+        {
+            "data": [{"title": "t", "paragraphs": [{"context": CONTEXT, "qas": asked}]}],
+            "version": "1.1",
+        },
+        indent=1,
+    )
 
 
 def hellaswag(k: int) -> dict[str, Any]:
@@ -45,28 +65,56 @@ def hellaswag(k: int) -> dict[str, Any]:
 def commonsense(k: int) -> dict[str, Any]:
     return {
         "answerKey": "ABC"[k % 3],
-        "question": {"stem": TEXTS[k], "choices": [{"label": letter, "text": letter * 2} for letter in "ABC"]},
+        "question": {
+            "stem": TEXTS[k],
+            "choices": [{"label": letter, "text": letter * 2} for letter in "ABC"],
+        },
     }
 
 
 def social(k: int) -> dict[str, Any]:
-    return {"context": TEXTS[k], "question": "Why?", "answerA": "a", "answerB": "b", "answerC": "c", "correct": "ABC"[k % 3]}
+    return {
+        "context": TEXTS[k],
+        "question": "Why?",
+        "answerA": "a",
+        "answerB": "b",
+        "answerC": "c",
+        "correct": "ABC"[k % 3],
+    }
 
 
 def cause(k: int) -> dict[str, Any]:
-    return {"premise": TEXTS[k], "choice1": "Üks.", "choice2": "Kaks.", "question": ("cause", "effect")[k % 2], "label": k % 2}
+    return {
+        "premise": TEXTS[k],
+        "choice1": "Üks.",
+        "choice2": "Kaks.",
+        "question": ("cause", "effect")[k % 2],
+        "label": k % 2,
+    }
 
 
 COSMOS = "id,context,question,answer0,answer1,answer2,answer3,label\n" + "".join(
     f'{k},"{TEXTS[k]}, ""no""",Why?,a,"b\nc",d,e,{k % 4}\n' for k in range(4)
 )
-ANLI = [{"context": a, "hypothesis": b, "label": label[0]} for (a, b), label in zip(PAIRS, LABELS, strict=True)]
-SNLI_ROWS = "".join("\t".join([label, a, b, "c", "p", label, "", "", "", ""]) + "\n" for (a, b), label in zip(PAIRS, LABELS, strict=True))
-ABSTRACTS = {str(k): {"QUESTION": f"{TEXTS[k]}?", "CONTEXTS": ["Old.", "New."], "final_decision": "yes"} for k in range(6)}
+ANLI = [
+    {"context": a, "hypothesis": b, "label": label[0]}
+    for (a, b), label in zip(PAIRS, LABELS, strict=True)
+]
+SNLI_ROWS = "".join(
+    "\t".join([label, a, b, "c", "p", label, "", "", "", ""]) + "\n"
+    for (a, b), label in zip(PAIRS, LABELS, strict=True)
+)
+ABSTRACTS = {
+    str(k): {"QUESTION": f"{TEXTS[k]}?", "CONTEXTS": ["Old.", "New."], "final_decision": "yes"}
+    for k in range(6)
+}
 TWEETS, POLARITY = "data/sentiment/german/val_text.txt", "data/sentiment/german/val_labels.txt"
 TWEETED = {TWEETS: "".join(f"{text}\n" for text in TEXTS), POLARITY: "0\n1\n2\n0\n1\n2\n"}
 QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"
-BUCC = {f"bucc2018/de-en.dev.{side}": "".join(f"{side}-{k}\t{text}\n" for k, text in enumerate(TEXTS)) for side in ("de", "en")}
+BUCC = {
+    f"bucc2018/de-en.dev.{side}": "".join(f"{side}-{k}\t{text}\n" for k, text in enumerate(TEXTS))
+    for side in ("de", "en")
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +140,14 @@ def filled(lines: list[str]) -> int:
     return sum(bool(line.strip()) for line in lines)
 
 
-def one(task: str, split: str, code: str, path: str, text: str, count: Callable[[list[str]], int] | None = None) -> Kind:
+def one(
+    task: str,
+    split: str,
+    code: str,
+    path: str,
+    text: str,
+    count: Callable[[list[str]], int] | None = None,
+) -> Kind:
     return Kind(task, split, code, {path: text}, path, count)
 
 

@@ -1,4 +1,5 @@
-"""Rows and columns of the real data sets, as the stand-in hub serves them: names, types, class names and their orders."""
+"""Rows and columns of the real data sets, as the stand-in hub serves them: names, types, class
+names and their orders."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +29,10 @@ def classes(first: str, second: str, names: Sequence[str]) -> Callable[[Any], di
 
 def text_classes(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
     """A text and its class; a bare number where no names are given."""
-    return lambda d: {"text": d.Value("string"), "label": d.ClassLabel(names=list(names)) if names else d.Value("int64")}
+    return lambda d: {
+        "text": d.Value("string"),
+        "label": d.ClassLabel(names=list(names)) if names else d.Value("int64"),
+    }
 
 
 def questions(d: Any) -> dict[str, Any]:
@@ -41,7 +45,10 @@ def translated_questions(d: Any) -> dict[str, Any]:
 
 
 def tagged(column: str, names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
-    return lambda d: {"tokens": d.List(d.Value("string")), column: d.List(d.ClassLabel(names=list(names)))}
+    return lambda d: {
+        "tokens": d.List(d.Value("string")),
+        column: d.List(d.ClassLabel(names=list(names))),
+    }
 
 
 def arguments(d: Any) -> dict[str, Any]:
@@ -63,7 +70,10 @@ def label(d: Any) -> dict[str, Any]:
 
 
 def cosmos(d: Any) -> dict[str, Any]:
-    return {**texts("id", "context", "question", "answer0", "answer1", "answer2", "answer3")(d), "label": d.Value("int32")}
+    return {
+        **texts("id", "context", "question", "answer0", "answer1", "answer2", "answer3")(d),
+        "label": d.Value("int32"),
+    }
 
 
 def commonsense(d: Any) -> dict[str, Any]:
@@ -83,11 +93,19 @@ def xcopa(d: Any) -> dict[str, Any]:
 
 def pubmed(d: Any) -> dict[str, Any]:
     parts = {name: d.List(d.Value("string")) for name in ("contexts", "labels", "meshes")}
-    return {"pubid": d.Value("int32"), "question": d.Value("string"), "context": parts, **texts("long_answer", "final_decision")(d)}
+    return {
+        "pubid": d.Value("int32"),
+        "question": d.Value("string"),
+        "context": parts,
+        **texts("long_answer", "final_decision")(d),
+    }
 
 
 FEATURES: dict[str, Callable[[Any], dict[str, Any]]] = {
-    **{name: classes("premise", "hypothesis", NLI) for name in ("mnli", "snli", "xnli", "mnli_translated")},
+    **{
+        name: classes("premise", "hypothesis", NLI)
+        for name in ("mnli", "snli", "xnli", "mnli_translated")
+    },
     "anli": classes("premise", "hypothesis", ANLI),
     "qqp": classes("question1", "question2", ["not_duplicate", "duplicate"]),
     **dict.fromkeys(("pawsx", "pawsx_translated"), classes("sentence1", "sentence2", ["0", "1"])),
@@ -109,7 +127,9 @@ FEATURES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "tatoeba": texts("source_sentence", "target_sentence", "source_lang", "target_lang"),
 }
 # The same of the data sets of the added languages, where they differ.
-ADDED_FEATURES: dict[str, Callable[[Any], dict[str, Any]]] = {"tatoeba": texts("sentence1", "sentence2", "lang")}
+ADDED_FEATURES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "tatoeba": texts("sentence1", "sentence2", "lang")
+}
 
 
 def row(name: str, example: Any, number: int, code: str) -> dict[str, Any]:
@@ -119,22 +139,49 @@ def row(name: str, example: Any, number: int, code: str) -> dict[str, Any]:
             return pair_row(name, example, number)
         case "span":
             key = f"{LANGUAGES[code].name.lower()}-{number}-0" if name == "tydiqa" else f"q{number}"
-            answers = {"text": [a.text for a in example.answers], "answer_start": [a.start for a in example.answers]}
-            return {"id": key, "title": "", "context": example.context, "question": example.question, "answers": answers}
+            answers = {
+                "text": [a.text for a in example.answers],
+                "answer_start": [a.start for a in example.answers],
+            }
+            return {
+                "id": key,
+                "title": "",
+                "context": example.context,
+                "question": example.question,
+                "answers": answers,
+            }
         case "tagging":
             numbers = [TASKS[name].labels.index(tag) for tag in example.tags]
-            return {"id": number, "tokens": list(example.words), HUB[name].columns[1]: list(example.tags), "labels": numbers}
+            return {
+                "id": number,
+                "tokens": list(example.words),
+                HUB[name].columns[1]: list(example.tags),
+                "labels": numbers,
+            }
     return choice_row(name, example, number)
 
 
 def pair_row(name: str, example: Any, number: int) -> dict[str, Any]:
     if name == "pubmedqa":
         first, *rest = example.text_b.split(" ")
-        parts = {"contexts": [first, " ".join(rest)], "labels": ["AIM", "RESULTS"], "meshes": ["Humans"]}
-        return {"pubid": number, "question": example.text_a, "context": parts, "long_answer": "", "final_decision": example.label}
+        parts = {
+            "contexts": [first, " ".join(rest)],
+            "labels": ["AIM", "RESULTS"],
+            "meshes": ["Humans"],
+        }
+        return {
+            "pubid": number,
+            "question": example.text_a,
+            "context": parts,
+            "long_answer": "",
+            "final_decision": example.label,
+        }
     if TASKS[name].single_text:
         bare = HUB[name].names
-        return {"text": example.text_a, "label": bare.index(example.label) if bare else example.label}
+        return {
+            "text": example.text_a,
+            "label": bare.index(example.label) if bare else example.label,
+        }
     first, second, column = HUB[name].columns
     other = {"different": "not_duplicate"}.get(example.label, example.label)
     return {first: example.text_a, second: example.text_b, column: other, "idx": number}
@@ -143,11 +190,25 @@ def pair_row(name: str, example: Any, number: int) -> dict[str, Any]:
 def choice_row(name: str, example: Any, number: int) -> dict[str, Any]:
     if name in ("copa", "xcopa"):
         question = example.question.removeprefix("What was the ").removesuffix("?")
-        texts = {"premise": example.context, "question": question, "choice1": example.choices[0], "choice2": example.choices[1]}
+        texts = {
+            "premise": example.context,
+            "question": question,
+            "choice1": example.choices[0],
+            "choice2": example.choices[1],
+        }
         return {**texts, "idx": number, "changed": False, "label": example.label}
-    whole = {"id": f"c{number}", "context": example.context, "question": example.question, "label": example.label}
+    whole = {
+        "id": f"c{number}",
+        "context": example.context,
+        "question": example.question,
+        "label": example.label,
+    }
     if name == "siqa":
-        return {**whole, **dict(zip(("answerA", "answerB", "answerC"), example.choices, strict=True)), "label": f"{example.label + 1}\n"}
+        return {
+            **whole,
+            **dict(zip(("answerA", "answerB", "answerC"), example.choices, strict=True)),
+            "label": f"{example.label + 1}\n",
+        }
     if name == "cosmosqa":
         return {**whole, **{f"answer{k}": text for k, text in enumerate(example.choices)}}
     if name == "commonsenseqa":
@@ -160,17 +221,32 @@ def choice_row(name: str, example: Any, number: int) -> dict[str, Any]:
             "choices": lists,
             "answerKey": letters[example.label],
         }
-    begun = {"ind": number, "activity_label": "", "ctx_a": example.context, "ctx_b": "then", "ctx": f"{example.context} then"}
+    begun = {
+        "ind": number,
+        "activity_label": "",
+        "ctx_a": example.context,
+        "ctx_b": "then",
+        "ctx": f"{example.context} then",
+    }
     return {**begun, "endings": list(example.choices), "label": str(example.label)}
 
 
 def translations(examples: Sequence[Any], code: str) -> list[dict[str, Any]]:
-    """Pairs of sentences, each with its line end, as the real table has them; under the columns of both data sets."""
+    """Pairs of sentences, each with its line end, as the real table has them; under the columns of
+    both data sets."""
     english = {example.id: example.text for example in examples if example.language == "en"}
     tatoeba = LANGUAGES[code].tatoeba
     codes = {"source_lang": tatoeba, "target_lang": "eng", "lang": f"{tatoeba}-eng"}
-    pairs = [(example.text, english[example.match]) for example in examples if example.language != "en"]
+    pairs = [
+        (example.text, english[example.match]) for example in examples if example.language != "en"
+    ]
     return [
-        {"source_sentence": f"{text}\n", "target_sentence": f"{other}\n", "sentence1": text, "sentence2": other, **codes}
+        {
+            "source_sentence": f"{text}\n",
+            "target_sentence": f"{other}\n",
+            "sentence1": text,
+            "sentence2": other,
+            **codes,
+        }
         for text, other in pairs
     ]

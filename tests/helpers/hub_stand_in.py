@@ -1,8 +1,10 @@
-"""A hub on this machine: standard library, as much of the real one as its clients ask for. What it takes stands in hub_uploads.
+"""A hub on this machine: standard library, as much of the real one as its clients ask for. What it
+takes stands in hub_uploads.
 
-A repository is a folder <root>/<models or datasets>/<owner>/<name>/<branch>/, a branch's "/" written "__". A branch's commit is a hash
-of its files, so that a copy of a branch under another name keeps a commit while the branch moves on; a file <branch>.commit beside it
-holds another, for a hub that changes files under an old commit.
+A repository is a folder <root>/<models or datasets>/<owner>/<name>/<branch>/, a branch's "/"
+written "__". A branch's commit is a hash of its files, so that a copy of a branch under another
+name keeps a commit while the branch moves on; a file <branch>.commit beside it holds another, for a
+hub that changes files under an old commit.
 """
 
 import hashlib
@@ -32,7 +34,11 @@ class Branch:
         if not repository.is_dir():
             raise NotThere("RepoNotFound")
         self.name = name
-        branches = {folder.name.replace("__", "/"): folder for folder in repository.iterdir() if folder.is_dir()}
+        branches = {
+            folder.name.replace("__", "/"): folder
+            for folder in repository.iterdir()
+            if folder.is_dir()
+        }
         commits = {self.hash_of(folder): folder for folder in branches.values()}
         found = branches.get(revision) or commits.get(revision)
         if found is None:
@@ -46,21 +52,35 @@ class Branch:
             return pinned.read_text(encoding="ascii")
         digest = hashlib.sha1(str(folder.parent).encode())
         for path in sorted(folder.rglob("*")):
-            digest.update(str(path.relative_to(folder)).encode() + (path.read_bytes() if path.is_file() else b""))
+            digest.update(
+                str(path.relative_to(folder)).encode()
+                + (path.read_bytes() if path.is_file() else b"")
+            )
         return digest.hexdigest()
 
     def entry(self, path: Path) -> dict:
         """A line of a listing."""
-        shown = {"path": str(path.relative_to(self.folder)), "size": 0, "type": "directory", "oid": "0" * 40}
+        shown = {
+            "path": str(path.relative_to(self.folder)),
+            "size": 0,
+            "type": "directory",
+            "oid": "0" * 40,
+        }
         if path.is_dir():
             return shown
         content = path.read_bytes()
         shown |= {"type": "file", "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-        large = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+        large = {
+            "oid": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+            "pointerSize": 130,
+        }
         return {**shown, "lfs": large} if path.suffix in LARGE else shown
 
     def info(self) -> dict:
-        files = [{"rfilename": entry["path"]} for entry in self.tree("", True) if entry["type"] == "file"]
+        files = [
+            {"rfilename": entry["path"]} for entry in self.tree("", True) if entry["type"] == "file"
+        ]
         flags = {
             "private": (self.folder.parent / PRIVATE).is_file(),
             "gated": False,
@@ -69,13 +89,22 @@ class Branch:
             "downloads": 0,
             "likes": 0,
         }
-        return {"id": self.name, "sha": self.commit, "siblings": files, "lastModified": "2020-05-26T00:00:00.000Z", **flags}
+        return {
+            "id": self.name,
+            "sha": self.commit,
+            "siblings": files,
+            "lastModified": "2020-05-26T00:00:00.000Z",
+            **flags,
+        }
 
     def tree(self, inside: str, recursive: bool) -> list[dict]:
         folder = self.folder / inside
         if not folder.is_dir():
             raise NotThere("EntryNotFound")
-        return [self.entry(path) for path in sorted(folder.rglob("*") if recursive else folder.iterdir())]
+        return [
+            self.entry(path)
+            for path in sorted(folder.rglob("*") if recursive else folder.iterdir())
+        ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -98,11 +127,15 @@ class Handler(BaseHTTPRequestHandler):
     def respond(self) -> None:
         sent = self.received()
         try:
-            said = self.server.uploads.answer(self.command, self.path, self.headers.get("Authorization"), sent)
+            said = self.server.uploads.answer(
+                self.command, self.path, self.headers.get("Authorization"), sent
+            )
             if said is None:
                 return self.route(sent)
             code, content, headers = said
-            self.answer(code, json.dumps(content).encode(), Content_Type="application/json", **headers)
+            self.answer(
+                code, json.dumps(content).encode(), Content_Type="application/json", **headers
+            )
         except NotThere as error:
             self.answer(404, X_Error_Code=str(error), X_Error_Message=str(error))
 
@@ -120,27 +153,44 @@ class Handler(BaseHTTPRequestHandler):
         return found
 
     def route(self, sent: bytes) -> None:
-        """/api/<kind>/<owner>/<name>[/<what>/<revision>[/...]] and [/datasets]/<owner>/<name>/resolve/<revision>/<file>."""
+        """/api/<kind>/<owner>/<name>[/<what>/<revision>[/...]] and
+        [/datasets]/<owner>/<name>/resolve/<revision>/<file>."""
         address = urlsplit(self.path)
         parts = [unquote(part) for part in address.path.split("/") if part]
         if not parts:
             return self.answer(200, b"a hub on this machine")
         asks = parts[0] == "api"
-        kind, parts = (parts[1], parts[2:]) if asks else ("datasets", parts[1:]) if parts[0] == "datasets" else ("models", parts)
+        kind, parts = (
+            (parts[1], parts[2:])
+            if asks
+            else ("datasets", parts[1:])
+            if parts[0] == "datasets"
+            else ("models", parts)
+        )
         if parts and (other := ALIASES.get((kind, parts[0]))):
             return self.answer(307, Location=self.path.replace(parts[0], other, 1))
         if len(parts) < 2 or len(parts) == 3:
             raise NotThere("EntryNotFound")
         what, revision, *rest = parts[2:] or ["revision", "main"]
         branch = Branch(self.server.root, kind, "/".join(parts[:2]), revision)
-        if (branch.folder.parent / PRIVATE).is_file() and self.server.uploads.user(self.headers.get("Authorization")) != parts[0]:
+        if (branch.folder.parent / PRIVATE).is_file() and self.server.uploads.user(
+            self.headers.get("Authorization")
+        ) != parts[0]:
             raise NotThere("RepoNotFound")
         if what == "resolve":
             return self.file(branch, "/".join(rest))
         recursive = parse_qs(address.query).get("recursive", ["false"])[0].lower() in ("true", "1")
         if what == "paths-info":
-            wanted = json.loads(sent)["paths"] if sent.startswith(b"{") else parse_qs(sent.decode()).get("paths", [])
-            found = [branch.entry(branch.folder / path) for path in wanted if (branch.folder / path).exists()]
+            wanted = (
+                json.loads(sent)["paths"]
+                if sent.startswith(b"{")
+                else parse_qs(sent.decode()).get("paths", [])
+            )
+            found = [
+                branch.entry(branch.folder / path)
+                for path in wanted
+                if (branch.folder / path).exists()
+            ]
         else:
             found = branch.tree("/".join(rest), recursive) if what == "tree" else branch.info()
         return self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
@@ -150,7 +200,11 @@ class Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             return self.answer(404, X_Error_Code="EntryNotFound", X_Repo_Commit=branch.commit)
         content = path.read_bytes()
-        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X_Repo_Commit": branch.commit, "Accept_Ranges": "bytes"}
+        headers = {
+            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+            "X_Repo_Commit": branch.commit,
+            "Accept_Ranges": "bytes",
+        }
         first, _, last = (self.headers.get("Range") or "").removeprefix("bytes=").partition("-")
         if not first.isdigit():
             return self.answer(200, content, **headers)
@@ -160,8 +214,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hub(ThreadingHTTPServer):
-    """The server; `asked` lists the requests it has seen. cut: files whose address has this in it break off halfway, and
-    the second half never comes."""
+    """The server; `asked` lists the requests it has seen. cut: files whose address has this in it
+    break off halfway, and the second half never comes."""
 
     daemon_threads = True
 

@@ -20,11 +20,16 @@ def estimate(*gains: float) -> Estimate:
 
 
 def claim(holds: str = "on average", direction: str = "above", **other: str) -> Claim:
-    return Claim(claim="c", source="abstract", recipes="single", holds=holds, direction=direction, **other)
+    return Claim(
+        claim="c", source="abstract", recipes="single", holds=holds, direction=direction, **other
+    )
 
 
 def listed(*values: float) -> list[Contrast]:
-    return [Contrast(str(place), estimate(value - 0.5, value, value + 0.5)) for place, value in enumerate(values)]
+    return [
+        Contrast(str(place), estimate(value - 0.5, value, value + 0.5))
+        for place, value in enumerate(values)
+    ]
 
 
 def decided(asked: Claim, contrasts: list[Contrast]) -> str:
@@ -34,7 +39,9 @@ def decided(asked: Claim, contrasts: list[Contrast]) -> str:
 def gains_in(values: dict[str, float], tasks: tuple[str, ...] = XTREME[:4]) -> GainDraws:
     """Each recipe's gain on every target, three seeds close together."""
     cells = {
-        (name, task): Cell(("de",), (estimate(value - 0.1, value, value + 0.1),), np.array([9]), np.array([False]))
+        (name, task): Cell(
+            ("de",), (estimate(value - 0.1, value, value + 0.1),), np.array([9]), np.array([False])
+        )
         for name, value in values.items()
         for task in tasks
     }

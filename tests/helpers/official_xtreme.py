@@ -1,5 +1,6 @@
-"""XTREME's and XTREME-R's evaluator, its rules written out plainly from evaluate.py (google-research/xtreme) and seqeval 0.0.12: the
-oracle of test_xtreme_score.py. Slow, and it believes every file."""
+"""XTREME's and XTREME-R's evaluator, its rules written out plainly from evaluate.py
+(google-research/xtreme) and seqeval 0.0.12: the oracle of test_xtreme_score.py. Slow, and it
+believes every file."""
 
 import json
 from collections import defaultdict
@@ -17,7 +18,11 @@ NER = "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt e
 POS = "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
 NLI = "ar bg de el en es fr hi ru sw th tr ur vi zh"
 SENTENCES = "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
-XQUAD, MLQA, TYDIQA = "en es de el ru tr ar vi th zh hi", "en es de ar hi vi zh", "en ar bn fi id ko ru sw te"
+XQUAD, MLQA, TYDIQA = (
+    "en es de el ru tr ar vi th zh hi",
+    "en es de ar hi vi zh",
+    "en ar bn fi id ko ru sw te",
+)
 LANGUAGES = {
     "xtreme": {
         "pawsx": "de en es fr ja ko zh",
@@ -68,13 +73,18 @@ def in_order(values: Sequence[float]) -> float:
 
 
 def chunks(sentences: Sequence[Sequence[str]]) -> set[tuple[str, int, int]]:
-    """(type, first, last) by the loop of seqeval 0.0.12, written from its rules: end is asked before start at each token."""
+    """(type, first, last) by the loop of seqeval 0.0.12, written from its rules: end is asked
+    before start at each token."""
     letter_before, type_before, begin, found = "O", "", 0, set()
     for position, tag in enumerate([tag for tags in sentences for tag in [*tags, "O"]] + ["O"]):
         letter, kind = tag[0], tag.split("-")[-1]
         ended = letter_before in "ES" or (letter_before in "BI" and letter in "BSO")
         ended = ended or (letter_before not in "O." and type_before != kind)
-        started = letter in "BS" or (letter_before in "ESO" and letter in "EI") or (letter not in "O." and type_before != kind)
+        started = (
+            letter in "BS"
+            or (letter_before in "ESO" and letter in "EI")
+            or (letter not in "O." and type_before != kind)
+        )
         if ended:
             found.add((type_before, begin, position - 1))
         if started:
@@ -119,16 +129,25 @@ def one_file(task: str, code: str, gold: Path, predicted: Path) -> dict[str, flo
     if task in QUESTIONS:
         guesses = json.loads(predicted.read_text(encoding="utf-8"))
         articles = json.loads(gold.read_text(encoding="utf-8"))["data"]
-        asked = [entry for article in articles for paragraph in article["paragraphs"] for entry in paragraph["qas"]]
+        asked = [
+            entry
+            for article in articles
+            for paragraph in article["paragraphs"]
+            for entry in paragraph["qas"]
+        ]
         answers = [[answer["text"] for answer in entry["answers"]] for entry in asked]
         normal = partial(mlqa_text, language=code) if task == "mlqa" else squad_text
         return answers_score(answers, [guesses[entry["id"]] for entry in asked], normal)
     if task in RANKED:
-        guesses, right = (json.loads(path.read_text(encoding="utf-8")) for path in (predicted, gold))
+        guesses, right = (
+            json.loads(path.read_text(encoding="utf-8")) for path in (predicted, gold)
+        )
         ranks = [reciprocal_rank(labels[0], guesses[name]) for name, labels in right.items()]
         return {"map@20": in_order(ranks) / len(ranks) * 100}
     if task == "bucc2018":
-        return sets(*({tuple(line.split("\t")) for line in read_lines(path)} for path in (gold, predicted)))
+        return sets(
+            *({tuple(line.split("\t")) for line in read_lines(path)} for path in (gold, predicted))
+        )
     values = [read_lines(path) for path in (gold, predicted)]
     if task == "xcopa":
         values = [[json.loads(line)["label"] for line in lines] for lines in values]
@@ -141,7 +160,8 @@ def suffix(task: str) -> str:
 
 
 def evaluate(benchmark: str, predictions: Path, labels: Path) -> dict[str, Any]:
-    """task -> {"languages", "avg_...", "avg_metric"}, and group -> score of the groups that are whole."""
+    """task -> {"languages", "avg_...", "avg_metric"}, and group -> score of the groups that are
+    whole."""
     tasks = {}
     for task, codes in LANGUAGES[benchmark].items():
         if not (predictions / task).is_dir() or not (labels / task).is_dir():
@@ -153,7 +173,9 @@ def evaluate(benchmark: str, predictions: Path, labels: Path) -> dict[str, Any]:
             languages[code] = one_file(task, code, labels / task / name, predictions / task / name)
             for metric, value in languages[code].items():
                 by_metric[metric].append(value)
-        scores = {f"avg_{metric}": in_order(values) / len(values) for metric, values in by_metric.items()}
+        scores = {
+            f"avg_{metric}": in_order(values) / len(values) for metric, values in by_metric.items()
+        }
         if task in QUESTIONS:
             main = (scores["avg_exact_match"] + scores["avg_f1"]) / 2
         else:

@@ -5,7 +5,9 @@ from pathlib import Path
 from xstilts_core.examples import PairExample
 
 GLUE_HEADER = "index\tpromptID\tpairID\tgenre\tsentence1\tsentence2\tlabel1\tgold_label"
-SNLI_OWN = "gold_label\tsentence1\tsentence2\tcaptionID\tpairID\tlabel1\tlabel2\tlabel3\tlabel4\tlabel5"
+SNLI_OWN = (
+    "gold_label\tsentence1\tsentence2\tcaptionID\tpairID\tlabel1\tlabel2\tlabel3\tlabel4\tlabel5"
+)
 PAWS_HEADER = "id\tsentence1\tsentence2\tlabel"
 XNLI_HEADER = "language\tgold_label\tsentence1_parse\tsentence1\tsentence2\tpairID"
 

@@ -1,4 +1,5 @@
-"""A finished run is lost to nothing: not to a setting changed and changed back, nor to a run that is begun and stopped."""
+"""A finished run is lost to nothing: not to a setting changed and changed back, nor to a run that
+is begun and stopped."""
 
 import os
 import shutil
@@ -36,11 +37,16 @@ def finish(spec: Spec, text: str = "first") -> None:
 def content(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Every file with its time stamp, but for the lock."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != results.LOCK)
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in files
+    }
 
 
 def states(study: Study) -> dict[str, str]:
-    return {str(spec.folder.relative_to(study.root)): results.state(spec).state for spec in study.specs}
+    return {
+        str(spec.folder.relative_to(study.root)): results.state(spec).state for spec in study.specs
+    }
 
 
 @pytest.fixture
@@ -59,21 +65,30 @@ def begin(folder: Path) -> None:
     results.write_text(folder / results.NOTEBOOK, "half")
 
 
-def test_a_changed_setting_costs_nothing_until_its_runs_are_made(done: Study, tmp_path: Path) -> None:
+def test_a_changed_setting_costs_nothing_until_its_runs_are_made(
+    done: Study, tmp_path: Path
+) -> None:
     before = content(done.root)
     changed = load(tmp_path, CHANGED)
     with pytest.raises(KeyboardInterrupt), aside.prepared(changed) as plan:
         assert len(plan.stale) == 3 and len(plan.after) == 1 and not plan.back
         assert not any((folder / RESULT).exists() for folder in (*plan.stale, *plan.after))
-        assert "done" not in [results.state(changed.by_folder[folder]).state for folder in (*plan.stale, *plan.after)]
+        assert "done" not in [
+            results.state(changed.by_folder[folder]).state for folder in (*plan.stale, *plan.after)
+        ]
         raise KeyboardInterrupt
-    assert results.state(changed.by_folder[changed.root / "target/mnli/from-none/seed1"]).reason == "made with other epochs"
+    assert (
+        results.state(changed.by_folder[changed.root / "target/mnli/from-none/seed1"]).reason
+        == "made with other epochs"
+    )
     again = load(tmp_path, TINY)
     assert aside.prepare(again).back == ()
     assert content(done.root) == before and set(states(again).values()) == {"done"}
 
 
-def test_what_starts_from_a_changed_run_is_nobodys_result_until_it_is_made(done: Study, tmp_path: Path) -> None:
+def test_what_starts_from_a_changed_run_is_nobodys_result_until_it_is_made(
+    done: Study, tmp_path: Path
+) -> None:
     changed = load(tmp_path, PHASE2)
     with aside.prepared(changed) as plan:
         assert len(plan.stale) == 1 and len(plan.after) == 2
@@ -82,12 +97,20 @@ def test_what_starts_from_a_changed_run_is_nobodys_result_until_it_is_made(done:
     # The first has been made, those that start from it have not.
     names = [str(folder.relative_to(changed.root)) for folder in plan.after]
     assert [states(changed)[name] for name in names] == ["stale", "stale"]
-    assert aside.prepare(changed).back == () and [states(changed)[name] for name in names] == ["stale", "stale"]
+    assert aside.prepare(changed).back == () and [states(changed)[name] for name in names] == [
+        "stale",
+        "stale",
+    ]
     other = load(tmp_path, f"{TINY}shares: [made_up]\n", "other")
-    assert not {changed.root / name for name in names} & {folder for entries in sharing.shared(other).values() for _, folder in entries}
+    assert not {changed.root / name for name in names} & {
+        folder for entries in sharing.shared(other).values() for _, folder in entries
+    }
     # Of the settings before, the first is gone now, and so they are not taken back either.
     again = load(tmp_path, TINY)
-    assert aside.prepare(again).back == () and [states(again)[name] for name in names] == ["stale", "stale"]
+    assert aside.prepare(again).back == () and [states(again)[name] for name in names] == [
+        "stale",
+        "stale",
+    ]
 
 
 class Killed(Exception):
@@ -96,7 +119,8 @@ class Killed(Exception):
 
 @contextmanager
 def killed_at(number: int) -> Iterator[list[str]]:
-    """The process is killed when it is about to rename or remove something for the so many-th time. Gives what it did before."""
+    """The process is killed when it is about to rename or remove something for the so many-th time.
+    Gives what it did before."""
     calls: list[str] = []
 
     def counted(name: str, real: Callable[..., object]) -> Callable[..., object]:
@@ -181,7 +205,11 @@ def await_that(seen: Callable[[], bool]) -> None:
 def test_ctrl_c_after_a_wrong_setting_keeps_every_run(tmp_path: Path) -> None:
     assert command("run", "tiny", "--jobs", "2", folder=tmp_path).wait() == 0
     root = tmp_path / "outputs" / "tiny"
-    made = {path: path.read_bytes() for path in root.glob("*/**/result.json") if "report" not in path.parts}
+    made = {
+        path: path.read_bytes()
+        for path in root.glob("*/**/result.json")
+        if "report" not in path.parts
+    }
     (tmp_path / "params" / "tiny.yaml").write_text(CHANGED)
     for number in (signal.SIGINT, signal.SIGKILL):
         run = command("run", "tiny", "--jobs", "1", folder=tmp_path, sleep=60)
@@ -193,7 +221,11 @@ def test_ctrl_c_after_a_wrong_setting_keeps_every_run(tmp_path: Path) -> None:
     run = command("run", "tiny", "--jobs", "2", folder=tmp_path)
     text = run.communicate()[0]
     assert run.returncode == 0 and "taken up again" in text and "5 of 5 runs done" in text, text
-    assert {path: path.read_bytes() for path in root.glob("*/**/result.json") if "report" not in path.parts} == made
+    assert {
+        path: path.read_bytes()
+        for path in root.glob("*/**/result.json")
+        if "report" not in path.parts
+    } == made
 
 
 @pytest.mark.usefixtures("project")
@@ -203,8 +235,23 @@ def test_a_run_by_hand_that_is_stopped_leaves_the_finished_one(tmp_path: Path) -
     spec = next(spec for spec in study.specs if spec.phase == "target")
     results.write_text(spec.folder / "predictions" / "content", "first")
     before = content(spec.folder)
-    run = command("notebook", "21_target", "-p", "study", "tiny", "-p", "epochs", "2", folder=tmp_path, sleep=60)
-    await_that(lambda: (spec.folder / results.NOTEBOOK).exists() and (spec.folder / EARLIER / ASIDE).exists())
+    run = command(
+        "notebook",
+        "21_target",
+        "-p",
+        "study",
+        "tiny",
+        "-p",
+        "epochs",
+        "2",
+        folder=tmp_path,
+        sleep=60,
+    )
+    await_that(
+        lambda: (
+            (spec.folder / results.NOTEBOOK).exists() and (spec.folder / EARLIER / ASIDE).exists()
+        )
+    )
     run.send_signal(signal.SIGINT)
     assert "what was done is kept" in run.communicate(timeout=60)[0]
     assert content(spec.folder) == before and results.state(spec).state == "done"
@@ -217,8 +264,14 @@ def test_another_file_of_the_same_name_writes_over_nothing(tmp_path: Path) -> No
     (elsewhere := tmp_path / "elsewhere").mkdir()
     load(elsewhere, CHANGED)
     other = Study.load(str(elsewhere / "made_up.yaml"), mine.outputs)
-    for asked in (lambda: sharing.require_own_folder(other), lambda: grid.only_grid(other).__enter__()):
-        with pytest.raises(UsageError, match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or give --outputs"):
+    for asked in (
+        lambda: sharing.require_own_folder(other),
+        lambda: grid.only_grid(other).__enter__(),
+    ):
+        with pytest.raises(
+            UsageError,
+            match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or give --outputs",
+        ):
             asked()
     with grid.only_grid(mine):
         sharing.require_own_folder(mine)

@@ -1,4 +1,5 @@
-"""Runs that are kept in reference/: reports equal those of the study to the byte, seeds join, no run takes another's place."""
+"""Runs that are kept in reference/: reports equal those of the study to the byte, seeds join, no
+run takes another's place."""
 
 import gzip
 import json
@@ -71,52 +72,100 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()]
+    return [
+        json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("report", REPORTS)
-def test_every_table_of_a_report_is_that_of_the_study_to_the_byte(report, original, measured, monkeypatch) -> None:
+def test_every_table_of_a_report_is_that_of_the_study_to_the_byte(
+    report, original, measured, monkeypatch
+) -> None:
     for study in (original, measured):
         read(report, study, monkeypatch)
-    tables = [{path.name: path.read_bytes() for path in (study.root / "report" / report).glob("*.csv")} for study in (original, measured)]
+    tables = [
+        {path.name: path.read_bytes() for path in (study.root / "report" / report).glob("*.csv")}
+        for study in (original, measured)
+    ]
     assert tables[0] == tables[1] and len(tables[0]) >= 4
     if report == "30_transfer":
-        assert tables[0]["gains.csv"].count(b"seeds and items") > 5 and tables[0]["item_tests.csv"].count(b"\n") > 5
+        assert (
+            tables[0]["gains.csv"].count(b"seeds and items") > 5
+            and tables[0]["item_tests.csv"].count(b"\n") > 5
+        )
 
 
 def test_scores_and_resampled_items_are_those_of_the_study(original, measured, reference) -> None:
     one, other = (analysis.finished(study) for study in (original, measured))
     assert len(one) and one.drop(columns="study").equals(other.drop(columns="study"))
     before, after = (analysis.item_scores(study, draws=50) for study in (original, measured))
-    assert before.keys() == after.keys() and all((before[key] == after[key]).all() for key in before)
-    gains = analysis.gain_table(analysis.gain_draws(analysis.contenders(one, original.controls), analysis.item_scores(original)))
+    assert before.keys() == after.keys() and all(
+        (before[key] == after[key]).all() for key in before
+    )
+    gains = analysis.gain_table(
+        analysis.gain_draws(
+            analysis.contenders(one, original.controls), analysis.item_scores(original)
+        )
+    )
     assert (reference / "gains.csv").read_text() == gains.round(4).to_csv(index=False)
 
 
-def test_what_is_kept_has_no_text_no_answer_and_no_place_of_the_machine(original, reference) -> None:
+def test_what_is_kept_has_no_text_no_answer_and_no_place_of_the_machine(
+    original, reference
+) -> None:
     packed = sorted(reference.glob("*.jsonl.gz"))
-    assert [path.name for path in packed] == [f"seed{seed}.{what}.jsonl.gz" for seed in (1, 2) for what in ("items", "runs")]
+    assert [path.name for path in packed] == [
+        f"seed{seed}.{what}.jsonl.gz" for seed in (1, 2) for what in ("items", "runs")
+    ]
     text = "".join(gzip.decompress(path.read_bytes()).decode("utf-8") for path in packed)
-    assert '"gold"' not in text.replace('["true_positive","predicted","gold"', "") and '"prediction"' not in text
-    answers = {str(line["gold"]) for path in original.root.rglob("xquad.de.jsonl.gz") for line in lines(path)[1:]}
+    assert (
+        '"gold"' not in text.replace('["true_positive","predicted","gold"', "")
+        and '"prediction"' not in text
+    )
+    answers = {
+        str(line["gold"])
+        for path in original.root.rglob("xquad.de.jsonl.gz")
+        for line in lines(path)[1:]
+    }
     assert len(answers) > 10 and not any(answer in text for answer in answers)
-    assert original.outputs not in text and original.outputs not in "".join(path.read_text() for path in reference.glob("*.*[dv]"))
-    assert sum(path.stat().st_size for path in packed) < 40_000 < sum(path.stat().st_size for path in original.root.rglob("*.gz"))
+    assert original.outputs not in text and original.outputs not in "".join(
+        path.read_text() for path in reference.glob("*.*[dv]")
+    )
+    assert (
+        sum(path.stat().st_size for path in packed)
+        < 40_000
+        < sum(path.stat().st_size for path in original.root.rglob("*.gz"))
+    )
 
 
-def test_an_encoder_that_is_a_folder_is_named_as_the_study_names_it(copy, tmp_path, monkeypatch) -> None:
+def test_an_encoder_that_is_a_folder_is_named_as_the_study_names_it(
+    copy, tmp_path, monkeypatch
+) -> None:
     def elsewhere(result: results.Result) -> results.Result:
-        made = replace(result.identity, settings={**result.identity.settings, "encoder": "/home/me/e5"}, fingerprint="0" * 64)
-        return replace(result, identity=made, spec={**result.spec, "encoder": "/home/me/e5", "data_root": "/home/me/data"})
+        made = replace(
+            result.identity,
+            settings={**result.identity.settings, "encoder": "/home/me/e5"},
+            fingerprint="0" * 64,
+        )
+        return replace(
+            result,
+            identity=made,
+            spec={**result.spec, "encoder": "/home/me/e5", "data_root": "/home/me/data"},
+        )
 
     change(copy, MNLI, elsewhere)
     monkeypatch.setattr(results, "difference", lambda *_: "")
     folder = tmp_path / "kept"
     kept_runs.pack(copy.of_seeds([1]), folder)
     line = next(line for line in lines(folder / "seed1.runs.jsonl.gz") if line["folder"] == MNLI)
-    assert "/home/me" not in json.dumps(line) and line["result"]["identity"]["fingerprint"] == "0" * 64
-    assert line["result"]["spec"]["encoder"] == "mini" and kept_runs.pack(copy.of_seeds([1]), folder) == []
+    assert (
+        "/home/me" not in json.dumps(line) and line["result"]["identity"]["fingerprint"] == "0" * 64
+    )
+    assert (
+        line["result"]["spec"]["encoder"] == "mini"
+        and kept_runs.pack(copy.of_seeds([1]), folder) == []
+    )
 
 
 def test_the_readme_counts_what_is_kept(original, reference) -> None:
@@ -129,23 +178,38 @@ def test_the_readme_counts_what_is_kept(original, reference) -> None:
     assert len(rows) == done + 1 and all(commit[:12] in row for row in rows[1:])
 
 
-def test_an_encoder_that_was_trained_on_the_tasks_before_is_said_to_be(original, reference, tmp_path) -> None:
+def test_an_encoder_that_was_trained_on_the_tasks_before_is_said_to_be(
+    original, reference, tmp_path
+) -> None:
     folder = Path(shutil.copytree(reference, tmp_path / "laptop"))
-    (folder / "study.yaml").write_text(f"encoder: intfloat/multilingual-e5-small\n{YAML}train: {{train_examples: 500}}\n", encoding="utf-8")
+    (folder / "study.yaml").write_text(
+        f"encoder: intfloat/multilingual-e5-small\n{YAML}train: {{train_examples: 500}}\n",
+        encoding="utf-8",
+    )
     study = cards.write_tables(folder)
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert study.name == "laptop" and "no plain masked language model" in text and "at most 500 rows" in text
+    assert (
+        study.name == "laptop"
+        and "no plain masked language model" in text
+        and "at most 500 rows" in text
+    )
     assert "no plain masked" not in (reference / "README.md").read_text(encoding="utf-8")
 
 
 def test_packing_again_changes_no_byte(original, reference, tmp_path) -> None:
     before = contents(reference)
-    assert kept_runs.pack(original, reference) == [] and cards.write_tables(reference) and contents(reference) == before
+    assert (
+        kept_runs.pack(original, reference) == []
+        and cards.write_tables(reference)
+        and contents(reference) == before
+    )
     kept_runs.pack(original, tmp_path / "again")
     assert contents(tmp_path / "again").items() <= before.items()
 
 
-def test_a_seed_of_another_machine_joins_those_that_are_there(original, copy, reference, tmp_path) -> None:
+def test_a_seed_of_another_machine_joins_those_that_are_there(
+    original, copy, reference, tmp_path
+) -> None:
     folder = tmp_path / "kept" / "explored"
     for spec in copy.specs:
         if spec.seed == 2:
@@ -153,28 +217,54 @@ def test_a_seed_of_another_machine_joins_those_that_are_there(original, copy, re
     shutil.rmtree(copy.root / "target" / "squad_v1" / "from-ccg")
     kept_runs.pack(copy, folder)
     assert len(cards.write_tables(folder).seeds) == 1
-    assert "It is not whole: 1 of 2 seeds are kept" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "It is not whole: 1 of 2 seeds are kept" in (folder / "README.md").read_text(
+        encoding="utf-8"
+    )
     half = shown(tmp_path, folder)
-    assert half.seeds == [1] and {entry.state for entry in results.states(half.specs)} == {"done", "missing"}
+    assert half.seeds == [1] and {entry.state for entry in results.states(half.specs)} == {
+        "done",
+        "missing",
+    }
     first = contents(folder)
     # What was made since then joins, of either seed; the rest stands as it was.
     added = kept_runs.pack(original, folder)
     assert {name.rpartition("/")[2] for name in added} == {"seed1", "seed2"}
     cards.write_tables(folder)
-    assert contents(folder) == contents(reference) and first["seed1.items.jsonl.gz"] != contents(folder)["seed1.items.jsonl.gz"]
+    assert (
+        contents(folder) == contents(reference)
+        and first["seed1.items.jsonl.gz"] != contents(folder)["seed1.items.jsonl.gz"]
+    )
     whole = shown(tmp_path, folder)
-    assert whole.seeds == [1, 2] and {entry.state for entry in results.states(whole.specs)} == {"done"}
+    assert whole.seeds == [1, 2] and {entry.state for entry in results.states(whole.specs)} == {
+        "done"
+    }
 
 
 MNLI = "target/mnli/from-mnli/seed1"
 CHANGES = {
     "other settings": (MNLI, "settings", "it was made with other learning_rate;"),
-    "another seed's settings": ("target/mnli/from-mnli/seed2", "settings", "it was made with other learning_rate;"),
-    "another core": (MNLI, "versions", f"it was made with version {CORE_VERSION} of the core, now {CORE_VERSION + 1};"),
+    "another seed's settings": (
+        "target/mnli/from-mnli/seed2",
+        "settings",
+        "it was made with other learning_rate;",
+    ),
+    "another core": (
+        MNLI,
+        "versions",
+        f"it was made with version {CORE_VERSION} of the core, now {CORE_VERSION + 1};",
+    ),
     "other rows": (MNLI, "files", "it was made with other rows of xnli/test.tsv;"),
     "another encoder": (MNLI, "fingerprint", "it was made with other weights;"),
-    "what it starts from": (MNLI, "parents", ": starts from intermediate/mnli/seed1, which was made with other epochs;"),
-    "other scores": (MNLI, "scores", "it was made with the same settings, and it has other scores;"),
+    "what it starts from": (
+        MNLI,
+        "parents",
+        ": starts from intermediate/mnli/seed1, which was made with other epochs;",
+    ),
+    "other scores": (
+        MNLI,
+        "scores",
+        "it was made with the same settings, and it has other scores;",
+    ),
 }
 
 
@@ -189,15 +279,28 @@ def test_a_run_takes_no_other_runs_place(case, original, copy, reference, monkey
             "versions": {**made.versions, "the core": CORE_VERSION + 1},
             "files": {"xnli/test.tsv": (5, 7, "abc")},
             "fingerprint": "0" * 64,
-            "parents": tuple(replace(parent, settings={**parent.settings, "epochs": 9}) for parent in made.parents),
+            "parents": tuple(
+                replace(parent, settings={**parent.settings, "epochs": 9})
+                for parent in made.parents
+            ),
         }
         changed = replace(made, **{what: new[what]}) if what in new else made
-        provenance = {**result.provenance, "commit": "fedcba9876543210", "device": "another machine"}
-        scores = [replace(score, value=score.value + 1) for score in result.scores] if what == "scores" else result.scores
+        provenance = {
+            **result.provenance,
+            "commit": "fedcba9876543210",
+            "device": "another machine",
+        }
+        scores = (
+            [replace(score, value=score.value + 1) for score in result.scores]
+            if what == "scores"
+            else result.scores
+        )
         return replace(result, identity=changed, scores=scores, provenance=provenance)
 
     change(copy, name, other)
-    monkeypatch.setattr(results, "difference", lambda *_: "")  # it is what its study asks for: an older commit's, say
+    monkeypatch.setattr(
+        results, "difference", lambda *_: ""
+    )  # it is what its study asks for: an older commit's, say
     folder, before = reference, contents(reference)
     if name.endswith("seed2"):
         folder = reference.parent / "first"
@@ -207,7 +310,9 @@ def test_a_run_takes_no_other_runs_place(case, original, copy, reference, monkey
         kept_runs.pack(copy, folder)
     assert message in str(error.value)
     made = original.root / MNLI / results.RESULT
-    assert results.read(made).provenance["commit"][:12] in str(error.value) and "fedcba987654 on another machine" in str(error.value)
+    assert results.read(made).provenance["commit"][:12] in str(
+        error.value
+    ) and "fedcba987654 on another machine" in str(error.value)
     assert name in str(error.value) and contents(folder) == before
 
 
@@ -220,7 +325,11 @@ def test_unpacking_follows_what_is_kept(reference, original, tmp_path) -> None:
     for path in folder.glob("seed2.*"):
         path.unlink()
     again = shown(tmp_path, folder)
-    assert again.seeds == [1] and not list(study.root.rglob("seed2")) and made.stat().st_mtime_ns != before
+    assert (
+        again.seeds == [1]
+        and not list(study.root.rglob("seed2"))
+        and made.stat().st_mtime_ns != before
+    )
     broken = folder / "seed1.runs.jsonl.gz"
     broken.write_bytes(broken.read_bytes()[:-20])
     with pytest.raises(UsageError, match=r"seed1\.runs\.jsonl\.gz cannot be read"):
@@ -229,14 +338,22 @@ def test_unpacking_follows_what_is_kept(reference, original, tmp_path) -> None:
 
 def test_kept_runs_are_shown_as_they_are(measured, monkeypatch) -> None:
     monkeypatch.setattr("xstilts_core.study.identity.CORE_VERSION", 99)
-    assert {(entry.state, entry.reason) for entry in results.states(measured.specs)} == {("done", "")}
+    assert {(entry.state, entry.reason) for entry in results.states(measured.specs)} == {
+        ("done", "")
+    }
     assert "version" not in analysis.remarks(measured)
 
 
 def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     path = measured.root / MNLI / "predictions" / "xnli.de.jsonl.gz"
-    for ask in (lambda: kept(path), lambda: Reader(measured).compared("xnli", "de", 1, "none", "mnli")):
-        with pytest.raises(UsageError, match=r"no texts, gold answers or predictions are kept: run that study yourself"):
+    for ask in (
+        lambda: kept(path),
+        lambda: Reader(measured).compared("xnli", "de", 1, "none", "mnli"),
+    ):
+        with pytest.raises(
+            UsageError,
+            match=r"no texts, gold answers or predictions are kept: run that study yourself",
+        ):
             ask()
     assert kept(original.root / MNLI / "predictions" / "xnli.de.jsonl.gz")
     with pytest.raises(UsageError, match="no models are kept"):
@@ -248,7 +365,9 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     other.write_text(YAML + "shares: [measured]\n", encoding="utf-8")
     (tmp_path / "measured.yaml").write_text("", encoding="utf-8")
     assert sharing.gather(Study.load(str(other), measured.outputs)) == []
-    assert earlier.finished(Path(measured.outputs)) == [] and earlier.finished(Path(original.outputs))
+    assert earlier.finished(Path(measured.outputs)) == [] and earlier.finished(
+        Path(original.outputs)
+    )
 
 
 def test_the_explorer_says_what_it_cannot_show_of_kept_runs(measured) -> None:
@@ -260,20 +379,33 @@ def test_the_explorer_says_what_it_cannot_show_of_kept_runs(measured) -> None:
         view.flips()
 
 
-def test_the_explorer_opens_kept_runs_where_there_is_no_study_of_ones_own(original, reference, tmp_path, monkeypatch) -> None:
+def test_the_explorer_opens_kept_runs_where_there_is_no_study_of_ones_own(
+    original, reference, tmp_path, monkeypatch
+) -> None:
     for name in ("notebooks", "params", "reference"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv(HOME, str(tmp_path))
     shutil.copytree(reference, tmp_path / "reference" / "explored")
-    (tmp_path / "params" / "measured.yaml").write_text("title: What was measured\nreference: explored\n", encoding="utf-8")
-    (tmp_path / "params" / "absent.yaml").write_text("title: Not there\nreference: nowhere\n", encoding="utf-8")
+    (tmp_path / "params" / "measured.yaml").write_text(
+        "title: What was measured\nreference: explored\n", encoding="utf-8"
+    )
+    (tmp_path / "params" / "absent.yaml").write_text(
+        "title: Not there\nreference: nowhere\n", encoding="utf-8"
+    )
     (tmp_path / "params" / "own.yaml").write_text(YAML, encoding="utf-8")
     assert references() == ["measured"] == studies() and first_shown(studies()) == "measured"
     page = Explorer()
-    assert page.choice.value == "measured" and "made elsewhere" in page.title.html and len(page.reader.frame)
+    assert (
+        page.choice.value == "measured"
+        and "made elsewhere" in page.title.html
+        and len(page.reader.frame)
+    )
     # A study of one's own comes first as soon as it has scores of targets.
     own = Study.load("own")
     shutil.copytree(original.root / "intermediate", own.root / "intermediate")
     assert studies() == ["own", "measured"] and first_shown(studies()) == "measured"
     shutil.copytree(original.root / "target", own.root / "target")
-    assert first_shown(studies()) == "own" and Explorer().choice.options == (("own", "own"), ("measured", "measured"))
+    assert first_shown(studies()) == "own" and Explorer().choice.options == (
+        ("own", "own"),
+        ("measured", "measured"),
+    )

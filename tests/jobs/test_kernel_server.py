@@ -1,4 +1,5 @@
-"""The server of ready kernels: forks what is asked for, lets go of nothing, leaves nothing behind."""
+"""The server of ready kernels: forks what is asked for, lets go of nothing, leaves nothing
+behind."""
 
 import fcntl
 import json
@@ -18,7 +19,10 @@ from xstilts_core.jobs import kernel_server
 from xstilts_core.jobs.kernel import environment
 from xstilts_core.jobs.kernel_server import ADDRESS, serving
 
-pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="sockets and locks as on Linux"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="sockets and locks as on Linux"),
+    pytest.mark.slow,
+]
 START = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "start"]
 
 
@@ -48,7 +52,9 @@ def start(folder: Path, threads: int = 1, **options: object) -> tuple[subprocess
     file = folder / "kernel.json"
     file.unlink(missing_ok=True)
     call = [*START, "-f", str(file), "--transport=ipc", f"--ip={folder}/k", "--log-level=CRITICAL"]
-    stand_in = subprocess.Popen(call, env={**os.environ, **environment(threads)}, start_new_session=True, **options)
+    stand_in = subprocess.Popen(
+        call, env={**os.environ, **environment(threads)}, start_new_session=True, **options
+    )
     wait(lambda: file.is_file() and file.read_text())
     return stand_in, json.loads(file.read_text())
 
@@ -63,12 +69,15 @@ def wait(condition, seconds: float = 60.0):
 
 
 def forks(address: str) -> list[int]:
-    """The kernels of the server at `address`: its children; they bear its command line, and so does what they fork in turn."""
+    """The kernels of the server at `address`: its children; they bear its command line, and so does
+    what they fork in turn."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError, IndexError):
             if address.encode() in path.read_bytes().split(b"\0"):
-                parents[int(path.parent.name)] = int(path.with_name("stat").read_text().rsplit(")", 1)[1].split()[1])
+                parents[int(path.parent.name)] = int(
+                    path.with_name("stat").read_text().rsplit(")", 1)[1].split()[1]
+                )
     servers = {number for number, parent in parents.items() if parent not in parents}
     return [number for number, parent in parents.items() if parent in servers]
 
@@ -82,12 +91,18 @@ def run(folder: Path, code: str) -> str:
     client.start_channels()
     client.wait_for_ready(timeout=60)
     said: list[str] = []
-    client.execute_interactive(code, output_hook=lambda message: said.append(message["content"].get("text", "")), timeout=60)
+    client.execute_interactive(
+        code,
+        output_hook=lambda message: said.append(message["content"].get("text", "")),
+        timeout=60,
+    )
     client.stop_channels()
     return "".join(said)
 
 
-def test_a_forked_kernel_has_the_caller_s_environment_folder_and_modules(server, tmp_path, monkeypatch):
+def test_a_forked_kernel_has_the_caller_s_environment_folder_and_modules(
+    server, tmp_path, monkeypatch
+):
     monkeypatch.setenv("XSTILTS_TEST_VALUE", "seen")
     monkeypatch.chdir(tmp_path)
     stand_in, _ = start(tmp_path)
@@ -128,7 +143,9 @@ def test_a_lock_is_held_until_the_kernel_is_gone(server, tmp_path):
 def test_other_threads_than_the_server_s_make_an_ordinary_kernel(server, tmp_path):
     stand_in, _ = start(tmp_path, threads=2)
     assert forks(server) == []
-    assert run(tmp_path, "import os; print(os.environ['OMP_NUM_THREADS'], os.getpid())").split() == ["2", str(stand_in.pid)]
+    assert run(
+        tmp_path, "import os; print(os.environ['OMP_NUM_THREADS'], os.getpid())"
+    ).split() == ["2", str(stand_in.pid)]
     stand_in.kill()
     stand_in.wait()
 

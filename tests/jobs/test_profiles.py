@@ -1,4 +1,5 @@
-"""Profiles: Snakemake takes every one of their options, no science in them, clear errors where something is missing."""
+"""Profiles: Snakemake takes every one of their options, no science in them, clear errors where
+something is missing."""
 
 import re
 import shutil
@@ -35,7 +36,10 @@ EXECUTORS = {"local": "local", "slurm": "slurm", "kubernetes": "cluster-generic"
 
 def needs(profile: str) -> None:
     executor = EXECUTORS[profile]
-    if executor != "local" and find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}") is None:
+    if (
+        executor != "local"
+        and find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}") is None
+    ):
         pytest.skip(f"snakemake-executor-plugin-{executor} is not installed (extra: {profile})")
 
 
@@ -50,7 +54,9 @@ def test_the_profiles_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_snakemake_takes_the_profile_and_gives_each_run_its_resources(name: str, smoke: Study) -> None:
+def test_snakemake_takes_the_profile_and_gives_each_run_its_resources(
+    name: str, smoke: Study
+) -> None:
     needs(name)
     call = [*grid.command(smoke, ["grid"], 2, name), "--dry-run"]
     jobs = [job for job in planned(call) if "rule target:" in job]
@@ -69,13 +75,19 @@ def test_a_profile_holds_no_science(name: str) -> None:
     content = cluster.settings(ROOT / "params" / "profiles" / name)
     fields = {field.replace("_", "-") for spec in SPECS.values() for field in spec.model_fields}
     assert fields.isdisjoint(content) and "config" not in content
-    assert content["rerun-triggers"] == ["mtime", "input", "params"] and content["keep-going"] and content["ignore-incomplete"]
+    assert (
+        content["rerun-triggers"] == ["mtime", "input", "params"]
+        and content["keep-going"]
+        and content["ignore-incomplete"]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in PROFILES if name != "local"])
 def test_every_rule_that_asks_for_a_gpu_is_named(name: str) -> None:
     workflow = (ROOT / "Snakefile").read_text(encoding="utf-8")
-    rules = re.findall(r"^rule (\w+):\n(?: .*\n)*?    resources: gpu=gpus\(", workflow, re.MULTILINE)
+    rules = re.findall(
+        r"^rule (\w+):\n(?: .*\n)*?    resources: gpu=gpus\(", workflow, re.MULTILINE
+    )
     asking = {rule for rule in rules if SPECS[rule].model_fields["device"].default != "cpu"}
     assert asking >= {"pretrain", "intermediate", "target", "retrieval", "probing"}
     path = ROOT / "params" / "profiles" / name / "config.yaml"
@@ -84,18 +96,25 @@ def test_every_rule_that_asks_for_a_gpu_is_named(name: str) -> None:
     assert cluster.settings(path.parent)["set-threads"].keys() == asking
 
 
-def test_a_run_that_wants_no_gpu_asks_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_wants_no_gpu_asks_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     content = yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
     content["target"] = {"device": "cpu"}
     (tmp_path / "on_cpu.yaml").write_text(yaml.safe_dump(content))
     study = Study.load(str(tmp_path / "on_cpu.yaml"), outputs=str(tmp_path / "outputs"))
     jobs = planned([*grid.command(study, ["grid"], 2, "local"), "--dry-run"])
-    asked = {rule: ["gpu=1" in job for job in jobs if f"rule {rule}:" in job] for rule in ("target", "retrieval")}
+    asked = {
+        rule: ["gpu=1" in job for job in jobs if f"rule {rule}:" in job]
+        for rule in ("target", "retrieval")
+    }
     assert asked == {"target": [False] * 6, "retrieval": [True] * 2}
 
 
-def test_jobs_of_a_cluster_are_those_of_its_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_jobs_of_a_cluster_are_those_of_its_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     needs("slurm")
     monkeypatch.chdir(ROOT)
     assert grid.usual_jobs("slurm") == 50
@@ -111,12 +130,18 @@ def test_a_missing_plugin_is_named(tmp_path: Path) -> None:
 
 
 def test_without_slurm_a_run_says_so(
-    smoke: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    smoke: Study,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     needs("slurm")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(["run", "smoke", "--profile", "slurm", "--outputs", smoke.outputs]) == 2
-    assert "no command squeue here: start this on a machine that submits Slurm jobs" in capsys.readouterr().err
+    assert (
+        "no command squeue here: start this on a machine that submits Slurm jobs"
+        in capsys.readouterr().err
+    )
     assert cluster.Queue(smoke).look() == {}
 
 
@@ -129,26 +154,40 @@ def fake_queue(folder: Path, monkeypatch: pytest.MonkeyPatch, rows: list[str]) -
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
 
-def test_only_this_studys_jobs_are_waited_for(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_this_studys_jobs_are_waited_for(
+    smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = Study.load("smoke", outputs=str(tmp_path / "elsewhere"))
     assert cluster.job_prefix(other) != cluster.job_prefix(smoke)
     assert len(cluster.job_prefix(smoke)) <= 50
     ours, theirs = (f"{cluster.job_prefix(study)}_0f3a" for study in (smoke, other))
-    rows = [f"7|RUNNING|{ours}|rule_target_wildcards_mnli_none_1", f"8|PENDING|{theirs}|rule_pretrain_wildcards_1", "9|RUNNING|mine|(null)"]
+    rows = [
+        f"7|RUNNING|{ours}|rule_target_wildcards_mnli_none_1",
+        f"8|PENDING|{theirs}|rule_pretrain_wildcards_1",
+        "9|RUNNING|mine|(null)",
+    ]
     fake_queue(tmp_path / "bin", monkeypatch, rows)
     said: list[str] = []
     assert cluster.wait(smoke, 0.01, said.append) == 1
-    assert said == ["waiting for Slurm jobs of this study that go on from before; to give them up: scancel 7"]
+    assert said == [
+        "waiting for Slurm jobs of this study that go on from before; to give them up: scancel 7"
+    ]
     assert cluster.wait(other, 0.01, said.append) == 0
 
 
 def test_the_queue_completes_what_the_folders_say(smoke: Study) -> None:
     spec = smoke.spec(Path("target/mnli/from-none/seed1"))
     assert cluster.comment(spec) == "rule_target_wildcards_mnli_none_1"
-    running, pending = (cluster.Job("7", state, cluster.comment(spec)) for state in ("RUNNING", "PENDING"))
+    running, pending = (
+        cluster.Job("7", state, cluster.comment(spec)) for state in ("RUNNING", "PENDING")
+    )
     assert cluster.seen(State(spec, "missing"), {}) == State(spec, "missing")
-    assert cluster.seen(State(spec, "missing"), {running.comment: running}) == State(spec, "running", "Slurm job 7")
-    assert cluster.seen(State(spec, "missing"), {pending.comment: pending}) == State(spec, "missing", "Slurm job 7 waits in the queue")
+    assert cluster.seen(State(spec, "missing"), {running.comment: running}) == State(
+        spec, "running", "Slurm job 7"
+    )
+    assert cluster.seen(State(spec, "missing"), {pending.comment: pending}) == State(
+        spec, "missing", "Slurm job 7 waits in the queue"
+    )
     assert cluster.seen(State(spec, "done"), {running.comment: running}).state == "done"
     results.write_text(spec.folder / results.FAILURE, "21_target, cell 3: ValueError: no\n")
     failed = results.state(spec)
@@ -198,30 +237,48 @@ def ask(script: str, *arguments: str) -> str:
     return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_pod_gets_what_the_run_asks_for_and_its_end_is_told(pods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_gets_what_the_run_asks_for_and_its_end_is_told(
+    pods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XSTILTS_IMAGE", "site/xstilts:1")
     scripts = {"good": "until [ -e go ]; do sleep 0.1; done", "bad": "exit 3"}
     names = {}
     for name, text in scripts.items():
         (tmp_path / name).write_text(text)
-        names[name] = ask("submit", f"{name}/result.json", "4", "32000", "1" if name == "good" else "0", name)
+        names[name] = ask(
+            "submit", f"{name}/result.json", "4", "32000", "1" if name == "good" else "0", name
+        )
     assert ask("status", names["good"]) == "running"
-    assert ask("submit", "good/result.json", "4", "32000", "1", "good") == names["good"]  # as after the death of the driver
+    assert (
+        ask("submit", "good/result.json", "4", "32000", "1", "good") == names["good"]
+    )  # as after the death of the driver
     (tmp_path / "go").touch()
     assert (pods / "created").read_text().split() == list(names.values())
     good, bad = (yaml.safe_load((pods / names[name] / "manifest").read_text()) for name in scripts)
     container = good["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == "site/xstilts:1" and container["workingDir"] == str(tmp_path) and container["command"] == ["sh", "good"]
-    assert container["resources"] == {"requests": {"cpu": 4, "memory": "32000M"}, "limits": {"memory": "32000M", "nvidia.com/gpu": 1}}
-    assert "nvidia.com/gpu" not in bad["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert (
+        container["image"] == "site/xstilts:1"
+        and container["workingDir"] == str(tmp_path)
+        and container["command"] == ["sh", "good"]
+    )
+    assert container["resources"] == {
+        "requests": {"cpu": 4, "memory": "32000M"},
+        "limits": {"memory": "32000M", "nvidia.com/gpu": 1},
+    }
+    assert (
+        "nvidia.com/gpu"
+        not in bad["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    )
     for name, end in (("good", "success"), ("bad", "failed")):
         deadline = time.time() + 30
         while ask("status", names[name]) == "running" and time.time() < deadline:
             time.sleep(0.1)
         assert ask("status", names[name]) == end
     assert ask("status", "xstilts-gone") == "failed"
-    assert ask("submit", "good/result.json", "4", "32000", "1", "good") == names["good"]  # it has ended: a new one
+    assert (
+        ask("submit", "good/result.json", "4", "32000", "1", "good") == names["good"]
+    )  # it has ended: a new one
     assert (pods / "created").read_text().split() == [*names.values(), names["good"]]
     ask("cancel", *names.values())
     assert ask("status", names["good"]) == "failed"
@@ -229,10 +286,19 @@ def test_a_pod_gets_what_the_run_asks_for_and_its_end_is_told(pods: Path, tmp_pa
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_the_one_machine_script_refuses_what_it_does_not_know() -> None:
-    done = subprocess.run(["bash", str(ROOT / "tests" / "slurm" / "one_machine.sh"), "restart"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", str(ROOT / "tests" / "slurm" / "one_machine.sh"), "restart"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2 and "unknown action 'restart': say start or stop" in done.stderr
 
 
 def test_cluster_is_light() -> None:
     code = "import sys, xstilts_core.jobs.cluster; print(*sorted({'torch', 'pandas', 'papermill', 'snakemake'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == ""
+    )

@@ -17,4 +17,6 @@ def test_time_left_is_unknown_until_more_than_phase_1_has_finished(tmp_path: Pat
     assert watch.seconds_left() is None
     first = next(name for name in watch.states if name.startswith("target"))
     watch.states[first], watch.took[first] = "done", 10.0
-    assert watch.seconds_left() == pytest.approx(10.0 * sum(state == "missing" for state in watch.states.values()) / 2)
+    assert watch.seconds_left() == pytest.approx(
+        10.0 * sum(state == "missing" for state in watch.states.values()) / 2
+    )

@@ -1,4 +1,5 @@
-"""The runner: parameters, every way a notebook can fail, threads, parallel kernels, one writer per folder."""
+"""The runner: parameters, every way a notebook can fail, threads, parallel kernels, one writer per
+folder."""
 
 import json
 import multiprocessing
@@ -22,10 +23,20 @@ WRITE = "from pathlib import Path\nPath(folder, 'result.json').write_text('{}')"
 STUDY = "title: t\nseeds: [1]\nrecipes: {none: }\ntargets: [tatoeba]\n"
 
 
-def write_notebook(path: Path, *cells: str, parameters: str = 'folder: str = ""  # where to write\ntimes: int = 1  # a number') -> Path:
+def write_notebook(
+    path: Path,
+    *cells: str,
+    parameters: str = 'folder: str = ""  # where to write\ntimes: int = 1  # a number',
+) -> Path:
     """A notebook of code cells, the first of them tagged parameters."""
     first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("A test."), first, *map(nbformat.v4.new_code_cell, cells)])
+    page = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("A test."),
+            first,
+            *map(nbformat.v4.new_code_cell, cells),
+        ]
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(page, path)
     return path
@@ -35,10 +46,17 @@ def outputs(path: Path) -> str:
     """All text that the code cells of an executed notebook left."""
     cells = nbformat.read(path, as_version=4).cells
     found = [output for cell in cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") or output.get("evalue", "") for output in found)
+    return "\n".join(
+        output.get("text")
+        or output.get("data", {}).get("text/plain", "")
+        or output.get("evalue", "")
+        for output in found
+    )
 
 
-def test_parameters_arrive_typed_and_the_cwd_is_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parameters_arrive_typed_and_the_cwd_is_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     page = write_notebook(tmp_path / "one.ipynb", "import os\n(times * 2, folder, os.getcwd())")
     run_notebook(page, {"times": 21, "folder": "x y"}, tmp_path / "out" / "run.ipynb")
@@ -47,8 +65,17 @@ def test_parameters_arrive_typed_and_the_cwd_is_home(tmp_path: Path, monkeypatch
 
 
 def test_threads_are_set_before_the_kernel_starts(tmp_path: Path) -> None:
-    names = ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "TOKENIZERS_PARALLELISM", "CUDA_VISIBLE_DEVICES"]
-    page = write_notebook(tmp_path / "env.ipynb", f"import os, sys\n[os.environ.get(name) for name in {names}] + [sys.executable]")
+    names = [
+        "OMP_NUM_THREADS",
+        "OMP_WAIT_POLICY",
+        "GOMP_SPINCOUNT",
+        "TOKENIZERS_PARALLELISM",
+        "CUDA_VISIBLE_DEVICES",
+    ]
+    page = write_notebook(
+        tmp_path / "env.ipynb",
+        f"import os, sys\n[os.environ.get(name) for name in {names}] + [sys.executable]",
+    )
     run_notebook(page, {}, tmp_path / "run.ipynb", threads=3, gpu="7")
     text = outputs(tmp_path / "run.ipynb")
     for value in ("'3'", "'passive'", "'0'", "'false'", "'7'", sys.executable):
@@ -62,7 +89,10 @@ def test_threads_are_set_before_the_kernel_starts(tmp_path: Path) -> None:
         ("import os\nos._exit(1)", r"^bad, cell 3: the kernel died"),
         ("raise SystemExit(0)", r"^bad, cell 3: SystemExit: 0$"),
         ("import sys\nsys.exit()", r"^bad, cell 3: SystemExit$"),
-        ("1 + 1", r"^bad, after its last cell: MissingResult: every cell ran, but result.json was not written$"),
+        (
+            "1 + 1",
+            r"^bad, after its last cell: MissingResult: every cell ran, but result.json was not written$",
+        ),
     ],
 )
 def test_every_kind_of_failure_is_a_failure(tmp_path: Path, cell: str, reason: str) -> None:
@@ -102,25 +132,40 @@ def test_only_starts_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(notebook, "execute", no_start)
     monkeypatch.setattr(notebook.time, "sleep", lambda seconds: None)
-    with pytest.raises(NotebookFailure, match="before its first cell: RuntimeError: Kernel died before replying"):
+    with pytest.raises(
+        NotebookFailure, match="before its first cell: RuntimeError: Kernel died before replying"
+    ):
         run_notebook(write_notebook(tmp_path / "a.ipynb", "1"), {}, tmp_path / "run.ipynb")
     assert len(attempts) == notebook.START_ATTEMPTS
 
 
 def test_a_cell_that_raises_runs_once(tmp_path: Path) -> None:
     count = tmp_path / "count"
-    page = write_notebook(tmp_path / "once.ipynb", f"open({str(count)!r}, 'a').write('x')\nraise RuntimeError('no')")
+    page = write_notebook(
+        tmp_path / "once.ipynb", f"open({str(count)!r}, 'a').write('x')\nraise RuntimeError('no')"
+    )
     with pytest.raises(NotebookFailure, match="RuntimeError: no"):
         run_notebook(page, {}, tmp_path / "run.ipynb")
     assert count.read_text() == "x"
 
 
 def test_no_debris_of_progress_bars(tmp_path: Path) -> None:
-    rewrite = r"print('epoch 1\repoch 2\nkept')" + "\nimport sys\n" + r"print('\r  7%|7   | 7/100 [00:01<00:13]', file=sys.stderr)"
-    page = write_notebook(tmp_path / "bars.ipynb", "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)): pass", rewrite)
+    rewrite = (
+        r"print('epoch 1\repoch 2\nkept')"
+        + "\nimport sys\n"
+        + r"print('\r  7%|7   | 7/100 [00:01<00:13]', file=sys.stderr)"
+    )
+    page = write_notebook(
+        tmp_path / "bars.ipynb",
+        "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)): pass",
+        rewrite,
+    )
     run_notebook(page, {}, tmp_path / "run.ipynb")
     assert outputs(tmp_path / "run.ipynb").split() == ["epoch", "2", "kept"]
-    assert "%|" not in "".join(str(cell.get("outputs")) for cell in nbformat.read(tmp_path / "run.ipynb", as_version=4).cells)
+    assert "%|" not in "".join(
+        str(cell.get("outputs"))
+        for cell in nbformat.read(tmp_path / "run.ipynb", as_version=4).cells
+    )
 
 
 def run_one(page: Path, folder: Path) -> str:
@@ -143,7 +188,8 @@ def project(folder: Path, cell: str = WRITE, targets: str = STUDY) -> Study:
     """A project of one study, whose retrieval notebook is `cell`."""
     (folder / "params").mkdir(parents=True)
     (folder / "params" / "tiny.yaml").write_text(targets)
-    fields = 'study: str = ""\nseed: int = 1\ntask: str = "tatoeba"'  # the defaults of the spec, which are not injected
+    # the defaults of the spec, which are not injected
+    fields = 'study: str = ""\nseed: int = 1\ntask: str = "tatoeba"'
     place = "from pathlib import Path\nfolder = Path('outputs', study, 'retrieval', task, 'from-none', f'seed{seed}')"
     write_notebook(folder / "notebooks" / "22_retrieval.ipynb", place, cell, parameters=fields)
     return Study.load(str(folder / "params" / "tiny.yaml"))
@@ -152,19 +198,26 @@ def project(folder: Path, cell: str = WRITE, targets: str = STUDY) -> Study:
 def command(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     call = [sys.executable, "-m", "xstilts_core.jobs.runner", *arguments]
     path = str(Path(runner.__file__).parents[2])
-    return subprocess.Popen(call, cwd=folder, text=True, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
+    return subprocess.Popen(
+        call, cwd=folder, text=True, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    )
 
 
 def test_the_command_and_its_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     project(tmp_path)
     run = "retrieval/tatoeba/from-none/seed1"
-    good, unknown = command(tmp_path, "tiny", run), command(tmp_path, "tiny", "retrieval/tatoeba/from-none/seed9")
+    good, unknown = (
+        command(tmp_path, "tiny", run),
+        command(tmp_path, "tiny", "retrieval/tatoeba/from-none/seed9"),
+    )
     assert good.wait() == 0
     assert (tmp_path / "outputs" / "tiny" / run / results.RESULT).is_file()
     assert unknown.wait() == 2
     assert "no run of this study belongs in" in unknown.communicate()[1]
-    write_notebook(tmp_path / "notebooks" / "22_retrieval.ipynb", "1 / 0", parameters='study: str = ""')
+    write_notebook(
+        tmp_path / "notebooks" / "22_retrieval.ipynb", "1 / 0", parameters='study: str = ""'
+    )
     bad = command(tmp_path, "tiny", run)
     assert bad.wait() == 1
     assert "ZeroDivisionError: division by zero" in bad.communicate()[1]
@@ -176,15 +229,22 @@ def waits_for(process: "subprocess.Popen[str]", lock: Path) -> bool:
     if not Path("/proc/self/fd").is_dir():
         time.sleep(10)
         return True
-    return any(os.path.realpath(link) == os.path.realpath(lock) for link in Path(f"/proc/{process.pid}/fd").glob("*"))
+    return any(
+        os.path.realpath(link) == os.path.realpath(lock)
+        for link in Path(f"/proc/{process.pid}/fd").glob("*")
+    )
 
 
-def test_a_second_writer_waits_and_takes_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_writer_waits_and_takes_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     study = project(tmp_path)
     folder = study.specs[0].folder
     with runner.only_writer(folder) as waited:
-        assert not waited and results.busy(folder) and results.state(study.specs[0]).state == "running"
+        assert (
+            not waited and results.busy(folder) and results.state(study.specs[0]).state == "running"
+        )
         second = command(tmp_path, "tiny", str(folder))
         until = time.monotonic() + 120
         while not waits_for(second, folder / results.LOCK) and time.monotonic() < until:
@@ -199,23 +259,40 @@ def test_a_second_writer_waits_and_takes_the_result(tmp_path: Path, monkeypatch:
     assert not results.busy(folder)
 
 
-def test_by_hand_wrong_parameters_stop_before_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_hand_wrong_parameters_stop_before_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     project(tmp_path)
-    write_notebook(tmp_path / "notebooks" / "30_transfer.ipynb", "study", parameters='study: str = "tiny"  # its name')
+    write_notebook(
+        tmp_path / "notebooks" / "30_transfer.ipynb",
+        "study",
+        parameters='study: str = "tiny"  # its name',
+    )
     with pytest.raises(UsageError, match="unknown key 'taks' in -p: did you mean 'task'"):
         runner.run_by_hand("22_retrieval", {"taks": "tatoeba"})
     with pytest.raises(UsageError, match="seed is 'one'"):
         runner.run_by_hand("22_retrieval", {"seed": "one"})
-    with pytest.raises(UsageError, match=r"unknown parameter 'stduy' in 30_transfer.ipynb, -p: did you mean 'study'"):
+    with pytest.raises(
+        UsageError,
+        match=r"unknown parameter 'stduy' in 30_transfer.ipynb, -p: did you mean 'study'",
+    ):
         runner.run_by_hand("30_transfer", {"stduy": "tiny"})
-    with pytest.raises(UsageError, match="unknown notebook '22_retreival' in notebooks/: did you mean '22_retrieval'"):
+    with pytest.raises(
+        UsageError,
+        match="unknown notebook '22_retreival' in notebooks/: did you mean '22_retrieval'",
+    ):
         runner.run_by_hand("22_retreival", {})
     assert not (tmp_path / "outputs").exists()
-    assert runner.run_by_hand("30_transfer", {}) == tmp_path / "outputs" / "tiny" / "report" / "30_transfer" / results.NOTEBOOK
+    assert (
+        runner.run_by_hand("30_transfer", {})
+        == tmp_path / "outputs" / "tiny" / "report" / "30_transfer" / results.NOTEBOOK
+    )
 
 
-def test_the_result_gets_its_name_after_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_gets_its_name_after_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     write = (
         "from xstilts_core import results\nfrom xstilts_core.study.spec import RetrievalSpec\n"
@@ -228,13 +305,29 @@ def test_the_result_gets_its_name_after_the_copy(tmp_path: Path, monkeypatch: py
     order = []
     for name in ("sync_run", "write_text"):
         real = getattr(results, name)
-        monkeypatch.setattr(results, name, lambda path, *rest, real=real: (order.append(Path(path).name), real(path, *rest)))
+        monkeypatch.setattr(
+            results,
+            name,
+            lambda path, *rest, real=real: (order.append(Path(path).name), real(path, *rest)),
+        )
     rename = os.replace
-    monkeypatch.setattr(os, "replace", lambda old, new: (order.append(f"-> {Path(new).name}"), rename(old, new)))
+    monkeypatch.setattr(
+        os, "replace", lambda old, new: (order.append(f"-> {Path(new).name}"), rename(old, new))
+    )
     assert runner.run_spec(spec) == spec.folder / results.RESULT
-    assert order == [results.NOTEBOOK, f"-> {results.NOTEBOOK}", spec.folder.name, f"-> {results.RESULT}"]
+    assert order == [
+        results.NOTEBOOK,
+        f"-> {results.NOTEBOOK}",
+        spec.folder.name,
+        f"-> {results.RESULT}",
+    ]
     assert results.state(spec).state == "done"
-    assert sorted(path.name for path in spec.folder.iterdir()) == [results.LOCK, "model", results.RESULT, results.NOTEBOOK]
+    assert sorted(path.name for path in spec.folder.iterdir()) == [
+        results.LOCK,
+        "model",
+        results.RESULT,
+        results.NOTEBOOK,
+    ]
     assert [path.name for path in (spec.folder / "model").iterdir()] == ["weights"]
 
 
@@ -244,18 +337,30 @@ def test_a_full_disk_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.Monk
     page = write_notebook(tmp_path / "full.ipynb", f"import os\n{cell}")
     folder = tmp_path / "run"
     folder.mkdir()
-    with pytest.raises(NotebookFailure, match=r"no space left on .* for .*/run: at least 3 MB are needed, .*OSError: \[Errno 28\]"):
+    with pytest.raises(
+        NotebookFailure,
+        match=r"no space left on .* for .*/run: at least 3 MB are needed, .*OSError: \[Errno 28\]",
+    ):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
         runner.run_in_folder(page, {}, folder, needed=2_500_000)
     assert count.read_text() == "x"
-    assert "Nothing finished is lost: make room, and the same command goes on" in (folder / results.FAILURE).read_text()
+    assert (
+        "Nothing finished is lost: make room, and the same command goes on"
+        in (folder / results.FAILURE).read_text()
+    )
 
 
-def test_a_report_gets_the_parameters_it_declares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_gets_the_parameters_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     project(tmp_path)
     write = "import json\nfrom pathlib import Path\nPath(folder, 'result.json').write_text(json.dumps([study, outputs]))"
-    write_notebook(tmp_path / "notebooks" / "00_study.ipynb", write, parameters='study: str = ""\noutputs: str = ""\nfolder: str = ""')
+    write_notebook(
+        tmp_path / "notebooks" / "00_study.ipynb",
+        write,
+        parameters='study: str = ""\noutputs: str = ""\nfolder: str = ""',
+    )
     study = Study.load("tiny", "elsewhere")
     done = runner.run_report(study, "00_study")
     assert done == tmp_path / "elsewhere" / "tiny" / "report" / "00_study" / results.RESULT

@@ -1,4 +1,5 @@
-"""Runs that several studies need are made once: what counts as the same run, and what a taken-over one leaves."""
+"""Runs that several studies need are made once: what counts as the same run, and what a taken-over
+one leaves."""
 
 import json
 import os
@@ -79,12 +80,17 @@ def test_the_same_science_is_taken_over_under_another_name(studies: tuple[Study,
 def test_what_is_taken_over_says_whose_it_was(studies: tuple[Study, Study]) -> None:
     first, second = studies
     sharing.gather(second)
-    here, there = second.root / "intermediate/inference/seed1", first.root / "intermediate/mnli/seed1"
+    here, there = (
+        second.root / "intermediate/inference/seed1",
+        first.root / "intermediate/mnli/seed1",
+    )
     made, origin = results.read(here / "result.json"), results.read(there / "result.json")
     assert made.provenance["shared_from"] == "first/intermediate/mnli/seed1"
     assert (made.spec["study"], made.spec["recipe"]) == ("second", "inference")
     assert made.scores == origin.scores and made.provenance["seconds"] == 2.0
-    assert results.state(second.by_folder[here]).reason == "shared from first/intermediate/mnli/seed1"
+    assert (
+        results.state(second.by_folder[here]).reason == "shared from first/intermediate/mnli/seed1"
+    )
     target = results.read(second.root / "target/udpos/from-inference/seed1/result.json")
     assert target.provenance["parents"] == ["intermediate/inference/seed1"]
     # The weights are the same file; what a later run writes into is not.
@@ -94,7 +100,11 @@ def test_what_is_taken_over_says_whose_it_was(studies: tuple[Study, Study]) -> N
 
 
 def test_a_name_alone_shares_nothing(studies: tuple[Study, Study], tmp_path: Path) -> None:
-    other = load(tmp_path, SECOND.replace("train_examples: 500", "train_examples: 501").replace("[1, 2]", "[3]"), "other")
+    other = load(
+        tmp_path,
+        SECOND.replace("train_examples: 500", "train_examples: 501").replace("[1, 2]", "[3]"),
+        "other",
+    )
     assert sharing.gather(other) == [], "another seed"
     again = load(tmp_path, SECOND + "target: {dropout: 0.2}\n", "again")
     assert names(again, sharing.gather(again)) == {"intermediate/inference/seed1"} | {
@@ -139,7 +149,10 @@ def test_what_a_kill_left_is_replaced(studies: tuple[Study, Study]) -> None:
     results.write_text(spec.folder / results.FAILURE, "killed")
     assert results.state(spec).state == "failed"
     assert len(sharing.gather(second, [spec])) == 1 and results.state(spec).state == "done"
-    assert not (spec.folder / "model/left_over").exists() and not (spec.folder / results.FAILURE).exists()
+    assert (
+        not (spec.folder / "model/left_over").exists()
+        and not (spec.folder / results.FAILURE).exists()
+    )
 
 
 def test_a_sized_run_is_the_same_as_one_of_that_size(tmp_path: Path) -> None:
@@ -168,7 +181,10 @@ def test_a_group_makes_each_run_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title: Both\nparts: [first, secnd]\n", "unknown study 'secnd'.*parts: did you mean 'second'"),
+        (
+            "title: Both\nparts: [first, secnd]\n",
+            "unknown study 'secnd'.*parts: did you mean 'second'",
+        ),
         ("title: Both\nparts: [first, first]\n", "parts has 'first' twice"),
         ("title: Both\nparts: [first, group]\n", "unknown study 'group'"),
         ("title: Both\nparts: [first]\nseeds: [1]\n", "unknown key 'seeds'.*no runs of its own"),
@@ -193,14 +209,19 @@ def test_a_taken_over_result_reads_like_any_other(studies: tuple[Study, Study]) 
     assert content["spec"]["seed"] == 2 and content["provenance"]["parents"] == []
 
 
-def test_a_group_is_checked_and_looked_at_part_by_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_group_is_checked_and_looked_at_part_by_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     load(tmp_path, FIRST, "first")
     load(tmp_path, SECOND, "second")
     group = load(tmp_path, "title: Both\nparts: [first, second]\n", "group")
     places = ["--outputs", str(tmp_path / "outputs")]
     assert main(["check", group.file, *places]) == 0
     said = capsys.readouterr().out
-    assert "first.yaml: The first\n10 runs: 2 intermediate, 4 target, 4 retrieval" in said and "22 runs: 4 intermediate" in said
+    assert (
+        "first.yaml: The first\n10 runs: 2 intermediate, 4 target, 4 retrieval" in said
+        and "22 runs: 4 intermediate" in said
+    )
     assert main(["status", group.file, *places]) == 0
     said = capsys.readouterr().out
     assert "10 missing" in said and "22 missing" in said
@@ -209,6 +230,13 @@ def test_a_group_is_checked_and_looked_at_part_by_part(tmp_path: Path, capsys: p
 def test_a_forecast_leaves_out_what_is_taken_over(studies: tuple[Study, Study]) -> None:
     _, second = studies
     shared = sharing.foreseen(second)
-    found = forecast(second, jobs=1, threads=1, gpu=False, local=True, shared=frozenset(spec.folder for spec in second.specs))
+    found = forecast(
+        second,
+        jobs=1,
+        threads=1,
+        gpu=False,
+        local=True,
+        shared=frozenset(spec.folder for spec in second.specs),
+    )
     assert found.todo == [] and found.wall == 0 and set(found.states.values()) == {"shared"}
     assert shared < set(found.states)

@@ -1,4 +1,5 @@
-"""The study smoke on a real Slurm on this machine: killed on the way, resumed, no job submitted twice, a GPU for each job."""
+"""The study smoke on a real Slurm on this machine: killed on the way, resumed, no job submitted
+twice, a GPU for each job."""
 
 import os
 import shutil
@@ -33,7 +34,9 @@ def slurm() -> Iterator[None]:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("starting a Slurm needs root")
     if shutil.which("slurmctld") is None or shutil.which("munged") is None:
-        pytest.skip("Slurm is not installed (Debian, Ubuntu: tests/slurm/one_machine.sh start installs it)")
+        pytest.skip(
+            "Slurm is not installed (Debian, Ubuntu: tests/slurm/one_machine.sh start installs it)"
+        )
     with (Path(tempfile.gettempdir()) / "xstilts-one-machine-slurm.lock").open("a") as lock:
         if not locks.acquired(lock):
             pytest.skip("another test has this machine's Slurm")
@@ -54,7 +57,8 @@ def started() -> Iterator[None]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's notebooks, studies and Snakefile; its Slurm profile with small jobs and short intervals."""
+    """The project's notebooks, studies and Snakefile; its Slurm profile with small jobs and short
+    intervals."""
     monkeypatch.chdir(tmp_path)
     for folder in ("notebooks", "params"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
@@ -72,7 +76,13 @@ def start(project: Path, *module: str) -> "subprocess.Popen[bytes]":
     """`python -m ...` in the project's folder; what it says goes to driver.txt."""
     settings = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (project / "driver.txt").open("a") as said:
-        return subprocess.Popen([sys.executable, "-m", *module], cwd=project, stdout=said, stderr=subprocess.STDOUT, env=settings)
+        return subprocess.Popen(
+            [sys.executable, "-m", *module],
+            cwd=project,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=settings,
+        )
 
 
 @pytest.fixture
@@ -87,9 +97,18 @@ def drivers(slurm: None, project: Path) -> Iterator[list["subprocess.Popen[bytes
 
 def submitted(study: Study) -> list[cluster.Job]:
     """Every job of the study that Slurm was ever given, ended ones included."""
-    rows = subprocess.run(["squeue", "--states=all", "--noheader", "--format=%i|%T|%j|%k"], capture_output=True, text=True, check=True)
+    rows = subprocess.run(
+        ["squeue", "--states=all", "--noheader", "--format=%i|%T|%j|%k"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = [line.split("|", 3) for line in rows.stdout.splitlines()]
-    return [cluster.Job(number, state, text) for number, state, name, text in found if name.startswith(cluster.job_prefix(study))]
+    return [
+        cluster.Job(number, state, text)
+        for number, state, name, text in found
+        if name.startswith(cluster.job_prefix(study))
+    ]
 
 
 def kernels() -> Iterator[tuple[str, str]]:
@@ -98,7 +117,9 @@ def kernels() -> Iterator[tuple[str, str]]:
         try:
             if b"ipykernel_launcher" not in (folder / "cmdline").read_bytes():
                 continue
-            pairs = (entry.partition(b"=") for entry in (folder / "environ").read_bytes().split(b"\0"))
+            pairs = (
+                entry.partition(b"=") for entry in (folder / "environ").read_bytes().split(b"\0")
+            )
             variables = {key.decode(): value.decode() for key, _, value in pairs}
         except OSError:
             continue
@@ -113,7 +134,9 @@ def scores(folder: Path) -> list[results.Score]:
 @pytest.mark.slow
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.release
-def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(drivers: list["subprocess.Popen[bytes]"], project: Path) -> None:
+def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(
+    drivers: list["subprocess.Popen[bytes]"], project: Path
+) -> None:
     study = Study.load("smoke")
     ids: dict[str, set[str]] = defaultdict(set)
     most = 0
@@ -150,12 +173,19 @@ def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(drivers: 
     assert second.returncode == 0, text
     assert "waiting for Slurm jobs of this study that go on from before" in text
     assert f"{len(study.specs)} of {len(study.specs)} runs done" in text
-    assert Counter(job.comment for job in jobs) == Counter(cluster.comment(spec) for spec in study.specs)
+    assert Counter(job.comment for job in jobs) == Counter(
+        cluster.comment(spec) for spec in study.specs
+    )
     assert {job.state for job in jobs} == {"COMPLETED"}
     wanting = {job.number for job in jobs if not job.comment.startswith("rule_control_")}
     assert {number for number, gpus in ids.items() if gpus in ({"0"}, {"1"})} == wanting
     assert most == 2, "two GPUs were never at work together"
 
     for folder in ("pretrain/seed1", "target/udpos/from-none/seed1"):
-        assert start(project, "xstilts_core.jobs.runner", "smoke", folder, "--outputs", "here").wait(SECONDS) == 0
+        assert (
+            start(project, "xstilts_core.jobs.runner", "smoke", folder, "--outputs", "here").wait(
+                SECONDS
+            )
+            == 0
+        )
     assert scores(study.root / folder) == scores(project / "here" / "smoke" / folder) != []

@@ -1,4 +1,5 @@
-"""What lessons 5 to 8 compute: their answers on small cases whose truth is known, and the weaknesses of a study's design."""
+"""What lessons 5 to 8 compute: their answers on small cases whose truth is known, and the
+weaknesses of a study's design."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from xstilts_core.study import Study
 class TestRetrieval:
     def test_cosine_of_unrelated_sentences_leaves_out_each_with_itself(self):
         assert retrieval.unrelated(np.array([[2.0, 0.0], [0.0, 3.0]])) == pytest.approx(0.0)
-        assert retrieval.unrelated(np.array([[1.0, 0.0], [5.0, 0.0], [0.0, 1.0]])) == pytest.approx(1 / 3)
+        assert retrieval.unrelated(np.array([[1.0, 0.0], [5.0, 0.0], [0.0, 1.0]])) == pytest.approx(
+            1 / 3
+        )
 
     def test_what_a_language_has_in_common_does_not_hide_translations(self):
         english = np.random.default_rng(1).standard_normal((40, 8))
@@ -29,10 +32,16 @@ class TestConfounds:
         study = confounds.study()
         small, large = study.target_sizes
         found = confounds.one_change(study, f"none, {small}")
-        assert found == [f"none, {large}", f"mnli, {small}", f"ccg, {small}", f"second_only, {small}"]
+        assert found == [
+            f"none, {large}",
+            f"mnli, {small}",
+            f"ccg, {small}",
+            f"second_only, {small}",
+        ]
 
     def test_the_baseline_of_the_large_size_has_seen_the_same_examples(self):
-        """What the lesson's study rests on: samples of one seed are nested, and both phases have as many in all."""
+        """What the lesson's study rests on: samples of one seed are nested, and both phases have as
+        many in all."""
         study = confounds.study()
         (prepared,) = [spec for spec in plan.prepared(study) if spec.recipe == confounds.CLAIMED]
         small, large = study.target_sizes
@@ -58,7 +67,8 @@ class TestChance:
         assert chance.nothing_there(20).mean() == pytest.approx(1.0, abs=0.1)
 
     def test_best_of_ten(self):
-        # The mean of the largest of ten normal numbers is 1.5388; three runs divide their spread by the root of 3.
+        # The mean of the largest of ten normal numbers is 1.5388; three runs divide their spread by
+        # the root of 3.
         assert chance.largest(10, 2.0) == pytest.approx(1.5388 * 2 / np.sqrt(3), abs=0.05)
 
     def test_more_seeds_find_less(self):
@@ -73,7 +83,11 @@ class TestPlan:
         return plan.Plan("my_study", "?", "Yes.")
 
     def test_every_flaw_has_a_study_that_has_it_alone(self):
-        found = [plan.flaws(text) for text in self.exercise().mistakes() if isinstance(text, str) and not refused(text)]
+        found = [
+            plan.flaws(text)
+            for text in self.exercise().mistakes()
+            if isinstance(text, str) and not refused(text)
+        ]
         assert {name for names in found if len(names) == 1 for name in names} == set(plan.FLAWS)
 
     def test_a_study_that_the_suite_refuses_is_named_as_the_pupils(self):
@@ -81,7 +95,14 @@ class TestPlan:
         assert "did you mean 'mnli'" in said and "your study" in said and ".yaml" not in said
 
     @pytest.mark.parametrize(
-        "text", ["", "title", "title: [", "parts: [quick]\ntitle: Which?", "published: pruksachatkun2020\ntitle: Which?"]
+        "text",
+        [
+            "",
+            "title",
+            "title: [",
+            "parts: [quick]\ntitle: Which?",
+            "published: pruksachatkun2020\ntitle: Which?",
+        ],
     )
     def test_other_texts_get_a_hint(self, text):
         assert self.exercise().hint(text)

@@ -1,4 +1,5 @@
-"""Lessons: rules for their notebooks, wrong answers and their hints, and every lesson run with the instructor's key put in."""
+"""Lessons: rules for their notebooks, wrong answers and their hints, and every lesson run with the
+instructor's key put in."""
 
 import ast
 import importlib
@@ -16,15 +17,34 @@ import pandas as pd
 import pytest
 
 from xstilts_core.jobs.notebook import run_notebook
-from xstilts_core.lessons import Check, Choice, Feedback, Names, Number, Written, compare, tokenisation
+from xstilts_core.lessons import (
+    Check,
+    Choice,
+    Feedback,
+    Names,
+    Number,
+    Written,
+    compare,
+    tokenisation,
+)
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
-LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar)
+LOGIC = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.Try,
+    ast.TryStar,
+)
 HEADINGS = ("## Goals", "## Before you run: predict", "## What this shows and does not show")
 # With the key in they take a minute and more: for a release (tests/conftest.py).
 LONGEST = ("l4", "l8")
-# By how much studies of lessons are cut: whole, they take six minutes of a core. XSTILTS_LESSONS=1 leaves them whole.
+# By how much studies of lessons are cut: whole, they take six minutes of a core. XSTILTS_LESSONS=1
+# leaves them whole.
 CUT = int(os.environ.get("XSTILTS_LESSONS", "3"))
 NOTES = ("## In class", "## Exercises", "## Misconceptions", "## Limits")
 
@@ -35,7 +55,11 @@ def cells(path: Path) -> list:
 
 def tagged(path: Path, tag: str) -> dict[str, str]:
     """The code cells with a tag: id -> source."""
-    return {cell.id: cell.source for cell in cells(path) if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])}
+    return {
+        cell.id: cell.source
+        for cell in cells(path)
+        if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])
+    }
 
 
 def plain(path: Path) -> list[str]:
@@ -46,29 +70,41 @@ def plain(path: Path) -> list[str]:
 
 def check_of(path: Path) -> Check:
     """The checker that the lesson's first code cell makes."""
-    (module,) = re.findall(r"^from xstilts_core\.lessons import (\w+) as lesson$", plain(path)[0], flags=re.MULTILINE)
+    (module,) = re.findall(
+        r"^from xstilts_core\.lessons import (\w+) as lesson$", plain(path)[0], flags=re.MULTILINE
+    )
     return importlib.import_module(f"xstilts_core.lessons.{module}").check()
 
 
 def key(path: Path) -> dict[str, str]:
-    """The instructor's answers by exercise: the parts of keys/<lesson>.py that a line `# %% <exercise>` opens."""
+    """The instructor's answers by exercise: the parts of keys/<lesson>.py that a line `# %%
+    <exercise>` opens."""
     text = (path.parent / "keys" / f"{path.stem}.py").read_text(encoding="utf-8")
     parts = re.split(r"^# %% (\w+)\n", text, flags=re.MULTILINE)[1:]
     return {name: code.strip() for name, code in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def test_there_are_lessons():
-    assert [path.stem.split("_")[0] for path in LESSONS] == [f"l{number}" for number in range(1, len(LESSONS) + 1)]
+    assert [path.stem.split("_")[0] for path in LESSONS] == [
+        f"l{number}" for number in range(1, len(LESSONS) + 1)
+    ]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 class TestSource:
     def test_no_stored_outputs(self, path):
-        assert all(cell.outputs == [] and cell.execution_count is None for cell in cells(path) if cell.cell_type == "code")
+        assert all(
+            cell.outputs == [] and cell.execution_count is None
+            for cell in cells(path)
+            if cell.cell_type == "code"
+        )
 
     def test_headings(self, path):
         text = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
-        assert cells(path)[0].source.startswith("# ") and [line for line in HEADINGS if line not in text] == []
+        assert (
+            cells(path)[0].source.startswith("# ")
+            and [line for line in HEADINGS if line not in text] == []
+        )
         assert cells(path)[-1].source.startswith(HEADINGS[-1]), "what this does not show comes last"
         assert "keys" not in text and "instructor" not in text.lower()
 
@@ -76,7 +112,11 @@ class TestSource:
         assert len(plain(path)) <= 16
         for source in plain(path):
             assert len(source.splitlines()) <= 12, source
-            found = [type(node).__name__ for node in ast.walk(ast.parse(source)) if isinstance(node, LOGIC)]
+            found = [
+                type(node).__name__
+                for node in ast.walk(ast.parse(source))
+                if isinstance(node, LOGIC)
+            ]
             assert not found, f"{found} in {source}"
 
     def test_predictions_are_empty(self, path):
@@ -84,19 +124,26 @@ class TestSource:
         assert tagged(path, "prediction")
         for source in tagged(path, "prediction").values():
             for line, node in zip(source.splitlines(), ast.parse(source).body, strict=True):
-                assert isinstance(node, ast.Assign) and node.value.value is ... and "# " in line, line
+                assert isinstance(node, ast.Assign) and node.value.value is ... and "# " in line, (
+                    line
+                )
 
     def test_answers_are_empty_and_checked(self, path):
-        """One cell for each exercise, named by it: a name or a function without a body, then its check."""
+        """One cell for each exercise, named by it: a name or a function without a body, then its
+        check."""
         answers = tagged(path, "answer")
         assert list(answers) == [exercise.name for exercise in check_of(path).exercises]
         for name, source in answers.items():
             assigned, checked = ast.parse(source).body
             assert ast.unparse(checked) == f"check.{name}({name})"
             if isinstance(assigned, ast.FunctionDef):
-                assert assigned.name == name and [ast.unparse(node) for node in assigned.body if not is_text(node)] == ["..."]
+                assert assigned.name == name and [
+                    ast.unparse(node) for node in assigned.body if not is_text(node)
+                ] == ["..."]
             else:
-                assert ast.unparse(assigned) == f"{name} = ..." and "# " in source.splitlines()[0], "a comment says what is asked for"
+                assert (
+                    ast.unparse(assigned) == f"{name} = ..." and "# " in source.splitlines()[0]
+                ), "a comment says what is asked for"
 
     def test_the_key_answers_every_exercise(self, path):
         assert list(key(path)) == list(tagged(path, "answer"))
@@ -108,7 +155,11 @@ class TestSource:
 
 
 def is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def with_key(path: Path) -> Any:
@@ -121,7 +172,8 @@ def with_key(path: Path) -> Any:
 
 
 def faults(check: Any) -> list[str]:
-    """Wrong answers that are taken for right, or whose hint gives the solution away: a number at any rounding, a name, all names.
+    """Wrong answers that are taken for right, or whose hint gives the solution away: a number at
+    any rounding, a name, all names.
 
     Runs in the lesson's own kernel too, where what is true is computed already.
     """
@@ -132,9 +184,13 @@ def faults(check: Any) -> list[str]:
     def says(hint: str, solution: Any) -> bool:
         if isinstance(solution, float):
             found = {float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", hint)}
-            return solution in found or bool(found & {round(solution, digits) for digits in range(1, 6)})
+            return solution in found or bool(
+                found & {round(solution, digits) for digits in range(1, 6)}
+            )
         names = [solution] if isinstance(solution, str) else solution
-        return bool(names) and all(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", hint) for name in names)
+        return bool(names) and all(
+            re.search(rf"(?<!\w){re.escape(name)}(?!\w)", hint) for name in names
+        )
 
     found = []
     for exercise in check.exercises:
@@ -144,7 +200,9 @@ def faults(check: Any) -> list[str]:
         for answer in exercise.mistakes():
             hint = exercise.hint(answer)
             # An answer that is none of the legal ones is told them all.
-            given_away = not isinstance(exercise, Written) and "legal: " not in hint and says(hint, solution)
+            given_away = (
+                not isinstance(exercise, Written) and "legal: " not in hint and says(hint, solution)
+            )
             if not hint or given_away:
                 found.append(f"{exercise.name}: {answer!r}: {hint}")
     return found
@@ -152,15 +210,24 @@ def faults(check: Any) -> list[str]:
 
 def cut(text: str) -> str:
     """A lesson's study in small: its answers are computed, so that the key holds at any size."""
-    return re.sub(r"(train|test)_examples: (\d+)", lambda found: f"{found[1]}_examples: {int(found[2]) // CUT}", text)
+    return re.sub(
+        r"(train|test)_examples: (\d+)",
+        lambda found: f"{found[1]}_examples: {int(found[2]) // CUT}",
+        text,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=[pytest.mark.release] * (path.stem[:2] in LONGEST), id=path.stem) for path in LESSONS]
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.release] * (path.stem[:2] in LONGEST), id=path.stem)
+        for path in LESSONS
+    ],
 )
 def test_lesson_with_the_key(path, tmp_path, monkeypatch):
-    """From a project of its own, without results, in a kernel as a pupil's: the key's answers are right, wrong ones get hints."""
+    """From a project of its own, without results, in a kernel as a pupil's: the key's answers are
+    right, wrong ones get hints."""
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
@@ -168,11 +235,19 @@ def test_lesson_with_the_key(path, tmp_path, monkeypatch):
         study.write_text(cut(study.read_text(encoding="utf-8")), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     page = with_key(path)
-    page.cells.append(nbformat.v4.new_code_cell(f"from typing import Any\n\n{inspect.getsource(faults)}\nfaults(check)", id="faults"))
+    page.cells.append(
+        nbformat.v4.new_code_cell(
+            f"from typing import Any\n\n{inspect.getsource(faults)}\nfaults(check)", id="faults"
+        )
+    )
     solved = tmp_path / "notebooks" / "lessons" / path.name
     nbformat.write(page, solved)
     run_notebook(solved, {}, tmp_path / "executed.ipynb", threads=1, offline=True)
-    shown = {cell.id: shown_by(cell) for cell in cells(tmp_path / "executed.ipynb") if cell.cell_type == "code"}
+    shown = {
+        cell.id: shown_by(cell)
+        for cell in cells(tmp_path / "executed.ipynb")
+        if cell.cell_type == "code"
+    }
     for name in tagged(path, "answer"):
         assert shown[name].startswith("Right. "), f"{name}: {shown[name]}"
     assert "exercises are answered." in shown["summary"]
@@ -181,20 +256,56 @@ def test_lesson_with_the_key(path, tmp_path, monkeypatch):
 
 def shown_by(cell: Any) -> str:
     """The last value that a cell shows, as text."""
-    return next((output["data"].get("text/plain", "") for output in reversed(cell.outputs) if "data" in output), "")
+    return next(
+        (
+            output["data"].get("text/plain", "")
+            for output in reversed(cell.outputs)
+            if "data" in output
+        ),
+        "",
+    )
 
 
 def small() -> Check:
     """An exercise of every kind, their solutions known."""
     return Check(
         [
-            Number("mean", "?", lambda: 62.5, "So it is.", "Look again.", "percent", 0.05, lambda: {"Without English.": 70.0}),
-            Choice("why", "?", ("chance", "names", "order"), lambda: "names", "Yes.", "Think.", lambda: {"order": "What is in order?"}),
+            Number(
+                "mean",
+                "?",
+                lambda: 62.5,
+                "So it is.",
+                "Look again.",
+                "percent",
+                0.05,
+                lambda: {"Without English.": 70.0},
+            ),
+            Choice(
+                "why",
+                "?",
+                ("chance", "names", "order"),
+                lambda: "names",
+                "Yes.",
+                "Think.",
+                lambda: {"order": "What is in order?"},
+            ),
             Names(
-                "best", "?", lambda: ["de", "es"], "Yes.", "Sort by the mean.", ordered=True, slips=lambda: {"By the test.": ["sw", "de"]}
+                "best",
+                "?",
+                lambda: ["de", "es"],
+                "Yes.",
+                "Sort by the mean.",
+                ordered=True,
+                slips=lambda: {"By the test.": ["sw", "de"]},
             ),
             Written(
-                "ratio", "?", lambda a, b: a / b, lambda: [(3, 2), (5, 4)], "Yes.", "No.", {"The wrong way round.": lambda a, b: b / a}
+                "ratio",
+                "?",
+                lambda a, b: a / b,
+                lambda: [(3, 2), (5, 4)],
+                "Yes.",
+                "No.",
+                {"The wrong way round.": lambda a, b: b / a},
             ),
         ]
     )
@@ -261,24 +372,46 @@ class TestCheck:
         assert repr(Feedback(True, "Yes.")) == "Right. Yes."
 
     def test_predictions(self):
-        assert "2.5 too low" in compare(60, 62.5, "percent").text and "You made none" in compare(..., 62.5).text
+        assert (
+            "2.5 too low" in compare(60, 62.5, "percent").text
+            and "You made none" in compare(..., 62.5).text
+        )
         assert compare("hi", "hi").right and not compare("zh", "hi").right
         for wrong in ("many", math.nan, math.inf, 10**400, np.array([1.0, 2.0]), "62.5"):
-            assert "A finite number was asked for" in compare(wrong, 62.5).text and "Measured: 62.5" in compare(wrong, 62.5).text
+            assert (
+                "A finite number was asked for" in compare(wrong, 62.5).text
+                and "Measured: 62.5" in compare(wrong, 62.5).text
+            )
         for wrong in (np.array(["hi", "tr"]), pd.Series(["hi"]), pd.NA, 3, ["hi"]):
             assert "One word in quotes was asked for" in compare(wrong, "hi").text
         assert compare(np.str_("hi"), "hi").right and compare(["hi", "tr"], ["hi", "tr"]).right
 
     def test_names_without_an_order_may_come_in_any(self):
-        exercise = Names("two", "?", lambda: ["de", "es"], "Yes.", "Look.", slips=lambda: {"By the test.": ["sw", "tr", "zh"]})
-        assert exercise.hint({"es", "de"}) == "" and exercise.hint({"zh", "tr", "sw"}) == "By the test."
+        exercise = Names(
+            "two",
+            "?",
+            lambda: ["de", "es"],
+            "Yes.",
+            "Look.",
+            slips=lambda: {"By the test.": ["sw", "tr", "zh"]},
+        )
+        assert (
+            exercise.hint({"es", "de"}) == ""
+            and exercise.hint({"zh", "tr", "sw"}) == "By the test."
+        )
 
     def test_sums_of_squares_are_as_good_as_the_squared_premium(self):
         small, exercise = tokenisation.small_tokenizer(), tokenisation.check().attention
         hindi, english = (tokenisation.lengths(small, code).astype(float) for code in ("hi", "en"))
         for special in (0, 2):
-            assert exercise(float(((hindi + special) ** 2).sum() / ((english + special) ** 2).sum())).right
-        assert exercise(1.9).right and not exercise(float(hindi.sum() / english.sum())).right and not exercise(1.7).right
+            assert exercise(
+                float(((hindi + special) ** 2).sum() / ((english + special) ** 2).sum())
+            ).right
+        assert (
+            exercise(1.9).right
+            and not exercise(float(hindi.sum() / english.sum())).right
+            and not exercise(1.7).right
+        )
 
     def test_wrong_answers_get_hints_without_the_solution(self):
         assert faults(small()) == []

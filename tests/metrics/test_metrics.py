@@ -1,4 +1,5 @@
-"""Scores: hand-computed values, and an independent token-by-token reading of seqeval 0.0.x as the oracle for tags."""
+"""Scores: hand-computed values, and an independent token-by-token reading of seqeval 0.0.x as the
+oracle for tags."""
 
 import random
 
@@ -10,11 +11,25 @@ from xstilts_core import metrics
 from xstilts_core.errors import UsageError
 from xstilts_core.tasks.targets import BIO, UPOS
 
-ODD = ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-NP-SBJ", "I-VP-SBJ", "I-NP", "S-O", "E-LOC", ".", "N-PER"]
+ODD = [
+    "O",
+    "B-PER",
+    "I-PER",
+    "E-PER",
+    "S-PER",
+    "B-NP-SBJ",
+    "I-VP-SBJ",
+    "I-NP",
+    "S-O",
+    "E-LOC",
+    ".",
+    "N-PER",
+]
 
 
 def entities(sentences):
-    """Chunks of the sentences by the loop of seqeval 0.0.x, written from its rules: end is asked before start at each token."""
+    """Chunks of the sentences by the loop of seqeval 0.0.x, written from its rules: end is asked
+    before start at each token."""
     previous_letter, previous_type, begin, found = "O", "", 0, set()
     for position, tag in enumerate([tag for tags in sentences for tag in [*tags, "O"]] + ["O"]):
         letter, kind = tag[0], tag.split("-")[-1]
@@ -41,7 +56,10 @@ def oracle(gold, predicted):
 def random_sentences(generator, tags, count, longest=12):
     lengths = [generator.randrange(0, longest) for _ in range(count)]
     gold = [[generator.choice(tags) for _ in range(length)] for length in lengths]
-    predicted = [[tag if generator.random() < 0.7 else generator.choice(tags) for tag in sentence] for sentence in gold]
+    predicted = [
+        [tag if generator.random() < 0.7 else generator.choice(tags) for tag in sentence]
+        for sentence in gold
+    ]
     return gold, predicted
 
 
@@ -54,7 +72,9 @@ def test_accuracy_by_hand():
 
 def test_binary_f1_by_hand():
     scores = metrics.binary_f1(["1", "1", "1", "0", "0"], ["1", "1", "0", "1", "0"])
-    assert scores == pytest.approx({"accuracy": 60.0, "f1": 200 / 3, "precision": 200 / 3, "recall": 200 / 3})
+    assert scores == pytest.approx(
+        {"accuracy": 60.0, "f1": 200 / 3, "precision": 200 / 3, "recall": 200 / 3}
+    )
 
 
 def test_binary_f1_without_any_positive_is_zero():
@@ -124,10 +144,17 @@ def test_squad_refuses_questions_without_answers():
 def test_squad_v2_by_hand():
     answers = [["the cat"], ["the cat"], [], [], ["the"], [""]]
     predictions = ["cat", "", "", "cat", "", "a"]
-    # The answers "the" and "" normalize to nothing: those two questions count as unanswerable, and "a" normalizes to nothing.
-    np.testing.assert_array_equal(metrics.squad_v2_statistics(answers, predictions)[:, 0], [1, 0, 1, 0, 1, 1])
-    assert metrics.squad_v2(answers, predictions) == pytest.approx({"exact_match": 400 / 6, "f1": 400 / 6})
-    assert metrics.squad_v2([["black cat"], []], ["cat", ""]) == pytest.approx({"exact_match": 50.0, "f1": (200 / 3 + 100) / 2})
+    # The answers "the" and "" normalize to nothing: those two questions count as unanswerable, and
+    # "a" normalizes to nothing.
+    np.testing.assert_array_equal(
+        metrics.squad_v2_statistics(answers, predictions)[:, 0], [1, 0, 1, 0, 1, 1]
+    )
+    assert metrics.squad_v2(answers, predictions) == pytest.approx(
+        {"exact_match": 400 / 6, "f1": 400 / 6}
+    )
+    assert metrics.squad_v2([["black cat"], []], ["cat", ""]) == pytest.approx(
+        {"exact_match": 50.0, "f1": (200 / 3 + 100) / 2}
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +179,9 @@ def test_mlqa_normalization(language, text, normal):
 
 
 def test_mlqa_by_hand():
-    assert metrics.mlqa([["北京市"]], ["北京"], "zh") == pytest.approx({"exact_match": 0, "f1": 80.0})
+    assert metrics.mlqa([["北京市"]], ["北京"], "zh") == pytest.approx(
+        {"exact_match": 0, "f1": 80.0}
+    )
     assert metrics.mlqa([["der Hund"]], ["Hund"], "de") == {"exact_match": 100.0, "f1": 100.0}
     with pytest.raises(UsageError, match="unknown MLQA language 'ru'"):
         metrics.mlqa([["x"]], ["x"], "ru")
@@ -169,20 +198,28 @@ ODD_TEXTS = [
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("language", ["squad", "en", "es", "de", "vi", "ar", "hi", "zh"])
 def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
-    """Many texts are normalized at once, the scripts take one at a time: the results must not depend on the neighbours."""
+    """Many texts are normalized at once, the scripts take one at a time: the results must not
+    depend on the neighbours."""
     generator = random.Random(seed)
 
     def text() -> str:
         return " ".join(generator.choice(ODD_TEXTS) for _ in range(generator.randrange(1, 5)))
 
     answers = [[text() + "x" for _ in range(generator.randrange(1, 4))] for _ in range(700)]
-    predictions = [generator.choice([*texts, text(), "", texts[0].upper(), texts[0] + " the"]) for texts in answers]
+    predictions = [
+        generator.choice([*texts, text(), "", texts[0].upper(), texts[0] + " the"])
+        for texts in answers
+    ]
     if language == "squad":
-        assert metrics.squad(answers, predictions) == official.answers_score(answers, predictions, official.squad_text)
+        assert metrics.squad(answers, predictions) == official.answers_score(
+            answers, predictions, official.squad_text
+        )
         single = {one: metrics.squad_normalize(one) for one in predictions}
         assert single == {one: official.squad_text(one) for one in predictions}
     else:
-        expected = official.answers_score(answers, predictions, lambda one: official.mlqa_text(one, language))
+        expected = official.answers_score(
+            answers, predictions, lambda one: official.mlqa_text(one, language)
+        )
         assert metrics.mlqa(answers, predictions, language) == expected
         single = {one: metrics.mlqa_normalize(one, language) for one in predictions}
         assert single == {one: official.mlqa_text(one, language) for one in predictions}
@@ -193,12 +230,15 @@ def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
 
 def test_equal_neighbours_merge():
     scores = metrics.tagging([["NOUN", "NOUN", "VERB"]], [["NOUN", "NOUN", "NOUN"]])
-    # Gold chunks: NOUN 0-1, VERB 2-2; predicted: NOUN 0-2. None is right, though two of three tokens are.
+    # Gold chunks: NOUN 0-1, VERB 2-2; predicted: NOUN 0-2. None is right, though two of three
+    # tokens are.
     assert scores == pytest.approx({"f1": 0, "precision": 0, "recall": 0, "accuracy": 200 / 3})
 
 
 def test_tags_that_begin_with_s_do_not_merge():
-    assert metrics.tagging_statistics([["SYM", "SYM", "NUM", "NUM"]], [["SYM", "SYM", "NUM", "NUM"]]).tolist() == [[3, 3, 3, 4, 4]]
+    assert metrics.tagging_statistics(
+        [["SYM", "SYM", "NUM", "NUM"]], [["SYM", "SYM", "NUM", "NUM"]]
+    ).tolist() == [[3, 3, 3, 4, 4]]
 
 
 def test_types_are_read_after_the_last_hyphen():
@@ -208,7 +248,9 @@ def test_types_are_read_after_the_last_hyphen():
 
 
 def test_sentences_do_not_merge():
-    assert metrics.tagging_statistics([["NOUN"], ["NOUN"]], [["NOUN"], ["NOUN"]])[:, :3].tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert metrics.tagging_statistics([["NOUN"], ["NOUN"]], [["NOUN"], ["NOUN"]])[
+        :, :3
+    ].tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
 def test_entities_by_hand():
@@ -216,26 +258,37 @@ def test_entities_by_hand():
     guess = [["B-PER", "I-PER", "O", "B-ORG"], ["B-ORG", "I-ORG", "I-ORG"]]
     # Gold: PER 0-1, LOC 3-3 | ORG 0-1, ORG 2-2. Predicted: PER 0-1, ORG 3-3 | ORG 0-2.
     assert metrics.tagging_statistics(gold, guess).tolist() == [[1, 2, 2, 3, 4], [0, 1, 2, 1, 3]]
-    assert metrics.tagging(gold, guess) == pytest.approx({"precision": 100 / 3, "recall": 25, "f1": 200 / 7, "accuracy": 400 / 7})
+    assert metrics.tagging(gold, guess) == pytest.approx(
+        {"precision": 100 / 3, "recall": 25, "f1": 200 / 7, "accuracy": 400 / 7}
+    )
 
 
-@pytest.mark.parametrize("tags", [UPOS, BIO, ODD, [*UPOS[:2], "SYM", "O"]], ids=["upos", "bio", "odd", "few"])
+@pytest.mark.parametrize(
+    "tags", [UPOS, BIO, ODD, [*UPOS[:2], "SYM", "O"]], ids=["upos", "bio", "odd", "few"]
+)
 @pytest.mark.parametrize("seed", range(25))
 def test_tagging_equals_the_token_by_token_rule(tags, seed):
     gold, predicted = random_sentences(random.Random(seed), tags, 40)
     scores = metrics.tagging(gold, predicted)
     assert {name: scores[name] for name in ("f1", "precision", "recall")} == oracle(gold, predicted)
-    tokens = [(a, b) for right, guess in zip(gold, predicted, strict=True) for a, b in zip(right, guess, strict=True)]
+    tokens = [
+        (a, b)
+        for right, guess in zip(gold, predicted, strict=True)
+        for a, b in zip(right, guess, strict=True)
+    ]
     assert scores["accuracy"] == pytest.approx(100 * sum(a == b for a, b in tokens) / len(tokens))
 
 
 def test_tagging_equals_seqeval_where_its_versions_agree():
-    """Entity tags alone: for part-of-speech tags and types with a hyphen seqeval 1.x has another rule (see above)."""
+    """Entity tags alone: for part-of-speech tags and types with a hyphen seqeval 1.x has another
+    rule (see above)."""
     found = pytest.importorskip("seqeval.metrics")
     gold, predicted = random_sentences(random.Random(5), BIO, 300)
     calls = {"f1": found.f1_score, "precision": found.precision_score, "recall": found.recall_score}
     scores = metrics.tagging(gold, predicted)
-    assert {name: scores[name] for name in calls} == {name: 100 * call(gold, predicted) for name, call in calls.items()}
+    assert {name: scores[name] for name in calls} == {
+        name: 100 * call(gold, predicted) for name, call in calls.items()
+    }
 
 
 # ---- sentence pairs, statistics
@@ -243,10 +296,23 @@ def test_tagging_equals_seqeval_where_its_versions_agree():
 
 def test_bitext_by_hand():
     gold = [("de-1", "en-1"), ("de-2", "en-2"), ("de-3", "en-3")]
-    predicted = [("de-1", "en-1"), ("de-1", "en-1"), ("de-2", "en-9"), ("de-4", "en-4"), ("de-3", "en-3")]
-    assert metrics.bitext(gold, predicted) == pytest.approx({"precision": 50.0, "recall": 200 / 3, "f1": 400 / 7})
+    predicted = [
+        ("de-1", "en-1"),
+        ("de-1", "en-1"),
+        ("de-2", "en-9"),
+        ("de-4", "en-4"),
+        ("de-3", "en-3"),
+    ]
+    assert metrics.bitext(gold, predicted) == pytest.approx(
+        {"precision": 50.0, "recall": 200 / 3, "f1": 400 / 7}
+    )
     assert metrics.bitext(gold, []) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert metrics.bitext_statistics(gold, predicted).tolist() == [[1, 1, 1], [0, 1, 1], [1, 1, 1], [0, 1, 0]]
+    assert metrics.bitext_statistics(gold, predicted).tolist() == [
+        [1, 1, 1],
+        [0, 1, 1],
+        [1, 1, 1],
+        [0, 1, 0],
+    ]
 
 
 def test_column_sums_score_many_samples_at_once():

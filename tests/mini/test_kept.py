@@ -13,13 +13,23 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("task", "split", "language"), [("xnli", "dev", "hi"), ("tydiqa", "test", "sw"), ("panx", "test", "zh"), ("bucc2018", "dev", "de")]
+    ("task", "split", "language"),
+    [
+        ("xnli", "dev", "hi"),
+        ("tydiqa", "test", "sw"),
+        ("panx", "test", "zh"),
+        ("bucc2018", "dev", "de"),
+    ],
 )
 def test_what_is_kept_is_what_is_generated(cache, task, split, language):
     first = suite.load(task, split, language)
     (file,) = (cache / kept.generator()).iterdir()
     assert file.name == f"{task}-{split}-{language}-general"
-    assert suite.load(task, split, language) == first == suite.generate(task, split, language, "general")
+    assert (
+        suite.load(task, split, language)
+        == first
+        == suite.generate(task, split, language, "general")
+    )
 
 
 def test_it_is_read_and_not_generated_again(cache, monkeypatch):

@@ -1,4 +1,5 @@
-"""The embedded suite's grammar: hand-written sentences in nine languages, and properties of random meanings."""
+"""The embedded suite's grammar: hand-written sentences in nine languages, and properties of random
+meanings."""
 
 import random
 
@@ -8,16 +9,44 @@ from xstilts_core.mini.grammar import LANGUAGES, detokenise, phrase, realise
 from xstilts_core.mini.lexicon import concepts, entry, forms, inventory
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
 
-UPOS = {"ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "VERB"}
+UPOS = {
+    "ADJ",
+    "ADP",
+    "ADV",
+    "AUX",
+    "CCONJ",
+    "DET",
+    "INTJ",
+    "NOUN",
+    "NUM",
+    "PART",
+    "PRON",
+    "PROPN",
+    "PUNCT",
+    "VERB",
+}
 ANNA, PETER = Entity("Anna"), Entity("Peter")
 EATS = Event(ANNA, "eat", Entity("apple"), "garden", "today")
 NEVER = Event(ANNA, "eat", Entity("apple"), "garden", negated=True)
 BAGS = Event(Entity("doctor", number=3), "buy", Entity("bag", number=2, adjective="red"), "market")
-FRONT = Event(Entity("dog", adjective="old"), "find", Entity("key", adjective="small"), "street", "now", front="place")
+FRONT = Event(
+    Entity("dog", adjective="old"),
+    "find",
+    Entity("key", adjective="small"),
+    "street",
+    "now",
+    front="place",
+)
 SEES = Event(PETER, "see", Entity("Maria", surname="Weber"), time="on_Monday")
 EVERY = Event(Entity("student", quantifier="every"), "drink", Entity("water", adjective="cold"))
 HOME, JOB, AGE, BANK = (
-    Fact(ANNA, *pair) for pair in (("city", "New_York"), ("occupation", "teacher"), ("age", 34), ("employer", "Novex_Bank"))
+    Fact(ANNA, *pair)
+    for pair in (
+        ("city", "New_York"),
+        ("occupation", "teacher"),
+        ("age", 34),
+        ("employer", "Novex_Bank"),
+    )
 )
 BUT = Joined(Event(ANNA, "sing"), Event(PETER, "dance", negated=True), "but")
 
@@ -39,7 +68,10 @@ STATEMENTS = {
         (SEES, "Peter sieht am Montag Maria Weber."),
         (EVERY, "Jeder Student trinkt kaltes Wasser."),
         (JOB, "Anna ist Lehrerin."),
-        (Event(ANNA, "fill_in", Entity("form"), "office", negated=True), "Anna füllt nie ein Formular im Büro aus."),
+        (
+            Event(ANNA, "fill_in", Entity("form"), "office", negated=True),
+            "Anna füllt nie ein Formular im Büro aus.",
+        ),
         (Event(Entity("cat"), "eat", Entity("fish")), "Eine Katze frisst einen Fisch."),
     ],
     "es": [
@@ -77,7 +109,10 @@ STATEMENTS = {
         (SEES, "पीटर सोमवार को मारिया वेबर को देखता है।"),
         (AGE, "अन्ना 34 साल की है।"),
         (HOME, "अन्ना न्यू यॉर्क में रहती है।"),
-        (Event(PETER, "treat", Entity("dog", number=2, adjective="big")), "पीटर दो बड़े कुत्तों का इलाज करता है।"),
+        (
+            Event(PETER, "treat", Entity("dog", number=2, adjective="big")),
+            "पीटर दो बड़े कुत्तों का इलाज करता है।",
+        ),
     ],
     "zh": [
         (NEVER, "安娜从不在花园里吃一个苹果。"),
@@ -104,7 +139,10 @@ STATEMENTS = {
         (SEES, "Peter anamwona Maria Weber Jumatatu."),
         (EVERY, "Kila mwanafunzi anakunywa maji ya baridi."),
         (HOME, "Anna anaishi New York."),
-        (Event(ANNA, "help", Entity("teacher", number=2), negated=True), "Anna hawasaidii kamwe walimu wawili."),
+        (
+            Event(ANNA, "help", Entity("teacher", number=2), negated=True),
+            "Anna hawasaidii kamwe walimu wawili.",
+        ),
     ],
 }
 QUESTIONS = {
@@ -120,13 +158,34 @@ QUESTIONS = {
         (SEES, "object", "Wen sieht Peter am Montag?"),
         (AGE, "value", "Wie alt ist Anna?"),
     ],
-    "es": [(SEES, "object", "¿A quién ve Peter el lunes?"), (EATS, "time", "¿Cuándo come Anna una manzana en el jardín?")],
-    "bg": [(EATS, "place", "Къде яде Анна ябълка днес?"), (JOB, "value", "Каква е професията на Анна?")],
-    "tr": [(SEES, "object", "Peter pazartesi günü kimi görüyor?"), (JOB, "value", "Anna'nın mesleği ne?")],
-    "hi": [(SEES, "object", "पीटर सोमवार को किसको देखता है?"), (EATS, "place", "अन्ना आज कहाँ एक सेब खाती है?")],
-    "zh": [(EATS, "object", "安娜今天在花园里吃什么？"), (BANK, "person", "谁在诺维克斯银行工作？")],
-    "id": [(EATS, "subject", "Siapa yang makan sebuah apel di kebun hari ini?"), (AGE, "value", "Berapa umur Anna?")],
-    "sw": [(EATS, "place", "Anna anakula tofaa wapi leo?"), (JOB, "value", "Kazi ya Anna ni nini?")],
+    "es": [
+        (SEES, "object", "¿A quién ve Peter el lunes?"),
+        (EATS, "time", "¿Cuándo come Anna una manzana en el jardín?"),
+    ],
+    "bg": [
+        (EATS, "place", "Къде яде Анна ябълка днес?"),
+        (JOB, "value", "Каква е професията на Анна?"),
+    ],
+    "tr": [
+        (SEES, "object", "Peter pazartesi günü kimi görüyor?"),
+        (JOB, "value", "Anna'nın mesleği ne?"),
+    ],
+    "hi": [
+        (SEES, "object", "पीटर सोमवार को किसको देखता है?"),
+        (EATS, "place", "अन्ना आज कहाँ एक सेब खाती है?"),
+    ],
+    "zh": [
+        (EATS, "object", "安娜今天在花园里吃什么？"),
+        (BANK, "person", "谁在诺维克斯银行工作？"),
+    ],
+    "id": [
+        (EATS, "subject", "Siapa yang makan sebuah apel di kebun hari ini?"),
+        (AGE, "value", "Berapa umur Anna?"),
+    ],
+    "sw": [
+        (EATS, "place", "Anna anakula tofaa wapi leo?"),
+        (JOB, "value", "Kazi ya Anna ni nini?"),
+    ],
 }
 
 
@@ -135,12 +194,18 @@ def text(tokens, language):
     return detokenise(tokens, language)[0]
 
 
-@pytest.mark.parametrize(("language", "meaning", "expected"), [(lang, *row) for lang, rows in STATEMENTS.items() for row in rows])
+@pytest.mark.parametrize(
+    ("language", "meaning", "expected"),
+    [(lang, *row) for lang, rows in STATEMENTS.items() for row in rows],
+)
 def test_statements_read_as_written_by_hand(language, meaning, expected):
     assert text(realise(meaning, language), language) == expected
 
 
-@pytest.mark.parametrize(("language", "meaning", "ask", "expected"), [(lang, *row) for lang, rows in QUESTIONS.items() for row in rows])
+@pytest.mark.parametrize(
+    ("language", "meaning", "ask", "expected"),
+    [(lang, *row) for lang, rows in QUESTIONS.items() for row in rows],
+)
 def test_questions_read_as_written_by_hand(language, meaning, ask, expected):
     assert text(realise(meaning, language, ask=ask), language) == expected
 
@@ -151,12 +216,27 @@ def test_entities_of_two_words_are_tagged_b_then_i(language):
     assert tags == ["B-ORG", "I-ORG"]
     city = [token.ner for token in realise(HOME, language) if token.ner.endswith("LOC")]
     assert city == (["B-LOC"] if language == "zh" else ["B-LOC", "I-LOC"])
-    assert [token.ner for token in realise(SEES, language) if token.ner != "O"] == ["B-PER", "B-PER", "I-PER"]
+    assert [token.ner for token in realise(SEES, language) if token.ner != "O"] == [
+        "B-PER",
+        "B-PER",
+        "I-PER",
+    ]
 
 
 def test_parts_of_speech_and_roles():
     tokens = realise(NEVER, "hi")
-    assert [token.pos for token in tokens] == ["PROPN", "NOUN", "ADP", "NUM", "NOUN", "ADV", "PART", "VERB", "AUX", "PUNCT"]
+    assert [token.pos for token in tokens] == [
+        "PROPN",
+        "NOUN",
+        "ADP",
+        "NUM",
+        "NOUN",
+        "ADV",
+        "PART",
+        "VERB",
+        "AUX",
+        "PUNCT",
+    ]
     assert "".join(token.role for token in tokens) == "SPPOONNVV-"
 
 
@@ -169,8 +249,14 @@ def test_spans_locate_tokens_in_chinese_and_english():
 
 
 def test_chat_register():
-    assert text(realise(EATS, "en", domain="chat"), "en") == "haha, Anna eats an apple in the garden today"
-    assert text(realise(EATS, "es", ask="object", domain="chat"), "es") == "jaja, qué come Anna en el jardín hoy?"
+    assert (
+        text(realise(EATS, "en", domain="chat"), "en")
+        == "haha, Anna eats an apple in the garden today"
+    )
+    assert (
+        text(realise(EATS, "es", ask="object", domain="chat"), "es")
+        == "jaja, qué come Anna en el jardín hoy?"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -186,32 +272,61 @@ def random_entity(rng, kinds):
     concept = rng.choice(concepts(kind))
     if kind.startswith("name"):
         return Entity(concept, rng.choice((None, rng.choice(concepts("surname")))))
-    adjective = rng.choice((None, rng.choice(concepts("adjective")))) if kind in ("animal", "thing", "mass") else None
+    adjective = (
+        rng.choice((None, rng.choice(concepts("adjective"))))
+        if kind in ("animal", "thing", "mass")
+        else None
+    )
     if kind in ("mass", "indefinite"):
         return Entity(concept, adjective=adjective)
-    return Entity(concept, None, rng.choice(("a", "every")), rng.choice((None, None, 2, 4, 7)), adjective)
+    return Entity(
+        concept, None, rng.choice(("a", "every")), rng.choice((None, None, 2, 4, 7)), adjective
+    )
 
 
 def random_event(rng):
     """An event with a random choice of everything."""
     living = ("name_f", "name_m", "occupation", "animal", "indefinite")
     kind = rng.choice(("verb_transitive", "verb_person", "verb_intransitive"))
-    thing = None if kind == "verb_intransitive" else random_entity(rng, living if kind == "verb_person" else ("thing", "mass"))
+    thing = (
+        None
+        if kind == "verb_intransitive"
+        else random_entity(rng, living if kind == "verb_person" else ("thing", "mass"))
+    )
     place, time = (rng.choice((None, rng.choice(concepts(group)))) for group in ("place", "time"))
     front = rng.choice((None, "place" if place else None, "time" if time else None))
-    return Event(random_entity(rng, living), rng.choice(concepts(kind)), thing, place, time, rng.random() < 0.4, front)
+    return Event(
+        random_entity(rng, living),
+        rng.choice(concepts(kind)),
+        thing,
+        place,
+        time,
+        rng.random() < 0.4,
+        front,
+    )
 
 
 def random_fact(rng):
     """A fact about a named person."""
-    attribute, group = rng.choice((("occupation", "occupation"), ("city", "city"), ("employer", "organisation"), ("age", "")))
-    return Fact(random_entity(rng, ("name_f", "name_m")), attribute, rng.choice(concepts(group)) if group else rng.randint(18, 80))
+    attribute, group = rng.choice(
+        (("occupation", "occupation"), ("city", "city"), ("employer", "organisation"), ("age", ""))
+    )
+    return Fact(
+        random_entity(rng, ("name_f", "name_m")),
+        attribute,
+        rng.choice(concepts(group)) if group else rng.randint(18, 80),
+    )
 
 
 def check_tokens(tokens, language):
     """Parts of speech are UD's, texts are clean, spans give the tokens back."""
-    assert all(isinstance(token, Token) and token.pos in UPOS and token.text and " " not in token.text for token in tokens)
-    assert not any(mark in token.text for token in tokens for mark in ("/", "|", "_")) and all(token.text != "-" for token in tokens)
+    assert all(
+        isinstance(token, Token) and token.pos in UPOS and token.text and " " not in token.text
+        for token in tokens
+    )
+    assert not any(mark in token.text for token in tokens for mark in ("/", "|", "_")) and all(
+        token.text != "-" for token in tokens
+    )
     written, spans = detokenise(tokens, language)
     assert [written[start:end] for start, end in spans] == [token.text for token in tokens]
     assert "  " not in written and written == written.strip()
@@ -232,17 +347,23 @@ def test_random_meanings(language):
         for name, letter in (("subject", "S"), ("object", "O"), ("place", "P"), ("time", "T")):
             places = [index for index, role in enumerate(roles) if role == letter]
             present = getattr(event, name) is not None
-            assert bool(places) == present and places == list(range(places[0], places[-1] + 1) if places else [])
+            assert bool(places) == present and places == list(
+                range(places[0], places[-1] + 1) if places else []
+            )
             if present:
                 chunk = [tokens[index].text for index in places]
                 alone = [token.text for token in phrase(event, language, name)]
-                assert chunk[1:] == alone[1:] and chunk[0][1:] == alone[0][1:]  # only a capital may differ
+                assert (
+                    chunk[1:] == alone[1:] and chunk[0][1:] == alone[0][1:]
+                )  # only a capital may differ
                 check_tokens(realise(event, language, ask=name), language)
         assert ("N" in roles) == event.negated
         check_tokens(realise(fact, language), language)
         for ask in ("person", "value"):
             check_tokens(realise(fact, language, ask=ask), language)
-        assert text(phrase(fact, language, "value"), language) in text(realise(fact, language), language)
+        assert text(phrase(fact, language, "value"), language) in text(
+            realise(fact, language), language
+        )
         check_tokens(realise(Joined(event, fact, rng.choice(("and", "but"))), language), language)
 
 
@@ -272,5 +393,9 @@ def test_errors_name_the_value_and_the_choices(call, message):
 
 
 def test_concepts_by_domain_and_split():
-    assert concepts("surname", seen="held") == ("Fischer", "Romero", "Ivanov", "Bauer") == concepts("surname", seen=False)
+    assert (
+        concepts("surname", seen="held")
+        == ("Fischer", "Romero", "Ivanov", "Bauer")
+        == concepts("surname", seen=False)
+    )
     assert "pill" not in concepts("thing", domain="general") and "pill" in concepts("thing")

@@ -1,4 +1,5 @@
-"""The embedded suite: sizes, determinism, parallel languages, sound labels, and nothing held out in training text."""
+"""The embedded suite: sizes, determinism, parallel languages, sound labels, and nothing held out in
+training text."""
 
 import hashlib
 import math
@@ -12,7 +13,13 @@ import pytest
 
 from xstilts_core import mini
 from xstilts_core.errors import UsageError
-from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    ChoiceExample,
+    PairExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.mini import suite
 from xstilts_core.mini.corpus import RESOURCE, documents
 from xstilts_core.mini.lexicon import concepts
@@ -22,11 +29,19 @@ from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
 from xstilts_core.mini.preferences import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES
 from xstilts_core.mini.world import DOMAINS, pretraining_world, task_world
 
-HELD = frozenset(word for name in ("name_f", "name_m", "surname", "city", "organisation") for word in concepts(name, seen="held"))
+HELD = frozenset(
+    word
+    for name in ("name_f", "name_m", "surname", "city", "organisation")
+    for word in concepts(name, seen="held")
+)
 # The city Sofia is open, the name Sofia held out: the text alone cannot tell them apart.
-HELD_TEXT = re.compile(r"\b(" + "|".join(sorted(name.replace("_", " ") for name in HELD - {"Sofia"})) + r")\b")
+HELD_TEXT = re.compile(
+    r"\b(" + "|".join(sorted(name.replace("_", " ") for name in HELD - {"Sofia"})) + r")\b"
+)
 TRAINED = [task for task, sizes in suite.SIZES.items() if "train" in sizes]
-EVALUATED = [(task, split) for task, sizes in suite.SIZES.items() for split in sizes if split != "train"]
+EVALUATED = [
+    (task, split) for task, sizes in suite.SIZES.items() for split in sizes if split != "train"
+]
 NLI = ("mnli", "snli", "anli", "xnli")
 FEW = 2_500
 QUESTIONS = ("squad_v1", "squad_v2", "xquad", "mlqa", "tydiqa")
@@ -59,9 +74,16 @@ def test_every_language_has_every_item(task, split):
             continue
         assert len(examples) == expected
         assert len({example.id for example in examples}) == expected
-        gold = tuple(len(example.answers) if isinstance(example, SpanExample) else getattr(example, "label", None) for example in examples)
+        gold = tuple(
+            len(example.answers)
+            if isinstance(example, SpanExample)
+            else getattr(example, "label", None)
+            for example in examples
+        )
         labels.add((tuple(example.id for example in examples), gold))
-    assert task in suite.RETRIEVAL or len(labels) == 1  # ids and gold labels are the same in every language
+    assert (
+        task in suite.RETRIEVAL or len(labels) == 1
+    )  # ids and gold labels are the same in every language
 
 
 @pytest.mark.parametrize("task", TRAINED)
@@ -78,13 +100,17 @@ def test_training_splits(task):
 def test_full_training_splits_and_their_beginnings():
     for task in ("pawsx", "tydiqa"):
         whole = suite.load(task, "train", "tr")
-        assert len(whole) == suite.SIZES[task]["train"] == len({texts(example) for example in whole})
+        assert (
+            len(whole) == suite.SIZES[task]["train"] == len({texts(example) for example in whole})
+        )
         assert suite.load(task, "train", "tr", limit=100) == whole[:100]
     with pytest.raises(UsageError, match="limit 0"):
         suite.load("pawsx", "train", "tr", limit=0)
 
 
-@pytest.mark.parametrize(("target", "source"), [("xnli", "mnli"), ("xquad", "squad_v1"), ("mlqa", "squad_v1")])
+@pytest.mark.parametrize(
+    ("target", "source"), [("xnli", "mnli"), ("xquad", "squad_v1"), ("mlqa", "squad_v1")]
+)
 def test_targets_share_no_item_with_the_task_they_train_on(target, source):
     seen = {texts(example) for example in suite.load(source, "train", "en", limit=FEW)}
     assert seen.isdisjoint(texts(example) for example in suite.load(target, "test", "en"))
@@ -93,7 +119,9 @@ def test_targets_share_no_item_with_the_task_they_train_on(target, source):
 def test_held_out_names_are_a_good_part_of_test_splits():
     for task in ("xnli", "panx", "xquad", "tydiqa", "tatoeba"):
         examples = suite.load(task, "test", "de")
-        share = sum(HELD_TEXT.search(texts(example)) is not None for example in examples) / len(examples)
+        share = sum(HELD_TEXT.search(texts(example)) is not None for example in examples) / len(
+            examples
+        )
         assert share > 0.15, (task, share)
 
 
@@ -110,14 +138,25 @@ def test_held_out_lemmas_stand_in_dev_and_test_only(task):
 def test_same_in_another_process():
     tasks = ("xnli", "mlqa", "pawsx", "commonsenseqa", "panx")
     code = f"from xstilts_core.mini import suite; print(repr([suite.load(task, 'dev', 'hi', limit=60) for task in {tasks}]))"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert other.strip() == repr([suite.load(task, "dev", "hi", limit=60) for task in tasks])
 
 
 def test_other_texts_are_another_version():
-    """If this fails, results of the texts before are no longer this suite's: bump mini.VERSION, and put the new digest here."""
-    told = (repr(suite.load(task, split, code, limit=20)) for task, split in EVALUATED if split == "dev" for code in ("hi", "sw"))
-    assert (mini.VERSION, hashlib.sha256("".join(told).encode()).hexdigest()[:16]) == (1, "5f1ed23a362972e0")
+    """If this fails, results of the texts before are no longer this suite's: bump mini.VERSION, and
+    put the new digest here."""
+    told = (
+        repr(suite.load(task, split, code, limit=20))
+        for task, split in EVALUATED
+        if split == "dev"
+        for code in ("hi", "sw")
+    )
+    assert (mini.VERSION, hashlib.sha256("".join(told).encode()).hexdigest()[:16]) == (
+        1,
+        "5f1ed23a362972e0",
+    )
 
 
 @pytest.mark.parametrize("task", [*NLI, "qqp", "pawsx"])
@@ -133,7 +172,9 @@ def test_choices_differ_and_the_right_one_moves(task):
     for language in suite.LANGUAGES:
         examples = suite.load(task, "test", language)
         assert all(len(set(example.choices)) == size for example in examples)
-        assert min(Counter(example.label for example in examples).values()) > len(examples) / size / 2
+        assert (
+            min(Counter(example.label for example in examples).values()) > len(examples) / size / 2
+        )
 
 
 def hypothesis_features(text: str) -> set[str]:
@@ -141,9 +182,12 @@ def hypothesis_features(text: str) -> set[str]:
     return {*words, *(f"{left} {right}" for left, right in pairwise(words)), f"length {len(words)}"}
 
 
-@pytest.mark.parametrize(("source", "target"), [("mnli", "mnli"), ("snli", "snli"), ("anli", "anli"), ("mnli", "xnli")])
+@pytest.mark.parametrize(
+    ("source", "target"), [("mnli", "mnli"), ("snli", "snli"), ("anli", "anli"), ("mnli", "xnli")]
+)
 def test_the_hypothesis_alone_says_no_more_than_in_the_real_data(source, target):
-    """The real MNLI gives 54 % away (Gururangan et al. 2018), mostly by negation; ANLI was made to give away nothing."""
+    """The real MNLI gives 54 % away (Gururangan et al. 2018), mostly by negation; ANLI was made to
+    give away nothing."""
     counts, totals = defaultdict(Counter), Counter()
     for example in suite.load(source, "train", "en", limit=FEW):
         counts[example.label].update(hypothesis_features(example.text_b))
@@ -153,7 +197,12 @@ def test_the_hypothesis_alone_says_no_more_than_in_the_real_data(source, target)
     hits = 0
     for example in examples:
         features = hypothesis_features(example.text_b) & known
-        scores = {label: sum(math.log((counts[label][name] + 1) / (totals[label] + 2)) for name in features) for label in counts}
+        scores = {
+            label: sum(
+                math.log((counts[label][name] + 1) / (totals[label] + 2)) for name in features
+            )
+            for label in counts
+        }
         hits += max(scores, key=scores.get) == example.label
     assert hits / len(examples) < (0.45 if source == "anli" else 0.54)
 
@@ -164,7 +213,10 @@ def test_every_label_comes_with_and_without_negation_and_all_words_of_the_premis
         examples = [example for example in suite.load(task, "dev", "en") if example.label == label]
         negated = sum("never" in example.text_b for example in examples) / len(examples)
         assert 0.02 < negated < 0.8, label
-        contained = sum(hypothesis_words(example.text_b) <= hypothesis_words(example.text_a) for example in examples) / len(examples)
+        contained = sum(
+            hypothesis_words(example.text_b) <= hypothesis_words(example.text_a)
+            for example in examples
+        ) / len(examples)
         assert 0.01 < contained < 0.9, label
 
 
@@ -179,7 +231,9 @@ def test_answers_stand_in_their_contexts(task, domain):
         for example in suite.load(task, "test", language, domain, limit=150):
             for answer in example.answers:
                 assert answer.text and answer.text.strip() == answer.text
-                assert example.context[answer.start : answer.start + len(answer.text)] == answer.text
+                assert (
+                    example.context[answer.start : answer.start + len(answer.text)] == answer.text
+                )
 
 
 def test_a_third_of_squad_v2_has_no_answer():
@@ -188,10 +242,15 @@ def test_a_third_of_squad_v2_has_no_answer():
     assert all(example.answers for example in suite.load("squad_v1", "dev", "en"))
 
 
-@pytest.mark.parametrize(("task", "language"), [("bucc2018", "de"), ("bucc2018", "zh"), ("tatoeba", "sw")])
+@pytest.mark.parametrize(
+    ("task", "language"), [("bucc2018", "de"), ("bucc2018", "zh"), ("tatoeba", "sw")]
+)
 def test_gold_pairs_stand_on_both_sides(task, language):
     examples = suite.load(task, "test", language)
-    sides = {code: {example.id: example for example in examples if example.language == code} for code in ("en", language)}
+    sides = {
+        code: {example.id: example for example in examples if example.language == code}
+        for code in ("en", language)
+    }
     for code, other in (("en", language), (language, "en")):
         matched = [example for example in sides[code].values() if example.match is not None]
         assert len(matched) == suite.SIZES[task]["test"]
@@ -208,7 +267,11 @@ def test_tags_and_words_are_as_many_and_legal():
                 assert len(example.words) == len(example.tags)
                 assert all(example.words) and all(example.tags)
         entities = {tag for example in suite.load("panx", "dev", language) for tag in example.tags}
-        assert {"O", "B-PER", "I-PER", "B-LOC", "B-ORG"} <= entities <= {"O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"}
+        assert (
+            {"O", "B-PER", "I-PER", "B-LOC", "B-ORG"}
+            <= entities
+            <= {"O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"}
+        )
 
 
 def test_supertags_of_a_sentence():
@@ -232,16 +295,24 @@ def test_corpus_shows_the_resource_levels_and_no_held_out_name():
     assert made == list(documents(suite.LANGUAGES, 3, 400))
     assert made[:50] != list(documents(suite.LANGUAGES, 4, 400))[:50]
     counts = Counter(document.language for document in made if document.pair is None)
-    assert {code: counts[code] for code in suite.LANGUAGES} == {code: round(400 * share) for code, share in RESOURCE.items()}
+    assert {code: counts[code] for code in suite.LANGUAGES} == {
+        code: round(400 * share) for code, share in RESOURCE.items()
+    }
     assert 0.3 < counts["mixed"] / sum(counts.values()) < 0.4
     pairs = [document for document in made if document.pair is not None]
     assert 0.18 < len(pairs) / len(made) < 0.22
     # Fischer and Bauer are German words too, Sofia is an open city.
     names = {name.replace("_", " ") for name in HELD} - {"Sofia", "Fischer", "Bauer"}
-    assert not any(names.intersection(re.findall(r"\w+", f"{document.text} {document.pair or ''}")) for document in made)
+    assert not any(
+        names.intersection(re.findall(r"\w+", f"{document.text} {document.pair or ''}"))
+        for document in made
+    )
     mixed = [document.text for document in made if document.language == "mixed"]
     other_scripts = "[\u0900-\u097f\u4e00-\u9fff\u0400-\u04ff]"
-    assert sum(bool(re.search("[a-z]", text) and re.search(other_scripts, text)) for text in mixed) > 100
+    assert (
+        sum(bool(re.search("[a-z]", text) and re.search(other_scripts, text)) for text in mixed)
+        > 100
+    )
 
 
 def test_corpus_of_one_language_is_not_mixed():
@@ -257,9 +328,19 @@ def test_preferences_name_known_concepts():
     assert {noun for objects in OBJECTS.values() for noun in objects} <= nouns
     assert set(ADJECTIVES) <= nouns
     assert {place for places in PLACES.values() for place in places} <= set(concepts("place"))
-    assert {adjective for adjectives in ADJECTIVES.values() for adjective in adjectives} <= set(concepts("adjective"))
-    lemmas = [word for name in ("animal", "thing", "mass", "occupation", "adjective") for word in concepts(name)]
-    lemmas += [verb for name in ("verb_transitive", "verb_person", "verb_intransitive") for verb in concepts(name)]
+    assert {adjective for adjectives in ADJECTIVES.values() for adjective in adjectives} <= set(
+        concepts("adjective")
+    )
+    lemmas = [
+        word
+        for name in ("animal", "thing", "mass", "occupation", "adjective")
+        for word in concepts(name)
+    ]
+    lemmas += [
+        verb
+        for name in ("verb_transitive", "verb_person", "verb_intransitive")
+        for verb in concepts(name)
+    ]
     assert set(lemmas) >= HELD_OUT_LEMMAS
     assert 0.07 < len(HELD_OUT_LEMMAS) / len(lemmas) < 0.13
 
@@ -272,14 +353,22 @@ def test_worlds():
     random = suite.Setting("xnli", "test", "general").random()
     facts = {sharp.fact(random, Entity("Anna"), "city") for _ in range(5)}
     assert len(facts) == 1
-    assert persons(Joined(Event(Entity("dog"), "run"), Fact(Entity("Anna"), "age", 30))) == {"dog", "Anna"}
+    assert persons(Joined(Event(Entity("dog"), "run"), Fact(Entity("Anna"), "age", 30))) == {
+        "dog",
+        "Anna",
+    }
 
 
 def test_domains_bring_their_own_words():
     own = {domain: suite.load("udpos", "test", "en", domain) for domain in DOMAINS}
-    words = {domain: {word.lower() for example in examples for word in example.words} for domain, examples in own.items()}
+    words = {
+        domain: {word.lower() for example in examples for word in example.words}
+        for domain, examples in own.items()
+    }
     assert {"patient", "ward"} <= words["clinic"]
-    assert words["clinic"].isdisjoint({"photo"}) and words["general"].isdisjoint({"patient", "photo"})
+    assert words["clinic"].isdisjoint({"photo"}) and words["general"].isdisjoint(
+        {"patient", "photo"}
+    )
     assert "photo" in words["chat"] or "message" in words["chat"]
 
 

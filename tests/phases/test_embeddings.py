@@ -1,4 +1,5 @@
-"""Sentences of all languages in an encoder's layers: parallel, and searched by the suite's own rule."""
+"""Sentences of all languages in an encoder's layers: parallel, and searched by the suite's own
+rule."""
 
 import subprocess
 import sys
@@ -31,12 +32,16 @@ def test_sentences_are_parallel_and_different(study):
 def test_layers_and_accuracy_of_the_shipped_encoder(study):
     space = embeddings.parallel_sentences(study, "none", 1, 40)
     layers, languages, sentences, _ = space.vectors.shape
-    assert (languages, sentences) == (len(EMBEDDED_LANGUAGES), 40) and np.isfinite(space.vectors).all()
+    assert (languages, sentences) == (len(EMBEDDED_LANGUAGES), 40) and np.isfinite(
+        space.vectors
+    ).all()
     for centred in (True, False):
         table = space.accuracy[centred]
         assert table.shape == (layers, languages) and (table[:, 0] == 100).all()
     german = EMBEDDED_LANGUAGES.index("de")
-    sides = space.vectors[-1, [0, german]] - space.vectors[-1, [0, german]].mean(axis=1, keepdims=True)
+    sides = space.vectors[-1, [0, german]] - space.vectors[-1, [0, german]].mean(
+        axis=1, keepdims=True
+    )
     unit = sides / np.linalg.norm(sides, axis=-1, keepdims=True)
     found = 100 * np.mean((unit[0] @ unit[1].T).argmax(axis=1) == np.arange(40))
     assert space.accuracy[True][-1, german] == pytest.approx(found) and found > 30
@@ -54,4 +59,9 @@ def test_what_is_not_there_is_named(study):
 @pytest.mark.parametrize("module", ["embeddings", "widgets"])
 def test_torch_is_loaded_only_when_an_encoder_is(module):
     code = f"import sys, xstilts_core.{module}; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "False"
+    )

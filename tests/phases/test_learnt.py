@@ -1,4 +1,5 @@
-"""A phase 2 that did not learn is told wherever its gains are: in one sentence, from results alone, of the study's finished runs."""
+"""A phase 2 that did not learn is told wherever its gains are: in one sentence, from results alone,
+of the study's finished runs."""
 
 import io
 import json
@@ -43,7 +44,16 @@ OF_BOTH = "learnt nothing of mnli, and its gains say what a spoilt encoder does 
 
 def judgement(task: str, score: float, low: float, **changes: object) -> Judgement:
     return Judgement(
-        **{**dict(zip(Judgement.__slots__, (task, "accuracy", score, 33.3, "always neutral", low, low + 4, 400), strict=False)), **changes}
+        **{
+            **dict(
+                zip(
+                    Judgement.__slots__,
+                    (task, "accuracy", score, 33.3, "always neutral", low, low + 4, 400),
+                    strict=False,
+                )
+            ),
+            **changes,
+        }
     )
 
 
@@ -57,13 +67,17 @@ def keep(spec: IntermediateSpec, *found: Judgement) -> None:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    """mnli failed with both seeds, one of the tasks of both with seed 1, ccg learnt; a result of ccg is of a version that kept nothing."""
+    """mnli failed with both seeds, one of the tasks of both with seed 1, ccg learnt; a result of
+    ccg is of a version that kept nothing."""
     found = load(tmp_path, YAML, "learning")
     for spec in found.specs:
         scores = []
         for name in getattr(spec, "targets", ()):
             scores += [
-                results.Score(name, code, "test", "accuracy" if name == "xnli" else "f1", 50.0 + spec.seed, 10) for code in ("de", "sw")
+                results.Score(
+                    name, code, "test", "accuracy" if name == "xnli" else "f1", 50.0 + spec.seed, 10
+                )
+                for code in ("de", "sw")
             ]
         explored_study.write_result(spec, scores)
         if isinstance(spec, IntermediateSpec) and (spec.recipe, spec.seed) != ("ccg", 2):
@@ -72,7 +86,9 @@ def study(tmp_path: Path) -> Study:
             seen = {
                 "mnli": [first],
                 "ccg": [second],
-                "both": [first, second] if spec.seed == 1 else [judgement("mnli", 60.0, 20.0), second],
+                "both": [first, second]
+                if spec.seed == 1
+                else [judgement("mnli", 60.0, 20.0), second],
             }
             keep(spec, *seen[spec.recipe])
     return found
@@ -104,18 +120,34 @@ def test_below_the_reference_and_after_several_attempts():
     assert "9.0 (seed 3), is below 33.3" in told and told.endswith(
         "this encoder learnt nothing, and its gains say what a spoilt encoder does (the best of 3 attempts)"
     )
-    all_of = learnt.sentence("two", 2, [(1, judgement("mnli", 33.0, -1.0)), (1, judgement("ccg", 34.0, -1.0))])
-    assert "of mnli after" in all_of and "of ccg after" in all_of and "this encoder learnt nothing, and" in all_of
+    all_of = learnt.sentence(
+        "two", 2, [(1, judgement("mnli", 33.0, -1.0)), (1, judgement("ccg", 34.0, -1.0))]
+    )
+    assert (
+        "of mnli after" in all_of
+        and "of ccg after" in all_of
+        and "this encoder learnt nothing, and" in all_of
+    )
 
 
 def test_of_stale_and_older_results_nothing_is_said(study, tmp_path):
     changed = load(tmp_path, YAML.replace("[mnli]", "[mnli], restarts: 2"), "learning")
-    assert list(learnt.unlearnt(changed)) == ["both"], "a recipe that is to be trained again is another run"
-    assert {spec.restarts for spec in changed.specs if isinstance(spec, IntermediateSpec) and spec.recipe == "mnli"} == {2}
+    assert list(learnt.unlearnt(changed)) == ["both"], (
+        "a recipe that is to be trained again is another run"
+    )
+    assert {
+        spec.restarts
+        for spec in changed.specs
+        if isinstance(spec, IntermediateSpec) and spec.recipe == "mnli"
+    } == {2}
     everywhere = load(tmp_path, YAML + "intermediate: {restarts: 1}\n", "learning")
     assert {spec.restarts for spec in everywhere.specs if isinstance(spec, IntermediateSpec)} == {1}
     forget(study)
-    assert learnt.unlearnt(study) == {} and analysis.learning(study).empty and analysis.remarks(study) == ""
+    assert (
+        learnt.unlearnt(study) == {}
+        and analysis.learning(study).empty
+        and analysis.remarks(study) == ""
+    )
     assert learnt.note({}) == "" and learnt.marked("mnli", {}) == "mnli"
 
 
@@ -150,20 +182,43 @@ def test_the_end_of_a_run_says_it(study):
 @pytest.mark.parametrize("report", ["00_study", "30_transfer"])
 def test_the_reports_say_it_and_mark_the_rows(study, report, monkeypatch):
     kept, said = read(report, study, monkeypatch)
-    assert LINE in said and OF_BOTH in said and "mnli †" in said and "both †" in said and "ccg †" not in said
+    assert (
+        LINE in said
+        and OF_BOTH in said
+        and "mnli †" in said
+        and "both †" in said
+        and "ccg †" not in said
+    )
     figure = words(kept["status" if report == "00_study" else "gains"])
-    assert "mnli †" in figure and "ccg †" not in figure and "†: did not learn in phase 2 (English development data)." in figure
+    assert (
+        "mnli †" in figure
+        and "ccg †" not in figure
+        and "†: did not learn in phase 2 (English development data)." in figure
+    )
     folder = study.root / "report" / report
     if report == "00_study":
         table = pd.read_csv(folder / "learnt.csv")
-        assert len(table) == 7 and not table.set_index(["recipe", "seed"]).loc[("mnli", 1), "learnt"].any()
+        assert (
+            len(table) == 7
+            and not table.set_index(["recipe", "seed"]).loc[("mnli", 1), "learnt"].any()
+        )
     else:
-        assert list(pd.read_csv(folder / "main_table.csv")["recipe"]) == ["none (score)", "mnli †", "ccg", "both †"]
+        assert list(pd.read_csv(folder / "main_table.csv")["recipe"]) == [
+            "none (score)",
+            "mnli †",
+            "ccg",
+            "both †",
+        ]
         assert r"mnli $\dagger$" in (folder / "main_table.tex").read_text(encoding="utf-8")
-        assert set(pd.read_csv(folder / "gains.csv")["recipe"]) == {"mnli", "both", "ccg"}, "names are names where programs read them"
+        assert set(pd.read_csv(folder / "gains.csv")["recipe"]) == {"mnli", "both", "ccg"}, (
+            "names are names where programs read them"
+        )
     forget(study)
     kept, said = read(report, study, monkeypatch)
-    assert not any("†" in text for text in (said, *map(words, kept.values()))) and "learnt nothing" not in said
+    assert (
+        not any("†" in text for text in (said, *map(words, kept.values())))
+        and "learnt nothing" not in said
+    )
 
 
 def test_one_seed_is_enough(tmp_path, monkeypatch):
@@ -171,7 +226,11 @@ def test_one_seed_is_enough(tmp_path, monkeypatch):
     for spec in study.specs:
         names = getattr(spec, "targets", ())
         explored_study.write_result(
-            spec, [results.Score(name, "de", "test", "accuracy" if name == "xnli" else "f1", 50.0, 10) for name in names]
+            spec,
+            [
+                results.Score(name, "de", "test", "accuracy" if name == "xnli" else "f1", 50.0, 10)
+                for name in names
+            ],
         )
         if isinstance(spec, IntermediateSpec):
             keep(spec, *(judgement(name, 33.0, -3.0) for name in spec.tasks))
@@ -182,7 +241,11 @@ def test_one_seed_is_enough(tmp_path, monkeypatch):
 def test_the_explorer_marks_the_row_and_says_it(study):
     shown = Gains(Reader(study)).matrix()
     heads = re.findall(r'<th scope="row"([^>]*)><bdi>([^<]*)</bdi></th>', shown)
-    assert [name for _, name in heads] == ["mnli †", "ccg", "both †"] and LINE in heads[0][0] and not heads[1][0]
+    assert (
+        [name for _, name in heads] == ["mnli †", "ccg", "both †"]
+        and LINE in heads[0][0]
+        and not heads[1][0]
+    )
     assert f"† {LINE}" in shown and OF_BOTH in shown
     beside = Gains(Reader(study), Choice(baseline="mnli")).matrix()
     assert "<bdi>mnli †</bdi> <small>score" in beside
@@ -192,7 +255,8 @@ def test_the_explorer_marks_the_row_and_says_it(study):
 
 def test_figures_without_a_marked_recipe_have_no_note():
     table = pd.DataFrame(
-        [("ccg", "xnli", 1.0, float("nan"), float("nan"), 1, "")], columns=["recipe", "task", "gain", "low", "high", "seeds", "resampled"]
+        [("ccg", "xnli", 1.0, float("nan"), float("nan"), 1, "")],
+        columns=["recipe", "task", "gain", "low", "high", "seeds", "resampled"],
     )
     assert "†" not in words(figures.heat_map(table, unlearnt={"mnli": LINE})) and "ccg †" in words(
         figures.heat_map(table, unlearnt={"ccg"})

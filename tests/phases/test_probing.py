@@ -1,4 +1,5 @@
-"""Probing: known answers, an encoder that stays as it is, items alike in every language, and probes that are never taken for targets."""
+"""Probing: known answers, an encoder that stays as it is, items alike in every language, and probes
+that are never taken for targets."""
 
 import gzip
 import json
@@ -65,17 +66,28 @@ def test_items_are_the_same_in_every_language(name: str) -> None:
     entry = TASKS[name]
     assert entry.sizes == suite.SIZES[name] and entry.languages == suite.LANGUAGES
     for split, count in entry.sizes.items():
-        found = {code: splits.load(name, split, code) for code in (suite.LANGUAGES if split == "test" else ("en", "tr", "zh"))}
-        assert len({tuple((item.id, item.label) for item in items) for items in found.values()}) == 1
+        found = {
+            code: splits.load(name, split, code)
+            for code in (suite.LANGUAGES if split == "test" else ("en", "tr", "zh"))
+        }
+        assert (
+            len({tuple((item.id, item.label) for item in items) for items in found.values()}) == 1
+        )
         for items in found.values():
-            assert set(Counter(item.label for item in items).values()) == {count // len(entry.labels)}
+            assert set(Counter(item.label for item in items).values()) == {
+                count // len(entry.labels)
+            }
             assert all(bool(item.text_b) != entry.single_text for item in items)
 
 
 @pytest.mark.parametrize("name", ["probe_negation", "probe_number", "probe_word_order"])
 def test_length_does_not_tell_the_label(name: str) -> None:
-    """The best threshold on the number of words, fitted and judged on the same English sentences."""
-    rows = [(len(item.text_a.split()), item.label == TASKS[name].labels[1]) for item in splits.load(name, "train", "en")]
+    """The best threshold on the number of words, fitted and judged on the same English
+    sentences."""
+    rows = [
+        (len(item.text_a.split()), item.label == TASKS[name].labels[1])
+        for item in splits.load(name, "train", "en")
+    ]
     length, label = np.array(rows).T
     best = max(np.mean((length > limit) == label) for limit in range(1, 25))
     assert best < 0.62, (best, median(length))
@@ -83,26 +95,38 @@ def test_length_does_not_tell_the_label(name: str) -> None:
 
 @pytest.mark.parametrize("code", suite.LANGUAGES)
 def test_word_order_changes_two_neighbours_and_no_word(code: str) -> None:
-    """Both labels of a sentence are in one split: each swapped one has the letters of a kept one."""
+    """Both labels of a sentence are in one split: each swapped one has the letters of a kept
+    one."""
     items = splits.load("probe_word_order", "test", code)
-    kept, swapped = ([item.text_a for item in items if item.label == label] for label in ("kept", "swapped"))
+    kept, swapped = (
+        [item.text_a for item in items if item.label == label] for label in ("kept", "swapped")
+    )
     letters = {tuple(sorted(text)) for text in kept}
     assert sum(tuple(sorted(text)) in letters for text in swapped) >= 0.9 * len(swapped)
-    assert set(kept).isdisjoint(swapped) and all(text[0] in {other[0] for other in kept} for text in swapped)
+    assert set(kept).isdisjoint(swapped) and all(
+        text[0] in {other[0] for other in kept} for text in swapped
+    )
 
 
 def test_labels_are_true_of_the_english_sentences() -> None:
     for item in splits.load("probe_negation", "test", "en"):
         assert ("never" in item.text_a) == (item.label == "negated")
     for item in splits.load("probe_word_content", "test", "en"):
-        said = {verb: f" {'cries' if verb == 'cry' else f'{verb}s'}" for verb in TASKS["probe_word_content"].labels}
-        assert [verb for verb, form in said.items() if re.search(rf"{form}\b", item.text_a)] == [item.label]
+        said = {
+            verb: f" {'cries' if verb == 'cry' else f'{verb}s'}"
+            for verb in TASKS["probe_word_content"].labels
+        }
+        assert [verb for verb, form in said.items() if re.search(rf"{form}\b", item.text_a)] == [
+            item.label
+        ]
     for item in splits.load("probe_translation", "test", "en"):
         words = [Counter(re.findall(r"\w+", text.lower())) for text in (item.text_a, item.text_b)]
         assert (words[0] == words[1]) == (item.label == "same")
 
 
-def test_what_the_vectors_carry_is_read_off_and_nothing_else(tmp_path, encoders, monkeypatch) -> None:
+def test_what_the_vectors_carry_is_read_off_and_nothing_else(
+    tmp_path, encoders, monkeypatch
+) -> None:
     """Planted vectors: one direction is the label, or nothing is."""
     labels = {
         item.text_a: TASKS["probe_word_content"].labels.index(item.label)
@@ -119,26 +143,51 @@ def test_what_the_vectors_carry_is_read_off_and_nothing_else(tmp_path, encoders,
 
         monkeypatch.setattr(probing, "one_side", planted)
         spec = ProbingSpec(
-            outputs=str(tmp_path), encoder=str(encoders["xlmr"]), probes=["probe_word_content"], languages=["en", "de"], max_length=64
+            outputs=str(tmp_path),
+            encoder=str(encoders["xlmr"]),
+            probes=["probe_word_content"],
+            languages=["en", "de"],
+            max_length=64,
         )
         scores, _ = run_probes(spec)
-        assert {score.language for score in scores} == {"en", "de"} and all(low <= score.value <= high for score in scores), carried
+        assert {score.language for score in scores} == {"en", "de"} and all(
+            low <= score.value <= high for score in scores
+        ), carried
 
 
 def test_the_encoder_stays_as_it_is_and_the_run_repeats(tmp_path, encoders) -> None:
-    settings = {"encoder": str(encoders["xlmr"]), "probes": ["probe_number"], "languages": ["de"], "max_length": 64}
+    settings = {
+        "encoder": str(encoders["xlmr"]),
+        "probes": ["probe_number"],
+        "languages": ["de"],
+        "max_length": 64,
+    }
     found = []
     for name in ("one", "two"):
         spec = ProbingSpec(outputs=str(tmp_path), study=name, **settings)
         record, encoder = run.Run(spec), run.load_encoder(spec)
         before = {key: value.clone() for key, value in encoder.network.state_dict().items()}
         scores = probing.score_probes(record, encoder, probing.fit(spec, encoder))
-        assert all(torch.equal(value, before[key]) for key, value in encoder.network.state_dict().items())
-        found.append((scores, {path.name: path.read_bytes() for path in (spec.folder / "predictions").iterdir()}))
+        assert all(
+            torch.equal(value, before[key]) for key, value in encoder.network.state_dict().items()
+        )
+        found.append(
+            (
+                scores,
+                {path.name: path.read_bytes() for path in (spec.folder / "predictions").iterdir()},
+            )
+        )
     assert found[0] == found[1] and set(found[0][1]) == {"probe_number.de.jsonl.gz"}
-    lines = [json.loads(line) for line in gzip.decompress(found[0][1]["probe_number.de.jsonl.gz"]).decode().splitlines()]
-    assert found[0][0][0].value == pytest.approx(100 * np.mean([line["gold"] == line["prediction"] for line in lines[1:]]), abs=1e-3)
-    with pytest.raises(UsageError, match=r"layer is 4: encoder .* has the layers 0 \(its embeddings\) to 3"):
+    lines = [
+        json.loads(line)
+        for line in gzip.decompress(found[0][1]["probe_number.de.jsonl.gz"]).decode().splitlines()
+    ]
+    assert found[0][0][0].value == pytest.approx(
+        100 * np.mean([line["gold"] == line["prediction"] for line in lines[1:]]), abs=1e-3
+    )
+    with pytest.raises(
+        UsageError, match=r"layer is 4: encoder .* has the layers 0 \(its embeddings\) to 3"
+    ):
         run_probes(ProbingSpec(outputs=str(tmp_path), **{**settings, "layer": 4}))
 
 
@@ -175,11 +224,27 @@ def test_the_grid_and_its_estimate(tmp_path) -> None:
             "unknown probing task 'probe_negatoin'.*probes: did you mean 'probe_negation'",
         ),
         ("probes: [probe_negation", "probes: [xnli", "unknown probing task 'xnli'"),
-        ("probes: [probe_negation", "probes: [probe_translation", "probes has 'probe_translation' twice"),
+        (
+            "probes: [probe_negation",
+            "probes: [probe_translation",
+            "probes has 'probe_translation' twice",
+        ),
         ("targets: [xnli", "targets: [probe_number", "unknown target task 'probe_number'"),
-        ("[mnli]", "[probe_number]", "probe_number is a probing task.* cannot be an intermediate task"),
-        ("seeds: [1, 2]", "seeds: [1]\nsource: hub", "probes: probe_negation is a probing task.* source hub has none"),
-        ("{max_length", "{max_lenght", "unknown key 'max_lenght'.*probing: did you mean 'max_length'"),
+        (
+            "[mnli]",
+            "[probe_number]",
+            "probe_number is a probing task.* cannot be an intermediate task",
+        ),
+        (
+            "seeds: [1, 2]",
+            "seeds: [1]\nsource: hub",
+            "probes: probe_negation is a probing task.* source hub has none",
+        ),
+        (
+            "{max_length",
+            "{max_lenght",
+            "unknown key 'max_lenght'.*probing: did you mean 'max_length'",
+        ),
     ],
 )
 def test_mistakes(tmp_path, old: str, new: str, message: str) -> None:
@@ -189,14 +254,17 @@ def test_mistakes(tmp_path, old: str, new: str, message: str) -> None:
 
 def test_other_sources_refuse(tmp_path) -> None:
     for source in ("hub", "files"):
-        with pytest.raises(UsageError, match=f"made by the embedded suite .source mini.: source {source} has none"):
+        with pytest.raises(
+            UsageError, match=f"made by the embedded suite .source mini.: source {source} has none"
+        ):
             splits.load("probe_number", "test", "en", source, str(tmp_path))
         with pytest.raises(UsageError, match=f"source {source} has none"):
             ProbingSpec.of({"source": source})
 
 
 def fill(made: Study) -> None:
-    """Every run done: seed and recipe differ in the targets, and in the probes the other way round; English would turn it again."""
+    """Every run done: seed and recipe differ in the targets, and in the probes the other way round;
+    English would turn it again."""
     value = {"mnli": 3.0, "qqp": 1.0, "ccg": -2.0}
     for spec in made.specs:
         gain = value.get(getattr(spec, "recipe", ""), 0.0)
@@ -205,12 +273,16 @@ def fill(made: Study) -> None:
             scores = [Score(spec.recipe, "en", "dev", "accuracy", 70.0, 100)]
         elif isinstance(spec, ProbingSpec):
             scores = [Score(name, "de", "test", "accuracy", 80 - gain, 200) for name in spec.probes]
-            scores += [Score(name, "en", "test", "accuracy", 80 + 9 * gain, 200) for name in spec.probes]
+            scores += [
+                Score(name, "en", "test", "accuracy", 80 + 9 * gain, 200) for name in spec.probes
+            ]
             (spec.folder / "predictions").mkdir(parents=True)
             (spec.folder / "predictions" / "probe_negation.de.jsonl.gz").write_bytes(b"no target")
         else:
             scores = [
-                Score(name, "de", "test", "accuracy", 50 + gain + spec.seed, 100) for name in ("xnli", "tatoeba") if name in spec.uses
+                Score(name, "de", "test", "accuracy", 50 + gain + spec.seed, 100)
+                for name in ("xnli", "tatoeba")
+                if name in spec.uses
             ]
         results.write(spec, scores, "cpu", 1.0)
 
@@ -219,12 +291,23 @@ def test_probes_are_correlated_with_targets_and_never_taken_for_them(tmp_path) -
     made = study(tmp_path)
     fill(made)
     frame = analysis.finished(made)
-    assert set(frame.loc[frame["phase"] == "probing", "task"]) == {"probe_negation", "probe_translation"}
+    assert set(frame.loc[frame["phase"] == "probing", "task"]) == {
+        "probe_negation",
+        "probe_translation",
+    }
     scores = analysis.performance(made)
-    assert tasks_of(scores, "target") == ["xnli", "tatoeba"] and tasks_of(scores, "probing") == ["probe_negation", "probe_translation"]
-    assert by_run(scores, paired=True).loc[("mnli", 2)].tolist() == [3.0, 3.0, -3.0, -3.0], "English does not count"
+    assert tasks_of(scores, "target") == ["xnli", "tatoeba"] and tasks_of(scores, "probing") == [
+        "probe_negation",
+        "probe_translation",
+    ]
+    assert by_run(scores, paired=True).loc[("mnli", 2)].tolist() == [3.0, 3.0, -3.0, -3.0], (
+        "English does not count"
+    )
     table = analysis.task_correlations(made, scores, resamples=50).set_index(["x", "y"])
-    assert table.loc[("xnli", "probe_negation"), "estimate"] == pytest.approx(-1) and table.loc[("xnli", "tatoeba"), "estimate"] == 1
+    assert (
+        table.loc[("xnli", "probe_negation"), "estimate"] == pytest.approx(-1)
+        and table.loc[("xnli", "tatoeba"), "estimate"] == 1
+    )
     kept = frame[frame["phase"] != "probing"]
     pd.testing.assert_frame_equal(analysis.gain_matrix(frame), analysis.gain_matrix(kept))
     assert list(analysis.gain_matrix(frame)) == ["xnli", "tatoeba", "average"]
@@ -238,11 +321,18 @@ def test_probes_are_correlated_with_targets_and_never_taken_for_them(tmp_path) -
 @pytest.mark.slow
 def test_a_probing_run_end_to_end(tmp_path, encoders) -> None:
     """The real notebook under the runner."""
-    made = study(tmp_path, str(encoders["xlmr"]), "[probe_negation, probe_translation]", "[probe_translation]")
+    made = study(
+        tmp_path,
+        str(encoders["xlmr"]),
+        "[probe_negation, probe_translation]",
+        "[probe_translation]",
+    )
     folder = Path("probing/from-random/seed1")
     assert runner.main([made.file, str(folder), "--outputs", made.outputs]) == 0
     found = results.read(made.root / folder / "result.json")
-    assert {(score.task, score.language, score.n) for score in found.scores} == {("probe_translation", code, 200) for code in ("en", "de")}
+    assert {(score.task, score.language, score.n) for score in found.scores} == {
+        ("probe_translation", code, 200) for code in ("en", "de")
+    }
     assert set(found.details["probe_translation"]) == {"strength", "development"}
     assert results.state(made.spec(folder)).state == "done"
 

@@ -1,4 +1,5 @@
-"""A run's encoder as a plain Hugging Face folder: loaded by anybody's means it computes what the suite computes, to the last bit."""
+"""A run's encoder as a plain Hugging Face folder: loaded by anybody's means it computes what the
+suite computes, to the last bit."""
 
 import shutil
 from pathlib import Path
@@ -16,19 +17,32 @@ from xstilts_core.errors import UsageError
 from xstilts_core.mini import suite
 from xstilts_core.publish import cards, export
 from xstilts_core.results import Score
-from xstilts_core.study.spec import ControlSpec, IntermediateSpec, PretrainSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core.study.spec import (
+    ControlSpec,
+    IntermediateSpec,
+    PretrainSpec,
+    RetrievalSpec,
+    Spec,
+    TargetSpec,
+)
 
 CPU = torch.device("cpu")
 FILES = ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 # One sentence of each language of the embedded suite, and some that its tokenizer has never seen.
 TEXTS = [
-    *(suite.load("tatoeba", "test", code, limit=1)[0].text for code in suite.LANGUAGES if code != "en"),
+    *(
+        suite.load("tatoeba", "test", code, limit=1)[0].text
+        for code in suite.LANGUAGES
+        if code != "en"
+    ),
     "Ο γιατρός διαβάζει.",
     "A <mask> reads in New York; 3 km.",
 ]
 
 
-def finished(spec: Spec, folder: Path | None = None, head: bool = False, weights: str = "float32") -> cards.Record:
+def finished(
+    spec: Spec, folder: Path | None = None, head: bool = False, weights: str = "float32"
+) -> cards.Record:
     """A run with the encoder of `folder` for its model; none where there is no folder."""
     if folder is not None:
         encoder = model.load(str(folder), dropout=0.1, packed=False, where=CPU)
@@ -59,8 +73,12 @@ def test_auto_model_computes_what_the_suite_computes(encoders, tmp_path, family)
     own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
     tokenizer = AutoTokenizer.from_pretrained(out)
     assert tokenizer(TEXTS)["input_ids"] == own.tokenizer(TEXTS)["input_ids"]
-    assert tokenizer(TEXTS[0], TEXTS[1])["input_ids"] == own.tokenizer(TEXTS[0], TEXTS[1])["input_ids"]
-    assert_equal(states(AutoModel.from_pretrained(out), tokenizer), states(own.network, own.tokenizer))
+    assert (
+        tokenizer(TEXTS[0], TEXTS[1])["input_ids"] == own.tokenizer(TEXTS[0], TEXTS[1])["input_ids"]
+    )
+    assert_equal(
+        states(AutoModel.from_pretrained(out), tokenizer), states(own.network, own.tokenizer)
+    )
     assert list(tmp_path.glob(".*")) == []
 
 
@@ -76,35 +94,51 @@ def test_a_model_of_phase_1_keeps_its_language_head(encoders, tmp_path, family) 
     with torch.inference_mode():
         expected = head(own.network.eval()(**batch).last_hidden_state)
         assert torch.equal(whole(**batch).logits, expected)
-    assert_equal(states(AutoModel.from_pretrained(out), tokenizer), states(own.network, own.tokenizer))
+    assert_equal(
+        states(AutoModel.from_pretrained(out), tokenizer), states(own.network, own.tokenizer)
+    )
     assert "AutoModelForMaskedLM" in (out / "README.md").read_text(encoding="utf-8")
 
 
 def test_an_encoder_half_is_exported_and_the_card_says_how_it_is_loaded(tmp_path) -> None:
     spec = IntermediateSpec(study="t", outputs=str(tmp_path / "outputs"))
     out = export.export(finished(spec, save("T5", tmp_path / "t5")), tmp_path / "exported")
-    assert "AutoModelForTextEncoding.from_pretrained" in (out / "README.md").read_text(encoding="utf-8")
+    assert "AutoModelForTextEncoding.from_pretrained" in (out / "README.md").read_text(
+        encoding="utf-8"
+    )
     network, report = AutoModelForTextEncoding.from_pretrained(out, output_loading_info=True)
-    assert type(network).__name__ == "T5EncoderModel" and not report["missing_keys"] and not report["unexpected_keys"]
+    assert (
+        type(network).__name__ == "T5EncoderModel"
+        and not report["missing_keys"]
+        and not report["unexpected_keys"]
+    )
     own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
     texts = ["Anna reads.", "A doctor reads three old books."]
     batch = own.tokenizer(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        assert torch.equal(network.eval()(**batch).last_hidden_state, own.network.eval()(**batch).last_hidden_state)
+        assert torch.equal(
+            network.eval()(**batch).last_hidden_state, own.network.eval()(**batch).last_hidden_state
+        )
 
 
 def test_half_precision_is_written_in_full(encoders, tmp_path) -> None:
-    """AutoModel takes the type of the file: in float16 it would compute something else than the suite, which computes in float32."""
+    """AutoModel takes the type of the file: in float16 it would compute something else than the
+    suite, which computes in float32."""
     spec = PretrainSpec(study="t", outputs=str(tmp_path / "outputs"))
     out = export.export(finished(spec, encoders["xlmr"], weights="float16"), tmp_path / "exported")
     own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
     network = AutoModel.from_pretrained(out)
     assert network.dtype == torch.float32
-    assert_equal(states(network, AutoTokenizer.from_pretrained(out)), states(own.network, own.tokenizer))
+    assert_equal(
+        states(network, AutoTokenizer.from_pretrained(out)), states(own.network, own.tokenizer)
+    )
 
 
 def test_what_computes_something_else_is_not_written(encoders, tmp_path, monkeypatch) -> None:
-    made, whole = finished(IntermediateSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"]), export.whole
+    made, whole = (
+        finished(IntermediateSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"]),
+        export.whole,
+    )
 
     def spoilt(network, place):
         with torch.no_grad():
@@ -112,23 +146,35 @@ def test_what_computes_something_else_is_not_written(encoders, tmp_path, monkeyp
         return whole(network, place)
 
     monkeypatch.setattr(export, "whole", spoilt)
-    with pytest.raises(UsageError, match="t/intermediate/mnli/seed1: the exported model does not compute the same"):
+    with pytest.raises(
+        UsageError, match="t/intermediate/mnli/seed1: the exported model does not compute the same"
+    ):
         export.export(made, tmp_path / "exported")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]
 
 
 def test_a_head_of_another_model_is_refused(encoders, tmp_path) -> None:
-    made = finished(PretrainSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"], head=True)
-    other = finished(PretrainSpec(study="t", outputs=str(tmp_path / "outputs"), seed=2), encoders["modernbert"], head=True)
+    made = finished(
+        PretrainSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"], head=True
+    )
+    other = finished(
+        PretrainSpec(study="t", outputs=str(tmp_path / "outputs"), seed=2),
+        encoders["modernbert"],
+        head=True,
+    )
     shutil.copy(other.folder / "model" / results.LANGUAGE_HEAD, made.folder / "model")
     with pytest.raises(UsageError, match="is no language-model head of XLMRobertaForMaskedLM"):
         export.export(made, tmp_path / "exported")
 
 
 def test_nothing_is_overwritten(encoders, tmp_path) -> None:
-    made = finished(IntermediateSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"])
+    made = finished(
+        IntermediateSpec(study="t", outputs=str(tmp_path / "outputs")), encoders["xlmr"]
+    )
     (tmp_path / "empty").mkdir()
-    assert (export.export(made, tmp_path / "empty") / "config.json").is_file(), "an empty folder is new enough"
+    assert (export.export(made, tmp_path / "empty") / "config.json").is_file(), (
+        "an empty folder is new enough"
+    )
     with pytest.raises(UsageError, match="empty is not empty: give a new folder"):
         export.export(made, tmp_path / "empty")
     (tmp_path / "file").touch()
@@ -148,8 +194,14 @@ def test_nothing_is_overwritten(encoders, tmp_path) -> None:
             TargetSpec(recipe="mnli"),
             "t/target/mnli/from-mnli/seed1: target models are not kept.*can be exported: t/intermediate/mnli/seed1",
         ),
-        (TargetSpec(), "target models are not kept.*It started from encoder 'mini', which is a model folder already"),
-        (RetrievalSpec(recipe="mnli"), "a run of phase 'retrieval' trains no model. What it started from can be exported"),
+        (
+            TargetSpec(),
+            "target models are not kept.*It started from encoder 'mini', which is a model folder already",
+        ),
+        (
+            RetrievalSpec(recipe="mnli"),
+            "a run of phase 'retrieval' trains no model. What it started from can be exported",
+        ),
         (ControlSpec(), "a run of phase 'control' trains no model$"),
         (IntermediateSpec(), "its folder model/ is gone: delete the run's folder and run it again"),
     ],
@@ -175,11 +227,20 @@ def project(encoders, tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("t/intermediate/mnil/seed1", "no run 't/intermediate/mnil/seed1': did you mean 't/intermediate/mnli/seed1'? Give a run's folder"),
+        (
+            "t/intermediate/mnil/seed1",
+            "no run 't/intermediate/mnil/seed1': did you mean 't/intermediate/mnli/seed1'? Give a run's folder",
+        ),
         ("/elsewhere/t/intermediate/mnli/seed2", "did you mean 't/intermediate/mnli/seed1'?"),
-        ("t/intermediate/ccg/seed1", "has failed (20_intermediate, cell 3: out of memory): run it again"),
+        (
+            "t/intermediate/ccg/seed1",
+            "has failed (20_intermediate, cell 3: out of memory): run it again",
+        ),
         ("t/intermediate", "'t/intermediate' is no finished run: that folder has no result.json"),
-        ("nothing/there", "no run 'nothing/there'. Give a run's folder, such as outputs/quick/intermediate/mnli/seed1"),
+        (
+            "nothing/there",
+            "no run 'nothing/there'. Give a run's folder, such as outputs/quick/intermediate/mnli/seed1",
+        ),
         ("qiuck", "unknown study 'qiuck' in params/"),
     ],
 )
@@ -192,7 +253,11 @@ def test_a_run_that_is_not_there(project, capsys, typed, sentence) -> None:
 
 def test_the_command_takes_a_folder_or_a_place_below_outputs(project, capsys) -> None:
     for number, typed in enumerate(
-        ("t/intermediate/mnli/seed1", "outputs/t/intermediate/mnli/seed1", "outputs/t/intermediate/mnli/seed1/")
+        (
+            "t/intermediate/mnli/seed1",
+            "outputs/t/intermediate/mnli/seed1",
+            "outputs/t/intermediate/mnli/seed1/",
+        )
     ):
         assert cli.main(["export", typed, f"out{number}"]) == 0
         said = capsys.readouterr().out
@@ -223,6 +288,7 @@ def test_what_was_pushed_loads_from_the_hub(project, tmp_path) -> None:
         assert server.uploads.commits == [FILES]
     assert "the hub does not let anna write there" in said.stderr
     assert (
-        "b is whole, and can be sent later: hf upload peter/enc b --repo-type model --private" in said.stderr
+        "b is whole, and can be sent later: hf upload peter/enc b --repo-type model --private"
+        in said.stderr
         and (project / "b" / "config.json").is_file()
     )

@@ -1,4 +1,5 @@
-"""Onto the hub through the real client: what a stand-in took loads from there again; each refusal is one sentence."""
+"""Onto the hub through the real client: what a stand-in took loads from there again; each refusal
+is one sentence."""
 
 import json
 import os
@@ -41,11 +42,29 @@ def folder(tmp_path: Path) -> Path:
 def run(
     code: str, server: Hub, tmp_path: Path, token: str = TOKEN, *arguments: str, endpoint: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    """A fresh process that knows only this hub. Large files go by git-lfs: the client's newer transfer needs a server of its own."""
-    own = {"HF_ENDPOINT": endpoint or server.address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    """A fresh process that knows only this hub. Large files go by git-lfs: the client's newer
+    transfer needs a server of its own."""
+    own = {
+        "HF_ENDPOINT": endpoint or server.address,
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    settings = {**clean, **own, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_TOKEN": token, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=settings, timeout=300)
+    settings = {
+        **clean,
+        **own,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_TOKEN": token,
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=settings,
+        timeout=300,
+    )
 
 
 def send(folder: Path, name: str, kind: str = "model", public: bool = False) -> str:
@@ -60,26 +79,42 @@ except UsageError as error:
 """
 
 
-def test_a_new_repository_is_private_and_has_all_files_in_one_commit(server: Hub, folder: Path, tmp_path: Path) -> None:
+def test_a_new_repository_is_private_and_has_all_files_in_one_commit(
+    server: Hub, folder: Path, tmp_path: Path
+) -> None:
     said = run(send(folder, NEW), server, tmp_path)
     assert "private=True" in said.stdout and f"{server.address}/{NEW}" in said.stdout, said.stderr
     there = server.root / "models" / NEW / "main"
     assert server.uploads.commits == [["README.md", "config.json", "model.safetensors"]]
-    assert {path.name: path.read_bytes() for path in there.iterdir()} == {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert any(line.startswith("PUT /large/") for line in server.asked), "weights go ahead of the commit"
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+    assert any(line.startswith("PUT /large/") for line in server.asked), (
+        "weights go ahead of the commit"
+    )
     read = f"import huggingface_hub; print(huggingface_hub.snapshot_download({NEW!r}))"
     got = run(read, server, tmp_path)
-    assert (Path(got.stdout.strip()) / "model.safetensors").read_bytes() == b"weights" * 1000, got.stderr
-    assert "RepositoryNotFoundError" in run(read, server, tmp_path / "elsewhere", token=READER).stderr, "nobody else sees it"
+    assert (Path(got.stdout.strip()) / "model.safetensors").read_bytes() == b"weights" * 1000, (
+        got.stderr
+    )
+    assert (
+        "RepositoryNotFoundError" in run(read, server, tmp_path / "elsewhere", token=READER).stderr
+    ), "nobody else sees it"
 
 
-def test_an_own_repository_gets_one_more_commit_and_loses_nothing(server: Hub, folder: Path, tmp_path: Path) -> None:
+def test_an_own_repository_gets_one_more_commit_and_loses_nothing(
+    server: Hub, folder: Path, tmp_path: Path
+) -> None:
     there = server.root / "datasets" / "anna/scores" / "main"
     there.mkdir(parents=True)
     (there / "notes.txt").write_text("mine", encoding="utf-8")
     said = run(send(folder, "anna/scores", "dataset"), server, tmp_path)
-    assert "private=False" in said.stdout and f"{server.address}/datasets/anna/scores" in said.stdout, "it was public, and is"
-    assert (there / "notes.txt").read_text(encoding="utf-8") == "mine" and (there / "config.json").is_file()
+    assert (
+        "private=False" in said.stdout and f"{server.address}/datasets/anna/scores" in said.stdout
+    ), "it was public, and is"
+    assert (there / "notes.txt").read_text(encoding="utf-8") == "mine" and (
+        there / "config.json"
+    ).is_file()
     assert len(server.uploads.commits) == 1
 
 
@@ -91,10 +126,22 @@ def test_public_is_asked_for(server: Hub, folder: Path, tmp_path: Path) -> None:
 REFUSALS = [
     ("hf_nobody", NEW, f"{NEW}: the hub does not accept your token: make a token that may write"),
     ("", NEW, f"{NEW}: there is no token of yours to write with: make a token that may write"),
-    (TOKEN, "peter/taken", "peter/taken: the hub does not let anna write there: it belongs to somebody else"),
-    (TOKEN, "peter/hidden", "peter/hidden: the hub does not let anna write there: it belongs to somebody else"),
+    (
+        TOKEN,
+        "peter/taken",
+        "peter/taken: the hub does not let anna write there: it belongs to somebody else",
+    ),
+    (
+        TOKEN,
+        "peter/hidden",
+        "peter/hidden: the hub does not let anna write there: it belongs to somebody else",
+    ),
     (TOKEN, "peter/new", "Name a repository of your own, such as anna/new, or make a token"),
-    (READER, "reader/new", "the hub does not let reader write there: it belongs to somebody else, or the token may only read"),
+    (
+        READER,
+        "reader/new",
+        "the hub does not let reader write there: it belongs to somebody else, or the token may only read",
+    ),
 ]
 EACH = """
 import json, os, sys
@@ -124,11 +171,15 @@ def test_each_refusal_is_one_sentence(server: Hub, folder: Path, tmp_path: Path)
 
 def test_nothing_is_sent_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UsageError, match=f"^{NEW}: nothing can be sent, for HF_HUB_OFFLINE is set: unset it$"):
+    with pytest.raises(
+        UsageError, match=f"^{NEW}: nothing can be sent, for HF_HUB_OFFLINE is set: unset it$"
+    ):
         upload.writer(NEW)
 
 
-def test_a_hub_that_does_not_answer_is_one_sentence(server: Hub, folder: Path, tmp_path: Path) -> None:
+def test_a_hub_that_does_not_answer_is_one_sentence(
+    server: Hub, folder: Path, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -136,10 +187,17 @@ def test_a_hub_that_does_not_answer_is_one_sentence(server: Hub, folder: Path, t
     assert f"refused: {NEW}: the hub at {address} does not answer" in said.stdout
 
 
-def test_a_card_that_the_hub_does_not_take_is_named(server: Hub, folder: Path, tmp_path: Path) -> None:
-    (folder / "README.md").write_text("---\nmodel-index:\n- name: x\n  results:\n  - task: {}\n---\n", encoding="utf-8")
+def test_a_card_that_the_hub_does_not_take_is_named(
+    server: Hub, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "README.md").write_text(
+        "---\nmodel-index:\n- name: x\n  results:\n  - task: {}\n---\n", encoding="utf-8"
+    )
     said = run(send(folder, NEW), server, tmp_path)
-    assert f"refused: {NEW}: sending it failed: Invalid metadata in README.md" in said.stdout and server.uploads.commits == []
+    assert (
+        f"refused: {NEW}: sending it failed: Invalid metadata in README.md" in said.stdout
+        and server.uploads.commits == []
+    )
 
 
 @pytest.mark.parametrize("name", ["a", "a/b/c", "/a/b", "a/", "a b/c", "../a"])

@@ -1,4 +1,5 @@
-"""Figures say what the tables say: labels, numbers and marks are read back from the drawn figure."""
+"""Figures say what the tables say: labels, numbers and marks are read back from the drawn
+figure."""
 
 import json
 
@@ -33,7 +34,9 @@ BASELINE = pd.DataFrame([[60.0, NAN, NAN]], index=["none"], columns=["xnli", "ta
 
 def texts(figure) -> list[str]:
     figure.canvas.draw()
-    return [text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    return [
+        text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()
+    ]
 
 
 def test_heat_map_shows_numbers_intervals_and_names():
@@ -54,7 +57,11 @@ def test_heat_map_shows_numbers_intervals_and_names():
     ):
         assert word in found, word
     (note,) = [" ".join(text.split()) for text in found if "3 seeds" in text]
-    assert "interval over seeds and items excludes 0" in note and "Hatched: missing" in note and note.endswith("Runs of made_up.")
+    assert (
+        "interval over seeds and items excludes 0" in note
+        and "Hatched: missing" in note
+        and note.endswith("Runs of made_up.")
+    )
     bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
     assert {"+4.2", "\u22122.0"} <= bold and "\u22123.0" not in bold
     assert figure.get_size_inches()[0] == figures.FULL
@@ -66,7 +73,13 @@ def test_heat_map_in_a_column_shows_whole_points():
 
 
 def test_signs():
-    assert [signed(-0.04), signed(0.04), signed(-1.26), whole(-0.3), whole(-7.6)] == ["0.0", "0.0", "\u22121.3", "0", "\u22128"]
+    assert [signed(-0.04), signed(0.04), signed(-1.26), whole(-0.3), whole(-7.6)] == [
+        "0.0",
+        "0.0",
+        "\u22121.3",
+        "0",
+        "\u22128",
+    ]
     assert scale(pd.Series([0.1, NAN])) == 3.0
 
 
@@ -88,24 +101,50 @@ def test_signs():
 def test_an_interval_contradicts_neither_its_box_nor_its_value(value, low, high, said):
     assert interval(value, low, high) == said
     ends = [float(end.replace("\u2212", "-")) for end in said.split(" to ")]
-    assert ends[0] <= round(value, 1) <= ends[1] and (low > 0 or high < 0) == (ends[0] > 0 or ends[1] < 0)
+    assert ends[0] <= round(value, 1) <= ends[1] and (low > 0 or high < 0) == (
+        ends[0] > 0 or ends[1] < 0
+    )
 
 
 def test_a_boxed_gain_is_not_0():
     small = (0.3, 0.1, 0.5), (-0.04, -0.07, -0.02), (0.3, -0.1, 0.7), (4.2, 1.0, 7.0)
     assert [told(*gain) for gain in small] == ["+0.3", "\u22120.04", "+0.3", "+4.2"]
     assert [told(*gain, 0) for gain in small] == ["+0.3", "\u22120.04", "0", "+4"]
-    table = GAINS.assign(gain=[-0.2, *GAINS["gain"][1:]], low=[-0.4, *GAINS["low"][1:]], high=[-0.1, *GAINS["high"][1:]])
+    table = GAINS.assign(
+        gain=[-0.2, *GAINS["gain"][1:]],
+        low=[-0.4, *GAINS["low"][1:]],
+        high=[-0.1, *GAINS["high"][1:]],
+    )
     assert {"\u22120.2", "\u22120.4 to \u22120.1"} <= set(texts(figures.heat_map(table, BASELINE)))
     assert "\u22120.2" in texts(figures.heat_map(table, BASELINE, figures.COLUMN))
 
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_long_numbers_stay_in_their_boxes(width):
-    """Ten columns, as the suite's targets and their average have; the longest gains and intervals."""
-    tasks = ["xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba", "average"]
-    longest = [(-12.1, -12.3, -11.9), (-6.1, -12.4, -0.3), (0.04, 0.02, 0.07), (-23.4, -46.6, -0.2), (7.0, -0.3, 14.3)] * 2
-    rows = [("mnli", name, *gain, 3, 8, 24, "seeds") for name, gain in zip(tasks, longest, strict=True)]
+    """Ten columns, as the suite's targets and their average have; the longest gains and
+    intervals."""
+    tasks = [
+        "xnli",
+        "pawsx",
+        "udpos",
+        "panx",
+        "xquad",
+        "mlqa",
+        "tydiqa",
+        "bucc2018",
+        "tatoeba",
+        "average",
+    ]
+    longest = [
+        (-12.1, -12.3, -11.9),
+        (-6.1, -12.4, -0.3),
+        (0.04, 0.02, 0.07),
+        (-23.4, -46.6, -0.2),
+        (7.0, -0.3, 14.3),
+    ] * 2
+    rows = [
+        ("mnli", name, *gain, 3, 8, 24, "seeds") for name, gain in zip(tasks, longest, strict=True)
+    ]
     figure = figures.heat_map(pd.DataFrame(rows, columns=GAINS.columns), width=width)
     figure.set_dpi(300)  # as in print: on a coarse grid letters are rounded to whole dots
     figure.canvas.draw()
@@ -118,19 +157,25 @@ def test_long_numbers_stay_in_their_boxes(width):
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_explorations_stay_inside_and_uncovered(width):
-    """Wide numbers leave room for the name of y; the legend of encoders lies outside of the panel, where any place can have points."""
+    """Wide numbers leave room for the name of y; the legend of encoders lies outside of the panel,
+    where any place can have points."""
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "a name of y": [-0.125, -0.1255, -0.126]})
     figure = figures.scatter(table, "a", "a name of y", width=width)
     figure.canvas.draw()
     assert figure.axes[0].yaxis.get_tightbbox().x0 >= 0
-    points = {name: np.random.default_rng(0).normal(size=(2, 9, 2)) for name in ("before", "after squad_v1")}
+    points = {
+        name: np.random.default_rng(0).normal(size=(2, 9, 2))
+        for name in ("before", "after squad_v1")
+    }
     accuracy = {name: np.linspace(80, 1, 5)[:, None] * np.ones((5, 2)) for name in points}
     figure = figures.sentence_map(points, accuracy, ("en", "de"), 3, ("first", "second"), width)
     figure.canvas.draw()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     legends = [legend.get_window_extent() for legend in figure.legends]
     assert len(legends) == 2 and not any(axes.get_legend() for axes in figure.axes)
-    assert not any(legend.overlaps(box) for legend in legends for box in boxes) and not legends[0].overlaps(legends[1])
+    assert not any(legend.overlaps(box) for legend in legends for box in boxes) and not legends[
+        0
+    ].overlaps(legends[1])
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in (*boxes, *legends))
 
 
@@ -145,7 +190,20 @@ def test_numbers_can_be_read_on_every_color(colors):
 def languages(recipes: int = 2) -> pd.DataFrame:
     codes = (("en", "Latin", "high"), ("hi", "Devanagari", "high"), ("sw", "Latin", "low"))
     rows = [
-        (f"r{i}", "xnli", code, 5.0 - 4 * i, 4.0 - 4 * i, 6.0 - 4 * i, 2, 100, "seeds", script, level, "SVO")
+        (
+            f"r{i}",
+            "xnli",
+            code,
+            5.0 - 4 * i,
+            4.0 - 4 * i,
+            6.0 - 4 * i,
+            2,
+            100,
+            "seeds",
+            script,
+            level,
+            "SVO",
+        )
         for i in range(recipes)
         for code, script, level in codes
     ]
@@ -160,7 +218,9 @@ def test_language_panels():
     found = texts(panels["xnli"])
     for word in ("r0", "r1", "en", "hi", "sw", "Devanagari", "low resources", "above 0"):
         assert word in found, word
-    assert any(text.startswith("xnli: gain over none") for text in found) and any("2 seeds" in text for text in found)
+    assert any(text.startswith("xnli: gain over none") for text in found) and any(
+        "2 seeds" in text for text in found
+    )
 
 
 def test_what_lies_beyond_the_axis_is_written_at_its_edge():
@@ -177,7 +237,11 @@ def test_panels_without_intervals():
 
 def test_baseline_scores():
     table = pd.DataFrame(
-        [("xnli", "en", 80.0, 1.0, 2, 100), ("xnli", "de", 61.5, 1.0, 2, 100), ("tatoeba", "de", 33.0, NAN, 2, 100)],
+        [
+            ("xnli", "en", 80.0, 1.0, 2, 100),
+            ("xnli", "de", 61.5, 1.0, 2, 100),
+            ("tatoeba", "de", 33.0, NAN, 2, 100),
+        ],
         columns=["task", "language", "value", "spread", "seeds", "n"],
     )
     found = texts(figures.baseline_scores(table))
@@ -202,19 +266,35 @@ CONTROLS = pd.DataFrame(
 def test_controls_beside_the_baseline(width):
     figure = figures.control_scores(CONTROLS, width)
     found = texts(figure)
-    for word in ("none", "random", "majority", "no_names", "zero-shot mean", "English", "xnli", "tatoeba"):
+    for word in (
+        "none",
+        "random",
+        "majority",
+        "no_names",
+        "zero-shot mean",
+        "English",
+        "xnli",
+        "tatoeba",
+    ):
         assert word in found, word
     margins = ("+26.5", "\u22121.0") if width == figures.FULL else ("+26", "\u22121")
     assert set(margins) <= set(found), "the strongest control counts; masked names do not"
     bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
     assert margins[0] in bold and margins[1] not in bold, "bold where the interval lies above 0"
-    values = [[line.get_xdata()[0] for line in axes.lines if line.get_marker() != "None"] for axes in figure.axes]
+    values = [
+        [line.get_xdata()[0] for line in axes.lines if line.get_marker() != "None"]
+        for axes in figure.axes
+    ]
     assert values == [[62.5, 33.0, 36.0, 50.0, 51.0, 49.0], [80.0, 40.0, 36.0]]
 
 
 def test_status_grid_speaks_in_words():
     grid = pd.DataFrame(
-        [("none", "mnli", 2, 0, 0, 0, 0, 2), ("mnli", "mnli", 0, 0, 0, 1, 1, 2), ("mnli", "intermediate", 2, 0, 0, 0, 0, 2)],
+        [
+            ("none", "mnli", 2, 0, 0, 0, 0, 2),
+            ("mnli", "mnli", 0, 0, 0, 1, 1, 2),
+            ("mnli", "intermediate", 2, 0, 0, 0, 0, 2),
+        ],
         columns=["recipe", "stage", "done", "running", "stale", "missing", "failed", "total"],
     )
     found = texts(figures.status_grid(grid))
@@ -224,7 +304,8 @@ def test_status_grid_speaks_in_words():
 
 def test_training_curves():
     log = pd.DataFrame(
-        [("a", "none", 1, "mnli", step, 3 / step) for step in range(1, 5)], columns=["run", "recipe", "seed", "stage", "step", "loss"]
+        [("a", "none", 1, "mnli", step, 3 / step) for step in range(1, 5)],
+        columns=["run", "recipe", "seed", "stage", "step", "loss"],
     )
     assert "mnli (1 run)" in texts(figures.training_curves(log))
 
@@ -232,11 +313,17 @@ def test_training_curves():
 def test_nothing_to_draw_is_said_in_words():
     empty = GAINS.iloc[:0]
     assert "no finished target runs to compare yet" in texts(figures.heat_map(empty))
-    assert "no finished target runs to compare yet" in texts(figures.heat_map(GAINS.assign(gain=np.nan)))
+    assert "no finished target runs to compare yet" in texts(
+        figures.heat_map(GAINS.assign(gain=np.nan))
+    )
     assert "no gains on xnli yet" in texts(figures.language_panels(languages().iloc[:0], "xnli"))
-    assert "no finished baseline runs yet" in texts(figures.baseline_scores(pd.DataFrame(columns=["task", "language", "value", "seeds"])))
+    assert "no finished baseline runs yet" in texts(
+        figures.baseline_scores(pd.DataFrame(columns=["task", "language", "value", "seeds"]))
+    )
     assert "no finished controls yet" in texts(figures.control_scores(CONTROLS.iloc[:0]))
-    assert "no training logs yet" in texts(figures.training_curves(pd.DataFrame(columns=["run", "recipe", "stage", "step", "loss"])))
+    assert "no training logs yet" in texts(
+        figures.training_curves(pd.DataFrame(columns=["run", "recipe", "stage", "step", "loss"]))
+    )
     assert figures.panels_by_target(languages().iloc[:0]) == {}
 
 
@@ -247,7 +334,9 @@ def test_files_at_print_size(tmp_path):
     before = [path.read_bytes() for path in paths]
     figures.save(figures.heat_map(GAINS), tmp_path, "gains")
     assert [path.read_bytes() for path in paths] == before, "same numbers, same files"
-    assert b"/Subtype /Type3" not in before[0] and b"FontFile2" in before[0], "fonts are embedded as type 42"
+    assert b"/Subtype /Type3" not in before[0] and b"FontFile2" in before[0], (
+        "fonts are embedded as type 42"
+    )
     assert b"tatoeba</text>" in before[1], "words stay words"
     from matplotlib.image import imread
 
@@ -259,7 +348,9 @@ def test_tables_in_csv_and_latex(tmp_path):
     assert pd.read_csv(tmp_path / "gains.csv")["gain"][0] == 4.24
     lines = (tmp_path / "gains.tex").read_text().splitlines()
     assert lines[0] == r"\begin{tabular}{llrrrrrrll}" and lines[1] == r"\toprule"
-    assert lines[4].startswith("mnli & xnli & $4.2$ & $1.2$") and lines[4].endswith(r"50 \% \& more\_ \\")
+    assert lines[4].startswith("mnli & xnli & $4.2$ & $1.2$") and lines[4].endswith(
+        r"50 \% \& more\_ \\"
+    )
     assert "ccg & tatoeba & -- & --" in "\n".join(lines)
     with pytest.raises(UsageError, match=r"gains\.csv"):
         figures.save_table(GAINS, tmp_path, "gains.csv")
@@ -267,4 +358,8 @@ def test_tables_in_csv_and_latex(tmp_path):
         figures.heat_map(GAINS, width=0.1)
     done = figures.finish(tmp_path, "30_transfer")
     assert json.loads((tmp_path / "result.json").read_text()) == done
-    assert done == {"phase": "report", "notebook": "30_transfer", "files": ["gains.csv", "gains.tex"]}
+    assert done == {
+        "phase": "report",
+        "notebook": "30_transfer",
+        "files": ["gains.csv", "gains.tex"],
+    }

@@ -1,4 +1,5 @@
-"""What `precision: auto` takes on a CPU, told from the files of its system, and runs that were made otherwise."""
+"""What `precision: auto` takes on a CPU, told from the files of its system, and runs that were made
+otherwise."""
 
 import json
 
@@ -36,7 +37,9 @@ def folder(tmp_path):
     def made(width: int) -> str:
         place = tmp_path / f"encoder{width}"
         place.mkdir(exist_ok=True)
-        (place / "config.json").write_text(json.dumps({"model_type": "xlm-roberta", "hidden_size": width}), encoding="utf-8")
+        (place / "config.json").write_text(
+            json.dumps({"model_type": "xlm-roberta", "hidden_size": width}), encoding="utf-8"
+        )
         return str(place)
 
     return made
@@ -54,10 +57,17 @@ def test_a_cpu_says_what_it_computes_natively(machine, name):
 
 def test_narrow_encoders_stay_in_float32(machine, folder):
     machine(FLAGS["amx"][0])
-    found = {width: precision.of(TargetSpec(encoder=folder(width))) for width in (128, precision.NARROWEST, 384)}
+    found = {
+        width: precision.of(TargetSpec(encoder=folder(width)))
+        for width in (128, precision.NARROWEST, 384)
+    }
     assert found == {128: "float32", precision.NARROWEST: "bfloat16", 384: "bfloat16"}
-    assert precision.of(TargetSpec()) == "float32", "the shipped encoder: embedded results are the same on every CPU"
-    assert precision.of(RetrievalSpec(encoder=folder(384))) == "bfloat16", "whatever computes with the encoder"
+    assert precision.of(TargetSpec()) == "float32", (
+        "the shipped encoder: embedded results are the same on every CPU"
+    )
+    assert precision.of(RetrievalSpec(encoder=folder(384))) == "bfloat16", (
+        "whatever computes with the encoder"
+    )
     machine(FLAGS["old"][0])
     assert precision.of(TargetSpec(encoder=folder(384))) == "float32"
 
@@ -69,7 +79,9 @@ def test_what_cannot_be_known_yet_is_left_open(machine, folder, monkeypatch):
     target = linked([phase1, TargetSpec(encoder="pretrained")])[1]
     assert precision.width(target) == 512
     (precision.DEVICES / "nvidia0").touch()
-    assert precision.of(TargetSpec(encoder=folder(384))) == "", "a GPU has its own rule, which torch alone knows"
+    assert precision.of(TargetSpec(encoder=folder(384))) == "", (
+        "a GPU has its own rule, which torch alone knows"
+    )
     assert precision.of(TargetSpec(encoder=folder(384), device="cpu")) == "bfloat16"
 
 
@@ -79,11 +91,16 @@ def test_a_run_made_in_another_precision_is_stale_and_the_reason_names_both(mach
     made = identity.wanted(spec)
     machine(FLAGS["old"][0])
     asked = identity.wanted(spec)
-    assert identity.difference(made, asked) == "made in bfloat16, and precision auto gives float32 here"
+    assert (
+        identity.difference(made, asked)
+        == "made in bfloat16, and precision auto gives float32 here"
+    )
     assert identity.difference(asked, asked) == ""
     assert identity.Identity.of(json.loads(json.dumps({**vars_of(made)}))).precision == "bfloat16"
     kept = identity.wanted(spec.model_copy(update={"precision": "bfloat16"}))
-    assert identity.difference(made, kept) == "", "who says the precision keeps the results of another machine"
+    assert identity.difference(made, kept) == "", (
+        "who says the precision keeps the results of another machine"
+    )
     assert identity.difference(asked, kept) == "made with other precision"
     (precision.DEVICES / "nvidia0").touch()
     assert identity.difference(made, identity.wanted(spec)) == ""
@@ -99,13 +116,18 @@ def test_a_run_after_one_of_another_precision_is_stale_too(machine, folder):
     from xstilts_core.study.spec import IntermediateSpec
 
     chain = linked(
-        [IntermediateSpec(encoder=folder(384), recipe="mnli"), RetrievalSpec(encoder=folder(384), recipe="mnli", precision="float32")]
+        [
+            IntermediateSpec(encoder=folder(384), recipe="mnli"),
+            RetrievalSpec(encoder=folder(384), recipe="mnli", precision="float32"),
+        ]
     )
     machine(FLAGS["amx"][0])
     made = identity.wanted(chain[1])
     machine(FLAGS["old"][0])
     reason = identity.difference(made, identity.wanted(chain[1]))
-    assert reason.startswith(identity.STARTS) and reason.endswith("which was made in bfloat16, and precision auto gives float32 here")
+    assert reason.startswith(identity.STARTS) and reason.endswith(
+        "which was made in bfloat16, and precision auto gives float32 here"
+    )
 
 
 def test_the_width_that_is_told_is_that_of_the_loaded_encoder(encoders):

@@ -1,4 +1,5 @@
-"""Study files after damage: a study, or one sentence with file and line; never another exception."""
+"""Study files after damage: a study, or one sentence with file and line; never another
+exception."""
 
 import re
 from pathlib import Path
@@ -34,7 +35,13 @@ tasks:
 retrieval: {neighbours: 4}
 reports: [00_study]
 """
-FILES = {"small": SMALL, **{name: (PARAMS / f"{name}.yaml").read_text(encoding="utf-8") for name in ("quick", "published", "everything")}}
+FILES = {
+    "small": SMALL,
+    **{
+        name: (PARAMS / f"{name}.yaml").read_text(encoding="utf-8")
+        for name in ("quick", "published", "everything")
+    },
+}
 SCALAR = re.compile(r"(?<=[:,] )[\w.+-]+(?=[,}\]\n])")
 
 
@@ -63,11 +70,15 @@ def test_a_damaged_study_is_loaded_or_told(tmp_path: Path, name: str) -> None:
     tried()
 
 
-@given(st.integers(0, 1 << 20), st.one_of(st.sampled_from(VALUES), st.from_regex(r"[-+]?[0-9_:.xobeE]{1,6}", fullmatch=True)))
+@given(
+    st.integers(0, 1 << 20),
+    st.one_of(st.sampled_from(VALUES), st.from_regex(r"[-+]?[0-9_:.xobeE]{1,6}", fullmatch=True)),
+)
 @example(2, "010")
 @example(2, "1:30")
 def test_a_value_in_any_place_is_what_it_looks_like_or_told(place: int, value: str) -> None:
-    """What is loaded is what Python reads in the same decimal digits; YAML's own reading of any other spelling is never taken over."""
+    """What is loaded is what Python reads in the same decimal digits; YAML's own reading of any
+    other spelling is never taken over."""
     places = [match.span() for match in SCALAR.finditer(SMALL)]
     begin, end = places[place % len(places)]
     try:

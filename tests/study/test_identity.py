@@ -1,4 +1,5 @@
-"""One answer to "is this the result that the study asks for?": what makes which runs of quick's grid stale, wherever it is asked."""
+"""One answer to "is this the result that the study asks for?": what makes which runs of quick's
+grid stale, wherever it is asked."""
 
 import json
 import shutil
@@ -35,7 +36,15 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def finish(study: Study) -> Study:
     """Every run done."""
     for spec in study.specs:
-        results.write(spec, [Score(name, "de", "test", "accuracy", 50.0, 10) for name in getattr(spec, "targets", ())], "cpu", 1.0)
+        results.write(
+            spec,
+            [
+                Score(name, "de", "test", "accuracy", 50.0, 10)
+                for name in getattr(spec, "targets", ())
+            ],
+            "cpu",
+            1.0,
+        )
     return study
 
 
@@ -46,7 +55,11 @@ def quick(tmp_path: Path, plain: None) -> Study:
 
 def stale(study: Study) -> set[str]:
     """Folders of the runs that are not done, the same in every place that tells."""
-    found = {str(entry.spec.folder.relative_to(study.root)) for entry in results.states(study.specs) if entry.state != "done"}
+    found = {
+        str(entry.spec.folder.relative_to(study.root))
+        for entry in results.states(study.specs)
+        if entry.state != "done"
+    }
     assert {row["folder"] for row in grid.standing(study) if row["state"] == "stale"} == found
     table = analysis.runs(study)
     assert set(table.loc[table["state"] == "stale", "run"]) == found
@@ -66,7 +79,11 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
 @pytest.mark.parametrize(
     ("before", "after", "parts"),
     [
-        ("  mnli: {intermediate: [mnli]}", "  mnli: {intermediate: [mnli], learning_rate: 1.0e-5}", PHASE2),
+        (
+            "  mnli: {intermediate: [mnli]}",
+            "  mnli: {intermediate: [mnli], learning_rate: 1.0e-5}",
+            PHASE2,
+        ),
         (
             "intermediate: {train",
             "intermediate: {weight_decay: 0.1, train",
@@ -79,13 +96,17 @@ SCORING = ("target/", "retrieval/", "probing/", "control/")
         ("train_examples: 2000", "train_examples: 2000, checkpoint_every: 10", ()),
     ],
 )
-def test_a_change_in_the_file(quick: Study, tmp_path: Path, before: str, after: str, parts: tuple[str, ...]) -> None:
+def test_a_change_in_the_file(
+    quick: Study, tmp_path: Path, before: str, after: str, parts: tuple[str, ...]
+) -> None:
     assert stale(quick) == set()
     assert before in QUICK
     changed = load(tmp_path, QUICK.replace(before, after, 1))
     found = stale(changed)
     if "control/" in parts:  # controls of data alone are fitted to the study's other settings
-        assert found - folders(changed, "control/") == folders(changed, *parts) - folders(changed, "control/")
+        assert found - folders(changed, "control/") == folders(changed, *parts) - folders(
+            changed, "control/"
+        )
     else:
         assert found == folders(changed, *parts)
     assert stale(load(tmp_path, QUICK)) == set()
@@ -111,19 +132,37 @@ ENCODED = ("intermediate/", "target/", "retrieval/", "probing/")
     ("change", "parts", "reason"),
     [
         (lambda patch, _: newer_default(patch), TRAINED, "made with other patience"),
-        (lambda patch, _: patch.setattr(mini, "VERSION", 2), ("/",), "made with version 1 of the embedded suite, now 2"),
-        (lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9), ("/",), "made with version 3 of the core, now 9"),
+        (
+            lambda patch, _: patch.setattr(mini, "VERSION", 2),
+            ("/",),
+            "made with version 1 of the embedded suite, now 2",
+        ),
+        (
+            lambda patch, _: patch.setattr(identity, "CORE_VERSION", 9),
+            ("/",),
+            "made with version 3 of the core, now 9",
+        ),
         (newer_checkpoint, ENCODED, "made with other weights"),
     ],
 )
 def test_a_change_in_the_suite(
-    quick: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[..., None], parts: tuple[str, ...], reason: str
+    quick: Study,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[..., None],
+    parts: tuple[str, ...],
+    reason: str,
 ) -> None:
     try:
         change(monkeypatch, tmp_path)
         changed = load(tmp_path, QUICK)
         assert stale(changed) == folders(changed, *parts)
-        assert results.state(next(spec for spec in changed.specs if spec.phase == "intermediate")).reason == reason
+        assert (
+            results.state(
+                next(spec for spec in changed.specs if spec.phase == "intermediate")
+            ).reason
+            == reason
+        )
     finally:
         monkeypatch.undo()
         for cls in SPECS.values():
@@ -140,7 +179,10 @@ def rewrite(spec: Spec, change: Callable[[dict[str, Any]], None]) -> None:
 def test_a_new_field_that_means_as_before_changes_nothing(quick: Study) -> None:
     for spec in quick.specs:
         rewrite(
-            spec, lambda content: content["identity"]["settings"].pop("neighbours", content["identity"]["settings"].pop("patience", None))
+            spec,
+            lambda content: content["identity"]["settings"].pop(
+                "neighbours", content["identity"]["settings"].pop("patience", None)
+            ),
         )
         rewrite(spec, lambda content: content["identity"]["settings"].update(a_field_of_the_past=3))
     assert stale(quick) == set()
@@ -155,7 +197,9 @@ def test_where_it_runs_changes_nothing(quick: Study, tmp_path: Path) -> None:
         assert results.state(elsewhere).state == "done"
 
 
-def test_what_starts_from_a_changed_run_says_so(quick: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_what_starts_from_a_changed_run_says_so(
+    quick: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     changed = load(tmp_path, QUICK.replace("[mnli]}", "[mnli], learning_rate: 1.0e-5}"))
     target = changed.spec(Path("target/udpos/from-mnli/seed1"))
     reason = "starts from intermediate/mnli/seed1, which was made with other learning_rate"
@@ -164,18 +208,29 @@ def test_what_starts_from_a_changed_run_says_so(quick: Study, tmp_path: Path, mo
     assert main(["status", changed.file, "--outputs", changed.outputs]) == 0
     said = capsys.readouterr().out
     assert f"stale    target/udpos/from-mnli/seed1  ({reason})\n" in said
-    assert f"{len(changed.specs) - 20} done, 20 stale" in said.replace("20 stale, 106 done", "106 done, 20 stale")
+    assert f"{len(changed.specs) - 20} done, 20 stale" in said.replace(
+        "20 stale, 106 done", "106 done, 20 stale"
+    )
 
 
 def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
     """As versions before identities wrote it."""
 
     def older(content: dict[str, Any]) -> None:
-        given = {name: value for name, value in content["provenance"].pop("parameters").items() if name not in base.Spec.elsewhere}
-        known = {
-            name.removeprefix("task "): number for name, number in content["identity"]["versions"].items() if number > 1 and "task" in name
+        given = {
+            name: value
+            for name, value in content["provenance"].pop("parameters").items()
+            if name not in base.Spec.elsewhere
         }
-        content["science"] = {**given, **({"versions": known} if known else {})}  # of the shipped encoder no fingerprint was kept
+        known = {
+            name.removeprefix("task "): number
+            for name, number in content["identity"]["versions"].items()
+            if number > 1 and "task" in name
+        }
+        content["science"] = {
+            **given,
+            **({"versions": known} if known else {}),
+        }  # of the shipped encoder no fingerprint was kept
         del content["identity"]
 
     for spec in quick.specs:
@@ -183,7 +238,11 @@ def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
     assert {entry.reason for entry in results.states(quick.specs)} == {results.OLDER}
     assert results.state(quick.specs[0]).reason == results.OLDER
     changed = load(tmp_path, QUICK.replace("[mnli]}", "[mnli], learning_rate: 1.0e-5}"))
-    found = {str(entry.spec.folder.relative_to(changed.root)) for entry in results.states(changed.specs) if entry.state != "done"}
+    found = {
+        str(entry.spec.folder.relative_to(changed.root))
+        for entry in results.states(changed.specs)
+        if entry.state != "done"
+    }
     assert found == folders(changed, *PHASE2)
     given = results.read(quick.specs[0].folder / RESULT).provenance["parameters"]
     assert given["train_examples"] == 2000
@@ -200,11 +259,22 @@ recipes:
 targets: [xnli, udpos]
 train: {epochs: 1, batch_size: 2, learning_rate: 1.0e-4, max_length: 32}
 """
-ROWS = "".join(f"A man reads {count} books.\tSomebody reads.\t{label}\n" for count in range(3) for label in ("entailment", "neutral"))
+ROWS = "".join(
+    f"A man reads {count} books.\tSomebody reads.\t{label}\n"
+    for count in range(3)
+    for label in ("entailment", "neutral")
+)
 TAGGED = "She\tPRON\nreads\tVERB\n\nHe\tPRON\nsleeps\tVERB\n\n"
 NAMES = {
-    **{f"xnli/{split}-{code}.tsv": ROWS for split, code in (("train", "en"), ("dev", "en"), ("dev", "de"))},
-    **{f"udpos/{split}-{code}.tsv": TAGGED for split in ("train", "dev", "test") for code in ("en", "de")},
+    **{
+        f"xnli/{split}-{code}.tsv": ROWS
+        for split, code in (("train", "en"), ("dev", "en"), ("dev", "de"))
+    },
+    **{
+        f"udpos/{split}-{code}.tsv": TAGGED
+        for split in ("train", "dev", "test")
+        for code in ("en", "de")
+    },
 }
 
 
@@ -218,9 +288,15 @@ def read(study: Study, seed: int) -> None:
             scores = []
             for name in spec.targets:
                 split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
-                for code in splits.evaluated(name, split, (), spec.source, spec.data_root, spec.benchmark):
+                for code in splits.evaluated(
+                    name, split, (), spec.source, spec.data_root, spec.benchmark
+                ):
                     count = len(splits.load(name, split, code, spec.source, spec.data_root))
-                    scores.append(Score(name, code, split, "accuracy" if name == "xnli" else "f1", 50.0, count))
+                    scores.append(
+                        Score(
+                            name, code, split, "accuracy" if name == "xnli" else "f1", 50.0, count
+                        )
+                    )
             results.write(spec, scores, "cpu", 1.0, begun=begun)
 
 
@@ -230,11 +306,17 @@ def rows(tmp_path: Path, plain: None) -> Study:
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_text(content, encoding="utf-8")
     load(tmp_path, FILES)
-    return Study.load(str(tmp_path / "made_up.yaml"), str(tmp_path / "outputs"), str(tmp_path / "data"))
+    return Study.load(
+        str(tmp_path / "made_up.yaml"), str(tmp_path / "outputs"), str(tmp_path / "data")
+    )
 
 
 def reasons(study: Study) -> dict[str, str]:
-    return {str(entry.spec.folder.relative_to(study.root)): entry.reason for entry in results.states(study.specs) if entry.state != "done"}
+    return {
+        str(entry.spec.folder.relative_to(study.root)): entry.reason
+        for entry in results.states(study.specs)
+        if entry.state != "done"
+    }
 
 
 def test_other_rows_make_stale_what_read_them(rows: Study, tmp_path: Path) -> None:
@@ -262,16 +344,26 @@ def test_other_rows_make_stale_what_read_them(rows: Study, tmp_path: Path) -> No
 
 
 def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_path: Path) -> None:
-    spec = PretrainSpec(source="files", data_root=str(tmp_path / "data"), outputs=str(tmp_path / "outputs"))
+    spec = PretrainSpec(
+        source="files", data_root=str(tmp_path / "data"), outputs=str(tmp_path / "outputs")
+    )
     begun = identity.begin(spec)
     assert len(list(splits.texts(spec.data_root, (), 1000))) > 4
     results.write(spec, [], "cpu", 1.0, begun=begun)
-    assert set(results.read(spec.folder / RESULT).identity.files) == set(NAMES) and results.state(spec).state == "done"
+    assert (
+        set(results.read(spec.folder / RESULT).identity.files) == set(NAMES)
+        and results.state(spec).state == "done"
+    )
     (tmp_path / "data" / "udpos" / "dev-bg.tsv").write_text(TAGGED, encoding="utf-8")
-    assert results.state(spec).reason == f"made without udpos/dev-bg.tsv, which stands below {tmp_path / 'data'} now"
+    assert (
+        results.state(spec).reason
+        == f"made without udpos/dev-bg.tsv, which stands below {tmp_path / 'data'} now"
+    )
 
 
-def test_results_are_read_where_their_encoder_is_not(tmp_path: Path, encoders: dict[str, Path]) -> None:
+def test_results_are_read_where_their_encoder_is_not(
+    tmp_path: Path, encoders: dict[str, Path]
+) -> None:
     shutil.copytree(encoders["xlmr"], tmp_path / "model")
     spec = TargetSpec(outputs=str(tmp_path), encoder=str(tmp_path / "model"))
     results.write(spec, [], "cpu", 1.0)
@@ -282,35 +374,55 @@ def test_results_are_read_where_their_encoder_is_not(tmp_path: Path, encoders: d
 
 
 def test_labels_that_come_later_split_no_seeds(rows: Study, tmp_path: Path) -> None:
-    """XNLI's labelled test stands there between two seeds: the first was scored on dev, the second on test."""
+    """XNLI's labelled test stands there between two seeds: the first was scored on dev, the second
+    on test."""
     read(rows, 1)
     for code in ("en", "de"):
         place = tmp_path / "data" / "xnli" / "labelled_test" / f"{code}.genre.test.tsv"
         place.parent.mkdir(exist_ok=True)
         place.write_text(
-            f"genre\tlabel\tsentence1_{code}\tsentence2_{code}\nfiction\tneutral\tAn old man reads.\tHe sleeps.\n", encoding="utf-8"
+            f"genre\tlabel\tsentence1_{code}\tsentence2_{code}\nfiction\tneutral\tAn old man reads.\tHe sleeps.\n",
+            encoding="utf-8",
         )
     read(rows, 2)
     told = f"made without xnli/labelled_test/en.genre.test.tsv, which stands below {tmp_path / 'data'} now"
     assert reasons(rows) == {"target/mnli/from-none/seed1": told}
     scores = analysis.finished(rows)
-    assert set(scores.loc[scores["task"] == "xnli", "seed"]) == {2} and set(scores["split"]) == {"test"}
+    assert set(scores.loc[scores["task"] == "xnli", "seed"]) == {2} and set(scores["split"]) == {
+        "test"
+    }
 
 
 def test_scores_of_other_test_items_are_left_out_and_named(rows: Study, tmp_path: Path) -> None:
-    """Where no data folder tells: the runs of two machines, one with more test items than the other."""
+    """Where no data folder tells: the runs of two machines, one with more test items than the
+    other."""
     read(rows, 1)
     read(rows, 2)
     shutil.rmtree(tmp_path / "data")
     spec = rows.spec(Path("target/udpos/from-none/seed2"))
-    rewrite(spec, lambda content: content["scores"][0].update(n=50) or content["scores"][1].update(split="dev"))
+    rewrite(
+        spec,
+        lambda content: (
+            content["scores"][0].update(n=50) or content["scores"][1].update(split="dev")
+        ),
+    )
     assert reasons(rows) == {}
     scores = analysis.finished(rows)
-    kept = scores.loc[scores["task"] == "udpos", ["language", "seed"]].itertuples(index=False, name=None)
-    assert sorted(kept) == [("de", 1), ("en", 2)] and set(scores.loc[scores["task"] == "xnli", "seed"]) == {1, 2}
+    kept = scores.loc[scores["task"] == "udpos", ["language", "seed"]].itertuples(
+        index=False, name=None
+    )
+    assert sorted(kept) == [("de", 1), ("en", 2)] and set(
+        scores.loc[scores["task"] == "xnli", "seed"]
+    ) == {1, 2}
     told = analysis.remarks(rows)
-    assert "udpos from none, seed 1, in English: test (2 items), where the others have test (50 items)" in told
-    assert "udpos from none, seed 2, in German: dev (2 items), where the others have test (2 items)" in told
+    assert (
+        "udpos from none, seed 1, in English: test (2 items), where the others have test (50 items)"
+        in told
+    )
+    assert (
+        "udpos from none, seed 2, in German: dev (2 items), where the others have test (2 items)"
+        in told
+    )
 
 
 def test_a_file_that_changes_while_it_is_read_is_no_record(rows: Study, tmp_path: Path) -> None:
@@ -335,4 +447,8 @@ def test_equal_runs_of_other_versions_are_shared(quick: Study, tmp_path: Path) -
 def test_it_is_kept_whole(quick: Study) -> None:
     for spec in quick.specs[:: len(quick.specs) // 10]:
         kept = results.read(spec.folder / RESULT).identity
-        assert identity.Identity.of(json.loads(json.dumps(asdict(kept)))) == kept == identity.wanted(spec)
+        assert (
+            identity.Identity.of(json.loads(json.dumps(asdict(kept))))
+            == kept
+            == identity.wanted(spec)
+        )

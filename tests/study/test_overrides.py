@@ -1,4 +1,5 @@
-"""`--source` and `--encoder`: one study's file for the hub and for a machine without it; what was given is remembered beside the runs."""
+"""`--source` and `--encoder`: one study's file for the hub and for a machine without it; what was
+given is remembered beside the runs."""
 
 import base64
 import json
@@ -33,9 +34,13 @@ def test_what_is_given_stands_in_place_of_the_file(tmp_path: Path) -> None:
     assert study.given == {} and isinstance(study.specs[0], DataSpec)
     given = again(study, source="files", encoder="my/encoder")
     assert given.given == {"source": "files", "encoder": "my/encoder"}
-    assert {spec.source for spec in given.specs} == {"files"} and encoders_of(given) == {"my/encoder"}
+    assert {spec.source for spec in given.specs} == {"files"} and encoders_of(given) == {
+        "my/encoder"
+    }
     assert not any(isinstance(spec, DataSpec) for spec in given.specs)
-    assert given.lacking == ("source files needs data_root: the folder that holds the original files",)
+    assert given.lacking == (
+        "source files needs data_root: the folder that holds the original files",
+    )
     assert again(study, source="hub", encoder="").given == {}
 
 
@@ -62,7 +67,9 @@ def test_what_was_given_is_remembered_until_file_or_command_say_otherwise(tmp_pa
     assert encoders_of(again(study)) == {"mini"} and not (study.root / overrides.FILE).exists()
 
 
-@pytest.mark.parametrize("text", ["", "[", "[1]", '{"encoder": 3}', '{"encoder": ["mini"]}', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "[", "[1]", '{"encoder": 3}', '{"encoder": ["mini"]}', "null"]
+)
 def test_a_damaged_memory_says_nothing(tmp_path: Path, text: str) -> None:
     study = load(tmp_path, TINY)
     results.write_text(study.root / overrides.FILE, text)
@@ -79,14 +86,19 @@ def test_the_parts_of_a_study_are_given_it_too(tmp_path: Path) -> None:
 def test_a_data_card_says_what_was_given_and_no_place_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "encoder").mkdir()
     study = again(load(tmp_path, HUB), source="files", encoder=str(tmp_path / "encoder"))
-    assert "xstilts run made_up.yaml --source files --encoder DIR/encoder" in reproduction(study, [])
+    assert "xstilts run made_up.yaml --source files --encoder DIR/encoder" in reproduction(
+        study, []
+    )
 
 
 @pytest.mark.parametrize("name", ["check", "run"])
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["--source", "fils"], "unknown source 'fils' in --source: did you mean 'files'? legal: files, hub, mini"),
+        (
+            ["--source", "fils"],
+            "unknown source 'fils' in --source: did you mean 'files'? legal: files, hub, mini",
+        ),
         (["--encoder", "minni"], "--encoder is 'minni': did you mean 'mini'?"),
         (["--encoder", "./nowhere"], "there is no such folder"),
         (["--encoder", "empty"], "that folder has no config.json"),
@@ -96,7 +108,12 @@ def test_a_data_card_says_what_was_given_and_no_place_of_this_machine(tmp_path: 
     ],
 )
 def test_mistakes_are_told_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, typed: list[str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    typed: list[str],
+    message: str,
 ) -> None:
     for place, content in {"encoders/made": "{}", "broken": "{"}.items():
         results.write_text(tmp_path / place / "config.json", content)
@@ -109,21 +126,38 @@ def test_mistakes_are_told_before_any_work(
 
 
 @pytest.mark.slow
-def test_a_grid_with_another_encoder_and_its_status_without_the_option(project: Path, encoders: dict[str, Path]) -> None:  # noqa: F811
+def test_a_grid_with_another_encoder_and_its_status_without_the_option(
+    project: Path,  # noqa: F811
+    encoders: dict[str, Path],
+) -> None:
     shutil.copytree(encoders["xlmr"], project / "encoder")
     planned = command("run", "tiny", "--encoder", "encoder", "--dry-run", folder=project)
-    assert "encoder encoder in place of what" in planned.communicate()[0] and planned.returncode == 0
+    assert (
+        "encoder encoder in place of what" in planned.communicate()[0] and planned.returncode == 0
+    )
     assert not (project / "outputs").exists()
     run = command("run", "tiny", "--encoder", "encoder", "--jobs", "2", folder=project)
     assert "5 of 5 runs done" in run.communicate()[0] and run.returncode == 0
     root = project / "outputs/tiny"
     made = {path: json.loads(path.read_text()) for path in root.glob("target/**/result.json")}
-    assert {result["identity"]["fingerprint"] for result in made.values()} == {fingerprint(project / "encoder")}
+    assert {result["identity"]["fingerprint"] for result in made.values()} == {
+        fingerprint(project / "encoder")
+    }
     assert "finished runs: 5" in (root / "report/index.html").read_text()
     status = command("status", "tiny", folder=project).communicate()[0]
     assert "5 done" in status and "encoder encoder in place of what" in status
     assert "5 done, 0 to do" in command("run", "tiny", "--dry-run", folder=project).communicate()[0]
-    shutil.move(project / "encoder", project / "elsewhere")  # results can be read where their encoder is not
+    shutil.move(
+        project / "encoder", project / "elsewhere"
+    )  # results can be read where their encoder is not
     assert "5 done" in command("status", "tiny", folder=project).communicate()[0]
-    assert "5 done, 0 to do" in command("run", "tiny", "--encoder", "elsewhere", "--dry-run", folder=project).communicate()[0]
-    assert "5 of them stale" in command("run", "tiny", "--encoder", "mini", "--dry-run", folder=project).communicate()[0]
+    assert (
+        "5 done, 0 to do"
+        in command(
+            "run", "tiny", "--encoder", "elsewhere", "--dry-run", folder=project
+        ).communicate()[0]
+    )
+    assert (
+        "5 of them stale"
+        in command("run", "tiny", "--encoder", "mini", "--dry-run", folder=project).communicate()[0]
+    )

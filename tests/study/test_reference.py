@@ -1,4 +1,5 @@
-"""Published scores as the package has them: whole, with their terms; broken tables and studies of them are refused."""
+"""Published scores as the package has them: whole, with their terms; broken tables and studies of
+them are refused."""
 
 import shutil
 import tomllib
@@ -18,28 +19,51 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("name", REFERENCES)
 def test_every_reference_is_whole_packaged_and_says_whose_it_is(name: str) -> None:
     entry = reference(name)
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
-    packaged = {path for pattern in settings["xstilts_core.study.published"] for path in FOLDER.glob(pattern)}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "setuptools"
+    ]["package-data"]
+    packaged = {
+        path
+        for pattern in settings["xstilts_core.study.published"]
+        for path in FOLDER.glob(pattern)
+    }
     assert {entry.scores, entry.baseline, entry.terms} <= packaged
-    assert {path for path in FOLDER.iterdir() if path.is_file() and path.suffix != ".py"} == packaged
-    assert "copyright" in entry.terms.read_text(encoding="utf-8").lower() and entry.citation and entry.url.startswith("https://")
+    assert {
+        path for path in FOLDER.iterdir() if path.is_file() and path.suffix != ".py"
+    } == packaged
+    assert (
+        "copyright" in entry.terms.read_text(encoding="utf-8").lower()
+        and entry.citation
+        and entry.url.startswith("https://")
+    )
     table = published_scores(name)
-    assert list(table) == COLUMNS and table["score"].between(0, 100).all() and table["score"].max() > 90
+    assert (
+        list(table) == COLUMNS
+        and table["score"].between(0, 100).all()
+        and table["score"].max() > 90
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("qqp,target,rte,1,87.4", r"line 3: a score that is not between 0 and 1: qqp, target, rte, 1, 87.4"),
+        (
+            "qqp,target,rte,1,87.4",
+            r"line 3: a score that is not between 0 and 1: qqp, target, rte, 1, 87.4",
+        ),
         ("qqp,target,rte,1,", r"line 3: a score that is not between 0 and 1"),
         ("mnli,target,rte,1,0.5", r"line 3: a cell that stands twice"),
     ],
 )
-def test_a_broken_table_is_refused(line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_table_is_refused(
+    line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("xstilts_core.study.published.FOLDER", tmp_path)
     entry = reference("pruksachatkun2020")
     shutil.copy(FOLDER / entry.baseline.name, tmp_path)
-    entry.scores.write_text(f"intermediate,kind,task,run,score\nmnli,target,rte,1,0.8\n{line}\n", encoding="utf-8")
+    entry.scores.write_text(
+        f"intermediate,kind,task,run,score\nmnli,target,rte,1,0.8\n{line}\n", encoding="utf-8"
+    )
     with pytest.raises(UsageError, match=message):
         published_scores(entry.name)
     entry.scores.write_text("intermediate,task,run,score\nmnli,rte,1,0.8\n", encoding="utf-8")
@@ -66,9 +90,18 @@ def test_names_without_a_baseline_are_refused() -> None:
             "title: T\npublished: pruksachatkun2020\nseeds: [1]",
             "seeds and published exclude each other: .* Legal: title, published, reports",
         ),
-        ("title: T\npublished: pruksachatkun2020\nrecipes:", "recipes and published exclude each other"),
-        ("title: T\npublished: pruksachatkun2020\nencoder: mini", "encoder and published exclude each other"),
-        ("title: T\npublished: pruksachatkun2020\nreport: [a]", "unknown key 'report' .* did you mean 'reports'"),
+        (
+            "title: T\npublished: pruksachatkun2020\nrecipes:",
+            "recipes and published exclude each other",
+        ),
+        (
+            "title: T\npublished: pruksachatkun2020\nencoder: mini",
+            "encoder and published exclude each other",
+        ),
+        (
+            "title: T\npublished: pruksachatkun2020\nreport: [a]",
+            "unknown key 'report' .* did you mean 'reports'",
+        ),
         (
             "title: T\npublished: pruksachatkun2020\nreports: [30_transfer]",
             "unknown report on published scores '30_transfer' .* 31_correlations",

@@ -1,22 +1,61 @@
-"""Every task is whole: the names it refers to exist, its data of the embedded suite fit its declaration."""
+"""Every task is whole: the names it refers to exist, its data of the embedded suite fit its
+declaration."""
 
 import pytest
 
 from xstilts_core.data import splits
 from xstilts_core.errors import UsageError
-from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    ChoiceExample,
+    PairExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.metrics import ACCURACY, BITEXT, SPAN, TAGGING
 from xstilts_core.mini import suite
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME, recipe, task
 
-EXAMPLE = {"pair": PairExample, "choice": ChoiceExample, "span": SpanExample, "tagging": TagsExample, "retrieval": SentenceExample}
-METRICS = {"pair": ACCURACY, "choice": ACCURACY, "span": SPAN, "tagging": TAGGING, "retrieval": (*ACCURACY, *BITEXT)}
+EXAMPLE = {
+    "pair": PairExample,
+    "choice": ChoiceExample,
+    "span": SpanExample,
+    "tagging": TagsExample,
+    "retrieval": SentenceExample,
+}
+METRICS = {
+    "pair": ACCURACY,
+    "choice": ACCURACY,
+    "span": SPAN,
+    "tagging": TAGGING,
+    "retrieval": (*ACCURACY, *BITEXT),
+}
 
 
 def test_the_names_are_those_of_the_study():
-    assert XTREME == ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba")
-    wanted = {"anli_plus", "mnli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa"}
+    assert XTREME == (
+        "xnli",
+        "pawsx",
+        "udpos",
+        "panx",
+        "xquad",
+        "mlqa",
+        "tydiqa",
+        "bucc2018",
+        "tatoeba",
+    )
+    wanted = {
+        "anli_plus",
+        "mnli",
+        "qqp",
+        "squad_v2",
+        "squad_v1",
+        "hellaswag",
+        "ccg",
+        "cosmosqa",
+        "commonsenseqa",
+    }
     assert set(INTERMEDIATE_NAMES) == wanted
 
 
@@ -38,7 +77,11 @@ def test_a_declaration_is_whole(entry):
         assert entry.published.source and recipe(entry, "files") is entry.published
 
 
-EMBEDDED = [entry for entry in TASKS.values() if "dev" in suite.SIZES.get(entry.name, {}) or entry.name in suite.PARTS]
+EMBEDDED = [
+    entry
+    for entry in TASKS.values()
+    if "dev" in suite.SIZES.get(entry.name, {}) or entry.name in suite.PARTS
+]
 
 
 @pytest.mark.parametrize("entry", EMBEDDED, ids=lambda entry: entry.name)
@@ -57,8 +100,19 @@ def test_the_embedded_suite_has_every_task_in_its_format(entry):
 
 
 def test_the_paper_lists_are_complete():
-    """Language counts of XTREME (Hu et al. 2020, Table 1); English is the other side of the retrieval tasks."""
-    counts = {"xnli": 15, "pawsx": 7, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9, "bucc2018": 4, "tatoeba": 36}
+    """Language counts of XTREME (Hu et al. 2020, Table 1); English is the other side of the
+    retrieval tasks."""
+    counts = {
+        "xnli": 15,
+        "pawsx": 7,
+        "udpos": 33,
+        "panx": 40,
+        "xquad": 11,
+        "mlqa": 7,
+        "tydiqa": 9,
+        "bucc2018": 4,
+        "tatoeba": 36,
+    }
     assert {name: len(TASKS[name].languages) for name in XTREME} == counts
 
 
@@ -67,10 +121,18 @@ def test_another_domain_has_a_target_in_many_languages_and_an_english_intermedia
     found = [entry for entry in TASKS.values() if entry.domain == domain]
     (target,) = [entry for entry in found if entry.role == "target"]
     (intermediate,) = [entry for entry in found if entry.role == "intermediate"]
-    assert target.languages[0] == "en" and len(target.languages) >= 4 and target.train_on == target.name
+    assert (
+        target.languages[0] == "en"
+        and len(target.languages) >= 4
+        and target.train_on == target.name
+    )
     assert intermediate.languages == ("en",) and intermediate.name not in INTERMEDIATE_NAMES
     for entry in found:
-        assert splits.languages(entry.name, "train", "hub") == ("en",) == splits.languages(entry.name, "dev", "hub")[:1]
+        assert (
+            splits.languages(entry.name, "train", "hub")
+            == ("en",)
+            == splits.languages(entry.name, "dev", "hub")[:1]
+        )
         assert entry.published and not entry.published.confirmed
 
 
@@ -81,10 +143,18 @@ def test_translated_training_sets_have_the_labels_and_languages_of_their_targets
         ("pawsx_translated", "pawsx", "pawsx"),
     ):
         entry = TASKS[name]
-        assert entry.role == "part" and entry.labels == TASKS[original].labels and entry.format == TASKS[original].format
-        assert {"en", *entry.languages} == set(TASKS[target].languages) and "en" not in entry.languages
+        assert (
+            entry.role == "part"
+            and entry.labels == TASKS[original].labels
+            and entry.format == TASKS[original].format
+        )
+        assert {"en", *entry.languages} == set(
+            TASKS[target].languages
+        ) and "en" not in entry.languages
 
 
 def test_a_wrong_task_is_answered_with_the_nearest():
-    with pytest.raises(UsageError, match=r"unknown task 'xnil' in params/a.yaml: did you mean 'xnli'\?"):
+    with pytest.raises(
+        UsageError, match=r"unknown task 'xnil' in params/a.yaml: did you mean 'xnli'\?"
+    ):
         task("xnil", "params/a.yaml")

@@ -1,4 +1,5 @@
-"""XTREME-R as a study: its targets and languages, its hyper-parameters, what it needs beside the hub, what it will cost."""
+"""XTREME-R as a study: its targets and languages, its hyper-parameters, what it needs beside the
+hub, what it will cost."""
 
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS
 
 PARAMS = Path(__file__).parents[2] / "params"
-# Epochs, effective batch, learning rate, longest input: google-research/xtreme, scripts/train_{xcopa,lareqa,mewslix}.sh for XLM-R Large.
+# Epochs, effective batch, learning rate, longest input: google-research/xtreme,
+# scripts/train_{xcopa,lareqa,mewslix}.sh for XLM-R Large.
 SCRIPTS = {
     "siqa_copa": (5, 32, 3e-5, 128),
     "squad_sentences": (3, 16, 2e-5, 256),
@@ -42,9 +44,12 @@ def study() -> Study:
 def test_the_targets_and_their_languages(study):
     assert study.benchmark == "xtreme-r" and set(study.targets) == LANGUAGES.keys()
     assert {name: len(TASKS[name].languages_of("xtreme-r")) for name in study.targets} == LANGUAGES
-    assert {name for name, recipe in study.recipes.items() if recipe.intermediate == [name]} == set(INTERMEDIATE_NAMES)
+    assert {name for name, recipe in study.recipes.items() if recipe.intermediate == [name]} == set(
+        INTERMEDIATE_NAMES
+    )
     scoring = [spec for spec in study.specs if isinstance(spec, TargetSpec | RetrievalSpec)]
-    # Ten encoders, three seeds, nine models: XQuAD and MLQA share one, and nothing is trained for Tatoeba.
+    # Ten encoders, three seeds, nine models: XQuAD and MLQA share one, and nothing is trained for
+    # Tatoeba.
     assert len(scoring) == 10 * 3 * 9 and all(spec.benchmark == "xtreme-r" for spec in scoring)
 
 
@@ -65,7 +70,13 @@ def test_what_the_hub_lacks_is_told_with_its_reason(study):
         "mewslix",
     ]
     assert Study.load(study.file, data_root="somewhere").lacking == ()
-    without = TargetSpec(source="hub", train_on="udpos", targets=["udpos"], benchmark="xtreme-r", languages=["en", "de"])
+    without = TargetSpec(
+        source="hub",
+        train_on="udpos",
+        targets=["udpos"],
+        benchmark="xtreme-r",
+        languages=["en", "de"],
+    )
     assert without.lacking == ()
 
 
@@ -77,19 +88,28 @@ def test_languages_that_the_hub_lacks_are_read_beside_it(tmp_path):
     found = splits.languages("udpos", "test", "hub", str(tmp_path), "xtreme-r")
     assert found == (*TASKS["udpos"].languages, "pl")
     assert "pl" not in splits.languages("udpos", "test", "hub", str(tmp_path))
-    assert [example.words for example in splits.load("udpos", "test", "pl", "hub", str(tmp_path))] == [("kot",)]
+    assert [
+        example.words for example in splits.load("udpos", "test", "pl", "hub", str(tmp_path))
+    ] == [("kot",)]
 
 
 def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():
     for benchmark, count in (("xtreme", 40), ("xtreme-r", 48)):
         spec = TargetSpec(source="hub", train_on="panx", targets=["panx"], benchmark=benchmark)
         assert work.work(spec).languages == count
-    staged = work.work(TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)).pieces
-    assert [(piece.stage.task, piece.trained) for piece in staged] == [("siqa", 1000), ("copa", 400)]
+    staged = work.work(
+        TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)
+    ).pieces
+    assert [(piece.stage.task, piece.trained) for piece in staged] == [
+        ("siqa", 1000),
+        ("copa", 400),
+    ]
     assert work.size("siqa_copa", "train", "hub", "") == 33_810
 
 
-@pytest.mark.parametrize("name", ["siqa_copa", "squad_sentences", "abstrct", "tweet_sentiment", "pubmedqa"])
+@pytest.mark.parametrize(
+    "name", ["siqa_copa", "squad_sentences", "abstrct", "tweet_sentiment", "pubmedqa"]
+)
 def test_the_speed_of_a_task_that_the_embedded_suite_lacks_is_that_of_its_format(name):
     task, found, seconds, own = sample.examples(Stage(name, "hub", "", 64, batch_size=8))
     assert task.format == TASKS[name].format and found and seconds == 0.0 and not own

@@ -32,7 +32,10 @@ def test_labels_and_answers_stay_true(task, code):
         else:
             assert len(after.answers) == len(before.answers)
             for answer in after.answers:
-                assert answer.text and after.context[answer.start : answer.start + len(answer.text)] == answer.text
+                assert (
+                    answer.text
+                    and after.context[answer.start : answer.start + len(answer.text)] == answer.text
+                )
 
 
 @pytest.mark.parametrize("code", ("en", "zh"))
@@ -107,6 +110,8 @@ def test_what_has_no_labels_is_refused():
 
 
 def test_choices_are_disturbed_one_by_one():
-    example = ChoiceExample("1", "Anna sees a big dog.", "", ("It runs in the park.", "It eats a red apple."), 1)
+    example = ChoiceExample(
+        "1", "Anna sees a big dog.", "", ("It runs in the park.", "It eats a red apple."), 1
+    )
     noisy = noise.noised([example], "en", 0.6, 3)[0]
     assert noisy.question == "" and len(noisy.choices) == 2 and noisy.choices != example.choices

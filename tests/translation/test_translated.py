@@ -34,9 +34,15 @@ class TestTraining:
     def test_one_language_has_the_same_examples_in_the_same_order(self):
         english = splits.training("mnli", 90, 1, "mini", "")["mnli"]
         german = translated.training("mnli", made(data_languages=["de"]))
-        assert [example.id for example in german.parts["mnli"]] == [f"de-{example.id}" for example in english]
-        assert [example.label for example in german.parts["mnli"]] == [example.label for example in english]
-        assert not {example.text_a for example in german.parts["mnli"]} & {example.text_a for example in english}
+        assert [example.id for example in german.parts["mnli"]] == [
+            f"de-{example.id}" for example in english
+        ]
+        assert [example.label for example in german.parts["mnli"]] == [
+            example.label for example in english
+        ]
+        assert not {example.text_a for example in german.parts["mnli"]} & {
+            example.text_a for example in english
+        }
         assert german.counts == (Count("mnli", "de", 90),)
 
     def test_several_share_the_english_size_and_each_example_is_there_once(self):
@@ -44,22 +50,40 @@ class TestTraining:
         spec = made(data_languages=["de", "en", "sw", "tr"])
         found = translated.training("mnli", spec).parts["mnli"]
         codes = Counter(example.id.split("-")[0] for example in found)
-        assert sorted(codes.values()) == [22, 22, 23, 23] and set(codes) == {"de", "mnli", "sw", "tr"}
+        assert sorted(codes.values()) == [22, 22, 23, 23] and set(codes) == {
+            "de",
+            "mnli",
+            "sw",
+            "tr",
+        }
         assert [example.id.removeprefix(f"{example.id.split('-')[0]}-") for example in found] == [
-            example.id.removeprefix("mnli-") if example.id in {row.id for row in found} else example.id for example in english
+            example.id.removeprefix("mnli-")
+            if example.id in {row.id for row in found}
+            else example.id
+            for example in english
         ]
-        other = translated.training("mnli", made(data_languages=["de", "en", "sw", "tr"], seed=2)).parts["mnli"]
+        other = translated.training(
+            "mnli", made(data_languages=["de", "en", "sw", "tr"], seed=2)
+        ).parts["mnli"]
         assert {example.id for example in other} != {example.id for example in found}
 
     def test_parts_of_a_task_are_translated_one_by_one(self):
-        found = translated.training("anli_plus", made(tasks=["anli_plus"], data_languages=["hi", "en"]))
-        assert {(count.part, count.language) for count in found.counts} == {(p, c) for p in ("mnli", "snli", "anli") for c in ("hi", "en")}
-        assert sum(count.found for count in found.counts) == sum(map(len, found.parts.values())) == 90
+        found = translated.training(
+            "anli_plus", made(tasks=["anli_plus"], data_languages=["hi", "en"])
+        )
+        assert {(count.part, count.language) for count in found.counts} == {
+            (p, c) for p in ("mnli", "snli", "anli") for c in ("hi", "en")
+        }
+        assert (
+            sum(count.found for count in found.counts) == sum(map(len, found.parts.values())) == 90
+        )
 
     def test_noise_comes_on_top(self):
         clean = translated.training("mnli", made(data_languages=["de"])).parts["mnli"]
         noisy = translated.training("mnli", made(data_languages=["de"], noise=0.3)).parts["mnli"]
-        assert [example.id for example in noisy] == [example.id for example in clean] and noisy != clean
+        assert [example.id for example in noisy] == [
+            example.id for example in clean
+        ] and noisy != clean
 
     def test_a_published_set_that_lacks_examples_gives_others(self):
         english = [PairExample(str(number), "a", "b", "neutral") for number in range(6)]
@@ -67,12 +91,19 @@ class TestTraining:
         got, count = translated.matched(english, own, Count("mnli", "de", 0), 1)
         assert count == Count("mnli", "de", 3, 2, 1)
         assert [example and example.id for example in got[::2]] == ["0", "2", "4"]
-        assert {example.id for example in (got[1], got[3]) if example} == {"7", "8"} and got[5] is None
+        assert {example.id for example in (got[1], got[3]) if example} == {"7", "8"} and got[
+            5
+        ] is None
 
     def test_published_files_are_matched_by_question(self, tmp_path):
         def squad(path: Path, answers: dict[str, str]) -> None:
-            rows = [{"id": name, "question": f"{name}?", "answers": [{"text": text, "answer_start": 2}]} for name, text in answers.items()]
-            paragraphs = [{"context": f"- {row['answers'][0]['text']} -", "qas": [row]} for row in rows]
+            rows = [
+                {"id": name, "question": f"{name}?", "answers": [{"text": text, "answer_start": 2}]}
+                for name, text in answers.items()
+            ]
+            paragraphs = [
+                {"context": f"- {row['answers'][0]['text']} -", "qas": [row]} for row in rows
+            ]
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
 
@@ -81,7 +112,12 @@ class TestTraining:
             tmp_path / "mlqa" / "mlqa-translate-train" / "de_squad-translate-train-train-v1.1.json",
             {"q3": "drei", "q1": "eins", "q9": "neun"},
         )
-        values = {"source": "files", "data_root": str(tmp_path), "tasks": ["squad_v1"], "data_languages": ["de"]}
+        values = {
+            "source": "files",
+            "data_root": str(tmp_path),
+            "tasks": ["squad_v1"],
+            "data_languages": ["de"],
+        }
         found = translated.training("squad_v1", IntermediateSpec.of(values))
         assert [(example.id, example.answers[0].text) for example in found.parts["squad_v1"]] == [
             ("de-q1", "eins"),
@@ -92,32 +128,63 @@ class TestTraining:
 
     def test_tables_that_are_not_parallel_are_told_by_their_labels(self):
         english = [PairExample("1", "a", "b", "neutral"), PairExample("2", "a", "b", "entailment")]
-        own = [PairExample("1", "x", "y", "entailment"), PairExample("2", "x", "y", "entailment"), PairExample("3", "x", "y", "neutral")]
+        own = [
+            PairExample("1", "x", "y", "entailment"),
+            PairExample("2", "x", "y", "entailment"),
+            PairExample("3", "x", "y", "neutral"),
+        ]
         got, count = translated.matched(english, own, Count("mnli", "de", 0), 1)
-        assert count == Count("mnli", "de", 1, 1, 0) and got[1] == own[1] and got[0] in (own[0], own[2])
+        assert (
+            count == Count("mnli", "de", 1, 1, 0)
+            and got[1] == own[1]
+            and got[0] in (own[0], own[2])
+        )
 
     def test_a_run_learns_from_them_and_says_what_became_of_them(self, tmp_path):
         spec = made(data_languages=["de", "sw"], train_examples=40, outputs=str(tmp_path))
         found = run.learners(spec, run.load_encoder(spec))
         (row,) = run.describe(found)
         assert row["examples"] == 40
-        assert row["languages"] == [{"part": "mnli", "language": code, "found": 20, "filled": 0, "dropped": 0} for code in ("de", "sw")]
-        assert all(example.id.startswith("mnli-dev") for example in found[0].development), "development data stay English"
+        assert row["languages"] == [
+            {"part": "mnli", "language": code, "found": 20, "filled": 0, "dropped": 0}
+            for code in ("de", "sw")
+        ]
+        assert all(example.id.startswith("mnli-dev") for example in found[0].development), (
+            "development data stay English"
+        )
 
 
 class TestSpec:
     @pytest.mark.parametrize(
         ("values", "message"),
         [
-            ({"data_languages": ["german"]}, "unknown language 'german' in data_languages: legal: de"),
+            (
+                {"data_languages": ["german"]},
+                "unknown language 'german' in data_languages: legal: de",
+            ),
             ({"data_languages": ["de", "de"]}, "'de' stands twice"),
-            ({"data_languages": ["ru"]}, "the embedded suite .source mini. has no mnli in 'ru', only in en, de"),
+            (
+                {"data_languages": ["ru"]},
+                "the embedded suite .source mini. has no mnli in 'ru', only in en, de",
+            ),
             ({"noise": 1.0}, "noise is 1.0: it must be less than 1"),
             ({"translator": "some/model"}, "has nothing to translate into: give data_languages"),
-            ({"translator": "some/model", "data_languages": ["en"]}, "has nothing to translate into"),
-            ({"tasks": ["ccg"], "translator": "some/model", "data_languages": ["de"]}, "ccg has a tag for every word"),
-            ({"source": "hub", "tasks": ["hellaswag"], "data_languages": ["de"]}, "no translation of hellaswag is published, only of mnli"),
-            ({"source": "hub", "data_languages": ["fi"]}, "mnli_translated has no 'fi', only ar, bg"),
+            (
+                {"translator": "some/model", "data_languages": ["en"]},
+                "has nothing to translate into",
+            ),
+            (
+                {"tasks": ["ccg"], "translator": "some/model", "data_languages": ["de"]},
+                "ccg has a tag for every word",
+            ),
+            (
+                {"source": "hub", "tasks": ["hellaswag"], "data_languages": ["de"]},
+                "no translation of hellaswag is published, only of mnli",
+            ),
+            (
+                {"source": "hub", "data_languages": ["fi"]},
+                "mnli_translated has no 'fi', only ar, bg",
+            ),
             (
                 {"source": "hub", "tasks": ["wikipedia_mentions"], "noise": 0.1},
                 "has format ranking: data_languages and noise are for tasks of format",
@@ -129,23 +196,37 @@ class TestSpec:
             IntermediateSpec.of(values)
 
     def test_it_uses_the_published_set(self):
-        spec = IntermediateSpec.of({"source": "hub", "tasks": ["squad_v1"], "data_languages": ["de"]})
+        spec = IntermediateSpec.of(
+            {"source": "hub", "tasks": ["squad_v1"], "data_languages": ["de"]}
+        )
         assert spec.uses == ("squad_v1", "squad_translated")
-        assert IntermediateSpec.of({"tasks": ["squad_v1"], "data_languages": ["de"]}).uses == ("squad_v1",)
+        assert IntermediateSpec.of({"tasks": ["squad_v1"], "data_languages": ["de"]}).uses == (
+            "squad_v1",
+        )
 
     def test_the_english_default_changes_nothing(self):
-        assert not {"data_languages", "noise", "translator"} & identity.wanted(IntermediateSpec.of({})).own.keys()
+        assert (
+            not {"data_languages", "noise", "translator"}
+            & identity.wanted(IntermediateSpec.of({})).own.keys()
+        )
 
     def test_a_model_for_each_language(self):
         spec = IntermediateSpec.of(
-            {"translator": "Helsinki-NLP/opus-mt-en-{language}", "data_languages": ["de", "en", "ru"], "source": "hub"}
+            {
+                "translator": "Helsinki-NLP/opus-mt-en-{language}",
+                "data_languages": ["de", "en", "ru"],
+                "source": "hub",
+            }
         )
         assert spec.translators == ("Helsinki-NLP/opus-mt-en-de", "Helsinki-NLP/opus-mt-en-ru")
         assert spec.uses == ("mnli",)
 
     def test_published_translations_are_of_the_same_kind(self):
         for name, other in TRANSLATIONS.items():
-            assert (TASKS[name].format, TASKS[name].labels) == (TASKS[other].format, TASKS[other].labels)
+            assert (TASKS[name].format, TASKS[name].labels) == (
+                TASKS[other].format,
+                TASKS[other].labels,
+            )
 
 
 STUDY = """
@@ -165,17 +246,38 @@ def study(folder: Path, keys: str, source: str = "mini") -> Study:
 
 class TestStudy:
     def test_keys_of_a_recipe_reach_its_runs(self, tmp_path):
-        runs = [spec for spec in study(tmp_path, ", data_languages: [de, sw], noise: 0.2").specs if isinstance(spec, IntermediateSpec)]
-        assert [(spec.seed, spec.data_languages, spec.noise) for spec in runs] == [(1, ["de", "sw"], 0.2), (2, ["de", "sw"], 0.2)]
+        runs = [
+            spec
+            for spec in study(tmp_path, ", data_languages: [de, sw], noise: 0.2").specs
+            if isinstance(spec, IntermediateSpec)
+        ]
+        assert [(spec.seed, spec.data_languages, spec.noise) for spec in runs] == [
+            (1, ["de", "sw"], 0.2),
+            (2, ["de", "sw"], 0.2),
+        ]
 
     def test_what_the_hub_must_give_is_fetched_first(self, tmp_path):
         fetching = study(tmp_path, ", data_languages: [de, en, sw]", "hub").specs[0]
-        assert fetching.tasks == ["mnli", "mnli_translated", "xnli"] and fetching.data_languages == ["de", "sw"]
-        fetching = study(tmp_path, ", data_languages: [de, fi], translator: facebook/nllb-200-distilled-600M", "hub").specs[0]
-        assert fetching.tasks == ["mnli", "xnli"] and fetching.translators == ["facebook/nllb-200-distilled-600M"]
+        assert fetching.tasks == [
+            "mnli",
+            "mnli_translated",
+            "xnli",
+        ] and fetching.data_languages == ["de", "sw"]
+        fetching = study(
+            tmp_path,
+            ", data_languages: [de, fi], translator: facebook/nllb-200-distilled-600M",
+            "hub",
+        ).specs[0]
+        assert fetching.tasks == ["mnli", "xnli"] and fetching.translators == [
+            "facebook/nllb-200-distilled-600M"
+        ]
 
     def test_of_a_translated_set_only_the_languages_wished_for_are_fetched(self):
-        found = fetch.wanted(DataSpec(tasks=["mnli_translated", "xnli"], languages=["fr"], data_languages=["de", "sw"]))
+        found = fetch.wanted(
+            DataSpec(
+                tasks=["mnli_translated", "xnli"], languages=["fr"], data_languages=["de", "sw"]
+            )
+        )
         places = {(name, config) for name, _, config, _ in found}
         assert {config for name, config in places if name == "mnli_translated"} == {"de", "sw"}
         assert {config for name, config in places if name == "xnli"} == {"en", "fr"}
@@ -186,7 +288,9 @@ class TestStudy:
         monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
 
         def lock(name: str, kind: str) -> None:
-            hub_lock.settle(Repository("model", name), {"translator": "1", "encoder": "2"}[kind] * 40)
+            hub_lock.settle(
+                Repository("model", name), {"translator": "1", "encoder": "2"}[kind] * 40
+            )
 
         monkeypatch.setattr(hub_client, "encoder", lock)
         monkeypatch.setattr(hub_client, "offline", lambda: True)
@@ -198,12 +302,20 @@ class TestStudy:
             ("translator", "org/to-de", "1"),
             ("translator", "org/to-sw", "1"),
         ]
-        spec = IntermediateSpec.of({"translator": "org/to-{language}", "data_languages": ["de", "en"], "encoder": "org/encoder"})
+        spec = IntermediateSpec.of(
+            {
+                "translator": "org/to-{language}",
+                "data_languages": ["de", "en"],
+                "encoder": "org/encoder",
+            }
+        )
         assert hub_lock.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
 
     @pytest.mark.parametrize("name", ["./no/folder", "a/b/c", "facebook/nllb 200"])
     def test_a_translator_that_cannot_be_one_is_refused(self, name):
-        with pytest.raises(UsageError, match=r"x.yaml: translator is .*Legal: a hub name such as facebook/nllb"):
+        with pytest.raises(
+            UsageError, match=r"x.yaml: translator is .*Legal: a hub name such as facebook/nllb"
+        ):
             check_model(name, "x.yaml: translator", "facebook/nllb-200-distilled-600M")
 
     @pytest.mark.parametrize(
@@ -223,6 +335,10 @@ class TestStudy:
         assert "made_up.yaml" in str(caught.value)
 
     def test_they_need_intermediate_tasks(self, tmp_path):
-        text = STUDY.format(keys="", source="mini").replace("here: {intermediate: [mnli]}", "here: {control: random_init, noise: 0.2}")
-        with pytest.raises(UsageError, match="recipe here sets noise, but nothing is trained for it"):
+        text = STUDY.format(keys="", source="mini").replace(
+            "here: {intermediate: [mnli]}", "here: {control: random_init, noise: 0.2}"
+        )
+        with pytest.raises(
+            UsageError, match="recipe here sets noise, but nothing is trained for it"
+        ):
             load(tmp_path, text)

@@ -1,4 +1,5 @@
-"""Examples rebuilt from translated sentences: labels stay, an answer is found again by its marks or its example is dropped."""
+"""Examples rebuilt from translated sentences: labels stay, an answer is found again by its marks or
+its example is dropped."""
 
 import pytest
 
@@ -39,8 +40,13 @@ class TestRebuilding:
 
     def test_an_answer_over_a_sentence_break_stays_whole(self):
         start = SPANS.context.index("1735")
-        wide = SpanExample("q2", "When?", SPANS.context, (Answer(SPANS.context[start : start + 9], start),))
-        assert translated.marked(wide)[0][0] == "Mr. Adams was born in [1735. He ]won in New York City in May!"
+        wide = SpanExample(
+            "q2", "When?", SPANS.context, (Answer(SPANS.context[start : start + 9], start),)
+        )
+        assert (
+            translated.marked(wide)[0][0]
+            == "Mr. Adams was born in [1735. He ]won in New York City in May!"
+        )
 
     @pytest.mark.parametrize("code", ("de", "zh"))
     def test_it_is_found_again(self, code):
@@ -50,7 +56,9 @@ class TestRebuilding:
         assert found.context[found.answers[0].start :].startswith("NEW YORK CITY IN MAY!")
         assert not set("[]") & set(found.context) and found.question == "WHERE DID MR. ADAMS WIN?"
         assert found.context == (
-            SPANS.context.upper() if code == "de" else "MR. ADAMS WAS BORN IN 1735.HE WON IN NEW YORK CITY IN MAY!NOBODY KNEW WHY."
+            SPANS.context.upper()
+            if code == "de"
+            else "MR. ADAMS WAS BORN IN 1735.HE WON IN NEW YORK CITY IN MAY!NOBODY KNEW WHY."
         )
 
     @pytest.mark.parametrize(
@@ -65,7 +73,9 @@ class TestRebuilding:
         ],
     )
     def test_a_lost_answer_drops_the_example(self, translation):
-        told = {source: german(source) for source in translated.sources_of(SPANS)} | {"He won in [New York City] in May!": translation}
+        told = {source: german(source) for source in translated.sources_of(SPANS)} | {
+            "He won in [New York City] in May!": translation
+        }
         assert translated.rebuilt(SPANS, "de", told) is None
 
     @pytest.mark.parametrize(
@@ -77,22 +87,45 @@ class TestRebuilding:
         ],
     )
     def test_blanks_inside_the_marks_belong_outside(self, translation, context):
-        told_context, answer = translated.projected((["s"], 0, ("[", "]")), "de", {"s": translation})
-        assert told_context == context and context[answer.start :].startswith("New York") and answer.text == "New York"
+        told_context, answer = translated.projected(
+            (["s"], 0, ("[", "]")), "de", {"s": translation}
+        )
+        assert (
+            told_context == context
+            and context[answer.start :].startswith("New York")
+            and answer.text == "New York"
+        )
 
     def test_other_marks_where_the_context_has_brackets(self):
         example = SpanExample("q", "Who?", "Anna [1] saw Bo.", (Answer("Bo", 13),))
         assert translated.sources_of(example) == ["Who?", "Anna [1] saw {Bo}."]
         full = SpanExample("q", "Who?", "Anna [1] {2} <3> saw Bo.", (Answer("Bo", 21),))
-        assert translated.sources_of(full) == [] and translated.rebuilt(full, "de", {"Who?": "Wer?"}) is None
+        assert (
+            translated.sources_of(full) == []
+            and translated.rebuilt(full, "de", {"Who?": "Wer?"}) is None
+        )
 
     def test_pairs_choices_and_questions_without_an_answer(self):
         pair = PairExample("1", "One. Two.", "Three.", "neutral")
         choice = ChoiceExample("2", "He runs", "", ("fast.", "slowly."), 1)
         open_ = SpanExample("3", "Why?", "Nobody knew. Nobody asked.", ())
-        told = {source: german(source) for example in (pair, choice, open_) for source in translated.sources_of(example)}
-        assert translated.rebuilt(pair, "de", told) == PairExample("1", "ONE. TWO.", "THREE.", "neutral")
-        assert translated.rebuilt(choice, "de", told) == ChoiceExample("2", "HE RUNS", "", ("FAST.", "SLOWLY."), 1)
-        assert translated.rebuilt(open_, "de", told) == SpanExample("3", "WHY?", "NOBODY KNEW. NOBODY ASKED.", ())
+        told = {
+            source: german(source)
+            for example in (pair, choice, open_)
+            for source in translated.sources_of(example)
+        }
+        assert translated.rebuilt(pair, "de", told) == PairExample(
+            "1", "ONE. TWO.", "THREE.", "neutral"
+        )
+        assert translated.rebuilt(choice, "de", told) == ChoiceExample(
+            "2", "HE RUNS", "", ("FAST.", "SLOWLY."), 1
+        )
+        assert translated.rebuilt(open_, "de", told) == SpanExample(
+            "3", "WHY?", "NOBODY KNEW. NOBODY ASKED.", ()
+        )
         told["Two."] = told["fast."] = told["Why?"] = ""
-        assert [translated.rebuilt(example, "de", told) for example in (pair, choice, open_)] == [None, None, None]
+        assert [translated.rebuilt(example, "de", told) for example in (pair, choice, open_)] == [
+            None,
+            None,
+            None,
+        ]

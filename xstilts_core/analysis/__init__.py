@@ -1,4 +1,5 @@
-"""From tidy scores to what a paper says about them: DataFrame in, DataFrame out. Nothing here imports torch.
+"""From tidy scores to what a paper says about them: DataFrame in, DataFrame out. Nothing here
+imports torch.
 
 gains       gains over the baseline, paired by seed and language; the recipe x target matrix
 items       resampled test items, from kept predictions
@@ -39,17 +40,39 @@ from xstilts_core.analysis.abilities import (
     source,
     task_correlations,
 )
-from xstilts_core.analysis.answers import contrast_answer, number_answer, scaling_answer, target_size_answer
+from xstilts_core.analysis.answers import (
+    contrast_answer,
+    number_answer,
+    scaling_answer,
+    target_size_answer,
+)
 from xstilts_core.analysis.chance import chance_findings
 from xstilts_core.analysis.choice import choices, development, strategies
 from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.contrast_findings import contrast_findings
-from xstilts_core.analysis.controls import control_findings, control_matrix, control_table, strongest
-from xstilts_core.analysis.correlations import correlations, detectable, influence, partial_correlations
+from xstilts_core.analysis.controls import (
+    control_findings,
+    control_matrix,
+    control_table,
+    strongest,
+)
+from xstilts_core.analysis.correlations import (
+    correlations,
+    detectable,
+    influence,
+    partial_correlations,
+)
 from xstilts_core.analysis.domain_answer import domain_answer
 from xstilts_core.analysis.domains import domain_cells, domain_contrasts
 from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
-from xstilts_core.analysis.gains import baseline, baseline_by_language, contenders, gain_matrix, gains, target_scores
+from xstilts_core.analysis.gains import (
+    baseline,
+    baseline_by_language,
+    contenders,
+    gain_matrix,
+    gains,
+    target_scores,
+)
 from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
 from xstilts_core.analysis.hierarchy import hierarchical_gains
 from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, gain_table
@@ -73,9 +96,22 @@ from xstilts_core.analysis.runs import (
     unfinished,
     wall_times,
 )
-from xstilts_core.analysis.scaling import by_intermediate_size, by_number_of_tasks, by_target_size, curves, fits, helps, point_table
+from xstilts_core.analysis.scaling import (
+    by_intermediate_size,
+    by_number_of_tasks,
+    by_target_size,
+    curves,
+    fits,
+    helps,
+    point_table,
+)
 from xstilts_core.analysis.significance import benjamini_hochberg, holm, item_tests, seed_tests
-from xstilts_core.analysis.translated import data_contrasts, data_effects, data_relations, resource_contrasts
+from xstilts_core.analysis.translated import (
+    data_contrasts,
+    data_effects,
+    data_relations,
+    resource_contrasts,
+)
 from xstilts_core.analysis.variants import differences, multitask, variant_findings, with_texts
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 

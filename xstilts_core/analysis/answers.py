@@ -1,4 +1,5 @@
-"""What the studies of the open questions find, in words made from their tables: the answer, and what it does not show."""
+"""What the studies of the open questions find, in words made from their tables: the answer, and
+what it does not show."""
 
 from collections.abc import Sequence
 
@@ -34,7 +35,11 @@ def seeds_words(seeds: Sequence[float]) -> str:
         without = len(seeds) - len(known)
         return f"{without} of {len(seeds)} numbers rest on one seed and have no interval; what they say of other seeds is not known."
     few = int(min(known))
-    note = ": the spread of seeds is hardly known, and intervals are wide for it" if few < FEW_SEEDS else ""
+    note = (
+        ": the spread of seeds is hardly known, and intervals are wide for it"
+        if few < FEW_SEEDS
+        else ""
+    )
     return f"Intervals (95 %) rest on {counted(few, 'seed')}{note}."
 
 
@@ -90,7 +95,10 @@ def number_answer(fits: pd.DataFrame) -> str:
     """Markdown from `fits` of curves over the number of intermediate tasks."""
     if fits.empty:
         return _NO_FITS
-    lines = [_slope_sentence(row, "More tasks of one total size,") for _, row in _main_rows(fits).iterrows()]
+    lines = [
+        _slope_sentence(row, "More tasks of one total size,")
+        for _, row in _main_rows(fits).iterrows()
+    ]
     limits = (
         "**What this does not show.** The tasks were added in one order, so that the number of tasks and which tasks they are cannot be "
         "told apart; and each further task leaves fewer examples for the others."
@@ -127,12 +135,19 @@ def target_size_answer(fits: pd.DataFrame, stops: pd.DataFrame) -> str:
 
 
 def _kinds_sentence(table: pd.DataFrame) -> str:
-    """What the planned contrast says of the question; that each kind does better somewhere only where both of its parts say so."""
-    planned, labelling, rest = (table[table["contrast"] == name].iloc[0] for name in (PLANNED, *PARTS))
+    """What the planned contrast says of the question; that each kind does better somewhere only
+    where both of its parts say so."""
+    planned, labelling, rest = (
+        table[table["contrast"] == name].iloc[0] for name in (PLANNED, *PARTS)
+    )
     if not (planned["low"] > 0 or planned["high"] < 0):
         return ""
     own = planned["low"] > 0
-    if (labelling["low"] > 0 and rest["high"] < 0) if own else (labelling["high"] < 0 and rest["low"] > 0):
+    if (
+        (labelling["low"] > 0 and rest["high"] < 0)
+        if own
+        else (labelling["high"] < 0 and rest["low"] > 0)
+    ):
         return f": each kind does better on {'its own' if own else 'the other'} kind of target, beside the other kind"
     return f": beside semantic tasks, syntactic ones do better on {LABELLING if own else REST} than on {REST if own else LABELLING}"
 
@@ -154,9 +169,13 @@ def contrast_answer(table: pd.DataFrame) -> str:
         tested = f"; over recipes p = {row['p_recipes']:.2f}, the smallest possible being {row['smallest']:.2f}"
         p = "" if pd.isna(row["p_recipes"]) else tested
         name = row["contrast"][0].upper() + row["contrast"][1:]
-        lines.append(f"{name}: {row['points']:+z.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}.")
+        lines.append(
+            f"{name}: {row['points']:+z.1f} points ({interval(row['low'], row['high'])}), {verdict}{p}."
+        )
     if PLANNED not in set(table["contrast"]):
-        lines.append("The planned contrast is missing: it needs both kinds of tasks on both groups of targets.")
+        lines.append(
+            "The planned contrast is missing: it needs both kinds of tasks on both groups of targets."
+        )
     limits = (
         "**What this does not show.** The interval is for these intermediate tasks and targets; others of a kind may do otherwise, and "
         "with this few of them the test over recipes can hardly tell. The tasks differ in more than their kind: format and length too. "

@@ -1,4 +1,5 @@
-"""Whether single gains are more than chance, in words: tests corrected for how many they are, other languages, shares of variance."""
+"""Whether single gains are more than chance, in words: tests corrected for how many they are, other
+languages, shares of variance."""
 
 import pandas as pd
 
@@ -11,11 +12,19 @@ SHOWN = 3
 NOTHING = "**Nothing to test yet.** A test needs finished runs of the baseline and of one other recipe on the same target and seed."
 
 
-def chance_findings(items: pd.DataFrame, seeds: pd.DataFrame, wider: pd.DataFrame, shares: pd.DataFrame) -> str:
-    """A paragraph of Markdown from `item_tests`, `seed_tests`, `hierarchical_gains` over languages too, and `variance_shares`."""
+def chance_findings(
+    items: pd.DataFrame, seeds: pd.DataFrame, wider: pd.DataFrame, shares: pd.DataFrame
+) -> str:
+    """A paragraph of Markdown from `item_tests`, `seed_tests`, `hierarchical_gains` over languages
+    too, and `variance_shares`."""
     if seeds.empty:
         return NOTHING
-    lines = [_item_sentences(items), _seed_sentence(seeds), _language_sentence(wider), _share_sentence(shares)]
+    lines = [
+        _item_sentences(items),
+        _seed_sentence(seeds),
+        _language_sentence(wider),
+        _share_sentence(shares),
+    ]
     limits = (
         "A test over items is of these very models: other seeds may do otherwise, and with many items a gain of a fraction of a point is "
         "told from 0. A test over seeds is of other trainings, and few seeds cannot show anything by it. The intervals of the table above "
@@ -35,7 +44,10 @@ def _item_sentences(table: pd.DataFrame) -> str:
         f"{len(sure) - up} below) and {int((table['p_bh'] < LEVEL).sum())} after Benjamini and Hochberg's."
     )
     largest = sure.sort_values("gain", key=abs, ascending=False, kind="stable").head(SHOWN)
-    named = "; ".join(f"{row.recipe} on {row.task} ({row.gain:+z.1f} points, p_holm = {row.p_holm:.3f})" for row in largest.itertuples())
+    named = "; ".join(
+        f"{row.recipe} on {row.task} ({row.gain:+z.1f} points, p_holm = {row.p_holm:.3f})"
+        for row in largest.itertuples()
+    )
     return f"{found} The largest: {named}." if named else found
 
 
@@ -56,14 +68,23 @@ def _language_sentence(table: pd.DataFrame) -> str:
     if ranged.empty:
         return ""
     sure = ranged[(ranged["low"] > 0) | (ranged["high"] < 0)]
-    listed = "; ".join(cell(row) for _, row in sure.sort_values("gain", ascending=False, kind="stable").head(SHOWN).iterrows())
+    listed = "; ".join(
+        cell(row)
+        for _, row in sure.sort_values("gain", ascending=False, kind="stable")
+        .head(SHOWN)
+        .iterrows()
+    )
     found = f"With languages drawn too, as if others were asked, {len(sure)} of {counted(len(ranged), 'interval')} exclude 0"
-    return f"{found}: {listed}{' and others' if len(sure) > SHOWN else ''}." if listed else f"{found}."
+    return (
+        f"{found}: {listed}{' and others' if len(sure) > SHOWN else ''}." if listed else f"{found}."
+    )
 
 
 def _share_sentence(table: pd.DataFrame) -> str:
-    """Which sources have how much of the variance, the largest first and the rest last, and which show none."""
-    # The optimum of a likelihood is found to about six digits: what is told and sorted hangs on four.
+    """Which sources have how much of the variance, the largest first and the rest last, and which
+    show none."""
+    # The optimum of a likelihood is found to about six digits: what is told and sorted hangs on
+    # four.
     known = (
         table.dropna(subset=["share"])
         .assign(share=lambda found: found["share"].round(4))
@@ -72,7 +93,15 @@ def _share_sentence(table: pd.DataFrame) -> str:
     known = pd.concat([known[known["source"] != RESIDUAL], known[known["source"] == RESIDUAL]])
     names = {CELL: "recipe on target", RESIDUAL: "what is left"}
     shown = known[known["reason"] != NO_VARIANCE]
-    words = [f"{names.get(row.source, row.source)} {100 * row.share:.0f} %" for row in shown.itertuples()]
+    words = [
+        f"{names.get(row.source, row.source)} {100 * row.share:.0f} %" for row in shown.itertuples()
+    ]
     none = [names.get(name, name) for name in table.loc[table["reason"] == NO_VARIANCE, "source"]]
-    parts = [", ".join(words)] * bool(words) + [f"{NO_VARIANCE} of {' or '.join(none)}"] * bool(none)
-    return f"Of the variance of gains of a recipe on a target in a language with a seed: {'; '.join(parts)}." if parts else ""
+    parts = [", ".join(words)] * bool(words) + [f"{NO_VARIANCE} of {' or '.join(none)}"] * bool(
+        none
+    )
+    return (
+        f"Of the variance of gains of a recipe on a target in a language with a seed: {'; '.join(parts)}."
+        if parts
+        else ""
+    )

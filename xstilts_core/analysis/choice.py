@@ -1,11 +1,13 @@
 """Which intermediate task for my target? Chosen on development data, reported on test data.
 
-Who works zero-shot has development data in English alone: the score by which a target run chose its checkpoint (English development
-data of the task it trains on) also chooses the recipe. Retrieval trains on nothing: there it is the development score of the layer
-that was chosen, over the language pairs that have development data. Choosing none, the baseline, is always allowed.
+Who works zero-shot has development data in English alone: the score by which a target run chose its
+checkpoint (English development data of the task it trains on) also chooses the recipe. Retrieval
+trains on nothing: there it is the development score of the layer that was chosen, over the language
+pairs that have development data. Choosing none, the baseline, is always allowed.
 
-The oracle chooses on the test scores themselves. What it gains beyond the choice is the regret (Poth et al. 2021, in points here);
-the largest of several noisy gains is too large on average (the winner's curse), so the regret is an upper estimate.
+The oracle chooses on the test scores themselves. What it gains beyond the choice is the regret
+(Poth et al. 2021, in points here); the largest of several noisy gains is too large on average (the
+winner's curse), so the regret is an upper estimate.
 """
 
 import pandas as pd
@@ -19,48 +21,99 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, RetrievalSpec, TargetSpec
 
 NOTHING = float("nan")
-PER_TARGET, ONE, DIFFERENCE = "a recipe per target", "one recipe for all targets", "per target, beyond one for all"
+PER_TARGET, ONE, DIFFERENCE = (
+    "a recipe per target",
+    "one recipe for all targets",
+    "per target, beyond one for all",
+)
 ORACLE, REGRET = "oracle: best on test data", "regret of choosing on development data"
-CHOICES = ["task", "chosen", "development", "gain", "low", "high", "oracle", "oracle_gain", "regret", "regret_low", "regret_high"]
+CHOICES = [
+    "task",
+    "chosen",
+    "development",
+    "gain",
+    "low",
+    "high",
+    "oracle",
+    "oracle_gain",
+    "regret",
+    "regret_low",
+    "regret_high",
+]
 
 
 def development_score(result: Result) -> float:
-    """The development score of a target or retrieval run, in percent; NaN where it had no development data."""
+    """The development score of a target or retrieval run, in percent; NaN where it had no
+    development data."""
     by_layer = result.details.get("development", {})
     value = result.details.get("best_score", by_layer.get(str(result.details.get("layer"))))
     return NOTHING if value is None else float(value)
 
 
 def development(study: Study) -> pd.DataFrame:
-    """Development scores of the finished runs: columns recipe task seed value. A run that scores several targets has a row for each."""
+    """Development scores of the finished runs: columns recipe task seed value. A run that scores
+    several targets has a row for each."""
     rows = []
     for found in states(of_size(study)):
         spec = found.spec
-        if found.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec) and spec.recipe not in study.controls:
+        if (
+            found.state == "done"
+            and isinstance(spec, TargetSpec | RetrievalSpec)
+            and spec.recipe not in study.controls
+        ):
             value = development_score(results.read(spec.folder / RESULT))
-            rows += [(spec.recipe, name, spec.seed, value) for name in (spec.targets if isinstance(spec, TargetSpec) else [spec.task])]
-    return pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"]).dropna(subset=["value"]).reset_index(drop=True)
+            rows += [
+                (spec.recipe, name, spec.seed, value)
+                for name in (spec.targets if isinstance(spec, TargetSpec) else [spec.task])
+            ]
+    return (
+        pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
+        .dropna(subset=["value"])
+        .reset_index(drop=True)
+    )
 
 
 def _development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean gains on development data, paired by seed: a row per recipe, baseline first, a column per target that has any.
+    """Mean gains on development data, paired by seed: a row per recipe, baseline first, a column
+    per target that has any.
 
     Only recipes that also have test gains there: a choice that cannot be reported is none.
     """
-    base = scores[scores["recipe"] == BASELINE].rename(columns={"value": "baseline"}).drop(columns="recipe")
+    base = (
+        scores[scores["recipe"] == BASELINE]
+        .rename(columns={"value": "baseline"})
+        .drop(columns="recipe")
+    )
     table = scores.merge(base, on=["task", "seed"])
-    table = table.loc[[name == BASELINE or (name, task) in draws.cells for name, task in zip(table["recipe"], table["task"], strict=True)]]
-    found = settled(table.assign(gain=table["value"] - table["baseline"]).groupby(["recipe", "task"])["gain"].mean()).unstack("task")
-    rivals = [task for task in draws.tasks if task in found and found[task].drop(BASELINE, errors="ignore").notna().any()]
-    return found.reindex(index=recipe_order([BASELINE, *found.index]), columns=rivals).rename_axis(index="recipe", columns=None)
+    table = table.loc[
+        [
+            name == BASELINE or (name, task) in draws.cells
+            for name, task in zip(table["recipe"], table["task"], strict=True)
+        ]
+    ]
+    found = settled(
+        table.assign(gain=table["value"] - table["baseline"])
+        .groupby(["recipe", "task"])["gain"]
+        .mean()
+    ).unstack("task")
+    rivals = [
+        task
+        for task in draws.tasks
+        if task in found and found[task].drop(BASELINE, errors="ignore").notna().any()
+    ]
+    return found.reindex(index=recipe_order([BASELINE, *found.index]), columns=rivals).rename_axis(
+        index="recipe", columns=None
+    )
 
 
 def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per target: columns CHOICES. `scores` is of `development`; targets without development data have no row.
+    """One row per target: columns CHOICES. `scores` is of `development`; targets without
+    development data have no row.
 
-    development, gain, oracle_gain: gains over the baseline in points, on English development data and on zero-shot test data.
-    Intervals are those of the two recipes named: the choice itself is not made again in every replicate. Ties go to the baseline,
-    then to the order of the paper's tables.
+    development, gain, oracle_gain: gains over the baseline in points, on English development data
+    and on zero-shot test data. Intervals are those of the two recipes named: the choice itself is
+    not made again in every replicate. Ties go to the baseline, then to the order of the paper's
+    tables.
     """
     found, rows = _development_gains(draws, scores), []
     for task in found:
@@ -69,14 +122,28 @@ def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
         oracle = max(candidates, key=lambda name: draws.gain(name, task).value)
         gain, best = draws.gain(chosen, task), draws.gain(oracle, task)
         regret = best - gain
-        rows.append((task, chosen, found.loc[chosen, task], gain.value, *gain.interval, oracle, best.value, regret.value, *regret.interval))
+        rows.append(
+            (
+                task,
+                chosen,
+                found.loc[chosen, task],
+                gain.value,
+                *gain.interval,
+                oracle,
+                best.value,
+                regret.value,
+                *regret.interval,
+            )
+        )
     return pd.DataFrame(rows, columns=CHOICES)
 
 
 def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """What choosing per target is worth, averaged over the targets of `choices`: columns strategy recipe gain low high targets.
+    """What choosing per target is worth, averaged over the targets of `choices`: columns strategy
+    recipe gain low high targets.
 
-    The one recipe for all is that of the largest mean gain on development data, among those with a score on every such target.
+    The one recipe for all is that of the largest mean gain on development data, among those with a
+    score on every such target.
     """
     table, found = choices(draws, scores), _development_gains(draws, scores)
     if table.empty:
@@ -85,7 +152,9 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     single = settled(found[tasks].mean(axis=1, skipna=False)).idxmax()
     per_target = per_target_gain(draws, table)
     one = mean([draws.gain(single, task) for task in tasks])
-    oracle = mean([draws.gain(name, task) for name, task in zip(table["oracle"], tasks, strict=True)])
+    oracle = mean(
+        [draws.gain(name, task) for name, task in zip(table["oracle"], tasks, strict=True)]
+    )
     rows: list[tuple[str, str, Estimate]] = [
         (PER_TARGET, "as chosen", per_target),
         (ONE, single, one),
@@ -93,10 +162,15 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
         (ORACLE, "as best", oracle),
         (REGRET, "", oracle - per_target),
     ]
-    lines = [(name, recipe, estimate.value, *estimate.interval, len(tasks)) for name, recipe, estimate in rows]
+    lines = [
+        (name, recipe, estimate.value, *estimate.interval, len(tasks))
+        for name, recipe, estimate in rows
+    ]
     return pd.DataFrame(lines, columns=["strategy", "recipe", "gain", "low", "high", "targets"])
 
 
 def per_target_gain(draws: GainDraws, table: pd.DataFrame) -> Estimate:
     """Mean gain of the recipes chosen per target, from `choices`."""
-    return mean([draws.gain(name, task) for name, task in zip(table["chosen"], table["task"], strict=True)])
+    return mean(
+        [draws.gain(name, task) for name, task in zip(table["chosen"], table["task"], strict=True)]
+    )

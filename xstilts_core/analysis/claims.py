@@ -1,10 +1,13 @@
-"""What Phang et al. (2020) and reports about it claim, as tests that a study's gains can answer: `reference/claims.yaml` in a few words.
+"""What Phang et al. (2020) and reports about it claim, as tests that a study's gains can answer:
+`reference/claims.yaml` in a few words.
 
-Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over the same targets. A claim that holds
-recipes of one study against one another is tested on the targets that it has (`targets: study`); `scope` says where these, or the single
-tasks, are fewer than the paper's. Translated data that were disturbed on purpose (noise) are no translations. The paper's numbers
-are XLM-R Large's on XTREME's development data, a study's are its own encoder's on its test data: a study of the embedded suite is a
-model of the paper's, and where it differs it says something of the suite. verdicts.py decides.
+Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over
+the same targets. A claim that holds recipes of one study against one another is tested on the
+targets that it has (`targets: study`); `scope` says where these, or the single tasks, are fewer
+than the paper's. Translated data that were disturbed on purpose (noise) are no translations. The
+paper's numbers are XLM-R Large's on XTREME's development data, a study's are its own encoder's on
+its test data: a study of the embedded suite is a model of the paper's, and where it differs it says
+something of the suite. verdicts.py decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +30,14 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 _SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
-# Kinds of recipes that are compared with the same tasks in plain English, and the settings that make a recipe one.
+# Kinds of recipes that are compared with the same tasks in plain English, and the settings that
+# make a recipe one.
 VARIANTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"mlm": frozenset({"mlm"}), "translated": frozenset({"data_languages", "translator", "noise"})}
 )
-WORDS: Mapping[str, str] = MappingProxyType({"mlm": "masked language modeling beside", "translated": "translated intermediate data"})
+WORDS: Mapping[str, str] = MappingProxyType(
+    {"mlm": "masked language modeling beside", "translated": "translated intermediate data"}
+)
 GROUPS = (_SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings of a recipe that leave it the paper's own: how several tasks are mixed.
 _MIXING = {"temperature", "cap"}
@@ -80,7 +86,8 @@ class Claim(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A difference of mean gains in points: what of it, and its estimate; None where the runs for it are missing."""
+    """A difference of mean gains in points: what of it, and its estimate; None where the runs for
+    it are missing."""
 
     name: str
     found: Estimate | None
@@ -88,7 +95,8 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a study has: gains, its recipes by name, and development scores to choose by (of `development`)."""
+    """What a study has: gains, its recipes by name, and development scores to choose by (of
+    `development`)."""
 
     draws: GainDraws
     recipes: Mapping[str, Recipe]
@@ -104,7 +112,9 @@ def claims() -> Mapping[str, Claim]:
     for name, content in study_file.read(CLAIMS).items():
         where = f"{CLAIMS.name}, {name}"
         if not isinstance(content, dict):
-            raise UsageError(f"{where}: expected keys and values (claim:, source:, recipes:), found {type(content).__name__}")
+            raise UsageError(
+                f"{where}: expected keys and values (claim:, source:, recipes:), found {type(content).__name__}"
+            )
         if isinstance(content.get("recipes"), str) and content["recipes"] not in GROUPS:
             raise unknown("recipes", content["recipes"], GROUPS, where)
         try:
@@ -122,7 +132,8 @@ def claims() -> Mapping[str, Claim]:
 
 @cache
 def published() -> pd.DataFrame:
-    """The numbers of `reference/phang2020.csv`: columns system quantity split task language metric value evidence source."""
+    """The numbers of `reference/phang2020.csv`: columns system quantity split task language metric
+    value evidence source."""
     return pd.read_csv(PHANG)
 
 
@@ -137,30 +148,66 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
-    """The recipe that trains on exactly these intermediate tasks in plain English, with nothing beside; "" where there is none."""
-    return next((name for name, found in recipes.items() if set(found.intermediate) == set(tasks) and found.changed <= _MIXING), "")
+    """The recipe that trains on exactly these intermediate tasks in plain English, with nothing
+    beside; "" where there is none."""
+    return next(
+        (
+            name
+            for name, found in recipes.items()
+            if set(found.intermediate) == set(tasks) and found.changed <= _MIXING
+        ),
+        "",
+    )
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
-    """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings without it ("" where there is none)."""
-    found = [(name, recipe) for name, recipe in recipes.items() if VARIANTS[kind] & recipe.changed and recipe.intermediate]
-    return [(name, next((other for other in recipes if without(recipe, recipes[other], kind)), "")) for name, recipe in found]
+    """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings
+    without it ("" where there is none)."""
+    found = [
+        (name, recipe)
+        for name, recipe in recipes.items()
+        if VARIANTS[kind] & recipe.changed and recipe.intermediate
+    ]
+    return [
+        (name, next((other for other in recipes if without(recipe, recipes[other], kind)), ""))
+        for name, recipe in found
+    ]
 
 
 def tested(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
-    """Those of `variants` that a claim is tested on: undisturbed, with the same recipe in plain English beside it."""
-    return [(name, other) for name, other in variants(recipes, kind) if other and not recipes[name].setting("noise")]
+    """Those of `variants` that a claim is tested on: undisturbed, with the same recipe in plain
+    English beside it."""
+    return [
+        (name, other)
+        for name, other in variants(recipes, kind)
+        if other and not recipes[name].setting("noise")
+    ]
 
 
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     """Whether `other` is `recipe` without what makes it one of that kind."""
-    apart = {name for name in recipe.changed | other.changed if recipe.setting(name) != other.setting(name)}
-    return set(other.intermediate) == set(recipe.intermediate) and not VARIANTS[kind] & other.changed and apart <= VARIANTS[kind] | _TUNING
+    apart = {
+        name
+        for name in recipe.changed | other.changed
+        if recipe.setting(name) != other.setting(name)
+    }
+    return (
+        set(other.intermediate) == set(recipe.intermediate)
+        and not VARIANTS[kind] & other.changed
+        and apart <= VARIANTS[kind] | _TUNING
+    )
 
 
-def gain(draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate | None:
-    """Mean gain over `targets`, less that over `less`; None where the recipe or one of the targets is missing."""
-    if not recipe or not targets or any((recipe, name) not in draws.cells for name in (*targets, *less)):
+def gain(
+    draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()
+) -> Estimate | None:
+    """Mean gain over `targets`, less that over `less`; None where the recipe or one of the targets
+    is missing."""
+    if (
+        not recipe
+        or not targets
+        or any((recipe, name) not in draws.cells for name in (*targets, *less))
+    ):
         return None
     found = mean([draws.gain(recipe, name) for name in targets])
     found = found - mean([draws.gain(recipe, name) for name in less]) if less else found
@@ -179,18 +226,27 @@ def targets_of(claim: Claim, draws: GainDraws) -> Sequence[str]:
 def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
     """Gains of the single tasks that the study has, by name."""
     targets = targets_of(claim, found.draws)
-    gains = {name: gain(found.draws, plain(found.recipes, [name]), targets, claim.less) for name in INTERMEDIATE_NAMES}
+    gains = {
+        name: gain(found.draws, plain(found.recipes, [name]), targets, claim.less)
+        for name in INTERMEDIATE_NAMES
+    }
     return {name: entry for name, entry in gains.items() if entry is not None}
 
 
 def scope(claim: Claim, found: Found) -> str:
-    """What a study has of what a claim is about, where that is less: fewer single tasks, other translations, fewer targets; "" if all."""
+    """What a study has of what a claim is about, where that is less: fewer single tasks, other
+    translations, fewer targets; "" if all."""
     parts = []
-    if (claim.group == _SINGLE and claim.holds == "on average") or claim.against in ("other", "best"):
+    if (claim.group == _SINGLE and claim.holds == "on average") or claim.against in (
+        "other",
+        "best",
+    ):
         have = singles(claim, found)
         counted = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
         there = [name for name in counted if name in have]
-        parts += [f"{len(there)} of {len(counted)} single tasks"] if len(there) < len(counted) else []
+        parts += (
+            [f"{len(there)} of {len(counted)} single tasks"] if len(there) < len(counted) else []
+        )
     if claim.group == "translated" and found.exact:
         parts.append("exact translations instead of a machine's")
     if claim.targets == "study" and set(found.draws.tasks) != set(XTREME):
@@ -199,9 +255,13 @@ def scope(claim: Claim, found: Found) -> str:
 
 
 def _selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
-    """Gains of the recipes that a claim is about, by name; of those that the study has not, None."""
+    """Gains of the recipes that a claim is about, by name; of those that the study has not,
+    None."""
     if claim.group == CHOSEN:
-        scores, usual = found.development, [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING]
+        scores, usual = (
+            found.development,
+            [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING],
+        )
         table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *usual])])
         whole = set(table["task"]) == set(targets_of(claim, found.draws))
         return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
@@ -212,37 +272,62 @@ def _selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
     else:
         wanted = INTERMEDIATE_NAMES if claim.group == _SINGLE else claim.recipes
         names = {name: plain(found.recipes, [name]) for name in wanted}
-    return {shown: gain(found.draws, name, targets_of(claim, found.draws), claim.less) for shown, name in names.items()}
+    return {
+        shown: gain(found.draws, name, targets_of(claim, found.draws), claim.less)
+        for shown, name in names.items()
+    }
 
 
 def contrasts(claim: Claim, found: Found) -> list[Contrast]:
-    """The differences that decide a claim, as many as it speaks of; empty where nobody planned a run for it."""
+    """The differences that decide a claim, as many as it speaks of; empty where nobody planned a
+    run for it."""
     own, named = _selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
     have = singles(claim, found)
-    others = {name: have.get(name) for name in INTERMEDIATE_NAMES if name not in named and name not in claim.aside}
+    others = {
+        name: have.get(name)
+        for name in INTERMEDIATE_NAMES
+        if name not in named and name not in claim.aside
+    }
     there = {name: entry for name, entry in others.items() if entry is not None}
     match claim.against:
         case "none":
             listed = [Contrast(name, entry) for name, entry in own.items()]
         case "each other":
-            listed = [Contrast(f"{name} less {other}", difference(own[name], others[other])) for name in own for other in others]
+            listed = [
+                Contrast(f"{name} less {other}", difference(own[name], others[other]))
+                for name in own
+                for other in others
+            ]
         case "plain":
             beside = dict(tested(found.recipes, claim.group))
-            base = {name: gain(found.draws, other, targets_of(claim, found.draws)) for name, other in beside.items()}
-            listed = [Contrast(f"{name} less {beside[name]}", difference(entry, base[name])) for name, entry in own.items()]
+            base = {
+                name: gain(found.draws, other, targets_of(claim, found.draws))
+                for name, other in beside.items()
+            }
+            listed = [
+                Contrast(f"{name} less {beside[name]}", difference(entry, base[name]))
+                for name, entry in own.items()
+            ]
         case "other":
             rest = mean(list(there.values())) if len(there) >= LEAST else None
-            listed = [Contrast(f"{name} less {len(there)} others", difference(entry, rest)) for name, entry in own.items()]
+            listed = [
+                Contrast(f"{name} less {len(there)} others", difference(entry, rest))
+                for name, entry in own.items()
+            ]
         case "best":
             best = max(there, key=lambda name: there[name].value) if len(there) >= LEAST else ""
-            listed = [Contrast(f"{name} less {best or 'the best'}", difference(entry, there.get(best))) for name, entry in own.items()]
+            listed = [
+                Contrast(f"{name} less {best or 'the best'}", difference(entry, there.get(best)))
+                for name, entry in own.items()
+            ]
     if claim.holds == "on average" and len(listed) > 1:
         return [averaged(claim, listed)]
     return listed
 
 
 def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
-    """The mean of the differences. Where a claim names its recipes all must be there; of a group, at least two."""
+    """The mean of the differences. Where a claim names its recipes all must be there; of a group,
+    at least two."""
     there = [entry.found for entry in listed if entry.found is not None]
     enough = len(there) == len(listed) if isinstance(claim.recipes, list) else len(there) >= LEAST
     return Contrast(f"mean of {len(there)} of {len(listed)}", mean(there) if enough else None)
@@ -250,6 +335,10 @@ def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
 
 def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
     """What of a study the claims are tested on; controls are no recipes."""
-    recipes = {name: recipe for name, recipe in study.recipes.items() if name != BASELINE and name not in study.controls}
+    recipes = {
+        name: recipe
+        for name, recipe in study.recipes.items()
+        if name != BASELINE and name not in study.controls
+    }
     machine = any(spec.translator for spec in study.specs if isinstance(spec, IntermediateSpec))
     return Found(draws, recipes, development, study.source == "mini" and not machine)

@@ -1,15 +1,19 @@
-"""Which scores go together: tidy tables of correlations with bootstrap intervals and permutation p-values, and what they cannot see.
+"""Which scores go together: tidy tables of correlations with bootstrap intervals and permutation
+p-values, and what they cannot see.
 
-A table of values has one row per unit that could be exchanged for another (a recipe; a recipe and run, if runs are taken for
-independent) and one column per variable. Rows of one recipe share its intermediate task: whoever passes every run as a row gets
-intervals and p-values that are too small by as much as runs resemble each other; means over runs do not have that.
+A table of values has one row per unit that could be exchanged for another (a recipe; a recipe and
+run, if runs are taken for independent) and one column per variable. Rows of one recipe share its
+intermediate task: whoever passes every run as a row gets intervals and p-values that are too small
+by as much as runs resemble each other; means over runs do not have that.
 
-Intervals draw rows with replacement (Efron and Tibshirani 1993, chapter 13). For Spearman and Kendall: the 2.5th and 97.5th
-percentile. Pearson's cover too little with few rows: theirs are expanded percentiles (Hesterberg 2015, with two degrees of freedom
-less instead of one, for two means): alpha / 2 = Phi(-sqrt(n / (n - 2)) t(.025, n - 2)). In simulations of normal data with 9 to 30
-rows and correlations of 0 and 0.5 they cover the truth in 93 to 97.5 % of cases; at 0.9 rank correlations in up to 98 %; nearer to 1
-with 8 or 9 rows in as few as 87 %. Below INTERVAL_ROWS rows there is none, and none where the resamples are all alike: a perfect order
-says nothing of how near to perfect the next one is.
+Intervals draw rows with replacement (Efron and Tibshirani 1993, chapter 13). For Spearman and
+Kendall: the 2.5th and 97.5th percentile. Pearson's cover too little with few rows: theirs are
+expanded percentiles (Hesterberg 2015, with two degrees of freedom less instead of one, for two
+means): alpha / 2 = Phi(-sqrt(n / (n - 2)) t(.025, n - 2)). In simulations of normal data with 9 to
+30 rows and correlations of 0 and 0.5 they cover the truth in 93 to 97.5 % of cases; at 0.9 rank
+correlations in up to 98 %; nearer to 1 with 8 or 9 rows in as few as 87 %. Below INTERVAL_ROWS rows
+there is none, and none where the resamples are all alike: a perfect order says nothing of how near
+to perfect the next one is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,40 +44,60 @@ Test = Literal["permutation", "scipy"]
 
 @lru_cache(maxsize=16)
 def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
-    """[resamples, rows]: how often each row is drawn when as many rows are drawn with replacement. The same for every pair of columns."""
-    return np.random.default_rng([seed, 4, rows]).multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(float)
+    """[resamples, rows]: how often each row is drawn when as many rows are drawn with replacement.
+    The same for every pair of columns."""
+    return (
+        np.random.default_rng([seed, 4, rows])
+        .multinomial(rows, np.full(rows, 1 / rows), size=resamples)
+        .astype(float)
+    )
 
 
 @lru_cache(maxsize=16)
 def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
-    """[orders, rows], and whether they are all orders that there are: so where these are no more than `count`."""
+    """[orders, rows], and whether they are all orders that there are: so where these are no more
+    than `count`."""
     if rows <= 12 and factorial(rows) <= count:
         return np.array(list(permutations(range(rows)))), True
-    return np.random.default_rng([seed, 5, rows]).permuted(np.tile(np.arange(rows), (count, 1)), axis=1), False
+    return np.random.default_rng([seed, 5, rows]).permuted(
+        np.tile(np.arange(rows), (count, 1)), axis=1
+    ), False
 
 
 def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
-    """The 95 % interval of replicates [draws]: see the module. NaN below INTERVAL_ROWS rows, or where nothing varies."""
+    """The 95 % interval of replicates [draws]: see the module. NaN below INTERVAL_ROWS rows, or
+    where nothing varies."""
     kept = np.clip(draws[np.isfinite(draws)], -1, 1)
     if rows < _INTERVAL_ROWS or len(kept) == 0 or np.ptp(kept) < 1 - _PERFECT:
         return NOTHING, NOTHING
-    tail = ndtr(stdtrit(rows - 2, _TAIL) * np.sqrt(rows / (rows - 2))) if method == "pearson" else _TAIL
+    tail = (
+        ndtr(stdtrit(rows - 2, _TAIL) * np.sqrt(rows / (rows - 2)))
+        if method == "pearson"
+        else _TAIL
+    )
     low, high = np.percentile(kept, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
 
 
-def _row_intervals(pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int) -> list[tuple[float, float]]:
+def _row_intervals(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int
+) -> list[tuple[float, float]]:
     """`_row_interval` of the bootstrap of each pair (x, y)."""
     found = [(NOTHING, NOTHING)] * len(pairs)
     if places := [place for place, (x, _) in enumerate(pairs) if len(x) >= _INTERVAL_ROWS]:
-        draws = pair_draws([pairs[place] for place in places], lambda rows: _row_weights(rows, resamples, seed), method)
+        draws = pair_draws(
+            [pairs[place] for place in places],
+            lambda rows: _row_weights(rows, resamples, seed),
+            method,
+        )
         for place, drawn in zip(places, draws, strict=True):
             found[place] = _row_interval(drawn, len(pairs[place][0]), method)
     return found
 
 
 def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """Permutation p-value of no association (Pitman 1937): every order of y is as likely. NaN where x or y does not vary."""
+    """Permutation p-value of no association (Pitman 1937): every order of y is as likely. NaN where
+    x or y does not vary."""
     found = correlation(x, y, np.ones((1, len(x))), method)[0]
     if not np.isfinite(found):
         return NOTHING
@@ -82,8 +106,11 @@ def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed
 
 
 def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson; exact or normal for Kendall's tau-b."""
-    if method != "kendall":  # as spearmanr and pearsonr have it, without the second that it takes to import them
+    """scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson; exact or
+    normal for Kendall's tau-b."""
+    if (
+        method != "kendall"
+    ):  # as spearmanr and pearsonr have it, without the second that it takes to import them
         found = correlation(x, y, np.ones((1, len(x))), method)[0]
         return student_p(found if abs(found) < _PERFECT else np.sign(found), len(x) - 2)
     from scipy import stats
@@ -91,15 +118,25 @@ def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int
     return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
 
 
-_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {"permutation": permutation_p, "scipy": _scipy_p}
+_TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] = {
+    "permutation": permutation_p,
+    "scipy": _scipy_p,
+}
 
 
-def _column_pairs(x: pd.DataFrame, y: pd.DataFrame | None) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Name, name and values of every pair of columns, on the rows that have both; UsageError where the tables have not the same rows."""
+def _column_pairs(
+    x: pd.DataFrame, y: pd.DataFrame | None
+) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Name, name and values of every pair of columns, on the rows that have both; UsageError where
+    the tables have not the same rows."""
     other = x if y is None else y
     if not x.index.equals(other.index):
-        raise UsageError(f"x and y have other rows ({len(x)} and {len(other)}): align them first, y.reindex(x.index)")
-    for first, second in combinations(x.columns, 2) if y is None else product(x.columns, other.columns):
+        raise UsageError(
+            f"x and y have other rows ({len(x)} and {len(other)}): align them first, y.reindex(x.index)"
+        )
+    for first, second in (
+        combinations(x.columns, 2) if y is None else product(x.columns, other.columns)
+    ):
         values = np.stack([x[first].to_numpy(float), other[second].to_numpy(float)])
         yield first, second, *values[:, np.isfinite(values).all(axis=0)]
 
@@ -113,12 +150,14 @@ def correlations(
     least: int = LEAST_ROWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Every column of x with every column of y, or all pairs of x where y is None: columns COLUMNS, a row per pair and method.
+    """Every column of x with every column of y, or all pairs of x where y is None: columns COLUMNS,
+    a row per pair and method.
 
-    x, y: one row per unit, the same index; missing values leave a row out of the pairs that need it, n counts those left. estimate:
-    equal to scipy's spearmanr, pearsonr, kendalltau (tau-b). low, high, p: see the module, `permutation_p` and `_scipy_p`. p_holm: p
-    adjusted over all pairs of a method (Holm 1979). Below `least` rows, or where a column does not vary, everything but n is NaN.
-    resamples: bootstrap draws and permutations. Deterministic for a `seed`.
+    x, y: one row per unit, the same index; missing values leave a row out of the pairs that need
+    it, n counts those left. estimate: equal to scipy's spearmanr, pearsonr, kendalltau (tau-b).
+    low, high, p: see the module, `permutation_p` and `_scipy_p`. p_holm: p adjusted over all pairs
+    of a method (Holm 1979). Below `least` rows, or where a column does not vary, everything but n
+    is NaN. resamples: bootstrap draws and permutations. Deterministic for a `seed`.
     """
     for name in methods:
         if name not in METHODS:
@@ -126,7 +165,10 @@ def correlations(
     if test not in _TESTS:
         raise unknown("test", test, _TESTS)
     pairs = list(_column_pairs(x, y))
-    intervals = {name: _row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed) for name in methods}
+    intervals = {
+        name: _row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed)
+        for name in methods
+    }
     rows = []
     for place, (first, second, one, two) in enumerate(pairs):
         count = len(one)
@@ -134,7 +176,11 @@ def correlations(
             found = (NOTHING,) * 4
             if count >= least:
                 estimate = settled(correlation(one, two, np.ones((1, count)), method))[0]
-                found = (estimate, *intervals[method][place], _TESTS[test](one, two, method, resamples, seed))
+                found = (
+                    estimate,
+                    *intervals[method][place],
+                    _TESTS[test](one, two, method, resamples, seed),
+                )
             rows.append((first, second, method, *found, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return adjusted(table)
@@ -142,14 +188,18 @@ def correlations(
 
 def adjusted(table: pd.DataFrame) -> pd.DataFrame:
     """The table with p_holm filled: Holm's adjustment over all pairs of each method."""
-    table["p_holm"] = table.groupby("method", sort=False)["p"].transform(lambda column: holm(column.to_numpy(float)))
+    table["p_holm"] = table.groupby("method", sort=False)["p"].transform(
+        lambda column: holm(column.to_numpy(float))
+    )
     return table
 
 
 def partial(matrix: np.ndarray) -> np.ndarray:
-    """[draws] partial coefficients of the first two variables given the others, from correlation matrices [draws, k, k].
+    """[draws] partial coefficients of the first two variables given the others, from correlation
+    matrices [draws, k, k].
 
-    -P01 / sqrt(P00 P11), P the inverse matrix (Whittaker 1990). NaN where the matrix has no inverse.
+    -P01 / sqrt(P00 P11), P the inverse matrix (Whittaker 1990). NaN where the matrix has no
+    inverse.
     """
     known = np.isfinite(matrix).all(axis=(1, 2)) & (np.linalg.cond(np.nan_to_num(matrix)) < 1e12)
     inverse = np.linalg.inv(np.where(known[:, None, None], matrix, np.eye(matrix.shape[1])))
@@ -162,7 +212,9 @@ def _correlation_matrices(values: np.ndarray, weights: np.ndarray, method: Metho
     size = values.shape[1]
     found = np.ones((len(weights), size, size))
     for first, second in combinations(range(size), 2):
-        found[:, first, second] = found[:, second, first] = correlation(values[:, first], values[:, second], weights, method)
+        found[:, first, second] = found[:, second, first] = correlation(
+            values[:, first], values[:, second], weights, method
+        )
     return found
 
 
@@ -174,13 +226,17 @@ def partial_correlations(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`correlations` of x and y with what `controls` (say, the log of the number of training examples) explain taken out of both.
+    """`correlations` of x and y with what `controls` (say, the log of the number of training
+    examples) explain taken out of both.
 
-    Coefficient: `partial`, on ranks for Spearman; Kendall's is the same formula on tau-b (Kendall 1942). p: Student's t with n - 2 - k
-    degrees of freedom, k controls (Fisher 1924); for Kendall's, whose distribution is not known, NaN. Intervals: as `correlations`.
+    Coefficient: `partial`, on ranks for Spearman; Kendall's is the same formula on tau-b (Kendall
+    1942). p: Student's t with n - 2 - k degrees of freedom, k controls (Fisher 1924); for
+    Kendall's, whose distribution is not known, NaN. Intervals: as `correlations`.
     """
     if not controls.index.equals(x.index):
-        raise UsageError(f"controls have other rows than x ({len(controls)} and {len(x)}): align them first, controls.reindex(x.index)")
+        raise UsageError(
+            f"controls have other rows than x ({len(controls)} and {len(x)}): align them first, controls.reindex(x.index)"
+        )
     rows, held = [], controls.to_numpy(float)
     for first, second in product(x.columns, y.columns):
         values = np.column_stack([x[first].to_numpy(float), y[second].to_numpy(float), held])
@@ -189,12 +245,20 @@ def partial_correlations(
         for method in methods:
             found = (NOTHING,) * 4
             if spare >= 1:
-                estimate = settled(partial(_correlation_matrices(values, np.ones((1, count)), method)))[0]
+                estimate = settled(
+                    partial(_correlation_matrices(values, np.ones((1, count)), method))
+                )[0]
                 interval = NOTHING, NOTHING
                 if count >= _INTERVAL_ROWS:
-                    drawn = _correlation_matrices(values, _row_weights(count, resamples, seed), method)
+                    drawn = _correlation_matrices(
+                        values, _row_weights(count, resamples, seed), method
+                    )
                     interval = _row_interval(partial(drawn), count - held.shape[1], method)
-                found = (estimate, *interval, NOTHING if method == "kendall" else student_p(estimate, spare))
+                found = (
+                    estimate,
+                    *interval,
+                    NOTHING if method == "kendall" else student_p(estimate, spare),
+                )
             rows.append((first, second, method, *found, NOTHING, count))
     return adjusted(pd.DataFrame(rows, columns=COLUMNS))
 
@@ -207,28 +271,41 @@ def student_p(coefficient: float, freedom: int) -> float:
 
 
 def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.DataFrame:
-    """What each row does to a correlation: columns left_out (its label), estimate (without it), change (from that of all rows).
+    """What each row does to a correlation: columns left_out (its label), estimate (without it),
+    change (from that of all rows).
 
-    Largest change first; the jackknife's leave-one-out values (Efron and Tibshirani 1993, chapter 11). A sign that one row decides
-    is no finding.
+    Largest change first; the jackknife's leave-one-out values (Efron and Tibshirani 1993, chapter
+    11). A sign that one row decides is no finding.
     """
     both = pd.concat([x, y], axis=1, join="inner").dropna().astype(float)
     one, two = both.to_numpy().T
     without = correlation(one, two, 1 - np.eye(len(both)), method)
     change = without - correlation(one, two, np.ones((1, len(both))), method)[0]
-    table = pd.DataFrame({"left_out": list(both.index), "estimate": settled(without), "change": settled(change)})
-    return table.sort_values("change", key=np.abs, ascending=False, kind="stable").reset_index(drop=True)
+    table = pd.DataFrame(
+        {"left_out": list(both.index), "estimate": settled(without), "change": settled(change)}
+    )
+    return table.sort_values("change", key=np.abs, ascending=False, kind="stable").reset_index(
+        drop=True
+    )
 
 
-def detectable(rows: int, method: Method = "spearman", power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest correlation that a two-sided test with that many rows finds with probability `power`; NaN below 5 rows.
+def detectable(
+    rows: int, method: Method = "spearman", power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """The smallest correlation that a two-sided test with that many rows finds with probability
+    `power`; NaN below 5 rows.
 
-    tanh((z(1 - alpha / 2) + z(power)) s), Fisher's z with standard error s = 1 / sqrt(n - 3) for Pearson (Fisher 1921), sqrt(1.06 / (n -
-    3)) for Spearman and sqrt(0.437 / (n - 4)) for Kendall (Fieller, Hartley and Pearson 1957). For a whole table: alpha over its pairs.
+    tanh((z(1 - alpha / 2) + z(power)) s), Fisher's z with standard error s = 1 / sqrt(n - 3) for
+    Pearson (Fisher 1921), sqrt(1.06 / (n - 3)) for Spearman and sqrt(0.437 / (n - 4)) for Kendall
+    (Fieller, Hartley and Pearson 1957). For a whole table: alpha over its pairs.
     """
     if method not in METHODS:
         raise unknown("method of correlation", method, METHODS)
     if rows < 5:
         return NOTHING
-    variance = {"pearson": 1 / (rows - 3), "spearman": 1.06 / (rows - 3), "kendall": 0.437 / (rows - 4)}[method]
+    variance = {
+        "pearson": 1 / (rows - 3),
+        "spearman": 1.06 / (rows - 3),
+        "kendall": 0.437 / (rows - 4),
+    }[method]
     return float(np.tanh((ndtri(1 - alpha / 2) + ndtri(power)) * np.sqrt(variance)))

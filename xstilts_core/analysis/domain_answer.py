@@ -1,4 +1,5 @@
-"""In-domain against general intermediate tasks in words made from the contrasts: the answer, and what it does not show."""
+"""In-domain against general intermediate tasks in words made from the contrasts: the answer, and
+what it does not show."""
 
 import pandas as pd
 
@@ -32,22 +33,37 @@ def _row_sentence(row: "pd.Series", words: str) -> str:
 
 def _average_sentences(table: pd.DataFrame) -> list[str]:
     """The averages: the planned contrast, its domains, the other domain, general targets."""
-    rows = {(row["comparison"], row["group"]): row for _, row in table[table["task"] == AVERAGE].iterrows()}
+    rows = {
+        (row["comparison"], row["group"]): row
+        for _, row in table[table["task"] == AVERAGE].iterrows()
+    }
     wanted = {
-        (LESS_GENERAL, OWN): "**In-domain less general intermediate tasks, on the targets of their own domain**",
-        **{key: f"On {key[1]} targets alone" for key in rows if key[0] == LESS_GENERAL and key[1] not in (OWN, GENERAL)},
+        (
+            LESS_GENERAL,
+            OWN,
+        ): "**In-domain less general intermediate tasks, on the targets of their own domain**",
+        **{
+            key: f"On {key[1]} targets alone"
+            for key in rows
+            if key[0] == LESS_GENERAL and key[1] not in (OWN, GENERAL)
+        },
         (LESS_OTHER, OWN): "In-domain less those of another special domain, on the same targets",
         (LESS_GENERAL, GENERAL): "Tasks of a special domain less general ones, on general targets",
     }
     lines = [_row_sentence(rows[key], words) for key, words in wanted.items() if key in rows]
     if (LESS_GENERAL, OWN) not in rows:
-        lines.insert(0, "The planned contrast is missing: no target has finished runs of both kinds of its domain.")
+        lines.insert(
+            0,
+            "The planned contrast is missing: no target has finished runs of both kinds of its domain.",
+        )
     return lines
 
 
 def target_sentence(table: pd.DataFrame) -> str:
     """How many single targets can be told from 0."""
-    single = table[(table["task"] != AVERAGE) & (table["comparison"] == LESS_GENERAL) & table["low"].notna()]
+    single = table[
+        (table["task"] != AVERAGE) & (table["comparison"] == LESS_GENERAL) & table["low"].notna()
+    ]
     if single.empty:
         return ""
     up, down = int((single["low"] > 0).sum()), int((single["high"] < 0).sum())

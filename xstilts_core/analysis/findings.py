@@ -29,14 +29,20 @@ def counted(number: int, noun: str) -> str:
 def cell(row: "pd.Series") -> str:
     """'squad_v1 on xquad (+3.1 points, -0.2 to 5.0)'."""
     where = "" if row["task"] == AVERAGE else f" on {row['task']}"
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+    interval = (
+        "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+    )
     return f"{row['recipe']}{where} ({row['gain']:+z.1f} points, {interval})"
 
 
-def main_table(table: pd.DataFrame, baseline: pd.DataFrame, unlearnt: Collection[str] = ()) -> pd.DataFrame:
-    """The table of a paper, as text: the baseline's scores, then "+4.2 (1.2 to 7.4) *" by recipe and target; "" where runs are missing.
+def main_table(
+    table: pd.DataFrame, baseline: pd.DataFrame, unlearnt: Collection[str] = ()
+) -> pd.DataFrame:
+    """The table of a paper, as text: the baseline's scores, then "+4.2 (1.2 to 7.4) *" by recipe
+    and target; "" where runs are missing.
 
-    From `gain_table` and `baseline`. A star marks intervals that exclude 0, a dagger the recipes that did not learn.
+    From `gain_table` and `baseline`. A star marks intervals that exclude 0, a dagger the recipes
+    that did not learn.
     """
     columns = list(baseline.columns)
     scores = ["" if pd.isna(value) else f"{value:.1f}" for value in baseline.iloc[0]]
@@ -60,11 +66,16 @@ def headline(table: pd.DataFrame) -> str:
     """One sentence on how many runs of the grid stand where, from `runs`."""
     counts = table["state"].value_counts()
     parts = [f"{counts[name]} {name}" for name in STATES if counts.get(name, 0)]
-    return f"**{counted(len(table), 'run')} in the grid:** {', '.join(parts)}." if len(table) else "**The grid has no runs.**"
+    return (
+        f"**{counted(len(table), 'run')} in the grid:** {', '.join(parts)}."
+        if len(table)
+        else "**The grid has no runs.**"
+    )
 
 
 def findings(table: pd.DataFrame) -> str:
-    """A paragraph of Markdown from `gain_table`: gains and losses whose interval excludes 0, the best on average, and the limits."""
+    """A paragraph of Markdown from `gain_table`: gains and losses whose interval excludes 0, the
+    best on average, and the limits."""
     cells = table[table["task"] != AVERAGE]
     filled = cells.dropna(subset=["gain"])
     if filled.empty:
@@ -79,15 +90,26 @@ def findings(table: pd.DataFrame) -> str:
     for found, ascending, word in ((gained, False, "gains"), (lost, True, "losses")):
         if len(found):
             largest = found.sort_values("gain", ascending=ascending, kind="stable").head(3)
-            lines.append(f"Largest such {word}: {'; '.join(cell(row) for _, row in largest.iterrows())}.")
-    averages = table[table["task"] == AVERAGE].dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable")
+            lines.append(
+                f"Largest such {word}: {'; '.join(cell(row) for _, row in largest.iterrows())}."
+            )
+    averages = (
+        table[table["task"] == AVERAGE]
+        .dropna(subset=["gain"])
+        .sort_values("gain", ascending=False, kind="stable")
+    )
     if len(averages):
-        lines.append(f"Best on average over all targets: {cell(averages.iloc[0])}; worst: {cell(averages.iloc[-1])}.")
-    return "\n".join([" ".join(lines), "", "**What this does not show.** " + " ".join(limits(cells, filled))])
+        lines.append(
+            f"Best on average over all targets: {cell(averages.iloc[0])}; worst: {cell(averages.iloc[-1])}."
+        )
+    return "\n".join(
+        [" ".join(lines), "", "**What this does not show.** " + " ".join(limits(cells, filled))]
+    )
 
 
 def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
-    """Sentences on seeds, what the intervals cover, many comparisons, the average of languages, and missing cells."""
+    """Sentences on seeds, what the intervals cover, many comparisons, the average of languages, and
+    missing cells."""
     few, most = int(filled["seeds"].min()), int(filled["seeds"].max())
     span = counted(most, "seed") if few == most else f"{few} to {most} seeds"
     lines = [f"The cells rest on {span}."]
@@ -103,21 +125,24 @@ def limits(cells: pd.DataFrame, filled: pd.DataFrame) -> list[str]:
     lines.append("A mean over languages can hide languages that lose: see the panels.")
     missing = len(cells) - len(filled)
     if missing:
-        lines.append(f"{counted(missing, 'cell')} {'is' if missing == 1 else 'are'} missing, and so are the averages of their recipes.")
+        lines.append(
+            f"{counted(missing, 'cell')} {'is' if missing == 1 else 'are'} missing, and so are the averages of their recipes."
+        )
     return lines
 
 
 def choice_findings(table: pd.DataFrame, averages: pd.DataFrame) -> str:
-    """In words, from `choices` and `strategies`: what choosing on development data gives, and how far it falls short."""
+    """In words, from `choices` and `strategies`: what choosing on development data gives, and how
+    far it falls short."""
     if table.empty:
-        return (
-            "**Nothing to choose yet.** A choice needs development scores of the baseline and one other recipe on the same target and seed."
-        )
+        return "**Nothing to choose yet.** A choice needs development scores of the baseline and one other recipe on the same target and seed."
     found = averages.set_index("strategy")
 
     def amount(name: str) -> str:
         row = found.loc[name]
-        interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+        interval = (
+            "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
+        )
         return f"{row['gain']:+z.1f} points ({interval})"
 
     same = int((table["chosen"] == table["oracle"]).sum())
@@ -130,5 +155,7 @@ def choice_findings(table: pd.DataFrame, averages: pd.DataFrame) -> str:
         f" {amount(REGRET)}.",
     ]
     if stay:
-        lines.append(f"Development data say to leave intermediate training out on {', '.join(stay)}.")
+        lines.append(
+            f"Development data say to leave intermediate training out on {', '.join(stay)}."
+        )
     return " ".join(lines)

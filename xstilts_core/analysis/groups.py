@@ -1,10 +1,12 @@
-"""In which languages intermediate training helps: gains by script, family, word order, resource level, and language by language.
+"""In which languages intermediate training helps: gains by script, family, word order, resource
+level, and language by language.
 
-The gain of a level is the mean over targets of the mean over its languages. Levels have different targets and languages, so levels are not
-compared by their gains but by a difference within targets: on every target that has languages of the level and others, the mean of the
-level's less the mean of the others'; then the mean over those targets. Intervals cover seeds and test items in these languages
-(hierarchy.py) and say nothing of other languages of the same script or family: that is the question of `language_effects`, a mixed-effects
-model in which languages are drawn.
+The gain of a level is the mean over targets of the mean over its languages. Levels have different
+targets and languages, so levels are not compared by their gains but by a difference within targets:
+on every target that has languages of the level and others, the mean of the level's less the mean of
+the others'; then the mean over those targets. Intervals cover seeds and test items in these
+languages (hierarchy.py) and say nothing of other languages of the same script or family: that is
+the question of `language_effects`, a mixed-effects model in which languages are drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +30,22 @@ LANGUAGE = "language"
 GROUPS = ("script", "family", "word_order", "resource_level")
 LEVEL = 0.05
 NOTHING = float("nan")
-COLUMNS = ["recipe", "factor", "level", "gain", "low", "high", "difference", "difference_low", "difference_high", "p", "p_holm"]
+COLUMNS = [
+    "recipe",
+    "factor",
+    "level",
+    "gain",
+    "low",
+    "high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p",
+    "p_holm",
+]
 COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
-"""difference: from the other languages of the same targets. p_holm: over all rows of ALL, and over all others. detectable: difference in
-points that is told from 0 with 80 % power."""
+"""difference: from the other languages of the same targets. p_holm: over all rows of ALL, and over
+all others. detectable: difference in points that is told from 0 with 80 % power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +85,28 @@ def of_languages(draws: GainDraws, recipe: str, task: str, codes: Sequence[str])
     return Mean(mean([cell.gains[place] for place in places]), bool(cell.itemwise[places].all()))
 
 
-def _of_level(draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequence[str]) -> tuple[Mean | None, Mean | None, list[str]]:
-    """Gain of a level, its difference from the other languages of the same targets (None: there are none), and its targets."""
+def _of_level(
+    draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequence[str]
+) -> tuple[Mean | None, Mean | None, list[str]]:
+    """Gain of a level, its difference from the other languages of the same targets (None: there are
+    none), and its targets."""
     others = sorted(draws.languages - set(codes))
     own = {task: of_languages(draws, recipe, task, codes) for task in tasks}
     own = {task: found for task, found in own.items() if found is not None}
     rest = {task: of_languages(draws, recipe, task, others) for task in own}
     pairs = [less(own[task], found) for task, found in rest.items() if found is not None]
-    return averaged(list(own.values())) if own else None, averaged(pairs) if pairs else None, list(own)
+    return (
+        averaged(list(own.values())) if own else None,
+        averaged(pairs) if pairs else None,
+        list(own),
+    )
 
 
 def _shared_targets(draws: GainDraws, recipes: Sequence[str]) -> list[str]:
     """The targets that all of the recipes have gains on."""
-    return [task for task in draws.tasks if all((recipe, task) in draws.cells for recipe in recipes)]
+    return [
+        task for task in draws.tasks if all((recipe, task) in draws.cells for recipe in recipes)
+    ]
 
 
 def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
@@ -97,12 +120,23 @@ def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
 
 
 def group_gains(draws: GainDraws) -> pd.DataFrame:
-    """One row per recipe, factor and level, and for the mean of all recipes (ALL) on the targets that they share: columns COLUMNS.
+    """One row per recipe, factor and level, and for the mean of all recipes (ALL) on the targets
+    that they share: columns COLUMNS.
 
-    Points; low and high: 95 %, NaN with one seed. Zero-shot: the languages of the draws. Meaning of the columns: see the module.
+    Points; low and high: 95 %, NaN with one seed. Zero-shot: the languages of the draws. Meaning of
+    the columns: see the module.
     """
-    recipes = [name for name in draws.recipes if any((name, task) in draws.cells for task in draws.tasks)]
-    codes = sorted({code for (name, task), cell in draws.cells.items() for code in cell.languages if code in draws.languages})
+    recipes = [
+        name for name in draws.recipes if any((name, task) in draws.cells for task in draws.tasks)
+    ]
+    codes = sorted(
+        {
+            code
+            for (name, task), cell in draws.cells.items()
+            for code in cell.languages
+            if code in draws.languages
+        }
+    )
     shared, rows = _shared_targets(draws, recipes), []
     for factor in (*GROUPS, LANGUAGE):
         for level in dict.fromkeys(sorted((fact(code, factor) for code in codes), key=str)):
@@ -114,21 +148,32 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
                 if not found or found[0][0] is None:
                     continue
                 gain, low, high, kept = numbers(averaged([entry[0] for entry in found]))
-                *difference, apart = numbers(averaged([entry[1] for entry in found]) if found[0][1] else None)
+                *difference, apart = numbers(
+                    averaged([entry[1] for entry in found]) if found[0][1] else None
+                )
                 p = p_value(apart.value, apart.parts) if apart else NOTHING
                 size = detectable_gain(apart.parts) if apart else NOTHING
                 shown = covers(kept.count, all(entry[0].itemwise for entry in found))
                 counts = (" ".join(chosen), len(found[0][2]), len(members), kept.count, shown)
-                rows.append((name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts))
+                rows.append(
+                    (name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts)
+                )
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.assign(p_holm=_holm_once(table, codes))
 
 
 def _holm_once(table: pd.DataFrame, codes: Sequence[str]) -> np.ndarray:
-    """Holm's p over the rows of ALL, and over all others; a test that stands in several rows (one script that is one language, the two
-    levels of a factor that has but two) counts once."""
-    sides = [sorted((chosen, " ".join(code for code in codes if code not in chosen.split()))) for chosen in table["languages"]]
-    tests = pd.Series([" against ".join(pair) for pair in sides], table.index, dtype=object) + " of " + table["recipe"]
+    """Holm's p over the rows of ALL, and over all others; a test that stands in several rows (one
+    script that is one language, the two levels of a factor that has but two) counts once."""
+    sides = [
+        sorted((chosen, " ".join(code for code in codes if code not in chosen.split())))
+        for chosen in table["languages"]
+    ]
+    tests = (
+        pd.Series([" against ".join(pair) for pair in sides], table.index, dtype=object)
+        + " of "
+        + table["recipe"]
+    )
     found = np.full(len(table), NOTHING)
     for family in (table["recipe"] == ALL, table["recipe"] != ALL):
         first = family & ~tests.duplicated()
@@ -138,35 +183,52 @@ def _holm_once(table: pd.DataFrame, codes: Sequence[str]) -> np.ndarray:
 
 
 def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """A mixed-effects model for each factor of GROUPS: the columns of `mixed_effects`, and p_holm over all effects.
+    """A mixed-effects model for each factor of GROUPS: the columns of `mixed_effects`, and p_holm
+    over all effects.
 
-    table: of `gains`. Each row of data is a target and a language, its gain the mean over recipes and seeds (every language has the same
-    ones), English left out; target and language are random, so the question is of other languages of the same kind. One factor
-    at a time: a benchmark's languages are too few to hold the others fixed, and where script goes with family neither can be told from it.
+    table: of `gains`. Each row of data is a target and a language, its gain the mean over recipes
+    and seeds (every language has the same ones), English left out; target and language are random,
+    so the question is of other languages of the same kind. One factor at a time: a benchmark's
+    languages are too few to hold the others fixed, and where script goes with family neither can be
+    told from it.
     """
     kept = described(table[(table["language"] != ENGLISH) & table["gain"].notna()], recipes)
     seeds = kept["seed"].nunique()
-    kept = kept.groupby(["task", "language", *GROUPS], as_index=False, sort=False)["gain"].mean().assign(recipe=ALL, seed=0)
+    kept = (
+        kept.groupby(["task", "language", *GROUPS], as_index=False, sort=False)["gain"]
+        .mean()
+        .assign(recipe=ALL, seed=0)
+    )
     parts = [mixed_effects(kept, [factor]) for factor in GROUPS] if len(kept) else []
-    found = pd.concat([part for part in parts if len(part)], ignore_index=True) if parts else pd.DataFrame(columns=EFFECTS)
+    found = (
+        pd.concat([part for part in parts if len(part)], ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=EFFECTS)
+    )
     found = mixed.told(found, seeds)
     return found.assign(p_holm=holm(found["p"].to_numpy(float)))
 
 
 def named(level: str, factor: str) -> str:
     """A level in words."""
-    words = {LANGUAGE: LANGUAGES[level].name if level in LANGUAGES else level, "resource_level": f"{level} resources"}
+    words = {
+        LANGUAGE: LANGUAGES[level].name if level in LANGUAGES else level,
+        "resource_level": f"{level} resources",
+    }
     return words.get(factor, f"word order {level}" if factor == "word_order" else level)
 
 
 def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
-    """A paragraph of Markdown from `group_gains` and `language_effects`: where gains differ, and what cannot be told."""
+    """A paragraph of Markdown from `group_gains` and `language_effects`: where gains differ, and
+    what cannot be told."""
     whole = table[table["recipe"] == ALL]
     if whole.empty:
         return "**No finished target runs to compare yet.** Gains need the baseline and one other recipe on the same target and seed."
     first = whole.iloc[0]
     tested = whole.dropna(subset=["p"])
-    lines = [f"Mean of {counted(int(first['recipes']), 'recipe')} on {counted(int(whole['targets'].max()), 'target')}."]
+    lines = [
+        f"Mean of {counted(int(first['recipes']), 'recipe')} on {counted(int(whole['targets'].max()), 'target')}."
+    ]
     single = whole[whole["factor"] == LANGUAGE].sort_values("gain", ascending=False, kind="stable")
     best, worst = (told(row, "gain", "low", "high") for _, row in single.iloc[[0, -1]].iterrows())
     lines.append(f"By language, the mean gain is largest in {best} and smallest in {worst}.")
@@ -174,7 +236,9 @@ def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
     if tested.empty:
         several = whole["seeds"].max() > 1 or effects["p"].notna().any()
         few = "some cells have one seed" if several else ONE_SEED.removeprefix("no interval: ")
-        lines.append(f"Whether levels differ among these languages cannot be said: {few}, no interval.")
+        lines.append(
+            f"Whether levels differ among these languages cannot be said: {few}, no interval."
+        )
     elif sure.empty:
         median = tested["detectable"].median()
         words = f"a difference of {median:.1f} points (median) would be told from 0 with 80 % power"
@@ -182,13 +246,22 @@ def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
             f"Of {counted(len(tested), 'level')}, none differs from the other languages of its targets after Holm's correction; {words}."
         )
     else:
-        listed = "; ".join(told(row, "difference", "difference_low", "difference_high") for _, row in sure.iterrows())
-        lines.append(f"Of {counted(len(tested), 'level')}, these differ from the other languages of their targets (Holm): {listed}.")
+        listed = "; ".join(
+            told(row, "difference", "difference_low", "difference_high")
+            for _, row in sure.iterrows()
+        )
+        lines.append(
+            f"Of {counted(len(tested), 'level')}, these differ from the other languages of their targets (Holm): {listed}."
+        )
     lines.append(beyond(effects))
     limits = [COVERS[name] for name in COVERS if name in set(whole["resampled"])]
-    limits.append("Levels share languages (one script is often one family), so that a difference by script may be one by family.")
+    limits.append(
+        "Levels share languages (one script is often one family), so that a difference by script may be one by family."
+    )
     if (table["recipe"] != ALL).any():
-        limits.append("The mean of recipes can hide recipes that go different ways: see the points of each.")
+        limits.append(
+            "The mean of recipes can hide recipes that go different ways: see the points of each."
+        )
     return "\n".join([" ".join(lines), "", "**What this does not show.** " + " ".join(limits)])
 
 

@@ -1,24 +1,31 @@
-"""How sure a mean gain is, level by level: pretraining seeds, fine-tuning seeds, languages, test items; intervals that hold with few seeds.
+"""How sure a mean gain is, level by level: pretraining seeds, fine-tuning seeds, languages, test
+items; intervals that hold with few seeds.
 
-Which levels are drawn is a choice of what is claimed. Seeds always: another training. Items: another test set. Languages only if asked
-for: those of a benchmark are a fixed list, and drawing them claims something of languages outside of it. Where there are several
-pretraining seeds they are drawn with all that was fine-tuned from them (of nested levels only the top one is drawn: Davison and Hinkley
-1997); with one, the claim is about that encoder. Seeds, languages and items are crossed.
+Which levels are drawn is a choice of what is claimed. Seeds always: another training. Items:
+another test set. Languages only if asked for: those of a benchmark are a fixed list, and drawing
+them claims something of languages outside of it. Where there are several pretraining seeds they are
+drawn with all that was fine-tuned from them (of nested levels only the top one is drawn: Davison
+and Hinkley 1997); with one, the claim is about that encoder. Seeds, languages and items are
+crossed.
 
-Test items are drawn with replacement (items.py). Seeds and languages are three or four: a percentile interval of so few draws covers
-the truth in 87 % of cases instead of 95 (two seeds: 70 %). So their part of the bootstrap variance is not simulated but computed, and
-Student's t stands for the normal. With X the mean over everything, x_s that of seed s, S seeds:
+Test items are drawn with replacement (items.py). Seeds and languages are three or four: a
+percentile interval of so few draws covers the truth in 87 % of cases instead of 95 (two seeds: 70
+%). So their part of the bootstrap variance is not simulated but computed, and Student's t stands
+for the normal. With X the mean over everything, x_s that of seed s, S seeds:
 
     seeds       V_S = sum_s (x_s - X)^2 / (S (S - 1)), S - 1 degrees of freedom
     languages   V_L - V_SL, L - 1 degrees of freedom
     items       V_I - V_SI - V_LI + V_SLI, from the replicates; many items: taken as known
 
-V of several levels at once is the mean square of their interaction by the number of its cells: what is noise of both is counted once
-(as in multiway clustering, Cameron, Gelbach and Miller 2011; Owen's pigeonhole bootstrap of 2007 counts it twice).
+V of several levels at once is the mean square of their interaction by the number of its cells: what
+is noise of both is counted once (as in multiway clustering, Cameron, Gelbach and Miller 2011;
+Owen's pigeonhole bootstrap of 2007 counts it twice).
 
-The half-width is the mean of two approximations of a sum of such parts: Satterthwaite (1946), t with (sum V)^2 / sum(V^2 / df) degrees
-of freedom, which is too small where a part of few degrees of freedom is not alone; and Howe (1974, unconfirmed), sqrt(sum t_df^2 V),
-too large there. In simulations with three seeds or more their mean covers the truth in 93 to 97 % of cases; with two in 95 to 98 %.
+The half-width is the mean of two approximations of a sum of such parts: Satterthwaite (1946), t
+with (sum V)^2 / sum(V^2 / df) degrees of freedom, which is too small where a part of few degrees of
+freedom is not alone; and Howe (1974, unconfirmed), sqrt(sum t_df^2 V), too large there. In
+simulations with three seeds or more their mean covers the truth in 93 to 97 % of cases; with two in
+95 to 98 %.
 """
 
 from collections.abc import Collection, Sequence
@@ -48,7 +55,8 @@ COLUMNS = ["recipe", "task", "gain", "low", "high", "seeds", "languages", "resam
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A share of a mean's variance, in squared points, and the degrees of freedom it was estimated with."""
+    """A share of a mean's variance, in squared points, and the degrees of freedom it was estimated
+    with."""
 
     level: Level
     variance: float
@@ -56,7 +64,8 @@ class Part:
 
 
 def half_width(parts: Sequence[Part], level: float = 0.95) -> float:
-    """Half the width of the interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
+    """Half the width of the interval of a mean whose variance is the sum of the parts: see the
+    module. NaN where there is no part."""
     variances = np.array([part.variance for part in parts])
     if len(parts) == 0 or not np.isfinite(variances.sum()):
         return NOTHING
@@ -64,7 +73,8 @@ def half_width(parts: Sequence[Part], level: float = 0.95) -> float:
 
 
 def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """[...] half-widths of intervals from variances [..., parts] and the parts' degrees of freedom: see the module; 0 without variance."""
+    """[...] half-widths of intervals from variances [..., parts] and the parts' degrees of freedom:
+    see the module; 0 without variance."""
     total, tail = variances.sum(axis=-1), (1 + level) / 2
     freedom = total**2 / np.where(total > 0, (variances**2 / freedoms).sum(axis=-1), 1)
     satterthwaite = stdtrit(np.where(total > 0, freedom, 1), tail) * np.sqrt(total)
@@ -75,32 +85,49 @@ def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float = 0.95
 def degrees_of_freedom(parts: Sequence[Part]) -> float:
     """Satterthwaite's, of a variance above 0 that is the sum of the parts."""
     variances = np.array([part.variance for part in parts])
-    return float(variances.sum() ** 2 / (variances**2 / np.array([part.freedom for part in parts])).sum())
+    return float(
+        variances.sum() ** 2 / (variances**2 / np.array([part.freedom for part in parts])).sum()
+    )
 
 
-def student_interval(value: float, parts: Sequence[Part], level: float = 0.95) -> tuple[float, float]:
-    """The interval of a mean whose variance is the sum of the parts: see the module. NaN where there is no part."""
+def student_interval(
+    value: float, parts: Sequence[Part], level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a mean whose variance is the sum of the parts: see the module. NaN where
+    there is no part."""
     half = half_width(parts, level)
-    return (NOTHING, NOTHING) if np.isnan(half) else (float(settled(value - half)), float(settled(value + half)))
+    return (
+        (NOTHING, NOTHING)
+        if np.isnan(half)
+        else (float(settled(value - half)), float(settled(value + half)))
+    )
 
 
 def _mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -> np.ndarray:
-    """Variance of a mean that the interaction of `over` makes: its sum of squares by its degrees of freedom and number of cells.
+    """Variance of a mean that the interaction of `over` makes: its sum of squares by its degrees of
+    freedom and number of cells.
 
-    values: [..., seeds, languages]; axes: the places of both, counted from the end; the mean is taken over those not in `over`.
+    values: [..., seeds, languages]; axes: the places of both, counted from the end; the mean is
+    taken over those not in `over`.
     """
     found = values
     for axis in axes:
         middle = found.mean(axis=axis, keepdims=True)
         found = found - middle if axis in over else middle
     cells = [values.shape[axis] for axis in over]
-    return (found**2).sum(axis=tuple(axes)) / np.prod([count - 1 for count in cells]) / np.prod(cells)
+    return (
+        (found**2).sum(axis=tuple(axes)) / np.prod([count - 1 for count in cells]) / np.prod(cells)
+    )
 
 
-def variance_parts(values: np.ndarray, draws: np.ndarray | None, levels: Collection[Level]) -> list[Part]:
-    """Parts of the variance of the mean of `values` [seeds, languages]; draws [draws, seeds, languages]: the same on resampled items.
+def variance_parts(
+    values: np.ndarray, draws: np.ndarray | None, levels: Collection[Level]
+) -> list[Part]:
+    """Parts of the variance of the mean of `values` [seeds, languages]; draws [draws, seeds,
+    languages]: the same on resampled items.
 
-    Fixed levels are averaged over first. A level with a single unit gives NaN: nothing is known of its variance.
+    Fixed levels are averaged over first. A level with a single unit gives NaN: nothing is known of
+    its variance.
     """
     axes = (-2, -1)
     kept = [axis for axis, level in zip(axes, LEVELS, strict=False) if level in levels]
@@ -112,14 +139,20 @@ def variance_parts(values: np.ndarray, draws: np.ndarray | None, levels: Collect
     if min(counts, default=2) < 2:
         return [Part("seeds", NOTHING, MANY)]
     subsets = {size: list(combinations(kept, size)) for size in range(len(kept) + 1)}
-    parts = [Part(LEVELS[axis + 2], float(_mean_square(values, axes, [axis])), values.shape[axis] - 1) for axis in kept]
+    parts = [
+        Part(LEVELS[axis + 2], float(_mean_square(values, axes, [axis])), values.shape[axis] - 1)
+        for axis in kept
+    ]
     if len(kept) == 2:
         shared = float(_mean_square(values, axes, kept))
         parts[1] = Part("languages", max(0.0, parts[1].variance - shared), parts[1].freedom)
     if draws is not None and "items" in levels:
         rest = draws - draws.mean(axis=0)
         known = sum(
-            (-1) ** size * float((_mean_square(rest, axes, group) if group else rest.mean(axis=axes) ** 2).mean())
+            (-1) ** size
+            * float(
+                (_mean_square(rest, axes, group) if group else rest.mean(axis=axes) ** 2).mean()
+            )
             for size, groups in subsets.items()
             for group in groups
         )
@@ -129,27 +162,44 @@ def variance_parts(values: np.ndarray, draws: np.ndarray | None, levels: Collect
 
 def block(rows: pd.DataFrame, unit: str, codes: Sequence[str]) -> np.ndarray:
     """[units, languages] mean gains; NaN where a unit lacks a language."""
-    return rows.pivot_table(index=unit, columns="language", values="gain").reindex(columns=list(codes)).to_numpy(float)
+    return (
+        rows.pivot_table(index=unit, columns="language", values="gain")
+        .reindex(columns=list(codes))
+        .to_numpy(float)
+    )
 
 
-def _item_block(rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores) -> np.ndarray | None:
+def _item_block(
+    rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores
+) -> np.ndarray | None:
     """[draws, units, languages] gains on resampled items; None where a prediction is missing."""
     units = []
     for _, runs in rows.groupby(unit):
         found = []
         for code in codes:
             seeds = runs.loc[runs["language"] == code, "seed"]
-            keys = [(runs["task"].iloc[0], code, name, int(seed)) for name in (runs["recipe"].iloc[0], BASELINE) for seed in seeds]
+            keys = [
+                (runs["task"].iloc[0], code, name, int(seed))
+                for name in (runs["recipe"].iloc[0], BASELINE)
+                for seed in seeds
+            ]
             if not keys or not all(key in items for key in keys):
                 return None
             made, base = keys[: len(seeds)], keys[len(seeds) :]
-            found.append(np.mean([items[key] for key in made], axis=0) - np.mean([items[key] for key in base], axis=0))
+            found.append(
+                np.mean([items[key] for key in made], axis=0)
+                - np.mean([items[key] for key in base], axis=0)
+            )
         units.append(np.stack(found, axis=-1))
     return np.stack(units, axis=1)
 
 
 def _drawn_parts(
-    runs: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores, levels: Collection[Level]
+    runs: pd.DataFrame,
+    unit: str,
+    codes: Sequence[str],
+    items: ItemScores,
+    levels: Collection[Level],
 ) -> tuple[list[Part], str, str]:
     """Variance parts of one recipe on one target, what they cover, and why there are none."""
     values = block(runs, unit, codes)
@@ -162,7 +212,9 @@ def _drawn_parts(
             return [], "", _INCOMPLETE
         values = np.nanmean(values, axis=1, keepdims=True)
     draws = _item_block(runs, unit, codes, items) if "items" in levels else None
-    covered = [level for level in LEVELS if level in levels and (level != "items" or draws is not None)]
+    covered = [
+        level for level in LEVELS if level in levels and (level != "items" or draws is not None)
+    ]
     return variance_parts(values, draws, levels), " and ".join(covered), ""
 
 
@@ -172,19 +224,25 @@ def hierarchical_gains(
     levels: Collection[Level] = ("seeds", "items"),
     languages: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """One row per recipe and target: columns COLUMNS; gain and the 95 % interval in points, over the levels asked for.
+    """One row per recipe and target: columns COLUMNS; gain and the 95 % interval in points, over
+    the levels asked for.
 
-    table: of `gains`; a column `pretraining` names the pretraining seed where a study crosses it with fine-tuning seeds. items: of
-    `item_scores`, {} without predictions. languages None: all but English. resampled: what was drawn; reason: why there is no
-    interval. Method, formulas and sources: see the module.
+    table: of `gains`; a column `pretraining` names the pretraining seed where a study crosses it
+    with fine-tuning seeds. items: of `item_scores`, {} without predictions. languages None: all but
+    English. resampled: what was drawn; reason: why there is no interval. Method, formulas and
+    sources: see the module.
     """
     for level in levels:
         if level not in LEVELS:
             raise unknown("level", level, LEVELS)
     if "seeds" not in levels:
-        raise UsageError(f"levels {', '.join(levels)} lack seeds: an interval of a gain that holds for these runs alone is no answer")
+        raise UsageError(
+            f"levels {', '.join(levels)} lack seeds: an interval of a gain that holds for these runs alone is no answer"
+        )
     rows = []
-    kept = table[table["language"].isin(chosen_languages(table["language"], languages))].dropna(subset=["gain"])
+    kept = table[table["language"].isin(chosen_languages(table["language"], languages))].dropna(
+        subset=["gain"]
+    )
     for (recipe, task), runs in kept.groupby(["recipe", "task"], sort=False):
         several = "pretraining" in runs and runs["pretraining"].nunique() > 1
         unit = "pretraining" if several else "seed"

@@ -1,15 +1,20 @@
-"""Whether a study's gains support a claim: a verdict, the estimate behind it, and what size of effect the study could have decided on.
+"""Whether a study's gains support a claim: a verdict, the estimate behind it, and what size of
+effect the study could have decided on.
 
-A claim on one difference is supported where its 95 % interval lies on the claimed side of 0, contradicted on the other, else undecided:
-that 0 lies inside does not show that there is no effect. A claim that r of n differences lie above 0 is supported where r intervals do, at
-level 1 - 0.05 / (n - r + 1), and contradicted where n - r + 1 lie below, at level 1 - 0.05 / r: Bonferroni's partial conjunction test
-(Benjamini and Heller 2008), so that with r = n ("with every task") no correction is needed to support, and the full one to contradict.
-A claimed number is held beside the interval, and decides nothing: a wide interval holds every number.
+A claim on one difference is supported where its 95 % interval lies on the claimed side of 0,
+contradicted on the other, else undecided: that 0 lies inside does not show that there is no effect.
+A claim that r of n differences lie above 0 is supported where r intervals do, at level 1 - 0.05 /
+(n - r + 1), and contradicted where n - r + 1 lie below, at level 1 - 0.05 / r: Bonferroni's partial
+conjunction test (Benjamini and Heller 2008), so that with r = n ("with every task") no correction
+is needed to support, and the full one to contradict. A claimed number is held beside the interval,
+and decides nothing: a wide interval holds every number.
 
-What the study could have decided: the size that, had each of the differences it, so many intervals as the rule asks for would exclude 0 in
-80 % of such studies (power.py); and the chance to tell the published number from 0.
+What the study could have decided: the size that, had each of the differences it, so many intervals
+as the rule asks for would exclude 0 in 80 % of such studies (power.py); and the chance to tell the
+published number from 0.
 
-Eighteen claims at 95 % are many: about one of twenty true nulls is decided wrongly, and nothing is corrected for that across claims.
+Eighteen claims at 95 % are many: about one of twenty true nulls is decided wrongly, and nothing is
+corrected for that across claims.
 """
 
 from collections.abc import Sequence
@@ -40,24 +45,63 @@ from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
 from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
-from xstilts_core.analysis.power import ROUNDING, USUAL_POWER, detectable_gain, joint_detectable_gain, power_at
+from xstilts_core.analysis.power import (
+    ROUNDING,
+    USUAL_POWER,
+    detectable_gain,
+    joint_detectable_gain,
+    power_at,
+)
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
 
-SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = "supported", "contradicted", "undecided at this sample size", "not measured"
+SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
+    "supported",
+    "contradicted",
+    "undecided at this sample size",
+    "not measured",
+)
 _VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
-_EVIDENCE = {"abstract": "confirmed: abstract of version 2", "reported": "second hand: reported of the paper, its tables not seen"}
+_EVIDENCE = {
+    "abstract": "confirmed: abstract of version 2",
+    "reported": "second hand: reported of the paper, its tables not seen",
+}
 LEVEL = 0.05
 NOTHING = float("nan")
 # Scores go from 0 to 100.
 _MOST_POINTS = 100
 _SIDES = {"above": 1, "below": -1}
-TABLE = ["name", "claim", "evidence", "verdict", "estimate", "low", "high", "above", "below", "open", "missing"]
-TABLE += ["published", "beside", "detectable", "power", "seeds", "recipes", "targets", "scope", "measure", "rule", "reason"]
-"""above, below, open, missing: of how many differences the interval lies above or below 0 (at the rule's level) or neither, or is none.
-beside: where the interval lies beside the published number. detectable: points that, if each difference had them, support the claim with
-80 % power. power: to tell the published number from 0. scope: what the study has of what is claimed, "" where it has all. measure: what
-the estimate is of."""
+TABLE = [
+    "name",
+    "claim",
+    "evidence",
+    "verdict",
+    "estimate",
+    "low",
+    "high",
+    "above",
+    "below",
+    "open",
+    "missing",
+]
+TABLE += [
+    "published",
+    "beside",
+    "detectable",
+    "power",
+    "seeds",
+    "recipes",
+    "targets",
+    "scope",
+    "measure",
+    "rule",
+    "reason",
+]
+"""above, below, open, missing: of how many differences the interval lies above or below 0 (at the
+rule's level) or neither, or is none. beside: where the interval lies beside the published number.
+detectable: points that, if each difference had them, support the claim with 80 % power. power: to
+tell the published number from 0. scope: what the study has of what is claimed, "" where it has all.
+measure: what the estimate is of."""
 PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable", "seeds"]
 
 
@@ -79,7 +123,12 @@ class _Needs:
 
 def needs(claim: Claim, differences: int) -> _Needs:
     """Of so many differences, how many must lie on the claimed side."""
-    needed = {"on average": 1, "for all": differences, "for all but one": max(1, differences - 1), "for one": 1}[claim.holds]
+    needed = {
+        "on average": 1,
+        "for all": differences,
+        "for all but one": max(1, differences - 1),
+        "for one": 1,
+    }[claim.holds]
     return _Needs(differences, needed)
 
 
@@ -90,7 +139,8 @@ def side(found: Estimate, level: float) -> int:
 
 
 def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
-    """Of how many differences the interval lies on the claimed side of 0, and of how many on the other, each at its level."""
+    """Of how many differences the interval lies on the claimed side of 0, and of how many on the
+    other, each at its level."""
     need, wanted = needs(claim, len(listed)), _SIDES[claim.direction]
     there = [entry.found for entry in listed if entry.found is not None]
     right = sum(side(found, need.support) == wanted for found in there)
@@ -109,7 +159,9 @@ def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str
         return CONTRADICTED, ""
     if any(entry.count < 2 for entry in there):
         return UNDECIDED, ONE_SEED
-    return UNDECIDED, f"{counted(len(listed) - len(there), 'difference')} missing" if len(there) < len(listed) else ""
+    return UNDECIDED, f"{counted(len(listed) - len(there), 'difference')} missing" if len(
+        there
+    ) < len(listed) else ""
 
 
 def lacking(claim: Claim, found: Found) -> str:
@@ -118,10 +170,16 @@ def lacking(claim: Claim, found: Found) -> str:
         return f"no recipe of this study has {WORDS[claim.group]}, to be held against the same without it"
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
-    targets = [name for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less)) if name not in found.draws.finished]
+    targets = [
+        name
+        for name in dict.fromkeys((*targets_of(claim, found.draws), *claim.less))
+        if name not in found.draws.finished
+    ]
     if targets:
         return f"no finished gains on {', '.join(targets)}"
-    return "not enough finished runs of the recipes compared" + (", or no development scores" if claim.group == CHOSEN else "")
+    return "not enough finished runs of the recipes compared" + (
+        ", or no development scores" if claim.group == CHOSEN else ""
+    )
 
 
 def rule(claim: Claim, count: int) -> str:
@@ -163,8 +221,14 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
     chance = power_at(value, there[0].parts) if there and value is not None else NOTHING
     standing = (*sides, len(there) - sum(sides), len(listed) - len(there))
     seeds = min((entry.count for entry in there), default=0)
-    targets = " ".join(targets_of(claim, found.draws)) + (f" less {' '.join(claim.less)}" if claim.less else "")
-    behind = " ".join(entry.name for entry in listed) if len(listed) <= len(XTREME) else f"{len(listed)} pairs"
+    targets = " ".join(targets_of(claim, found.draws)) + (
+        f" less {' '.join(claim.less)}" if claim.less else ""
+    )
+    behind = (
+        " ".join(entry.name for entry in listed)
+        if len(listed) <= len(XTREME)
+        else f"{len(listed)} pairs"
+    )
     words = (rule(claim, len(listed)) if listed else "", reason)
     paper = NOTHING if value is None else value
     beside = placed(shown, value) if shown else ""
@@ -189,16 +253,21 @@ def row(name: str, claim: Claim, found: Found) -> tuple:
 
 
 def claim_table(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
-    """Every claim with its verdict: columns TABLE. draws: `gain_draws` of the study; development: of `development`.
+    """Every claim with its verdict: columns TABLE. draws: `gain_draws` of the study; development:
+    of `development`.
 
-    estimate, low, high: of the mean of the differences, in points, 95 %; NaN where nothing is measured, or (low, high) with one seed.
+    estimate, low, high: of the mean of the differences, in points, 95 %; NaN where nothing is
+    measured, or (low, high) with one seed.
     """
     found = facts(study, draws, development)
-    return pd.DataFrame([row(name, claim, found) for name, claim in claims().items()], columns=TABLE)
+    return pd.DataFrame(
+        [row(name, claim, found) for name, claim in claims().items()], columns=TABLE
+    )
 
 
 def claim_parts(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
-    """The differences behind each verdict: columns PARTS; level: of their intervals, as the claim's rule wants them."""
+    """The differences behind each verdict: columns PARTS; level: of their intervals, as the claim's
+    rule wants them."""
     found, rows = facts(study, draws, development), []
     for name, claim in claims().items():
         listed = contrasts(claim, found)
@@ -207,22 +276,43 @@ def claim_parts(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd
                 level = needs(claim, len(listed)).support
                 half = half_width(entry.found.parts, level)
                 value, size = entry.found.value, detectable_gain(entry.found.parts, level)
-                rows.append((name, entry.name, value, *settled([value - half, value + half]), level, size, entry.found.count))
+                rows.append(
+                    (
+                        name,
+                        entry.name,
+                        value,
+                        *settled([value - half, value + half]),
+                        level,
+                        size,
+                        entry.found.count,
+                    )
+                )
     return pd.DataFrame(rows, columns=PARTS)
 
 
 def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """`claim_table` as a reader wants it: columns claim paper study verdict detectable; texts, in points."""
+    """`claim_table` as a reader wants it: columns claim paper study verdict detectable; texts, in
+    points."""
     rows = []
     for entry in table.itertuples():
         paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
-        interval = "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
+        interval = (
+            "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
+        )
         own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
-        size = "" if np.isnan(entry.detectable) else "none" if entry.detectable > _MOST_POINTS else f"{entry.detectable:.1f}"
+        size = (
+            ""
+            if np.isnan(entry.detectable)
+            else "none"
+            if entry.detectable > _MOST_POINTS
+            else f"{entry.detectable:.1f}"
+        )
         size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
         rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
         rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, rule))
-    return pd.DataFrame(rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"])
+    return pd.DataFrame(
+        rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"]
+    )
 
 
 def sized(entry: tuple) -> str:
@@ -249,21 +339,35 @@ def could(entry: tuple) -> str:
     told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
     if entry.detectable > _MOST_POINTS:
         told = f"no difference that scores can have would be told from 0 with {100 * USUAL_POWER:.0f} % power"
-    chance = "" if np.isnan(entry.power) else f"; the paper's {entry.published:+z.1f} would be told from 0 with {100 * entry.power:.0f} %"
+    chance = (
+        ""
+        if np.isnan(entry.power)
+        else f"; the paper's {entry.published:+z.1f} would be told from 0 with {100 * entry.power:.0f} %"
+    )
     return "; ".join(filter(None, (entry.reason, told))) + chance
 
 
 def claim_findings(table: pd.DataFrame) -> str:
-    """A paragraph of Markdown from `claim_table`: what was decided, with what interval, and what could not be."""
-    lines = [f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."]
+    """A paragraph of Markdown from `claim_table`: what was decided, with what interval, and what
+    could not be."""
+    lines = [
+        f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."
+    ]
     for name in (SUPPORTED, CONTRADICTED):
         for entry in table[table["verdict"] == name].itertuples():
-            lines.append(f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)}).")
+            lines.append(
+                f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)})."
+            )
     left = table[table["verdict"] == UNDECIDED]
     for entry in left.itertuples():
-        lines.append(f"- **undecided**: {entry.claim} ({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)}).")
+        lines.append(
+            f"- **undecided**: {entry.claim} ({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)})."
+        )
     missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
-    lines += [f"- **not measured**: {reason} ({counted(many, 'claim')})." for reason, many in missing.items()]
+    lines += [
+        f"- **not measured**: {reason} ({counted(many, 'claim')})."
+        for reason, many in missing.items()
+    ]
     lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]
     return "\n".join(lines)
 

@@ -13,7 +13,11 @@ def score(options: argparse.Namespace) -> int:
 
     rules = RULES[options.benchmark]
     report = scores.score(rules, expanded(options.predictions), expanded(options.labels))
-    print(json.dumps(report, indent=1, ensure_ascii=False) if options.json else scores.table(report, rules))
+    print(
+        json.dumps(report, indent=1, ensure_ascii=False)
+        if options.json
+        else scores.table(report, rules)
+    )
     return 0
 
 
@@ -23,16 +27,24 @@ def submission(options: argparse.Namespace) -> int:
 
     study, out = load(options), expanded(options.out)
     if study.published:
-        raise UsageError(f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit")
+        raise UsageError(
+            f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit"
+        )
     if study.parts:
-        raise UsageError(f"{study.file}: a study of parts has no runs of its own: name one of {', '.join(study.parts)}")
+        raise UsageError(
+            f"{study.file}: a study of parts has no runs of its own: name one of {', '.join(study.parts)}"
+        )
     found = write_submission(study, out, options.recipe, options.seed, options.partial)
     written = [part for part in found if part.files]
     width = max(len(part.task) for part in written)
     for part in written:
-        print(f"{part.task:<{width}}  {len(part.files):>2} languages  {part.spec.folder.relative_to(study.root)}")
+        print(
+            f"{part.task:<{width}}  {len(part.files):>2} languages  {part.spec.folder.relative_to(study.root)}"
+        )
     for sentence in cautions(found):
         print(f"note: {sentence}")
     count = sum(len(part.files) for part in written)
-    print(f"{count} files of {RULES[study.benchmark].title} in {out}, each read back as xstilts score reads it")
+    print(
+        f"{count} files of {RULES[study.benchmark].title} in {out}, each read back as xstilts score reads it"
+    )
     return 0

@@ -1,4 +1,5 @@
-"""The command `xstilts`: what can be typed, and what is said where it was wrong. What is done stands in `commands/`."""
+"""The command `xstilts`: what can be typed, and what is said where it was wrong. What is done
+stands in `commands/`."""
 
 import argparse
 import io
@@ -62,78 +63,235 @@ makes all reports from them."""
 
 def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser(prog="xstilts", description="English intermediate-task training and zero-shot cross-lingual transfer.")
+    top = argparse.ArgumentParser(
+        prog="xstilts",
+        description="English intermediate-task training and zero-shot cross-lingual transfer.",
+    )
     top.add_argument("--version", action="version", version=f"xstilts {__version__}")
     parsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, example: str, study: bool = False) -> argparse.ArgumentParser:
-        command = parsers.add_parser(name, help=text, description=text, epilog=example, formatter_class=raw)
+        command = parsers.add_parser(
+            name, help=text, description=text, epilog=example, formatter_class=raw
+        )
         if study:
-            command.add_argument("study", metavar="STUDY", help="name in params/ or path of a YAML file")
-            command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
+            command.add_argument(
+                "study", metavar="STUDY", help="name in params/ or path of a YAML file"
+            )
+            command.add_argument(
+                "--outputs",
+                default="outputs",
+                metavar="DIR",
+                help="folder that holds DIR/<study>/ (default: outputs)",
+            )
             command.add_argument("--data-root", default="", metavar="DIR", help=_DATA_ROOT)
-            command.add_argument("--source", default="", metavar="S", help="mini, files or hub, in place of what the study says")
-            command.add_argument("--encoder", default="", metavar="E", help="folder or hub name, in place of the study's encoder")
+            command.add_argument(
+                "--source",
+                default="",
+                metavar="S",
+                help="mini, files or hub, in place of what the study says",
+            )
+            command.add_argument(
+                "--encoder",
+                default="",
+                metavar="E",
+                help="folder or hub name, in place of the study's encoder",
+            )
         return command
 
-    run = add("run", "run a whole study: all its notebooks, its scores, its reports", _RUN_EXAMPLE, study=True)
-    run.add_argument("--jobs", metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)")
-    run.add_argument("--profile", default="local", metavar="NAME", help="where to run: a folder in params/profiles/ (default: local)")
-    run.add_argument("--seeds", nargs="+", type=int, default=[], metavar="K", help="only the runs of these seeds (default: all)")
-    run.add_argument("--dry-run", action="store_true", help="only say what would be run: runs, hours, memory, disk")
-    check = add("check", "check a study's YAML file and list its runs", "example:\n  xstilts check quick", study=True)
-    check.add_argument("--json", action="store_true", help="each run's folder and parameters as JSON")
-    status = add("status", "where each run of a study stands", "example:\n  xstilts status quick", study=True)
+    run = add(
+        "run",
+        "run a whole study: all its notebooks, its scores, its reports",
+        _RUN_EXAMPLE,
+        study=True,
+    )
+    run.add_argument(
+        "--jobs", metavar="N", help="notebooks at once (default: one per GPU, or 3 for 2 cores)"
+    )
+    run.add_argument(
+        "--profile",
+        default="local",
+        metavar="NAME",
+        help="where to run: a folder in params/profiles/ (default: local)",
+    )
+    run.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="K",
+        help="only the runs of these seeds (default: all)",
+    )
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only say what would be run: runs, hours, memory, disk",
+    )
+    check = add(
+        "check",
+        "check a study's YAML file and list its runs",
+        "example:\n  xstilts check quick",
+        study=True,
+    )
+    check.add_argument(
+        "--json", action="store_true", help="each run's folder and parameters as JSON"
+    )
+    status = add(
+        "status", "where each run of a study stands", "example:\n  xstilts status quick", study=True
+    )
     status.add_argument("--json", action="store_true", help="as JSON")
-    tasks = add("tasks", "the tasks: data sets, sizes, languages, metric, licence, citation, recipe", _TASKS_EXAMPLE)
+    tasks = add(
+        "tasks",
+        "the tasks: data sets, sizes, languages, metric, licence, citation, recipe",
+        _TASKS_EXAMPLE,
+    )
     tasks.add_argument("--json", action="store_true", help="all that is known of each, as JSON")
     tasks.add_argument("--markdown", action="store_true", help="the page docs/tasks.md")
     data = add("data", "examples of a task as JSON lines", _DATA_EXAMPLE)
     data.add_argument("task", metavar="TASK", help="name of a task (xstilts tasks)")
     data.add_argument("--language", default="en", metavar="XX", help="language code (default: en)")
-    data.add_argument("--split", default="train", metavar="S", help="train, dev or test (default: train)")
-    data.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many examples; 0: all (default: 10)")
-    data.add_argument("--source", default="mini", metavar="S", help="mini (the embedded suite), files or hub (default: mini)")
+    data.add_argument(
+        "--split", default="train", metavar="S", help="train, dev or test (default: train)"
+    )
+    data.add_argument(
+        "--limit",
+        type=int,
+        default=10,
+        metavar="N",
+        help="at most so many examples; 0: all (default: 10)",
+    )
+    data.add_argument(
+        "--source",
+        default="mini",
+        metavar="S",
+        help="mini (the embedded suite), files or hub (default: mini)",
+    )
     data.add_argument("--data-root", default="", metavar="DIR", help=_DATA_ROOT)
     notebook = add("notebook", "run one notebook with parameters of your own", _NOTEBOOK_EXAMPLE)
-    notebook.add_argument("name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path")
+    notebook.add_argument(
+        "name", metavar="NAME", help="a notebook in notebooks/ (21_target) or a path"
+    )
     pair = ("KEY", "VALUE")
-    notebook.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=pair, help="a parameter; may be repeated")
-    notebook.add_argument("--output", default="", metavar="FILE", help="another copy of the executed notebook")
-    notebook.add_argument("--threads", type=int, default=0, metavar="N", help="threads of its kernel (default: one per core)")
+    notebook.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=pair,
+        help="a parameter; may be repeated",
+    )
+    notebook.add_argument(
+        "--output", default="", metavar="FILE", help="another copy of the executed notebook"
+    )
+    notebook.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads of its kernel (default: one per core)",
+    )
     _add_benchmark(add)
     _add_sharing(add)
     return top
 
 
 def _add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
-    score = add("score", "score a folder of predictions as XTREME's or XTREME-R's own evaluator does", _SCORE_EXAMPLE)
+    score = add(
+        "score",
+        "score a folder of predictions as XTREME's or XTREME-R's own evaluator does",
+        _SCORE_EXAMPLE,
+    )
     names = ("xtreme", "xtreme-r")
-    score.add_argument("--benchmark", default="xtreme", choices=names, metavar="NAME", help="xtreme or xtreme-r (default: xtreme)")
-    score.add_argument("--predictions", required=True, metavar="DIR", help="folder of predictions: DIR/<task>/test-<language>.tsv ...")
-    score.add_argument("--labels", required=True, metavar="DIR", help="folder of labels, laid out in the same way")
-    score.add_argument("--json", action="store_true", help="every language and metric, all digits, as JSON")
-    submission = add("submission", "write the folder that the benchmark takes, from a study's predictions", _SUBMISSION_EXAMPLE, study=True)
+    score.add_argument(
+        "--benchmark",
+        default="xtreme",
+        choices=names,
+        metavar="NAME",
+        help="xtreme or xtreme-r (default: xtreme)",
+    )
+    score.add_argument(
+        "--predictions",
+        required=True,
+        metavar="DIR",
+        help="folder of predictions: DIR/<task>/test-<language>.tsv ...",
+    )
+    score.add_argument(
+        "--labels", required=True, metavar="DIR", help="folder of labels, laid out in the same way"
+    )
+    score.add_argument(
+        "--json", action="store_true", help="every language and metric, all digits, as JSON"
+    )
+    submission = add(
+        "submission",
+        "write the folder that the benchmark takes, from a study's predictions",
+        _SUBMISSION_EXAMPLE,
+        study=True,
+    )
     submission.add_argument("--out", required=True, metavar="DIR", help="a new folder")
-    recipe = "one recipe for all tasks; chosen: the best of each on development data (default: chosen)"
+    recipe = (
+        "one recipe for all tasks; chosen: the best of each on development data (default: chosen)"
+    )
     submission.add_argument("--recipe", default="chosen", metavar="NAME", help=recipe)
-    submission.add_argument("--seed", type=int, default=None, metavar="K", help="a seed of the study (default: its first)")
-    submission.add_argument("--partial", action="store_true", help="write what there is where tasks, languages or test items are missing")
+    submission.add_argument(
+        "--seed",
+        type=int,
+        default=None,
+        metavar="K",
+        help="a seed of the study (default: its first)",
+    )
+    submission.add_argument(
+        "--partial",
+        action="store_true",
+        help="write what there is where tasks, languages or test items are missing",
+    )
 
 
 def _add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
-    export = add("export", "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished", _EXPORT_EXAMPLE)
+    export = add(
+        "export",
+        "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished",
+        _EXPORT_EXAMPLE,
+    )
     card = add("card", "a model card of a run, or a data card of a study", _CARD_EXAMPLE)
-    reference = add("reference", "keep a study's finished runs in git, small, without texts or models", _REFERENCE_EXAMPLE, study=True)
-    reference.add_argument("--out", default="reference", metavar="DIR", help="folder that holds DIR/<study>/ (default: reference)")
+    reference = add(
+        "reference",
+        "keep a study's finished runs in git, small, without texts or models",
+        _REFERENCE_EXAMPLE,
+        study=True,
+    )
+    reference.add_argument(
+        "--out",
+        default="reference",
+        metavar="DIR",
+        help="folder that holds DIR/<study>/ (default: reference)",
+    )
     for command in (export, card):
-        command.add_argument("run", metavar="RUN", help="a run's folder, or its path below outputs/ (quick/...); or a study")
-        command.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds DIR/<study>/ (default: outputs)")
+        command.add_argument(
+            "run",
+            metavar="RUN",
+            help="a run's folder, or its path below outputs/ (quick/...); or a study",
+        )
+        command.add_argument(
+            "--outputs",
+            default="outputs",
+            metavar="DIR",
+            help="folder that holds DIR/<study>/ (default: outputs)",
+        )
     export.add_argument("dir", metavar="DIR", help="a new folder")
-    export.add_argument("--push-to-hub", default="", metavar="OWNER/NAME", help="send it there too, in one commit")
+    export.add_argument(
+        "--push-to-hub", default="", metavar="OWNER/NAME", help="send it there too, in one commit"
+    )
     export.add_argument("--public", action="store_true", help="a new repository is public")
-    card.add_argument("--out", default="", metavar="FILE", help="where to write it; -: print it (default: README.md in its folder)")
-    card.add_argument("--force", action="store_true", help="write over a file that says something else")
+    card.add_argument(
+        "--out",
+        default="",
+        metavar="FILE",
+        help="where to write it; -: print it (default: README.md in its folder)",
+    )
+    card.add_argument(
+        "--force", action="store_true", help="write over a file that says something else"
+    )
 
 
 COMMANDS = {
@@ -151,7 +309,8 @@ COMMANDS = {
 }
 
 
-# Until a stopped command ends though it has not cleared up: `run` may have a cluster's jobs to cancel.
+# Until a stopped command ends though it has not cleared up: `run` may have a cluster's jobs to
+# cancel.
 _SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
 
 
@@ -160,7 +319,8 @@ def interrupted(_: int) -> None:
 
 
 def _speak_any_language(arguments: list[str] | None) -> None:
-    """Print what the terminal cannot show as escapes; start again in UTF-8 where not even a path can have it (LC_ALL=C, PYTHONUTF8=0)."""
+    """Print what the terminal cannot show as escapes; start again in UTF-8 where not even a path
+    can have it (LC_ALL=C, PYTHONUTF8=0)."""
     if arguments is None and sys.getfilesystemencoding() == "ascii":
         said = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **said})
@@ -170,11 +330,14 @@ def _speak_any_language(arguments: list[str] | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was typed."""
+    """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was
+    typed."""
     _speak_any_language(arguments)
     typed = sys.argv[1:] if arguments is None else arguments
     if odd := [word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)]:
-        print(f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr)
+        print(
+            f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr
+        )
         return 2
     options = parser().parse_args(arguments)
     if options.command not in _SECONDS_TO_STOP:
@@ -191,7 +354,10 @@ def _obey(options: argparse.Namespace) -> int:
         print(f"xstilts {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
+        print(
+            "\nstopped; what was done is kept, and the same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
     except OSError as error:
         from xstilts_core.files import disk
@@ -204,7 +370,10 @@ def _obey(options: argparse.Namespace) -> int:
             return 2
         if not disk.is_full(error):
             raise
-        print(f"xstilts {options.command}: {disk.full_sentence(Path(error.filename or Path.cwd()), 0)}", file=sys.stderr)
+        print(
+            f"xstilts {options.command}: {disk.full_sentence(Path(error.filename or Path.cwd()), 0)}",
+            file=sys.stderr,
+        )
         return 1
 
 

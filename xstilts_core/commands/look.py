@@ -30,7 +30,13 @@ def data(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit}: give 1 or more, or 0 for all")
     task(options.task, "xstilts data")
     language(options.language)
-    found = examples(options.task, options.split, options.language, source=options.source, data_root=place(options.data_root))
+    found = examples(
+        options.task,
+        options.split,
+        options.language,
+        source=options.source,
+        data_root=place(options.data_root),
+    )
     for example in found[: options.limit or None]:
         print(json.dumps(asdict(example), ensure_ascii=False))
     return 0
@@ -42,7 +48,9 @@ def notebook(options: argparse.Namespace) -> int:
     from xstilts_core.jobs.runner import run_by_hand
 
     if options.threads < 0:
-        raise UsageError(f"--threads {options.threads}: give 1 or more, or leave it out for one per core")
+        raise UsageError(
+            f"--threads {options.threads}: give 1 or more, or leave it out for one per core"
+        )
 
     def value(key: str, text: str) -> object:
         """A place is what was typed, unless in quotes: as YAML, "a #1" would be another folder."""

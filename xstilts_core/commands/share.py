@@ -1,4 +1,5 @@
-"""`xstilts export`, `card` and `reference`: what a run or a study made, for others to load and to read."""
+"""`xstilts export`, `card` and `reference`: what a run or a study made, for others to load and to
+read."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +15,8 @@ _PRINTED = "-"
 
 
 def _named_study(options: argparse.Namespace) -> Any:
-    """The study that was named; None where it is a run: its folder, or a path of several parts that is no YAML file."""
+    """The study that was named; None where it is a run: its folder, or a path of several parts that
+    is no YAML file."""
     from xstilts_core.results import RESULT
     from xstilts_core.study import Study
     from xstilts_core.study.study_file import studies
@@ -42,7 +44,9 @@ def card(options: argparse.Namespace) -> int:
     if path.is_dir():
         path /= CARD
     if path.is_file() and path.read_text(encoding="utf-8") != text and not options.force:
-        raise UsageError(f"{path} is there, and says something else: --force writes over it, --out FILE writes elsewhere")
+        raise UsageError(
+            f"{path} is there, and says something else: --force writes over it, --out FILE writes elsewhere"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     print(path)
@@ -63,11 +67,15 @@ def export(options: argparse.Namespace) -> int:
     if repository:
         kind = "dataset" if study else "model"
         try:
-            sent = upload.send(out, repository, kind, f"{name}, exported by xstilts", options.public)
+            sent = upload.send(
+                out, repository, kind, f"{name}, exported by xstilts", options.public
+            )
         except UsageError as error:
             later = f"hf upload {repository} {out} --repo-type {kind}{'' if options.public else ' --private'}"
             raise UsageError(f"{error}. {out} is whole, and can be sent later: {later}") from None
-        print(f"{sent.address} ({'private' if sent.private else 'public'}), commit {sent.commit[:12]}")
+        print(
+            f"{sent.address} ({'private' if sent.private else 'public'}), commit {sent.commit[:12]}"
+        )
     return 0
 
 
@@ -89,7 +97,8 @@ def _write_study(study: Any, out: Path) -> str:
 
 
 def reference(options: argparse.Namespace) -> int:
-    """Keep a study's finished runs in a folder that is small enough for git, beside those that it has."""
+    """Keep a study's finished runs in a folder that is small enough for git, beside those that it
+    has."""
     from xstilts_core.files import disk
     from xstilts_core.jobs import kept_runs
     from xstilts_core.publish import cards
@@ -101,5 +110,7 @@ def reference(options: argparse.Namespace) -> int:
     added = kept_runs.pack(study, folder)
     kept = cards.write_tables(folder)
     seeds = ", ".join(map(str, kept.seeds))
-    print(f"{folder}: {len(added)} runs added; seeds {seeds}; {disk.size(folder) / disk.MEGABYTE:.1f} MB")
+    print(
+        f"{folder}: {len(added)} runs added; seeds {seeds}; {disk.size(folder) / disk.MEGABYTE:.1f} MB"
+    )
     return 0

@@ -1,1 +1,2 @@
-"""Reading data: splits of tasks from the embedded suite, from files or from the hub, with the hub's lock."""
+"""Reading data: splits of tasks from the embedded suite, from files or from the hub, with the hub's
+lock."""

@@ -1,4 +1,5 @@
-"""Words of a text in any script, without a tokenizer: for controls that look at words in common and at names."""
+"""Words of a text in any script, without a tokenizer: for controls that look at words in common and
+at names."""
 
 import re
 import unicodedata
@@ -8,16 +9,25 @@ from itertools import groupby
 
 from xstilts_core.languages import LANGUAGES, language
 
-# In a script without spaces each character is a word of its own; Latin letters and digits in it stay together.
+# In a script without spaces each character is a word of its own; Latin letters and digits in it
+# stay together.
 UNSPACED = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
-# Beginnings of the Unicode names of letters in the scripts of the languages that write no spaces (LANGUAGES, `whitespace`).
+# Beginnings of the Unicode names of letters in the scripts of the languages that write no spaces
+# (LANGUAGES, `whitespace`).
 _UNSPACED_SCRIPTS = {
     "Han": ("CJK",),
     "Japanese": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "IDEOGRAPHIC"),
     "Thai": ("THAI",),
     "Burmese": ("MYANMAR",),
 }
-_UNSPACED_NAMES = tuple({name for row in LANGUAGES.values() if not row.whitespace for name in _UNSPACED_SCRIPTS[row.script]})
+_UNSPACED_NAMES = tuple(
+    {
+        name
+        for row in LANGUAGES.values()
+        if not row.whitespace
+        for name in _UNSPACED_SCRIPTS[row.script]
+    }
+)
 Name = tuple[str, ...]
 
 
@@ -34,21 +44,28 @@ def _unspaced_letter(character: str) -> bool:
 
 
 def uses_spaces(words: Sequence[str]) -> bool:
-    """Whether a sentence of these words is written with spaces between them: told by its script, as data sets mix languages.
+    """Whether a sentence of these words is written with spaces between them: told by its script, as
+    data sets mix languages.
 
-    In Japanese and Chinese there are Latin names: where half of the words that have letters are of a script without spaces, it is one.
+    In Japanese and Chinese there are Latin names: where half of the words that have letters are of
+    a script without spaces, it is one.
     """
     kinds = [any(map(_unspaced_letter, word)) for word in words if any(map(str.isalpha, word))]
     return 2 * sum(kinds) < len(kinds) or not kinds
 
 
 def spans(text: str, code: str) -> list[tuple[int, int]]:
-    """(first, end) of every word: a run of letters, marks and digits; one character where the language writes no spaces."""
+    """(first, end) of every word: a run of letters, marks and digits; one character where the
+    language writes no spaces."""
     found, first, spaced = [], 0, language(code).whitespace
     for inside, run in groupby(text, _in_words):
         end = first + len(list(run))
         if inside:
-            parts = [(first, end)] if spaced else [match.span() for match in UNSPACED.finditer(text, first, end)]
+            parts = (
+                [(first, end)]
+                if spaced
+                else [match.span() for match in UNSPACED.finditer(text, first, end)]
+            )
             found += parts
         first = end
     return found
@@ -65,7 +82,8 @@ def folded(text: str, code: str) -> list[str]:
 
 
 def masked(text: str, code: str, names: Collection[Name], mark: str) -> str:
-    """The text with every name, a sequence of words, replaced by `mark`: the longest name at each place."""
+    """The text with every name, a sequence of words, replaced by `mark`: the longest name at each
+    place."""
     longest = max(map(len, names), default=0)
     places = spans(text, code)
     found = [text[first:end] for first, end in places]
@@ -79,7 +97,9 @@ def masked(text: str, code: str, names: Collection[Name], mark: str) -> str:
     return "".join([*parts, text[written:]])
 
 
-def _longest_name(found: Sequence[str], position: int, names: Collection[Name], longest: int) -> int:
+def _longest_name(
+    found: Sequence[str], position: int, names: Collection[Name], longest: int
+) -> int:
     """Words of the longest name that begins at this word; 0 where none does."""
     sizes = range(min(longest, len(found) - position), 0, -1)
     return next((size for size in sizes if tuple(found[position : position + size]) in names), 0)

@@ -1,7 +1,9 @@
-"""Dropout on a CPU from random bytes: a tenth of the time of torch's own, which draws a number for every value.
+"""Dropout on a CPU from random bytes: a tenth of the time of torch's own, which draws a number for
+every value.
 
-A value is dropped where a byte of torch's generator is below round(256 * rate). What is kept is divided by the share that is really kept,
-so the mean stays. Checkpoints hold torch's generator, so a training that goes on draws the same masks. GPUs keep torch's own.
+A value is dropped where a byte of torch's generator is below round(256 * rate). What is kept is
+divided by the share that is really kept, so the mean stays. Checkpoints hold torch's generator, so
+a training that goes on draws the same masks. GPUs keep torch's own.
 """
 
 from typing import Any
@@ -26,17 +28,31 @@ def scale(rate: float) -> float:
 
 def mask(count: int, rate: float) -> Tensor:
     """[count] int8: -1 (all bits set) where a value is kept, 0 where it is dropped."""
-    drawn = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None).view(torch.int8)[:count]
+    drawn = (
+        torch.empty(-(-count // 8), dtype=torch.int64)
+        .random_(-(2**63), None)
+        .view(torch.int8)[:count]
+    )
     if (dropped := level(rate)) > 127:
         return drawn.view(torch.uint8).ge(dropped).view(torch.int8).neg_()
-    # A signed byte is above 127 - dropped as often as an unsigned one is below dropped; comparing takes five times as long as this.
-    return drawn.clamp_min_(127 - dropped).sub_(128 - dropped).bitwise_right_shift_(7) if dropped else drawn.fill_(-1)
+    # A signed byte is above 127 - dropped as often as an unsigned one is below dropped; comparing
+    # takes five times as long as this.
+    return (
+        drawn.clamp_min_(127 - dropped).sub_(128 - dropped).bitwise_right_shift_(7)
+        if dropped
+        else drawn.fill_(-1)
+    )
 
 
 def kept(values: Tensor, keep: Tensor) -> Tensor:
     """The values where the mask keeps them, else 0; of the same shape, contiguous."""
     word = WORDS[values.element_size()]
-    return keep.to(word).view(values.shape).bitwise_and_(values.contiguous().view(word)).view(values.dtype)
+    return (
+        keep.to(word)
+        .view(values.shape)
+        .bitwise_and_(values.contiguous().view(word))
+        .view(values.dtype)
+    )
 
 
 class _Dropped(torch.autograd.Function):
@@ -58,7 +74,11 @@ def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
     """Drop values at this rate in training: on a CPU by bytes, else as torch does."""
     if not training or not rate:
         return values
-    return _Dropped.apply(values, rate) if values.device.type == "cpu" else functional.dropout(values, rate)
+    return (
+        _Dropped.apply(values, rate)
+        if values.device.type == "cpu"
+        else functional.dropout(values, rate)
+    )
 
 
 class ByteDropout(nn.Dropout):
@@ -69,7 +89,8 @@ class ByteDropout(nn.Dropout):
 
 
 def use_bytes(module: nn.Module) -> None:
-    """Let every nn.Dropout of a module draw bytes. Weights, their names and evaluation stay as they are."""
+    """Let every nn.Dropout of a module draw bytes. Weights, their names and evaluation stay as they
+    are."""
     for part in module.modules():
         if type(part) is nn.Dropout:
             part.__class__ = ByteDropout

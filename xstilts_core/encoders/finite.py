@@ -1,4 +1,5 @@
-"""Numbers that are none: a training or an encoder that diverged is told from a bad score before anything is made of it."""
+"""Numbers that are none: a training or an encoder that diverged is told from a bad score before
+anything is made of it."""
 
 from dataclasses import dataclass, field
 from math import isfinite
@@ -25,7 +26,8 @@ def require_finite(what: str, values: Tensor) -> None:
 class Watch:
     """Whether losses and gradients are finite, read seldom: a GPU waits for it.
 
-    unread: step, stream, learning rate and [loss, norm of the gradient] of every step since the last `check`.
+    unread: step, stream, learning rate and [loss, norm of the gradient] of every step since the
+    last `check`.
     """
 
     unread: list[tuple[int, str, float, Tensor]] = field(default_factory=list)
@@ -41,6 +43,10 @@ class Watch:
         values = torch.stack([entry[-1] for entry in self.unread]).tolist()
         for (step, stream, rate, _), (loss, norm) in zip(self.unread, values, strict=True):
             if not (isfinite(loss) and isfinite(norm)):
-                what = f"the norm of the gradient is {norm}" if isfinite(loss) else f"the loss is {loss}"
+                what = (
+                    f"the norm of the gradient is {norm}"
+                    if isfinite(loss)
+                    else f"the loss is {loss}"
+                )
                 raise NotFinite(f"step {step} ({stream}, learning rate {rate:.3g}): {what}: {HELP}")
         self.unread.clear()

@@ -1,4 +1,5 @@
-"""What a loaded encoder computes, tried on a few texts: can a study use it at all, and how may its batches be made?"""
+"""What a loaded encoder computes, tried on a few texts: can a study use it at all, and how may its
+batches be made?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from xstilts_core.packing import can_pack, flat_hidden, near, sample
 
 
 def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
-    """Try an encoder on a few texts and remember what it needs (`states.TRAITS`). Returns whether its batches may be packed.
+    """Try an encoder on a few texts and remember what it needs (`states.TRAITS`). Returns whether
+    its batches may be packed.
 
-    packed: whether they should be. what: the beginning of an error. UsageError where the states are not one of the hidden size for every
-    token at every layer, where the first state sees no later token (causal models), or where a text's states depend on the other texts of
-    a batch even if all are of one length.
+    packed: whether they should be. what: the beginning of an error. UsageError where the states are
+    not one of the hidden size for every token at every layer, where the first state sees no later
+    token (causal models), or where a text's states depend on the other texts of a batch even if all
+    are of one length.
     """
     training = network.training
     network.eval()
@@ -30,7 +33,9 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
             alone = [_states_alone(network, ids, what) for ids in texts]
             output = torch.cat([states[-1] for states in alone])
             if not output.isfinite().all():
-                raise UsageError(f"{what}: {type(network).__name__} gives states that are NaN or infinite: its weights are damaged")
+                raise UsageError(
+                    f"{what}: {type(network).__name__} gives states that are NaN or infinite: its weights are damaged"
+                )
             _refuse_causal(network, texts[2], alone[2][-1], what)
             layers = likely_layers(network)
             layers = layers if layers and caught(network, layers, texts[2], alone[2]) else ()
@@ -39,7 +44,9 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
                 if near(flat_hidden(network, batch, packed=False)[0], output):
                     break
             else:
-                raise UsageError(f"{what}: {type(network).__name__} gives a text other states beside other texts of its own length")
+                raise UsageError(
+                    f"{what}: {type(network).__name__} gives a text other states beside other texts of its own length"
+                )
     finally:
         network.train(training)
     with quiet():
@@ -48,7 +55,8 @@ def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the tables and warnings that transformers shows of what is missing in a folder, or of a text that is short."""
+    """Without the tables and warnings that transformers shows of what is missing in a folder, or of
+    a text that is short."""
     loud = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -58,7 +66,8 @@ def quiet() -> Iterator[None]:
 
 
 def predicts(whole: nn.Module, head: nn.Module) -> bool:
-    """Whether a language model's logits are what its head makes of its encoder's output, tried on one text."""
+    """Whether a language model's logits are what its head makes of its encoder's output, tried on
+    one text."""
     training = whole.training
     whole.eval()
     try:
@@ -79,7 +88,8 @@ def _inputs_of(network: nn.Module, ids: np.ndarray) -> dict[str, object]:
 
 
 def _states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor]:
-    """[length, width] of every layer, 0 to the last, and once more the encoder's output, for a text that stands alone."""
+    """[length, width] of every layer, 0 to the last, and once more the encoder's output, for a text
+    that stands alone."""
     name, length, config = type(network).__name__, len(ids), network.config
     try:
         output = network(**_inputs_of(network, ids), output_hidden_states=True)
@@ -87,12 +97,16 @@ def _states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor
         states = [*(state[:, :length] for state in output.hidden_states), output.last_hidden_state]
     except Exception as error:  # transformers' families each fail in ways of their own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise UsageError(f"{what}: {name} cannot read a plain text of {length} tokens: {reason}") from None
+        raise UsageError(
+            f"{what}: {name} cannot read a plain text of {length} tokens: {reason}"
+        ) from None
     shapes = {tuple(state.shape) for state in states}
     if len(states) != layers + 2 or shapes != {(1, length, width)}:
         found = " and ".join(f"{shape[1]} x {shape[2]}" for shape in sorted(shapes))
         wanted = f"{layers + 1} of {length} x {width} for {layers} layers"
-        raise UsageError(f"{what}: {name} gives {len(states) - 1} hidden states of {found} for a text of {length} tokens, not {wanted}")
+        raise UsageError(
+            f"{what}: {name} gives {len(states) - 1} hidden states of {found} for a text of {length} tokens, not {wanted}"
+        )
     return [state[0] for state in states]
 
 
@@ -111,13 +125,21 @@ def causal(name: str) -> str:
     )
 
 
-def caught(network: nn.Module, layers: tuple[nn.Module, ...], ids: np.ndarray, expected: list[Tensor]) -> bool:
+def caught(
+    network: nn.Module, layers: tuple[nn.Module, ...], ids: np.ndarray, expected: list[Tensor]
+) -> bool:
     """Whether what passes by at these modules is every hidden state."""
     TRAITS[network], seen = Traits(layers), {}
     try:
-        visit_states(network, range(len(layers) + 1), _inputs_of(network, ids), lambda layer, hidden: seen.__setitem__(layer, hidden[0]))
+        visit_states(
+            network,
+            range(len(layers) + 1),
+            _inputs_of(network, ids),
+            lambda layer, hidden: seen.__setitem__(layer, hidden[0]),
+        )
     except (IndexError, AttributeError):  # a layer that is given its states by another name
         return False
     return len(seen) == len(expected) - 1 and all(
-        seen[layer].shape == expected[layer].shape and near(seen[layer], expected[layer]) for layer in seen
+        seen[layer].shape == expected[layer].shape and near(seen[layer], expected[layer])
+        for layer in seen
     )

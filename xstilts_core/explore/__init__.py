@@ -1,6 +1,8 @@
-"""Exploring a study: tables and figures that answer to controls, over finished and running studies. Reads results, but for the form.
+"""Exploring a study: tables and figures that answer to controls, over finished and running studies.
+Reads results, but for the form.
 
-Each view is made of functions that give HTML or a Figure and need no widget; `..._view` functions put ipywidgets around them.
+Each view is made of functions that give HTML or a Figure and need no widget; `..._view` functions
+put ipywidgets around them.
 
 reader, index  the scores of a study as one array, predictions and texts when they are asked for
 text, tables, items, predictions, pictures  what is shown: escaped, by language and direction, with marks

@@ -1,4 +1,5 @@
-"""The controls of the views: ipywidgets with the same look, in rows that break on narrow screens."""
+"""The controls of the views: ipywidgets with the same look, in rows that break on narrow
+screens."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,19 +10,32 @@ from xstilts_core.explore.text import visible
 _CLASS = "xs-controls"
 
 
-def dropdown(label: str, values: Sequence[str], value: str | None = None, every: str = "") -> ipywidgets.Dropdown:
+def dropdown(
+    label: str, values: Sequence[str], value: str | None = None, every: str = ""
+) -> ipywidgets.Dropdown:
     """A choice of one value. every: the words for "", which then comes first and chooses all."""
     options = [(visible(entry), entry) for entry in values]
     options = [(every, ""), *options] if every else options
     chosen = value if value is not None else options[0][1] if options else None
-    return ipywidgets.Dropdown(options=options, value=chosen, description=label, style=LABEL, layout=layout())
+    return ipywidgets.Dropdown(
+        options=options, value=chosen, description=label, style=LABEL, layout=layout()
+    )
 
 
-def several(label: str, values: Sequence[str], chosen: Sequence[str], rows: int = 6) -> ipywidgets.SelectMultiple:
+def several(
+    label: str, values: Sequence[str], chosen: Sequence[str], rows: int = 6
+) -> ipywidgets.SelectMultiple:
     """A choice of any number of values."""
     options = [(visible(entry), entry) for entry in values]
     shown = ipywidgets.Layout(width="min(100%, 34em)")
-    return ipywidgets.SelectMultiple(options=options, value=tuple(chosen), description=label, rows=rows, style=LABEL, layout=shown)
+    return ipywidgets.SelectMultiple(
+        options=options,
+        value=tuple(chosen),
+        description=label,
+        rows=rows,
+        style=LABEL,
+        layout=shown,
+    )
 
 
 def switch(label: str, value: bool, tooltip: str = "") -> ipywidgets.ToggleButton:
@@ -30,7 +44,9 @@ def switch(label: str, value: bool, tooltip: str = "") -> ipywidgets.ToggleButto
 
 
 def button(label: str, tooltip: str = "", style: str = "") -> ipywidgets.Button:
-    return ipywidgets.Button(description=label, tooltip=tooltip, button_style=style, layout=layout())
+    return ipywidgets.Button(
+        description=label, tooltip=tooltip, button_style=style, layout=layout()
+    )
 
 
 def layout() -> ipywidgets.Layout:
@@ -39,13 +55,18 @@ def layout() -> ipywidgets.Layout:
 
 def row(*parts: ipywidgets.Widget) -> ipywidgets.Box:
     """Controls side by side; the row breaks where the screen ends. Not printed."""
-    box = ipywidgets.Box(children=parts, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%"))
+    box = ipywidgets.Box(
+        children=parts,
+        layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%"),
+    )
     return box.add_class(_CLASS)
 
 
 def column(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
     """Parts one below the other."""
-    return ipywidgets.VBox(children=parts, layout=ipywidgets.Layout(width="100%", overflow="visible"))
+    return ipywidgets.VBox(
+        children=parts, layout=ipywidgets.Layout(width="100%", overflow="visible")
+    )
 
 
 def on_change(act: Callable[[], object], *parts: ipywidgets.Widget) -> None:

@@ -30,7 +30,8 @@ _Stamp = tuple[int, int]
 
 @dataclass
 class Logs:
-    """Training logs and states of a study's runs; each file is read again only when it has changed."""
+    """Training logs and states of a study's runs; each file is read again only when it has
+    changed."""
 
     study: Study
     logs: dict[str, tuple[_Stamp, pd.DataFrame]] = field(default_factory=dict)
@@ -59,10 +60,14 @@ class Logs:
 
     def lines(self, runs: Sequence[str]) -> pd.DataFrame:
         """`analysis.training_log` of these runs."""
-        return pd.concat([self.log(key) for key in runs] or [pd.DataFrame(columns=["run", *LOGGED])], ignore_index=True)
+        return pd.concat(
+            [self.log(key) for key in runs] or [pd.DataFrame(columns=["run", *LOGGED])],
+            ignore_index=True,
+        )
 
     def log(self, run: str) -> pd.DataFrame:
-        """The log of one run as far as it has been written. UsageError where the study has no such run."""
+        """The log of one run as far as it has been written. UsageError where the study has no such
+        run."""
         spec = self.study.spec(run)
         path = spec.folder / LOG
         stamp = _stamped(path)
@@ -72,7 +77,9 @@ class Logs:
             table = pd.DataFrame(log_lines(path.read_text(encoding="utf-8").splitlines()))
             self.logs[run] = (
                 stamp,
-                table.reindex(columns=list(dict.fromkeys([*LOGGED, *table.columns]))).assign(run=run, stage=stage(spec)),
+                table.reindex(columns=list(dict.fromkeys([*LOGGED, *table.columns]))).assign(
+                    run=run, stage=stage(spec)
+                ),
             )
         return self.logs[run][1]
 
@@ -93,15 +100,23 @@ def standing(states: dict[str, State]) -> str:
         count = Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
         total = sum(count.values())
         if total:
-            others = [f"{number} {state}" for state, number in count.most_common() if state != "done"]
+            others = [
+                f"{number} {state}" for state, number in count.most_common() if state != "done"
+            ]
             words = ", ".join([f"{count['done']} of {total} done", *others])
             bar = f'<span class="xs-bar" aria-hidden="true"><span style="width:{100 * count["done"] / total:.0f}%"></span></span>'
-            rows.append(f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(words)}</td></tr>")
+            rows.append(
+                f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(words)}</td></tr>"
+            )
     going = [run for run, state in states.items() if state.state == "running"]
     failed = [(run, state.reason) for run, state in states.items() if state.state == "failed"]
     now = f"<p>At work: {', '.join(map(name, going[:_RUNS_SHOWN]))}</p>" if going else ""
-    broken = f"<h4>failed</h4>{plain_table(failed[:_RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
-    return f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>{now}{broken}'
+    broken = (
+        f"<h4>failed</h4>{plain_table(failed[:_RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
+    )
+    return (
+        f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>{now}{broken}'
+    )
 
 
 def curves_html(logs: Logs, runs: Sequence[str], value: str, narrow: bool = False) -> str:
@@ -113,11 +128,14 @@ def curves_html(logs: Logs, runs: Sequence[str], value: str, narrow: bool = Fals
 
 
 def curves_view(reader: Reader) -> ipywidgets.Widget:
-    """Curves with the choice of runs, and the state of the study: looked at again by a button or a clock that can be stopped."""
+    """Curves with the choice of runs, and the state of the study: looked at again by a button or a
+    clock that can be stopped."""
     logs = Logs(reader.study)
     known = logs.logged()
     wanted = controls.dropdown("show", VALUES, VALUES[0])
-    phases = controls.dropdown("phase", list(dict.fromkeys(run.split("/")[0] for run in known)), "", "all")
+    phases = controls.dropdown(
+        "phase", list(dict.fromkeys(run.split("/")[0] for run in known)), "", "all"
+    )
     runs = controls.several("runs", known, known[:2])
     refresh = controls.button("Refresh", "read states and logs again")
     follow = controls.switch("Follow", False, f"look again every {SECONDS:g} seconds")
@@ -126,7 +144,12 @@ def curves_view(reader: Reader) -> ipywidgets.Widget:
     drawn: list[tuple] = []
 
     def draw() -> None:
-        now = (runs.value, wanted.value, page.narrow, [_stamped(reader.study.root / run / LOG) for run in runs.value])
+        now = (
+            runs.value,
+            wanted.value,
+            page.narrow,
+            [_stamped(reader.study.root / run / LOG) for run in runs.value],
+        )
         if drawn != [now]:  # a clock that ticks does not draw the same again
             drawn[:] = [now]
             page.show(lambda: curves_html(logs, runs.value, wanted.value, page.narrow))
@@ -137,7 +160,10 @@ def curves_view(reader: Reader) -> ipywidgets.Widget:
         draw()
 
     def offer() -> None:
-        kept, found = runs.value, [run for run in logs.logged() if not phases.value or run.split("/")[0] == phases.value]
+        kept, found = (
+            runs.value,
+            [run for run in logs.logged() if not phases.value or run.split("/")[0] == phases.value],
+        )
         if list(runs.options) != [(run, run) for run in found]:
             runs.options = [(run, run) for run in found]
             runs.value = tuple(run for run in kept if run in found) or tuple(found[:2])
@@ -152,4 +178,6 @@ def curves_view(reader: Reader) -> ipywidgets.Widget:
     controls.on_change(clock, follow)
     page.observe(lambda _: draw(), names="narrow")
     look()
-    return controls.column(controls.row(refresh, follow), state, controls.row(wanted, phases, runs), page)
+    return controls.column(
+        controls.row(refresh, follow), state, controls.row(wanted, phases, runs), page
+    )

@@ -19,7 +19,8 @@ _View = Callable[[Reader], ipywidgets.Widget]
 
 
 class Explorer:
-    """Shows views of one study at a time. study: a name in params/ or a YAML file; "": the one whose results changed last.
+    """Shows views of one study at a time. study: a name in params/ or a YAML file; "": the one
+    whose results changed last.
 
     UsageError where that study does not exist; where none has results yet, the views say so.
     """
@@ -32,18 +33,22 @@ class Explorer:
         self.runs: Form | None = None
         self.reader = self.read(first)
         self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
-        self.again = controls.button("Read again", "read the results again: runs may have finished since")
+        self.again = controls.button(
+            "Read again", "read the results again: runs may have finished since"
+        )
         self.title = Page()
         self.choice.observe(lambda _: self.change(), names="value")
         self.again.on_click(lambda _: self.change(keep=True))
         self.tell()
 
     def read(self, study: str) -> Reader:
-        """A reader of the study as it is now. Results are read only: a study of local files may name any folder as their root."""
+        """A reader of the study as it is now. Results are read only: a study of local files may
+        name any folder as their root."""
         return Reader(ready(Study.load(study, self.outputs, self.data_root or ".")))
 
     def change(self, keep: bool = False) -> None:
-        """Read the chosen study, and make every view anew. keep: with its controls and opened cells as they stand."""
+        """Read the chosen study, and make every view anew. keep: with its controls and opened cells
+        as they stand."""
         try:
             self.reader = self.read(self.choice.value)
         except UsageError as error:
@@ -58,7 +63,11 @@ class Explorer:
 
     def tell(self) -> None:
         study = self.reader.study
-        kept = f" ({study.reference}: runs that were made elsewhere, without texts and models)" if study.reference else ""
+        kept = (
+            f" ({study.reference}: runs that were made elsewhere, without texts and models)"
+            if study.reference
+            else ""
+        )
         self.title.html = f"<p><b>{name(study.name)}</b>: {name(study.title)}{name(kept)}</p>"
 
     def studies(self) -> ipywidgets.Widget:
@@ -73,13 +82,15 @@ class Explorer:
         return box
 
     def form(self) -> ipywidgets.Widget:
-        """The form that starts a run: one for all studies, so that neither what is typed nor a run at work is lost with another choice."""
+        """The form that starts a run: one for all studies, so that neither what is typed nor a run
+        at work is lost with another choice."""
         if self.runs is None:
             self.runs = Form()
         return self.runs.box
 
     def fill(self, box: ipywidgets.VBox, view: _View) -> None:
-        """Make a view, or say in one sentence why there is none: the others are there all the same."""
+        """Make a view, or say in one sentence why there is none: the others are there all the
+        same."""
         try:
             box.children = (view(self.reader),)
         except Exception as error:
@@ -89,7 +100,8 @@ class Explorer:
 
 
 def carry(before: Sequence[ipywidgets.Widget], after: Sequence[ipywidgets.Widget]) -> None:
-    """Set controls and opened cells as they were in a view of the same kind, as far as there still are such values."""
+    """Set controls and opened cells as they were in a view of the same kind, as far as there still
+    are such values."""
     fresh = {part.description: part for view in after for part in controls.settings(view)}
     for part in (part for view in before for part in controls.settings(view)):
         if part.description in fresh and fresh[part.description].value != part.value:

@@ -1,4 +1,5 @@
-"""The fields of a run's spec as they stand in its JSON schema: type, range, choices, help; and what a person typed, made a spec."""
+"""The fields of a run's spec as they stand in its JSON schema: type, range, choices, help; and what
+a person typed, made a spec."""
 
 import shlex
 from collections.abc import Mapping
@@ -21,7 +22,12 @@ _BOUNDS = {
     "maximum": "{:g} or less",
     "exclusiveMaximum": "less than {:.10g}",
 }
-_TYPES = {"integer": "a whole number", "number": "a number", "array": "a list, such as a, b", "object": "keys and values, such as {a: 1}"}
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list, such as a, b",
+    "object": "keys and values, such as {a: 1}",
+}
 LONGEST = 100
 # What a person chooses first; all else has defaults that hold for most runs.
 FIRST = ("study", "seed", "recipe", "encoder", "source")
@@ -29,7 +35,8 @@ FIRST = ("study", "seed", "recipe", "encoder", "source")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. kind: JSON schema's type; choices: empty where any value is; legal: the type and range in words; first: comes first."""
+    """One field. kind: JSON schema's type; choices: empty where any value is; legal: the type and
+    range in words; first: comes first."""
 
     name: str
     kind: str
@@ -55,15 +62,32 @@ def fields(phase: str) -> tuple[Field, ...]:
     found = []
     for name, entry in cls.model_json_schema()["properties"].items():
         # A field that may be null has its type, range and choices in the first of two parts.
-        entry = {**entry, **next((part for part in entry.get("anyOf", ()) if part.get("type") != "null"), {})}
+        entry = {
+            **entry,
+            **next((part for part in entry.get("anyOf", ()) if part.get("type") != "null"), {}),
+        }
         kind = entry.get("type", "string")
         choices = tuple(entry.get("enum", [entry["const"]] if "const" in entry else ()))
         bounds = [words.format(entry[key]) for key, words in _BOUNDS.items() if key in entry]
-        legal = "one of those listed" if choices else ", ".join(filter(None, [_TYPES.get(kind, ""), *bounds]))
+        legal = (
+            "one of those listed"
+            if choices
+            else ", ".join(filter(None, [_TYPES.get(kind, ""), *bounds]))
+        )
         legal += " (or null)" if "anyOf" in entry else ""
         first = name in FIRST or name in own
-        found.append(Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first))
-    return tuple(sorted(found, key=lambda entry: (not entry.first, FIRST.index(entry.name) if entry.name in FIRST else len(FIRST))))
+        found.append(
+            Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first)
+        )
+    return tuple(
+        sorted(
+            found,
+            key=lambda entry: (
+                not entry.first,
+                FIRST.index(entry.name) if entry.name in FIRST else len(FIRST),
+            ),
+        )
+    )
 
 
 def written(value: Any) -> str:
@@ -81,16 +105,23 @@ def short(text: str) -> str:
 
 
 def read(field: Field, typed: Any) -> Any:
-    """What was typed as a JSON value: text of lists and numbers is read as YAML. UsageError where it is none."""
+    """What was typed as a JSON value: text of lists and numbers is read as YAML. UsageError where
+    it is none."""
     if field.kind in ("string", "boolean") or not isinstance(typed, str):
         return typed
     text = typed.strip()
     wrapped = {"array": f"[{text}]", "object": f"{{{text}}}"}
-    text = wrapped[field.kind] if field.kind in wrapped and not text.startswith(wrapped[field.kind][0]) else text
+    text = (
+        wrapped[field.kind]
+        if field.kind in wrapped and not text.startswith(wrapped[field.kind][0])
+        else text
+    )
     try:
         value = load(text, WHERE)
     except UsageError:
-        raise UsageError(f"{WHERE}: {field.name} is {short(typed)!r}: it must be {field.legal}") from None
+        raise UsageError(
+            f"{WHERE}: {field.name} is {short(typed)!r}: it must be {field.legal}"
+        ) from None
     if value is None and not text:
         raise UsageError(f"{WHERE}: {field.name} is empty: it must be {field.legal}")
     if field.kind == "number" and isinstance(value, str):
@@ -102,7 +133,8 @@ def read(field: Field, typed: Any) -> Any:
 
 
 def spec_of(phase: str, typed: Mapping[str, Any]) -> Spec:
-    """The validated spec of what was typed; UsageError with "did you mean" where a name or value is wrong."""
+    """The validated spec of what was typed; UsageError with "did you mean" where a name or value is
+    wrong."""
     known = {field.name: field for field in fields(phase)}
     for name in typed:
         if name not in known:
@@ -114,8 +146,15 @@ def spec_of(phase: str, typed: Mapping[str, Any]) -> Spec:
 
 def given(phase: str, typed: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the command: what was typed and is no default, checked."""
-    spec, known = spec_of(phase, typed).model_dump(mode="json"), {field.name: field for field in fields(phase)}
-    return {name: spec[name] for name, value in typed.items() if read(known[name], value) != known[name].default}
+    spec, known = (
+        spec_of(phase, typed).model_dump(mode="json"),
+        {field.name: field for field in fields(phase)},
+    )
+    return {
+        name: spec[name]
+        for name, value in typed.items()
+        if read(known[name], value) != known[name].default
+    }
 
 
 def xstilts_command(phase: str, typed: Mapping[str, Any]) -> str:
@@ -135,8 +174,13 @@ def papermill_command(phase: str, typed: Mapping[str, Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value in one line of YAML; text stays as it is where YAML reads it back as the same text, and is quoted elsewhere."""
+    """A value in one line of YAML; text stays as it is where YAML reads it back as the same text,
+    and is quoted elsewhere."""
     with suppress(UsageError):
         if isinstance(value, str) and value and load(value, WHERE) == value:
             return value
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n").strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
+        .removesuffix("...\n")
+        .strip()
+    )

@@ -1,4 +1,5 @@
-"""A form made from a spec's schema: it checks while one types, says what the run will take, and starts it by a button alone."""
+"""A form made from a spec's schema: it checks while one types, says what the run will take, and
+starts it by a button alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,14 @@ import ipywidgets
 from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
-from xstilts_core.explore.fields import Field, fields, papermill_command, spec_of, written, xstilts_command
+from xstilts_core.explore.fields import (
+    Field,
+    fields,
+    papermill_command,
+    spec_of,
+    written,
+    xstilts_command,
+)
 from xstilts_core.explore.page import Page, problem
 from xstilts_core.explore.start import Started, check, places, start, state_of
 from xstilts_core.explore.text import name, plain
@@ -28,26 +36,40 @@ def control(field: Field) -> ipywidgets.Widget:
     wide = ipywidgets.Layout(width="min(100%, 26em)")
     if field.choices:
         part = controls.dropdown(
-            field.name, [choice for choice in field.choices if choice], field.default, "(none)" if "" in field.choices else ""
+            field.name,
+            [choice for choice in field.choices if choice],
+            field.default,
+            "(none)" if "" in field.choices else "",
         )
     elif field.kind == "boolean":
-        part = ipywidgets.Checkbox(value=bool(field.default), description=field.name, indent=False, layout=wide)
+        part = ipywidgets.Checkbox(
+            value=bool(field.default), description=field.name, indent=False, layout=wide
+        )
     else:
-        part = ipywidgets.Text(value=written(field.default), description=field.name, style=controls.LABEL, layout=wide)
+        part = ipywidgets.Text(
+            value=written(field.default), description=field.name, style=controls.LABEL, layout=wide
+        )
         part.continuous_update = False
     part.tooltip = field.help
     words = f"{field.help} ({field.legal})" if field.legal else field.help
-    told = ipywidgets.HTML(f'<div class="xs-help">{plain(words)}</div>', layout=ipywidgets.Layout(width="min(100%, 26em)"))
+    told = ipywidgets.HTML(
+        f'<div class="xs-help">{plain(words)}</div>',
+        layout=ipywidgets.Layout(width="min(100%, 26em)"),
+    )
     return ipywidgets.VBox(children=(part, told), layout=ipywidgets.Layout(width="min(100%, 27em)"))
 
 
 @places()
 def checked(phase: str, typed: Mapping[str, Any]) -> str:
-    """Where the run would go and the commands that do the same, as HTML. UsageError where a value is wrong."""
+    """Where the run would go and the commands that do the same, as HTML. UsageError where a value
+    is wrong."""
     spec = spec_of(phase, typed)
     folder = spec.folder.relative_to(home()) if spec.folder.is_relative_to(home()) else spec.folder
     state = state_of(spec).state
-    commands = "".join(f"<pre>{plain(command(phase, typed))}</pre>" for command in (xstilts_command, papermill_command))
+    commands = "".join(
+        f"<pre>{plain(command(phase, typed))}</pre>"
+        for command in (xstilts_command, papermill_command)
+    )
     return f"<p>It writes to {name(folder)} (now: {plain(state)}). The same from a terminal:</p>{commands}"
 
 
@@ -99,9 +121,13 @@ class Form:
     @property
     def box(self) -> ipywidgets.Widget:
         """All of it."""
-        more = ipywidgets.Accordion(children=(self.rest,), titles=("all other settings",), selected_index=None)
+        more = ipywidgets.Accordion(
+            children=(self.rest,), titles=("all other settings",), selected_index=None
+        )
         buttons = controls.row(self.ask, self.go, self.end)
-        return controls.column(controls.row(self.phase), self.main, more, self.page, buttons, self.cost, self.live)
+        return controls.column(
+            controls.row(self.phase), self.main, more, self.page, buttons, self.cost, self.live
+        )
 
     @property
     def typed(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The gain matrix: recipe x target, and behind each cell its languages, seeds and test items.
 
-`Gains` holds what is chosen and makes the HTML; it works without any widget. `gain_view` puts controls around it.
+`Gains` holds what is chosen and makes the HTML; it works without any widget. `gain_view` puts
+controls around it.
 """
 
 from collections import Counter
@@ -35,7 +36,8 @@ MORE, _FEWER = "page:next", "page:back"
 
 @dataclass
 class Gains:
-    """What is looked at: the choice, the opened cell, its language and seed, the kind of change, the first item shown."""
+    """What is looked at: the choice, the opened cell, its language and seed, the kind of change,
+    the first item shown."""
 
     reader: Reader
     choice: Choice = field(default_factory=Choice)
@@ -66,15 +68,30 @@ class Gains:
         if self.intervals == _OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
         base, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
-        unlearnt = {recipe: line for recipe, line in self.reader.unlearnt.items() if recipe in {*table["recipe"], self.choice.baseline}}
+        unlearnt = {
+            recipe: line
+            for recipe, line in self.reader.unlearnt.items()
+            if recipe in {*table["recipe"], self.choice.baseline}
+        }
         note = " ".join(filter(None, [note, learnt.note(unlearnt)]))
-        return matrix_table(table, base, self.choice.baseline, note, partial(self.index.reason, choice=self.choice), unlearnt)
+        return matrix_table(
+            table,
+            base,
+            self.choice.baseline,
+            note,
+            partial(self.index.reason, choice=self.choice),
+            unlearnt,
+        )
 
     def nothing(self, hidden: bool) -> str:
         """Why there is no gain to show. hidden: controls are left out."""
         words = f"{self.reader.study.name}: no recipe has a gain over {self.choice.baseline} in the chosen languages and tasks yet"
         others = self.index.matrix(self.choice) if hidden else None
-        return words if others is None or others["gain"].isna().all() else f"{words}, but controls have: switch on 'controls too'"
+        return (
+            words
+            if others is None or others["gain"].isna().all()
+            else f"{words}, but controls have: switch on 'controls too'"
+        )
 
     def note(self, seeds: float) -> str:
         """What the numbers are means of, and what the boxes mean."""
@@ -93,7 +110,8 @@ class Gains:
         self.cell, self.spot, self.first = (recipe, task), None, 0
 
     def close(self) -> None:
-        """Close the cell, as when its recipe has become the baseline: it has no gain over itself."""
+        """Close the cell, as when its recipe has become the baseline: it has no gain over
+        itself."""
         self.cell, self.spot, self.first = None, None, 0
 
     def languages(self) -> str:
@@ -108,12 +126,15 @@ class Gains:
         return language_table(table, title)
 
     def open_items(self, key: str) -> None:
-        """Open the items of a language and seed, "language/seed": of the kind looked at before, or of the first kind that there is."""
+        """Open the items of a language and seed, "language/seed": of the kind looked at before, or
+        of the first kind that there is."""
         language, _, seed = key.rpartition(SEPARATOR)
         self.spot, self.first = (language, int(seed)), 0
         with suppress(UsageError):  # said where the items are shown
             found = {item.change for item in self.compared()}
-            self.change = next((kind for kind in (self.change, *CHANGES) if kind in found), self.change)
+            self.change = next(
+                (kind for kind in (self.change, *CHANGES) if kind in found), self.change
+            )
 
     def compared(self) -> list[Compared]:
         """Every item of the opened language and seed."""
@@ -126,25 +147,33 @@ class Gains:
         if key in CHANGES:
             self.change, self.first = key, 0
         else:
-            self.first = max(0, self.first + {MORE: _ITEMS_SHOWN, _FEWER: -_ITEMS_SHOWN}.get(key, 0))
+            self.first = max(
+                0, self.first + {MORE: _ITEMS_SHOWN, _FEWER: -_ITEMS_SHOWN}.get(key, 0)
+            )
 
     def flips(self) -> str:
         """The items of the opened language and seed that changed in the chosen way, as HTML."""
         if self.cell is None:
             return ""
         if self.spot is None:
-            return '<p class="xs-note">Choose the gain of one seed for the test items behind it.</p>'
+            return (
+                '<p class="xs-note">Choose the gain of one seed for the test items behind it.</p>'
+            )
         (recipe, task), (language, seed) = self.cell, self.spot
         found = self.compared()
         counts = Counter(item.change for item in found)
         kept = [item for item in found if item.change == self.change]
         shown = kept[self.first : self.first + _ITEMS_SHOWN]
         try:
-            cards = item_cards(shown, self.reader.texts(task, language), (self.choice.baseline, recipe))
+            cards = item_cards(
+                shown, self.reader.texts(task, language), (self.choice.baseline, recipe)
+            )
         except UsageError as error:
             cards = f'<p class="xs-error">the texts cannot be shown: {plain(error)}</p>'
         title = f"{name(TASKS[task].title)} in {name(language_name(language))}, seed {seed}: {len(found):,} items"
-        choices = "".join(_choice_part(kind, f"{kind}: {counts[kind]:,}", kind == self.change) for kind in CHANGES)
+        choices = "".join(
+            _choice_part(kind, f"{kind}: {counts[kind]:,}", kind == self.change) for kind in CHANGES
+        )
         return f"<h3>{title}</h3>{KEY}<div class='xs-choices' role='group'>{choices}</div>{cards}{self.pager(len(kept))}"
 
     def pager(self, count: int) -> str:
@@ -179,19 +208,36 @@ def facts(index: GainIndex, key: str) -> list[str]:
 def warm(reader: Reader, task: str) -> None:
     """Read the texts of a task before they are asked for; what is wrong with them is said then."""
     with suppress(UsageError):
-        reader.texts(task, next(code for code in reader.index.languages if code in TASKS[task].languages_of(reader.study.benchmark)))
+        reader.texts(
+            task,
+            next(
+                code
+                for code in reader.index.languages
+                if code in TASKS[task].languages_of(reader.study.benchmark)
+            ),
+        )
 
 
 def gain_view(reader: Reader) -> ipywidgets.Widget:
     """The matrix with its controls; cells open languages, seeds and items."""
     state, index = Gains(reader), reader.index
-    baseline = controls.dropdown("baseline", index.recipes, BASELINE if BASELINE in index.recipes else index.recipes[0])
+    baseline = controls.dropdown(
+        "baseline", index.recipes, BASELINE if BASELINE in index.recipes else index.recipes[0]
+    )
     metric = controls.dropdown("metric", index.metrics)
-    intervals = controls.dropdown("95 % intervals", _INTERVALS, SEEDS if len(index.seeds) > 1 else _OFF)
+    intervals = controls.dropdown(
+        "95 % intervals", _INTERVALS, SEEDS if len(index.seeds) > 1 else _OFF
+    )
     scope = controls.dropdown("languages", SCOPES)
-    filters = {key: controls.dropdown(key.replace("_", " "), facts(index, key), "", "all") for key in FACTS}
-    kinds = controls.dropdown("kind of task", sorted({TASKS[task].kind for task in index.tasks}), "", "all")
-    others = controls.switch("controls too", False, "also show the controls: random weights, hidden texts")
+    filters = {
+        key: controls.dropdown(key.replace("_", " "), facts(index, key), "", "all") for key in FACTS
+    }
+    kinds = controls.dropdown(
+        "kind of task", sorted({TASKS[task].kind for task in index.tasks}), "", "all"
+    )
+    others = controls.switch(
+        "controls too", False, "also show the controls: random weights, hidden texts"
+    )
     matrix, languages, items = Page(), Page(), Page()
 
     def draw() -> None:
@@ -232,4 +278,6 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
     controls.on_change(draw, baseline, metric, intervals, scope, kinds, others, *filters.values())
     draw()
     top = controls.row(baseline, metric, intervals, others)
-    return controls.column(top, controls.row(scope, *filters.values(), kinds), matrix, languages, items)
+    return controls.column(
+        top, controls.row(scope, *filters.values(), kinds), matrix, languages, items
+    )

@@ -1,7 +1,8 @@
 """The scores of a study as one array, made once: every choice of a view is then a slice and a mean.
 
-Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`, whose `Cell` and `GainDraws` are filled here from the
-array, because one look at tens of thousands of rows of a table would take seconds.
+Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`, whose `Cell` and
+`GainDraws` are filled here from the array, because one look at tens of thousands of rows of a table
+would take seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH, PHASES, recipe_order, target_scores, task_order
+from xstilts_core.analysis.gains import (
+    AVERAGE,
+    ENGLISH,
+    PHASES,
+    recipe_order,
+    target_scores,
+    task_order,
+)
 from xstilts_core.analysis.intervals import NO_ITEMS, Cell, Estimate, GainDraws, gain_table
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
@@ -39,24 +47,34 @@ class Choice:
 
 
 def fact(code: str, name: str) -> str:
-    """One of FACTS of a language; a family without its branch. "unknown" for a code that the table of languages lacks."""
+    """One of FACTS of a language; a family without its branch. "unknown" for a code that the table
+    of languages lacks."""
     found = LANGUAGES.get(code)
     return str(getattr(found, name)).split(":")[0] if found else "unknown"
 
 
 def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
     """The languages that a choice keeps."""
-    scopes = {_ZERO_SHOT: lambda code: code != ENGLISH, EVERY: lambda code: True, ALONE: lambda code: code == ENGLISH}
+    scopes = {
+        _ZERO_SHOT: lambda code: code != ENGLISH,
+        EVERY: lambda code: True,
+        ALONE: lambda code: code == ENGLISH,
+    }
     if choice.scope not in scopes:
         raise unknown("scope", choice.scope, SCOPES)
     wanted = {name: getattr(choice, name) for name in FACTS if getattr(choice, name)}
     inside = scopes[choice.scope]
-    return frozenset(code for code in languages if inside(code) and all(fact(code, key) == value for key, value in wanted.items()))
+    return frozenset(
+        code
+        for code in languages
+        if inside(code) and all(fact(code, key) == value for key, value in wanted.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """values [recipes, tasks, languages, seeds] in percent, NaN where there is no score; items [tasks, languages]: test items."""
+    """values [recipes, tasks, languages, seeds] in percent, NaN where there is no score; items
+    [tasks, languages]: test items."""
 
     values: np.ndarray
     items: np.ndarray
@@ -64,7 +82,8 @@ class Scores:
 
 @dataclass
 class GainIndex:
-    """Scores of a study's targets by recipe, task, language and seed, one array per metric; made from a frame of `results.COLUMNS`."""
+    """Scores of a study's targets by recipe, task, language and seed, one array per metric; made
+    from a frame of `results.COLUMNS`."""
 
     frame: pd.DataFrame
     recipes: tuple[str, ...] = ()
@@ -80,7 +99,9 @@ class GainIndex:
         scores = target_scores(self.frame)
         self.recipes = tuple(recipe_order(scores["recipe"]))
         self.tasks = tuple(task_order(scores["task"]))
-        self.languages = tuple(sorted(scores["language"].unique(), key=lambda code: (code != ENGLISH, code)))
+        self.languages = tuple(
+            sorted(scores["language"].unique(), key=lambda code: (code != ENGLISH, code))
+        )
         self.seeds = tuple(sorted({int(number) for number in scores["seed"]}))
         self.tables[PRIMARY] = self.table(scores)
         targets = self.frame[self.frame["phase"].isin(PHASES)]
@@ -88,8 +109,16 @@ class GainIndex:
 
     def table(self, scores: pd.DataFrame) -> Scores:
         """The array of one metric."""
-        axes = {"recipe": self.recipes, "task": self.tasks, "language": self.languages, "seed": self.seeds}
-        places = [scores[column].map({label: place for place, label in enumerate(labels)}).to_numpy() for column, labels in axes.items()]
+        axes = {
+            "recipe": self.recipes,
+            "task": self.tasks,
+            "language": self.languages,
+            "seed": self.seeds,
+        }
+        places = [
+            scores[column].map({label: place for place, label in enumerate(labels)}).to_numpy()
+            for column, labels in axes.items()
+        ]
         values = np.full([len(labels) for labels in axes.values()], np.nan)
         values[tuple(places)] = scores["value"].to_numpy(float)
         items = np.zeros(values.shape[1:3], dtype=int)
@@ -111,7 +140,8 @@ class GainIndex:
         return self.recipes.index(recipe)
 
     def change(self, choice: Choice) -> np.ndarray:
-        """[recipes, tasks, languages, seeds] gains over the chosen baseline, paired by seed and language; NaN where one is missing."""
+        """[recipes, tasks, languages, seeds] gains over the chosen baseline, paired by seed and
+        language; NaN where one is missing."""
         values = self.scores(choice.metric).values
         return values - values[self.place(choice.baseline)]
 
@@ -120,7 +150,8 @@ class GainIndex:
         return {baseline: BASELINE, BASELINE: baseline}.get(recipe, recipe)
 
     def draws(self, choice: Choice, items: ItemScores = NO_ITEMS) -> GainDraws:
-        """The `GainDraws` of these scores, for the languages and kind of task that are chosen; equal to `analysis.gain_draws`.
+        """The `GainDraws` of these scores, for the languages and kind of task that are chosen;
+        equal to `analysis.gain_draws`.
 
         items: resampled scores by the tasks' own metrics, which other metrics do not use.
         """
@@ -128,18 +159,32 @@ class GainIndex:
         key = (choice.baseline, choice.metric, len(known))
         if key not in self.made:
             self.made[key] = self.fill(choice, known)
-        tasks = tuple(name for name in self.made[key].tasks if not choice.kind or TASKS[name].kind == choice.kind)
+        tasks = tuple(
+            name
+            for name in self.made[key].tasks
+            if not choice.kind or TASKS[name].kind == choice.kind
+        )
         return replace(self.made[key], tasks=tasks, languages=chosen(self.languages, choice))
 
     def fill(self, choice: Choice, items: ItemScores) -> GainDraws:
-        """Every cell: see `analysis.intervals.language_gain`, of which this is one pass over all languages."""
+        """Every cell: see `analysis.intervals.language_gain`, of which this is one pass over all
+        languages."""
         gains = self.change(choice)
         known = ~np.isnan(gains)
         count = known.sum(axis=-1)
-        means = np.divide(np.nansum(gains, axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
-        pulls = np.where(known, gains - means[..., None], 0.0) / np.sqrt(np.maximum(count * (count - 1), 1))[..., None]
+        means = np.divide(
+            np.nansum(gains, axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0
+        )
+        pulls = (
+            np.where(known, gains - means[..., None], 0.0)
+            / np.sqrt(np.maximum(count * (count - 1), 1))[..., None]
+        )
         base, tested = self.place(choice.baseline), self.scores(choice.metric).items
-        drawn, there = self.resampled(items) if items else (np.zeros((*gains.shape, 1)), np.zeros(gains.shape, dtype=bool))
+        drawn, there = (
+            self.resampled(items)
+            if items
+            else (np.zeros((*gains.shape, 1)), np.zeros(gains.shape, dtype=bool))
+        )
         # Every seed with a gain needs the predictions of both of its runs.
         itemwise = ((there & there[base]) | ~known).all(axis=-1)
         draws, cells = drawn.shape[-1], {}
@@ -153,45 +198,64 @@ class GainIndex:
                 for cell in ((row, column, place) for place in places):
                     number, changes = int(count[cell]), nothing
                     if itemwise[cell]:
-                        changes = ((drawn[cell] - drawn[(base, *cell[1:])]) * known[cell][:, None] / number).T
+                        changes = (
+                            (drawn[cell] - drawn[(base, *cell[1:])]) * known[cell][:, None] / number
+                        ).T
                     found.append(Estimate(float(means[cell]), pulls[cell], changes, number))
                 codes = tuple(self.languages[place] for place in places)
                 cells[self.named(recipe, choice.baseline), name] = Cell(
                     codes, tuple(found), tested[column, places], itemwise[row, column, places]
                 )
-        scored = np.isfinite(self.scores(choice.metric).values)  # not every task and recipe has every metric
+        scored = np.isfinite(
+            self.scores(choice.metric).values
+        )  # not every task and recipe has every metric
         tasks = tuple(name for place, name in enumerate(self.tasks) if scored[:, place].any())
-        others = [name for place, name in enumerate(self.recipes) if scored[place].any() and place != base]
+        others = [
+            name for place, name in enumerate(self.recipes) if scored[place].any() and place != base
+        ]
         recipes = tuple(self.named(name, choice.baseline) for name in others)
         return GainDraws(recipes, tasks, cells, frozenset(), self.seeds, draws)
 
     def resampled(self, items: ItemScores) -> tuple[np.ndarray, np.ndarray]:
-        """Scores on resampled items less their mean [recipes, tasks, languages, seeds, draws], and where there are any."""
+        """Scores on resampled items less their mean [recipes, tasks, languages, seeds, draws], and
+        where there are any."""
         if self.centred is None:
             shape = (len(self.recipes), len(self.tasks), len(self.languages), len(self.seeds))
             drawn = np.zeros((*shape, len(next(iter(items.values())))), dtype=np.float32)
             there = np.zeros(shape, dtype=bool)
             axes = [
-                {label: place for place, label in enumerate(labels)} for labels in (self.recipes, self.tasks, self.languages, self.seeds)
+                {label: place for place, label in enumerate(labels)}
+                for labels in (self.recipes, self.tasks, self.languages, self.seeds)
             ]
             for (name, language, recipe, seed), values in items.items():
-                place = tuple(axis.get(label, -1) for axis, label in zip(axes, (recipe, name, language, seed), strict=True))
+                place = tuple(
+                    axis.get(label, -1)
+                    for axis, label in zip(axes, (recipe, name, language, seed), strict=True)
+                )
                 if min(place) >= 0:
                     drawn[place], there[place] = values - values.mean(), True
             self.centred = drawn, there
         return self.centred
 
-    def matrix(self, choice: Choice, items: ItemScores = NO_ITEMS, without: Sequence[str] = ()) -> pd.DataFrame:
-        """`analysis.gain_table` of the choice, without these recipes. UsageError where no language or task is left."""
+    def matrix(
+        self, choice: Choice, items: ItemScores = NO_ITEMS, without: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """`analysis.gain_table` of the choice, without these recipes. UsageError where no language
+        or task is left."""
         draws = self.draws(choice, items)
         if not draws.languages or not draws.tasks:
-            raise UsageError(f"no {'language' if draws.tasks else 'task'} of this study fits all filters: choose fewer")
-        kept = tuple(name for name in draws.recipes if self.named(name, choice.baseline) not in without)
+            raise UsageError(
+                f"no {'language' if draws.tasks else 'task'} of this study fits all filters: choose fewer"
+            )
+        kept = tuple(
+            name for name in draws.recipes if self.named(name, choice.baseline) not in without
+        )
         table = gain_table(replace(draws, recipes=kept))
         return table.assign(recipe=[self.named(name, choice.baseline) for name in table["recipe"]])
 
     def baseline(self, choice: Choice) -> Mapping[str, float]:
-        """The chosen baseline's mean score in percent by task and on average; NaN where it has none, or not every task."""
+        """The chosen baseline's mean score in percent by task and on average; NaN where it has
+        none, or not every task."""
         values = self.scores(choice.metric).values[self.place(choice.baseline)]
         codes = chosen(self.languages, choice)
         inside = np.array([code in codes for code in self.languages], dtype=bool)
@@ -209,20 +273,31 @@ class GainIndex:
             return "not every target has a gain"
         values = self.scores(choice.metric).values[:, self.tasks.index(task)]
         if not np.isfinite(values).any():
-            known = sorted(self.frame.loc[self.frame["phase"].isin(PHASES) & (self.frame["task"] == task), "metric"].unique())
+            known = sorted(
+                self.frame.loc[
+                    self.frame["phase"].isin(PHASES) & (self.frame["task"] == task), "metric"
+                ].unique()
+            )
             return f"{task} is not scored by {choice.metric}: it has {', '.join(known)}"
         one, other = (np.isfinite(values[self.place(name)]) for name in (recipe, choice.baseline))
-        lacking = [name for name, there in ((recipe, one), (choice.baseline, other)) if not there.any()]
+        lacking = [
+            name for name, there in ((recipe, one), (choice.baseline, other)) if not there.any()
+        ]
         if lacking:
             return f"no finished runs of {' and of '.join(lacking)} on {task}"
         both = one & other
         if not both.any():
             return f"the finished runs of {recipe} and {choice.baseline} on {task} share no seed"
-        codes = ", ".join(code for code, there in zip(self.languages, both.any(axis=-1), strict=True) if there)
+        codes = ", ".join(
+            code for code, there in zip(self.languages, both.any(axis=-1), strict=True) if there
+        )
         return f"the chosen languages have none of this task's: {codes}"
 
-    def by_language(self, recipe: str, task: str, choice: Choice, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
-        """A row per language of a cell: language gain low high n baseline counted (in the mean), and seed<k>: the gain of each seed."""
+    def by_language(
+        self, recipe: str, task: str, choice: Choice, items: ItemScores = NO_ITEMS
+    ) -> pd.DataFrame:
+        """A row per language of a cell: language gain low high n baseline counted (in the mean),
+        and seed<k>: the gain of each seed."""
         draws = self.draws(choice, items)
         cell = draws.cells.get((self.named(recipe, choice.baseline), task))
         if cell is None:
@@ -242,4 +317,6 @@ class GainIndex:
                 "counted": [code in draws.languages for code in cell.languages],
             }
         )
-        return table.assign(**{f"seed{seed}": seeds[:, place] for place, seed in enumerate(self.seeds)})
+        return table.assign(
+            **{f"seed{seed}": seeds[:, place] for place, seed in enumerate(self.seeds)}
+        )

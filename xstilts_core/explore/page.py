@@ -1,7 +1,9 @@
-"""A piece of a page whose parts can be chosen by mouse, finger or keyboard, in JupyterLab and Voila alike.
+"""A piece of a page whose parts can be chosen by mouse, finger or keyboard, in JupyterLab and Voila
+alike.
 
-The HTML is made in Python (tables, items), which also makes it testable; page.js shows it, tells what was chosen and whether the page is
-narrow, and ticks while a view is live: the clock stands still when the page is closed.
+The HTML is made in Python (tables, items), which also makes it testable; page.js shows it, tells
+what was chosen and whether the page is narrow, and ticks while a view is live: the clock stands
+still when the page is closed.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +22,8 @@ HERE = Path(__file__).parent
 
 
 class Page(anywidget.AnyWidget):
-    """html: what is shown. pressed: the key that is marked as chosen. narrow: a phone's width. every: seconds between ticks; 0: none."""
+    """html: what is shown. pressed: the key that is marked as chosen. narrow: a phone's width.
+    every: seconds between ticks; 0: none."""
 
     _esm = HERE / "page.js"
     _css = HERE / "page.css"
@@ -31,7 +34,8 @@ class Page(anywidget.AnyWidget):
     acts = traitlets.List()
 
     def show(self, make: Callable[[], str]) -> None:
-        """Show the HTML that `make` gives, or in one sentence why there is none. Nothing is left of what was shown before."""
+        """Show the HTML that `make` gives, or in one sentence why there is none. Nothing is left of
+        what was shown before."""
         try:
             self.html = make()
         except Exception as error:  # an old page under new controls would be a wrong answer
@@ -40,7 +44,9 @@ class Page(anywidget.AnyWidget):
     def on_choice(self, act: Callable[[str], object]) -> None:
         """Call `act` with the key of each part that is chosen, again where it is chosen again."""
         self.acts = [*self.acts, act]
-        self.on_msg(lambda _, content, buffers: act(str(content["chosen"])) if chose(content) else None)
+        self.on_msg(
+            lambda _, content, buffers: act(str(content["chosen"])) if chose(content) else None
+        )
 
     def choose(self, key: str) -> None:
         """Do what the choice of this part does."""
@@ -49,7 +55,11 @@ class Page(anywidget.AnyWidget):
 
     def on_tick(self, act: Callable[[], object]) -> None:
         """Call `act` at each tick."""
-        self.on_msg(lambda _, content, buffers: act() if isinstance(content, dict) and content.get("tick") else None)
+        self.on_msg(
+            lambda _, content, buffers: (
+                act() if isinstance(content, dict) and content.get("tick") else None
+            )
+        )
 
 
 def pages(view: ipywidgets.Widget) -> Iterator[Page]:
@@ -61,7 +71,8 @@ def pages(view: ipywidgets.Widget) -> Iterator[Page]:
 
 
 def problem(error: Exception) -> str:
-    """A mistake in one sentence; what is no mistake of the user is said to be the page's, with its trace to open."""
+    """A mistake in one sentence; what is no mistake of the user is said to be the page's, with its
+    trace to open."""
     if isinstance(error, UsageError):
         return f'<div class="xs-error" role="alert">{plain(error)}</div>'
     words = f"this cannot be shown, which is a fault of the page: {type(error).__name__}: {error}"

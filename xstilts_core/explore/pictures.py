@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from xstilts_core.explore.text import plain
 from xstilts_core.report.figures.style import COLUMN, FULL, look
 
-# On a phone a narrow figure keeps its letters readable; elsewhere one of a page's width is shown a little larger than printed.
+# On a phone a narrow figure keeps its letters readable; elsewhere one of a page's width is shown a
+# little larger than printed.
 DOTS = {COLUMN: 200, FULL: 150}
 
 

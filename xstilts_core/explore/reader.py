@@ -1,4 +1,5 @@
-"""What the views read of a study: each part once, when it is first asked for. Nothing here writes."""
+"""What the views read of a study: each part once, when it is first asked for. Nothing here
+writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class Reader:
     def index(self) -> GainIndex:
         """UsageError where no target run of the baseline has finished yet."""
         if not self.frame["phase"].isin(("target", "retrieval")).any():
-            raise UsageError(f"{self.study.name}: no finished target runs to compare yet (xstilts status {self.study.name})")
+            raise UsageError(
+                f"{self.study.name}: no finished target runs to compare yet (xstilts status {self.study.name})"
+            )
         return GainIndex(self.frame)
 
     @cached_property
@@ -68,7 +71,9 @@ class Reader:
         scores = target_scores(self.frame).drop_duplicates("task")
         return dict(zip(scores["task"], scores["split"], strict=True))
 
-    def compared(self, task: str, language: str, seed: int, baseline: str, recipe: str) -> list[Compared]:
+    def compared(
+        self, task: str, language: str, seed: int, baseline: str, recipe: str
+    ) -> list[Compared]:
         """The answers of two runs to the same items. UsageError where one of them kept none."""
         known = self.files.get(task, {})
         for name in (baseline, recipe):
@@ -78,22 +83,33 @@ class Reader:
 
     def texts(self, task: str, language: str) -> Items:
         """The texts of a task's scored items."""
-        return read_items(task, self.splits[task], language, self.study.source, self.study.data_root)
+        return read_items(
+            task, self.splits[task], language, self.study.source, self.study.data_root
+        )
 
 
 def studies(outputs: str = "outputs") -> list[str]:
-    """Names of the studies in params/ that have runs below `outputs`, the one that changed last first, and then of those that show the runs
-    of reference/; a report alone is of other runs."""
+    """Names of the studies in params/ that have runs below `outputs`, the one that changed last
+    first, and then of those that show the runs of reference/; a report alone is of other runs."""
     root, kept = home() / outputs, references()
     known = {path.stem for path in (home() / "params").glob("*.yaml")} - set(kept)
-    found = [path for path in root.iterdir() if path.name in known and _has_runs(path)] if root.is_dir() else []
+    found = (
+        [path for path in root.iterdir() if path.name in known and _has_runs(path)]
+        if root.is_dir()
+        else []
+    )
     return [*(path.name for path in sorted(found, key=newest, reverse=True)), *kept]
 
 
 def first_shown(known: Sequence[str], outputs: str = "outputs") -> str:
-    """The first of these `studies` that has scores of targets, those in reference/ among them; else the first of all, else quick."""
+    """The first of these `studies` that has scores of targets, those in reference/ among them; else
+    the first of all, else quick."""
     kept, root = references(), home() / outputs
-    scored = (name for name in known if name in kept or any(any((root / name).glob(f"{phase}/**/{RESULT}")) for phase in PHASES))
+    scored = (
+        name
+        for name in known
+        if name in kept or any(any((root / name).glob(f"{phase}/**/{RESULT}")) for phase in PHASES)
+    )
     return next(scored, known[0] if known else "quick")
 
 

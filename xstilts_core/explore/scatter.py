@@ -19,11 +19,20 @@ _MOST_DROPPED = 3
 
 
 def statistics(table: pd.DataFrame, x: str, y: str) -> str:
-    """Three coefficients with intervals and p-values, what size could be found, and which rows matter most, as HTML."""
+    """Three coefficients with intervals and p-values, what size could be found, and which rows
+    matter most, as HTML."""
     pair = table[[x]], table[y].to_frame(f"{y} ") if x == y else table[[y]]
     found = analysis.correlations(*pair, METHODS)
     rows = [
-        (SIGNS[row.method], row.estimate, row.low, row.high, row.p, int(row.n), analysis.detectable(int(row.n), row.method))
+        (
+            SIGNS[row.method],
+            row.estimate,
+            row.low,
+            row.high,
+            row.p,
+            int(row.n),
+            analysis.detectable(int(row.n), row.method),
+        )
         for row in found.itertuples()
     ]
     heads = ["coefficient", "estimate", "95 % from", "to", "p", "n", "detectable"]
@@ -41,9 +50,18 @@ def label(row: object) -> str:
     return ", ".join(map(str, row)) if isinstance(row, tuple) else str(row)
 
 
-def scatter_html(found: Variables, x: str, y: str, color: str = NO_COLOR, labels: bool = True, narrow: bool = False) -> str:
+def scatter_html(
+    found: Variables,
+    x: str,
+    y: str,
+    color: str = NO_COLOR,
+    labels: bool = True,
+    narrow: bool = False,
+) -> str:
     """Points and statistics of two variables as HTML."""
-    figure = figures.scatter(found.values, x, y, found.groups.get(color), labels, found.caution, width(narrow))
+    figure = figures.scatter(
+        found.values, x, y, found.groups.get(color), labels, found.caution, width(narrow)
+    )
     return picture(figure, f"{y} against {x}, a point per row") + statistics(found.values, x, y)
 
 
@@ -64,7 +82,9 @@ def scatter_view(reader: Reader) -> ipywidgets.Widget:
 
     def draw() -> None:
         if x.value and y.value and not filling:
-            page.show(lambda: scatter_html(of(), x.value, y.value, color.value, labels.value, page.narrow))
+            page.show(
+                lambda: scatter_html(of(), x.value, y.value, color.value, labels.value, page.narrow)
+            )
 
     def offer() -> None:
         page.show(fill)

@@ -1,4 +1,5 @@
-"""The embedding view: the same sentences in all languages, before and after an intermediate task, layer by layer.
+"""The embedding view: the same sentences in all languages, before and after an intermediate task,
+layer by layer.
 
 The vectors come from a function that the notebook gives, for nothing here may load an encoder.
 """
@@ -38,21 +39,29 @@ _Embed = Callable[[Study, str, int], Space]
 
 
 def principal(vectors: np.ndarray) -> np.ndarray:
-    """[rows, 2]: the two directions of most variance; each with the sign that makes its largest weight positive."""
+    """[rows, 2]: the two directions of most variance; each with the sign that makes its largest
+    weight positive."""
     rest = vectors - vectors.mean(axis=0)
     weights = np.linalg.svd(rest, full_matrices=False)[2][:2]
-    turned = weights * np.sign(weights[np.arange(len(weights)), np.abs(weights).argmax(axis=1)])[:, None]
+    turned = (
+        weights * np.sign(weights[np.arange(len(weights)), np.abs(weights).argmax(axis=1)])[:, None]
+    )
     return rest @ turned.T
 
 
 def _neighbourly(vectors: np.ndarray) -> np.ndarray:
-    """[rows, 2] by UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed. Distances between groups mean little."""
+    """[rows, 2] by UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed.
+    Distances between groups mean little."""
     from umap import UMAP as Reducer
 
-    return Reducer(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), random_state=0).fit_transform(vectors)
+    return Reducer(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), random_state=0).fit_transform(
+        vectors
+    )
 
 
-METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({PCA: principal, _UMAP: _neighbourly})
+METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
+    {PCA: principal, _UMAP: _neighbourly}
+)
 
 
 def methods() -> list[str]:
@@ -61,9 +70,14 @@ def methods() -> list[str]:
 
 
 def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarray:
-    """[languages, sentences, 2] of one layer. centred: without each language's own mean, as retrieval compares them."""
+    """[languages, sentences, 2] of one layer. centred: without each language's own mean, as
+    retrieval compares them."""
     if method not in methods():
-        raise unknown("projection", method, methods()) if method not in METHODS else UsageError("UMAP needs the package umap-learn")
+        raise (
+            unknown("projection", method, methods())
+            if method not in METHODS
+            else UsageError("UMAP needs the package umap-learn")
+        )
     if not 0 <= layer < len(space.vectors):
         raise UsageError(f"layer {layer}: this encoder has layers 0 to {len(space.vectors) - 1}")
     vectors = space.vectors[layer].astype(float)
@@ -73,19 +87,28 @@ def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarr
     return METHODS[method](vectors.reshape(-1, size)).reshape(languages, sentences, 2)
 
 
-def space_html(spaces: Mapping[str, Space], layer: int, centred: bool, method: str = PCA, narrow: bool = False) -> str:
-    """The picture of two encoders and their accuracy by language as HTML. spaces: title -> vectors."""
+def space_html(
+    spaces: Mapping[str, Space], layer: int, centred: bool, method: str = PCA, narrow: bool = False
+) -> str:
+    """The picture of two encoders and their accuracy by language as HTML. spaces: title ->
+    vectors."""
     points = {title: flat(space, layer, centred, method) for title, space in spaces.items()}
     accuracy = {title: space.accuracy[centred] for title, space in spaces.items()}
     languages = next(iter(spaces.values())).languages
     names = ("first component", "second component") if method == PCA else ("UMAP 1", "UMAP 2")
     figure = figures.sentence_map(points, accuracy, languages, layer, names, width(narrow))
     rows = [
-        (language_name(code), *(float(table[layer, place]) for table in accuracy.values())) for place, code in enumerate(languages) if place
+        (language_name(code), *(float(table[layer, place]) for table in accuracy.values()))
+        for place, code in enumerate(languages)
+        if place
     ]
-    words = ", ".join(f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items())
+    words = ", ".join(
+        f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items()
+    )
     alt = f"sentences of {len(languages)} languages at layer {layer}; nearest neighbor right, mean: {words}"
-    return picture(figure, alt) + plain_table(rows, [f"layer {layer}, nearest neighbor right, %", *spaces])
+    return picture(figure, alt) + plain_table(
+        rows, [f"layer {layer}, nearest neighbor right, %", *spaces]
+    )
 
 
 def space_view(embed: _Embed) -> Callable[[Reader], ipywidgets.Widget]:
@@ -102,10 +125,16 @@ def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
     spaces: dict[str, Space] = {}
     recipe = controls.dropdown("after", recipes)
     seed = controls.dropdown("seed", [str(number) for number in study.seeds])
-    load = controls.button("Load encoders", "embed the sentences with both encoders: some seconds", "primary")
-    layer = ipywidgets.IntSlider(value=0, min=0, max=0, description="layer", continuous_update=False)
+    load = controls.button(
+        "Load encoders", "embed the sentences with both encoders: some seconds", "primary"
+    )
+    layer = ipywidgets.IntSlider(
+        value=0, min=0, max=0, description="layer", continuous_update=False
+    )
     method = controls.dropdown("projection", methods())
-    centred = controls.switch("centered", True, "without each language's own mean, as retrieval compares them")
+    centred = controls.switch(
+        "centered", True, "without each language's own mean, as retrieval compares them"
+    )
     page = Page()
     page.html = '<p class="xs-note">Load the encoders to see the sentences.</p>'
 
@@ -120,8 +149,12 @@ def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
 
     def get() -> str:
         found = {name: embed(study, name, int(seed.value)) for name in (BASELINE, recipe.value)}
-        layer.max = len(found[BASELINE].vectors) - 1  # and its value with it: nothing is drawn before there are vectors
-        spaces.update({f"before ({BASELINE})": found[BASELINE], f"after {recipe.value}": found[recipe.value]})
+        layer.max = (
+            len(found[BASELINE].vectors) - 1
+        )  # and its value with it: nothing is drawn before there are vectors
+        spaces.update(
+            {f"before ({BASELINE})": found[BASELINE], f"after {recipe.value}": found[recipe.value]}
+        )
         return shown()
 
     def read() -> None:
@@ -139,4 +172,6 @@ def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
     controls.on_change(reread, recipe, seed)
     controls.on_change(draw, layer, method, centred)
     page.observe(lambda _: draw(), names="narrow")
-    return controls.column(controls.row(recipe, seed, load), controls.row(layer, centred, method), page)
+    return controls.column(
+        controls.row(recipe, seed, load), controls.row(layer, centred, method), page
+    )

@@ -1,4 +1,5 @@
-"""Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks alone."""
+"""Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks
+alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -23,9 +24,12 @@ _MISSING = "\N{EN DASH}"
 
 @cache
 def colors() -> tuple[str, ...]:
-    """CSS from the largest loss to the largest gain: purple, white, orange, each with an ink that can be read on it."""
+    """CSS from the largest loss to the largest gain: purple, white, orange, each with an ink that
+    can be read on it."""
     found = diverging()
-    return tuple(f"background:{to_hex(color)};color:{ink_on(color)}" for color in found(range(found.N)))
+    return tuple(
+        f"background:{to_hex(color)};color:{ink_on(color)}" for color in found(range(found.N))
+    )
 
 
 def paint(value: float, limit: float) -> str:
@@ -42,7 +46,8 @@ def _missing_cell(label: str, why: str) -> str:
 
 
 def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
-    """One cell: the gain, its interval below it, boxed where that excludes 0. key "": it cannot be chosen."""
+    """One cell: the gain, its interval below it, boxed where that excludes 0. key "": it cannot be
+    chosen."""
     sure = low > 0 or high < 0
     known = pd.notna(low)
     digits = max(1, decimals(gain, low, high)) if known else 1
@@ -54,7 +59,9 @@ def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit:
     text = f"{shown}{below}"
     if key:
         text = f'<button type="button" data-key="{plain(key)}" aria-pressed="false" aria-label="{plain(words)}">{text}</button>'
-    return f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(words)}">{text}</td>'
+    return (
+        f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(words)}">{text}</td>'
+    )
 
 
 def heading(text: str, title: str = "") -> str:
@@ -63,7 +70,10 @@ def heading(text: str, title: str = "") -> str:
 
 def legend(limit: float) -> str:
     """The color scale in words and five boxes."""
-    boxes = "".join(f'<span style="{paint(step * limit, limit)}">{signed(step * limit)}</span>' for step in (-1.0, -0.5, 0.0, 0.5, 1.0))
+    boxes = "".join(
+        f'<span style="{paint(step * limit, limit)}">{signed(step * limit)}</span>'
+        for step in (-1.0, -0.5, 0.0, 0.5, 1.0)
+    )
     return f'<p class="xs-legend" aria-hidden="true">points over the baseline: <span class="xs-scale">{boxes}</span></p>'
 
 
@@ -75,25 +85,34 @@ def matrix_table(
     why: Callable[[str, str], str],
     unlearnt: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on top. Keys: recipe/task.
+    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on
+    top. Keys: recipe/task.
 
-    why: (recipe, task) -> why there is no gain. unlearnt: recipe -> what it did not learn: marked, and told where the mark is looked at.
+    why: (recipe, task) -> why there is no gain. unlearnt: recipe -> what it did not learn: marked,
+    and told where the mark is looked at.
     """
     tasks = [task for task in baseline if task != AVERAGE]
     limit = scale(table["gain"])
     head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
-    scores = "".join(f"<td>{_MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values())
+    scores = "".join(
+        f"<td>{_MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values()
+    )
     body = []
     for recipe, rows in groupby(table.itertuples(), attrgetter("recipe")):
         cells = []
         for row in rows:
-            key, label = "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}", f"{recipe} on {row.task}"
+            key, label = (
+                "" if row.task == AVERAGE else f"{recipe}{SEPARATOR}{row.task}",
+                f"{recipe} on {row.task}",
+            )
             if pd.isna(row.gain):
                 cells.append(_missing_cell(label, why(recipe, row.task)))
             else:
                 cells.append(gain_cell(key, label, row.gain, row.low, row.high, limit))
         title = f' title="{plain(unlearnt[recipe])}"' if recipe in unlearnt else ""
-        body.append(f'<tr><th scope="row"{title}>{name(marked(recipe, unlearnt))}</th>{"".join(cells)}</tr>')
+        body.append(
+            f'<tr><th scope="row"{title}>{name(marked(recipe, unlearnt))}</th>{"".join(cells)}</tr>'
+        )
     top = f'<thead><tr><th scope="col">recipe</th>{head}<th scope="col">{AVERAGE}</th></tr></thead>'
     first = f'<tr class="xs-baseline"><th scope="row">{name(marked(baseline_name, unlearnt))} <small>score, %</small></th>{scores}</tr>'
     table_html = f'<table class="xs-matrix">{top}<tbody>{first}{"".join(body)}</tbody></table>'
@@ -106,7 +125,8 @@ def language_name(code: str) -> str:
 
 
 def language_table(table: pd.DataFrame, title: str) -> str:
-    """A row per language, the mean and a column per seed, from `GainIndex.by_language`. Keys: language/seed.
+    """A row per language, the mean and a column per seed, from `GainIndex.by_language`. Keys:
+    language/seed.
 
     Languages that the filters leave out of the mean are in italics.
     """
@@ -116,16 +136,35 @@ def language_table(table: pd.DataFrame, title: str) -> str:
     body = []
     for row in table.itertuples():
         label = language_name(row.language)
-        cells = [f"<td>{row.baseline:.1f}</td>", gain_cell("", label, row.gain, row.low, row.high, limit)]
+        cells = [
+            f"<td>{row.baseline:.1f}</td>",
+            gain_cell("", label, row.gain, row.low, row.high, limit),
+        ]
         for column in seeds:
-            key, spot, gain = f"{row.language}{SEPARATOR}{column[4:]}", f"{label}, seed {column[4:]}", float(getattr(row, column))
+            key, spot, gain = (
+                f"{row.language}{SEPARATOR}{column[4:]}",
+                f"{label}, seed {column[4:]}",
+                float(getattr(row, column)),
+            )
             known = gain_cell(key, spot, gain, float("nan"), float("nan"), limit)
-            cells.append(_missing_cell(spot, "no finished runs of both with this seed") if pd.isna(gain) else known)
+            cells.append(
+                _missing_cell(spot, "no finished runs of both with this seed")
+                if pd.isna(gain)
+                else known
+            )
         kind = "" if row.counted else ' class="xs-left-out"'
-        body.append(f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>')
+        body.append(
+            f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>'
+        )
     top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
-    table_html = f'<table class="xs-matrix"><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
-    note = "" if table["counted"].all() else '<p class="xs-note">In italics: left out of the mean by the filters above.</p>'
+    table_html = (
+        f'<table class="xs-matrix"><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
+    )
+    note = (
+        ""
+        if table["counted"].all()
+        else '<p class="xs-note">In italics: left out of the mean by the filters above.</p>'
+    )
     return f'<h3>{title}</h3><div class="xs-scroll">{table_html}</div>{note}'
 
 

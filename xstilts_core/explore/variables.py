@@ -1,4 +1,5 @@
-"""The variables of a study that can be set against each other: of recipes, of single runs, of languages."""
+"""The variables of a study that can be set against each other: of recipes, of single runs, of
+languages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ NO_COLOR = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """values: a row per unit, a numeric column per variable. groups: by name, what a point can be colored by. caution: what n counts."""
+    """values: a row per unit, a numeric column per variable. groups: by name, what a point can be
+    colored by. caution: what n counts."""
 
     values: pd.DataFrame
     groups: Mapping[str, pd.Series]
@@ -51,27 +53,39 @@ def _of_recipes(reader: Reader) -> Variables:
 
 
 def _of_runs(reader: Reader) -> Variables:
-    """A row per recipe and run: gains over the baseline's run of the same seed; of published scores, the scores."""
+    """A row per recipe and run: gains over the baseline's run of the same seed; of published
+    scores, the scores."""
     study = reader.study
     table = by_run(performance(study), paired=not study.published)
     kinds = _recipe_kinds(study, table.index.get_level_values("recipe"))
     recipes = pd.Series(table.index.get_level_values("recipe"), index=table.index)
     runs = pd.Series(table.index.get_level_values("run").astype(str), index=table.index)
-    groups = {"recipe": recipes, "kind of task": pd.Series(kinds.to_numpy(), index=table.index), "run": runs}
+    groups = {
+        "recipe": recipes,
+        "kind of task": pd.Series(kinds.to_numpy(), index=table.index),
+        "run": runs,
+    }
     caution = "A point per recipe and run. Runs of one recipe resemble each other: intervals and p-values are too small."
     return Variables(table, groups, caution)
 
 
 def of_languages(reader: Reader) -> Variables:
-    """A row per language: the baseline's scores, the recipes' mean gains, and the size of the language in XLM-R's corpus."""
+    """A row per language: the baseline's scores, the recipes' mean gains, and the size of the
+    language in XLM-R's corpus."""
     index = reader.index
     change, choice = index.change(Choice()), Choice()
-    contenders = [place for place, name in enumerate(index.recipes) if name != BASELINE and name not in reader.study.controls]
+    contenders = [
+        place
+        for place, name in enumerate(index.recipes)
+        if name != BASELINE and name not in reader.study.controls
+    ]
     base = index.scores(choice.metric).values[index.place(BASELINE)]
     columns = {}
     for place, name in enumerate(index.tasks):
         columns[f"{name}: baseline, %"] = mean(base[place], 1)
-        columns[f"{name}: mean gain"] = mean(change[contenders, place].transpose(1, 0, 2).reshape(len(index.languages), -1), 1)
+        columns[f"{name}: mean gain"] = mean(
+            change[contenders, place].transpose(1, 0, 2).reshape(len(index.languages), -1), 1
+        )
     gains = [name for name in columns if name.endswith("mean gain")]
     sizes = [LANGUAGES[code].xlmr_gib if code in LANGUAGES else None for code in index.languages]
     table = pd.DataFrame(columns, index=pd.Index(index.languages, name="language"))
@@ -79,8 +93,15 @@ def of_languages(reader: Reader) -> Variables:
     # A mean over other tasks in each language would compare tasks, and not languages.
     common = [name for name in gains if table[name].notna().all()]
     if common:
-        table[f"{AVERAGE} ({counted(len(common), 'task')} in all languages): mean gain"] = table[common].mean(axis=1)
-    groups = {key.replace("_", " "): pd.Series([fact(code, key) for code in index.languages], index=table.index) for key in FACTS}
+        table[f"{AVERAGE} ({counted(len(common), 'task')} in all languages): mean gain"] = table[
+            common
+        ].mean(axis=1)
+    groups = {
+        key.replace("_", " "): pd.Series(
+            [fact(code, key) for code in index.languages], index=table.index
+        )
+        for key in FACTS
+    }
     caution = "A point per language, English too. Related languages resemble each other: intervals and p-values are too small."
     return Variables(table, groups, caution)
 
@@ -88,7 +109,9 @@ def of_languages(reader: Reader) -> Variables:
 def mean(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean of what is there; NaN where nothing is."""
     count = np.isfinite(values).sum(axis=axis)
-    return np.divide(np.nansum(values, axis=axis), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return np.divide(
+        np.nansum(values, axis=axis), count, out=np.full(count.shape, np.nan), where=count > 0
+    )
 
 
 UNITS: Mapping[str, Callable[[Reader], Variables]] = MappingProxyType(
@@ -97,7 +120,8 @@ UNITS: Mapping[str, Callable[[Reader], Variables]] = MappingProxyType(
 
 
 def variables(reader: Reader, unit: str) -> Variables:
-    """The variables of a unit, short names for published tasks. UsageError where the study has fewer than two of them."""
+    """The variables of a unit, short names for published tasks. UsageError where the study has
+    fewer than two of them."""
     if unit not in UNITS:
         raise unknown("unit", unit, UNITS)
     found = UNITS[unit](reader)

@@ -1,4 +1,5 @@
-"""Files on the disk: written whole or not at all; recognizing that there is no room, and saying so in a sentence."""
+"""Files on the disk: written whole or not at all; recognizing that there is no room, and saying so
+in a sentence."""
 
 import errno
 import os
@@ -8,7 +9,8 @@ from pathlib import Path
 
 MEGABYTE = 1_000_000
 TEMPORARY = ".tmp"
-# Libraries pass the system's words on in exceptions of their own (safetensors, zlib, a notebook's saved traceback).
+# Libraries pass the system's words on in exceptions of their own (safetensors, zlib, a notebook's
+# saved traceback).
 WORDS = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
@@ -25,7 +27,8 @@ def size(folder: Path) -> int:
 
 
 def full_sentence(folder: Path, needed: int) -> str:
-    """What to tell about a full disk: which one, at least how much is needed there in bytes, and how to go on."""
+    """What to tell about a full disk: which one, at least how much is needed there in bytes, and
+    how to go on."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(place).free
     mount = next(path for path in (place, *place.parents) if os.path.ismount(path))
@@ -49,9 +52,11 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then rename."""
+    """Write all of it or nothing, power cuts included: to a temporary name in the same folder, then
+    rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not after the file: a name may be as long as the system takes, and one that is longer is refused.
+    # Not after the file: a name may be as long as the system takes, and one that is longer is
+    # refused.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -69,6 +74,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove what killed writers left here. The caller holds the folder's lock, so that nobody writes now."""
+    """Remove what killed writers left here. The caller holds the folder's lock, so that nobody
+    writes now."""
     for path in folder.glob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)

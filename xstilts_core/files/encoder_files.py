@@ -1,6 +1,8 @@
-"""Whether a folder holds an encoder, as far as its files say: nothing here imports torch or transformers.
+"""Whether a folder holds an encoder, as far as its files say: nothing here imports torch or
+transformers.
 
-What only a loaded network can tell stands in `loading` (do the weights fit, does the tokenizer) and `trial` (what does it compute).
+What only a loaded network can tell stands in `loading` (do the weights fit, does the tokenizer) and
+`trial` (what does it compute).
 """
 
 import json
@@ -14,8 +16,14 @@ from xstilts_core.errors import UsageError
 
 SHIPPED = "mini"
 POINTER = b"version https://git-lfs"
-# What transformers loads weights from, in its order; an index names the shards that a large model is split into.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+# What transformers loads weights from, in its order; an index names the shards that a large model
+# is split into.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 _VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
 # Tokenizers of bytes and characters, which need no vocabulary.
 _WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
@@ -23,7 +31,8 @@ _WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 _DEPTH = ("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers")
 # The hidden size, by the names that families give it.
 WIDTH = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
-# Model types whose positions count from pad_token_id + 1, as fairseq's do: their table has so many rows more than a text may have tokens.
+# Model types whose positions count from pad_token_id + 1, as fairseq's do: their table has so many
+# rows more than a text may have tokens.
 _AFTER_PADDING = (
     *("camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "mpnet"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
@@ -31,13 +40,19 @@ _AFTER_PADDING = (
 
 
 def shipped() -> Path:
-    """Folder of the checkpoint that comes with the package: made by `make checkpoint`; its provenance.json is that run's result.json."""
+    """Folder of the checkpoint that comes with the package: made by `make checkpoint`; its
+    provenance.json is that run's result.json."""
     return Path(str(resources.files("xstilts_core.mini"))) / "checkpoint"
 
 
 def check(folder: Path, what: str) -> None:
-    """UsageError on the first thing that is wrong with an encoder's files, in one line with the folder. what: who names the folder."""
-    looks: tuple[Callable[[Path], str], ...] = (_config_problem, _weights_problem, _tokenizer_problem)
+    """UsageError on the first thing that is wrong with an encoder's files, in one line with the
+    folder. what: who names the folder."""
+    looks: tuple[Callable[[Path], str], ...] = (
+        _config_problem,
+        _weights_problem,
+        _tokenizer_problem,
+    )
     if reason := next(filter(None, (look(folder) for look in looks)), ""):
         raise fault(what, reason, folder)
 
@@ -48,10 +63,15 @@ def fault(what: str, reason: str, folder: Path) -> UsageError:
 
 
 def pointer(path: Path) -> str:
-    """Says so where a file is one of git-lfs's stand-ins, as a clone without git-lfs leaves them."""
+    """Says so where a file is one of git-lfs's stand-ins, as a clone without git-lfs leaves
+    them."""
     with path.open("rb") as stream:
         found = stream.read(len(POINTER)) == POINTER
-    return f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it" if found else ""
+    return (
+        f"{path.name} is a git-lfs pointer, not the file itself: git lfs pull fetches it"
+        if found
+        else ""
+    )
 
 
 def parsed(path: Path) -> tuple[dict[str, Any], str]:
@@ -64,7 +84,11 @@ def parsed(path: Path) -> tuple[dict[str, Any], str]:
         return {}, f"there is no {path.name}"
     except (ValueError, OSError) as error:
         return {}, f"{path.name} is no JSON: {' '.join(str(error).split())}"
-    return (found, "") if isinstance(found, dict) else ({}, f"{path.name} is no JSON object: it holds a {type(found).__name__}")
+    return (
+        (found, "")
+        if isinstance(found, dict)
+        else ({}, f"{path.name} is no JSON object: it holds a {type(found).__name__}")
+    )
 
 
 def configuration(folder: Path) -> dict[str, Any]:
@@ -107,7 +131,8 @@ def _weights_problem(folder: Path) -> str:
 
 
 def _safetensors_problem(path: Path) -> str:
-    """Why a file cannot be of safetensors: 8 bytes with the header's length, the header (JSON: where each tensor is), the tensors."""
+    """Why a file cannot be of safetensors: 8 bytes with the header's length, the header (JSON:
+    where each tensor is), the tensors."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -115,12 +140,27 @@ def _safetensors_problem(path: Path) -> str:
             return f"{path.name} is cut off, or no safetensors file: {size:,} bytes end before its header does"
         try:
             header = json.loads(stream.read(length))
-            expected = 8 + length + max((entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"), default=0)
+            expected = (
+                8
+                + length
+                + max(
+                    (
+                        entry["data_offsets"][1]
+                        for key, entry in header.items()
+                        if key != "__metadata__"
+                    ),
+                    default=0,
+                )
+            )
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return f"{path.name} is no safetensors file: its header is no JSON that says where tensors are"
     if size < expected:
         return f"{path.name} is cut off: it has {size:,} of the {expected:,} bytes that its header names"
-    return f"{path.name} has {size:,} bytes, more than the {expected:,} that its header names" if size > expected else ""
+    return (
+        f"{path.name} has {size:,} bytes, more than the {expected:,} that its header names"
+        if size > expected
+        else ""
+    )
 
 
 def _pickle_problem(path: Path) -> str:
@@ -128,18 +168,29 @@ def _pickle_problem(path: Path) -> str:
     with path.open("rb") as stream:
         begin = stream.read(2)
     if begin == b"PK":
-        return "" if zipfile.is_zipfile(path) else f"{path.name} is cut off: the end of its zip archive is missing"
+        return (
+            ""
+            if zipfile.is_zipfile(path)
+            else f"{path.name} is cut off: the end of its zip archive is missing"
+        )
     return "" if begin[:1] == b"\x80" else f"{path.name} is no file of torch.save"
 
 
 def _tokenizer_problem(folder: Path) -> str:
-    """What is wrong with the tokenizer's files. Without any transformers makes an empty one, to which every word is unknown."""
+    """What is wrong with the tokenizer's files. Without any transformers makes an empty one, to
+    which every word is unknown."""
     whole, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
     for path in (whole, settings):
         if path.is_file() and (reason := parsed(path)[1]):
             return reason
     # With tokenizer.json nobody reads the others.
-    found = [whole] if whole.is_file() else [path for kind in _VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()]
+    found = (
+        [whole]
+        if whole.is_file()
+        else [
+            path for kind in _VOCABULARIES for path in sorted(folder.glob(kind)) if path.is_file()
+        ]
+    )
     if any(path.stat().st_size for path in found):
         return next(filter(None, map(pointer, found)), "")
     if parsed(settings)[0].get("tokenizer_class") in _WITHOUT_VOCABULARY:
@@ -148,26 +199,33 @@ def _tokenizer_problem(folder: Path) -> str:
 
 
 def depth(config: Mapping[str, Any]) -> int | None:
-    """Number of layers that a configuration states, whatever its family calls it; None where it states none."""
+    """Number of layers that a configuration states, whatever its family calls it; None where it
+    states none."""
     found = (config[name] for name in _DEPTH if type(config.get(name)) is int)
     return next(found, None)
 
 
 def width(config: Mapping[str, Any]) -> int | None:
-    """Hidden size that a configuration states, whatever its family calls it; None where it states none."""
+    """Hidden size that a configuration states, whatever its family calls it; None where it states
+    none."""
     return next((config[name] for name in WIDTH if type(config.get(name)) is int), None)
 
 
 def first_position(config: Mapping[str, Any]) -> int:
-    """Position id of the first token: pad_token_id + 1 in the families that fairseq trained, 0 in all others."""
-    if config.get("model_type") not in _AFTER_PADDING or config.get("position_embedding_type") == "rotary":
+    """Position id of the first token: pad_token_id + 1 in the families that fairseq trained, 0 in
+    all others."""
+    if (
+        config.get("model_type") not in _AFTER_PADDING
+        or config.get("position_embedding_type") == "rotary"
+    ):
         return 0
     padding = config.get("pad_token_id")
     return 2 if padding is None else int(padding) + 1
 
 
 def positions(config: Mapping[str, Any]) -> int | None:
-    """Tokens that a text may have; None without a limit: where only distances between tokens count (T5, DeBERTa v2 and v3, XLNet)."""
+    """Tokens that a text may have; None without a limit: where only distances between tokens count
+    (T5, DeBERTa v2 and v3, XLNet)."""
     rows = config.get("max_position_embeddings")
     if type(rows) is not int or rows < 1 or config.get("position_biased_input") is False:
         return None
@@ -175,7 +233,8 @@ def positions(config: Mapping[str, Any]) -> int | None:
 
 
 def beyond(config: Mapping[str, Any], start: str, layer: int, max_length: int) -> str:
-    """Why a run cannot read that layer, or texts of that length, of the encoder `start`; "" where it can."""
+    """Why a run cannot read that layer, or texts of that length, of the encoder `start`; "" where
+    it can."""
     layers, longest = depth(config), positions(config)
     if layers is not None and layer > layers:
         return f"layer is {layer}: encoder {start!r} has the layers 0 (its embeddings) to {layers}"

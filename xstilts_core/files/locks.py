@@ -1,4 +1,5 @@
-"""Locks that die with their processes: a kill or a power cut leaves the file, but never the lock."""
+"""Locks that die with their processes: a kill or a power cut leaves the file, but never the
+lock."""
 
 import fcntl
 import os
@@ -16,15 +17,18 @@ def acquired(lock: TextIO) -> bool:
 
 
 def inherit(lock: TextIO) -> None:
-    """Let the kernel started from here hold the lock too: it then lasts as long as anything that may still write.
+    """Let the kernel started from here hold the lock too: it then lasts as long as anything that
+    may still write.
 
-    Python opens every file so that child processes do not get it; only kernels are started with what is marked here.
+    Python opens every file so that child processes do not get it; only kernels are started with
+    what is marked here.
     """
     os.set_inheritable(lock.fileno(), True)
 
 
 def busy(path: Path) -> bool:
-    """Whether a live process holds the lock on `path`. Asking takes it for an instant, shared: who waits for it tries again."""
+    """Whether a live process holds the lock on `path`. Asking takes it for an instant, shared: who
+    waits for it tries again."""
     try:
         with path.open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,8 +1,10 @@
-"""YAML that a reader and the program take for the same: no key twice, no number that only YAML 1.1 reads as it does.
+"""YAML that a reader and the program take for the same: no key twice, no number that only YAML 1.1
+reads as it does.
 
-Numbers are whole ones in decimal digits (5, -5, +5) or fractions (0.1, 5.0e-6); 1e-5, which YAML takes for text, becomes a number where
-one is wanted. Refused, wherever they stand in a file, and told how to write them: 010 (YAML: 8) and 08, 1:30 (90), 0b1, 0o17, 0x1F,
-1_000, .inf, .nan, dates (2020-01-01), and tags such as !!binary.
+Numbers are whole ones in decimal digits (5, -5, +5) or fractions (0.1, 5.0e-6); 1e-5, which YAML
+takes for text, becomes a number where one is wanted. Refused, wherever they stand in a file, and
+told how to write them: 010 (YAML: 8) and 08, 1:30 (90), 0b1, 0o17, 0x1F, 1_000, .inf, .nan, dates
+(2020-01-01), and tags such as !!binary.
 """
 
 import math
@@ -29,14 +31,17 @@ class _Block(dict[Any, Any]):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Mappings are Blocks, and no key stands twice: of two, the usual loader silently keeps the last."""
+    """Mappings are Blocks, and no key stands twice: of two, the usual loader silently keeps the
+    last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag != f"{_TAG}merge" and isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise UsageError(f"line {key.start_mark.line + 1}: key {key.value!r} stands twice: keep one of them")
+                    raise UsageError(
+                        f"line {key.start_mark.line + 1}: key {key.value!r} stands twice: keep one of them"
+                    )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -57,7 +62,8 @@ def located(block: Any, key: Any, file: str, place: str = "") -> str:
 
 
 def load(text: str, place: str) -> Any:
-    """The content of a YAML text. UsageError in one sentence, with the line, on whatever is no YAML or is read otherwise than it looks.
+    """The content of a YAML text. UsageError in one sentence, with the line, on whatever is no YAML
+    or is read otherwise than it looks.
 
     place: the file, or where else the text comes from.
     """
@@ -71,16 +77,23 @@ def load(text: str, place: str) -> Any:
         raise UsageError(f"{place}, {error}") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UsageError(f"{place}{line}: this is no YAML: {' '.join(str(error.problem or error.context).split())}") from None
+        raise UsageError(
+            f"{place}{line}: this is no YAML: {' '.join(str(error.problem or error.context).split())}"
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise UsageError(f"{place}, line {line}: this is no YAML: the character {chr(error.character)!a} may not stand in it") from None
+        raise UsageError(
+            f"{place}, line {line}: this is no YAML: the character {chr(error.character)!a} may not stand in it"
+        ) from None
     except RecursionError:
-        raise UsageError(f"{place}, line {loader.line + 1 if loader else 1}: this is no YAML to be read: nested too deeply") from None
+        raise UsageError(
+            f"{place}, line {loader.line + 1 if loader else 1}: this is no YAML to be read: nested too deeply"
+        ) from None
 
 
 def _check_scalars(loader: _StrictLoader, root: yaml.Node | None) -> None:
-    """UsageError ("line 3: ...") on the first scalar, in a value, list or key, that YAML reads otherwise than it looks."""
+    """UsageError ("line 3: ...") on the first scalar, in a value, list or key, that YAML reads
+    otherwise than it looks."""
     waiting: list[tuple[yaml.Node | None, str, int]] = [(root, "the value", 0)]
     seen: set[int] = set()
     while waiting:
@@ -89,7 +102,9 @@ def _check_scalars(loader: _StrictLoader, root: yaml.Node | None) -> None:
             continue
         seen.add(id(node))
         if depth > _DEEPEST:
-            raise UsageError(f"line {node.start_mark.line + 1}: {key} is nested too deeply: expected at most {_DEEPEST} levels")
+            raise UsageError(
+                f"line {node.start_mark.line + 1}: {key} is nested too deeply: expected at most {_DEEPEST} levels"
+            )
         if isinstance(node, yaml.ScalarNode):
             _check_scalar(loader, node, key)
         elif isinstance(node, yaml.SequenceNode):
@@ -100,11 +115,14 @@ def _check_scalars(loader: _StrictLoader, root: yaml.Node | None) -> None:
                 waiting += [(value, shown(own)[1:-1], depth + 1), (name, "a key", depth + 1)]
         expected = PLAIN if isinstance(node, yaml.ScalarNode) else {f"{_TAG}map", f"{_TAG}seq"}
         if node.tag not in expected:
-            raise UsageError(f"line {node.start_mark.line + 1}: {key} has the tag {shown(node.tag)}: leave tags out, and quote a lone =")
+            raise UsageError(
+                f"line {node.start_mark.line + 1}: {key} has the tag {shown(node.tag)}: leave tags out, and quote a lone ="
+            )
 
 
 def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> None:
-    """UsageError where a scalar is no number, truth value or nothing as it would be read, or looks like another number."""
+    """UsageError where a scalar is no number, truth value or nothing as it would be read, or looks
+    like another number."""
     kind, text = node.tag.removeprefix(_TAG), node.value
     what = f"line {node.start_mark.line + 1}: {key} is {shown(text)[1:-1]}"
     if kind == "timestamp":
@@ -114,24 +132,38 @@ def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> Non
     if kind == "float" and not (_FRACTION.fullmatch(text) and math.isfinite(float(text))):
         if text.lstrip("+-").lower() in (".inf", ".nan") or _FRACTION.fullmatch(text):
             raise UsageError(f"{what}: it must be a finite number")
-        raise UsageError(f"{what}: {said(loader, node)}: write a number as 0.5 or 5.0e-6, or quote the text")
+        raise UsageError(
+            f"{what}: {said(loader, node)}: write a number as 0.5 or 5.0e-6, or quote the text"
+        )
     if kind == "str" and node.style is None and _SEEMING.fullmatch(text):
-        raise UsageError(f"{what}: it looks like a number and is text to YAML: write {_in_digits(loader, node)}, or quote the text")
-    if (kind == "bool" and text.lower() not in loader.bool_values) or (kind == "null" and text not in ("", "~", "null", "Null", "NULL")):
+        raise UsageError(
+            f"{what}: it looks like a number and is text to YAML: write {_in_digits(loader, node)}, or quote the text"
+        )
+    if (kind == "bool" and text.lower() not in loader.bool_values) or (
+        kind == "null" and text not in ("", "~", "null", "Null", "NULL")
+    ):
         raise UsageError(f"{what}: it is tagged as {kind} and is none: leave tags out")
 
 
 def number(loader: _StrictLoader, node: yaml.ScalarNode) -> float | None:
     """What YAML makes of a number; None where it fails."""
     try:
-        return loader.construct_yaml_int(node) if node.tag == f"{_TAG}int" else loader.construct_yaml_float(node)
+        return (
+            loader.construct_yaml_int(node)
+            if node.tag == f"{_TAG}int"
+            else loader.construct_yaml_float(node)
+        )
     except (ValueError, OverflowError):
         return None
 
 
 def said(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     value = number(loader, node)
-    return f"YAML reads it as {shown(value)}" if value is not None else "it is no number that can be read"
+    return (
+        f"YAML reads it as {shown(value)}"
+        if value is not None
+        else "it is no number that can be read"
+    )
 
 
 def _in_digits(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
@@ -139,7 +171,11 @@ def _in_digits(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     sign, digits = re.fullmatch(r"([-+]?)(.*)", node.value, re.DOTALL).groups()
     bare = digits.replace("_", "")
     if bare.isascii() and bare.isdigit():
-        return f"{sign.replace('+', '')}{bare.lstrip('0')[:18] or 0}" if len(bare.lstrip("0")) < 19 else "at most 18 digits"
+        return (
+            f"{sign.replace('+', '')}{bare.lstrip('0')[:18] or 0}"
+            if len(bare.lstrip("0")) < 19
+            else "at most 18 digits"
+        )
     if bare[:2] == "0o" and bare[2:]:
         return f"{sign.replace('+', '')}{int(bare[2:40], 8)}"
     value = number(loader, node)

@@ -1,4 +1,5 @@
-"""Multiple choice: one sequence per choice, all choices of a batch in the same pack, one score each."""
+"""Multiple choice: one sequence per choice, all choices of a batch in the same pack, one score
+each."""
 
 from collections.abc import Sequence
 
@@ -21,11 +22,16 @@ def prompt(example: ChoiceExample) -> str:
 
 
 def _by_row(scores: Tensor, batch: Batch) -> Tensor:
-    """[rows, most choices] from [sequences]; choices that a row does not have score minus infinity."""
+    """[rows, most choices] from [sequences]; choices that a row does not have score minus
+    infinity."""
     most = int(batch.choices.max())
     table = scores.new_full((len(batch.choices), most), float("-inf"))
-    rows = torch.from_numpy(np.repeat(np.arange(len(batch.choices)), batch.choices)).to(scores.device)
-    columns = torch.from_numpy(np.concatenate([np.arange(count) for count in batch.choices])).to(scores.device)
+    rows = torch.from_numpy(np.repeat(np.arange(len(batch.choices)), batch.choices)).to(
+        scores.device
+    )
+    columns = torch.from_numpy(np.concatenate([np.arange(count) for count in batch.choices])).to(
+        scores.device
+    )
     return table.index_put((rows, columns), scores)
 
 
@@ -35,17 +41,34 @@ class Choice:
     name = "choice"
     per_token = False
 
-    def encode(self, examples: Sequence[ChoiceExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[ChoiceExample],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         template = Template.of(tokenizer)
         texts = [prompt(example) for example in examples]
-        pieces = tokenise(tokenizer, [*texts, *(choice for example in examples for choice in example.choices)])
+        pieces = tokenise(
+            tokenizer, [*texts, *(choice for example in examples for choice in example.choices)]
+        )
         builder = Builder(template)
         for position, (example, text) in enumerate(zip(examples, texts, strict=True)):
             for choice in example.choices:
-                first, second = cut_pair(pieces[text].ids, pieces[choice].ids, limits.max_length - template.pair_size)
+                first, second = cut_pair(
+                    pieces[text].ids, pieces[choice].ids, limits.max_length - template.pair_size
+                )
                 builder.add(template.pair(first, second), template.second_start(first))
             builder.close(position)
-        return builder.build({"label": np.array([-1 if example.label is None else example.label for example in examples], dtype=np.int64)})
+        return builder.build(
+            {
+                "label": np.array(
+                    [-1 if example.label is None else example.label for example in examples],
+                    dtype=np.int64,
+                )
+            }
+        )
 
     def complete(self, task: Task, examples: Sequence[ChoiceExample]) -> Task:
         return task
@@ -59,10 +82,16 @@ class Choice:
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return _by_row(head(hidden, batch)[:, 0], batch).argmax(1, keepdim=True)
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[ChoiceExample], task: Task) -> list[int]:
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[ChoiceExample], task: Task
+    ) -> list[int]:
         return [int(best) for best in outputs[:, 0]]
 
     def statistics(
-        self, examples: Sequence[ChoiceExample], predictions: Sequence[int], task: Task, language: str
+        self,
+        examples: Sequence[ChoiceExample],
+        predictions: Sequence[int],
+        task: Task,
+        language: str,
     ) -> tuple[tuple[str, ...], np.ndarray]:
         return ACCURACY, accuracy_statistics([example.label for example in examples], predictions)

@@ -1,4 +1,5 @@
-"""What all formats share: the protocol, a batch as a model sees it, and the two kinds of head of the paper's code."""
+"""What all formats share: the protocol, a batch as a model sees it, and the two kinds of head of
+the paper's code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """Width of the encoder, dropout, pooling ("first" token or "mean") and the deviation of the initial weights."""
+    """Width of the encoder, dropout, pooling ("first" token or "mean") and the deviation of the
+    initial weights."""
 
     width: int
     dropout: float
@@ -38,10 +40,12 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of an Encoded: `sequences` for the encoder, `columns` [rows] and `token_columns` [tokens] for the head.
+    """Rows of an Encoded: `sequences` for the encoder, `columns` [rows] and `token_columns`
+    [tokens] for the head.
 
-    starts [sequences]: position of each first token; owner [tokens]: the sequence of each token; choices [rows]: sequences a row.
-    terms: over how many labels a loss is the mean: the labelled tokens where tokens have labels, else the rows.
+    starts [sequences]: position of each first token; owner [tokens]: the sequence of each token;
+    choices [rows]: sequences a row. terms: over how many labels a loss is the mean: the labelled
+    tokens where tokens have labels, else the rows.
     """
 
     sequences: Sequences
@@ -82,7 +86,10 @@ def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu
 
 def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
     """All rows as one batch."""
-    batch, labels = Sequences(found.ids, found.lengths, found.types), found.token_columns.get("label")
+    batch, labels = (
+        Sequences(found.ids, found.lengths, found.types),
+        found.token_columns.get("label"),
+    )
     return Batch(
         batch,
         torch.from_numpy(batch.starts).to(device),
@@ -95,7 +102,8 @@ def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
 
 
 def pool(hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
-    """[sequences, width] from hidden [tokens, width]: each sequence's first token, or the mean over all its tokens."""
+    """[sequences, width] from hidden [tokens, width]: each sequence's first token, or the mean over
+    all its tokens."""
     if pooling == "first":
         return hidden.index_select(0, batch.starts)
     sums = hidden.new_zeros(len(batch.starts), hidden.shape[1]).index_add(0, batch.owner, hidden)
@@ -103,7 +111,8 @@ def pool(hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
 
 
 class SentenceHead(nn.Module):
-    """RobertaClassificationHead of the paper's code: dropout, dense, tanh, dropout, linear, over the pooled sequence."""
+    """RobertaClassificationHead of the paper's code: dropout, dense, tanh, dropout, linear, over
+    the pooled sequence."""
 
     def __init__(self, options: HeadOptions, labels: int) -> None:
         super().__init__()
@@ -116,7 +125,9 @@ class SentenceHead(nn.Module):
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """[sequences, labels]."""
-        pooled = drop(pool(hidden, batch, self.options.pooling), self.options.dropout, self.training)
+        pooled = drop(
+            pool(hidden, batch, self.options.pooling), self.options.dropout, self.training
+        )
         return self.out(drop(torch.tanh(self.dense(pooled)), self.options.dropout, self.training))
 
 
@@ -136,12 +147,19 @@ class TokenHead(nn.Module):
 
 
 class Format(Protocol):
-    """The only place where kinds of tasks differ. `per_token`: outputs are [tokens, k]; else [rows, k]."""
+    """The only place where kinds of tasks differ. `per_token`: outputs are [tokens, k]; else [rows,
+    k]."""
 
     name: str
     per_token: bool
 
-    def encode(self, examples: Sequence[Any], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[Any],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         """Token arrays of the examples; labels as columns where the examples have them."""
 
     def complete(self, task: Task, examples: Sequence[Any]) -> Task:
@@ -156,8 +174,11 @@ class Format(Protocol):
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """What `decode` needs: [rows, k], or [tokens, k] where per_token."""
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Example], task: Task) -> list[Prediction]:
-        """A prediction per example, in the terms of the data set (label name, index, text, tags)."""
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Example], task: Task
+    ) -> list[Prediction]:
+        """A prediction per example, in the terms of the data set (label name, index, text,
+        tags)."""
 
     def statistics(
         self, examples: Sequence[Any], predictions: Sequence[Any], task: Task, language: str

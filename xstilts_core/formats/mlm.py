@@ -1,4 +1,5 @@
-"""Masked language modelling: 80 % of the chosen tokens masked, 10 % random, 10 % kept; special tokens never (Devlin et al. 2019)."""
+"""Masked language modelling: 80 % of the chosen tokens masked, 10 % random, 10 % kept; special
+tokens never (Devlin et al. 2019)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,8 +14,11 @@ from xstilts_core.formats.format import Batch, select
 from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, cut_pair, tokenise
 
 
-def encode(texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Encoded:
-    """A sequence per document; a document of two texts (a translation pair) is encoded as a pair. Longer ones are cut."""
+def encode(
+    texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Encoded:
+    """A sequence per document; a document of two texts (a translation pair) is encoded as a pair.
+    Longer ones are cut."""
     template = Template.of(tokenizer)
     pieces = tokenise(tokenizer, (text for pair in texts for text in pair if text is not None))
     builder = Builder(template)
@@ -22,14 +26,19 @@ def encode(texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokeniz
         if second is None:
             builder.add(template.single(pieces[first].ids[: max_length - template.single_size]))
         else:
-            left, right = cut_pair(pieces[first].ids, pieces[second].ids, max_length - template.pair_size)
+            left, right = cut_pair(
+                pieces[first].ids, pieces[second].ids, max_length - template.pair_size
+            )
             builder.add(template.pair(left, right), template.second_start(left))
         builder.close(position)
     return builder.build()
 
 
-def masking(tokenizer: PreTrainedTokenizerBase, share: float, rng: np.random.Generator) -> Callable[[Encoded, np.ndarray], Encoded]:
-    """A function that gives the rows that are drawn with new masks. token_columns label: the original token, IGNORED where not chosen."""
+def masking(
+    tokenizer: PreTrainedTokenizerBase, share: float, rng: np.random.Generator
+) -> Callable[[Encoded, np.ndarray], Encoded]:
+    """A function that gives the rows that are drawn with new masks. token_columns label: the
+    original token, IGNORED where not chosen."""
     special = np.zeros(len(tokenizer), dtype=bool)
     special[tokenizer.all_special_ids] = True
     ordinary = np.flatnonzero(~special)

@@ -1,4 +1,5 @@
-"""Pair classification: natural language inference and paraphrase; and the classification of single texts."""
+"""Pair classification: natural language inference and paraphrase; and the classification of single
+texts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,35 +18,57 @@ from xstilts_core.tasks import Task
 
 
 def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
-    """Position of each label in task.labels, by name; -1 where an example has none. UsageError on an unknown label."""
+    """Position of each label in task.labels, by name; -1 where an example has none. UsageError on
+    an unknown label."""
     order = {label: position for position, label in enumerate(task.labels)}
     for example in examples:
         if example.label is not None and example.label not in order:
             raise unknown(f"label of {task.name}", example.label, order, f"example {example.id}")
-    return np.array([-1 if example.label is None else order[example.label] for example in examples], dtype=np.int64)
+    return np.array(
+        [-1 if example.label is None else order[example.label] for example in examples],
+        dtype=np.int64,
+    )
 
 
 def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
-    """The examples without their first texts: what the second one gives away on its own (Poliak et al. 2018)."""
+    """The examples without their first texts: what the second one gives away on its own (Poliak et
+    al. 2018)."""
     return [replace(example, text_a="") for example in examples]
 
 
 class Pair:
-    """Two texts in one sequence, or one alone where the second is empty; the label is read off the pooled sequence."""
+    """Two texts in one sequence, or one alone where the second is empty; the label is read off the
+    pooled sequence."""
 
     name = "pair"
     per_token = False
 
-    def encode(self, examples: Sequence[PairExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[PairExample],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         template = Template.of(tokenizer)
-        pieces = tokenise(tokenizer, (text for example in examples for text in (example.text_a, example.text_b)))
+        pieces = tokenise(
+            tokenizer, (text for example in examples for text in (example.text_a, example.text_b))
+        )
         builder = Builder(template)
         for position, example in enumerate(examples):
             if example.text_b:
-                first, second = cut_pair(pieces[example.text_a].ids, pieces[example.text_b].ids, limits.max_length - template.pair_size)
+                first, second = cut_pair(
+                    pieces[example.text_a].ids,
+                    pieces[example.text_b].ids,
+                    limits.max_length - template.pair_size,
+                )
                 builder.add(template.pair(first, second), template.second_start(first))
             else:
-                builder.add(template.single(pieces[example.text_a].ids[: limits.max_length - template.single_size]))
+                builder.add(
+                    template.single(
+                        pieces[example.text_a].ids[: limits.max_length - template.single_size]
+                    )
+                )
             builder.close(position)
         return builder.build({"label": label_indices(examples, task)})
 
@@ -61,7 +84,9 @@ class Pair:
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return head(hidden, batch)
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[PairExample], task: Task) -> list[str]:
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[PairExample], task: Task
+    ) -> list[str]:
         return [task.labels[best] for best in outputs.argmax(1)]
 
     def statistics(

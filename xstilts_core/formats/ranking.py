@@ -1,4 +1,5 @@
-"""Queries ranked against a pool of passages: one encoder for both sides, trained to tell a query's passage from the rest of its batch."""
+"""Queries ranked against a pool of passages: one encoder for both sides, trained to tell a query's
+passage from the rest of its batch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ QUERIES, CANDIDATES = 1_024, 32_768
 
 
 class _PassageHead(nn.Module):
-    """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R third_party/bert.py, begins at 100).
+    """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R
+    third_party/bert.py, begins at 100).
 
     group: so many rows one after the other are told apart in training.
     """
@@ -39,26 +41,36 @@ class _PassageHead(nn.Module):
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """[sequences, width] float32, rows of length 1."""
-        return normalize(torch.tanh(self.dense(pool(hidden, batch, self.options.pooling))).float(), dim=-1)
+        return normalize(
+            torch.tanh(self.dense(pool(hidden, batch, self.options.pooling))).float(), dim=-1
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What is searched: ids and unit vectors [candidates, width], a million of width 1,024 in 4 GB."""
+    """What is searched: ids and unit vectors [candidates, width], a million of width 1,024 in 4
+    GB."""
 
     ids: Sequence[str]
     vectors: Tensor
 
     def best(self, queries: Tensor, count: int = TOP) -> list[list[str]]:
-        """Ids of the `count` nearest candidates of each query [queries, width], best first; exact, in tiles of bounded size."""
+        """Ids of the `count` nearest candidates of each query [queries, width], best first; exact,
+        in tiles of bounded size."""
         found = []
         for block in queries.split(QUERIES):
             asked = block.to(self.vectors.device)
-            values, places = asked.new_empty(len(asked), 0), torch.empty(len(asked), 0, dtype=torch.long, device=asked.device)
+            values, places = (
+                asked.new_empty(len(asked), 0),
+                torch.empty(len(asked), 0, dtype=torch.long, device=asked.device),
+            )
             for first in range(0, len(self.vectors), CANDIDATES):
                 scores = asked @ self.vectors[first : first + CANDIDATES].T
                 tile = scores.topk(min(count, scores.shape[1]), dim=1)
-                values, places = torch.cat([values, tile.values], 1), torch.cat([places, tile.indices + first], 1)
+                values, places = (
+                    torch.cat([values, tile.values], 1),
+                    torch.cat([places, tile.indices + first], 1),
+                )
                 kept = values.topk(min(count, values.shape[1]), dim=1)
                 values, places = kept.values, places.gather(1, kept.indices)
             found += [[self.ids[place] for place in row] for row in places.tolist()]
@@ -71,8 +83,11 @@ def texts(passages: Iterable[Passage]) -> Iterable[str]:
         yield passage.context
 
 
-def _passage_ids(passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits) -> tuple[list[int], int | None]:
-    """(token ids, where the second text begins): the text and the paragraph around it as a pair, the longer cut first; or it alone."""
+def _passage_ids(
+    passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits
+) -> tuple[list[int], int | None]:
+    """(token ids, where the second text begins): the text and the paragraph around it as a pair,
+    the longer cut first; or it alone."""
     text, context = pieces[passage.text].ids, pieces[passage.context].ids
     if not passage.context:
         return template.single(text[: limits.max_length - template.single_size]), None
@@ -80,7 +95,9 @@ def _passage_ids(passage: Passage, pieces: dict[str, Piece], template: Template,
     return template.pair(first, second), template.second_start(first)
 
 
-def encode_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+def encode_passages(
+    passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase, limits: Limits
+) -> Encoded:
     """A row per passage."""
     template = Template.of(tokenizer)
     pieces = tokenise(tokenizer, texts(passages))
@@ -93,19 +110,27 @@ def encode_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerB
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A dual encoder with shared weights, as in XTREME-R (third_party/run_retrieval_qa.py, run_retrieval_el.py).
+    """A dual encoder with shared weights, as in XTREME-R (third_party/run_retrieval_qa.py,
+    run_retrieval_el.py).
 
-    candidates: the embedded pool. Without one a row is a query and its first passage: for training, where the other passages of its
-    group are the wrong ones (repeated ones are not left out there, nor here), and for development data, whose queries are
-    ranked against each other's passages. XTREME-R's evaluation of LAReQA runs sentence and paragraph together without a separator;
-    here they stay the two texts that training saw.
+    candidates: the embedded pool. Without one a row is a query and its first passage: for training,
+    where the other passages of its group are the wrong ones (repeated ones are not left out there,
+    nor here), and for development data, whose queries are ranked against each other's passages.
+    XTREME-R's evaluation of LAReQA runs sentence and paragraph together without a separator; here
+    they stay the two texts that training saw.
     """
 
     candidates: Candidates | None = None
     name = "ranking"
     per_token = False
 
-    def encode(self, examples: Sequence[RankingExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[RankingExample],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         template = Template.of(tokenizer)
         passages = [] if self.candidates else [example.passages[0] for example in examples]
         pieces = tokenise(tokenizer, [*(example.query for example in examples), *texts(passages)])
@@ -127,7 +152,11 @@ class Ranking:
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         vectors = head(hidden, batch).unflatten(0, (-1, 2))
         losses = [
-            cross_entropy(head.scale * (part[:, 0] @ part[:, 1].T), torch.arange(len(part), device=hidden.device), reduction="sum")
+            cross_entropy(
+                head.scale * (part[:, 0] @ part[:, 1].T),
+                torch.arange(len(part), device=hidden.device),
+                reduction="sum",
+            )
             for part in vectors.split(head.group)
         ]
         return torch.stack(losses).sum() / len(vectors)
@@ -136,7 +165,9 @@ class Ranking:
         """[rows, sequences of a row * width]: the vectors of a row side by side."""
         return head(hidden, batch).reshape(len(batch.choices), -1)
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[RankingExample], task: Task) -> list[list[str]]:
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[RankingExample], task: Task
+    ) -> list[list[str]]:
         """Ids of the 20 nearest passages of each query, best first."""
         vectors = torch.from_numpy(outputs)
         if self.candidates:
@@ -146,6 +177,12 @@ class Ranking:
         return Candidates(list(places), passages[list(places.values())]).best(queries)
 
     def statistics(
-        self, examples: Sequence[RankingExample], predictions: Sequence[list[str]], task: Task, language: str
+        self,
+        examples: Sequence[RankingExample],
+        predictions: Sequence[list[str]],
+        task: Task,
+        language: str,
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        return RANKING, ranking_statistics([[passage.id for passage in example.passages] for example in examples], predictions)
+        return RANKING, ranking_statistics(
+            [[passage.id for passage in example.passages] for example in examples], predictions
+        )

@@ -1,4 +1,5 @@
-"""Span questions: the answer stands in the context, or nowhere (SQuAD 2.0). Long contexts are read in sliding windows."""
+"""Span questions: the answer stands in the context, or nowhere (SQuAD 2.0). Long contexts are read
+in sliding windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ OUTSIDE = -1e4
 
 
 def answer_tokens(example: SpanExample, offsets: np.ndarray) -> tuple[int, int] | None:
-    """First and last token of the first answer in a context with these character offsets [n, 2]; None without an answer."""
+    """First and last token of the first answer in a context with these character offsets [n, 2];
+    None without an answer."""
     if not example.answers:
         return None
     answer = example.answers[0]
@@ -32,7 +34,8 @@ def answer_tokens(example: SpanExample, offsets: np.ndarray) -> tuple[int, int] 
 
 
 def windows(size: int, room: int, step: int) -> list[tuple[int, int]]:
-    """(first, end) of windows of at most `room` tokens over `size`, each `step` tokens after the one before; the last ends at `size`."""
+    """(first, end) of windows of at most `room` tokens over `size`, each `step` tokens after the
+    one before; the last ends at `size`."""
     found = [(0, min(room, size))]
     while found[-1][1] < size:
         first = found[-1][0] + min(step, room)
@@ -41,7 +44,8 @@ def windows(size: int, room: int, step: int) -> list[tuple[int, int]]:
 
 
 class Span:
-    """columns: start, end (token of the answer in its window; 0, the first token, where the window has none).
+    """columns: start, end (token of the answer in its window; 0, the first token, where the window
+    has none).
 
     token_columns: first, last (characters of the context; -1 outside it).
     """
@@ -49,23 +53,42 @@ class Span:
     name = "span"
     per_token = True
 
-    def encode(self, examples: Sequence[SpanExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[SpanExample],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         template = Template.of(tokenizer)
         texts = (text for example in examples for text in (example.question, example.context))
         pieces = tokenise(tokenizer, texts, offsets=True)
         contexts = dict.fromkeys(example.context for example in examples)
-        offsets = {text: whole(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2)) for text in contexts}
+        offsets = {
+            text: whole(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2))
+            for text in contexts
+        }
         builder = Builder(template)
         targets: list[tuple[int, int]] = []
         characters: list[np.ndarray] = []
         for position, example in enumerate(examples):
             question = pieces[example.question].ids[: min(LONGEST_QUESTION, limits.max_length // 2)]
             self.add_windows(
-                builder, position, example, question, pieces[example.context], offsets[example.context], limits, targets, characters
+                builder,
+                position,
+                example,
+                question,
+                pieces[example.context],
+                offsets[example.context],
+                limits,
+                targets,
+                characters,
             )
         flat = np.concatenate(characters)
         table = np.array(targets, dtype=np.int64)
-        return builder.build({"start": table[:, 0], "end": table[:, 1]}, {"first": flat[:, 0], "last": flat[:, 1]})
+        return builder.build(
+            {"start": table[:, 0], "end": table[:, 1]}, {"first": flat[:, 0], "last": flat[:, 1]}
+        )
 
     def add_windows(
         self,
@@ -82,7 +105,9 @@ class Span:
         """Add every window of one example, with its answer's tokens and its characters."""
         room = limits.max_length - builder.template.pair_size - len(question)
         if room < 1:
-            raise UsageError(f"max_length {limits.max_length} leaves no room for the context of question {example.id}")
+            raise UsageError(
+                f"max_length {limits.max_length} leaves no room for the context of question {example.id}"
+            )
         answer = answer_tokens(example, offsets)
         before = builder.template.second_start(question)
         for first, end in windows(len(context.ids), room, limits.doc_stride):
@@ -90,7 +115,11 @@ class Span:
             builder.add(sequence, before)
             builder.close(position)
             inside = answer is not None and first <= answer[0] and answer[1] < end
-            targets.append((before + answer[0] - first, before + answer[1] - first) if inside and answer else (0, 0))
+            targets.append(
+                (before + answer[0] - first, before + answer[1] - first)
+                if inside and answer
+                else (0, 0)
+            )
             table = np.full((len(sequence), 2), -1, dtype=np.int64)
             table[before : before + end - first] = offsets[first:end]
             characters.append(table)
@@ -102,7 +131,8 @@ class Span:
         return TokenHead(options, 2, 0.0)
 
     def logits(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """[tokens, 2]: start and end; only the context and the first token (no answer) can be chosen."""
+        """[tokens, 2]: start and end; only the context and the first token (no answer) can be
+        chosen."""
         outside = batch.token_columns["first"] < 0
         outside = outside.index_fill(0, batch.starts, False)
         return head(hidden, batch).float().masked_fill(outside[:, None], OUTSIDE)
@@ -111,22 +141,36 @@ class Span:
         logits = self.logits(head, hidden, batch)
         longest = int(batch.sequences.lengths.max())
         table = logits.new_full((len(batch.starts), longest, 2), float("-inf"))
-        step = batch.owner.new_tensor(np.arange(len(batch.sequences.ids))) - batch.starts[batch.owner]
+        step = (
+            batch.owner.new_tensor(np.arange(len(batch.sequences.ids))) - batch.starts[batch.owner]
+        )
         table = table.index_put((batch.owner, step), logits)
-        return (cross_entropy(table[..., 0], batch.columns["start"]) + cross_entropy(table[..., 1], batch.columns["end"])) / 2
+        return (
+            cross_entropy(table[..., 0], batch.columns["start"])
+            + cross_entropy(table[..., 1], batch.columns["end"])
+        ) / 2
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return self.logits(head, hidden, batch)
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[SpanExample], task: Task) -> list[str]:
-        """The best span of at most LONGEST_ANSWER tokens over all windows; "" where no answer scores better (squad_v2 only)."""
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[SpanExample], task: Task
+    ) -> list[str]:
+        """The best span of at most LONGEST_ANSWER tokens over all windows; "" where no answer
+        scores better (squad_v2 only)."""
         found = best_spans(outputs, encoded, len(examples))
         empty = np.isneginf(found.scores)
         if task.scoring == "squad_v2":
             empty |= _no_answer(outputs, encoded, len(examples)) > found.scores
-        first, last = encoded.token_columns["first"][found.starts], encoded.token_columns["last"][found.ends]
+        first, last = (
+            encoded.token_columns["first"][found.starts],
+            encoded.token_columns["last"][found.ends],
+        )
         spans = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
-        return ["" if none else example.context[begin:end].strip() for example, none, begin, end in spans]
+        return [
+            "" if none else example.context[begin:end].strip()
+            for example, none, begin, end in spans
+        ]
 
     def statistics(
         self, examples: Sequence[SpanExample], predictions: Sequence[str], task: Task, language: str
@@ -134,13 +178,16 @@ class Span:
         gold = [[answer.text for answer in example.answers] for example in examples]
         if task.scoring == "mlqa":
             return metrics.SPAN, metrics.mlqa_statistics(gold, predictions, language)
-        rule = metrics.squad_v2_statistics if task.scoring == "squad_v2" else metrics.squad_statistics
+        rule = (
+            metrics.squad_v2_statistics if task.scoring == "squad_v2" else metrics.squad_statistics
+        )
         return metrics.SPAN, rule(gold, predictions)
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The best span of each example: first and last token, and start + end score (-inf without any context token)."""
+    """The best span of each example: first and last token, and start + end score (-inf without any
+    context token)."""
 
     starts: np.ndarray
     ends: np.ndarray
@@ -148,31 +195,44 @@ class Spans:
 
 
 def highest_ahead(values: np.ndarray, reach: int) -> np.ndarray:
-    """[n]: the highest of each value and the `reach` - 1 after it, by doubling: five passes for a reach of 30, not 29."""
+    """[n]: the highest of each value and the `reach` - 1 after it, by doubling: five passes for a
+    reach of 30, not 29."""
     best, width = values, 1
     while width < reach:
         step = min(width, reach - width)
-        best = np.maximum(best, np.concatenate([best[step:], np.full(min(step, len(best)), -np.inf, dtype=best.dtype)])[: len(best)])
+        best = np.maximum(
+            best,
+            np.concatenate([best[step:], np.full(min(step, len(best)), -np.inf, dtype=best.dtype)])[
+                : len(best)
+            ],
+        )
         width += step
     return best
 
 
 def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
-    """The best of all spans of at most LONGEST_ANSWER tokens, over all windows of each of `count` examples; no top-k is cut off before.
+    """The best of all spans of at most LONGEST_ANSWER tokens, over all windows of each of `count`
+    examples; no top-k is cut off before.
 
-    outputs: [tokens, 2], start and end scores. Of equal scores the first start counts, then the first end. Rows of an example stand
-    side by side, as `encode` makes them.
+    outputs: [tokens, 2], start and end scores. Of equal scores the first start counts, then the
+    first end. Rows of an example stand side by side, as `encode` makes them.
     """
-    # Contexts alone, one after another; LONGEST_ANSWER empty places after each window, so that no span reaches into the next.
+    # Contexts alone, one after another; LONGEST_ANSWER empty places after each window, so that no
+    # span reaches into the next.
     context = np.flatnonzero(encoded.token_columns["first"] >= 0)
     window = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)[context]
     place = np.arange(len(context)) + LONGEST_ANSWER * window
     size = len(context) + LONGEST_ANSWER * len(encoded.lengths)
     start, end = (np.full(size, -np.inf, dtype=outputs.dtype) for _ in range(2))
-    start[place], end[place] = np.fmax(outputs[context], -np.inf).T  # what is not a number never wins
+    start[place], end[place] = np.fmax(
+        outputs[context], -np.inf
+    ).T  # what is not a number never wins
     score = start + highest_ahead(end, LONGEST_ANSWER)
-    # Where each example begins: its first window's first context token, or what stands there in its stead.
-    tokens = np.bincount(encoded.example[window], minlength=count) + LONGEST_ANSWER * np.bincount(encoded.example, minlength=count)
+    # Where each example begins: its first window's first context token, or what stands there in its
+    # stead.
+    tokens = np.bincount(encoded.example[window], minlength=count) + LONGEST_ANSWER * np.bincount(
+        encoded.example, minlength=count
+    )
     begins = np.cumsum(tokens) - tokens
     scores = np.maximum.reduceat(score, begins)
     best = np.flatnonzero(score == np.repeat(scores, tokens))
@@ -184,7 +244,8 @@ def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
 
 
 def _no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
-    """[examples]: the lowest score of "no answer" (the first token as start and end) over an example's windows."""
+    """[examples]: the lowest score of "no answer" (the first token as start and end) over an
+    example's windows."""
     null = outputs[encoded.starts[:-1]].sum(1)
     lowest = np.full(count, np.inf)
     np.minimum.at(lowest, encoded.example, null)

@@ -1,4 +1,5 @@
-"""Tagging words: parts of speech, entities, supertags. The label stands on a word's first sub-token; long inputs are split."""
+"""Tagging words: parts of speech, entities, supertags. The label stands on a word's first
+sub-token; long inputs are split."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,15 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import TagsExample
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
-from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, sentence_words, tokenise, writes_space
+from xstilts_core.formats.tokens import (
+    IGNORED,
+    Builder,
+    Encoded,
+    Template,
+    sentence_words,
+    tokenise,
+    writes_space,
+)
 from xstilts_core.metrics import TAGGING, tagging_statistics
 from xstilts_core.tasks import Task
 
@@ -19,7 +28,8 @@ _LONGEST_WORD = 100
 
 
 def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """Cut words with these numbers of sub-tokens into (first, end) parts of at most `room` sub-tokens."""
+    """Cut words with these numbers of sub-tokens into (first, end) parts of at most `room`
+    sub-tokens."""
     parts, first, used = [], 0, 0
     for position, size in enumerate(sizes):
         if used + size > room and position > first:
@@ -30,18 +40,26 @@ def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
 
 
 def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """What stands for a word without pieces: <unk>, or another special token where the vocabulary has none (bytes)."""
+    """What stands for a word without pieces: <unk>, or another special token where the vocabulary
+    has none (bytes)."""
     special = (tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids)
     return next(number for number in special if number is not None)
 
 
 class Tagging:
-    """token_columns: label (index in the inventory, IGNORED off the first sub-token), word (its position, -1 elsewhere)."""
+    """token_columns: label (index in the inventory, IGNORED off the first sub-token), word (its
+    position, -1 elsewhere)."""
 
     name = "tagging"
     per_token = True
 
-    def encode(self, examples: Sequence[TagsExample], task: Task, tokenizer: PreTrainedTokenizerBase, limits: Limits) -> Encoded:
+    def encode(
+        self,
+        examples: Sequence[TagsExample],
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        limits: Limits,
+    ) -> Encoded:
         template, unknown = Template.of(tokenizer), _unknown_id(tokenizer)
         spaced = writes_space(tokenizer)
         sentences = [sentence_words(example.words, spaced) for example in examples]
@@ -54,7 +72,8 @@ class Tagging:
         words: list[int] = []
         for position, (example, sentence) in enumerate(zip(examples, sentences, strict=True)):
             found = [pieces[word].ids for word in sentence]
-            # A word that gives no piece (a lone control character) or very many is unknown, as in XTREME's code.
+            # A word that gives no piece (a lone control character) or very many is unknown, as in
+            # XTREME's code.
             found = [ids if 0 < len(ids) <= longest else [unknown] for ids in found]
             for first, end in split([len(ids) for ids in found], room):
                 builder.add(template.single([i for ids in found[first:end] for i in ids]))
@@ -63,35 +82,58 @@ class Tagging:
                 labels += [IGNORED] * start
                 words += [-1] * start
                 for word in range(first, end):
-                    # A supertag that the training data lack cannot be learnt; it counts as an error when it is scored.
+                    # A supertag that the training data lack cannot be learnt; it counts as an error
+                    # when it is scored.
                     label = order.get(example.tags[word], IGNORED) if example.tags else IGNORED
                     rest = len(found[word]) - 1
                     labels += [label, *[IGNORED] * rest]
                     words += [word, *[-1] * rest]
                 labels += [IGNORED] * stop
                 words += [-1] * stop
-        return builder.build(token_columns={"label": np.array(labels, dtype=np.int64), "word": np.array(words, dtype=np.int64)})
+        return builder.build(
+            token_columns={
+                "label": np.array(labels, dtype=np.int64),
+                "word": np.array(words, dtype=np.int64),
+            }
+        )
 
     def complete(self, task: Task, examples: Sequence[TagsExample]) -> Task:
         """Supertags have no list of their own: the training data's tags are the task's."""
-        return task if task.labels else replace(task, labels=tuple(sorted({tag for example in examples for tag in example.tags})))
+        return (
+            task
+            if task.labels
+            else replace(
+                task, labels=tuple(sorted({tag for example in examples for tag in example.tags}))
+            )
+        )
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return TokenHead(options, len(task.labels), options.dropout)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(head(hidden, batch), batch.token_columns["label"], ignore_index=IGNORED)
+        return cross_entropy(
+            head(hidden, batch), batch.token_columns["label"], ignore_index=IGNORED
+        )
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return head(hidden, batch).argmax(1, keepdim=True)
 
-    def decode(self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task) -> list[list[str]]:
-        # First sub-tokens stand in the order of the examples and their words, one a word: `encode` leaves no word out.
-        chosen = np.array(task.labels, dtype=object)[outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)].tolist()
+    def decode(
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task
+    ) -> list[list[str]]:
+        # First sub-tokens stand in the order of the examples and their words, one a word: `encode`
+        # leaves no word out.
+        chosen = np.array(task.labels, dtype=object)[
+            outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)
+        ].tolist()
         ends = accumulate((len(example.words) for example in examples), initial=0)
         return [chosen[first:end] for first, end in pairwise(ends)]
 
     def statistics(
-        self, examples: Sequence[TagsExample], predictions: Sequence[list[str]], task: Task, language: str
+        self,
+        examples: Sequence[TagsExample],
+        predictions: Sequence[list[str]],
+        task: Task,
+        language: str,
     ) -> tuple[tuple[str, ...], np.ndarray]:
         return TAGGING, tagging_statistics([example.tags for example in examples], predictions)

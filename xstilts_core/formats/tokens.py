@@ -1,4 +1,5 @@
-"""From texts to flat token arrays: each text is tokenised once, special tokens are put around it afterwards."""
+"""From texts to flat token arrays: each text is tokenised once, special tokens are put around it
+afterwards."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The special tokens that this tokenizer puts around one text or two (<s> A </s></s> B </s> for XLM-R)."""
+    """The special tokens that this tokenizer puts around one text or two (<s> A </s></s> B </s> for
+    XLM-R)."""
 
     before: list[int]
     between: list[int]
@@ -40,7 +42,13 @@ class Template:
         start = next(k for k in range(len(one)) if one[k : k + size] == probe)
         second = next(k for k in range(start + size, len(two)) if two[k : k + size] == probe)
         types = "token_type_ids" in tokenizer.model_input_names
-        return cls(one[:start], two[start + size : second], two[second + size :], one[start + size :], types)
+        return cls(
+            one[:start],
+            two[start + size : second],
+            two[second + size :],
+            one[start + size :],
+            types,
+        )
 
     @property
     def pair_size(self) -> int:
@@ -63,46 +71,66 @@ class Template:
         return self.before + only + self.single_after
 
 
-def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], offsets: bool = False) -> dict[str, Piece]:
-    """Each different text once: text -> Piece. offsets: only spans need them, and they take far more memory than the ids."""
+def tokenise(
+    tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], offsets: bool = False
+) -> dict[str, Piece]:
+    """Each different text once: text -> Piece. offsets: only spans need them, and they take far
+    more memory than the ids."""
     unique = list(dict.fromkeys(texts))
     if not unique:
         return {}
-    found = tokenizer(unique, add_special_tokens=False, return_offsets_mapping=offsets, return_attention_mask=False, verbose=False)
+    found = tokenizer(
+        unique,
+        add_special_tokens=False,
+        return_offsets_mapping=offsets,
+        return_attention_mask=False,
+        verbose=False,
+    )
     columns = [found["input_ids"], *([found["offset_mapping"]] if offsets else [])]
     return {text: Piece(*piece) for text, *piece in zip(unique, *columns, strict=True)}
 
 
 def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the space before a word is part of its pieces in a text, and only there: byte-level BPE (RoBERTa, ModernBERT), Gemma's.
+    """Whether the space before a word is part of its pieces in a text, and only there: byte-level
+    BPE (RoBERTa, ModernBERT), Gemma's.
 
-    Told by what it does: the pieces of a word that follows another one are those of " word", and not those of "word". XLM-R's mark
-    stands before every word, alone or not; BERT's pieces know no space.
+    Told by what it does: the pieces of a word that follows another one are those of " word", and
+    not those of "word". XLM-R's mark stands before every word, alone or not; BERT's pieces know no
+    space.
     """
 
     def pieces(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
     return any(
-        pieces(f"{first} {word}") == pieces(first) + pieces(f" {word}") != pieces(first) + pieces(word) for first, word in _SPACE_PROBES
+        pieces(f"{first} {word}")
+        == pieces(first) + pieces(f" {word}")
+        != pieces(first) + pieces(word)
+        for first, word in _SPACE_PROBES
     )
 
 
 def sentence_words(words: Sequence[str], spaced: bool) -> list[str]:
-    """The words of a sentence as texts whose pieces are those in running text. spaced: the tokenizer `writes_space`.
+    """The words of a sentence as texts whose pieces are those in running text. spaced: the
+    tokenizer `writes_space`.
 
     The first word stands without a space, and so does every word of a language that writes none.
     """
-    return [word if position == 0 else f" {word}" for position, word in enumerate(words)] if spaced and uses_spaces(words) else list(words)
+    return (
+        [word if position == 0 else f" {word}" for position, word in enumerate(words)]
+        if spaced and uses_spaces(words)
+        else list(words)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """Everything a model reads, flat.
 
-    ids [tokens]; types [tokens] or None; lengths [sequences]; rows [rows + 1]: row r holds sequences rows[r]..rows[r + 1]
-    (one, or one per choice); example [rows]: the example that a row comes from (several rows: windows, split sentences).
-    columns: a value per row; token_columns: a value per token.
+    ids [tokens]; types [tokens] or None; lengths [sequences]; rows [rows + 1]: row r holds
+    sequences rows[r]..rows[r + 1] (one, or one per choice); example [rows]: the example that a row
+    comes from (several rows: windows, split sentences). columns: a value per row; token_columns: a
+    value per token.
     """
 
     ids: np.ndarray
@@ -121,7 +149,11 @@ class Encoded:
     @property
     def row_lengths(self) -> np.ndarray:
         """[rows]: tokens of each row."""
-        return np.add.reduceat(self.lengths, self.rows[:-1]) if len(self) else np.zeros(0, dtype=np.int64)
+        return (
+            np.add.reduceat(self.lengths, self.rows[:-1])
+            if len(self)
+            else np.zeros(0, dtype=np.int64)
+        )
 
     def __len__(self) -> int:
         return len(self.rows) - 1
@@ -147,20 +179,39 @@ class Builder:
         self.rows.append(len(self.sequences))
         self.example.append(example)
 
-    def build(self, columns: dict[str, np.ndarray] | None = None, token_columns: dict[str, np.ndarray] | None = None) -> Encoded:
+    def build(
+        self,
+        columns: dict[str, np.ndarray] | None = None,
+        token_columns: dict[str, np.ndarray] | None = None,
+    ) -> Encoded:
         lengths = np.array([len(sequence) for sequence in self.sequences], dtype=np.int64)
-        ids = np.fromiter((i for sequence in self.sequences for i in sequence), dtype=np.int32, count=int(lengths.sum()))
+        ids = np.fromiter(
+            (i for sequence in self.sequences for i in sequence),
+            dtype=np.int32,
+            count=int(lengths.sum()),
+        )
         types = None
         if self.template.types:
             steps = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             types = (steps >= np.repeat(self.seconds, lengths)).astype(np.int8)
-        return Encoded(ids, lengths, np.array(self.rows), np.array(self.example, dtype=np.int64), types, columns or {}, token_columns or {})
+        return Encoded(
+            ids,
+            lengths,
+            np.array(self.rows),
+            np.array(self.example, dtype=np.int64),
+            types,
+            columns or {},
+            token_columns or {},
+        )
 
 
 def cut_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Shorten the longer of two texts until both fit in `room` tokens. UsageError where there is less than none."""
+    """Shorten the longer of two texts until both fit in `room` tokens. UsageError where there is
+    less than none."""
     if room < 0:
-        raise UsageError(f"max_length is too small by {-room}: special tokens alone need that many more, and texts need room as well")
+        raise UsageError(
+            f"max_length is too small by {-room}: special tokens alone need that many more, and texts need room as well"
+        )
     over = len(first) + len(second) - room
     while over > 0:
         if len(first) > len(second):

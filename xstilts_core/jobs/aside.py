@@ -1,9 +1,10 @@
-"""A result that is to be made again is kept until the new one is there, and taken back where the settings are what they were.
+"""A result that is to be made again is kept until the new one is there, and taken back where the
+settings are what they were.
 
-Whatever is called result.json counts. What does not count any more, or is being made again, is in one of two places, so that a kill at
-any moment leaves it whole:
-1. beside its files, under the name ASIDE: no new run has begun, the files are its own;
-2. in the folder EARLIER, its files with it: from when a new run begins until that run's result is there.
+Whatever is called result.json counts. What does not count any more, or is being made again, is in
+one of two places, so that a kill at any moment leaves it whole: 1. beside its files, under the name
+ASIDE: no new run has begun, the files are its own; 2. in the folder EARLIER, its files with it:
+from when a new run begins until that run's result is there.
 """
 
 import os
@@ -27,8 +28,8 @@ _PIECES = (*MADE, *TOLD)
 
 @contextmanager
 def held(folder: Path) -> Iterator[bool]:
-    """Hold a folder against other writers if nobody has it; gives whether it is held. Nobody is waited for, so that no two wait for
-    each other."""
+    """Hold a folder against other writers if nobody has it; gives whether it is held. Nobody is
+    waited for, so that no two wait for each other."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as lock:
         yield locks.acquired(lock)
@@ -53,7 +54,8 @@ def move(source: Path, target: Path) -> None:
 
 
 def _set_aside(folder: Path) -> None:
-    """The result counts no more (place 1). One that cannot be read is removed. The caller holds the folder."""
+    """The result counts no more (place 1). One that cannot be read is removed. The caller holds the
+    folder."""
     try:
         results.read(folder / RESULT)
     except UsageError:
@@ -64,7 +66,8 @@ def _set_aside(folder: Path) -> None:
 
 
 def make_room(folder: Path) -> None:
-    """Before a new run begins: a result goes to place 2, with its files. The caller holds the folder."""
+    """Before a new run begins: a result goes to place 2, with its files. The caller holds the
+    folder."""
     if (folder / RESULT).is_file():
         _set_aside(folder)
     if (folder / ASIDE).is_file():
@@ -74,7 +77,8 @@ def make_room(folder: Path) -> None:
 
 
 def _take_back(folder: Path) -> None:
-    """The result that was set aside counts again; what a new run has begun goes. The caller holds the folder."""
+    """The result that was set aside counts again; what a new run has begun goes. The caller holds
+    the folder."""
     if (folder / EARLIER / ASIDE).is_file():
         for name in (*_PIECES, UNFINISHED, FAILURE):
             remove(folder / name)
@@ -99,7 +103,8 @@ def standing(folder: Path) -> Path | None:
 
 
 def fits(spec: Spec, below: Below | None = None) -> bool:
-    """Whether the result that was set aside is this run's: made with its settings, and not before the runs that it starts from."""
+    """Whether the result that was set aside is this run's: made with its settings, and not before
+    the runs that it starts from."""
     path = standing(spec.folder)
     if path is None or path.name == RESULT:
         return False
@@ -107,20 +112,29 @@ def fits(spec: Spec, below: Below | None = None) -> bool:
         if results.difference(results.read(path), spec, below):
             return False
         bases = [standing(parent) for parent in spec.parents]
-        return all(base is not None and base.stat().st_mtime_ns <= path.stat().st_mtime_ns for base in bases)
+        return all(
+            base is not None and base.stat().st_mtime_ns <= path.stat().st_mtime_ns
+            for base in bases
+        )
     except (OSError, UsageError):
         return False
 
 
 def differs(spec: Spec) -> bool:
-    """Whether the result that was set aside was made with other settings: it can stand in its place and is taken for nobody else's."""
+    """Whether the result that was set aside was made with other settings: it can stand in its place
+    and is taken for nobody else's."""
     path = standing(spec.folder)
-    return path is not None and path.name == ASIDE and bool(results.difference(results.read(path), spec))
+    return (
+        path is not None
+        and path.name == ASIDE
+        and bool(results.difference(results.read(path), spec))
+    )
 
 
 @contextmanager
 def keeping(spec: Spec) -> Iterator[None]:
-    """While a run is made, keep the result that its folder has; back to it on Ctrl-C. The caller holds the folder."""
+    """While a run is made, keep the result that its folder has; back to it on Ctrl-C. The caller
+    holds the folder."""
     make_room(spec.folder)
     try:
         yield
@@ -135,8 +149,8 @@ def keeping(spec: Spec) -> Iterator[None]:
 class Plan:
     """What becomes of the results of a study when it is run. Folders.
 
-    stale: made with other settings or data, or not to be read; to be made again. after: to be made again after a run that they start from.
-    back: set aside, and to be taken back.
+    stale: made with other settings or data, or not to be read; to be made again. after: to be made
+    again after a run that they start from. back: set aside, and to be taken back.
     """
 
     stale: tuple[Path, ...]
@@ -158,12 +172,20 @@ def plan(study: Study) -> Plan:
         elif not (spec.folder / RESULT).exists():
             found[spec.folder] = "missing"
         else:
-            found[spec.folder] = "after" if state.state == "done" or state.reason.startswith(STARTS) else "stale"
-    return Plan(*(tuple(folder for folder, step in found.items() if step == name) for name in ("stale", "after", "back")))
+            found[spec.folder] = (
+                "after" if state.state == "done" or state.reason.startswith(STARTS) else "stale"
+            )
+    return Plan(
+        *(
+            tuple(folder for folder, step in found.items() if step == name)
+            for name in ("stale", "after", "back")
+        )
+    )
 
 
 def prepare(study: Study) -> Plan:
-    """Set aside the results that are to be made again, so that Snakemake makes them, and take back those that fit again."""
+    """Set aside the results that are to be made again, so that Snakemake makes them, and take back
+    those that fit again."""
     made = plan(study)
     for folder in (*made.stale, *made.after):
         with held(folder) as free:
@@ -191,14 +213,18 @@ def prepared(study: Study) -> Iterator[Plan]:
     finally:
         back = plan(study).back
         for spec in study.specs:
-            if standing(spec.folder) == spec.folder / ASIDE and (spec.folder in back or differs(spec)):
+            if standing(spec.folder) == spec.folder / ASIDE and (
+                spec.folder in back or differs(spec)
+            ):
                 _put_back(spec.folder)
 
 
 def date_back(fetched: Path, study: Study) -> None:
-    """Where the data are to be fetched again, and runs that stand on them are done: an empty result, as old as can be, in its place.
+    """Where the data are to be fetched again, and runs that stand on them are done: an empty
+    result, as old as can be, in its place.
 
-    Snakemake then makes it anew, and it alone. If there were none, or a newer one, it would make every run anew.
+    Snakemake then makes it anew, and it alone. If there were none, or a newer one, it would make
+    every run anew.
     """
     if not fetched.is_file() and any((spec.folder / RESULT).is_file() for spec in study.specs):
         results.write_text(fetched, "")

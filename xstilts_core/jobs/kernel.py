@@ -1,4 +1,5 @@
-"""The Jupyter kernel of a run: this interpreter, unix sockets of its own, a fixed number of threads."""
+"""The Jupyter kernel of a run: this interpreter, unix sockets of its own, a fixed number of
+threads."""
 
 import asyncio
 import os
@@ -25,9 +26,16 @@ from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
 LEFT_AFTER_SECONDS = 60
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
-# Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on four cores at full speed.
-# Progress bars are useless in a saved notebook: they stay at 0 %. The debugger, which nobody attaches, would warn that it may miss lines.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+# Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on
+# four cores at full speed. Progress bars are useless in a saved notebook: they stay at 0 %. The
+# debugger, which nobody attaches, would warn that it may miss lines.
 _QUIET = {
     "OMP_WAIT_POLICY": "passive",
     "GOMP_SPINCOUNT": "0",
@@ -42,26 +50,34 @@ _QUIET = {
 
 
 class RunKernelManager(AsyncKernelManager):
-    """Starts the kernel with the interpreter that runs the suite, whatever kernel specifications are installed."""
+    """Starts the kernel with the interpreter that runs the suite, whatever kernel specifications
+    are installed."""
 
     environment = Dict(help="variables set in the kernel before it starts").tag(config=True)
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.answers = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+        }
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        # Its log goes to the terminal: without this, every kernel that is shut down says so as an error.
+        # Its log goes to the terminal: without this, every kernel that is shut down says so as an
+        # error.
         alone = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
         module = ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else alone
         launch = [sys.executable, "-m", *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
-        return KernelSpec(argv=launch, display_name="Python 3", language="python", env=dict(self.environment))
+        return KernelSpec(
+            argv=launch, display_name="Python 3", language="python", env=dict(self.environment)
+        )
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-        """Start the process: with the locks that are marked as inherited, and with this process's own answers to signals."""
+        """Start the process: with the locks that are marked as inherited, and with this process's
+        own answers to signals."""
         if threading.current_thread() is threading.main_thread():
-            # nbclient's answer is to end the kernel, which then looks like one that died. A run that is told to stop has not failed.
+            # nbclient's answer is to end the kernel, which then looks like one that died. A run
+            # that is told to stop has not failed.
             for number, answer in self.answers.items():
                 asyncio.get_running_loop().remove_signal_handler(number)
                 signal.signal(number, answer)
@@ -69,7 +85,8 @@ class RunKernelManager(AsyncKernelManager):
 
 
 def environment(threads: int, gpu: str | None = None, offline: bool = False) -> dict[str, str]:
-    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU `gpu` (None: as it is).
+    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU
+    `gpu` (None: as it is).
 
     offline: it must not ask the hub, whatever this process may do.
     """
@@ -80,10 +97,13 @@ def environment(threads: int, gpu: str | None = None, offline: bool = False) -> 
 
 
 def remove_left(base: Path) -> None:
-    """Remove the socket folders of killed processes. One that is in use is locked, or so young that its lock is still to come."""
+    """Remove the socket folders of killed processes. One that is in use is locked, or so young that
+    its lock is still to come."""
     for folder in base.glob(f"{PREFIX}*"):
         with suppress(OSError):  # another user's, or removed by another run just now
-            if time.time() - folder.stat().st_mtime > LEFT_AFTER_SECONDS and not locks.busy(folder / LOCK):
+            if time.time() - folder.stat().st_mtime > LEFT_AFTER_SECONDS and not locks.busy(
+                folder / LOCK
+            ):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -91,12 +111,18 @@ def remove_left(base: Path) -> None:
 def socket_config(variables: dict[str, str]) -> Iterator[Config]:
     """Settings of one kernel over unix sockets in a folder of its own, which is removed afterwards.
 
-    Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a unique path never do.
+    Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a
+    unique path never do.
     """
     base = socket_base()
     remove_left(base)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-    settings = {"transport": "ipc", "ip": str(folder / "k"), "connection_file": str(folder / "k.json"), "environment": variables}
+    settings = {
+        "transport": "ipc",
+        "ip": str(folder / "k"),
+        "connection_file": str(folder / "k.json"),
+        "environment": variables,
+    }
     try:
         with (folder / LOCK).open("w", encoding="ascii") as lock:
             locks.acquired(lock)

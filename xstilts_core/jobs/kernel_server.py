@@ -1,12 +1,16 @@
-"""Kernels that start at once: a server imports torch and the suite one time, and forks a ready kernel for each notebook of a grid.
+"""Kernels that start at once: a server imports torch and the suite one time, and forks a ready
+kernel for each notebook of a grid.
 
-Importing takes several seconds of a core, again in every run: a third of a grid of short runs. `xstilts run` starts the server
-(`serve`) beside a grid on one machine. papermill's kernel command is then `start`, a small process that stands for the kernel: it
-asks the server for a fork, hands over its standard streams and open locks, passes signals on, and ends as the kernel ends. Should it
-be killed, the kernel dies with it. Where no server answers (a cluster, a single notebook), `start` becomes an ordinary kernel.
+Importing takes several seconds of a core, again in every run: a third of a grid of short runs.
+`xstilts run` starts the server (`serve`) beside a grid on one machine. papermill's kernel command
+is then `start`, a small process that stands for the kernel: it asks the server for a fork, hands
+over its standard streams and open locks, passes signals on, and ends as the kernel ends. Should it
+be killed, the kernel dies with it. Where no server answers (a cluster, a single notebook), `start`
+becomes an ordinary kernel.
 
-The server only imports: it computes nothing, opens no CUDA device and starts no thread, so that a fork of it is as good as a new process.
-(The allocator of pyarrow, which pandas brings, has a thread in the background, and stops it in a fork.)
+The server only imports: it computes nothing, opens no CUDA device and starts no thread, so that a
+fork of it is as good as a new process. (The allocator of pyarrow, which pandas brings, has a thread
+in the background, and stops it in a fork.)
 """
 
 import gc
@@ -30,7 +34,13 @@ from typing import Any
 
 ADDRESS = "XSTILTS_KERNEL_SERVER"
 # What must be the same in server and kernel, because it is read while libraries are imported.
-THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "GOMP_SPINCOUNT",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
 _FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
 _TRAINING = (
     "torch",
@@ -71,9 +81,14 @@ def fixed(environment: dict[str, str]) -> list[str | None]:
 
 
 def inherited() -> list[int]:
-    """Standard streams, and the descriptors that the caller let through: the run folder's lock is held until the kernel ends."""
+    """Standard streams, and the descriptors that the caller let through: the run folder's lock is
+    held until the kernel ends."""
     found = [0, 1, 2]
-    for number in sorted(int(name) for name in os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else ():
+    for number in (
+        sorted(int(name) for name in os.listdir("/proc/self/fd"))
+        if os.path.isdir("/proc/self/fd")
+        else ()
+    ):
         with suppress(OSError):  # the descriptor that listed the folder is gone
             if number > 2 and os.get_inheritable(number):
                 found.append(number)
@@ -83,16 +98,33 @@ def inherited() -> list[int]:
 def _become_kernel(parent: int, arguments: Sequence[str]) -> None:
     """Turn this process into an ordinary kernel, which lives as long as its runner `parent`."""
     os.environ.pop(ADDRESS, None)
-    os.execv(sys.executable, [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(parent), "ipykernel_launcher", *arguments])
+    os.execv(
+        sys.executable,
+        [
+            sys.executable,
+            "-m",
+            "xstilts_core.jobs.lifeline",
+            str(parent),
+            "ipykernel_launcher",
+            *arguments,
+        ],
+    )
 
 
 def start(arguments: Sequence[str]) -> int:
-    """Stand for a kernel that the server forks; returns its exit code. Becomes a kernel itself where no server answers."""
-    parent = int(os.environ.get("JPY_PARENT_PID", os.getppid()))  # as jupyter_client says: it may have been killed already
+    """Stand for a kernel that the server forks; returns its exit code. Becomes a kernel itself
+    where no server answers."""
+    parent = int(
+        os.environ.get("JPY_PARENT_PID", os.getppid())
+    )  # as jupyter_client says: it may have been killed already
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(os.environ.get(ADDRESS, ""))
-        wish = {"arguments": list(arguments), "environment": dict(os.environ), "folder": os.getcwd()}
+        wish = {
+            "arguments": list(arguments),
+            "environment": dict(os.environ),
+            "folder": os.getcwd(),
+        }
         message = json.dumps(wish).encode()
         socket.send_fds(connection, [struct.pack("!I", len(message))], inherited())
         connection.sendall(message)
@@ -111,7 +143,9 @@ def start(arguments: Sequence[str]) -> int:
             status = connection.recv(4)
             break
         except TimeoutError:
-            if os.getppid() != parent:  # the notebook's runner was killed: closing the connection ends the kernel
+            if (
+                os.getppid() != parent
+            ):  # the notebook's runner was killed: closing the connection ends the kernel
                 return 1
     if len(status) < 4:
         return 1
@@ -124,7 +158,8 @@ def start(arguments: Sequence[str]) -> int:
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """A wish for a kernel and the descriptors that came with it; ValueError where the sender broke off."""
+    """A wish for a kernel and the descriptors that came with it; ValueError where the sender broke
+    off."""
     head, descriptors, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS)
     size = struct.unpack("!I", head)[0] if len(head) == 4 else _MOST_BYTES + 1
     if size > _MOST_BYTES:
@@ -150,12 +185,20 @@ def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket
     """In the forked process: take over streams, environment and folder, and be the kernel."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.clear()
-    os.environ.update({name: value for name, value in wish["environment"].items() if name not in (ADDRESS, "JPY_PARENT_PID")})
+    os.environ.update(
+        {
+            name: value
+            for name, value in wish["environment"].items()
+            if name not in (ADDRESS, "JPY_PARENT_PID")
+        }
+    )
     os.chdir(wish["folder"])
     threading.Thread(target=_die_with, args=(connection,), daemon=True).start()
     sys.argv = ["ipykernel_launcher", *wish["arguments"]]
@@ -163,7 +206,8 @@ def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket
 
 
 class _Server:
-    """Forks kernels until its lifeline (standard input, held by the grid) closes and the last kernel has ended."""
+    """Forks kernels until its lifeline (standard input, held by the grid) closes and the last
+    kernel has ended."""
 
     def __init__(self, address: str) -> None:
         self.owner = os.getpid()
@@ -194,8 +238,11 @@ class _Server:
             self.reap()
 
     def end(self, *_: object) -> None:
-        """Take the kernels along, at once: they compute, and hear of the end of their runners only between two steps."""
-        for kernel in self.kernels if os.getpid() == self.owner else ():  # not in a fork that has yet to become a kernel
+        """Take the kernels along, at once: they compute, and hear of the end of their runners only
+        between two steps."""
+        for kernel in (
+            self.kernels if os.getpid() == self.owner else ()
+        ):  # not in a fork that has yet to become a kernel
             os.kill(kernel, signal.SIGKILL)
         os._exit(143)
 
@@ -247,7 +294,8 @@ class _Server:
 
 
 def serve(address: str, modules: Sequence[str]) -> int:
-    """Listen first, so that early kernels wait for the imports instead of making their own; then import and fork on demand."""
+    """Listen first, so that early kernels wait for the imports instead of making their own; then
+    import and fork on demand."""
     server = _Server(address)
     for name in modules:
         import_module(name)
@@ -259,22 +307,37 @@ def serve(address: str, modules: Sequence[str]) -> int:
 
 
 def socket_base() -> Path:
-    """Where folders of sockets may stand: the folder of temporary files, /tmp where that one's own path is too long for a socket's."""
+    """Where folders of sockets may stand: the folder of temporary files, /tmp where that one's own
+    path is too long for a socket's."""
     base = Path(tempfile.gettempdir())
     return base if len(os.fsencode(base)) <= _SOCKET_PATH_BYTES - 40 else Path("/tmp")
 
 
 @contextmanager
 def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
-    """A server for the kernels that are started below this process, with these variables set (`kernel.environment`).
+    """A server for the kernels that are started below this process, with these variables set
+    (`kernel.environment`).
 
-    training: they need torch; reports alone do without it, and begin several seconds earlier. The server lives as
-    long as this process and its kernels: it reads from a pipe that closes when this process ends, however it ends.
+    training: they need torch; reports alone do without it, and begin several seconds earlier. The
+    server lives as long as this process and its kernels: it reads from a pipe that closes when this
+    process ends, however it ends.
     """
     address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
-    call = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve", address, *(_TRAINING if training else ()), *_REPORTING]
-    server = subprocess.Popen(call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True)
-    while server.poll() is None and not os.path.exists(address):  # kernels that ask before it listens would do without it
+    call = [
+        sys.executable,
+        "-m",
+        "xstilts_core.jobs.kernel_server",
+        "serve",
+        address,
+        *(_TRAINING if training else ()),
+        *_REPORTING,
+    ]
+    server = subprocess.Popen(
+        call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True
+    )
+    while server.poll() is None and not os.path.exists(
+        address
+    ):  # kernels that ask before it listens would do without it
         time.sleep(0.02)
     os.environ[ADDRESS] = address
     try:

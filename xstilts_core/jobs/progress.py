@@ -30,7 +30,8 @@ _GONE = "its process was killed before its first cell (out of memory?)"
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C and its like wait for the end of the block: Python forgets an exception that comes up while it clears away an object."""
+    """Ctrl-C and its like wait for the end of the block: Python forgets an exception that comes up
+    while it clears away an object."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.SIGNALS)
     try:
         yield
@@ -49,7 +50,8 @@ def clock(seconds: float) -> str:
 class Watch:
     """The states of a study's runs over time.
 
-    jobs: runs at once, on which the time left depends. cost: seconds of a core that the last look took.
+    jobs: runs at once, on which the time left depends. cost: seconds of a core that the last look
+    took.
     """
 
     study: Study
@@ -78,7 +80,11 @@ class Watch:
                 if before == "done":
                     continue
                 now = cluster.seen(results.state(spec, below), queued)
-                state = "missing" if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec)) else now.state
+                state = (
+                    "missing"
+                    if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec))
+                    else now.state
+                )
                 if state == "running":
                     self.since.setdefault(name, time.time())
                 if state in ("done", "failed") and before is not None and before != state:
@@ -90,7 +96,8 @@ class Watch:
         return news
 
     def was_begun(self, spec: Spec) -> bool:
-        """Whether a run began in this folder since this grid did: its runner dates the lock. If not, its failure is an old one."""
+        """Whether a run began in this folder since this grid did: its runner dates the lock. If
+        not, its failure is an old one."""
         path = spec.folder / results.LOCK
         return path.is_file() and path.stat().st_mtime >= self.begun
 
@@ -98,27 +105,43 @@ class Watch:
         return Counter(state for name, state in self.states.items() if name.startswith(phase))
 
     def seconds_left(self) -> float | None:
-        """Remaining runs at the median time of the finished runs of their phase, shared by the jobs.
+        """Remaining runs at the median time of the finished runs of their phase, shared by the
+        jobs.
 
-        A phase of which nothing has finished takes the median of the others, but not of phase 1 or the data, which say nothing about them;
-        None where there is no other.
+        A phase of which nothing has finished takes the median of the others, but not of phase 1 or
+        the data, which say nothing about them; None where there is no other.
         """
         left = 0.0
         for phase in SPECS:
-            waiting = [name for name, state in self.states.items() if name.startswith(phase) and state in ("missing", "running")]
+            waiting = [
+                name
+                for name, state in self.states.items()
+                if name.startswith(phase) and state in ("missing", "running")
+            ]
             times = [seconds for name, seconds in self.took.items() if name.startswith(phase)]
-            times = times or [seconds for name, seconds in self.took.items() if not name.startswith((DataSpec.phase, PretrainSpec.phase))]
+            times = times or [
+                seconds
+                for name, seconds in self.took.items()
+                if not name.startswith((DataSpec.phase, PretrainSpec.phase))
+            ]
             if waiting and not times:
                 return None
             for name in waiting:
-                left += max(0.0, median(times) - (time.time() - self.since[name] if name in self.since else 0.0))
+                left += max(
+                    0.0,
+                    median(times) - (time.time() - self.since[name] if name in self.since else 0.0),
+                )
         return left / self.jobs
 
     def line(self) -> str:
         """The whole grid in one line."""
         count = self.count()
         left = self.seconds_left()
-        parts = [f"{count['done']} of {len(self.states)} runs done", f"{count['running']} running", f"{count['failed']} failed"]
+        parts = [
+            f"{count['done']} of {len(self.states)} runs done",
+            f"{count['running']} running",
+            f"{count['failed']} failed",
+        ]
         parts.append(f"{clock(time.time() - self.begun)} gone")
         if count["missing"] or count["running"]:
             parts.append("time left unknown" if left is None else f"about {clock(left)} left")
@@ -133,10 +156,26 @@ class Watch:
             if total:
                 bar = ProgressBar(total=total, completed=count["done"] + count["failed"], width=32)
                 failed = Text(f"{count['failed']} failed" if count["failed"] else "", style="red")
-                table.add_row(phase, bar, f"{count['done']}/{total} done", f"{count['running']} running", failed)
-        running = [f"{name} ({clock(time.time() - self.since[name])})" for name, state in self.states.items() if state == "running"]
+                table.add_row(
+                    phase,
+                    bar,
+                    f"{count['done']}/{total} done",
+                    f"{count['running']} running",
+                    failed,
+                )
+        running = [
+            f"{name} ({clock(time.time() - self.since[name])})"
+            for name, state in self.states.items()
+            if state == "running"
+        ]
         more = f" and {len(running) - _NAMES_SHOWN} more" if len(running) > _NAMES_SHOWN else ""
-        return Group(table, Text(self.line()), Text("now: " + ", ".join(running[:_NAMES_SHOWN]) + more if running else "", style="dim"))
+        return Group(
+            table,
+            Text(self.line()),
+            Text(
+                "now: " + ", ".join(running[:_NAMES_SHOWN]) + more if running else "", style="dim"
+            ),
+        )
 
     def follow(self, process: "subprocess.Popen[bytes]") -> None:
         """Show progress until the process ends."""
@@ -161,7 +200,8 @@ class Watch:
             self.say(name)
 
     def rest(self) -> None:
-        """Wait until the next look: longer where there are many folders, so that watching costs at most a twentieth of a core."""
+        """Wait until the next look: longer where there are many folders, so that watching costs at
+        most a twentieth of a core."""
         time.sleep(max(POLL_SECONDS, 20 * self.cost))
 
     def say(self, name: str) -> None:
@@ -169,12 +209,15 @@ class Watch:
         print(f"{self.states[name]:<6} {name}{seconds} ({self.line()})", flush=True)
 
     def failures(self) -> dict[str, str]:
-        """After the grid: the runs that failed or were killed, and why; those that could not start because of them are not among these."""
+        """After the grid: the runs that failed or were killed, and why; those that could not start
+        because of them are not among these."""
         full = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else ""
         found = {}
         for spec in self.study.specs:
             name = self.name(spec)
             if self.states[name] != "done" and self.was_begun(spec):
-                noted = (spec.folder / results.FAILURE).is_file()  # on a full disk not even a note can be left
+                noted = (
+                    spec.folder / results.FAILURE
+                ).is_file()  # on a full disk not even a note can be left
                 found[name] = (self.reasons[name] if noted or not full else full) or _GONE
         return found

@@ -1,7 +1,9 @@
-"""Run one notebook: typed parameters, papermill over unix sockets, one writer per folder, one GPU per run, an honest end.
+"""Run one notebook: typed parameters, papermill over unix sockets, one writer per folder, one GPU
+per run, an honest end.
 
-`python -m xstilts_core.jobs.runner STUDY FOLDER` runs the notebook of the run that belongs in outputs/<study>/FOLDER.
-Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt says why), 2 a parameter is wrong and nothing was started.
+`python -m xstilts_core.jobs.runner STUDY FOLDER` runs the notebook of the run that belongs in
+outputs/<study>/FOLDER. Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt says why), 2
+a parameter is wrong and nothing was started.
 """
 
 import argparse
@@ -30,9 +32,9 @@ from xstilts_core.study.spec import SPECS, Spec, make
 def only_writer(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock. Gives True if another process held it first and had to be waited for.
 
-    The kernel inherits the lock. So a kernel that outlives a killed runner is no second writer: the next runner waits until it
-    too has gone, which its lifeline makes a matter of a second. To wait is right for a person's run by hand as well, which
-    nobody may end.
+    The kernel inherits the lock. So a kernel that outlives a killed runner is no second writer: the
+    next runner waits until it too has gone, which its lifeline makes a matter of a second. To wait
+    is right for a person's run by hand as well, which nobody may end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     waited = 0.0
@@ -50,12 +52,16 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
-    return sorted((path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*")), key=lambda name: (len(name), name))
+    return sorted(
+        (path.name[6:] for path in Path("/dev").glob("nvidia[0-9]*")),
+        key=lambda name: (len(name), name),
+    )
 
 
 @contextmanager
 def one_gpu(device: str) -> Iterator[str | None]:
-    """The id of a GPU that no other run holds; waits for one. None where there is no choice to make."""
+    """The id of a GPU that no other run holds; waits for one. None where there is no choice to
+    make."""
     ids = visible_gpus()
     if device == "cpu" or len(ids) < 2:
         yield None
@@ -72,7 +78,8 @@ def one_gpu(device: str) -> Iterator[str | None]:
 
 
 def clear(folder: Path) -> None:
-    """Remove what earlier runs left, but for the notebook and a checkpoint: what stands there afterwards is the next run's."""
+    """Remove what earlier runs left, but for the notebook and a checkpoint: what stands there
+    afterwards is the next run's."""
     for name in (results.RESULT, results.UNFINISHED, results.FAILURE):
         (folder / name).unlink(missing_ok=True)
     for name in results.MADE:
@@ -81,11 +88,14 @@ def clear(folder: Path) -> None:
 
 
 def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> NotebookFailure:
-    """Leave failure.txt in place of a result; returns the failure, in which a full disk is put in a plain sentence.
+    """Leave failure.txt in place of a result; returns the failure, in which a full disk is put in a
+    plain sentence.
 
     `needed`: bytes that such a run takes, as far as known.
     """
-    reason = str(error) if isinstance(error, NotebookFailure) else f"{type(error).__name__}: {error}"
+    reason = (
+        str(error) if isinstance(error, NotebookFailure) else f"{type(error).__name__}: {error}"
+    )
     for name in (results.RESULT, results.UNFINISHED):
         (folder / name).unlink(missing_ok=True)
     if disk.is_full(error) or disk.is_full(reason):
@@ -106,20 +116,32 @@ def run_in_folder(
     needed: int = 0,
     offline: bool = False,
 ) -> Path:
-    """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves failure.txt and raises NotebookFailure.
+    """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves
+    failure.txt and raises NotebookFailure.
 
-    The caller holds the folder (`only_writer`). The result gets its name last of all, after the executed copy: a run that is
-    killed at any moment before is not done, and one that is done is complete.
+    The caller holds the folder (`only_writer`). The result gets its name last of all, after the
+    executed copy: a run that is killed at any moment before is not done, and one that is done is
+    complete.
     """
     done = folder / results.RESULT
     try:
         clear(folder)
         with one_gpu(device) as gpu:
-            run_notebook(notebook, parameters, folder / results.NOTEBOOK, threads, gpu, results.UNFINISHED, offline)
+            run_notebook(
+                notebook,
+                parameters,
+                folder / results.NOTEBOOK,
+                threads,
+                gpu,
+                results.UNFINISHED,
+                offline,
+            )
         if (folder / results.UNFINISHED).is_file():
             return results.publish(folder)
         if not done.is_file():  # a report writes under the final name: nothing waits for it
-            raise NotebookFailure(f"{notebook.stem}, after its last cell: MissingResult: every cell ran, but {done.name} was not written")
+            raise NotebookFailure(
+                f"{notebook.stem}, after its last cell: MissingResult: every cell ran, but {done.name} was not written"
+            )
     except (NotebookFailure, OSError) as error:
         raise failed(folder, error, needed) from error
     return done
@@ -127,11 +149,15 @@ def run_in_folder(
 
 def _bytes_needed(spec: Spec) -> int:
     """What the largest finished run of this phase takes on the disk; 0 where none has finished."""
-    return max((disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)), default=0)
+    return max(
+        (disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)),
+        default=0,
+    )
 
 
 def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
-    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError where a place is missing.
+    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError
+    where a place is missing.
 
     offline: it must not ask the hub.
     """
@@ -141,7 +167,9 @@ def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
             return spec.folder / results.RESULT
         notebook, needed = notebook_path(spec.notebook), _bytes_needed(spec)
         with aside.keeping(spec):
-            return run_in_folder(notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline)
+            return run_in_folder(
+                notebook, spec.changed(), spec.folder, threads, spec.device, needed, offline
+            )
 
 
 def run_report(study: Study, name: str, threads: int = 0) -> Path:
@@ -150,16 +178,29 @@ def run_report(study: Study, name: str, threads: int = 0) -> Path:
     folder = study.root / "report" / notebook.stem
     file = Path(study.file)
     known = file.parent == home() / "params"
-    offered = {"study": study.name if known else study.file, "outputs": study.outputs, "data_root": study.data_root, "folder": str(folder)}
+    offered = {
+        "study": study.name if known else study.file,
+        "outputs": study.outputs,
+        "data_root": study.data_root,
+        "folder": str(folder),
+    }
     wanted = declared(notebook)
     with only_writer(folder):
         return run_in_folder(
-            notebook, {key: value for key, value in offered.items() if key in wanted}, folder, threads, "cpu", offline=study.source == "hub"
+            notebook,
+            {key: value for key, value in offered.items() if key in wanted},
+            folder,
+            threads,
+            "cpu",
+            offline=study.source == "hub",
         )
 
 
-def run_by_hand(name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0) -> Path:
-    """One notebook with parameters given by a person. A run notebook writes where its spec says; returns the executed copy's path."""
+def run_by_hand(
+    name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0
+) -> Path:
+    """One notebook with parameters given by a person. A run notebook writes where its spec says;
+    returns the executed copy's path."""
     notebook = notebook_path(name)
     cls = next((entry for entry in SPECS.values() if entry.notebook == notebook.stem), None)
     if cls is not None:
@@ -189,7 +230,13 @@ def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, 
         written = str(legal[key]["default"]).strip("\"'") if key in legal else default
         return str(parameters.get(key, written))
 
-    return home() / value("outputs", "outputs") / Path(value("study", "by_hand")).stem / "report" / name
+    return (
+        home()
+        / value("outputs", "outputs")
+        / Path(value("study", "by_hand")).stem
+        / "report"
+        / name
+    )
 
 
 def leave(number: int) -> None:
@@ -200,18 +247,46 @@ def leave(number: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook of a study; see the module's docstring."""
     raw = argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m xstilts_core.jobs.runner", description=__doc__, formatter_class=raw)
-    parser.add_argument("study", metavar="STUDY", help="name in params/ or path of a study's YAML file")
-    parser.add_argument("folder", metavar="FOLDER", help="below outputs/<study>/: target/mnli/from-none/seed1, report/00_study")
-    parser.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds <study>/ (default: outputs)")
-    parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)")
-    parser.add_argument("--device", default="", help="auto, cpu or cuda (default: what the study says)")
-    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one has ended")
+    parser = argparse.ArgumentParser(
+        prog="python -m xstilts_core.jobs.runner", description=__doc__, formatter_class=raw
+    )
+    parser.add_argument(
+        "study", metavar="STUDY", help="name in params/ or path of a study's YAML file"
+    )
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        help="below outputs/<study>/: target/mnli/from-none/seed1, report/00_study",
+    )
+    parser.add_argument(
+        "--outputs",
+        default="outputs",
+        metavar="DIR",
+        help="folder that holds <study>/ (default: outputs)",
+    )
+    parser.add_argument(
+        "--data-root",
+        default="",
+        metavar="DIR",
+        help="folder of the original files, for studies with source files",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)"
+    )
+    parser.add_argument(
+        "--device", default="", help="auto, cpu or cuda (default: what the study says)"
+    )
+    parser.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="end when the process that started this one has ended",
+    )
     options = parser.parse_args(arguments)
     if options.with_parent:
         lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with stopping.answered(leave, stopping.SECONDS_TO_UNWIND):  # Snakemake and Slurm end a job with SIGTERM
+    with stopping.answered(
+        leave, stopping.SECONDS_TO_UNWIND
+    ):  # Snakemake and Slurm end a job with SIGTERM
         return _run_folder(options)
 
 
@@ -237,7 +312,10 @@ def _run_folder(options: argparse.Namespace) -> int:
     except OSError as error:
         if not disk.is_full(error):
             raise
-        print(f"failed: {options.folder}: {disk.full_sentence(home() / options.outputs, 0)}", file=sys.stderr)
+        print(
+            f"failed: {options.folder}: {disk.full_sentence(home() / options.outputs, 0)}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -1,11 +1,13 @@
 """A run that another study has made already is taken over instead of trained again.
 
-Two runs are the same if their identities are (identity.py): what a finished run was made with stands in its result.json, and that alone
-is compared. What the runs are called, and where they stand, does not matter.
+Two runs are the same if their identities are (identity.py): what a finished run was made with
+stands in its result.json, and that alone is compared. What the runs are called, and where they
+stand, does not matter.
 
-What is taken over gets a folder of its own: model and predictions as hard links (a copy where the disk has none), the rest copied, and a
-result.json that says whose run it was (`shared_from`). So either study can be removed or trained anew without harm to the other.
-No two files of one name have their runs in one folder (`require_own_folder`).
+What is taken over gets a folder of its own: model and predictions as hard links (a copy where the
+disk has none), the rest copied, and a result.json that says whose run it was (`shared_from`). So
+either study can be removed or trained anew without harm to the other. No two files of one name have
+their runs in one folder (`require_own_folder`).
 """
 
 import os
@@ -30,18 +32,22 @@ OWNER = ".study"
 
 
 def older(result: Result, path: Path, root: Path) -> bool:
-    """Whether a run that this one starts from was made after it, or is gone: then nobody knows what it started from."""
+    """Whether a run that this one starts from was made after it, or is gone: then nobody knows what
+    it started from."""
     age = path.stat().st_mtime_ns
     parents = [root / name / results.RESULT for name in result.provenance["parents"]]
     return not all(parent.is_file() and parent.stat().st_mtime_ns <= age for parent in parents)
 
 
 def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
-    """The finished runs of the studies that this one shares with, by their identities' keys, with their folders."""
+    """The finished runs of the studies that this one shares with, by their identities' keys, with
+    their folders."""
     found: dict[str, list[tuple[Result, Path]]] = {}
     for name in study.shares:
         root = study.root.parent / name
-        for phase in dict.fromkeys(spec.phase for spec in study.specs if not isinstance(spec, DataSpec)):
+        for phase in dict.fromkeys(
+            spec.phase for spec in study.specs if not isinstance(spec, DataSpec)
+        ):
             for path in sorted((root / phase).rglob(results.RESULT)):
                 with suppress(OSError, UsageError, KeyError):
                     result = results.read(path)
@@ -51,9 +57,12 @@ def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
 
 
 def same(known: dict[str, list[tuple[Result, Path]]], spec: Spec, below: Below) -> Path | None:
-    """The folder of a finished run that is the one that `spec` asks for; None where there is none."""
+    """The folder of a finished run that is the one that `spec` asks for; None where there is
+    none."""
     entries = known.get(identity.wanted(spec).key, ())
-    return next((folder for result, folder in entries if not results.difference(result, spec, below)), None)
+    return next(
+        (folder for result, folder in entries if not results.difference(result, spec, below)), None
+    )
 
 
 def link(source: str, target: str) -> None:
@@ -65,7 +74,8 @@ def link(source: str, target: str) -> None:
 
 
 def _take_over(spec: Spec, source: Path) -> bool:
-    """Put the finished run in `source` in place of this one. False where somebody is at work in it, or it has changed meanwhile.
+    """Put the finished run in `source` in place of this one. False where somebody is at work in it,
+    or it has changed meanwhile.
 
     The caller holds the folder of `spec`. As of a run that is trained, result.json comes last.
     """
@@ -94,23 +104,36 @@ def _take_over(spec: Spec, source: Path) -> bool:
 
 
 def text(result: Result, spec: Spec, origin: str) -> str:
-    """The result.json of a run that is taken over: this study's spec, the other's numbers and provenance."""
+    """The result.json of a run that is taken over: this study's spec, the other's numbers and
+    provenance."""
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
-    whose = {"shared_from": result.provenance.get("shared_from", origin), "parents": parents, "parameters": spec.changed()}
-    return results.text(replace(result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **whose}))
+    whose = {
+        "shared_from": result.provenance.get("shared_from", origin),
+        "parents": parents,
+        "parameters": spec.changed(),
+    }
+    return results.text(
+        replace(
+            result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **whose}
+        )
+    )
 
 
 def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
-    """Take over all runs (`specs`: of these) that the study lacks and another one has. Returns their folders.
+    """Take over all runs (`specs`: of these) that the study lacks and another one has. Returns
+    their folders.
 
-    A run is taken over only after those that it starts from: files that are older than their parents would be made again.
+    A run is taken over only after those that it starts from: files that are older than their
+    parents would be made again.
     """
     known, taken, below = shared(study) if study.shares else {}, [], Below()
     for spec in (specs or study.specs) if known else ():
         source = same(known, spec, below)
         if source is None or results.state(spec).state in ("done", "running"):
             continue
-        if all(results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)):
+        if all(
+            results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)
+        ):
             with held(spec.folder) as free:
                 if free and results.state(spec).state != "done" and _take_over(spec, source):
                     taken.append(spec.folder)
@@ -118,18 +141,30 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
 
 
 def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
-    """Folders of the runs that will be taken over: another study has made them, or one of `earlier` will have by then."""
+    """Folders of the runs that will be taken over: another study has made them, or one of `earlier`
+    will have by then."""
     known, below = shared(study) if study.shares else {}, Below()
     coming: dict[str, list[Identity]] = {}
-    for made in (identity.wanted(spec) for other in earlier if other.name in study.shares for spec in other.specs):
+    for made in (
+        identity.wanted(spec)
+        for other in earlier
+        if other.name in study.shares
+        for spec in other.specs
+    ):
         coming.setdefault(made.key, []).append(made)
-    lacking = [entry.spec for entry in results.states(study.specs if known or coming else ()) if entry.state != "done"]
+    lacking = [
+        entry.spec
+        for entry in results.states(study.specs if known or coming else ())
+        if entry.state != "done"
+    ]
 
     def will_be(spec: Spec) -> bool:
         asked = identity.wanted(spec)
         return any(not identity.difference(made, asked) for made in coming.get(asked.key, ()))
 
-    return frozenset(spec.folder for spec in lacking if will_be(spec) or same(known, spec, below) is not None)
+    return frozenset(
+        spec.folder for spec in lacking if will_be(spec) or same(known, spec, below) is not None
+    )
 
 
 def written_in(study: Study) -> str:
@@ -139,8 +174,11 @@ def written_in(study: Study) -> str:
 
 
 def require_own_folder(study: Study) -> None:
-    """UsageError where the study's folder has the runs of another file of the same name, which this one would write over."""
+    """UsageError where the study's folder has the runs of another file of the same name, which this
+    one would write over."""
     with suppress(FileNotFoundError, NotADirectoryError):
         other = (study.root / OWNER).read_text(encoding="utf-8").strip()
         if other != written_in(study) and (home() / other).is_file():
-            raise UsageError(f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder")
+            raise UsageError(
+                f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder"
+            )

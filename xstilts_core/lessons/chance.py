@@ -1,7 +1,9 @@
-"""Lesson 7: which gains are more than chance: three runs, intervals, many tests at once, the best of several, power.
+"""Lesson 7: which gains are more than chance: three runs, intervals, many tests at once, the best
+of several, power.
 
-The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate tasks, English targets, up to three runs
-each. Nothing is trained. The statistics are those of `analysis`; simulations draw from a seed of their own: all pupils see the same.
+The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate
+tasks, English targets, up to three runs each. Nothing is trained. The statistics are those of
+`analysis`; simulations draw from a seed of their own: all pupils see the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +22,8 @@ from xstilts_core.study.spec import BASELINE
 
 STUDY = "published"
 LEVEL = 0.05
-# What a sensible study might look for, in points; and how many simulated studies answer a question about chance.
+# What a sensible study might look for, in points; and how many simulated studies answer a question
+# about chance.
 _WISHED, _USUAL_SEEDS, STUDIES = 2.0, 3, 4_000
 
 
@@ -33,21 +36,38 @@ def scores() -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def gains() -> pd.DataFrame:
-    """A row per recipe and target: runs (how many), gain, spread (standard deviation over runs), low and high (95 %), p; points.
+    """A row per recipe and target: runs (how many), gain, spread (standard deviation over runs),
+    low and high (95 %), p; points.
 
-    A run's gain is its score less the baseline's mean, of which no single runs were published: the intervals leave out how sure that is.
-    NaN where there is one run, and where all runs are the same to the last digit: three equal numbers do not show a spread of 0.
+    A run's gain is its score less the baseline's mean, of which no single runs were published: the
+    intervals leave out how sure that is. NaN where there is one run, and where all runs are the
+    same to the last digit: three equal numbers do not show a spread of 0.
     """
     table = scores()
     base = table[table["recipe"] == BASELINE].set_index("task")["score"]
     rows = []
-    for (recipe, task), found in table[table["recipe"] != BASELINE].groupby(["recipe", "task"], sort=False):
+    for (recipe, task), found in table[table["recipe"] != BASELINE].groupby(
+        ["recipe", "task"], sort=False
+    ):
         values = (found["score"] - base[task]).to_numpy()
         spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
         parts = _parts_of(values) if spread > power.ROUNDING else []
         low, high = hierarchy.student_interval(values.mean(), parts)
-        rows.append((recipe, task, len(values), values.mean(), spread, low, high, power.p_value(values.mean(), parts)))
-    return pd.DataFrame(rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"])
+        rows.append(
+            (
+                recipe,
+                task,
+                len(values),
+                values.mean(),
+                spread,
+                low,
+                high,
+                power.p_value(values.mean(), parts),
+            )
+        )
+    return pd.DataFrame(
+        rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"]
+    )
 
 
 def runs_of(recipe: str, task: str) -> list[float]:
@@ -67,7 +87,8 @@ def half_width(values: Sequence[float]) -> float:
 
 
 def quantile(seeds: int) -> float:
-    """How many standard errors a 95 % interval reaches to each side, with so many seeds: Student's t with seeds - 1 degrees of freedom."""
+    """How many standard errors a 95 % interval reaches to each side, with so many seeds: Student's
+    t with seeds - 1 degrees of freedom."""
     return float(stdtrit(seeds - 1, 0.975))
 
 
@@ -84,7 +105,9 @@ def findings(p: Sequence[float]) -> pd.DataFrame:
         "Holm: any false finding": analysis.holm(values),
         "Benjamini-Hochberg: share of false findings": analysis.benjamini_hochberg(values),
     }
-    return pd.DataFrame({"findings": {name: int((adjusted < LEVEL).sum()) for name, adjusted in rules.items()}})
+    return pd.DataFrame(
+        {"findings": {name: int((adjusted < LEVEL).sum()) for name, adjusted in rules.items()}}
+    )
 
 
 def holm_findings(p: Sequence[float]) -> int:
@@ -106,7 +129,8 @@ def histogram(counts: np.ndarray) -> pd.DataFrame:
 
 
 def largest(recipes: int, spread: float, seeds: int = _USUAL_SEEDS) -> float:
-    """Mean over studies of the largest of so many recipes' mean gains, in points, where no recipe changes anything."""
+    """Mean over studies of the largest of so many recipes' mean gains, in points, where no recipe
+    changes anything."""
     values = np.random.default_rng(8).standard_normal((STUDIES, recipes, seeds)) * spread
     return float(values.mean(axis=-1).max(axis=1).mean())
 
@@ -117,18 +141,33 @@ def usual_spread() -> float:
 
 
 def detectable(seeds: int, spread: float) -> float:
-    """The gain in points that so many seeds tell from 0 with 80 % power, where runs spread so much."""
+    """The gain in points that so many seeds tell from 0 with 80 % power, where runs spread so
+    much."""
     return power.detectable_gain([hierarchy.Part("seeds", spread**2 / seeds, seeds - 1)])
 
 
 def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataFrame:
     """`detectable` in points: a row per number of seeds, a column per spread."""
-    return pd.DataFrame({f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds} for spread in spreads})
+    return pd.DataFrame(
+        {
+            f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds}
+            for spread in spreads
+        }
+    )
 
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([_width_exercise(), _flip_exercise(), *_test_questions(), _holm_exercise(), _curse_exercise(), _power_exercise()])
+    return Check(
+        [
+            _width_exercise(),
+            _flip_exercise(),
+            *_test_questions(),
+            _holm_exercise(),
+            _curse_exercise(),
+            _power_exercise(),
+        ]
+    )
 
 
 def _width_exercise() -> Written:
@@ -139,7 +178,12 @@ def _width_exercise() -> Written:
         "half_width",
         "A function of a list of gains, one per run: half the width of the 95 % interval of their mean, with Student's t.",
         half_width,
-        lambda: [([1.0, 2.0, 4.0],), (runs_of("commonsenseqa", "rte"),), (runs_of("mnli", "rte"),), ([0.0, 1.0, 1.5, 3.0, 2.0],)],
+        lambda: [
+            ([1.0, 2.0, 4.0],),
+            (runs_of("commonsenseqa", "rte"),),
+            (runs_of("mnli", "rte"),),
+            ([0.0, 1.0, 1.5, 3.0, 2.0],),
+        ],
         "With three runs t is 4.3, and not 1.96: whoever draws one standard error, as many figures do, covers the truth in 58 % of cases.",
         "Standard deviation over runs, divided by the root of their number, times t.",
         {
@@ -217,11 +261,19 @@ def _holm_exercise() -> Written:
         "holm_findings",
         "A function of a list of p-values: how many are findings at 0.05 by Holm's rule.",
         holm_findings,
-        lambda: [([0.001, 0.02, 0.03],), ([0.014, 0.2, 0.02, 0.01],), ([0.012, 0.03, 0.02, 0.04],), (p_values().tolist(),), ([0.2],)],
+        lambda: [
+            ([0.001, 0.02, 0.03],),
+            ([0.014, 0.2, 0.02, 0.01],),
+            ([0.012, 0.03, 0.02, 0.04],),
+            (p_values().tolist(),),
+            ([0.2],),
+        ],
         "Holm keeps the chance of a single false finding below 5 % for the whole table, whatever the tests have to do with one another.",
         "Sort; the smallest must be below 0.05 / m, the next below 0.05 / (m - 1) ...; stop at the first that is not.",
         {
-            "No correction: each is held against 0.05.": lambda p: sum(value < LEVEL for value in p),
+            "No correction: each is held against 0.05.": lambda p: sum(
+                value < LEVEL for value in p
+            ),
             "Every one is held against 0.05 / m, which is Bonferroni's rule: Holm's bound grows after each finding.": (
                 lambda p: sum(value < LEVEL / len(p) for value in p)
             ),
@@ -248,7 +300,9 @@ def _curse_exercise() -> Number:
         "points",
         0.05,
         lambda: {
-            "That is the best single run; asked for is the best mean of three.": largest(recipes(), usual_spread(), 1),
+            "That is the best single run; asked for is the best mean of three.": largest(
+                recipes(), usual_spread(), 1
+            ),
             "On average over all ten it is 0; but the best of them is chosen because it is high.": 0.0,
             "That is the spread of one run.": usual_spread(),
         },
@@ -260,7 +314,9 @@ def _power_exercise() -> Number:
         return next(count for count in range(2, 200) if gain_of(count) <= _WISHED)
 
     def half(count: int) -> float:
-        return hierarchy.half_width([hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)])
+        return hierarchy.half_width(
+            [hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)]
+        )
 
     return Number(
         "enough_seeds",
@@ -273,6 +329,8 @@ def _power_exercise() -> Number:
         "seeds",
         0.0,
         lambda: {
-            "There the half-width of the interval is the gain itself: about half of such studies would miss it.": enough(half),
+            "There the half-width of the interval is the gain itself: about half of such studies would miss it.": enough(
+                half
+            ),
         },
     )

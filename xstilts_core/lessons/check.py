@@ -1,4 +1,5 @@
-"""The checker of a lesson: `check.<exercise>(answer)` says whether an answer is right, or gives a hint."""
+"""The checker of a lesson: `check.<exercise>(answer)` says whether an answer is right, or gives a
+hint."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,9 +18,12 @@ class Check:
         self._right: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[[Any], Feedback]:
-        """The check of one exercise, as a method of its name. AttributeError with the nearest name where there is none."""
+        """The check of one exercise, as a method of its name. AttributeError with the nearest name
+        where there is none."""
         if name.startswith("_") or name not in self._exercises:
-            raise AttributeError(name if name.startswith("_") else str(unknown("exercise", name, self._exercises)))
+            raise AttributeError(
+                name if name.startswith("_") else str(unknown("exercise", name, self._exercises))
+            )
         return lambda answer: self.answer(name, answer)
 
     def __dir__(self) -> list[str]:
@@ -43,27 +47,50 @@ class Check:
         """How many exercises are answered, and which are open."""
         left = [name for name in self._exercises if name not in self._right]
         done = f"{len(self._right)} of {len(self._exercises)} exercises are answered"
-        return Feedback(not left, f"{done}; open: {', '.join(left)}." if left else f"{done}.", heading="This lesson")
+        return Feedback(
+            not left,
+            f"{done}; open: {', '.join(left)}." if left else f"{done}.",
+            heading="This lesson",
+        )
 
 
 def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
     """A prediction beside what was measured: words, or a number and how far off it was."""
-    title, shown = "Your prediction", f"{measured:.1f} {unit}".rstrip() if isinstance(measured, float) else str(measured)
+    title, shown = (
+        "Your prediction",
+        f"{measured:.1f} {unit}".rstrip() if isinstance(measured, float) else str(measured),
+    )
     if not filled(predicted):
-        return Feedback(False, f"You made none. Measured: {shown}. A prediction that fails teaches more than none.", title)
+        return Feedback(
+            False,
+            f"You made none. Measured: {shown}. A prediction that fails teaches more than none.",
+            title,
+        )
     if isinstance(measured, float):
         try:
             value = as_number(predicted)
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
-            return Feedback(False, f"A finite number was asked for, and this is {short(predicted)}. Measured: {shown}.", title)
+            return Feedback(
+                False,
+                f"A finite number was asked for, and this is {short(predicted)}. Measured: {shown}.",
+                title,
+            )
         off = value - measured
         way = "too high" if off > 0 else "too low"
-        return Feedback(abs(off) < 0.05, f"You said {value:.1f}, measured: {shown}: {abs(off):.1f} {way}.", title)
+        return Feedback(
+            abs(off) < 0.05,
+            f"You said {value:.1f}, measured: {shown}: {abs(off):.1f} {way}.",
+            title,
+        )
     predicted, measured = unwrapped(predicted), unwrapped(measured)
     if isinstance(measured, str) and not isinstance(predicted, str):
-        return Feedback(False, f"One word in quotes was asked for, and this is {short(predicted)}. Measured: {shown}.", title)
+        return Feedback(
+            False,
+            f"One word in quotes was asked for, and this is {short(predicted)}. Measured: {shown}.",
+            title,
+        )
     if same(predicted, measured):
         return Feedback(True, f"You said {predicted}, and so it is.", title)
     said = predicted if isinstance(predicted, str) else short(predicted)

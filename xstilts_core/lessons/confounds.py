@@ -1,7 +1,9 @@
-"""Lesson 6: what else could have made the difference? Ablations that change one thing, controls, and one recipe behind every correlation.
+"""Lesson 6: what else could have made the difference? Ablations that change one thing, controls,
+and one recipe behind every correlation.
 
-The lesson's study crosses recipes with the number of English target examples, so that "more data of the same kind" has runs of its own.
-The correlations are of published scores (xstilts_core/study/published).
+The lesson's study crosses recipes with the number of English target examples, so that "more data of
+the same kind" has runs of its own. The correlations are of published scores
+(xstilts_core/study/published).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +24,8 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 
 STUDY = "lesson_confounds"
 ENGLISH = "en"
-# The lesson's recipes: the one that is advertised, another English task of the same size, and the controls.
+# The lesson's recipes: the one that is advertised, another English task of the same size, and the
+# controls.
 CLAIMED, OTHER, _SECOND_ONLY, _OVERLAP = "mnli", "ccg", "second_only", "overlap"
 _PUBLISHED = "published"
 # A target and a probing task whose scores seem to go together.
@@ -47,8 +50,14 @@ def arms(study: Study) -> pd.DataFrame:
         if isinstance(spec, TargetSpec):
             recipe = study.recipes[spec.recipe]
             seen = "second text alone" if spec.control else "both texts"
-            rows[arm(spec.recipe, spec.train_examples)] = (", ".join(recipe.intermediate) or "none", spec.train_examples, seen)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["intermediate task", "target examples", "the model sees"])
+            rows[arm(spec.recipe, spec.train_examples)] = (
+                ", ".join(recipe.intermediate) or "none",
+                spec.train_examples,
+                seen,
+            )
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["intermediate task", "target examples", "the model sees"]
+    )
 
 
 def one_change(study: Study, start: str) -> list[str]:
@@ -59,22 +68,34 @@ def one_change(study: Study, start: str) -> list[str]:
 
 
 def seen_twice(study: Study, size: int) -> int:
-    """How many of the target's examples, of a training set of `size`, phase 2 of the recipe CLAIMED has seen already."""
-    (before,) = [spec for spec in study.specs if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED]
+    """How many of the target's examples, of a training set of `size`, phase 2 of the recipe CLAIMED
+    has seen already."""
+    (before,) = [
+        spec
+        for spec in study.specs
+        if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED
+    ]
 
     def drawn(count: int) -> set[str]:
-        (found,) = splits.training(CLAIMED, count, before.seed, study.source, study.data_root).values()
+        (found,) = splits.training(
+            CLAIMED, count, before.seed, study.source, study.data_root
+        ).values()
         return {example.id for example in found}
 
     return len(drawn(before.train_examples) & drawn(size))
 
 
 def scores(study: Study) -> pd.DataFrame:
-    """XNLI accuracy in percent: a row per run, a column per language. The control by word overlap has a single row."""
+    """XNLI accuracy in percent: a row per run, a column per language. The control by word overlap
+    has a single row."""
     tables = []
     for size in study.target_sizes:
         frame = analysis.finished(analysis.of_size(study, size))
-        kept = frame[(frame["phase"].isin(("target", "control"))) & (frame["metric"] == "accuracy") & (frame["split"] == "test")]
+        kept = frame[
+            (frame["phase"].isin(("target", "control")))
+            & (frame["metric"] == "accuracy")
+            & (frame["split"] == "test")
+        ]
         names = [_OVERLAP if recipe == _OVERLAP else arm(recipe, size) for recipe in kept["recipe"]]
         tables.append(kept.assign(run=names).pivot(index="run", columns="language", values="value"))
     table = pd.concat(tables)
@@ -102,15 +123,19 @@ def _above_overlap(table: pd.DataFrame, run: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def recipes() -> pd.DataFrame:
-    """Published scores, mean over runs, in percent: a row per intermediate task, a column per target and probing task."""
+    """Published scores, mean over runs, in percent: a row per intermediate task, a column per
+    target and probing task."""
     return by_run(analysis.performance(Study.load(_PUBLISHED))).groupby("recipe", sort=False).mean()
 
 
 @lru_cache(maxsize=1)
 def left_out() -> pd.DataFrame:
-    """How many pairs of tasks go together (after Holm's correction) with all recipes, and without each one."""
+    """How many pairs of tasks go together (after Holm's correction) with all recipes, and without
+    each one."""
     study = Study.load(_PUBLISHED)
-    return analysis.left_out(study, analysis.performance(study))[["left_out", "target_pairs", "probing_pairs", "mean_estimate"]]
+    return analysis.left_out(study, analysis.performance(study))[
+        ["left_out", "target_pairs", "probing_pairs", "mean_estimate"]
+    ]
 
 
 def together(without: Sequence[str] = ()) -> float:
@@ -120,7 +145,8 @@ def together(without: Sequence[str] = ()) -> float:
 
 
 def scatter() -> Figure:
-    """Y over X in percent, a point per recipe. Without names: whose points they are is found out in the lesson."""
+    """Y over X in percent, a point per recipe. Without names: whose points they are is found out in
+    the lesson."""
     table = recipes()
     with look():
         figure = PrintFigure(figsize=(FULL, 2.6), layout="constrained")
@@ -128,7 +154,10 @@ def scatter() -> Figure:
         axes.plot(table[X], table[Y], "o", color=BLUE, markersize=5)
         axes.grid()
         axes.set(xlabel=f"{X}, percent", ylabel=f"{Y}, percent")
-        say(figure, "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate task")
+        say(
+            figure,
+            "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate task",
+        )
     return figure
 
 
@@ -146,7 +175,12 @@ def check(outputs: str = "outputs") -> Check:
         return scores(planned)
 
     return Check(
-        [_one_change_exercise(planned, small), *_contrast_questions(table, small, large), _overlap_exercise(table, large), *lurking()]
+        [
+            _one_change_exercise(planned, small),
+            *_contrast_questions(table, small, large),
+            _overlap_exercise(table, large),
+            *lurking(),
+        ]
     )
 
 
@@ -161,7 +195,9 @@ def _one_change_exercise(planned: Study, small: int) -> Names:
     )
 
 
-def _contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: int) -> list[Exercise]:
+def _contrast_questions(
+    table: Callable[[], pd.DataFrame], small: int, large: int
+) -> list[Exercise]:
     def contrast(run: str, size: int, against: str, other: int) -> float:
         return difference(table(), arm(run, size), arm(against, other))
 
@@ -194,7 +230,9 @@ def _contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: in
             0.06,
             lambda: {
                 "This baseline has seen fewer examples.": contrast(CLAIMED, small, BASELINE, small),
-                "Here the first run trains on more of them in phase 3 as well.": contrast(CLAIMED, large, BASELINE, large),
+                "Here the first run trains on more of them in phase 3 as well.": contrast(
+                    CLAIMED, large, BASELINE, large
+                ),
             },
         ),
         Number(
@@ -225,7 +263,9 @@ def _overlap_exercise(table: Callable[[], pd.DataFrame], large: int) -> Number:
         "Compare the two rows, language by language.",
         "languages",
         0.0,
-        lambda: {"That is where counting is as good or better.": len(table().columns) - 1 - better()},
+        lambda: {
+            "That is where counting is as good or better.": len(table().columns) - 1 - better()
+        },
     )
 
 
@@ -235,7 +275,13 @@ def lurking() -> list[Exercise]:
             "lurking",
             "The recipe without which the fewest pairs of tasks still go together.",
             tuple(str(name) for name in recipes().index),
-            lambda: str(left_out().iloc[1:].set_index("left_out")[["target_pairs", "probing_pairs"]].sum(axis=1).idxmin()),
+            lambda: str(
+                left_out()
+                .iloc[1:]
+                .set_index("left_out")[["target_pairs", "probing_pairs"]]
+                .sum(axis=1)
+                .idxmin()
+            ),
             "It did badly on nearly everything. One such row makes every column go with every other.",
             "Add the two columns of pairs; the first row leaves out nothing.",
         ),
@@ -251,7 +297,9 @@ def lurking() -> list[Exercise]:
             lambda: {
                 "That is with all of them.": together(),
                 "Only one is left out.": together(worst()[:1]),
-                "These are the two that are best.": together([str(name) for name in recipes()[X].nlargest(_RUINED).index]),
+                "These are the two that are best.": together(
+                    [str(name) for name in recipes()[X].nlargest(_RUINED).index]
+                ),
             },
         ),
     ]

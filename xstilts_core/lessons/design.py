@@ -20,9 +20,12 @@ TOLD, _NOT_TOLD = "told from 0", "not told from 0"
 
 
 def save(text: str, outputs: str = "outputs") -> str:
-    """Write the study to <outputs>/my_study.yaml; its path. Its runs go to <outputs>/my_study/. UsageError where it is no text."""
+    """Write the study to <outputs>/my_study.yaml; its path. Its runs go to <outputs>/my_study/.
+    UsageError where it is no text."""
     if not isinstance(text, str):
-        raise UsageError("my_study is no text yet: write the YAML between three quotes, and check it")
+        raise UsageError(
+            "my_study is no text yet: write the YAML between three quotes, and check it"
+        )
     path = home() / outputs / f"{NAME}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(path, text)
@@ -35,25 +38,39 @@ def saved(outputs: str) -> Study:
 
 
 def outputs() -> str:
-    """The folder outputs/ of the project, as a path that is the same from everywhere: notebooks of JupyterLab start in their own folder."""
+    """The folder outputs/ of the project, as a path that is the same from everywhere: notebooks of
+    JupyterLab start in their own folder."""
     return str(home() / "outputs")
 
 
 def xstilts(*words: str) -> float:
-    """The command `xstilts`, its lines shown as they come; returns the seconds it took. UsageError with its last words where it fails."""
+    """The command `xstilts`, its lines shown as they come; returns the seconds it took. UsageError
+    with its last words where it fails."""
     started = time.perf_counter()
     call = [sys.executable, "-m", "xstilts_core.commands.cli", *words]
-    # A notebook's kernel asks for colors: the command would take its pipe for a terminal, and draw its bars over and over.
-    plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    # A notebook's kernel asks for colors: the command would take its pipe for a terminal, and draw
+    # its bars over and over.
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")
+    }
     lines: list[str] = []
     with subprocess.Popen(
-        call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain
+        call,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=plain,
     ) as process:
         for line in process.stdout or ():
             lines.append(line)
             print(line, end="", flush=True)
     if process.returncode:
-        raise UsageError(f"xstilts {words[0]} ended with exit code {process.returncode}: {lines[-1].strip() if lines else 'no word'}")
+        raise UsageError(
+            f"xstilts {words[0]} ended with exit code {process.returncode}: {lines[-1].strip() if lines else 'no word'}"
+        )
     return time.perf_counter() - started
 
 
@@ -71,7 +88,8 @@ def gain_table(outputs: str = "outputs") -> pd.DataFrame:
 
 
 def _gain_row(outputs: str) -> pd.Series:
-    """The row of the gain table that the lesson asks about. UsageError where its runs are not done."""
+    """The row of the gain table that the lesson asks about. UsageError where its runs are not
+    done."""
     (recipe, target), table = first(saved(outputs)), gain_table(outputs)
     rows = table[(table["recipe"] == recipe) & (table["task"] == target)]
     if rows.empty or rows["gain"].isna().any():
@@ -88,17 +106,24 @@ def _english_gain(study: Study) -> float:
     """The same recipe's gain in English, in points."""
     table = analysis.gains(analysis.contenders(analysis.finished(study), study.controls))
     recipe, target = first(study)
-    return float(table[(table["recipe"] == recipe) & (table["task"] == target) & (table["language"] == ENGLISH)]["gain"].mean())
+    return float(
+        table[
+            (table["recipe"] == recipe) & (table["task"] == target) & (table["language"] == ENGLISH)
+        ]["gain"].mean()
+    )
 
 
 def more_seeds(study: Study) -> int:
     """How many runs another seed adds."""
     fields = {name: getattr(study, name) for name in type(study).model_fields}
-    return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(study.specs)
+    return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(
+        study.specs
+    )
 
 
 def check(outputs: str = "outputs") -> Check:
-    """The exercises of the lesson; the last four are about the study that the pupil has saved there."""
+    """The exercises of the lesson; the last four are about the study that the pupil has saved
+    there."""
     wrong = Names(
         "flaws",
         f"What is wrong with the design of this study? A list, out of: {', '.join(FLAWS)}.",
@@ -112,7 +137,16 @@ def check(outputs: str = "outputs") -> Check:
         "The YAML text of a study of your own.",
         "It asks one question, has something to compare with, and can tell chance from a difference, if that is large.",
     )
-    return Check([wrong, plan, _runs_exercise(outputs), _again_exercise(outputs), gain_exercise(outputs), _verdict_exercise(outputs)])
+    return Check(
+        [
+            wrong,
+            plan,
+            _runs_exercise(outputs),
+            _again_exercise(outputs),
+            gain_exercise(outputs),
+            _verdict_exercise(outputs),
+        ]
+    )
 
 
 def _runs_exercise(outputs: str) -> Number:
@@ -125,7 +159,11 @@ def _runs_exercise(outputs: str) -> Number:
         "on, and one for each retrieval target. Controls too.",
         "runs",
         0.0,
-        lambda: {"Phase 2 has runs too.": float(len(saved(outputs).specs) - len(prepared(saved(outputs))))},
+        lambda: {
+            "Phase 2 has runs too.": float(
+                len(saved(outputs).specs) - len(prepared(saved(outputs)))
+            )
+        },
     )
 
 
@@ -138,7 +176,11 @@ def _again_exercise(outputs: str) -> Number:
         "Only what is not there yet.",
         "runs",
         0.0,
-        lambda: {"That would be all of them, again.": float(len(saved(outputs).specs) + more_seeds(saved(outputs)))},
+        lambda: {
+            "That would be all of them, again.": float(
+                len(saved(outputs).specs) + more_seeds(saved(outputs))
+            )
+        },
     )
 
 

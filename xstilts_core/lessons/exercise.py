@@ -1,6 +1,8 @@
-"""Exercises: a question, the true answer computed from the suite, and what to say to an answer that is wrong.
+"""Exercises: a question, the true answer computed from the suite, and what to say to an answer that
+is wrong.
 
-A hint names the kind of mistake (a share for a percentage, the wrong direction, English forgotten) and never the solution.
+A hint names the kind of mistake (a share for a percentage, the wrong direction, English forgotten)
+and never the solution.
 """
 
 import html
@@ -39,11 +41,14 @@ class Feedback:
     def _repr_html_(self) -> str:
         color = COLORS.get(self.title, "#666666")
         box = f"border-left:4px solid {color};padding:.3em .8em;margin:.3em 0"
-        return f'<div style="{box}"><b>{html.escape(self.title)}.</b> {html.escape(self.text)}</div>'
+        return (
+            f'<div style="{box}"><b>{html.escape(self.title)}.</b> {html.escape(self.text)}</div>'
+        )
 
 
 class Exercise(Protocol):
-    """name: that of the answer in the notebook. learnt: said to a right answer: what follows from it."""
+    """name: that of the answer in the notebook. learnt: said to a right answer: what follows from
+    it."""
 
     name: str
     question: str
@@ -68,7 +73,8 @@ def filled(answer: Any) -> bool:
 class Number:
     """A number, right within `tolerance` (in the unit of the answer).
 
-    slips: hint -> the value that this slip leads to, computed like the truth. nudge: what is said to any other wrong number.
+    slips: hint -> the value that this slip leads to, computed like the truth. nudge: what is said
+    to any other wrong number.
     """
 
     name: str
@@ -99,7 +105,11 @@ class Number:
         """The hint for a wrong number."""
 
         def near(other: float) -> bool:
-            return abs(value - other) <= max(self.tolerance * abs(other / truth), 1e-9) if truth else abs(value - other) <= self.tolerance
+            return (
+                abs(value - other) <= max(self.tolerance * abs(other / truth), 1e-9)
+                if truth
+                else abs(value - other) <= self.tolerance
+            )
 
         for text, wrong in self.slips().items():
             if abs(value - wrong) <= self.tolerance:
@@ -120,12 +130,20 @@ class Number:
             3 * truth + 10 * self.tolerance + 1,
             *self.slips().values(),
         ]
-        return [..., None, "a lot", math.nan, [1, 2], *(value for value in made if abs(value - truth) > self.tolerance)]
+        return [
+            ...,
+            None,
+            "a lot",
+            math.nan,
+            [1, 2],
+            *(value for value in made if abs(value - truth) > self.tolerance),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several options. hints: option -> what is said where it is chosen and wrong; nudge: what is said to the others."""
+    """One of several options. hints: option -> what is said where it is chosen and wrong; nudge:
+    what is said to the others."""
 
     name: str
     question: str
@@ -148,12 +166,18 @@ class Choice:
         return "" if answer == self.solution() else self.hints().get(answer, self.nudge)
 
     def mistakes(self) -> list[Any]:
-        return [..., 3, "none of them all", *(option for option in self.options if option != self.solution())]
+        return [
+            ...,
+            3,
+            "none of them all",
+            *(option for option in self.options if option != self.solution()),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Several names, of languages unless `legal` says otherwise; in the order asked for where `ordered`.
+    """Several names, of languages unless `legal` says otherwise; in the order asked for where
+    `ordered`.
 
     slips: hint -> the names that this slip leads to.
     """
@@ -186,7 +210,9 @@ class Names:
         truth = self.solution()
         if self.alike(answer, truth):
             return ""
-        if text := next((text for text, wrong in self.slips().items() if self.alike(answer, wrong)), ""):
+        if text := next(
+            (text for text, wrong in self.slips().items() if self.alike(answer, wrong)), ""
+        ):
             return text
         if "en" in answer and "en" not in truth:
             return "English is among them: here it is the language of training, and not one to transfer to."
@@ -257,8 +283,12 @@ class Written:
         for case in self.cases():
             try:
                 found.append(answer(*case))
-            except Exception as error:  # whatever a pupil's function raises is told, and stops nothing
-                return f"Your function stopped with {type(error).__name__}: {error} for {short(case)}."
+            except (
+                Exception
+            ) as error:  # whatever a pupil's function raises is told, and stops nothing
+                return (
+                    f"Your function stopped with {type(error).__name__}: {error} for {short(case)}."
+                )
         if all(value is None or value is ... for value in found):
             return "Your function gives nothing back: is there a `return`?"
         if self.same(self.truth, found):
@@ -268,7 +298,17 @@ class Written:
 
     def same(self, function: Callable[..., Any], found: Sequence[Any]) -> bool:
         """Whether a function gives these values on the cases."""
-        return all(equal(function(*case), value, self.tolerance) for case, value in zip(self.cases(), found, strict=True))
+        return all(
+            equal(function(*case), value, self.tolerance)
+            for case, value in zip(self.cases(), found, strict=True)
+        )
 
     def mistakes(self) -> list[Any]:
-        return [..., 5, lambda *values: None, lambda *values: 1 / 0, lambda *values: -12345.0, *self.slips.values()]
+        return [
+            ...,
+            5,
+            lambda *values: None,
+            lambda *values: 1 / 0,
+            lambda *values: -12345.0,
+            *self.slips.values(),
+        ]

@@ -1,4 +1,5 @@
-"""An encoder that guesses masked words: the shipped one or one of random weights, frozen, with a new language-model head.
+"""An encoder that guesses masked words: the shipped one or one of random weights, frozen, with a
+new language-model head.
 
 The checkpoint ships without the head that guesses words, for phases 2 and 3 need none.
 """
@@ -32,7 +33,8 @@ Gap = tuple[list[int], np.ndarray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Guesser:
-    """An encoder with a language-model head: guesses what stands behind <mask>. log: mean loss by step while the head was trained."""
+    """An encoder with a language-model head: guesses what stands behind <mask>. log: mean loss by
+    step while the head was trained."""
 
     encoder: Encoder
     head: nn.Module
@@ -43,7 +45,10 @@ class _Guesser:
 def documents(seed: int, count: int) -> dict[str, list[str]]:
     """New documents of the suite's corpus by language, as many of each."""
     return {
-        code: [found.text for found in corpus.documents((code,), seed, math.ceil(count / corpus.RESOURCE[code]))][:count]
+        code: [
+            found.text
+            for found in corpus.documents((code,), seed, math.ceil(count / corpus.RESOURCE[code]))
+        ][:count]
         for code in EMBEDDED_LANGUAGES
     }
 
@@ -55,21 +60,39 @@ def guesser() -> _Guesser:
 
 @lru_cache(maxsize=2)
 def trained(random_weights: bool) -> _Guesser:
-    """The shipped encoder, or one of its shape with random weights, frozen; with a new head, trained on some documents of all languages.
+    """The shipped encoder, or one of its shape with random weights, frozen; with a new head,
+    trained on some documents of all languages.
 
-    The head begins with the frequencies of the pieces in these documents: what can be known without reading the sentence.
+    The head begins with the frequencies of the pieces in these documents: what can be known without
+    reading the sentence.
     """
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=torch.device("cpu"), random_init=random_weights, seed=1)
+    encoder = model.load(
+        model.SHIPPED,
+        dropout=0.0,
+        packed=True,
+        where=torch.device("cpu"),
+        random_init=random_weights,
+        seed=1,
+    )
     encoder.network.requires_grad_(False)
     head = model.language_head(encoder, model.SHIPPED, seed=1)
-    texts = [(text, None) for found in documents(_TRAINING_SEED, _DOCUMENTS).values() for text in found]
+    texts = [
+        (text, None) for found in documents(_TRAINING_SEED, _DOCUMENTS).values() for text in found
+    ]
     encoded = mlm.encode(texts, encoder.tokenizer, LONGEST)
     counts = np.bincount(encoded.ids, minlength=len(encoder.tokenizer)) + 1.0
     with torch.no_grad():
         head.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
     masks = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(_TRAINING_SEED))
-    stream = Stream("mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True)
-    done = train(encoder, [stream], np.ones(1), Schedule(_STEPS, RATE, warmup=0.1, weight_decay=0.0, clip=1.0, seed=1))
+    stream = Stream(
+        "mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True
+    )
+    done = train(
+        encoder,
+        [stream],
+        np.ones(1),
+        Schedule(_STEPS, RATE, warmup=0.1, weight_decay=0.0, clip=1.0, seed=1),
+    )
     return _Guesser(encoder, head, pd.Series({line["step"]: line["loss"] for line in done.log}))
 
 
@@ -85,9 +108,20 @@ def guess(found: _Guesser, gaps: Sequence[Gap]) -> torch.Tensor:
     for first in range(0, len(rows), 64):
         some, lengths = rows[first : first + 64], [len(row) for row in rows[first : first + 64]]
         starts = np.cumsum([0, *lengths])
-        flat = Encoded(np.concatenate(some), np.array(lengths), np.arange(len(some) + 1), np.arange(len(some)))
-        hidden, _ = flat_hidden(found.encoder.network, gather(flat, np.arange(len(some))).sequences, found.encoder.packed)
-        wanted = np.concatenate([start + places for start, (_, places) in zip(starts, gaps[first : first + 64], strict=False)])
+        flat = Encoded(
+            np.concatenate(some), np.array(lengths), np.arange(len(some) + 1), np.arange(len(some))
+        )
+        hidden, _ = flat_hidden(
+            found.encoder.network,
+            gather(flat, np.arange(len(some))).sequences,
+            found.encoder.packed,
+        )
+        wanted = np.concatenate(
+            [
+                start + places
+                for start, (_, places) in zip(starts, gaps[first : first + 64], strict=False)
+            ]
+        )
         parts.append(found.head(hidden[torch.from_numpy(wanted)]).log_softmax(-1))
     return torch.cat(parts)
 

@@ -15,8 +15,15 @@ from xstilts_core.study.spec import BASELINE
 STUDY = "lesson_intermediate"
 ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"
 _SQUAD, _SUPERTAGS = "squad_v1", "ccg"
-CELLS = tuple(f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS))
-SIGNS = ("both rise", "both fall", "English rises, the others fall", "English falls, the others rise")
+CELLS = tuple(
+    f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS)
+)
+SIGNS = (
+    "both rise",
+    "both fall",
+    "English rises, the others fall",
+    "English falls, the others rise",
+)
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +40,8 @@ def scores() -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def gains() -> pd.DataFrame:
-    """A row per recipe, target, language and seed: the recipe's score, the baseline's, and the gain in points."""
+    """A row per recipe, target, language and seed: the recipe's score, the baseline's, and the gain
+    in points."""
     return analysis.gains(scores())
 
 
@@ -46,13 +54,17 @@ def draws() -> GainDraws:
 def gain_table() -> pd.DataFrame:
     """Mean zero-shot gains with 95 % intervals, a row per cell."""
     found = analysis.gain_table(draws())
-    return found[found["task"] != "average"][["recipe", "task", "gain", "low", "high", "seeds"]].reset_index(drop=True)
+    return found[found["task"] != "average"][
+        ["recipe", "task", "gain", "low", "high", "seeds"]
+    ].reset_index(drop=True)
 
 
 def by_seed(recipe: str, task: str) -> pd.DataFrame:
     """Gains by language (rows) and seed (columns)."""
     found = gains().query("recipe == @recipe and task == @task")
-    return found.pivot(index="language", columns="seed", values="gain").rename_axis(index=None, columns=None)
+    return found.pivot(index="language", columns="seed", values="gain").rename_axis(
+        index=None, columns=None
+    )
 
 
 def english_and_others() -> pd.DataFrame:
@@ -66,30 +78,46 @@ def english_and_others() -> pd.DataFrame:
 
 
 def development() -> pd.DataFrame:
-    """English development scores by recipe (rows) and target (columns), mean over seeds: what may be looked at before the test."""
+    """English development scores by recipe (rows) and target (columns), mean over seeds: what may
+    be looked at before the test."""
     found = analysis.development(study())
     return (
-        found.pivot_table(index="recipe", columns="task", values="value").loc[list(study().recipes)].rename_axis(index=None, columns=None)
+        found.pivot_table(index="recipe", columns="task", values="value")
+        .loc[list(study().recipes)]
+        .rename_axis(index=None, columns=None)
     )
 
 
 def tested() -> pd.DataFrame:
-    """Zero-shot test scores by recipe and target, mean over seeds and languages other than English."""
+    """Zero-shot test scores by recipe and target, mean over seeds and languages other than
+    English."""
     found = analysis.target_scores(scores()).query("language != @ENGLISH")
     return (
-        found.pivot_table(index="recipe", columns="task", values="value").loc[list(study().recipes)].rename_axis(index=None, columns=None)
+        found.pivot_table(index="recipe", columns="task", values="value")
+        .loc[list(study().recipes)]
+        .rename_axis(index=None, columns=None)
     )
 
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([gain_exercise(), _signs_exercise(), _seeds_exercise(), _clear_exercise(), _ranked_exercise()])
+    return Check(
+        [
+            gain_exercise(),
+            _signs_exercise(),
+            _seeds_exercise(),
+            _clear_exercise(),
+            _ranked_exercise(),
+        ]
+    )
 
 
 def gain_exercise() -> Number:
     def mean(english: bool | None, seed: int | None = None) -> float:
         found = by_seed(_SQUAD, QUESTIONS)
-        rows = found if english is None else found.loc[[ENGLISH]] if english else found.drop(ENGLISH)
+        rows = (
+            found if english is None else found.loc[[ENGLISH]] if english else found.drop(ENGLISH)
+        )
         return float(rows.to_numpy().mean() if seed is None else rows[seed].mean())
 
     return Number(
@@ -128,7 +156,9 @@ def _seeds_exercise() -> Number:
         return float(by_seed(_SUPERTAGS, QUESTIONS).drop(ENGLISH).mean().std(ddof=degrees))
 
     def of_scores() -> float:
-        found = analysis.target_scores(scores()).query("recipe == @SUPERTAGS and task == @QUESTIONS and language != @ENGLISH")
+        found = analysis.target_scores(scores()).query(
+            "recipe == @SUPERTAGS and task == @QUESTIONS and language != @ENGLISH"
+        )
         return float(found.groupby("seed")["value"].mean().std(ddof=1))
 
     return Number(
@@ -151,7 +181,9 @@ def _clear_exercise() -> Names:
     def clear() -> list[str]:
         found = gain_table()
         kept = found[(found["low"] > 0) | (found["high"] < 0)]
-        return [f"{recipe} on {task}" for recipe, task in zip(kept["recipe"], kept["task"], strict=True)]
+        return [
+            f"{recipe} on {task}" for recipe, task in zip(kept["recipe"], kept["task"], strict=True)
+        ]
 
     return Names(
         "clear",
@@ -176,5 +208,9 @@ def _ranked_exercise() -> Names:
         "What may be looked at before the test? Its column for this target.",
         ordered=True,
         legal=(BASELINE, _SQUAD, _SUPERTAGS),
-        slips=lambda: {"That is the order of the test scores. Whoever chooses by them has nothing left to report.": ranked(tested())},
+        slips=lambda: {
+            "That is the order of the test scores. Whoever chooses by them has nothing left to report.": ranked(
+                tested()
+            )
+        },
     )

@@ -1,4 +1,5 @@
-"""Small figures and tables of lessons, in the suite's look: numbers by language for several things, curves, texts."""
+"""Small figures and tables of lessons, in the suite's look: numbers by language for several things,
+curves, texts."""
 
 from collections.abc import Sequence
 
@@ -8,16 +9,34 @@ from pandas.io.formats.style import Styler
 
 from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.report.figures.style import BLUE, FULL, GRAY, GREEN, INK, ORANGE, PrintFigure, look, say
+from xstilts_core.report.figures.style import (
+    BLUE,
+    FULL,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PrintFigure,
+    look,
+    say,
+)
 
 # A color and a shape each: told apart without color too. The last two are black and gray.
-_SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"), (GRAY, "v", (0, (5, 1))))
+_SERIES = (
+    (BLUE, "o", "-"),
+    (ORANGE, "s", "--"),
+    (GREEN, "^", "-."),
+    (INK, "D", ":"),
+    (GRAY, "v", (0, (5, 1))),
+)
 
 
 def many(found: Sequence[object]) -> None:
     """UsageError for more series than there are colors and shapes."""
     if len(found) > len(_SERIES):
-        raise UsageError(f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; leave some out")
+        raise UsageError(
+            f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; leave some out"
+        )
 
 
 def named(label: object) -> str:
@@ -26,13 +45,22 @@ def named(label: object) -> str:
 
 
 def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | None = None) -> Figure:
-    """A row per row of the table (a language, a task), a dot per column. label: of the x axis. reference: a vertical line, say chance."""
+    """A row per row of the table (a language, a task), a dot per column. label: of the x axis.
+    reference: a vertical line, say chance."""
     many(table.columns)
     with look():
         figure = PrintFigure(figsize=(FULL, 0.8 + 0.22 * len(table)), layout="constrained")
         axes = figure.subplots()
         for (color, shape, _), column in zip(_SERIES, table.columns, strict=False):
-            axes.plot(table[column], range(len(table)), shape, color=color, markersize=5, label=named(column), linestyle="none")
+            axes.plot(
+                table[column],
+                range(len(table)),
+                shape,
+                color=color,
+                markersize=5,
+                label=named(column),
+                linestyle="none",
+            )
         axes.set_yticks(range(len(table)), [named(row) for row in table.index])
         axes.set_ylim(len(table) - 0.5, -0.5)
         axes.grid(axis="y")
@@ -46,15 +74,26 @@ def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | Non
     return figure
 
 
-def lines(table: pd.DataFrame, across: str, up: str, note: str = "", reference: float | None = None) -> Figure:
-    """A curve per column over the table's index. across, up: labels of the axes. reference: a horizontal line."""
+def lines(
+    table: pd.DataFrame, across: str, up: str, note: str = "", reference: float | None = None
+) -> Figure:
+    """A curve per column over the table's index. across, up: labels of the axes. reference: a
+    horizontal line."""
     many(table.columns)
     with look():
         figure = PrintFigure(figsize=(FULL, 2.4), layout="constrained")
         axes = figure.subplots()
         for (color, shape, stroke), column in zip(_SERIES, table.columns, strict=False):
             shown = table[column].dropna()
-            axes.plot(shown.index, shown, marker=shape, markersize=3, linestyle=stroke, color=color, label=named(column))
+            axes.plot(
+                shown.index,
+                shown,
+                marker=shape,
+                markersize=3,
+                linestyle=stroke,
+                color=color,
+                label=named(column),
+            )
         if reference is not None:
             axes.axhline(reference, color=GRAY, linewidth=0.9, zorder=0)
         axes.grid(axis="y")
@@ -66,6 +105,11 @@ def lines(table: pd.DataFrame, across: str, up: str, note: str = "", reference: 
 
 
 def texts(table: pd.DataFrame) -> Styler:
-    """A table of texts to read: whole, from the left, with what looks like markup (<unk>) shown as it is."""
+    """A table of texts to read: whole, from the left, with what looks like markup (<unk>) shown as
+    it is."""
     heads = [{"selector": "th.col_heading", "props": "text-align: left"}]
-    return table.style.format(escape="html", precision=1).set_properties(**{"text-align": "left"}).set_table_styles(heads)
+    return (
+        table.style.format(escape="html", precision=1)
+        .set_properties(**{"text-align": "left"})
+        .set_table_styles(heads)
+    )

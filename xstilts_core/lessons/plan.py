@@ -1,4 +1,5 @@
-"""The study that a pupil writes in lesson 8: what makes a design weak though the suite accepts it, and an exercise that says so."""
+"""The study that a pupil writes in lesson 8: what makes a design weak though the suite accepts it,
+and an exercise that says so."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -41,11 +42,18 @@ def prepared(study: Study) -> list[IntermediateSpec]:
 
 
 def _too_large(study: Study) -> bool:
-    """Whether a class would wait for it: too many runs, too many examples, or a phase 1 of its own."""
+    """Whether a class would wait for it: too many runs, too many examples, or a phase 1 of its
+    own."""
     runs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
     trained = [spec.train_examples or _MOST_EXAMPLES + 1 for spec in runs]
-    tested = [spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)]
-    searched = [spec for spec in study.specs if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4]
+    tested = [
+        spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)
+    ]
+    searched = [
+        spec
+        for spec in study.specs
+        if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4
+    ]
     many = len(study.specs) > _MOST_RUNS or bool(searched) or study.pretrain is not None
     return many or max(trained, default=0) > _MOST_EXAMPLES or max(tested, default=0) > _MOST_TESTED
 
@@ -61,21 +69,27 @@ class _Flaw:
 FLAWS: Mapping[str, _Flaw] = MappingProxyType(
     {
         "no question": _Flaw(
-            lambda study: not study.title.rstrip().endswith("?"), "What would you like to know? The title is the place to ask."
+            lambda study: not study.title.rstrip().endswith("?"),
+            "What would you like to know? The title is the place to ask.",
         ),
-        "nothing to compare": _Flaw(lambda study: not prepared(study), "Which recipe shall be held against the baseline?"),
+        "nothing to compare": _Flaw(
+            lambda study: not prepared(study), "Which recipe shall be held against the baseline?"
+        ),
         "one seed": _Flaw(
-            lambda study: len(study.seeds) < 2, "Would it come out the same a second time? There is nothing to tell it from."
+            lambda study: len(study.seeds) < 2,
+            "Would it come out the same a second time? There is nothing to tell it from.",
         ),
         "no control": _Flaw(
-            lambda study: not study.controls, "What would a model reach that knows nothing, or words in common without a model?"
+            lambda study: not study.controls,
+            "What would a model reach that knows nothing, or words in common without a model?",
         ),
         "recipes of different sizes": _Flaw(
             lambda study: len({spec.train_examples for spec in prepared(study)}) > 1,
             "If one recipe is better than the other: is it the task, or the number of examples?",
         ),
         "no transfer": _Flaw(
-            lambda study: set(study.languages) == {ENGLISH}, "Zero-shot transfer to which languages? None but that of training is scored."
+            lambda study: set(study.languages) == {ENGLISH},
+            "Zero-shot transfer to which languages? None but that of training is scored.",
         ),
         "no English": _Flaw(
             lambda study: bool(study.languages) and ENGLISH not in study.languages,
@@ -86,20 +100,28 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
             f"It must end in about a minute: at most {_MOST_RUNS} runs, {_MOST_EXAMPLES} training examples a run, {_MOST_TESTED} test "
             "examples a language, no phase 1 of its own, and at most four languages for retrieval.",
         ),
-        "no report": _Flaw(lambda study: REPORT not in study.reports, f"Which report shows gains with intervals? {REPORT} does."),
+        "no report": _Flaw(
+            lambda study: REPORT not in study.reports,
+            f"Which report shows gains with intervals? {REPORT} does.",
+        ),
     }
 )
 
 
 def loaded(text: str, outputs: str = "outputs") -> Study:
-    """The study of a YAML text, checked as `xstilts check` does. UsageError on its first mistake, with "your study" as the file."""
+    """The study of a YAML text, checked as `xstilts check` does. UsageError on its first mistake,
+    with "your study" as the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{NAME}.yaml"
         path.write_text(text, encoding="utf-8")
         try:
             return Study.load(str(path), outputs)
         except UsageError as error:
-            raise UsageError(str(error).replace(str(path.resolve()), "your study").replace(str(path), "your study")) from None
+            raise UsageError(
+                str(error)
+                .replace(str(path.resolve()), "your study")
+                .replace(str(path), "your study")
+            ) from None
 
 
 def flaws(text: str) -> list[str]:
@@ -157,5 +179,7 @@ class Plan:
             ("[mnli]", "[mnlu]"),
             ("seeds:", "seed:"),
         )
-        alone = "\n".join(line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg")))
+        alone = "\n".join(
+            line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg"))
+        )
         return [..., 3, FLAWED, alone, *(good.replace(old, new) for old, new in swaps)]

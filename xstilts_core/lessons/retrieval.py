@@ -1,7 +1,9 @@
-"""Lesson 5: sentences that mean the same as neighbours: what their cosines say, and what hides in them.
+"""Lesson 5: sentences that mean the same as neighbours: what their cosines say, and what hides in
+them.
 
-Anisotropy: the vectors of an encoder fill a narrow cone, so that sentences that have nothing in common have a high cosine (Ethayarajh
-2019). A mean vector by language carries most of it; the suite's retrieval takes it off (`centred`).
+Anisotropy: the vectors of an encoder fill a narrow cone, so that sentences that have nothing in
+common have a high cosine (Ethayarajh 2019). A mean vector by language carries most of it; the
+suite's retrieval takes it off (`centred`).
 """
 
 import json
@@ -37,14 +39,17 @@ def _space_at(file: str, outputs: str, recipe: str) -> SentenceSpace:
 
 
 def space(study: Study, recipe: str = BEFORE) -> SentenceSpace:
-    """The same sentences in nine languages, as vectors of the encoder of a recipe, layer by layer."""
+    """The same sentences in nine languages, as vectors of the encoder of a recipe, layer by
+    layer."""
     return _space_at(study.file, study.outputs, recipe)
 
 
 def sentences(found: SentenceSpace, count: int) -> pd.DataFrame:
     """The first sentences: a row per language, a column per sentence."""
     rows = {code: texts[:count] for code, texts in zip(found.languages, found.texts, strict=True)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"sentence {number}" for number in range(1, count + 1)])
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=[f"sentence {number}" for number in range(1, count + 1)]
+    )
 
 
 def unrelated(vectors: np.ndarray) -> float:
@@ -55,7 +60,8 @@ def unrelated(vectors: np.ndarray) -> float:
 
 
 def centred_accuracy(english: np.ndarray, other: np.ndarray) -> float:
-    """Percent of English sentences [sentences, width] whose nearest neighbour is their translation, in the same row of `other`.
+    """Percent of English sentences [sentences, width] whose nearest neighbour is their translation,
+    in the same row of `other`.
 
     By cosine, after each language's mean vector has been taken off.
     """
@@ -71,7 +77,10 @@ def nearest_accuracy(asked: np.ndarray, found: np.ndarray) -> float:
 
 def cosines(found: SentenceSpace) -> pd.DataFrame:
     """Mean cosine of unrelated sentences: a row per language, a column per layer."""
-    rows = {code: [unrelated(layer[place]) for layer in found.vectors] for place, code in enumerate(found.languages)}
+    rows = {
+        code: [unrelated(layer[place]) for layer in found.vectors]
+        for place, code in enumerate(found.languages)
+    }
     return pd.DataFrame.from_dict(rows, orient="index", columns=_layer_names(len(found.vectors)))
 
 
@@ -81,19 +90,32 @@ def _layer_names(count: int) -> list[str]:
 
 
 def _accuracies(found: SentenceSpace, centred: bool) -> pd.DataFrame:
-    """Percent of English sentences that find their translation: a row per language, a column per layer; English itself has 100."""
-    return pd.DataFrame(found.accuracy[centred].T, index=list(found.languages), columns=_layer_names(len(found.vectors)))
+    """Percent of English sentences that find their translation: a row per language, a column per
+    layer; English itself has 100."""
+    return pd.DataFrame(
+        found.accuracy[centred].T,
+        index=list(found.languages),
+        columns=_layer_names(len(found.vectors)),
+    )
 
 
 def raw_and_centred(found: SentenceSpace) -> pd.DataFrame:
-    """The last layer's accuracy by language, English too: as the vectors are, and after each language's mean has been taken off."""
-    return pd.DataFrame({"raw": _accuracies(found, False).iloc[:, -1], "centred": _accuracies(found, True).iloc[:, -1]})
+    """The last layer's accuracy by language, English too: as the vectors are, and after each
+    language's mean has been taken off."""
+    return pd.DataFrame(
+        {
+            "raw": _accuracies(found, False).iloc[:, -1],
+            "centred": _accuracies(found, True).iloc[:, -1],
+        }
+    )
 
 
 def pull(found: SentenceSpace) -> pd.DataFrame:
-    """How often the most popular sentence of each language is the nearest neighbour of an English one: columns raw and centred.
+    """How often the most popular sentence of each language is the nearest neighbour of an English
+    one: columns raw and centred.
 
-    Of `SENTENCES` English sentences; 1 would be fair. A "hub" is near to everything (Radovanović et al. 2010).
+    Of `SENTENCES` English sentences; 1 would be fair. A "hub" is near to everything (Radovanović et
+    al. 2010).
     """
     english = found.vectors[-1][0]
 
@@ -103,28 +125,41 @@ def pull(found: SentenceSpace) -> pd.DataFrame:
         return int(np.bincount((unit[0] @ unit[1].T).argmax(axis=1)).max())
 
     languages = list(enumerate(found.languages))[1:]
-    rows = {code: (most(found.vectors[-1][place], False), most(found.vectors[-1][place], True)) for place, code in languages}
+    rows = {
+        code: (most(found.vectors[-1][place], False), most(found.vectors[-1][place], True))
+        for place, code in languages
+    }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["raw", "centred"])
 
 
 def development(study: Study, recipe: str = BEFORE) -> pd.Series:
     """Mean development accuracy by layer, in percent: what the suite chooses its layer by."""
     folder = study.root / "retrieval" / TASK / f"from-{recipe}" / f"seed{SEED}"
-    kept = json.loads((folder / results.RESULT).read_text(encoding="utf-8"))["details"]["development"]
-    return pd.Series({int(layer): float(value) for layer, value in kept.items()}, name="development")
+    kept = json.loads((folder / results.RESULT).read_text(encoding="utf-8"))["details"][
+        "development"
+    ]
+    return pd.Series(
+        {int(layer): float(value) for layer, value in kept.items()}, name="development"
+    )
 
 
 def scores(study: Study) -> pd.DataFrame:
-    """Test accuracy of Tatoeba, in percent: a row per language, a column per recipe and control. Each with the layer of its own
-    development data."""
+    """Test accuracy of Tatoeba, in percent: a row per language, a column per recipe and control.
+    Each with the layer of its own development data."""
     frame = analysis.finished(study)
     kept = frame[(frame["task"] == TASK) & (frame["metric"] == "accuracy")]
-    return kept.pivot(index="language", columns="recipe", values="value")[[BEFORE, AFTER, _NAMELESS, RANDOM]].rename_axis(columns=None)
+    return kept.pivot(index="language", columns="recipe", values="value")[
+        [BEFORE, AFTER, _NAMELESS, RANDOM]
+    ].rename_axis(columns=None)
 
 
 def before_and_after(study: Study) -> pd.DataFrame:
-    """Centred accuracy in percent, mean of all languages but English: a row per layer, before and after training on an English task."""
-    sides = {name: _accuracies(space(study, recipe), True).drop(index=ENGLISH) for name, recipe in (("before", BEFORE), ("after", AFTER))}
+    """Centred accuracy in percent, mean of all languages but English: a row per layer, before and
+    after training on an English task."""
+    sides = {
+        name: _accuracies(space(study, recipe), True).drop(index=ENGLISH)
+        for name, recipe in (("before", BEFORE), ("after", AFTER))
+    }
     return pd.DataFrame({name: table.mean() for name, table in sides.items()})
 
 
@@ -135,7 +170,8 @@ def change(study: Study) -> float:
 
 
 def rechosen(study: Study) -> float:
-    """The same change of Tatoeba's test score, in points, each encoder with the layer that its own development data choose."""
+    """The same change of Tatoeba's test score, in points, each encoder with the layer that its own
+    development data choose."""
     table = scores(study)
     return float((table[AFTER] - table[BEFORE]).mean())
 
@@ -168,7 +204,10 @@ def _cosine_exercise(own: Callable[[], Study]) -> Written:
         "unrelated",
         "A function of vectors [sentences, width]: the mean cosine of every two different sentences.",
         unrelated,
-        lambda: [(np.array([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),), *((side,) for side in _some_vectors(own(), ("en", "hi")))],
+        lambda: [
+            (np.array([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),),
+            *((side,) for side in _some_vectors(own(), ("en", "hi"))),
+        ],
         "Sentences that say different things, and yet their vectors point into similar directions: the space is a cone. A cosine means "
         "nothing until you know what unrelated sentences have.",
         "Make every row of length 1, multiply with the transpose, and take the mean of the right entries.",
@@ -196,8 +235,12 @@ def _accuracy_exercise(own: Callable[[], Study]) -> Written:
         {
             "One mean of both languages together was taken off: each language has one of its own.": jointly,
             "Nothing was taken off: this is the raw accuracy.": nearest_accuracy,
-            "A share between 0 and 1; asked for is percent.": lambda english, other: centred_accuracy(english, other) / 100,
-            "The direction: English sentences are asked, the others are searched.": lambda english, other: centred_accuracy(other, english),
+            "A share between 0 and 1; asked for is percent.": lambda english, other: (
+                centred_accuracy(english, other) / 100
+            ),
+            "The direction: English sentences are asked, the others are searched.": lambda english, other: (
+                centred_accuracy(other, english)
+            ),
         },
     )
 
@@ -255,7 +298,10 @@ def control_questions(own: Callable[[], Study]) -> list[Exercise]:
             "The encoder as it is, less the same encoder with names masked.",
             "points",
             0.06,
-            lambda: {"That is German.": lost("de"), "That is against random weights.": lost("sw", RANDOM)},
+            lambda: {
+                "That is German.": lost("de"),
+                "That is against random weights.": lost("sw", RANDOM),
+            },
         ),
     ]
 
@@ -272,7 +318,9 @@ def _change_questions(own: Callable[[], Study]) -> list[Exercise]:
             "After minus before, in the row of the last layer.",
             "points",
             0.1,
-            lambda: {"This row is the embeddings, which were frozen: nothing can change there.": 0.0},
+            lambda: {
+                "This row is the embeddings, which were frozen: nothing can change there.": 0.0
+            },
         ),
         Number(
             "rechosen",

@@ -1,6 +1,8 @@
-"""A study of seconds, run in this process: the code cells of the run notebooks, without a kernel of their own.
+"""A study of seconds, run in this process: the code cells of the run notebooks, without a kernel of
+their own.
 
-The run notebooks stay the only glue. What is finished is not run again, whether it was run here or by `xstilts run`.
+The run notebooks stay the only glue. What is finished is not run again, whether it was run here or
+by `xstilts run`.
 """
 
 import json
@@ -17,17 +19,22 @@ if TYPE_CHECKING:
 
 
 def run(study: Study) -> "pandas.DataFrame":
-    """Run what is missing of a study, one run after the other, a line each; its scores, one row each (`results.COLUMNS`)."""
+    """Run what is missing of a study, one run after the other, a line each; its scores, one row
+    each (`results.COLUMNS`)."""
     for spec in study.specs:
         if results.state(spec).state != "done":
             started = time.perf_counter()
             execute(spec)
-            print(f"{spec.folder.relative_to(study.root)}  {time.perf_counter() - started:.0f} s", flush=True)
+            print(
+                f"{spec.folder.relative_to(study.root)}  {time.perf_counter() - started:.0f} s",
+                flush=True,
+            )
     return analysis.finished(study)
 
 
 def execute(spec: Spec) -> None:
-    """The code cells of the spec's notebook, in order, with the spec's values as its parameters; what they show is not shown."""
+    """The code cells of the spec's notebook, in order, with the spec's values as its parameters;
+    what they show is not shown."""
     from IPython.utils.capture import capture_output
 
     page = json.loads(notebook_path(spec.notebook).read_text(encoding="utf-8"))
@@ -35,6 +42,9 @@ def execute(spec: Spec) -> None:
     values: dict[str, Any] = {}
     with capture_output():
         for cell in cells:
-            exec(compile("".join(cell["source"]), f"{spec.notebook}, cell {cell['id']}", "exec"), values)
+            exec(
+                compile("".join(cell["source"]), f"{spec.notebook}, cell {cell['id']}", "exec"),
+                values,
+            )
             if "parameters" in cell["metadata"].get("tags", []):
                 values |= spec.model_dump()

@@ -1,4 +1,5 @@
-"""Lesson 1: what the same text costs in nine languages, with the shipped tokenizer and with smaller ones trained on the spot."""
+"""Lesson 1: what the same text costs in nine languages, with the shipped tokenizer and with smaller
+ones trained on the spot."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -31,15 +32,21 @@ def shipped() -> PreTrainedTokenizerBase:
 
 
 @lru_cache(maxsize=8)
-def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) -> PreTrainedTokenizerBase:
-    """A new tokenizer of at most so many pieces, trained as phase 1 trains its own, on sentences of these languages."""
+def trained(
+    vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES
+) -> PreTrainedTokenizerBase:
+    """A new tokenizer of at most so many pieces, trained as phase 1 trains its own, on sentences of
+    these languages."""
     return pretrain.train_tokenizer(corpus.spaced(languages, SEED, SENTENCES), vocabulary, 192)
 
 
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
     """By language: the same paragraphs, in the same order."""
-    return {code: tuple(example.context for example in splits.load(TASK, _SPLIT, code)) for code in EMBEDDED_LANGUAGES}
+    return {
+        code: tuple(example.context for example in splits.load(TASK, _SPLIT, code))
+        for code in EMBEDDED_LANGUAGES
+    }
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
@@ -50,7 +57,10 @@ def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
 @lru_cache(maxsize=64)
 def encoded(tokenizer: PreTrainedTokenizerBase, code: str) -> tuple[np.ndarray, ...]:
     """The ids of each of the language's texts, without special tokens."""
-    return tuple(np.array(ids) for ids in tokenizer(list(texts()[code]), add_special_tokens=False)["input_ids"])
+    return tuple(
+        np.array(ids)
+        for ids in tokenizer(list(texts()[code]), add_special_tokens=False)["input_ids"]
+    )
 
 
 @lru_cache(maxsize=16)
@@ -68,33 +78,49 @@ def split_table(tokenizer: PreTrainedTokenizerBase, number: int = 0) -> pd.DataF
     """One text in all languages: its pieces, parted by bars, and how many there are."""
     rows = {code: pieces(tokenizer, found[number]) for code, found in texts().items()}
     return pd.DataFrame(
-        {"pieces": {code: " | ".join(found) for code, found in rows.items()}, "count": {c: len(r) for c, r in rows.items()}}
+        {
+            "pieces": {code: " | ".join(found) for code, found in rows.items()},
+            "count": {c: len(r) for c, r in rows.items()},
+        }
     )
 
 
 def costs(tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     """A row per language.
 
-    pieces_per_word: the fertility; words are those between spaces, in Chinese single characters. premium: pieces of all texts by those
-    of the same texts in English (Petrov et al. 2023). unknown: percent of pieces that are <unk>.
+    pieces_per_word: the fertility; words are those between spaces, in Chinese single characters.
+    premium: pieces of all texts by those of the same texts in English (Petrov et al. 2023).
+    unknown: percent of pieces that are <unk>.
     """
     english = lengths(tokenizer, ENGLISH).sum()
     rows = []
     for code in texts():
         ids = np.concatenate(encoded(tokenizer, code))
         unknown = 100 * float((ids == tokenizer.unk_token_id).mean())
-        rows.append((language(code).script, len(ids) / _word_count(code), len(ids) / english, unknown))
-    return pd.DataFrame(rows, index=list(texts()), columns=["script", "pieces_per_word", "premium", "unknown"])
+        rows.append(
+            (language(code).script, len(ids) / _word_count(code), len(ids) / english, unknown)
+        )
+    return pd.DataFrame(
+        rows, index=list(texts()), columns=["script", "pieces_per_word", "premium", "unknown"]
+    )
 
 
 def _cut_share(tokenizer: PreTrainedTokenizerBase, code: str, longest: int) -> float:
-    """Percent of the language's texts that are longer than `longest` tokens with <s> and </s>, and so lose their end."""
-    return 100 * float((lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean())
+    """Percent of the language's texts that are longer than `longest` tokens with <s> and </s>, and
+    so lose their end."""
+    return 100 * float(
+        (lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean()
+    )
 
 
 def cut_table(longest: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     """Percent of texts that are cut, by language and longest input."""
-    return pd.DataFrame({f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()} for most in longest})
+    return pd.DataFrame(
+        {
+            f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()}
+            for most in longest
+        }
+    )
 
 
 def by_vocabulary(sizes: Sequence[int] = SIZES) -> pd.DataFrame:
@@ -112,14 +138,17 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def grown() -> str:
-    """The language whose premium grows most from the largest of the small vocabularies to one of 1,000 pieces."""
+    """The language whose premium grows most from the largest of the small vocabularies to one of
+    1,000 pieces."""
     table = by_vocabulary((VOCABULARY, SIZES[-1]))
     return str((table.iloc[:, 0] - table.iloc[:, 1]).idxmax())
 
 
 def check() -> Check:
     """The exercises of the lesson."""
-    return Check([_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()])
+    return Check(
+        [_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()]
+    )
 
 
 def _premium_exercise() -> Written:
@@ -135,9 +164,13 @@ def _premium_exercise() -> Written:
         "This is what a bill by the token, or a training by the token, would differ by.",
         "Add up each side first, then divide.",
         {
-            "The direction: 2 must mean twice as many pieces as English has.": lambda pieces, english: sum(english) / sum(pieces),
+            "The direction: 2 must mean twice as many pieces as English has.": lambda pieces, english: (
+                sum(english) / sum(pieces)
+            ),
             "A mean of the texts' ratios gives a short text the weight of a long one; what all texts together cost is asked for.": (
-                lambda pieces, english: float(np.mean([a / b for a, b in zip(pieces, english, strict=True)]))
+                lambda pieces, english: float(
+                    np.mean([a / b for a, b in zip(pieces, english, strict=True)])
+                )
             ),
             "A difference in pieces grows with the number of texts; a ratio is asked for.": (
                 lambda pieces, english: sum(pieces) - sum(english)
@@ -209,9 +242,13 @@ def _length_questions() -> list[Number]:
             "the length only: a model of short inputs pays less than this.",
             "A text of n tokens: how many pairs of tokens are there?",
             "times",
-            # Squares summed over the texts, with <s> and </s> or without, are within it: the same idea without the mean.
+            # Squares summed over the texts, with <s> and </s> or without, are within it: the same
+            # idea without the mean.
             0.07,
-            lambda: {"This is the ratio of lengths. How does the number of pairs grow?": cost(), "Twice is not squared.": 2 * cost()},
+            lambda: {
+                "This is the ratio of lengths. How does the number of pairs grow?": cost(),
+                "Twice is not squared.": 2 * cost(),
+            },
         ),
     ]
 

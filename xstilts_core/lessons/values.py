@@ -1,4 +1,5 @@
-"""A pupil's answer as a value: whether it is a number, whether it equals the truth, how it stands in a sentence."""
+"""A pupil's answer as a value: whether it is a number, whether it equals the truth, how it stands
+in a sentence."""
 
 import math
 from typing import Any
@@ -7,7 +8,8 @@ import numpy as np
 
 
 def as_number(answer: Any) -> float:
-    """The answer as a number; infinite if it is too large for one. TypeError or ValueError for a text, a truth value, several numbers."""
+    """The answer as a number; infinite if it is too large for one. TypeError or ValueError for a
+    text, a truth value, several numbers."""
     if isinstance(answer, str | bytes | bool | np.bool_):
         raise TypeError(f"{answer!r} is no number")
     try:
@@ -19,7 +21,8 @@ def as_number(answer: Any) -> float:
 
 
 def equal(expected: Any, found: Any, tolerance: float) -> bool:
-    """Numbers within the tolerance; anything else, if it is the same. A wrong type is a wrong answer: a text of digits too."""
+    """Numbers within the tolerance; anything else, if it is the same. A wrong type is a wrong
+    answer: a text of digits too."""
     try:
         return abs(as_number(expected) - as_number(found)) <= tolerance
     except (TypeError, ValueError):
@@ -36,7 +39,8 @@ def same(first: Any, second: Any) -> bool:
 
 
 def unwrapped(value: Any) -> Any:
-    """The value with Python's own numbers and texts in place of numpy's, in lists and tuples too."""
+    """The value with Python's own numbers and texts in place of numpy's, in lists and tuples
+    too."""
     if isinstance(value, np.generic):
         return value.item()
     return type(value)(map(unwrapped, value)) if type(value) in (list, tuple) else value

@@ -40,9 +40,13 @@ def _analysis_frame() -> pd.DataFrame:
 
 def table(task: str) -> pd.DataFrame:
     """Percent by recipe or control (rows) and language (columns), English first."""
-    found = scores()[scores()["task"] == task].pivot(index="recipe", columns="language", values="value")
+    found = scores()[scores()["task"] == task].pivot(
+        index="recipe", columns="language", values="value"
+    )
     rows = [name for name in study().recipes if name in found.index]
-    return found.loc[rows, [ENGLISH, *(code for code in found if code != ENGLISH)]].rename_axis(index=None, columns=None)
+    return found.loc[rows, [ENGLISH, *(code for code in found if code != ENGLISH)]].rename_axis(
+        index=None, columns=None
+    )
 
 
 def others(task: str, recipe: str) -> pd.Series:
@@ -66,7 +70,8 @@ def beside() -> pd.DataFrame:
 
 
 def margin(score: float, items: int) -> float:
-    """Half of the 95 % interval of an accuracy in percent over so many items (the normal approximation of the binomial)."""
+    """Half of the 95 % interval of an accuracy in percent over so many items (the normal
+    approximation of the binomial)."""
     share = score / 100
     return 100 * 1.96 * math.sqrt(share * (1 - share) / items)
 
@@ -100,7 +105,9 @@ def _score_questions() -> list[Number | Names]:
             "percent",
             0.06,
             lambda: {
-                "English is among them: it is the language of training.": float(table(_INFERENCE).loc[BASELINE].mean()),
+                "English is among them: it is the language of training.": float(
+                    table(_INFERENCE).loc[BASELINE].mean()
+                ),
                 "This is the English score.": english(_INFERENCE, BASELINE),
                 "This is the encoder of random weights.": mean(_INFERENCE, RANDOM),
             },
@@ -133,7 +140,9 @@ def _score_questions() -> list[Number | Names]:
             0.06,
             lambda: {
                 "This is one standard error. How many of them make 95 %?": error(1.0),
-                "This is the width of the whole interval; the margin goes to one side.": error(3.92),
+                "This is the width of the whole interval; the margin goes to one side.": error(
+                    3.92
+                ),
             },
         ),
     ]
@@ -156,7 +165,9 @@ def control_questions() -> list[Number | Choice]:
             best,
             "No understanding of both texts is needed for it. A score that does not stand above this shows no transfer of inference.",
             "The highest mean of the languages other than English.",
-            lambda: {RANDOM: "Look at its languages other than English: what is chance with three labels?"},
+            lambda: {
+                RANDOM: "Look at its languages other than English: what is chance with three labels?"
+            },
         ),
         Number(
             "pretraining",

@@ -1,8 +1,9 @@
 """Scores by the benchmarks' own rules, in percent.
 
-Every metric is computed in two steps, so that a bootstrap never has to score text again: a `..._statistics` function reduces
-each example to one row of numbers (its sufficient statistics), and `score` turns the column sums into the metric. The names of
-a row's columns are constants such as ACCURACY.
+Every metric is computed in two steps, so that a bootstrap never has to score text again: a
+`..._statistics` function reduces each example to one row of numbers (its sufficient statistics),
+and `score` turns the column sums into the metric. The names of a row's columns are constants such
+as ACCURACY.
 """
 
 from xstilts_core.metrics.answers import (
@@ -15,10 +16,24 @@ from xstilts_core.metrics.answers import (
     squad_v2,
     squad_v2_statistics,
 )
-from xstilts_core.metrics.labels import accuracy, accuracy_statistics, binary_f1, binary_f1_statistics
+from xstilts_core.metrics.labels import (
+    accuracy,
+    accuracy_statistics,
+    binary_f1,
+    binary_f1_statistics,
+)
 from xstilts_core.metrics.pairs import bitext, bitext_statistics
 from xstilts_core.metrics.rankings import TOP, average_precision, ranking, ranking_statistics
-from xstilts_core.metrics.scores import ACCURACY, BINARY, BITEXT, RANKING, SPAN, TAGGING, score, score_sums
+from xstilts_core.metrics.scores import (
+    ACCURACY,
+    BINARY,
+    BITEXT,
+    RANKING,
+    SPAN,
+    TAGGING,
+    score,
+    score_sums,
+)
 from xstilts_core.metrics.tags import tagging, tagging_statistics
 
 __all__ = [

@@ -15,8 +15,9 @@ from xstilts_core.metrics.scores import SPAN, check_lengths, score
 _ASCII_PUNCTUATION = string.punctuation.encode()
 _CHINESE = re.compile("([\u4e00-\u9fa5])")
 
-# MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is quoted as it stands there: because of the misplaced "^" it
-# removes every "al", also inside words, and the published scores were made so.
+# MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is quoted as it stands there: because
+# of the misplaced "^" it removes every "al", also inside words, and the published scores were made
+# so.
 _MLQA_ARTICLES = {
     "en": r"\b(a|an|the)\b",
     "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
@@ -29,8 +30,13 @@ _MLQA_ARTICLES = {
 
 
 def _without_ascii_punctuation(text: str) -> str:
-    """No byte of a longer character is an ASCII byte, so they can be deleted from UTF-8, which is far quicker than str.translate."""
-    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII_PUNCTUATION).decode("utf-8", "surrogatepass")
+    """No byte of a longer character is an ASCII byte, so they can be deleted from UTF-8, which is
+    far quicker than str.translate."""
+    return (
+        text.encode("utf-8", "surrogatepass")
+        .translate(None, _ASCII_PUNCTUATION)
+        .decode("utf-8", "surrogatepass")
+    )
 
 
 def _without_punctuation(text: str) -> str:
@@ -43,7 +49,8 @@ def _without_punctuation(text: str) -> str:
 
 
 def _squad_plain(text: str) -> str:
-    """SQuAD's normalization but for white space: lower case, no ASCII punctuation, no English article."""
+    """SQuAD's normalization but for white space: lower case, no ASCII punctuation, no English
+    article."""
     return re.sub(_MLQA_ARTICLES["en"], " ", _without_ascii_punctuation(text.lower()))
 
 
@@ -58,23 +65,28 @@ def _mlqa_plain(text: str, language: str) -> str:
 
 
 def squad_normalize(text: str) -> str:
-    """SQuAD's normalization, in every language: lower case, no ASCII punctuation, no English article, single spaces."""
+    """SQuAD's normalization, in every language: lower case, no ASCII punctuation, no English
+    article, single spaces."""
     return " ".join(_squad_plain(text).split())
 
 
 def mlqa_normalize(text: str, language: str) -> str:
-    """MLQA's normalization: lower case, no Unicode punctuation, no article of that language, tokens joined by single spaces.
+    """MLQA's normalization: lower case, no Unicode punctuation, no article of that language, tokens
+    joined by single spaces.
 
-    Chinese is cut into single characters from U+4E00 to U+9FA5, other text at white space. UsageError for a language outside MLQA.
+    Chinese is cut into single characters from U+4E00 to U+9FA5, other text at white space.
+    UsageError for a language outside MLQA.
     """
     return " ".join(_mlqa_plain(text, language).split())
 
 
-def normalized(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> dict[str, str]:
+def normalized(
+    answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]
+) -> dict[str, str]:
     """Each different text -> its normal form. `plain`: all of the normalization but white space.
 
-    All texts are normalized at once, as the lines of one: a line's end is white space to every rule, and so is the space put in the
-    place of a line's end inside a text.
+    All texts are normalized at once, as the lines of one: a line's end is white space to every
+    rule, and so is the space put in the place of a line's end inside a text.
     """
     texts = dict.fromkeys(chain(chain.from_iterable(answers), predictions))
     lines = plain("\n".join([text.replace("\n", " ") for text in texts])).split("\n")
@@ -82,11 +94,14 @@ def normalized(answers: Sequence[Sequence[str]], predictions: Sequence[str], pla
 
 
 def _token_f1(gold: str, predicted: str) -> float:
-    """F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016); both texts are normalized already."""
+    """F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016); both texts are normalized
+    already."""
     gold_tokens, predicted_tokens = gold.split(), predicted.split()
     gold_set, predicted_set = set(gold_tokens), set(predicted_tokens)
     if len(gold_set) == len(gold_tokens) or len(predicted_set) == len(predicted_tokens):
-        same = len(gold_set & predicted_set)  # where one side repeats nothing, bags share what sets share
+        same = len(
+            gold_set & predicted_set
+        )  # where one side repeats nothing, bags share what sets share
     else:
         same = sum((Counter(gold_tokens) & Counter(predicted_tokens)).values())
     if same == 0:
@@ -96,15 +111,19 @@ def _token_f1(gold: str, predicted: str) -> float:
 
 
 def _best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
-    """(exact match, F1) against the answer that fits best, each maximum taken on its own; all texts are normalized already."""
+    """(exact match, F1) against the answer that fits best, each maximum taken on its own; all texts
+    are normalized already."""
     if predicted in golds:
         # F1 counts no token where both texts are empty.
         return 1.0, 1.0 if predicted else 0.0
     return 0.0, max([_token_f1(gold, predicted) for gold in golds])
 
 
-def _span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]) -> np.ndarray:
-    """[questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. ValueError where a question has no answer text."""
+def _span_statistics(
+    answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]
+) -> np.ndarray:
+    """[questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. ValueError where a
+    question has no answer text."""
     check_lengths(answers, predictions, "answers")
     for position, texts in enumerate(answers):
         if not any(texts):
@@ -114,26 +133,36 @@ def _span_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str
             )
     normal = normalized(answers, predictions, plain)
     return np.array(
-        [_best_match([normal[text] for text in texts], normal[guess]) for texts, guess in zip(answers, predictions, strict=True)]
+        [
+            _best_match([normal[text] for text in texts], normal[guess])
+            for texts, guess in zip(answers, predictions, strict=True)
+        ]
     )
 
 
 def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
-    """[questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME third_party/evaluate_squad.py)."""
+    """[questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME
+    third_party/evaluate_squad.py)."""
     return _span_statistics(answers, predictions, _squad_plain)
 
 
 def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP: English normalization whatever the language."""
+    """Exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP: English normalization whatever the
+    language."""
     return score(squad_statistics(answers, predictions), SPAN)
 
 
-def mlqa_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> np.ndarray:
-    """[questions, 2], columns SPAN, by MLQA's evaluation; `language` is the language of the context."""
+def mlqa_statistics(
+    answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
+) -> np.ndarray:
+    """[questions, 2], columns SPAN, by MLQA's evaluation; `language` is the language of the
+    context."""
     return _span_statistics(answers, predictions, lambda text: _mlqa_plain(text, language))
 
 
-def mlqa(answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str) -> dict[str, float]:
+def mlqa(
+    answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
+) -> dict[str, float]:
     """Exact match and F1 of MLQA (Lewis et al. 2020, mlqa_evaluation_v1.py)."""
     return score(mlqa_statistics(answers, predictions, language), SPAN)
 
@@ -141,8 +170,8 @@ def mlqa(answers: Sequence[Sequence[str]], predictions: Sequence[str], language:
 def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
     """[questions, 2], columns SPAN, by SQuAD v2.0's evaluation.
 
-    Answers that normalize to nothing do not count; a question without any is unanswerable. There only the empty prediction is
-    right, and an empty prediction is wrong everywhere else.
+    Answers that normalize to nothing do not count; a question without any is unanswerable. There
+    only the empty prediction is right, and an empty prediction is wrong everywhere else.
     """
     check_lengths(answers, predictions, "answers")
     normal = normalized(answers, predictions, _squad_plain)
@@ -158,5 +187,6 @@ def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[
 
 
 def squad_v2(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an unanswerable one."""
+    """Exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an
+    unanswerable one."""
     return score(squad_v2_statistics(answers, predictions), SPAN)

@@ -8,16 +8,24 @@ import numpy as np
 from xstilts_core.metrics.scores import BITEXT, score
 
 
-def bitext_statistics(gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]) -> np.ndarray:
-    """[source sentences, 3], columns BITEXT: a row per source id that stands in a gold or predicted pair, ids sorted."""
+def bitext_statistics(
+    gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
+) -> np.ndarray:
+    """[source sentences, 3], columns BITEXT: a row per source id that stands in a gold or predicted
+    pair, ids sorted."""
     gold, predicted = set(gold), set(predicted)
     if not gold:
         raise ValueError("nothing to score: no gold pairs given")
-    counts = [Counter(source for source, _ in pairs) for pairs in (gold & predicted, predicted, gold)]
+    counts = [
+        Counter(source for source, _ in pairs) for pairs in (gold & predicted, predicted, gold)
+    ]
     sources = sorted(counts[1].keys() | counts[2].keys())
     return np.array([[count[source] for count in counts] for source in sources])
 
 
-def bitext(gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]) -> dict[str, float]:
-    """F1, precision and recall of the set of (source id, target id) pairs (BUCC 2018, XTREME evaluate.py)."""
+def bitext(
+    gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
+) -> dict[str, float]:
+    """F1, precision and recall of the set of (source id, target id) pairs (BUCC 2018, XTREME
+    evaluate.py)."""
     return score(bitext_statistics(gold, predicted), BITEXT)

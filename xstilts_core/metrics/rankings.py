@@ -10,9 +10,11 @@ TOP = 20
 
 
 def average_precision(right: Collection[str], ranked: Sequence[str], most: int = TOP) -> float:
-    """Mean over min(right, most) of the precision at each right id among the first `most`, 0 to 1; a repeated id counts once.
+    """Mean over min(right, most) of the precision at each right id among the first `most`, 0 to 1;
+    a repeated id counts once.
 
-    With one right id this is its reciprocal rank, 0 beyond `most`: what XTREME-R calls map@20 for Mewsli-X.
+    With one right id this is its reciprocal rank, 0 beyond `most`: what XTREME-R calls map@20 for
+    Mewsli-X.
     """
     found, total = set(), 0.0
     for rank, name in enumerate(ranked[:most], start=1):
@@ -22,16 +24,24 @@ def average_precision(right: Collection[str], ranked: Sequence[str], most: int =
     return total / min(len(right), most)
 
 
-def ranking_statistics(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> np.ndarray:
-    """[queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. ValueError where a query has no right answer.
+def ranking_statistics(
+    right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """[queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. ValueError
+    where a query has no right answer.
 
-    XTREME-R's rule (third_party/utils_lareqa.py, average_precision_at_k with k = 20; utils_mewslix.py, mean_reciprocal_rank).
+    XTREME-R's rule (third_party/utils_lareqa.py, average_precision_at_k with k = 20;
+    utils_mewslix.py, mean_reciprocal_rank).
     """
     check_lengths(right, ranked, "rankings")
     right = [frozenset(names) for names in right]
     if frozenset() in right:
-        raise ValueError(f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be scored")
-    return np.array([[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)])
+        raise ValueError(
+            f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be scored"
+        )
+    return np.array(
+        [[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)]
+    )
 
 
 def ranking(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from xstilts_core.metrics.scores import TAGGING, check_lengths, score
 
-# A tag's first letter as a bit, so that "one of these letters" is a single operation on a whole corpus.
+# A tag's first letter as a bit, so that "one of these letters" is a single operation on a whole
+# corpus.
 B, I, E, S, OUTSIDE, _DOT, OTHER = (1 << position for position in range(7))
 LETTERS = {"B": B, "I": I, "E": E, "S": S, "O": OUTSIDE, ".": _DOT}
 
@@ -26,8 +27,9 @@ class Chunks:
 def _find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
     """Chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
 
-    letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types, a type being all that follows the
-    last "-", the whole tag where there is none. An "O" stands after each sentence.
+    letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types, a
+    type being all that follows the last "-", the whole tag where there is none. An "O" stands after
+    each sentence.
     """
     before = np.concatenate([[OUTSIDE], letters[:-1]]).astype(letters.dtype)
     changed = np.empty(len(types), dtype=bool)
@@ -45,18 +47,24 @@ def _find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
     return Chunks(types[last], last_start[last], last)
 
 
-def tagging_statistics(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> np.ndarray:
+def tagging_statistics(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> np.ndarray:
     """[sentences, 5], columns TAGGING: chunks found, predicted and gold, tokens right and all.
 
     ValueError where a sentence has another number of tags than its gold, or a tag is empty.
     """
     check_lengths(gold, predicted, "tag sequences")
-    lengths, given = (np.fromiter(map(len, side), dtype=np.int64, count=len(side)) for side in (gold, predicted))
+    lengths, given = (
+        np.fromiter(map(len, side), dtype=np.int64, count=len(side)) for side in (gold, predicted)
+    )
     if not lengths.any():
         raise ValueError(f"nothing to score: all {len(gold)} tag sequences are empty")
     if (wrong := np.flatnonzero(lengths != given)).size:
         place = wrong[0]
-        raise ValueError(f"sentence {place} (counted from 0) has {lengths[place]} gold tags but {given[place]} predicted ones")
+        raise ValueError(
+            f"sentence {place} (counted from 0) has {lengths[place]} gold tags but {given[place]} predicted ones"
+        )
     codes: defaultdict[str, int] = defaultdict(count().__next__)
     outside = codes["O"]
     sentence = np.repeat(np.arange(len(lengths)), lengths)
@@ -65,10 +73,14 @@ def tagging_statistics(gold: Sequence[Sequence[str]], predicted: Sequence[Sequen
     flat = []
     for side in (gold, predicted):
         tags = np.full(size, outside, dtype=np.int32)
-        tags[place] = np.fromiter(map(codes.__getitem__, chain.from_iterable(side)), dtype=np.int32, count=len(sentence))
+        tags[place] = np.fromiter(
+            map(codes.__getitem__, chain.from_iterable(side)), dtype=np.int32, count=len(sentence)
+        )
         flat.append(tags)
     if "" in codes:
-        raise ValueError("a tag is the empty text: every token needs a tag such as O, B-PER or NOUN")
+        raise ValueError(
+            "a tag is the empty text: every token needs a tag such as O, B-PER or NOUN"
+        )
     kinds: defaultdict[str, int] = defaultdict(count().__next__)
     letter_of = np.array([LETTERS.get(tag[0], OTHER) for tag in codes], dtype=np.uint8)
     type_of = np.array([kinds[tag.rsplit("-", 1)[-1]] for tag in codes], dtype=np.int32)
@@ -81,13 +93,16 @@ def tagging_statistics(gold: Sequence[Sequence[str]], predicted: Sequence[Sequen
     hit = sentence[flat[0][place] == flat[1][place]]
     owner = np.repeat(np.arange(len(lengths)), lengths + 1)
     places = (owner[guess.last[found]], owner[guess.last], owner[right.last], hit)
-    return np.stack([*(np.bincount(where, minlength=len(lengths)) for where in places), lengths], axis=1)
+    return np.stack(
+        [*(np.bincount(where, minlength=len(lengths)) for where in places), lengths], axis=1
+    )
 
 
 def tagging(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Chunk F1, precision and recall by the rule of seqeval 0.0.x, and token accuracy.
 
-    XTREME's numbers for PAN-X and UD POS were made so. For part-of-speech tags F1 is therefore not token accuracy: runs of equal
-    tags merge into one chunk (but SCONJ and SYM, read as single-token chunks because of their first letter, do not).
+    XTREME's numbers for PAN-X and UD POS were made so. For part-of-speech tags F1 is therefore not
+    token accuracy: runs of equal tags merge into one chunk (but SCONJ and SYM, read as single-token
+    chunks because of their first letter, do not).
     """
     return score(tagging_statistics(gold, predicted), TAGGING)

@@ -1,7 +1,9 @@
-"""The pretraining corpus of phase 1: documents of each language, code-switched documents, and short translation pairs.
+"""The pretraining corpus of phase 1: documents of each language, code-switched documents, and short
+translation pairs.
 
-Pure monolingual text aligns close languages only; chunk-wise code-switching (what a dictionary teaches) and a share of translation
-pairs (Lample and Conneau 2019) align the rest. Held-out names never occur.
+Pure monolingual text aligns close languages only; chunk-wise code-switching (what a dictionary
+teaches) and a share of translation pairs (Lample and Conneau 2019) align the rest. Held-out names
+never occur.
 """
 
 from collections.abc import Iterator
@@ -15,9 +17,20 @@ from xstilts_core.mini.makers.passage import ROLE_LETTERS, Sentence, separator
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.world import World, pretraining_world
 
-RESOURCE: dict[str, float] = {"en": 1.0, "de": 1.0, "es": 1.0, "zh": 1.0, "bg": 0.6, "tr": 0.6, "hi": 0.6, "id": 0.6, "sw": 0.25}
-"""Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6, low (Swahili) 0.25. The same weights
-rule a language's share of code-switched text and of translation pairs."""
+RESOURCE: dict[str, float] = {
+    "en": 1.0,
+    "de": 1.0,
+    "es": 1.0,
+    "zh": 1.0,
+    "bg": 0.6,
+    "tr": 0.6,
+    "hi": 0.6,
+    "id": 0.6,
+    "sw": 0.25,
+}
+"""Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6,
+low (Swahili) 0.25. The same weights rule a language's share of code-switched text and of
+translation pairs."""
 _SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
 _PAIR_SHARE = 0.2
@@ -25,10 +38,12 @@ _PAIR_SHARE = 0.2
 _SWITCH_CHANCE = 0.6
 """Chance that a chunk of a code-switched sentence comes from a random language."""
 _QUESTION_PAIR_SHARE = 0.3
-"""Share of the pairs in which the second side asks about the first and answers, instead of translating it."""
+"""Share of the pairs in which the second side asks about the first and answers, instead of
+translating it."""
 _NEGATED_PAIRS, _NEGATED = 0.35, 0.25
-"""Share of negated events among translated sentences and in documents. Nothing in a text predicts "never", so that its words align
-late: without these shares German, Bulgarian and Hindi contradictions are not recognised."""
+"""Share of negated events among translated sentences and in documents. Nothing in a text predicts
+"never", so that its words align late: without these shares German, Bulgarian and Hindi
+contradictions are not recognised."""
 DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
 _FACT_SHARE, _DIALOGUE_SHARE = 0.3, 0.5
 
@@ -37,8 +52,9 @@ _Versions = dict[str, list[tuple[Token, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class _CorpusDocument:
-    """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a translation pair, the second sentence (the
-    first one's language is `language`), else None. Chat messages are parted by line breaks."""
+    """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a
+    translation pair, the second sentence (the first one's language is `language`), else None. Chat
+    messages are parted by line breaks."""
 
     language: str
     text: str
@@ -48,8 +64,9 @@ class _CorpusDocument:
 def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_CorpusDocument]:
     """The corpus, the same for the same arguments.
 
-    count: documents of a high-resource language; every other gets its `RESOURCE` share of it. Then come the code-switched
-    documents and the pairs of at least two languages. Yields language by language: shuffle before training.
+    count: documents of a high-resource language; every other gets its `RESOURCE` share of it. Then
+    come the code-switched documents and the pairs of at least two languages. Yields language by
+    language: shuffle before training.
     """
     for language in languages:
         if language not in LANGUAGES:
@@ -67,7 +84,9 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
     mixed = round(single * _SWITCHED_SHARE / (1 - _SWITCHED_SHARE))
     for _ in range(mixed):
         domain = _drawn_domain(random)
-        yield _CorpusDocument("mixed", document(random, domain, _SwitchingVoice(languages, random, domain)))
+        yield _CorpusDocument(
+            "mixed", document(random, domain, _SwitchingVoice(languages, random, domain))
+        )
     for _ in range(round((single + mixed) * _PAIR_SHARE / (1 - _PAIR_SHARE))):
         yield pair(random, languages)
 
@@ -82,7 +101,8 @@ def _drawn_language(random: Random, languages: tuple[str, ...]) -> str:
 
 
 def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
-    """A short sentence in two languages, half of the time English and another; or told in one, asked about and answered in the other."""
+    """A short sentence in two languages, half of the time English and another; or told in one,
+    asked about and answered in the other."""
     first = second = _drawn_language(random, languages)
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
@@ -94,9 +114,13 @@ def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     if random.random() < _QUESTION_PAIR_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
         role = random.choice(asked_roles(event))
-        answered = right.between.join((right.tell(Sentence(event, role)), right.answer(event, role)))
+        answered = right.between.join(
+            (right.tell(Sentence(event, role)), right.answer(event, role))
+        )
         return _CorpusDocument(first, left.tell(Sentence(event)), answered)
-    meaning: Meaning = world.fact(random) if random.random() < 0.2 else world.event(random, negated=_NEGATED_PAIRS)
+    meaning: Meaning = (
+        world.fact(random) if random.random() < 0.2 else world.event(random, negated=_NEGATED_PAIRS)
+    )
     return _CorpusDocument(first, left.tell(Sentence(meaning)), right.tell(Sentence(meaning)))
 
 
@@ -109,7 +133,9 @@ class _Voice:
 
     def tell(self, sentence: Sentence) -> str:
         """The sentence as text."""
-        return detokenise(realise(sentence.meaning, self.language, sentence.ask, self.domain), self.language)[0]
+        return detokenise(
+            realise(sentence.meaning, self.language, sentence.ask, self.domain), self.language
+        )[0]
 
     def answer(self, event: Event, role: str) -> str:
         """One chunk of the event as a sentence of its own."""
@@ -118,7 +144,8 @@ class _Voice:
 
 
 class _SwitchingVoice(_Voice):
-    """Tells sentences in a base language whose chunks come, by chance, from any language: "Anna 吃 un Apfel in the kitchen"."""
+    """Tells sentences in a base language whose chunks come, by chance, from any language: "Anna 吃
+    un Apfel in the kitchen"."""
 
     def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
         super().__init__(_drawn_language(random, languages), domain)
@@ -146,23 +173,41 @@ class _SwitchingVoice(_Voice):
                 told.add(token.role)
                 if token.role not in switched:
                     switches = self.random.random() < _SWITCH_CHANCE
-                    switched[token.role] = _drawn_language(self.random, self.languages) if switches else self.language
+                    switched[token.role] = (
+                        _drawn_language(self.random, self.languages) if switches else self.language
+                    )
                 language = switched[token.role]
                 other = self.parts(meaning, sentence.ask, language, versions)
-                chunk = [word for word in other[number] if word.role == token.role] if len(other) == len(parts) else []
-                runs.append((language, chunk) if chunk else (self.language, [word for word in part if word.role == token.role]))
+                chunk = (
+                    [word for word in other[number] if word.role == token.role]
+                    if len(other) == len(parts)
+                    else []
+                )
+                runs.append(
+                    (language, chunk)
+                    if chunk
+                    else (self.language, [word for word in part if word.role == token.role])
+                )
         return written(runs)
 
-    def parts(self, meaning: Meaning, ask: str | None, language: str, versions: _Versions) -> list[tuple[Token, ...]]:
+    def parts(
+        self, meaning: Meaning, ask: str | None, language: str, versions: _Versions
+    ) -> list[tuple[Token, ...]]:
         """The clauses of the sentence in a language; the second begins with the conjunction."""
         if language not in versions:
             tokens = realise(meaning, language, ask, self.domain)
-            links = [index for index, token in enumerate(tokens) if token.pos == "CCONJ" and token.role == "-"]
+            links = [
+                index
+                for index, token in enumerate(tokens)
+                if token.pos == "CCONJ" and token.role == "-"
+            ]
             cut = links[0] if isinstance(meaning, Joined) and links else len(tokens)
             versions[language] = [part for part in (tokens[:cut], tokens[cut:]) if part]
         return versions[language]
 
-    def linking(self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: _Versions) -> tuple[str, list[Token]]:
+    def linking(
+        self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: _Versions
+    ) -> tuple[str, list[Token]]:
         """A conjunction, perhaps another language's; any other small word as it is."""
         if token.pos == "CCONJ" and self.random.random() < _SWITCH_CHANCE:
             language = _drawn_language(self.random, self.languages)
@@ -184,7 +229,8 @@ def answer_tokens(tokens: tuple[Token, ...], role: str) -> tuple[Token, ...]:
 
 
 def written(runs: list[tuple[str, list[Token]]]) -> str:
-    """Runs of one language each as they are written, spaces between runs, none before punctuation."""
+    """Runs of one language each as they are written, spaces between runs, none before
+    punctuation."""
     merged: list[tuple[str, list[Token]]] = []
     for language, tokens in runs:
         if merged and (merged[-1][0] == language or all(token.pos == "PUNCT" for token in tokens)):
@@ -195,7 +241,8 @@ def written(runs: list[tuple[str, list[Token]]]) -> str:
 
 
 def document(random: Random, domain: str, voice: _Voice) -> str:
-    """One to four sentences, mostly about one person: facts, events, joined clauses; half of the documents tell, ask and answer."""
+    """One to four sentences, mostly about one person: facts, events, joined clauses; half of the
+    documents tell, ask and answer."""
     world = pretraining_world(domain)
     person = world.person(random)
     told = []
@@ -224,7 +271,11 @@ def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> l
     person = world.person(random)
     if random.random() < 0.25:
         fact = world.fact(random, person)
-        return [*told[:2], voice.tell(Sentence(fact, random.choice(("value", "person")))), voice.tell(Sentence(fact))]
+        return [
+            *told[:2],
+            voice.tell(Sentence(fact, random.choice(("value", "person")))),
+            voice.tell(Sentence(fact)),
+        ]
     event = world.event(random, person, negated=0.0)
     role = random.choice(asked_roles(event))
     statement = voice.tell(Sentence(event))
@@ -233,7 +284,8 @@ def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> l
 
 
 def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
-    """Sentences and questions with a space between any two words, also where the language writes none: for learning a vocabulary."""
+    """Sentences and questions with a space between any two words, also where the language writes
+    none: for learning a vocabulary."""
     for language in languages:
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
@@ -241,5 +293,13 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))
-            told = [(joined, None), (fact, None), (fact, "value"), *((event, role) for role in asked_roles(event))]
-            yield from (" ".join(token.text for token in realise(meaning, language, ask, domain)) for meaning, ask in told)
+            told = [
+                (joined, None),
+                (fact, None),
+                (fact, "value"),
+                *((event, role) for role in asked_roles(event)),
+            ]
+            yield from (
+                " ".join(token.text for token in realise(meaning, language, ask, domain))
+                for meaning, ask in told
+            )

@@ -1,7 +1,8 @@
 """From meaning to sentence in any of the suite's languages, and from tokens to text.
 
-Same meaning, two languages: an exact translation. Word forms come from the lexicons, agreement and word order from
-`realise/`. Parts of speech are those of Universal Dependencies, by each language's own treebank conventions.
+Same meaning, two languages: an exact translation. Word forms come from the lexicons, agreement and
+word order from `realise/`. Parts of speech are those of Universal Dependencies, by each language's
+own treebank conventions.
 """
 
 from functools import cache
@@ -21,7 +22,10 @@ from xstilts_core.mini.realise.turkish import Turkish
 
 __all__ = ["LANGUAGES", "detokenise", "phrase", "realise"]
 
-_REALISERS = {kind.code: kind for kind in (English, German, Spanish, Bulgarian, Turkish, Hindi, Chinese, Indonesian, Swahili)}
+_REALISERS = {
+    kind.code: kind
+    for kind in (English, German, Spanish, Bulgarian, Turkish, Hindi, Chinese, Indonesian, Swahili)
+}
 DOMAINS = ("general", "clinic", "chat")
 _EVENT_ROLES = ("subject", "object", "place", "time")
 _FACT_QUESTIONS = ("person", "value")
@@ -39,13 +43,17 @@ def _realiser(language: str) -> Realiser:
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
     """Refuse a role that this kind of meaning has not, or that this meaning leaves empty."""
     if isinstance(meaning, Joined):
-        raise ValueError(f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second clause")
+        raise ValueError(
+            f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second clause"
+        )
     legal = _EVENT_ROLES if isinstance(meaning, Event) else _FACT_QUESTIONS
     if role not in legal:
         raise unknown(use, role, type(meaning).__name__, legal)
     if isinstance(meaning, Event) and getattr(meaning, role) is None:
         filled = tuple(name for name in _EVENT_ROLES if getattr(meaning, name) is not None)
-        raise ValueError(f"{use} {role!r}: this Event has none (it has {', '.join(filled)}): {meaning}")
+        raise ValueError(
+            f"{use} {role!r}: this Event has none (it has {', '.join(filled)}): {meaning}"
+        )
 
 
 def _clause(realiser: Realiser, meaning: Meaning, ask: str | None) -> Chunk:
@@ -72,14 +80,18 @@ def _mark(text: str, pos: str = "PUNCT") -> Token:
     return Token(text, pos)
 
 
-def realise(meaning: Meaning, language: str, ask: str | None = None, domain: str = "general") -> tuple[Token, ...]:
+def realise(
+    meaning: Meaning, language: str, ask: str | None = None, domain: str = "general"
+) -> tuple[Token, ...]:
     """A sentence with its final punctuation.
 
-    ask: subject, object, place or time of an Event, person or value of a Fact makes the question for it (the question word
+    ask: subject, object, place or time of an Event, person or value of a Fact makes the question
+    for it (the question word
         has the asked role's letter); None makes a statement, in which the chunks of subject, object, place and time are
         contiguous. The value of a fact has role O.
-    domain: chat opens with an interjection, without a capital and without a final full stop.
-    Raises ValueError for an unknown language, role, domain, concept, or a role that the meaning leaves empty.
+    domain: chat opens with an interjection, without a capital and without a final full stop. Raises
+    ValueError for an unknown language, role, domain, concept, or a role that the meaning leaves
+    empty.
     """
     realiser = _realiser(language)
     if domain not in DOMAINS:
@@ -106,12 +118,20 @@ def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
     realiser = _realiser(language)
     _check_role(meaning, role, "role")
     if isinstance(meaning, Fact):
-        return realiser.value(meaning) if role == "value" else realiser.chunk(meaning.person, "subject", "")
+        return (
+            realiser.value(meaning)
+            if role == "value"
+            else realiser.chunk(meaning.person, "subject", "")
+        )
     if role == "subject":
         return realiser.chunk(meaning.subject, "subject", "")
     if role == "object":
         return realiser.chunk(meaning.object, "object", meaning.verb)
-    return realiser.adverbial(meaning.place, "P") if role == "place" else realiser.adverbial(meaning.time, "T")
+    return (
+        realiser.adverbial(meaning.place, "P")
+        if role == "place"
+        else realiser.adverbial(meaning.time, "T")
+    )
 
 
 def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tuple[int, int], ...]]:

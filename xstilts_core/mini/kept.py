@@ -1,8 +1,10 @@
-"""Generated data sets, kept on disk: a run reads in a hundredth of a second what it would generate in some.
+"""Generated data sets, kept on disk: a run reads in a hundredth of a second what it would generate
+in some.
 
-They lie in the user's own cache (XDG_CACHE_HOME, else ~/.cache), in a folder named by the generator itself: the bytes of its code and
-lexicons, so that no change of either is ever missed. XSTILTS_CACHE names another place, and empty means none. Whatever goes wrong
-there, an unwritable home or a full disk, costs only the time: the data are generated.
+They lie in the user's own cache (XDG_CACHE_HOME, else ~/.cache), in a folder named by the generator
+itself: the bytes of its code and lexicons, so that no change of either is ever missed.
+XSTILTS_CACHE names another place, and empty means none. Whatever goes wrong there, an unwritable
+home or a full disk, costs only the time: the data are generated.
 """
 
 import functools
@@ -24,7 +26,8 @@ VARIABLE = "XSTILTS_CACHE"
 
 @functools.cache
 def generator() -> str:
-    """What the generated data depend on, as a short name: this package's files, the example types, Python's version."""
+    """What the generated data depend on, as a short name: this package's files, the example types,
+    Python's version."""
     here = Path(__file__).parent
     files = [*here.rglob("*.py"), *here.rglob("*.tsv"), Path(examples.__file__)]
     digest = hashlib.sha256(sys.version.encode())
@@ -38,17 +41,24 @@ def folder() -> Path | None:
     if VARIABLE in os.environ:
         return expanded(os.environ[VARIABLE]) / generator() if os.environ[VARIABLE] else None
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts" / generator()
+        return (
+            Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+            / "xstilts"
+            / generator()
+        )
     except RuntimeError:
         return None
 
 
 def kept(name: str, make: Callable[[], list[Example]]) -> list[Example]:
-    """The data set of that name: read where it has been generated before, else generated and kept."""
+    """The data set of that name: read where it has been generated before, else generated and
+    kept."""
     place = folder()
     if place is None:
         return make()
-    with suppress(OSError, EOFError, ValueError, IndexError, AttributeError, pickle.UnpicklingError):  # absent, or damaged
+    with suppress(
+        OSError, EOFError, ValueError, IndexError, AttributeError, pickle.UnpicklingError
+    ):  # absent, or damaged
         return pickle.loads((place / name).read_bytes())
     found = make()
     with suppress(OSError):

@@ -1,7 +1,9 @@
-"""The words of the embedded suite: concepts and, for every language, one row of forms per concept (`lexicon/*.tsv`).
+"""The words of the embedded suite: concepts and, for every language, one row of forms per concept
+(`lexicon/*.tsv`).
 
-A cell holds the form as written; several words stand apart by spaces, and a word may name its own part of speech
-("in/ADP the/DET market/NOUN"). "-" says that the language has no such form for this concept.
+A cell holds the form as written; several words stand apart by spaces, and a word may name its own
+part of speech ("in/ADP the/DET market/NOUN"). "-" says that the language has no such form for this
+concept.
 """
 
 import csv
@@ -20,7 +22,8 @@ LANGUAGES = EMBEDDED_LANGUAGES
 
 
 class _Concept(NamedTuple):
-    """A row of concepts.tsv. seen: "held" keeps a name out of pretraining and every training split, else "open"."""
+    """A row of concepts.tsv. seen: "held" keeps a name out of pretraining and every training split,
+    else "open"."""
 
     concept: str
     class_name: str
@@ -29,10 +32,15 @@ class _Concept(NamedTuple):
 
 
 def unknown(kind: str, value: object, source: str, legal: tuple[str, ...]) -> ValueError:
-    """The error for a value that is not among the legal ones: names it, its source, a near match and the choices."""
+    """The error for a value that is not among the legal ones: names it, its source, a near match
+    and the choices."""
     near = difflib.get_close_matches(str(value), legal, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    shown = ", ".join(legal) if len(legal) <= 40 else f"{', '.join(legal[:12])}, ... ({len(legal)} in all)"
+    shown = (
+        ", ".join(legal)
+        if len(legal) <= 40
+        else f"{', '.join(legal[:12])}, ... ({len(legal)} in all)"
+    )
     return ValueError(f"{source}: unknown {kind} {value!r}{hint} (one of: {shown})")
 
 
@@ -55,18 +63,24 @@ def _rows(path: Path) -> list[dict[str, str]]:
 @cache
 def inventory() -> Mapping[str, _Concept]:
     """Every concept by its identifier, in the order of concepts.tsv."""
-    table = {row["concept"]: _Concept(row["concept"], row["class"], row["domain"], row["seen"]) for row in _rows(FOLDER / "concepts.tsv")}
+    table = {
+        row["concept"]: _Concept(row["concept"], row["class"], row["domain"], row["seen"])
+        for row in _rows(FOLDER / "concepts.tsv")
+    }
     return MappingProxyType(table)
 
 
 @cache
-def concepts(class_name: str, domain: str | None = None, seen: str | bool | None = None) -> tuple[str, ...]:
+def concepts(
+    class_name: str, domain: str | None = None, seen: str | bool | None = None
+) -> tuple[str, ...]:
     """Identifiers of a class, in file order.
 
-    class_name: name_f, name_m, surname, city, organisation, occupation, animal, thing, mass, verb_transitive, verb_person,
+    class_name: name_f, name_m, surname, city, organisation, occupation, animal, thing, mass,
+    verb_transitive, verb_person,
         verb_intransitive, adjective, place, time, indefinite.
-    domain: general, clinic or chat; None takes all.
-    seen: "open" or True for words that training may show, "held" or False for names kept for development and test.
+    domain: general, clinic or chat; None takes all. seen: "open" or True for words that training
+    may show, "held" or False for names kept for development and test.
     """
     rows = inventory().values()
     classes = tuple(dict.fromkeys(row.class_name for row in rows))
@@ -79,7 +93,13 @@ def concepts(class_name: str, domain: str | None = None, seen: str | bool | None
         seen = "open" if seen else "held"
     if seen not in (None, "open", "held"):
         raise unknown("value of seen", seen, "concepts.tsv", ("open", "held"))
-    return tuple(row.concept for row in rows if row.class_name == class_name and domain in (None, row.domain) and seen in (None, row.seen))
+    return tuple(
+        row.concept
+        for row in rows
+        if row.class_name == class_name
+        and domain in (None, row.domain)
+        and seen in (None, row.seen)
+    )
 
 
 def class_of(concept: str) -> str:
@@ -92,7 +112,8 @@ def class_of(concept: str) -> str:
 
 @cache
 def forms(language: str) -> Mapping[str, Mapping[str, str]]:
-    """All rows of a language: concept -> column -> cell. Every concept must have exactly one row."""
+    """All rows of a language: concept -> column -> cell. Every concept must have exactly one
+    row."""
     if language not in LANGUAGES:
         raise unknown("language", language, "the embedded suite's lexicons", LANGUAGES)
     path = FOLDER / f"{language}.tsv"
@@ -106,7 +127,9 @@ def forms(language: str) -> Mapping[str, Mapping[str, str]]:
         table[concept] = MappingProxyType(row)
     missing = [concept for concept in inventory() if concept not in table]
     if missing:
-        raise ValueError(f"{path.name}: no row for {', '.join(missing)} (every concept of concepts.tsv needs one)")
+        raise ValueError(
+            f"{path.name}: no row for {', '.join(missing)} (every concept of concepts.tsv needs one)"
+        )
     return MappingProxyType(table)
 
 
@@ -120,11 +143,24 @@ def entry(language: str, concept: str) -> Mapping[str, str]:
 
 @cache
 def names(language: str) -> frozenset[str]:
-    """Every written form of the proper names of persons, cities and organisations: case endings, and first name with surname."""
+    """Every written form of the proper names of persons, cities and organisations: case endings,
+    and first name with surname."""
 
     def written(*classes: str) -> list[str]:
-        cells = [cell for name in classes for concept in concepts(name) for cell in entry(language, concept).values()]
+        cells = [
+            cell
+            for name in classes
+            for concept in concepts(name)
+            for cell in entry(language, concept).values()
+        ]
         return [cell for cell in cells if cell != ABSENT]
 
     first, last = written("name_f", "name_m"), written("surname")
-    return frozenset([*first, *last, *written("city", "organisation"), *(f"{one} {other}" for one in first for other in last)])
+    return frozenset(
+        [
+            *first,
+            *last,
+            *written("city", "organisation"),
+            *(f"{one} {other}" for one in first for other in last),
+        ]
+    )

@@ -1,7 +1,8 @@
-"""What a sentence of the embedded suite says, before any language: frozen values that every language can express.
+"""What a sentence of the embedded suite says, before any language: frozen values that every
+language can express.
 
-Concepts are named by an English identifier (`lexicon/concepts.tsv`). The grammar turns a meaning into tokens of one
-language; the same meaning in two languages is an exact translation.
+Concepts are named by an English identifier (`lexicon/concepts.tsv`). The grammar turns a meaning
+into tokens of one language; the same meaning in two languages is an exact translation.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ Attribute = Literal["occupation", "city", "employer", "age"]
 class Entity:
     """A noun phrase. A person by name has class `name`; `surname` may follow it.
 
-    concept: a concept of class name, occupation, animal, thing, mass, or one of the indefinites someone, something,
+    concept: a concept of class name, occupation, animal, thing, mass, or one of the indefinites
+    someone, something,
         animal (the hypernym).
-    quantifier: "a" (indefinite singular, bare for mass nouns and indefinites) or "every" (countable only).
-    number: 2..7 makes a plural ("three red bags"); then quantifier is ignored. Countable only.
+    quantifier: "a" (indefinite singular, bare for mass nouns and indefinites) or "every" (countable
+    only). number: 2..7 makes a plural ("three red bags"); then quantifier is ignored. Countable
+    only.
     """
 
     concept: str
@@ -43,7 +46,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A lasting property of a named person: "Anna is a doctor", "lives in Rome", "works at Novex", "is 34 years old"."""
+    """A lasting property of a named person: "Anna is a doctor", "lives in Rome", "works at Novex",
+    "is 34 years old"."""
 
     person: Entity
     attribute: Attribute
@@ -66,7 +70,8 @@ Meaning = Event | Fact | Joined
 class Token:
     """One word of a realised sentence.
 
-    pos: universal part of speech (UD). ner: O or B-/I- with PER, LOC, ORG. role: the chunk it belongs to:
+    pos: universal part of speech (UD). ner: O or B-/I- with PER, LOC, ORG. role: the chunk it
+    belongs to:
         S subject, V verb (auxiliaries too), O object or predicate, P place, T time, N negation, "-" link words and punctuation.
     concept: the concept this word expresses, None for function words.
     """

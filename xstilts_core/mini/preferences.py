@@ -1,7 +1,9 @@
-"""What goes with what in the embedded suite: which objects a verb takes, where it happens, which adjectives a noun bears.
+"""What goes with what in the embedded suite: which objects a verb takes, where it happens, which
+adjectives a noun bears.
 
-Only pairs that a speaker would call sensible are listed: one eats apples and drinks tea. How *often* each pair occurs is
-drawn at random per world (`world.py`); this table only says what may occur. Concepts are those of `lexicon/concepts.tsv`.
+Only pairs that a speaker would call sensible are listed: one eats apples and drinks tea. How
+*often* each pair occurs is drawn at random per world (`world.py`); this table only says what may
+occur. Concepts are those of `lexicon/concepts.tsv`.
 """
 
 _FURNITURE = "chair table lamp door window"
@@ -44,7 +46,22 @@ ANIMAL_OBJECTS: dict[str, tuple[str, ...]] = {
     "find": ("ball", "hat", "bag", "egg", "bird", "mouse"),
 }
 ANIMAL_VERBS = frozenset(
-    ["sleep", "run", "swim", "cry", "wait", "eat", "drink", "find", "see", "know", "love", "cough", "recover", "relax"]
+    [
+        "sleep",
+        "run",
+        "swim",
+        "cry",
+        "wait",
+        "eat",
+        "drink",
+        "find",
+        "see",
+        "know",
+        "love",
+        "cough",
+        "recover",
+        "relax",
+    ]
 )
 STATIVE_VERBS = frozenset(("know", "love"))
 """Verbs of lasting states, which have no place and no time."""
@@ -139,7 +156,8 @@ USUAL: dict[tuple[str, str], str] = {
     ("place", "fill_in"): "office",
     ("time", "sleep"): "at_night",
 }
-"""What is usual in any world of lasting habits: (kind of preference, concept) -> item. Flat task worlds ignore it."""
+"""What is usual in any world of lasting habits: (kind of preference, concept) -> item. Flat task
+worlds ignore it."""
 
 EXCLUSIVE_TIMES: tuple[tuple[str, ...], ...] = (
     ("in_the_morning", "in_the_afternoon", "in_the_evening", "at_night"),
@@ -152,7 +170,22 @@ TIMES_WITHOUT_NEVER = frozenset(("today", "every_day", "now", "later"))
 """Times that do not go with "never"."""
 
 HELD_OUT_LEMMAS = frozenset(
-    ("gardener", "duck", "lamp", "door", "juice", "repair", "dance", "visit", "see", "yellow", "heavy", "form", "song")
+    (
+        "gardener",
+        "duck",
+        "lamp",
+        "door",
+        "juice",
+        "repair",
+        "dance",
+        "visit",
+        "see",
+        "yellow",
+        "heavy",
+        "form",
+        "song",
+    )
 )
-"""About a tenth of the nouns, verbs and adjectives: in the pretraining corpus and in dev and test, never in a training
-split of a tagging task, so that English parts of speech and supertags are no pure look-up of seen words."""
+"""About a tenth of the nouns, verbs and adjectives: in the pretraining corpus and in dev and test,
+never in a training split of a tagging task, so that English parts of speech and supertags are no
+pure look-up of seen words."""

@@ -1,8 +1,10 @@
-"""The embedded suite as data sets: nine intermediate and nine target tasks under their real names, in nine languages, without a download.
+"""The embedded suite as data sets: nine intermediate and nine target tasks under their real names,
+in nine languages, without a download.
 
-Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`), and beside them stand probing tasks. Item i of
-(task, split, domain) has the same meaning in every language, so that exact translations of every training set exist. English is what
-recipes train on by default; a target is evaluated in its task's own languages, as far as the suite has them.
+Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`), and beside
+them stand probing tasks. Item i of (task, split, domain) has the same meaning in every language, so
+that exact translations of every training set exist. English is what recipes train on by default; a
+target is evaluated in its task's own languages, as far as the suite has them.
 """
 
 import functools
@@ -11,7 +13,15 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.mini.grammar import LANGUAGES
 from xstilts_core.mini.kept import kept
-from xstilts_core.mini.makers import choices, inference, paraphrase, probing, questions, retrieval, tagging
+from xstilts_core.mini.makers import (
+    choices,
+    inference,
+    paraphrase,
+    probing,
+    questions,
+    retrieval,
+    tagging,
+)
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.world import DOMAINS
 from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
@@ -38,7 +48,11 @@ MAKERS: dict[str, Maker] = {
     "panx": tagging.PANX,
     **probing.MAKERS,
 }
-PARTS = {entry.name: entry.parts for entry in TASKS.values() if entry.parts and MAKERS.keys() >= set(entry.parts)}
+PARTS = {
+    entry.name: entry.parts
+    for entry in TASKS.values()
+    if entry.parts and MAKERS.keys() >= set(entry.parts)
+}
 """Tasks that are several data sets behind one head."""
 TRAIN, DEV, _TEST = 8_000, 400, 300
 _BUCC_GOLD = _BUCC_DISTRACTORS = 500
@@ -48,7 +62,18 @@ RETRIEVAL = {"bucc2018": _BUCC_DISTRACTORS, "tatoeba": 0}
 _GENERAL_SIZES: dict[str, dict[str, int]] = {
     **{
         name: {"train": TRAIN, "dev": DEV, "test": _TEST}
-        for name in ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa")
+        for name in (
+            "mnli",
+            "snli",
+            "anli",
+            "qqp",
+            "squad_v2",
+            "squad_v1",
+            "hellaswag",
+            "ccg",
+            "cosmosqa",
+            "commonsenseqa",
+        )
     },
     **{name: {"dev": DEV, "test": _TEST} for name in ("xnli", "xquad", "mlqa")},
     "pawsx": {"train": 6_000, "dev": DEV, "test": _TEST},
@@ -58,32 +83,47 @@ _GENERAL_SIZES: dict[str, dict[str, int]] = {
     **{name: TASKS[name].sizes for name in PROBING_NAMES},
 }
 SIZES = _GENERAL_SIZES | {name: _GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
-"""Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many distractors again on each side."""
+"""Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many
+distractors again on each side."""
 
 
-def load(task: str, split: str, language: str, domain: str = GENERAL, limit: int | None = None) -> list[Example]:
+def load(
+    task: str, split: str, language: str, domain: str = GENERAL, limit: int | None = None
+) -> list[Example]:
     """The examples of one split in one language, the same in every call.
 
-    limit: only the first so many (translation pairs, for retrieval), and nothing more is drawn: for quick looks and small studies.
-    domain: for a task that is not itself a version in a domain. For retrieval, the sentences of both sides in one list. A UsageError
-    names an unknown task, split, language or domain.
+    limit: only the first so many (translation pairs, for retrieval), and nothing more is drawn: for
+    quick looks and small studies. domain: for a task that is not itself a version in a domain. For
+    retrieval, the sentences of both sides in one list. A UsageError names an unknown task, split,
+    language or domain.
     """
     check(task, split, language, domain)
     if task in PARTS:
-        return [example for part in PARTS[task] for example in load(part, split, language, domain, limit)]
+        return [
+            example
+            for part in PARTS[task]
+            for example in load(part, split, language, domain, limit)
+        ]
     if limit is not None:
         return generate(task, split, language, domain, limit)
-    return kept(f"{task}-{split}-{language}-{domain}", lambda: generate(task, split, language, domain))
+    return kept(
+        f"{task}-{split}-{language}-{domain}", lambda: generate(task, split, language, domain)
+    )
 
 
-def generate(task: str, split: str, language: str, domain: str, limit: int | None = None) -> list[Example]:
+def generate(
+    task: str, split: str, language: str, domain: str, limit: int | None = None
+) -> list[Example]:
     """The examples of one split in one language, made from their meanings."""
     made, domain = VERSIONS.get(task, (task, domain))
     drawn = items(made, split, domain, limit)
     if task in RETRIEVAL:
         return list(retrieval.tell_sides(drawn, Setting(task, split, domain), language))
     tell = MAKERS[made].tell
-    return [tell(item, language, domain, f"{task}-{split}-{number:05d}") for number, item in enumerate(drawn)]
+    return [
+        tell(item, language, domain, f"{task}-{split}-{number:05d}")
+        for number, item in enumerate(drawn)
+    ]
 
 
 def check(task: str, split: str, language: str, domain: str) -> None:
@@ -91,7 +131,9 @@ def check(task: str, split: str, language: str, domain: str) -> None:
     if task not in SIZES and task not in PARTS:
         raise unknown("task", task, (*SIZES, *PARTS), "the embedded suite")
     if task in PARTS and split == "train":
-        raise UsageError(f"{task} trains on several data sets behind one head: load its parts {', '.join(PARTS[task])} one by one")
+        raise UsageError(
+            f"{task} trains on several data sets behind one head: load its parts {', '.join(PARTS[task])} one by one"
+        )
     splits = SIZES[PARTS[task][0] if task in PARTS else task]
     if split not in splits:
         raise unknown("split", split, splits, f"the embedded suite's {task}")
@@ -100,7 +142,9 @@ def check(task: str, split: str, language: str, domain: str) -> None:
     if domain not in DOMAINS:
         raise unknown("domain", domain, DOMAINS, "the embedded suite")
     if task in VERSIONS and domain not in (GENERAL, VERSIONS[task].domain):
-        raise UsageError(f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name {VERSIONS[task].task} with a domain")
+        raise UsageError(
+            f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name {VERSIONS[task].task} with a domain"
+        )
 
 
 @functools.lru_cache(maxsize=96)
@@ -108,7 +152,9 @@ def items(task: str, split: str, domain: str, limit: int | None = None) -> tuple
     """The meanings of a split, or its first `limit`, drawn once for all languages."""
     setting, size = Setting(task, split, domain), SIZES[task][split]
     if limit is not None and limit < 1:
-        raise UsageError(f"limit {limit!r} for {task} {split} of the embedded suite: it must be at least 1")
+        raise UsageError(
+            f"limit {limit!r} for {task} {split} of the embedded suite: it must be at least 1"
+        )
     count = size if limit is None else min(limit, size)
     if task in RETRIEVAL:
         return retrieval.mined(setting, count, RETRIEVAL[task])

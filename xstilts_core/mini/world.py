@@ -1,8 +1,10 @@
-"""A world: who does what, how often, where and when, and lasting facts about persons; samplers of meanings over it.
+"""A world: who does what, how often, where and when, and lasting facts about persons; samplers of
+meanings over it.
 
 Preferences are drawn from a Dirichlet distribution mixed with a uniform share. A sharp world
-(sharpness 0.12, 3 % uniform) makes words predictable from each other, which is what aligns languages in pretraining; tasks
-use a flat one (0.6, 10 %) so that no answer can be guessed from habit.
+(sharpness 0.12, 3 % uniform) makes words predictable from each other, which is what aligns
+languages in pretraining; tasks use a flat one (0.6, 10 %) so that no answer can be guessed from
+habit.
 """
 
 import functools
@@ -21,11 +23,24 @@ from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
 _HELD_SHARE = 0.15
-"""Share of held-out names, surnames, cities and organisations among those of a world with `held` set (dev and test splits)."""
+"""Share of held-out names, surnames, cities and organisations among those of a world with `held`
+set (dev and test splits)."""
 _DOMAIN_WEIGHT = 3.0
 """How much likelier a clinic or chat concept is than a general one in a text of that domain."""
 _AGES = range(18, 80)
-KINDS = ("verb", "person_verb", "object", "animal_object", "place", "animal_place", "time", "adjective", "number", "name", "held_name")
+KINDS = (
+    "verb",
+    "person_verb",
+    "object",
+    "animal_object",
+    "place",
+    "animal_place",
+    "time",
+    "adjective",
+    "number",
+    "name",
+    "held_name",
+)
 _USUAL_SHARE = 0.8
 """Weight of a usual item (`preferences.USUAL`) beside all others together (1)."""
 _SHARP, _SHARP_UNIFORM = 0.12, 0.03
@@ -34,7 +49,8 @@ _FLAT, _FLAT_UNIFORM = 0.6, 0.10
 
 @functools.cache
 def vocabulary(class_name: str, domain: str = "general", held: bool = False) -> tuple[str, ...]:
-    """Concepts of a class in a domain's texts: the general ones, then the domain's own; `held`: the held-out ones."""
+    """Concepts of a class in a domain's texts: the general ones, then the domain's own; `held`: the
+    held-out ones."""
     if domain not in DOMAINS:
         raise unknown("domain", domain, DOMAINS)
     seen = "held" if held else "open"
@@ -45,7 +61,17 @@ def vocabulary(class_name: str, domain: str = "general", held: bool = False) -> 
 @functools.cache
 def classes() -> dict[str, str]:
     """The class of every noun and verb concept that a world can draw."""
-    names = ["occupation", "animal", "thing", "mass", "verb_transitive", "verb_person", "verb_intransitive", "name_f", "name_m"]
+    names = [
+        "occupation",
+        "animal",
+        "thing",
+        "mass",
+        "verb_transitive",
+        "verb_person",
+        "verb_intransitive",
+        "name_f",
+        "name_m",
+    ]
     return {concept: name for name in names for concept in concepts(name)}
 
 
@@ -71,16 +97,25 @@ class _Preference:
 
 
 def preference(
-    seed: str, items: tuple[str, ...], alpha: float, uniform: float, prior: dict[str, float], usual: str | None = None
+    seed: str,
+    items: tuple[str, ...],
+    alpha: float,
+    uniform: float,
+    prior: dict[str, float],
+    usual: str | None = None,
 ) -> _Preference:
-    """Dirichlet(alpha) mixed with a uniform share, then scaled by the prior weight of each item (1 where absent).
+    """Dirichlet(alpha) mixed with a uniform share, then scaled by the prior weight of each item (1
+    where absent).
 
-    usual: an item that gets `_USUAL_SHARE` on top.
-    Each item has its own random stream, so that the same habits hold in every domain and further items do not shift them.
+    usual: an item that gets `_USUAL_SHARE` on top. Each item has its own random stream, so that the
+    same habits hold in every domain and further items do not shift them.
     """
     gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
     total = sum(gammas) or 1.0
-    raw = [(gamma / total * (1 - uniform) + uniform / len(items)) * prior.get(item, 1.0) for gamma, item in zip(gammas, items, strict=True)]
+    raw = [
+        (gamma / total * (1 - uniform) + uniform / len(items)) * prior.get(item, 1.0)
+        for gamma, item in zip(gammas, items, strict=True)
+    ]
     if usual in items:
         raw[items.index(usual)] += _USUAL_SHARE
     scale = sum(raw)
@@ -89,11 +124,13 @@ def preference(
 
 
 class World:
-    """Preferences and facts, drawn lazily and stably from `seed` (any text); samplers take the caller's `Random`.
+    """Preferences and facts, drawn lazily and stably from `seed` (any text); samplers take the
+    caller's `Random`.
 
-    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: concepts beside the general ones.
-    held: a share of the entities are held-out ones (dev and test splits only). lasting: facts belong to a person for good (the
-    pretraining world); otherwise every call of `fact` draws a fresh value, so that no task can be solved by remembering.
+    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: concepts
+    beside the general ones. held: a share of the entities are held-out ones (dev and test splits
+    only). lasting: facts belong to a person for good (the pretraining world); otherwise every call
+    of `fact` draws a fresh value, so that no task can be solved by remembering.
     """
 
     def __init__(
@@ -111,20 +148,33 @@ class World:
         self._facts: dict[tuple[str, str], str | int] = {}
         self.occupations = vocabulary("occupation", domain)
         self.animals = vocabulary("animal", domain)
-        self._nouns = frozenset(self.animals + vocabulary("thing", domain) + vocabulary("mass", domain))
+        self._nouns = frozenset(
+            self.animals + vocabulary("thing", domain) + vocabulary("mass", domain)
+        )
         self._adjectives = frozenset(vocabulary("adjective", domain))
         self._places = frozenset(vocabulary("place", domain))
         general = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name))
-        own = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, domain)) - general
+        own = (
+            frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, domain))
+            - general
+        )
         self._prior = dict.fromkeys(sorted(own), _DOMAIN_WEIGHT)
 
     def preference(self, kind: str, key: str) -> _Preference:
-        """The distribution `kind` of a concept: verb of a subject, object, place, time of a verb, adjective, number of a noun."""
+        """The distribution `kind` of a concept: verb of a subject, object, place, time of a verb,
+        adjective, number of a noun."""
         found = self._preferences.get((kind, key))
         if found is None:
             items, factor = self.choices(kind, key)
             usual = preferences.USUAL.get((kind, key)) if self.lasting else None
-            found = preference(f"{self.seed}/{kind}/{key}", items, self.sharpness * factor, self.uniform, self._prior, usual)
+            found = preference(
+                f"{self.seed}/{kind}/{key}",
+                items,
+                self.sharpness * factor,
+                self.uniform,
+                self._prior,
+                usual,
+            )
             self._preferences[kind, key] = found
         return found
 
@@ -134,18 +184,26 @@ class World:
             return self._verbs_of(key), 1.0
         if kind == "person_verb":
             return tuple(
-                verb for verb in vocabulary("verb_person", self.domain) if verb not in preferences.MEDICAL_VERBS | preferences.STATIVE_VERBS
+                verb
+                for verb in vocabulary("verb_person", self.domain)
+                if verb not in preferences.MEDICAL_VERBS | preferences.STATIVE_VERBS
             ), 5.0
         if kind in ("object", "animal_object"):
             table = preferences.ANIMAL_OBJECTS if kind == "animal_object" else preferences.OBJECTS
             return tuple(item for item in table[key] if item in self._nouns), 2.0
         if kind in ("place", "animal_place"):
-            places = self._places & preferences.ANIMAL_PLACES if kind == "animal_place" else self._places
-            return tuple(item for item in preferences.PLACES.get(key, preferences.ANYWHERE) if item in places), 1.0
+            places = (
+                self._places & preferences.ANIMAL_PLACES if kind == "animal_place" else self._places
+            )
+            return tuple(
+                item for item in preferences.PLACES.get(key, preferences.ANYWHERE) if item in places
+            ), 1.0
         if kind == "time":
             return vocabulary("time", self.domain), 1.0
         if kind == "adjective":
-            return tuple(item for item in preferences.ADJECTIVES.get(key, ()) if item in self._adjectives), 1.5
+            return tuple(
+                item for item in preferences.ADJECTIVES.get(key, ()) if item in self._adjectives
+            ), 1.5
         if kind == "number":
             return tuple("234567"), 1.7
         if kind in ("name", "held_name"):
@@ -154,8 +212,16 @@ class World:
         raise unknown("kind of preference", kind, KINDS)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
-        verbs = tuple(verb for name in ("verb_transitive", "verb_person", "verb_intransitive") for verb in vocabulary(name, self.domain))
-        verbs = tuple(verb for verb in verbs if verb not in preferences.OBJECTS or self.choices("object", verb)[0])
+        verbs = tuple(
+            verb
+            for name in ("verb_transitive", "verb_person", "verb_intransitive")
+            for verb in vocabulary(name, self.domain)
+        )
+        verbs = tuple(
+            verb
+            for verb in verbs
+            if verb not in preferences.OBJECTS or self.choices("object", verb)[0]
+        )
         kind = "animal" if subject == "animal" else classes().get(subject)
         if kind == "animal":
             return tuple(verb for verb in verbs if verb in preferences.ANIMAL_VERBS)
@@ -165,17 +231,26 @@ class World:
 
     def entity_name(self, random: Random, class_name: str) -> str:
         """A surname, city or organisation; a share of them held out where the world says so."""
-        return random.choice(vocabulary(class_name, held=self.held and random.random() < _HELD_SHARE))
+        return random.choice(
+            vocabulary(class_name, held=self.held and random.random() < _HELD_SHARE)
+        )
 
-    def person(self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()) -> Entity:
-        """A named person whose first name is not among `but`; `surname` is the chance of a second name."""
+    def person(
+        self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()
+    ) -> Entity:
+        """A named person whose first name is not among `but`; `surname` is the chance of a second
+        name."""
         while True:
             kind = "held_name" if self.held and random.random() < _HELD_SHARE else "name"
             name = self.preference(kind, "").draw(random)
             if name not in but:
-                return Entity(name, self.entity_name(random, "surname") if random.random() < surname else None)
+                return Entity(
+                    name, self.entity_name(random, "surname") if random.random() < surname else None
+                )
 
-    def subject(self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25) -> Entity:
+    def subject(
+        self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25
+    ) -> Entity:
         """A named person, someone of an occupation, or an animal (with an adjective at times)."""
         chance = random.random()
         if chance < persons:
@@ -185,26 +260,43 @@ class World:
             weights = [self._prior.get(item, 1.0) for item in self.occupations]
             return Entity(random.choices(self.occupations, weights)[0], quantifier=quantifier)
         animal = random.choice(self.animals)
-        adjective = self.preference("adjective", animal).draw(random) if quantifier == "a" and random.random() < 0.4 else None
+        adjective = (
+            self.preference("adjective", animal).draw(random)
+            if quantifier == "a" and random.random() < 0.4
+            else None
+        )
         return Entity(animal, quantifier=quantifier, adjective=adjective)
 
-    def thing(self, random: Random, noun: str, number: float = 0.25, adjective: float = 0.4) -> Entity:
-        """The noun with a number (countable nouns only) and an adjective (where one fits), each by its chance."""
+    def thing(
+        self, random: Random, noun: str, number: float = 0.25, adjective: float = 0.4
+    ) -> Entity:
+        """The noun with a number (countable nouns only) and an adjective (where one fits), each by
+        its chance."""
         fitting = self.choices("adjective", noun)[0] if adjective else ()
         return Entity(
             noun,
-            number=int(self.preference("number", noun).draw(random)) if classes()[noun] != "mass" and random.random() < number else None,
-            adjective=self.preference("adjective", noun).draw(random) if fitting and random.random() < adjective else None,
+            number=int(self.preference("number", noun).draw(random))
+            if classes()[noun] != "mass" and random.random() < number
+            else None,
+            adjective=self.preference("adjective", noun).draw(random)
+            if fitting and random.random() < adjective
+            else None,
         )
 
-    def object(self, random: Random, verb: str, subject: Entity, surname: float = 0.25) -> Entity | None:
-        """What the verb is done to: a thing, a named person other than the subject, or None for intransitive verbs."""
+    def object(
+        self, random: Random, verb: str, subject: Entity, surname: float = 0.25
+    ) -> Entity | None:
+        """What the verb is done to: a thing, a named person other than the subject, or None for
+        intransitive verbs."""
         kind = classes()[verb]
         if kind == "verb_intransitive":
             return None
         if kind == "verb_person":
             return self.person(random, surname, frozenset((subject.concept,)))
-        return self.thing(random, self.preference("animal_object" if is_animal(subject) else "object", verb).draw(random))
+        return self.thing(
+            random,
+            self.preference("animal_object" if is_animal(subject) else "object", verb).draw(random),
+        )
 
     def place(self, random: Random, verb: str, subject: Entity) -> str:
         """Where the subject does it."""
@@ -223,19 +315,28 @@ class World:
         surname: float = 0.25,
         verb: str | None = None,
     ) -> Event:
-        """An event; the numbers are chances (0 to 1). `subject` and `verb` are drawn where not given."""
+        """An event; the numbers are chances (0 to 1). `subject` and `verb` are drawn where not
+        given."""
         subject = subject or self.subject(random, persons, every, surname)
         verb = verb or self.preference("verb", subject.concept).draw(random)
         lasting = verb in preferences.STATIVE_VERBS
-        where = self.place(random, verb, subject) if random.random() < place and not lasting else None
-        when = self.preference("time", verb).draw(random) if random.random() < time and not lasting else None
+        where = (
+            self.place(random, verb, subject) if random.random() < place and not lasting else None
+        )
+        when = (
+            self.preference("time", verb).draw(random)
+            if random.random() < time and not lasting
+            else None
+        )
         never = random.random() < negated and subject.quantifier != "every"
         if never and when in preferences.TIMES_WITHOUT_NEVER:
             when = None
         fronted = random.choice(("place", "time")) if random.random() < front else None
         if (fronted == "place" and not where) or (fronted == "time" and not when):
             fronted = None
-        return Event(subject, verb, self.object(random, verb, subject, surname), where, when, never, fronted)
+        return Event(
+            subject, verb, self.object(random, verb, subject, surname), where, when, never, fronted
+        )
 
     def value(self, random: Random, attribute: Attribute) -> str | int:
         """A value that the attribute can have in this world."""
@@ -245,8 +346,11 @@ class World:
             return random.choice(vocabulary("occupation") if self.lasting else self.occupations)
         return self.entity_name(random, "city" if attribute == "city" else "organisation")
 
-    def fact(self, random: Random, person: Entity | None = None, attribute: Attribute | None = None) -> Fact:
-        """A property of a person: the person's own for good in a lasting world, else a fresh one."""
+    def fact(
+        self, random: Random, person: Entity | None = None, attribute: Attribute | None = None
+    ) -> Fact:
+        """A property of a person: the person's own for good in a lasting world, else a fresh
+        one."""
         person = person or self.person(random)
         attribute = attribute or random.choice(ATTRIBUTES)
         if not self.lasting:
@@ -257,7 +361,8 @@ class World:
         return Fact(person, attribute, self._facts[key])
 
     def lasting_value(self, person: str, attribute: Attribute) -> str | int:
-        """A person's own value. Values are dealt out in turn over the names, so that every city, employer and job is somebody's."""
+        """A person's own value. Values are dealt out in turn over the names, so that every city,
+        employer and job is somebody's."""
         if attribute == "age":
             return Random(f"{self.seed}/age/{person}").choice(_AGES)
         values = list(vocabulary("organisation" if attribute == "employer" else attribute))
@@ -281,7 +386,8 @@ _OPEN_CLASSES = (
 
 @functools.cache
 def pretraining_world(domain: str = "general") -> World:
-    """The sharp world of the pretraining corpus; common-sense tasks ask about it too. Habits and facts are the same in every domain."""
+    """The sharp world of the pretraining corpus; common-sense tasks ask about it too. Habits and
+    facts are the same in every domain."""
     return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
 
 

@@ -1,6 +1,8 @@
-"""Train again what did not learn: from the same weights, in another order of the data, with a longer warm-up.
+"""Train again what did not learn: from the same weights, in another order of the data, with a
+longer warm-up.
 
-Degenerate runs, known from the first STILTs paper (Phang et al. 2018), hang on the order of the data and on the first steps.
+Degenerate runs, known from the first STILTs paper (Phang et al. 2018), hang on the order of the
+data and on the first steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +20,13 @@ from xstilts_core.train import Trained, trained_weights
 
 FILE = "attempts.pt"
 _SHORTEST, LONGEST = 0.05, 0.5
-"""Shares of the steps: what a warm-up is doubled from at least, and what it is doubled to at most."""
+"""Shares of the steps: what a warm-up is doubled from at least, and what it is doubled to at
+most."""
 
 
 def schedule_of(first: Schedule, attempt: int) -> Schedule:
-    """The schedule of an attempt (from 0, which is `first`): a seed derived from the first one's, twice the warm-up of the one before."""
+    """The schedule of an attempt (from 0, which is `first`): a seed derived from the first one's,
+    twice the warm-up of the one before."""
     if not attempt:
         return first
     seed = int(np.random.SeedSequence([first.seed, 9, attempt]).generate_state(1)[0]) >> 1
@@ -32,11 +36,19 @@ def schedule_of(first: Schedule, attempt: int) -> Schedule:
 
 def weights(modules: Sequence[nn.Module]) -> list[dict[str, Tensor]]:
     """A copy of the modules' weights that training changes, on the CPU."""
-    return [{name: value.cpu() for name, value in trained_weights(module).items()} for module in modules]
+    return [
+        {name: value.cpu() for name, value in trained_weights(module).items()} for module in modules
+    ]
 
 
-def begin(modules: Sequence[nn.Module], streams: Sequence[Stream], start: Sequence[dict[str, Tensor]], seed: int) -> None:
-    """Put everything back to where a training begins: the weights, and the generators that masks are drawn from."""
+def begin(
+    modules: Sequence[nn.Module],
+    streams: Sequence[Stream],
+    start: Sequence[dict[str, Tensor]],
+    seed: int,
+) -> None:
+    """Put everything back to where a training begins: the weights, and the generators that masks
+    are drawn from."""
     for module, state in zip(modules, start, strict=True):
         module.load_state_dict(state, strict=False)
     for stream in streams:
@@ -53,10 +65,12 @@ def until_learnt(
     checkpoint: Checkpoint | None,
     same: dict[str, Any],
 ) -> tuple[Trained, list[dict[str, Any]]]:
-    """Train by one schedule after the other until all tasks are learnt, and leave the weights of that attempt; where none learnt, those
-    of the highest mean development score, of equals the first. Returns how it was trained, and a record of each attempt.
+    """Train by one schedule after the other until all tasks are learnt, and leave the weights of
+    that attempt; where none learnt, those of the highest mean development score, of equals the
+    first. Returns how it was trained, and a record of each attempt.
 
-    A killed run goes on in the attempt that it was in, from the attempts' `checkpoint`; `same` is what that shares with its training.
+    A killed run goes on in the attempt that it was in, from the attempts' `checkpoint`; `same` is
+    what that shares with its training.
     """
     start = weights(modules)
     kept = replace(checkpoint, name=FILE) if checkpoint else None
@@ -67,17 +81,40 @@ def until_learnt(
         trained = attempt(schedule)
         found = judge()
         earlier += trained.earlier_seconds
-        learnt, score = all(judged.learnt for judged in found), float(np.mean([judged.score for judged in found] or [0.0]))
-        seen = {"best_step": trained.best_step, "best_score": trained.best_score, "seconds": trained.seconds}
+        learnt, score = (
+            all(judged.learnt for judged in found),
+            float(np.mean([judged.score for judged in found] or [0.0])),
+        )
+        seen = {
+            "best_step": trained.best_step,
+            "best_score": trained.best_score,
+            "seconds": trained.seconds,
+        }
         told = {judged.task: judged.content() for judged in found}
-        records.append({"seed": schedule.seed, "warmup": schedule.warmup, **seen, "learnt": learnt, "tasks": told})
+        records.append(
+            {
+                "seed": schedule.seed,
+                "warmup": schedule.warmup,
+                **seen,
+                "learnt": learnt,
+                "tasks": told,
+            }
+        )
         if learnt or not state["best"] or score > state["best"]["score"]:
-            state["best"] = {"number": number, "score": score, "trained": asdict(trained), "weights": weights(modules)}
+            state["best"] = {
+                "number": number,
+                "score": score,
+                "trained": asdict(trained),
+                "weights": weights(modules),
+            }
         if learnt or number + 1 == len(schedules):
             break
         names = listed(judged.task for judged in found if not judged.learnt)
         following = schedules[number + 1]
-        print(f"attempt {number + 1} did not learn {names}: again with seed {following.seed}, warm-up {following.warmup:g}", flush=True)
+        print(
+            f"attempt {number + 1} did not learn {names}: again with seed {following.seed}, warm-up {following.warmup:g}",
+            flush=True,
+        )
         if kept and checkpoint:
             kept.write(state, same)
             checkpoint.remove()

@@ -1,4 +1,5 @@
-"""Controls without an encoder: what the most frequent label, or words in common, reach on the very items that a study scores."""
+"""Controls without an encoder: what the most frequent label, or words in common, reach on the very
+items that a study scores."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,7 +27,8 @@ Predict = Callable[[Sequence[Any], str], list[Any]]
 class Fitted:
     """A target's control: what it learnt, worth showing, and the scoring of examples in a language.
 
-    answer: (examples, language) -> (the examples that predictions stand for, the predictions with their statistics).
+    answer: (examples, language) -> (the examples that predictions stand for, the predictions with
+    their statistics).
     """
 
     target: str
@@ -34,37 +36,61 @@ class Fitted:
     answer: Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 
-def _predicting(entry: Task, predict: Predict) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
+def _predicting(
+    entry: Task, predict: Predict
+) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
     """Score what `predict` says by the rule of the task's format."""
 
     def answer(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
         predictions = predict(examples, code)
         columns, statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)
-        return examples, Scored(predictions, columns, statistics, metrics.score(statistics, columns))
+        return examples, Scored(
+            predictions, columns, statistics, metrics.score(statistics, columns)
+        )
 
     return answer
 
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
     """The English examples that the study's models of this target are trained on."""
-    found = splits.training(entry.train_on or "", spec.train_examples.get(entry.name, 0), spec.seed, spec.source, spec.data_root)
+    found = splits.training(
+        entry.train_on or "",
+        spec.train_examples.get(entry.name, 0),
+        spec.seed,
+        spec.source,
+        spec.data_root,
+    )
     return [example for examples in found.values() for example in examples]
 
 
 def _most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return Fitted(entry.name, {"label": label}, _predicting(entry, lambda examples, code: [label] * len(examples)))
+    return Fitted(
+        entry.name,
+        {"label": label},
+        _predicting(entry, lambda examples, code: [label] * len(examples)),
+    )
 
 
 def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Fitted:
     """One tag for all words, not one per word: for entities O, with an F1 of 0."""
-    tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[0][0]
-    return Fitted(entry.name, {"tag": tag}, _predicting(entry, lambda examples, code: [[tag] * len(example.words) for example in examples]))
+    tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[
+        0
+    ][0]
+    return Fitted(
+        entry.name,
+        {"tag": tag},
+        _predicting(
+            entry, lambda examples, code: [[tag] * len(example.words) for example in examples]
+        ),
+    )
 
 
 def _label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     examples = training(spec, entry)
-    classifier = overlap.fit_classifier(overlap.features(examples, "en"), label_indices(examples, entry), len(entry.labels))
+    classifier = overlap.fit_classifier(
+        overlap.features(examples, "en"), label_indices(examples, entry), len(entry.labels)
+    )
 
     def predict(asked: Sequence[Any], code: str) -> list[str]:
         return [entry.labels[best] for best in classifier.choose(overlap.features(asked, code))]
@@ -79,32 +105,58 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     examples = splits.development(entry.train_on or "", spec.source, spec.data_root)
     gold = [[answer.text for answer in example.answers] for example in examples]
     lengths = range(1, LONGEST_ANSWER + 1)
-    by_length = {length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"] for length in lengths}
+    by_length = {
+        length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"]
+        for length in lengths
+    }
     length = max(by_length, key=lambda size: by_length[size])
-    learnt = {"length": length, "development": {size: round(value, 2) for size, value in by_length.items()}}
-    return Fitted(entry.name, learnt, _predicting(entry, lambda asked, code: overlap.answers(asked, code, length)))
+    learnt = {
+        "length": length,
+        "development": {size: round(value, 2) for size, value in by_length.items()},
+    }
+    return Fitted(
+        entry.name,
+        learnt,
+        _predicting(entry, lambda asked, code: overlap.answers(asked, code, length)),
+    )
 
 
 def vectors(examples: Sequence[Any]) -> Vectors:
     english, other = retrieval.two_sides(examples)
-    sides = [retrieval.prepare(overlap.trigrams([example.text for example in side]), False) for side in (english, other)]
+    sides = [
+        retrieval.prepare(overlap.trigrams([example.text for example in side]), False)
+        for side in (english, other)
+    ]
     return Vectors(*sides)
 
 
 def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
-    """Nearest neighbours by character trigrams; mining by the rules of the study's retrieval runs, thresholds from development data."""
+    """Nearest neighbours by character trigrams; mining by the rules of the study's retrieval runs,
+    thresholds from development data."""
     if entry.metric != "f1":
-        return Fitted(entry.name, {}, lambda examples, code: search_language(examples, vectors(examples)))
-    settings = RetrievalSpec(task=entry.name, centred=False, device=spec.device, neighbours=spec.neighbours, margin=spec.margin)
+        return Fitted(
+            entry.name, {}, lambda examples, code: search_language(examples, vectors(examples))
+        )
+    settings = RetrievalSpec(
+        task=entry.name,
+        centred=False,
+        device=spec.device,
+        neighbours=spec.neighbours,
+        margin=spec.margin,
+    )
     thresholds = {}
-    for code in splits.evaluated(entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark):
+    for code in splits.evaluated(
+        entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark
+    ):
         examples = splits.load(entry.name, "dev", code, spec.source, spec.data_root)
         candidates = mined(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return Fitted(
         entry.name,
         {"threshold": thresholds},
-        lambda examples, code: mine_language(settings, examples, vectors(examples), thresholds[code]),
+        lambda examples, code: mine_language(
+            settings, examples, vectors(examples), thresholds[code]
+        ),
     )
 
 
@@ -128,15 +180,20 @@ def describe(fitted: list[Fitted]) -> dict[str, dict[str, Any]]:
 
 
 def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
-    """Score every target in every language on the items that the study's models see, and keep the predictions."""
+    """Score every target in every language on the items that the study's models see, and keep the
+    predictions."""
     spec = run.spec
     scores: list[Score] = []
     for control in fitted:
         entry = task(control.target)
         split = splits.test_split(entry.name, spec.source, spec.data_root, spec.benchmark)
-        for code in splits.evaluated(entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark):
+        for code in splits.evaluated(
+            entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
+        ):
             examples = splits.load(entry.name, split, code, spec.source, spec.data_root)
-            asked, scored = control.answer(examples[: spec.test_examples.get(entry.name) or None], code)
+            asked, scored = control.answer(
+                examples[: spec.test_examples.get(entry.name) or None], code
+            )
             write_predictions(spec.folder, entry, code, asked, scored)
             run.count(entry.name, code, scored)
             scores += as_scores(scored, entry, code, split)

@@ -1,4 +1,5 @@
-"""The same sentences in all languages as vectors of an encoder, layer by layer: before and after intermediate training."""
+"""The same sentences in all languages as vectors of an encoder, layer by layer: before and after
+intermediate training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ ENGLISH = "en"
 
 @dataclass(frozen=True, slots=True)
 class SentenceSpace:
-    """texts [languages][sentences]; vectors [layers, languages, sentences, width], float32, means over tokens; layer 0: the embeddings.
+    """texts [languages][sentences]; vectors [layers, languages, sentences, width], float32, means
+    over tokens; layer 0: the embeddings.
 
-    accuracy: whether each language's mean vector was subtracted -> [layers, languages] share of English sentences, in percent, whose
-    nearest neighbour is their translation (XTREME's rule for Tatoeba); English itself is left at 100.
+    accuracy: whether each language's mean vector was subtracted -> [layers, languages] share of
+    English sentences, in percent, whose nearest neighbour is their translation (XTREME's rule for
+    Tatoeba); English itself is left at 100.
     """
 
     languages: tuple[str, ...]
@@ -34,33 +37,54 @@ class SentenceSpace:
 
 
 def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
-    """By language, English first: the second texts of the first `count` test items that all languages have, each English one once.
+    """By language, English first: the second texts of the first `count` test items that all
+    languages have, each English one once.
 
     UsageError where the study's source has none.
     """
     source, root = study.source, study.data_root
     split = splits.test_split(SENTENCES, source, root)
-    codes = EMBEDDED_LANGUAGES if source == "mini" else splits.evaluated(SENTENCES, split, study.languages, source, root)
+    codes = (
+        EMBEDDED_LANGUAGES
+        if source == "mini"
+        else splits.evaluated(SENTENCES, split, study.languages, source, root)
+    )
     found: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
         examples = splits.load(SENTENCES, split, code, source, root)
-        found[code] = {example.id: example.text_b for example in examples if isinstance(example, PairExample)}
+        found[code] = {
+            example.id: example.text_b for example in examples if isinstance(example, PairExample)
+        }
     shared = [key for key in found[ENGLISH] if all(key in texts for texts in found.values())]
     once = list({found[ENGLISH][key]: key for key in reversed(shared)}.values())[::-1][:count]
     return {code: tuple(texts[key] for key in once) for code, texts in found.items()}
 
 
 def encoder_of(study: Study, recipe: str, seed: int) -> str:
-    """Name or folder of the encoder that a recipe's target runs start from. UsageError where the study has no such runs."""
-    runs: list[Spec] = [spec for spec in study.specs if isinstance(spec, EncoderSpec) and spec.phase in ("target", "retrieval")]
-    starts = {(spec.recipe, spec.seed): spec.start for spec in runs if isinstance(spec, EncoderSpec)}
+    """Name or folder of the encoder that a recipe's target runs start from. UsageError where the
+    study has no such runs."""
+    runs: list[Spec] = [
+        spec
+        for spec in study.specs
+        if isinstance(spec, EncoderSpec) and spec.phase in ("target", "retrieval")
+    ]
+    starts = {
+        (spec.recipe, spec.seed): spec.start for spec in runs if isinstance(spec, EncoderSpec)
+    }
     if (recipe, seed) not in starts:
-        raise unknown("recipe and seed", f"{recipe}, {seed}", (f"{name}, {number}" for name, number in starts), study.file)
+        raise unknown(
+            "recipe and seed",
+            f"{recipe}, {seed}",
+            (f"{name}, {number}" for name, number in starts),
+            study.file,
+        )
     return starts[recipe, seed]
 
 
 @lru_cache(maxsize=8)
-def embedded(start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[str, ...]) -> SentenceSpace:
+def embedded(
+    start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[str, ...]
+) -> SentenceSpace:
     """The vectors of one encoder, on the CPU."""
     # Seconds of imports, which only who looks at vectors should wait for.
     from xstilts_core import model
@@ -73,9 +97,15 @@ def embedded(start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[st
     count = len(texts[0])
     accuracy = {}
     for centred in (True, False):
-        sides = [[retrieval.prepare(side[layer].clone(), centred) for side in vectors] for layer in layers]
+        sides = [
+            [retrieval.prepare(side[layer].clone(), centred) for side in vectors]
+            for layer in layers
+        ]
         found = [
-            [(retrieval.search(row[0], other) == np.arange(count)).mean() if place else 1.0 for place, other in enumerate(row)]
+            [
+                (retrieval.search(row[0], other) == np.arange(count)).mean() if place else 1.0
+                for place, other in enumerate(row)
+            ]
             for row in sides
         ]
         accuracy[centred] = 100 * np.array(found, dtype=float)
@@ -84,13 +114,17 @@ def embedded(start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[st
 
 
 def parallel_sentences(study: Study, recipe: str, seed: int, count: int = 150) -> SentenceSpace:
-    """Sentences of a study's source in the encoder of a recipe ("none": before intermediate training).
+    """Sentences of a study's source in the encoder of a recipe ("none": before intermediate
+    training).
 
-    Seconds for the embedded suite; minutes for XLM-R Large without a GPU. UsageError where the encoder or the sentences are not here.
+    Seconds for the embedded suite; minutes for XLM-R Large without a GPU. UsageError where the
+    encoder or the sentences are not here.
     """
     if count < 2:
         raise UsageError(f"count {count}: two sentences or more are needed to search among them")
     if study.reference:
-        raise UsageError(f"{study.name}: of the runs in {kept_folder(study.reference)} no models are kept: run that study yourself")
+        raise UsageError(
+            f"{study.name}: of the runs in {kept_folder(study.reference)} no models are kept: run that study yourself"
+        )
     texts = parallel_texts(study, count)
     return embedded(encoder_of(study, recipe, seed), tuple(texts.values()), tuple(texts))

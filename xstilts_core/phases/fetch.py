@@ -1,4 +1,5 @@
-"""Everything that a study takes from the hub, fetched and locked before its runs, and what became of it there: the notebook 01_data."""
+"""Everything that a study takes from the hub, fetched and locked before its runs, and what became
+of it there: the notebook 01_data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,13 +13,15 @@ from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
 _TRANSLATOR = "translator"
-# new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another commit now. gone: no longer there.
+# new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another
+# commit now. gone: no longer there.
 State = Literal["new", "locked", "moved", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A split of a data set, or a model (no configuration, split and rows), and the commit in force. head: where the hub is now."""
+    """A split of a data set, or a model (no configuration, split and rows), and the commit in
+    force. head: where the hub is now."""
 
     task: str
     repository: str
@@ -34,7 +37,8 @@ def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
     """(task, where it is, configuration, split) of everything to fetch, each once."""
     seen = set()
     for name in (part for task in spec.tasks for part in splits.parts(task)):
-        # Of a translated training set there is a file for every language, as large as the English one.
+        # Of a translated training set there is a file for every language, as large as the English
+        # one.
         unread = spec.data_languages and name in TRANSLATIONS.values()
         for split in splits.SPLITS:
             for code in splits.languages(name, split, "hub", "", spec.benchmark):
@@ -54,11 +58,16 @@ def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
 
 def on_hub(encoder: str) -> bool:
     """Whether an encoder is one of the hub: no word for one of the suite's own, and no folder."""
-    return encoder not in ENCODERS and not encoder.startswith((".", "/", "~")) and not (home() / encoder).is_dir()
+    return (
+        encoder not in ENCODERS
+        and not encoder.startswith((".", "/", "~"))
+        and not (home() / encoder).is_dir()
+    )
 
 
 def standing(repository: Repository, before: str) -> tuple[State, str]:
-    """What became of a repository that was locked at commit `before` ("": it was not), and the commit that its branch has on the hub."""
+    """What became of a repository that was locked at commit `before` ("": it was not), and the
+    commit that its branch has on the hub."""
     if not before or hub_client.offline():
         return ("locked" if before else "new"), ""
     try:
@@ -69,7 +78,8 @@ def standing(repository: Repository, before: str) -> tuple[State, str]:
 
 
 def fetch(spec: DataSpec) -> list[Fetched]:
-    """Fetch, check and lock every split and the models. A row for each, in the order of the tasks. UsageError where one cannot be had."""
+    """Fetch, check and lock every split and the models. A row for each, in the order of the tasks.
+    UsageError where one cannot be had."""
     found: list[Fetched] = []
     known: dict[Repository, tuple[State, str]] = {}
 
@@ -83,8 +93,15 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         look(repository)
         rows = readers.fetch(name, source, config, split).num_rows
         state, head = known[repository]
-        found.append(Fetched(name, repository.key, config, split, rows, state, hub_lock.commit(repository), head))
-    for kind, name in ((ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)):
+        found.append(
+            Fetched(
+                name, repository.key, config, split, rows, state, hub_lock.commit(repository), head
+            )
+        )
+    for kind, name in (
+        (ENCODER, spec.encoder),
+        *((_TRANSLATOR, name) for name in spec.translators),
+    ):
         if on_hub(name):
             repository = Repository("model", name)
             look(repository)
@@ -94,7 +111,11 @@ def fetch(spec: DataSpec) -> list[Fetched]:
 
                 loading.check(place, f"{kind} {name!r}")
             state, head = known[repository]
-            found.append(Fetched(kind, repository.key, "", "", None, state, hub_lock.commit(repository), head))
+            found.append(
+                Fetched(
+                    kind, repository.key, "", "", None, state, hub_lock.commit(repository), head
+                )
+            )
     return found
 
 
@@ -109,7 +130,9 @@ def notices(found: Sequence[Fetched]) -> list[str]:
                 f"{row.repository} there and every result that stands on it, and run again"
             )
         elif row.state == "gone":
-            said[row.repository] = f"{row.repository} is no longer on the hub; {stays}, from the local cache: keep a copy of that"
+            said[row.repository] = (
+                f"{row.repository} is no longer on the hub; {stays}, from the local cache: keep a copy of that"
+            )
     return list(said.values())
 
 

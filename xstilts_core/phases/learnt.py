@@ -1,7 +1,9 @@
-"""Tell whether phase 2 learnt its tasks: what result.json keeps of it, and the one sentence that all places say of a recipe that did not.
+"""Tell whether phase 2 learnt its tasks: what result.json keeps of it, and the one sentence that
+all places say of a recipe that did not.
 
-An encoder whose English development score does not exceed what one answer to everything has (trivial.py) did not learn: degenerate runs
-are known from the first STILTs paper (Phang et al. 2018, arXiv 1811.01088). Results that keep nothing of it say nothing.
+An encoder whose English development score does not exceed what one answer to everything has
+(trivial.py) did not learn: degenerate runs are known from the first STILTs paper (Phang et al.
+2018, arXiv 1811.01088). Results that keep nothing of it say nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +22,9 @@ MARK = "\N{DAGGER}"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A task after phase 2, on English development data: its score and the reference's (percent, the task's own metric), what answers as
-    the reference does, the 95 % interval of the difference over so many items, and how often it was trained."""
+    """A task after phase 2, on English development data: its score and the reference's (percent,
+    the task's own metric), what answers as the reference does, the 95 % interval of the difference
+    over so many items, and how often it was trained."""
 
     task: str
     metric: str
@@ -45,14 +48,20 @@ class Judgement:
 def judgements(result: Result) -> list[Judgement]:
     """Read what a result keeps; nothing from one of an earlier version."""
     names = [entry.name for entry in fields(Judgement)]
-    return [Judgement(**{name: kept[name] for name in names if name in kept}) for kept in result.details.get(DETAIL, {}).values()]
+    return [
+        Judgement(**{name: kept[name] for name in names if name in kept})
+        for kept in result.details.get(DETAIL, {}).values()
+    ]
 
 
 def records(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
-    """Every task of the study's finished runs of phase 2 that was judged, in the order of the grid."""
+    """Every task of the study's finished runs of phase 2 that was judged, in the order of the
+    grid."""
     found = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
     done = [entry.spec for entry in found if entry.state == "done"]
-    return [(spec, judged) for spec in done for judged in judgements(results.read(spec.folder / RESULT))]
+    return [
+        (spec, judged) for spec in done for judged in judgements(results.read(spec.folder / RESULT))
+    ]
 
 
 def missed(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
@@ -65,7 +74,10 @@ def unlearnt(study: Study) -> dict[str, str]:
     found: dict[str, list[tuple[IntermediateSpec, Judgement]]] = {}
     for spec, judged in missed(study):
         found.setdefault(spec.recipe, []).append((spec, judged))
-    return {name: sentence(name, len(rows[0][0].tasks), [(spec.seed, judged) for spec, judged in rows]) for name, rows in found.items()}
+    return {
+        name: sentence(name, len(rows[0][0].tasks), [(spec.seed, judged) for spec, judged in rows])
+        for name, rows in found.items()
+    }
 
 
 def listed(values: Iterable[object]) -> str:
@@ -75,8 +87,12 @@ def listed(values: Iterable[object]) -> str:
 
 
 def sentence(recipe: str, tasks: int, found: Sequence[tuple[int, Judgement]]) -> str:
-    """Say which of a recipe's `tasks` were not learnt with which seeds, and what that means of its gains. found: (seed, judgement)."""
-    names, seeds = list(dict.fromkeys(judged.task for _, judged in found)), {seed for seed, _ in found}
+    """Say which of a recipe's `tasks` were not learnt with which seeds, and what that means of its
+    gains. found: (seed, judgement)."""
+    names, seeds = (
+        list(dict.fromkeys(judged.task for _, judged in found)),
+        {seed for seed, _ in found},
+    )
     parts = []
     for name in names:
         own = [(seed, judged) for seed, judged in found if judged.task == name]
@@ -89,12 +105,17 @@ def sentence(recipe: str, tasks: int, found: Sequence[tuple[int, Judgement]]) ->
     what = "nothing" if len(names) == tasks else f"nothing of {listed(names)}"
     most = max(judged.attempts for _, judged in found)
     way = "restarts: 2 would train it again" if most == 1 else f"the best of {most} attempts"
-    who, owner, such = ("this encoder", "its", "a spoilt encoder does") if one else ("these encoders", "their", "spoilt encoders do")
+    who, owner, such = (
+        ("this encoder", "its", "a spoilt encoder does")
+        if one
+        else ("these encoders", "their", "spoilt encoders do")
+    )
     return f"{recipe}: {'; '.join(parts)}: {who} learnt {what}, and {owner} gains say what {such} ({way})"
 
 
 def marked(recipe: str, found: Iterable[str]) -> str:
-    """The name of a recipe in a table, with a dagger if it is one of those found not to have learnt."""
+    """The name of a recipe in a table, with a dagger if it is one of those found not to have
+    learnt."""
     return f"{recipe} {MARK}" if recipe in found else recipe
 
 

@@ -1,4 +1,5 @@
-"""Word overlap as a classifier, a reader and a search engine: what a score is worth that no language model was needed for.
+"""Word overlap as a classifier, a reader and a search engine: what a score is worth that no
+language model was needed for.
 
 Language-independent: whatever is fitted on English data is applied unchanged to every language.
 """
@@ -22,23 +23,31 @@ FEATURES = ("share_of_first", "share_of_second", "all_of_second", "longer")
 
 
 def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
-    """[examples, FEATURES]: the share of each text's words that stand in the other, whether all of the second's do, and how much
-    longer the second is, as a share of both lengths.
+    """[examples, FEATURES]: the share of each text's words that stand in the other, whether all of
+    the second's do, and how much longer the second is, as a share of both lengths.
 
-    The overlap heuristics that Naik et al. (2018) and McCoy et al. (2019) found in models of natural language inference.
+    The overlap heuristics that Naik et al. (2018) and McCoy et al. (2019) found in models of
+    natural language inference.
     """
     rows = []
     for example in examples:
         first, second = folded(example.text_a, code), folded(example.text_b, code)
         common = (Counter(first) & Counter(second)).total()
         shares = common / max(1, len(first)), common / max(1, len(second))
-        rows.append((*shares, float(common == len(second)), (len(second) - len(first)) / max(1, len(first) + len(second))))
+        rows.append(
+            (
+                *shares,
+                float(common == len(second)),
+                (len(second) - len(first)) / max(1, len(first) + len(second)),
+            )
+        )
     return np.array(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Classifier:
-    """Multinomial logistic regression: standardised features times weights [FEATURES + 1, labels], the last row the bias."""
+    """Multinomial logistic regression: standardised features times weights [FEATURES + 1, labels],
+    the last row the bias."""
 
     mean: np.ndarray
     deviation: np.ndarray
@@ -55,7 +64,8 @@ def design(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.nda
 
 
 def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classifier:
-    """Fit on features [examples, FEATURES] and labels [examples] out of `count`; a small penalty keeps separable data finite."""
+    """Fit on features [examples, FEATURES] and labels [examples] out of `count`; a small penalty
+    keeps separable data finite."""
     mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-9)
     inputs, gold = torch.from_numpy(design(table, mean, deviation)), torch.from_numpy(labels)
     weights = torch.zeros(inputs.shape[1], count, dtype=torch.float64, requires_grad=True)
@@ -72,11 +82,13 @@ def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classi
 
 
 def answers(examples: Sequence[SpanExample], code: str, length: int) -> list[str]:
-    """Each question's answer by sliding window: `length` words (characters in scripts without spaces) of the context.
+    """Each question's answer by sliding window: `length` words (characters in scripts without
+    spaces) of the context.
 
-    Question words weigh log(1 + 1 / count in the context) (Richardson et al. 2013). A span scores the weights around it, as many
-    words on both sides as the question has but not beyond the sentence, less those inside it: an answer stands beside the words of
-    its question and repeats none of them. "" where the context has no word.
+    Question words weigh log(1 + 1 / count in the context) (Richardson et al. 2013). A span scores
+    the weights around it, as many words on both sides as the question has but not beyond the
+    sentence, less those inside it: an answer stands beside the words of its question and repeats
+    none of them. "" where the context has no word.
     """
     return [answer(example, code, length) for example in examples]
 
@@ -92,7 +104,10 @@ def answer(example: SpanExample, code: str, length: int) -> str:
     sums = np.concatenate([[0.0], np.cumsum(weights)])
     breaks = [not ENDS.isdisjoint(context[end:first]) for (_, end), (first, _) in pairwise(places)]
     sentence = np.concatenate([[0], np.cumsum(breaks)]).astype(int)
-    starts, ends = np.searchsorted(sentence, sentence), np.searchsorted(sentence, sentence, side="right")
+    starts, ends = (
+        np.searchsorted(sentence, sentence),
+        np.searchsorted(sentence, sentence, side="right"),
+    )
     first = np.arange(len(places))
     end = np.minimum(first + length, ends)
     around = sums[np.minimum(end + len(asked), ends)] - sums[np.maximum(first - len(asked), starts)]
@@ -101,10 +116,14 @@ def answer(example: SpanExample, code: str, length: int) -> str:
 
 
 def trigrams(texts: Sequence[str]) -> torch.Tensor:
-    """[texts, DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger et al. 2009); case does not count."""
+    """[texts, DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger et al.
+    2009); case does not count."""
     table = torch.zeros(len(texts), _DIMENSIONS)
     for row, text in enumerate(texts):
         padded = f" {text.casefold()} "
-        found = {zlib.crc32(padded[k : k + 3].encode("utf-8")) % _DIMENSIONS for k in range(len(padded) - 2)}
+        found = {
+            zlib.crc32(padded[k : k + 3].encode("utf-8")) % _DIMENSIONS
+            for k in range(len(padded) - 2)
+        }
         table[row, list(found)] = 1.0
     return table

@@ -24,50 +24,91 @@ _DEVELOPMENT_SHARE = 0.02
 
 
 def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
-    """The texts of phase 1: a text, or a translation pair; for the embedded suite as `mini.corpus` describes, else the source's texts."""
+    """The texts of phase 1: a text, or a translation pair; for the embedded suite as `mini.corpus`
+    describes, else the source's texts."""
     if spec.source == "mini":
         languages = tuple(spec.languages) or suite.LANGUAGES
-        return [(document.text, document.pair) for document in corpus.documents(languages, spec.seed, spec.documents)]
-    return [(text, None) for _, text in splits.texts(spec.data_root, spec.languages, spec.documents)]
+        return [
+            (document.text, document.pair)
+            for document in corpus.documents(languages, spec.seed, spec.documents)
+        ]
+    return [
+        (text, None) for _, text in splits.texts(spec.data_root, spec.languages, spec.documents)
+    ]
 
 
 def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
-    """What the tokenizer learns from. The embedded suite gives words apart by spaces in every language, so that a piece
-    never crosses the words of a language that writes none."""
+    """What the tokenizer learns from. The embedded suite gives words apart by spaces in every
+    language, so that a piece never crosses the words of a language that writes none."""
     if spec.source == "mini":
-        yield from corpus.spaced(tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4))
+        yield from corpus.spaced(
+            tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4)
+        )
     else:
         yield from (text for text, _ in texts)
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
-    """Byte-pair encoding over words, laid out as XLM-R's: "▁" begins a word, <s> A </s></s> B </s> for pairs."""
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, max_length: int
+) -> PreTrainedTokenizerFast:
+    """Byte-pair encoding over words, laid out as XLM-R's: "▁" begins a word, <s> A </s></s> B </s>
+    for pairs."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace("¿", "¿ "), normalizers.Replace("¡", "¡ ")])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace("¿", "¿ "), normalizers.Replace("¡", "¡ ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always"),
-            # Chinese words and punctuation get no mark, so that they are the same pieces inside a sentence and in a list of words.
+            # Chinese words and punctuation get no mark, so that they are the same pieces inside a
+            # sentence and in a list of words.
             pre_tokenizers.Split(Regex(r"▁(?=[\p{Han}\p{P}])"), "removed"),
             pre_tokenizers.Punctuation("isolated"),
         ]
     )
     texts = list(texts)
-    # At a limit the trainer drops one of equally rare characters at random: choose them here, in an order of our own.
-    counts = Counter(character for text in texts for character in tokenizer.normalizer.normalize_str(text) if not character.isspace())
-    alphabet = ["▁", *sorted(counts, key=lambda character: (-counts[character], character))][: vocabulary // 2]
-    options = {"initial_alphabet": alphabet, "limit_alphabet": len(alphabet), "show_progress": False}
-    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), **options))
+    # At a limit the trainer drops one of equally rare characters at random: choose them here, in an
+    # order of our own.
+    counts = Counter(
+        character
+        for text in texts
+        for character in tokenizer.normalizer.normalize_str(text)
+        if not character.isspace()
+    )
+    alphabet = ["▁", *sorted(counts, key=lambda character: (-counts[character], character))][
+        : vocabulary // 2
+    ]
+    options = {
+        "initial_alphabet": alphabet,
+        "limit_alphabet": len(alphabet),
+        "show_progress": False,
+    }
+    tokenizer.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), **options)
+    )
     first, _, end, *_ = SPECIAL
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{first} $A {end}", pair=f"{first} $A {end} {end} $B {end}", special_tokens=[(first, 0), (end, 2)]
+        single=f"{first} $A {end}",
+        pair=f"{first} $A {end} {end} $B {end}",
+        special_tokens=[(first, 0), (end, 2)],
     )
-    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), SPECIAL, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, cls_token=first, sep_token=end, model_max_length=max_length, **names)
+    names = dict(
+        zip(
+            ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), SPECIAL, strict=True
+        )
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        cls_token=first,
+        sep_token=end,
+        model_max_length=max_length,
+        **names,
+    )
 
 
 def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[Encoder, nn.Module]:
-    """An encoder of XLM-R's architecture with random weights, and its language-model head (tied to the word embeddings)."""
+    """An encoder of XLM-R's architecture with random weights, and its language-model head (tied to
+    the word embeddings)."""
     torch.manual_seed(spec.seed)
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
@@ -88,7 +129,9 @@ def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[E
     return Encoder(network, tokenizer, can_pack(network)), whole.lm_head
 
 
-def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tuple[str, str | None]]) -> tuple[Stream, Stream]:
+def stream(
+    spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tuple[str, str | None]]
+) -> tuple[Stream, Stream]:
     """Training and development text as streams; the development share is drawn by the seed."""
     order = np.random.default_rng([spec.seed, 3]).permutation(len(texts))
     held = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
@@ -97,14 +140,36 @@ def stream(spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tu
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
         draws = np.random.default_rng([spec.seed, 4, number])
         mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
-        parts.append(Stream("mlm", head, mlm.loss, encoded, len(encoded), spec.batch_tokens, mask, by_length=True, draws=draws))
+        parts.append(
+            Stream(
+                "mlm",
+                head,
+                mlm.loss,
+                encoded,
+                len(encoded),
+                spec.batch_tokens,
+                mask,
+                by_length=True,
+                draws=draws,
+            )
+        )
     return parts[0], parts[1]
 
 
-def describe(texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder) -> dict[str, int]:
+def describe(
+    texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder
+) -> dict[str, int]:
     """What will be trained on what."""
-    sizes = {"documents": len(texts), "pairs": sum(pair is not None for _, pair in texts), "tokens": len(training.encoded.ids)}
-    return {**sizes, "vocabulary": len(encoder.tokenizer), "parameters": count_parameters(encoder.network)}
+    sizes = {
+        "documents": len(texts),
+        "pairs": sum(pair is not None for _, pair in texts),
+        "tokens": len(training.encoded.ids),
+    }
+    return {
+        **sizes,
+        "vocabulary": len(encoder.tokenizer),
+        "parameters": count_parameters(encoder.network),
+    }
 
 
 def schedule(spec: PretrainSpec) -> Schedule:
@@ -120,7 +185,8 @@ def schedule(spec: PretrainSpec) -> Schedule:
 
 
 def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
-    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks are drawn once, by the seed.
+    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks
+    are drawn once, by the seed.
 
     NotFinite where it is no number, or too large for one.
     """

@@ -1,10 +1,11 @@
 """The probing phase: what can be read off the sentence vectors of an encoder that stays as it is.
 
-A sentence is the mean of its hidden states, less the mean vector of all sentences of the data in its language and of length 1; a pair
-of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every language's features
-are standardised by their own mean and deviation, which takes no labels: what tells languages apart would otherwise stand in
-the way of what they share (Libovický et al. 2020). A multinomial logistic regression is fitted on English training data, its penalty
-chosen on English development data, and applied unchanged to every language.
+A sentence is the mean of its hidden states, less the mean vector of all sentences of the data in
+its language and of length 1; a pair of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every
+language's features are standardised by their own mean and deviation, which takes no labels: what
+tells languages apart would otherwise stand in the way of what they share (Libovický et al. 2020). A
+multinomial logistic regression is fitted on English training data, its penalty chosen on English
+development data, and applied unchanged to every language.
 """
 
 from collections.abc import Sequence
@@ -29,14 +30,16 @@ from xstilts_core.study.spec import ProbingSpec
 from xstilts_core.tasks import task
 
 ENGLISH = "en"
-# Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: of equal development scores it is taken.
+# Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: of equal development
+# scores it is taken.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A probe: its task, the classifier, the chosen strength and the accuracy of each strength on English development data, percent."""
+    """A probe: its task, the classifier, the chosen strength and the accuracy of each strength on
+    English development data, percent."""
 
     task: str
     classifier: LogisticRegression
@@ -50,10 +53,18 @@ def _layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
 
 
 def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample]) -> np.ndarray:
-    """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one language."""
+    """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one
+    language."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        return one_side(encoder, tuple(texts), spec.max_length, (_layer_of(spec, encoder),), True, uses_bfloat16(spec))[0].numpy()
+        return one_side(
+            encoder,
+            tuple(texts),
+            spec.max_length,
+            (_layer_of(spec, encoder),),
+            True,
+            uses_bfloat16(spec),
+        )[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):
@@ -64,11 +75,19 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
 
 def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
     """The classifier of one probing task, fitted and chosen on English data."""
-    train, judged = (splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev"))
+    train, judged = (
+        splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev")
+    )
     table, judged_table = features(spec, encoder, train), features(spec, encoder, judged)
     gold, judged_gold = label_indices(train, task(name)), label_indices(judged, task(name))
-    fitted = {strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold) for strength in _STRENGTHS}
-    found = {strength: round(100 * float(entry.score(judged_table, judged_gold)), 2) for strength, entry in fitted.items()}
+    fitted = {
+        strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold)
+        for strength in _STRENGTHS
+    }
+    found = {
+        strength: round(100 * float(entry.score(judged_table, judged_gold)), 2)
+        for strength, entry in fitted.items()
+    }
     best = max(found, key=lambda strength: found[strength])
     return Fitted(name, fitted[best], best, found)
 
@@ -80,7 +99,10 @@ def fit(spec: ProbingSpec, encoder: Encoder) -> list[Fitted]:
 
 def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
     """By task: the accuracy of each strength on English development data, and which was chosen."""
-    return {probe.task: {"strength": probe.strength, "development": probe.development} for probe in fitted}
+    return {
+        probe.task: {"strength": probe.strength, "development": probe.development}
+        for probe in fitted
+    }
 
 
 def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[Score]:
@@ -89,11 +111,15 @@ def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[S
     scores: list[Score] = []
     for probe in fitted:
         entry = task(probe.task)
-        for code in splits.evaluated(entry.name, "test", spec.languages, spec.source, spec.data_root):
+        for code in splits.evaluated(
+            entry.name, "test", spec.languages, spec.source, spec.data_root
+        ):
             examples = splits.load(entry.name, "test", code, spec.source, spec.data_root)
             chosen = probe.classifier.predict(features(spec, encoder, examples))
             predictions = [entry.labels[index] for index in chosen]
-            columns, statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)
+            columns, statistics = FORMATS[entry.format].statistics(
+                examples, predictions, entry, code
+            )
             scored = Scored(predictions, columns, statistics, metrics.score(statistics, columns))
             write_predictions(spec.folder, entry, code, examples, scored)
             scores += as_scores(scored, entry, code, "test")

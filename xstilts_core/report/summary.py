@@ -1,4 +1,5 @@
-"""The end of a study on the terminal: gains, baseline scores, failures in plain words, where to look."""
+"""The end of a study on the terminal: gains, baseline scores, failures in plain words, where to
+look."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -24,7 +25,8 @@ _PLAIN_WIDTH = 140
 
 
 def console() -> Console:
-    """Standard output, square brackets of names and paths included; wide enough for the matrix where it is no terminal."""
+    """Standard output, square brackets of names and paths included; wide enough for the matrix
+    where it is no terminal."""
     plain = Console(markup=False)
     return plain if plain.is_terminal else Console(markup=False, width=_PLAIN_WIDTH)
 
@@ -35,17 +37,27 @@ def shown(value: float, signed: bool) -> str:
     return f"{value:+z.1f}" if signed else f"{value:.1f}"
 
 
-def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width: int, unlearnt: Collection[str] = ()) -> Table:
-    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where `width` characters are too few.
+def matrix_table(
+    gains: "pandas.DataFrame",
+    baseline: "pandas.DataFrame",
+    width: int,
+    unlearnt: Collection[str] = (),
+) -> Table:
+    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where
+    `width` characters are too few.
 
     A dagger marks the recipes that did not learn.
     """
     missing = float("nan")
     targets = [str(name) for name in gains.columns]
     lines = [["recipe", *targets]]
-    lines += [[f"{BASELINE} (score)", *(shown(row.get(name, missing), False) for name in targets)] for _, row in baseline.iterrows()]
     lines += [
-        [f"{learnt.marked(recipe, unlearnt)} (gain)", *(shown(row[name], True) for name in targets)] for recipe, row in gains.iterrows()
+        [f"{BASELINE} (score)", *(shown(row.get(name, missing), False) for name in targets)]
+        for _, row in baseline.iterrows()
+    ]
+    lines += [
+        [f"{learnt.marked(recipe, unlearnt)} (gain)", *(shown(row[name], True) for name in targets)]
+        for recipe, row in gains.iterrows()
     ]
     upright = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
     header, *rows = lines if upright else [list(column) for column in zip(*lines, strict=True)]
@@ -58,7 +70,8 @@ def matrix_table(gains: "pandas.DataFrame", baseline: "pandas.DataFrame", width:
 
 
 def print_gains(study: Study, out: Console) -> None:
-    """The main table of the study and what did not learn; says what is missing where there is nothing to compare yet."""
+    """The main table of the study and what did not learn; says what is missing where there is
+    nothing to compare yet."""
     unlearnt = learnt.unlearnt(study)
     _print_matrix(study, unlearnt, out)
     for line in unlearnt.values():
@@ -85,17 +98,29 @@ def _print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None
     out.print(matrix_table(gains, baseline, out.width, unlearnt))
 
 
-def print_failures(runs: Mapping[str, str], reports: Mapping[str, str], left: int, root: Path, out: Console) -> None:
-    """Each failed run and report, why it failed, and where its notebook with the traceback stands; `left`: runs that never began."""
+def print_failures(
+    runs: Mapping[str, str], reports: Mapping[str, str], left: int, root: Path, out: Console
+) -> None:
+    """Each failed run and report, why it failed, and where its notebook with the traceback stands;
+    `left`: runs that never began."""
     for kind, failures in (("run", runs), ("report", reports)):
         if failures:
-            out.print(Text(f"{len(failures)} {kind}{'s' if len(failures) > 1 else ''} failed:", style="bold red"))
+            out.print(
+                Text(
+                    f"{len(failures)} {kind}{'s' if len(failures) > 1 else ''} failed:",
+                    style="bold red",
+                )
+            )
         for name, reason in failures.items():
             out.print(f"  {name}: {reason}", highlight=False, soft_wrap=True)
             if (notebook := root / name / results.NOTEBOOK).is_file():
                 out.print(f"    traceback: {notebook}", highlight=False, soft_wrap=True)
     if left:
-        what = f"{left} more could not be made without them" if runs else f"{left} run{' was' if left == 1 else 's were'} not begun"
+        what = (
+            f"{left} more could not be made without them"
+            if runs
+            else f"{left} run{' was' if left == 1 else 's were'} not begun"
+        )
         out.print(f"{what}. The same command makes what is missing.")
 
 
@@ -105,13 +130,25 @@ def _make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[s
     if grid.run(call, study, lock, lambda process: process.wait()) == 0:
         return {}
     folders = {f"report/{name}": study.root / "report" / name for name in study.reports}
-    notes = {name: folder / results.FAILURE for name, folder in folders.items() if not (folder / results.RESULT).is_file()}
-    unknown = disk.full_sentence(study.root, 0) if disk.is_exhausted(study.root) else "it was not run"
-    return {name: path.read_text(encoding="utf-8").strip() if path.is_file() else unknown for name, path in notes.items()}
+    notes = {
+        name: folder / results.FAILURE
+        for name, folder in folders.items()
+        if not (folder / results.RESULT).is_file()
+    }
+    unknown = (
+        disk.full_sentence(study.root, 0) if disk.is_exhausted(study.root) else "it was not run"
+    )
+    return {
+        name: path.read_text(encoding="utf-8").strip() if path.is_file() else unknown
+        for name, path in notes.items()
+    }
 
 
-def conclude(study: Study, jobs: int, profile: str, lock: TextIO) -> tuple[list[str], dict[str, str]]:
-    """Collect the scores, make the reports and their page. Returns lines that say where they are, and what failed, and why."""
+def conclude(
+    study: Study, jobs: int, profile: str, lock: TextIO
+) -> tuple[list[str], dict[str, str]]:
+    """Collect the scores, make the reports and their page. Returns lines that say where they are,
+    and what failed, and why."""
     lines, failures = [], {}
     try:
         if not study.published:

@@ -1,7 +1,9 @@
-"""The study as one self-contained HTML file: the executed report notebooks, figures embedded, code folded away.
+"""The study as one self-contained HTML file: the executed report notebooks, figures embedded, code
+folded away.
 
-`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in it is loaded from elsewhere. The page
-of a study of several parts has the question of each, the answers that its reports found, and links to their own pages.
+`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in
+it is loaded from elsewhere. The page of a study of several parts has the question of each, the
+answers that its reports found, and links to their own pages.
 """
 
 import argparse
@@ -37,7 +39,12 @@ def body(notebook: Path) -> str:
     skip_address_grammar()
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter = HTMLExporter(
+        template_name="basic",
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
     exporter.embed_images = True
     text, _ = exporter.from_filename(str(notebook))
     return text
@@ -52,18 +59,26 @@ def markdown(text: str) -> str:
 
 
 def answer(study: Study, name: str) -> str:
-    """What a report found, in Markdown, as its last cell wrote it into its result.json; "" where it gives no answer or has not run."""
+    """What a report found, in Markdown, as its last cell wrote it into its result.json; "" where it
+    gives no answer or has not run."""
     try:
-        content = json.loads((study.root / "report" / name / results.RESULT).read_text(encoding="utf-8"))
+        content = json.loads(
+            (study.root / "report" / name / results.RESULT).read_text(encoding="utf-8")
+        )
     except (OSError, ValueError):
         return ""
     return str(content.get("answer", ""))
 
 
 def part(study: Study, folder: Path) -> str:
-    """One part of a study of several: its question, how much of it is done, its answers; links relative to the page's `folder`."""
+    """One part of a study of several: its question, how much of it is done, its answers; links
+    relative to the page's `folder`."""
     done = sum(found.state == "done" for found in results.states(study.specs))
-    state = f"{done} of {len(study.specs)} runs done" if study.specs else f"published scores ({study.published})"
+    state = (
+        f"{done} of {len(study.specs)} runs done"
+        if study.specs
+        else f"published scores ({study.published})"
+    )
     page = study.root / "report" / PAGE
     where = html.escape(quote(os.path.relpath(page, folder)))
     link = f'<a href="{where}">reports</a>' if page.is_file() else "no reports yet"
@@ -77,36 +92,60 @@ def part(study: Study, folder: Path) -> str:
 
 
 def build(study: Study) -> Path:
-    """Write the page of a study; returns its path. UsageError where no report notebook was executed."""
+    """Write the page of a study; returns its path. UsageError where no report notebook was
+    executed."""
     title = html.escape(f"{study.name}: {study.title}")
     path = study.root / "report" / PAGE
     if study.parts:
-        links = " ".join(f'<a href="#{quote(member.name)}">{member.name}</a>' for member in study.members)
+        links = " ".join(
+            f'<a href="#{quote(member.name)}">{member.name}</a>' for member in study.members
+        )
         sections = "\n".join(part(member, path.parent) for member in study.members)
     else:
         links, sections = reports(study)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style>'
     top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
-    results.write_text(path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n")
+    results.write_text(
+        path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
+    )
     return path
 
 
 def reports(study: Study) -> tuple[str, str]:
-    """Links and sections of the report notebooks there are, in the study's order. UsageError where there is none."""
+    """Links and sections of the report notebooks there are, in the study's order. UsageError where
+    there is none."""
     executed = [(name, study.root / "report" / name / results.NOTEBOOK) for name in study.reports]
     present = [(name, path) for name, path in executed if path.is_file()]
     if not present:
-        raise UsageError(f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first")
+        raise UsageError(
+            f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first"
+        )
     links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
-    return links, "\n".join(f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present)
+    return links, "\n".join(
+        f'<section id="{name}">\n{body(path)}\n</section>' for name, path in present
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page of a study; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m xstilts_core.report.webpage", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("study", metavar="STUDY", help="name in params/ or path of a study's YAML file")
-    parser.add_argument("--outputs", default="outputs", metavar="DIR", help="folder that holds <study>/ (default: outputs)")
-    parser.add_argument("--data-root", default="", metavar="DIR", help="folder of the original files, for studies with source files")
+    parser = argparse.ArgumentParser(
+        prog="python -m xstilts_core.report.webpage", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "study", metavar="STUDY", help="name in params/ or path of a study's YAML file"
+    )
+    parser.add_argument(
+        "--outputs",
+        default="outputs",
+        metavar="DIR",
+        help="folder that holds <study>/ (default: outputs)",
+    )
+    parser.add_argument(
+        "--data-root",
+        default="",
+        metavar="DIR",
+        help="folder of the original files, for studies with source files",
+    )
     options = parser.parse_args(arguments)
     try:
         print(build(Study.load(options.study, options.outputs, options.data_root)))

@@ -1,7 +1,8 @@
-"""Answer "is this the result that the study asks for?": one definition, for status, reports, explorer, sharing, checkpoints and Snakefile.
+"""Answer "is this the result that the study asks for?": one definition, for status, reports,
+explorer, sharing, checkpoints and Snakefile.
 
-The identity of a run is all that its numbers depend on. It is written into result.json when the run begins, and compared with what the
-study asks for now:
+The identity of a run is all that its numbers depend on. It is written into result.json when the run
+begins, and compared with what the study asks for now:
 - settings: every field of the spec, defaults included, less where the run is made and what it is called;
 - versions: of the core, of the embedded suite where it is read, and of the tasks;
 - fingerprint: of the files of an encoder that is a folder, the shipped one too;
@@ -11,7 +12,8 @@ study asks for now:
   details of a result alone, as a machine without one cannot know it;
 - parents: the identities of the runs that this one starts from.
 
-Compared are the fields that both sides have. A field that the result lacks is newer than it: the default of a new field means "as before".
+Compared are the fields that both sides have. A field that the result lacks is newer than it: the
+default of a new field means "as before".
 """
 
 import hashlib
@@ -30,7 +32,8 @@ from xstilts_core.study.spec import SPECS, DataSpec, ScoringSpec, Spec
 from xstilts_core.tasks import TASKS
 
 CORE_VERSION = 3
-"""Bump when training or evaluation makes other numbers of the same spec: then all results are made again."""
+"""Bump when training or evaluation makes other numbers of the same spec: then all results are made
+again."""
 
 _CORE, _SUITE, TASK = "the core", "the embedded suite", "task "
 # How the reason begins where a run itself is as it should be, and one that it starts from is not.
@@ -40,8 +43,9 @@ Files = dict[str, tuple[int, int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """See the module. run: its folder below outputs/<study>, for messages. files: path below data_root -> (bytes, modification time in
-    ns, digest). parents: None for one that is not known. older: of a result that was made before results had an identity."""
+    """See the module. run: its folder below outputs/<study>, for messages. files: path below
+    data_root -> (bytes, modification time in ns, digest). parents: None for one that is not known.
+    older: of a result that was made before results had an identity."""
 
     phase: str
     run: str
@@ -56,37 +60,59 @@ class Identity:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` and JSON made of one, a later version's too. TypeError or KeyError where it is none."""
+        """Read what `dataclasses.asdict` and JSON made of one, a later version's too. TypeError or
+        KeyError where it is none."""
         known = {entry.name: content[entry.name] for entry in fields(cls) if entry.name in content}
-        files = {name: (int(size), int(time), str(digest)) for name, (size, time, digest) in content["files"].items()}
+        files = {
+            name: (int(size), int(time), str(digest))
+            for name, (size, time, digest) in content["files"].items()
+        }
         parents = tuple(None if parent is None else cls.of(parent) for parent in content["parents"])
         return cls(**{**known, "files": files, "parents": parents})
 
     @property
     def own(self) -> dict[str, Any]:
-        """The settings that are not the defaults of today, and the encoder's fingerprint: equal for equal runs, whatever fields their
-        versions had."""
+        """The settings that are not the defaults of today, and the encoder's fingerprint: equal for
+        equal runs, whatever fields their versions had."""
         today, elsewhere = SPECS[self.phase].model_fields, SPECS[self.phase].elsewhere
-        here = ((name, self.settings[name]) for name in today if name in self.settings and name not in elsewhere)
+        here = (
+            (name, self.settings[name])
+            for name in today
+            if name in self.settings and name not in elsewhere
+        )
         names = {name: value for name, value in here if value != today[name].get_default()}
         if not self.fingerprint:
             return names
-        return {**{name: value for name, value in names.items() if name != "encoder"}, "weights": self.fingerprint}
+        return {
+            **{name: value for name, value in names.items() if name != "encoder"},
+            "weights": self.fingerprint,
+        }
 
     @property
     def key(self) -> str:
-        """A text that equal runs share, and those that they start from; runs that share it can still differ in versions or files."""
-        return json.dumps([self.phase, self.own, [parent and parent.key for parent in self.parents]], sort_keys=True)
+        """A text that equal runs share, and those that they start from; runs that share it can
+        still differ in versions or files."""
+        return json.dumps(
+            [self.phase, self.own, [parent and parent.key for parent in self.parents]],
+            sort_keys=True,
+        )
 
     @property
     def token(self) -> str:
         """A short text that equal runs share, of what is known before a run begins."""
-        return hashlib.sha256(json.dumps([self.key, self.versions], sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            json.dumps([self.key, self.versions], sort_keys=True).encode()
+        ).hexdigest()[:16]
 
 
 def settings(spec: Spec) -> dict[str, Any]:
-    """Every field of the spec as JSON, less those that say where and how it runs, or what it is called."""
-    return {name: value for name, value in spec.model_dump(mode="json").items() if name not in type(spec).elsewhere}
+    """Every field of the spec as JSON, less those that say where and how it runs, or what it is
+    called."""
+    return {
+        name: value
+        for name, value in spec.model_dump(mode="json").items()
+        if name not in type(spec).elsewhere
+    }
 
 
 def versions(spec: Spec) -> dict[str, int]:
@@ -97,7 +123,8 @@ def versions(spec: Spec) -> dict[str, int]:
 
 
 def begin(spec: Spec) -> Identity:
-    """The identity of a run that begins in this process, without files: `files_of` adds them when it ends."""
+    """The identity of a run that begins in this process, without files: `files_of` adds them when
+    it ends."""
     if spec.data_root:
         from xstilts_core.data.readers import text
 
@@ -106,12 +133,16 @@ def begin(spec: Spec) -> Identity:
 
 
 def wanted(spec: Spec) -> Identity:
-    """The identity that a result of this spec has if it is made now; without files, which only the run itself knows.
+    """The identity that a result of this spec has if it is made now; without files, which only the
+    run itself knows.
 
-    The parents are what the study asks for; of a spec that is in no study, what stands in their folders.
+    The parents are what the study asks for; of a spec that is in no study, what stands in their
+    folders.
     """
     asked = {other.folder: other for other in spec.starts_from}
-    parents = tuple(wanted(asked[folder]) if folder in asked else standing(folder) for folder in spec.parents)
+    parents = tuple(
+        wanted(asked[folder]) if folder in asked else standing(folder) for folder in spec.parents
+    )
     run = str(spec.folder.relative_to(spec.root))
     return Identity(
         spec.phase,
@@ -126,7 +157,8 @@ def wanted(spec: Spec) -> Identity:
 
 
 def standing(folder: Path) -> Identity | None:
-    """The identity of the finished run in this folder, as its result.json tells it; None where there is none."""
+    """The identity of the finished run in this folder, as its result.json tells it; None where
+    there is none."""
     try:
         return of_result(json.loads((folder / "result.json").read_text(encoding="utf-8")), folder)
     except (OSError, ValueError, KeyError, TypeError):
@@ -134,7 +166,8 @@ def standing(folder: Path) -> Identity | None:
 
 
 def of_result(content: Mapping[str, Any], folder: Path) -> Identity:
-    """The identity in the content of a result.json; one that is older than identities is known by its spec, and by its parents' results.
+    """The identity in the content of a result.json; one that is older than identities is known by
+    its spec, and by its parents' results.
 
     KeyError or TypeError where the content is no result.
     """
@@ -142,8 +175,14 @@ def of_result(content: Mapping[str, Any], folder: Path) -> Identity:
         return Identity.of(content["identity"])
     phase, spec, science = content["phase"], content["spec"], content["science"]
     named = content["provenance"].get("parents", [])
-    roots = [next((root for root in folder.parents if (root / name / "result.json").is_file()), None) for name in named]
-    parents = tuple(None if root is None else standing(root / name) for root, name in zip(roots, named, strict=True))
+    roots = [
+        next((root for root in folder.parents if (root / name / "result.json").is_file()), None)
+        for name in named
+    ]
+    parents = tuple(
+        None if root is None else standing(root / name)
+        for root, name in zip(roots, named, strict=True)
+    )
     kept = {name: value for name, value in spec.items() if name not in SPECS[phase].elsewhere}
     known = {TASK + name: version for name, version in science.get("versions", {}).items()}
     return Identity(phase, "", kept, known, science.get("weights", ""), parents=parents, older=True)
@@ -164,7 +203,9 @@ def difference(made: Identity, asked: Identity) -> str:
         return f"made in {made.precision}, and precision auto gives {asked.precision} here"
     for name, version in asked.versions.items():
         # Older results tell the version of a task only where it was not 1, and none of the core.
-        version_made = made.versions.get(name, 1 if made.older and name.startswith(TASK) else version)
+        version_made = made.versions.get(
+            name, 1 if made.older and name.startswith(TASK) else version
+        )
         if version_made != version:
             return f"made with version {version_made} of {name}, now {version}"
     for name, commit in asked.revisions.items():
@@ -196,11 +237,16 @@ def files_of(spec: Spec) -> Files:
     from xstilts_core.data.readers import text
 
     root = Path(spec.data_root)
-    opened = {path: seen(path) for path in (root / name for name in Below().asked(spec, spec.data_root))} | text.opened
+    opened = {
+        path: seen(path) for path in (root / name for name in Below().asked(spec, spec.data_root))
+    } | text.opened
     found: Files = {}
     for path, read in opened.items():
         if read and path.is_relative_to(root):
-            found[path.relative_to(root).as_posix()] = (*read, digest(path, *read) if seen(path) == read else "")
+            found[path.relative_to(root).as_posix()] = (
+                *read,
+                digest(path, *read) if seen(path) == read else "",
+            )
     return dict(sorted(found.items()))
 
 
@@ -221,19 +267,22 @@ def digest(path: Path, _size: int, _time: int) -> str:
 
 
 def stands_below(made: Identity, data_root: str) -> bool:
-    """Whether any file that a run, or one that it starts from, has read stands below this folder: else it is not the data's."""
+    """Whether any file that a run, or one that it starts from, has read stands below this folder:
+    else it is not the data's."""
     names = any((Path(data_root) / name).is_file() for name in made.files)
     return names or any(stands_below(parent, data_root) for parent in made.parents if parent)
 
 
 class Below:
-    """What stands below data roots now, each question asked once: whoever compares many runs keeps one of these while it does."""
+    """What stands below data roots now, each question asked once: whoever compares many runs keeps
+    one of these while it does."""
 
     def __init__(self) -> None:
         self.listed: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def difference(self, made: Identity, spec: Spec, data_root: str) -> str:
-        """What a run, or one that it starts from, has read that is other now below data_root, or what it would read beside it.
+        """What a run, or one that it starts from, has read that is other now below data_root, or
+        what it would read beside it.
 
         "" if nothing.
         """
@@ -260,24 +309,39 @@ class Below:
 
         if spec.reads_texts:
             if (data_root,) not in self.listed:
-                self.listed[data_root,] = tuple(path.relative_to(data_root).as_posix() for path in splits.text_files(data_root))
+                self.listed[data_root,] = tuple(
+                    path.relative_to(data_root).as_posix() for path in splits.text_files(data_root)
+                )
             yield from self.listed[data_root,]
         for task, split, codes in spec.reads:
-            scored = (spec.benchmark, *spec.languages) if isinstance(spec, ScoringSpec) and codes is None else codes or ()
+            scored = (
+                (spec.benchmark, *spec.languages)
+                if isinstance(spec, ScoringSpec) and codes is None
+                else codes or ()
+            )
             place = (task, split, spec.source, data_root, *scored)
             if place not in self.listed:
                 self.listed[place] = tuple(listed(spec, task, split, codes, data_root))
             yield from self.listed[place]
 
 
-def listed(spec: Spec, task: str, split: str, codes: tuple[str, ...] | None, data_root: str) -> Iterator[str]:
-    """Paths below data_root that hold a split of a task in these languages (None: those that are scored); none where it lacks them."""
+def listed(
+    spec: Spec, task: str, split: str, codes: tuple[str, ...] | None, data_root: str
+) -> Iterator[str]:
+    """Paths below data_root that hold a split of a task in these languages (None: those that are
+    scored); none where it lacks them."""
     from xstilts_core.data import splits
 
     try:
         if isinstance(spec, ScoringSpec) and codes is None:
-            split = splits.test_split(task, spec.source, data_root, spec.benchmark) if split == "scored" else split
-            codes = splits.evaluated(task, split, spec.languages, spec.source, data_root, spec.benchmark)
+            split = (
+                splits.test_split(task, spec.source, data_root, spec.benchmark)
+                if split == "scored"
+                else split
+            )
+            codes = splits.evaluated(
+                task, split, spec.languages, spec.source, data_root, spec.benchmark
+            )
         for code in codes or ():
             for path in splits.files(task, split, code, spec.source, data_root):
                 yield path.relative_to(data_root).as_posix()

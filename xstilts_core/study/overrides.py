@@ -1,7 +1,9 @@
-"""What the command line says in place of a study's file (`--source`, `--encoder`): one file serves the hub and a machine without it.
+"""What the command line says in place of a study's file (`--source`, `--encoder`): one file serves
+the hub and a machine without it.
 
-`xstilts run` writes it beside the runs that it makes: status, reports, explorer and a run that goes on need no option. There it counts
-as long as the file itself says what it said then, and no other is given.
+`xstilts run` writes it beside the runs that it makes: status, reports, explorer and a run that goes
+on need no option. There it counts as long as the file itself says what it said then, and no other
+is given.
 """
 
 import json
@@ -17,7 +19,8 @@ FILE = ".given"
 
 
 def settle(content: dict[str, Any], root: Path, typed: Mapping[str, str]) -> dict[str, str]:
-    """Put what was typed into a study's content, else what its runs in `root` were made with. Returns what the file says otherwise."""
+    """Put what was typed into a study's content, else what its runs in `root` were made with.
+    Returns what the file says otherwise."""
     before, found = kept(root), {}
     for key, default in _KEYS.items():
         own = content.get(key, default)
@@ -28,7 +31,8 @@ def settle(content: dict[str, Any], root: Path, typed: Mapping[str, str]) -> dic
 
 
 def kept(root: Path) -> dict[str, list[str]]:
-    """By key: what the file said, and what took its place, when the runs in this folder were made; empty where nothing did."""
+    """By key: what the file said, and what took its place, when the runs in this folder were made;
+    empty where nothing did."""
     try:
         found = json.loads((root / FILE).read_text(encoding="utf-8"))
         return {key: [str(own), str(value)] for key, (own, value) in found.items()}
@@ -39,4 +43,7 @@ def kept(root: Path) -> dict[str, list[str]]:
 def text(file: str, given: Mapping[str, str]) -> str:
     """What `kept` reads."""
     content = study_file.read(Path(file))
-    return json.dumps({key: [content.get(key, _KEYS[key]), value] for key, value in given.items()}) + "\n"
+    return (
+        json.dumps({key: [content.get(key, _KEYS[key]), value] for key, value in given.items()})
+        + "\n"
+    )

@@ -1,4 +1,5 @@
-"""Which numbers `precision: auto` computes with on a CPU, told without torch: a status says whose results were made otherwise."""
+"""Which numbers `precision: auto` computes with on a CPU, told without torch: a status says whose
+results were made otherwise."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -14,17 +15,23 @@ FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 # Device nodes of GPUs: NVIDIA's, Windows' for Linux, AMD's.
 _GPUS = ("nvidia[0-9]*", "dxg", "kfd")
 NARROWEST = 256
-"""The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster: whole training steps on pairs on an AMX core, two rounds
-each, gave 0.8x and 1.3x at width 128, 1.0x and 1.3x at 192, 1.3x and 1.8x at 256."""
+"""The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster: whole training
+steps on pairs on an AMX core, two rounds each, gave 0.8x and 1.3x at width 128, 1.0x and 1.3x at
+192, 1.3x and 1.8x at 256."""
 
 
 @lru_cache(maxsize=1)
 def native() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware. Linux says so; of other systems nothing is known, and the answer is no."""
+    """Whether this CPU multiplies bfloat16 in hardware. Linux says so; of other systems nothing is
+    known, and the answer is no."""
     if not CPUINFO.is_file():
         return False
     lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = (line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features")))
+    told = (
+        line.partition(":")[2].split()
+        for line in lines
+        if line.lower().startswith(("flags", "features"))
+    )
     return not FLAGS.isdisjoint(next(told, ()))
 
 
@@ -39,7 +46,8 @@ def gpu() -> bool:
 
 
 def width(spec: EncoderSpec) -> int | None:
-    """The hidden size of the encoder that a run computes with; None where it is not known: a model of the hub that is not here yet."""
+    """The hidden size of the encoder that a run computes with; None where it is not known: a model
+    of the hub that is not here yet."""
     if spec.encoder == "pretrained":
         asked: list[Spec] = [spec]
         for other in asked:
@@ -55,7 +63,8 @@ def width(spec: EncoderSpec) -> int | None:
 
 
 def of(spec: Spec) -> str:
-    """What a run's network computes in; "" where that is known only when it runs (on a GPU), or nothing can be chosen."""
+    """What a run's network computes in; "" where that is known only when it runs (on a GPU), or
+    nothing can be chosen."""
     if not isinstance(spec, EncoderSpec):
         return ""
     if spec.precision != "auto":

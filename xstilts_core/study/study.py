@@ -1,4 +1,5 @@
-"""A study: a YAML file that expands to the validated specs of its runs. The whole grid is checked before anything starts."""
+"""A study: a YAML file that expands to the validated specs of its runs. The whole grid is checked
+before anything starts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -35,7 +36,8 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Study(BaseModel):
-    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three from the command line (overrides.py)."""
+    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three from
+    the command line (overrides.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,15 +49,29 @@ class Study(BaseModel):
 
     title: str = Field(description="one line: the question")
     source: Source = "mini"
-    encoder: str = Field("mini", description="mini, pretrained (needs pretrain:), a hub name or a folder")
+    encoder: str = Field(
+        "mini", description="mini, pretrained (needs pretrain:), a hub name or a folder"
+    )
     seeds: list[int] = Field(min_length=1)
     recipes: dict[str, Recipe]
     targets: list[str] = Field(min_length=1)
-    probes: list[str] = Field([], description="probing tasks: what is read off the encoder of each recipe")
-    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
-    target_sizes: list[Size] = Field([], description="numbers of English training examples of the targets, each a run of its own; 0: all")
-    benchmark: Benchmark = Field("xtreme", description="whose languages a target is scored in: xtreme, or xtreme-r with some more")
-    pretrain: Settings | None = Field(None, description="settings of phase 1; given: phase 1 is run for each seed")
+    probes: list[str] = Field(
+        [], description="probing tasks: what is read off the encoder of each recipe"
+    )
+    languages: list[str] = Field(
+        [], description="languages to evaluate; empty: all that task and source have"
+    )
+    target_sizes: list[Size] = Field(
+        [],
+        description="numbers of English training examples of the targets, each a run of its own; 0: all",
+    )
+    benchmark: Benchmark = Field(
+        "xtreme",
+        description="whose languages a target is scored in: xtreme, or xtreme-r with some more",
+    )
+    pretrain: Settings | None = Field(
+        None, description="settings of phase 1; given: phase 1 is run for each seed"
+    )
     train: Settings = Field({}, description="settings of phases 2 and 3")
     intermediate: Settings = Field({}, description="settings of phase 2")
     target: Settings = Field({}, description="settings of phase 3")
@@ -63,19 +79,44 @@ class Study(BaseModel):
     probing: Settings = Field({}, description="settings of the probing runs")
     tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
     reports: list[str] = Field(REPORTS, description="report notebooks")
-    shares: list[str] = Field([], description="studies whose finished runs are taken over where they are the same as one of these")
-    published: str = Field("", description="published scores instead of runs: title and reports are all that stands beside it")
-    parts: list[str] = Field([], description="studies to run one after the other, instead of runs: only title stands beside it")
-    reference: str = Field("", description="finished runs kept in reference/<name>, or in a folder: title and reports stand beside it")
+    shares: list[str] = Field(
+        [],
+        description="studies whose finished runs are taken over where they are the same as one of these",
+    )
+    published: str = Field(
+        "",
+        description="published scores instead of runs: title and reports are all that stands beside it",
+    )
+    parts: list[str] = Field(
+        [],
+        description="studies to run one after the other, instead of runs: only title stands beside it",
+    )
+    reference: str = Field(
+        "",
+        description="finished runs kept in reference/<name>, or in a folder: title and reports stand beside it",
+    )
 
     @classmethod
-    def load(cls, name_or_path: str, outputs: str = "outputs", data_root: str = "", given: Mapping[str, str] | None = None) -> "Study":
-        """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML file. UsageError on the first mistake."""
+    def load(
+        cls,
+        name_or_path: str,
+        outputs: str = "outputs",
+        data_root: str = "",
+        given: Mapping[str, str] | None = None,
+    ) -> "Study":
+        """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML
+        file. UsageError on the first mistake."""
         path = study_file.find(name_or_path)
         content = study_file.read(path)
         from xstilts_core.study.study_kinds import KINDS
 
-        places = {"name": path.stem, "file": str(path), "outputs": outputs, "data_root": data_root, "given": dict(given or {})}
+        places = {
+            "name": path.stem,
+            "file": str(path),
+            "outputs": outputs,
+            "data_root": data_root,
+            "given": dict(given or {}),
+        }
         if kind := next((kind for key, kind in KINDS.items() if key in content), None):
             return kind.of(content, places)
         content.setdefault("recipes", {})
@@ -92,28 +133,51 @@ class Study(BaseModel):
         return study
 
     def check(self) -> None:
-        """UsageError on the first thing that is wrong in the grid as a whole; names and values have been checked in the file."""
+        """UsageError on the first thing that is wrong in the grid as a whole; names and values have
+        been checked in the file."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
-            raise UsageError(f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: give both or neither")
-        if BASELINE not in self.recipes or self.recipes[BASELINE].intermediate or self.recipes[BASELINE].control:
+            raise UsageError(
+                f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: give both or neither"
+            )
+        if (
+            BASELINE not in self.recipes
+            or self.recipes[BASELINE].intermediate
+            or self.recipes[BASELINE].control
+        ):
             way = "without intermediate tasks and control"
-            raise UsageError(f"{self.file}: recipes needs the baseline 'none:' {way}: gains are measured against it")
+            raise UsageError(
+                f"{self.file}: recipes needs the baseline 'none:' {way}: gains are measured against it"
+            )
         for name, recipe in self.recipes.items():
             for entry in recipe.intermediate:
                 task(entry, f"{self.file}, recipe {name}")
             if name != BASELINE and not recipe.intermediate and not recipe.control:
-                raise UsageError(f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)")
+                raise UsageError(
+                    f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)"
+                )
             if recipe.settings and not recipe.intermediate:
                 given = ", ".join(recipe.settings)
-                raise UsageError(f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks")
+                raise UsageError(
+                    f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks"
+                )
             recipe.check_used(f"{self.file}: recipe {name}", mlm=bool(self.intermediate.get("mlm")))
             if recipe.intermediate and recipe.control:
-                raise UsageError(f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks")
+                raise UsageError(
+                    f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks"
+                )
             if not self.fitting(name):
                 formats = " or ".join(CONTROLS[recipe.control])
-                texts = " with two texts" if any(TASKS[target].single_text for target in self.targets) else ""
-                raise UsageError(f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}{texts}")
-        if len({spec.folder for spec in self.specs}) < len(self.specs):  # each is checked as it is made
+                texts = (
+                    " with two texts"
+                    if any(TASKS[target].single_text for target in self.targets)
+                    else ""
+                )
+                raise UsageError(
+                    f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}{texts}"
+                )
+        if len({spec.folder for spec in self.specs}) < len(
+            self.specs
+        ):  # each is checked as it is made
             raise UsageError(f"{self.file}: two runs would have one folder")
 
     @property
@@ -123,7 +187,8 @@ class Study(BaseModel):
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """Names of the recipes that are controls: they stand beside a score and are no candidates for the best recipe."""
+        """Names of the recipes that are controls: they stand beside a score and are no candidates
+        for the best recipe."""
         return tuple(name for name, recipe in self.recipes.items() if recipe.control)
 
     @cached_property
@@ -133,13 +198,16 @@ class Study(BaseModel):
         return (self.fetching(runs), *runs) if self.source == "hub" else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
-        """The study with its runs of these seeds alone, and what fetches their data; itself for no seed. UsageError for an unknown one."""
+        """The study with its runs of these seeds alone, and what fetches their data; itself for no
+        seed. UsageError for an unknown one."""
         if not seeds or not self.specs:
             return self
         if strange := [seed for seed in seeds if seed not in self.seeds]:
             raise unknown("seed", strange[0], map(str, self.seeds), self.file)
         whole, part = self.by_folder, self.model_copy()
-        chosen = tuple(spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec))
+        chosen = tuple(
+            spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec)
+        )
         part.__dict__.update(specs=chosen, by_folder=whole)
         return part
 
@@ -149,45 +217,82 @@ class Study(BaseModel):
         return {spec.folder: spec for spec in self.specs}
 
     def expand(self) -> Iterator[Spec]:
-        """pretrain, then intermediate, then target, retrieval and probing runs, seeds outermost within each phase; then one run per
-        control that has no encoder, and so nothing that differs between seeds."""
-        fields = IntermediateSpec.model_fields.keys()  # how many test examples are scored is nothing to phase 2
+        """pretrain, then intermediate, then target, retrieval and probing runs, seeds outermost
+        within each phase; then one run per control that has no encoder, and so nothing that differs
+        between seeds."""
+        fields = (
+            IntermediateSpec.model_fields.keys()
+        )  # how many test examples are scored is nothing to phase 2
         if self.pretrain is not None:
             yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.intermediate:
-                    settings = {**self.train, **self.intermediate, **self.together(recipe.intermediate), **recipe.settings}
+                    settings = {
+                        **self.train,
+                        **self.intermediate,
+                        **self.together(recipe.intermediate),
+                        **recipe.settings,
+                    }
                     settings = {"tasks": recipe.intermediate, **self.start(name), **settings}
-                    yield self.make(IntermediateSpec, seed, {key: settings[key] for key in settings.keys() & fields})
+                    yield self.make(
+                        IntermediateSpec,
+                        seed,
+                        {key: settings[key] for key in settings.keys() & fields},
+                    )
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.control not in DATA_ONLY:
                     yield from self.expand_targets(seed, name)
-        yield from (self.data_only(name, recipe.control) for name, recipe in self.recipes.items() if recipe.control in DATA_ONLY)
+        yield from (
+            self.data_only(name, recipe.control)
+            for name, recipe in self.recipes.items()
+            if recipe.control in DATA_ONLY
+        )
 
     def fetching(self, runs: Sequence[Spec]) -> Spec:
-        """The run that fetches from the hub what these runs need of it. It has no seed of its own."""
+        """The run that fetches from the hub what these runs need of it. It has no seed of its
+        own."""
         names = dict.fromkeys(name for spec in runs for name in spec.uses)
-        wishes = [list(spec.languages) for spec in runs if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)]
-        languages = list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
-        settings = {"tasks": [name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()], "languages": languages}
+        wishes = [
+            list(spec.languages)
+            for spec in runs
+            if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)
+        ]
+        languages = (
+            list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
+        )
+        settings = {
+            "tasks": [
+                name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()
+            ],
+            "languages": languages,
+        }
         prepared = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
         for key, found in (
             ("texts", [code for spec in prepared for code in spec.text_languages]),
-            ("data_languages", [code for spec in prepared if not spec.translator for code in spec.translated]),
+            (
+                "data_languages",
+                [code for spec in prepared if not spec.translator for code in spec.translated],
+            ),
             ("translators", [name for spec in prepared for name in spec.translators]),
         ):
             settings |= {key: list(dict.fromkeys(found))} if found else {}
-        return self.make(DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder})
+        return self.make(
+            DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder}
+        )
 
     def goes_offline(self, spec: Spec) -> bool:
-        """Whether a run of this grid asks the hub nothing: another one has fetched before it all that it needs."""
+        """Whether a run of this grid asks the hub nothing: another one has fetched before it all
+        that it needs."""
         return self.source == "hub" and not isinstance(spec, DataSpec)
 
     def parents(self, spec: Spec) -> tuple[Path, ...]:
         """Folders of the runs that must have finished before this one in the grid."""
-        return (*(other.folder for other in self.specs[:1] if self.goes_offline(spec)), *spec.parents)
+        return (
+            *(other.folder for other in self.specs[:1] if self.goes_offline(spec)),
+            *spec.parents,
+        )
 
     def fitting(self, recipe: str) -> list[str]:
         """The targets that a recipe is for: all, or those of the formats of its control."""
@@ -202,24 +307,60 @@ class Study(BaseModel):
         for train_on, targets in groups.items():
             if train_on is None:
                 for name in targets:
-                    yield self.make(RetrievalSpec, seed, {"task": name, **evaluated, **self.retrieval})
+                    yield self.make(
+                        RetrievalSpec, seed, {"task": name, **evaluated, **self.retrieval}
+                    )
             else:
-                settings = {"train_on": train_on, "targets": targets, **evaluated, **self.training(train_on)}
+                settings = {
+                    "train_on": train_on,
+                    "targets": targets,
+                    **evaluated,
+                    **self.training(train_on),
+                }
                 sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
-                yield from (self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}])
-        if self.probes and self.recipes[recipe].control in ("", "random_init"):  # other controls are about a target's texts
-            yield self.make(ProbingSpec, seed, {"probes": self.probes, "languages": self.languages, **self.start(recipe), **self.probing})
+                yield from (
+                    self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}]
+                )
+        if self.probes and self.recipes[recipe].control in (
+            "",
+            "random_init",
+        ):  # other controls are about a target's texts
+            yield self.make(
+                ProbingSpec,
+                seed,
+                {
+                    "probes": self.probes,
+                    "languages": self.languages,
+                    **self.start(recipe),
+                    **self.probing,
+                },
+            )
 
     def data_only(self, recipe: str, control: str) -> Spec:
-        """A control without an encoder, with the training and test items of the study's other runs, and their rules of mining."""
+        """A control without an encoder, with the training and test items of the study's other runs,
+        and their rules of mining."""
         targets = self.fitting(recipe)
-        trained = {name: self.training(train_on) for name in targets if (train_on := TASKS[name].train_on)}
+        trained = {
+            name: self.training(train_on) for name in targets if (train_on := TASKS[name].train_on)
+        }
         mines = any(TASKS[name].format == "retrieval" for name in targets)
-        same = {key: value for key, value in self.retrieval.items() if mines and key in ("neighbours", "margin")}
+        same = {
+            key: value
+            for key, value in self.retrieval.items()
+            if mines and key in ("neighbours", "margin")
+        }
         for key in ("train_examples", "test_examples"):
-            if sizes := {name: settings[key] for name, settings in trained.items() if settings.get(key)}:
+            if sizes := {
+                name: settings[key] for name, settings in trained.items() if settings.get(key)
+            }:
                 same[key] = sizes
-        settings = {"control": control, "recipe": recipe, "targets": targets, **self.evaluated(), **same}
+        settings = {
+            "control": control,
+            "recipe": recipe,
+            "targets": targets,
+            **self.evaluated(),
+            **same,
+        }
         return self.make(ControlSpec, self.seeds[0], settings)
 
     def training(self, train_on: str) -> Settings:
@@ -227,23 +368,44 @@ class Study(BaseModel):
         return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
     def evaluated(self) -> Settings:
-        return {"benchmark": self.benchmark, **({"languages": self.languages} if self.languages else {})}
+        return {
+            "benchmark": self.benchmark,
+            **({"languages": self.languages} if self.languages else {}),
+        }
 
     def start(self, recipe: str) -> Settings:
         """Which encoder a run of this recipe starts from."""
         control = self.recipes[recipe].control
-        return {"recipe": recipe, "encoder": self.encoder, **({"control": control} if control else {})}
+        return {
+            "recipe": recipe,
+            "encoder": self.encoder,
+            **({"control": control} if control else {}),
+        }
 
     def together(self, names: list[str]) -> Settings:
-        """Settings by task of one run of phase 2: of several tasks each keeps its number of examples, all else is the first one's."""
+        """Settings by task of one run of phase 2: of several tasks each keeps its number of
+        examples, all else is the first one's."""
         first, wished = self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {})
         if len(names) > 1:
-            own = {name: found["train_examples"] for name in names if "train_examples" in (found := self.tasks.get(name, {}))}
-            first, wished = {key: value for key, value in first.items() if key != "train_examples"}, {**own, **wished}
+            own = {
+                name: found["train_examples"]
+                for name in names
+                if "train_examples" in (found := self.tasks.get(name, {}))
+            }
+            first, wished = (
+                {key: value for key, value in first.items() if key != "train_examples"},
+                {**own, **wished},
+            )
         return {**first, "task_examples": {name: wished[name] for name in names if name in wished}}
 
     def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
-        place = {"study": self.name, "source": self.source, "outputs": self.outputs, "data_root": self.data_root, "seed": seed}
+        place = {
+            "study": self.name,
+            "source": self.source,
+            "outputs": self.outputs,
+            "data_root": self.data_root,
+            "seed": seed,
+        }
         return make(cls, {**place, **settings}, self.file)
 
     @property
@@ -254,7 +416,9 @@ class Study(BaseModel):
     def require_places(self) -> None:
         """UsageError where a place is missing: asked before anything starts."""
         if self.lacking:
-            raise UsageError(f"{self.file}: {'; '.join(self.lacking)} (xstilts run ... --data-root DIR)")
+            raise UsageError(
+                f"{self.file}: {'; '.join(self.lacking)} (xstilts run ... --data-root DIR)"
+            )
 
     def spec(self, folder: Path) -> Spec:
         """The run that belongs in `folder` (absolute, or relative to outputs/<study>)."""

@@ -1,4 +1,5 @@
-"""A study's YAML file: read strictly, each key and value checked where it stands, before the grid is expanded."""
+"""A study's YAML file: read strictly, each key and value checked where it stands, before the grid
+is expanded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,9 +15,27 @@ from xstilts_core.files.paths import expanded, home
 from xstilts_core.files.strict_yaml import load, located
 from xstilts_core.languages import language
 from xstilts_core.study.published import reference
-from xstilts_core.study.spec import ENCODERS, SPECS, IntermediateSpec, PretrainSpec, ProbingSpec, RetrievalSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.study.spec import (
+    ENCODERS,
+    SPECS,
+    IntermediateSpec,
+    PretrainSpec,
+    ProbingSpec,
+    RetrievalSpec,
+    Spec,
+    TargetSpec,
+    TuneSpec,
+)
 from xstilts_core.study.spec.wording import YAML_WORDS, check_value
-from xstilts_core.tasks import EMBEDDED_LANGUAGES, PROBING_NAMES, TARGET_NAMES, TASKS, Task, not_at_source, task
+from xstilts_core.tasks import (
+    EMBEDDED_LANGUAGES,
+    PROBING_NAMES,
+    TARGET_NAMES,
+    TASKS,
+    Task,
+    not_at_source,
+    task,
+)
 
 # Blocks of settings, and whose fields they set.
 BLOCKS: Mapping[str, type[Spec]] = {
@@ -29,20 +48,37 @@ BLOCKS: Mapping[str, type[Spec]] = {
 }
 # What the study itself says of a run: its place in the grid.
 PLACES = {"study", "seed", "source", "data_root", "outputs"}
-_ASSIGNED = {*PLACES, "encoder", "recipe", "control", "tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"}
+_ASSIGNED = {
+    *PLACES,
+    "encoder",
+    "recipe",
+    "control",
+    "tasks",
+    "task",
+    "train_on",
+    "targets",
+    "probes",
+    "benchmark",
+    "by_size",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of the file; blocks and recipes without anything are empty. UsageError where it is no mapping or a key stands twice."""
+    """The content of the file; blocks and recipes without anything are empty. UsageError where it
+    is no mapping or a key stands twice."""
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}, line {line}: not a YAML file in UTF-8 (byte 0x{raw[error.start]:02x})") from None
+        raise UsageError(
+            f"{path}, line {line}: not a YAML file in UTF-8 (byte 0x{raw[error.start]:02x})"
+        ) from None
     content = load(text, str(path))
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}")
+        raise UsageError(
+            f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}"
+        )
     for key in (*BLOCKS, "tasks", "recipes"):
         if key in content:
             content[key] = {} if content[key] is None else content[key]
@@ -52,13 +88,21 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Mapping[str, FieldInfo], file: str) -> None:
-    """UsageError on the first key or value that is wrong, with the block it stands in. `study`, `recipe`: the fields that a file has."""
+def check(
+    content: Mapping[str, Any],
+    study: Mapping[str, FieldInfo],
+    recipe: Mapping[str, FieldInfo],
+    file: str,
+) -> None:
+    """UsageError on the first key or value that is wrong, with the block it stands in. `study`,
+    `recipe`: the fields that a file has."""
     blocks = {*BLOCKS, "tasks", "recipes"}
     _check_keys(content, study, file)
     for name, field in study.items():
         if name not in content and field.is_required():
-            raise UsageError(f"{file}: {name} is missing: {field.description or 'see params/quick.yaml'}")
+            raise UsageError(
+                f"{file}: {name} is missing: {field.description or 'see params/quick.yaml'}"
+            )
     for name, value in content.items():
         if name in blocks:
             mapping(value, name, located(content, name, file))
@@ -69,14 +113,19 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
     _check_keys(recipes, recipes, file, "recipes")
     for name, settings in recipes.items():
         mapping(settings, f"recipe {name}", located(recipes, name, file))
-        fields = {**legal(IntermediateSpec), **{key: field for key, field in recipe.items() if key != "settings"}}
+        fields = {
+            **legal(IntermediateSpec),
+            **{key: field for key, field in recipe.items() if key != "settings"},
+        }
         _check_keys(settings, fields, file, f"recipe {name}")
         for key, value in settings.items():
             where = located(settings, key, file, f"recipe {name}")
             check_value(key, fields[key], value, where)
             once(key, value, where)
             if key not in recipe and value in ([], ""):
-                raise UsageError(f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)")
+                raise UsageError(
+                    f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)"
+                )
     for name, cls in BLOCKS.items():
         _check_block(content.get(name, {}), name, legal(cls), file, name)
     tasks = content.get("tasks", {})
@@ -87,14 +136,24 @@ def check(content: Mapping[str, Any], study: Mapping[str, FieldInfo], recipe: Ma
     _check_names(content, file)
 
 
-def check_kind(content: Mapping[str, Any], kind: str, why: str, fields: Mapping[str, FieldInfo], others: Iterable[str], file: str) -> None:
+def check_kind(
+    content: Mapping[str, Any],
+    kind: str,
+    why: str,
+    fields: Mapping[str, FieldInfo],
+    others: Iterable[str],
+    file: str,
+) -> None:
     """UsageError on the first mistake in a study of another kind, which has this key.
 
-    why: what is said where a key of studies with runs, one of `others`, stands beside it. fields: the keys that it has.
+    why: what is said where a key of studies with runs, one of `others`, stands beside it. fields:
+    the keys that it has.
     """
     for key in content:
         if key in others and key not in fields:
-            raise UsageError(f"{file}: {key} and {kind} exclude each other: {why}. Legal: {', '.join(fields)}")
+            raise UsageError(
+                f"{file}: {key} and {kind} exclude each other: {why}. Legal: {', '.join(fields)}"
+            )
     _check_keys(content, fields, file)
     if "title" not in content:
         raise UsageError(f"{file}: title is missing: {fields['title'].description}")
@@ -104,7 +163,8 @@ def check_kind(content: Mapping[str, Any], kind: str, why: str, fields: Mapping[
 
 
 def check_published(content: Mapping[str, Any], reports: Sequence[str], file: str) -> None:
-    """UsageError where the scores are none of those that ship, or a report is none of those that read them."""
+    """UsageError where the scores are none of those that ship, or a report is none of those that
+    read them."""
     reference(content["published"], located(content, "published", file, "published"))
     for name in content.get("reports", ()):
         if name not in reports:
@@ -122,7 +182,9 @@ def check_reports(content: Mapping[str, Any], file: str) -> None:
 
 def _check_names(content: Mapping[str, Any], file: str) -> None:
     """Targets, probes, languages, tasks that have settings, reports: known, and used by a run."""
-    targets = [task(name, located(content, "targets", file, "targets")) for name in content["targets"]]
+    targets = [
+        task(name, located(content, "targets", file, "targets")) for name in content["targets"]
+    ]
     for entry in targets:
         if entry.role != "target":
             raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
@@ -134,10 +196,19 @@ def _check_names(content: Mapping[str, Any], file: str) -> None:
             raise unknown("probing task", name, PROBING_NAMES, f"{file}, probes")
         if reason := not_at_source(TASKS[name], content.get("source", "mini")):
             raise UsageError(f"{file}, probes: {reason}")
-    prepared = [name for settings in content["recipes"].values() for name in settings.get("intermediate", ())]
+    prepared = [
+        name
+        for settings in content["recipes"].values()
+        for name in settings.get("intermediate", ())
+    ]
     for name in content.get("intermediate", {}).get("task_examples", ()):
         if name not in prepared:
-            raise unknown("intermediate task of a recipe", name, prepared, f"{file}, intermediate, task_examples")
+            raise unknown(
+                "intermediate task of a recipe",
+                name,
+                prepared,
+                f"{file}, intermediate, task_examples",
+            )
     trained = {*prepared, *(entry.train_on for entry in targets if entry.train_on)}
     for name in content.get("tasks", {}):
         if name not in TASKS:
@@ -148,47 +219,75 @@ def _check_names(content: Mapping[str, Any], file: str) -> None:
 
 
 def _check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:
-    """Languages to evaluate: known, the targets' own by the study's benchmark, at the source, and some for every target."""
-    benchmark, wanted, where = content.get("benchmark", "xtreme"), content.get("languages", ()), f"{file}, languages"
+    """Languages to evaluate: known, the targets' own by the study's benchmark, at the source, and
+    some for every target."""
+    benchmark, wanted, where = (
+        content.get("benchmark", "xtreme"),
+        content.get("languages", ()),
+        f"{file}, languages",
+    )
     spoken = {code for entry in targets for code in entry.languages_of(benchmark)}
     for code in wanted:
         language(code, where)
         if code not in spoken and any(code in entry.added for entry in targets):
-            raise UsageError(f"{where}: {code!r} is one of the languages that XTREME-R added: it needs 'benchmark: xtreme-r' in the study")
+            raise UsageError(
+                f"{where}: {code!r} is one of the languages that XTREME-R added: it needs 'benchmark: xtreme-r' in the study"
+            )
         if code not in spoken:
             raise unknown("language of these targets", code, spoken, where)
     for entry in targets:
         if wanted and not set(wanted) & set(entry.languages_of(benchmark)):
             found = ", ".join(entry.languages_of(benchmark))
-            raise UsageError(f"{where}: {', '.join(wanted)} leave target {entry.name} without any: it has {found}")
-    for place, codes in [(where, wanted), *((f"{file}, {name}, languages", content.get(name, {}).get("languages", ())) for name in BLOCKS)]:
+            raise UsageError(
+                f"{where}: {', '.join(wanted)} leave target {entry.name} without any: it has {found}"
+            )
+    for place, codes in [
+        (where, wanted),
+        *(
+            (f"{file}, {name}, languages", content.get(name, {}).get("languages", ()))
+            for name in BLOCKS
+        ),
+    ]:
         for code in codes:
             language(code, place)
             if content.get("source", "mini") == "mini" and code not in EMBEDDED_LANGUAGES:
-                raise unknown("language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, place)
+                raise unknown(
+                    "language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, place
+                )
 
 
 def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
-    """The fields that a block of settings may set; of both phases that train, also how many test examples are scored after them."""
+    """The fields that a block of settings may set; of both phases that train, also how many test
+    examples are scored after them."""
     scored = {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
-    return {name: field for name, field in (cls.model_fields | scored).items() if name not in _ASSIGNED}
+    return {
+        name: field for name, field in (cls.model_fields | scored).items() if name not in _ASSIGNED
+    }
 
 
 def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
     """The value, if it is keys and values."""
     if not isinstance(value, dict):
-        raise UsageError(f"{file}: {name} is {shown(value)}: it must be keys and values, such as {{key: value}}")
+        raise UsageError(
+            f"{file}: {name} is {shown(value)}: it must be keys and values, such as {{key: value}}"
+        )
     return value
 
 
 def once(name: str, value: Any, where: str) -> None:
     """UsageError where a list names something twice."""
-    twice = [item for item in value if isinstance(item, str | int) and value.count(item) > 1] if isinstance(value, list) else []
+    twice = (
+        [item for item in value if isinstance(item, str | int) and value.count(item) > 1]
+        if isinstance(value, list)
+        else []
+    )
     if twice:
         raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
 
 
-def _check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = "") -> None:
+def _check_keys(
+    content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = ""
+) -> None:
     """UsageError on the first key that is no text, or none of the fields."""
     for key in content:
         where = located(content, key, file, place)
@@ -199,7 +298,9 @@ def _check_keys(content: Mapping[Any, Any], fields: Iterable[str], file: str, pl
             raise unknown("key", key, fields, where)
 
 
-def _check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str) -> None:
+def _check_block(
+    settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str
+) -> None:
     """One block of settings: its own keys only, each with a value that its field can hold."""
     for key, value in settings.items():
         where = located(settings, key, file, place)
@@ -210,15 +311,19 @@ def _check_block(settings: Mapping[str, Any], block: str, fields: Mapping[str, F
             )
         if key not in fields and owners:
             homes = " or ".join(f"{name}:" for name in owners)
-            raise UsageError(f"{where}: key {key!r} belongs in {homes}, not here. Legal: {', '.join(sorted(fields))}")
+            raise UsageError(
+                f"{where}: key {key!r} belongs in {homes}, not here. Legal: {', '.join(sorted(fields))}"
+            )
         _check_keys({key: value}, fields, where)
         check_value(key, fields[key], value, where)
 
 
 def check_encoder(name: str, what: str) -> Path | None:
-    """The encoder's folder; None of a hub name or one of the suite's own. what: the file and the key.
+    """The encoder's folder; None of a hub name or one of the suite's own. what: the file and the
+    key.
 
-    UsageError where the name is none of these, or where the folder's files are not whole (`encoder_files.check`).
+    UsageError where the name is none of these, or where the folder's files are not whole
+    (`encoder_files.check`).
     """
     folder = check_model(name, what, "FacebookAI/xlm-roberta-large", ENCODERS)
     if folder:
@@ -227,9 +332,11 @@ def check_encoder(name: str, what: str) -> Path | None:
 
 
 def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> Path | None:
-    """UsageError where a model can be neither one of the suite's `own`, nor a hub name, nor a folder with a model in it.
+    """UsageError where a model can be neither one of the suite's `own`, nor a hub name, nor a
+    folder with a model in it.
 
-    what: the file and the key. example: a hub name. Nothing is downloaded or loaded. Returns the folder, None of the others.
+    what: the file and the key. example: a hub name. Nothing is downloaded or loaded. Returns the
+    folder, None of the others.
     """
     if name in own:
         return None
@@ -239,12 +346,20 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
         if (folder / "config.json").is_file():
             return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
-        below, beside = ([path.parent.name for path in place.glob("*/config.json")] for place in (folder, folder.parent))
-        near = [f"{folder.name}/{inner}" for inner in sorted(below)] or get_close_matches(folder.name, beside, n=1, cutoff=0.5)
+        below, beside = (
+            [path.parent.name for path in place.glob("*/config.json")]
+            for place in (folder, folder.parent)
+        )
+        near = [f"{folder.name}/{inner}" for inner in sorted(below)] or get_close_matches(
+            folder.name, beside, n=1, cutoff=0.5
+        )
         hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}: {problem} ({folder}){hint} {choices}")
     near = get_close_matches(name, own, n=1, cutoff=0.6) if "/" not in name else []
-    if near or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in name.split("/")):
+    if near or not all(
+        part.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        for part in name.split("/")
+    ):
         hint = f": did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}{hint} {choices}")
     return None
@@ -267,13 +382,20 @@ def find(name_or_path: str) -> Path:
         if name_or_path not in known:
             raise unknown("study", name_or_path, known, "params/")
         path = known[name_or_path]
-    if odd := [letter for letter in path.stem if letter not in "_-" and category(letter) != "Nd" and category(letter)[0] not in "LM"]:
-        raise UsageError(f"{path}: a study's name may have letters, digits, _ and - only, not {odd[0]!r}: rename the file")
+    if odd := [
+        letter
+        for letter in path.stem
+        if letter not in "_-" and category(letter) != "Nd" and category(letter)[0] not in "LM"
+    ]:
+        raise UsageError(
+            f"{path}: a study's name may have letters, digits, _ and - only, not {odd[0]!r}: rename the file"
+        )
     return path
 
 
 def beside(name: str, file: str, key: str = "parts") -> Path:
-    """The YAML file of another study that `file` names under `key`: in params/ or beside it. UsageError where there is none."""
+    """The YAML file of another study that `file` names under `key`: in params/ or beside it.
+    UsageError where there is none."""
     known = studies() | {path.stem: path for path in sorted(Path(file).parent.glob("*.yaml"))}
     others = {other: path for other, path in known.items() if path != Path(file)}
     if name not in others:
@@ -282,7 +404,8 @@ def beside(name: str, file: str, key: str = "parts") -> Path:
 
 
 def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], path: Path) -> None:
-    """UsageError on the first mistake in a study that is made of others. fields: the keys that it has."""
+    """UsageError on the first mistake in a study that is made of others. fields: the keys that it
+    has."""
     _check_keys(content, fields, f"{path} (a study of parts has no runs of its own)")
     if "title" not in content:
         raise UsageError(f"{path}: title is missing: {fields['title'].description}")

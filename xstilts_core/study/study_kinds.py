@@ -1,4 +1,5 @@
-"""Studies that train nothing themselves: published scores, runs that are kept in reference/, several studies under one name."""
+"""Studies that train nothing themselves: published scores, runs that are kept in reference/,
+several studies under one name."""
 
 import gzip
 import json
@@ -16,7 +17,8 @@ from xstilts_core.study.recipe import Recipe, Settings
 from xstilts_core.study.spec import Spec, explain, linked
 
 _PUBLISHED_REPORTS = ["31_correlations"]
-# The folder of the project in which finished runs are kept, and the names of the files there (kept_runs.py).
+# The folder of the project in which finished runs are kept, and the names of the files there
+# (kept_runs.py).
 REFERENCE, STUDY, RUNS = "reference", "study.yaml", "seed{}.runs.jsonl.gz"
 
 
@@ -35,37 +37,59 @@ class _WithoutRuns(Study):
 class _PublishedStudy(_WithoutRuns):
     """A study whose scores others published: it has only reports."""
 
-    reports: list[str] = Field(_PUBLISHED_REPORTS, description="report notebooks that read published scores")
+    reports: list[str] = Field(
+        _PUBLISHED_REPORTS, description="report notebooks that read published scores"
+    )
 
     @classmethod
     def of(cls, content: Settings, places: Settings) -> "_PublishedStudy":
         """The study of a file that has `published`. UsageError on the first mistake."""
         legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
-        study_file.check_kind(content, "published", "published scores have no runs", legal, cls.model_fields, places["file"])
+        study_file.check_kind(
+            content,
+            "published",
+            "published scores have no runs",
+            legal,
+            cls.model_fields,
+            places["file"],
+        )
         study_file.check_published(content, _PUBLISHED_REPORTS, places["file"])
         return cls(**content, **{**places, "given": {}})
 
 
 class _ReferenceStudy(Study):
-    """A study whose runs were made before, perhaps elsewhere, and are kept in reference/: its reports are made without training."""
+    """A study whose runs were made before, perhaps elsewhere, and are kept in reference/: its
+    reports are made without training."""
 
     @classmethod
     def of(cls, content: Settings, places: Settings) -> "_ReferenceStudy":
-        """The study of a file that has `reference`: the grid of study.yaml in that folder, with the seeds that are there.
+        """The study of a file that has `reference`: the grid of study.yaml in that folder, with the
+        seeds that are there.
 
-        UsageError on the first mistake, and where nothing is kept. No data are read: data_root is of no use.
+        UsageError on the first mistake, and where nothing is kept. No data are read: data_root is
+        of no use.
         """
         file = places["file"]
         legal = {name: cls.model_fields[name] for name in ("title", "reference", "reports")}
-        study_file.check_kind(content, "reference", "its runs are those that are kept", legal, cls.model_fields, file)
+        study_file.check_kind(
+            content, "reference", "its runs are those that are kept", legal, cls.model_fields, file
+        )
         study_file.check_reports(content, file)
         folder = kept_folder(content["reference"])
         if not (seeds := kept_seeds(folder)) or not (folder / STUDY).is_file():
             where = f"{located(content, 'reference', file)}: reference is {content['reference']!r}"
-            raise UsageError(f"{where}: no runs are kept in {folder} (xstilts reference STUDY keeps those of a study)")
+            raise UsageError(
+                f"{where}: no runs are kept in {folder} (xstilts reference STUDY keeps those of a study)"
+            )
         with gzip.open(folder / RUNS.format(seeds[0]), "rt", encoding="utf-8") as stream:
             source = json.loads(stream.readline())["result"]["spec"]["source"]
-        grid = {**study_file.read(folder / STUDY), "shares": [], "seeds": seeds, "source": source, **content}
+        grid = {
+            **study_file.read(folder / STUDY),
+            "shares": [],
+            "seeds": seeds,
+            "source": source,
+            **content,
+        }
         try:
             study = cls(**grid, **{**places, "data_root": "", "given": {}})
         except ValidationError as error:
@@ -90,40 +114,71 @@ class _ReferenceStudy(Study):
 
 def kept_folder(reference: str) -> Path:
     """The folder that a study's `reference` means: a name is one of reference/."""
-    return home() / (expanded(reference) if Path(reference).parent.name or Path(reference).is_absolute() else Path(REFERENCE) / reference)
+    return home() / (
+        expanded(reference)
+        if Path(reference).parent.name or Path(reference).is_absolute()
+        else Path(REFERENCE) / reference
+    )
 
 
 def kept_seeds(folder: Path) -> list[int]:
     """The seeds of which runs are kept in this folder."""
     before, after = RUNS.split("{}")
-    return sorted(int(path.name.removeprefix(before).removesuffix(after)) for path in folder.glob(RUNS.format("*")))
+    return sorted(
+        int(path.name.removeprefix(before).removesuffix(after))
+        for path in folder.glob(RUNS.format("*"))
+    )
 
 
 def references() -> list[str]:
     """The studies in params/ that show kept runs, where there are any."""
-    found = {name: study_file.read(path) for name, path in study_file.studies().items() if "reference:" in path.read_text(encoding="utf-8")}
-    return [name for name, content in found.items() if "reference" in content and kept_seeds(kept_folder(str(content["reference"])))]
+    found = {
+        name: study_file.read(path)
+        for name, path in study_file.studies().items()
+        if "reference:" in path.read_text(encoding="utf-8")
+    }
+    return [
+        name
+        for name, content in found.items()
+        if "reference" in content and kept_seeds(kept_folder(str(content["reference"])))
+    ]
 
 
 class GroupStudy(_WithoutRuns):
-    """Several studies under one name, run one after the other: what one of them has made, the next takes over."""
+    """Several studies under one name, run one after the other: what one of them has made, the next
+    takes over."""
 
     reports: list[str] = Field([])
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "_GroupStudy":
+    def of(cls, content: Settings, places: Settings) -> "GroupStudy":
         """The study of a file that has `parts`. UsageError on the first mistake."""
-        study_file.check_group(content, {name: cls.model_fields[name] for name in ("title", "parts")}, Path(places["file"]))
+        study_file.check_group(
+            content,
+            {name: cls.model_fields[name] for name in ("title", "parts")},
+            Path(places["file"]),
+        )
         return cls(**content, **places)
 
     @cached_property
     def members(self) -> tuple[Study, ...]:
-        """The studies themselves. Each also shares the runs of those before it. UsageError on the first mistake in one of them."""
+        """The studies themselves. Each also shares the runs of those before it. UsageError on the
+        first mistake in one of them."""
         found: list[Study] = []
         for name in self.parts:
-            study = Study.load(str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given)
-            earlier = [other.name for other in found if not other.published and other.name not in study.shares]
-            found.append(study if study.published else study.model_copy(update={"shares": [*study.shares, *earlier]}))
+            study = Study.load(
+                str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given
+            )
+            earlier = [
+                other.name
+                for other in found
+                if not other.published and other.name not in study.shares
+            ]
+            found.append(
+                study
+                if study.published
+                else study.model_copy(update={"shares": [*study.shares, *earlier]})
+            )
         return tuple(found)
 
 

@@ -5,7 +5,14 @@ from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, GENERAL, VERSI
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.intermediate import INTERMEDIATE
 from xstilts_core.tasks.probing import PROBING
-from xstilts_core.tasks.sources import EMBEDDED_LANGUAGES, EMBEDDED_TASKS, Source, not_at_source, not_in_language, not_intermediate
+from xstilts_core.tasks.sources import (
+    EMBEDDED_LANGUAGES,
+    EMBEDDED_TASKS,
+    Source,
+    not_at_source,
+    not_in_language,
+    not_intermediate,
+)
 from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import RECIPE_FIELDS, Benchmark, Published, Task, find
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
@@ -45,24 +52,36 @@ __all__ = [
 ]
 
 TASKS: dict[str, Task] = {
-    entry.name: entry for entry in (*INTERMEDIATE, *TARGETS, *XTREME_R, *TRANSLATED, *DOMAINS, *EMBEDDED_DOMAINS, *PROBING)
+    entry.name: entry
+    for entry in (
+        *INTERMEDIATE,
+        *TARGETS,
+        *XTREME_R,
+        *TRANSLATED,
+        *DOMAINS,
+        *EMBEDDED_DOMAINS,
+        *PROBING,
+    )
 }
 # The paper's nine of each: the rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")
 XTREME = tuple(entry.name for entry in TARGETS)
 # Every language that one of them has, English first.
-XTREME_LANGUAGES = tuple(dict.fromkeys(("en", *sorted(code for entry in TARGETS for code in entry.languages))))
+XTREME_LANGUAGES = tuple(
+    dict.fromkeys(("en", *sorted(code for entry in TARGETS for code in entry.languages)))
+)
 TARGET_NAMES = tuple(entry.name for entry in TASKS.values() if entry.role == "target")
 PROBING_NAMES = tuple(entry.name for entry in PROBING)
 
 
 def task(name: str, where: str = "") -> Task:
-    """The task called `name`; UsageError naming the nearest one otherwise. `where` says which file or option gave it."""
+    """The task called `name`; UsageError naming the nearest one otherwise. `where` says which file
+    or option gave it."""
     return find(name, TASKS, where)
 
 
-# The embedded suite's own recipes, measured on its development splits: a model of a million parameters needs a learning
-# rate that would ruin XLM-R.
+# The embedded suite's own recipes, measured on its development splits: a model of a million
+# parameters needs a learning rate that would ruin XLM-R.
 MEASURED = "measured on the embedded suite's development splits"
 EMBEDDED: dict[str, Published] = {
     "pair": Published(3, 32, 128, MEASURED, learning_rate=7e-4),
@@ -73,7 +92,8 @@ EMBEDDED: dict[str, Published] = {
 
 
 def recipe(entry: Task, source: str) -> Published | None:
-    """The second layer of parameters: the embedded suite's recipe for the task's format, or the task's published one.
+    """The second layer of parameters: the embedded suite's recipe for the task's format, or the
+    task's published one.
 
     None where nothing is trained (retrieval).
     """

@@ -1,18 +1,21 @@
-"""Tasks of other domains: biomedical text and social media, each a multilingual target and an English intermediate task.
+"""Tasks of other domains: biomedical text and social media, each a multilingual target and an
+English intermediate task.
 
-What was looked for: data sets that the hub keeps as parquet, whose columns, classes and sizes are stated in public, with English
-training and development data and test data in several languages.
+What was looked for: data sets that the hub keeps as parquet, whose columns, classes and sizes are
+stated in public, with English training and development data and test data in several languages.
 
-AbstRCT is the biomedical target: claims and premises in abstracts of clinical trials, translated from English by machine, their marks
-projected (and for Spanish corrected by hand); trained and tested here on the abstracts about neoplasm. The clinical cases of E3C were the
-first choice, but the hub has them as a loading script, or per language as spans without the English development set that chooses a
-checkpoint. PubMedQA goes before it: a large question-and-abstract task over the same kind of text, made by rule, and like MNLI and QQP
-in form.
+AbstRCT is the biomedical target: claims and premises in abstracts of clinical trials, translated
+from English by machine, their marks projected (and for Spanish corrected by hand); trained and
+tested here on the abstracts about neoplasm. The clinical cases of E3C were the first choice, but
+the hub has them as a loading script, or per language as spans without the English development set
+that chooses a checkpoint. PubMedQA goes before it: a large question-and-abstract task over the same
+kind of text, made by rule, and like MNLI and QQP in form.
 
-UMSAB (the "tweet_sentiment_multilingual" of Cardiff NLP) is the social-media target: the polarity of tweets, as many in each language.
-The offensive-language task of TweetEval goes before it; TweetEval's own sentiment task does not: UMSAB's English tweets come from the
-same shared task, SemEval 2017 (unconfirmed). No paper was found that runs them in this way: the recipes are those of XTREME's tasks of
-the same format.
+UMSAB (the "tweet_sentiment_multilingual" of Cardiff NLP) is the social-media target: the polarity
+of tweets, as many in each language. The offensive-language task of TweetEval goes before it;
+TweetEval's own sentiment task does not: UMSAB's English tweets come from the same shared task,
+SemEval 2017 (unconfirmed). No paper was found that runs them in this way: the recipes are those of
+XTREME's tasks of the same format.
 """
 
 from xstilts_core.tasks.targets import codes
@@ -66,7 +69,8 @@ DOMAINS: tuple[Task, ...] = (
         domain="social media",
         citation="Barbieri et al. 2022 (XLM-T)",
         licence="CC BY 3.0 and Twitter's terms (unconfirmed)",
-        # A user of the files counted nearly all tweets of "hindi" to be in Latin letters (unconfirmed).
+        # A user of the files counted nearly all tweets of "hindi" to be in Latin letters
+        # (unconfirmed).
         languages=codes("en ar de es fr hi it pt"),
         labels=("negative", "neutral", "positive"),
         train_on="tweet_sentiment",

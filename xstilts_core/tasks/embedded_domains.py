@@ -1,7 +1,9 @@
-"""Tasks of the embedded suite in its two other domains: short texts of a clinic, and chat messages. No data set elsewhere has them.
+"""Tasks of the embedded suite in its two other domains: short texts of a clinic, and chat messages.
+No data set elsewhere has them.
 
-A version is a task of its own, with a head, folders and scores of its own. It differs from the task that it is of in the words and the
-register of its texts alone: languages, labels, metric and, in the embedded suite, sizes and recipe are the same.
+A version is a task of its own, with a head, folders and scores of its own. It differs from the task
+that it is of in the words and the register of its texts alone: languages, labels, metric and, in
+the embedded suite, sizes and recipe are the same.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,8 @@ from xstilts_core.tasks.task import Task
 
 GENERAL = "general"
 OTHER_DOMAINS = ("clinic", "chat")
-# Two intermediate tasks, and targets of three formats. Most cells are transfer: only XNLI trains on what is also an intermediate task.
+# Two intermediate tasks, and targets of three formats. Most cells are transfer: only XNLI trains on
+# what is also an intermediate task.
 _IN_ALL_DOMAINS = ("mnli", "squad_v1", "xnli", "udpos", "tydiqa")
 
 
@@ -28,7 +31,11 @@ class _Version(NamedTuple):
 
 
 VERSIONS: Mapping[str, _Version] = MappingProxyType(
-    {f"{name}_{domain}": _Version(name, domain) for name in _IN_ALL_DOMAINS for domain in OTHER_DOMAINS}
+    {
+        f"{name}_{domain}": _Version(name, domain)
+        for name in _IN_ALL_DOMAINS
+        for domain in OTHER_DOMAINS
+    }
 )
 
 
@@ -38,7 +45,8 @@ def original(name: str) -> str:
 
 
 def version(entry: Task, domain: str) -> Task:
-    """A task in a domain: what a data set of its own had is left out, and it trains on the version in the same domain."""
+    """A task in a domain: what a data set of its own had is left out, and it trains on the version
+    in the same domain."""
     return replace(
         entry,
         name=f"{entry.name}_{domain}",
@@ -57,5 +65,8 @@ def version(entry: Task, domain: str) -> Task:
 
 
 EMBEDDED_DOMAINS: tuple[Task, ...] = tuple(
-    version(entry, domain) for entry in (*INTERMEDIATE, *TARGETS) if entry.name in _IN_ALL_DOMAINS for domain in OTHER_DOMAINS
+    version(entry, domain)
+    for entry in (*INTERMEDIATE, *TARGETS)
+    if entry.name in _IN_ALL_DOMAINS
+    for domain in OTHER_DOMAINS
 )

@@ -1,8 +1,9 @@
 """Where the tasks' data stand on the Hugging Face hub, as pure data, and what is not there.
 
-Only data sets that the hub keeps as parquet: loading scripts are no longer run by its client. Where a data set's own branch still holds
-a script, its parquet copy is read, which the hub makes of every data set it can (CONVERTED). Labels are mapped by the names that a data
-set states for its classes, never by their order.
+Only data sets that the hub keeps as parquet: loading scripts are no longer run by its client. Where
+a data set's own branch still holds a script, its parquet copy is read, which the hub makes of every
+data set it can (CONVERTED). Labels are mapped by the names that a data set states for its classes,
+never by their order.
 """
 
 from collections.abc import Mapping
@@ -36,14 +37,16 @@ CONVERTED = "refs/convert/parquet"
 class HubData:
     """The data of one task on the hub.
 
-    config: the data set's configuration, with {code}, {name} (german), {tatoeba} or {treebank} of the language; configs: the splits
-    of ours that stand in another one. splits: our split to the data set's own, read one after another.
-    columns: the columns that the shape reads, in its order. classes: names of the data set's classes that the task calls otherwise.
-    names: what its documentation calls the classes 0, 1, ..., used where the column itself names none.
-    absent: split to languages of the task that the split lacks. A task that has English trains on English alone.
-    by_language: one configuration holds all languages, and an id begins with the language's name ("finnish-...").
-    revision: the branch to read; the default one where empty. In CONVERTED a configuration is a folder.
-    first_file: only the first file of a split is read, where that is enough of it.
+    config: the data set's configuration, with {code}, {name} (german), {tatoeba} or {treebank} of
+    the language; configs: the splits of ours that stand in another one. splits: our split to the
+    data set's own, read one after another. columns: the columns that the shape reads, in its order.
+    classes: names of the data set's classes that the task calls otherwise. names: what its
+    documentation calls the classes 0, 1, ..., used where the column itself names none. absent:
+    split to languages of the task that the split lacks. A task that has English trains on English
+    alone. by_language: one configuration holds all languages, and an id begins with the language's
+    name ("finnish-..."). revision: the branch to read; the default one where empty. In CONVERTED a
+    configuration is a folder. first_file: only the first file of a split is read, where that is
+    enough of it.
     """
 
     dataset: str
@@ -62,7 +65,9 @@ class HubData:
     def configuration(self, split: str, code: str) -> str:
         """The configuration that has a split (of ours) in a language."""
         row = language(code)
-        return self.configs.get(split, self.config).format(code=code, name=row.name.lower(), tatoeba=row.tatoeba, treebank=row.treebank)
+        return self.configs.get(split, self.config).format(
+            code=code, name=row.name.lower(), tatoeba=row.tatoeba, treebank=row.treebank
+        )
 
     def languages(self, split: str, declared: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the task's languages that the split has."""
@@ -84,7 +89,9 @@ COPA = ("premise", "question", "choice1", "choice2", "label")
 
 INTERMEDIATE = {
     # GLUE's development set of MNLI is in two parts: the matched one, as in the paper's table.
-    "mnli": HubData("nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR),
+    "mnli": HubData(
+        "nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR
+    ),
     "snli": HubData("stanfordnlp/snli", "plain_text", _TRAIN_DEV, "pair", PAIR),
     "anli": HubData(
         "facebook/anli",
@@ -93,10 +100,23 @@ INTERMEDIATE = {
         "pair",
         PAIR,
     ),
-    "qqp": HubData("nyu-mll/glue", "qqp", _TRAIN_DEV, "pair", ("question1", "question2", "label"), classes={"not_duplicate": "different"}),
+    "qqp": HubData(
+        "nyu-mll/glue",
+        "qqp",
+        _TRAIN_DEV,
+        "pair",
+        ("question1", "question2", "label"),
+        classes={"not_duplicate": "different"},
+    ),
     "squad_v1": HubData("rajpurkar/squad", "plain_text", _TRAIN_DEV, "span", SPAN),
     "squad_v2": HubData("rajpurkar/squad_v2", "squad_v2", _TRAIN_DEV, "span", SPAN),
-    "hellaswag": HubData("Rowan/hellaswag", "default", _TRAIN_DEV, "hellaswag", ("ctx_a", "ctx_b", "endings", "label")),
+    "hellaswag": HubData(
+        "Rowan/hellaswag",
+        "default",
+        _TRAIN_DEV,
+        "hellaswag",
+        ("ctx_a", "ctx_b", "endings", "label"),
+    ),
     "cosmosqa": HubData(
         "allenai/cosmos_qa",
         "default",
@@ -105,20 +125,45 @@ INTERMEDIATE = {
         ("context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
         revision=CONVERTED,
     ),
-    "commonsenseqa": HubData("tau/commonsense_qa", "default", _TRAIN_DEV, "commonsenseqa", ("question", "choices", "answerKey")),
+    "commonsenseqa": HubData(
+        "tau/commonsense_qa",
+        "default",
+        _TRAIN_DEV,
+        "commonsenseqa",
+        ("question", "choices", "answerKey"),
+    ),
 }
 
 TARGETS = {
     "xnli": HubData("facebook/xnli", "{code}", _EVALUATION, "pair", PAIR),
-    # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark swallowed them.
-    "pawsx": HubData("google-research-datasets/paws-x", "{code}", WHOLE, "pair", ("sentence1", "sentence2", "label")),
+    # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark
+    # swallowed them.
+    "pawsx": HubData(
+        "google-research-datasets/paws-x",
+        "{code}",
+        WHOLE,
+        "pair",
+        ("sentence1", "sentence2", "label"),
+    ),
     "udpos": HubData(
-        "google/xtreme", "udpos.{treebank}", WHOLE, "syntactic_words", ("tokens", "pos_tags"), absent={"dev": ("kk", "th", "tl", "yo")}
+        "google/xtreme",
+        "udpos.{treebank}",
+        WHOLE,
+        "syntactic_words",
+        ("tokens", "pos_tags"),
+        absent={"dev": ("kk", "th", "tl", "yo")},
     ),
     "panx": HubData("google/xtreme", "PAN-X.{code}", WHOLE, "tags", ("tokens", "ner_tags")),
     "xquad": HubData("google/xtreme", "XQuAD.{code}", _DEVELOPMENT_AS_TEST, "span", SPAN),
     "mlqa": HubData("google/xtreme", "MLQA.{code}.{code}", _EVALUATION, "span", SPAN),
-    "tydiqa": HubData("google/xtreme", "tydiqa", {**_TRAIN_DEV, **_DEVELOPMENT_AS_TEST}, "span", SPAN, by_language=True),
+    "tydiqa": HubData(
+        "google/xtreme",
+        "tydiqa",
+        {**_TRAIN_DEV, **_DEVELOPMENT_AS_TEST},
+        "span",
+        SPAN,
+        by_language=True,
+    ),
     "tatoeba": HubData(
         "google/xtreme",
         "tatoeba.{tatoeba}",
@@ -140,14 +185,22 @@ XTREME_R = {
     # SuperGLUE keeps the labels of COPA's test set to itself.
     "copa": HubData("aps/super_glue", "copa", _TRAIN_DEV, "copa", COPA, revision=CONVERTED),
     "xcopa": HubData("cambridgeltl/xcopa", "{code}", _EVALUATION, "copa", COPA),
-    "squad_sentences": HubData("rajpurkar/squad", "plain_text", _TRAIN_DEV, "answer_sentences", SPAN),
+    "squad_sentences": HubData(
+        "rajpurkar/squad", "plain_text", _TRAIN_DEV, "answer_sentences", SPAN
+    ),
 }
 
 TRANSLATED = {
     "mnli_translated": HubData("facebook/xnli", "{code}", {"train": ("train",)}, "pair", PAIR),
-    "squad_translated": HubData("facebook/mlqa", "mlqa-translate-train.{code}", _TRAIN_DEV, "span", SPAN, revision=CONVERTED),
+    "squad_translated": HubData(
+        "facebook/mlqa", "mlqa-translate-train.{code}", _TRAIN_DEV, "span", SPAN, revision=CONVERTED
+    ),
     "pawsx_translated": HubData(
-        "google-research-datasets/paws-x", "{code}", {"train": ("train",)}, "pair", ("sentence1", "sentence2", "label")
+        "google-research-datasets/paws-x",
+        "{code}",
+        {"train": ("train",)},
+        "pair",
+        ("sentence1", "sentence2", "label"),
     ),
 }
 
@@ -159,7 +212,8 @@ DOMAINS = {
         "tags",
         ("tokens", "labels_txt"),
     ),
-    # The development set are the questions that experts answered; the training set was made from titles by rule.
+    # The development set are the questions that experts answered; the training set was made from
+    # titles by rule.
     "pubmedqa": HubData(
         "qiaojin/PubMedQA",
         "pqa_artificial",
@@ -177,18 +231,31 @@ DOMAINS = {
         names=("negative", "neutral", "positive"),
         revision=CONVERTED,
     ),
-    "tweet_offensive": HubData("cardiffnlp/tweet_eval", "offensive", _TRAIN_DEV, "text", ("text", "label")),
+    "tweet_offensive": HubData(
+        "cardiffnlp/tweet_eval", "offensive", _TRAIN_DEV, "text", ("text", "label")
+    ),
 }
 
 # Unlabelled text: one file of Wikipedia's articles a language (English has 41 of them).
-TEXTS = HubData("wikimedia/wikipedia", "20231101.{code}", {"train": ("train",)}, "document", ("text",), first_file=True)
+TEXTS = HubData(
+    "wikimedia/wikipedia",
+    "20231101.{code}",
+    {"train": ("train",)},
+    "document",
+    ("text",),
+    first_file=True,
+)
 
-HUB: Mapping[str, HubData] = MappingProxyType({**INTERMEDIATE, **TARGETS, **XTREME_R, **TRANSLATED, **DOMAINS})
+HUB: Mapping[str, HubData] = MappingProxyType(
+    {**INTERMEDIATE, **TARGETS, **XTREME_R, **TRANSLATED, **DOMAINS}
+)
 
 # Task -> where XTREME-R's added languages are: google/xtreme has XTREME's alone.
 ADDED: Mapping[str, HubData] = MappingProxyType(
     {
-        "panx": HubData("unimelb-nlp/wikiann", "{code}", _EVALUATION, "tags", ("tokens", "ner_tags")),
+        "panx": HubData(
+            "unimelb-nlp/wikiann", "{code}", _EVALUATION, "tags", ("tokens", "ner_tags")
+        ),
         "xquad": HubData("google/xquad", "xquad.{code}", _DEVELOPMENT_AS_TEST, "span", SPAN),
         "tatoeba": HubData(
             "mteb/tatoeba-bitext-mining",

@@ -1,7 +1,9 @@
-"""Probing tasks: what can be read off a frozen encoder's sentence vectors, after those of Conneau et al. (2018), SentEval's.
+"""Probing tasks: what can be read off a frozen encoder's sentence vectors, after those of Conneau
+et al. (2018), SentEval's.
 
-They exist in the embedded suite alone, where an item has the same meaning in every language: read off English sentences, the property
-is looked for in the other languages. How each differs from theirs, whose sentences are found and not made:
+They exist in the embedded suite alone, where an item has the same meaning in every language: read
+off English sentences, the property is looked for in the other languages. How each differs from
+theirs, whose sentences are found and not made:
 
 probe_negation      in place of Tense, since the suite's verbs have one tense: whether something is said never to happen. Both labels
                     have the same sentences, with and without the word.
@@ -25,7 +27,14 @@ _VERBS = ("sleep", "run", "work", "laugh", "sing", "cry", "wait", "talk")
 Kind = Literal["semantic", "syntactic"]
 
 
-def probe(name: str, title: str, kind: Kind, labels: tuple[str, ...], citation: str = _SOURCE, single_text: bool = True) -> Task:
+def probe(
+    name: str,
+    title: str,
+    kind: Kind,
+    labels: tuple[str, ...],
+    citation: str = _SOURCE,
+    single_text: bool = True,
+) -> Task:
     return Task(
         name,
         title=title,
@@ -48,5 +57,12 @@ PROBING = (
     probe("probe_number", "Number of the object", "syntactic", ("one", "several")),
     probe("probe_word_order", "Word order", "syntactic", ("kept", "swapped")),
     probe("probe_word_content", "Word content", "semantic", _VERBS),
-    probe("probe_translation", "Translation match", "semantic", ("other", "same"), "made for this package", single_text=False),
+    probe(
+        "probe_translation",
+        "Translation match",
+        "semantic",
+        ("other", "same"),
+        "made for this package",
+        single_text=False,
+    ),
 )

@@ -1,4 +1,5 @@
-"""Which source can give which task, told from declarations alone: a study is refused before anything is read or fetched."""
+"""Which source can give which task, told from declarations alone: a study is refused before
+anything is read or fetched."""
 
 from typing import Literal
 
@@ -11,19 +12,25 @@ from xstilts_core.tasks.task import Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
 Source = Literal["mini", "files", "hub"]
-# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, some of them in other domains, and probing tasks.
+# The embedded suite: the paper's tasks and what ANLI+ is made of, in nine languages, some of them
+# in other domains, and probing tasks.
 EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS, *PROBING)), *VERSIONS)
 
 
 def not_at_source(entry: Task, source: str) -> str:
-    """Why a source can never give a task, and what it has instead; "" where it can. What files and hub need is `Spec.lacking`."""
+    """Why a source can never give a task, and what it has instead; "" where it can. What files and
+    hub need is `Spec.lacking`."""
     if source != "mini" and entry.name in VERSIONS:
         return f"{entry.name} is made by the embedded suite (source mini) alone: in other sources name {VERSIONS[entry.name].task}"
     if entry.role == "probing" and source != "mini":
         return f"{entry.name} is a probing task, and its sentences are made by the embedded suite (source mini): source {source} has none"
     if source != "mini" or entry.name in EMBEDDED_TASKS:
         return ""
-    has = [task.name for task in (*INTERMEDIATE, *TARGETS) if (task.role == "target") == (entry.role == "target")]
+    has = [
+        task.name
+        for task in (*INTERMEDIATE, *TARGETS)
+        if (task.role == "target") == (entry.role == "target")
+    ]
     return f"the embedded suite (source mini) has no {entry.name}, only {', '.join(has)}: with source files or hub it can be read"
 
 
@@ -34,9 +41,7 @@ def not_intermediate(entry: Task) -> str:
     if entry.role == "probing":
         return f"{entry.name} is a probing task: it is read off an encoder that stays as it is, so it cannot be an intermediate task"
     if entry.train_on not in (None, entry.name):
-        return (
-            f"{entry.name} has no training data of its own, so it cannot be an intermediate task: name {entry.train_on}, its training task"
-        )
+        return f"{entry.name} has no training data of its own, so it cannot be an intermediate task: name {entry.train_on}, its training task"
     if "en" not in entry.languages:
         languages = ", ".join(entry.languages)
         return f"{entry.name} has no English data (only {languages}), so it cannot be an intermediate task: these are trained on in English"
@@ -44,12 +49,17 @@ def not_intermediate(entry: Task) -> str:
 
 
 def not_in_language(name: str, code: str, source: str, translator: str) -> str:
-    """Why a data set (a task, or one of its parts) cannot be trained on in a language, and what would help; "" where it can."""
+    """Why a data set (a task, or one of its parts) cannot be trained on in a language, and what
+    would help; "" where it can."""
     if code == "en" or translator:
         return ""
     if source == "mini":
         known = ", ".join(EMBEDDED_LANGUAGES)
-        return "" if code in EMBEDDED_LANGUAGES else f"the embedded suite (source mini) has no {name} in {code!r}, only in {known}"
+        return (
+            ""
+            if code in EMBEDDED_LANGUAGES
+            else f"the embedded suite (source mini) has no {name} in {code!r}, only in {known}"
+        )
     way = "name a translator, a sequence-to-sequence model of the hub or in a folder"
     if name not in TRANSLATIONS:
         return f"no translation of {name} is published, only of {', '.join(TRANSLATIONS)}: {way}"

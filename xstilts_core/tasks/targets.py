@@ -1,4 +1,5 @@
-"""The nine target tasks of XTREME (Hu et al. 2020): language lists of its evaluate.py, hyper-parameters of the authors' released recipe."""
+"""The nine target tasks of XTREME (Hu et al. 2020): language lists of its evaluate.py,
+hyper-parameters of the authors' released recipe."""
 
 from xstilts_core.tasks.intermediate import NLI
 from xstilts_core.tasks.task import Published, Task
@@ -65,7 +66,9 @@ TARGETS = (
         domain="mixed",
         citation="Zeman et al. 2019 (UD 2.5)",
         licence="per treebank",
-        languages=codes("en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
+        languages=codes(
+            "en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+        ),
         added=codes("lt pl uk wo ro"),
         labels=UPOS,
         train_on="udpos",
@@ -166,7 +169,9 @@ TARGETS = (
         domain="everyday sentences",
         citation="Artetxe and Schwenk 2019",
         licence="CC BY 2.0 FR",
-        languages=codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"),
+        languages=codes(
+            "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
+        ),
         added=codes("az lt pl uk ro"),
         sizes={"test": 1_000},
     ),

@@ -6,7 +6,8 @@ from typing import Literal
 from xstilts_core.errors import unknown
 
 _FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
-# part: only trained on, as one of the data sets behind a head, or before a target. probing: read off a frozen encoder.
+# part: only trained on, as one of the data sets behind a head, or before a target. probing: read
+# off a frozen encoder.
 Role = Literal["intermediate", "target", "part", "probing"]
 Benchmark = Literal["xtreme", "xtreme-r"]
 # The fields of a Spec that a published recipe fills.
@@ -15,11 +16,12 @@ RECIPE_FIELDS = ("epochs", "batch_size", "max_length", "learning_rate")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Hyper-parameters of a published run: the second of the three parameter layers (Spec default, this, study YAML).
+    """Hyper-parameters of a published run: the second of the three parameter layers (Spec default,
+    this, study YAML).
 
-    batch_size: examples of an optimizer step, which the authors' code divides into micro-batches. `confirmed` is False where the figure
-    is recalled from the paper's appendix and no code or text at hand confirms it, or where nothing is published and it was chosen;
-    `source` says which.
+    batch_size: examples of an optimizer step, which the authors' code divides into micro-batches.
+    `confirmed` is False where the figure is recalled from the paper's appendix and no code or text
+    at hand confirms it, or where nothing is published and it was chosen; `source` says which.
     """
 
     epochs: int
@@ -38,16 +40,18 @@ class Published:
 class Task:
     """One data set with its format, languages, scoring and licence.
 
-    title: the name that people use. added: the languages that XTREME-R has beside those of `languages`.
-    train_on: the task whose English training split a target is trained on (xquad -> squad_v1); None: nothing is trained.
-    languages: the benchmark's own list, English first where it is evaluated. metric: the benchmark's metric, shown first.
-    scoring: the rule for answers of span questions. squad_v2 also means that a question may have no answer.
-    parts: the data sets behind one head, sampled in proportion to their sizes (ANLI+), or trained on one after the other, in
-    this order, where `staged` (SIQA, then COPA). single_text: a pair task whose examples have one text each.
-    sizes: examples a split, of the first language; recalled: the splits whose size is from memory alone. pool: passages, in all
-    languages, that the queries of a ranking task are ranked against; group: in training, so many queries have each other's passages as
-    wrong answers.
-    version: bump when reading or scoring changes; it is part of every run's spec, so that only these runs are run again.
+    title: the name that people use. added: the languages that XTREME-R has beside those of
+    `languages`. train_on: the task whose English training split a target is trained on (xquad ->
+    squad_v1); None: nothing is trained. languages: the benchmark's own list, English first where it
+    is evaluated. metric: the benchmark's metric, shown first. scoring: the rule for answers of span
+    questions. squad_v2 also means that a question may have no answer. parts: the data sets behind
+    one head, sampled in proportion to their sizes (ANLI+), or trained on one after the other, in
+    this order, where `staged` (SIQA, then COPA). single_text: a pair task whose examples have one
+    text each. sizes: examples a split, of the first language; recalled: the splits whose size is
+    from memory alone. pool: passages, in all languages, that the queries of a ranking task are
+    ranked against; group: in training, so many queries have each other's passages as wrong answers.
+    version: bump when reading or scoring changes; it is part of every run's spec, so that only
+    these runs are run again.
     """
 
     name: str

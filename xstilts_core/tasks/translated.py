@@ -1,7 +1,9 @@
-"""English training sets that were machine-translated and published: the same examples in other languages.
+"""English training sets that were machine-translated and published: the same examples in other
+languages.
 
-The original has no row of its own here: it is the English training set of MNLI, SQuAD 1.1 and PAWS-X. Development and test data are
-those of XNLI, MLQA and PAWS-X. Phang et al. (2020) translated MNLI, QQP and HellaSwag themselves and published none of it.
+The original has no row of its own here: it is the English training set of MNLI, SQuAD 1.1 and
+PAWS-X. Development and test data are those of XNLI, MLQA and PAWS-X. Phang et al. (2020) translated
+MNLI, QQP and HellaSwag themselves and published none of it.
 """
 
 from xstilts_core.tasks.intermediate import NLI
@@ -9,7 +11,11 @@ from xstilts_core.tasks.targets import codes
 from xstilts_core.tasks.task import Task
 
 # A task's English training set -> its published translations.
-TRANSLATIONS = {"mnli": "mnli_translated", "squad_v1": "squad_translated", "pawsx": "pawsx_translated"}
+TRANSLATIONS = {
+    "mnli": "mnli_translated",
+    "squad_v1": "squad_translated",
+    "pawsx": "pawsx_translated",
+}
 
 TRANSLATED: tuple[Task, ...] = (
     Task(
@@ -36,7 +42,8 @@ TRANSLATED: tuple[Task, ...] = (
         domain="Wikipedia",
         citation="Lewis et al. 2020; Rajpurkar et al. 2016",
         licence="CC BY-SA 3.0",
-        # Questions whose answer was not found again in the translated paragraph are missing: 76,000 to 85,000 are left.
+        # Questions whose answer was not found again in the translated paragraph are missing: 76,000
+        # to 85,000 are left.
         languages=codes("ar de es hi vi zh"),
         sizes={"train": 78_058, "dev": 9_512},
         scoring="mlqa",

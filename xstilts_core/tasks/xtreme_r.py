@@ -7,7 +7,8 @@ from xstilts_core.tasks.targets import codes
 from xstilts_core.tasks.task import Published, Task
 
 SCRIPTS = "XTREME-R, scripts/ (google-research/xtreme)"
-# Questions have at most 96 tokens (formats/ranking.py). Micro-batches of 4, 4 a step; a query is told from the other passages of its own.
+# Questions have at most 96 tokens (formats/ranking.py). Micro-batches of 4, 4 a step; a query is
+# told from the other passages of its own.
 _LAREQA, _LAREQA_GROUP = Published(3, 16, 256, SCRIPTS, learning_rate=2e-5), 4
 # Those of XLM-R Large; for multilingual BERT the script has batches of 64 and 2e-5.
 _MEWSLIX, _MEWSLIX_GROUP = Published(2, 32, 64, SCRIPTS), 8
@@ -113,7 +114,8 @@ XTREME_R = (
         group=_MEWSLIX_GROUP,
         sizes={"train": 167_719, "dev": 14_051},
     ),
-    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). The pool: mewsli-x.md of its release.
+    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). The
+    # pool: mewsli-x.md of its release.
     Task(
         "mewslix",
         title="Mewsli-X",

@@ -1,9 +1,11 @@
-"""English sentences in another language by any sequence-to-sequence model of Hugging Face, kept on disk: none is translated twice.
+"""English sentences in another language by any sequence-to-sequence model of Hugging Face, kept on
+disk: none is translated twice.
 
-outputs/translations/<model>-<checksum>/<language>.jsonl has a line per sentence: {"source", "target"}. The checksum is over the model's
-own files, so that another model, or another version of it, never answers for this one. Lines are appended batch by batch: a run that was
-stopped goes on where it was, and other runs read what is there. One process at a time translates into a language; the others wait for it
-and take its sentences. The model is loaded only where a sentence is missing.
+outputs/translations/<model>-<checksum>/<language>.jsonl has a line per sentence: {"source",
+"target"}. The checksum is over the model's own files, so that another model, or another version of
+it, never answers for this one. Lines are appended batch by batch: a run that was stopped goes on
+where it was, and other runs read what is there. One process at a time translates into a language;
+the others wait for it and take its sentences. The model is loaded only where a sentence is missing.
 """
 
 import hashlib
@@ -16,7 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from xstilts_core import model
 from xstilts_core.data import hub_client
@@ -29,8 +36,8 @@ BATCH_TOKENS = 4096
 # A translation may be so much longer than its source, in tokens.
 STRETCH, MARGIN = 2, 16
 _LOOK_SECONDS, _TELL_SECONDS = 0.2, 30
-# The scripts' codes of ISO 15924, and the codes of ISO 639-3 where NLLB's differ from Tatoeba's or Tatoeba has none. Source: FLORES-200's
-# list as transformers has it for NLLB.
+# The scripts' codes of ISO 15924, and the codes of ISO 639-3 where NLLB's differ from Tatoeba's or
+# Tatoeba has none. Source: FLORES-200's list as transformers has it for NLLB.
 SCRIPTS = {
     "Latin": "Latn",
     "Arabic": "Arab",
@@ -68,7 +75,8 @@ _FLORES = {
 
 @dataclass(frozen=True, slots=True)
 class _Translator:
-    """A loaded model that translates into one language: what its sources begin with, and the token that its translations begin with."""
+    """A loaded model that translates into one language: what its sources begin with, and the token
+    that its translations begin with."""
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -88,9 +96,14 @@ def nllb_code(code: str) -> str:
 
 
 def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """What M2M-100, NLLB and mBART-50 call a language; a translation into it begins with this token."""
+    """What M2M-100, NLLB and mBART-50 call a language; a translation into it begins with this
+    token."""
     regional = re.compile(rf"{code}_[A-Z]{{2}}")
-    return [f"__{code}__", nllb_code(code), *filter(regional.fullmatch, sorted(tokenizer.get_added_vocab()))]
+    return [
+        f"__{code}__",
+        nllb_code(code),
+        *filter(regional.fullmatch, sorted(tokenizer.get_added_vocab())),
+    ]
 
 
 def known(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -98,20 +111,31 @@ def known(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
     return tokenizer.convert_tokens_to_ids(token) not in (None, tokenizer.unk_token_id)
 
 
-def target(name: str, code: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
-    """(prefix of the source, first token of the translation) by which a model is told its language. UsageError where it has no such one.
+def target(
+    name: str, code: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> tuple[str, int | None]:
+    """(prefix of the source, first token of the translation) by which a model is told its language.
+    UsageError where it has no such one.
 
-    M2M-100, NLLB and mBART-50 begin the translation with the language's token; Marian's models of several languages want >>code<< before
-    the source; its models of one language want nothing, and what language that is only their name says.
+    M2M-100, NLLB and mBART-50 begin the translation with the language's token; Marian's models of
+    several languages want >>code<< before the source; its models of one language want nothing, and
+    what language that is only their name says.
     """
     for token in _first_tokens(code, tokenizer):
         if known(token, tokenizer):
             return "", int(tokenizer.convert_tokens_to_ids(token))
     flores = nllb_code(code)
-    for token in (f">>{code}<<", f">>{flores.split('_')[0]}<<", f">>{language(code).tatoeba}<<", f">>{flores}<<"):
+    for token in (
+        f">>{code}<<",
+        f">>{flores.split('_')[0]}<<",
+        f">>{language(code).tatoeba}<<",
+        f">>{flores}<<",
+    ):
         if known(token, tokenizer):
             return f"{token} ", None
-    marks = [token for token in tokenizer.get_vocab() if token.startswith(">>") and token.endswith("<<")]
+    marks = [
+        token for token in tokenizer.get_vocab() if token.startswith(">>") and token.endswith("<<")
+    ]
     if network.config.model_type == "marian" and not marks:
         return "", None
     raise UsageError(
@@ -122,21 +146,29 @@ def target(name: str, code: str, network: PreTrainedModel, tokenizer: PreTrained
 
 
 def source_language(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Tell a tokenizer of several languages that its sources are English, by the name that its vocabulary has for it."""
-    found = next((token for token in _first_tokens("en", tokenizer) if known(token, tokenizer)), None)
+    """Tell a tokenizer of several languages that its sources are English, by the name that its
+    vocabulary has for it."""
+    found = next(
+        (token for token in _first_tokens("en", tokenizer) if known(token, tokenizer)), None
+    )
     if found and hasattr(tokenizer, "src_lang"):
         # M2M-100's tokenizer wants the bare code.
         tokenizer.src_lang = found.strip("_") if found.startswith("__") else found
 
 
 def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
-    """The model in the folder `place`, ready to translate into a language: float32, on a GPU bfloat16. UsageError where it is none."""
+    """The model in the folder `place`, ready to translate into a language: float32, on a GPU
+    bfloat16. UsageError where it is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(place)
-        network = AutoModelForSeq2SeqLM.from_pretrained(place, dtype=torch.bfloat16 if where.type == "cuda" else torch.float32)
+        network = AutoModelForSeq2SeqLM.from_pretrained(
+            place, dtype=torch.bfloat16 if where.type == "cuda" else torch.float32
+        )
     except (OSError, KeyError, ValueError, ImportError) as error:
         plain = " ".join(str(error).split())[:400]
-        raise UsageError(f"translator {name!r} cannot be loaded as a sequence-to-sequence model: {plain}") from None
+        raise UsageError(
+            f"translator {name!r} cannot be loaded as a sequence-to-sequence model: {plain}"
+        ) from None
     prefix, first = target(name, code, network, tokenizer)
     source_language(tokenizer)
     # The limit is set batch by batch, in new tokens.
@@ -145,7 +177,8 @@ def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of sentences of like length together, the longest first: what does not fit into memory shows at once."""
+    """Positions of sentences of like length together, the longest first: what does not fit into
+    memory shows at once."""
     order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
     begin = 0
     while begin < len(order):
@@ -155,7 +188,8 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
-    """(sentence, its translation), a batch at a time, by the model's own kind of search. One that is too long for the model has ""."""
+    """(sentence, its translation), a batch at a time, by the model's own kind of search. One that
+    is too long for the model has ""."""
     texts = [made.prefix + sentence for sentence in sentences]
     lengths = [len(ids) for ids in made.tokenizer(texts)["input_ids"]] if texts else []
     long = [position for position, length in enumerate(lengths) if length > made.longest]
@@ -164,14 +198,20 @@ def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple
     short = [position for position, length in enumerate(lengths) if length <= made.longest]
     for batch in batches([lengths[position] for position in short]):
         chosen = [short[position] for position in batch]
-        inputs = made.tokenizer([texts[position] for position in chosen], return_tensors="pt", padding=True).to(made.network.device)
+        inputs = made.tokenizer(
+            [texts[position] for position in chosen], return_tensors="pt", padding=True
+        ).to(made.network.device)
         inputs.pop("token_type_ids", None)
-        room = min(made.longest - 1, STRETCH * max(lengths[position] for position in chosen) + MARGIN)
+        room = min(
+            made.longest - 1, STRETCH * max(lengths[position] for position in chosen) + MARGIN
+        )
         forced = {} if made.first is None else {"forced_bos_token_id": made.first}
         with torch.inference_mode():
             ids = made.network.generate(**inputs, max_new_tokens=room, do_sample=False, **forced)
         told = made.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        yield [(sentences[position], text.strip()) for position, text in zip(chosen, told, strict=True)]
+        yield [
+            (sentences[position], text.strip()) for position, text in zip(chosen, told, strict=True)
+        ]
 
 
 def identity(place: str) -> str:
@@ -189,7 +229,8 @@ def kept_file(name: str, place: str, code: str, folder: Path) -> Path:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Source -> translation of a kept file. A line that a kill cut off is passed over: that sentence is translated again."""
+    """Source -> translation of a kept file. A line that a kill cut off is passed over: that
+    sentence is translated again."""
     found: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
@@ -229,14 +270,19 @@ class Progress:
         if now - self.told >= _TELL_SECONDS or self.done == self.total:
             self.told, rate = now, self.done / max(now - self.begun, 1e-9)
             left = (self.total - self.done) / rate / 60
-            print(f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, {rate:,.0f} a second, {left:,.0f} min left")
+            print(
+                f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, {rate:,.0f} a second, {left:,.0f} min left"
+            )
 
 
-def translations(name: str, code: str, sentences: Iterable[str], folder: Path, where: Callable[[], torch.device]) -> dict[str, str]:
+def translations(
+    name: str, code: str, sentences: Iterable[str], folder: Path, where: Callable[[], torch.device]
+) -> dict[str, str]:
     """Sentence -> its translation into a language; "" where the model has none for it.
 
-    name: a hub name or a folder. folder: where translations are kept. where: the device, asked for only if something is missing.
-    UsageError where the model cannot be had, is no sequence-to-sequence model, or does not know the language.
+    name: a hub name or a folder. folder: where translations are kept. where: the device, asked for
+    only if something is missing. UsageError where the model cannot be had, is no
+    sequence-to-sequence model, or does not know the language.
     """
     place = model.folder(name, "translator")
     path = kept_file(name, place, code, folder)
@@ -261,7 +307,9 @@ def add(made: _Translator, code: str, missing: Sequence[str], path: Path) -> dic
             stream.write("\n")
         for pairs in generate(made, missing):
             for source, told in pairs:
-                stream.write(json.dumps({"source": source, "target": told}, ensure_ascii=False) + "\n")
+                stream.write(
+                    json.dumps({"source": source, "target": told}, ensure_ascii=False) + "\n"
+                )
             stream.flush()
             found.update(pairs)
             progress.add(len(pairs))

@@ -10,7 +10,8 @@ def unrelated(vectors):
 
 # %% centred_accuracy
 def centred_accuracy(english, other):
-    """Percent of the English sentences that find their translation, each language's mean taken off first."""
+    """Percent of the English sentences that find their translation, each language's mean taken off
+    first."""
     import numpy as np
 
     sides = [side - side.mean(axis=0) for side in (english, other)]

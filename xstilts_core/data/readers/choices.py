@@ -1,6 +1,8 @@
-"""Multiple choice from the releases' own files: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA and XCOPA.
+"""Multiple choice from the releases' own files: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA and
+XCOPA.
 
-Ids are positions from 1. The right choice is looked up by the letter or number that the release documents.
+Ids are positions from 1. The right choice is looked up by the letter or number that the release
+documents.
 """
 
 import csv
@@ -9,7 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts_core.data.readers.text import cut_off, json_member, parse_json, read_json_lines, read_lines, wrong
+from xstilts_core.data.readers.text import (
+    cut_off,
+    json_member,
+    parse_json,
+    read_json_lines,
+    read_lines,
+    wrong,
+)
 from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.examples import ChoiceExample
 
@@ -21,28 +30,45 @@ QUESTIONS = ("cause", "effect")
 def numbered(rows: Iterable[tuple[str, str, Sequence[str], int]]) -> list[ChoiceExample]:
     """Examples numbered from 1, white space around their texts taken off."""
     return [
-        ChoiceExample(str(number), context.strip(), question.strip(), tuple(choice.strip() for choice in choices), label)
+        ChoiceExample(
+            str(number),
+            context.strip(),
+            question.strip(),
+            tuple(choice.strip() for choice in choices),
+            label,
+        )
         for number, (context, question, choices, label) in enumerate(rows, start=1)
     ]
 
 
 def joined(parts: Iterable[Sequence[ChoiceExample]]) -> list[ChoiceExample]:
     """The examples of several files, numbered through."""
-    return numbered((example.context, example.question, example.choices, example.label) for part in parts for example in part)
+    return numbered(
+        (example.context, example.question, example.choices, example.label)
+        for part in parts
+        for example in part
+    )
 
 
 def chosen(value: Any, count: int, path: Path, line: int, first: int = 0) -> int:
     """The index of the right choice, written as a number that counts from `first`."""
     legal = [str(number) for number in range(first, first + count)]
     if not isinstance(value, str | int) or str(value).strip() not in legal:
-        raise wrong(path, line, f"label {shown(value)}: expected the number of the right choice, {legal[0]} to {legal[-1]}")
+        raise wrong(
+            path,
+            line,
+            f"label {shown(value)}: expected the number of the right choice, {legal[0]} to {legal[-1]}",
+        )
     return legal.index(str(value).strip())
 
 
 def read_hellaswag(path: Path) -> list[ChoiceExample]:
-    """HellaSwag's JSON lines. The begun sentence ctx_b opens every choice, as in the paper's code."""
+    """HellaSwag's JSON lines. The begun sentence ctx_b opens every choice, as in the paper's
+    code."""
     rows = []
-    for number, row in read_json_lines(path, {"ctx_a": str, "ctx_b": str, "endings": list, "label": object}):
+    for number, row in read_json_lines(
+        path, {"ctx_a": str, "ctx_b": str, "endings": list, "label": object}
+    ):
         if odd := [ending for ending in row["endings"] if not isinstance(ending, str)]:
             raise wrong(path, number, f"an ending is {shown(odd[0])}: expected texts")
         endings = [f"{row['ctx_b']} {ending}" for ending in row["endings"]]
@@ -53,7 +79,8 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
 
 
 def read_cosmosqa(path: Path) -> list[ChoiceExample]:
-    """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line ends."""
+    """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line
+    ends."""
     lines = read_lines(path)
     reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
     rows, start = [], 1
@@ -68,7 +95,11 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
             if len(cells) != len(header):
                 cut = cut_off(start, lines[: reader.line_num])
                 problem = f"{len(cells)} columns: expected {len(header)}, as the header has"
-                raise wrong(path, start, problem + (cut if not "".join(lines[reader.line_num :]).strip() else ""))
+                raise wrong(
+                    path,
+                    start,
+                    problem + (cut if not "".join(lines[reader.line_num :]).strip() else ""),
+                )
             context, question, *answers, label = (cells[place] for place in places)
             rows.append((context, question, answers, chosen(label, len(answers), path, start)))
             start = reader.line_num + 1
@@ -81,7 +112,8 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
 
 
 def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
-    """CommonsenseQA's JSON lines: the key's letter is looked up among the letters of the choices."""
+    """CommonsenseQA's JSON lines: the key's letter is looked up among the letters of the
+    choices."""
     rows = []
     for number, row in read_json_lines(path, {"answerKey": str, "question": dict}):
         stem = json_member(row["question"], "stem", str, path, number)
@@ -89,7 +121,11 @@ def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
         letters = [json_member(choice, "label", str, path, number) for choice in choices]
         texts = [json_member(choice, "text", str, path, number) for choice in choices]
         if len(set(letters)) < len(letters):
-            raise wrong(path, number, f"two choices have the same letter ({', '.join(letters)[:80]}): expected each once")
+            raise wrong(
+                path,
+                number,
+                f"two choices have the same letter ({', '.join(letters)[:80]}): expected each once",
+            )
         if row["answerKey"] not in letters:
             raise unknown("answerKey", row["answerKey"], letters, f"{path}, line {number}")
         rows.append(("", stem, texts, letters.index(row["answerKey"])))
@@ -97,22 +133,35 @@ def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
 
 
 def read_siqa(path: Path) -> list[ChoiceExample]:
-    """SIQA's JSON lines: "correct" is A, B or C. The older release (train.jsonl) has 1, 2 or 3 per line in train-labels.lst."""
+    """SIQA's JSON lines: "correct" is A, B or C. The older release (train.jsonl) has 1, 2 or 3 per
+    line in train-labels.lst."""
     beside = labels_beside(path)
-    keys = {"context": str, "question": str, **dict.fromkeys(ANSWERS, str)} | ({} if beside else {"correct": str})
+    keys = {"context": str, "question": str, **dict.fromkeys(ANSWERS, str)} | (
+        {} if beside else {"correct": str}
+    )
     found = list(read_json_lines(path, keys))
     if beside:
         written = read_lines(beside)
         if len(written) != len(found):
-            raise wrong(beside, len(written), f"{len(written)} labels here but {len(found)} questions in {path}: expected as many")
-        labels = [chosen(label, len(ANSWERS), beside, number, first=1) for number, label in enumerate(written, start=1)]
+            raise wrong(
+                beside,
+                len(written),
+                f"{len(written)} labels here but {len(found)} questions in {path}: expected as many",
+            )
+        labels = [
+            chosen(label, len(ANSWERS), beside, number, first=1)
+            for number, label in enumerate(written, start=1)
+        ]
     else:
         for number, row in found:
             if row["correct"] not in ("A", "B", "C"):
                 raise unknown("label", row["correct"], "ABC", f"{path}, line {number}")
         labels = ["ABC".index(row["correct"]) for _, row in found]
     rows = zip(found, labels, strict=True)
-    return numbered((row["context"], row["question"], [row[name] for name in ANSWERS], label) for (_, row), label in rows)
+    return numbered(
+        (row["context"], row["question"], [row[name] for name in ANSWERS], label)
+        for (_, row), label in rows
+    )
 
 
 def labels_beside(path: Path) -> Path | None:
@@ -122,30 +171,47 @@ def labels_beside(path: Path) -> Path | None:
 
 
 def read_copa(path: Path) -> list[ChoiceExample]:
-    """COPA's and XCOPA's JSON lines. The kind of question becomes the English question "What was the cause?" or "What was the
-    effect?" in every language, as XTREME-R's third_party/run_xcopa.py has it. The file's own word is taken: XCOPA's Thai files say
-    "effect" throughout, and the Turkish ones in part, where the parallel items of other languages say "cause".
+    """COPA's and XCOPA's JSON lines. The kind of question becomes the English question "What was
+    the cause?" or "What was the effect?" in every language, as XTREME-R's third_party/run_xcopa.py
+    has it. The file's own word is taken: XCOPA's Thai files say "effect" throughout, and the
+    Turkish ones in part, where the parallel items of other languages say "cause".
 
     UsageError where the labels were removed (`has_labels`).
     """
     rows = []
-    for number, row in read_json_lines(path, {"premise": str, "choice1": str, "choice2": str, "question": str, "label": object}):
+    for number, row in read_json_lines(
+        path, {"premise": str, "choice1": str, "choice2": str, "question": str, "label": object}
+    ):
         if row["question"] not in QUESTIONS:
             raise unknown("question", row["question"], QUESTIONS, f"{path}, line {number}")
         label = chosen(row["label"], 2, path, number)
-        rows.append((row["premise"], f"What was the {row['question']}?", (row["choice1"], row["choice2"]), label))
+        rows.append(
+            (
+                row["premise"],
+                f"What was the {row['question']}?",
+                (row["choice1"], row["choice2"]),
+                label,
+            )
+        )
     if not has_labels(path):
-        raise UsageError(f"{path} says 0 for every question: the labels were removed, as XTREME does with its test files")
+        raise UsageError(
+            f"{path} says 0 for every question: the labels were removed, as XTREME does with its test files"
+        )
     return numbered(rows)
 
 
 def has_labels(path: Path) -> bool:
-    """Whether the lines of a COPA file have labels, and not 0 throughout: XTREME writes 0 over those of its test files.
+    """Whether the lines of a COPA file have labels, and not 0 throughout: XTREME writes 0 over
+    those of its test files.
 
     True where a line cannot be read: `read_copa` then says what is wrong.
     """
     try:
-        labels = [parse_json(line, path, "one object").get("label") for line in read_lines(path) if line.strip()]
+        labels = [
+            parse_json(line, path, "one object").get("label")
+            for line in read_lines(path)
+            if line.strip()
+        ]
     except (UsageError, AttributeError):
         return True
     return None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))

@@ -1,8 +1,10 @@
 """CoNLL-U (Universal Dependencies), read as XTREME's part-of-speech files are made from it.
 
-The rule is that of google-research/xtreme: scripts/download_data.sh calls third_party/ud-conversion-tools (conllu_to_conll.py with
---replace_subtokens_with_fused_forms, lib/conll.py), then udpos_preprocess of utils_preprocess.py. google/xtreme on the hub was made
-without the first step: it keeps the syntactic words ("de" and "el" for "del"), and its scores are not the benchmark's.
+The rule is that of google-research/xtreme: scripts/download_data.sh calls
+third_party/ud-conversion-tools (conllu_to_conll.py with --replace_subtokens_with_fused_forms,
+lib/conll.py), then udpos_preprocess of utils_preprocess.py. google/xtreme on the hub was made
+without the first step: it keeps the syntactic words ("de" and "el" for "del"), and its scores are
+not the benchmark's.
 """
 
 import re
@@ -21,8 +23,9 @@ COLUMNS = 10
 _RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
 _EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
 HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
-# Which word gives a fused form its tag where the tree does not say: conllu_to_conll.py's list, and those of three languages. A tag that
-# a list lacks comes last here; XTREME's tool stops there, and would leave out the whole file.
+# Which word gives a fused form its tag where the tree does not say: conllu_to_conll.py's list, and
+# those of three languages. A tag that a list lacks comes last here; XTREME's tool stops there, and
+# would leave out the whole file.
 _DEFAULT = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT"
 _PRECEDENCE: Mapping[str, str] = MappingProxyType(
     {
@@ -35,7 +38,8 @@ _PRECEDENCE: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A syntactic word: its line, form, tag and the word ids that stand above it, in the basic and the enhanced tree (0 is the root)."""
+    """A syntactic word: its line, form, tag and the word ids that stand above it, in the basic and
+    the enhanced tree (0 is the root)."""
 
     line: int
     form: str
@@ -54,9 +58,11 @@ class _Fused:
 
 
 def read_treebanks(paths: Iterable[Path], code: str) -> list[TagsExample]:
-    """The sentences of all treebanks of a language, in the order of the files' names as in XTREME, numbered through from 1.
+    """The sentences of all treebanks of a language, in the order of the files' names as in XTREME,
+    numbered through from 1.
 
-    UsageError where none of them holds a sentence with words (treebanks whose texts may not be shared have "_" for every word).
+    UsageError where none of them holds a sentence with words (treebanks whose texts may not be
+    shared have "_" for every word).
     """
     ordered = sorted(paths, key=lambda path: path.name)
     joined = [sentence for path in ordered for sentence in read_conllu(path, code)]
@@ -65,20 +71,30 @@ def read_treebanks(paths: Iterable[Path], code: str) -> list[TagsExample]:
         raise UsageError(
             f"no sentence with words and tags in {names}: expected CoNLL-U with forms (column 2) and universal tags (column 4)"
         )
-    return [TagsExample(str(number), sentence.words, sentence.tags) for number, sentence in enumerate(joined, start=1)]
+    return [
+        TagsExample(str(number), sentence.words, sentence.tags)
+        for number, sentence in enumerate(joined, start=1)
+    ]
 
 
 def read_conllu(path: Path, code: str) -> list[TagsExample]:
-    """The sentences of one file: forms (column 2) and universal parts of speech (column 4); ids count those kept, from 1.
+    """The sentences of one file: forms (column 2) and universal parts of speech (column 4); ids
+    count those kept, from 1.
 
-    A multiword token (1-2) stands for its words, with the tag of the highest of them in the tree: the one with the fewest words above
-    it, a tie broken by the language's PRECEDENCE. Empty nodes (8.1) are left out, so are words tagged "_" and, after U+200C and inner
-    spaces are taken out, words of nothing. A sentence whose forms are all "_" but for one at most is left out: its text may not be
-    shared. UsageError for a wrong number of columns, an unknown tag, a gap in the word ids, and a file that ends inside a sentence.
+    A multiword token (1-2) stands for its words, with the tag of the highest of them in the tree:
+    the one with the fewest words above it, a tie broken by the language's PRECEDENCE. Empty nodes
+    (8.1) are left out, so are words tagged "_" and, after U+200C and inner spaces are taken out,
+    words of nothing. A sentence whose forms are all "_" but for one at most is left out: its text
+    may not be shared. UsageError for a wrong number of columns, an unknown tag, a gap in the word
+    ids, and a file that ends inside a sentence.
     """
     lines = read_lines(path)
     if lines[-1].strip():
-        raise wrong(path, len(lines), "the file ends inside a sentence: expected a blank line after the last one (truncated download?)")
+        raise wrong(
+            path,
+            len(lines),
+            "the file ends inside a sentence: expected a blank line after the last one (truncated download?)",
+        )
     examples: list[TagsExample] = []
     for block in sentences(lines):
         tokens = fuse(path, *parsed(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
@@ -105,36 +121,66 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
         if "." in place:
             node = _EMPTY_NODE.fullmatch(place)
             if not node or int(node[1]) != len(words):
-                raise wrong(path, line, f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}")
+                raise wrong(
+                    path,
+                    line,
+                    f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}",
+                )
             continue
         if "-" in place:
             span = _RANGE.fullmatch(place)
             if not span or int(span[1]) != len(words) + 1 or int(span[2]) <= int(span[1]):
-                raise wrong(path, line, f"word ids {place[:40]!r}: expected a range that begins with the next word, {len(words) + 1}")
+                raise wrong(
+                    path,
+                    line,
+                    f"word ids {place[:40]!r}: expected a range that begins with the next word, {len(words) + 1}",
+                )
             if tokens and tokens[-1].last > len(words):
-                raise wrong(path, line, f"word ids {place!r}: expected a range behind that of line {tokens[-1].line}, to {tokens[-1].last}")
+                raise wrong(
+                    path,
+                    line,
+                    f"word ids {place!r}: expected a range behind that of line {tokens[-1].line}, to {tokens[-1].last}",
+                )
             tokens.append(_Fused(line, form, int(span[1]), int(span[2])))
             continue
         if place != str(len(words) + 1):
-            raise wrong(path, line, f"word id {place!r}: expected {len(words) + 1}, word ids count from 1 in every sentence")
+            raise wrong(
+                path,
+                line,
+                f"word id {place!r}: expected {len(words) + 1}, word ids count from 1 in every sentence",
+            )
         if tag not in UPOS and tag != "_":
             raise unknown("tag", tag, UPOS, f"{path}, line {line}")
         if cells[6] != "_" and not HEAD.fullmatch(cells[6]):
-            raise wrong(path, line, f"head {cells[6][:40]!r}: expected a word id, 0 for the root, or _")
+            raise wrong(
+                path, line, f"head {cells[6][:40]!r}: expected a word id, 0 for the root, or _"
+            )
         heads = [cells[6], *(entry.partition(":")[0] for entry in cells[8].split("|"))]
-        words.append(Word(line, form, tag, tuple(int(head) for head in heads if HEAD.fullmatch(head))))
+        words.append(
+            Word(line, form, tag, tuple(int(head) for head in heads if HEAD.fullmatch(head)))
+        )
     for word in words:
         if max(word.above, default=0) > len(words):
-            raise wrong(path, word.line, f"head {max(word.above)}: expected a word id up to {len(words)}, the sentence's last")
+            raise wrong(
+                path,
+                word.line,
+                f"head {max(word.above)}: expected a word id up to {len(words)}, the sentence's last",
+            )
     return words, tokens
 
 
-def fuse(path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]) -> list[tuple[str, str]]:
+def fuse(
+    path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]
+) -> list[tuple[str, str]]:
     """(form, tag) of the sentence's words, the multiword tokens in the place of theirs."""
     forms: dict[int, str] = {place: word.form for place, word in enumerate(words, start=1)}
     for token in tokens:
         if token.last > len(words):
-            raise wrong(path, token.line, f"word ids up to {token.last}: expected at most {len(words)}, the sentence's last")
+            raise wrong(
+                path,
+                token.line,
+                f"word ids up to {token.last}: expected at most {len(words)}, the sentence's last",
+            )
         span = range(token.first, token.last + 1)
         depths = [_ancestors(place, words) for place in span]
         highest = [place for place, depth in zip(span, depths, strict=True) if depth == min(depths)]

@@ -9,12 +9,14 @@ from xstilts_core.examples import Example
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
-# So many times as large are development files beside test files that hold a few rows, as heads of real files do.
+# So many times as large are development files beside test files that hold a few rows, as heads of
+# real files do.
 _SCRAP = 20
 
 
 def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
-    """The places of a task and split; UsageError for an unknown task or split, or a data root that is no folder."""
+    """The places of a task and split; UsageError for an unknown task or split, or a data root that
+    is no folder."""
     if task in TASKS and (reason := not_at_source(TASKS[task], "files")):
         raise UsageError(reason)
     if (task, split) not in FILES:
@@ -23,46 +25,76 @@ def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
             raise unknown("task", task, splits, "the tasks that are read from files")
         raise unknown("split", split, splits[task], f"the files of {task}")
     if not Path(data_root).is_dir():
-        raise UsageError(f"the data root {data_root} is no folder: expected one with a folder per task ({task}/ ...)")
+        raise UsageError(
+            f"the data root {data_root} is no folder: expected one with a folder per task ({task}/ ...)"
+        )
     return FILES[task, split]
 
 
 def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
-    """Codes of the languages for which labelled files stand below the data root, in alphabetical order."""
+    """Codes of the languages for which labelled files stand below the data root, in alphabetical
+    order."""
     layouts = _layouts_of(task, split, data_root)
-    return tuple(code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in layouts))
+    return tuple(
+        code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in layouts)
+    )
 
 
 def located(task: str, split: str, language: str, data_root: Path) -> list[Path]:
-    """The labelled files that hold a task, split and language below the data root, as `read_files` reads them; none where it has none."""
-    found = (layout.find(language, Path(data_root)) for layout in _layouts_of(task, split, data_root))
+    """The labelled files that hold a task, split and language below the data root, as `read_files`
+    reads them; none where it has none."""
+    found = (
+        layout.find(language, Path(data_root)) for layout in _layouts_of(task, split, data_root)
+    )
     return next(filter(None, found), [])
 
 
 def is_scrap(task: str, code: str, data_root: Path) -> bool:
-    """Whether the test files of a language are next to nothing: less than a twentieth of its development files, which no release has."""
-    test, dev = (sum(path.stat().st_size for path in located(task, split, code, data_root)) for split in ("test", "dev"))
+    """Whether the test files of a language are next to nothing: less than a twentieth of its
+    development files, which no release has."""
+    test, dev = (
+        sum(path.stat().st_size for path in located(task, split, code, data_root))
+        for split in ("test", "dev")
+    )
     return test * _SCRAP < dev
 
 
 def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:
     """All labelled examples of a task, split and language below the data root.
 
-    UsageError naming what was looked for and the languages that are there, or the file and line that cannot be read.
+    UsageError naming what was looked for and the languages that are there, or the file and line
+    that cannot be read.
     """
     layouts = _layouts_of(task, split, data_root)
     for layout in layouts:
         paths = layout.find(language, Path(data_root))
         if paths:
             return list(layout.read(paths, language))
-    looked = [pattern for layout in layouts if not (layout.refused or layout.given) for pattern in layout.expected(language)]
-    present = [(str(path), layout.refused) for layout in layouts for path in layout.present(language, Path(data_root))]
+    looked = [
+        pattern
+        for layout in layouts
+        if not (layout.refused or layout.given)
+        for pattern in layout.expected(language)
+    ]
+    present = [
+        (str(path), layout.refused)
+        for layout in layouts
+        for path in layout.present(language, Path(data_root))
+    ]
     unlabelled = list(dict.fromkeys(path for path, refused in present if not refused))
     verb = "is" if len(unlabelled) == 1 else "are"
     raise UsageError(
         f"no labelled {task} {split} files of language {language!r} below {data_root}: "
-        + (f"looked for {' or '.join(looked)}" if looked else "the data set names no files of that language")
-        + (f"; {' and '.join(unlabelled)} {verb} empty or without labels (XTREME removes its tests')" if unlabelled else "")
+        + (
+            f"looked for {' or '.join(looked)}"
+            if looked
+            else "the data set names no files of that language"
+        )
+        + (
+            f"; {' and '.join(unlabelled)} {verb} empty or without labels (XTREME removes its tests')"
+            if unlabelled
+            else ""
+        )
         + "".join(f"; {path} {refused}" for path, refused in present if refused)
         + f"; languages there: {', '.join(available(task, split, data_root)) or 'none'}"
         + (f". {LOCAL[task]}" if task in LOCAL else "")

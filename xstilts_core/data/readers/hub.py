@@ -1,8 +1,10 @@
-"""Examples of the data sets on the Hugging Face hub, through its own client: `read_hub(task, split, language)`.
+"""Examples of the data sets on the Hugging Face hub, through its own client: `read_hub(task, split,
+language)`.
 
-Each data set is read at the commit that the lock names (hub_lock), from files that are what they were when it was locked (hub_client).
-HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads what earlier runs left in the local cache, HF_HOME says where that is. What a
-data set lacks (configuration, split, column, class names) is told in one sentence (UsageError).
+Each data set is read at the commit that the lock names (hub_lock), from files that are what they
+were when it was locked (hub_client). HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads what
+earlier runs left in the local cache, HF_HOME says where that is. What a data set lacks
+(configuration, split, column, class names) is told in one sentence (UsageError).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,17 @@ from xstilts_core.data.readers.rows import SHAPES, Rows
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.tasks import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData, not_at_source, task
+from xstilts_core.tasks import (
+    ADDED,
+    CONVERTED,
+    HUB,
+    LOCAL,
+    LOCAL_ADDED,
+    TEXTS,
+    HubData,
+    not_at_source,
+    task,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,28 +38,33 @@ CARD = "README.md"
 
 
 def hub_data(name: str, code: str = "en") -> HubData:
-    """Where a task's data in a language stand on the hub; UsageError with the reason, or the tasks that are there."""
+    """Where a task's data in a language stand on the hub; UsageError with the reason, or the tasks
+    that are there."""
     if reason := not_at_source(task(name), "hub"):
         raise UsageError(reason)
     added = code in task(name).added
     reason = LOCAL.get(name) or (LOCAL_ADDED.get(name) if added else None)
     if reason:
         place = f" in {code}" if name not in LOCAL else ""
-        raise UsageError(f"{name}{place} cannot be read from the hub: {reason} (give data_root: --data-root DIR)")
+        raise UsageError(
+            f"{name}{place} cannot be read from the hub: {reason} (give data_root: --data-root DIR)"
+        )
     if name not in HUB:
         raise unknown("task", name, HUB, "the tasks that are read from the hub")
     return ADDED[name] if added else HUB[name]
 
 
 def hub_languages(name: str, split: str) -> tuple[str, ...]:
-    """Languages for which the hub has labelled data of a task and split, those that XTREME-R added at the end. Asks nobody."""
+    """Languages for which the hub has labelled data of a task and split, those that XTREME-R added
+    at the end. Asks nobody."""
     entry = task(name)
     added = ADDED[name].languages(split, entry.added) if name in ADDED else ()
     return (*hub_data(name).languages(split, entry.languages), *added)
 
 
 def read_hub(name: str, split: str, code: str) -> list[Example]:
-    """All labelled examples of a task, split and language. UsageError naming the data set and what is wrong with it."""
+    """All labelled examples of a task, split and language. UsageError naming the data set and what
+    is wrong with it."""
     source = hub_data(name, code)
     legal = hub_languages(name, split)
     if split not in source.splits:
@@ -62,9 +79,13 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
 
 
 def read_hub_texts(code: str) -> list[str]:
-    """The first paragraph of every Wikipedia article that the hub has of a language in its first file, in the file's order."""
+    """The first paragraph of every Wikipedia article that the hub has of a language in its first
+    file, in the file's order."""
     found = _rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
-    paragraphs = (next((line for line in text.split("\n") if line.strip()), "") for text in found.values["text"])
+    paragraphs = (
+        next((line for line in text.split("\n") if line.strip()), "")
+        for text in found.values["text"]
+    )
     return [text for text in paragraphs if text]
 
 
@@ -82,15 +103,25 @@ def _rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
 
 
 def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
-    """The data set's split at its locked commit: downloaded once, kept in the client's cache, checked whenever it is loaded."""
+    """The data set's split at its locked commit: downloaded once, kept in the client's cache,
+    checked whenever it is loaded."""
     from datasets import Dataset
 
     repository = Repository.of(source)
     wanted = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
-    got = hub_client.fetch(repository, (config, split), lambda commit: _split_files(source, config, split, commit, wanted), wanted)
+    got = hub_client.fetch(
+        repository,
+        (config, split),
+        lambda commit: _split_files(source, config, split, commit, wanted),
+        wanted,
+    )
     table = parquet([path for file, path in got.paths.items() if file != CARD], wanted)
     hub_client.keep(repository, (config, split), got, table.num_rows)
-    return Dataset(table).cast(_card_features(got.paths[CARD])[config].features) if CARD in got.paths else Dataset(table)
+    return (
+        Dataset(table).cast(_card_features(got.paths[CARD])[config].features)
+        if CARD in got.paths
+        else Dataset(table)
+    )
 
 
 def parquet(paths: Sequence[Path], wanted: str) -> Any:
@@ -106,15 +137,22 @@ def parquet(paths: Sequence[Path], wanted: str) -> Any:
 
 
 def _split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
-    """The parquet files of a split at a commit, and the card where they do not say the names of their classes themselves."""
+    """The parquet files of a split at a commit, and the card where they do not say the names of
+    their classes themselves."""
     repository = Repository.of(source)
     with hub_client.asking(wanted, repository, commit):
-        names = _converted_files(repository, f"{config}/{split}", commit) if repository.branch == CONVERTED else []
+        names = (
+            _converted_files(repository, f"{config}/{split}", commit)
+            if repository.branch == CONVERTED
+            else []
+        )
         names = names or _declared_files(repository, config, split, commit, wanted)
     names = names[:1] if source.first_file else names
     for name in names:
         if not name.endswith(".parquet"):
-            raise UsageError(f"{wanted} cannot be loaded from the hub: {name} is no parquet file, and nothing else is read from there")
+            raise UsageError(
+                f"{wanted} cannot be loaded from the hub: {name} is no parquet file, and nothing else is read from there"
+            )
     if _has_features(hub_client.file(repository, names[0], commit, wanted), wanted):
         return names
     card = hub_client.cached(repository, CARD, commit)
@@ -123,14 +161,19 @@ def _split_files(source: HubData, config: str, split: str, commit: str, wanted: 
 
 
 def _converted_files(repository: Repository, folder: str, commit: str) -> list[str]:
-    """The files of a split on the branch of the hub's own parquet copies: a folder for each configuration, in it one for each split."""
+    """The files of a split on the branch of the hub's own parquet copies: a folder for each
+    configuration, in it one for each split."""
     from huggingface_hub import HfApi
 
-    found = HfApi().list_repo_tree(repository.name, folder, repo_type=repository.kind, revision=commit)
+    found = HfApi().list_repo_tree(
+        repository.name, folder, repo_type=repository.kind, revision=commit
+    )
     return [entry.path for entry in found if entry.path.endswith(".parquet")]
 
 
-def _declared_files(repository: Repository, config: str, split: str, commit: str, wanted: str) -> list[str]:
+def _declared_files(
+    repository: Repository, config: str, split: str, commit: str, wanted: str
+) -> list[str]:
     """The files of a split as the data set's card, or the names of its folders, declare them."""
     import datasets
 
@@ -157,14 +200,17 @@ def quiet() -> Iterator[None]:
 
 
 def _has_features(path: Path, wanted: str) -> bool:
-    """Whether a parquet file carries the client's own description of its columns, names of classes among it."""
+    """Whether a parquet file carries the client's own description of its columns, names of classes
+    among it."""
     from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
 
     try:
         return b"huggingface" in (read_schema(path).metadata or {})
     except (ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"{wanted}: {path.name} is no parquet table: {' '.join(str(error).split())}") from None
+        raise UsageError(
+            f"{wanted}: {path.name} is no parquet table: {' '.join(str(error).split())}"
+        ) from None
 
 
 @lru_cache(maxsize=1)
@@ -177,15 +223,23 @@ def _card_features(card: Path) -> Any:
 
 
 def _class_names(feature: object) -> tuple[str, ...]:
-    """The names of the classes of a column, or of the lists in it; none where it holds texts or bare numbers."""
+    """The names of the classes of a column, or of the lists in it; none where it holds texts or
+    bare numbers."""
     return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
 def _of_language(rows: Rows, code: str) -> Rows:
-    """The rows whose id begins with the language's English name: "finnish-7633091408814529542-0" (TyDiQA)."""
+    """The rows whose id begins with the language's English name: "finnish-7633091408814529542-0"
+    (TyDiQA)."""
     prefix = f"{LANGUAGES[code].name.lower()}-"
-    kept: Sequence[int] = [position for position, name in enumerate(rows.values["id"]) if name.lower().startswith(prefix)]
+    kept: Sequence[int] = [
+        position
+        for position, name in enumerate(rows.values["id"])
+        if name.lower().startswith(prefix)
+    ]
     if not kept:
         beginnings = sorted({str(name).partition("-")[0] for name in rows.values["id"]})
-        raise UsageError(f"{rows.place}: no id begins with {prefix!r}: expected ids that name the language; found {', '.join(beginnings)}")
+        raise UsageError(
+            f"{rows.place}: no id begins with {prefix!r}: expected ids that name the language; found {', '.join(beginnings)}"
+        )
     return rows.select(kept)

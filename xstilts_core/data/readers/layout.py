@@ -13,13 +13,16 @@ from xstilts_core.languages import language
 class Layout:
     """One place where labelled examples of a task and split may stand.
 
-    patterns: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of the language; all files they find are read
-    together, in the order of the patterns and then of their names. A pattern without a language is for English.
-    read: files and language code to examples. labelled_columns: how many columns a labelled file has, where the same file name is
-    also used for a copy without labels; 0 where it is not. beside: suffixes of the files that a labelled one needs at its side.
-    holds: a further test of a file, where neither says whether it is labelled. languages: the only ones the place is for, one
-    without a language in its name too. refused: why what stands there cannot be used: it is never read, and the reason is told.
-    given, unless: a path below the data root that must be there, or must not, for the place to count (slices of a data set).
+    patterns: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of the
+    language; all files they find are read together, in the order of the patterns and then of their
+    names. A pattern without a language is for English. read: files and language code to examples.
+    labelled_columns: how many columns a labelled file has, where the same file name is also used
+    for a copy without labels; 0 where it is not. beside: suffixes of the files that a labelled one
+    needs at its side. holds: a further test of a file, where neither says whether it is labelled.
+    languages: the only ones the place is for, one without a language in its name too. refused: why
+    what stands there cannot be used: it is never read, and the reason is told. given, unless: a
+    path below the data root that must be there, or must not, for the place to count (slices of a
+    data set).
     """
 
     patterns: tuple[str, ...]
@@ -33,9 +36,15 @@ class Layout:
     unless: str = ""
 
     def expected(self, code: str) -> list[str]:
-        """The patterns of one language; none where files are named by a code that the language lacks."""
+        """The patterns of one language; none where files are named by a code that the language
+        lacks."""
         row = language(code)
-        names = {"code": code, "tatoeba": row.tatoeba, "treebank": row.treebank, "name": row.name.lower()}
+        names = {
+            "code": code,
+            "tatoeba": row.tatoeba,
+            "treebank": row.treebank,
+            "name": row.name.lower(),
+        }
         return [
             pattern.format(**names)
             for pattern in self.patterns
@@ -45,9 +54,16 @@ class Layout:
 
     def present(self, code: str, data_root: Path) -> list[Path]:
         """The files of one language, labelled or not."""
-        if (self.given and not (data_root / self.given).exists()) or (self.unless and (data_root / self.unless).exists()):
+        if (self.given and not (data_root / self.given).exists()) or (
+            self.unless and (data_root / self.unless).exists()
+        ):
             return []
-        return [path for pattern in self.expected(code) for path in sorted(data_root.glob(pattern)) if path.is_file()]
+        return [
+            path
+            for pattern in self.expected(code)
+            for path in sorted(data_root.glob(pattern))
+            if path.is_file()
+        ]
 
     def find(self, code: str, data_root: Path) -> list[Path]:
         """The labelled files of one language."""
@@ -56,7 +72,8 @@ class Layout:
         return [path for path in self.present(code, data_root) if self.is_labelled(path)]
 
     def is_labelled(self, path: Path) -> bool:
-        """Whether the first line that is not blank has as many columns as a labelled file; undecoded, as `available` asks many files."""
+        """Whether the first line that is not blank has as many columns as a labelled file;
+        undecoded, as `available` asks many files."""
         if not all(path.with_suffix(suffix).is_file() for suffix in self.beside):
             return False
         if self.holds and not self.holds(path):
@@ -69,7 +86,8 @@ class Layout:
 
 
 def refusal(reason: str, *patterns: str, languages: tuple[str, ...] = ()) -> Layout:
-    """A place that is never read: where files stand in it, the error for the missing ones tells the reason ("... is packed: ...")."""
+    """A place that is never read: where files stand in it, the error for the missing ones tells the
+    reason ("... is packed: ...")."""
     return Layout(patterns, lambda paths, code: (), languages=languages, refused=reason)
 
 
@@ -79,8 +97,11 @@ def packed(*patterns: str, languages: tuple[str, ...] = ()) -> Layout:
 
 
 def also_below(folders: Sequence[str], *layouts: Layout) -> tuple[Layout, ...]:
-    """The places below each folder, then without one: an archive may be unpacked in a folder of its own or in the data root."""
+    """The places below each folder, then without one: an archive may be unpacked in a folder of its
+    own or in the data root."""
     prefixes = [*(f"{folder}/" for folder in folders), ""]
     return tuple(
-        replace(layout, patterns=tuple(prefix + pattern for pattern in layout.patterns)) for prefix in prefixes for layout in layouts
+        replace(layout, patterns=tuple(prefix + pattern for pattern in layout.patterns))
+        for prefix in prefixes
+        for layout in layouts
     )

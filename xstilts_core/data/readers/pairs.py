@@ -1,6 +1,8 @@
-"""Sentence pairs with a label, from tab-separated tables and JSON lines: `PairTable` says what each release writes.
+"""Sentence pairs with a label, from tab-separated tables and JSON lines: `PairTable` says what each
+release writes.
 
-Labels are mapped by what a file writes for them, never by a position. Ids number the rows that are kept, from 1.
+Labels are mapped by what a file writes for them, never by a position. Ids number the rows that are
+kept, from 1.
 """
 
 import csv
@@ -16,12 +18,14 @@ from xstilts_core.examples import PairExample
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks.intermediate import NLI
 
-# What a file writes -> the task's label. None: the annotators agreed on no label, the row is left out.
+# What a file writes -> the task's label. None: the annotators agreed on no label, the row is left
+# out.
 Spelling = Mapping[str, str | None]
 Row = tuple[str, str, str | None]
 
 WORDS: Spelling = MappingProxyType({label: label for label in NLI})
-# XNLI's machine-translated MNLI spells the third one so in every row; XTREME's own preparation allows for it in all of XNLI.
+# XNLI's machine-translated MNLI spells the third one so in every row; XTREME's own preparation
+# allows for it in all of XNLI.
 XNLI: Spelling = MappingProxyType({**WORDS, "contradictory": "contradiction"})
 # SNLI and MultiNLI as released have rows without a majority among five annotators.
 ANNOTATED: Spelling = MappingProxyType({**WORDS, "-": None, "-1": None})
@@ -42,11 +46,13 @@ _QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 class PairTable:
     """What a tab-separated release of pairs looks like.
 
-    columns: of the two texts and the label, {code} for the language. header: the names of a file's columns where it has no header
-    line. language: the column that names a row's language, where one file holds several. annotators: rows have between one and five
-    annotators' labels, whatever the header says; a column that the header has last is then the last of every row. quoted: cells may
-    be quoted as by csv.writer; a file is taken to be where all its cells with a double quote are (PAWS-X writes none so, copies of
-    it do). broken: the release itself broke some rows, which are left out, as Hugging Face's copy of QQP and TensorFlow's of PAWS-X do.
+    columns: of the two texts and the label, {code} for the language. header: the names of a file's
+    columns where it has no header line. language: the column that names a row's language, where one
+    file holds several. annotators: rows have between one and five annotators' labels, whatever the
+    header says; a column that the header has last is then the last of every row. quoted: cells may
+    be quoted as by csv.writer; a file is taken to be where all its cells with a double quote are
+    (PAWS-X writes none so, copies of it do). broken: the release itself broke some rows, which are
+    left out, as Hugging Face's copy of QQP and TensorFlow's of PAWS-X do.
     """
 
     columns: tuple[str, str, str]
@@ -85,16 +91,22 @@ def label_of(cell: str, spelling: Spelling, path: Path, line: int) -> str | None
 
 def numbered(rows: Iterable[Row]) -> list[PairExample]:
     """Examples numbered from 1."""
-    return [PairExample(str(number), first, second, label) for number, (first, second, label) in enumerate(rows, start=1)]
+    return [
+        PairExample(str(number), first, second, label)
+        for number, (first, second, label) in enumerate(rows, start=1)
+    ]
 
 
 def joined(parts: Iterable[Sequence[PairExample]]) -> list[PairExample]:
     """The examples of several files, numbered through."""
-    return numbered((example.text_a, example.text_b, example.label) for part in parts for example in part)
+    return numbered(
+        (example.text_a, example.text_b, example.label) for part in parts for example in part
+    )
 
 
 def distinct(examples: Sequence[PairExample]) -> list[PairExample]:
-    """Each pair of texts once, in order, numbered anew from 1. Copies that differ in white space only (tokenized text) are copies."""
+    """Each pair of texts once, in order, numbered anew from 1. Copies that differ in white space
+    only (tokenized text) are copies."""
     seen: dict[tuple[str, str], PairExample] = {}
     for example in examples:
         seen.setdefault(("".join(example.text_a.split()), "".join(example.text_b.split())), example)
@@ -102,16 +114,18 @@ def distinct(examples: Sequence[PairExample]) -> list[PairExample]:
 
 
 def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample]:
-    """XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as csv.writer does, without a header.
+    """XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as
+    csv.writer does, without a header.
 
-    Two columns in the first line: the labels were removed (XTREME's test files), every label is None. Line k is the same item in
-    every language.
+    Two columns in the first line: the labels were removed (XTREME's test files), every label is
+    None. Line k is the same item in every language.
     """
     rows: list[Row] = []
     columns, lines = 0, read_lines(path)
     for number, line in enumerate(lines, start=1):
         try:
-            # One line at a time: no cell of these files holds a line end, and so a stray quote cannot swallow the lines after it.
+            # One line at a time: no cell of these files holds a line end, and so a stray quote
+            # cannot swallow the lines after it.
             cells = next(csv.reader([line], delimiter="\t", strict=True), [])
         except csv.Error as error:
             problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
@@ -129,7 +143,8 @@ def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample
 def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExample]:
     """The pairs of one language in a tab-separated table.
 
-    UsageError where the header lacks a column, a row (named by its line) has too few or too many or an unknown label, or no row is left.
+    UsageError where the header lacks a column, a row (named by its line) has too few or too many or
+    an unknown label, or no row is left.
     """
     lines = read_lines(path)
     header = list(table.header) or lines[0].split("\t")
@@ -154,7 +169,9 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
     labelled = [row for row in kept if row[2] is not None]
     if not labelled:
         where = f" of language {code!r}" if table.language else ""
-        raise UsageError(f"{path} holds no row{where}{' with a gold label' if kept else ''}: expected at least one")
+        raise UsageError(
+            f"{path} holds no row{where}{' with a gold label' if kept else ''}: expected at least one"
+        )
     return numbered(labelled)
 
 
@@ -172,33 +189,66 @@ def _cells_of(lines: list[str], table: PairTable) -> Iterator[tuple[int, list[st
     """(line number, cells) of every row."""
     start = 0 if table.header else 1
     unquote = table.quoted and all(
-        _QUOTED_CELL.fullmatch(cell) for line in lines[start:] if '"' in line for cell in line.split("\t") if '"' in cell
+        _QUOTED_CELL.fullmatch(cell)
+        for line in lines[start:]
+        if '"' in line
+        for cell in line.split("\t")
+        if '"' in cell
     )
     for number, line in enumerate(lines[start:], start=start + 1):
         cells = line.split("\t")
-        yield number, [cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells] if unquote else cells
+        yield (
+            number,
+            [cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells]
+            if unquote
+            else cells,
+        )
 
 
-def _row_of(cells: list[str], header: list[str], places: Sequence[int], table: PairTable, path: Path, number: int, cut: str) -> Row:
+def _row_of(
+    cells: list[str],
+    header: list[str],
+    places: Sequence[int],
+    table: PairTable,
+    path: Path,
+    number: int,
+    cut: str,
+) -> Row:
     """The two texts and the label of one row."""
-    fewest = len(header) - max(0, sum(name in _ANNOTATORS for name in header) - 1) if table.annotators else len(header)
+    fewest = (
+        len(header) - max(0, sum(name in _ANNOTATORS for name in header) - 1)
+        if table.annotators
+        else len(header)
+    )
     most = fewest + len(_ANNOTATORS) - 1 if table.annotators else len(header)
     if not fewest <= len(cells) <= most:
-        expected = f"{fewest} to {most}, with one to five annotators" if table.annotators else f"{most}, as the header has"
+        expected = (
+            f"{fewest} to {most}, with one to five annotators"
+            if table.annotators
+            else f"{most}, as the header has"
+        )
         raise wrong(path, number, f"{len(cells)} columns: expected {expected}{cut}")
     first, second, label = places
     if table.annotators and label == len(header) - 1:
         label = -1
-    return cells[first].strip(), cells[second].strip(), label_of(cells[label], table.spelling, path, number)
+    return (
+        cells[first].strip(),
+        cells[second].strip(),
+        label_of(cells[label], table.spelling, path, number),
+    )
 
 
 def read_mnli(path: Path) -> list[PairExample]:
-    """MNLI in one of its two tables, told apart by the header: GLUE's (sentence1 ... gold_label) or XNLI-MT's (premise, hypo, label)."""
+    """MNLI in one of its two tables, told apart by the header: GLUE's (sentence1 ... gold_label) or
+    XNLI-MT's (premise, hypo, label)."""
     return read_pairs(path, XNLI_MT if "hypo" in read_lines(path)[0].split("\t") else GLUE_MNLI)
 
 
-def read_json_pairs(path: Path, columns: tuple[str, str, str], spelling: Spelling) -> list[PairExample]:
-    """Pairs from JSON lines; `columns` names the keys of the two texts and of the label (a word, letter or number)."""
+def read_json_pairs(
+    path: Path, columns: tuple[str, str, str], spelling: Spelling
+) -> list[PairExample]:
+    """Pairs from JSON lines; `columns` names the keys of the two texts and of the label (a word,
+    letter or number)."""
     first, second, label = columns
     found = [
         (row[first].strip(), row[second].strip(), label_of(str(row[label]), spelling, path, number))

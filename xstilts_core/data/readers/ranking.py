@@ -1,4 +1,5 @@
-"""Queries and the passages that are right for them: LAReQA, SQuAD's questions by sentence, Mewsli-X."""
+"""Queries and the passages that are right for them: LAReQA, SQuAD's questions by sentence,
+Mewsli-X."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,21 +17,36 @@ from xstilts_core.languages import LANGUAGES
 # ---- questions and the sentences that answer them
 
 
-def answering(example: SpanExample, sentences: Sequence[Passage], spans: Sequence[tuple[int, int]]) -> tuple[Passage, ...]:
-    """The sentence in which the first answer begins, and any other of the paragraph with the same words; none between sentences."""
+def answering(
+    example: SpanExample, sentences: Sequence[Passage], spans: Sequence[tuple[int, int]]
+) -> tuple[Passage, ...]:
+    """The sentence in which the first answer begins, and any other of the paragraph with the same
+    words; none between sentences."""
     answer = example.answers[0]
     start = answer.start + len(answer.text) - len(answer.text.lstrip())
-    text = next((passage.text for passage, (first, end) in zip(sentences, spans, strict=True) if first <= start < end), None)
+    text = next(
+        (
+            passage.text
+            for passage, (first, end) in zip(sentences, spans, strict=True)
+            if first <= start < end
+        ),
+        None,
+    )
     return tuple(passage for passage in sentences if passage.text == text)
 
 
 def cut(context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int) -> list[Passage]:
-    """The sentences of a paragraph; ids as in XTREME-R: language, number of the paragraph (from 1), of the sentence (from 0)."""
-    return [Passage(f"{code}_{paragraph}_{number}", code, context[first:end], context) for number, (first, end) in enumerate(spans)]
+    """The sentences of a paragraph; ids as in XTREME-R: language, number of the paragraph (from 1),
+    of the sentence (from 0)."""
+    return [
+        Passage(f"{code}_{paragraph}_{number}", code, context[first:end], context)
+        for number, (first, end) in enumerate(spans)
+    ]
 
 
 def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
-    """English span questions as queries for the one sentence, of those found by `sentence_spans`, that holds the answer."""
+    """English span questions as queries for the one sentence, of those found by `sentence_spans`,
+    that holds the answer."""
     seen: dict[str, tuple[list[Passage], list[tuple[int, int]]]] = {}
     found = []
     for example in examples:
@@ -43,10 +59,12 @@ def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
 
 
 def _read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
-    """Every question with its right sentences in the file's own language, and all sentences of its paragraph (XQuAD-R, Roy et al. 2020).
+    """Every question with its right sentences in the file's own language, and all sentences of its
+    paragraph (XQuAD-R, Roy et al. 2020).
 
-    A question whose answer begins in no sentence is left out, and so are the sentences of a paragraph without any other question, as
-    in XTREME-R (third_party/utils_lareqa.py). UsageError where sentence breaks are missing or leave the paragraph.
+    A question whose answer begins in no sentence is left out, and so are the sentences of a
+    paragraph without any other question, as in XTREME-R (third_party/utils_lareqa.py). UsageError
+    where sentence breaks are missing or leave the paragraph.
     """
     found = []
     for number, (place, paragraph) in enumerate(paragraphs(path), start=1):
@@ -67,44 +85,67 @@ def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[i
     if not isinstance(spans, list) or not spans:
         raise UsageError(f"{path}, {place}: no sentence_breaks: {expected}")
     for span in spans:
-        whole = isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)
+        whole = (
+            isinstance(span, list)
+            and len(span) == 2
+            and all(type(number) is int for number in span)
+        )
         if not whole or not 0 <= span[0] < span[1] <= len(context):
-            raise UsageError(f"{path}, {place}: sentence break {span!r} does not lie within the {len(context)} characters: {expected}")
+            raise UsageError(
+                f"{path}, {place}: sentence break {span!r} does not lie within the {len(context)} characters: {expected}"
+            )
     return [(first, end) for first, end in spans]
 
 
 def _languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
-    """The files of all these languages in the path's folder; UsageError naming those that are missing."""
+    """The files of all these languages in the path's folder; UsageError naming those that are
+    missing."""
     files = [path.with_name(f"{code}.json") for code in codes]
     if missing := [file.name for file in files if not file.is_file()]:
-        raise UsageError(f"{path.parent} lacks {', '.join(missing)}: the sentences of all {len(codes)} languages are searched together")
+        raise UsageError(
+            f"{path.parent} lacks {', '.join(missing)}: the sentences of all {len(codes)} languages are searched together"
+        )
     return files
 
 
 def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
-    """The questions of a file with their right sentences in all languages, whose files stand beside it."""
+    """The questions of a file with their right sentences in all languages, whose files stand beside
+    it."""
     right: dict[str, tuple[Passage, ...]] = {}
     for file in _languages_beside(path, codes):
         for example, _ in _read_xquad_r(file):
             right[example.id] = right.get(example.id, ()) + example.passages
-    return [RankingExample(example.id, example.query, right[example.id]) for example, _ in _read_xquad_r(path)]
+    return [
+        RankingExample(example.id, example.query, right[example.id])
+        for example, _ in _read_xquad_r(path)
+    ]
 
 
 def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
-    """LAReQA's pool: the sentences of all languages, each once, in the order of the languages and of their files."""
+    """LAReQA's pool: the sentences of all languages, each once, in the order of the languages and
+    of their files."""
     files = _languages_beside(path, codes)
-    return list({passage.id: passage for file in files for _, sentences in _read_xquad_r(file) for passage in sentences}.values())
+    return list(
+        {
+            passage.id: passage
+            for file in files
+            for _, sentences in _read_xquad_r(file)
+            for passage in sentences
+        }.values()
+    )
 
 
 # ---- mentions and the entities that they name
 
-# Marks around a mention, and what stands for them where a text has them already (XTREME-R, third_party/utils_mewslix.py).
+# Marks around a mention, and what stands for them where a text has them already (XTREME-R,
+# third_party/utils_mewslix.py).
 _MARKED = "{mention}: {left} {{ {mention} }} {right}"
 _BRACES = re.compile(r"\{(.*?)\}")
 
 
 def records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number from 1, value) of every line of a JSON lines file, read line by line: the entities' file has half a gigabyte."""
+    """(line number from 1, value) of every line of a JSON lines file, read line by line: the
+    entities' file has half a gigabyte."""
     with opening(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -119,10 +160,17 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
 def sentences_of(path: Path, line: int, record: Any, text: str) -> list[tuple[int, int]]:
     """(start, end) of the sentences; UsageError where one does not lie within the text."""
     found = json_member(record, "sentence_spans", list, path, line)
-    spans = [(json_member(span, "start", int, path, line), json_member(span, "end", int, path, line)) for span in found]
+    spans = [
+        (json_member(span, "start", int, path, line), json_member(span, "end", int, path, line))
+        for span in found
+    ]
     for first, end in spans:
         if not 0 <= first <= end <= len(text):
-            raise wrong(path, line, f"sentence {first} to {end}: expected a span within the {len(text)} characters of the text")
+            raise wrong(
+                path,
+                line,
+                f"sentence {first} to {end}: expected a span within the {len(text)} characters of the text",
+            )
     return spans
 
 
@@ -132,18 +180,27 @@ def entity(path: Path, line: int, record: Any) -> Passage:
     spans = sentences_of(path, line, record, description) or [(0, len(description))]
     text = " ".join(" ".join(description[first:end] for first, end in spans).split())
     if not text:
-        raise wrong(path, line, "the description is empty: expected sentences that say what the entity is")
-    return Passage(json_member(record, "entity_id", str, path, line), json_member(record, "description_language", str, path, line), text)
+        raise wrong(
+            path, line, "the description is empty: expected sentences that say what the entity is"
+        )
+    return Passage(
+        json_member(record, "entity_id", str, path, line),
+        json_member(record, "description_language", str, path, line),
+        text,
+    )
 
 
 @lru_cache(maxsize=1)
 def read_entities(path: Path) -> dict[str, Passage]:
-    """Mewsli-X's pool by Wikidata id, kept for the next language: a million descriptions are about a gigabyte. UsageError on a repeat."""
+    """Mewsli-X's pool by Wikidata id, kept for the next language: a million descriptions are about
+    a gigabyte. UsageError on a repeat."""
     found: dict[str, Passage] = {}
     for line, record in records(path):
         passage = entity(path, line, record)
         if passage.id in found:
-            raise wrong(path, line, f"entity {passage.id} stands on an earlier line too: expected each once")
+            raise wrong(
+                path, line, f"entity {passage.id} stands on an earlier line too: expected each once"
+            )
         found[passage.id] = passage
     if not found:
         raise UsageError(f"{path} is empty: expected one entity a line")
@@ -151,18 +208,30 @@ def read_entities(path: Path) -> dict[str, Passage]:
 
 
 def query(path: Path, line: int, context: Any, mention: Any) -> str:
-    """The mention, a colon, and its sentence with the mention between braces, as in XTREME-R; other braces become parentheses.
+    """The mention, a colon, and its sentence with the mention between braces, as in XTREME-R; other
+    braces become parentheses.
 
     The mention stands in front as well, so that a short input never cuts it off.
     """
     text = json_member(context, "text", str, path, line)
     span = json_member(mention, "mention_span", dict, path, line)
-    first, end, words = (json_member(span, key, kind, path, line) for key, kind in (("start", int), ("end", int), ("text", str)))
+    first, end, words = (
+        json_member(span, key, kind, path, line)
+        for key, kind in (("start", int), ("end", int), ("text", str))
+    )
     if not text:
-        raise wrong(path, line, "the article's text is empty: the release leaves it out; restore it with Mewsli-X's get-mewsli-x.sh")
+        raise wrong(
+            path,
+            line,
+            "the article's text is empty: the release leaves it out; restore it with Mewsli-X's get-mewsli-x.sh",
+        )
     found = text[first:end] if first >= 0 else ""
     if not words.strip() or found != words:
-        raise wrong(path, line, f"expected the mention {words!r} at characters {first} to {end} of the text, found {found!r}")
+        raise wrong(
+            path,
+            line,
+            f"expected the mention {words!r} at characters {first} to {end} of the text, found {found!r}",
+        )
     sentences = sentences_of(path, line, context, text)
     start = max((begin for begin, _ in sentences if begin <= first), default=0)
     stop = min((close for _, close in sentences if close >= end), default=len(text))
@@ -171,7 +240,8 @@ def query(path: Path, line: int, context: Any, mention: Any) -> str:
 
 
 def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]:
-    """The mentions in the articles of one language, each with the entity that it names, from the pool's file.
+    """The mentions in the articles of one language, each with the entity that it names, from the
+    pool's file.
 
     UsageError where a mention does not stand at its place, or names an entity that the pool lacks.
     """
@@ -186,9 +256,17 @@ def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]
         for mention in json_member(record, "mentions", list, path, line):
             name = json_member(mention, "entity_id", str, path, line)
             if name not in pool:
-                raise wrong(path, line, f"entity {name} is not in {entities}: expected one of its {len(pool):,} entities")
+                raise wrong(
+                    path,
+                    line,
+                    f"entity {name} is not in {entities}: expected one of its {len(pool):,} entities",
+                )
             found.append(
-                RankingExample(json_member(mention, "example_id", str, path, line), query(path, line, context, mention), (pool[name],))
+                RankingExample(
+                    json_member(mention, "example_id", str, path, line),
+                    query(path, line, context, mention),
+                    (pool[name],),
+                )
             )
     return found
 
@@ -201,7 +279,9 @@ def read_mention_pairs(path: Path) -> list[RankingExample]:
         mention = json_member(pair, "mention", dict, path, line)
         passage = entity(path, line, json_member(record, "entity", dict, path, line))
         text = query(path, line, json_member(pair, "context", dict, path, line), mention)
-        found.append(RankingExample(json_member(mention, "example_id", str, path, line), text, (passage,)))
+        found.append(
+            RankingExample(json_member(mention, "example_id", str, path, line), text, (passage,))
+        )
     if not found:
         raise UsageError(f"{path} is empty: expected one mention and entity a line")
     return found

@@ -1,4 +1,5 @@
-"""Rows of the hub's data sets as examples: a function per shape, labels mapped by the names of their classes."""
+"""Rows of the hub's data sets as examples: a function per shape, labels mapped by the names of
+their classes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,16 +11,25 @@ from xstilts_core.data.readers.ranking import by_sentence
 from xstilts_core.data.readers.spans import numbered_repeats
 from xstilts_core.data.readers.tags import plain_word
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.examples import Answer, Example, PairExample, SentenceExample, SpanExample, TagsExample
+from xstilts_core.examples import (
+    Answer,
+    Example,
+    PairExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
 from xstilts_core.languages import language
 from xstilts_core.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One split of a data set: `values` by column, all of one length; `classes`: by column, the names of its classes.
+    """One split of a data set: `values` by column, all of one length; `classes`: by column, the
+    names of its classes.
 
-    columns: in the order in which the shape reads them. renamed: classes that the task calls otherwise. place: for errors.
+    columns: in the order in which the shape reads them. renamed: classes that the task calls
+    otherwise. place: for errors.
     """
 
     place: str
@@ -32,16 +42,24 @@ class Rows:
         return zip(*(self.values[name] for name in self.columns), strict=True)
 
     def select(self, kept: Sequence[int]) -> "Rows":
-        return replace(self, values={name: [column[position] for position in kept] for name, column in self.values.items()})
+        return replace(
+            self,
+            values={
+                name: [column[position] for position in kept]
+                for name, column in self.values.items()
+            },
+        )
 
     def wrong(self, row: int, problem: str) -> UsageError:
         """The error for row `row` (from 1)."""
         return UsageError(f"{self.place}, row {row}: {problem}")
 
     def naming(self, column: str, legal: Sequence[str]) -> Callable[[Any, int], str | None]:
-        """A function from a value of the column, and its row, to the task's label; None where there is no gold label (-1).
+        """A function from a value of the column, and its row, to the task's label; None where there
+        is no gold label (-1).
 
-        UsageError where the classes have no names, or names that the task does not know: an order is never guessed.
+        UsageError where the classes have no names, or names that the task does not know: an order
+        is never guessed.
         """
         names = [self.renamed.get(name, name) for name in self.classes[column]]
         for name in names:
@@ -57,20 +75,30 @@ class Rows:
                     raise unknown("label", value, legal, f"{self.place}, row {row}")
                 return found
             if not names:
-                raise self.wrong(row, f"{column} is {value!r} and the data set names no classes: expected {', '.join(legal)} by name")
+                raise self.wrong(
+                    row,
+                    f"{column} is {value!r} and the data set names no classes: expected {', '.join(legal)} by name",
+                )
             return names[value]
 
         return label
 
 
 def pairs(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: first text, second text, label. Rows without a gold label (SNLI's -1) are left out; ids count the rest from 1."""
+    """Columns: first text, second text, label. Rows without a gold label (SNLI's -1) are left out;
+    ids count the rest from 1."""
     found = []
     for rows in parts:
         label = rows.naming(rows.columns[2], task.labels)
-        found += [(first, second, label(value, number)) for number, (first, second, value) in enumerate(rows, start=1)]
+        found += [
+            (first, second, label(value, number))
+            for number, (first, second, value) in enumerate(rows, start=1)
+        ]
     kept = [row for row in found if row[2] is not None]
-    return [PairExample(str(number), first.strip(), second.strip(), name) for number, (first, second, name) in enumerate(kept, start=1)]
+    return [
+        PairExample(str(number), first.strip(), second.strip(), name)
+        for number, (first, second, name) in enumerate(kept, start=1)
+    ]
 
 
 def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
@@ -86,20 +114,25 @@ def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: question, context {contexts: the parts of an abstract}, decision. The pair is the question and the abstract."""
+    """Columns: question, context {contexts: the parts of an abstract}, decision. The pair is the
+    question and the abstract."""
     found: list[Example] = []
     for rows in parts:
         label = rows.naming(rows.columns[2], task.labels)
         for number, (question, context, value) in enumerate(rows, start=1):
             abstract = " ".join(text.strip() for text in context["contexts"])
-            found.append(PairExample(str(len(found) + 1), question.strip(), abstract, label(value, number)))
+            found.append(
+                PairExample(str(len(found) + 1), question.strip(), abstract, label(value, number))
+            )
     return found
 
 
 def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their position.
+    """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their
+    position.
 
-    As from files: white space around a question is taken off, a blank question or answer is an error.
+    As from files: white space around a question is taken off, a blank question or answer is an
+    error.
     """
     examples = []
     for rows in parts:
@@ -109,34 +142,51 @@ def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             starts = zip(answers["text"], answers["answer_start"], strict=True)
             found = tuple(aligned(rows, number, context, text, start) for text, start in starts)
             if not found and task.scoring != "squad_v2":
-                raise rows.wrong(number, f"question {name!r} has no answer: expected one in {task.name}")
+                raise rows.wrong(
+                    number, f"question {name!r} has no answer: expected one in {task.name}"
+                )
             examples.append(SpanExample(str(name), question.strip(), context, found))
     return numbered_repeats(examples)
 
 
 def aligned(rows: Rows, number: int, context: str, text: str, start: int) -> Answer:
-    """The answer where it stands: google/xtreme takes white space off its contexts and answers but leaves the offsets as they were."""
+    """The answer where it stands: google/xtreme takes white space off its contexts and answers but
+    leaves the offsets as they were."""
     if start >= 0 and text.strip() and context[start : start + len(text)] == text:
         return Answer(text, start)
-    places = [position for position in range(len(context)) if context.startswith(text, position)] if text.strip() else []
+    places = (
+        [position for position in range(len(context)) if context.startswith(text, position)]
+        if text.strip()
+        else []
+    )
     if not places:
-        raise rows.wrong(number, f"the answer {text!r} does not stand in its context (answer_start {start})")
+        raise rows.wrong(
+            number, f"the answer {text!r} does not stand in its context (answer_start {start})"
+        )
     return Answer(text, min(places, key=lambda position: abs(position - start)))
 
 
 def tags(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: words, tags. As from files, white space around a word is taken off, and a word of nothing else left out."""
+    """Columns: words, tags. As from files, white space around a word is taken off, and a word of
+    nothing else left out."""
     return words_of(parts, task, str.strip)
 
 
 def syntactic_words(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """As `tags`, with the white space and zero-width non-joiners inside a word taken out, as in XTREME's own files of UD."""
+    """As `tags`, with the white space and zero-width non-joiners inside a word taken out, as in
+    XTREME's own files of UD."""
     return words_of(parts, task, plain_word)
 
 
 def words_of(parts: Sequence[Rows], task: Task, plain: Callable[[str], str]) -> list[Example]:
-    kept = [[(form, tag) for word, tag in zip(*row, strict=True) if (form := plain(word))] for row in tagged(parts, task)]
-    return [TagsExample(str(number), *map(tuple, zip(*row, strict=True))) for number, row in enumerate(filter(None, kept), start=1)]
+    kept = [
+        [(form, tag) for word, tag in zip(*row, strict=True) if (form := plain(word))]
+        for row in tagged(parts, task)
+    ]
+    return [
+        TagsExample(str(number), *map(tuple, zip(*row, strict=True)))
+        for number, row in enumerate(filter(None, kept), start=1)
+    ]
 
 
 def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -145,10 +195,14 @@ def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...],
         label = rows.naming(rows.columns[1], task.labels)
         for number, (words, values) in enumerate(rows, start=1):
             if len(words) != len(values):
-                raise rows.wrong(number, f"{len(words)} words but {len(values)} tags: expected as many")
+                raise rows.wrong(
+                    number, f"{len(words)} words but {len(values)} tags: expected as many"
+                )
             names = [label(value, number) for value in values]
             if None in names:
-                raise rows.wrong(number, f"a word without a tag (-1): expected {', '.join(task.labels)}")
+                raise rows.wrong(
+                    number, f"a word without a tag (-1): expected {', '.join(task.labels)}"
+                )
             if words:
                 yield tuple(words), tuple(map(str, names))
 
@@ -164,23 +218,31 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
         for text, english, *codes in rows:
             number = len(sides[0]) + 1
             if codes and tuple(codes) != expected:
-                raise rows.wrong(number, f"languages {' and '.join(map(str, codes))}: expected {' and '.join(map(str, expected))}")
+                raise rows.wrong(
+                    number,
+                    f"languages {' and '.join(map(str, codes))}: expected {' and '.join(map(str, expected))}",
+                )
             if not text.strip() or not english.strip():
                 raise rows.wrong(number, "blank: expected a sentence on both sides")
             sides[0].append(SentenceExample(f"{code}-{number}", code, text.strip(), f"en-{number}"))
-            sides[1].append(SentenceExample(f"en-{number}", "en", english.strip(), f"{code}-{number}"))
+            sides[1].append(
+                SentenceExample(f"en-{number}", "en", english.strip(), f"{code}-{number}")
+            )
     return [*sides[0], *sides[1]]
 
 
 def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
     """The index of the right choice, written as a number."""
     if not isinstance(value, str | int) or not str(value).isdecimal() or int(value) >= count:
-        raise rows.wrong(number, f"label {value!r}: expected the number of the right choice, 0 to {count - 1}")
+        raise rows.wrong(
+            number, f"label {value!r}: expected the number of the right choice, 0 to {count - 1}"
+        )
     return int(value)
 
 
 def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: ctx_a, ctx_b, endings, label. The begun sentence ctx_b opens every choice, as in the paper's code."""
+    """Columns: ctx_a, ctx_b, endings, label. The begun sentence ctx_b opens every choice, as in the
+    paper's code."""
     found = []
     for rows in parts:
         for number, (first, begun, ends, value) in enumerate(rows, start=1):
@@ -201,21 +263,27 @@ def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def siqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: context, question, three answers, label: the number of the right one, from 1, as text that may end with a line end."""
+    """Columns: context, question, three answers, label: the number of the right one, from 1, as
+    text that may end with a line end."""
     found = []
     for rows in parts:
         for number, (context, question, *answers, value) in enumerate(rows, start=1):
             right = value.strip()
             if not right.isdecimal() or not 1 <= int(right) <= len(answers):
-                raise rows.wrong(number, f"label {value!r}: expected the number of the right answer, 1 to {len(answers)}")
+                raise rows.wrong(
+                    number,
+                    f"label {value!r}: expected the number of the right answer, 1 to {len(answers)}",
+                )
             found.append((context, question, answers, int(right) - 1))
     return numbered(found)
 
 
 def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: premise, question (cause or effect), two choices, label: the name of the right one's column, or its number.
+    """Columns: premise, question (cause or effect), two choices, label: the name of the right one's
+    column, or its number.
 
-    The question is told in English in every language, as in XTREME-R (third_party/run_xcopa.py): "What was the cause?"
+    The question is told in English in every language, as in XTREME-R (third_party/run_xcopa.py):
+    "What was the cause?"
     """
     found = []
     for rows in parts:
@@ -224,18 +292,25 @@ def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
         for number, (premise, question, first, second, value) in enumerate(rows, start=1):
             if question not in ("cause", "effect"):
                 raise rows.wrong(number, f"question {question!r}: expected cause or effect")
-            right = choices.index(names[value]) if names and value >= 0 else chosen(rows, number, value, len(choices))
+            right = (
+                choices.index(names[value])
+                if names and value >= 0
+                else chosen(rows, number, value, len(choices))
+            )
             found.append((premise, f"What was the {question}?", (first, second), right))
     return numbered(found)
 
 
 def commonsenseqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: question, choices {label, text}, answerKey: the letter of the right choice, looked up among the labels."""
+    """Columns: question, choices {label, text}, answerKey: the letter of the right choice, looked
+    up among the labels."""
     found = []
     for rows in parts:
         for number, (question, choices, key) in enumerate(rows, start=1):
             if key not in choices["label"]:
-                raise rows.wrong(number, f"answerKey {key!r}: expected one of {', '.join(choices['label'])}")
+                raise rows.wrong(
+                    number, f"answerKey {key!r}: expected one of {', '.join(choices['label'])}"
+                )
             found.append(("", question, choices["text"], choices["label"].index(key)))
     return numbered(found)
 

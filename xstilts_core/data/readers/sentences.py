@@ -1,4 +1,5 @@
-"""Sentences and their translations: Tatoeba in the layout of LASER, BUCC 2018 in that of the shared task."""
+"""Sentences and their translations: Tatoeba in the layout of LASER, BUCC 2018 in that of the shared
+task."""
 
 from pathlib import Path
 
@@ -8,49 +9,71 @@ from xstilts_core.examples import SentenceExample
 
 
 def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExample]:
-    """Both sides of a LASER file pair, first those of `language`, then the English ones; line k translates line k.
+    """Both sides of a LASER file pair, first those of `language`, then the English ones; line k
+    translates line k.
 
-    Ids are "<language>-<line>" with lines from 1. XTREME's own copy of these files sorts the English side, and so holds no gold:
-    read LASER's. UsageError for a blank line or unequal lengths.
+    Ids are "<language>-<line>" with lines from 1. XTREME's own copy of these files sorts the
+    English side, and so holds no gold: read LASER's. UsageError for a blank line or unequal
+    lengths.
     """
     sides = {language: (path, read_lines(path)), "en": (english, read_lines(english))}
     lengths = [len(lines) for _, lines in sides.values()]
     if lengths[0] != lengths[1]:
         raise wrong(
-            path, min(lengths) + 1, f"{lengths[0]} lines here but {lengths[1]} in {english}: expected as many, line k translates line k"
+            path,
+            min(lengths) + 1,
+            f"{lengths[0]} lines here but {lengths[1]} in {english}: expected as many, line k translates line k",
         )
     examples = []
     for (code, (file, lines)), other in zip(sides.items(), ("en", language), strict=True):
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 raise wrong(file, number, "blank: expected one sentence on every line")
-            examples.append(SentenceExample(f"{code}-{number}", code, line.strip(), f"{other}-{number}"))
+            examples.append(
+                SentenceExample(f"{code}-{number}", code, line.strip(), f"{other}-{number}")
+            )
     return examples
 
 
 def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:
-    """Two monolingual collections of "id TAB sentence", first that of `language`, and the gold pairs "id TAB English id".
+    """Two monolingual collections of "id TAB sentence", first that of `language`, and the gold
+    pairs "id TAB English id".
 
-    A sentence without a pair matches nothing (None): it is there to be told apart, and collections without any such sentence are
-    refused (google/xtreme on the hub is such a copy). UsageError, too, for a repeated id, a pair of ids that the collections lack,
-    and a second pair of the same sentence.
+    A sentence without a pair matches nothing (None): it is there to be told apart, and collections
+    without any such sentence are refused (google/xtreme on the hub is such a copy). UsageError,
+    too, for a repeated id, a pair of ids that the collections lack, and a second pair of the same
+    sentence.
     """
-    sides = {code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))}
+    sides = {
+        code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))
+    }
     match: dict[str, dict[str, str]] = {code: {} for code in sides}
     for number, pair in enumerate(rows(gold, "id TAB English id").items(), start=1):
         for code, name, other in ((language, *pair), ("en", *reversed(pair))):
             if name not in sides[code]:
                 side = path if code == language else english
-                raise wrong(gold, number, f"id {name!r} is not in {side}: expected all pairs' sentences there (truncated download?)")
+                raise wrong(
+                    gold,
+                    number,
+                    f"id {name!r} is not in {side}: expected all pairs' sentences there (truncated download?)",
+                )
             if name in match[code]:
-                raise wrong(gold, number, f"id {name!r} is in a second pair: expected one translation a sentence")
+                raise wrong(
+                    gold,
+                    number,
+                    f"id {name!r} is in a second pair: expected one translation a sentence",
+                )
             match[code][name] = other
     if all(len(match[code]) == len(side) for code, side in sides.items()):
         raise UsageError(
             f"{path} and {english} hold no sentence without a pair in {gold}: expected the whole collections of the shared task; mining "
             "is to tell translations from all other sentences, and among pairs alone its F1 says nothing"
         )
-    return [SentenceExample(name, code, text, match[code].get(name)) for code, side in sides.items() for name, text in side.items()]
+    return [
+        SentenceExample(name, code, text, match[code].get(name))
+        for code, side in sides.items()
+        for name, text in side.items()
+    ]
 
 
 def rows(path: Path, expected: str) -> dict[str, str]:
@@ -62,6 +85,8 @@ def rows(path: Path, expected: str) -> dict[str, str]:
         if not name or not text:
             raise wrong(path, number, f"{line[:60]!r}: expected {expected}{cut_off(number, lines)}")
         if name in found:
-            raise wrong(path, number, f"id {name!r} stands on an earlier line too: expected each once")
+            raise wrong(
+                path, number, f"id {name!r} stands on an earlier line too: expected each once"
+            )
         found[name] = text
     return found

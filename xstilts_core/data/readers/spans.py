@@ -1,4 +1,5 @@
-"""Questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA, TyDiQA-GoldP."""
+"""Questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA,
+TyDiQA-GoldP."""
 
 import json
 import re
@@ -12,7 +13,8 @@ from xstilts_core.data.readers.text import parse_json, read_text
 from xstilts_core.errors import UsageError, shown
 from xstilts_core.examples import Answer, SpanExample
 
-# The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0, "text": ""}] in every question.
+# The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0,
+# "text": ""}] in every question.
 REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
 _STATED = re.compile(rb'"answers"')
 _HEAD_BYTES = 1 << 20
@@ -37,10 +39,12 @@ class Question:
 def read_squad(path: Path) -> list[SpanExample]:
     """The questions of a file, in its order. No answers: "is_impossible" is true (SQuAD 2.0).
 
-    Ids that a file repeats (XTREME's TyDiQA training files) get "#" and the question's position, from 1. UsageError where the JSON
-    is broken or of another shape, where a question is blank, where an answer is or does not stand at its offset, and where answers
-    were removed (XTREME's test files): an example without answers would mean an unanswerable question. White space around a question
-    is taken off, as the hub's rows have none; a context stays as it is, for the offsets count from its beginning.
+    Ids that a file repeats (XTREME's TyDiQA training files) get "#" and the question's position,
+    from 1. UsageError where the JSON is broken or of another shape, where a question is blank,
+    where an answer is or does not stand at its offset, and where answers were removed (XTREME's
+    test files): an example without answers would mean an unanswerable question. White space around
+    a question is taken off, as the hub's rows have none; a context stays as it is, for the offsets
+    count from its beginning.
     """
     examples = [example_of(path, context, entry) for context, entry in questions(path)]
     if not examples:
@@ -49,7 +53,8 @@ def read_squad(path: Path) -> list[SpanExample]:
 
 
 def has_answers(path: Path) -> bool:
-    """Whether the file's first question has its answers; undecoded, as `available` asks many files."""
+    """Whether the file's first question has its answers; undecoded, as `available` asks many
+    files."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     stated = _STATED.search(head)
@@ -58,15 +63,20 @@ def has_answers(path: Path) -> bool:
 
 def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
     """The examples, with "#" and the position from 1 behind every id that occurs more than once."""
-    repeated = {name for name, count in Counter(example.id for example in examples).items() if count > 1}
+    repeated = {
+        name for name, count in Counter(example.id for example in examples).items() if count > 1
+    }
     return [
-        SpanExample(f"{kept.id}#{position}", kept.question, kept.context, kept.answers) if kept.id in repeated else kept
+        SpanExample(f"{kept.id}#{position}", kept.question, kept.context, kept.answers)
+        if kept.id in repeated
+        else kept
         for position, kept in enumerate(examples, start=1)
     ]
 
 
 def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(context, entry of "qas") of every question; UsageError where the JSON is truncated or lacks a level."""
+    """(context, entry of "qas") of every question; UsageError where the JSON is truncated or lacks
+    a level."""
     for place, paragraph in paragraphs(path):
         context = member(paragraph, "context", str, path, place)
         for entry in member(paragraph, "qas", list, path, place):
@@ -78,7 +88,9 @@ def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
     content = parse_json(read_text(path), path, f"a complete file {_SHAPE}")
     for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
         place = f"data[{article_number}]"
-        for paragraph_number, paragraph in enumerate(member(article, "paragraphs", list, path, place)):
+        for paragraph_number, paragraph in enumerate(
+            member(article, "paragraphs", list, path, place)
+        ):
             yield f"{place}.paragraphs[{paragraph_number}]", paragraph
 
 
@@ -94,7 +106,9 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
     """One question with its answers, each checked against the context."""
     name = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(name, str | int) or isinstance(name, bool):
-        raise UsageError(f"{path}: a question has the id {shown(name)}: expected a text in {_SHAPE}")
+        raise UsageError(
+            f"{path}: a question has the id {shown(name)}: expected a text in {_SHAPE}"
+        )
     place = Question(path, name)
     question = member(entry, "question", str, path, place).strip()
     if not question:
@@ -102,8 +116,15 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
     impossible = entry.get("is_impossible", False) is True
     raw = entry.get("answers", []) if impossible else member(entry, "answers", list, path, place)
     if impossible and raw:
-        raise UsageError(f"{path}, {place}: marked is_impossible, and with answers: expected one of the two")
-    answers = tuple(Answer(member(item, "text", str, path, place), member(item, "answer_start", int, path, place)) for item in raw)
+        raise UsageError(
+            f"{path}, {place}: marked is_impossible, and with answers: expected one of the two"
+        )
+    answers = tuple(
+        Answer(
+            member(item, "text", str, path, place), member(item, "answer_start", int, path, place)
+        )
+        for item in raw
+    )
     if not impossible and not any(answer.text.strip() for answer in answers):
         raise UsageError(
             f"{path}, {place}: no answer and not marked is_impossible: expected answers (XTREME removes them from its test files)"
@@ -112,5 +133,7 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
         found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
         if found != answer.text or not found.strip():
             there = f"found {found!r}" if found != answer.text else "which is blank"
-            raise UsageError(f"{path}, {place}: expected the answer {answer.text!r} at character {answer.start} of the context, {there}")
+            raise UsageError(
+                f"{path}, {place}: expected the answer {answer.text!r} at character {answer.start} of the context, {there}"
+            )
     return SpanExample(str(name), question, context, answers)

@@ -1,4 +1,5 @@
-"""Sentences with a tag per word, one word a line: PAN-X (WikiANN), XTREME's part-of-speech files; and supertags (CCGbank)."""
+"""Sentences with a tag per word, one word a line: PAN-X (WikiANN), XTREME's part-of-speech files;
+and supertags (CCGbank)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ _ZERO_WIDTH_NON_JOINER = "\u200c"
 
 
 def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-    """The sentences among the lines of a file: their (line number, line); blank lines stand between sentences."""
+    """The sentences among the lines of a file: their (line number, line); blank lines stand between
+    sentences."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate([*lines, ""], start=1):
         if line.strip():
@@ -24,7 +26,8 @@ def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
 
 
 def read_panx(path: Path, code: str) -> list[TagsExample]:
-    """PAN-X: token TAB tag, as `read_tagged`. The raw archive writes "de:Berlin": the language's own prefix, on every token, is cut off."""
+    """PAN-X: token TAB tag, as `read_tagged`. The raw archive writes "de:Berlin": the language's
+    own prefix, on every token, is cut off."""
     return read_tagged(path, BIO, f"{code}:")
 
 
@@ -33,49 +36,72 @@ def read_udpos(path: Path) -> list[TagsExample]:
     return read_tagged(path, UPOS)
 
 
-def read_tagged(path: Path, tags: Sequence[str], prefix: str = "", between: Literal["\t", " "] = "\t") -> list[TagsExample]:
-    """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples without tags; not where a space
-    stands between token and tag.
+def read_tagged(
+    path: Path, tags: Sequence[str], prefix: str = "", between: Literal["\t", " "] = "\t"
+) -> list[TagsExample]:
+    """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples
+    without tags; not where a space stands between token and tag.
 
-    Ids count sentences from 1. prefix: cut off where every token begins with it. A word of nothing but white space is left out: XTREME
-    takes U+200C and spaces out of words, and the language prefix. UsageError for a line with more or fewer columns than the first (a
-    truncated download ends in one), for an unknown tag, and for a file without a word.
+    Ids count sentences from 1. prefix: cut off where every token begins with it. A word of nothing
+    but white space is left out: XTREME takes U+200C and spaces out of words, and the language
+    prefix. UsageError for a line with more or fewer columns than the first (a truncated download
+    ends in one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
     rows = [[(number, line.split(between)) for number, line in block] for block in sentences(lines)]
-    columns, tagged = (len(rows[0][0][1]), "token TAB tag") if between == "\t" else (2, "token SPACE tag")
+    columns, tagged = (
+        (len(rows[0][0][1]), "token TAB tag") if between == "\t" else (2, "token SPACE tag")
+    )
     for number, cells in (row for block in rows for row in block):
         if len(cells) != columns or columns > 2:
-            expected = {1: "a token alone, as in the first line", 2: tagged}.get(columns, f"{tagged}, or a token alone")
-            raise wrong(path, number, f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}{cut_off(number, lines)}")
+            expected = {1: "a token alone, as in the first line", 2: tagged}.get(
+                columns, f"{tagged}, or a token alone"
+            )
+            raise wrong(
+                path,
+                number,
+                f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}{cut_off(number, lines)}",
+            )
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")
-    shared = prefix if all(cells[0].startswith(prefix) for block in rows for _, cells in block) else ""
+    shared = (
+        prefix if all(cells[0].startswith(prefix) for block in rows for _, cells in block) else ""
+    )
     examples: list[TagsExample] = []
     for block in rows:
         words = [(cells[0].removeprefix(shared).strip(), cells[-1].strip()) for _, cells in block]
         kept = [row for row in words if row[0]]
         if kept:
             forms, found = zip(*kept, strict=True)
-            examples.append(TagsExample(str(len(examples) + 1), forms, found if columns == 2 else ()))
+            examples.append(
+                TagsExample(str(len(examples) + 1), forms, found if columns == 2 else ())
+            )
     if not examples:
-        raise UsageError(f"{path}, line {rows[0][0][0]}: no token of the file is a word: expected at least one")
+        raise UsageError(
+            f"{path}, line {rows[0][0][0]}: no token of the file is a word: expected at least one"
+        )
     return examples
 
 
 def plain_word(word: str) -> str:
-    """The word without the spaces and zero-width non-joiners inside it, as XTREME writes it; "" where nothing else is left."""
+    """The word without the spaces and zero-width non-joiners inside it, as XTREME writes it; ""
+    where nothing else is left."""
     return word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
 
 
 def read_ccg(path: Path) -> list[TagsExample]:
-    """Supertags as the paper's code reads them: words TAB tags, both apart by single spaces. Ids are line numbers from 1."""
+    """Supertags as the paper's code reads them: words TAB tags, both apart by single spaces. Ids
+    are line numbers from 1."""
     examples = []
     for number, line in enumerate(read_lines(path), start=1):
         # By spaces alone: a no-break space may stand inside a word.
         cells = [[word for word in cell.split(" ") if word] for cell in line.split("\t")]
         if len(cells) != 2 or not cells[0] or len(cells[0]) != len(cells[1]):
-            found = f"{len(cells)} columns" if len(cells) != 2 else f"{len(cells[0])} words and {len(cells[1])} tags"
+            found = (
+                f"{len(cells)} columns"
+                if len(cells) != 2
+                else f"{len(cells[0])} words and {len(cells[1])} tags"
+            )
             raise wrong(path, number, f"{found}: expected words TAB tags, as many tags as words")
         examples.append(TagsExample(str(number), tuple(cells[0]), tuple(cells[1])))
     return examples

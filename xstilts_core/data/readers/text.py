@@ -12,7 +12,8 @@ SHOWN = 12
 # First bytes of files that are no text yet.
 _PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# What this process has read: (bytes, modification time in ns) of each file as it was then. A run's result names the files it stands on.
+# What this process has read: (bytes, modification time in ns) of each file as it was then. A run's
+# result names the files it stands on.
 opened: dict[Path, tuple[int, int]] = {}
 # Half of a pair that JSON can write and UTF-8 cannot.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -24,18 +25,28 @@ def wrong(path: Path, line: int, problem: str) -> UsageError:
 
 
 def cut_off(line: int, lines: list[str]) -> str:
-    """What the error for line `line` (from 1) adds where it is the last one: a download that broke off ends inside a row."""
-    return "; this is the last line: the download may have been cut off" if line == len(lines) else ""
+    """What the error for line `line` (from 1) adds where it is the last one: a download that broke
+    off ends inside a row."""
+    return (
+        "; this is the last line: the download may have been cut off" if line == len(lines) else ""
+    )
 
 
 def neighbours(path: Path) -> str:
-    """What stands beside a missing file: those of the same kind, else the nearest folder that exists."""
+    """What stands beside a missing file: those of the same kind, else the nearest folder that
+    exists."""
     folder = path.parent
     if not folder.is_dir():
         existing = next(parent for parent in folder.parents if parent.is_dir())
-        return f"the folder {folder} does not exist either; {existing} holds {listing(existing, '*')}"
+        return (
+            f"the folder {folder} does not exist either; {existing} holds {listing(existing, '*')}"
+        )
     kind = listing(folder, f"*{path.suffix}")
-    return f"files of that kind there: {kind}" if kind != "nothing" else f"that folder holds {listing(folder, '*')}"
+    return (
+        f"files of that kind there: {kind}"
+        if kind != "nothing"
+        else f"that folder holds {listing(folder, '*')}"
+    )
 
 
 def listing(folder: Path, pattern: str) -> str:
@@ -55,7 +66,8 @@ def opening(path: Path) -> Path:
 def read_text(path: Path) -> str:
     """The whole file as text, without a byte order mark.
 
-    UsageError where it is missing, a folder, empty, still packed, UTF-16 or else not UTF-8, or has NUL bytes (a damaged download).
+    UsageError where it is missing, a folder, empty, still packed, UTF-16 or else not UTF-8, or has
+    NUL bytes (a damaged download).
     """
     path = Path(path)
     if path.is_dir():
@@ -70,19 +82,28 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
     empty = content.find(b"\0")
     if empty >= 0:
-        raise wrong(path, content.count(b"\n", 0, empty) + 1, "a NUL byte: expected UTF-8 text; the file is damaged or no text")
+        raise wrong(
+            path,
+            content.count(b"\n", 0, empty) + 1,
+            "a NUL byte: expected UTF-8 text; the file is damaged or no text",
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise wrong(path, line, f"byte 0x{content[error.start]:02x} is not UTF-8: expected a UTF-8 text file") from None
+        raise wrong(
+            path,
+            line,
+            f"byte 0x{content[error.start]:02x} is not UTF-8: expected a UTF-8 text file",
+        ) from None
     if not text.strip():
         raise UsageError(f"{path} is empty: expected at least one example")
     return text
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside texts and cut nothing.
+    """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside
+    texts and cut nothing.
 
     UsageError for a carriage return elsewhere: what was a line end would join two rows unseen.
     """
@@ -91,15 +112,20 @@ def read_lines(path: Path) -> list[str]:
     if "\r" in text:
         for number, line in enumerate(lines, start=1):
             if "\r" in line:
-                raise wrong(path, number, "a carriage return inside the line: expected line ends LF or CRLF (old Mac files have CR alone)")
+                raise wrong(
+                    path,
+                    number,
+                    "a carriage return inside the line: expected line ends LF or CRLF (old Mac files have CR alone)",
+                )
     return lines if lines[-1] else lines[:-1]
 
 
 def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:
     """The value of a JSON text; UsageError where it is broken, or says what no reader would see.
 
-    That is: a key that stands twice in an object (json keeps the last one), NaN and infinities, half surrogates, a nesting too deep.
-    line: where the text stands, if it is one line of a file. cut: what is added where the text breaks off.
+    That is: a key that stands twice in an object (json keeps the last one), NaN and infinities,
+    half surrogates, a nesting too deep. line: where the text stands, if it is one line of a file.
+    cut: what is added where the text breaks off.
     """
 
     def place(found: int = 1) -> int:
@@ -111,11 +137,19 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
             names = [name for name, _ in entries]
             repeated = next(name for position, name in enumerate(names) if name in names[:position])
             number = text.count("\n", 0, max(0, text.rfind(f'"{repeated}"'))) + 1
-            raise wrong(path, place(number), f"key {shown(repeated)} stands twice in an object: expected each once")
+            raise wrong(
+                path,
+                place(number),
+                f"key {shown(repeated)} stands twice in an object: expected each once",
+            )
         return found
 
     def constant(name: str) -> NoReturn:
-        raise wrong(path, place(text.count("\n", 0, text.find(name)) + 1), f"{name} is no JSON: expected {expected}")
+        raise wrong(
+            path,
+            place(text.count("\n", 0, text.find(name)) + 1),
+            f"{name} is no JSON: expected {expected}",
+        )
 
     try:
         found = json.loads(text, object_pairs_hook=once, parse_constant=constant)
@@ -126,7 +160,9 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
         raise wrong(path, place(error.lineno), problem) from None
     except UnicodeEncodeError:
         number = text.count("\n", 0, _SURROGATE.search(text).start()) + 1
-        raise wrong(path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}") from None
+        raise wrong(
+            path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}"
+        ) from None
     except RecursionError:
         raise wrong(path, place(), f"JSON is nested too deeply: expected {expected}") from None
     except UsageError:
@@ -137,7 +173,8 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
 
 
 def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of every line that is not blank; each object has `keys`, with values of their types.
+    """(line number from 1, object) of every line that is not blank; each object has `keys`, with
+    values of their types.
 
     UsageError naming the line where the JSON is broken, no object, or lacks a key.
     """
@@ -145,7 +182,9 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int,
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row = parse_json(line, path, f"one object with {', '.join(keys)}", number, cut_off(number, lines))
+        row = parse_json(
+            line, path, f"one object with {', '.join(keys)}", number, cut_off(number, lines)
+        )
         for key, kind in keys.items():
             json_member(row, key, kind, path, number)
         yield number, row
@@ -154,9 +193,13 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int,
 def json_member(row: Any, key: str, kind: type, path: Path, line: int) -> Any:
     """row[key], which must be there and of that kind (`object`: any)."""
     if not isinstance(row, dict):
-        raise wrong(path, line, f"{type(row).__name__} in place of an object: expected one with {key!r}")
+        raise wrong(
+            path, line, f"{type(row).__name__} in place of an object: expected one with {key!r}"
+        )
     if key not in row:
-        raise wrong(path, line, f"no {key!r} among {' '.join(', '.join(row).split())[:80] or 'no keys'}")
+        raise wrong(
+            path, line, f"no {key!r} among {' '.join(', '.join(row).split())[:80] or 'no keys'}"
+        )
     if not isinstance(row[key], kind) or (kind is int and isinstance(row[key], bool)):
         raise wrong(path, line, f"{key} is {shown(row[key])}: expected {kind.__name__}")
     return row[key]

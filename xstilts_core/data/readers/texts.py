@@ -1,4 +1,5 @@
-"""Single texts with their labels in a file beside, and questions about an abstract: social media and biomedical text."""
+"""Single texts with their labels in a file beside, and questions about an abstract: social media
+and biomedical text."""
 
 from pathlib import Path
 
@@ -7,19 +8,26 @@ from xstilts_core.data.readers.text import json_member, parse_json, read_lines, 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 
-# What PubMedQA's question, the parts of its abstract and its decision are called, and of which kind they are.
+# What PubMedQA's question, the parts of its abstract and its decision are called, and of which kind
+# they are.
 _ABSTRACT = {"QUESTION": str, "CONTEXTS": list, "final_decision": str}
 
 
 def read_labelled_lines(path: Path, spelling: Spelling) -> list[PairExample]:
-    """A text a line in dev_text.txt, its label in the same line of dev_labels.txt: TweetEval's and UMSAB's own files.
+    """A text a line in dev_text.txt, its label in the same line of dev_labels.txt: TweetEval's and
+    UMSAB's own files.
 
-    As on the hub a text may be blank. UsageError where the labels are missing, more or fewer than the texts, or unknown.
+    As on the hub a text may be blank. UsageError where the labels are missing, more or fewer than
+    the texts, or unknown.
     """
     texts, beside = read_lines(path), path.with_name(path.name.replace("_text", "_labels"))
     labels = read_lines(beside)
     if len(labels) != len(texts):
-        raise wrong(beside, len(labels), f"{len(labels)} labels here but {len(texts)} texts in {path}: expected as many")
+        raise wrong(
+            beside,
+            len(labels),
+            f"{len(labels)} labels here but {len(texts)} texts in {path}: expected as many",
+        )
     return numbered(
         (text.strip(), "", label_of(label, spelling, beside, number))
         for number, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)
@@ -27,22 +35,34 @@ def read_labelled_lines(path: Path, spelling: Spelling) -> list[PairExample]:
 
 
 def read_abstracts(path: Path, spelling: Spelling) -> list[PairExample]:
-    """PubMedQA's JSON: {PMID: {QUESTION, CONTEXTS: the parts of the abstract, final_decision}}. The conclusion (LONG_ANSWER) is not read.
+    """PubMedQA's JSON: {PMID: {QUESTION, CONTEXTS: the parts of the abstract, final_decision}}. The
+    conclusion (LONG_ANSWER) is not read.
 
-    The pair is the question and the abstract. Ids count from 1. UsageError naming the line where an entry begins that is wrong.
+    The pair is the question and the abstract. Ids count from 1. UsageError naming the line where an
+    entry begins that is wrong.
     """
     text = read_text(path)
     content = parse_json(text, path, "{PMID: {QUESTION, CONTEXTS, final_decision}}")
     if not isinstance(content, dict) or not content:
-        raise UsageError(f"{path} holds no entry: expected {{PMID: {{QUESTION, CONTEXTS, final_decision}}}}")
+        raise UsageError(
+            f"{path} holds no entry: expected {{PMID: {{QUESTION, CONTEXTS, final_decision}}}}"
+        )
     rows = []
     for name, entry in content.items():
         try:
-            question, parts, decision = (json_member(entry, key, kind, path, 0) for key, kind in _ABSTRACT.items())
+            question, parts, decision = (
+                json_member(entry, key, kind, path, 0) for key, kind in _ABSTRACT.items()
+            )
             abstract = " ".join(part.strip() for part in parts)
             rows.append((question.strip(), abstract, label_of(decision, spelling, path, 0)))
         except (UsageError, AttributeError) as error:
             line = text.count("\n", 0, max(0, text.find(f'"{name}"'))) + 1
-            problem = str(error) if isinstance(error, UsageError) else f"{path}, line 0: CONTEXTS must be texts"
-            raise UsageError(problem.replace(f"{path}, line 0", f"{path}, line {line}, entry {name[:80]}")) from None
+            problem = (
+                str(error)
+                if isinstance(error, UsageError)
+                else f"{path}, line 0: CONTEXTS must be texts"
+            )
+            raise UsageError(
+                problem.replace(f"{path}, line 0", f"{path}, line {line}, entry {name[:80]}")
+            ) from None
     return numbered(rows)

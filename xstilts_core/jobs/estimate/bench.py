@@ -1,4 +1,5 @@
-"""The encoder that a probe measures: the shape of the study's, with random weights, whole or cut to one layer."""
+"""The encoder that a probe measures: the shape of the study's, with random weights, whole or cut to
+one layer."""
 
 import math
 import resource
@@ -7,7 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, XLMRobertaConfig
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+)
 
 from xstilts_core import model
 from xstilts_core.data import hub_client
@@ -31,12 +38,14 @@ VOCABULARY = 250_002
 
 @dataclass(slots=True)
 class Bench:
-    """The encoder under test. layers: of the whole encoder; depth: of the one that is measured. own: its own tokenizer is at hand.
+    """The encoder under test. layers: of the whole encoder; depth: of the one that is measured.
+    own: its own tokenizer is at hand.
 
-    measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes kept a token for the way back) of the
-    stages seen so far. activations: bytes that the largest part of a step keeps. trained: most parameters that a stage trains. pool: most
-    passages that are embedded at once. translator: bytes of the largest translation model. translating: by model and tokens of a
-    sentence, seconds to translate a token.
+    measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes
+    kept a token for the way back) of the stages seen so far. activations: bytes that the largest
+    part of a step keeps. trained: most parameters that a stage trains. pool: most passages that are
+    embedded at once. translator: bytes of the largest translation model. translating: by model and
+    tokens of a sentence, seconds to translate a token.
     """
 
     encoder: Encoder
@@ -60,7 +69,9 @@ class Bench:
 
     def hold(self, size: float) -> None:
         """A step keeps so many bytes for the way back, on a CPU in parts of at most CPU_BYTES."""
-        self.activations = max(self.activations, size if self.where.type == "cuda" else min(size, CPU_BYTES))
+        self.activations = max(
+            self.activations, size if self.where.type == "cuda" else min(size, CPU_BYTES)
+        )
 
     def most_tokens(self) -> float:
         """Tokens of a probed batch."""
@@ -71,22 +82,38 @@ class Bench:
 
 
 def configuration(name: str) -> tuple[PretrainedConfig, str]:
-    """The encoder's configuration, and where it is from. Nothing is fetched: UsageError where it is neither at hand nor known."""
+    """The encoder's configuration, and where it is from. Nothing is fetched: UsageError where it is
+    neither at hand nor known."""
     place = hub_client.encoder_at_hand(model.locate(name))
     try:
         return AutoConfig.from_pretrained(place, local_files_only=True), "its configuration"
     except (OSError, ValueError):
         for known, (width, layers, heads) in KNOWN.items():
             if name.lower().endswith(known):
-                size = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * width}
-                config = XLMRobertaConfig(**size, vocab_size=VOCABULARY, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1)
+                size = {
+                    "hidden_size": width,
+                    "num_hidden_layers": layers,
+                    "num_attention_heads": heads,
+                    "intermediate_size": 4 * width,
+                }
+                config = XLMRobertaConfig(
+                    **size,
+                    vocab_size=VOCABULARY,
+                    max_position_embeddings=514,
+                    type_vocab_size=1,
+                    pad_token_id=1,
+                )
                 return config, f"the published shape of {known}"
-    raise UsageError(f"encoder {name!r}: its configuration is not on this machine, and its shape is none of {', '.join(KNOWN)}")
+    raise UsageError(
+        f"encoder {name!r}: its configuration is not on this machine, and its shape is none of {', '.join(KNOWN)}"
+    )
 
 
 def tokenizer_at_hand(name: str) -> PreTrainedTokenizerBase | None:
     try:
-        found = AutoTokenizer.from_pretrained(hub_client.encoder_at_hand(model.locate(name)), local_files_only=True)
+        found = AutoTokenizer.from_pretrained(
+            hub_client.encoder_at_hand(model.locate(name)), local_files_only=True
+        )
     except (OSError, ValueError, KeyError, ImportError):
         return None
     return found if getattr(found, "is_fast", False) else None
@@ -101,7 +128,8 @@ def sizes(config: PretrainedConfig) -> tuple[int, int]:
 
 
 def bench(question: Question, where: torch.device) -> tuple[Bench, str]:
-    """The encoder of the study, whole where it is small enough, and a note on where its shape is from."""
+    """The encoder of the study, whole where it is small enough, and a note on where its shape is
+    from."""
     config, note = configuration(question.encoder)
     parameters, embeddings = sizes(config)
     layers, vocabulary = int(config.num_hidden_layers), int(config.vocab_size)
@@ -115,7 +143,16 @@ def bench(question: Question, where: torch.device) -> tuple[Bench, str]:
     network = loading.new_network(config).to(where)
     words = tokenizer or AutoTokenizer.from_pretrained(model.shipped())
     encoder = Encoder(network, words, trial.examine(network, f"encoder {question.encoder!r}"))
-    return Bench(encoder, layers, layers if fits else 1, parameters, embeddings, vocabulary, tokenizer is not None, where), note
+    return Bench(
+        encoder,
+        layers,
+        layers if fits else 1,
+        parameters,
+        embeddings,
+        vocabulary,
+        tokenizer is not None,
+        where,
+    ), note
 
 
 def trained_parameters(made: Bench, frozen: bool) -> int:
@@ -129,9 +166,12 @@ def host_peak() -> int:
 
 
 def memory(made: Bench, base: int) -> int:
-    """Bytes of a training run at its peak, on a GPU of its memory, else of the machine's: weights, gradients, AdamW's two moments,
-    the best weights so far and what the largest batch keeps, on top of `base`; a pool that is searched. A translation model stands
-    beside the weights alone, before they are trained."""
+    """Bytes of a training run at its peak, on a GPU of its memory, else of the machine's: weights,
+    gradients, AdamW's two moments, the best weights so far and what the largest batch keeps, on top
+    of `base`; a pool that is searched. A translation model stands beside the weights alone, before
+    they are trained."""
     states = BYTES * (2 * made.parameters + 3 * made.trained)
     pool = BYTES * made.pool * made.encoder.width
-    return int(base + max(states + made.activations + pool, BYTES * made.parameters + made.translator))
+    return int(
+        base + max(states + made.activations + pool, BYTES * made.parameters + made.translator)
+    )

@@ -1,4 +1,5 @@
-"""What a single run will take: from finished runs of its kind, else from a probe of some ten seconds."""
+"""What a single run will take: from finished runs of its kind, else from a probe of some ten
+seconds."""
 
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from xstilts_core.study.spec import Spec
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """cost: None where it cannot be told, `error` says why. answer: what a probe measured, None where earlier runs say it."""
+    """cost: None where it cannot be told, `error` says why. answer: what a probe measured, None
+    where earlier runs say it."""
 
     cost: Cost | None
     answer: Answer | None = None
@@ -20,7 +22,8 @@ class Estimate:
 
 
 def estimate(spec: Spec, threads: int, gpu: bool) -> Estimate:
-    """Seconds and bytes of the run of `spec` on this machine. Writes nothing, fetches nothing, starts no notebook."""
+    """Seconds and bytes of the run of `spec` on this machine. Writes nothing, fetches nothing,
+    starts no notebook."""
     planned = work(spec)
     past = on_device(finished(spec.root.parent), threads, gpu and spec.device != "cpu")
     if cost := by_earlier(spec, planned.units, past):
@@ -36,4 +39,6 @@ def estimate(spec: Spec, threads: int, gpu: bool) -> Estimate:
     answer, error = probe(Question(encoder, spec.device, stages, pretrain), threads)
     if answer is None:
         return Estimate(None, error=error)
-    return Estimate(by_probe(spec, planned, answer, dict(zip(stages, answer.speeds, strict=True)), True), answer)
+    return Estimate(
+        by_probe(spec, planned, answer, dict(zip(stages, answer.speeds, strict=True)), True), answer
+    )

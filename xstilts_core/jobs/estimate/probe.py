@@ -2,8 +2,9 @@
 
 `python -m xstilts_core.jobs.estimate.probe` reads a Question and prints an Answer, both as JSON.
 
-Every stage of a study is trained and scored for a few batches with random weights of the encoder's shape: weights do not change
-the speed. An encoder too large for that is cut to one layer, and the times and the memory of a layer are multiplied.
+Every stage of a study is trained and scored for a few batches with random weights of the encoder's
+shape: weights do not change the speed. An encoder too large for that is cut to one layer, and the
+times and the memory of a layer are multiplied.
 """
 
 import json
@@ -26,7 +27,14 @@ from xstilts_core.encoders.memory import CPU_BYTES, token_bytes
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, retrieval
-from xstilts_core.jobs.estimate.bench import CUDA_BYTES, Bench, bench, host_peak, memory, trained_parameters
+from xstilts_core.jobs.estimate.bench import (
+    CUDA_BYTES,
+    Bench,
+    bench,
+    host_peak,
+    memory,
+    trained_parameters,
+)
 from xstilts_core.jobs.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.jobs.estimate.sample import ASSUMED, SAMPLE, examples, timed
 from xstilts_core.jobs.estimate.translating import rendered
@@ -41,8 +49,11 @@ _SAMPLE_DOCUMENTS = 60
 
 
 def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
-    """Bytes that a training batch keeps between its way forth and its way back: every different tensor but the weights."""
-    weights = {weight.untyped_storage().data_ptr() for module in modules for weight in module.parameters()}
+    """Bytes that a training batch keeps between its way forth and its way back: every different
+    tensor but the weights."""
+    weights = {
+        weight.untyped_storage().data_ptr() for module in modules for weight in module.parameters()
+    }
     found: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -58,7 +69,8 @@ def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
 
 @contextmanager
 def adapted(stage: Stage, made: Bench) -> Iterator[None]:
-    """The network as the stage trains it: embeddings frozen, or adapters and nothing else; as it was before, afterwards."""
+    """The network as the stage trains it: embeddings frozen, or adapters and nothing else; as it
+    was before, afterwards."""
     network = made.encoder.network
     if stage.frozen:
         model.freeze_embeddings(network)
@@ -72,8 +84,11 @@ def adapted(stage: Stage, made: Bench) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool) -> tuple[float, float, float]:
-    """(seconds of a token in a step of so many tokens, seconds of an optimizer step, bytes kept a token), of the whole encoder.
+def training(
+    stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool
+) -> tuple[float, float, float]:
+    """(seconds of a token in a step of so many tokens, seconds of an optimizer step, bytes kept a
+    token), of the whole encoder.
 
     The network is `adapted` to the stage.
     """
@@ -88,7 +103,10 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     count = max(1, round(min(tokens, made.most_tokens()) / mean))
     rows = np.resize(np.random.default_rng(0).permutation(len(stream.encoded)), count)
     counted = float(stream.encoded.row_lengths[rows].sum())
-    each = token_bytes(network.config, int(stream.encoded.lengths.max())) * made.scale + stream.token_bytes
+    each = (
+        token_bytes(network.config, int(stream.encoded.lengths.max())) * made.scale
+        + stream.token_bytes
+    )
     most = int(CPU_BYTES / each) if made.where.type == "cpu" else sys.maxsize
 
     def batch() -> None:
@@ -112,18 +130,25 @@ def training(stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16:
     return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
 
 
-def _head_and_rows(sampled: Task, stage: Stage, made: Bench, found: list[Any]) -> tuple[Any, Stream]:
+def _head_and_rows(
+    sampled: Task, stage: Stage, made: Bench, found: list[Any]
+) -> tuple[Any, Stream]:
     """The completed task, and its sample as a stream with a new head."""
     form = FORMATS[sampled.format]
     entry = form.complete(sampled, found)
-    dropout = model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
+    dropout = (
+        model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
+    )
     head = form.head(entry, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(made.where)
-    encoded = form.encode(found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride))
+    encoded = form.encode(
+        found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride)
+    )
     return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
 
 
 def tune(stage: Stage, made: Bench) -> Speed:
-    """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is measured once."""
+    """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is
+    measured once."""
     sampled, found, read, at_hand = examples(stage)
     entry, stream = _head_and_rows(sampled, stage, made, found)
     rows = len(stream.encoded) / len(found)
@@ -141,69 +166,123 @@ def tune(stage: Stage, made: Bench) -> Speed:
     made.hold(kept * batch)
     made.pool = max(made.pool, stage.pool)
     # Of a query and its passage, every second sequence, the pool has the passage alone.
-    passage = float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum()) if stage.pool else 0.0
-    return Speed(rows, tokens, known, read, seconds * batch, step, scored * tokens * rows, once=stage.pool * passage * scored * tokens)
+    passage = (
+        float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum())
+        if stage.pool
+        else 0.0
+    )
+    return Speed(
+        rows,
+        tokens,
+        known,
+        read,
+        seconds * batch,
+        step,
+        scored * tokens * rows,
+        once=stage.pool * passage * scored * tokens,
+    )
 
 
-def measure(stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float) -> tuple[float, float, float, float]:
-    """Seconds (a token of a step of `batch` tokens, an optimizer step, a token that is scored) and bytes kept a token."""
+def measure(
+    stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float
+) -> tuple[float, float, float, float]:
+    """Seconds (a token of a step of `batch` tokens, an optimizer step, a token that is scored) and
+    bytes kept a token."""
     for part in made.encoder.network.modules():
         if isinstance(part, nn.Dropout) and stage.dropout is not None:
             part.p = stage.dropout
     bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
     trained, step, kept = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
-    few = found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))] if made.scale > 1 else found
+    few = (
+        found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))]
+        if made.scale > 1
+        else found
+    )
     tokens = len(stream.encoded.ids) * len(few) / len(found)
-    scored = timed(lambda: evaluate.score(made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16), made.where)
+    scored = timed(
+        lambda: evaluate.score(
+            made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16
+        ),
+        made.where,
+    )
     return trained, step, scored / tokens * made.scale, kept
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
-    """A retrieval task: sentences embedded with the stage's layer, or with every layer, as the choice of one does. A probing task: the
-    second of its texts, or its one text: the first, in English, is embedded once for all languages."""
+    """A retrieval task: sentences embedded with the stage's layer, or with every layer, as the
+    choice of one does. A probing task: the second of its texts, or its one text: the first, in
+    English, is embedded once for all languages."""
     _, found, read, at_hand = examples(stage)
-    texts = [example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a for example in found]
+    texts = [
+        example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a
+        for example in found
+    ]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
     known = at_hand and (made.own or stage.source == "mini")
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
     few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
     # Layers above the one that is asked for are not computed.
-    layers, share = (range(made.depth + 1), 1.0) if stage.layer < 0 else ([made.depth], stage.layer / made.layers)
+    layers, share = (
+        (range(made.depth + 1), 1.0)
+        if stage.layer < 0
+        else ([made.depth], stage.layer / made.layers)
+    )
     bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
-    seconds = timed(lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where) / len(few)
-    return Speed(1.0, tokens, known, read, scored=seconds * share * tokens / float(lengths.mean()) * made.scale)
+    seconds = timed(
+        lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where
+    ) / len(few)
+    return Speed(
+        1.0,
+        tokens,
+        known,
+        read,
+        scored=seconds * share * tokens / float(lengths.mean()) * made.scale,
+    )
 
 
 def continued(stage: Stage, made: Bench) -> Speed:
-    """Masked language modelling beside tasks: short documents of the embedded suite stand for every source's texts."""
+    """Masked language modelling beside tasks: short documents of the embedded suite stand for every
+    source's texts."""
     started = time.process_time()
     texts = splits.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
     read = (time.process_time() - started) / len(texts)
     encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
     width, words = made.encoder.width, made.encoder.network.config.vocab_size
-    head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)).to(made.where)
+    head = nn.Sequential(
+        nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)
+    ).to(made.where)
     head[-1].weight = made.encoder.network.get_input_embeddings().weight
     mask = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
     stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, mask)
-    tokens = float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
+    tokens = (
+        float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
+    )
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        trained, step, kept = training(stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width))
+        trained, step, kept = training(
+            stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width)
+        )
         seconds, held = _vocabulary_head(stage, stream, made, batch)
-    # What was measured has the head once a layer that is left out; of the whole encoder's vocabulary it is made once.
+    # What was measured has the head once a layer that is left out; of the whole encoder's
+    # vocabulary it is made once.
     once = made.vocabulary / words - made.scale
     trained, kept = max(0.0, trained + once * seconds), max(0.0, kept + once * held)
     made.hold(kept * batch)
     return Speed(1.0, tokens, True, read, trained * batch, step)
 
 
-def _vocabulary_head(stage: Stage, stream: Stream, made: Bench, tokens: float) -> tuple[float, float]:
-    """(seconds of a token, bytes kept a token) of the language-model head of one training batch, without the encoder."""
+def _vocabulary_head(
+    stage: Stage, stream: Stream, made: Bench, tokens: float
+) -> tuple[float, float]:
+    """(seconds of a token, bytes kept a token) of the language-model head of one training batch,
+    without the encoder."""
     if made.scale == 1:
         return 0.0, 0.0
     mean = float(stream.encoded.row_lengths.mean())
-    rows = np.resize(np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean)))
+    rows = np.resize(
+        np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean))
+    )
     drawn = stream.batches(rows, made.where)[0]
     count = len(drawn.sequences.ids)
     hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
@@ -221,7 +300,9 @@ def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench
     texts = pretrain.documents(sample)
     read = (time.process_time() - started) / sample.documents
     started = time.process_time()
-    tokenizer = pretrain.train_tokenizer(pretrain.vocabulary_texts(sample, texts), spec.vocabulary, spec.max_length)
+    tokenizer = pretrain.train_tokenizer(
+        pretrain.vocabulary_texts(sample, texts), spec.vocabulary, spec.max_length
+    )
     once = time.process_time() - started
     encoder, head = pretrain.new_model(spec, tokenizer)
     started = time.process_time()
@@ -229,10 +310,14 @@ def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench
     read += (time.process_time() - started) / sample.documents
     parameters = model.count_parameters(encoder.network)
     embeddings = model.count_parameters(encoder.network.embeddings)
-    made = Bench(encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where)
+    made = Bench(
+        encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where
+    )
     trained, step, kept = training(stage, stream, made, float(stage.batch_size), False)
     made.hold(kept * stage.batch_size)
-    return made, Speed(1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once)
+    return made, Speed(
+        1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once
+    )
 
 
 def answer(question: Question) -> Answer:
@@ -257,7 +342,11 @@ def answer(question: Question) -> Answer:
     found = [rendered(entry, made, question.translations) for entry in question.renderings]
     cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
     assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}
-    assumed |= {task(entry.task).format for entry, cost in zip(question.renderings, found, strict=True) if not cost.known}
+    assumed |= {
+        task(entry.task).format
+        for entry, cost in zip(question.renderings, found, strict=True)
+        if not cost.known
+    }
     return Answer(
         device=model.device_name(where),
         gpu=where.type == "cuda",

@@ -11,9 +11,10 @@ TEXTS = "texts"
 class Stage:
     """Batches of one kind: their speed is measured once for all the runs that make them.
 
-    task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in phase 2. batch_size: examples in a
-    step (tokens for "mlm"); 0: nothing is trained. lora: rank of the adapters that are trained instead of the weights. pool:
-    passages that are embedded once, before the queries that are ranked against them. layer: the hidden state that sentences are
+    task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in
+    phase 2. batch_size: examples in a step (tokens for "mlm"); 0: nothing is trained. lora: rank of
+    the adapters that are trained instead of the weights. pool: passages that are embedded once,
+    before the queries that are ranked against them. layer: the hidden state that sentences are
     embedded with; -1: each, to choose one.
     """
 
@@ -34,8 +35,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What a stage costs, in seconds: read (making or reading one example), batch (the rows of a step), step (the optimizer), scored
-    (one example), once (before everything). rows: training rows an example; tokens: of a row; known: counted, not assumed."""
+    """What a stage costs, in seconds: read (making or reading one example), batch (the rows of a
+    step), step (the optimizer), scored (one example), once (before everything). rows: training rows
+    an example; tokens: of a row; known: counted, not assumed."""
 
     rows: float
     tokens: float
@@ -49,7 +51,8 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """English training examples of a task that a model says in another language. translator: its name for this language."""
+    """English training examples of a task that a model says in another language. translator: its
+    name for this language."""
 
     translator: str
     language: str
@@ -60,7 +63,8 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a rendering costs: sentences of an example, seconds to translate it. kept: sentences of this model and language on disk.
+    """What a rendering costs: sentences of an example, seconds to translate it. kept: sentences of
+    this model and language on disk.
 
     known: the sentences were counted, not assumed. error: why nothing could be measured.
     """
@@ -74,7 +78,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder. translations: folder of kept ones."""
+    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder.
+    translations: folder of kept ones."""
 
     encoder: str
     device: str
@@ -87,15 +92,22 @@ class Question:
     def of(cls, content: dict[str, Any]) -> "Question":
         """From JSON."""
         stages = [Stage(**stage) for stage in content["stages"]]
-        return cls(**{**content, "stages": stages, "renderings": [Rendering(**entry) for entry in content["renderings"]]})
+        return cls(
+            **{
+                **content,
+                "stages": stages,
+                "renderings": [Rendering(**entry) for entry in content["renderings"]],
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a probe measured. start: seconds to import everything; memory: bytes of a run at its peak, of the GPU's where `gpu`.
+    """What a probe measured. start: seconds to import everything; memory: bytes of a run at its
+    peak, of the GPU's where `gpu`.
 
-    shape: where the encoder's shape is from; speeds: of the question's stages; rendered: of its renderings; assumed: tokens of a row
-    by format, where not counted.
+    shape: where the encoder's shape is from; speeds: of the question's stages; rendered: of its
+    renderings; assumed: tokens of a row by format, where not counted.
     """
 
     device: str
@@ -113,4 +125,10 @@ class Answer:
     def of(cls, content: dict[str, Any]) -> "Answer":
         """From JSON."""
         speeds = [Speed(**speed) for speed in content["speeds"]]
-        return cls(**{**content, "speeds": speeds, "rendered": [Rendered(**entry) for entry in content["rendered"]]})
+        return cls(
+            **{
+                **content,
+                "speeds": speeds,
+                "rendered": [Rendered(**entry) for entry in content["rendered"]],
+            }
+        )

@@ -1,8 +1,9 @@
-"""Which intermediate data a translation model has still to say in other languages, counted before it is run.
+"""Which intermediate data a translation model has still to say in other languages, counted before
+it is run.
 
-A sentence is translated once, by the first run that needs it, whatever recipe or seed that run is of. Runs that draw some of the
-examples draw different ones by each seed: of a share p of the training data, when a share q of it is translated already, p * (1 - q) are
-new on average.
+A sentence is translated once, by the first run that needs it, whatever recipe or seed that run is
+of. Runs that draw some of the examples draw different ones by each seed: of a share p of the
+training data, when a share q of it is translated already, p * (1 - q) are new on average.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,8 @@ from xstilts_core.tasks import task
 
 
 def needed(specs: Iterable[Spec]) -> dict[Path, dict[Rendering, float]]:
-    """By run, in this order, the training examples to be translated that no run before it has; none of runs without a translator."""
+    """By run, in this order, the training examples to be translated that no run before it has; none
+    of runs without a translator."""
     covered: dict[Rendering, float] = {}
     drawn: set[tuple[object, ...]] = set()
     found: dict[Path, dict[Rendering, float]] = {}
@@ -24,7 +26,9 @@ def needed(specs: Iterable[Spec]) -> dict[Path, dict[Rendering, float]]:
             continue
         for part, rows, all_rows in sizes(spec):
             for code in spec.translated:
-                asked = Rendering(spec.translator_for(code), code, part, spec.source, spec.data_root)
+                asked = Rendering(
+                    spec.translator_for(code), code, part, spec.source, spec.data_root
+                )
                 draw = (asked, rows, tuple(spec.data_languages), spec.seed)
                 if draw in drawn or not all_rows:
                     continue
@@ -37,7 +41,8 @@ def needed(specs: Iterable[Spec]) -> dict[Path, dict[Rendering, float]]:
 
 
 def sizes(spec: IntermediateSpec) -> list[tuple[str, float, int]]:
-    """(part, training examples of it that are used, all of them) of every task of a run; several parts keep their shares."""
+    """(part, training examples of it that are used, all of them) of every task of a run; several
+    parts keep their shares."""
     found = []
     for name in spec.tasks:
         parts = task(name).parts or (name,)
@@ -52,9 +57,11 @@ def sizes(spec: IntermediateSpec) -> list[tuple[str, float, int]]:
 def left(
     before: Sequence[Spec], todo: Sequence[Spec], costs: Mapping[Rendering, Rendered]
 ) -> tuple[dict[Path, float], dict[tuple[str, str], float]]:
-    """(seconds of translation by run of `todo`, sentences by translator and language) that are still to do.
+    """(seconds of translation by run of `todo`, sentences by translator and language) that are
+    still to do.
 
-    before: runs that have finished. Sentences that are kept on disk, whoever made them, count as so many of those needed.
+    before: runs that have finished. Sentences that are kept on disk, whoever made them, count as so
+    many of those needed.
     """
     plans = needed([*before, *todo])
     open_runs = {spec.folder for spec in todo}
@@ -62,14 +69,23 @@ def left(
     missing: dict[tuple[str, str], float] = {}
     for folder, examples in plans.items():
         for asked, count in examples.items():
-            pair, sentences = (asked.translator, asked.language), count * costs[asked].sentences if asked in costs else 0.0
+            pair, sentences = (
+                (asked.translator, asked.language),
+                count * costs[asked].sentences if asked in costs else 0.0,
+            )
             wanted[pair] = wanted.get(pair, 0.0) + sentences
             missing[pair] = missing.get(pair, 0.0) + (sentences if folder in open_runs else 0.0)
     kept = {(asked.translator, asked.language): cost.kept for asked, cost in costs.items()}
-    still = {pair: max(0.0, min(count, wanted[pair] - kept.get(pair, 0))) for pair, count in missing.items()}
+    still = {
+        pair: max(0.0, min(count, wanted[pair] - kept.get(pair, 0)))
+        for pair, count in missing.items()
+    }
     share = {pair: still[pair] / count if count else 0.0 for pair, count in missing.items()}
     seconds = {
-        folder: sum(count * costs[asked].seconds * share[asked.translator, asked.language] for asked, count in examples.items())
+        folder: sum(
+            count * costs[asked].seconds * share[asked.translator, asked.language]
+            for asked, count in examples.items()
+        )
         for folder, examples in plans.items()
         if folder in open_runs
     }

@@ -1,4 +1,5 @@
-"""What a run does, counted before it is run: examples read, trained on and scored. Nothing is downloaded to count them."""
+"""What a run does, counted before it is run: examples read, trained on and scored. Nothing is
+downloaded to count them."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,7 +35,8 @@ _BACKWARD = 3
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a run does with one stage, in examples: read (all that is loaded), trained (a pass over them), scored."""
+    """What a run does with one stage, in examples: read (all that is loaded), trained (a pass over
+    them), scored."""
 
     stage: Stage
     read: int = 0
@@ -44,10 +46,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the epochs and `least_steps`.
+    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the
+    epochs and `least_steps`.
 
-    in_turn: the pieces are trained on one after the other, each on steps of its own, else as they are drawn. probabilities: of the
-    pieces, where they follow from no sizes; mlm: batches of text to one of the tasks, of the piece TEXTS.
+    in_turn: the pieces are trained on one after the other, each on steps of its own, else as they
+    are drawn. probabilities: of the pieces, where they follow from no sizes; mlm: batches of text
+    to one of the tasks, of the piece TEXTS.
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -68,9 +72,15 @@ class Work:
 
     @property
     def units(self) -> float:
-        """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of a kind takes than another."""
-        trained = sum(self.passes(piece, piece.trained) * min(piece.trained, self.cap) for piece in self.pieces) * (1 + self.mlm)
-        return _BACKWARD * (trained + self.steps) + sum(piece.scored + piece.stage.pool for piece in self.pieces)
+        """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of
+        a kind takes than another."""
+        trained = sum(
+            self.passes(piece, piece.trained) * min(piece.trained, self.cap)
+            for piece in self.pieces
+        ) * (1 + self.mlm)
+        return _BACKWARD * (trained + self.steps) + sum(
+            piece.scored + piece.stage.pool for piece in self.pieces
+        )
 
     def effective(self, piece: Piece) -> int:
         """Rows of an optimizer step on a piece."""
@@ -82,7 +92,8 @@ class Work:
 
 
 def published(name: str, split: str) -> int:
-    """Examples of the public release, of development for test and the reverse where one is not stated; 0: neither is."""
+    """Examples of the public release, of development for test and the reverse where one is not
+    stated; 0: neither is."""
     sizes = task(name).sizes
     other = {"test": "dev", "dev": "test"}.get(split, "")
     return sizes.get(split) or sizes.get(other, 0)
@@ -104,7 +115,8 @@ def is_small(name: str, split: str, data_root: str, code: str) -> bool:
 
 @lru_cache(maxsize=512)
 def size(name: str, split: str, source: str, data_root: str, code: str = "en") -> int:
-    """Examples of a split in one language: exact for the embedded suite and for small files, else the public release's."""
+    """Examples of a split in one language: exact for the embedded suite and for small files, else
+    the public release's."""
     if task(name).parts:
         return sum(size(part, split, source, data_root, code) for part in task(name).parts)
     if source == "mini":
@@ -114,8 +126,11 @@ def size(name: str, split: str, source: str, data_root: str, code: str = "en") -
     return published(name, split)
 
 
-def evaluated(name: str, split: str, wish: list[str], source: str, data_root: str, benchmark: Benchmark) -> tuple[str, ...]:
-    """Languages that are scored: those at hand, or where there are none yet, the benchmark's own."""
+def evaluated(
+    name: str, split: str, wish: list[str], source: str, data_root: str, benchmark: Benchmark
+) -> tuple[str, ...]:
+    """Languages that are scored: those at hand, or where there are none yet, the benchmark's
+    own."""
     if at_hand(source, data_root):
         with suppress(UsageError):  # these files are still to come
             return splits.evaluated(name, split, wish, source, data_root, benchmark)
@@ -124,13 +139,16 @@ def evaluated(name: str, split: str, wish: list[str], source: str, data_root: st
 
 def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> str:
     """The split that scores are reported on."""
-    if at_hand(source, data_root) and any(splits.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")):
+    if at_hand(source, data_root) and any(
+        splits.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")
+    ):
         return splits.test_split(name, source, data_root, benchmark)
     return "test" if "test" in task(name).sizes else "dev"
 
 
 def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
-    """(languages, examples read, examples scored) of a target; every language is counted with the size of the first."""
+    """(languages, examples read, examples scored) of a target; every language is counted with the
+    size of the first."""
     split = test_split(name, spec.source, spec.data_root, spec.benchmark)
     codes = evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark)
     each = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
@@ -138,8 +156,13 @@ def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
 
 
 def _pool_size(name: str, source: str, data_root: str) -> int:
-    """Passages that a target's queries are ranked against: counted where the files are small, else the public release's."""
-    files = pool_files(name, Path(data_root)) if source != "mini" and at_hand("files", data_root) else []
+    """Passages that a target's queries are ranked against: counted where the files are small, else
+    the public release's."""
+    files = (
+        pool_files(name, Path(data_root))
+        if source != "mini" and at_hand("files", data_root)
+        else []
+    )
     if files and sum(path.stat().st_size for path in files) <= _LARGEST_FILE_BYTES:
         with suppress(UsageError):  # some of these files are still to come
             return len(splits.pool(name, "files", data_root))
@@ -147,25 +170,43 @@ def _pool_size(name: str, source: str, data_root: str) -> int:
 
 
 def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
-    """A task's training examples, all or as many as the spec allows: a piece, or one for each of its stages, with as many each.
+    """A task's training examples, all or as many as the spec allows: a piece, or one for each of
+    its stages, with as many each.
 
     scored: the development examples that judge it, of the last stage.
     """
-    settings = (spec.max_length, spec.doc_stride, spec.batch_size, spec.freeze_embeddings, spec.dropout, spec.pooling, spec.precision)
+    settings = (
+        spec.max_length,
+        spec.doc_stride,
+        spec.batch_size,
+        spec.freeze_embeddings,
+        spec.dropout,
+        spec.pooling,
+        spec.precision,
+    )
     lora = spec.lora if isinstance(spec, IntermediateSpec) else 0
     found = []
     for part in task(name).parts if task(name).staged else (name,):
         rows = size(part, "train", spec.source, spec.data_root)
         stage = Stage(part, spec.source, spec.data_root, *settings, lora=lora)
         found.append(Piece(stage, rows, min(rows, spec.examples_of(name) or rows)))
-    development = size(found[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
+    development = (
+        size(found[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
+    )
     found[-1] = replace(found[-1], read=found[-1].read + development, scored=development)
     return found
 
 
 def tuned(spec: TuneSpec) -> Work:
-    """Phases 2 and 3: training, development evaluations, and the final scores (development in phase 2, all targets in phase 3)."""
-    names = spec.tasks if isinstance(spec, IntermediateSpec) else [spec.train_on] if isinstance(spec, TargetSpec) else []
+    """Phases 2 and 3: training, development evaluations, and the final scores (development in phase
+    2, all targets in phase 3)."""
+    names = (
+        spec.tasks
+        if isinstance(spec, IntermediateSpec)
+        else [spec.train_on]
+        if isinstance(spec, TargetSpec)
+        else []
+    )
     pieces = tuple(piece for name in names for piece in trained_on(name, spec))
     in_turn = len(pieces) > len(names) or (isinstance(spec, IntermediateSpec) and spec.sequence)
     planned = Work(pieces, spec.epochs, spec.least_steps, in_turn=in_turn)
@@ -175,19 +216,35 @@ def tuned(spec: TuneSpec) -> Work:
 
 
 def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
-    """The pieces with all that is scored of their development examples: at every evaluation, of tasks one after the other only of the
-    last one in its own steps; in phase 2 all of them at the end."""
-    counts = [count for piece, count in zip(planned.pieces, steps(planned), strict=True) if piece.stage.task != TEXTS]
-    rounds = spec.evaluations_in(max(1, round((counts[-1] if planned.in_turn else sum(counts)) * (1 + planned.mlm))))
+    """The pieces with all that is scored of their development examples: at every evaluation, of
+    tasks one after the other only of the last one in its own steps; in phase 2 all of them at the
+    end."""
+    counts = [
+        count
+        for piece, count in zip(planned.pieces, steps(planned), strict=True)
+        if piece.stage.task != TEXTS
+    ]
+    rounds = spec.evaluations_in(
+        max(1, round((counts[-1] if planned.in_turn else sum(counts)) * (1 + planned.mlm)))
+    )
     found = []
     for position, piece in enumerate(planned.pieces):
-        seen = rounds * min(piece.scored, spec.dev_examples) if not planned.in_turn or position == len(counts) - 1 else 0
-        found.append(replace(piece, scored=seen + (piece.scored if isinstance(spec, IntermediateSpec) else 0)))
+        seen = (
+            rounds * min(piece.scored, spec.dev_examples)
+            if not planned.in_turn or position == len(counts) - 1
+            else 0
+        )
+        found.append(
+            replace(
+                piece, scored=seen + (piece.scored if isinstance(spec, IntermediateSpec) else 0)
+            )
+        )
     return tuple(found)
 
 
 def _with_targets(spec: TargetSpec, planned: Work) -> Work:
-    """The run with its targets, which are scored with what was trained last: their examples, and the pools that those search."""
+    """The run with its targets, which are scored with what was trained last: their examples, and
+    the pools that those search."""
     totals = [tested(name, spec) for name in spec.targets]
     pool = sum(_pool_size(name, spec.source, spec.data_root) for name in spec.targets)
     *before, last = planned.pieces
@@ -198,29 +255,43 @@ def _with_targets(spec: TargetSpec, planned: Work) -> Work:
 
 
 def mixed(spec: IntermediateSpec, planned: Work) -> Work:
-    """The run with what its mixture says, and the texts of masked language modelling as a piece of their own."""
+    """The run with what its mixture says, and the texts of masked language modelling as a piece of
+    their own."""
     if len(spec.tasks) > 1 and not spec.sequence:
-        uniform = dict.fromkeys(spec.tasks, 1 / len(spec.tasks)) if spec.sampling == "uniform" else {}
+        uniform = (
+            dict.fromkeys(spec.tasks, 1 / len(spec.tasks)) if spec.sampling == "uniform" else {}
+        )
         fixed = spec.probabilities or uniform
         shares = tuple(fixed[name] for name in spec.tasks) if fixed else ()
         planned = replace(planned, cap=spec.cap, temperature=spec.temperature, probabilities=shares)
     if not spec.mlm:
         return planned
-    languages = len(spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.source == "mini" else XTREME_LANGUAGES))
-    texts = Piece(replace(planned.pieces[-1].stage, task=TEXTS), read=languages * spec.mlm_documents)
+    languages = len(
+        spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.source == "mini" else XTREME_LANGUAGES)
+    )
+    texts = Piece(
+        replace(planned.pieces[-1].stage, task=TEXTS), read=languages * spec.mlm_documents
+    )
     return replace(planned, pieces=(*planned.pieces, texts), mlm=spec.mlm)
 
 
 def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
     """Sentences of both sides of one language pair."""
-    distractors = suite.RETRIEVAL[name] if spec.source == "mini" and size(name, split, "mini", "") else 0
+    distractors = (
+        suite.RETRIEVAL[name] if spec.source == "mini" and size(name, split, "mini", "") else 0
+    )
     found = size(name, split, spec.source, spec.data_root, code)
     # A file's examples are single sentences of either side; a table's rows are pairs.
-    return found if spec.source == "files" and is_small(name, split, spec.data_root, code) else 2 * (found + distractors)
+    return (
+        found
+        if spec.source == "files" and is_small(name, split, spec.data_root, code)
+        else 2 * (found + distractors)
+    )
 
 
 def _retrieved(spec: RetrievalSpec) -> Work:
-    """Sentences embedded: on development data once for the layer and, for mining, once for the threshold; then on test data."""
+    """Sentences embedded: on development data once for the layer and, for mining, once for the
+    threshold; then on test data."""
     split = test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     passes = [(split, 1)]
     if split == "test" and has_development(spec):
@@ -228,10 +299,23 @@ def _retrieved(spec: RetrievalSpec) -> Work:
     count = read = 0
     languages: tuple[str, ...] = ()
     for part, times in passes:
-        codes = evaluated(spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark)
+        codes = evaluated(
+            spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark
+        )
         each = sentences(spec.task, part, spec, codes[0]) if codes else 0
-        count, read, languages = count + times * len(codes) * each, read + len(codes) * each, languages or codes
-    stage = Stage(spec.task, spec.source, spec.data_root, spec.max_length, precision=spec.precision, layer=spec.layer)
+        count, read, languages = (
+            count + times * len(codes) * each,
+            read + len(codes) * each,
+            languages or codes,
+        )
+    stage = Stage(
+        spec.task,
+        spec.source,
+        spec.data_root,
+        spec.max_length,
+        precision=spec.precision,
+        layer=spec.layer,
+    )
     return Work((Piece(stage, read, 0, count),), languages=len(languages))
 
 
@@ -242,13 +326,23 @@ def has_development(spec: RetrievalSpec) -> bool:
 
 
 def probed(spec: ProbingSpec) -> Work:
-    """Examples embedded: English training and development data once, test data in every language."""
+    """Examples embedded: English training and development data once, test data in every
+    language."""
     pieces, languages = [], 0
     for name in spec.probes:
         codes = splits.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
-        sizes = [size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")]
+        sizes = [
+            size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")
+        ]
         count = sizes[0] + sizes[1] + len(codes) * sizes[2]
-        pieces.append(Piece(Stage(name, spec.source, spec.data_root, spec.max_length, precision=spec.precision), count, 0, count))
+        pieces.append(
+            Piece(
+                Stage(name, spec.source, spec.data_root, spec.max_length, precision=spec.precision),
+                count,
+                0,
+                count,
+            )
+        )
         languages += len(codes)
     return Work(tuple(pieces), languages=languages)
 
@@ -256,11 +350,19 @@ def probed(spec: ProbingSpec) -> Work:
 def work(spec: Spec) -> Work:
     """What the run of `spec` does.
 
-    A control without an encoder reads and counts, and nobody knows how fast the hub is: no more than their start-up is charged for both.
+    A control without an encoder reads and counts, and nobody knows how fast the hub is: no more
+    than their start-up is charged for both.
     """
     match spec:
         case PretrainSpec():
-            stage = Stage("mlm", spec.source, spec.data_root, spec.max_length, batch_size=spec.batch_tokens, dropout=spec.dropout)
+            stage = Stage(
+                "mlm",
+                spec.source,
+                spec.data_root,
+                spec.max_length,
+                batch_size=spec.batch_tokens,
+                dropout=spec.dropout,
+            )
             return Work((Piece(stage, spec.documents, 1),), steps=spec.steps)
         case TuneSpec():
             return tuned(spec)
@@ -270,23 +372,30 @@ def work(spec: Spec) -> Work:
             return probed(spec)
         case ControlSpec():
             place = (spec.languages, spec.source, spec.data_root, spec.benchmark)
-            return Work(languages=sum(len(evaluated(name, "test", *place)) for name in spec.targets))
+            return Work(
+                languages=sum(len(evaluated(name, "test", *place)) for name in spec.targets)
+            )
         case DataSpec():
             return Work()
     raise UsageError(f"phase {spec.phase!r} is none whose work can be counted")
 
 
 def steps(planned: Work, rows: Mapping[Stage, float] | None = None) -> list[float]:
-    """Optimizer steps spent on each piece, as the training plan has them. rows: training rows an example, 1 where it is not said."""
+    """Optimizer steps spent on each piece, as the training plan has them. rows: training rows an
+    example, 1 where it is not said."""
     if planned.steps:
         return [float(planned.steps) for _ in planned.pieces]
     pieces = [piece for piece in planned.pieces if piece.stage.task != TEXTS]
     counts = []
     for piece in pieces:
         found = piece.trained * (rows[piece.stage] if rows else 1.0)
-        counts.append(planned.passes(piece, found) * -(-min(found, planned.cap) // planned.effective(piece)))
+        counts.append(
+            planned.passes(piece, found) * -(-min(found, planned.cap) // planned.effective(piece))
+        )
     total = sum(counts)
     if not planned.in_turn:
-        weights = planned.probabilities or [min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in pieces]
+        weights = planned.probabilities or [
+            min(piece.trained, planned.cap) ** (1 / planned.temperature) for piece in pieces
+        ]
         counts = [total * weight / sum(weights) if any(weights) else 0.0 for weight in weights]
     return counts + [total * planned.mlm] * (len(planned.pieces) - len(pieces))

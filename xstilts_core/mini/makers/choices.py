@@ -1,7 +1,9 @@
-"""Choices: HellaSwag (which ending?), CosmosQA (read and reason) and CommonsenseQA (what is typical?).
+"""Choices: HellaSwag (which ending?), CosmosQA (read and reason) and CommonsenseQA (what is
+typical?).
 
-HellaSwag and CommonsenseQA ask about habits and facts of the pretraining world, which an encoder can only know from its
-corpus; CosmosQA asks about a short text, and names persons by the job that the text gives them.
+HellaSwag and CommonsenseQA ask about habits and facts of the pretraining world, which an encoder
+can only know from its corpus; CosmosQA asks about a short text, and names persons by the job that
+the text gives them.
 """
 
 from collections.abc import Iterator
@@ -17,13 +19,15 @@ from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
 _TYPICAL, _UNUSUAL = 0.2, 0.05
-"""A typical value has at least the first probability in the pretraining world, an unusual one at most the second."""
+"""A typical value has at least the first probability in the pretraining world, an unusual one at
+most the second."""
 _TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A context, perhaps a question, and candidate meanings: each is told whole, or only its chunk `role`. `right` indexes the gold one.
+    """A context, perhaps a question, and candidate meanings: each is told whole, or only its chunk
+    `role`. `right` indexes the gold one.
 
     unit: what a question is about; all questions about it stay in one split.
     """
@@ -53,19 +57,26 @@ def shuffled(
     options = [right, *wrong]
     order = list(range(len(options)))
     random.shuffle(order)
-    return Choice(context, question, tuple(options[index] for index in order), role, order.index(0), unit)
+    return Choice(
+        context, question, tuple(options[index] for index in order), role, order.index(0), unit
+    )
 
 
-def _split_by_habit(world: World, kind: str, key: str, typical: float, unusual: float) -> tuple[list[str], list[str]]:
+def _split_by_habit(
+    world: World, kind: str, key: str, typical: float, unusual: float
+) -> tuple[list[str], list[str]]:
     """What is typical and what is unusual in a distribution of the world."""
     habit = world.preference(kind, key)
     pairs = list(zip(habit.items, habit.weights, strict=True))
-    return [item for item, weight in pairs if weight >= typical], [item for item, weight in pairs if weight <= unusual]
+    return [item for item, weight in pairs if weight >= typical], [
+        item for item, weight in pairs if weight <= unusual
+    ]
 
 
 def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
-    """What comes next? The context names a person and what the person does; the right ending goes on about the person in the usual place
-    or time, the wrong ones are unusual in the pretraining world or deny what was said."""
+    """What comes next? The context names a person and what the person does; the right ending goes
+    on about the person in the usual place or time, the wrong ones are unusual in the pretraining
+    world or deny what was said."""
     world, habits = setting.world(), pretraining_world(setting.domain)
     while True:
         person = world.person(random)
@@ -78,7 +89,9 @@ def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
         ending = world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
         right = replace(ending, **{role: random.choice(usual)})
         denial = replace(first, front=None, negated=True)
-        wrong: list[Meaning] = [replace(ending, **{role: value}) for value in random.sample(unusual, 3)]
+        wrong: list[Meaning] = [
+            replace(ending, **{role: value}) for value in random.sample(unusual, 3)
+        ]
         if random.random() < 0.5 and first.time not in TIMES_WITHOUT_NEVER:
             wrong[0] = denial
         context = (Sentence(world.fact(random, person)), Sentence(first))
@@ -86,16 +99,22 @@ def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
 
 
 def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
-    """A text of facts and events; the question names a person by job; wrong answers come from the text and from outside it."""
+    """A text of facts and events; the question names a person by job; wrong answers come from the
+    text and from outside it."""
     world = setting.world()
     while True:
-        events = [world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3) for _ in range(3)]
+        events = [
+            world.event(random, world.person(random), place=0.85, time=0.75, negated=0.0, front=0.3)
+            for _ in range(3)
+        ]
         everyone = [name for event in events for name in persons(event)]
         if len(set(everyone)) < len(everyone) or len({event.verb for event in events}) < 3:
             continue
         about = random.sample(events, 2)
         jobs = random.sample(world.occupations, 2)
-        facts = [Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)]
+        facts = [
+            Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)
+        ]
         target, job = about[0], jobs[0]
         roles = [role for role in asked_roles(target) if role in ("place", "time")]
         if not roles:
@@ -105,13 +124,31 @@ def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
         for name in ("place", "time"):
             if name != role and random.random() < 0.5:
                 question = replace(question, **{name: None})
-        inside = list(dict.fromkeys(getattr(event, role) for event in events if getattr(event, role) not in (None, getattr(target, role))))
-        outside = [value for value in vocabulary(role, setting.domain) if value not in inside and value != getattr(target, role)]
+        inside = list(
+            dict.fromkeys(
+                getattr(event, role)
+                for event in events
+                if getattr(event, role) not in (None, getattr(target, role))
+            )
+        )
+        outside = [
+            value
+            for value in vocabulary(role, setting.domain)
+            if value not in inside and value != getattr(target, role)
+        ]
         values = inside + random.sample(outside, 3 - len(inside))
         wrong: list[Meaning] = [replace(question, **{role: value}) for value in values]
         told = [Sentence(clause) for clause in (*facts, *events)]
         random.shuffle(told)
-        yield shuffled(random, tuple(told), Sentence(question, role), question, wrong, role, (tuple(told), question))
+        yield shuffled(
+            random,
+            tuple(told),
+            Sentence(question, role),
+            question,
+            wrong,
+            role,
+            (tuple(told), question),
+        )
 
 
 def _commonsense_habit(random: Random, habits: World) -> Choice | None:
@@ -131,22 +168,45 @@ def _commonsense_habit(random: Random, habits: World) -> Choice | None:
 
 def _commonsense_subject(random: Random, habits: World) -> Choice | None:
     """Who usually does this?"""
-    event = habits.event(random, Entity(random.choice(habits.occupations)), place=0.0, time=0.0, negated=0.0, surname=0.0)
+    event = habits.event(
+        random,
+        Entity(random.choice(habits.occupations)),
+        place=0.0,
+        time=0.0,
+        negated=0.0,
+        surname=0.0,
+    )
     people = habits.occupations + habits.preference("name", "").items
-    chances = {person: habits.preference("verb", person).probability(event.verb) for person in people}
+    chances = {
+        person: habits.preference("verb", person).probability(event.verb) for person in people
+    }
     usual = [person for person, chance in chances.items() if chance >= _TYPICAL_SUBJECT]
     unusual = [person for person, chance in chances.items() if chance <= _UNUSUAL_SUBJECT]
     if not usual or len(unusual) < 4:
         return None
     right = replace(event, subject=Entity(random.choice(usual)))
-    wrong: list[Meaning] = [replace(event, subject=Entity(person)) for person in random.sample(unusual, 4)]
-    if any(event.object is not None and event.object.concept == option.subject.concept for option in (right, *wrong)):
+    wrong: list[Meaning] = [
+        replace(event, subject=Entity(person)) for person in random.sample(unusual, 4)
+    ]
+    if any(
+        event.object is not None and event.object.concept == option.subject.concept
+        for option in (right, *wrong)
+    ):
         return None
-    return shuffled(random, (), Sentence(right, "subject"), right, wrong, "subject", (event.verb, right.subject.concept))
+    return shuffled(
+        random,
+        (),
+        Sentence(right, "subject"),
+        right,
+        wrong,
+        "subject",
+        (event.verb, right.subject.concept),
+    )
 
 
 def _commonsense_fact(random: Random, habits: World) -> Choice | None:
-    """Where does a well-known person live or work, what is the person's job, how old is the person?"""
+    """Where does a well-known person live or work, what is the person's job, how old is the
+    person?"""
     attribute = random.choice(ATTRIBUTES)
     person = habits.person(random, surname=0.0)
     fact = habits.fact(random, person, attribute)
@@ -156,14 +216,21 @@ def _commonsense_fact(random: Random, habits: World) -> Choice | None:
         if value != fact.value:
             others.add(value)
     wrong: list[Meaning] = [replace(fact, value=value) for value in sorted(others, key=str)]
-    return shuffled(random, (), Sentence(fact, "value"), fact, wrong, "value", (person.concept, attribute))
+    return shuffled(
+        random, (), Sentence(fact, "value"), fact, wrong, "value", (person.concept, attribute)
+    )
 
 
 def commonsenseqa(setting: Setting, random: Random) -> Iterator[Choice]:
-    """Questions without a text about the pretraining world; what train asks about, dev and test do not."""
+    """Questions without a text about the pretraining world; what train asks about, dev and test do
+    not."""
     habits = pretraining_world(setting.domain)
     while True:
-        made = _commonsense_fact(random, habits) if random.random() < 0.4 else _commonsense_habit(random, habits)
+        made = (
+            _commonsense_fact(random, habits)
+            if random.random() < 0.4
+            else _commonsense_habit(random, habits)
+        )
         if made is not None:
             yield made
 
@@ -175,7 +242,9 @@ def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExamp
         options = tuple(passage((Sentence(option),), language, domain) for option in item.options)
     else:
         options = tuple(chunk(option, language, item.role) for option in item.options)
-    return ChoiceExample(identity, passage(item.context, language, domain), question, options, item.right)
+    return ChoiceExample(
+        identity, passage(item.context, language, domain), question, options, item.right
+    )
 
 
 HELLASWAG = Maker(hellaswag, tell)

@@ -1,10 +1,12 @@
 """Natural language inference: MNLI, SNLI, ANLI and XNLI.
 
-A hypothesis is derived from one clause of the premise by operations whose truth is known. Labels follow the co-reference
-convention of SNLI (Bowman et al. 2015): premise and hypothesis are about the same occasion, so another place, number or
-exclusive time contradicts. The kind of subject and the number of details of the hypothesis are the same for all three
-labels, group by group (`maker.balanced`). Negation is commoner in contradictions, as in the real MNLI, where the hypothesis
-alone is worth about 54 % (Gururangan et al. 2018): the report shows what it is worth here. ANLI has no such cue.
+A hypothesis is derived from one clause of the premise by operations whose truth is known. Labels
+follow the co-reference convention of SNLI (Bowman et al. 2015): premise and hypothesis are about
+the same occasion, so another place, number or exclusive time contradicts. The kind of subject and
+the number of details of the hypothesis are the same for all three labels, group by group
+(`maker.balanced`). Negation is commoner in contradictions, as in the real MNLI, where the
+hypothesis alone is worth about 54 % (Gururangan et al. 2018): the report shows what it is worth
+here. ANLI has no such cue.
 """
 
 from collections.abc import Iterator
@@ -13,7 +15,15 @@ from random import Random
 
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.passage import Sentence, clauses, passage, persons, refronted, same_clause, unfronted
+from xstilts_core.mini.makers.passage import (
+    Sentence,
+    clauses,
+    passage,
+    persons,
+    refronted,
+    same_clause,
+    unfronted,
+)
 from xstilts_core.mini.makers.variation import (
     ANIMAL,
     INDEFINITE,
@@ -35,7 +45,8 @@ from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 LABELS = ("entailment", "neutral", "contradiction")
 
 _RIVALS = {"anli": 1.0, "mnli": 0.15, "xnli": 0.15, "snli": 0.0}
-"""How often a hypothesis takes its wrong subject, place or time from the other clause, so that every word stands in the premise."""
+"""How often a hypothesis takes its wrong subject, place or time from the other clause, so that
+every word stands in the premise."""
 _FACT_SKIPPED = 0.75
 """Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
 
@@ -79,13 +90,24 @@ def _entailed(random: Random, world: World, event: Event) -> Event | None:
     return weakened(random, event, random.choice((1, 1, 2)))
 
 
-def contradicted(random: Random, world: World, event: Event, rival: Event | None = None) -> Event | None:
+def contradicted(
+    random: Random, world: World, event: Event, rival: Event | None = None
+) -> Event | None:
     """A hypothesis that the event rules out."""
     if event.negated:
-        goal = strengthened(random, world, event, random.choice((0, 0, 1))) if random.random() < 0.8 else event
+        goal = (
+            strengthened(random, world, event, random.choice((0, 0, 1)))
+            if random.random() < 0.8
+            else event
+        )
         return goal and replace(goal, negated=False)
     if random.random() < 0.75:
-        return replace(weakened(random, replace(event, negated=True), random.choice((0, 0, 1)), whole_subject=True), negated=True)
+        return replace(
+            weakened(
+                random, replace(event, negated=True), random.choice((0, 0, 1)), whole_subject=True
+            ),
+            negated=True,
+        )
     changed = otherwise(random, world, event, rival)
     if changed is None:
         return None
@@ -96,24 +118,44 @@ def contradicted(random: Random, world: World, event: Event, rival: Event | None
     return kept if all(getattr(kept, name) == getattr(changed, name) for name in still) else None
 
 
-def undecided(random: Random, world: World, event: Event, rival: Event | None = None, taken: frozenset[str] = frozenset()) -> Event | None:
-    """A hypothesis that the event neither entails nor rules out; `taken` are verbs of which the premise says more."""
+def undecided(
+    random: Random,
+    world: World,
+    event: Event,
+    rival: Event | None = None,
+    taken: frozenset[str] = frozenset(),
+) -> Event | None:
+    """A hypothesis that the event neither entails nor rules out; `taken` are verbs of which the
+    premise says more."""
     chance = random.random()
-    # "Someone" would make a truth of it: the rival must be somebody in particular, and of a kind that can do the same.
-    named = rival is not None and rival.subject.concept not in INDEFINITE and is_animal(rival.subject) == is_animal(event.subject)
+    # "Someone" would make a truth of it: the rival must be somebody in particular, and of a kind
+    # that can do the same.
+    named = (
+        rival is not None
+        and rival.subject.concept not in INDEFINITE
+        and is_animal(rival.subject) == is_animal(event.subject)
+    )
     if named and chance < 0.5 and rival.subject != event.subject:
-        goal = weakened(random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True)
+        goal = weakened(
+            random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True
+        )
         return goal if goal.object is None or goal.object.concept != goal.subject.concept else None
     if chance < 0.35:
         return _loosened(random, event) if event.negated else _enriched(random, world, event)
     if chance < 0.65:
         other = world.subject(random)
-        if other.concept == event.subject.concept or (event.object and other.concept == event.object.concept):
+        if other.concept == event.subject.concept or (
+            event.object and other.concept == event.object.concept
+        ):
             return None
         if is_animal(other) != is_animal(event.subject):
             return None
-        goal = weakened(random, replace(event, subject=other), random.choice((0, 1)), whole_subject=True)
-        return replace(goal, negated=random.random() < 0.15 and goal.object not in (SOMETHING, ANIMAL))
+        goal = weakened(
+            random, replace(event, subject=other), random.choice((0, 1)), whole_subject=True
+        )
+        return replace(
+            goal, negated=random.random() < 0.15 and goal.object not in (SOMETHING, ANIMAL)
+        )
     goal = world.event(random, event.subject, place=0.5, time=0.5, negated=0.15)
     return goal if goal.verb != event.verb and goal.verb not in taken else None
 
@@ -121,7 +163,11 @@ def undecided(random: Random, world: World, event: Event, rival: Event | None = 
 def _loosened(random: Random, event: Event) -> Event | None:
     """What never happens here and then may or may not happen at all."""
     loose = weakened(random, event, random.choice((1, 1, 2)), whole_subject=True)
-    return replace(loose, negated=random.random() < 0.3) if unfronted(loose) != unfronted(event) else None
+    return (
+        replace(loose, negated=random.random() < 0.3)
+        if unfronted(loose) != unfronted(event)
+        else None
+    )
 
 
 def _enriched(random: Random, world: World, event: Event) -> Event | None:
@@ -139,8 +185,16 @@ def _enriched(random: Random, world: World, event: Event) -> Event | None:
     return replace(rich, negated=rich.subject != SOMEONE and random.random() < 0.15)
 
 
-def _derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fact, ...], label: str, rivals: bool) -> Event | None:
-    """A hypothesis about `clause` with the label, none of the `rest` of the premise changing it; None where the draw fails."""
+def _derive(
+    random: Random,
+    world: World,
+    clause: Event,
+    rest: tuple[Event | Fact, ...],
+    label: str,
+    rivals: bool,
+) -> Event | None:
+    """A hypothesis about `clause` with the label, none of the `rest` of the premise changing it;
+    None where the draw fails."""
     others = [other for other in rest if isinstance(other, Event)]
     rival = others[0] if rivals and others else None
     if label == "entailment":
@@ -148,13 +202,22 @@ def _derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fac
     elif label == "contradiction":
         goal = contradicted(random, world, clause, rival)
     else:
-        taken = frozenset(other.verb for other in others) | ({"work"} if any(isinstance(other, Fact) for other in rest) else frozenset())
+        taken = frozenset(other.verb for other in others) | (
+            {"work"} if any(isinstance(other, Fact) for other in rest) else frozenset()
+        )
         goal = undecided(random, world, clause, rival, taken)
-    jobs = [other.value for other in rest if isinstance(other, Fact) and other.attribute == "occupation" and other.person == clause.subject]
+    jobs = [
+        other.value
+        for other in rest
+        if isinstance(other, Fact)
+        and other.attribute == "occupation"
+        and other.person == clause.subject
+    ]
     if goal is None or (label == "neutral" and goal.subject.concept in jobs):
         return None
     if jobs and goal.subject == clause.subject and random.random() < 0.6:
-        # The hypothesis names the person by the job that the premise states; another job leaves the matter open.
+        # The hypothesis names the person by the job that the premise states; another job leaves the
+        # matter open.
         if label == "neutral" and random.random() < 0.4:
             jobs = [job for job in world.occupations if job != jobs[0]]
         goal = replace(goal, subject=Entity(random.choice(jobs)))
@@ -165,22 +228,33 @@ def _derive(random: Random, world: World, clause: Event, rest: tuple[Event | Fac
     return refronted(random, goal)
 
 
-def _fact_hypothesis(random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str) -> Fact | None:
-    """The fact itself, another value of it, or another person's or another attribute of the same person."""
+def _fact_hypothesis(
+    random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str
+) -> Fact | None:
+    """The fact itself, another value of it, or another person's or another attribute of the same
+    person."""
     if label == "entailment":
         return fact
     if label == "contradiction":
         value = world.value(random, fact.attribute)
         return replace(fact, value=value) if value != fact.value else None
     if random.random() < 0.5:
-        return replace(fact, person=world.person(random, but=frozenset(other.person.concept for other in facts)))
-    free = [name for name in ATTRIBUTES if name not in {other.attribute for other in facts if other.person == fact.person}]
+        return replace(
+            fact,
+            person=world.person(random, but=frozenset(other.person.concept for other in facts)),
+        )
+    free = [
+        name
+        for name in ATTRIBUTES
+        if name not in {other.attribute for other in facts if other.person == fact.person}
+    ]
     return world.fact(random, fact.person, random.choice(free))
 
 
 def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
-    """A task's premise. SNLI: one rich event (a caption). MNLI: two clauses or a fact and an event, in one sentence or two. XNLI: the
-    same kinds, more single events. ANLI: three clauses in two sentences, two of them events with rival subjects."""
+    """A task's premise. SNLI: one rich event (a caption). MNLI: two clauses or a fact and an event,
+    in one sentence or two. XNLI: the same kinds, more single events. ANLI: three clauses in two
+    sentences, two of them events with rival subjects."""
     first = event(random, world)
     if task == "snli" or random.random() < {"mnli": 0.6, "xnli": 0.75, "anli": 0.0}[task]:
         return (Sentence(first),)
@@ -190,24 +264,41 @@ def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
         pair = (second, first)
     else:
         second = event(random, world)
-        if persons(first) & persons(second) or first.verb == second.verb or subject_kind(first) in INDEFINITE.values():
+        if (
+            persons(first) & persons(second)
+            or first.verb == second.verb
+            or subject_kind(first) in INDEFINITE.values()
+        ):
             return premise(random, world, task)
         pair = (first, second)
     link = "but" if random.random() < 0.3 else "and"
     joined = task == "anli" or random.random() < (0.7 if task == "mnli" else 0.4)
-    sentences = (Sentence(Joined(*(unfronted(clause) for clause in pair), link)),) if joined else tuple(map(Sentence, pair))
+    sentences = (
+        (Sentence(Joined(*(unfronted(clause) for clause in pair), link)),)
+        if joined
+        else tuple(map(Sentence, pair))
+    )
     if task == "anli":
         fact = world.fact(random, first.subject if subject_kind(first) == "name" else None)
-        return (Sentence(fact), *sentences) if fact.person.concept not in persons(second) else premise(random, world, task)
+        return (
+            (Sentence(fact), *sentences)
+            if fact.person.concept not in persons(second)
+            else premise(random, world, task)
+        )
     return sentences
 
 
 def event(random: Random, world: World) -> Event:
-    """An event with many details, negated at times; now and then its subject is "someone" or "an animal"."""
+    """An event with many details, negated at times; now and then its subject is "someone" or "an
+    animal"."""
     chance = random.random()
     subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
     drawn = world.event(random, subject, place=0.55, time=0.5, negated=0.15)
-    return replace(drawn, negated=False) if subject == ANIMAL or subject.quantifier == "every" else drawn
+    return (
+        replace(drawn, negated=False)
+        if subject == ANIMAL or subject.quantifier == "every"
+        else drawn
+    )
 
 
 def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
@@ -225,14 +316,21 @@ def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
                 goal = _fact_hypothesis(random, world, clause, facts, label)
             else:
                 rest = tuple(other for other in stated if other is not clause)
-                goal = _derive(random, world, clause, rest, label, random.random() < _RIVALS[setting.task])
+                goal = _derive(
+                    random, world, clause, rest, label, random.random() < _RIVALS[setting.task]
+                )
             if goal is not None:
                 yield _Inference(sentences, Sentence(goal), label, setting.task == "anli")
 
 
 def tell(item: _Inference, language: str, domain: str, identity: str) -> PairExample:
     """Premise and hypothesis in a language."""
-    return PairExample(identity, passage(item.premise, language, domain), passage((item.hypothesis,), language, domain), item.label)
+    return PairExample(
+        identity,
+        passage(item.premise, language, domain),
+        passage((item.hypothesis,), language, domain),
+        item.label,
+    )
 
 
 MAKER = Maker(candidates, tell, LABELS)

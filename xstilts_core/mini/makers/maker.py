@@ -1,4 +1,5 @@
-"""What every maker has in common: where it draws from, and how a stream of candidate items becomes a split."""
+"""What every maker has in common: where it draws from, and how a stream of candidate items becomes
+a split."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +40,8 @@ class Setting:
 
 
 class Item(Protocol):
-    """Meanings with a gold label, before any language. `key` says what must not repeat; `unit` what must stay in one split."""
+    """Meanings with a gold label, before any language. `key` says what must not repeat; `unit` what
+    must stay in one split."""
 
     @property
     def key(self) -> object: ...
@@ -50,9 +52,11 @@ class Item(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """candidates: an endless stream of items; tell: an item in a language, given its id; labels: how many classes to balance.
+    """candidates: an endless stream of items; tell: an item in a language, given its id; labels:
+    how many classes to balance.
 
-    With labels, items also have `label` and `profile`, and a split holds equally many of each label within each profile.
+    With labels, items also have `label` and `profile`, and a split holds equally many of each label
+    within each profile.
     """
 
     candidates: Callable[[Setting, Random], Iterator[Item]]
@@ -80,7 +84,9 @@ def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
         misses += 1
         if misses > _MISSES:
             where = f"{setting.task} {setting.split} ({setting.domain})"
-            raise RuntimeError(f"{where}: no new item among {_MISSES} candidates after {len(seen)} items")
+            raise RuntimeError(
+                f"{where}: no new item among {_MISSES} candidates after {len(seen)} items"
+            )
         key = item.key
         if checksum(item.unit) % 8 in buckets and key not in seen:
             seen.add(key)
@@ -89,8 +95,11 @@ def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
 
 
 def balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
-    """Items in groups of one per label, all of one profile, so that neither label counts nor profiles betray the label."""
-    waiting: dict[object, dict[str, list[Item]]] = defaultdict(lambda: {label: [] for label in labels})
+    """Items in groups of one per label, all of one profile, so that neither label counts nor
+    profiles betray the label."""
+    waiting: dict[object, dict[str, list[Item]]] = defaultdict(
+        lambda: {label: [] for label in labels}
+    )
     for item in items:
         shelf = waiting[item.profile]
         shelf[item.label].append(item)

@@ -1,9 +1,10 @@
 """Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
 
-PAWS-X pairs share nearly all words: clauses change place or an adjunct moves to the front (paraphrase, "1"), or subject and
-object, the subjects of two clauses or their adjuncts trade places (no paraphrase, "0"; Zhang et al. 2019 swap words too).
-QQP pairs are posts of a question and a remark; the same question may come in another order, with its remark worded
-otherwise, and a different question differs in one word or in what is asked.
+PAWS-X pairs share nearly all words: clauses change place or an adjunct moves to the front
+(paraphrase, "1"), or subject and object, the subjects of two clauses or their adjuncts trade places
+(no paraphrase, "0"; Zhang et al. 2019 swap words too). QQP pairs are posts of a question and a
+remark; the same question may come in another order, with its remark worded otherwise, and a
+different question differs in one word or in what is asked.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ class _Paraphrase:
 
 
 def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
-    """The two events with their subjects, places or times exchanged; None where none of it changes the meaning and makes sense."""
+    """The two events with their subjects, places or times exchanged; None where none of it changes
+    the meaning and makes sense."""
     ways = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
     same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
     if same_kind and persons(first).isdisjoint(persons(second)):
@@ -53,7 +55,8 @@ def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] 
 
 
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """One event of two persons: an adjunct moves in both labels, subject and object trade places in one of them."""
+    """One event of two persons: an adjunct moves in both labels, subject and object trade places in
+    one of them."""
     subject = world.person(random)
     verb = world.preference("person_verb", "").draw(random)
     first = world.event(random, subject, place=0.8, time=0.8, negated=0.1, front=0.5, verb=verb)
@@ -77,7 +80,9 @@ def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
         return
     first = (Sentence(Joined(one, two)),)
     exchange = _traded(random, one, two)
-    pairs = [((fronted, two), "1")] + ([((replace(exchange[0], front=None), exchange[1]), "0")] if exchange else [])
+    pairs = [((fronted, two), "1")] + (
+        [((replace(exchange[0], front=None), exchange[1]), "0")] if exchange else []
+    )
     for (left, right), label in pairs:
         if not reverse and label == "0":
             left = settled(replace(left, front=fronted.front))
@@ -98,16 +103,26 @@ def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
 
 
 def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """PAWS-X pairs: the same words in another order, in most of them; a changed detail in the rest, as a first step to learn from."""
+    """PAWS-X pairs: the same words in another order, in most of them; a changed detail in the rest,
+    as a first step to learn from."""
     world = setting.world()
     while True:
-        yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[0](random, world)
+        yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[
+            0
+        ](random, world)
 
 
 def asked_roles(event: Event) -> list[str]:
-    """Roles that a question about the event can ask for; animals and indefinites are no answer to "who"."""
-    roles = ["subject"] if subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a" else []
-    return roles + [name for name in ("object", "place", "time") if getattr(event, name) is not None]
+    """Roles that a question about the event can ask for; animals and indefinites are no answer to
+    "who"."""
+    roles = (
+        ["subject"]
+        if subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a"
+        else []
+    )
+    return roles + [
+        name for name in ("object", "place", "time") if getattr(event, name) is not None
+    ]
 
 
 def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
@@ -118,13 +133,22 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
         return Sentence(event, random.choice(roles)) if roles else None
     if way < 0.6 and question.ask != "subject":
         subject = world.subject(random, every=0.0)
-        usable = subject.concept not in persons(event) and (classes().get(subject.concept) == "animal") == (subject_kind(event) == "animal")
+        usable = subject.concept not in persons(event) and (
+            classes().get(subject.concept) == "animal"
+        ) == (subject_kind(event) == "animal")
         return Sentence(replace(event, subject=subject), question.ask) if usable else None
     if way < 0.8:
         changed = otherwise(random, world, event)
-        if changed is None or (question.ask in ("place", "time") and getattr(changed, question.ask) != getattr(event, question.ask)):
+        if changed is None or (
+            question.ask in ("place", "time")
+            and getattr(changed, question.ask) != getattr(event, question.ask)
+        ):
             return None
-        return Sentence(changed, question.ask) if question.ask != "object" or changed.object == event.object else None
+        return (
+            Sentence(changed, question.ask)
+            if question.ask != "object" or changed.object == event.object
+            else None
+        )
     changed = world.event(random, event.subject, place=0.6, time=0.6, negated=0.0, front=0.0)
     if changed.verb == event.verb or question.ask not in asked_roles(changed):
         return None
@@ -134,7 +158,11 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
 def _reworded(random: Random, event: Event) -> Event:
     """The remark in other words: another front, or a detail left out."""
     names = details(event)
-    return without(event, random.choice(names)) if names and random.random() < 0.5 else refronted(random, event, 0.8)
+    return (
+        without(event, random.choice(names))
+        if names and random.random() < 0.5
+        else refronted(random, event, 0.8)
+    )
 
 
 def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
@@ -149,19 +177,28 @@ def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
         remark = world.event(random, negated=0.15)
         if persons(remark) & persons(event) or remark.verb == event.verb:
             continue
-        facts = (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
+        facts = (
+            (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
+        )
         first = (Sentence(remark), *facts, question)
         again = Sentence(_reworded(random, remark))
         other = _other_question(random, world, question)
         early = random.random() < 0.5
         for second, label in ((question, "duplicate"), (other, "different")):
             if second is not None:
-                yield _Paraphrase(first, (second, again) if early else (again, second), label, (early, len(facts)))
+                yield _Paraphrase(
+                    first, (second, again) if early else (again, second), label, (early, len(facts))
+                )
 
 
 def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
     """Both passages in a language."""
-    return PairExample(identity, passage(item.first, language, domain), passage(item.second, language, domain), item.label)
+    return PairExample(
+        identity,
+        passage(item.first, language, domain),
+        passage(item.second, language, domain),
+        item.label,
+    )
 
 
 PAWSX = Maker(_paws_candidates, tell, _PAWS_LABELS)

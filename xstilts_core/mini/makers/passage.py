@@ -1,4 +1,5 @@
-"""Sentences and passages: lists of meanings told in a language, and where in the text each chunk of a clause stands."""
+"""Sentences and passages: lists of meanings told in a language, and where in the text each chunk of
+a clause stands."""
 
 from dataclasses import dataclass, replace
 from random import Random
@@ -6,7 +7,14 @@ from random import Random
 from xstilts_core.mini.grammar import detokenise, phrase, realise
 from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token
 
-ROLE_LETTERS = {"subject": "S", "object": "O", "place": "P", "time": "T", "person": "S", "value": "OP"}
+ROLE_LETTERS = {
+    "subject": "S",
+    "object": "O",
+    "place": "P",
+    "time": "T",
+    "person": "S",
+    "value": "OP",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +27,8 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A chunk of a passage: the role of one clause (0 or 1, the second of a joined sentence) of one sentence."""
+    """A chunk of a passage: the role of one clause (0 or 1, the second of a joined sentence) of one
+    sentence."""
 
     sentence: int
     clause: int
@@ -27,7 +36,8 @@ class Spot:
 
 
 def separator(language: str, domain: str) -> str:
-    """What stands between two sentences: a space, in Chinese nothing, between chat messages (which have no full stop) a line break."""
+    """What stands between two sentences: a space, in Chinese nothing, between chat messages (which
+    have no full stop) a line break."""
     if domain == "chat":
         return "\n"
     return "" if language == "zh" else " "
@@ -40,7 +50,9 @@ def told(sentence: Sentence, language: str, domain: str = "general") -> str:
 
 def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
     """The text of several sentences."""
-    return separator(language, domain).join(told(sentence, language, domain) for sentence in sentences)
+    return separator(language, domain).join(
+        told(sentence, language, domain) for sentence in sentences
+    )
 
 
 def chunk(meaning: Meaning, language: str, role: str) -> str:
@@ -58,17 +70,25 @@ def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> l
     clause = clauses(meaning)[spot.clause]
     letters = ROLE_LETTERS[spot.role]
     if isinstance(meaning, Joined):
-        link = next(index for index, token in enumerate(tokens) if token.pos == "CCONJ" and token.role == "-")
+        link = next(
+            index
+            for index, token in enumerate(tokens)
+            if token.pos == "CCONJ" and token.role == "-"
+        )
         region = range(link) if spot.clause == 0 else range(link + 1, len(tokens))
     else:
         region = range(len(tokens))
     found = [index for index in region if tokens[index].role in letters]
     if not found or found[-1] - found[0] + 1 != len(found):
-        raise ValueError(f"no contiguous {spot.role} chunk of {clause} in {' '.join(token.text for token in tokens)!r}")
+        raise ValueError(
+            f"no contiguous {spot.role} chunk of {clause} in {' '.join(token.text for token in tokens)!r}"
+        )
     return found
 
 
-def passage_with_spot(sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general") -> tuple[str, int, int]:
+def passage_with_spot(
+    sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
+) -> tuple[str, int, int]:
     """The text of a passage and the character range [start, end) of one chunk in it."""
     between, texts, length, start, end = separator(language, domain), [], 0, -1, -1
     for number, sentence in enumerate(sentences):
@@ -83,7 +103,8 @@ def passage_with_spot(sentences: tuple[Sentence, ...], spot: Spot, language: str
 
 
 def persons(meaning: Meaning) -> set[str]:
-    """The concepts that act in a meaning: subjects, persons of facts, and objects that are named persons."""
+    """The concepts that act in a meaning: subjects, persons of facts, and objects that are named
+    persons."""
     found = set()
     for clause in clauses(meaning):
         if isinstance(clause, Fact):
@@ -116,12 +137,16 @@ def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
 
 def unfronted(clause: Event | Fact) -> Event | Fact:
     """The clause with nothing fronted."""
-    return clause if isinstance(clause, Fact) or clause.front is None else replace(clause, front=None)
+    return (
+        clause if isinstance(clause, Fact) or clause.front is None else replace(clause, front=None)
+    )
 
 
 def settled(event: Event) -> Event:
     """The event without a front whose adjunct is gone."""
-    gone = (event.front == "place" and event.place is None) or (event.front == "time" and event.time is None)
+    gone = (event.front == "place" and event.place is None) or (
+        event.front == "time" and event.time is None
+    )
     return replace(event, front=None) if gone else event
 
 

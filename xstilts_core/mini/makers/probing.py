@@ -1,7 +1,9 @@
-"""Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether two sentences say the same.
+"""Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether
+two sentences say the same.
 
-Labels that can share a sentence do, so that nothing but the property tells them apart, and all that share one stand in one split. With
-negation, number and word content, half of the sentences have a second clause, about others, so that their length tells little.
+Labels that can share a sentence do, so that nothing but the property tells them apart, and all that
+share one stand in one split. With negation, number and word content, half of the sentences have a
+second clause, about others, so that their length tells little.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,8 +29,8 @@ _JOINED_SHARE = 0.5
 class Probe:
     """A sentence and its label. frame: what the sentences of all labels share.
 
-    swap: where two words change places, as a share of the places there are, 0 to 1; None: nowhere. second: of translation match, what
-    the second sentence says; the first one is English then.
+    swap: where two words change places, as a share of the places there are, 0 to 1; None: nowhere.
+    second: of translation match, what the second sentence says; the first one is English then.
     """
 
     meaning: Meaning
@@ -83,14 +85,21 @@ def number(setting: Setting, random: Random) -> Iterator[Probe]:
         if event.object is None or classes()[event.object.concept] not in ("thing", "animal"):
             continue
         rest = _second_clause(random, world, event)
-        several = event.object.number or int(world.preference("number", event.object.concept).draw(random))
+        several = event.object.number or int(
+            world.preference("number", event.object.concept).draw(random)
+        )
         frame = (replace(event, object=replace(event.object, number=None)), rest)
         for label, count in (("one", None), ("several", several)):
-            yield Probe(joined(replace(event, object=replace(event.object, number=count)), rest), label, frame)
+            yield Probe(
+                joined(replace(event, object=replace(event.object, number=count)), rest),
+                label,
+                frame,
+            )
 
 
 def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
-    """The same sentence as it should be and with two neighbours swapped; every language has places for that."""
+    """The same sentence as it should be and with two neighbours swapped; every language has places
+    for that."""
     world = setting.world()
     while True:
         event = world.event(random, place=1.0, time=0.7, front=0.0)
@@ -112,24 +121,31 @@ def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def translation(setting: Setting, random: Random) -> Iterator[Probe]:
-    """A sentence, and the same with another front, or with another front and another place, time or number."""
+    """A sentence, and the same with another front, or with another front and another place, time or
+    number."""
     world = setting.world()
     while True:
         event = world.event(random, place=0.8, time=0.8, every=0.0)
         moved = refronted(random, event, chance=1.0)
         changed = otherwise(random, world, moved)
-        if moved.front == event.front or changed is None or (changed.negated and changed.time in TIMES_WITHOUT_NEVER):
+        if (
+            moved.front == event.front
+            or changed is None
+            or (changed.negated and changed.time in TIMES_WITHOUT_NEVER)
+        ):
             continue
         for second, label in ((moved, "same"), (changed, "other")):
             yield Probe(event, label, event, second=second, profile=(event.front, moved.front))
 
 
 def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
-    """The sentence with two neighbouring words swapped: not the first one, whose capital would tell, and no punctuation."""
+    """The sentence with two neighbouring words swapped: not the first one, whose capital would
+    tell, and no punctuation."""
     places = [
         place
         for place in range(1, len(tokens) - 1)
-        if "PUNCT" not in (tokens[place].pos, tokens[place + 1].pos) and tokens[place].text != tokens[place + 1].text
+        if "PUNCT" not in (tokens[place].pos, tokens[place + 1].pos)
+        and tokens[place].text != tokens[place + 1].text
     ]
     if not places:
         raise UsageError(f"no two words to swap in {' '.join(token.text for token in tokens)!r}")
@@ -140,7 +156,10 @@ def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
 def tell(item: Probe, language: str, domain: str, identity: str) -> PairExample:
     """The sentence in a language; of translation match the English one first."""
     if item.second is not None:
-        first, second = told(Sentence(item.meaning), ENGLISH, domain), told(Sentence(item.second), language, domain)
+        first, second = (
+            told(Sentence(item.meaning), ENGLISH, domain),
+            told(Sentence(item.second), language, domain),
+        )
         return PairExample(identity, first, second, item.label)
     tokens = realise(item.meaning, language, domain=domain)
     tokens = tokens if item.swap is None else swapped(tokens, item.swap)
@@ -154,4 +173,6 @@ CANDIDATES: dict[str, Callable[[Setting, Random], Iterator[Probe]]] = {
     "probe_word_content": _word_content,
     "probe_translation": translation,
 }
-MAKERS = {name: Maker(candidates, tell, TASKS[name].labels) for name, candidates in CANDIDATES.items()}
+MAKERS = {
+    name: Maker(candidates, tell, TASKS[name].labels) for name, candidates in CANDIDATES.items()
+}

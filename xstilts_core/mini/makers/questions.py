@@ -1,9 +1,10 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-One drawing serves all; the tasks differ in their world and in `_Style`. SQuAD: three or four sentences with facts, questions
-about both. XQuAD: events only. MLQA: longer, joined sentences with fronted adjuncts. TyDiQA: what somebody wants to know about a
-person (job, home, employer, age), so that question and answer share little but the name.
-Every context holds rivals for the answer: other persons' jobs, other places and times.
+One drawing serves all; the tasks differ in their world and in `_Style`. SQuAD: three or four
+sentences with facts, questions about both. XQuAD: events only. MLQA: longer, joined sentences with
+fronted adjuncts. TyDiQA: what somebody wants to know about a person (job, home, employer, age), so
+that question and answer share little but the name. Every context holds rivals for the answer: other
+persons' jobs, other places and times.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,15 @@ from random import Random
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.mini.makers.maker import Maker, Setting
 from xstilts_core.mini.makers.paraphrase import asked_roles
-from xstilts_core.mini.makers.passage import Sentence, Spot, clauses, passage, passage_with_spot, persons, told
+from xstilts_core.mini.makers.passage import (
+    Sentence,
+    Spot,
+    clauses,
+    passage,
+    passage_with_spot,
+    persons,
+    told,
+)
 from xstilts_core.mini.makers.variation import subject_kind
 from xstilts_core.mini.meaning import Event, Fact, Joined
 from xstilts_core.mini.world import World
@@ -21,7 +30,8 @@ from xstilts_core.mini.world import World
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Make-up of a task's contexts: ranges of clauses; chances of joined clauses, fronted adjuncts, unanswerable questions."""
+    """Make-up of a task's contexts: ranges of clauses; chances of joined clauses, fronted adjuncts,
+    unanswerable questions."""
 
     events: tuple[int, int]
     facts: tuple[int, int]
@@ -59,10 +69,13 @@ class Question:
 
 
 def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
-    """Events with different subjects and verbs, and facts; None where the draw repeats a person or a verb."""
+    """Events with different subjects and verbs, and facts; None where the draw repeats a person or
+    a verb."""
     events: list[Event] = []
     for _ in range(random.randint(*style.events)):
-        event = world.event(random, place=0.75, time=0.6, negated=style.negated, front=style.front, every=0.0)
+        event = world.event(
+            random, place=0.75, time=0.6, negated=style.negated, front=style.front, every=0.0
+        )
         if any(persons(event) & persons(other) or event.verb == other.verb for other in events):
             return None
         events.append(event)
@@ -73,8 +86,13 @@ def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | 
         taken = frozenset(fact.person.concept for fact in facts)
         free = [person for person in named if person.concept not in taken]
         used = taken | frozenset(name for event in events for name in persons(event))
-        person = random.choice(free) if free and random.random() < 0.5 else world.person(random, but=used)
-        # Half the facts repeat the attribute of the first, so that an answer of the right kind is not yet the right answer.
+        person = (
+            random.choice(free)
+            if free and random.random() < 0.5
+            else world.person(random, but=used)
+        )
+        # Half the facts repeat the attribute of the first, so that an answer of the right kind is
+        # not yet the right answer.
         fact = world.fact(random, person, attribute if facts and random.random() < 0.6 else None)
         works = fact.attribute == "employer" and any(event.verb == "work" for event in events)
         if works or any(fact.value == other.value for other in facts):
@@ -87,7 +105,8 @@ def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | 
 
 
 def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple[Sentence, ...]:
-    """The clauses as sentences, neighbours joined by chance; the second clause of a joined sentence has nothing in front."""
+    """The clauses as sentences, neighbours joined by chance; the second clause of a joined sentence
+    has nothing in front."""
     sentences: list[Sentence] = []
     rest = list(drawn)
     while rest:
@@ -104,10 +123,15 @@ def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple
 def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> Sentence | None:
     """A question about the clause; details that are not needed are left out by chance."""
     if isinstance(clause, Fact):
-        if any(isinstance(other, Fact) and other.person.concept == clause.person.concept for other in others):
+        if any(
+            isinstance(other, Fact) and other.person.concept == clause.person.concept
+            for other in others
+        ):
             return None
         # "Who is a painter?" has another answer where a painter acts in the context.
-        acting = any(isinstance(other, Event) and clause.value == other.subject.concept for other in others)
+        acting = any(
+            isinstance(other, Event) and clause.value == other.subject.concept for other in others
+        )
         return Sentence(clause, "person" if random.random() < 0.3 and not acting else "value")
     roles = [] if clause.negated else asked_roles(clause)
     if not roles:
@@ -123,7 +147,8 @@ def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> S
 
 
 def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sentence | None:
-    """A question whose subject or verb is in the context, but not together: rivals of the right kind stand there."""
+    """A question whose subject or verb is in the context, but not together: rivals of the right
+    kind stand there."""
     events = [clause for clause in drawn if isinstance(clause, Event)]
     event = random.choice(events)
     other = random.choice([clause for clause in events if clause is not event] or [event])
@@ -137,7 +162,10 @@ def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sen
             return None
         wanted = replace(other, subject=event.subject, negated=False, front=None)
     roles = [role for role in asked_roles(wanted) if role != "subject"]
-    if any(isinstance(clause, Fact) and clause.attribute == "employer" for clause in drawn) and wanted.verb == "work":
+    if (
+        any(isinstance(clause, Fact) and clause.attribute == "employer" for clause in drawn)
+        and wanted.verb == "work"
+    ):
         return None
     return Sentence(wanted, random.choice(roles)) if roles else None
 

@@ -1,4 +1,5 @@
-"""Sentence retrieval: Tatoeba (a thousand translation pairs) and BUCC 2018 (pairs hidden among distractors on both sides).
+"""Sentence retrieval: Tatoeba (a thousand translation pairs) and BUCC 2018 (pairs hidden among
+distractors on both sides).
 
 BUCC's sentences are longer, and some distractors differ from a gold sentence in one chunk only.
 """
@@ -22,7 +23,8 @@ _HARD_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A sentence and the sides it stands on: both (a translation pair), or as a distractor only "english" or "other"."""
+    """A sentence and the sides it stands on: both (a translation pair), or as a distractor only
+    "english" or "other"."""
 
     meaning: Meaning
     place: str = "both"
@@ -45,10 +47,18 @@ def candidates(setting: Setting, random: Random) -> Iterator[_Side]:
 
 def meaning(random: Random, world: World, task: str) -> Meaning:
     if task == "tatoeba":
-        return world.fact(random) if random.random() < 0.1 else world.event(random, place=0.7, time=0.7)
+        return (
+            world.fact(random)
+            if random.random() < 0.1
+            else world.event(random, place=0.7, time=0.7)
+        )
     if random.random() < 0.5:
         return world.event(random, place=0.85, time=0.75)
-    second = world.event(random, place=0.5, time=0.3, front=0.0) if random.random() < 0.7 else world.fact(random)
+    second = (
+        world.event(random, place=0.5, time=0.3, front=0.0)
+        if random.random() < 0.7
+        else world.fact(random)
+    )
     return Joined(world.event(random, place=0.6, time=0.5), second)
 
 
@@ -61,7 +71,11 @@ def mined(setting: Setting, gold: int, distractors: int) -> tuple[_Side, ...]:
     for place in ("english", "other"):
         found = 0
         while found < distractors:
-            hard = changed(random, setting.world(), random.choice(sides[:gold]).meaning) if random.random() < _HARD_SHARE else None
+            hard = (
+                changed(random, setting.world(), random.choice(sides[:gold]).meaning)
+                if random.random() < _HARD_SHARE
+                else None
+            )
             side = _Side(hard, place) if hard is not None else replace(next(stream), place=place)
             if hard is None or side.key not in taken:
                 taken.add(side.key)
@@ -80,9 +94,12 @@ def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
 
 
 def tell_sides(items: tuple[_Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
-    """Both sides, English first, each in an order of its own; `match` is the id of the translation on the other side."""
+    """Both sides, English first, each in an order of its own; `match` is the id of the translation
+    on the other side."""
     if language == "en":
-        raise UsageError(f"{setting.task} pairs English with another language: language 'en' has no other side")
+        raise UsageError(
+            f"{setting.task} pairs English with another language: language 'en' has no other side"
+        )
     random, sides = setting.random(), []
     for code, distractor in (("en", "english"), (language, "other")):
         other = language if code == "en" else "en"

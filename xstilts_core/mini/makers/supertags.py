@@ -1,7 +1,9 @@
-"""CCG-like categories of the words of a realised sentence, from their roles, parts of speech and order.
+"""CCG-like categories of the words of a realised sentence, from their roles, parts of speech and
+order.
 
-`X/Y` looks for a Y to its right, `X\\Y` to its left (Steedman 2000). Subjects and objects are NP, a bare noun with a determiner
-beside it is N, adjuncts modify the sentence (S/S in front of the subject) or the predicate ((S\\NP)\\(S\\NP) behind the verb).
+`X/Y` looks for a Y to its right, `X\\Y` to its left (Steedman 2000). Subjects and objects are NP, a
+bare noun with a determiner beside it is N, adjuncts modify the sentence (S/S in front of the
+subject) or the predicate ((S\\NP)\\(S\\NP) behind the verb).
 """
 
 from xstilts_core.mini.meaning import Token
@@ -12,7 +14,8 @@ _PREDICATE = r"(S\NP)"
 
 
 def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
-    """One category per token; clauses are split at the conjunction that links them, punctuation is ".", conjunctions "conj"."""
+    """One category per token; clauses are split at the conjunction that links them, punctuation is
+    ".", conjunctions "conj"."""
     tags: list[str] = [""] * len(tokens)
     clause: list[int] = []
     for index, token in enumerate(tokens):
@@ -35,17 +38,25 @@ def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -
     chunks: dict[str, list[int]] = {}
     for index in clause:
         chunks.setdefault(tokens[index].role, []).append(index)
-    verbs = [index for index in chunks.get("V", []) if tokens[index].pos == "VERB"] or chunks.get("V", [])
+    verbs = [index for index in chunks.get("V", []) if tokens[index].pos == "VERB"] or chunks.get(
+        "V", []
+    )
     verb = verbs[-1] if verbs else None
     subject = chunks["S"][-1] if "S" in chunks else -1
     pivot = verb if verb is not None else subject
     for role, chunk in chunks.items():
         if role == "V":
             for index in chunk:
-                tags[index] = _verb_category(tokens, chunks, verb) if index == verb else auxiliary(index, verb)
+                tags[index] = (
+                    _verb_category(tokens, chunks, verb)
+                    if index == verb
+                    else auxiliary(index, verb)
+                )
         elif role == "N":
             for index in chunk:
-                tags[index] = f"{_PREDICATE}/{_PREDICATE}" if index < pivot else rf"{_PREDICATE}\{_PREDICATE}"
+                tags[index] = (
+                    f"{_PREDICATE}/{_PREDICATE}" if index < pivot else rf"{_PREDICATE}\{_PREDICATE}"
+                )
         elif role in ("P", "T"):
             _tag_adjunct(tokens, chunk, tags, _adjunct_category(chunk[0], subject, pivot))
         elif role == "O" and verb is None:
@@ -75,20 +86,25 @@ def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb
 
 
 def _adjunct_category(start: int, subject: int, pivot: int) -> str:
-    """Before the subject an adjunct modifies the sentence, between subject and verb the predicate from the left, else from the right."""
+    """Before the subject an adjunct modifies the sentence, between subject and verb the predicate
+    from the left, else from the right."""
     if start > pivot:
         return rf"{_PREDICATE}\{_PREDICATE}"
     return "S/S" if start < subject or subject < 0 else f"{_PREDICATE}/{_PREDICATE}"
 
 
 def head_of(tokens: tuple[Token, ...], chunk: list[int]) -> int:
-    """The last noun, name or pronoun of a chunk that is not a measure word before another one; its last word where it has none."""
+    """The last noun, name or pronoun of a chunk that is not a measure word before another one; its
+    last word where it has none."""
     nominal = [index for index in chunk if tokens[index].pos in _NOMINAL]
     return nominal[-1] if nominal else chunk[-1]
 
 
-def _tag_noun_phrase(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
-    """The head is N beside a determiner or number (which makes an NP of it), else NP itself; what modifies it is N/N or N\\N."""
+def _tag_noun_phrase(
+    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
+) -> None:
+    """The head is N beside a determiner or number (which makes an NP of it), else NP itself; what
+    modifies it is N/N or N\\N."""
     head = head_of(tokens, chunk)
     whole = category if category == "NP" else f"({category})"
     determiners = [index for index in chunk if tokens[index].pos in _DETERMINING]
@@ -104,8 +120,11 @@ def _tag_noun_phrase(tokens: tuple[Token, ...], chunk: list[int], tags: list[str
             tags[index] = "N/N" if before else r"N\N"
 
 
-def _tag_adjunct(tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str) -> None:
-    """An adposition makes an adjunct of its noun phrase; without one the phrase itself is the adjunct."""
+def _tag_adjunct(
+    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
+) -> None:
+    """An adposition makes an adjunct of its noun phrase; without one the phrase itself is the
+    adjunct."""
     wrapped = f"({category})"
     adpositions = [index for index in chunk if tokens[index].pos == "ADP"]
     nouns = [index for index in chunk if index not in adpositions]

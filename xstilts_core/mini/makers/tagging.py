@@ -1,7 +1,8 @@
 """Tagging: parts of speech (UDPOS), named entities (PAN-X) and CCG-like supertags.
 
-Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) stand in dev and test only. A supertag says what a word combines with and
-on which side (Steedman 2000): it is read off the roles and the order of the words, so that one rule serves every language.
+Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) stand in dev and test only. A supertag
+says what a word combines with and on which side (Steedman 2000): it is read off the roles and the
+order of the words, so that one rule serves every language.
 """
 
 from collections.abc import Iterator
@@ -40,18 +41,28 @@ class Tagged:
 
 
 def sentence(random: Random, world: World, task: str) -> Sentence:
-    """UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full names, cities and organisations. CCG: longer clauses."""
+    """UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full names, cities and
+    organisations. CCG: longer clauses."""
     chance = random.random()
     if task == "panx":
         if chance < 0.4:
             return Sentence(fact(random, world, surname=0.6))
         if chance < 0.7:
             first, second = fact(random, world, 0.5), fact(random, world, 0.5)
-            return Sentence(Joined(first, second if first.person.concept != second.person.concept else world.event(random, persons=1.0)))
+            return Sentence(
+                Joined(
+                    first,
+                    second
+                    if first.person.concept != second.person.concept
+                    else world.event(random, persons=1.0),
+                )
+            )
         return Sentence(world.event(random, persons=0.8, surname=0.6))
     if task == "ccg":
         one = world.event(random, place=0.8, time=0.7, front=0.4)
-        return Sentence(one if chance < 0.5 else Joined(one, world.event(random, place=0.5, front=0.0)))
+        return Sentence(
+            one if chance < 0.5 else Joined(one, world.event(random, place=0.5, front=0.0))
+        )
     if chance < 0.15:
         event = world.event(random, negated=0.0, front=0.0)
         roles = asked_roles(event)
@@ -60,7 +71,9 @@ def sentence(random: Random, world: World, task: str) -> Sentence:
         return Sentence(world.fact(random))
     if chance < 0.7:
         return Sentence(world.event(random))
-    second: Meaning = world.fact(random) if chance < 0.8 else world.event(random, place=0.4, time=0.4, front=0.0)
+    second: Meaning = (
+        world.fact(random) if chance < 0.8 else world.event(random, place=0.4, time=0.4, front=0.0)
+    )
     return Sentence(Joined(world.event(random), second, random.choice(("and", "but"))))
 
 
@@ -81,13 +94,17 @@ def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
 def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
     """Words with universal parts of speech."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
-    return TagsExample(identity, tuple(token.text for token in tokens), tuple(token.pos for token in tokens))
+    return TagsExample(
+        identity, tuple(token.text for token in tokens), tuple(token.pos for token in tokens)
+    )
 
 
 def _tell_entities(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
     """Words with BIO tags of persons, places and organisations."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
-    return TagsExample(identity, tuple(token.text for token in tokens), tuple(token.ner for token in tokens))
+    return TagsExample(
+        identity, tuple(token.text for token in tokens), tuple(token.ner for token in tokens)
+    )
 
 
 def _tell_supertags(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:

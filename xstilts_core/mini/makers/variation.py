@@ -1,4 +1,5 @@
-"""Operations on events whose effect on truth is known: leave a detail out, add one, change one, make a noun general."""
+"""Operations on events whose effect on truth is known: leave a detail out, add one, change one,
+make a noun general."""
 
 from dataclasses import replace
 from random import Random
@@ -45,7 +46,11 @@ def without(event: Event, detail: str) -> Event:
 
 def addable(world: World, event: Event) -> list[str]:
     """Details that the event lacks and could have."""
-    free = [name for name in ("place", "time") if getattr(event, name) is None and event.verb not in STATIVE_VERBS]
+    free = [
+        name
+        for name in ("place", "time")
+        if getattr(event, name) is None and event.verb not in STATIVE_VERBS
+    ]
     kind = classes().get(event.object.concept) if event.object else None
     if kind in ("thing", "mass", "animal"):
         if event.object.adjective is None and world.choices("adjective", event.object.concept)[0]:
@@ -62,14 +67,21 @@ def added(random: Random, world: World, event: Event, detail: str) -> Event:
     if detail == "time":
         return replace(event, time=world.preference("time", event.verb).draw(random))
     drawn = world.preference(detail, event.object.concept).draw(random)
-    return replace(event, object=replace(event.object, **{detail: int(drawn) if detail == "number" else drawn}))
+    return replace(
+        event, object=replace(event.object, **{detail: int(drawn) if detail == "number" else drawn})
+    )
 
 
 def weakened(random: Random, event: Event, steps: int, whole_subject: bool = False) -> Event:
-    """A positive event that follows from a positive one: details left out, nouns made general. `whole_subject` keeps the subject."""
+    """A positive event that follows from a positive one: details left out, nouns made general.
+    `whole_subject` keeps the subject."""
     for _ in range(steps):
         ways = details(event)
-        if not event.negated and event.object and classes().get(event.object.concept) in ("thing", "mass", "animal"):
+        if (
+            not event.negated
+            and event.object
+            and classes().get(event.object.concept) in ("thing", "mass", "animal")
+        ):
             ways.append("object")
         if not whole_subject and subject_kind(event) in ("name", "occupation", "animal"):
             ways.append("subject")
@@ -82,7 +94,10 @@ def weakened(random: Random, event: Event, steps: int, whole_subject: bool = Fal
             animal = classes().get(event.object.concept) == "animal"
             event = replace(event, object=ANIMAL if animal and random.random() < 0.7 else SOMETHING)
         elif way == "subject":
-            event = replace(event, subject=SOMEONE if classes().get(event.subject.concept) != "animal" else ANIMAL)
+            event = replace(
+                event,
+                subject=SOMEONE if classes().get(event.subject.concept) != "animal" else ANIMAL,
+            )
         elif way == "every":
             event = replace(event, subject=replace(event.subject, quantifier="a"))
         else:
@@ -91,7 +106,8 @@ def weakened(random: Random, event: Event, steps: int, whole_subject: bool = Fal
 
 
 def strengthened(random: Random, world: World, event: Event, steps: int) -> Event | None:
-    """A negated event that follows from a negated one: what never happens does not happen here or there either."""
+    """A negated event that follows from a negated one: what never happens does not happen here or
+    there either."""
     for step in range(steps):
         ways = addable(world, event)
         if not ways:
@@ -100,8 +116,11 @@ def strengthened(random: Random, world: World, event: Event, steps: int) -> Even
     return event
 
 
-def otherwise(random: Random, world: World, event: Event, rival: Event | None = None) -> Event | None:
-    """The event with a detail that rules the old one out: another place, number or exclusive time (the rival's where it fits)."""
+def otherwise(
+    random: Random, world: World, event: Event, rival: Event | None = None
+) -> Event | None:
+    """The event with a detail that rules the old one out: another place, number or exclusive time
+    (the rival's where it fits)."""
     ways = [name for name in ("place", "time", "number") if name in details(event)]
     if not ways:
         return None
@@ -110,7 +129,11 @@ def otherwise(random: Random, world: World, event: Event, rival: Event | None = 
         number = random.choice([value for value in range(2, 8) if value != event.object.number])
         return replace(event, object=replace(event.object, number=number))
     if way == "place":
-        place = rival.place if rival is not None and rival.place else world.place(random, event.verb, event.subject)
+        place = (
+            rival.place
+            if rival is not None and rival.place
+            else world.place(random, event.verb, event.subject)
+        )
         return replace(event, place=place) if place != event.place else None
     group = next((times for times in EXCLUSIVE_TIMES if event.time in times), ())
     if rival is not None and rival.time in group and rival.time != event.time:

@@ -1,4 +1,5 @@
-"""Bulgarian: no indefinite article; adjectives and numerals agree; persons have numerals of their own."""
+"""Bulgarian: no indefinite article; adjectives and numerals agree; persons have numerals of their
+own."""
 
 from xstilts_core.mini.lexicon import class_of, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -30,7 +31,9 @@ class Bulgarian(Realiser):
 
     def surname(self, entity: Entity, column: str) -> str:
         """Women's forms of Slavic surnames: Петров, Петрова."""
-        return self.cell(entity.surname or "", "feminine" if class_of(entity.concept) == "name_f" else "word")
+        return self.cell(
+            entity.surname or "", "feminine" if class_of(entity.concept) == "name_f" else "word"
+        )
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
         """A name, after the verb's preposition as an object."""
@@ -60,7 +63,8 @@ class Bulgarian(Realiser):
         return core
 
     def counted(self, entity: Entity, gender: str, role: str) -> Chunk:
-        """Numeral, plural adjective and noun; masculine things have a count form, masculine persons plain plurals."""
+        """Numeral, plural adjective and noun; masculine things have a count form, masculine persons
+        plain plurals."""
         number = self.number_word(entity)
         column = "plural"
         if gender == "m" and self.kind(entity.concept) == "human":
@@ -78,12 +82,29 @@ class Bulgarian(Realiser):
         return self.governed(chunk, "O", event.verb) if role == "object" else chunk
 
     def order(self, parts: Parts) -> Chunk:
-        """subject никога не verb object place time; after a question word the subject follows the verb."""
+        """subject никога не verb object place time; after a question word the subject follows the
+        verb."""
         if parts.ask in (None, "subject"):
             lead, parts = parts.fronted()
-            return lead + parts.subject + parts.negation + parts.verb + parts.object + parts.place + parts.time
+            return (
+                lead
+                + parts.subject
+                + parts.negation
+                + parts.verb
+                + parts.object
+                + parts.place
+                + parts.time
+            )
         lead, parts = parts.taken(parts.ask)
-        return lead + parts.negation + parts.verb + parts.subject + parts.object + parts.place + parts.time
+        return (
+            lead
+            + parts.negation
+            + parts.verb
+            + parts.subject
+            + parts.object
+            + parts.place
+            + parts.time
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """лекарка; в Рим (във before в and ф); в Новекс; на 34 години."""
@@ -97,17 +118,29 @@ class Bulgarian(Realiser):
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Анна живее в Рим. Кой живее в Рим? Къде живее Анна?"""
-        verbs = {"occupation": "е/AUX", "city": "живее/VERB", "employer": "работи/VERB", "age": "е/AUX"}
+        verbs = {
+            "occupation": "е/AUX",
+            "city": "живее/VERB",
+            "employer": "работи/VERB",
+            "age": "е/AUX",
+        }
         verb = words(verbs[fact.attribute], "V")
         person = self.chunk(fact.person, "subject", "")
         if ask != "value":
             return (word("кой", "PRON", "S") if ask else person) + verb + self.value(fact)
         if fact.attribute == "occupation":
-            return words("каква/DET", "O") + words("е/AUX", "V") + words("професията/NOUN на/ADP") + person
+            return (
+                words("каква/DET", "O")
+                + words("е/AUX", "V")
+                + words("професията/NOUN на/ADP")
+                + person
+            )
         if fact.attribute == "age":
             return words("на/ADP колко/DET години/NOUN", "O") + verb + person
         return words("къде/ADV", "O") + verb + person
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before и."""
-        return word("и", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("но", "CCONJ")
+        return (
+            word("и", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("но", "CCONJ")
+        )

@@ -1,4 +1,5 @@
-"""Chinese: measure words, time and place before the verb, question words in place, no spaces between words."""
+"""Chinese: measure words, time and place before the verb, question words in place, no spaces
+between words."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -30,7 +31,12 @@ class Chinese(Realiser):
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
         """一只大狗, 每只狗, 三个红色的苹果, 冷水."""
-        noun = words(self.cell(entity.concept, "object" if role == "O" else "word"), role, "NOUN", entity.concept)
+        noun = words(
+            self.cell(entity.concept, "object" if role == "O" else "word"),
+            role,
+            "NOUN",
+            entity.concept,
+        )
         column = "word" if self.kind(entity.concept) == "thing" else "animate"
         core = self.adjective(entity, column, role) + noun
         measure = entry("zh", entity.concept)["measure"]
@@ -39,14 +45,22 @@ class Chinese(Realiser):
         if entity.number is not None:
             counter = word(self.number_word(entity), "NUM", role)
         else:
-            counter = word("每", "DET", role) if entity.quantifier == "every" else word("一", "NUM", role)
+            counter = (
+                word("每", "DET", role) if entity.quantifier == "every" else word("一", "NUM", role)
+            )
         return counter + word(measure, "NOUN", role) + core
 
     def agreement(self, event: Event, ask: str | None) -> str:
         """The form "every" when the subject wants 都 before the verb."""
         subject = event.subject
         distributive = subject.quantifier == "every" and subject.number is None and ask != "subject"
-        return "every" if distributive and self.kind(subject.concept) in ("human", "animal") and not self.is_bare(subject) else "word"
+        return (
+            "every"
+            if distributive
+            and self.kind(subject.concept) in ("human", "animal")
+            and not self.is_bare(subject)
+            else "word"
+        )
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
         """The verb, after 都 for every; `order` puts 都 before the negation and the place."""
@@ -60,7 +74,16 @@ class Chinese(Realiser):
             lead = lead + word(self.comma, "PUNCT")
         split = len(parts.verb) - 1
         both, verb = parts.verb[:split], parts.verb[split:]
-        return lead + parts.subject + parts.time + both + parts.negation + parts.place + verb + parts.object
+        return (
+            lead
+            + parts.subject
+            + parts.time
+            + both
+            + parts.negation
+            + parts.place
+            + verb
+            + parts.object
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """医生 (bare, as Chinese has it); 在罗马; 在诺维克斯; 34岁."""
@@ -92,5 +115,8 @@ class Chinese(Realiser):
         """而 between clauses about two subjects, 并且 about one."""
         if joined.link == "but":
             return word(self.comma, "PUNCT") + word("但是", "CCONJ")
-        first, other = (clause.subject if isinstance(clause, Event) else clause.person for clause in (joined.first, joined.second))
+        first, other = (
+            clause.subject if isinstance(clause, Event) else clause.person
+            for clause in (joined.first, joined.second)
+        )
         return word(self.comma, "PUNCT") + word("并且" if first == other else "而", "CCONJ")

@@ -1,7 +1,9 @@
-"""What the languages share: tokens from lexicon cells, names, chunks with their roles, and the frame of a clause.
+"""What the languages share: tokens from lexicon cells, names, chunks with their roles, and the
+frame of a clause.
 
-A language is a `Realiser` with its noun phrases, its verb group and its word order. A chunk is the tuple of tokens of
-one role. Chunks are built once and shared by all sentences, since tokens are frozen.
+A language is a `Realiser` with its noun phrases, its verb group and its word order. A chunk is the
+tuple of tokens of one role. Chunks are built once and shared by all sentences, since tokens are
+frozen.
 """
 
 from collections.abc import Mapping
@@ -16,14 +18,21 @@ EMPTY: Chunk = ()
 _LARGEST_NUMBER = 7
 _NOUN_CLASSES = ("name_f", "name_m", "occupation", "animal", "thing", "mass", "indefinite")
 _VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
-_FACT_CLASSES = {"occupation": ("occupation",), "city": ("city",), "employer": ("organisation",), "age": ()}
+_FACT_CLASSES = {
+    "occupation": ("occupation",),
+    "city": ("city",),
+    "employer": ("organisation",),
+    "age": (),
+}
 LETTERS = {"subject": "S", "object": "O", "place": "P", "time": "T"}
 
 
 class Parts(NamedTuple):
-    """The chunks of an event before word order. An asked part holds the question word. ask: the asked role or None.
+    """The chunks of an event before word order. An asked part holds the question word. ask: the
+    asked role or None.
 
-    front is None in questions: a question word and a fronted adverbial would compete for the first place.
+    front is None in questions: a question word and a fronted adverbial would compete for the first
+    place.
     """
 
     subject: Chunk
@@ -36,7 +45,8 @@ class Parts(NamedTuple):
     ask: str | None
 
     def fronted(self) -> tuple[Chunk, "Parts"]:
-        """The chunk that opens the clause before its subject (empty if none), and the parts without it."""
+        """The chunk that opens the clause before its subject (empty if none), and the parts without
+        it."""
         return (EMPTY, self) if self.front is None else self.taken(self.front)
 
     def taken(self, role: str) -> tuple[Chunk, "Parts"]:
@@ -55,11 +65,14 @@ def word(text: str, pos: str, role: str = "-") -> Chunk:
     return (Token(text, pos, "O", role),)
 
 
-def words(cell: str, role: str = "-", pos: str = "NOUN", concept: str | None = None, entity: str = "") -> Chunk:
+def words(
+    cell: str, role: str = "-", pos: str = "NOUN", concept: str | None = None, entity: str = ""
+) -> Chunk:
     """Tokens of a lexicon cell or of text written like one.
 
-    pos: for words that do not name their own. entity: PER, LOC or ORG makes the tags B-, I-, ...; "" makes O.
-    Function words (determiners, adpositions, auxiliaries, particles, pronouns) carry no concept.
+    pos: for words that do not name their own. entity: PER, LOC or ORG makes the tags B-, I-, ...;
+    "" makes O. Function words (determiners, adpositions, auxiliaries, particles, pronouns) carry no
+    concept.
     """
     tokens = []
     for position, item in enumerate(cell.split(" ")):
@@ -78,7 +91,8 @@ def _check_class(concept: str, use: str, legal: tuple[str, ...]) -> None:
 
 
 class Realiser:
-    """A language. Subclasses give noun phrases, verb group, word order, facts and question words."""
+    """A language. Subclasses give noun phrases, verb group, word order, facts and question
+    words."""
 
     code: str
     interjection: str
@@ -109,7 +123,8 @@ class Realiser:
         return row["word"] if form == ABSENT else form
 
     def make_marker(self, verb: str) -> str:
-        """What the verb wants before or after its object (a preposition, a case), "" if nothing special."""
+        """What the verb wants before or after its object (a preposition, a case), "" if nothing
+        special."""
         form = entry(self.code, verb).get("marker", ABSENT)
         return "" if form == ABSENT else form
 
@@ -131,9 +146,13 @@ class Realiser:
     def number_word(self, entity: Entity) -> str:
         """The word for the entity's number, 2 to 7."""
         if entity.number is None or not 2 <= entity.number <= _LARGEST_NUMBER:
-            raise ValueError(f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to {_LARGEST_NUMBER}")
+            raise ValueError(
+                f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to {_LARGEST_NUMBER}"
+            )
         if self.is_bare(entity):
-            raise ValueError(f"number {entity.number!r} of {entity.concept!r}: mass nouns, someone and something are not counted")
+            raise ValueError(
+                f"number {entity.number!r} of {entity.concept!r}: mass nouns, someone and something are not counted"
+            )
         return self.numbers[entity.number - 2]
 
     def is_bare(self, entity: Entity) -> bool:
@@ -150,7 +169,8 @@ class Realiser:
         return self.noun_phrase(entity, letter, verb)
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A person's name; the column is the form of its last word. verb: the verb it is the object of, "" for none."""
+        """A person's name; the column is the form of its last word. verb: the verb it is the object
+        of, "" for none."""
         if entity.surname is None:
             return words(self.cell(entity.concept, column), role, "PROPN", entity.concept, "PER")
         first = words(self.cell(entity.concept, "word"), role, "PROPN", entity.concept, "PER")
@@ -175,13 +195,19 @@ class Realiser:
         return words(self.cell(concept, column), role, "PROPN", concept, kind)
 
     def occupation_form(self, person: Entity, concept: str) -> str:
-        """The occupation's word for this person: the feminine form for women where the language has one."""
+        """The occupation's word for this person: the feminine form for women where the language has
+        one."""
         return self.cell(concept, "feminine" if class_of(person.concept) == "name_f" else "word")
 
     def checked_value(self, fact: Fact) -> Chunk:
         """The predicate of a fact whose value is of the attribute's class."""
         if fact.attribute not in _FACT_CLASSES:
-            raise unknown("attribute", fact.attribute, f"the fact about {fact.person.concept!r}", tuple(_FACT_CLASSES))
+            raise unknown(
+                "attribute",
+                fact.attribute,
+                f"the fact about {fact.person.concept!r}",
+                tuple(_FACT_CLASSES),
+            )
         if _FACT_CLASSES[fact.attribute]:
             _check_class(str(fact.value), fact.attribute, _FACT_CLASSES[fact.attribute])
         return self.make_value(fact)
@@ -191,7 +217,8 @@ class Realiser:
         raise NotImplementedError
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """The name of the verb form that agrees with the subject; "word" is the third person singular."""
+        """The name of the verb form that agrees with the subject; "word" is the third person
+        singular."""
         return "plural" if event.subject.number is not None and ask != "subject" else "word"
 
     def checked_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
@@ -204,7 +231,8 @@ class Realiser:
         return words(self.cell(verb, agreement), "V", "VERB", verb)
 
     def asked_kind(self, event: Event, role: str) -> str:
-        """What kind of thing a question about the subject or object asks for: human, animal or thing."""
+        """What kind of thing a question about the subject or object asks for: human, animal or
+        thing."""
         entity = event.subject if role == "subject" else event.object
         kind = self.kind(entity.concept) if entity else "thing"
         return "human" if kind == "name" else kind
@@ -231,12 +259,26 @@ class Realiser:
         subject, thing, place, time = event.subject, event.object, event.place, event.time
         return self.order(
             Parts(
-                self.question_word(event, "subject") if ask == "subject" else self.chunk(subject, "subject", ""),
+                self.question_word(event, "subject")
+                if ask == "subject"
+                else self.chunk(subject, "subject", ""),
                 self.verb_group(event.verb, self.agreement(event, ask), event.negated),
                 self.negation if event.negated else EMPTY,
-                self.question_word(event, "object") if ask == "object" else self.chunk(thing, "object", event.verb) if thing else EMPTY,
-                self.question_word(event, "place") if ask == "place" else self.adverbial(place, "P") if place else EMPTY,
-                self.question_word(event, "time") if ask == "time" else self.adverbial(time, "T") if time else EMPTY,
+                self.question_word(event, "object")
+                if ask == "object"
+                else self.chunk(thing, "object", event.verb)
+                if thing
+                else EMPTY,
+                self.question_word(event, "place")
+                if ask == "place"
+                else self.adverbial(place, "P")
+                if place
+                else EMPTY,
+                self.question_word(event, "time")
+                if ask == "time"
+                else self.adverbial(time, "T")
+                if time
+                else EMPTY,
                 None if ask else event.front,
                 ask,
             )

@@ -1,4 +1,5 @@
-"""English: subject, verb, object, place, time; do-support only in questions about anything but the subject."""
+"""English: subject, verb, object, place, time; do-support only in questions about anything but the
+subject."""
 
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
 from xstilts_core.mini.realise.clause import EMPTY, LETTERS, Chunk, Parts, Realiser, word, words
@@ -42,22 +43,36 @@ class English(Realiser):
         return "plural" if ask in ("object", "place", "time") else super().agreement(event, ask)
 
     def event(self, event: Event, ask: str | None) -> Chunk:
-        """A clause; in questions about anything but the subject, does or do follows the question word."""
+        """A clause; in questions about anything but the subject, does or do follows the question
+        word."""
         clause = super().event(event, ask)
         if ask in (None, "subject"):
             return clause
         length = sum(token.role == LETTERS[ask] for token in clause)
-        return clause[:length] + word("does" if event.subject.number is None else "do", "AUX", "V") + clause[length:]
+        return (
+            clause[:length]
+            + word("does" if event.subject.number is None else "do", "AUX", "V")
+            + clause[length:]
+        )
 
     def order(self, parts: Parts) -> Chunk:
-        """(question word) subject never verb object place time; a fronted place or time ends in a comma."""
+        """(question word) subject never verb object place time; a fronted place or time ends in a
+        comma."""
         lead: Chunk = EMPTY
         if parts.ask in (None, "subject"):
             lead, parts = parts.fronted()
             lead = lead + word(",", "PUNCT") if lead else lead
         else:
             lead, parts = parts.taken(parts.ask)
-        return lead + parts.subject + parts.negation + parts.verb + parts.object + parts.place + parts.time
+        return (
+            lead
+            + parts.subject
+            + parts.negation
+            + parts.verb
+            + parts.object
+            + parts.place
+            + parts.time
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """a doctor; in Rome; at Novex; 34 years old."""
@@ -65,16 +80,29 @@ class English(Realiser):
             return words(f"{fact.value}/NUM years/NOUN old/ADJ", "O")
         if fact.attribute == "occupation":
             return self.noun_phrase(Entity(str(fact.value)), "O", "")
-        return word("in" if fact.attribute == "city" else "at", "ADP", "O") + self.place_name(str(fact.value))
+        return word("in" if fact.attribute == "city" else "at", "ADP", "O") + self.place_name(
+            str(fact.value)
+        )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Anna lives in Rome. Who lives in Rome? Where does Anna live?"""
-        verbs = {"occupation": "is/AUX", "city": "lives/VERB", "employer": "works/VERB", "age": "is/AUX"}
+        verbs = {
+            "occupation": "is/AUX",
+            "city": "lives/VERB",
+            "employer": "works/VERB",
+            "age": "is/AUX",
+        }
         person = self.chunk(fact.person, "subject", "")
         if ask != "value":
-            return (word("who", "PRON", "S") if ask else person) + words(verbs[fact.attribute], "V") + self.value(fact)
+            return (
+                (word("who", "PRON", "S") if ask else person)
+                + words(verbs[fact.attribute], "V")
+                + self.value(fact)
+            )
         if fact.attribute == "occupation":
-            return words("what/PRON", "O") + words("is/AUX", "V") + person + words("'s/PART job/NOUN")
+            return (
+                words("what/PRON", "O") + words("is/AUX", "V") + person + words("'s/PART job/NOUN")
+            )
         if fact.attribute == "age":
             return words("how/ADV old/ADJ", "O") + words("is/AUX", "V") + person
         base = "live/VERB" if fact.attribute == "city" else "work/VERB"

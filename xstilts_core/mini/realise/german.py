@@ -1,4 +1,5 @@
-"""German: the finite verb stands second; objects are accusative; a separable particle closes the clause."""
+"""German: the finite verb stands second; objects are accusative; a separable particle closes the
+clause."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -35,11 +36,21 @@ class German(Realiser):
     questions = QUESTIONS
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """ein großer Hund, jeden Hund, drei große Hunde, kalter Tee. role: S nominative, O accusative."""
+        """ein großer Hund, jeden Hund, drei große Hunde, kalter Tee. role: S nominative, O
+        accusative."""
         if entity.number is not None:
             noun = words(self.cell(entity.concept, "plural"), role, "NOUN", entity.concept)
-            return word(self.number_word(entity), "NUM", role) + self.inflected(entity, "e", role) + noun
-        noun = words(self.cell(entity.concept, "accusative" if role == "O" else "word"), role, "NOUN", entity.concept)
+            return (
+                word(self.number_word(entity), "NUM", role)
+                + self.inflected(entity, "e", role)
+                + noun
+            )
+        noun = words(
+            self.cell(entity.concept, "accusative" if role == "O" else "word"),
+            role,
+            "NOUN",
+            entity.concept,
+        )
         gender = entry("de", entity.concept)["gender"]
         if gender == ABSENT:
             return noun
@@ -77,7 +88,16 @@ class German(Realiser):
         else:
             lead, parts = parts.taken(parts.front or "subject")
         finite, particle = parts.verb[:1], parts.verb[1:]
-        return lead + finite + parts.subject + parts.time + parts.negation + parts.object + parts.place + particle
+        return (
+            lead
+            + finite
+            + parts.subject
+            + parts.time
+            + parts.negation
+            + parts.object
+            + parts.place
+            + particle
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """Ärztin (bare, as German has it); in Rom; bei Novex; 34 Jahre alt."""
@@ -86,21 +106,37 @@ class German(Realiser):
             return words(f"{value}/NUM Jahre/NOUN alt/ADJ", "O")
         if fact.attribute == "occupation":
             return words(self.occupation_form(fact.person, value), "O", "NOUN", value)
-        return word("in" if fact.attribute == "city" else "bei", "ADP", "O") + self.place_name(value)
+        return word("in" if fact.attribute == "city" else "bei", "ADP", "O") + self.place_name(
+            value
+        )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Anna wohnt in Rom. Wer wohnt in Rom? Wo wohnt Anna?"""
-        verbs = {"occupation": "ist/AUX", "city": "wohnt/VERB", "employer": "arbeitet/VERB", "age": "ist/AUX"}
+        verbs = {
+            "occupation": "ist/AUX",
+            "city": "wohnt/VERB",
+            "employer": "arbeitet/VERB",
+            "age": "ist/AUX",
+        }
         verb = words(verbs[fact.attribute], "V")
         person = self.chunk(fact.person, "subject", "")
         if ask != "value":
             return (word("wer", "PRON", "S") if ask else person) + verb + self.value(fact)
         if fact.attribute == "occupation":
-            return words("was/PRON", "O") + words("ist/AUX", "V") + person + words("von/ADP Beruf/NOUN")
+            return (
+                words("was/PRON", "O")
+                + words("ist/AUX", "V")
+                + person
+                + words("von/ADP Beruf/NOUN")
+            )
         if fact.attribute == "age":
             return words("wie/ADV alt/ADJ", "O") + verb + person
         return words("wo/ADV", "O") + verb + person
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before und."""
-        return word("und", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("aber", "CCONJ")
+        return (
+            word("und", "CCONJ")
+            if joined.link == "and"
+            else word(",", "PUNCT") + word("aber", "CCONJ")
+        )

@@ -1,4 +1,5 @@
-"""Hindi: verb last, postpositions, habitual verbs that agree with the subject in gender and number."""
+"""Hindi: verb last, postpositions, habitual verbs that agree with the subject in gender and
+number."""
 
 from xstilts_core.mini.lexicon import ABSENT, class_of, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -30,7 +31,8 @@ class Hindi(Realiser):
     questions = QUESTIONS
 
     def postposition(self, kind: str, verb: str) -> str:
-        """The postposition of an object: what the verb wants, or को for people; "" leaves the direct form."""
+        """The postposition of an object: what the verb wants, or को for people; "" leaves the
+        direct form."""
         if not verb:
             return ""
         marker = self.marker(verb)
@@ -44,18 +46,27 @@ class Hindi(Realiser):
         return plain + word(self.postposition("name", verb), "ADP", role) if verb else plain
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """एक बड़ा कुत्ता, हर कुत्ते को, तीन लाल थैले, ठंडा पानी; before a postposition the oblique form."""
+        """एक बड़ा कुत्ता, हर कुत्ते को, तीन लाल थैले, ठंडा पानी; before a postposition the oblique
+        form."""
         postposition = self.postposition(self.kind(entity.concept), verb) if role == "O" else ""
         row = entry("hi", entity.concept)
         plural = entity.number is not None
-        noun_column = ("plural_oblique" if postposition else "plural") if plural else ("oblique" if postposition else "word")
-        column = "feminine" if row["gender"] == "f" else "oblique" if plural or postposition else "word"
+        noun_column = (
+            ("plural_oblique" if postposition else "plural")
+            if plural
+            else ("oblique" if postposition else "word")
+        )
+        column = (
+            "feminine" if row["gender"] == "f" else "oblique" if plural or postposition else "word"
+        )
         noun = words(self.cell(entity.concept, noun_column), role, "NOUN", entity.concept)
         core = self.described(entity, column, role) + noun
         if plural:
             core = word(self.number_word(entity), "NUM", role) + core
         elif not self.is_bare(entity):
-            core = (word("हर", "DET", role) if entity.quantifier == "every" else word("एक", "NUM", role)) + core
+            core = (
+                word("हर", "DET", role) if entity.quantifier == "every" else word("एक", "NUM", role)
+            ) + core
         return core + word(postposition, "ADP", role) if postposition else core
 
     def described(self, entity: Entity, column: str, role: str) -> Chunk:
@@ -64,10 +75,15 @@ class Hindi(Realiser):
             return self.adjective(entity, column, role)
         animate = "animate" if column == "word" else f"animate_{column}"
         own = entry("hi", entity.adjective)[animate]
-        return words(own, role, "ADJ", entity.adjective) if own != ABSENT else self.adjective(entity, column, role)
+        return (
+            words(own, role, "ADJ", entity.adjective)
+            if own != ABSENT
+            else self.adjective(entity, column, role)
+        )
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """word (masculine), feminine, plural or "feminine plural"; a question word is masculine singular."""
+        """word (masculine), feminine, plural or "feminine plural"; a question word is masculine
+        singular."""
         concept = event.subject.concept
         if ask == "subject":
             return "word"
@@ -96,12 +112,22 @@ class Hindi(Realiser):
         return super().question_word(event, role)
 
     def order(self, parts: Parts) -> Chunk:
-        """subject time place object never verb; the noun of a compound verb stands before the negation."""
+        """subject time place object never verb; the noun of a compound verb stands before the
+        negation."""
         lead, parts = parts.fronted()
         noun, verb = EMPTY, parts.verb
         if verb[0].pos != "VERB":
             noun, verb = verb[:1], verb[1:]
-        return lead + parts.subject + parts.time + parts.place + parts.object + noun + parts.negation + verb
+        return (
+            lead
+            + parts.subject
+            + parts.time
+            + parts.place
+            + parts.object
+            + noun
+            + parts.negation
+            + verb
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """एक डॉक्टर; रोम में; नोवेक्स में; 34 साल की."""
@@ -110,7 +136,9 @@ class Hindi(Realiser):
         if fact.attribute == "age":
             return words(f"{value}/NUM साल/NOUN {_GENITIVE[gender]}/ADP", "O")
         if fact.attribute == "occupation":
-            return word("एक", "NUM", "O") + words(self.occupation_form(fact.person, value), "O", "NOUN", value)
+            return word("एक", "NUM", "O") + words(
+                self.occupation_form(fact.person, value), "O", "NOUN", value
+            )
         return self.place_name(value) + word("में", "ADP", "O")
 
     def gender(self, fact: Fact) -> str:
@@ -138,4 +166,8 @@ class Hindi(Realiser):
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before और."""
-        return word("और", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("लेकिन", "CCONJ")
+        return (
+            word("और", "CCONJ")
+            if joined.link == "and"
+            else word(",", "PUNCT") + word("लेकिन", "CCONJ")
+        )

@@ -1,4 +1,5 @@
-"""Indonesian: no inflection, classifiers, adjectives after the noun; an asked object stays in place."""
+"""Indonesian: no inflection, classifiers, adjectives after the noun; an asked object stays in
+place."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -44,13 +45,22 @@ class Indonesian(Realiser):
         return "word"
 
     def order(self, parts: Parts) -> Chunk:
-        """subject tidak pernah verb object place time; fronted chunks end in a comma, di mana and kapan open the clause."""
+        """subject tidak pernah verb object place time; fronted chunks end in a comma, di mana and
+        kapan open the clause."""
         if parts.ask in ("place", "time"):
             lead, parts = parts.taken(parts.ask)
         else:
             lead, parts = parts.fronted()
             lead = lead + word(",", "PUNCT") if lead else lead
-        return lead + parts.subject + parts.negation + parts.verb + parts.object + parts.place + parts.time
+        return (
+            lead
+            + parts.subject
+            + parts.negation
+            + parts.verb
+            + parts.object
+            + parts.place
+            + parts.time
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """seorang dokter; di Roma; di Novex; 34 tahun."""
@@ -63,7 +73,12 @@ class Indonesian(Realiser):
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Anna tinggal di Roma. Siapa yang tinggal di Roma? Di mana Anna tinggal?"""
-        verbs = {"occupation": "adalah/AUX", "city": "tinggal/VERB", "employer": "bekerja/VERB", "age": "berumur/VERB"}
+        verbs = {
+            "occupation": "adalah/AUX",
+            "city": "tinggal/VERB",
+            "employer": "bekerja/VERB",
+            "age": "berumur/VERB",
+        }
         verb = words(verbs[fact.attribute], "V")
         person = self.chunk(fact.person, "subject", "")
         if ask is None:
@@ -79,4 +94,8 @@ class Indonesian(Realiser):
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before dan."""
-        return word("dan", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("tetapi", "CCONJ")
+        return (
+            word("dan", "CCONJ")
+            if joined.link == "and"
+            else word(",", "PUNCT") + word("tetapi", "CCONJ")
+        )

@@ -27,10 +27,15 @@ class Spanish(Realiser):
     questions = QUESTIONS
 
     def takes_a(self, kind: str, verb: str) -> bool:
-        """The preposition a before an object: people always, animals with verbs for persons, and verbs that ask for it."""
+        """The preposition a before an object: people always, animals with verbs for persons, and
+        verbs that ask for it."""
         if not verb:
             return False
-        return kind in ("name", "human") or self.marker(verb) == "a" or (kind == "animal" and class_of(verb) == "verb_person")
+        return (
+            kind in ("name", "human")
+            or self.marker(verb) == "a"
+            or (kind == "animal" and class_of(verb) == "verb_person")
+        )
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
         """A name, after a as an object."""
@@ -41,8 +46,14 @@ class Spanish(Realiser):
         """un perro grande, cada perro, tres bolsas rojas, agua fría."""
         plural = entity.number is not None
         feminine = entry("es", entity.concept)["gender"] == "f"
-        noun = words(self.cell(entity.concept, "plural" if plural else "word"), role, "NOUN", entity.concept)
-        column = ("feminine_plural" if plural else "feminine") if feminine else ("plural" if plural else "word")
+        noun = words(
+            self.cell(entity.concept, "plural" if plural else "word"), role, "NOUN", entity.concept
+        )
+        column = (
+            ("feminine_plural" if plural else "feminine")
+            if feminine
+            else ("plural" if plural else "word")
+        )
         core = noun + self.adjective(entity, column, role)
         if plural:
             core = word(self.number_word(entity), "NUM", role) + core
@@ -56,16 +67,37 @@ class Spanish(Realiser):
         """quién, a quién, qué, qué animal, dónde, cuándo."""
         chunk = super().question_word(event, role)
         kind = self.asked_kind(event, role) if role == "object" else "human"
-        return word("a", "ADP", "O") + chunk if kind != "human" and self.takes_a(kind, event.verb) else chunk
+        return (
+            word("a", "ADP", "O") + chunk
+            if kind != "human" and self.takes_a(kind, event.verb)
+            else chunk
+        )
 
     def order(self, parts: Parts) -> Chunk:
-        """subject nunca verb object place time; after a question word the subject follows the verb."""
+        """subject nunca verb object place time; after a question word the subject follows the
+        verb."""
         if parts.ask in (None, "subject"):
             lead, parts = parts.fronted()
             lead = lead + word(",", "PUNCT") if lead else EMPTY
-            return lead + parts.subject + parts.negation + parts.verb + parts.object + parts.place + parts.time
+            return (
+                lead
+                + parts.subject
+                + parts.negation
+                + parts.verb
+                + parts.object
+                + parts.place
+                + parts.time
+            )
         lead, parts = parts.taken(parts.ask)
-        return lead + parts.negation + parts.verb + parts.subject + parts.object + parts.place + parts.time
+        return (
+            lead
+            + parts.negation
+            + parts.verb
+            + parts.subject
+            + parts.object
+            + parts.place
+            + parts.time
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """médica (bare, as Spanish has it); en Roma; en Novex; 34 años."""
@@ -78,13 +110,23 @@ class Spanish(Realiser):
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Anna vive en Roma. ¿Quién vive en Roma? ¿Dónde vive Anna?"""
-        verbs = {"occupation": "es/AUX", "city": "vive/VERB", "employer": "trabaja/VERB", "age": "tiene/VERB"}
+        verbs = {
+            "occupation": "es/AUX",
+            "city": "vive/VERB",
+            "employer": "trabaja/VERB",
+            "age": "tiene/VERB",
+        }
         verb = words(verbs[fact.attribute], "V")
         person = self.chunk(fact.person, "subject", "")
         if ask != "value":
             return (word("quién", "PRON", "S") if ask else person) + verb + self.value(fact)
         if fact.attribute == "occupation":
-            return words("cuál/PRON", "O") + words("es/AUX", "V") + words("la/DET profesión/NOUN de/ADP") + person
+            return (
+                words("cuál/PRON", "O")
+                + words("es/AUX", "V")
+                + words("la/DET profesión/NOUN de/ADP")
+                + person
+            )
         if fact.attribute == "age":
             return words("cuántos/DET años/NOUN", "O") + verb + person
         return words("dónde/ADV", "O") + verb + person

@@ -1,6 +1,8 @@
-"""Swahili: noun classes govern adjectives, numerals and verb prefixes; persons as objects are marked in the verb.
+"""Swahili: noun classes govern adjectives, numerals and verb prefixes; persons as objects are
+marked in the verb.
 
-Classes are numbered as in grammars of Bantu languages: 1/2 living beings, 3/4, 5/6, 7/8, 9/10 and 11/10.
+Classes are numbered as in grammars of Bantu languages: 1/2 living beings, 3/4, 5/6, 7/8, 9/10 and
+11/10.
 """
 
 from xstilts_core.mini.lexicon import class_of, entry
@@ -18,7 +20,19 @@ QUESTIONS = {
     ("time", ""): "lini/ADV",
 }
 _PLURAL_CLASS = {"1": "2", "3": "4", "5": "6", "7": "8", "9": "10", "11": "10"}
-_SUBJECT = {"1": "a", "2": "wa", "3": "u", "4": "i", "5": "li", "6": "ya", "7": "ki", "8": "vi", "9": "i", "10": "zi", "11": "u"}
+_SUBJECT = {
+    "1": "a",
+    "2": "wa",
+    "3": "u",
+    "4": "i",
+    "5": "li",
+    "6": "ya",
+    "7": "ki",
+    "8": "vi",
+    "9": "i",
+    "10": "zi",
+    "11": "u",
+}
 NUMBERS = {
     "2": ("wawili", "watatu", "wanne", "watano"),
     "4": ("miwili", "mitatu", "minne", "mitano"),
@@ -53,23 +67,31 @@ class Swahili(Realiser):
         if entity.number is not None:
             number = self.number_word(entity)
             own = NUMBERS[agreeing]
-            return core + word(own[entity.number - 2] if entity.number - 2 < len(own) else number, "NUM", role)
+            return core + word(
+                own[entity.number - 2] if entity.number - 2 < len(own) else number, "NUM", role
+            )
         if entity.quantifier == "every" and not self.is_bare(entity):
             return word("kila", "DET", role) + core
         return core
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """Subject class and object prefix, as "1 m"; the prefix stands for living objects of verbs for persons only."""
+        """Subject class and object prefix, as "1 m"; the prefix stands for living objects of verbs
+        for persons only."""
         subject = self.noun_class(event.subject)
         if ask == "subject" and subject == "2":
             subject = "1"
         entity = event.object
-        if entity is None or class_of(event.verb) != "verb_person" or self.kind(entity.concept) == "thing":
+        if (
+            entity is None
+            or class_of(event.verb) != "verb_person"
+            or self.kind(entity.concept) == "thing"
+        ):
             return f"{subject} "
         return f"{subject} wa" if entity.number is not None and ask != "object" else f"{subject} m"
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """anakula, hali; anamwona, hamwoni: prefixes of subject, tense and object before the stem."""
+        """anakula, hali; anamwona, hamwoni: prefixes of subject, tense and object before the
+        stem."""
         subject, _, marker = agreement.partition(" ")
         first, *rest = words(self.cell(verb, "negative" if negated else "word"), "V", "VERB", verb)
         if marker == "m" and first.text[0] in "aeiou":
@@ -82,7 +104,15 @@ class Swahili(Realiser):
     def order(self, parts: Parts) -> Chunk:
         """subject verb kamwe object place time; question words stay in place."""
         lead, parts = parts.fronted()
-        return lead + parts.subject + parts.verb + parts.negation + parts.object + parts.place + parts.time
+        return (
+            lead
+            + parts.subject
+            + parts.verb
+            + parts.negation
+            + parts.object
+            + parts.place
+            + parts.time
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """daktari; Roma; katika Novex; umri wa miaka 34."""
@@ -91,11 +121,20 @@ class Swahili(Realiser):
             return words(f"umri/NOUN wa/ADP miaka/NOUN {value}/NUM", "O")
         if fact.attribute == "occupation":
             return self.noun_phrase(Entity(value), "O", "")
-        return self.place_name(value) if fact.attribute == "city" else word("katika", "ADP", "O") + self.place_name(value)
+        return (
+            self.place_name(value)
+            if fact.attribute == "city"
+            else word("katika", "ADP", "O") + self.place_name(value)
+        )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
         """Anna anaishi Roma. Nani anaishi Roma? Anna anaishi wapi?"""
-        verbs = {"occupation": "ni/AUX", "city": "anaishi/VERB", "employer": "anafanya/VERB kazi/NOUN", "age": "ana/VERB"}
+        verbs = {
+            "occupation": "ni/AUX",
+            "city": "anaishi/VERB",
+            "employer": "anafanya/VERB kazi/NOUN",
+            "age": "ana/VERB",
+        }
         verb = words(verbs[fact.attribute], "V")
         person = self.chunk(fact.person, "subject", "")
         if ask != "value":
@@ -107,4 +146,8 @@ class Swahili(Realiser):
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before na."""
-        return word("na", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("lakini", "CCONJ")
+        return (
+            word("na", "CCONJ")
+            if joined.link == "and"
+            else word(",", "PUNCT") + word("lakini", "CCONJ")
+        )

@@ -1,4 +1,5 @@
-"""Turkish: verb last, case by suffix (after an apostrophe on names), question words in place, negation in the verb."""
+"""Turkish: verb last, case by suffix (after an apostrophe on names), question words in place,
+negation in the verb."""
 
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
 from xstilts_core.mini.realise.clause import Chunk, Parts, Realiser, word, words
@@ -37,11 +38,14 @@ class Turkish(Realiser):
         return super().name(entity, role, verb, self.case(verb) if verb else column)
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """büyük bir köpek, her köpek, üç köpek, soğuk su; an indefinite object has a case ending only if its verb asks for one."""
+        """büyük bir köpek, her köpek, üç köpek, soğuk su; an indefinite object has a case ending
+        only if its verb asks for one."""
         column = "word"
         if role == "O" and verb:
             case = self.case(verb)
-            definite = entity.quantifier == "every" and entity.number is None and not self.is_bare(entity)
+            definite = (
+                entity.quantifier == "every" and entity.number is None and not self.is_bare(entity)
+            )
             if self.marker(verb) or definite or entity.concept == "someone":
                 column = case
         noun = words(self.cell(entity.concept, column), role, "NOUN", entity.concept)
@@ -76,7 +80,15 @@ class Turkish(Realiser):
     def order(self, parts: Parts) -> Chunk:
         """subject time place asla object verb; a question word stays in place."""
         lead, parts = parts.fronted()
-        return lead + parts.subject + parts.time + parts.place + parts.negation + parts.object + parts.verb
+        return (
+            lead
+            + parts.subject
+            + parts.time
+            + parts.place
+            + parts.negation
+            + parts.object
+            + parts.verb
+        )
 
     def make_value(self, fact: Fact) -> Chunk:
         """bir doktor; Roma'da; Novex'te; 34 yaşında."""
@@ -105,4 +117,8 @@ class Turkish(Realiser):
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """No comma before ve."""
-        return word("ve", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("ama", "CCONJ")
+        return (
+            word("ve", "CCONJ")
+            if joined.link == "and"
+            else word(",", "PUNCT") + word("ama", "CCONJ")
+        )

@@ -17,4 +17,13 @@ from xstilts_core.publish.cards.record import Record, find, model_folder
 from xstilts_core.publish.cards.reference_card import write_tables
 from xstilts_core.publish.cards.study_card import export_study, study_card
 
-__all__ = ["Record", "export_study", "find", "model_card", "model_folder", "new_folder", "study_card", "write_tables"]
+__all__ = [
+    "Record",
+    "export_study",
+    "find",
+    "model_card",
+    "model_folder",
+    "new_folder",
+    "study_card",
+    "write_tables",
+]

@@ -1,4 +1,5 @@
-"""What a reader must know before trusting a run's numbers; each sentence from a fact of its record."""
+"""What a reader must know before trusting a run's numbers; each sentence from a fact of its
+record."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,8 +13,12 @@ _MADE_UP = (
     "evidence about the real tasks or languages, nor about XLM-R, and no native speaker has yet read the sentences of all nine languages."
 )
 TINY = "The encoder comes from the embedded suite too: it knows its vocabulary and grammar, and is of no use on real texts."
-ONE_SEED = "One run with one seed: differences of the size that another seed makes are not seen here."
-ENGLISH_ONLY = "Scores in languages other than English are zero-shot: their training data were English."
+ONE_SEED = (
+    "One run with one seed: differences of the size that another seed makes are not seen here."
+)
+ENGLISH_ONLY = (
+    "Scores in languages other than English are zero-shot: their training data were English."
+)
 POOLER = (
     "No pooler was trained or saved. Where AutoModel adds one (BERT, XLM-R) its weights are random: read `last_hidden_state`, not "
     "`pooler_output`."
@@ -46,11 +51,22 @@ def data_limits(spec: Mapping[str, Any]) -> list[str]:
 
 def run_limits(spec: Mapping[str, Any]) -> list[str]:
     """What else to know of one run alone: that it is a control, and data that were not all used."""
-    found = [f"This is a control ({spec['control']}), made to be compared with, not to be used."] if spec.get("control") else []
-    named = {"train_examples": "training examples of a task", "test_examples": "test examples of a language"}
-    found += [f"At most {spec[key]:,} {noun} were used." for key, noun in named.items() if spec.get(key)]
+    found = (
+        [f"This is a control ({spec['control']}), made to be compared with, not to be used."]
+        if spec.get("control")
+        else []
+    )
+    named = {
+        "train_examples": "training examples of a task",
+        "test_examples": "test examples of a language",
+    }
+    found += [
+        f"At most {spec[key]:,} {noun} were used." for key, noun in named.items() if spec.get(key)
+    ]
     if sizes := spec.get("task_examples"):
-        found.append(f"Training examples by task, at most: {', '.join(f'{name} {size:,}' for name, size in sizes.items())}.")
+        found.append(
+            f"Training examples by task, at most: {', '.join(f'{name} {size:,}' for name, size in sizes.items())}."
+        )
     return found
 
 
@@ -58,19 +74,29 @@ def changes(spec: Mapping[str, Any]) -> list[str]:
     """Training data that are not what they usually are."""
     found = []
     if spec.get("translator"):
-        found.append("Training data were translated by a model; nobody has checked the translations.")
+        found.append(
+            "Training data were translated by a model; nobody has checked the translations."
+        )
     if spec.get("noise"):
-        found.append(f"A share of {spec['noise']:g} of the words of the training data was dropped, replaced or displaced on purpose.")
+        found.append(
+            f"A share of {spec['noise']:g} of the words of the training data was dropped, replaced or displaced on purpose."
+        )
     return found
 
 
 def recalled(spec: Mapping[str, Any]) -> list[str]:
     """Published hyper-parameters that no source at hand confirms."""
-    names = [name for name in (*(spec.get("tasks") or ()), *(spec.get("targets") or ())) if name in TASKS]
-    own = [name for name in names if spec["source"] != "mini" and follows(spec, TASKS[name].published)]
+    names = [
+        name for name in (*(spec.get("tasks") or ()), *(spec.get("targets") or ())) if name in TASKS
+    ]
+    own = [
+        name for name in names if spec["source"] != "mini" and follows(spec, TASKS[name].published)
+    ]
     if not own:
         return []
-    return [f"Hyper-parameters as the suite has them for {', '.join(own)}, recalled from the paper's appendix or chosen (unconfirmed)."]
+    return [
+        f"Hyper-parameters as the suite has them for {', '.join(own)}, recalled from the paper's appendix or chosen (unconfirmed)."
+    ]
 
 
 def follows(spec: Mapping[str, Any], published: Published | None) -> bool:
@@ -78,7 +104,9 @@ def follows(spec: Mapping[str, Any], published: Published | None) -> bool:
     if published is None or published.confirmed:
         return False
     settings = published.settings()
-    return all(spec.get(name) == settings[name] for name in ("epochs", "batch_size", "learning_rate"))
+    return all(
+        spec.get(name) == settings[name] for name in ("epochs", "batch_size", "learning_rate")
+    )
 
 
 def listed(sentences: Sequence[str]) -> list[str]:

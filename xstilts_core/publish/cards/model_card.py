@@ -1,4 +1,5 @@
-"""The card of a model that a run trained, or would have kept: front matter of the hub, and a page that its record alone fills."""
+"""The card of a model that a run trained, or would have kept: front matter of the hub, and a page
+that its record alone fills."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -9,10 +10,33 @@ from huggingface_hub import ModelCard, ModelCardData
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.publish.cards.data import OWN_LICENCE, data_table, hub_datasets, hub_model, is_embedded, seen_languages, shown
-from xstilts_core.publish.cards.limits import ENGLISH_ONLY, ONE_SEED, POOLER, data_limits, listed, run_limits
+from xstilts_core.publish.cards.data import (
+    OWN_LICENCE,
+    data_table,
+    hub_datasets,
+    hub_model,
+    is_embedded,
+    seen_languages,
+    shown,
+)
+from xstilts_core.publish.cards.limits import (
+    ENGLISH_ONLY,
+    ONE_SEED,
+    POOLER,
+    data_limits,
+    listed,
+    run_limits,
+)
 from xstilts_core.publish.cards.origin import CITATION, PROJECT, provenance_table, reproduction
-from xstilts_core.publish.cards.record import KEPT, MODEL, TRAINED, Record, children, lost_parents, parents
+from xstilts_core.publish.cards.record import (
+    KEPT,
+    MODEL,
+    TRAINED,
+    Record,
+    children,
+    lost_parents,
+    parents,
+)
 from xstilts_core.publish.cards.scores import by_task, index, score_table
 from xstilts_core.publish.task_table import pipes
 from xstilts_core.results import LANGUAGE_HEAD
@@ -20,19 +44,33 @@ from xstilts_core.study.spec import BASELINE, SPECS, IntermediateSpec, PretrainS
 from xstilts_core.tasks import TASKS
 
 # Where and how a run was made, or the names that it goes by: not what was trained.
-PLACES = frozenset({"study", "recipe", "outputs", "data_root", "device", "checkpoint_every", "by_size", "test_examples", "languages"})
-PHASES = MappingProxyType({"pretrain": "phase 1", "intermediate": "phase 2", "target": "phase 3"})
-_OWN_ENCODERS = MappingProxyType({"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"})
-TAGS = (PROJECT, "cross-lingual-transfer")
-_OPEN_LICENCE = (
-    "No licence is stated here: whoever publishes the model chooses one that those of its data and of the model it started from allow."
+PLACES = frozenset(
+    {
+        "study",
+        "recipe",
+        "outputs",
+        "data_root",
+        "device",
+        "checkpoint_every",
+        "by_size",
+        "test_examples",
+        "languages",
+    }
 )
+PHASES = MappingProxyType({"pretrain": "phase 1", "intermediate": "phase 2", "target": "phase 3"})
+_OWN_ENCODERS = MappingProxyType(
+    {"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"}
+)
+TAGS = (PROJECT, "cross-lingual-transfer")
+_OPEN_LICENCE = "No licence is stated here: whoever publishes the model chooses one that those of its data and of the model it started from allow."
 
 
 def model_card(run: Record) -> ModelCard:
-    """The card of a run of phase 1, 2 or 3, made from result.json files alone. UsageError for a run that trains no model.
+    """The card of a run of phase 1, 2 or 3, made from result.json files alone. UsageError for a run
+    that trains no model.
 
-    The model index has the scores that were measured on this model itself: its own, and those of retrieval, which trains nothing.
+    The model index has the scores that were measured on this model itself: its own, and those of
+    retrieval, which trains nothing.
     """
     if run.result.phase not in TRAINED:
         raise UsageError(
@@ -130,7 +168,10 @@ def usage(run: Record) -> list[str]:
 
 def training(run: Record) -> list[str]:
     """The runs it stands on, its parameters and what was counted."""
-    before = [f"- {parent.name.partition('/')[2]}: {named(parent.tasks) or 'masked language modelling'}" for parent in parents(run)]
+    before = [
+        f"- {parent.name.partition('/')[2]}: {named(parent.tasks) or 'masked language modelling'}"
+        for parent in parents(run)
+    ]
     fields = SPECS[run.result.phase].model_fields
     rows = [
         (f"`{name}`", shown(value), fields[name].description or "" if name in fields else "")
@@ -138,13 +179,26 @@ def training(run: Record) -> list[str]:
         if name not in PLACES and value not in ("", [], {})
     ]
     table = pipes([("parameter", "value", "meaning"), ("---", "---", "---"), *rows])
-    return [*(["Before it, in the same study:", "", *before, ""] if before else []), *table, *counted(run.result.details)]
+    return [
+        *(["Before it, in the same study:", "", *before, ""] if before else []),
+        *table,
+        *counted(run.result.details),
+    ]
 
 
 def counted(details: dict[str, Any]) -> list[str]:
     """What training chose and counted."""
-    names = {"parameters": "weights", "tokens": "tokens trained on", "best_step": "step of the checkpoint kept", "counts": "steps by task"}
-    found = [f"- {text}: {_shown_count(details[name])}" for name, text in names.items() if details.get(name)]
+    names = {
+        "parameters": "weights",
+        "tokens": "tokens trained on",
+        "best_step": "step of the checkpoint kept",
+        "counts": "steps by task",
+    }
+    found = [
+        f"- {text}: {_shown_count(details[name])}"
+        for name, text in names.items()
+        if details.get(name)
+    ]
     found += [
         f"- {part['part']}: {part['found']:,} examples in {language_name(part['language'])}, {part['filled']:,} filled up with others, "
         f"{part['dropped']:,} dropped"
@@ -164,10 +218,17 @@ def language_name(code: str) -> str:
 
 
 def licences(run: Record) -> list[str]:
-    """The data sets of the run and of those before it, and what that means for the model's licence."""
+    """The data sets of the run and of those before it, and what that means for the model's
+    licence."""
     chain = [*parents(run), run]
-    revisions = {name: commit for entry in chain for name, commit in entry.result.provenance.get("revisions", {}).items()}
-    table = data_table(list(dict.fromkeys(name for entry in chain for name in entry.data)), run.spec, revisions)
+    revisions = {
+        name: commit
+        for entry in chain
+        for name, commit in entry.result.provenance.get("revisions", {}).items()
+    }
+    table = data_table(
+        list(dict.fromkeys(name for entry in chain for name in entry.data)), run.spec, revisions
+    )
     texts = {"mini": "generated texts of the embedded suite", "files": "texts of local files"}
     lines = table or [f"Trained on {texts.get(str(run.spec['source']), 'texts')}."]
     return [*lines, "", f"Licence of the model: {OWN_LICENCE}." if _is_own(run) else _OPEN_LICENCE]
@@ -175,9 +236,17 @@ def licences(run: Record) -> list[str]:
 
 def measured(run: Record, scored: Sequence[Record]) -> list[str]:
     """Its own scores, and those of the study's runs that used it."""
-    lines = ["In percent, but for perplexity; n is the number of items.", "", *score_table(run.result.scores)]
+    lines = [
+        "In percent, but for perplexity; n is the number of items.",
+        "",
+        *score_table(run.result.scores),
+    ]
     if scored:
-        lines += ["", "Runs of the study that used this model: fine-tuned on English data (target/), or as it is (retrieval/).", ""]
+        lines += [
+            "",
+            "Runs of the study that used this model: fine-tuned on English data (target/), or as it is (retrieval/).",
+            "",
+        ]
         lines += by_task(scored)
     return lines
 
@@ -188,6 +257,7 @@ def limits(run: Record) -> list[str]:
     chain = [*parents(run), run]
     return (
         found
-        if run.result.phase == PretrainSpec.phase or any(entry.spec.get("data_languages") for entry in chain)
+        if run.result.phase == PretrainSpec.phase
+        or any(entry.spec.get("data_languages") for entry in chain)
         else [*found, ENGLISH_ONLY]
     )

@@ -1,4 +1,5 @@
-"""Where a run's numbers come from: commits, versions, machine; and the commands that make it again."""
+"""Where a run's numbers come from: commits, versions, machine; and the commands that make it
+again."""
 
 import json
 import shlex
@@ -30,12 +31,18 @@ def provenance_table(run: Record) -> list[str]:
     rows = [
         ("run", run.name),
         ("commit", _commit_text(made)),
-        ("versions", ", ".join(f"{name} {number}" for name, number in made.get("versions", {}).items())),
+        (
+            "versions",
+            ", ".join(f"{name} {number}" for name, number in made.get("versions", {}).items()),
+        ),
         ("device", made.get("device", "")),
         ("seconds", f"{made['seconds']:,.0f}" if "seconds" in made else ""),
         ("started from", ", ".join(made["parents"])),
         ("taken over from", made.get("shared_from", "")),
-        *((f"commit of {name}", f"`{commit}`") for name, commit in made.get("revisions", {}).items()),
+        *(
+            (f"commit of {name}", f"`{commit}`")
+            for name, commit in made.get("revisions", {}).items()
+        ),
     ]
     return pipes([("", ""), ("---", "---"), *(row for row in rows if row[1])])
 
@@ -44,7 +51,9 @@ def _commit_text(made: Mapping[str, Any]) -> str:
     """The commit of the suite, and whether the source differed from it."""
     if not made.get("commit"):
         return "not in git"
-    return f"`{made['commit']}`{', with changes that were not committed' if made.get('dirty') else ''}"
+    return (
+        f"`{made['commit']}`{', with changes that were not committed' if made.get('dirty') else ''}"
+    )
 
 
 def commands(run: Record) -> list[str]:
@@ -56,13 +65,19 @@ def commands(run: Record) -> list[str]:
             lines.append(f"git checkout {commit}")
             at = commit
         lines.append(command(entry))
-    lost = [f"# first {name}, whose record is gone or was made anew since" for name in lost_parents(run)]
+    lost = [
+        f"# first {name}, whose record is gone or was made anew since" for name in lost_parents(run)
+    ]
     return [*lost, *lines]
 
 
 def command(run: Record) -> str:
     """One notebook with the run's own parameters: those that are not the defaults of its commit."""
-    given = {name: value for name, value in run.result.provenance["parameters"].items() if name not in PLACES}
+    given = {
+        name: value
+        for name, value in run.result.provenance["parameters"].items()
+        if name not in PLACES
+    }
     if run.spec.get("data_root"):
         given["data_root"] = "DIR"
     words = " ".join(f"-p {name} {shlex.quote(written(value))}" for name, value in given.items())
@@ -85,7 +100,13 @@ def reproduction(run: Record) -> list[str]:
     if run.study != _BY_HAND:
         lines += ["", f"Or the whole study it belongs to: `xstilts run {run.study}`."]
     if run.result.provenance.get("revisions"):
-        lines += ["", "With the commits above in `params/hub.lock` the same data and encoder are fetched."]
+        lines += [
+            "",
+            "With the commits above in `params/hub.lock` the same data and encoder are fetched.",
+        ]
     if run.result.provenance.get("dirty"):
-        lines += ["", "The source had changes that were not committed: this commit alone may give other numbers."]
+        lines += [
+            "",
+            "The source had changes that were not committed: this commit alone may give other numbers.",
+        ]
     return lines

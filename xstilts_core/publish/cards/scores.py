@@ -23,18 +23,31 @@ _HUB_TASKS = MappingProxyType(
     }
 )
 _PRETRAINING = "fill-mask"
-SOURCES = MappingProxyType({"mini": "embedded suite, made-up texts", "files": "local files", "hub": "Hugging Face hub"})
+SOURCES = MappingProxyType(
+    {"mini": "embedded suite, made-up texts", "files": "local files", "hub": "Hugging Face hub"}
+)
 
 
 def score_table(scores: Iterable[Score]) -> list[str]:
     """A Markdown table of scores, a row each."""
-    rows = [(entry.task, entry.language, entry.split, entry.metric, f"{entry.value:.1f}", f"{entry.n:,}") for entry in scores]
+    rows = [
+        (
+            entry.task,
+            entry.language,
+            entry.split,
+            entry.metric,
+            f"{entry.value:.1f}",
+            f"{entry.n:,}",
+        )
+        for entry in scores
+    ]
     columns = ("task", "language", "split", "metric", "value", "n")
     return pipes([columns, ["---"] * len(columns), *rows])
 
 
 def by_task(runs: Sequence[Record]) -> list[str]:
-    """A Markdown table of several runs' scores: a row per run, task, split and metric, its languages in one cell with their n."""
+    """A Markdown table of several runs' scores: a row per run, task, split and metric, its
+    languages in one cell with their n."""
     rows = []
     for run in runs:
         groups: dict[tuple[str, str, str], list[Score]] = {}
@@ -51,11 +64,16 @@ def by_task(runs: Sequence[Record]) -> list[str]:
 
 def index(runs: Sequence[Record]) -> list[EvalResult]:
     """The model index of the hub: one entry per score that was measured on the model itself."""
-    return [evaluated(entry, run.spec, run.result.provenance.get("revisions", {})) for run in runs for entry in run.result.scores]
+    return [
+        evaluated(entry, run.spec, run.result.provenance.get("revisions", {}))
+        for run in runs
+        for entry in run.result.scores
+    ]
 
 
 def evaluated(score: Score, spec: Mapping[str, object], revisions: Mapping[str, str]) -> EvalResult:
-    """A score as the hub writes it. Data of the embedded suite, or of local files, do not go by the name of the hub's data set."""
+    """A score as the hub writes it. Data of the embedded suite, or of local files, do not go by the
+    name of the hub's data set."""
     entry = TASKS.get(score.task)
     places = of_hub(score.task, spec) if spec["source"] == "hub" else []
     key = places[0][0] if places else ""

@@ -1,5 +1,5 @@
-"""XTREME and XTREME-R as their public evaluator takes them (google-research/xtreme, evaluate.py): scores of a folder of predictions,
-and the folder made from a study.
+"""XTREME and XTREME-R as their public evaluator takes them (google-research/xtreme, evaluate.py):
+scores of a folder of predictions, and the folder made from a study.
 
 rules       tasks, languages, groups and the order in which numbers are added up
 files       one file of predictions or labels, read and checked

@@ -24,9 +24,11 @@ def read_labels(path: Path, legal: Collection[str]) -> list[str]:
 
 
 def read_indices(path: Path, count: int = 0) -> list[str]:
-    """One number a line: the line, counted from 0, of the other language's file that translates this line of the sorted English one.
+    """One number a line: the line, counted from 0, of the other language's file that translates
+    this line of the sorted English one.
 
-    count: the lines of both languages' files; 0: as many as this file has. UsageError for a number that is no line, or past the last.
+    count: the lines of both languages' files; 0: as many as this file has. UsageError for a number
+    that is no line, or past the last.
     """
     found = [line.strip() for line in read_lines(path)]
     for number, text in enumerate(found, start=1):
@@ -36,7 +38,11 @@ def read_indices(path: Path, count: int = 0) -> list[str]:
     numbers, last = list(map(int, found)), (count or len(found)) - 1
     if (highest := max(numbers)) > last:
         lines = "lines are counted from 0"
-        hint = f"; this file counts them from 1: take 1 off every number, for {lines}" if (min(numbers), highest) == (1, last + 1) else ""
+        hint = (
+            f"; this file counts them from 1: take 1 off every number, for {lines}"
+            if (min(numbers), highest) == (1, last + 1)
+            else ""
+        )
         problem = f"{highest} is past the last line: expected 0 to {last}, as there are {last + 1} lines{hint or f' ({lines})'}"
         raise wrong(path, numbers.index(highest) + 1, problem)
     return found
@@ -51,7 +57,8 @@ class Tagged:
 
 
 def read_tags(path: Path, legal: Collection[str] = ()) -> Tagged:
-    """One tag a line, a blank line or several between sentences. legal: the tags that may stand there; any word where empty."""
+    """One tag a line, a blank line or several between sentences. legal: the tags that may stand
+    there; any word where empty."""
     tags: list[list[str]] = []
     lines: list[int] = []
     inside = False
@@ -65,12 +72,21 @@ def read_tags(path: Path, legal: Collection[str] = ()) -> Tagged:
             tags.append([tag])
             lines.append(number)
             inside = True
-    odd = {tag for tag in set().union(*tags) if (tag not in legal if legal else len(tag.split()) > 1)}
+    odd = {
+        tag for tag in set().union(*tags) if (tag not in legal if legal else len(tag.split()) > 1)
+    }
     if odd:
         line, tag = next(
-            (first + place, tag) for sentence, first in zip(tags, lines, strict=True) for place, tag in enumerate(sentence) if tag in odd
+            (first + place, tag)
+            for sentence, first in zip(tags, lines, strict=True)
+            for place, tag in enumerate(sentence)
+            if tag in odd
         )
-        raise unknown("tag", tag, legal, f"{path}, line {line}") if legal else wrong(path, line, f"{tag!r}: expected one tag, no word")
+        raise (
+            unknown("tag", tag, legal, f"{path}, line {line}")
+            if legal
+            else wrong(path, line, f"{tag!r}: expected one tag, no word")
+        )
     return Tagged(tags, lines)
 
 
@@ -83,7 +99,11 @@ def read_pairs(path: Path, once: bool) -> list[tuple[str, str]]:
         if len(cells) != 2 or not all(cells):
             raise wrong(path, number, f"{line[:60]!r}: expected {PAIR_SHAPE}")
         if once and cells in found:
-            raise wrong(path, number, f"the pair {' '.join(cells)} stands on line {found[cells]} too: expected each once")
+            raise wrong(
+                path,
+                number,
+                f"the pair {' '.join(cells)} stands on line {found[cells]} too: expected each once",
+            )
         found.setdefault(cells, number)
         pairs.append(cells)
     return pairs
@@ -96,7 +116,11 @@ def read_choices(path: Path) -> list[int]:
         row = parse_json(line, path, "an object with a label, 0 or 1", number)
         label = row.get("label") if isinstance(row, dict) else None
         if type(label) is not int or label not in (0, 1):
-            raise wrong(path, number, f"label {shown(label)}: expected an object whose label is the number 0 or 1")
+            raise wrong(
+                path,
+                number,
+                f"label {shown(label)}: expected an object whose label is the number 0 or 1",
+            )
         found.append(label)
     return found
 
@@ -106,7 +130,9 @@ def _read_object(path: Path, expected: str) -> dict[str, Any]:
     found = parse_json(read_text(path), path, expected)
     found = found.get("data", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not found:
-        raise UsageError(f"{path} holds {type(found).__name__ if found else 'no id'}: expected {expected}")
+        raise UsageError(
+            f"{path} holds {type(found).__name__ if found else 'no id'}: expected {expected}"
+        )
     return found
 
 
@@ -116,19 +142,27 @@ def read_answers(path: Path) -> dict[str, str]:
     found = _read_object(path, expected)
     for name, answer in found.items():
         if not isinstance(answer, str):
-            raise UsageError(f"{path}: question {name!r} has the answer {shown(answer)}, no text: expected {expected}")
+            raise UsageError(
+                f"{path}: question {name!r} has the answer {shown(answer)}, no text: expected {expected}"
+            )
     return found
 
 
 def read_questions(path: Path) -> dict[str, list[str]]:
-    """Question id -> right answers, from a file in SQuAD's JSON. Where an answer stands in its context is not looked at."""
+    """Question id -> right answers, from a file in SQuAD's JSON. Where an answer stands in its
+    context is not looked at."""
     found: dict[str, list[str]] = {}
     for _, entry in questions(path):
         name = str(member(entry, "id", str, path, f"question {len(found)} (counted from 0)"))
         place = Question(path, name)
-        answers = [member(answer, "text", str, path, place) for answer in member(entry, "answers", list, path, place)]
+        answers = [
+            member(answer, "text", str, path, place)
+            for answer in member(entry, "answers", list, path, place)
+        ]
         if not any(answers):
-            raise UsageError(f"{path}, {place}: no answer: expected labels (XTREME's own test files have their answers removed)")
+            raise UsageError(
+                f"{path}, {place}: no answer: expected labels (XTREME's own test files have their answers removed)"
+            )
         if name in found:
             raise UsageError(f"{path}, {place}: the id stands there twice: expected each once")
         found[name] = answers

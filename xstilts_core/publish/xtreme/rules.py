@@ -1,4 +1,5 @@
-"""What XTREME and XTREME-R are made of, as in evaluate.py of google-research/xtreme (commit 838c13b6)."""
+"""What XTREME and XTREME-R are made of, as in evaluate.py of google-research/xtreme (commit
+838c13b6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from types import MappingProxyType
 from xstilts_core.tasks import TASKS, Benchmark
 from xstilts_core.tasks.targets import codes
 
-# Which languages there are stands in Task. Floats add up to other last digits in another order: this is evaluate.py's, where Task
-# has another. XTREME-R's further languages come after these, as in Task.added.
+# Which languages there are stands in Task. Floats add up to other last digits in another order:
+# this is evaluate.py's, where Task has another. XTREME-R's further languages come after these, as
+# in Task.added.
 _ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "pawsx": codes("de en es fr ja ko zh"),
@@ -18,22 +20,28 @@ _ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "panx": codes(
             "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
         ),
-        "udpos": codes("af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
+        "udpos": codes(
+            "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+        ),
         "xquad": codes("en es de el ru tr ar vi th zh hi"),
         "mlqa": codes("en es de ar hi vi zh"),
         "lareqa": codes("ar de el en es hi ru th tr vi zh"),
         "mewslix": codes("ar de en es fa ja pl ro ta tr uk"),
     }
 )
-_SUFFIXES: Mapping[str, str] = MappingProxyType({"span": "json", "ranking": "json", "choice": "jsonl"})
+_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {"span": "json", "ranking": "json", "choice": "jsonl"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One benchmark. languages: task to the languages it is scored in, in the order in which they are added up.
+    """One benchmark. languages: task to the languages it is scored in, in the order in which they
+    are added up.
 
-    The overall score adds up the tasks in their order here; evaluate.py adds up a set, so that its last digit may differ between two
-    of its own runs. groups: the evaluator's group scores. notes: where a published rule other than the evaluator's is followed.
+    The overall score adds up the tasks in their order here; evaluate.py adds up a set, so that its
+    last digit may differ between two of its own runs. groups: the evaluator's group scores. notes:
+    where a published rule other than the evaluator's is followed.
     """
 
     name: Benchmark
@@ -61,8 +69,9 @@ def spoken(benchmark: Benchmark, names: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The values added up from left to right, by their number: the sum() of Python before 3.12, with which the reference scores were
-    made; later versions correct the rounding and give other last digits."""
+    """The values added up from left to right, by their number: the sum() of Python before 3.12,
+    with which the reference scores were made; later versions correct the rounding and give other
+    last digits."""
     return reduce(add, values) / len(values)
 
 

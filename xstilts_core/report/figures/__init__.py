@@ -1,4 +1,5 @@
-"""From tables to figures at print size: DataFrame in, matplotlib Figure out; files are written by `save` alone.
+"""From tables to figures at print size: DataFrame in, matplotlib Figure out; files are written by
+`save` alone.
 
 style       widths, fonts, colors
 cells       figures of numbered cells: gains, baseline scores, the status of a grid

@@ -1,4 +1,5 @@
-"""Figures of numbered cells. A color never speaks alone: each cell also has its number or word, and hatching where nothing is."""
+"""Figures of numbered cells. A color never speaks alone: each cell also has its number or word, and
+hatching where nothing is."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,7 +14,19 @@ from matplotlib.patches import Rectangle
 from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import MARK, marked
-from xstilts_core.report.figures.style import FULL, INK, NOTHING, PrintFigure, check_width, diverging, look, message, on_top, say, several
+from xstilts_core.report.figures.style import (
+    FULL,
+    INK,
+    NOTHING,
+    PrintFigure,
+    check_width,
+    diverging,
+    look,
+    message,
+    on_top,
+    say,
+    several,
+)
 
 GAP = 0.12
 MINUS = "\N{MINUS SIGN}"
@@ -40,14 +53,18 @@ def whole(value: float) -> str:
 
 
 def decimals(value: float, low: float, high: float) -> int:
-    """Decimals in which an interval is told: none where whole points contradict nothing, else one, or as many as keep 0 outside.
+    """Decimals in which an interval is told: none where whole points contradict nothing, else one,
+    or as many as keep 0 outside.
 
-    Whole points contradict where an end would be 0 that is not, or the value, told in one decimal, would lie outside.
+    Whole points contradict where an end would be 0 that is not, or the value, told in one decimal,
+    would lie outside.
     """
     sure = low > 0 or high < 0
     for digits in range(_MOST_DECIMALS):
         ends = round(low, digits), round(high, digits)
-        if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (digits > 0 and not (sure and 0 in ends)):
+        if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (
+            digits > 0 and not (sure and 0 in ends)
+        ):
             return digits
     return _MOST_DECIMALS
 
@@ -55,18 +72,26 @@ def decimals(value: float, low: float, high: float) -> int:
 def interval(value: float, low: float, high: float) -> str:
     """The interval of a value in points, as 1 to 7, or −0.3 to 2.1 (`decimals`)."""
     digits = decimals(value, low, high)
-    return " to ".join(f"{end:.{digits}f}".replace("-", MINUS) if round(end, digits) else f"{0:.{digits}f}" for end in (low, high))
+    return " to ".join(
+        f"{end:.{digits}f}".replace("-", MINUS) if round(end, digits) else f"{0:.{digits}f}"
+        for end in (low, high)
+    )
 
 
 def told(value: float, low: float, high: float, digits: int = 1) -> str:
-    """The value with its sign in so many decimals; in more where its interval excludes 0 and it would be 0."""
+    """The value with its sign in so many decimals; in more where its interval excludes 0 and it
+    would be 0."""
     sure = low > 0 or high < 0
-    return signed(value, max(1, decimals(value, low, high)) if sure and round(value, digits) == 0 else digits)
+    return signed(
+        value, max(1, decimals(value, low, high)) if sure and round(value, digits) == 0 else digits
+    )
 
 
 def _luminance(color: Sequence[float]) -> float:
     """Relative luminance of an RGB color, 0 to 1 (WCAG 2)."""
-    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3])
+    red, green, blue = (
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -77,7 +102,8 @@ def contrast(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def ink_on(color: Sequence[float]) -> str:
-    """Black or white, whichever has more contrast on the RGB color: at least 4.58. With INK for black it would be less than 4.5 on some."""
+    """Black or white, whichever has more contrast on the RGB color: at least 4.58. With INK for
+    black it would be less than 4.5 on some."""
     return max(("black", "white"), key=lambda ink: contrast(to_rgb(ink), color))
 
 
@@ -85,51 +111,88 @@ def box(axes: Axes, x: float, y: float, color: Sequence[float] | str, hatch: str
     """A cell of 1 x 1 with a thin white border; hatching in gray."""
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=0.8))
     if hatch:
-        axes.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch=hatch, edgecolor="#c8c8c8", linewidth=0))
+        axes.add_patch(
+            Rectangle((x, y), 1, 1, fill=False, hatch=hatch, edgecolor="#c8c8c8", linewidth=0)
+        )
 
 
 def scale(values: pd.Series) -> float:
-    """The gain, in points, at which the color saturates: the 90th percentile of all, at least 3, a round number."""
+    """The gain, in points, at which the color saturates: the 90th percentile of all, at least 3, a
+    round number."""
     kept = values.abs().dropna()
     return float(np.ceil(max(3.0, np.percentile(kept, 90)))) if len(kept) else 3.0
 
 
 def heat_map(
-    table: pd.DataFrame, baseline: pd.DataFrame | None = None, width: float = FULL, source: str = "", unlearnt: Collection[str] = ()
+    table: pd.DataFrame,
+    baseline: pd.DataFrame | None = None,
+    width: float = FULL,
+    source: str = "",
+    unlearnt: Collection[str] = (),
 ) -> Figure:
-    """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of the baseline's scores on top.
+    """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of
+    the baseline's scores on top.
 
-    Bold with a border where the 95 % interval excludes 0; the interval itself (`interval`) below each number where the cells are
-    wide enough (full width); else gains in whole points (`told`). Colors are centered at 0. Hatched: missing. source: whose runs.
-    unlearnt: recipes to mark.
+    Bold with a border where the 95 % interval excludes 0; the interval itself (`interval`) below
+    each number where the cells are wide enough (full width); else gains in whole points (`told`).
+    Colors are centered at 0. Hatched: missing. source: whose runs. unlearnt: recipes to mark.
     """
     if table["gain"].notna().sum() == 0:
         return message("no finished target runs to compare yet", width)
-    recipes, tasks = list(dict.fromkeys(table["recipe"])), [name for name in dict.fromkeys(table["task"]) if name != AVERAGE]
+    recipes, tasks = (
+        list(dict.fromkeys(table["recipe"])),
+        [name for name in dict.fromkeys(table["task"]) if name != AVERAGE],
+    )
     columns = [*tasks, AVERAGE]
     wide = check_width(width) > 5 and len(columns) <= 11
     limit = scale(table["gain"])
     with look():
-        figure = PrintFigure(figsize=(width, (0.3 if wide else 0.18) * len(recipes) + (1.05 if wide else 1.2)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, (0.3 if wide else 0.18) * len(recipes) + (1.05 if wide else 1.2)),
+            layout="constrained",
+        )
         axes = figure.add_subplot()
         colors, norm = diverging(), mpl.colors.Normalize(-limit, limit)
-        at = {name: position + (GAP if name == AVERAGE else 0) for position, name in enumerate(columns)}
+        at = {
+            name: position + (GAP if name == AVERAGE else 0)
+            for position, name in enumerate(columns)
+        }
         for _, row in table.iterrows():
-            _draw_gain(axes, at[row["task"]], recipes.index(row["recipe"]), row, colors(norm(row["gain"])), wide)
+            _draw_gain(
+                axes,
+                at[row["task"]],
+                recipes.index(row["recipe"]),
+                row,
+                colors(norm(row["gain"])),
+                wide,
+            )
         top = [] if baseline is None else [_draw_baseline(axes, at, baseline, wide)]
         axes.set(xlim=(0, at[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
         _name_columns(axes, [at[name] + 0.5 for name in columns], columns, wide)
         names = ["none (score, %)" if wide else "none (%)"] if top else []
         rows = [marked(name, unlearnt) for name in recipes]
-        axes.set_yticks([*top, *(np.arange(len(recipes)) + 0.5)], [*names, *rows], fontsize=7 if wide else 6)
-        color_bar(figure, axes, colors, norm, "zero-shot gain over none, points", float(table["gain"].abs().max()) > limit)
+        axes.set_yticks(
+            [*top, *(np.arange(len(recipes)) + 0.5)], [*names, *rows], fontsize=7 if wide else 6
+        )
+        color_bar(
+            figure,
+            axes,
+            colors,
+            norm,
+            "zero-shot gain over none, points",
+            float(table["gain"].abs().max()) > limit,
+        )
         say(figure, f"{note(table, wide)} {_dagger_note(recipes, unlearnt)}{source}")
     return figure
 
 
 def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
     """What the dagger means, where one of the recipes has it."""
-    return f"{MARK}: did not learn in phase 2 (English development data). " if set(recipes) & set(unlearnt) else ""
+    return (
+        f"{MARK}: did not learn in phase 2 (English development data). "
+        if set(recipes) & set(unlearnt)
+        else ""
+    )
 
 
 def _name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
@@ -144,8 +207,11 @@ def _name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], 
     on_top(axes)
 
 
-def _draw_baseline(axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool) -> float:
-    """The row of the baseline's scores above the cells, a line below it; returns the row's middle."""
+def _draw_baseline(
+    axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool
+) -> float:
+    """The row of the baseline's scores above the cells, a line below it; returns the row's
+    middle."""
     middle = -(0.42 if wide else 0.6)
     for name, x in at.items():
         value = baseline[name].iloc[0] if name in baseline else float("nan")
@@ -155,7 +221,9 @@ def _draw_baseline(axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, 
     return middle
 
 
-def _draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool) -> None:
+def _draw_gain(
+    axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool
+) -> None:
     """One cell of `heat_map`."""
     if pd.isna(row["gain"]):
         box(axes, x, y, NOTHING, "////")
@@ -168,18 +236,30 @@ def _draw_gain(axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[flo
     look_of = {"ha": "center", "va": "center", "color": ink}
     # What is longer than usual is smaller, and keeps within its box.
     size = 7 if wide else min(5.5, 22 / len(text))
-    axes.text(x + 0.5, y + (0.36 if below else 0.52), text, fontsize=size, fontweight="bold" if sure else "normal", **look_of)
+    axes.text(
+        x + 0.5,
+        y + (0.36 if below else 0.52),
+        text,
+        fontsize=size,
+        fontweight="bold" if sure else "normal",
+        **look_of,
+    )
     if below:
         ends = interval(*estimate)
         axes.text(x + 0.5, y + 0.75, ends, fontsize=min(5, 56 / len(ends)), **look_of)
     if sure:
-        axes.add_patch(Rectangle((x + 0.05, y + 0.07), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6))
+        axes.add_patch(
+            Rectangle((x + 0.05, y + 0.07), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6)
+        )
 
 
 def note(table: pd.DataFrame, wide: bool) -> str:
     """What the means are of, what the marks mean and what the intervals cover."""
     filled = table.dropna(subset=["gain"])
-    parts = [f"Mean over languages and {several(filled['seeds'])}" + ("." if wide else ", in whole points.")]
+    parts = [
+        f"Mean over languages and {several(filled['seeds'])}"
+        + ("." if wide else ", in whole points.")
+    ]
     covers = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
     over = f" over {covers.pop()}" if len(covers) == 1 else ""
     sure = f"Boxed, bold: the 95 % interval{over} excludes 0."
@@ -191,11 +271,25 @@ def note(table: pd.DataFrame, wide: bool) -> str:
     return " ".join(parts)
 
 
-def color_bar(figure: Figure, axes: Axes, colors: Colormap, norm: mpl.colors.Normalize, label: str, clipped: bool) -> None:
+def color_bar(
+    figure: Figure,
+    axes: Axes,
+    colors: Colormap,
+    norm: mpl.colors.Normalize,
+    label: str,
+    clipped: bool,
+) -> None:
     """A flat color scale below the cells; arrows at its ends where values go beyond it."""
     mappable = mpl.cm.ScalarMappable(norm, colors)
     bar = figure.colorbar(
-        mappable, ax=axes, orientation="horizontal", fraction=0.05, pad=0.02, aspect=40, shrink=0.6, extend="both" if clipped else "neither"
+        mappable,
+        ax=axes,
+        orientation="horizontal",
+        fraction=0.05,
+        pad=0.02,
+        aspect=40,
+        shrink=0.6,
+        extend="both" if clipped else "neither",
     )
     bar.set_label(label, labelpad=1)
     bar.outline.set_visible(False)
@@ -203,45 +297,68 @@ def color_bar(figure: Figure, axes: Axes, colors: Colormap, norm: mpl.colors.Nor
 
 
 def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """The baseline's scores in percent: a row per language, a column per target, from `baseline_by_language`. Blank: not in the task.
+    """The baseline's scores in percent: a row per language, a column per target, from
+    `baseline_by_language`. Blank: not in the task.
 
-    English first, then languages by their mean score, so that the drop from English can be read downwards. source: whose runs.
+    English first, then languages by their mean score, so that the drop from English can be read
+    downwards. source: whose runs.
     """
     if table.empty:
         return message("no finished baseline runs yet", width)
-    values = table.pivot(index="language", columns="task", values="value").reindex(columns=list(dict.fromkeys(table["task"])))
+    values = table.pivot(index="language", columns="task", values="value").reindex(
+        columns=list(dict.fromkeys(table["task"]))
+    )
     centered = values - values.mean()
     order = settled(centered.mean(axis=1)).sort_values(ascending=False, kind="stable").index
     order = [*[code for code in order if code == "en"], *[code for code in order if code != "en"]]
     wide = check_width(width) > 5
     size = 6.5 if wide else 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.19 * len(order) + (0.5 if wide else 0.8)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, 0.19 * len(order) + (0.5 if wide else 0.8)), layout="constrained"
+        )
         axes = figure.add_subplot()
         colors, norm = mpl.colormaps["Blues"], mpl.colors.Normalize(0, 130)
         for y, code in enumerate(order):
             for x, value in enumerate(values.loc[code]):
                 if np.isfinite(value):
                     box(axes, x, y, colors(norm(value)))
-                    axes.text(x + 0.5, y + 0.53, f"{value:.1f}", ha="center", va="center", fontsize=size, color=ink_on(colors(norm(value))))
+                    axes.text(
+                        x + 0.5,
+                        y + 0.53,
+                        f"{value:.1f}",
+                        ha="center",
+                        va="center",
+                        fontsize=size,
+                        color=ink_on(colors(norm(value))),
+                    )
         axes.set(xlim=(0, len(values.columns)), ylim=(len(order), 0))
         _name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
-        names = [f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code for code in order]
+        names = [
+            f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code
+            for code in order
+        ]
         axes.set_yticks(np.arange(len(order)) + 0.5, names)
-        say(figure, f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, without an interval. {source}")
+        say(
+            figure,
+            f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, without an interval. {source}",
+        )
     return figure
 
 
 def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[str] = ()) -> Figure:
-    """Where the runs stand, from `run_grid`: a row per recipe, a column per stage. Each cell says it in words; color and hatching repeat
-    the worst state. Blank: the grid has no such run. unlearnt: recipes to mark."""
+    """Where the runs stand, from `run_grid`: a row per recipe, a column per stage. Each cell says
+    it in words; color and hatching repeat the worst state. Blank: the grid has no such run.
+    unlearnt: recipes to mark."""
     if grid.empty:
         return message("the grid has no runs", width)
     recipes, stages = list(dict.fromkeys(grid["recipe"])), list(dict.fromkeys(grid["stage"]))
     stages.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     wide = check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, (0.3 if wide else 0.45) * len(recipes) + 0.35), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, (0.3 if wide else 0.45) * len(recipes) + 0.35), layout="constrained"
+        )
         axes = figure.add_subplot()
         for _, row in grid.iterrows():
             x, y = stages.index(row["stage"]), recipes.index(row["recipe"])
@@ -252,7 +369,16 @@ def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[st
             backing = {"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"}
             size = 5.5 if len(present) < 3 else 4.5
             turned = {"rotation": 0 if wide else 90, "linespacing": 1.05}
-            axes.text(x + 0.5, y + 0.52, words, ha="center", va="center", fontsize=size, bbox=backing if hatch else None, **turned)
+            axes.text(
+                x + 0.5,
+                y + 0.52,
+                words,
+                ha="center",
+                va="center",
+                fontsize=size,
+                bbox=backing if hatch else None,
+                **turned,
+            )
         axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
         axes.set_yticks(np.arange(len(recipes)) + 0.5, [marked(name, unlearnt) for name in recipes])
         _name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)

@@ -43,16 +43,20 @@ _SPREAD = 0.16
 
 
 def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """Scores in percent of the baseline (dot) and of each control, a row per target, from `control_table`.
+    """Scores in percent of the baseline (dot) and of each control, a row per target, from
+    `control_table`.
 
-    Left the zero-shot mean, right English. The line runs from the strongest floor to the baseline's zero-shot score, and the number says
-    how long it is: solid and bold where the 95 % interval of that margin lies above 0. source: whose runs.
+    Left the zero-shot mean, right English. The line runs from the strongest floor to the baseline's
+    zero-shot score, and the number says how long it is: solid and bold where the 95 % interval of
+    that margin lies above 0. source: whose runs.
     """
     if table.empty:
         return message("no finished controls yet", width)
     tasks, wide = list(dict.fromkeys(table["task"])), check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.24 * len(tasks) + (1.1 if wide else 1.6)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, 0.24 * len(tasks) + (1.1 if wide else 1.6)), layout="constrained"
+        )
         panels = figure.subplots(1, 2, sharex=True, sharey=True, width_ratios=(3, 2))
         for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
             _draw_scores(axes, table, tasks, column)
@@ -62,35 +66,80 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
         panels[0].set_xticks((0, 50, 100) if not wide else range(0, 101, 20))
         panels[0].set(ylim=(len(tasks) - 0.5, -0.5), xlim=(-4, 104))
         names = table.drop_duplicates("recipe")
-        handles = [mark(control, name) for name, control in zip(names["recipe"], names["control"], strict=True)]
+        handles = [
+            mark(control, name)
+            for name, control in zip(names["recipe"], names["control"], strict=True)
+        ]
         words = "score in percent (each task's primary metric); " if wide else "score in percent;\n"
-        legend_above(figure, handles, f"{words}numbers: points above the strongest control", 6 if wide else 3)
-        sure = "bold, solid line: its 95 % interval lies above 0" if table["low"].notna().any() else "no intervals: one seed"
+        legend_above(
+            figure, handles, f"{words}numbers: points above the strongest control", 6 if wide else 3
+        )
+        sure = (
+            "bold, solid line: its 95 % interval lies above 0"
+            if table["low"].notna().any()
+            else "no intervals: one seed"
+        )
         count = several(table.loc[table["recipe"] == BASELINE, "seeds"])
-        say(figure, f"Mean over languages and {count}; {sure}. n = {len(tasks)} targets. Numbers: controls.csv. {source}")
+        say(
+            figure,
+            f"Mean over languages and {count}; {sure}. n = {len(tasks)} targets. Numbers: controls.csv. {source}",
+        )
     return figure
 
 
 def _draw_margins(axes: Axes, table: pd.DataFrame, tasks: list[str], wide: bool) -> None:
-    """From the strongest floor to the baseline: a line, and the distance in points at the panel's edge, bold where it is sure."""
+    """From the strongest floor to the baseline: a line, and the distance in points at the panel's
+    edge, bold where it is sure."""
     for row in strongest(table).itertuples():
         y, sure = tasks.index(row.task), row.low > 0
         style = "-" if sure else (0, (1, 1.5))
-        axes.plot([row.zero_shot, row.zero_shot + row.above], [y, y], color=INK, linewidth=0.7, linestyle=style, zorder=1)
+        axes.plot(
+            [row.zero_shot, row.zero_shot + row.above],
+            [y, y],
+            color=INK,
+            linewidth=0.7,
+            linestyle=style,
+            zorder=1,
+        )
         text = signed(row.above, 1 if wide else 0)
-        axes.text(105, y, text, ha="left", va="center", fontsize=6.5 if wide else 5.5, fontweight="bold" if sure else "normal")
+        axes.text(
+            105,
+            y,
+            text,
+            ha="left",
+            va="center",
+            fontsize=6.5 if wide else 5.5,
+            fontweight="bold" if sure else "normal",
+        )
 
 
 def mark(control: str, label: str) -> Line2D:
     shape, color, face = MARKS[control]
     size = 5 if control == "" else 7 if shape == "|" else 4
-    return Line2D([], [], linestyle="", marker=shape, color=color, markerfacecolor=face, markersize=size, markeredgewidth=0.9, label=label)
+    return Line2D(
+        [],
+        [],
+        linestyle="",
+        marker=shape,
+        color=color,
+        markerfacecolor=face,
+        markersize=size,
+        markeredgewidth=0.9,
+        label=label,
+    )
 
 
 def _draw_scores(axes: Axes, table: pd.DataFrame, tasks: list[str], column: str) -> None:
-    """One panel. Controls stand a little off the row's middle, each at a height of its own, so that none hides another."""
+    """One panel. Controls stand a little off the row's middle, each at a height of its own, so that
+    none hides another."""
     controls = [name for name in dict.fromkeys(table["recipe"]) if name != BASELINE]
-    offsets = dict(zip(controls, np.linspace(-_SPREAD, _SPREAD, len(controls)) if len(controls) > 1 else [0.0], strict=True))
+    offsets = dict(
+        zip(
+            controls,
+            np.linspace(-_SPREAD, _SPREAD, len(controls)) if len(controls) > 1 else [0.0],
+            strict=True,
+        )
+    )
     for row in table.itertuples():
         value = getattr(row, column)
         if np.isfinite(value):

@@ -1,4 +1,5 @@
-"""Correlations between tasks, transfer from recipe to task, and an intermediate task's own score against the gain it brings."""
+"""Correlations between tasks, transfer from recipe to task, and an intermediate task's own score
+against the gain it brings."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -31,7 +32,9 @@ from xstilts_core.report.figures.style import (
 )
 
 LEVEL = 0.05
-SIGNS = MappingProxyType({"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"})
+SIGNS = MappingProxyType(
+    {"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"}
+)
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 PER_ROW = 6
 # In a larger table the numbers that mean little would hide those that do.
@@ -39,7 +42,8 @@ _NUMBERS_IN_ALL = 150
 
 
 def short(value: float) -> str:
-    """A coefficient in two digits without the leading zero, with a true minus sign: .75, −.13, 1."""
+    """A coefficient in two digits without the leading zero, with a true minus sign: .75, −.13,
+    1."""
     text = f"{abs(value):.2f}"
     sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
     return sign + ("1" if text == "1.00" else text[1:])
@@ -53,24 +57,37 @@ def span(counts: pd.Series) -> str:
 
 def intervals(table: pd.DataFrame) -> str:
     """Where the intervals of these coefficients are, or that there are none."""
-    return "95 % intervals: in the table." if table["low"].notna().any() else "No intervals: too few seeds or rows."
+    return (
+        "95 % intervals: in the table."
+        if table["low"].notna().any()
+        else "No intervals: too few seeds or rows."
+    )
 
 
-def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL) -> Figure:
-    """A cell per pair of tasks from a table of correlations by one method (columns x y method estimate p_holm n).
+def correlation_map(
+    table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
+) -> Figure:
+    """A cell per pair of tasks from a table of correlations by one method (columns x y method
+    estimate p_holm n).
 
-    Colored, with its number: below 0.05 after Holm's correction over the whole table; gray: not told from 0 (small tables: with its
-    number too); hatched: too few rows. Full width: x downwards, y across, those of y that are no x after a gap; column width: the other
-    way round. source: whose runs.
+    Colored, with its number: below 0.05 after Holm's correction over the whole table; gray: not
+    told from 0 (small tables: with its number too); hatched: too few rows. Full width: x downwards,
+    y across, those of y that are no x after a gap; column width: the other way round. source: whose
+    runs.
     """
     if table["estimate"].notna().sum() == 0:
         return message("no pair of tasks with enough finished runs yet", width)
     wide = check_width(width) > 5
     first, second = list(dict.fromkeys(table["x"])), list(dict.fromkeys(table["y"]))
-    second = [*[name for name in first if name in second], *[name for name in second if name not in first]]
+    second = [
+        *[name for name in first if name in second],
+        *[name for name in second if name not in first],
+    ]
     at = {name: place + (GAP * 2 if name not in first else 0) for place, name in enumerate(second)}
     across, down = (
-        (at, {name: float(place) for place, name in enumerate(first)}) if wide else (dict(zip(first, range(99), strict=False)), at)
+        (at, {name: float(place) for place, name in enumerate(first)})
+        if wide
+        else (dict(zip(first, range(99), strict=False)), at)
     )
     with look():
         side = (0.165 if wide else 0.15) * len(down) + (1.5 if wide else 1.35)
@@ -79,10 +96,25 @@ def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] 
         colors, norm = diverging(), mpl.colors.Normalize(-1, 1)
         sure = table[table["p_holm"] < LEVEL]
         for rows, fills in ((table, NOTHING), (sure, colors(norm(sure["estimate"])))):
-            squares(axes, rows["y" if wide else "x"].map(across), rows["x" if wide else "y"].map(down), fills)
+            squares(
+                axes,
+                rows["y" if wide else "x"].map(across),
+                rows["x" if wide else "y"].map(down),
+                fills,
+            )
         for row in table[table["estimate"].isna()].itertuples():
-            box(axes, across[row.y if wide else row.x], down[row.x if wide else row.y], NOTHING, "////")
-        for row in (table if len(table) <= _NUMBERS_IN_ALL else sure).dropna(subset=["estimate"]).itertuples():
+            box(
+                axes,
+                across[row.y if wide else row.x],
+                down[row.x if wide else row.y],
+                NOTHING,
+                "////",
+            )
+        for row in (
+            (table if len(table) <= _NUMBERS_IN_ALL else sure)
+            .dropna(subset=["estimate"])
+            .itertuples()
+        ):
             ink = ink_on(colors(norm(row.estimate))) if row.p_holm < LEVEL else PALE
             place = across[row.y if wide else row.x], down[row.x if wide else row.y]
             number(axes, *place, short(row.estimate), 4.8, ink)
@@ -92,71 +124,133 @@ def correlation_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] 
         color_bar(figure, axes, colors, norm, method, False)
         words = f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows (recipe and run). "
         words += f"Colored: p < {LEVEL} after Holm over the whole table. Gray: not told from 0. {intervals(table)}"
-        say(figure, f"{words}{' Hatched: too few rows.' if table['estimate'].isna().any() else ''} {source}")
+        say(
+            figure,
+            f"{words}{' Hatched: too few rows.' if table['estimate'].isna().any() else ''} {source}",
+        )
     return figure
 
 
 def squares(axes: Axes, x: pd.Series, y: pd.Series, fills: np.ndarray | str) -> None:
-    """Cells of 1 x 1 with thin white borders, as one drawing: hundreds of single ones take seconds."""
+    """Cells of 1 x 1 with thin white borders, as one drawing: hundreds of single ones take
+    seconds."""
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    axes.add_collection(PolyCollection(np.stack([x, y], axis=1)[:, None] + corners, facecolors=fills, edgecolors="white", linewidths=0.8))
+    axes.add_collection(
+        PolyCollection(
+            np.stack([x, y], axis=1)[:, None] + corners,
+            facecolors=fills,
+            edgecolors="white",
+            linewidths=0.8,
+        )
+    )
 
 
 def number(axes: Axes, x: float, y: float, text: str, size: float, ink: str) -> None:
     """A number in a cell. The layout need not look at it: it is inside of its cell."""
-    axes.text(x + 0.5, y + 0.54, text, ha="center", va="center", fontsize=size, color=ink).set_in_layout(False)
+    axes.text(
+        x + 0.5, y + 0.54, text, ha="center", va="center", fontsize=size, color=ink
+    ).set_in_layout(False)
 
 
-def _name_both(axes: Axes, across: Mapping[str, float], down: Mapping[str, float], labels: Mapping[str, str], size: float) -> None:
+def _name_both(
+    axes: Axes,
+    across: Mapping[str, float],
+    down: Mapping[str, float],
+    labels: Mapping[str, str],
+    size: float,
+) -> None:
     """Names of the columns upright above, names of the rows at the left."""
-    axes.set_xticks([place + 0.5 for place in across.values()], [labels.get(name, name) for name in across], rotation=90, fontsize=size)
+    axes.set_xticks(
+        [place + 0.5 for place in across.values()],
+        [labels.get(name, name) for name in across],
+        rotation=90,
+        fontsize=size,
+    )
     on_top(axes)
-    axes.set_yticks([place + 0.5 for place in down.values()], [labels.get(name, name) for name in down], fontsize=size)
+    axes.set_yticks(
+        [place + 0.5 for place in down.values()],
+        [labels.get(name, name) for name in down],
+        fontsize=size,
+    )
 
 
-def transfer_map(table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL) -> Figure:
-    """Mean over runs less the baseline's mean, in points, from `transfer`: tasks downwards (targets, their average, probing tasks),
-    recipes across, the baseline's own score at the right. No interval: it is not known which runs belong together. Hatched: missing."""
+def transfer_map(
+    table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
+) -> Figure:
+    """Mean over runs less the baseline's mean, in points, from `transfer`: tasks downwards
+    (targets, their average, probing tasks), recipes across, the baseline's own score at the right.
+    No interval: it is not known which runs belong together. Hatched: missing."""
     if table["gain"].notna().sum() == 0:
         return message("no recipe and baseline on the same task yet", width)
     wide = check_width(width) > 5
     recipes, tasks = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["task"]))
     probing = set(table.loc[table["kind"] == "probing", "task"])
-    down = {name: place + GAP * ((name == AVERAGE) + 2 * (name in probing)) for place, name in enumerate(tasks)}
-    across = {name: float(place) for place, name in enumerate(recipes)} | {"baseline, %": len(recipes) + 2 * GAP}
+    down = {
+        name: place + GAP * ((name == AVERAGE) + 2 * (name in probing))
+        for place, name in enumerate(tasks)
+    }
+    across = {name: float(place) for place, name in enumerate(recipes)} | {
+        "baseline, %": len(recipes) + 2 * GAP
+    }
     limit = scale(table["gain"])
     with look():
-        figure = PrintFigure(figsize=(width, 0.15 * len(tasks) + (1.35 if wide else 1.5)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, 0.15 * len(tasks) + (1.35 if wide else 1.5)), layout="constrained"
+        )
         axes = figure.add_subplot()
         colors, norm = diverging(), mpl.colors.Normalize(-limit, limit)
         known = table[table["gain"].notna()]
-        squares(axes, known["recipe"].map(across), known["task"].map(down), colors(norm(known["gain"])))
+        squares(
+            axes, known["recipe"].map(across), known["task"].map(down), colors(norm(known["gain"]))
+        )
         for row in table[table["gain"].isna()].itertuples():
             box(axes, across[row.recipe], down[row.task], NOTHING, "////")
         for row in known.itertuples():
             text = signed(row.gain) if wide else whole(row.gain)
-            number(axes, across[row.recipe], down[row.task], text, 5.8 if wide else 4.8, ink_on(colors(norm(row.gain))))
+            number(
+                axes,
+                across[row.recipe],
+                down[row.task],
+                text,
+                5.8 if wide else 4.8,
+                ink_on(colors(norm(row.gain))),
+            )
         for name, value in table.drop_duplicates("task").set_index("task")["baseline"].items():
             text = "\N{EN DASH}" if pd.isna(value) else f"{value:.1f}"
             number(axes, across["baseline, %"], down[name], text, 5.8 if wide else 4.8, INK)
         axes.set(xlim=(0, len(recipes) + 1 + 2 * GAP), ylim=(max(down.values()) + 1, 0))
         _name_both(axes, across, down, labels, 6 if wide else 5.5)
-        color_bar(figure, axes, colors, norm, "points over the baseline's mean", float(table["gain"].abs().max()) > limit)
-        words = (
-            f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell less the baseline's mean, without an interval."
+        color_bar(
+            figure,
+            axes,
+            colors,
+            norm,
+            "points over the baseline's mean",
+            float(table["gain"].abs().max()) > limit,
         )
+        words = f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell less the baseline's mean, without an interval."
         say(figure, f"{words}{' Hatched: missing.' if table['gain'].isna().any() else ''} {source}")
     return figure
 
 
 def own_scores(
-    frame: pd.DataFrame, table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
+    frame: pd.DataFrame,
+    table: pd.DataFrame,
+    source: str,
+    labels: Mapping[str, str] = _NO_LABELS,
+    width: float = FULL,
 ) -> Figure:
-    """A panel per target and one for their average: an intermediate task's own score against the gain, a point per recipe.
+    """A panel per target and one for their average: an intermediate task's own score against the
+    gain, a point per recipe.
 
-    frame: of `own_and_gains`. table: correlations, those of OWN (x) with the gains (y) by one method, for the words above each panel.
+    frame: of `own_and_gains`. table: correlations, those of OWN (x) with the gains (y) by one
+    method, for the words above each panel.
     """
-    targets = [name for name in frame.columns if name != OWN and (frame[OWN].notna() & frame[name].notna()).any()]
+    targets = [
+        name
+        for name in frame.columns
+        if name != OWN and (frame[OWN].notna() & frame[name].notna()).any()
+    ]
     if not targets:
         return message("no recipe with a score of its own and a gain yet", width)
     table, wide = table[table["x"] == OWN], check_width(width) > 5
@@ -168,8 +262,21 @@ def own_scores(
         grid = figure.subplots(rows, per_row, sharex=True, squeeze=False)
         for axes, name in zip(grid.flat, targets, strict=False):
             axes.axhline(0, color=GRAY, linewidth=0.6)
-            axes.plot(frame[OWN], frame[name], "o", markersize=3, markerfacecolor=BLUE, markeredgecolor=INK, markeredgewidth=0.4)
-            axes.set_title(f"{labels.get(name, name)}\n{verdict(found, name)}", fontsize=6, pad=2, fontweight="normal")
+            axes.plot(
+                frame[OWN],
+                frame[name],
+                "o",
+                markersize=3,
+                markerfacecolor=BLUE,
+                markeredgecolor=INK,
+                markeredgewidth=0.4,
+            )
+            axes.set_title(
+                f"{labels.get(name, name)}\n{verdict(found, name)}",
+                fontsize=6,
+                pad=2,
+                fontweight="normal",
+            )
             axes.tick_params(labelsize=5.5, length=1.5, pad=1)
             axes.locator_params(nbins=3)
             axes.margins(0.12)
@@ -177,7 +284,9 @@ def own_scores(
         figure.supylabel("gain, points", fontsize=6.5)
         method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0]) if len(table) else ""
         words = f"Across: the intermediate task's own score in percent. A point per recipe, mean over its runs; n = {len(frame)}. "
-        say(figure, f"{words}{method} and p after Holm over the panels. {intervals(table)} {source}")
+        say(
+            figure, f"{words}{method} and p after Holm over the panels. {intervals(table)} {source}"
+        )
     return figure
 
 

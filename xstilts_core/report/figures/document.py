@@ -1,4 +1,5 @@
-"""A report's tables and figures as one LaTeX document that can be compiled as it stands: `pdflatex paper.tex` in its folder."""
+"""A report's tables and figures as one LaTeX document that can be compiled as it stands: `pdflatex
+paper.tex` in its folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,12 +33,16 @@ _UPRIGHT = 110
 def _breadth(table: PaperTable) -> int:
     """Letters of the widest cells, side by side."""
     columns = [(name, table.frame[name]) for name in table.frame]
-    return sum(3 + max([len(str(name)), *(len(str(value)) for value in cells)]) for name, cells in columns)
+    return sum(
+        3 + max([len(str(name)), *(len(str(value)) for value in cells)]) for name, cells in columns
+    )
 
 
 def save_tables(tables: Mapping[str, PaperTable], folder: Path) -> list[Path]:
     """`save_table` for each, under its name."""
-    return [path for name, table in tables.items() for path in save_table(table.frame, folder, name)]
+    return [
+        path for name, table in tables.items() for path in save_table(table.frame, folder, name)
+    ]
 
 
 def environment(kind: str, body: Sequence[str], caption: str, label: str) -> list[str]:
@@ -46,14 +51,36 @@ def environment(kind: str, body: Sequence[str], caption: str, label: str) -> lis
     return [rf"\begin{{{kind}}}[htbp]", r"\centering", *body, *below, rf"\end{{{kind}}}", ""]
 
 
-def save_document(folder: Path, title: str, tables: Mapping[str, PaperTable], pictures: Mapping[str, str], note: str) -> Path:
-    """Write <folder>/paper.tex, which takes in the tables and the figures of this folder by their names; returns its path.
+def save_document(
+    folder: Path,
+    title: str,
+    tables: Mapping[str, PaperTable],
+    pictures: Mapping[str, str],
+    note: str,
+) -> Path:
+    """Write <folder>/paper.tex, which takes in the tables and the figures of this folder by their
+    names; returns its path.
 
-    pictures: name of a figure that was saved there -> its caption. note: where all of it comes from, below the title.
+    pictures: name of a figure that was saved there -> its caption. note: where all of it comes
+    from, below the title.
     """
-    lines = [HEAD, rf"\title{{{latex(title, 1)}}}", r"\author{}", r"\date{}", r"\begin{document}", r"\maketitle", "", latex(note, 1), ""]
+    lines = [
+        HEAD,
+        rf"\title{{{latex(title, 1)}}}",
+        r"\author{}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        "",
+        latex(note, 1),
+        "",
+    ]
     for name, table in tables.items():
-        kind, height = ("table", r"\textheight") if _breadth(table) <= _UPRIGHT else ("sidewaystable", r"\textwidth")
+        kind, height = (
+            ("table", r"\textheight")
+            if _breadth(table) <= _UPRIGHT
+            else ("sidewaystable", r"\textwidth")
+        )
         body = [r"\small", rf"\fitted{{{name}}}{{0.85{height}}}"]
         lines += environment(kind, body, table.caption, f"tab:{name}")
     for name, text in pictures.items():

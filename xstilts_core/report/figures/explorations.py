@@ -1,4 +1,5 @@
-"""Figures that answer to controls: curves of chosen runs, any two variables, sentences in an encoder's space."""
+"""Figures that answer to controls: curves of chosen runs, any two variables, sentences in an
+encoder's space."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,14 +8,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xstilts_core.report.figures.style import FAINT, FULL, GRAY, INK, PrintFigure, check_width, look, message, say
+from xstilts_core.report.figures.style import (
+    FAINT,
+    FULL,
+    GRAY,
+    INK,
+    PrintFigure,
+    check_width,
+    look,
+    message,
+    say,
+)
 
-# Okabe and Ito (2008) without yellow, which white paper swallows; with marks and lines of other kinds, for more groups and no color.
+# Okabe and Ito (2008) without yellow, which white paper swallows; with marks and lines of other
+# kinds, for more groups and no color.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 LINES = ("-", "--", ":", "-.")
 LABELLED = 40
-# Inches around the axes. They answer to a control within the blink of an eye: a layout that is worked out takes longer than the drawing.
+# Inches around the axes. They answer to a control within the blink of an eye: a layout that is
+# worked out takes longer than the drawing.
 _LEFT, RIGHT, TOP, LINE, MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
 
 
@@ -32,7 +45,9 @@ def mark(place: int) -> str:
     return MARKS[(place + place // len(COLORS)) % len(MARKS)]
 
 
-def run_curves(log: pd.DataFrame, runs: Sequence[str], value: str = "loss", width: float = FULL) -> Figure:
+def run_curves(
+    log: pd.DataFrame, runs: Sequence[str], value: str = "loss", width: float = FULL
+) -> Figure:
     """One column of `training_log` by step, a line per run. Runs without it are left out."""
     lines = log[log["run"].isin(runs)].dropna(subset=["step", value])
     if lines.empty:
@@ -50,7 +65,14 @@ def run_curves(log: pd.DataFrame, runs: Sequence[str], value: str = "loss", widt
         axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
         finish(axes)
         make_room(axes)
-        figure.legend(loc="lower left", ncols=1, frameon=False, fontsize=6.5 if wide else 5.5, borderpad=0, labelspacing=0.25)
+        figure.legend(
+            loc="lower left",
+            ncols=1,
+            frameon=False,
+            fontsize=6.5 if wide else 5.5,
+            borderpad=0,
+            labelspacing=0.25,
+        )
     return figure
 
 
@@ -63,7 +85,8 @@ def _framed(width: float, height: float, below: float, right: float = RIGHT) -> 
 
 
 def make_room(axes: Axes) -> None:
-    """Move the left side of the axes so that the numbers and the name of y stand within the figure, however wide the numbers are.
+    """Move the left side of the axes so that the numbers and the name of y stand within the figure,
+    however wide the numbers are.
 
     To be called last: it measures what is drawn.
     """
@@ -81,18 +104,32 @@ def finish(axes: Axes) -> None:
 
 
 def scatter(
-    table: pd.DataFrame, x: str, y: str, colors: pd.Series | None = None, labels: bool = True, note: str = "", width: float = FULL
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    colors: pd.Series | None = None,
+    labels: bool = True,
+    note: str = "",
+    width: float = FULL,
 ) -> Figure:
-    """Two columns of a table, a point per row that has both; colors: a group per row; labels: the rows' names beside the points."""
+    """Two columns of a table, a point per row that has both; colors: a group per row; labels: the
+    rows' names beside the points."""
     rows = table[[x, y]].dropna() if x != y else table[[x]].dropna().assign(**{y: table[x]})
     if rows.empty:
         return message("no row has both values", width)
-    groups = colors.reindex(rows.index).fillna("unknown").astype(str) if colors is not None else pd.Series("", index=rows.index)
+    groups = (
+        colors.reindex(rows.index).fillna("unknown").astype(str)
+        if colors is not None
+        else pd.Series("", index=rows.index)
+    )
     wide, names = check_width(width) > 5, list(dict.fromkeys(groups))
     lines = 0 if wide or colors is None else -(-len(names) // 2)
     with look():
         figure, axes = _framed(
-            width, 3.1 if wide else 2.4, 0.6 + LINE * (lines + (not wide)), 1.25 if wide and colors is not None else RIGHT
+            width,
+            3.1 if wide else 2.4,
+            0.6 + LINE * (lines + (not wide)),
+            1.25 if wide and colors is not None else RIGHT,
         )
         for place, name in enumerate(names):
             part = rows[groups == name]
@@ -101,14 +138,32 @@ def scatter(
         if labels and len(rows) <= LABELLED:
             for label, row in rows.iterrows():
                 text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-                axes.annotate(written(text), (row[x], row[y]), (3, 3), textcoords="offset points", fontsize=5.5, color=INK)
+                axes.annotate(
+                    written(text),
+                    (row[x], row[y]),
+                    (3, 3),
+                    textcoords="offset points",
+                    fontsize=5.5,
+                    color=INK,
+                )
         axes.set(xlabel=written(x), ylabel=written(y))
         axes.margins(0.12)
         finish(axes)
         make_room(axes)
         if colors is not None:
-            place = {"loc": "upper right"} if wide else {"loc": "lower left", "bbox_to_anchor": (0, 0.3 / figure.get_figheight())}
-            figure.legend(frameon=False, ncols=1 if wide else 2, borderpad=0.2, labelspacing=0.25, columnspacing=1, **place)
+            place = (
+                {"loc": "upper right"}
+                if wide
+                else {"loc": "lower left", "bbox_to_anchor": (0, 0.3 / figure.get_figheight())}
+            )
+            figure.legend(
+                frameon=False,
+                ncols=1 if wide else 2,
+                borderpad=0.2,
+                labelspacing=0.25,
+                columnspacing=1,
+                **place,
+            )
         say(figure, note)
     return figure
 
@@ -121,10 +176,11 @@ def sentence_map(
     axes_names: tuple[str, str],
     width: float = FULL,
 ) -> Figure:
-    """Two encoders side by side: sentences of all languages in two dimensions, and retrieval accuracy by layer beside them.
+    """Two encoders side by side: sentences of all languages in two dimensions, and retrieval
+    accuracy by layer beside them.
 
-    points: title -> [languages, sentences, 2]; accuracy: title -> [layers, languages] percent, English first. Thin lines join the
-    translations of a few sentences.
+    points: title -> [languages, sentences, 2]; accuracy: title -> [layers, languages] percent,
+    English first. Thin lines join the translations of a few sentences.
     """
     wide, titles = check_width(width) > 5, list(points)
     down, across = (1, len(titles) + 1) if wide else (len(titles) + 1, 1)
@@ -133,7 +189,11 @@ def sentence_map(
         whole = below + (2.0 if wide else 2.3 * down - 0.2)
         figure = PrintFigure(figsize=(width, whole))
         grid = figure.subplots(down, across, squeeze=False).ravel()
-        sides = {"left": 0.04, "right": 0.99, "wspace": 0.3} if wide else {"left": 0.17, "right": 0.97, "hspace": 0.3}
+        sides = (
+            {"left": 0.04, "right": 0.99, "wspace": 0.3}
+            if wide
+            else {"left": 0.17, "right": 0.97, "hspace": 0.3}
+        )
         figure.subplots_adjust(top=1 - 0.2 / whole, bottom=below / whole, **sides)
         for axes, title in zip(grid, titles, strict=False):
             _draw_sentences(axes, points[title], languages)
@@ -147,7 +207,11 @@ def sentence_map(
         few = {"ncols": 10 if wide else 5, "handletextpad": 0.1, "columnspacing": 0.9}
         figure.legend(handles, names, loc="lower left", bbox_to_anchor=corner, **few, **shape)
         # Outside of the panel: any place in it can have points.
-        figure.legend(*grid[-1].get_legend_handles_labels(), loc="lower right" if wide else "lower left", **shape)
+        figure.legend(
+            *grid[-1].get_legend_handles_labels(),
+            loc="lower right" if wide else "lower left",
+            **shape,
+        )
     return figure
 
 
@@ -163,10 +227,15 @@ def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str]) ->
 
 
 def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
-    """A line per encoder, the mean over the languages but English; a rule at the layer that the points are of."""
+    """A line per encoder, the mean over the languages but English; a rule at the layer that the
+    points are of."""
     for place, (title, table) in enumerate(accuracy.items()):
         means = table[:, 1:].mean(axis=1)
-        style = {"color": color(place), "linestyle": LINES[place % len(LINES)], "marker": mark(place)}
+        style = {
+            "color": color(place),
+            "linestyle": LINES[place % len(LINES)],
+            "marker": mark(place),
+        }
         axes.plot(range(len(means)), means, markersize=3, label=written(title), **style)
     axes.axvline(layer, color=GRAY, linewidth=0.6, linestyle=":")
     axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %")

@@ -1,4 +1,5 @@
-"""What a report leaves: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and result.json with the list of them, written last."""
+"""What a report leaves: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and result.json with
+the list of them, written last."""
 
 import json
 import re
@@ -52,7 +53,8 @@ _MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
     """Where the files of a report notebook go; the folder is made.
 
-    `folder` (absolute, or relative to the project); where it is empty, outputs/<study>/report/<notebook>/.
+    `folder` (absolute, or relative to the project); where it is empty,
+    outputs/<study>/report/<notebook>/.
     """
     path = home() / folder if folder else study.root / "report" / _check_name(notebook)
     path.mkdir(parents=True, exist_ok=True)
@@ -62,21 +64,27 @@ def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
 def _check_name(name: str) -> str:
     """UsageError where a file name would leave the folder or carry its own ending."""
     if not name or not all(letter.isalnum() or letter in "_-" for letter in name):
-        raise UsageError(f"file name {name!r}: give letters, digits, _ and - only, without an ending")
+        raise UsageError(
+            f"file name {name!r}: give letters, digits, _ and - only, without an ending"
+        )
     return name
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write <folder>/<name>.pdf, .svg and .png at print size (300 dots an inch), fonts embedded; returns the paths.
+    """Write <folder>/<name>.pdf, .svg and .png at print size (300 dots an inch), fonts embedded;
+    returns the paths.
 
     Files carry no date, so that the same numbers give the same files.
     """
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in KINDS]
     with look():
-        # One layout for all files: working it out takes longer than drawing, and with an engine every file is drawn once more for it.
+        # One layout for all files: working it out takes longer than drawing, and with an engine
+        # every file is drawn once more for it.
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
-        for path, metadata in zip(paths, ({"CreationDate": None}, {"Date": None}, None), strict=True):
+        for path, metadata in zip(
+            paths, ({"CreationDate": None}, {"Date": None}, None), strict=True
+        ):
             figure.savefig(path, dpi=DOTS, metadata=metadata, facecolor="white")
     if isinstance(figure, PrintFigure):
         figure.printed = paths[-1]
@@ -85,11 +93,14 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 def save_panels(figures: Mapping[str, Figure], folder: Path, prefix: str) -> list[Path]:
     """`save` for each figure, as <prefix>_<key>."""
-    return [path for key, figure in figures.items() for path in save(figure, folder, f"{prefix}_{key}")]
+    return [
+        path for key, figure in figures.items() for path in save(figure, folder, f"{prefix}_{key}")
+    ]
 
 
 def latex(value: object, digits: int) -> str:
-    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex lacks by its code point, U+4E2D."""
+    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex
+    lacks by its code point, U+4E2D."""
     if isinstance(value, float):
         return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
     text = _MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(_LATEX))
@@ -102,27 +113,50 @@ def is_set(letter: str) -> bool:
 
 
 def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:
-    """Write <folder>/<name>.csv (full precision) and .tex (booktabs, rounded to `digits`, special characters escaped); returns the paths.
+    """Write <folder>/<name>.csv (full precision) and .tex (booktabs, rounded to `digits`, special
+    characters escaped); returns the paths.
 
     An index with a name becomes the first column.
     """
     table = frame.reset_index() if frame.index.name else frame
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in _TABLES]
     write_text(paths[0], table.to_csv(index=False))
-    numeric = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
+    numeric = [
+        pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+        for kind in table.dtypes
+    ]
     head = " & ".join(latex(column, digits) for column in table.columns)
-    body = [" & ".join(latex(value, digits) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
-    long = [not number and table[name].astype(str).str.len().max() > _LONG for name, number in zip(table.columns, numeric, strict=True)]
-    columns = "".join("r" if number else "p{50mm}" if broken else "l" for number, broken in zip(numeric, long, strict=True))
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    body = [
+        " & ".join(latex(value, digits) for value in row) + r" \\"
+        for row in table.itertuples(index=False, name=None)
+    ]
+    long = [
+        not number and table[name].astype(str).str.len().max() > _LONG
+        for name, number in zip(table.columns, numeric, strict=True)
+    ]
+    columns = "".join(
+        "r" if number else "p{50mm}" if broken else "l"
+        for number, broken in zip(numeric, long, strict=True)
+    )
+    lines = [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
     write_text(paths[1], "\n".join(lines) + "\n")
     return paths
 
 
 def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
-    """List the figures and tables in `folder` and write result.json, the "done" flag of a report; returns its content.
+    """List the figures and tables in `folder` and write result.json, the "done" flag of a report;
+    returns its content.
 
-    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of several parts shows it.
+    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of
+    several parts shows it.
     """
     files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *_TABLES))
     content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}

@@ -7,16 +7,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xstilts_core.report.figures.style import BLUE, FULL, INK, ORANGE, PrintFigure, check_width, look, message, say, spread
+from xstilts_core.report.figures.style import (
+    BLUE,
+    FULL,
+    INK,
+    ORANGE,
+    PrintFigure,
+    check_width,
+    look,
+    message,
+    say,
+    spread,
+)
 
 NEUTRAL = "#555555"
 
 
 def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "") -> Figure:
-    """A panel per `panel`, a row per (`group`, `row`): the dot is `value`, the bar `low` to `high`; blue above 0, orange below.
+    """A panel per `panel`, a row per (`group`, `row`): the dot is `value`, the bar `low` to `high`;
+    blue above 0, orange below.
 
-    table: columns group row panel value low high seeds, in the order to show. Rows without a value are left empty; without an interval
-    there is no bar. title: what is shown. source: whose runs, and which table has the numbers.
+    table: columns group row panel value low high seeds, in the order to show. Rows without a value
+    are left empty; without an interval there is no bar. title: what is shown. source: whose runs,
+    and which table has the numbers.
     """
     known = table.dropna(subset=["value"])
     if known.empty:
@@ -25,14 +38,19 @@ def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "
     rows = list(dict.fromkeys(zip(known["group"], known["row"], strict=True)))
     wide = check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, 0.15 * len(rows) + (0.75 if wide else 0.95)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, 0.15 * len(rows) + (0.75 if wide else 0.95)), layout="constrained"
+        )
         grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for axes, name in zip(grid, panels, strict=True):
             draw_panel(axes, known[known["panel"] == name], rows)
             axes.set_title(name, pad=3)
         _label_rows(grid[0], rows)
         figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if wide else 6.5)
-        say(figure, f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. n = {len(known)} differences. {source}")
+        say(
+            figure,
+            f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. n = {len(known)} differences. {source}",
+        )
     return figure
 
 
@@ -43,7 +61,14 @@ def draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[tuple[str, str]])
         y = rows.index((entry.group, entry.row))
         color = BLUE if entry.low > 0 else ORANGE if entry.high < 0 else NEUTRAL
         if np.isfinite(entry.low):
-            axes.plot([entry.low, entry.high], [y, y], color=color, linewidth=1.1, solid_capstyle="butt", zorder=2)
+            axes.plot(
+                [entry.low, entry.high],
+                [y, y],
+                color=color,
+                linewidth=1.1,
+                solid_capstyle="butt",
+                zorder=2,
+            )
         axes.plot(entry.value, y, "o", color=color, markersize=3.2, zorder=3)
     for y in range(1, len(rows)):
         if rows[y][0] != rows[y - 1][0]:
@@ -59,5 +84,8 @@ def draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[tuple[str, str]])
 def _label_rows(axes: Axes, rows: Sequence[tuple[str, str]]) -> None:
     """The row's name; before it, in the first row of a group, the group's."""
     first = {group: place for place, (group, _) in reversed(list(enumerate(rows)))}
-    names = [f"{group}: {row}" if first[group] == place else row for place, (group, row) in enumerate(rows)]
+    names = [
+        f"{group}: {row}" if first[group] == place else row
+        for place, (group, row) in enumerate(rows)
+    ]
     axes.set_yticks(range(len(rows)), names)

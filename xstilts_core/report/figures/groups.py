@@ -1,4 +1,5 @@
-"""Gains by groups of languages: a row per level, a point per recipe, and their mean with its interval."""
+"""Gains by groups of languages: a row per level, a point per recipe, and their mean with its
+interval."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,22 +13,46 @@ from matplotlib.lines import Line2D
 from xstilts_core.analysis.groups import ALL, GROUPS, LANGUAGE
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.report.figures.panels import fences
-from xstilts_core.report.figures.style import BLUE, FULL, GRAY, INK, ORANGE, PrintFigure, check_width, look, message, say, several
+from xstilts_core.report.figures.style import (
+    BLUE,
+    FULL,
+    GRAY,
+    INK,
+    ORANGE,
+    PrintFigure,
+    check_width,
+    look,
+    message,
+    say,
+    several,
+)
 from xstilts_core.study.spec import BASELINE
 
 TITLES: Mapping[str, str] = MappingProxyType(
-    {"script": "script", "family": "family", "word_order": "word order", "resource_level": "resources in CC-100", LANGUAGE: "language"}
+    {
+        "script": "script",
+        "family": "family",
+        "word_order": "word order",
+        "resource_level": "resources in CC-100",
+        LANGUAGE: "language",
+    }
 )
 FEW = 4
 # The recipes' points stand below the line of their mean, not on it.
 ASIDE = 0.27
 
 
-def group_gains(table: pd.DataFrame, source: str, factors: Sequence[str] = (*GROUPS, LANGUAGE), width: float = FULL) -> Figure:
-    """Zero-shot gains in points by level of each factor, a panel per factor, from `group_gains` of analysis.
+def group_gains(
+    table: pd.DataFrame,
+    source: str,
+    factors: Sequence[str] = (*GROUPS, LANGUAGE),
+    width: float = FULL,
+) -> Figure:
+    """Zero-shot gains in points by level of each factor, a panel per factor, from `group_gains` of
+    analysis.
 
-    Black, or colored where its 95 % interval excludes 0: the mean of all recipes, on the targets that they share; gray: each recipe.
-    source: whose runs.
+    Black, or colored where its 95 % interval excludes 0: the mean of all recipes, on the targets
+    that they share; gray: each recipe. source: whose runs.
     """
     rows = table[table["factor"].isin(factors)]
     if rows.empty:
@@ -37,15 +62,30 @@ def group_gains(table: pd.DataFrame, source: str, factors: Sequence[str] = (*GRO
     counts = [rows.loc[rows["factor"] == name, "level"].nunique() for name in kept]
     limits = reach(rows)
     with look():
-        figure = PrintFigure(figsize=(width, 0.15 * sum(counts) + 0.24 * len(kept) + (0.85 if wide else 1.25)), layout="constrained")
-        panels = figure.subplots(len(kept), 1, sharex=True, squeeze=False, height_ratios=[count + 0.4 for count in counts])[:, 0]
+        figure = PrintFigure(
+            figsize=(width, 0.15 * sum(counts) + 0.24 * len(kept) + (0.85 if wide else 1.25)),
+            layout="constrained",
+        )
+        panels = figure.subplots(
+            len(kept),
+            1,
+            sharex=True,
+            squeeze=False,
+            height_ratios=[count + 0.4 for count in counts],
+        )[:, 0]
         for axes, name in zip(panels, kept, strict=True):
             _draw_factor(axes, rows[rows["factor"] == name], name, wide)
             axes.set_xlim(limits)
             axes.tick_params(axis="x", length=0, labelbottom=axes is panels[-1])
         panels[-1].set_xlabel(f"zero-shot gain over {BASELINE}, points")
         handles = legend(rows)
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) if wide else 2, frameon=False, handletextpad=0.4)
+        figure.legend(
+            handles=handles,
+            loc="outside upper left",
+            ncols=len(handles) if wide else 2,
+            frameon=False,
+            handletextpad=0.4,
+        )
         say(figure, note(rows, source))
     return figure
 
@@ -56,25 +96,48 @@ def reach(rows: pd.DataFrame) -> tuple[float, float]:
     whole = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
     if np.isfinite(whole).any():
         margin = 0.03 * float(np.nanmax(whole) - np.nanmin(whole))
-        ends = np.array([min(ends[0], np.nanmin(whole) - margin), max(ends[1], np.nanmax(whole) + margin)])
+        ends = np.array(
+            [min(ends[0], np.nanmin(whole) - margin), max(ends[1], np.nanmax(whole) + margin)]
+        )
     return float(ends[0]), float(ends[1])
 
 
 def _draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None:
     """One panel: levels by the mean gain of all recipes, largest first."""
     whole = rows[rows["recipe"] == ALL].sort_values("gain", ascending=False, kind="stable")
-    levels = [*whole["level"], *[name for name in dict.fromkeys(rows["level"]) if name not in set(whole["level"])]]
+    levels = [
+        *whole["level"],
+        *[name for name in dict.fromkeys(rows["level"]) if name not in set(whole["level"])],
+    ]
     at = {name: place for place, name in enumerate(levels)}
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     single = rows[rows["recipe"] != ALL]
-    axes.plot(single["gain"], single["level"].map(at) + ASIDE, "o", color=GRAY, markersize=2.2, alpha=0.7, markeredgewidth=0, zorder=2)
+    axes.plot(
+        single["gain"],
+        single["level"].map(at) + ASIDE,
+        "o",
+        color=GRAY,
+        markersize=2.2,
+        alpha=0.7,
+        markeredgewidth=0,
+        zorder=2,
+    )
     for row in whole.itertuples():
         color = _color_of(row.low, row.high)
         if np.isfinite(row.low):
-            axes.plot([row.low, row.high], [at[row.level]] * 2, color=color, linewidth=1.2, solid_capstyle="butt", zorder=3)
+            axes.plot(
+                [row.low, row.high],
+                [at[row.level]] * 2,
+                color=color,
+                linewidth=1.2,
+                solid_capstyle="butt",
+                zorder=3,
+            )
         axes.plot(row.gain, at[row.level], "D", color=color, markersize=3.4, zorder=4)
     codes = rows.drop_duplicates("level").set_index("level")["languages"]
-    axes.set_yticks(range(len(levels)), [label(name, factor, codes[name].split(), wide) for name in levels])
+    axes.set_yticks(
+        range(len(levels)), [label(name, factor, codes[name].split(), wide) for name in levels]
+    )
     axes.set_ylim(len(levels) - 0.5, -0.5)
     axes.set_title(TITLES[factor], loc="left", pad=2, fontsize=7)
     axes.grid(axis="x", color="#e4e4e4")
@@ -103,10 +166,22 @@ def note(rows: pd.DataFrame, source: str) -> str:
     if len(whole):
         least, most = int(whole["targets"].min()), int(whole["targets"].max())
         targets = f"{most}" if least == most else f"{least} to {most}"
-        parts.append(f"Mean over languages, then targets ({targets}), over {several(whole['seeds'])}.")
+        parts.append(
+            f"Mean over languages, then targets ({targets}), over {several(whole['seeds'])}."
+        )
         covered = sorted(set(whole.dropna(subset=["low"])["resampled"]))
-        parts.append(f"Lines: 95 % intervals over {' or '.join(covered)}." if covered else "No intervals: one seed.")
-    return " ".join([*parts, "Levels have different targets: language_groups.csv has differences within targets.", source])
+        parts.append(
+            f"Lines: 95 % intervals over {' or '.join(covered)}."
+            if covered
+            else "No intervals: one seed."
+        )
+    return " ".join(
+        [
+            *parts,
+            "Levels have different targets: language_groups.csv has differences within targets.",
+            source,
+        ]
+    )
 
 
 def legend(rows: pd.DataFrame) -> list[Line2D]:
@@ -117,7 +192,15 @@ def legend(rows: pd.DataFrame) -> list[Line2D]:
         (BLUE, "all recipes, above 0", whole["low"] > 0),
         (ORANGE, "all recipes, below 0", whole["high"] < 0),
     ]
-    handles = [Line2D([], [], color=color, marker="D", markersize=3.4, label=words) for color, words, where in found if where.any()]
+    handles = [
+        Line2D([], [], color=color, marker="D", markersize=3.4, label=words)
+        for color, words, where in found
+        if where.any()
+    ]
     if (rows["recipe"] != ALL).any():
-        handles.append(Line2D([], [], linestyle="", marker="o", markersize=2.6, color=GRAY, label="each recipe"))
+        handles.append(
+            Line2D(
+                [], [], linestyle="", marker="o", markersize=2.6, color=GRAY, label="each recipe"
+            )
+        )
     return handles

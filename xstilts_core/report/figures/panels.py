@@ -1,4 +1,5 @@
-"""Small multiples: one panel per recipe or stage, on shared axes so that panels can be compared at a glance."""
+"""Small multiples: one panel per recipe or stage, on shared axes so that panels can be compared at
+a glance."""
 
 from collections.abc import Sequence
 
@@ -36,24 +37,36 @@ def _script_name(script: str) -> str:
     return script if script in _MARKERS else "other"
 
 
-def panels_by_target(table: pd.DataFrame, width: float = FULL, source: str = "") -> dict[str, Figure]:
+def panels_by_target(
+    table: pd.DataFrame, width: float = FULL, source: str = ""
+) -> dict[str, Figure]:
     """One `language_panels` figure per target, from `by_language`; {} where there is nothing."""
-    return {name: language_panels(rows, name, width, source) for name, rows in table.groupby("task", sort=False)}
+    return {
+        name: language_panels(rows, name, width, source)
+        for name, rows in table.groupby("task", sort=False)
+    }
 
 
 def _language_order(table: pd.DataFrame) -> list[str]:
     """English first, then by resource level, then by code."""
     facts = table.drop_duplicates("language")
     rank = {level: position for position, level in enumerate(_FACES)}
-    keys = {row.language: (row.language != "en", rank.get(row.resource_level, len(rank)), row.language) for row in facts.itertuples()}
+    keys = {
+        row.language: (row.language != "en", rank.get(row.resource_level, len(rank)), row.language)
+        for row in facts.itertuples()
+    }
     return sorted(keys, key=keys.__getitem__)
 
 
-def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source: str = "") -> Figure:
-    """Gains of one target by language (rows) with 95 % intervals, a panel per recipe, from `by_language`.
+def language_panels(
+    table: pd.DataFrame, task: str, width: float = FULL, source: str = ""
+) -> Figure:
+    """Gains of one target by language (rows) with 95 % intervals, a panel per recipe, from
+    `by_language`.
 
-    The marker's shape is the script; it is filled for high, gray for mid and white for low resource languages. Bars are left out
-    where there is no interval (one seed). Blue: the interval lies above 0; orange: below. source: whose runs.
+    The marker's shape is the script; it is filled for high, gray for mid and white for low resource
+    languages. Bars are left out where there is no interval (one seed). Blue: the interval lies
+    above 0; orange: below. source: whose runs.
     """
     rows = table[table["task"] == task]
     if rows.empty:
@@ -62,25 +75,39 @@ def language_panels(table: pd.DataFrame, task: str, width: float = FULL, source:
     across = min(PER_ROW, len(recipes)) if check_width(width) > 5 else min(2, len(recipes))
     down = int(np.ceil(len(recipes) / across))
     with look():
-        figure = PrintFigure(figsize=(width, down * (0.125 * len(languages) + 0.36) + (0.9 if width > 5 else 1.5)), layout="constrained")
+        figure = PrintFigure(
+            figsize=(width, down * (0.125 * len(languages) + 0.36) + (0.9 if width > 5 else 1.5)),
+            layout="constrained",
+        )
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         reach = fences(rows)
         for axes, name in zip(grid.flat, recipes, strict=False):
             _draw_languages(axes, rows[rows["recipe"] == name], languages, reach)
             axes.set_title(name, pad=3)
         finish_panels(grid, len(recipes), across)
-        legend_above(figure, legend(rows), f"{task}: gain over {BASELINE} in points", 8 if width > 5 else 3)
+        legend_above(
+            figure, legend(rows), f"{task}: gain over {BASELINE} in points", 8 if width > 5 else 3
+        )
         least, most = int(rows["n"].min()), int(rows["n"].max())
         count = f"n = {least if least == most else f'{least} to {most}'} test items a language"
-        cut = " What is wider than the axis is cut." if (rows["low"] < reach[0]).any() or (rows["high"] > reach[1]).any() else ""
-        say(figure, f"Mark: mean over seeds; {spread(rows, 'bar')}.{cut} {count}. Numbers: gains_by_language.csv. {source}")
+        cut = (
+            " What is wider than the axis is cut."
+            if (rows["low"] < reach[0]).any() or (rows["high"] > reach[1]).any()
+            else ""
+        )
+        say(
+            figure,
+            f"Mark: mean over seeds; {spread(rows, 'bar')}.{cut} {count}. Numbers: gains_by_language.csv. {source}",
+        )
     return figure
 
 
 def fences(rows: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the gain axis: the far fences of Tukey's box plot (3 quartile ranges beyond the quartiles), or the data's where nearer.
+    """Ends of the gain axis: the far fences of Tukey's box plot (3 quartile ranges beyond the
+    quartiles), or the data's where nearer.
 
-    One recipe that ruins everything, such as random weights, would otherwise flatten all other panels. 0 is always inside.
+    One recipe that ruins everything, such as random weights, would otherwise flatten all other
+    panels. 0 is always inside.
     """
     first, third = np.percentile(rows["gain"], [25, 75])
     reach = 3 * max(third - first, 1.0)
@@ -90,22 +117,53 @@ def fences(rows: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _draw_languages(axes: Axes, rows: pd.DataFrame, languages: Sequence[str], reach: tuple[float, float]) -> None:
-    """One panel: a marker and its interval per language, English set apart by a line; what lies beyond `reach` is written at the edge."""
+def _draw_languages(
+    axes: Axes, rows: pd.DataFrame, languages: Sequence[str], reach: tuple[float, float]
+) -> None:
+    """One panel: a marker and its interval per language, English set apart by a line; what lies
+    beyond `reach` is written at the edge."""
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     for row in rows.itertuples():
         y = languages.index(row.language)
         color = BLUE if row.low > 0 else ORANGE if row.high < 0 else NEUTRAL
         if not reach[0] <= row.gain <= reach[1]:
             below = row.gain < reach[0]
-            text = f"\N{LEFTWARDS ARROW} {whole(row.gain)}" if below else f"{whole(row.gain)} \N{RIGHTWARDS ARROW}"
-            axes.text(reach[0 if below else 1], y, text, ha="left" if below else "right", va="center", fontsize=5.5, color=color)
+            text = (
+                f"\N{LEFTWARDS ARROW} {whole(row.gain)}"
+                if below
+                else f"{whole(row.gain)} \N{RIGHTWARDS ARROW}"
+            )
+            axes.text(
+                reach[0 if below else 1],
+                y,
+                text,
+                ha="left" if below else "right",
+                va="center",
+                fontsize=5.5,
+                color=color,
+            )
             continue
         if np.isfinite(row.low):
-            axes.plot([row.low, row.high], [y, y], color=color, linewidth=1.1, solid_capstyle="butt", zorder=2)
+            axes.plot(
+                [row.low, row.high],
+                [y, y],
+                color=color,
+                linewidth=1.1,
+                solid_capstyle="butt",
+                zorder=2,
+            )
         face = color if row.resource_level == "high" else _FACES.get(row.resource_level, "white")
         shape = _MARKERS.get(row.script, OTHER)
-        axes.plot(row.gain, y, shape, color=color, markerfacecolor=face, markersize=3.4, markeredgewidth=0.8, zorder=3)
+        axes.plot(
+            row.gain,
+            y,
+            shape,
+            color=color,
+            markerfacecolor=face,
+            markersize=3.4,
+            markeredgewidth=0.8,
+            zorder=3,
+        )
     if "en" in languages and len(languages) > 1:
         axes.axhline(0.5, color=GRAY, linewidth=0.4, linestyle=(0, (2, 2)))
     axes.set(xlim=reach, ylim=(len(languages) - 0.4, -0.6))
@@ -129,19 +187,39 @@ def legend(rows: pd.DataFrame) -> list[Line2D]:
     """Handles for the scripts and resource levels that occur, and the two colors."""
 
     def mark(shape: str, face: str, label: str) -> Line2D:
-        return Line2D([], [], linestyle="", marker=shape, color=NEUTRAL, markerfacecolor=face, markersize=4, label=label)
+        return Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=shape,
+            color=NEUTRAL,
+            markerfacecolor=face,
+            markersize=4,
+            label=label,
+        )
 
     found = {_script_name(script) for script in rows["script"]}
-    handles = [mark(shape, NEUTRAL, name) for name, shape in {**_MARKERS, "other": OTHER}.items() if name in found]
+    handles = [
+        mark(shape, NEUTRAL, name)
+        for name, shape in {**_MARKERS, "other": OTHER}.items()
+        if name in found
+    ]
     levels = set(rows["resource_level"])
     if len(levels) > 1:
-        handles += [mark("o", face, f"{name} resources") for name, face in _FACES.items() if name in levels]
+        handles += [
+            mark("o", face, f"{name} resources") for name, face in _FACES.items() if name in levels
+        ]
     sure = ((BLUE, rows["low"] > 0, "above 0"), (ORANGE, rows["high"] < 0, "below 0"))
-    return handles + [Line2D([], [], color=color, linewidth=1.4, label=label) for color, where, label in sure if where.any()]
+    return handles + [
+        Line2D([], [], color=color, linewidth=1.4, label=label)
+        for color, where, label in sure
+        if where.any()
+    ]
 
 
 def training_curves(log: pd.DataFrame, width: float = FULL) -> Figure:
-    """Training loss by step, a panel per stage, a line per run, from `training_log`. Dark: the baseline; light: other recipes."""
+    """Training loss by step, a panel per stage, a line per run, from `training_log`. Dark: the
+    baseline; light: other recipes."""
     lines = log.dropna(subset=["step", "loss"])
     if lines.empty:
         return message("no training logs yet", width)
@@ -153,7 +231,9 @@ def training_curves(log: pd.DataFrame, width: float = FULL) -> Figure:
         grid = figure.subplots(down, across, squeeze=False)
         for axes, stage in zip(grid.flat, stages, strict=False):
             for _, run in lines[lines["stage"] == stage].groupby("run", sort=False):
-                color, linewidth, alpha = (INK, 1, 1) if run["recipe"].iloc[0] in (BASELINE, "") else (BLUE, 0.6, 0.45)
+                color, linewidth, alpha = (
+                    (INK, 1, 1) if run["recipe"].iloc[0] in (BASELINE, "") else (BLUE, 0.6, 0.45)
+                )
                 axes.plot(run["step"], run["loss"], color=color, linewidth=linewidth, alpha=alpha)
             count = lines[lines["stage"] == stage]["run"].nunique()
             axes.set_title(f"{stage} ({count} run{'' if count == 1 else 's'})", pad=3)
@@ -163,7 +243,10 @@ def training_curves(log: pd.DataFrame, width: float = FULL) -> Figure:
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
         finish_panels(grid, len(stages), across)
-        handles = [Line2D([], [], color=INK, label="baseline or phase 1"), Line2D([], [], color=BLUE, alpha=0.6, label="other recipes")]
+        handles = [
+            Line2D([], [], color=INK, label="baseline or phase 1"),
+            Line2D([], [], color=BLUE, alpha=0.6, label="other recipes"),
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
         figure.supylabel("training loss, by step", fontsize=7)
     return figure

@@ -15,20 +15,27 @@ _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
 
 def phases(study: Study, width: float = FULL) -> Figure:
-    """Three boxes: pretraining, English intermediate training, English target training with zero-shot evaluation; how many runs of each."""
+    """Three boxes: pretraining, English intermediate training, English target training with
+    zero-shot evaluation; how many runs of each."""
     wide = check_width(width) > 5
     counts = Counter(spec.phase for spec in study.specs)
     single = sum(len(recipe.intermediate) == 1 for recipe in study.recipes.values())
     several = sum(len(recipe.intermediate) > 1 for recipe in study.recipes.values())
     recipes = f"{single} of one task" + (f", {several} of several" if several else "")
-    encoder = "of its own for each seed" if study.pretrain else study.encoder.rstrip("/").split("/")[-1]
+    encoder = (
+        "of its own for each seed" if study.pretrain else study.encoder.rstrip("/").split("/")[-1]
+    )
     boxes = (
         (
             "1  Pretraining",
             f"multilingual masked\nlanguage modeling\nencoder: {encoder}",
             counted(counts["pretrain"], "run") if counts["pretrain"] else "not run here",
         ),
-        ("2  Intermediate training", f"in English\nrecipes: {recipes}", counted(counts["intermediate"], "run")),
+        (
+            "2  Intermediate training",
+            f"in English\nrecipes: {recipes}",
+            counted(counts["intermediate"], "run"),
+        ),
         (
             "3  Target training, in English",
             f"zero-shot evaluation on\n{len(study.targets)} targets; retrieval\nwithout training",
@@ -41,19 +48,43 @@ def phases(study: Study, width: float = FULL) -> Figure:
         axes.set_axis_off()
         axes.set(xlim=(0, 1), ylim=(0, 1))
         for place, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
-            corner, size = ((0.01 + 0.345 * place, 0.16), (0.29, 0.8)) if wide else ((0.12, 0.72 - 0.345 * place), (0.86, 0.26))
+            corner, size = (
+                ((0.01 + 0.345 * place, 0.16), (0.29, 0.8))
+                if wide
+                else ((0.12, 0.72 - 0.345 * place), (0.86, 0.26))
+            )
             _draw_box(axes, corner, size, box, fill)
         arrows(axes, wide)
     return figure
 
 
-def _draw_box(axes: Axes, corner: tuple[float, float], size: tuple[float, float], words: tuple[str, str, str], fill: str) -> None:
+def _draw_box(
+    axes: Axes,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    words: tuple[str, str, str],
+    fill: str,
+) -> None:
     """One phase: its name, what is done, and how many runs it has."""
     style = "round,pad=0,rounding_size=0.015"
-    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, facecolor=fill, edgecolor=INK, linewidth=0.6, mutation_aspect=2))
+    axes.add_patch(
+        FancyBboxPatch(
+            corner,
+            *size,
+            boxstyle=style,
+            facecolor=fill,
+            edgecolor=INK,
+            linewidth=0.6,
+            mutation_aspect=2,
+        )
+    )
     x, (y, height) = corner[0] + size[0] / 2, (corner[1], size[1])
-    axes.text(x, y + 0.85 * height, words[0], ha="center", va="center", fontsize=7, fontweight="bold")
-    axes.text(x, y + 0.47 * height, words[1], ha="center", va="center", fontsize=6.5, linespacing=1.2)
+    axes.text(
+        x, y + 0.85 * height, words[0], ha="center", va="center", fontsize=7, fontweight="bold"
+    )
+    axes.text(
+        x, y + 0.47 * height, words[1], ha="center", va="center", fontsize=6.5, linespacing=1.2
+    )
     axes.text(x, y + 0.1 * height, words[2], ha="center", va="center", fontsize=6, style="italic")
 
 
@@ -61,16 +92,31 @@ def arrows(axes: Axes, wide: bool) -> None:
     """From phase to phase, and the way of the baseline around the second."""
     along = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
     around = along | {"color": FAINT}
-    middles = [(0.155, 0.56), (0.5, 0.56), (0.845, 0.56)] if wide else [(0.55, 0.85), (0.55, 0.505), (0.55, 0.16)]
+    middles = (
+        [(0.155, 0.56), (0.5, 0.56), (0.845, 0.56)]
+        if wide
+        else [(0.55, 0.85), (0.55, 0.505), (0.55, 0.16)]
+    )
     for place in (0, 1):
         (x, y), (next_x, next_y) = middles[place], middles[place + 1]
-        start, end = ((x + 0.145, y), (next_x - 0.145, y)) if wide else ((x, y - 0.13), (x, next_y + 0.13))
+        start, end = (
+            ((x + 0.145, y), (next_x - 0.145, y)) if wide else ((x, y - 0.13), (x, next_y + 0.13))
+        )
         axes.annotate("", end, start, arrowprops=along)
     path = (
-        [(0.155, 0.16), (0.155, 0.05), (0.845, 0.05), (0.845, 0.155)] if wide else [(0.12, 0.85), (0.05, 0.85), (0.05, 0.16), (0.12, 0.16)]
+        [(0.155, 0.16), (0.155, 0.05), (0.845, 0.05), (0.845, 0.155)]
+        if wide
+        else [(0.12, 0.85), (0.05, 0.85), (0.05, 0.16), (0.12, 0.16)]
     )
     axes.plot(*zip(*path[:-1], strict=True), color=FAINT, linewidth=0.8)
     axes.annotate("", path[-1], path[-2], arrowprops=around)
     x, y = (0.5, 0.05) if wide else (0.05, 0.505)
-    words = {"ha": "center", "va": "center", "fontsize": 6.5, "color": FAINT, "backgroundcolor": "white", "rotation": 0 if wide else 90}
+    words = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 6.5,
+        "color": FAINT,
+        "backgroundcolor": "white",
+        "rotation": 0 if wide else 90,
+    }
     axes.text(x, y, f"the baseline ({BASELINE})", **words)

@@ -1,4 +1,5 @@
-"""The look of every figure: widths of a paper's page, one sans-serif family, colors that color-blind readers can tell apart."""
+"""The look of every figure: widths of a paper's page, one sans-serif family, colors that
+color-blind readers can tell apart."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +66,8 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "xtick.color": INK,
         "ytick.color": INK,
         "figure.dpi": 150,
-        # Type 42 and text as text: fonts are embedded and journals and screen readers can read the words.
+        # Type 42 and text as text: fonts are embedded and journals and screen readers can read the
+        # words.
         "pdf.fonttype": 42,
         "ps.fonttype": 42,
         "svg.fonttype": "none",
@@ -84,22 +86,30 @@ def look() -> Iterator[None]:
 def check_width(width: float) -> float:
     """UsageError for a width that no page has."""
     if not 1 <= width <= 20:
-        raise UsageError(f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}")
+        raise UsageError(
+            f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}"
+        )
     return width
 
 
 def diverging() -> Colormap:
-    """Purple for losses, white for none, orange-brown for gains (ColorBrewer's PuOr, safe for color-blind readers).
+    """Purple for losses, white for none, orange-brown for gains (ColorBrewer's PuOr, safe for
+    color-blind readers).
 
-    The outermost eighth on each side is left out: cells stay light enough for dark numbers in a black-and-white print.
+    The outermost eighth on each side is left out: cells stay light enough for dark numbers in a
+    black-and-white print.
     """
-    return LinearSegmentedColormap.from_list("gains", mpl.colormaps["PuOr_r"](np.linspace(0.125, 0.875, 64)))
+    return LinearSegmentedColormap.from_list(
+        "gains", mpl.colormaps["PuOr_r"](np.linspace(0.125, 0.875, 64))
+    )
 
 
 class PrintFigure(Figure):
-    """A figure that a notebook shows as a picture without pyplot, whose global state would keep every figure alive.
+    """A figure that a notebook shows as a picture without pyplot, whose global state would keep
+    every figure alive.
 
-    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for drawing takes much longer.
+    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for
+    drawing takes much longer.
     """
 
     printed: Path | None = None
@@ -109,7 +119,10 @@ class PrintFigure(Figure):
         picture = BytesIO()
         if self.printed and self.printed.is_file():
             with Image.open(self.printed) as found:
-                size = (round(found.width * _SCREEN_DOTS / DOTS), round(found.height * _SCREEN_DOTS / DOTS))
+                size = (
+                    round(found.width * _SCREEN_DOTS / DOTS),
+                    round(found.height * _SCREEN_DOTS / DOTS),
+                )
                 found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
             return picture.getvalue()
         with look():
@@ -127,25 +140,43 @@ def message(text: str, width: float = FULL) -> Figure:
 def say(figure: Figure, words: str) -> None:
     """The note below a figure, broken to its width."""
     width = figure.get_size_inches()[0]
-    figure.supxlabel(textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left")
+    figure.supxlabel(
+        textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left"
+    )
 
 
 def several(seeds: Iterable[float]) -> str:
-    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on; NaN is left out."""
+    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on; NaN is
+    left out."""
     found = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
     span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
     return f"{span} seed{'' if found == [1] else 's'}"
 
 
 def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
-    """A legend of up to `across` entries a row above the panels, below the figure's title: at the bottom its note would lie upon it."""
-    shape = {"frameon": False, "alignment": "left", "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2 if across > 3 else 0.6}
+    """A legend of up to `across` entries a row above the panels, below the figure's title: at the
+    bottom its note would lie upon it."""
+    shape = {
+        "frameon": False,
+        "alignment": "left",
+        "handlelength": 1,
+        "handletextpad": 0.4,
+        "columnspacing": 1.2 if across > 3 else 0.6,
+    }
     size = 8 if figure.get_size_inches()[0] > 5 else 6.5
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), across), title=title, title_fontsize=size, **shape)
+    figure.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=min(len(handles), across),
+        title=title,
+        title_fontsize=size,
+        **shape,
+    )
 
 
 def spread(table: pd.DataFrame, mark: str) -> str:
-    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table with low, seeds and maybe resampled.
+    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table
+    with low, seeds and maybe resampled.
 
     mark: what shows the interval.
     """

@@ -7,12 +7,25 @@ from matplotlib.figure import Figure
 
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.report.figures.cells import signed
-from xstilts_core.report.figures.style import BLUE, FAINT, FULL, INK, ORANGE, PrintFigure, check_width, look, message, say, spread
+from xstilts_core.report.figures.style import (
+    BLUE,
+    FAINT,
+    FULL,
+    INK,
+    ORANGE,
+    PrintFigure,
+    check_width,
+    look,
+    message,
+    say,
+    spread,
+)
 
 
 def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """A row per pair of recipes, a panel per question, from `differences`: the mean of all targets as a dot with its 95 % interval and its
-    number, every target as a small gray mark. Blue: the interval lies above 0; orange: below; no bar: one seed. source: whose runs."""
+    """A row per pair of recipes, a panel per question, from `differences`: the mean of all targets
+    as a dot with its 95 % interval and its number, every target as a small gray mark. Blue: the
+    interval lies above 0; orange: below; no bar: one seed. source: whose runs."""
     filled = table.dropna(subset=["difference"])
     if filled.empty:
         return message("no finished pair of recipes to compare yet", width)
@@ -21,12 +34,23 @@ def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") 
     heights = [len(rows[["recipe", "beside"]].drop_duplicates()) for rows in groups]
     wide = check_width(width) > 5
     with look():
-        figure = PrintFigure(figsize=(width, (0.2 if wide else 0.27) * sum(heights) + 0.28 * len(groups) + 0.75), layout="constrained")
-        panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[height + 0.4 for height in heights])[:, 0]
+        figure = PrintFigure(
+            figsize=(width, (0.2 if wide else 0.27) * sum(heights) + 0.28 * len(groups) + 0.75),
+            layout="constrained",
+        )
+        panels = figure.subplots(
+            len(groups),
+            1,
+            sharex=True,
+            squeeze=False,
+            height_ratios=[height + 0.4 for height in heights],
+        )[:, 0]
         for axes, question, rows in zip(panels, questions, groups, strict=True):
             _draw_pairs(axes, rows, wide)
             axes.set_title(question, loc="left", pad=2, fontsize=7.5 if wide else 6)
-        panels[-1].set_xlabel("difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6)
+        panels[-1].set_xlabel(
+            "difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6
+        )
         targets = filled.loc[filled["task"] != AVERAGE, "task"].nunique()
         words = f"Dot: mean of {targets} targets, {spread(filled, 'bar')}. Gray: one target each. Numbers: differences.csv."
         say(figure, f"{words} {source}")
@@ -39,7 +63,9 @@ def _draw_pairs(axes: Axes, rows: pd.DataFrame, wide: bool) -> None:
     for row in rows.itertuples():
         y = names.index((row.recipe, row.beside))
         if row.task != AVERAGE:
-            axes.plot([row.difference], [y], marker="|", color=FAINT, markersize=5, linestyle="", zorder=1)
+            axes.plot(
+                [row.difference], [y], marker="|", color=FAINT, markersize=5, linestyle="", zorder=1
+            )
             continue
         color = BLUE if row.low > 0 else ORANGE if row.high < 0 else INK
         if np.isfinite(row.low):

@@ -1,8 +1,10 @@
-"""Scores that others published and that ship with the package: whose they are, from where, on which terms.
+"""Scores that others published and that ship with the package: whose they are, from where, on which
+terms.
 
-What is here is data: `analysis.performance` reads the files, and a study names one of them: `published: pruksachatkun2020`.
-phang2020.csv has those numbers of the paper that this suite reproduces of which the source is at hand, with it (a number that is not there
-is unconfirmed); claims.yaml has what the paper and reports about it claim. `analysis.claims` reads both.
+What is here is data: `analysis.performance` reads the files, and a study names one of them:
+`published: pruksachatkun2020`. phang2020.csv has those numbers of the paper that this suite
+reproduces of which the source is at hand, with it (a number that is not there is unconfirmed);
+claims.yaml has what the paper and reports about it claim. `analysis.claims` reads both.
 """
 
 from collections.abc import Mapping
@@ -20,9 +22,11 @@ PHANG, CLAIMS = FOLDER / "phang2020.csv", FOLDER / "claims.yaml"
 class Reference:
     """Published scores of encoders after intermediate training, and of the same encoder without.
 
-    <name>.csv: intermediate, kind (target or probing), task, run, score (0 to 1). <name>_baseline.csv, in the order of the paper's
-    figures: kind (intermediate: the task's own score; target, probing: without intermediate training), task, label (as in those
-    figures), run (empty: only the mean over runs is known), score, train_examples (empty: unknown). <name>.LICENSE: the terms.
+    <name>.csv: intermediate, kind (target or probing), task, run, score (0 to 1).
+    <name>_baseline.csv, in the order of the paper's figures: kind (intermediate: the task's own
+    score; target, probing: without intermediate training), task, label (as in those figures), run
+    (empty: only the mean over runs is known), score, train_examples (empty: unknown).
+    <name>.LICENSE: the terms.
     """
 
     name: str
@@ -76,7 +80,8 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
 
 
 def reference(name: str, where: str = "") -> Reference:
-    """The published scores of this name; UsageError where there are none. where: for the message, the place the name came from."""
+    """The published scores of this name; UsageError where there are none. where: for the message,
+    the place the name came from."""
     if name not in REFERENCES:
         raise unknown("published scores", name, REFERENCES, where)
     return REFERENCES[name]

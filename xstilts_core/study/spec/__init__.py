@@ -25,7 +25,15 @@ from xstilts_core.study.spec.base import (
     passes,
 )
 from xstilts_core.study.spec.intermediate import MIXTURE, TEXT_FIELDS, IntermediateSpec
-from xstilts_core.study.spec.phases import SPECS, ControlSpec, DataSpec, PretrainSpec, ProbingSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec.phases import (
+    SPECS,
+    ControlSpec,
+    DataSpec,
+    PretrainSpec,
+    ProbingSpec,
+    RetrievalSpec,
+    TargetSpec,
+)
 
 __all__ = [
     "BASELINE",

@@ -1,4 +1,5 @@
-"""What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its spec, under the same names."""
+"""What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its
+spec, under the same names."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,14 +15,27 @@ from xstilts_core.study.spec.reads import Read
 from xstilts_core.study.spec.steps import once_accumulated, passes
 from xstilts_core.study.spec.weights import fingerprint
 from xstilts_core.study.spec.wording import explain
-from xstilts_core.tasks import LOCAL, LOCAL_ADDED, RECIPE_FIELDS, TASKS, Benchmark, Published, Source, Task, not_at_source, recipe
+from xstilts_core.tasks import (
+    LOCAL,
+    LOCAL_ADDED,
+    RECIPE_FIELDS,
+    TASKS,
+    Benchmark,
+    Published,
+    Source,
+    Task,
+    not_at_source,
+    recipe,
+)
 
 BASELINE = "none"
-# Of a study: letters of any script (with their accents), digits, _ and -. It names a folder, and stands in links and job names.
+# Of a study: letters of any script (with their accents), digits, _ and -. It names a folder, and
+# stands in links and job names.
 NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
 # Words for the suite's own encoders; anything else is a hub name or a folder.
 ENCODERS = ("mini", "pretrained")
-# Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no encoder.
+# Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no
+# encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "random_init": ("pair", "span", "tagging", "retrieval", "ranking"),
@@ -48,20 +62,35 @@ def misfit(control: str, entry: Task) -> str:
 
 
 class Spec(BaseModel):
-    """The fields every run has. `elsewhere` are those on which its numbers do not depend (identity.py): where and how it is made, which
-    may differ between machines, and what it is called."""
+    """The fields every run has. `elsewhere` are those on which its numbers do not depend
+    (identity.py): where and how it is made, which may differ between machines, and what it is
+    called."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     phase: ClassVar[str]
     notebook: ClassVar[str]
-    elsewhere: ClassVar[frozenset[str]] = frozenset({"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"})
-    # The runs of the same study that this one starts from, as the study asks for them: no parameter of a notebook.
+    elsewhere: ClassVar[frozenset[str]] = frozenset(
+        {"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"}
+    )
+    # The runs of the same study that this one starts from, as the study asks for them: no parameter
+    # of a notebook.
     _starts_from: tuple["Spec", ...] = PrivateAttr(())
 
-    study: str = Field("by_hand", pattern=NAME, description="name of the study: its results stand in outputs/<study>/")
-    seed: int = Field(1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases")
-    source: Source = Field("mini", description="mini (the embedded suite), files (upstream layouts under data_root) or hub")
-    data_root: str = Field("", description="folder of the original files, for source files and what the hub lacks")
+    study: str = Field(
+        "by_hand",
+        pattern=NAME,
+        description="name of the study: its results stand in outputs/<study>/",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases"
+    )
+    source: Source = Field(
+        "mini",
+        description="mini (the embedded suite), files (upstream layouts under data_root) or hub",
+    )
+    data_root: str = Field(
+        "", description="folder of the original files, for source files and what the hub lacks"
+    )
     outputs: str = Field("outputs", description="folder that holds outputs/<study>/")
     device: Device = Field("auto", description="auto takes a GPU where there is one")
 
@@ -111,7 +140,8 @@ class Spec(BaseModel):
         return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in read if name in LOCAL)
 
     def require_places(self) -> None:
-        """UsageError where a place is missing. Asked when a run starts: a study can be checked without its data."""
+        """UsageError where a place is missing. Asked when a run starts: a study can be checked
+        without its data."""
         if self.lacking:
             raise UsageError(f"{'; '.join(self.lacking)} (xstilts run ... --data-root DIR)")
 
@@ -134,7 +164,8 @@ class Spec(BaseModel):
 
     @classmethod
     def of(cls, names: Mapping[str, Any], where: str = "the notebook's parameters") -> Self:
-        """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where one is wrong."""
+        """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where
+        one is wrong."""
         return make(cls, {name: names[name] for name in cls.model_fields if name in names}, where)
 
 
@@ -142,13 +173,20 @@ class ScoringSpec(Spec):
     """Fields of every run that scores targets."""
 
     benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
-    languages: list[str] = Field([], description="languages to evaluate; empty: all that task and source have")
+    languages: list[str] = Field(
+        [], description="languages to evaluate; empty: all that task and source have"
+    )
 
     @property
     def lacking(self) -> tuple[str, ...]:
         if self.source != "hub" or self.data_root or self.benchmark == "xtreme":
             return super().lacking
-        wanted = {name: [code for code in TASKS[name].added if not self.languages or code in self.languages] for name in self.uses}
+        wanted = {
+            name: [
+                code for code in TASKS[name].added if not self.languages or code in self.languages
+            ]
+            for name in self.uses
+        }
         more = [
             f"{name} in {', '.join(codes)} needs data_root: {LOCAL_ADDED[name]}"
             for name, codes in wanted.items()
@@ -160,28 +198,51 @@ class ScoringSpec(Spec):
 class EncoderSpec(Spec):
     """Fields of every run that starts from an encoder."""
 
-    encoder: str = Field("mini", description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name or a folder")
-    recipe: str = Field(BASELINE, pattern=r"^[A-Za-z0-9_-]+$", description="the recipe (row of the main table); none is the baseline")
-    control: Literal["", "random_init"] = Field("", description="control: random_init forgets the encoder's weights")
-    max_length: int = Field(128, ge=8, description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut")
+    encoder: str = Field(
+        "mini",
+        description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name or a folder",
+    )
+    recipe: str = Field(
+        BASELINE,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="the recipe (row of the main table); none is the baseline",
+    )
+    control: Literal["", "random_init"] = Field(
+        "", description="control: random_init forgets the encoder's weights"
+    )
+    max_length: int = Field(
+        128,
+        ge=8,
+        description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32"
+        "auto",
+        description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32",
     )
 
     @property
     def fingerprint(self) -> str:
         if self.encoder == "pretrained":
             return ""  # a run of the study, which it starts from
-        return fingerprint(encoder_files.shipped() if self.encoder == encoder_files.SHIPPED else home() / expanded(self.encoder))
+        return fingerprint(
+            encoder_files.shipped()
+            if self.encoder == encoder_files.SHIPPED
+            else home() / expanded(self.encoder)
+        )
 
     @property
     def phase1(self) -> str:
         """Name or folder of the phase 1 encoder."""
-        return str(self.root / "pretrain" / f"seed{self.seed}" / "model") if self.encoder == "pretrained" else self.encoder
+        return (
+            str(self.root / "pretrain" / f"seed{self.seed}" / "model")
+            if self.encoder == "pretrained"
+            else self.encoder
+        )
 
     @property
     def start(self) -> str:
-        """Name or folder of the encoder to load: phase 1's for the baseline and controls, else the recipe's phase 2 model."""
+        """Name or folder of the encoder to load: phase 1's for the baseline and controls, else the
+        recipe's phase 2 model."""
         if self.recipe == BASELINE or self.control:
             return self.phase1
         return str(self.root / "intermediate" / self.recipe / f"seed{self.seed}" / "model")
@@ -195,27 +256,59 @@ class TuneSpec(EncoderSpec):
     """Fields of phases 2 and 3: fine-tuning with a head."""
 
     epochs: int = Field(0, ge=0, description="passes over the training data; 0: the task's recipe")
-    batch_size: int = Field(0, ge=0, description="examples in an optimizer step; 0: the task's recipe")
-    accumulation: int = Field(0, ge=0, description="of older studies: so many times batch_size are in a step; 0: once")
-    learning_rate: float = Field(0, ge=0, lt=1, description="peak learning rate; 0: the task's recipe")
+    batch_size: int = Field(
+        0, ge=0, description="examples in an optimizer step; 0: the task's recipe"
+    )
+    accumulation: int = Field(
+        0, ge=0, description="of older studies: so many times batch_size are in a step; 0: once"
+    )
+    learning_rate: float = Field(
+        0, ge=0, lt=1, description="peak learning rate; 0: the task's recipe"
+    )
     max_length: int = Field(0, ge=0, description="longest input in tokens; 0: the task's recipe")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay, not on biases and LayerNorms")
-    clip: float = Field(1.0, gt=0, description="largest norm of the gradient, at the optimizer step")
-    doc_stride: int = Field(64, ge=1, description="tokens between the starts of two windows of a long context")
+    weight_decay: float = Field(
+        0.01, ge=0, description="AdamW's weight decay, not on biases and LayerNorms"
+    )
+    clip: float = Field(
+        1.0, gt=0, description="largest norm of the gradient, at the optimizer step"
+    )
+    doc_stride: int = Field(
+        64, ge=1, description="tokens between the starts of two windows of a long context"
+    )
     train_examples: int = Field(0, ge=0, description="at most so many training examples; 0: all")
-    least_steps: int = Field(0, ge=0, description="at least so many optimizer steps on each task, by more passes over it")
-    dev_examples: int = Field(500, ge=1, description="English development examples that choose the best checkpoint: a fixed sample")
+    least_steps: int = Field(
+        0, ge=0, description="at least so many optimizer steps on each task, by more passes over it"
+    )
+    dev_examples: int = Field(
+        500,
+        ge=1,
+        description="English development examples that choose the best checkpoint: a fixed sample",
+    )
     evaluations: int = Field(5, ge=1, description="development evaluations in a run, evenly spaced")
-    evaluate_every: int = Field(0, ge=0, description="steps between development evaluations, about; 0: as `evaluations` says")
-    patience: int = Field(30, ge=1, description="stop after so many evaluations without a better one")
+    evaluate_every: int = Field(
+        0,
+        ge=0,
+        description="steps between development evaluations, about; 0: as `evaluations` says",
+    )
+    patience: int = Field(
+        30, ge=1, description="stop after so many evaluations without a better one"
+    )
     freeze_embeddings: bool = Field(False, description="keep the embedding layer as it is")
-    pooling: Literal["first", "mean"] = Field("first", description="what a sentence head sees: the first token or the mean")
+    pooling: Literal["first", "mean"] = Field(
+        "first", description="what a sentence head sees: the first token or the mean"
+    )
     layer: int = Field(-1, ge=-1, description="hidden layer that the heads read; -1: the last")
-    dropout: float | None = Field(0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own")
-    attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention in the encoder; null: as dropout")
+    dropout: float | None = Field(
+        0.1, ge=0, lt=1, description="dropout in encoder and head; null (None): the encoder's own"
+    )
+    attention_dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of attention in the encoder; null: as dropout"
+    )
     packed: bool = Field(True, description="batches without padding where the encoder allows it")
-    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
+    checkpoint_every: int = Field(
+        0, ge=0, description="steps between checkpoints of an unfinished training; 0: none"
+    )
 
     @classmethod
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
@@ -231,24 +324,38 @@ class TuneSpec(EncoderSpec):
         return self.train_examples
 
     def evaluations_in(self, steps: int) -> int:
-        """Development evaluations of a training of so many steps: evenly spaced, the last at its end."""
+        """Development evaluations of a training of so many steps: evenly spaced, the last at its
+        end."""
         wanted = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations
         return max(1, min(wanted, steps))
 
     @model_validator(mode="before")
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Layer two: what is not given comes from the first such task's recipe; max_length is the largest of all of them."""
+        """Layer two: what is not given comes from the first such task's recipe; max_length is the
+        largest of all of them."""
         values = once_accumulated(values)
-        found = [TASKS[name] for name in cls.recipe_tasks(values) if isinstance(name, str) and name in TASKS]
-        layers = [layer for entry in found if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)]
+        found = [
+            TASKS[name]
+            for name in cls.recipe_tasks(values)
+            if isinstance(name, str) and name in TASKS
+        ]
+        layers = [
+            layer
+            for entry in found
+            if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)
+        ]
         if not layers:
             return values
         settings = {**layers[0].settings(), "max_length": max(layer.max_length for layer in layers)}
-        return {**values, **{name: value for name, value in settings.items() if not values.get(name)}}
+        return {
+            **values,
+            **{name: value for name, value in settings.items() if not values.get(name)},
+        }
 
     def require_recipe(self) -> None:
-        """ValueError where a field is still 0, which stands for a recipe's value: no task here has a recipe."""
+        """ValueError where a field is still 0, which stands for a recipe's value: no task here has
+        a recipe."""
         if empty := [name for name in RECIPE_FIELDS if not getattr(self, name)]:
             tasks = ", ".join(self.recipe_tasks(self.model_dump()))
             way = f"give {', '.join(empty)} (in a study under train: or tasks:), or the task a published=Published(...)"

@@ -1,4 +1,5 @@
-"""Phase 2's spec: intermediate tasks, how they are mixed, what is trained beside them, in which languages their data are."""
+"""Phase 2's spec: intermediate tasks, how they are mixed, what is trained beside them, in which
+languages their data are."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,15 @@ from xstilts_core.errors import unknown
 from xstilts_core.languages import language
 from xstilts_core.study.spec.base import TuneSpec
 from xstilts_core.study.spec.reads import Read, trained
-from xstilts_core.tasks import EMBEDDED_LANGUAGES, TASKS, TRANSLATIONS, XTREME_LANGUAGES, not_in_language, not_intermediate, task
+from xstilts_core.tasks import (
+    EMBEDDED_LANGUAGES,
+    TASKS,
+    TRANSLATIONS,
+    XTREME_LANGUAGES,
+    not_in_language,
+    not_intermediate,
+    task,
+)
 
 Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -18,7 +27,8 @@ MIXTURE = ("sampling", "temperature", "cap", "probabilities")
 TEXT_FIELDS = ("mask_share", "mlm_languages", "mlm_documents")
 """Fields that say how tasks are mixed, and how masked language modeling goes beside them."""
 ENGLISH = "en"
-# Formats whose texts can be translated or disturbed while labels, and the places of answers, stay true.
+# Formats whose texts can be translated or disturbed while labels, and the places of answers, stay
+# true.
 _WITH_LABELS = ("pair", "choice", "span", "tagging")
 
 
@@ -28,25 +38,76 @@ class IntermediateSpec(TuneSpec):
     phase: ClassVar[str] = "intermediate"
     notebook: ClassVar[str] = "20_intermediate"
 
-    recipe: str = Field("mnli", pattern=r"^[A-Za-z0-9_-]+$", description="name of the recipe: where the encoder is saved")
-    tasks: list[str] = Field(["mnli"], min_length=1, description="intermediate tasks, each with its own head")
-    sequence: bool = Field(False, description="train on the tasks one after the other, in this order, instead of together")
-    sampling: Literal["proportional", "uniform"] = Field(
-        "proportional", description="mixture: proportional (to size, as cap and temperature say) or uniform"
+    recipe: str = Field(
+        "mnli",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="name of the recipe: where the encoder is saved",
     )
-    temperature: float = Field(1.0, gt=0, description="mixture: probability of a task ~ min(size, cap) ** (1 / temperature)")
+    tasks: list[str] = Field(
+        ["mnli"], min_length=1, description="intermediate tasks, each with its own head"
+    )
+    sequence: bool = Field(
+        False,
+        description="train on the tasks one after the other, in this order, instead of together",
+    )
+    sampling: Literal["proportional", "uniform"] = Field(
+        "proportional",
+        description="mixture: proportional (to size, as cap and temperature say) or uniform",
+    )
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="mixture: probability of a task ~ min(size, cap) ** (1 / temperature)",
+    )
     cap: int = Field(2**17, ge=1, description="examples of a task that count in the mixture")
-    probabilities: dict[str, Share] = Field({}, description="mixture: fixed probability of each task; none given: as sampling says")
-    task_examples: dict[str, Size] = Field({}, description="by task: at most so many training examples, in place of train_examples")
-    mlm: float = Field(0.0, ge=0, le=100, description="batches of multilingual masked language modelling to one of the tasks; 0: none")
-    mask_share: float = Field(0.15, gt=0, lt=1, description="mlm: share of the tokens to predict, masked as in phase 1")
-    mlm_languages: list[str] = Field([], description="mlm: languages of the texts; empty: all of the source, on the hub XTREME's")
-    mlm_documents: int = Field(2000, ge=1, description="mlm: texts of a language (embedded suite: of one of full resources)")
-    lora: int = Field(0, ge=0, description="rank of low-rank adapters, trained instead of the encoder's weights and merged; 0: none")
-    data_languages: list[str] = Field([], description="languages of the training data; several share the English size; empty: English")
-    noise: float = Field(0.0, ge=0, lt=1, description="share of the training data's words to drop, replace or displace")
-    restarts: int = Field(0, ge=0, le=20, description="further trainings, in another order with longer warm-up, while a task is not learnt")
-    translator: str = Field("", description="model that translates the training data: hub name or folder; empty: published translations")
+    probabilities: dict[str, Share] = Field(
+        {}, description="mixture: fixed probability of each task; none given: as sampling says"
+    )
+    task_examples: dict[str, Size] = Field(
+        {}, description="by task: at most so many training examples, in place of train_examples"
+    )
+    mlm: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="batches of multilingual masked language modelling to one of the tasks; 0: none",
+    )
+    mask_share: float = Field(
+        0.15, gt=0, lt=1, description="mlm: share of the tokens to predict, masked as in phase 1"
+    )
+    mlm_languages: list[str] = Field(
+        [], description="mlm: languages of the texts; empty: all of the source, on the hub XTREME's"
+    )
+    mlm_documents: int = Field(
+        2000,
+        ge=1,
+        description="mlm: texts of a language (embedded suite: of one of full resources)",
+    )
+    lora: int = Field(
+        0,
+        ge=0,
+        description="rank of low-rank adapters, trained instead of the encoder's weights and merged; 0: none",
+    )
+    data_languages: list[str] = Field(
+        [],
+        description="languages of the training data; several share the English size; empty: English",
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the training data's words to drop, replace or displace",
+    )
+    restarts: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="further trainings, in another order with longer warm-up, while a task is not learnt",
+    )
+    translator: str = Field(
+        "",
+        description="model that translates the training data: hub name or folder; empty: published translations",
+    )
 
     @classmethod
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
@@ -67,23 +128,35 @@ class IntermediateSpec(TuneSpec):
         return tuple(code for code in self.data_languages if code != ENGLISH)
 
     def translator_for(self, code: str) -> str:
-        """The translation model for a language: where each has a model of its own, {language} in the name stands for the code."""
+        """The translation model for a language: where each has a model of its own, {language} in
+        the name stands for the code."""
         return self.translator.replace("{language}", code)
 
     @property
     def translators(self) -> tuple[str, ...]:
         """Every translation model of the run."""
-        return tuple(dict.fromkeys(self.translator_for(code) for code in self.translated)) if self.translator else ()
+        return (
+            tuple(dict.fromkeys(self.translator_for(code) for code in self.translated))
+            if self.translator
+            else ()
+        )
 
     @property
     def uses(self) -> tuple[str, ...]:
         published = self.translated and not self.translator and self.source != "mini"
-        return (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS)) if published else tuple(self.tasks)
+        return (
+            (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS))
+            if published
+            else tuple(self.tasks)
+        )
 
     @property
     def reads(self) -> tuple[Read, ...]:
         published = [name for name in self.uses if name not in self.tasks]
-        return (*(read for name in self.tasks for read in trained(name)), *(Read(name, "train", self.translated) for name in published))
+        return (
+            *(read for name in self.tasks for read in trained(name)),
+            *(Read(name, "train", self.translated) for name in published),
+        )
 
     @property
     def reads_texts(self) -> bool:
@@ -98,8 +171,13 @@ class IntermediateSpec(TuneSpec):
 
     @property
     def text_languages(self) -> tuple[str, ...]:
-        """Languages whose texts the run needs from the hub: with mlm those asked for, or XTREME's."""
-        return tuple(self.mlm_languages or XTREME_LANGUAGES) if self.mlm and self.source == "hub" else ()
+        """Languages whose texts the run needs from the hub: with mlm those asked for, or
+        XTREME's."""
+        return (
+            tuple(self.mlm_languages or XTREME_LANGUAGES)
+            if self.mlm and self.source == "hub"
+            else ()
+        )
 
     @field_validator("tasks")
     @classmethod
@@ -116,22 +194,34 @@ class IntermediateSpec(TuneSpec):
 
     @model_validator(mode="after")
     def mixture_fits(self) -> "IntermediateSpec":
-        set_here = [name for name in MIXTURE if getattr(self, name) != type(self).model_fields[name].default]
+        set_here = [
+            name for name in MIXTURE if getattr(self, name) != type(self).model_fields[name].default
+        ]
         for name in self.tasks:
             if TASKS[name].staged and len(self.tasks) > 1 and not self.sequence:
                 stages = ", then ".join(TASKS[name].parts)
-                raise ValueError(f"{name} is trained on in stages ({stages}): it cannot be mixed with other tasks (sequence: true can)")
+                raise ValueError(
+                    f"{name} is trained on in stages ({stages}): it cannot be mixed with other tasks (sequence: true can)"
+                )
         if self.sequence and len(self.tasks) < 2:
             raise ValueError(f"sequence needs two or more tasks, and here is {self.tasks[0]} alone")
         if self.sequence and set_here:
-            raise ValueError(f"sequence and {set_here[0]} exclude each other: tasks that follow one another are not mixed")
+            raise ValueError(
+                f"sequence and {set_here[0]} exclude each other: tasks that follow one another are not mixed"
+            )
         if self.sampling == "uniform" and "temperature" in set_here:
-            raise ValueError("sampling uniform and temperature exclude each other: a temperature evens out tasks mixed by their sizes")
+            raise ValueError(
+                "sampling uniform and temperature exclude each other: a temperature evens out tasks mixed by their sizes"
+            )
         if self.probabilities and len(set_here) > 1:
-            raise ValueError(f"probabilities and {set_here[0]} exclude each other: fixed probabilities depend on no size")
+            raise ValueError(
+                f"probabilities and {set_here[0]} exclude each other: fixed probabilities depend on no size"
+            )
         if self.probabilities and set(self.probabilities) != set(self.tasks):
             found = ", ".join(self.probabilities)
-            raise ValueError(f"probabilities must have each of {', '.join(self.tasks)}, and nothing else: it has {found}")
+            raise ValueError(
+                f"probabilities must have each of {', '.join(self.tasks)}, and nothing else: it has {found}"
+            )
         if self.probabilities and abs((total := sum(self.probabilities.values())) - 1) > 1e-6:
             raise ValueError(f"probabilities must sum to 1: they sum to {total:g}")
         for name in self.task_examples:
@@ -145,10 +235,17 @@ class IntermediateSpec(TuneSpec):
         if self.mlm and self.layer != -1:
             raise ValueError(f"mlm reads the last layer, and layer is {self.layer}: leave it -1")
         if self.mlm and self.control:
-            raise ValueError(f"mlm and control {self.control} exclude each other: its language-model head belongs to the trained weights")
+            raise ValueError(
+                f"mlm and control {self.control} exclude each other: its language-model head belongs to the trained weights"
+            )
         for code in self.mlm_languages if self.source == "mini" else ():
             if code not in EMBEDDED_LANGUAGES:
-                raise unknown("language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, "mlm_languages")
+                raise unknown(
+                    "language of the embedded suite (source mini)",
+                    code,
+                    EMBEDDED_LANGUAGES,
+                    "mlm_languages",
+                )
         return self
 
     @field_validator("data_languages")
@@ -162,15 +259,22 @@ class IntermediateSpec(TuneSpec):
 
     @model_validator(mode="after")
     def data_can_be_had(self) -> "IntermediateSpec":
-        """Training data in the languages wished for, with noise and by the translator wished for."""
+        """Training data in the languages wished for, with noise and by the translator wished
+        for."""
         if self.translator and not self.translated:
-            raise ValueError(f"translator {self.translator!r} has nothing to translate into: give data_languages, such as [de, sw]")
+            raise ValueError(
+                f"translator {self.translator!r} has nothing to translate into: give data_languages, such as [de, sw]"
+            )
         for part in self.parts if self.translated or self.noise else ():
             form = TASKS[part].format
             if form not in _WITH_LABELS:
-                raise ValueError(f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(_WITH_LABELS)}")
+                raise ValueError(
+                    f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(_WITH_LABELS)}"
+                )
             if self.translator and form == "tagging":
-                raise ValueError(f"{part} has a tag for every word: a translator's words have none (source mini has exact translations)")
+                raise ValueError(
+                    f"{part} has a tag for every word: a translator's words have none (source mini has exact translations)"
+                )
             for code in self.translated:
                 if reason := not_in_language(part, code, self.source, self.translator):
                     raise ValueError(f"data_languages: {reason}")

@@ -1,4 +1,5 @@
-"""The specs of all phases but the second: what a notebook's parameters are, and where its run goes."""
+"""The specs of all phases but the second: what a notebook's parameters are, and where its run
+goes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,15 @@ from pydantic import Field, field_validator, model_validator
 
 from xstilts_core.errors import unknown
 from xstilts_core.languages import language
-from xstilts_core.study.spec.base import SCORED_LANGUAGES, Device, EncoderSpec, ScoringSpec, Spec, TuneSpec, misfit
+from xstilts_core.study.spec.base import (
+    SCORED_LANGUAGES,
+    Device,
+    EncoderSpec,
+    ScoringSpec,
+    Spec,
+    TuneSpec,
+    misfit,
+)
 from xstilts_core.study.spec.intermediate import IntermediateSpec
 from xstilts_core.study.spec.reads import Read, trained
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
@@ -25,7 +34,9 @@ class PretrainSpec(Spec):
     phase: ClassVar[str] = "pretrain"
     notebook: ClassVar[str] = "10_pretrain"
 
-    languages: list[str] = Field([], description="languages to pretrain on; empty: all that the source has")
+    languages: list[str] = Field(
+        [], description="languages to pretrain on; empty: all that the source has"
+    )
     documents: int = Field(16_000, ge=10, description="documents of a language of full resources")
     vocabulary: int = Field(6_000, ge=300, description="entries of the tokenizer's vocabulary")
     hidden_size: int = Field(128, ge=8, description="width of the encoder")
@@ -35,12 +46,23 @@ class PretrainSpec(Spec):
     steps: int = Field(20_000, ge=1, description="optimizer steps")
     batch_tokens: int = Field(1_000, ge=32, description="tokens in a step, about")
     learning_rate: float = Field(2e-3, gt=0, lt=1, description="peak learning rate")
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the rate rises")
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="share of the steps in which the rate rises"
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
-    mask_share: float = Field(0.3, gt=0, lt=1, description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept")
+    mask_share: float = Field(
+        0.3,
+        gt=0,
+        lt=1,
+        description="share of the tokens to predict; of these 80 % masked, 10 % random, 10 % kept",
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the encoder")
-    weights: Literal["float32", "float16"] = Field("float32", description="type of the saved weights")
-    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints of an unfinished training; 0: none")
+    weights: Literal["float32", "float16"] = Field(
+        "float32", description="type of the saved weights"
+    )
+    checkpoint_every: int = Field(
+        0, ge=0, description="steps between checkpoints of an unfinished training; 0: none"
+    )
 
     @property
     def folder(self) -> Path:
@@ -52,7 +74,11 @@ class PretrainSpec(Spec):
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        return () if self.data_root or self.source == "mini" else ("phase 1 needs data_root: its texts are those of the original files",)
+        return (
+            ()
+            if self.data_root or self.source == "mini"
+            else ("phase 1 needs data_root: its texts are those of the original files",)
+        )
 
     @model_validator(mode="after")
     def heads_divide_width(self) -> "PretrainSpec":
@@ -62,17 +88,26 @@ class PretrainSpec(Spec):
 
 
 class TargetSpec(TuneSpec, ScoringSpec):
-    """Phase 3: fine-tune on a target's English training split, score it zero-shot in every language."""
+    """Phase 3: fine-tune on a target's English training split, score it zero-shot in every
+    language."""
 
     phase: ClassVar[str] = "target"
     notebook: ClassVar[str] = "21_target"
 
     train_on: str = Field("mnli", description="task whose English training split is used")
-    targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score with this model")
-    test_examples: int = Field(0, ge=0, description="at most so many test examples a language; 0: all")
-    by_size: bool = Field(False, description="train_examples is a dimension of the study: a folder size-<n> of its own")
+    targets: list[str] = Field(
+        ["xnli"], min_length=1, description="target tasks to score with this model"
+    )
+    test_examples: int = Field(
+        0, ge=0, description="at most so many test examples a language; 0: all"
+    )
+    by_size: bool = Field(
+        False,
+        description="train_examples is a dimension of the study: a folder size-<n> of its own",
+    )
     control: Literal["", "random_init", "hypothesis_only"] = Field(
-        "", description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair"
+        "",
+        description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair",
     )
 
     @classmethod
@@ -91,7 +126,9 @@ class TargetSpec(TuneSpec, ScoringSpec):
     @property
     def folder(self) -> Path:
         size = f"size-{self.train_examples}" if self.by_size else ""
-        return self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
+        return (
+            self.root / "target" / self.train_on / f"from-{self.recipe}" / size / f"seed{self.seed}"
+        )
 
     @model_validator(mode="after")
     def targets_fit(self) -> "TargetSpec":
@@ -102,7 +139,9 @@ class TargetSpec(TuneSpec, ScoringSpec):
             raise unknown("task that targets are trained on,", self.train_on, learnt, "train_on")
         for name in self.targets:
             if task(name, "targets").train_on != self.train_on:
-                fitting = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
+                fitting = [
+                    entry.name for entry in TASKS.values() if entry.train_on == self.train_on
+                ]
                 raise unknown(f"target trained on {self.train_on}", name, fitting, "targets")
         self.require_recipe()
         return self
@@ -115,12 +154,17 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
     notebook: ClassVar[str] = "22_retrieval"
 
     task: str = Field("tatoeba", description="retrieval task")
-    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: chosen on development data where the task has them")
+    layer: int = Field(
+        -1,
+        ge=-1,
+        description="hidden layer to pool; -1: chosen on development data where the task has them",
+    )
     centred: bool = Field(True, description="subtract each language's mean vector")
     neighbours: int = NEIGHBOURS
     margin: bool = MARGIN
     control: Literal["", "random_init", "names_masked"] = Field(
-        "", description="control: random_init forgets the encoder's weights, names_masked hides names on both sides"
+        "",
+        description="control: random_init forgets the encoder's weights, names_masked hides names on both sides",
     )
 
     @property
@@ -139,19 +183,32 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
     @classmethod
     def retrieves(cls, name: str) -> str:
         if task(name).format != "retrieval":
-            raise unknown("retrieval task", name, [entry.name for entry in TASKS.values() if entry.format == "retrieval"])
+            raise unknown(
+                "retrieval task",
+                name,
+                [entry.name for entry in TASKS.values() if entry.format == "retrieval"],
+            )
         return name
 
 
 class ProbingSpec(EncoderSpec):
-    """Beside phase 3: what can be read off an encoder that stays as it is, learnt in English and scored zero-shot in every language."""
+    """Beside phase 3: what can be read off an encoder that stays as it is, learnt in English and
+    scored zero-shot in every language."""
 
     phase: ClassVar[str] = "probing"
     notebook: ClassVar[str] = "24_probing"
 
-    languages: list[str] = Field([], description="languages to evaluate; empty: all that the task has")
-    probes: list[str] = Field(["probe_negation"], min_length=1, description="probing tasks, each with a classifier of its own")
-    layer: int = Field(-1, ge=-1, description="hidden layer to pool; -1: the last, which the heads of targets read")
+    languages: list[str] = Field(
+        [], description="languages to evaluate; empty: all that the task has"
+    )
+    probes: list[str] = Field(
+        ["probe_negation"],
+        min_length=1,
+        description="probing tasks, each with a classifier of its own",
+    )
+    layer: int = Field(
+        -1, ge=-1, description="hidden layer to pool; -1: the last, which the heads of targets read"
+    )
 
     @property
     def folder(self) -> Path:
@@ -171,17 +228,28 @@ class ProbingSpec(EncoderSpec):
 
 
 class ControlSpec(ScoringSpec):
-    """A control without an encoder: what the English training data's labels, or words in common, give away on their own."""
+    """A control without an encoder: what the English training data's labels, or words in common,
+    give away on their own."""
 
     phase: ClassVar[str] = "control"
     notebook: ClassVar[str] = "23_control"
 
     device: Device = Field("cpu", description="no GPU is needed")
-    control: Literal["majority", "overlap"] = Field("majority", description="majority: most frequent label; overlap: words in common")
-    recipe: str = Field("majority", pattern=r"^[A-Za-z0-9_-]+$", description="its name in the study: the row of its scores")
+    control: Literal["majority", "overlap"] = Field(
+        "majority", description="majority: most frequent label; overlap: words in common"
+    )
+    recipe: str = Field(
+        "majority",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="its name in the study: the row of its scores",
+    )
     targets: list[str] = Field(["xnli"], min_length=1, description="target tasks to score")
-    train_examples: dict[str, Size] = Field({}, description="by target: at most so many English training examples; none given: all")
-    test_examples: dict[str, Size] = Field({}, description="by target: at most so many test examples a language; none given: all")
+    train_examples: dict[str, Size] = Field(
+        {}, description="by target: at most so many English training examples; none given: all"
+    )
+    test_examples: dict[str, Size] = Field(
+        {}, description="by target: at most so many test examples a language; none given: all"
+    )
     neighbours: int = NEIGHBOURS
     margin: bool = MARGIN
 
@@ -196,8 +264,14 @@ class ControlSpec(ScoringSpec):
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        found = (trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),) for name in self.targets)
-        return (*(read for reads in found for read in reads), *(Read(name, "scored") for name in self.targets))
+        found = (
+            trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),)
+            for name in self.targets
+        )
+        return (
+            *(read for reads in found for read in reads),
+            *(Read(name, "scored") for name in self.targets),
+        )
 
     @field_validator("targets")
     @classmethod
@@ -216,20 +290,33 @@ class ControlSpec(ScoringSpec):
 
 
 class DataSpec(Spec):
-    """Before the phases: all that a study takes from the hub, fetched once, so that its runs need not ask there."""
+    """Before the phases: all that a study takes from the hub, fetched once, so that its runs need
+    not ask there."""
 
     phase: ClassVar[str] = "data"
     notebook: ClassVar[str] = "01_data"
 
     source: Literal["hub"] = Field("hub", description="hub: nothing else is fetched")
     device: Device = Field("cpu", description="no GPU is needed")
-    tasks: list[str] = Field(["mnli", "xnli"], description="tasks whose data sets are fetched, every split of them")
+    tasks: list[str] = Field(
+        ["mnli", "xnli"], description="tasks whose data sets are fetched, every split of them"
+    )
     benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
-    languages: list[str] = Field([], description="languages to fetch beside English; empty: all that a task has on the hub")
-    data_languages: list[str] = Field([], description="languages in which translated training data are fetched; empty: all")
-    encoder: str = Field("mini", description="encoder to fetch: a hub name; mini, pretrained or a folder: none")
-    texts: list[str] = Field([], description="languages whose texts are fetched, for continued masked language modelling")
-    translators: list[str] = Field([], description="translation models to fetch: hub names; folders are not")
+    languages: list[str] = Field(
+        [], description="languages to fetch beside English; empty: all that a task has on the hub"
+    )
+    data_languages: list[str] = Field(
+        [], description="languages in which translated training data are fetched; empty: all"
+    )
+    encoder: str = Field(
+        "mini", description="encoder to fetch: a hub name; mini, pretrained or a folder: none"
+    )
+    texts: list[str] = Field(
+        [], description="languages whose texts are fetched, for continued masked language modelling"
+    )
+    translators: list[str] = Field(
+        [], description="translation models to fetch: hub names; folders are not"
+    )
 
     @property
     def folder(self) -> Path:
@@ -255,5 +342,14 @@ class DataSpec(Spec):
 
 
 SPECS: dict[str, type[Spec]] = {
-    cls.phase: cls for cls in (DataSpec, PretrainSpec, IntermediateSpec, TargetSpec, RetrievalSpec, ProbingSpec, ControlSpec)
+    cls.phase: cls
+    for cls in (
+        DataSpec,
+        PretrainSpec,
+        IntermediateSpec,
+        TargetSpec,
+        RetrievalSpec,
+        ProbingSpec,
+        ControlSpec,
+    )
 }

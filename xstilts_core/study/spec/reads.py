@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 
 class Read(NamedTuple):
-    """A split of a task that a run reads. split: train, dev, or scored (the one that scores are reported on). languages: None: those
-    that are scored."""
+    """A split of a task that a run reads. split: train, dev, or scored (the one that scores are
+    reported on). languages: None: those that are scored."""
 
     task: str
     split: Literal["train", "dev", "scored"]

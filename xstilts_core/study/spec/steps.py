@@ -5,7 +5,8 @@ from typing import Any
 
 
 def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with batch_size as the examples of a step, where an older study writes them: in `accumulation` parts.
+    """The values with batch_size as the examples of a step, where an older study writes them: in
+    `accumulation` parts.
 
     ValueError where batch_size is not written beside it: the recipe's is that of a step.
     """
@@ -20,6 +21,7 @@ def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def passes(rows: float, batch_size: int, epochs: int, least_steps: int) -> int:
-    """Passes over so many training rows in steps of `batch_size` rows: `epochs`, or as many more as `least_steps` needs."""
+    """Passes over so many training rows in steps of `batch_size` rows: `epochs`, or as many more as
+    `least_steps` needs."""
     steps = max(1, -(-rows // max(1, batch_size)))
     return max(epochs, int(-(-least_steps // steps)))

@@ -43,34 +43,51 @@ def sentence(first: Mapping[str, Any], key: str, where: str) -> UsageError:
     plain = plain or f"{first['msg'][0].lower()}{first['msg'][1:]}"
     if first["type"] == "string_pattern_mismatch":
         plain = "may have letters, digits, _ and - only"
-    hint = YAML_WORDS if isinstance(first["input"], bool) else " (nothing, ~ or null stands there)" if first["input"] is None else ""
+    hint = (
+        YAML_WORDS
+        if isinstance(first["input"], bool)
+        else " (nothing, ~ or null stands there)"
+        if first["input"] is None
+        else ""
+    )
     return UsageError(f"{where}: {key} is {shown(first['input'])}: it {plain}{hint}")
 
 
 def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
-    """The first mistake pydantic found, as one sentence that names key, value, place and what is legal."""
+    """The first mistake pydantic found, as one sentence that names key, value, place and what is
+    legal."""
     first, key = error.errors()[0], ".".join(str(part) for part in error.errors()[0]["loc"])
-    return unknown("key", key, cls.model_fields, where) if first["type"] == "extra_forbidden" else sentence(first, key, where)
+    return (
+        unknown("key", key, cls.model_fields, where)
+        if first["type"] == "extra_forbidden"
+        else sentence(first, key, where)
+    )
 
 
 def _has_number_for_bool(annotation: Any, value: Any) -> bool:
-    """Whether YAML's true or false stands where a number is wanted: pydantic would take it for 1 or 0."""
+    """Whether YAML's true or false stands where a number is wanted: pydantic would take it for 1 or
+    0."""
     return isinstance(value, bool) and annotation in (int, float, int | None, float | None)
 
 
 def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
-    """UsageError where `value` is nothing that the field can hold; on its own, before other fields are looked at."""
+    """UsageError where `value` is nothing that the field can hold; on its own, before other fields
+    are looked at."""
     options = get_args(field.annotation)
     if get_origin(field.annotation) is Literal and value not in options:
         raise unknown(name, value, [option for option in options if option], where)
     inner = options[0] if get_origin(field.annotation) is list else None
     for part in [value, *(value if inner and isinstance(value, list) else ())]:
         if _has_number_for_bool(inner if part is not value else field.annotation, part):
-            raise UsageError(f"{where}: {name} is {part!r}: it must be a number (YAML reads no, yes, on and off as true or false)")
+            raise UsageError(
+                f"{where}: {name} is {part!r}: it must be a number (YAML reads no, yes, on and off as true or false)"
+            )
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{where}: {name} is {value!r}: it must be a finite number")
     try:
-        TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation).validate_python(value)
+        TypeAdapter(
+            Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        ).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         problem = sentence(first, ".".join(str(part) for part in (name, *first["loc"])), where)

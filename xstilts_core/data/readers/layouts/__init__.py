@@ -1,4 +1,5 @@
-"""(task, split) -> the places where its labelled files may stand, the first with labelled files wins: a table per format."""
+"""(task, split) -> the places where its labelled files may stand, the first with labelled files
+wins: a table per format."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

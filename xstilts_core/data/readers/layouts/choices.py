@@ -31,7 +31,8 @@ def _four_fifths(examples: list[ChoiceExample]) -> int:
 
 
 def _first_part_of(read: Read) -> Read:
-    """The first four fifths of a development set, in place of a training set that the slices lack."""
+    """The first four fifths of a development set, in place of a training set that the slices
+    lack."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
         examples = read(paths, code)
@@ -41,25 +42,40 @@ def _first_part_of(read: Read) -> Read:
 
 
 def _rest_of(read: Read) -> Read:
-    """The last fifth, without the rows about a text that the first part has too; numbered as in the file."""
+    """The last fifth, without the rows about a text that the first part has too; numbered as in the
+    file."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
         examples = read(paths, code)
         first = {example.context for example in examples[: _four_fifths(examples)]}
-        return [example for example in examples[_four_fifths(examples) :] if example.context not in first]
+        return [
+            example
+            for example in examples[_four_fifths(examples) :]
+            if example.context not in first
+        ]
 
     return cut
 
 
 def _hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
     samples = (f"hellaswag/t-few/h-swag/20_shot/{seed}_seed.jsonl" for seed in seeds)
-    return Layout((*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, given="hellaswag/t-few")
+    return Layout(
+        (*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, given="hellaswag/t-few"
+    )
 
 
 def siqa(split: str, older: str) -> tuple[Layout, ...]:
-    """The release that XTREME-R takes, then the older one with a file of labels beside the questions."""
-    newer = (Layout((f"{folder}socialIQa_v1.4_{split}.jsonl",), SIQA) for folder in ("", "socialIQa_v1.4/"))
-    plain = Layout((f"socialiqa-train-dev/{older}.jsonl",), SIQA, holds=lambda path: choices.labels_beside(path) is not None)
+    """The release that XTREME-R takes, then the older one with a file of labels beside the
+    questions."""
+    newer = (
+        Layout((f"{folder}socialIQa_v1.4_{split}.jsonl",), SIQA)
+        for folder in ("", "socialIQa_v1.4/")
+    )
+    plain = Layout(
+        (f"socialiqa-train-dev/{older}.jsonl",),
+        SIQA,
+        holds=lambda path: choices.labels_beside(path) is not None,
+    )
     return also_below(("siqa",), *newer, plain)
 
 
@@ -71,14 +87,20 @@ def copa(split: str) -> tuple[Layout, ...]:
 
 
 def xcopa(split: str) -> tuple[Layout, ...]:
-    """XCOPA's own repository, with labels, then XTREME-R's folder, where those of the test set are 0 throughout."""
+    """XCOPA's own repository, with labels, then XTREME-R's folder, where those of the test set are
+    0 throughout."""
     own = (f"{folder}/data/{{code}}/{split}.{{code}}.jsonl" for folder in ("xcopa", "xcopa-master"))
     names = (*own, *(f"xcopa/{split}{between}{{code}}.jsonl" for between in ("-", ".")))
-    return tuple(Layout((name,), COPA, holds=choices.has_labels, languages=LANGUAGES) for name in names)
+    return tuple(
+        Layout((name,), COPA, holds=choices.has_labels, languages=LANGUAGES) for name in names
+    )
 
 
 def cosmosqa(split: str) -> tuple[Layout, ...]:
-    return tuple(Layout((f"{folder}/{split}.csv",), COSMOSQA) for folder in ("cosmosqa/data", "cosmosqa-master/data", "cosmosqa"))
+    return tuple(
+        Layout((f"{folder}/{split}.csv",), COSMOSQA)
+        for folder in ("cosmosqa/data", "cosmosqa-master/data", "cosmosqa")
+    )
 
 
 def commonsenseqa(split: str) -> tuple[Layout, ...]:
@@ -86,11 +108,13 @@ def commonsenseqa(split: str) -> tuple[Layout, ...]:
 
 
 def hellaswag(split: str) -> tuple[Layout, ...]:
-    return also_below(("hellaswag/data", "hellaswag"), Layout((f"hellaswag_{split}.jsonl",), HELLASWAG))
+    return also_below(
+        ("hellaswag/data", "hellaswag"), Layout((f"hellaswag_{split}.jsonl",), HELLASWAG)
+    )
 
 
-# What marks the slices of a data set whose training set they lack: their development file is cut in two. Elsewhere it is whole, and
-# a training set that is not there is an error.
+# What marks the slices of a data set whose training set they lack: their development file is cut in
+# two. Elsewhere it is whole, and a training set that is not there is an error.
 _COSMOSQA_SLICES, _COSMOSQA_LONE = "cosmosqa/heads", ("cosmosqa/data/valid.csv",)
 _SIQA_SLICES, _SIQA_LONE = "siqa/LICENCE-CC-BY-4.txt", ("siqa/socialIQa_v1.4_dev.jsonl",)
 
@@ -102,7 +126,12 @@ CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(_COSMOSQA_LONE, _first_part_of(COSMOSQA), given=_COSMOSQA_SLICES),
     ),
     ("cosmosqa", "dev"): (
-        Layout(_COSMOSQA_LONE, _rest_of(COSMOSQA), given=_COSMOSQA_SLICES, unless="cosmosqa/data/train.csv"),
+        Layout(
+            _COSMOSQA_LONE,
+            _rest_of(COSMOSQA),
+            given=_COSMOSQA_SLICES,
+            unless="cosmosqa/data/train.csv",
+        ),
         *cosmosqa("valid"),
     ),
     ("commonsenseqa", "train"): commonsenseqa("train"),
@@ -112,7 +141,9 @@ CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(_SIQA_LONE, _first_part_of(SIQA), given=_SIQA_SLICES),
     ),
     ("siqa", "dev"): (
-        Layout(_SIQA_LONE, _rest_of(SIQA), given=_SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"),
+        Layout(
+            _SIQA_LONE, _rest_of(SIQA), given=_SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"
+        ),
         *siqa("dev", "dev"),
     ),
     ("copa", "train"): copa("train"),

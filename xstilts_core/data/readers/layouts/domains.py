@@ -16,7 +16,8 @@ _OFFENSIVE: Spelling = {"0": "non-offensive", "1": "offensive"}
 _DECISIONS: Spelling = {label: label for label in task("pubmedqa").labels}
 
 RELEASED = {"train": "train", "dev": "val", "test": "test"}
-# Whose translation of AbstRCT is read: all are by machine, with their marks projected and corrected by hand.
+# Whose translation of AbstRCT is read: all are by machine, with their marks projected and corrected
+# by hand.
 _TRANSLATORS = {"es": "deepl", "fr": "nllb", "it": "nllb"}
 LABELLED, _ARTIFICIAL = "data/ori_pqal.json", "data/ori_pqaa.json"
 
@@ -30,7 +31,8 @@ def _abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def _first_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
-    """The first four fifths of the questions that experts answered, where the artificial training set is not there."""
+    """The first four fifths of the questions that experts answered, where the artificial training
+    set is not there."""
     found = _abstracts_of(paths, code)
     return found[: len(found) * 4 // 5]
 
@@ -46,9 +48,14 @@ def _components_of(paths: list[Path], code: str) -> list[TagsExample]:
 
 
 def sentiment(split: str) -> tuple[Layout, ...]:
-    """XLM-T's folder. Its other languages have training tweets too: the suite trains on the English ones."""
+    """XLM-T's folder. Its other languages have training tweets too: the suite trains on the English
+    ones."""
     languages = ("en",) if split == "train" else task("tweet_sentiment").languages
-    place = Layout((f"data/sentiment/{{name}}/{RELEASED[split]}_text.txt",), _labelled_lines(POLARITY), languages=languages)
+    place = Layout(
+        (f"data/sentiment/{{name}}/{RELEASED[split]}_text.txt",),
+        _labelled_lines(POLARITY),
+        languages=languages,
+    )
     return also_below(("tweet_sentiment", "xlm-t"), place)
 
 
@@ -58,12 +65,17 @@ def offensive(split: str) -> tuple[Layout, ...]:
 
 
 def components(split: str) -> tuple[Layout, ...]:
-    """The abstracts about neoplasm in abstrct-projections: the original, and of each language the translation corrected by hand."""
+    """The abstracts about neoplasm in abstrct-projections: the original, and of each language the
+    translation corrected by hand."""
     folder = "data/data_for_experiments"
-    english = Layout((f"{folder}/EN/argument_components/original_data/neoplasm_{split}.tsv",), _components_of)
+    english = Layout(
+        (f"{folder}/EN/argument_components/original_data/neoplasm_{split}.tsv",), _components_of
+    )
     others = [
         Layout(
-            (f"{folder}/{code.upper()}/{by}/argument_components/manual_revision/{code}_neoplasm_{by}_awesome_{split}.tsv",),
+            (
+                f"{folder}/{code.upper()}/{by}/argument_components/manual_revision/{code}_neoplasm_{by}_awesome_{split}.tsv",
+            ),
             _components_of,
             languages=(code,),
         )
@@ -73,8 +85,9 @@ def components(split: str) -> tuple[Layout, ...]:
     return also_below(("abstrct", "abstrct-projections"), english, *others)
 
 
-# Where PubMedQA's artificial training set is missing, which its authors do not keep beside the rest, the questions that experts answered
-# are cut in two; with it they are the development set, as on the hub.
+# Where PubMedQA's artificial training set is missing, which its authors do not keep beside the
+# rest, the questions that experts answered are cut in two; with it they are the development set, as
+# on the hub.
 _PUBMEDQA: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("pubmedqa", "train"): tuple(
         Layout((f"{folder}{name}",), read)

@@ -1,4 +1,5 @@
-"""Files of sentence pairs: MNLI, SNLI, ANLI, QQP, XNLI, PAWS-X, and the translated training sets."""
+"""Files of sentence pairs: MNLI, SNLI, ANLI, QQP, XNLI, PAWS-X, and the translated training
+sets."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,9 +12,12 @@ from xstilts_core.tasks.targets import TARGETS
 
 Read = Callable[[list[Path], str], list[PairExample]]
 LANGUAGES = {entry.name: entry.languages for entry in TARGETS}
-_WITHOUT_ENGLISH = {name: tuple(code for code in LANGUAGES[name] if code != "en") for name in ("xnli", "pawsx")}
+_WITHOUT_ENGLISH = {
+    name: tuple(code for code in LANGUAGES[name] if code != "en") for name in ("xnli", "pawsx")
+}
 _ROUNDS = ("R1", "R2", "R3")
-# The few-shot seeds that the slices are trained on; seed 32, which shares no row with them, is their development set.
+# The few-shot seeds that the slices are trained on; seed 32, which shares no row with them, is
+# their development set.
 SEEDS = (0, 1, 42, 1024)
 
 
@@ -41,7 +45,9 @@ def _anli_of(paths: list[Path], code: str) -> list[PairExample]:
     """The three rounds, one after another."""
     there = [path.parent.name for path in paths]
     if missing := [name for name in _ROUNDS if name not in there]:
-        raise UsageError(f"{paths[0].parents[1]} has {paths[0].name} in {', '.join(there)} only: expected {' and '.join(missing)} too")
+        raise UsageError(
+            f"{paths[0].parents[1]} has {paths[0].name} in {', '.join(there)} only: expected {' and '.join(missing)} too"
+        )
     return pairs.joined(map(_anli_round, paths))
 
 
@@ -54,19 +60,34 @@ def _snli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def _anli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
-    """Rows of the release, and few-shot samples of its training set in Hugging Face's columns and class numbers."""
+    """Rows of the release, and few-shot samples of its training set in Hugging Face's columns and
+    class numbers."""
     columns = ("premise", "hypothesis", "label")
-    shots = [pairs.read_json_pairs(path, columns, pairs.NUMBERS) for path in paths if path.name.endswith("_seed.jsonl")]
-    return pairs.distinct(pairs.joined([*shots, *(_anli_round(path) for path in paths if not path.name.endswith("_seed.jsonl"))]))
+    shots = [
+        pairs.read_json_pairs(path, columns, pairs.NUMBERS)
+        for path in paths
+        if path.name.endswith("_seed.jsonl")
+    ]
+    return pairs.distinct(
+        pairs.joined(
+            [
+                *shots,
+                *(_anli_round(path) for path in paths if not path.name.endswith("_seed.jsonl")),
+            ]
+        )
+    )
 
 
 def glue(name: str, split: str, shape: pairs.PairTable) -> tuple[Layout, ...]:
-    """A table of GLUE: below its own folder, below the download script's, or below one with the task's name."""
+    """A table of GLUE: below its own folder, below the download script's, or below one with the
+    task's name."""
     place = Layout((f"{name}/{split}.tsv",), table(shape))
     return also_below(("glue_data", "glue", f"{name.lower()}/glue", name.lower()), place)
 
 
-def _released_nli(task: str, release: str, split: str, shape: pairs.PairTable) -> tuple[Layout, ...]:
+def _released_nli(
+    task: str, release: str, split: str, shape: pairs.PairTable
+) -> tuple[Layout, ...]:
     """MultiNLI's and SNLI's own archives: the same rows as a table and as JSON lines."""
     texts = Layout((f"{release}/{release}_{split}.txt",), table(shape))
     return also_below((task,), texts, Layout((f"{release}/{release}_{split}.jsonl",), _json_nli_of))
@@ -74,35 +95,68 @@ def _released_nli(task: str, release: str, split: str, shape: pairs.PairTable) -
 
 def _anli_slices(split: str, seeds: Sequence[int]) -> Layout:
     samples = (f"anli/t-few/anli-r?/50_shot/{seed}_seed.jsonl" for seed in seeds)
-    return Layout((*samples, f"anli/anli_v0.1/R?/{split}.jsonl"), _anli_slices_of, given="anli/t-few")
+    return Layout(
+        (*samples, f"anli/anli_v0.1/R?/{split}.jsonl"), _anli_slices_of, given="anli/t-few"
+    )
 
 
 def anli(split: str) -> tuple[Layout, ...]:
-    return also_below(("anli",), *(Layout((f"anli_{version}/R?/{split}.jsonl",), _anli_of) for version in ("v1.0", "v0.1")))
+    return also_below(
+        ("anli",),
+        *(Layout((f"anli_{version}/R?/{split}.jsonl",), _anli_of) for version in ("v1.0", "v0.1")),
+    )
 
 
 def xnli(split: str) -> tuple[Layout, ...]:
     """XTREME's files, then XNLI's own, where all languages stand in one."""
-    own = Layout((f"XNLI-1.0/xnli.{split}.tsv",), table(pairs.XNLI_RAW), languages=LANGUAGES["xnli"], unless="xnli/labelled_test")
-    prepared = (Layout((f"{folder}/{split}-{{code}}.tsv",), xnli_of, 3) for folder in ("xnli/xtreme", "xnli"))
+    own = Layout(
+        (f"XNLI-1.0/xnli.{split}.tsv",),
+        table(pairs.XNLI_RAW),
+        languages=LANGUAGES["xnli"],
+        unless="xnli/labelled_test",
+    )
+    prepared = (
+        Layout((f"{folder}/{split}-{{code}}.tsv",), xnli_of, 3)
+        for folder in ("xnli/xtreme", "xnli")
+    )
     return (*prepared, *also_below(("xnli", "xnli-tmp"), own))
 
 
 def pawsx(split: str, own: str, languages: tuple[str, ...] = ()) -> tuple[Layout, ...]:
     """XTREME's files, then PAWS-X's own."""
-    prepared = (Layout((f"{folder}/{split}-{{code}}.tsv",), _pawsx_of, 3, languages=languages) for folder in ("pawsx/xtreme", "pawsx"))
-    return (*prepared, *also_below(("pawsx",), Layout((f"x-final/{{code}}/{own}.tsv",), table(pairs.PAWS_X), languages=languages)))
+    prepared = (
+        Layout((f"{folder}/{split}-{{code}}.tsv",), _pawsx_of, 3, languages=languages)
+        for folder in ("pawsx/xtreme", "pawsx")
+    )
+    return (
+        *prepared,
+        *also_below(
+            ("pawsx",),
+            Layout((f"x-final/{{code}}/{own}.tsv",), table(pairs.PAWS_X), languages=languages),
+        ),
+    )
 
 
 def translated(task: str, folder: str, shape: pairs.PairTable) -> tuple[Layout, ...]:
-    """XTREME's translations, the bucket xtreme_translations: English texts, their translations, label."""
-    place = Layout((f"{folder}/translate-train/en-{{code}}-translated.tsv",), table(shape), languages=_WITHOUT_ENGLISH[task])
+    """XTREME's translations, the bucket xtreme_translations: English texts, their translations,
+    label."""
+    place = Layout(
+        (f"{folder}/translate-train/en-{{code}}-translated.tsv",),
+        table(shape),
+        languages=_WITHOUT_ENGLISH[task],
+    )
     return also_below(("xtreme_translations", task), place)
 
 
-XNLI_MT = Layout(("XNLI-MT-1.0/multinli/multinli.train.{code}.tsv",), table(pairs.XNLI_MT), languages=("en",))
+XNLI_MT = Layout(
+    ("XNLI-MT-1.0/multinli/multinli.train.{code}.tsv",), table(pairs.XNLI_MT), languages=("en",)
+)
 _XNLI_MT_TRANSLATED = Layout(XNLI_MT.patterns, XNLI_MT.read, languages=_WITHOUT_ENGLISH["xnli"])
-_MNLI_SLICES = ("mnli/glue/MNLI/train.tsv", "mnli/k-shot/MNLI/*/train.tsv", "mnli/XNLI-MT-1.0/multinli/multinli.train.en.tsv")
+_MNLI_SLICES = (
+    "mnli/glue/MNLI/train.tsv",
+    "mnli/k-shot/MNLI/*/train.tsv",
+    "mnli/XNLI-MT-1.0/multinli/multinli.train.en.tsv",
+)
 
 PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("mnli", "train"): (
@@ -113,22 +167,37 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         *(Layout((f"{folder}/train-en.tsv",), xnli_of, 3) for folder in ("xnli/xtreme", "xnli")),
         *also_below(("xnli", "mnli", "xnli-tmp"), XNLI_MT),
     ),
-    # The paper's development set is the matched one alone. The k-shot development rows were drawn from MNLI's training set, but none
-    # of them stands in the k-shot training files.
+    # The paper's development set is the matched one alone. The k-shot development rows were drawn
+    # from MNLI's training set, but none of them stands in the k-shot training files.
     ("mnli", "dev"): (
-        Layout(("mnli/glue/MNLI/dev_matched.tsv", "mnli/k-shot/MNLI/*/dev_matched.tsv"), _mnli_slices_of, given="mnli/k-shot"),
+        Layout(
+            ("mnli/glue/MNLI/dev_matched.tsv", "mnli/k-shot/MNLI/*/dev_matched.tsv"),
+            _mnli_slices_of,
+            given="mnli/k-shot",
+        ),
         *glue("MNLI", "dev_matched", pairs.GLUE_MNLI),
         *_released_nli("mnli", "multinli_1.0", "dev_matched", pairs.MULTINLI),
         # XTREME's download has no development set of MNLI: it selects on XNLI's English one.
-        *(Layout((f"{folder}/dev-en.tsv",), xnli_of, 3, unless="mnli") for folder in ("xnli/xtreme", "xnli")),
+        *(
+            Layout((f"{folder}/dev-en.tsv",), xnli_of, 3, unless="mnli")
+            for folder in ("xnli/xtreme", "xnli")
+        ),
     ),
     ("snli", "train"): (
-        Layout(("snli/k-shot/SNLI/*/train.tsv", "snli/snli_1.0/snli_1.0_train.txt"), _snli_slices_of, given="snli/k-shot"),
+        Layout(
+            ("snli/k-shot/SNLI/*/train.tsv", "snli/snli_1.0/snli_1.0_train.txt"),
+            _snli_slices_of,
+            given="snli/k-shot",
+        ),
         *_released_nli("snli", "snli_1.0", "train", pairs.SNLI),
         *glue("SNLI", "train", pairs.SNLI),
     ),
     ("snli", "dev"): (
-        Layout(("snli/k-shot/SNLI/*/dev.tsv", "snli/snli_1.0/snli_1.0_dev.txt"), _snli_slices_of, given="snli/k-shot"),
+        Layout(
+            ("snli/k-shot/SNLI/*/dev.tsv", "snli/snli_1.0/snli_1.0_dev.txt"),
+            _snli_slices_of,
+            given="snli/k-shot",
+        ),
         *_released_nli("snli", "snli_1.0", "dev", pairs.SNLI),
         *glue("SNLI", "dev", pairs.SNLI),
     ),
@@ -144,14 +213,22 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ),
     ("pawsx", "train"): pawsx("train", "train", ("en",)),
     ("pawsx", "dev"): pawsx("dev", "dev_2k"),
-    # XTREME's test files have no labels. Those of PAWS-X differ between languages: none is copied from another.
+    # XTREME's test files have no labels. Those of PAWS-X differ between languages: none is copied
+    # from another.
     ("pawsx", "test"): pawsx("test", "test_2k"),
     ("mnli_translated", "train"): (
         *also_below(("xnli", "mnli"), _XNLI_MT_TRANSLATED),
         *translated("xnli", "XNLI", pairs.XNLI_TRANSLATION),
     ),
     ("pawsx_translated", "train"): (
-        *also_below(("pawsx",), Layout(("x-final/{code}/translated_train.tsv",), table(pairs.PAWS_X), languages=_WITHOUT_ENGLISH["pawsx"])),
+        *also_below(
+            ("pawsx",),
+            Layout(
+                ("x-final/{code}/translated_train.tsv",),
+                table(pairs.PAWS_X),
+                languages=_WITHOUT_ENGLISH["pawsx"],
+            ),
+        ),
         *translated("pawsx", "PAWSX", pairs.PAWS_X_TRANSLATION),
     ),
 }

@@ -1,4 +1,5 @@
-"""Files of queries and the passages that answer them: LAReQA, SQuAD by sentence, Mewsli-X; and of the pools that are searched."""
+"""Files of queries and the passages that answer them: LAReQA, SQuAD by sentence, Mewsli-X; and of
+the pools that are searched."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +7,14 @@ from pathlib import Path
 
 from xstilts_core.data.readers.layout import Layout
 from xstilts_core.data.readers.layouts.spans import SPANS
-from xstilts_core.data.readers.ranking import by_sentence, read_entities, read_lareqa, read_mention_pairs, read_mentions, read_sentences
+from xstilts_core.data.readers.ranking import (
+    by_sentence,
+    read_entities,
+    read_lareqa,
+    read_mention_pairs,
+    read_mentions,
+    read_sentences,
+)
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Example, Passage, RankingExample
 from xstilts_core.tasks import TASKS
@@ -42,16 +50,24 @@ def _beside_entities(path: Path) -> bool:
 
 # The names that XTREME-R's scripts give. One file of mentions holds all languages.
 RANKING: dict[tuple[str, str], tuple[Layout, ...]] = {
-    **{("squad_sentences", split): tuple(map(sentences_of, SPANS["squad_v1", split])) for split in ("train", "dev")},
+    **{
+        ("squad_sentences", split): tuple(map(sentences_of, SPANS["squad_v1", split]))
+        for split in ("train", "dev")
+    },
     ("lareqa", "test"): (Layout(("lareqa/xquad-r/{code}.json",), _lareqa_of),),
     **{
-        ("wikipedia_mentions", split): (Layout((f"mewslix/wikipedia_pairs-{split}.jsonl",), _mention_pairs_of),)
+        ("wikipedia_mentions", split): (
+            Layout((f"mewslix/wikipedia_pairs-{split}.jsonl",), _mention_pairs_of),
+        )
         for split in ("train", "dev")
     },
     **{
         ("mewslix", split): (
             Layout(
-                (f"mewslix/wikinews_mentions-{split}.jsonl",), _mewslix_of, holds=_beside_entities, languages=TASKS["mewslix"].languages
+                (f"mewslix/wikinews_mentions-{split}.jsonl",),
+                _mewslix_of,
+                holds=_beside_entities,
+                languages=TASKS["mewslix"].languages,
             ),
         )
         for split in ("dev", "test")
@@ -68,13 +84,16 @@ class Pool:
 
 
 _POOLS: dict[str, Pool] = {
-    "lareqa": Pool("lareqa/xquad-r/en.json", lambda path: read_sentences(path, TASKS["lareqa"].languages)),
+    "lareqa": Pool(
+        "lareqa/xquad-r/en.json", lambda path: read_sentences(path, TASKS["lareqa"].languages)
+    ),
     "mewslix": Pool(_ENTITIES, lambda path: tuple(read_entities(path).values())),
 }
 
 
 def pool_files(task: str, data_root: Path) -> list[Path]:
-    """The files of a task's pool that are there; those of LAReQA's other languages stand beside the first."""
+    """The files of a task's pool that are there; those of LAReQA's other languages stand beside the
+    first."""
     path = Path(data_root) / _POOLS[task].file if task in _POOLS else Path()
     if not path.is_file():
         return []
@@ -82,7 +101,8 @@ def pool_files(task: str, data_root: Path) -> list[Path]:
 
 
 def read_pool(task: str, data_root: Path) -> Sequence[Passage]:
-    """The passages of all languages that the queries of a task are ranked against; none for tasks that search no pool."""
+    """The passages of all languages that the queries of a task are ranked against; none for tasks
+    that search no pool."""
     if task not in _POOLS:
         return ()
     path = Path(data_root) / _POOLS[task].file

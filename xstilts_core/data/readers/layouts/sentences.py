@@ -19,20 +19,32 @@ def _bucc_of(paths: list[Path], code: str) -> list[SentenceExample]:
 
 
 def tatoeba() -> tuple[Layout, ...]:
-    """LASER's names, in a folder of the task or as its repository has them; XTREME's are refused."""
+    """LASER's names, in a folder of the task or as its repository has them; XTREME's are
+    refused."""
     names = "tatoeba/v1/tatoeba.{tatoeba}-eng.{tatoeba}"
     return (
-        *(Layout((f"{folder}{names}",), _tatoeba_of, beside=(".eng",)) for folder in ("", "data/", "LASER*/data/")),
+        *(
+            Layout((f"{folder}{names}",), _tatoeba_of, beside=(".eng",))
+            for folder in ("", "data/", "LASER*/data/")
+        ),
         refusal(_SORTED, "tatoeba/{code}-en.{code}", "tatoeba/xtreme/{code}-en.{code}"),
     )
 
 
 def bucc(split: str, original: str) -> tuple[Layout, ...]:
     """XTREME's names, then those of the shared task's archives, unpacked."""
-    patterns = (f"bucc2018/{{code}}-en.{split}.{{code}}", f"bucc2018/{{code}}-en/{{code}}-en.{original}.{{code}}")
+    patterns = (
+        f"bucc2018/{{code}}-en.{split}.{{code}}",
+        f"bucc2018/{{code}}-en/{{code}}-en.{original}.{{code}}",
+    )
     archive = f"bucc2018-{{code}}-en.{original}-gold.tar.bz2"
     return (
-        *(Layout((pattern,), _bucc_of, beside=(".en", ".gold"), languages=task("bucc2018").languages) for pattern in patterns),
+        *(
+            Layout(
+                (pattern,), _bucc_of, beside=(".en", ".gold"), languages=task("bucc2018").languages
+            )
+            for pattern in patterns
+        ),
         packed(archive, f"bucc2018/{archive}", languages=task("bucc2018").languages),
     )
 

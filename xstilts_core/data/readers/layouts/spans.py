@@ -9,14 +9,19 @@ from xstilts_core.examples import SpanExample
 from xstilts_core.languages import language
 from xstilts_core.tasks import task
 
-# XTREME's copy of TyDiQA has no labelled development questions: the last tenth of its English training questions stands in for them.
+# XTREME's copy of TyDiQA has no labelled development questions: the last tenth of its English
+# training questions stands in for them.
 _DEV_SHARE = 10
 TYDIQA = task("tydiqa").languages
 ENGLISH = ("en",)
 _TYDIQA_TRAIN = "tydiqa/tydiqa-goldp-v1.1-train"
 _TYDIQA_DEV = "tydiqa/tydiqa-goldp-v1.1-dev"
-# XTREME writes a file per language, under a name that one of its versions spells otherwise; the upstream file holds all languages.
-_BY_LANGUAGE = (f"{_TYDIQA_TRAIN}/tydiqa.goldp.{{code}}.train.json", f"{_TYDIQA_TRAIN}/tydiqa.{{code}}.train.json")
+# XTREME writes a file per language, under a name that one of its versions spells otherwise; the
+# upstream file holds all languages.
+_BY_LANGUAGE = (
+    f"{_TYDIQA_TRAIN}/tydiqa.goldp.{{code}}.train.json",
+    f"{_TYDIQA_TRAIN}/tydiqa.{{code}}.train.json",
+)
 _ALL_DEV = f"{_TYDIQA_DEV}.json"
 TOGETHER = (f"{_TYDIQA_TRAIN}.json", f"{_TYDIQA_TRAIN}/tydiqa-goldp-v1.1-train.json")
 
@@ -26,35 +31,46 @@ def _squad_of(paths: list[Path], code: str) -> list[SpanExample]:
 
 
 def _unchanged_squad_of(paths: list[Path], code: str) -> list[SpanExample]:
-    """The questions of SQuAD 1.1's development set in Jia and Liang's adversarial file: ids with "-" are the altered ones."""
+    """The questions of SQuAD 1.1's development set in Jia and Liang's adversarial file: ids with
+    "-" are the altered ones."""
     return [example for example in read_squad(paths[0]) if "-" not in example.id]
 
 
 def _other_articles_of(paths: list[Path], code: str) -> list[SpanExample]:
-    """The Stanford course's half of SQuAD 2.0's development set, less what dev-v2.0.json in the folder above asks about: for training."""
+    """The Stanford course's half of SQuAD 2.0's development set, less what dev-v2.0.json in the
+    folder above asks about: for training."""
     development = paths[0].parent.parent / "dev-v2.0.json"
-    return _without_contexts(read_squad(paths[0]), read_squad(development) if development.is_file() else [])
+    return _without_contexts(
+        read_squad(paths[0]), read_squad(development) if development.is_file() else []
+    )
 
 
-def _without_contexts(examples: list[SpanExample], held_out: list[SpanExample]) -> list[SpanExample]:
+def _without_contexts(
+    examples: list[SpanExample], held_out: list[SpanExample]
+) -> list[SpanExample]:
     """The examples whose text none of those held out asks about."""
     contexts = {example.context for example in held_out}
     return [example for example in examples if example.context not in contexts]
 
 
 def _tydiqa_of(paths: list[Path], code: str) -> list[SpanExample]:
-    """One language's questions: those of the upstream file, which holds nine languages, have its name in their ids ("finnish-...")."""
+    """One language's questions: those of the upstream file, which holds nine languages, have its
+    name in their ids ("finnish-...")."""
     examples = read_squad(paths[0])
     if not any(paths[0].match(pattern) for pattern in (*TOGETHER, _ALL_DEV)):
         return examples
     names = [language(other).name.lower() for other in TYDIQA]
     for example in examples:
         if example.id.partition("-")[0].lower() not in names:
-            raise unknown("beginning of an id", example.id, [f"{known}-" for known in names], str(paths[0]))
+            raise unknown(
+                "beginning of an id", example.id, [f"{known}-" for known in names], str(paths[0])
+            )
     name = language(code).name.lower()
     kept = [example for example in examples if example.id.lower().startswith(f"{name}-")]
     if not kept:
-        raise UsageError(f"{paths[0]} holds no question whose id begins with {name}-: expected TyDiQA-GoldP's file of all languages")
+        raise UsageError(
+            f"{paths[0]} holds no question whose id begins with {name}-: expected TyDiQA-GoldP's file of all languages"
+        )
     return kept
 
 
@@ -71,14 +87,19 @@ def _tydiqa_training_of(paths: list[Path], code: str) -> list[SpanExample]:
 
 
 def has_development(path: Path) -> bool:
-    """Whether labelled English development questions stand beside a training file: then all of it is for training."""
+    """Whether labelled English development questions stand beside a training file: then all of it
+    is for training."""
     root = next(parent for parent in path.parents if parent.name == "tydiqa").parent
     return any(layout.find("en", root) for layout in _TYDIQA_EVALUATION)
 
 
 _TYDIQA_EVALUATION = tuple(
     Layout((place,), _tydiqa_of, holds=has_answers, languages=TYDIQA)
-    for place in (f"{_TYDIQA_DEV}/tydiqa-goldp-dev-{{name}}.json", f"{_TYDIQA_DEV}/tydiqa.goldp.{{code}}.dev.json", _ALL_DEV)
+    for place in (
+        f"{_TYDIQA_DEV}/tydiqa-goldp-dev-{{name}}.json",
+        f"{_TYDIQA_DEV}/tydiqa.goldp.{{code}}.dev.json",
+        _ALL_DEV,
+    )
 )
 _TYDIQA_PACKED = packed(f"{_TYDIQA_DEV}.tgz", languages=TYDIQA)
 
@@ -90,9 +111,12 @@ def squad(version: str, split: str) -> tuple[Layout, ...]:
 
 
 def mlqa(split: str) -> tuple[Layout, ...]:
-    """Questions in the language of their text: the pairs of languages that XTREME scores. XTREME removes the answers of test."""
+    """Questions in the language of their text: the pairs of languages that XTREME scores. XTREME
+    removes the answers of test."""
     names = f"MLQA_V1/{split}/{split}-context-{{code}}-question-{{code}}.json"
-    places = tuple(Layout((f"{folder}{names}",), _squad_of, holds=has_answers) for folder in ("mlqa/", ""))
+    places = tuple(
+        Layout((f"{folder}{names}",), _squad_of, holds=has_answers) for folder in ("mlqa/", "")
+    )
     return (*places, packed("mlqa/MLQA_V1.zip", "MLQA_V1.zip", languages=task("mlqa").languages))
 
 
@@ -104,19 +128,27 @@ def translated(split: str) -> tuple[Layout, ...]:
 
 SPANS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("squad_v1", "train"): squad("v1.1", "train"),
-    ("squad_v1", "dev"): (*squad("v1.1", "dev"), Layout(("squad_v1/adversarial/AddOneSent.json",), _unchanged_squad_of)),
-    ("squad_v2", "train"): (*squad("v2.0", "train"), Layout(("squad_v2/cs224n/dev-v2.0.json",), _other_articles_of)),
+    ("squad_v1", "dev"): (
+        *squad("v1.1", "dev"),
+        Layout(("squad_v1/adversarial/AddOneSent.json",), _unchanged_squad_of),
+    ),
+    ("squad_v2", "train"): (
+        *squad("v2.0", "train"),
+        Layout(("squad_v2/cs224n/dev-v2.0.json",), _other_articles_of),
+    ),
     ("squad_v2", "dev"): squad("v2.0", "dev"),
     ("squad_translated", "train"): translated("train"),
     ("squad_translated", "dev"): translated("dev"),
-    # XTREME removes the answers of its copy. XQuAD-R (LAReQA) asks the same questions about the same texts.
+    # XTREME removes the answers of its copy. XQuAD-R (LAReQA) asks the same questions about the
+    # same texts.
     ("xquad", "test"): (
         Layout(("xquad/xquad.{code}.json",), _squad_of, holds=has_answers),
         Layout(("lareqa/xquad-r/{code}.json",), _squad_of),
     ),
     ("mlqa", "dev"): mlqa("dev"),
     ("mlqa", "test"): mlqa("test"),
-    # Only English is trained on: the other languages' training questions may serve as development data, as none is ever learned.
+    # Only English is trained on: the other languages' training questions may serve as development
+    # data, as none is ever learned.
     ("tydiqa", "train"): tuple(
         layout
         for place in (*_BY_LANGUAGE, *TOGETHER)
@@ -127,8 +159,14 @@ SPANS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ),
     ("tydiqa", "dev"): (
         *_TYDIQA_EVALUATION,
-        *(Layout((place,), _tydiqa_development_of, languages=ENGLISH) for place in (*_BY_LANGUAGE, *TOGETHER)),
-        *(Layout((place,), _tydiqa_of, languages=TYDIQA[1:]) for place in (*_BY_LANGUAGE, *TOGETHER)),
+        *(
+            Layout((place,), _tydiqa_development_of, languages=ENGLISH)
+            for place in (*_BY_LANGUAGE, *TOGETHER)
+        ),
+        *(
+            Layout((place,), _tydiqa_of, languages=TYDIQA[1:])
+            for place in (*_BY_LANGUAGE, *TOGETHER)
+        ),
         _TYDIQA_PACKED,
     ),
     ("tydiqa", "test"): (*_TYDIQA_EVALUATION, _TYDIQA_PACKED),

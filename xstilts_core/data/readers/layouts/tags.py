@@ -25,11 +25,21 @@ def _ccg_of(paths: list[Path], code: str) -> list[TagsExample]:
 
 
 def panx(split: str) -> tuple[Layout, ...]:
-    """XTREME's files, then the archives {code}.tar.gz of Rahimi et al. (2019), each unpacked into a folder of its own."""
-    places = ("panx/{code}", "panx/panx_dataset/{code}", "panx_dataset/{code}", "panx/rahimi/{code}", "panx/rahimi/{code}/{code}.tar.gz")
+    """XTREME's files, then the archives {code}.tar.gz of Rahimi et al. (2019), each unpacked into a
+    folder of its own."""
+    places = (
+        "panx/{code}",
+        "panx/panx_dataset/{code}",
+        "panx_dataset/{code}",
+        "panx/rahimi/{code}",
+        "panx/rahimi/{code}/{code}.tar.gz",
+    )
     archives = ("panx", "panx/panx_dataset", "panx_dataset", "panx/rahimi", "panx/rahimi/{code}")
     return (
-        *(Layout((f"panx/{folder}{split}-{{code}}.tsv",), _panx_of, 2) for folder in ("", "xtreme/")),
+        *(
+            Layout((f"panx/{folder}{split}-{{code}}.tsv",), _panx_of, 2)
+            for folder in ("", "xtreme/")
+        ),
         *(Layout((f"{place}/{split}",), _panx_of, 2) for place in places),
         packed("panx/AmazonPhotos.zip", "AmazonPhotos.zip", languages=tuple(LANGUAGES)),
         packed(*(f"{archive}/{{code}}.tar.gz" for archive in archives)),
@@ -37,13 +47,17 @@ def panx(split: str) -> tuple[Layout, ...]:
 
 
 def udpos(split: str) -> tuple[Layout, ...]:
-    """XTREME's files, then the releases of Universal Dependencies that it takes: every treebank of a language, none left out.
+    """XTREME's files, then the releases of Universal Dependencies that it takes: every treebank of
+    a language, none left out.
 
-    XTREME's scripts began with UD 2.5 and moved to 2.7 for XTREME-R; both are read, the one of the language's benchmark first. Large
-    treebanks come in several files (de_hdt-ud-train-a.conllu).
+    XTREME's scripts began with UD 2.5 and moved to 2.7 for XTREME-R; both are read, the one of the
+    language's benchmark first. Large treebanks come in several files (de_hdt-ud-train-a.conllu).
     """
     old, new = (
-        tuple(f"{folder}ud-treebanks-{release}/UD_{{treebank}}-*/{{code}}_*-ud-{split}*.conllu" for folder in ("udpos/", ""))
+        tuple(
+            f"{folder}ud-treebanks-{release}/UD_{{treebank}}-*/{{code}}_*-ud-{split}*.conllu"
+            for folder in ("udpos/", "")
+        )
         for release in ("v2.5", "v2.7")
     )
     return (
