@@ -1,5 +1,5 @@
-"""Ratios to named peers on the same work, in one run: prints a table, writes JSON, exits 1 where a
-goal is missed.
+"""Measure speed ratios to named peers on the same work: print a table, write JSON, exit 1 if a goal
+is missed.
 
 example:
   python -m benchmarks                              all parts, half an hour or more on 4 cores
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-# Read when torch is imported, so they stand before everything else.
+# torch reads these on import, so they are set before all other imports.
 os.environ.update(
     {
         "OMP_NUM_THREADS": "1",
@@ -98,7 +98,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=int,
         default=5,
         metavar="N",
-        help="rounds, in each of which all sides take turns (default: 5)",
+        help="number of rounds; all sides take turns in each (default: 5)",
     )
     parser.add_argument(
         "--study",
@@ -111,19 +111,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=int,
         default=1,
         metavar="N",
-        help="how often that study is run each way (default: 1)",
+        help="runs of that study, undisturbed and disturbed each (default: 1)",
     )
     parser.add_argument(
         "--json",
         default="outputs/benchmarks.json",
         metavar="FILE",
-        help="where all figures go (default: %(default)s)",
+        help="output file for all figures (default: %(default)s)",
     )
     parser.add_argument(
         "--page",
         default="",
         metavar="FILE",
-        help="also put the table in this Markdown page, between its marks",
+        help="also write the table into this Markdown page, between its marks",
     )
     options = parser.parse_args(arguments)
     for part in options.parts:
@@ -136,8 +136,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the parts. Returns 0 where all goals are reached, 1 where one is missed or two sides
-    differ, 2 for a mistake in the command."""
+    """Run the parts. Return 0 if all goals are reached, 1 if one is missed or two sides differ, 2
+    for a mistake in the command."""
     try:
         options = parse(arguments)
         facts = {
@@ -154,13 +154,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except measure.Unequal as error:
-        print(f"not the same work, so nothing is timed: {error}", file=sys.stderr)
+        print(f"the sides differ, so nothing is timed: {error}", file=sys.stderr)
         return 1
     print("\n".join(measure.lines(measures, facts)))
     measure.write(Path(options.json), measures, facts)
     if options.page:
         measure.quote(Path(options.page), measures, facts)
-    return 0 if all(entry.passed for entry in measures) else 1
+    return 0 if all(result.passed for result in measures) else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Sentence vectors of one middle layer against the loop of XTREME's evaluate_retrieval.py: equal
-vectors first, then CPU seconds.
+"""Compare sentence vectors of one middle layer with the loop of XTREME's evaluate_retrieval.py:
+equal vectors first, then CPU seconds.
 
-The loop there takes sentences in the order of the file, 100 at a time, pads them to the longest,
+That loop takes sentences in the order of the file, 100 at a time, pads them to the longest,
 computes all layers and pools each.
 """
 
@@ -30,8 +30,8 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An encoder, how many sentences a round, and how many times the peer's speed is the goal. The
-    layer is at the paper's depth."""
+    """An encoder, the number of sentences per round, and the goal as a multiple of the peer's
+    speed. The layer is at the paper's relative depth."""
 
     size: Size
     sentences: int
@@ -46,22 +46,24 @@ CASES = (Case(SMALL, 1_000, 4.0),)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A word is a token: `w5`, `w6`, ..."""
+    """Return a tokenizer with one token per word: `w5`, `w6`, ..."""
     names = {"<s>": FIRST, "<pad>": PAD, "</s>": LAST, "<unk>": SPECIAL - 1}
     words = {f"w{number}": number for number in range(SPECIAL, VOCABULARY)}
-    made = Tokenizer(models.WordLevel({**names, **words}, "<unk>"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend = Tokenizer(models.WordLevel({**names, **words}, "<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     marks = [("<s>", FIRST), ("</s>", LAST)]
-    made.post_processor = processors.TemplateProcessing(
+    backend.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=marks
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", model_input_names=["input_ids", "attention_mask"]
+        tokenizer_object=backend,
+        pad_token="<pad>",
+        model_input_names=["input_ids", "attention_mask"],
     )
 
 
 def network(size: Size, seed: int) -> XLMRobertaModel:
-    """A stock encoder with weights from `seed`."""
+    """Return a stock encoder with random weights from `seed`."""
     config = XLMRobertaConfig(
         vocab_size=VOCABULARY,
         hidden_size=size.width,
@@ -79,7 +81,7 @@ def network(size: Size, seed: int) -> XLMRobertaModel:
 
 
 def sentences(count: int, rng: np.random.Generator) -> list[str]:
-    """Lognormal lengths with a mean of about 31 words, at most 126."""
+    """Return sentences with lognormal lengths: about 31 words on average, at most 126."""
     lengths = np.clip(rng.lognormal(3.3, 0.5, count).round().astype(np.int64), 2, PAIR_LENGTH - 2)
     return [
         " ".join(f"w{number}" for number in rng.integers(SPECIAL, VOCABULARY, length))
@@ -88,11 +90,11 @@ def sentences(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def theirs(stock: XLMRobertaModel, texts: Sequence[str], layer: int) -> Tensor:
-    """[sentences, width]: the loop, tokenising included."""
-    read, found = tokenizer(), []
+    """Return vectors [sentences, width] from XTREME's loop, including tokenization."""
+    tokenize, vectors = tokenizer(), []
     with torch.no_grad():
         for first in range(0, len(texts), BATCH):
-            batch = read(
+            batch = tokenize(
                 list(texts[first : first + BATCH]),
                 padding=True,
                 truncation=True,
@@ -105,31 +107,32 @@ def theirs(stock: XLMRobertaModel, texts: Sequence[str], layer: int) -> Tensor:
                 (state * mask.unsqueeze(2).float()).sum(dim=1) / mask.sum(dim=1).view(-1, 1).float()
                 for state in states
             ]
-            found.append(pooled[layer])
-    return torch.cat(found)
+            vectors.append(pooled[layer])
+    return torch.cat(vectors)
 
 
 def ours(encoder: Encoder, texts: Sequence[str], layer: int) -> Tensor:
-    """[sentences, width], as a retrieval notebook embeds them."""
+    """Return vectors [sentences, width], embedded as in a retrieval notebook."""
     return retrieval.embed(encoder, texts, PAIR_LENGTH, [layer])[0]
 
 
 def measure(case: Case, rounds: int) -> Measure:
-    """The ratio; Unequal where vectors differ by more than TOLERANCE."""
-    ratios, speeds, apart = [], [], 0.0
-    for seed in range(rounds + 1):  # round 0 warms both sides and is not counted
+    """Measure the speed ratio; raise Unequal if vectors differ by more than TOLERANCE."""
+    ratios, speeds, difference = [], [], 0.0
+    for seed in range(rounds + 1):  # round 0 warms up both sides and is not counted
         texts = sentences(case.sentences, np.random.default_rng([seed, 3]))
-        stock, own = network(case.size, seed), network(case.size, seed)
-        encoder = Encoder(own, tokenizer(), can_pack(own))
+        stock, our_network = network(case.size, seed), network(case.size, seed)
+        encoder = Encoder(our_network, tokenizer(), can_pack(our_network))
         started = time.process_time()
-        found = ours(encoder, texts, case.layer)
+        vectors = ours(encoder, texts, case.layer)
         middle = time.process_time()
         expected = theirs(stock, texts, case.layer)
         ended = time.process_time()
-        apart = max(apart, float((found - expected).abs().max()))
-        if not apart <= TOLERANCE:
+        difference = max(difference, float((vectors - expected).abs().max()))
+        if not difference <= TOLERANCE:
             raise Unequal(
-                f"vectors of layer {case.layer}, {case.size.name}: they differ by {apart:.1e}; at most {TOLERANCE:g} is rounding"
+                f"vectors of layer {case.layer}, {case.size.name}: difference {difference:.1e}, "
+                f"more than rounding (at most {TOLERANCE:g})"
             )
         if seed:
             ratios.append((ended - middle) / (middle - started))
@@ -139,12 +142,12 @@ def measure(case: Case, rounds: int) -> Measure:
                     PEER: case.sentences / (ended - middle),
                 }
             )
-    details = {"sentences_per_cpu_second": speeds, "largest_difference": apart}
+    details = {"sentences_per_cpu_second": speeds, "largest_difference": difference}
     name = f"sentences, layer {case.layer} of {case.size.layers}, {case.size.name}"
     return Measure(PART, name, PEER, "x", tuple(ratios), case.goal, details)
 
 
 def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:
-    """All cases."""
+    """Measure all cases."""
     torch.set_num_threads(1)
     return [measure(case, rounds) for case in cases]

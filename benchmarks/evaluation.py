@@ -1,5 +1,5 @@
-"""Evaluation against Trainer.predict: the same rows, the same weights, outputs in the same order,
-CPU seconds."""
+"""Compare evaluation with Trainer.predict in CPU seconds: the same rows, weights and order of
+outputs."""
 
 import statistics
 import tempfile
@@ -37,8 +37,8 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is predicted, how many rows a round, and how many times the peer's speed it must
-    reach."""
+    """The rows to predict, their number per round, and the goal as a multiple of the peer's
+    speed."""
 
     name: str
     kind: Kind
@@ -60,7 +60,7 @@ CASES = (
 def ours(
     case: Case, encoded: Encoded, seed: int, bfloat16: bool = False
 ) -> tuple[np.ndarray, float]:
-    """Outputs [rows or tokens, k] and the CPU seconds that they took."""
+    """Return outputs [rows or tokens, k] and the CPU seconds to compute them."""
     encoder, head = our_model(case.kind, case.size, 0.0, seed)
     form = FORMATS[task(case.kind.task).format]
     started = time.process_time()
@@ -68,39 +68,41 @@ def ours(
 
 
 def theirs(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:
-    """The same from Trainer.predict at its default batch of 8; padding is taken out of the outputs
-    afterwards."""
+    """Return the same from Trainer.predict with its default batch size of 8. Padding is removed
+    from the outputs afterwards."""
     rows = peer_rows(encoded, np.arange(len(encoded)), {})
     with tempfile.TemporaryDirectory() as folder:
-        side = trainer(DYNAMIC, peer_model(case.kind, case.size, 0.0, seed, exact=False), folder)
+        peer = trainer(DYNAMIC, peer_model(case.kind, case.size, 0.0, seed, exact=False), folder)
         started = time.process_time()
-        found = side.predict(rows).predictions
+        outputs = peer.predict(rows).predictions
         seconds = time.process_time() - started
-    if not isinstance(found, tuple):
-        return found, seconds
-    valid = np.arange(found[0].shape[1])[None] < encoded.lengths[:, None]
-    return np.stack([logits[valid] for logits in found], 1), seconds
+    if not isinstance(outputs, tuple):
+        return outputs, seconds
+    valid = np.arange(outputs[0].shape[1])[None] < encoded.lengths[:, None]
+    return np.stack([logits[valid] for logits in outputs], 1), seconds
 
 
 def check(case: Case, seed: int = 1) -> float:
-    """Both sides give the same outputs. Returns the largest difference as a share of the largest
-    output; Unequal beyond TOLERANCE."""
+    """Check that both sides give the same outputs, and return the largest difference relative to
+    the largest output. Raise Unequal beyond TOLERANCE."""
     encoded = case.kind.draw(case.rows, np.random.default_rng(seed))
-    found, expected = ours(case, encoded, seed)[0], theirs(case, encoded, seed)[0]
-    if found.shape != expected.shape:
+    outputs, expected = ours(case, encoded, seed)[0], theirs(case, encoded, seed)[0]
+    if outputs.shape != expected.shape:
         raise Unequal(
-            f"evaluation, {case.name}: outputs of shape {found.shape} and {expected.shape} for the same rows"
+            f"evaluation, {case.name}: outputs of shape {outputs.shape} and {expected.shape} "
+            "for the same rows"
         )
-    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    difference = float(np.abs(outputs - expected).max() / np.abs(expected).max())
     if not difference <= TOLERANCE:
         raise Unequal(
-            f"evaluation, {case.name}: outputs differ by {difference:.1e} of the largest; at most {TOLERANCE:g} is rounding"
+            f"evaluation, {case.name}: outputs differ by {difference:.1e} of the largest, "
+            f"more than rounding (at most {TOLERANCE:g})"
         )
     return difference
 
 
 def measure(case: Case, rounds: int) -> Measure:
-    """The ratio; the sides take turns in every round."""
+    """Measure the speed ratio; the sides take turns in every round."""
     bfloat16 = case.auto and in_bfloat16("auto", torch.device("cpu"), case.size.width)
     if case.auto and not bfloat16:
         return Measure(PART, case.name, PEER, "x", (), case.goal)
@@ -109,15 +111,15 @@ def measure(case: Case, rounds: int) -> Measure:
     speeds: dict[str, list[float]] = {"ours": [], PEER: []}
     for seed in range(1, rounds + 1):
         encoded = case.kind.draw(case.rows, np.random.default_rng([seed, 1]))
-        for name, spent in (
+        for name, elapsed in (
             ("ours", ours(case, encoded, seed, bfloat16)[1]),
             (PEER, theirs(case, encoded, seed)[1]),
         ):
-            seconds[name].append(spent)
-            speeds[name].append(len(encoded.ids) / spent)
-    shown = {name: round(statistics.median(values)) for name, values in speeds.items()}
+            seconds[name].append(elapsed)
+            speeds[name].append(len(encoded.ids) / elapsed)
+    median_speeds = {name: round(statistics.median(values)) for name, values in speeds.items()}
     details = {
-        "tokens_per_cpu_second": shown,
+        "tokens_per_cpu_second": median_speeds,
         "largest_output_difference": difference,
         "rows": case.rows,
     }
@@ -126,6 +128,6 @@ def measure(case: Case, rounds: int) -> Measure:
 
 
 def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:
-    """All cases."""
+    """Measure all cases."""
     torch.set_num_threads(1)
     return [measure(case, rounds) for case in cases]

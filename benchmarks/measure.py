@@ -1,5 +1,5 @@
-"""What a benchmark gives: a figure per round and a goal; how it is shown, kept and judged; and the
-machine it was made on."""
+"""Record, judge and show the figures of benchmarks: one per round, a goal, and the machine they
+were measured on."""
 
 import json
 import math
@@ -30,17 +30,17 @@ BEGIN, END = "<!-- begin: python -m benchmarks --page -->\n", "<!-- end -->"
 
 
 class Unequal(RuntimeError):
-    """The two sides did not do the same work: no timing of theirs counts."""
+    """An error for two sides that did not do the same work, so that their timings do not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure: `values`, one per round, in `unit` ("x": how many times the peer's speed; "s":
-    wall seconds; "MB": memory), and its goal.
+    """One figure: `values`, one per round, in `unit` ("x": multiple of the peer's speed; "s": wall
+    seconds; "MB": memory), and its goal.
 
-    No values: this machine cannot do it, as a CPU without bfloat16. The median counts: at least
-    `goal` for ratios, at most `goal` for seconds and memory; without one it is only shown. details:
-    what else was seen, for the JSON file.
+    No values: the machine does not support the case, such as a CPU without bfloat16. The median
+    counts: at least `goal` for ratios, at most `goal` for seconds and memory; without a goal it is
+    only shown. details: further observations for the JSON file.
     """
 
     part: str
@@ -62,7 +62,7 @@ class Measure:
         return self.median <= self.goal if self.unit in AT_MOST else self.median >= self.goal
 
     def cells(self) -> tuple[str, ...]:
-        """The row of the table, in the order of COLUMNS."""
+        """Return the row of the table, in the order of COLUMNS."""
         if not self.values:
             return (self.part, self.name, self.peer, "not here", "", "", "", "")
         numbers = (
@@ -77,12 +77,12 @@ class Measure:
         return (self.part, self.name, self.peer, *numbers, *verdict)
 
     def content(self) -> dict[str, Any]:
-        """As JSON."""
-        found = (
+        """Return the content for JSON."""
+        summary = (
             (self.median, min(self.values), max(self.values)) if self.values else (None, None, None)
         )
         spread = {
-            **dict(zip(("median", "lowest", "highest"), found, strict=True)),
+            **dict(zip(("median", "lowest", "highest"), summary, strict=True)),
             "passed": self.passed,
         }
         return {**asdict(self), **spread}
@@ -90,23 +90,22 @@ class Measure:
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Keep this process on one core: caches stay warm, and no migration is charged to one of the
-    sides."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
+    """Keep this process on one core: caches stay warm, and neither side pays for a migration."""
+    affinity = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(affinity)})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        os.sched_setaffinity(0, affinity)
 
 
 def load_average() -> list[float]:
-    """Of the last 1, 5 and 15 minutes."""
+    """Return the load averages of the last 1, 5 and 15 minutes."""
     return [round(value, 2) for value in os.getloadavg()]
 
 
 def processor() -> str:
-    """The CPU's model name."""
+    """Return the CPU's model name."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return next(
@@ -116,7 +115,7 @@ def processor() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Where and with what the figures are made."""
+    """Return the machine, versions and commit that the figures are measured with."""
     commit = {
         "commit": git("rev-parse", "HEAD"),
         "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
@@ -131,7 +130,7 @@ def machine() -> dict[str, Any]:
 
 
 def lines(measures: Sequence[Measure], facts: dict[str, Any]) -> list[str]:
-    """The table for a terminal, and under it what it was made on."""
+    """Return the table for a terminal, followed by the conditions of the measurement."""
     rows = [COLUMNS, *(measure.cells() for measure in measures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     table = [
@@ -142,9 +141,9 @@ def lines(measures: Sequence[Measure], facts: dict[str, Any]) -> list[str]:
 
 
 def foot(measures: Sequence[Measure], facts: dict[str, Any]) -> list[str]:
-    """Machine, versions, load, and where the seconds of a start-up go."""
-    where = facts["machine"]
-    changed = ", changed" if where["dirty"] else ""
+    """Return lines on machine, versions, load, and the seconds of each stage of a start-up."""
+    machine_facts = facts["machine"]
+    suffix = ", changed" if machine_facts["dirty"] else ""
     stages = [
         f"{measure.name}: {measure.details['text']}"
         for measure in measures
@@ -152,14 +151,15 @@ def foot(measures: Sequence[Measure], facts: dict[str, Any]) -> list[str]:
     ]
     return [
         *stages,
-        f"{where['processor']}, {where['cores']} cores; load average {facts['load_before']} before, {facts['load_after']} after",
-        ", ".join(f"{name} {number}" for name, number in where["versions"].items())
-        + f"; commit {where['commit'][:10]}{changed}",
+        f"{machine_facts['processor']}, {machine_facts['cores']} cores; "
+        f"load average {facts['load_before']} before, {facts['load_after']} after",
+        ", ".join(f"{name} {number}" for name, number in machine_facts["versions"].items())
+        + f"; commit {machine_facts['commit'][:10]}{suffix}",
     ]
 
 
 def write(path: Path, measures: Sequence[Measure], facts: dict[str, Any]) -> None:
-    """All of it as JSON: the facts, and under `measures` every figure with its rounds."""
+    """Write JSON: the facts, and under `measures` every figure with its rounds."""
     write_text(
         path,
         json.dumps({**facts, "measures": [measure.content() for measure in measures]}, indent=1)
@@ -168,7 +168,8 @@ def write(path: Path, measures: Sequence[Measure], facts: dict[str, Any]) -> Non
 
 
 def quote(page: Path, measures: Sequence[Measure], facts: dict[str, Any]) -> None:
-    """Put the table in a Markdown page, between its two marks. ValueError where it has none."""
+    """Write the table into a Markdown page, between its two marks. Raise ValueError if it has
+    none."""
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(measure.cells() for measure in measures)]

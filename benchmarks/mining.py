@@ -1,8 +1,8 @@
-"""Bitext mining against exhaustive searches each way: equal pairs first, then CPU seconds; and the
-memory that a large mining takes.
+"""Compare bitext mining with exhaustive searches in both directions: equal pairs first, then CPU
+seconds; and measure the memory of a large mining.
 
-`python -m benchmarks.mining N` mines N x N sentences and prints the highest memory of the process
-in MB (Linux).
+`python -m benchmarks.mining N` mines N x N sentences and prints the peak memory of the process in
+MB (Linux).
 """
 
 import sys
@@ -28,8 +28,8 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A search each way, the rest of the mining by XTREME's rule; how many times its speed is the
-    goal."""
+    """A search in each direction, with XTREME's rule for the rest of the mining, and the goal as a
+    multiple of its speed."""
 
     name: str
     search: official.Search
@@ -39,7 +39,7 @@ class Peer:
 def by_faiss(
     queries: np.ndarray, candidates: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A flat index, as XTREME's code searches."""
+    """Search a flat index, as XTREME's code does."""
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -51,13 +51,13 @@ def by_faiss(
 def by_torch(
     queries: np.ndarray, candidates: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Blocks of a matrix product and topk."""
-    found = [
+    """Search with blocks of a matrix product and topk."""
+    blocks = [
         (block @ torch.from_numpy(candidates).T).topk(count, dim=1)
         for block in torch.from_numpy(queries).split(1_024)
     ]
-    return torch.cat([part.values for part in found]).numpy(), torch.cat(
-        [part.indices for part in found]
+    return torch.cat([topk.values for topk in blocks]).numpy(), torch.cat(
+        [topk.indices for topk in blocks]
     ).numpy()
 
 
@@ -68,8 +68,8 @@ PEERS = (
 
 
 def sides(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Unit vectors [count, WIDTH] of two collections; every sentence has a noisy translation on the
-    other side."""
+    """Return unit vectors [count, WIDTH] of two collections; every sentence has a noisy translation
+    on the other side."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(count, WIDTH, generator=rng)
     y = torch.randn(count, WIDTH, generator=rng).add_(
@@ -79,7 +79,7 @@ def sides(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def differ(found: retrieval.Candidates, expected: list[tuple[int, int, float]]) -> str:
-    """Says in words where the pairs differ."""
+    """Describe how the pairs differ; return an empty string if they do not."""
     pairs = dict(
         zip(
             zip(found.other.tolist(), found.english.tolist(), strict=True),
@@ -87,29 +87,29 @@ def differ(found: retrieval.Candidates, expected: list[tuple[int, int, float]]) 
             strict=True,
         )
     )
-    others = {(x, y): score for x, y, score in expected}
-    if only := pairs.keys() ^ others.keys():
-        return f"{len(only)} of {len(others)} pairs are found by one side only"
-    apart = max(abs(score - others[pair]) for pair, score in pairs.items())
+    expected_scores = {(x, y): score for x, y, score in expected}
+    if unmatched := pairs.keys() ^ expected_scores.keys():
+        return f"{len(unmatched)} of {len(expected_scores)} pairs are found by one side only"
+    difference = max(abs(score - expected_scores[pair]) for pair, score in pairs.items())
     return (
-        f"scores differ by {apart:.1e}; at most {TOLERANCE:g} is rounding"
-        if apart > TOLERANCE
+        f"scores differ by {difference:.1e}, more than rounding (at most {TOLERANCE:g})"
+        if difference > TOLERANCE
         else ""
     )
 
 
 def measure(peer: Peer, count: int, rounds: int) -> Measure:
-    """The ratio; Unequal where the pairs differ."""
+    """Measure the speed ratio; raise Unequal if the pairs differ."""
     name, ratios, seconds = f"{count:,} x {count:,} sentences, width {WIDTH}", [], []
     for seed in range(1, rounds + 1):
         x, y = sides(count, seed)
         started = time.process_time()
-        found = retrieval.mine(x, y, NEIGHBOURS, margin=True)
+        candidates = retrieval.mine(x, y, NEIGHBOURS, margin=True)
         middle = time.process_time()
         expected = official.mine_bitext(x.numpy(), y.numpy(), NEIGHBOURS, search=peer.search)
         ended = time.process_time()
-        if words := differ(found, expected):
-            raise Unequal(f"mining against {peer.name}: {words}")
+        if difference := differ(candidates, expected):
+            raise Unequal(f"mining against {peer.name}: {difference}")
         ratios.append((ended - middle) / (middle - started))
         seconds.append({"ours": middle - started, peer.name: ended - middle})
     return Measure(
@@ -124,8 +124,8 @@ def measure(peer: Peer, count: int, rounds: int) -> Measure:
 
 
 def highest_memory(count: int) -> float:
-    """MB, of a process of its own that mines count x count sentences; interpreter, torch and the
-    vectors included."""
+    """Return the peak memory in MB of a separate process that mines count x count sentences,
+    including interpreter, torch and vectors."""
     return float(call(["-m", "benchmarks.mining", str(count)]).split()[-1])
 
 
@@ -143,7 +143,7 @@ def memory(count: int, at_most: float) -> Measure:
 def run(
     rounds: int, count: int = 10_000, peers: Sequence[Peer] = PEERS, large: int = LARGE
 ) -> list[Measure]:
-    """All peers, and the memory."""
+    """Measure all peers, and the memory."""
     torch.set_num_threads(1)
     by_torch(*[side.numpy() for side in sides(100, 0)], 1)  # loads the library of matrix products
     return [*(measure(peer, count, rounds) for peer in peers), memory(large, MOST_MEMORY)]
@@ -152,7 +152,7 @@ def run(
 def main(count: int) -> int:
     torch.set_num_threads(1)
     retrieval.mine(*sides(count, 1), NEIGHBOURS, margin=True)
-    # Not getrusage: its figure remembers the process that this one was started from.
+    # getrusage is not used, because its peak includes the process that started this one.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     print(int(status.split("VmHWM:")[1].split()[0]) / 1_024)
     return 0

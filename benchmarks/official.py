@@ -1,9 +1,9 @@
-"""The public evaluation rules written out plainly, one example after another: peers of the
-benchmarks, and oracles of the tests.
+"""Implement the public evaluation rules plainly, one example after another, as peers for the
+benchmarks and oracles for the tests.
 
-Sources: SQuAD 1.1's evaluation script and MLQA's mlqa_evaluation_v1.py (XTREME carries both in
+Sources: SQuAD 1.1's evaluation script and MLQA's mlqa_evaluation_v1.py (XTREME has both in
 third_party/), the Trainer's question answering example (transformers,
-examples/pytorch/question-answering/utils_qa.py), bitext mining and its threshold as in XTREME's
+examples/pytorch/question-answering/utils_qa.py), and bitext mining with its threshold in XTREME's
 third_party/utils_retrieve.py.
 """
 
@@ -29,22 +29,22 @@ ARTICLES = {
 
 @lru_cache(maxsize=1)
 def punctuation() -> frozenset[str]:
-    """MLQA's: Unicode's category P and ASCII's marks and symbols."""
+    """Return MLQA's punctuation: Unicode's category P and ASCII's marks and symbols."""
     return frozenset(
         chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i)).startswith("P")
     ) | frozenset(string.punctuation)
 
 
 def squad_text(text: str) -> str:
-    """SQuAD's normal form."""
+    """Return SQuAD's normalized text."""
     marks = set(string.punctuation)
-    kept = "".join(character for character in text.lower() if character not in marks)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+    plain = "".join(character for character in text.lower() if character not in marks)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", plain).split())
 
 
 def chinese_tokens(text: str) -> list[str]:
-    """Single characters from U+4E00 to U+9FA5 and marks; what stands between them is cut at white
-    space."""
+    """Split text into single characters from U+4E00 to U+9FA5 and marks; split the text between
+    them at white space."""
     tokens, run = [], ""
     for character in text:
         if "\u4e00" <= character <= "\u9fa5" or character in punctuation():
@@ -56,27 +56,27 @@ def chinese_tokens(text: str) -> list[str]:
 
 
 def mlqa_text(text: str, language: str) -> str:
-    """MLQA's normal form."""
-    kept = "".join(character for character in text.lower() if character not in punctuation())
+    """Return MLQA's normalized text."""
+    plain = "".join(character for character in text.lower() if character not in punctuation())
     if language in ARTICLES:
-        kept = re.sub(ARTICLES[language], " ", kept)
-    return " ".join(chinese_tokens(kept) if language == "zh" else kept.split())
+        plain = re.sub(ARTICLES[language], " ", plain)
+    return " ".join(chinese_tokens(plain) if language == "zh" else plain.split())
 
 
 def f1_of(predicted: str, gold: str, normal: Callable[[str], str]) -> float:
-    """F1 of two bags of tokens."""
-    mine, right = normal(predicted).split(), normal(gold).split()
-    same = sum((Counter(mine) & Counter(right)).values())
-    if same == 0:
+    """Return the F1 of two bags of tokens."""
+    predicted_tokens, gold_tokens = normal(predicted).split(), normal(gold).split()
+    shared = sum((Counter(predicted_tokens) & Counter(gold_tokens)).values())
+    if shared == 0:
         return 0
-    precision, recall = 1.0 * same / len(mine), 1.0 * same / len(right)
+    precision, recall = 1.0 * shared / len(predicted_tokens), 1.0 * shared / len(gold_tokens)
     return (2 * precision * recall) / (precision + recall)
 
 
 def answers_score(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], normal: Callable[[str], str]
 ) -> dict[str, float]:
-    """Exact match and F1 in percent, each the best over a question's answers."""
+    """Return exact match and F1 in percent, each the best over a question's answers."""
     exact, f1, total = 0.0, 0.0, 0
     for texts, guess in zip(answers, predictions, strict=True):
         total += 1
@@ -92,18 +92,18 @@ def best_answers(
     ends: Sequence[np.ndarray],
     count: int = 20,
 ) -> list[tuple[str, float]]:
-    """(text, score) of every example by the Trainer example's n-best loops.
+    """Return (text, score) of every example from the n-best loops of the Trainer's example.
 
-    features: "example" and "offsets" (characters, None outside the context) of each window; starts,
+    features: "example" and "offsets" (characters, None outside the context) of each window. starts,
     ends: its logits. All pairs of the `count` best starts and ends are tried, for spans of at most
-    30 tokens; the n best get probabilities, as there.
+    30 tokens; the n best get probabilities, as in the original.
     """
     by_example: list[list[int]] = [[] for _ in contexts]
     for position, feature in enumerate(features):
         by_example[feature["example"]].append(position)
-    chosen = []
+    answers = []
     for context, positions in zip(contexts, by_example, strict=True):
-        found = []
+        spans = []
         for position in positions:
             start_logits, end_logits, offsets = (
                 starts[position],
@@ -122,8 +122,8 @@ def best_answers(
                     if end < start or end - start + 1 > 30:
                         continue
                     span = (offsets[start][0], offsets[end][1])
-                    found.append({"span": span, "score": start_logits[start] + end_logits[end]})
-        best = sorted(found, key=lambda entry: entry["score"], reverse=True)[:count]
+                    spans.append({"span": span, "score": start_logits[start] + end_logits[end]})
+        best = sorted(spans, key=lambda entry: entry["score"], reverse=True)[:count]
         for entry in best:
             entry["text"] = context[entry["span"][0] : entry["span"][1]]
         if not best:
@@ -132,14 +132,15 @@ def best_answers(
         shares = np.exp(scores - scores.max())
         for entry, share in zip(best, shares / shares.sum(), strict=True):
             entry["probability"] = share
-        chosen.append((best[0]["text"], best[0]["score"]))
-    return chosen
+        answers.append((best[0]["text"], best[0]["score"]))
+    return answers
 
 
 def neighbours(
     queries: np.ndarray, candidates: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and indices of each query's nearest candidates; of equal ones the first."""
+    """Return cosines and indices of each query's nearest candidates; ties go to the first
+    candidate."""
     cosines = queries @ candidates.T
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
     return np.take_along_axis(cosines, order, axis=1), order
@@ -151,16 +152,16 @@ Search = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 def mine_bitext(
     x: np.ndarray, y: np.ndarray, count: int = 4, margin: bool = True, search: Search = neighbours
 ) -> list[tuple[int, int, float]]:
-    """(x, y, score) of the pairs that XTREME's mine_bitext writes with retrieval "max", best first;
-    x and y are of unit length.
+    """Return (x, y, score) of the pairs that XTREME's mine_bitext writes with retrieval "max", best
+    first. x and y have unit length.
 
-    Where scores are equal the order there is that of an unstable sort; here the first comes first.
+    XTREME's sort is unstable for equal scores; here the first comes first.
     """
-    x_cosines, x_found = search(x, y, min(len(y), count))
-    y_cosines, y_found = search(y, x, min(len(x), count))
+    x_cosines, x_neighbours = search(x, y, min(len(y), count))
+    y_cosines, y_neighbours = search(y, x, min(len(x), count))
     x_mean, y_mean = x_cosines.mean(axis=1), y_cosines.mean(axis=1)
 
-    def scored(
+    def score_pairs(
         queries: np.ndarray,
         others: np.ndarray,
         found: np.ndarray,
@@ -176,30 +177,30 @@ def mine_bitext(
         return scores
 
     x_scores, y_scores = (
-        scored(x, y, x_found, x_mean, y_mean),
-        scored(y, x, y_found, y_mean, x_mean),
+        score_pairs(x, y, x_neighbours, x_mean, y_mean),
+        score_pairs(y, x, y_neighbours, y_mean, x_mean),
     )
-    x_best = x_found[np.arange(len(x)), x_scores.argmax(axis=1)]
-    y_best = y_found[np.arange(len(y)), y_scores.argmax(axis=1)]
+    x_best = x_neighbours[np.arange(len(x)), x_scores.argmax(axis=1)]
+    y_best = y_neighbours[np.arange(len(y)), y_scores.argmax(axis=1)]
     pairs = np.stack(
         (np.concatenate((np.arange(len(x)), y_best)), np.concatenate((x_best, np.arange(len(y))))),
         axis=1,
     )
     scores = np.concatenate((x_scores.max(axis=1), y_scores.max(axis=1)))
-    seen_x, seen_y, kept = set(), set(), []
+    seen_x, seen_y, chosen = set(), set(), []
     for position in np.argsort(-scores, kind="stable"):
-        one, other = pairs[position]
-        if one not in seen_x and other not in seen_y:
-            seen_x.add(one)
-            seen_y.add(other)
+        x_index, y_index = pairs[position]
+        if x_index not in seen_x and y_index not in seen_y:
+            seen_x.add(x_index)
+            seen_y.add(y_index)
             if scores[position] > 0:
-                kept.append((int(one), int(other), float(scores[position])))
-    return kept
+                chosen.append((int(x_index), int(y_index), float(scores[position])))
+    return chosen
 
 
 def mining_threshold(scores: Sequence[float], right: Sequence[bool], gold: int) -> float:
-    """XTREME's bucc_optimize on pairs sorted by falling score; it fails where the best prefix is
-    the whole list."""
+    """Return the threshold of XTREME's bucc_optimize for pairs sorted by descending score. Like the
+    original, it fails if the best prefix is the whole list."""
     threshold, best, correct = 0.0, 0.0, 0
     for position, hit in enumerate(right):
         correct += hit

@@ -1,5 +1,4 @@
-"""The peer: the Hugging Face Trainer as it comes, with its collator, its optimizer and its
-defaults."""
+"""The peer: the Hugging Face Trainer with its default collator, optimizer and settings."""
 
 from typing import Any
 
@@ -23,26 +22,26 @@ PADDED = f"HF Trainer, padding to {PAIR_LENGTH}"
 def collator(
     name: str, rows: Dataset | None = None
 ) -> DataCollatorWithPadding | DataCollatorForTokenClassification:
-    """DYNAMIC pads to the longest row of a batch, PADDED to PAIR_LENGTH (the default of
-    run_glue.py, jiant and XTREME).
+    """Return the collator of a peer. DYNAMIC pads to the longest row of a batch, PADDED to
+    PAIR_LENGTH (the default of run_glue.py, jiant and XTREME).
 
-    Labels that stand at every token of `rows` are padded too.
+    If `rows` have a label for every token, the labels are padded too.
     """
-    fixed = name == PADDED
+    fixed_length = name == PADDED
     if rows is not None and "labels" in rows.column_names and isinstance(rows[0]["labels"], list):
         return DataCollatorForTokenClassification(tokenizer())
     return DataCollatorWithPadding(
         tokenizer(),
-        padding="max_length" if fixed else True,
-        max_length=PAIR_LENGTH if fixed else None,
+        padding="max_length" if fixed_length else True,
+        max_length=PAIR_LENGTH if fixed_length else None,
     )
 
 
 def trainer(
     name: str, model: nn.Module, folder: str, rows: Dataset | None = None, **arguments: Any
 ) -> Trainer:
-    """A Trainer on the CPU that writes nothing and shows no bar. `rows` are read in their order:
-    they are shuffled already."""
+    """Return a Trainer on the CPU that writes no files and shows no progress bar. It reads `rows`,
+    which are shuffled already, in order."""
     settings = TrainingArguments(
         output_dir=folder,
         use_cpu=True,
@@ -55,8 +54,8 @@ def trainer(
         train_sampling_strategy="sequential",
         **arguments,
     )
-    found = Trainer(
+    quiet_trainer = Trainer(
         model=model, args=settings, data_collator=collator(name, rows), train_dataset=rows
     )
-    found.remove_callback(PrinterCallback)
-    return found
+    quiet_trainer.remove_callback(PrinterCallback)
+    return quiet_trainer

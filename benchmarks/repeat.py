@@ -1,7 +1,8 @@
-"""Seconds of a notebook's work alone: `python -m benchmarks.repeat EXECUTED_NOTEBOOK` runs its code
-cells twice and times the second pass.
+"""Time a notebook's work alone: `python -m benchmarks.repeat EXECUTED_NOTEBOOK` runs its code cells
+twice and times the second pass.
 
-By then everything is imported. What the same notebook takes beyond the second pass is its start-up.
+By then everything is imported, so the notebook's time beyond that of the second pass is its
+start-up.
 """
 
 import contextlib
@@ -13,8 +14,8 @@ from pathlib import Path
 
 
 def seconds(cells: list[str]) -> float:
-    """Wall seconds of one pass over the cells, in a namespace of its own; what they print is
-    dropped."""
+    """Return the wall seconds of one pass over the cells in a fresh namespace; their output is
+    discarded."""
     names: dict[str, object] = {"__name__": "__main__"}
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""A study beside busy neighbors: its wall seconds undisturbed, as a share of those with one
+"""Measure a study beside busy processes: its undisturbed wall seconds relative to those with one
 spinning process per core."""
 
 import os
@@ -16,8 +16,7 @@ from xstilts_core.files.paths import home
 
 PART = "robustness"
 GOAL = 0.6
-# One process forks the others; each spins until the one that started it has ended, however it
-# ended.
+# One process forks the others; each spins until its parent has ended for any reason.
 SPIN = """import os, sys
 for _ in range(int(sys.argv[1]) - 1):
     if os.fork() == 0:
@@ -30,22 +29,22 @@ while os.getppid() == parent:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """`count` processes that do nothing but compute, of this user and at the usual priority.
+    """Run `count` processes that only compute, as this user and at normal priority.
 
     They share a session, as if started from another terminal: with autogroup on, Linux divides a
     core by sessions first.
     """
-    spinning = subprocess.Popen([sys.executable, "-c", SPIN, str(count)], start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-c", SPIN, str(count)], start_new_session=True)
     try:
         yield
     finally:
-        os.killpg(spinning.pid, signal.SIGKILL)
-        spinning.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def seconds(study: str) -> float:
-    """Wall seconds of `xstilts run STUDY` with its default settings, from nothing. UsageError where
-    it fails."""
+    """Return the wall seconds of `xstilts run STUDY` from scratch with its default settings. Raise
+    UsageError if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         command = [
@@ -57,23 +56,25 @@ def seconds(study: str) -> float:
             "--outputs",
             folder,
         ]
-        done = subprocess.run(command, cwd=home(), capture_output=True, text=True)
-        if done.returncode:
+        completed = subprocess.run(command, cwd=home(), capture_output=True, text=True)
+        if completed.returncode:
             raise UsageError(
-                f"xstilts run {study} exited with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}"
+                f"xstilts run {study} exited with {completed.returncode}: "
+                f"{(completed.stdout + completed.stderr).strip()[-2000:]}"
             )
         return time.monotonic() - began
 
 
 def run(rounds: int, study: str) -> list[Measure]:
-    """The share of its own speed that the study keeps, undisturbed and disturbed in turns."""
+    """Measure the study's relative speed beside busy processes, undisturbed and disturbed runs in
+    turn."""
     cores = len(os.sched_getaffinity(0))
     undisturbed, disturbed = [], []
     for _ in range(rounds):
         undisturbed.append(seconds(study))
         with busy(cores):
             disturbed.append(seconds(study))
-    ratios = tuple(own / beside for own, beside in zip(undisturbed, disturbed, strict=True))
+    ratios = tuple(free / loaded for free, loaded in zip(undisturbed, disturbed, strict=True))
     details = {"undisturbed_seconds": undisturbed, "disturbed_seconds": disturbed}
     return [
         Measure(

@@ -1,4 +1,4 @@
-"""Scores and the search for answers, against what others use for them: equal numbers first, then
+"""Compare scores and the search for answers with common implementations: equal numbers first, then
 CPU seconds."""
 
 import gc
@@ -26,8 +26,8 @@ PART = "metrics"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Work of a size drawn from a generator, our side and the peer's; `differ` says in words where
-    their results differ, else nothing."""
+    """Work of a given size drawn from a generator, our side and the peer's. `differ` describes how
+    their results differ, or returns an empty string."""
 
     name: str
     peer: str
@@ -43,20 +43,20 @@ class Case:
 
 
 def sentences(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list[list[str]]]:
-    """Gold and predicted entity tags of sentences of 20 tokens on average; one tag in five is drawn
-    anew."""
+    """Return gold and predicted entity tags of sentences with 20 tokens on average. One predicted
+    tag in five is random."""
     lengths = rng.integers(5, 36, count)
     gold = rng.integers(0, len(BIO), lengths.sum())
     guess = np.where(rng.random(len(gold)) < 0.8, gold, rng.integers(0, len(BIO), len(gold)))
     ends = np.cumsum(lengths)[:-1]
     return tuple(
-        [[BIO[tag] for tag in part.tolist()] for part in np.split(side, ends)]
-        for side in (gold, guess)
+        [[BIO[tag] for tag in sentence.tolist()] for sentence in np.split(tags, ends)]
+        for tags in (gold, guess)
     )
 
 
 def seqeval_scores(work: tuple[list[list[str]], list[list[str]]]) -> dict[str, float]:
-    """F1, precision and recall, one call each, as XTREME's evaluate.py asks for them."""
+    """Return F1, precision and recall from one call each, as in XTREME's evaluate.py."""
     from seqeval.metrics import f1_score, precision_score, recall_score
 
     calls = {"f1": f1_score, "precision": precision_score, "recall": recall_score}
@@ -86,13 +86,13 @@ SYLLABLES = (
 
 
 def answers(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list[str]]:
-    """One gold answer of one to six words for each question, all different; 60 % of the predictions
-    are right, 20 % in part."""
-    small = ("the", "a", "der", "of", "die")
+    """Return for each question one gold answer of one to six words, all different, and a
+    prediction. 60 % of the predictions are right, 20 % partly right."""
+    short_words = ("the", "a", "der", "of", "die")
 
     def word() -> str:
         return (
-            small[rng.integers(5)]
+            short_words[rng.integers(5)]
             if rng.random() < 0.2
             else "".join(SYLLABLES[k] for k in rng.integers(0, len(SYLLABLES), 3)).title()
         )
@@ -100,12 +100,12 @@ def answers(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list
     gold, guesses = [], []
     for number in range(count):
         words = [word() for _ in range(rng.integers(1, 7))] + [str(number)]
-        kind = rng.random()
+        quality = rng.random()
         guess = (
             words
-            if kind < 0.6
+            if quality < 0.6
             else [*words[: len(words) // 2], word()]
-            if kind < 0.8
+            if quality < 0.8
             else [word(), word()]
         )
         gold.append([" ".join(words)])
@@ -114,7 +114,7 @@ def answers(rng: np.random.Generator, count: int) -> tuple[list[list[str]], list
 
 
 def same_scores(found: dict[str, float], expected: dict[str, float]) -> str:
-    """Every number of the peer to the last digit."""
+    """Compare every number of the peer to the last digit; describe the differences."""
     other = {name: value for name, value in expected.items() if found[name] != value}
     return f"{other} there, { ({name: found[name] for name in other}) } here" if other else ""
 
@@ -124,7 +124,7 @@ def same_scores(found: dict[str, float], expected: dict[str, float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Windows with logits: ours flat, the peer's as its features."""
+    """Windows with logits: flat for our side, as features for the peer."""
 
     encoded: Encoded
     outputs: np.ndarray
@@ -133,16 +133,16 @@ class Questions:
 
 
 def questions(rng: np.random.Generator, count: int) -> Questions:
-    """Questions about long paragraphs (about two windows each), logits of noise with one clear span
-    in most windows."""
+    """Return questions about long paragraphs (about two windows each), with logits of noise and one
+    clear span in most windows."""
     examples, features, lengths, owners, first, last, logits = [], [], [], [], [], [], []
     for number in range(count):
-        asked, size = int(rng.integers(8, 24)), int(rng.lognormal(5.7, 0.5))
+        query, size = int(rng.integers(8, 24)), int(rng.lognormal(5.7, 0.5))
         examples.append(
             SpanExample(str(number), "?", " ".join(f"{token:05}" for token in range(size)), ())
         )
-        for begin, end in windows(size, WINDOW_LENGTH - MARKS - asked, WINDOW_STRIDE):
-            before, tokens = asked + MARKS - 1, np.arange(begin, end)
+        for begin, end in windows(size, WINDOW_LENGTH - MARKS - query, WINDOW_STRIDE):
+            before, tokens = query + MARKS - 1, np.arange(begin, end)
             length = before + len(tokens) + 1
             spans = np.full((length, 2), -1)
             spans[before : before + len(tokens)] = np.stack([6 * tokens, 6 * tokens + 5], 1)
@@ -190,7 +190,8 @@ def nbest_answers(work: Questions) -> list[str]:
 
 
 def same_texts(found: list[str], expected: list[str]) -> str:
-    """Logits are peaked, so the best span is among the 20 best starts and ends."""
+    """Compare the answers and describe the differences. Logits are peaked, so the best span is
+    among the 20 best starts and ends."""
     other = [
         position
         for position, pair in enumerate(zip(found, expected, strict=True))
@@ -244,31 +245,31 @@ CASES = (
 
 
 def timed(call: Callable[[Any], Any], work: Any) -> tuple[Any, float]:
-    """What it gives, and the CPU seconds it took; without the garbage collector, as timeit does: it
-    walks all of torch's objects too."""
+    """Return the result of a call and its CPU seconds. As in timeit, the garbage collector is off,
+    because it would traverse all of torch's objects too."""
     gc.collect()
     gc.disable()
     try:
         started = time.process_time()
-        found = call(work)
-        return found, time.process_time() - started
+        result = call(work)
+        return result, time.process_time() - started
     finally:
         gc.enable()
 
 
 def measure(case: Case, rounds: int) -> Measure:
-    """The ratio; both sides score new work in every round, and Unequal is raised where they do not
-    agree on it."""
+    """Measure the speed ratio. Both sides score new work in every round; raise Unequal if their
+    results differ."""
     ratios, seconds = [], []
-    small = case.draw(np.random.default_rng(0), 10)
+    small_work = case.draw(np.random.default_rng(0), 10)
     for side in (case.ours, case.theirs):
-        side(small)  # imports and tables that are made once are not timed
+        side(small_work)  # one-time imports and tables are not timed
     for seed in range(1, rounds + 1):
         work = case.draw(np.random.default_rng([seed, 2]), case.size)
-        found, ours = timed(case.ours, work)
+        result, ours = timed(case.ours, work)
         expected, theirs = timed(case.theirs, work)
-        if words := case.differ(found, expected):
-            raise Unequal(f"{case.name}: {words}")
+        if difference := case.differ(result, expected):
+            raise Unequal(f"{case.name}: {difference}")
         ratios.append(theirs / ours)
         seconds.append({"ours": ours, case.peer: theirs})
     return Measure(
@@ -277,5 +278,5 @@ def measure(case: Case, rounds: int) -> Measure:
 
 
 def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:
-    """All cases."""
+    """Measure all cases."""
     return [measure(case, rounds) for case in cases]

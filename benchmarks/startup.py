@@ -1,11 +1,11 @@
-"""What a notebook costs beside its work: from the start of its runner to its exit, less the seconds
-of the work alone.
+"""Measure the start-up cost of a notebook: the time from the start of its runner to its exit, minus
+the seconds of its work.
 
-Counted: the interpreter, the suite's imports, papermill, the kernel, torch or pandas, saving the
-page, ending the kernel. Not counted: what a repetition of the same cells takes where all that is
-imported already (`benchmarks.repeat`): loading the encoder, a training step on eight rows, a few
-predictions; for a report, its tables and figures. Each notebook is timed alone (`xstilts notebook`)
-and beside a grid's kernel server (`xstilts run`); the goals are for a grid.
+Included: the interpreter, the package's imports, papermill, the kernel, torch or pandas, saving the
+page and ending the kernel. Excluded: the time of repeating the same cells with everything imported
+(`benchmarks.repeat`): loading the encoder, a training step on eight rows and a few predictions; for
+a report, its tables and figures. Each notebook is timed alone (`xstilts notebook`) and beside a
+grid's kernel server (`xstilts run`); the goals apply to a grid.
 """
 
 import json
@@ -41,8 +41,8 @@ train: {epochs: 1, evaluations: 1, batch_size: 8, accumulation: 1, max_length: 6
 reports: [30_transfer]
 """
 TEXTS = [f"Anna reads {number} books today.\tAnna reads.\tentailment\n" for number in range(8)]
-# The three files of that study, eight rows each: making the embedded suite's data would be most of
-# the work.
+# The three files of that study, with eight rows each. Generating the embedded suite's data would
+# take most of the time.
 FILES = {
     "mnli/glue/MNLI/train.tsv": ["sentence1\tsentence2\tgold_label\n", *TEXTS],
     "mnli/glue/MNLI/dev_matched.tsv": ["sentence1\tsentence2\tgold_label\n", *TEXTS],
@@ -67,13 +67,16 @@ class Seconds:
     stages: dict[str, list[float]] = field(default_factory=dict)
 
     def text(self) -> str:
-        """Where the time goes, in the order of time."""
+        """Summarize the time by stage, in chronological order."""
         means = {name: statistics.median(values) for name, values in self.stages.items()}
         parts = ", ".join(
             f"{value:.1f} s {name}" for name, value in means.items() if value >= SHOWN
         )
         cpu = f" ({statistics.median(self.cpu):.1f} s CPU)" if self.cpu else ""
-        return f"{statistics.median(self.wall):.1f} s{cpu}, of which {statistics.median(self.work):.1f} s are work: {parts}"
+        return (
+            f"{statistics.median(self.wall):.1f} s{cpu}, "
+            f"of which {statistics.median(self.work):.1f} s are work: {parts}"
+        )
 
 
 def moment(text: str) -> float:
@@ -81,36 +84,37 @@ def moment(text: str) -> float:
 
 
 def stages(copy: Path, began: float, ended: float) -> dict[str, float]:
-    """Wall seconds of each stage of an executed notebook, by the times that papermill keeps in it;
-    began, ended: of its runner."""
+    """Return the wall seconds of each stage of an executed notebook, from the times that papermill
+    stores in it. began, ended: times of its runner."""
     page = json.loads(copy.read_text(encoding="utf-8"))
     cells = [cell for cell in page["cells"] if cell["cell_type"] == "code"]
     times = [cell["metadata"]["papermill"] for cell in cells]
     start = moment(page["metadata"]["papermill"]["start_time"])
-    found = {
+    wall = {
         "before papermill": start - began,
         "starting the kernel": moment(times[0]["start_time"]) - start,
     }
-    for number, (cell, entry) in enumerate(zip(cells, times, strict=True), start=1):
-        found[f"cell {number} ({''.join(cell['source']).splitlines()[0][:32]})"] = entry["duration"]
-    return {**found, "ending the kernel, saving": ended - moment(times[-1]["end_time"])}
+    for number, (cell, timing) in enumerate(zip(cells, times, strict=True), start=1):
+        wall[f"cell {number} ({''.join(cell['source']).splitlines()[0][:32]})"] = timing["duration"]
+    return {**wall, "ending the kernel, saving": ended - moment(times[-1]["end_time"])}
 
 
 def call(arguments: list[str], variables: dict[str, str] | None = None) -> str:
-    """Run Python from the project's folder; returns what it printed. UsageError with its own words
-    where it failed."""
-    done = subprocess.run(
+    """Run Python from the project's folder and return its output. If it fails, raise UsageError
+    with its error output."""
+    completed = subprocess.run(
         [sys.executable, *arguments],
         cwd=home(),
         env={**os.environ, **(variables or {})},
         capture_output=True,
         text=True,
     )
-    if done.returncode:
+    if completed.returncode:
         raise UsageError(
-            f"python {' '.join(arguments)} exited with {done.returncode}: {done.stderr.strip()[-2000:]}"
+            f"python {' '.join(arguments)} exited with {completed.returncode}: "
+            f"{completed.stderr.strip()[-2000:]}"
         )
-    return done.stdout
+    return completed.stdout
 
 
 def time_notebook(study: Path, folder: str, found: Seconds) -> None:
@@ -138,10 +142,10 @@ def time_notebook(study: Path, folder: str, found: Seconds) -> None:
 
 
 def one_round(study: Path, figures: dict[tuple[str, str], Seconds]) -> None:
-    """Both notebooks alone, then both beside a server, then their work."""
+    """Time both notebooks alone, then both beside a server, then their work."""
     for way in (ALONE, SERVED):
         with serving(environment(1)) if way == SERVED else nullcontext():
-            if way == SERVED:  # the server's own imports are paid once a grid
+            if way == SERVED:  # the server's own imports count once per grid
                 time_notebook(study, next(iter(GOALS)), Seconds())
             for folder in GOALS:
                 time_notebook(study, folder, figures[way, folder])
@@ -157,7 +161,7 @@ def one_round(study: Path, figures: dict[tuple[str, str], Seconds]) -> None:
 
 
 def prepare(place: Path) -> Path:
-    """Write the study and its files; returns the study's path."""
+    """Write the study and its files; return the study's path."""
     for name, rows in FILES.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text("".join(rows), encoding="utf-8")
@@ -167,28 +171,28 @@ def prepare(place: Path) -> Path:
 
 
 def run(rounds: int) -> list[Measure]:
-    """Wall seconds of start-up of a run notebook and a report notebook, alone and in a grid."""
+    """Return the start-up times of a run notebook and a report notebook, alone and in a grid."""
     figures = {(way, folder): Seconds() for way in (ALONE, SERVED) for folder in GOALS}
-    with tempfile.TemporaryDirectory() as place:
-        study = prepare(Path(place))
+    with tempfile.TemporaryDirectory() as folder_name:
+        study = prepare(Path(folder_name))
         for _ in range(rounds):
             one_round(study, figures)
     measures = []
-    for (way, folder), found in figures.items():
+    for (way, folder), seconds in figures.items():
         if way == SERVED:
-            # a served kernel is the server's child: its seconds are not in this process's account
-            found.cpu.clear()
+            # A served kernel is the server's child, so its CPU seconds are not this process's.
+            seconds.cpu.clear()
         name, goal = GOALS[folder]
-        beside = tuple(wall - work for wall, work in zip(found.wall, found.work, strict=True))
-        shown = {
-            stage: round(statistics.median(values), 3) for stage, values in found.stages.items()
+        startup = tuple(wall - work for wall, work in zip(seconds.wall, seconds.work, strict=True))
+        medians = {
+            stage: round(statistics.median(values), 3) for stage, values in seconds.stages.items()
         }
         details = {
-            "wall": found.wall,
-            "cpu": found.cpu,
-            "work": found.work,
-            "stages": shown,
-            "text": found.text(),
+            "wall": seconds.wall,
+            "cpu": seconds.cpu,
+            "work": seconds.work,
+            "stages": medians,
+            "text": seconds.text(),
         }
         measures.append(
             Measure(
@@ -196,7 +200,7 @@ def run(rounds: int) -> list[Measure]:
                 f"{name}, {way}",
                 "its work alone",
                 "s",
-                beside,
+                startup,
                 goal if way == SERVED else None,
                 details,
             )

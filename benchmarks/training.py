@@ -1,5 +1,5 @@
-"""Training against the Trainer: the same examples in every step, the same initial weights, one
-thread, CPU seconds."""
+"""Compare training with the Trainer in CPU seconds: the same examples in every step, the same
+initial weights, one thread."""
 
 import statistics
 import tempfile
@@ -42,11 +42,11 @@ ALL, NO_ATTENTION = "all dropout", "ours without attention dropout"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is trained, for how many steps a round, and how many times each peer's speed it must
-    reach; None: it is only shown.
+    """The model and rows to train, the number of steps per round, and the goal for each peer as a
+    multiple of its speed; None: only shown.
 
-    auto: ours in the precision that `auto` takes, where that is bfloat16; attention: our dropout of
-    attention; the Trainer stays as it comes.
+    auto: ours in the precision of `auto`, if that is bfloat16. attention: our dropout of attention;
+    the Trainer keeps its defaults.
     """
 
     name: str
@@ -88,8 +88,8 @@ CASES = (
 
 @dataclass(slots=True)
 class Trace:
-    """What one side did: process time at the start of every step, losses, and (ours) the rows of
-    every batch."""
+    """The record of one side: process time at the start of every step, losses, and (ours) the rows
+    of every batch."""
 
     marks: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -102,31 +102,31 @@ class Trace:
 
     @property
     def seconds(self) -> float:
-        """From the start of one step to the start of another: whole cycles, what a step does
-        outside the model included."""
+        """The time from the start of one step to the start of another: whole cycles, including the
+        work of a step outside the model."""
         return self.marks[-1] - self.marks[WARM]
 
 
 def ours(case: Case, encoded: Encoded, dropout: float, seed: int, bfloat16: bool = False) -> Trace:
-    """xstilts_core.train.train on a pass over `encoded`."""
+    """Train with xstilts_core.train.train in one pass over `encoded`."""
     encoder, head = our_model(case.kind, case.size, dropout, seed, min(case.attention, dropout))
-    form, trace = FORMATS[task(case.kind.task).format], Trace()
+    data_format, trace = FORMATS[task(case.kind.task).format], Trace()
     terms: list[int] = []
 
     def loss(head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        value = form.loss(head, hidden, batch)
+        value = data_format.loss(head, hidden, batch)
         terms[-1] += batch.terms
         trace.losses[-1] += (value.item() - trace.losses[-1]) * batch.terms / terms[-1]
         return value
 
-    def drawn(encoded: Encoded, rows: np.ndarray) -> Encoded:
+    def recording_select(encoded: Encoded, rows: np.ndarray) -> Encoded:
         trace.marks.append(time.process_time())
         trace.rows.append(rows)
         trace.losses.append(0.0)
         terms.append(0)
         return select(encoded, rows)
 
-    stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, drawn)
+    stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, recording_select)
     train(
         encoder,
         [stream],
@@ -145,7 +145,7 @@ def theirs(
     seed: int,
     exact: bool = False,
 ) -> Trace:
-    """Trainer.train on the same rows in the order in which ours drew them."""
+    """Train with Trainer.train on the same rows, in the order of our batches."""
     model, trace = peer_model(case.kind, case.size, dropout, seed, exact), Trace()
     trace.watch(model.roberta)
     model.register_forward_hook(
@@ -169,7 +169,7 @@ def theirs(
 
 
 def counted(case: Case, side: str, trace: Trace) -> None:
-    """Unequal where a side did not take the steps of the case."""
+    """Raise Unequal if a side did not take the steps of the case."""
     if len(trace.losses) != case.steps or len(trace.marks) != case.steps:
         raise Unequal(
             f"training, {case.name}: {side} took {len(trace.losses)} steps, not {case.steps}"
@@ -177,27 +177,28 @@ def counted(case: Case, side: str, trace: Trace) -> None:
 
 
 def check(case: Case, seed: int = 1) -> float:
-    """Without dropout the first losses of all sides agree. Returns the largest relative difference;
-    Unequal beyond TOLERANCE."""
+    """Check that the first losses of all sides agree without dropout, and return the largest
+    relative difference. Raise Unequal beyond TOLERANCE."""
     encoded = case.kind.draw(case.steps * case.batch, np.random.default_rng(seed))
-    found = ours(case, encoded, 0.0, seed)
-    counted(case, "ours", found)
-    worst = 0.0
+    trace = ours(case, encoded, 0.0, seed)
+    counted(case, "ours", trace)
+    largest = 0.0
     for peer in (peer for peer in case.goals if peer != HALF):
-        expected = theirs(peer, case, encoded, np.concatenate(found.rows), 0.0, seed, exact=True)
+        expected = theirs(peer, case, encoded, np.concatenate(trace.rows), 0.0, seed, exact=True)
         counted(case, peer, expected)
-        left, right = np.array(found.losses[:CHECKED]), np.array(expected.losses[:CHECKED])
-        worst = max(worst, float((np.abs(left - right) / np.abs(right)).max()))
-        if not worst <= TOLERANCE:
+        left, right = np.array(trace.losses[:CHECKED]), np.array(expected.losses[:CHECKED])
+        largest = max(largest, float((np.abs(left - right) / np.abs(right)).max()))
+        if not largest <= TOLERANCE:
             raise Unequal(
-                f"training, {case.name}, {peer}: losses {left.tolist()} and {right.tolist()} of the same batches"
+                f"training, {case.name}, {peer}: "
+                f"losses {left.tolist()} and {right.tolist()} for the same batches"
             )
-    return worst
+    return largest
 
 
 def measure(case: Case, rounds: int) -> list[Measure]:
-    """The ratios to every peer; the sides take turns in every round, with the settings of a real
-    run."""
+    """Measure the ratios to every peer. The sides take turns in every round, with the settings of a
+    real run."""
     bfloat16 = case.auto and in_bfloat16("auto", torch.device("cpu"), case.size.width)
     if case.auto and not bfloat16:
         return [Measure(PART, case.name, peer, "x", (), goal) for peer, goal in case.goals.items()]
@@ -213,12 +214,12 @@ def measure(case: Case, rounds: int) -> list[Measure]:
             "ours": trace,
             **{peer: theirs(peer, case, encoded, order, DROPOUT, seed) for peer in case.goals},
         }
-        for name, entry in traces.items():
-            seconds[name].append(entry.seconds)
-            speeds[name].append(tokens / entry.seconds)
-    shown = {name: round(statistics.median(values)) for name, values in speeds.items()}
+        for name, side_trace in traces.items():
+            seconds[name].append(side_trace.seconds)
+            speeds[name].append(tokens / side_trace.seconds)
+    median_speeds = {name: round(statistics.median(values)) for name, values in speeds.items()}
     details = {
-        "tokens_per_cpu_second": shown,
+        "tokens_per_cpu_second": median_speeds,
         "largest_relative_loss_difference": difference,
         "steps": case.steps - WARM - 1,
     }
@@ -237,6 +238,6 @@ def measure(case: Case, rounds: int) -> list[Measure]:
 
 
 def run(rounds: int, cases: Sequence[Case] = CASES) -> list[Measure]:
-    """All cases."""
+    """Measure all cases."""
     torch.set_num_threads(1)
-    return [entry for case in cases for entry in measure(case, rounds)]
+    return [result for case in cases for result in measure(case, rounds)]

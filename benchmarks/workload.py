@@ -1,5 +1,5 @@
-"""The same work for both sides: random token ids with the lengths of real data, one model, one set
-of initial weights."""
+"""Create the same work for both sides: random token ids with the lengths of real data, one model,
+and one set of initial weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,8 +52,8 @@ TINY = Size("tiny, for tests", 1, 32)
 
 
 class MaskedQuestions(XLMRobertaForQuestionAnswering):
-    """The peer of the equality check. The stock model takes padding for a possible answer: losses
-    depend on the padding of a batch."""
+    """The peer of the equality check. The stock model treats padding as a possible answer, so that
+    its losses depend on the padding of a batch."""
 
     def forward(
         self,
@@ -62,19 +62,19 @@ class MaskedQuestions(XLMRobertaForQuestionAnswering):
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
     ) -> QuestionAnsweringModelOutput:
-        found = super().forward(input_ids, attention_mask=attention_mask)
+        output = super().forward(input_ids, attention_mask=attention_mask)
         start, end = (
             logits.masked_fill(attention_mask == 0, float("-inf"))
-            for logits in (found.start_logits, found.end_logits)
+            for logits in (output.start_logits, output.end_logits)
         )
-        asked = start_positions is not None and end_positions is not None
+        has_positions = start_positions is not None and end_positions is not None
         loss = (
             (cross_entropy(start, start_positions) + cross_entropy(end, end_positions)) / 2
-            if asked
+            if has_positions
             else None
         )
         return QuestionAnsweringModelOutput(
-            loss=loss, start_logits=found.start_logits, end_logits=found.end_logits
+            loss=loss, start_logits=output.start_logits, end_logits=output.end_logits
         )
 
 
@@ -84,7 +84,7 @@ def sequences(
     columns: dict[str, np.ndarray],
     **tokens: np.ndarray,
 ) -> Encoded:
-    """One sequence of random ids per row, between <s> and </s>."""
+    """Return one sequence of random ids per row, between <s> and </s>."""
     ids = rng.integers(SPECIAL, VOCABULARY, lengths.sum(), dtype=np.int32)
     ends = np.cumsum(lengths)
     ids[ends - lengths], ids[ends - 1] = FIRST, LAST
@@ -95,8 +95,8 @@ def sequences(
 
 
 def pairs(count: int, rng: np.random.Generator) -> Encoded:
-    """Sentence pairs: lognormal lengths with mean 39.5 and 99th percentile 108 tokens, cut at
-    128."""
+    """Return sentence pairs with lognormal lengths: mean 39.5 and 99th percentile 108 tokens,
+    truncated to 128."""
     lengths = np.clip(
         rng.lognormal(3.560, 0.4826, count).round().astype(np.int64), MARKS, PAIR_LENGTH
     )
@@ -104,7 +104,8 @@ def pairs(count: int, rng: np.random.Generator) -> Encoded:
 
 
 def tags(count: int, rng: np.random.Generator) -> Encoded:
-    """Sentences with the lengths of pairs, a tag for every token but the marks."""
+    """Return sentences with the lengths of pairs and a tag for every token except the special
+    ones."""
     lengths = pairs(count, rng).lengths
     label = rng.integers(0, len(task(TAGGED).labels), lengths.sum())
     ends = np.cumsum(lengths)
@@ -113,24 +114,24 @@ def tags(count: int, rng: np.random.Generator) -> Encoded:
 
 
 def questions(count: int, rng: np.random.Generator) -> Encoded:
-    """Windows of at most 384 tokens, 128 apart, over a question and its paragraph: a mean of about
-    205, as in XQuAD."""
-    found: list[int] = []
-    while len(found) < count:
+    """Return windows of at most 384 tokens, 128 apart, over a question and its paragraph: about 205
+    tokens on average, as in XQuAD."""
+    window_lengths: list[int] = []
+    while len(window_lengths) < count:
         question, paragraph = int(rng.integers(8, 24)), int(rng.lognormal(5.13, 0.42))
-        cuts = windows(paragraph, WINDOW_LENGTH - MARKS - question, WINDOW_STRIDE)
-        found += [MARKS + question + end - first for first, end in cuts]
-    lengths = np.array(found[:count], dtype=np.int64)
+        spans = windows(paragraph, WINDOW_LENGTH - MARKS - question, WINDOW_STRIDE)
+        window_lengths += [MARKS + question + end - first for first, end in spans]
+    lengths = np.array(window_lengths[:count], dtype=np.int64)
     start = rng.integers(0, lengths)
     end = np.minimum(start + rng.integers(0, 5, count), lengths - 1)
-    # Any token may be the answer, as for the peer, which knows no context.
-    inside = np.zeros(lengths.sum(), dtype=np.int64)
-    return sequences(lengths, rng, {"start": start, "end": end}, first=inside, last=inside)
+    # Any token may be the answer, as for the peer, which does not mark the context.
+    allowed = np.zeros(lengths.sum(), dtype=np.int64)
+    return sequences(lengths, rng, {"start": start, "end": end}, first=allowed, last=allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of rows: ours (a task, whose format says the rest) and the peer's model.
+    """A kind of rows: a task, whose format defines our side, and the peer's model.
 
     exact: the peer's model that computes the same loss. labels: our columns -> the peer's
     arguments. heads: our layers -> the peer's.
@@ -171,7 +172,7 @@ TAGS = Kind(
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Only pads: the peer's collator asks one for it."""
+    """Return a tokenizer that only pads, which the peer's collator requires."""
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1}, "<s>")),
         pad_token="<pad>",
@@ -181,7 +182,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def peer_model(
     kind: Kind, size: Size, dropout: float, seed: int, exact: bool, attention: float | None = None
 ) -> nn.Module:
-    """The stock model, with weights from `seed`."""
+    """Return the stock model with random weights from `seed`."""
     config = XLMRobertaConfig(
         vocab_size=VOCABULARY,
         hidden_size=size.width,
@@ -203,7 +204,7 @@ def peer_model(
 def our_model(
     kind: Kind, size: Size, dropout: float, seed: int, attention: float | None = None
 ) -> tuple[Encoder, nn.Module]:
-    """Our encoder and head, with the peer's weights."""
+    """Return our encoder and head with the peer's weights."""
     peer = peer_model(kind, size, dropout, seed, exact=False, attention=attention)
     network = XLMRobertaModel(peer.config, add_pooling_layer=False)
     network.load_state_dict(peer.roberta.state_dict())
@@ -216,7 +217,7 @@ def our_model(
 
 
 def peer_rows(encoded: Encoded, order: np.ndarray, labels: Mapping[str, str]) -> Dataset:
-    """The rows in this order as an Arrow data set, what a Trainer is usually given."""
+    """Return the rows in this order as an Arrow data set, the usual input of a Trainer."""
     starts, ends = encoded.starts[:-1][order], encoded.starts[1:][order]
     ids = [encoded.ids[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
     columns = {

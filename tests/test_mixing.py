@@ -269,7 +269,7 @@ def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
         (
             "[qqp, ccg], sequence: true",
             "[qqp], sequence: true",
-            "sequence needs two or more tasks, and here is qqp alone",
+            "sequence needs two or more tasks: the only one here is qqp",
         ),
         ("  none:", "  none: {mlm: 1}", "recipe none sets mlm, but nothing is trained for it"),
         (
@@ -294,7 +294,7 @@ def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
         (
             "lora: 4",
             "lora: 4, temperature: 2",
-            "recipe low_rank sets temperature, which would change nothing: there is one intermediate",
+            "recipe low_rank sets temperature, which would change nothing: with one intermediate",
         ),
         (
             "uniform,",
@@ -304,7 +304,7 @@ def test_recipes_say_what_they_change_and_tasks_keep_their_sizes(tmp_path):
         (
             "mlm_documents: 100",
             "mlm_documents: 100, layer: 1",
-            "mlm reads the last layer, and layer is 1: leave it -1",
+            "mlm reads the last layer, but layer is 1: leave it at -1",
         ),
     ],
 )

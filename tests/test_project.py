@@ -14,7 +14,14 @@ import yaml
 from xstilts_core.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+# The core: what lies flat in the package, and how many lines it may have.
+CORE = {
+    *("examples", "languages", "errors", "model", "packing", "streams", "schedule", "train"),
+    *("checkpoint", "evaluate", "retrieve", "results", "run"),
+}
+MOST_LINES = 3_300
 LOCK = [
     line
     for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
@@ -85,17 +92,23 @@ def test_floors() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_data_files_of_the_embedded_suite_are_packaged() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
-        "setuptools"
-    ]
-    patterns = settings["package-data"]["xstilts_core.mini"]
-    packaged = {
-        path for pattern in patterns for path in (ROOT / "xstilts_core" / "mini").glob(pattern)
-    }
-    data = {
-        path
-        for path in (ROOT / "xstilts_core" / "mini").rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
-    }
-    assert data - packaged == set()
+def test_what_lies_flat_is_the_core_and_keeps_its_budget() -> None:
+    """The files that CONTRIBUTING asks a newcomer to read; a room for everything else."""
+    files = sorted((ROOT / "xstilts_core").glob("*.py"))
+    assert {path.stem for path in files} - {"__init__"} == CORE
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+    assert lines <= MOST_LINES
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert all(f"`{name}.py`" in contributing for name in CORE)
+
+
+def test_every_room_is_on_a_floor_and_has_its_line_in_the_architecture() -> None:
+    rooms = {path.parent.name for path in (ROOT / "xstilts_core").glob("*/__init__.py")}
+    contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
+    (floors,) = [contract["layers"] for contract in contracts if contract["name"] == "floors"]
+    assert len(floors) == 7
+    assert {name for floor in floors for name in floor.split(" : ")} == rooms | CORE
+    architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert all(f"`{room}/`" in architecture for room in rooms)
+    tested = {path.name for path in (ROOT / "tests").iterdir() if list(path.glob("test_*.py"))}
+    assert tested - {"docs"} <= rooms

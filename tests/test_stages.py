@@ -220,6 +220,6 @@ def test_stages_are_not_mixed_with_other_tasks():
     assert IntermediateSpec(source="hub", tasks=["siqa_copa"]).tasks == ["siqa_copa"]
     with pytest.raises(
         UsageError,
-        match=r"siqa_copa is trained on in stages \(siqa, then copa\): it cannot be mixed",
+        match=r"siqa_copa is trained in stages \(siqa, then copa\): it cannot be mixed",
     ):
         IntermediateSpec.of({"source": "hub", "tasks": ["mnli", "siqa_copa"]})

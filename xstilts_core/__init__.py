@@ -1,7 +1,6 @@
 """xstilts: intermediate-task transfer across languages, from pretraining to paper figures.
 
-Nothing heavy is imported here: modules are imported by name, e.g. ``from xstilts_core import
-analysis``.
+Nothing heavy is imported here. Import modules by name, e.g. ``from xstilts_core import analysis``.
 """
 
 __version__ = "0.1.0"

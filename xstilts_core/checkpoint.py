@@ -1,5 +1,4 @@
-"""An unfinished training on disk: written whole or not at all, taken up only by the very same
-training."""
+"""Checkpoints of trainings, written whole or not at all and resumed by the same training only."""
 
 import hashlib
 import os
@@ -21,12 +20,12 @@ FILE = "checkpoint.pt"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder where an unfinished training is kept, every how many steps, and what its run's
+    """The folder that stores an unfinished training, the steps between writes, and what its run's
     numbers depend on (identity.py).
 
-    The file is about four times the weights in size: the model, AdamW's two moments and, after the
-    first evaluation, the best weights (2.2 GB each for XLM-R Large in float32). While a new one is
-    written the old one stays beside it. name: of the file.
+    The file is about four times the size of the weights: the model, AdamW's two moments and, after
+    the first evaluation, the best weights (2.2 GB each for XLM-R Large in float32). The old file
+    stays while a new one is written. name: of the file.
     """
 
     folder: Path
@@ -40,36 +39,34 @@ class Checkpoint:
 
     @property
     def temporary(self) -> Path:
-        """Always the same name: what a killed run left half-written is written over, not left to
-        fill the disk."""
+        """Return the path to write to. It is always the same, so that the half-written file of a
+        killed run is overwritten instead of filling the disk."""
         return self.folder / f".{self.name}.part"
 
     def write(self, state: dict[str, Any], identity: dict[str, Any]) -> None:
-        """Keep `state`. An OSError, as on a full disk, leaves the checkpoint before this one as it
-        was."""
+        """Store `state`. An OSError, as on a full disk, leaves the previous checkpoint intact."""
         try:
             with self.temporary.open("wb") as stream:
                 torch.save({"identity": {**self.run, **identity}, **state}, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # on a full disk torch raises a RuntimeError that does not say so
+        # On a full disk torch raises a RuntimeError that does not name the cause.
+        except (OSError, RuntimeError) as error:
             self.temporary.unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free / 1e9
             raise OSError(
-                f"no checkpoint can be written to {self.folder}: is the disk full ({free:.1f} GB free)?"
+                f"no checkpoint can be written to {self.folder}: "
+                f"is the disk full ({free:.1f} GB free)?"
             ) from error
         os.replace(self.temporary, self.path)
 
     def read(self, identity: dict[str, Any]) -> dict[str, Any] | None:
-        """The state to go on from, its tensors on the CPU; None where there is none, or with a
-        printed sentence one that cannot be used."""
+        """Return the state to resume from, its tensors on the CPU.
+        Return None if there is none, or, with a printed explanation, if it cannot be used."""
         if not self.path.is_file():
             return None
         try:
-            # torch.load itself reads damaged weights without a word.
+            # torch.load itself reads damaged weights silently.
             with zipfile.ZipFile(self.path) as archive:
                 broken = archive.testzip()
             state = None if broken else torch.load(self.path, map_location="cpu", weights_only=True)
@@ -95,19 +92,19 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
-        """Forget the training: it is finished."""
+        """Delete the checkpoint of a finished training."""
         for path in (self.path, self.temporary):
             path.unlink(missing_ok=True)
 
 
 def difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """What a checkpoint was made with that is different now; "" if nothing."""
+    """Explain what differs since a checkpoint was made; "" if nothing."""
     keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
     return f"it was made with other {', '.join(keys)}" if keys else ""
 
 
 def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:
-    """A digest of the arrays' bytes, in their order."""
+    """Return a digest of the arrays' bytes, in their order."""
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
@@ -116,8 +113,8 @@ def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:
 
 
 def random_states() -> dict[str, Any]:
-    """The global generators of torch (dropout draws from it), CUDA, numpy and Python, as types that
-    torch loads without code."""
+    """Return the states of the global generators of torch (used by dropout), CUDA, numpy and
+    Python, as types that torch loads without code."""
     kind, keys, *rest = np.random.get_state()
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
     return {
@@ -129,7 +126,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Put back what `random_states` gave."""
+    """Restore what `random_states` returned."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None:
         torch.cuda.set_rng_state(states["cuda"])

@@ -1,5 +1,5 @@
-"""Predict and score: batches sorted by length under a token budget, predictions put back in order
-and kept."""
+"""Prediction and scoring: batches sorted by length under a token budget, predictions put back in
+order and stored."""
 
 import gzip
 import json
@@ -22,16 +22,16 @@ from xstilts_core.packing import BUDGET, budgeted, flat_hidden
 from xstilts_core.results import Score
 from xstilts_core.tasks import Task
 
-# Passages of a pool whose tokens are in memory together.
+# Number of passages of a pool whose tokens are in memory at once.
 BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions of one task in one language, their sufficient statistics [examples, columns] and
+    """Predictions for one task in one language, their sufficient statistics [examples, columns] and
     the metrics in percent.
 
-    counted: what else the scoring counted, for result.json's details.
+    counted: further counts for result.json's details.
     """
 
     predictions: list[Any]
@@ -49,11 +49,11 @@ def predict(
     layer: int = -1,
     bfloat16: bool = False,
 ) -> np.ndarray:
-    """The format's outputs for every row [rows, k] or token [tokens, k], in the order of `encoded`.
-    The head computes in float32.
+    """Return the format's outputs for every row [rows, k] or token [tokens, k], in the order of
+    `encoded`. The head computes in float32.
 
-    NotFinite where hidden states or the head's weights are not: the best of such scores would look
-    like any prediction.
+    Raise NotFinite if hidden states or the head's weights are not finite: the best of such scores
+    would look like any prediction.
     """
     where = next(encoder.network.parameters()).device
     encoder.network.eval()
@@ -61,16 +61,16 @@ def predict(
     for name, weight in head.named_parameters():
         require_finite(f"weights {name} of the head", weight)
     lengths = encoded.row_lengths
-    found, order = [], []
+    chunks, order = [], []
     token_starts = np.concatenate([[0], np.cumsum(lengths)])
-    # One context for all batches: the encoder's weights are turned into bfloat16 once.
+    # One context for all batches, so that the encoder's weights are cast to bfloat16 only once.
     with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
         for rows in budgeted(lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
             hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
             require_finite("the encoder's hidden states", hidden)
             with torch.autocast(where.type, enabled=False):
-                found.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
+                chunks.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
             order.append(
                 np.concatenate(
                     [np.arange(token_starts[row], token_starts[row + 1]) for row in rows]
@@ -78,12 +78,12 @@ def predict(
                 if form.per_token
                 else rows
             )
-    width = max(part.shape[1] for part in found)
-    # Choice rows of different widths: what a row does not have never wins.
+    width = max(part.shape[1] for part in chunks)
+    # Choice rows differ in width: a missing choice never wins.
     table = np.concatenate(
         [
             np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-np.inf)
-            for part in found
+            for part in chunks
         ]
     )
     outputs = np.empty_like(table)
@@ -100,8 +100,8 @@ def against(
     layer: int = -1,
     bfloat16: bool = False,
 ) -> Format:
-    """The task's format; where queries are ranked against a pool, with the pool embedded: once for
-    all languages, block by block."""
+    """Return the task's format. If queries are ranked against a pool, it holds the pool's vectors,
+    embedded block by block, once for all languages."""
     if not pool:
         return FORMATS[task.format]
     vectors = torch.empty(
@@ -109,8 +109,8 @@ def against(
     )
     for first in range(0, len(pool), BLOCK):
         encoded = encode_passages(pool[first : first + BLOCK], encoder.tokenizer, limits)
-        found = predict(encoder, head, FORMATS[task.format], encoded, layer, bfloat16)
-        vectors[first : first + len(found)] = torch.from_numpy(found)
+        block = predict(encoder, head, FORMATS[task.format], encoded, layer, bfloat16)
+        vectors[first : first + len(block)] = torch.from_numpy(block)
     return Ranking(Candidates([passage.id for passage in pool], vectors))
 
 
@@ -125,8 +125,8 @@ def score(
     bfloat16: bool = False,
     form: Format | None = None,
 ) -> Scored:
-    """Predict every example and score it by the benchmark's rule. form: what `against` gave, where
-    there is a pool to search."""
+    """Predict every example and score it by the benchmark's rule.
+    form: the result of `against` if there is a pool to search."""
     form = form or FORMATS[task.format]
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
     outputs = predict(encoder, head, form, encoded, layer, bfloat16)
@@ -136,7 +136,7 @@ def score(
 
 
 def as_scores(scored: Scored, task: Task, language: str, split: str) -> list[Score]:
-    """One Score per metric, the task's own metric first."""
+    """Return one Score per metric, the task's own metric first."""
     names = sorted(scored.values, key=lambda name: (name != task.metric, name))
     return [
         Score(
@@ -147,7 +147,7 @@ def as_scores(scored: Scored, task: Task, language: str, split: str) -> list[Sco
 
 
 def gold(example: Any) -> Any:
-    """What is right, in the terms of the data set."""
+    """Return the gold answer in the data set's own terms."""
     for name in ("label", "tags", "match"):
         if hasattr(example, name):
             return getattr(example, name)
@@ -159,8 +159,8 @@ def gold(example: Any) -> Any:
 def write_predictions(
     folder: Path, task: Task, language: str, examples: Sequence[Any], scored: Scored
 ) -> Path:
-    """predictions/<task>.<language>.jsonl.gz: a line that names the statistics' columns, then one
-    line per example."""
+    """Write predictions/<task>.<language>.jsonl.gz and return its path: a line that names the
+    statistics' columns, then one line per example."""
     lines: list[dict[str, Any]] = [{"columns": list(scored.columns), "metric": task.metric}]
     for example, prediction, row in zip(
         examples, scored.predictions, scored.statistics.tolist(), strict=True
@@ -171,6 +171,6 @@ def write_predictions(
     path = folder / "predictions" / f"{task.name}.{language}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-    # No time stamp inside: the same predictions give the same file.
+    # Without a time stamp, the same predictions give the same file.
     path.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     return path

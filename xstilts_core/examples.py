@@ -1,8 +1,7 @@
 """The six example types: text as a person would read it, never tensors.
 
 One class serves training, development, test and fixtures. `id` is unique within (task, split,
-language); files that repeat ids (XTREME's TyDiQA training files) are keyed by their position
-instead.
+language). Files that repeat ids (XTREME's TyDiQA training files) use the position as id instead.
 """
 
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class ChoiceExample:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: `text` stands at character `start` of the context."""
+    """An answer: `text` begins at character `start` of the context."""
 
     text: str
     start: int
@@ -40,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SpanExample:
-    """A question about a context. No answers: the question has none in this context (SQuAD 2.0)."""
+    """A question about a context. Without answers, the context has no answer to it (SQuAD 2.0)."""
 
     id: str
     question: str
@@ -70,8 +69,8 @@ class SentenceExample:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What is searched for: a sentence or description; `context` is the paragraph around it, empty
-    where it stands alone."""
+    """A passage to search for: a sentence or description.
+    `context` is the paragraph around it, empty if it stands alone."""
 
     id: str
     language: str
@@ -81,8 +80,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class RankingExample:
-    """A query and the passages that are right for it, at least one; the pool to search has them and
-    others."""
+    """A query and its right passages, at least one; the pool to search has them and others."""
 
     id: str
     query: str

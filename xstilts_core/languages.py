@@ -1,8 +1,7 @@
-"""The languages of XTREME (40) and XTREME-R (50), one row each: `LANGUAGES[code]`, and
-`language(code)` with a helpful error.
+"""The languages of XTREME (40) and XTREME-R (50), one row each.
 
-Codes are XTREME's (ISO 639-1). Which task has which languages is a fact of the task, not of this
-table.
+Use `LANGUAGES[code]`, or `language(code)` for a helpful error. Codes are XTREME's (ISO 639-1).
+Which languages a task has is stated by the task, not by this table.
 """
 
 from collections.abc import Mapping
@@ -26,14 +25,13 @@ class Language:
     script: the writing system of the benchmark texts. family: family, and branch for Indo-European.
     whitespace: whether words are separated by spaces (Vietnamese puts spaces between syllables and
     counts as yes). word_order: order of subject, object and verb (Dryer, WALS feature 81A; "none":
-    no dominant order, as German, Dutch and
-        Hungarian). Arabic is the written standard. Where WALS lists several varieties (Quechua, Malay), their common value.
-    xlmr_gib: text of the language in XLM-R's pretraining corpus CC-100, in GiB (Conneau et al.
-    2020, Table 6); None where it
-        has none. Only the row of the benchmark's own script counts: not romanized text, traditional Chinese or Burmese in Zawgyi.
-    tatoeba: the ISO 639-3 code in the names of Tatoeba's files, None where XTREME-R takes no
-    Tatoeba data of the language. treebank: the language's name in Universal Dependencies folders
-    (UD_<treebank>-...), None where XTREME-R takes none.
+    no dominant order, as in German, Dutch and Hungarian). Arabic is the written standard. If WALS
+    lists several varieties (Quechua, Malay), their common value is used. xlmr_gib: text of the
+    language in XLM-R's pretraining corpus CC-100, in GiB (Conneau et al. 2020, Table 6), None if it
+    has none. Only the row of the benchmark's own script counts: not romanized text, traditional
+    Chinese or Burmese in Zawgyi. tatoeba: the ISO 639-3 code in the names of Tatoeba's files, None
+    if XTREME-R uses no Tatoeba data of the language. treebank: the language's name in Universal
+    Dependencies folders (UD_<treebank>-...), None if XTREME-R uses none.
     """
 
     code: str
@@ -48,8 +46,8 @@ class Language:
 
     @property
     def resource_level(self) -> _ResourceLevel:
-        """How much text XLM-R saw: high from 20 GiB, mid from 2 GiB, low below that or none at
-        all."""
+        """Return how much text XLM-R saw: high from 20 GiB, mid from 2 GiB, low below that or
+        without any."""
         if self.xlmr_gib is None or self.xlmr_gib < _MID_GIB:
             return "low"
         return "high" if self.xlmr_gib >= _HIGH_GIB else "mid"
@@ -333,21 +331,20 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
     }
 )
 
-# Those of the embedded suite, English first.
+# Languages of the embedded suite, English first.
 EMBEDDED_LANGUAGES = ("en", "de", "es", "bg", "tr", "hi", "zh", "id", "sw")
 
 
 def language(code: str, where: str = "") -> Language:
-    """The language of that code; UsageError naming the nearest code otherwise. `where` says which
-    file or option gave it.
+    """Return the language of a code. Raise UsageError naming the nearest code if there is none.
 
-    A full name ("German") is answered with its code, as is the ISO 639-3 code of a file name
-    ("deu").
+    The error for a full name ("German") or the ISO 639-3 code of a file name ("deu") suggests its
+    code. where: the file or option that gave the code.
     """
     if code in LANGUAGES:
         return LANGUAGES[code]
-    wanted = str(code).strip().lower()
+    query = str(code).strip().lower()
     for row in LANGUAGES.values():
-        if wanted in (row.code, row.name.lower(), row.tatoeba):
+        if query in (row.code, row.name.lower(), row.tatoeba):
             raise unknown("language", code, (row.code,), where)
     raise unknown("language", code, LANGUAGES, where)

@@ -1,5 +1,4 @@
-"""The encoder: any Hugging Face masked language model, by name or folder; saved and loaded without
-heads between phases."""
+"""Encoders: any Hugging Face masked language model, loaded and saved without task heads."""
 
 import sys
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ from xstilts_core.files.encoder_files import SHIPPED, shipped
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.results import LANGUAGE_HEAD
 
-# What the masked language models of transformers call the modules of their heads, in the order in
-# which they are used: RoBERTa's family, BERT's, ModernBERT's, ALBERT's, ELECTRA's, DistilBERT's.
+# Names of the head modules in transformers' masked language models, in the order in which they are
+# applied: the families of RoBERTa, BERT, ModernBERT, ALBERT, ELECTRA and DistilBERT.
 _HEADS = (
     ("lm_head",),
     ("cls",),
@@ -55,8 +54,8 @@ class Encoder:
 
     @property
     def batches(self) -> str:
-        """How its batches are made: packed; padded; by equal length, where padding would change
-        what it computes."""
+        """Return how its batches are made: packed, padded, or by equal length if padding would
+        change its output."""
         return (
             "packed"
             if self.packed
@@ -67,27 +66,27 @@ class Encoder:
 
 
 def locate(name: str, kind: str = "encoder") -> str:
-    """The folder or hub name to give to transformers. A relative folder is one of the project's.
-    UsageError where there is none."""
+    """Return the folder or hub name to give to transformers.
+    A relative folder belongs to the project. Raise UsageError if there is no such folder."""
     if name == SHIPPED:
         return str(shipped())
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
-    place = home() / expanded(name)
-    if looks_local and not (place / "config.json").is_file():
+    path = home() / expanded(name)
+    if looks_local and not (path / "config.json").is_file():
         legal = "give 'mini', a hub name such as FacebookAI/xlm-roberta-large, or a folder"
         raise UsageError(f"{kind} {name!r}: no folder with a config.json there ({legal})")
-    return str(place) if looks_local else name
+    return str(path) if looks_local else name
 
 
 def folder(name: str, kind: str = "encoder") -> str:
-    """The folder that a model is loaded from; one of the hub is fetched at its locked commit
-    (hub_client). kind: for errors."""
-    place = locate(name, kind)
-    return place if Path(place).is_dir() else str(hub_client.encoder(place, kind))
+    """Return the folder to load a model from; a hub model is fetched at its locked commit
+    (hub_client). kind: for error messages."""
+    location = locate(name, kind)
+    return location if Path(location).is_dir() else str(hub_client.encoder(location, kind))
 
 
 def device(wish: str) -> torch.device:
-    """auto: CUDA where there is one. UsageError where CUDA is asked for and there is none."""
+    """Return the device. auto: CUDA if available. Raise UsageError if cuda is not available."""
     if wish == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "device cuda: this machine or this build of torch has no CUDA device (use auto or cpu)"
@@ -96,7 +95,7 @@ def device(wish: str) -> torch.device:
 
 
 def device_name(where: torch.device) -> str:
-    """What provenance says of the device: the GPU's name, or cpu and the number of threads."""
+    """Return the device as in provenance: the GPU's name, or cpu and its number of threads."""
     return (
         torch.cuda.get_device_name(where)
         if where.type == "cuda"
@@ -107,19 +106,19 @@ def device_name(where: torch.device) -> str:
 def set_dropout(
     config: PretrainedConfig, share: float | None, attention: float | None = None
 ) -> None:
-    """Write one dropout into every dropout field of the configuration, whatever its family calls
-    them, or another into attention's.
+    """Write `share` into every dropout field of the configuration, whatever its family calls them.
 
-    None: as it is, of attention: as the others.
+    share: None leaves the fields as they are. attention: another value for attention's fields;
+    None: like the others.
     """
     for name, value in own_dropout(config).items():
-        wanted = attention if "attention" in name and attention is not None else share
-        if isinstance(value, float) and "classifier" not in name and wanted is not None:
-            setattr(config, name, wanted)
+        rate = attention if "attention" in name and attention is not None else share
+        if isinstance(value, float) and "classifier" not in name and rate is not None:
+            setattr(config, name, rate)
 
 
 def own_dropout(config: PretrainedConfig) -> dict[str, float]:
-    """The dropout fields of a configuration as they stand, those of heads among them."""
+    """Return the dropout fields of a configuration as they are, including those of heads."""
     return {
         name: value
         for name, value in vars(config).items()
@@ -128,16 +127,16 @@ def own_dropout(config: PretrainedConfig) -> dict[str, float]:
 
 
 def head_dropout(config: PretrainedConfig) -> float:
-    """The dropout that an encoder's configuration has for a head, or in default of one for hidden
-    states; else 0.1, as BERT's."""
-    own = own_dropout(config)
-    wanted = [
+    """Return the configuration's dropout for a head, else that for hidden states, else any other;
+    0.1, as in BERT, if it has none."""
+    rates = own_dropout(config)
+    matches = [
         value
-        for part in ("classif", "cls", "hidden")
-        for name, value in own.items()
-        if part in name
+        for word in ("classif", "cls", "hidden")
+        for name, value in rates.items()
+        if word in name
     ]
-    return next(iter([*wanted, *own.values()]), 0.1)
+    return next(iter([*matches, *rates.values()]), 0.1)
 
 
 def load(
@@ -150,61 +149,61 @@ def load(
     random_init: bool = False,
     seed: int = 0,
 ) -> Encoder:
-    """Encoder and tokenizer by name ("mini", a hub name) or folder, in float32, checked as a whole
-    before it is used.
+    """Load encoder and tokenizer by name ("mini", a hub name) or folder, in float32, and check them
+    as a whole.
 
-    dropout: of this training alone: `save` writes the encoder's own again, which None leaves as it
-    is. random_init: the control: the same architecture and tokenizer with weights drawn from
-    `seed`. UsageError, in one line, where the folder's files are not whole or do not fit one
-    another (`encoder_files`, `loading`) or it computes what no study can use (`trial`).
+    dropout: for this training only, as `save` writes the encoder's own values again; None keeps the
+    encoder's own. random_init: the control with the same architecture and tokenizer but weights
+    drawn from `seed`. Raise UsageError, in one line, if the folder's files are incomplete or do not
+    fit together (`encoder_files`, `loading`) or if no study can use what it computes (`trial`).
     """
-    place, what = Path(folder(name)), f"encoder {name!r}"
-    encoder_files.check(place, what)
-    config, tokenizer = loading.configuration(place, what), loading.tokenizer_of(place, what)
-    own = own_dropout(config)
+    path, what = Path(folder(name)), f"encoder {name!r}"
+    encoder_files.check(path, what)
+    config, tokenizer = loading.configuration(path, what), loading.tokenizer_of(path, what)
+    rates = own_dropout(config)
     set_dropout(config, dropout, attention_dropout)
     if random_init:
         torch.manual_seed(seed)
         network = loading.new_network(config)
     else:
-        network = loading.network_of(place, config, what)
-    network.own_dropout = own
-    loading.check_tokenizer(tokenizer, network, place, what)
+        network = loading.network_of(path, config, what)
+    network.own_dropout = rates
+    loading.check_tokenizer(tokenizer, network, path, what)
     loading.without_types(tokenizer, network)
     network = network.to(where)
     return Encoder(network, tokenizer, trial.examine(network, what, packed))
 
 
 def longest_input(network: PreTrainedModel) -> int:
-    """Tokens that a text may have; sys.maxsize without a limit."""
+    """Return the most tokens that a text may have; sys.maxsize without a limit."""
     return encoder_files.positions(network.config.to_dict()) or sys.maxsize
 
 
 def freeze_embeddings(network: PreTrainedModel) -> None:
     """Exclude the embedding layer (words, positions, types, its norm) from training."""
-    part = getattr(network, "embeddings", None) or network.get_input_embeddings()
-    for parameter in part.parameters():
+    embeddings = getattr(network, "embeddings", None) or network.get_input_embeddings()
+    for parameter in embeddings.parameters():
         parameter.requires_grad_(False)
 
 
 def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
-    """The masked language-model head of the encoder loaded from `name`: hidden states to logits.
-    Its output matrix is the encoder's word embeddings where the architecture says so, else the
-    head's own, as it was trained.
+    """Return the masked language-model head of the encoder loaded from `name`: hidden states to
+    logits. Its output matrix is the encoder's word embeddings if the architecture ties them, else
+    the head's own, as trained.
 
-    A folder of phase 1 has it in a file of its own, a model of the hub among its weights. Where
-    there is none, one with weights drawn from `seed` is trained from scratch, and a line says so.
-    UsageError where the architecture has no head that is known here.
+    A phase 1 folder stores the head in a separate file, a hub model among its weights. Without
+    either, a head with weights drawn from `seed` is trained from scratch, and a printed line
+    reports it. Raise UsageError if the architecture has no head that is known here.
     """
-    place, what = Path(folder(name)), f"encoder {name!r} has no masked language model"
-    config, kept = loading.configuration(place, what), place / LANGUAGE_HEAD
+    path, what = Path(folder(name)), f"encoder {name!r} has no masked language model"
+    config, head_file = loading.configuration(path, what), path / LANGUAGE_HEAD
     torch.manual_seed(seed)
-    with loading.told(place, what):
-        if kept.is_file():
+    with loading.told(path, what):
+        if head_file.is_file():
             whole, missing = AutoModelForMaskedLM.from_config(config), []
         else:
             options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
-            whole, report = AutoModelForMaskedLM.from_pretrained(place, **options)
+            whole, report = AutoModelForMaskedLM.from_pretrained(path, **options)
             missing = [
                 key
                 for key in report["missing_keys"]
@@ -212,13 +211,14 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
             ]
     if missing:
         print(
-            f"encoder {name!r} was saved without its language-model head: a new one is trained, drawn from seed {seed}",
+            f"encoder {name!r} was saved without its language-model head: "
+            f"a new one is trained, drawn from seed {seed}",
             flush=True,
         )
     head, output = head_of(whole, name), whole.get_output_embeddings()
     tied = output.weight is whole.get_input_embeddings().weight
-    if kept.is_file():
-        saved = load_file(kept)
+    if head_file.is_file():
+        saved = load_file(head_file)
         head.load_state_dict(saved, strict=False)
         tied = tied or not any(
             weight is output.weight and key in saved
@@ -230,17 +230,17 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
 
 
 def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
-    """The language-model head of a masked language model, what it shares with the embeddings
-    included.
+    """Return the language-model head of a masked language model, including what it shares with the
+    embeddings.
 
-    name: for the UsageError where the architecture has none that is known here, or one that reads
+    name: for the UsageError if the architecture has no head that is known here, or one that reads
     more than the last hidden states.
     """
     what = f"encoder {name!r}: {type(whole).__name__} has no language-model head"
-    parts = next((found for found in _HEADS if all(hasattr(whole, part) for part in found)), ())
+    parts = next((names for names in _HEADS if all(hasattr(whole, part) for part in names)), ())
     if not parts:
-        known = "; ".join(" and ".join(found) for found in _HEADS)
-        raise UsageError(f"{what} that is known here ({known})")
+        supported = "; ".join(" and ".join(names) for names in _HEADS)
+        raise UsageError(f"{what} that is known here ({supported})")
     head = (
         getattr(whole, parts[0])
         if len(parts) == 1
@@ -248,16 +248,17 @@ def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
     )
     if not trial.predicts(whole, head):
         raise UsageError(
-            f"{what} that can be used alone: {' and '.join(parts)} reads more than the last hidden states"
+            f"{what} that can be used alone: "
+            f"{' and '.join(parts)} reads more than the last hidden states"
         )
     return head
 
 
 def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:
-    """Low-rank adapters (Hu et al. 2022) beside every linear layer, weights drawn from `seed`; the
-    network's own weights are frozen.
+    """Add low-rank adapters (Hu et al. 2022) beside every linear layer, with weights drawn from
+    `seed`, and freeze the network's own weights.
 
-    Their product is added as it is (alpha equal to the rank). UsageError where peft is not
+    Their product is added unscaled (alpha equals the rank). Raise UsageError if peft is not
     installed.
     """
     try:
@@ -271,15 +272,14 @@ def add_adapters(network: PreTrainedModel, rank: int, seed: int) -> None:
 
 
 def merge_adapters(network: PreTrainedModel) -> None:
-    """Add what the adapters learnt to the weights beside them and take them out: the network is of
-    its own architecture again."""
+    """Merge the adapters into the weights beside them, removing the adapters."""
     from peft.tuners.lora import LoraLayer
 
     for name, module in list(network.named_modules()):
         if isinstance(module, LoraLayer):
             module.merge()
             network.set_submodule(name, module.get_base_layer())
-    # peft's mark of a network that has adapters.
+    # peft marks a network that has adapters by this attribute.
     vars(network).pop("peft_config", None)
 
 
@@ -289,16 +289,16 @@ def save(
     weights: Literal["float32", "float16"] = "float32",
     language_head: nn.Module | None = None,
 ) -> Path:
-    """Write encoder and tokenizer as a plain Hugging Face folder. Task heads are not part of it.
-    Returns the folder.
+    """Write encoder and tokenizer as a plain Hugging Face folder without task heads, and return the
+    folder.
 
-    language_head: kept in a file beside the weights, for masked language modelling that goes on
-    later (`language_head`).
+    language_head: stored in a file beside the weights, to continue masked language modelling later
+    (`language_head`).
     """
     network = encoder.network
     attention = network.config._attn_implementation
     network.config._attn_implementation = None
-    used = own_dropout(network.config)
+    rates = own_dropout(network.config)
     vars(network.config).update(getattr(network, "own_dropout", {}))
     dtype = torch.float16 if weights == "float16" else torch.float32
     state = {
@@ -308,18 +308,18 @@ def save(
     network.save_pretrained(folder, state_dict=state)
     encoder.tokenizer.save_pretrained(folder)
     if language_head is not None:
-        kept = untied(language_head, network)
+        head_weights = untied(language_head, network)
         save_file(
-            {name: value.detach().to("cpu", dtype).clone() for name, value in kept.items()},
+            {name: value.detach().to("cpu", dtype).clone() for name, value in head_weights.items()},
             folder / LANGUAGE_HEAD,
         )
     network.config._attn_implementation = attention
-    vars(network.config).update(used)
+    vars(network.config).update(rates)
     return folder
 
 
 def untied(head: nn.Module, network: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """The head's weights but for the word embeddings, which are the network's."""
+    """Return the head's weights except the word embeddings, which belong to the network."""
     words = network.get_input_embeddings().weight
     return {
         name: value
@@ -329,5 +329,5 @@ def untied(head: nn.Module, network: PreTrainedModel) -> dict[str, torch.Tensor]
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of weights, each counted once."""
+    """Return the number of weights, each counted once."""
     return sum(parameter.numel() for parameter in network.parameters())

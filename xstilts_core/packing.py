@@ -1,11 +1,10 @@
-"""Batches without padding: all tokens of a batch stand one after another, and attention stays
-inside each sequence.
+"""Batches without padding: all tokens are laid end to end, and attention stays within sequences.
 
-A stock Hugging Face encoder takes the pack as one long sequence of shape [1, tokens]. Only
+A stock Hugging Face encoder receives the pack as one long sequence of shape [1, tokens]. Only
 attention must know the borders: the function registered here as "packed" gathers the sequences into
 a few bins of nearly equal length and calls scaled_dot_product_attention once per bin. Everything
-else in a transformer works token by token. (Passing position_ids alone to "sdpa" attends across
-sequences without a word: `flat_hidden` never does so.)
+else in a transformer works token by token. (Passing only position_ids to "sdpa" would silently
+attend across sequences; `flat_hidden` never does so.)
 """
 
 import sys
@@ -24,15 +23,15 @@ from xstilts_core.files import encoder_files
 
 WASTE = 1.15
 # In bfloat16 on a CPU, lengths of bins and tokens of packs are multiples of these, and bins have 1,
-# 2, 4 .. sequences: oneDNN compiles a kernel for every shape of a product and keeps it. Without
-# this a training's memory grew by 20 MB a step, and steps took a tenth longer.
+# 2, 4 .. sequences, because oneDNN compiles and keeps a kernel for every shape of a product.
+# Otherwise the memory of a training grew by 20 MB a step, and steps took a tenth longer.
 COARSE_LENGTH, _COARSE_TOKENS, _COARSE_COUNT = 16, 64, 16
 _SORTED_PARTS = 4
 # Tokens in a batch without gradients. A small one stays in a CPU core's second-level cache (1.3k
-# beat 4k in trials); a GPU wants more.
+# beat 4k in trials); a GPU needs more.
 BUDGET = {"cpu": 1_300, "cuda": 32_000}
-# What the names of a configuration's windows have in them; the longest text of a trial; the
-# difference that is taken for rounding.
+# Words in the names of a configuration's window sizes; the longest text of a trial; the largest
+# relative difference that counts as rounding.
 WINDOWS = ("window", "local_attention", "block", "chunk")
 _MOST_TRIED = 2_048
 TOLERANCE = 1e-4
@@ -40,8 +39,8 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class _Bin:
-    """Sequences of nearly equal length. tokens: [count * length] indices into the pack; valid:
-    [count, length] or None if all are."""
+    """Sequences of nearly equal length. tokens [count * length]: indices into the pack. valid
+    [count, length]: mask of real tokens, None if all are real."""
 
     tokens: Tensor
     count: int
@@ -51,8 +50,8 @@ class _Bin:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a pack is gathered into bins, and back: `back` [tokens] are positions in the concatenated
-    bins."""
+    """The gathering of a pack into bins, and its inverse.
+    back [tokens]: positions in the concatenated bins."""
 
     bins: tuple[_Bin, ...]
     back: Tensor
@@ -60,8 +59,8 @@ class Plan:
 
 
 def group(lengths: np.ndarray, waste: float = WASTE) -> list[np.ndarray]:
-    """Indices of sequences, longest first, cut into bins whose padded size is at most `waste` times
-    their real size."""
+    """Return indices of sequences, longest first, cut into bins whose padded size is at most
+    `waste` times their real size."""
     order = np.argsort(-lengths, kind="stable")
     bins, first, real = [], 0, 0
     for position, index in enumerate(order):
@@ -75,7 +74,7 @@ def group(lengths: np.ndarray, waste: float = WASTE) -> list[np.ndarray]:
 
 
 def powers(members: np.ndarray) -> Iterator[np.ndarray]:
-    """The members in parts of COARSE_COUNT, and of smaller powers of two for the rest."""
+    """Yield the members in parts of _COARSE_COUNT, and the rest in smaller powers of two."""
     first, size = 0, _COARSE_COUNT
     while first < len(members):
         while size > len(members) - first:
@@ -85,18 +84,17 @@ def powers(members: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool = False) -> Plan:
-    """The plan of a pack of sequences with these lengths (int, all >= 1). coarse: in bins of few
-    shapes."""
+    """Return the plan of a pack of these lengths (int, all >= 1). coarse: use few bin shapes."""
     starts = np.concatenate([[0], np.cumsum(lengths)])
     back = np.empty(starts[-1], dtype=np.int64)
     bins, offset = [], 0
-    found = group(lengths)
-    multiple, found = (
-        (COARSE_LENGTH, [part for members in found for part in powers(members)])
+    groups = group(lengths)
+    multiple, groups = (
+        (COARSE_LENGTH, [chunk for members in groups for chunk in powers(members)])
         if coarse
-        else (1, found)
+        else (1, groups)
     )
-    for members in found:
+    for members in groups:
         longest = -(-int(lengths[members[0]]) // multiple) * multiple
         steps = np.arange(longest)[None]
         valid = steps < lengths[members][:, None]
@@ -111,8 +109,8 @@ def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool =
 
 
 def allowed(part: _Bin, window: int | None) -> Tensor | None:
-    """Boolean mask [count or 1, 1, length or 1, length] of keys a query may see; None: all.
-    `window` limits |query - key|."""
+    """Return a boolean mask [count or 1, 1, length or 1, length] of the keys that a query may see,
+    None for all. `window` limits |query - key|."""
     mask = None if part.valid is None else part.valid[:, None, None, :]
     if window is None or part.length <= window:
         return mask
@@ -139,11 +137,11 @@ def _packed_attention(
     plan: Plan | None = None,
     **others: object,
 ) -> tuple[Tensor, None]:
-    """Attention within each sequence of a pack; query, key, value [1, heads, tokens, width]. Called
-    by transformers."""
+    """Attend within each sequence of a pack; query, key, value [1, heads, tokens, width].
+    Called by transformers."""
     if plan is None:
         raise RuntimeError(
-            "packed attention was called without a plan: go through packing.flat_hidden"
+            "packed attention was called without a plan: call packing.flat_hidden instead"
         )
     heads, width = query.shape[1], query.shape[3]
     flat = [part.transpose(1, 2)[0] for part in (query, key, value)]
@@ -154,7 +152,7 @@ def _packed_attention(
         return attention.Attended.apply(
             *flat, plan, masks, width**-0.5 if scaling is None else scaling, dropout
         )[None], None
-    done = []
+    outputs = []
     for part in plan.bins:
         q, k, v = (
             x.index_select(0, part.tokens)
@@ -165,8 +163,8 @@ def _packed_attention(
         out = scaled_dot_product_attention(
             q, k, v, attn_mask=allowed(part, sliding_window), dropout_p=dropout, scale=scaling
         )
-        done.append(out.transpose(1, 2).reshape(-1, heads, width))
-    return torch.cat(done).index_select(0, plan.back)[None], None
+        outputs.append(out.transpose(1, 2).reshape(-1, heads, width))
+    return torch.cat(outputs).index_select(0, plan.back)[None], None
 
 
 AttentionInterface.register("packed", _packed_attention)
@@ -177,7 +175,7 @@ AttentionMaskInterface.register("packed", lambda *arguments, **options: None)
 class Sequences:
     """A batch of token sequences laid end to end.
 
-    ids, types: [tokens] (types None where the encoder has no token types); lengths: [sequences].
+    ids, types: [tokens] (types is None if the encoder has no token types); lengths: [sequences].
     """
 
     ids: np.ndarray
@@ -186,52 +184,52 @@ class Sequences:
 
     @property
     def starts(self) -> np.ndarray:
-        """[sequences]: position of each sequence's first token."""
+        """Return [sequences]: the position of each sequence's first token."""
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
 
 
 def first_position(encoder: nn.Module) -> int:
-    """Position id of the first token."""
+    """Return the position id of the first token."""
     return encoder_files.first_position(encoder.config.to_dict())
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the encoder reads at once. tokens [n]: which of the batch's tokens; real [batch,
-    length]: where they stand, None: all."""
+    """One call's input of the encoder. tokens [n]: indices of its tokens in the batch. real [batch,
+    length]: mask of the positions of these tokens, None if all."""
 
     inputs: dict[str, object]
     tokens: Tensor
     real: Tensor | None
 
     def flat(self, hidden: Tensor) -> Tensor:
-        """[n, width] in the order of `tokens` from [batch, length, width]."""
+        """Return [n, width], in the order of `tokens`, from [batch, length, width]."""
         return hidden[0][: len(self.tokens)] if self.real is None else hidden[self.real]
 
 
 def few_shapes(device: torch.device) -> bool:
-    """Whether packs have few shapes: in bfloat16 on a CPU."""
+    """Return whether packs should have few shapes, as in bfloat16 on a CPU."""
     return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def _packed_parts(
     encoder: nn.Module, batch: Sequences, device: torch.device
 ) -> tuple[list[Part], float]:
-    """The batch as one pack, and the share of padding in its bins. In bfloat16 on a CPU a last
-    sequence, of padding, is no part of it."""
+    """Return the batch as one pack, and the share of padding in its bins.
+    In bfloat16 on a CPU a final sequence of padding is computed but not part of it."""
     coarse = few_shapes(device)
     over = -len(batch.ids) % _COARSE_TOKENS if coarse else 0
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
     arrangement = plan(np.append(batch.lengths, over) if over else batch.lengths, device, coarse)
     first = first_position(encoder)
     pad = encoder.config.pad_token_id or 0
-    given = {
+    fields = {
         "input_ids": (batch.ids, pad),
         "position_ids": (steps + first, first),
         "token_type_ids": (batch.types, 0),
     }
     inputs: dict[str, object] = {"plan": arrangement}
-    for name, (values, fill) in given.items():
+    for name, (values, fill) in fields.items():
         if values is not None:
             inputs[name] = torch.from_numpy(
                 np.append(values.astype(np.int64), np.full(over, fill))
@@ -242,8 +240,8 @@ def _packed_parts(
 def _sorted_parts(
     encoder: nn.Module, batch: Sequences, device: torch.device
 ) -> tuple[list[Part], float]:
-    """The same without the registered function: sorted by length, in a few padded parts; where
-    padding would change what the encoder computes, in as many parts as there are lengths."""
+    """Return the same without the registered function: sorted by length, in a few padded parts, or
+    in one part per length if padding would change what the encoder computes."""
     order = np.argsort(-batch.lengths, kind="stable")
     if traits(encoder).padding:
         groups = np.array_split(order, min(_SORTED_PARTS, len(order)))
@@ -271,7 +269,7 @@ def _sorted_parts(
 
 
 def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
-    """One pack by the registered attention (the encoder's attention implementation must be
+    """Return one pack for the registered attention (the encoder's attention implementation must be
     "packed"), else sorted padded parts."""
     device = next(encoder.parameters()).device
     return (_packed_parts if packed else _sorted_parts)(encoder, batch, device)
@@ -280,38 +278,37 @@ def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Pa
 def flat_hidden(
     encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1
 ) -> tuple[Tensor, float]:
-    """Hidden states of every token, [tokens, width], in the batch's order, and the share of padding
-    that was computed.
+    """Return hidden states of every token, [tokens, width] in the batch's order, and the share of
+    padding that was computed.
 
-    packed: as in `arrange`. layer: -1 the output, k hidden state k; layers above it are not
+    packed: as in `arrange`. layer: -1 for the output, k for hidden state k; higher layers are not
     computed.
     """
     parts, padding = arrange(encoder, batch, packed)
-    found = [part.flat(hidden_states(encoder, layer, part.inputs)) for part in parts]
+    states = [part.flat(hidden_states(encoder, layer, part.inputs)) for part in parts]
     if parts[0].real is None:
-        return found[0], padding
-    return torch.cat(found).index_select(
+        return states[0], padding
+    return torch.cat(states).index_select(
         0, torch.cat([part.tokens for part in parts]).argsort()
     ), padding
 
 
 def windows(encoder: nn.Module) -> int:
-    """The largest number of tokens that attention is limited to anywhere in the configuration; 0
-    where it names none."""
-    found = [
+    """Return the largest number of tokens that the configuration limits attention to; 0 if none."""
+    limits = [
         value
         for name, value in vars(encoder.config).items()
         if any(word in name for word in WINDOWS)
     ]
     flat = [
-        item for value in found for item in (value if isinstance(value, list | tuple) else [value])
+        item for value in limits for item in (value if isinstance(value, list | tuple) else [value])
     ]
     return max((item for item in flat if type(item) is int), default=0)
 
 
 def sample(encoder: nn.Module) -> Sequences:
-    """Short texts, two of them of one length, and one that is longer than any window of the encoder
-    where its positions allow it."""
+    """Return short texts, two of them of equal length, and one longer than any window of the
+    encoder if its positions allow it."""
     config = encoder.config
     furthest = min(encoder_files.positions(config.to_dict()) or _MOST_TRIED, _MOST_TRIED)
     lengths = np.minimum([7, 3, 12, 7, max(40, windows(encoder) + 9)], furthest)
@@ -327,15 +324,15 @@ def sample(encoder: nn.Module) -> Sequences:
 
 
 def near(found: Tensor, expected: Tensor) -> bool:
-    """Whether two arrays of states are the same but for rounding."""
+    """Return whether two arrays of states are equal up to rounding."""
     return bool((found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1))
 
 
 def can_pack(encoder: nn.Module) -> bool:
-    """Whether packs of this encoder give what other batches give: tried on a few texts (`sample`),
-    not looked up in a list.
+    """Return whether packs of this encoder give the same states as other batches. This is tried on
+    a few texts (`sample`), not looked up in a list.
 
-    Leaves the encoder's attention implementation at "packed" if so, else as it was.
+    Leave the encoder's attention implementation at "packed" if so, else as it was.
     """
     if (
         _MOST_TRIED
@@ -350,8 +347,8 @@ def can_pack(encoder: nn.Module) -> bool:
         with torch.no_grad():
             expected, _ = flat_hidden(encoder, batch, packed=False)
             encoder.set_attn_implementation("packed")
-            found, _ = flat_hidden(encoder, batch, packed=True)
-        equal = near(found, expected)
+            packed_states, _ = flat_hidden(encoder, batch, packed=True)
+        equal = near(packed_states, expected)
     except (ValueError, TypeError, RuntimeError, AttributeError):
         equal = False
     if not equal:
@@ -361,8 +358,8 @@ def can_pack(encoder: nn.Module) -> bool:
 
 
 def budgeted(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
-    """Indices in batches of at most `budget` tokens (at least one sequence each), longest first:
-    the order for evaluation."""
+    """Yield indices in batches of at most `budget` tokens (at least one sequence each), longest
+    first: the order for evaluation."""
     order = np.argsort(-lengths, kind="stable")
     first, total = 0, 0
     for position, index in enumerate(order):

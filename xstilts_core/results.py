@@ -1,5 +1,4 @@
-"""What a run leaves: result.json, written last and under its final name only when whole, and the
-tables read from it."""
+"""Results of runs: result.json, written last and named only when complete, and their tables."""
 
 import json
 import os
@@ -29,18 +28,18 @@ NOTEBOOK = "run.ipynb"
 FAILURE = "failure.txt"
 LOCK = ".lock"
 SCORES = "scores.csv"
-# In a model's folder, beside its weights: a masked language model's head.
+# File beside a model's weights that holds the head of a masked language model.
 LANGUAGE_HEAD = "language_head.safetensors"
-# A kernel under the runner writes its result under this name: it becomes result.json once the
+# A kernel under the runner writes its result under this name. It becomes result.json once the
 # notebook's copy is on the disk too.
 UNFINISHED = ".result.json.unfinished"
 NAME_VARIABLE = "XSTILTS_RESULT_NAME"
-# A result that is to be made again, and the folder that it and its files move to when the new run
-# begins: see `aside`.
+# A result that is to be replaced, and the folder that it and its files move to when the new run
+# begins (see `aside`).
 ASIDE = ".result.json.aside"
 EARLIER = ".earlier"
-# What a run makes beside its result and its notebook, and what it must not find there from an
-# earlier run of other settings.
+# Folders that a run writes beside its result and notebook, and where it must not find the files of
+# an earlier run with other settings.
 MADE = ("model", "predictions")
 COLUMNS = (
     "study",
@@ -55,18 +54,17 @@ COLUMNS = (
     "value",
     "n",
 )
-# A further column, of studies in which the size of the targets' training sets is a dimension; 0:
-# all examples.
+# Extra column in studies that vary the size of the targets' training sets; 0: all examples.
 SIZE = "size"
-# In a result's provenance: the folder of reference/ that it was unpacked from (kept_runs.py).
+# Key of a result's provenance: the folder of reference/ it was unpacked from (kept_runs.py).
 REFERENCE = "reference"
-OLDER = "of a version that did not keep what a result depends on: compared by its settings alone"
+OLDER = "from a version that did not record what a result depends on: only settings are compared"
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "papermill")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One number: `value` in percent over `n` test items."""
+    """One score: `value` in percent over `n` test items."""
 
     task: str
     language: str
@@ -78,8 +76,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run. `identity`: what its numbers depend on. `details`: what it chose or counted
-    (best step, layer, mixture counts, parameters, tokens)."""
+    """A finished run. `identity`: what its numbers depend on.
+    `details`: what it chose or counted (best step, layer, mixture counts, parameters, tokens)."""
 
     phase: str
     spec: dict[str, Any]
@@ -90,7 +88,7 @@ class Result:
 
 
 def git(*arguments: str) -> str:
-    """What git says of the source tree; "" where there is no git or no repository."""
+    """Return the output of git for the source tree; "" without git or a repository."""
     try:
         call = ["git", "-C", str(Path(__file__).parent), *arguments]
         return subprocess.run(
@@ -101,21 +99,21 @@ def git(*arguments: str) -> str:
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """The versions of Python and of those of the packages that are installed."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of those packages that are installed."""
+    by_package = {"python": platform.python_version()}
     for package in packages:
         with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            by_package[package] = version(package)
+    return by_package
 
 
 def provenance(
     spec: Spec, device: str, seconds: float, revisions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Commit (and whether the tree differs from it), versions, device, wall seconds, parents
+    """Return commit (and whether the tree differs from it), versions, device, wall seconds, parents
     relative to the study's folder, and the parameters that were given.
 
-    revisions: name of each data set and model of the hub to the commit that was used.
+    revisions: the commit used of each data set and model of the hub, by name.
     """
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
     dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
@@ -132,16 +130,15 @@ def provenance(
 
 
 def sync_run(folder: Path) -> None:
-    """Have the disk hold all that a run wrote. Comes before its result.json: after a power cut that
-    file must not stand there alone."""
+    """Flush a run's files to disk before result.json, which a power cut must not leave alone."""
     for path in (*folder.rglob("*"), folder):
         if path.is_file() or path.is_dir():
             sync(path)
 
 
 def publish(folder: Path) -> Path:
-    """Give a run's unfinished result its final name: from now on the run is done. Returns the path
-    of result.json."""
+    """Give a run's unfinished result its final name, result.json, and return that path.
+    From now on the run is done."""
     sync_run(folder)
     os.replace(folder / UNFINISHED, folder / RESULT)
     sync(folder)
@@ -158,38 +155,39 @@ def write(
     revisions: Mapping[str, str] = MappingProxyType({}),
     begun: Identity | None = None,
 ) -> Path:
-    """Write result.json of a run: its "done" flag. Returns its path. Under the runner, that gives
-    it its name a moment later.
+    """Write a run's result.json, which marks it as done, and return its path. Under the runner the
+    file gets that name a moment later.
 
-    begun: what `identity.begin` gave at the start of the run; None: what it would give now.
-    UsageError where a score is no finite number: such a run is not done.
+    begun: what `identity.begin` returned at the start of the run; None: what it would return now.
+    Raise UsageError if a score is not a finite number: such a run is not done.
     """
     for score in scores:
         if not isfinite(score.value):
             raise UsageError(
-                f"the {score.metric} of {score.task} in {score.language} is {score.value}: a score must be a finite number"
+                f"the {score.metric} of {score.task} in {score.language} is {score.value}: "
+                "a score must be a finite number"
             )
-    made = provenance(spec, device, seconds, revisions)
-    own = replace(
+    origin = provenance(spec, device, seconds, revisions)
+    own_identity = replace(
         begun or identity.wanted(spec), files=identity.files_of(spec), precision=precision.of(spec)
     )
     result = Result(
-        spec.phase, spec.model_dump(mode="json"), own, made, list(scores), details or {}
+        spec.phase, spec.model_dump(mode="json"), own_identity, origin, list(scores), details or {}
     )
-    place = folder or spec.folder
-    place.mkdir(parents=True, exist_ok=True)
-    sync_run(place)
-    write_text(place / os.environ.get(NAME_VARIABLE, RESULT), text(result))
-    return place / RESULT
+    target = folder or spec.folder
+    target.mkdir(parents=True, exist_ok=True)
+    sync_run(target)
+    write_text(target / os.environ.get(NAME_VARIABLE, RESULT), text(result))
+    return target / RESULT
 
 
 def text(result: Result) -> str:
-    """The content of result.json."""
+    """Return the content of result.json."""
     return json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read(path: Path) -> Result:
-    """Read a result.json; UsageError names the file where it is no result."""
+    """Read a result.json. Raise UsageError naming the file if it is not a result."""
     try:
         return parsed(json.loads(path.read_text(encoding="utf-8")), path.parent)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
@@ -200,32 +198,35 @@ def read(path: Path) -> Result:
 
 
 def parsed(content: dict[str, Any], folder: Path) -> Result:
-    """The result that this content of a result.json is. KeyError or TypeError where it is none."""
-    made = identity.of_result(content, folder)
-    science = content.get("science", {})  # what results had before they had an identity
-    given = {name: value for name, value in science.items() if name not in ("versions", "weights")}
-    whole = {
-        "provenance": {"parameters": given, **content["provenance"]},
+    """Build the result from the content of a result.json.
+    Raise KeyError or TypeError if it is not one."""
+    own_identity = identity.of_result(content, folder)
+    science = content.get("science", {})  # of results from before identities
+    options = {
+        name: value for name, value in science.items() if name not in ("versions", "weights")
+    }
+    rebuilt = {
+        "provenance": {"parameters": options, **content["provenance"]},
         "scores": [Score(**score) for score in content["scores"]],
     }
     return Result(
         **{
             **{name: value for name, value in content.items() if name != "science"},
-            **whole,
-            "identity": made,
+            **rebuilt,
+            "identity": own_identity,
         }
     )
 
 
 def finished(specs: Iterable[Spec]) -> list[Result]:
-    """The results of those of these runs that are done, sorted by path: no stale ones, none of runs
-    that are not among them."""
-    found = states(sorted(specs, key=lambda spec: spec.folder))
-    return [read(entry.spec.folder / RESULT) for entry in found if entry.state == "done"]
+    """Return the results of those of these runs that are done, sorted by path.
+    Stale results and other runs are left out."""
+    run_states = states(sorted(specs, key=lambda spec: spec.folder))
+    return [read(run.spec.folder / RESULT) for run in run_states if run.state == "done"]
 
 
 def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
-    """One tuple per score, in the order of COLUMNS."""
+    """Return one tuple per score, in the order of COLUMNS."""
     table = []
     for result in results:
         spec = result.spec
@@ -244,13 +245,13 @@ def rows(results: Iterable[Result]) -> list[tuple[Any, ...]]:
 
 
 def frame(specs: Iterable[Spec]) -> "pandas.DataFrame":
-    """Every score of the `finished` runs, tidy: see `table`."""
+    """Return all scores of the `finished` runs as a tidy table (see `table`)."""
     return table(finished(specs))
 
 
 def table(found: Sequence[Result]) -> "pandas.DataFrame":
-    """The scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see there),
-    values in percent."""
+    """Return the scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see
+    there), values in percent."""
     import pandas
 
     scores = pandas.DataFrame(rows(found), columns=list(COLUMNS))
@@ -265,27 +266,25 @@ def table(found: Sequence[Result]) -> "pandas.DataFrame":
 
 
 def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
-    """Collect every score of the study's finished runs in outputs/<study>/scores.csv, as the
-    reports do."""
+    """Write all scores of the finished runs to outputs/<study>/scores.csv, as the reports do."""
     path = root / SCORES
     write_text(path, frame(specs).to_csv(index=False))
     return path
 
 
 def token(spec: Spec) -> str:
-    """A short text for Snakemake, which runs a job again when it changes: of the result if that is
-    the one asked for, else of the run."""
-    made = identity.wanted(spec)
+    """Return a short text whose change makes Snakemake rerun a job: it identifies the result if
+    that is the one requested, else the run."""
+    current = identity.wanted(spec)
     with suppress(OSError, UsageError):
         result = read(spec.folder / RESULT)
-        made = made if difference(result, spec) else result.identity
-    return made.token
+        current = current if difference(result, spec) else result.identity
+    return current.token
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run stands: done, running, failed, stale (its result was made with another spec) or
-    missing."""
+    """The state of a run: done, running, failed, missing, or stale (made with another spec)."""
 
     spec: Spec
     state: str
@@ -293,58 +292,57 @@ class State:
 
 
 def busy(folder: Path) -> bool:
-    """Whether a live process works in this folder: its runner or its kernel holds the lock."""
+    """Return whether a live process works in this folder: its runner or kernel holds the lock."""
     return locks.busy(folder / LOCK)
 
 
 def states(specs: Iterable[Spec]) -> list[State]:
-    """The state of each of these runs; what stands below data_root is looked up once for all of
-    them."""
+    """Return the state of each run; files below data_root are looked up once for all of them."""
     below = Below()
     return [state(spec, below) for spec in specs]
 
 
 def state(spec: Spec, below: Below | None = None) -> State:
-    """The state of one run, from its folder and what its study asks for. below: what stands below
-    data_root, if it is known already."""
+    """Return the state of one run from its folder and the settings of its study.
+    below: the files below data_root, if already looked up."""
     try:
         result = read(spec.folder / RESULT)
         if reason := difference(result, spec, below):
             return State(spec, "stale", reason)
         origin = result.provenance.get("shared_from")
-        told = [f"shared from {origin}"] if origin else []
-        return State(spec, "done", "; ".join([*told, OLDER] if result.identity.older else told))
+        notes = [f"shared from {origin}"] if origin else []
+        return State(spec, "done", "; ".join([*notes, OLDER] if result.identity.older else notes))
     except (FileNotFoundError, NotADirectoryError):
-        pass  # not done, or made again just now
+        pass  # not done, or being replaced
     except (UsageError, OSError) as error:
         return State(spec, "failed", str(error))
     if busy(spec.folder):
         return State(spec, "running")
     with suppress(OSError, UsageError):
-        kept = "set aside: xstilts run takes it back or makes it again"
-        return State(spec, "stale", difference(read(spec.folder / ASIDE), spec, below) or kept)
-    kept = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
+        note = "set aside: xstilts run restores it or makes it again"
+        return State(spec, "stale", difference(read(spec.folder / ASIDE), spec, below) or note)
+    note = "; its earlier result is kept" if (spec.folder / EARLIER / ASIDE).is_file() else ""
     if (spec.folder / FAILURE).is_file():
         return State(
-            spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + kept
+            spec, "failed", (spec.folder / FAILURE).read_text(encoding="utf-8").strip() + note
         )
     if (spec.folder / NOTEBOOK).is_file():
-        return State(spec, "failed", f"interrupted: it was stopped before it finished{kept}")
+        return State(spec, "failed", f"interrupted: it was stopped before it finished{note}")
     return State(spec, "missing")
 
 
 def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
-    """What a result was made with that is different now, in words; "" if it is the one that `spec`
-    asks for (identity.py).
+    """Explain what has changed since a result was made; "" if it is the one that `spec` requests
+    (identity.py).
 
-    What is kept in reference/ is shown as it is: nobody makes it again.
+    Results kept in reference/ are shown as they are: nobody makes them again.
     """
     if REFERENCE in result.provenance:
         return ""
     if reason := identity.difference(result.identity, identity.wanted(spec)):
         return reason
-    # A study can be looked at without its data: then the folder that the run has read from is
-    # asked, if it is still there.
+    # A study can be viewed without its data. Then the folder that the run read from is checked, if
+    # it still exists.
     roots = (spec.data_root, result.spec.get("data_root", ""))
     root = next(
         (root for root in roots if root and identity.stands_below(result.identity, root)), ""

@@ -1,5 +1,4 @@
-"""The retrieval phase: choose a layer on development data, then mine or search with it in every
-language."""
+"""The retrieval phase: choose a layer on development data, then mine or search every language."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ from xstilts_core.schedule import uses_bfloat16
 from xstilts_core.study.spec import RetrievalSpec
 from xstilts_core.tasks import task
 
-# Hidden state 14 of XLM-R Large's 24 layers is what the paper's code and XTREME's read; other
-# depths take the same share.
+# The paper's code and XTREME's read hidden state 14 of XLM-R Large's 24 layers. Encoders of other
+# depths use the same share.
 DEFAULT_DEPTH = 14 / 24
 
 
@@ -44,8 +43,8 @@ def one_side(
     centred: bool,
     bfloat16: bool = False,
 ) -> list[Tensor]:
-    """Unit vectors by layer, with a memory of two: English, asked for before every language, is
-    embedded once where it stays the same."""
+    """Return unit vectors by layer. The cache of two serves English, which is requested before
+    every language: unless its sentences change, it is embedded once."""
     return [
         retrieval.prepare(vectors, centred)
         for vectors in retrieval.embed(encoder, texts, max_length, layers, bfloat16)
@@ -58,8 +57,8 @@ def embedded(
     examples: Sequence[SentenceExample],
     layers: Sequence[int],
 ) -> list[Vectors]:
-    """The sentences' vectors by each layer. The control names_masked puts the mask token in the
-    place of every name first."""
+    """Return the sentences' vectors by layer.
+    The control names_masked first replaces every name with the mask token."""
     texts = [example.text for example in examples]
     if spec.control == "names_masked":
         names, mark = splits.names(examples, spec.source), encoder.tokenizer.mask_token
@@ -81,9 +80,9 @@ def embedded(
 def mined(
     spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]
 ) -> retrieval.Candidates:
-    """Candidate pairs: indices into both sides.
+    """Return candidate pairs as indices into both sides.
 
-    A sentence that a side has more than once is mined once, and is in no pair: XTREME reads its
+    A sentence that occurs more than once on a side is mined once and is in no pair: XTREME maps its
     text back to an id, and drops texts that have two (text_load_unify and read_sent2id of its
     utils_retrieve.py).
     """
@@ -92,31 +91,31 @@ def mined(
         retrieval.different(english),
         retrieval.different(other),
     )
-    found = retrieval.mine(
+    candidates = retrieval.mine(
         picked(vectors.other, first_other),
         picked(vectors.english, first_english),
         spec.neighbours,
         spec.margin,
         device(spec.device),
     )
-    kept = alone_other[found.other] & alone_english[found.english]
+    unique = alone_other[candidates.other] & alone_english[candidates.english]
     return retrieval.Candidates(
-        first_other[found.other[kept]],
-        first_english[found.english[kept]],
-        found.scores[kept],
-        found.clamped,
+        first_other[candidates.other[unique]],
+        first_english[candidates.english[unique]],
+        candidates.scores[unique],
+        candidates.clamped,
     )
 
 
 def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
-    """These rows; all of them without a copy."""
+    """Return these rows; all rows are returned without a copy."""
     return vectors if len(positions) == len(vectors) else vectors[torch.from_numpy(positions)]
 
 
 def right_pairs(
     candidates: retrieval.Candidates, examples: Sequence[SentenceExample]
 ) -> tuple[np.ndarray, int]:
-    """Whether each candidate is gold, and the number of gold pairs."""
+    """Return whether each candidate is gold, and the number of gold pairs."""
     english, other = retrieval.two_sides(examples)
     gold = retrieval.gold_pairs(examples)
     pairs = zip(candidates.other, candidates.english, strict=True)
@@ -129,8 +128,8 @@ def development_score(
     examples: Sequence[SentenceExample],
     layers: Sequence[int],
 ) -> list[float]:
-    """The task's metric on development data by layer: best F1 over thresholds (mining) or accuracy
-    (search), in percent."""
+    """Return the task's metric on development data by layer, in percent: best F1 over thresholds
+    (mining) or accuracy (search)."""
     if task(spec.task).metric == "f1":
         scores = []
         for vectors in embedded(spec, encoder, examples, layers):
@@ -144,8 +143,8 @@ def development_score(
 
 
 def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
-    """Layer -> mean development score over the languages; only the spec's layer where it names one.
-    Empty without development data."""
+    """Return layer -> mean development score over the languages, for the spec's layer alone if it
+    names one. Empty without development data."""
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
     languages = splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
     languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
@@ -166,7 +165,7 @@ def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
 
 
 def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) -> int:
-    """The spec's layer; else the best on development data; else the paper's depth."""
+    """Return the spec's layer, else the best on development data, else the paper's depth."""
     if spec.layer >= 0:
         return spec.layer
     return (
@@ -179,68 +178,68 @@ def choose(spec: RetrievalSpec, encoder: Encoder, by_layer: dict[int, float]) ->
 def search_language(
     examples: Sequence[SentenceExample], vectors: Vectors
 ) -> tuple[list[Any], Scored]:
-    """Tatoeba: every English sentence finds its nearest neighbour; accuracy."""
+    """Find the nearest neighbour of every English sentence, as in Tatoeba; score by accuracy."""
     english, other = retrieval.two_sides(examples)
-    found = [other[index].id for index in retrieval.search(vectors.english, vectors.other)]
-    statistics = metrics.accuracy_statistics([example.match for example in english], found)
+    matches = [other[index].id for index in retrieval.search(vectors.english, vectors.other)]
+    statistics = metrics.accuracy_statistics([example.match for example in english], matches)
     return english, Scored(
-        found, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY)
+        matches, metrics.ACCURACY, statistics, metrics.score(statistics, metrics.ACCURACY)
     )
 
 
 def mine_language(
     spec: RetrievalSpec, examples: Sequence[SentenceExample], vectors: Vectors, threshold: float
 ) -> tuple[list[Any], Scored]:
-    """BUCC: candidate pairs at or above the threshold; set F1. A prediction per sentence of the
-    other language: its partner or None.
+    """Score candidate pairs at or above the threshold by set F1, as in BUCC. Every sentence of the
+    other language has one prediction, its partner or None.
 
-    counted: clamped, of retrieval.Candidates.
+    counted: `clamped` of retrieval.Candidates.
     """
     english, other = retrieval.two_sides(examples)
     candidates = mined(spec, vectors, examples)
-    kept = candidates.scores >= threshold
+    selected = candidates.scores >= threshold
     partner = {
         other[x].id: english[y].id
-        for x, y in zip(candidates.other[kept], candidates.english[kept], strict=True)
+        for x, y in zip(candidates.other[selected], candidates.english[selected], strict=True)
     }
-    found = [partner.get(example.id) for example in other]
+    partners = [partner.get(example.id) for example in other]
     rows = [
         (
             float(guess is not None and guess == example.match),
             float(guess is not None),
             float(example.match is not None),
         )
-        for example, guess in zip(other, found, strict=True)
+        for example, guess in zip(other, partners, strict=True)
     ]
     statistics = np.array(rows)
     counted = {"clamped": candidates.clamped}
     return other, Scored(
-        found, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted
+        partners, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted
     )
 
 
 def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, float]:
-    """By language: the mining threshold that is best on development data. Empty for tasks that are
-    searched."""
+    """Return the mining threshold that is best on development data, by language.
+    Empty for search tasks."""
     if task(spec.task).metric != "f1":
         return {}
-    found = {}
+    by_language = {}
     for code in splits.evaluated(
         spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark
     ):
         examples = splits.load(spec.task, "dev", code, spec.source, spec.data_root)
         candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
-        found[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
-    return found
+        by_language[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
+    return by_language
 
 
 def score_retrieval(
     run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]
 ) -> list[Score]:
-    """Score the task in every language with one layer, and keep the predictions. Mining counts
-    clamped margins in `run.counted`."""
+    """Score the task in every language with one layer, and write the predictions.
+    Mining counts clamped margins in `run.counted`."""
     spec = run.spec
-    entry = task(spec.task)
+    target = task(spec.task)
     split = splits.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     scores: list[Score] = []
     for code in splits.evaluated(
@@ -248,13 +247,13 @@ def score_retrieval(
     ):
         examples = splits.load(spec.task, split, code, spec.source, spec.data_root)
         vectors = embedded(spec, encoder, examples, [layer])[0]
-        mining = entry.metric == "f1"
-        asked, scored = (
+        mining = target.metric == "f1"
+        queries, scored = (
             mine_language(spec, examples, vectors, threshold[code])
             if mining
             else search_language(examples, vectors)
         )
-        write_predictions(spec.folder, entry, code, asked, scored)
-        run.count(entry.name, code, scored)
-        scores += as_scores(scored, entry, code, split)
+        write_predictions(spec.folder, target, code, queries, scored)
+        run.count(target.name, code, scored)
+        scores += as_scores(scored, target, code, split)
     return scores

@@ -1,4 +1,4 @@
-"""What the run notebooks call: each function is one step of a phase, its value worth showing."""
+"""Steps of the run notebooks: each function is one step and returns a value worth displaying."""
 
 import json
 import sys
@@ -37,8 +37,8 @@ TEXTS = "mlm"
 
 
 def _interactive() -> bool:
-    """Whether a person watches: a front end that could ask for input (JupyterLab), or a terminal.
-    papermill's kernels cannot ask."""
+    """Return whether a person is watching: a terminal, or a front end that can request input."""
+    # papermill's kernels cannot request input; JupyterLab's can.
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     kernel = getattr(shell, "kernel", None)
     return bool(getattr(kernel, "_allow_stdin", False)) if kernel else sys.stdout.isatty()
@@ -46,11 +46,11 @@ def _interactive() -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """A run in progress: its spec, when it started, what its numbers depend on, its log file.
+    """A run in progress: its spec, start time, identity (what its numbers depend on) and log.
 
-    Of result.json's details: `counted`, what its scoring counted, name -> task -> language ->
-    number; `learnt`, whether its tasks were, by task; `attempts`, a record of each training where
-    it may be trained again.
+    Three fields go into the details of result.json. `counted`: what the scoring counted, name ->
+    task -> language -> number. `learnt`: whether the run's tasks were learnt, by task. `attempts`:
+    a record of each training, if training may be repeated.
     """
 
     spec: Spec
@@ -66,15 +66,14 @@ class Run:
         (self.spec.folder / LOG).unlink(missing_ok=True)
 
     def log_anew(self, lines: Sequence[dict[str, Any]] = ()) -> None:
-        """Have these lines alone in train_log.jsonl: of several attempts it holds the one that is
-        kept."""
+        """Replace train_log.jsonl by these lines: it holds only the attempt that is kept."""
         (self.spec.folder / LOG).write_text(
             "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8"
         )
 
     def reporter(self, steps: int) -> Callable[[dict[str, Any]], None]:
-        """A function for train(): appends each line to train_log.jsonl, and shows a bar (live) or a
-        line per evaluation (batch)."""
+        """Return a callback for train() that appends each line to train_log.jsonl.
+        It also shows a bar in an interactive session, or else prints a line per evaluation."""
         path = self.spec.folder / LOG
         if _interactive():
             from tqdm.auto import tqdm
@@ -89,25 +88,25 @@ class Run:
                 bar.set_postfix(loss=line["loss"], dev=line.get("dev"))
             elif "dev" in line or line["step"] == steps:
                 dev = line.get("dev", "")
-                shown = (
+                dev_text = (
                     f"  dev {'not finite' if dev is None else f'{dev:.1f}'}" if dev != "" else ""
                 )
                 print(
-                    f"step {line['step']}/{steps}  loss {line['loss']:.3f}{shown}  {line['tokens_per_second']} tokens/s",
+                    f"step {line['step']}/{steps}  loss {line['loss']:.3f}{dev_text}  "
+                    f"{line['tokens_per_second']} tokens/s",
                     flush=True,
                 )
 
         return report
 
     def count(self, name: str, language: str, scored: Scored) -> None:
-        """Keep what the scoring of a task in a language counted, and say it."""
+        """Record and print what the scoring of a task in one language counted."""
         for what, number in scored.counted.items():
             self.counted.setdefault(what, {}).setdefault(name, {})[language] = number
             print(f"{name} in {language}: {what} {number}", flush=True)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Where train() keeps this run while it is unfinished; None where the spec asks for
-        none."""
+        """Return the checkpoint of the unfinished run, or None if the spec wants none."""
         every = self.spec.checkpoint_every
         return (
             Checkpoint(
@@ -118,21 +117,21 @@ class Run:
         )
 
     def finish(self, scores: list[Score], details: dict[str, Any], device: torch.device) -> Path:
-        """Write result.json, the run's "done" flag. Its seconds are those of all processes that a
-        training went on in."""
+        """Write result.json, which marks the run as done, and return its path.
+        Its seconds include those of earlier processes that the training was resumed from."""
         seconds = time.perf_counter() - self.started + details.get("earlier_seconds", 0.0)
-        where, revisions, used = (
+        machine, revisions, dtype = (
             model.device_name(device),
             hub_lock.revisions(self.spec),
             precision(self.spec),
         )
-        told = {
+        facts = {
             **({learnt.DETAIL: self.learnt} if self.learnt else {}),
             **({"attempts": self.attempts} if self.attempts else {}),
         }
-        details = {**({"precision": used} if used else {}), **told, **self.counted, **details}
+        details = {**({"precision": dtype} if dtype else {}), **facts, **self.counted, **details}
         path = results.write(
-            self.spec, scores, where, seconds, details, revisions=revisions, begun=self.identity
+            self.spec, scores, machine, seconds, details, revisions=revisions, begun=self.identity
         )
         Checkpoint(self.spec.folder).remove()
         Checkpoint(self.spec.folder, name=attempts.FILE).remove()
@@ -140,7 +139,7 @@ class Run:
 
 
 def load_encoder(spec: EncoderSpec) -> Encoder:
-    """The encoder that the spec starts from, on its device. Retrieval runs use no dropout."""
+    """Load the spec's starting encoder onto its device. Retrieval runs use no dropout."""
     dropout, attention = (
         (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
     )
@@ -166,13 +165,13 @@ def limits(spec: TuneSpec) -> Limits:
 
 
 def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
-    """The examples as the model sees them: the control hypothesis_only hides the first text of a
-    pair."""
+    """Return the examples as the model sees them.
+    The control hypothesis_only hides the first text of a pair."""
     return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
 
 
 def training(name: str, spec: TuneSpec) -> translated.Prepared:
-    """Training examples of a task by part: English ones, or what phase 2 wishes instead."""
+    """Return a task's training examples by part: English ones, or what phase 2 specifies."""
     if isinstance(spec, IntermediateSpec):
         return translated.training(name, spec)
     return translated.Prepared(
@@ -181,11 +180,11 @@ def training(name: str, spec: TuneSpec) -> translated.Prepared:
 
 
 def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
-    """Training data of one task, English development data, and a new head whose weights come from
-    the seed."""
+    """Build the learner of one task: training data, English development data and a new head.
+    The head's weights are drawn from the seed."""
     form, config = FORMATS[task(name).format], encoder.network.config
-    found = training(name, spec)
-    parts = {part: seen(spec, examples) for part, examples in found.parts.items()}
+    prepared = training(name, spec)
+    parts = {part: seen(spec, examples) for part, examples in prepared.parts.items()}
     entry = form.complete(
         task(name), [example for examples in parts.values() for example in examples]
     )
@@ -204,12 +203,12 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
             )
         )
     return Learner(
-        entry, head, streams, splits.development(name, spec.source, spec.data_root), found.counts
+        entry, head, streams, splits.development(name, spec.source, spec.data_root), prepared.counts
     )
 
 
 def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
-    """One learner per task that the spec trains on."""
+    """Return one learner per task that the spec trains on."""
     names = (
         spec.tasks
         if isinstance(spec, IntermediateSpec)
@@ -217,26 +216,27 @@ def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
         if isinstance(spec, TargetSpec)
         else []
     )
-    found = [learner(name, spec, encoder) for name in names]
-    if len(found) == 1:
-        return found
-    # MNLI is a task, and a part of ANLI+: together their streams need two names.
+    members = [learner(name, spec, encoder) for name in names]
+    if len(members) == 1:
+        return members
+    # MNLI is both a task and a part of ANLI+: trained together, its streams need two names.
     return [
         replace(
-            entry, streams=[replace(part, name=_part_name(entry, part)) for part in entry.streams]
+            member,
+            streams=[replace(part, name=_part_name(member, part)) for part in member.streams],
         )
-        for entry in found
+        for member in members
     ]
 
 
 def _part_name(entry: Learner, part: Stream) -> str:
-    """'ccg', or of a task of several parts 'anli_plus/mnli'."""
+    """Return a name such as 'ccg', or 'anli_plus/mnli' for a task of several parts."""
     return part.name if len(entry.streams) == 1 else f"{entry.task.name}/{part.name}"
 
 
 def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
-    """The texts of continued masked language modelling as a stream, with the encoder's own
-    language-model head; none without `mlm`."""
+    """Return the texts of continued masked language modelling as a stream; [] without `mlm`.
+    The stream learns with the encoder's own language-model head."""
     if not spec.mlm:
         return []
     texts = splits.unlabelled(
@@ -246,8 +246,7 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     head = model.language_head(encoder, spec.start, spec.seed)
     draws = np.random.default_rng([spec.seed, 6])
     mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
-    # A mean over the masked tokens needs their logits, and what the softmax makes of them, over the
-    # whole vocabulary.
+    # The mean over masked tokens keeps their logits and softmax values over the whole vocabulary.
     logits = int(3 * 4 * spec.mask_share * encoder.network.config.vocab_size)
     return [
         Stream(
@@ -265,10 +264,10 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
 
 
 def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
-    """What will be trained: rows and tokens of every stream; where it is not plain English, what
-    became of how many by language."""
+    """List the task, part, examples, rows and tokens of every stream to train on.
+    Streams that are not plain English also list what became of how many examples by language."""
     streams = [
-        (entry.task.name, entry.counts, stream) for entry in found for stream in entry.streams
+        (member.task.name, member.counts, stream) for member in found for stream in member.streams
     ]
     return [
         {
@@ -278,8 +277,8 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
             "rows": len(stream.encoded),
             "tokens": len(stream.encoded.ids),
             **(
-                {"languages": kept}
-                if (kept := [asdict(count) for count in counts if count.part == stream.name])
+                {"languages": by_language}
+                if (by_language := [asdict(count) for count in counts if count.part == stream.name])
                 else {}
             ),
         }
@@ -290,72 +289,79 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
 def examine(
     spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None
 ) -> tuple[list[Score], list[learnt.Judgement]]:
-    """Scores on `count` English development examples of every task, a sample that no run's seed
-    changes (None: all); which were learnt."""
-    scores, told = [], []
+    """Return scores on English development examples of every task, and which were learnt.
+
+    count: size of the sample, which does not depend on the run's seed; None: all examples. Only
+    then are the tasks judged.
+    """
+    scores, judgements = [], []
     for entry in found:
-        shown = seen(spec, splits.sample(entry.task.name, entry.development, count))
+        examples = seen(spec, splits.sample(entry.task.name, entry.development, count))
         scored = score(
             encoder,
             entry.head,
             entry.task,
-            shown,
+            examples,
             "en",
             limits(spec),
             spec.layer,
             uses_bfloat16(spec),
         )
         scores += as_scores(scored, entry.task, "en", "dev")
-        told.append(
+        judgements.append(
             None
             if count
-            else trivial.judge(entry.task, shown, scored.columns, scored.statistics, spec.seed)
+            else trivial.judge(entry.task, examples, scored.columns, scored.statistics, spec.seed)
         )
-    return scores, [entry for entry in told if entry]
+    return scores, [entry for entry in judgements if entry]
 
 
 def develop(
     spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None
 ) -> list[Score]:
-    """Scores on `count` English development examples of every task (`examine`)."""
+    """Return scores on `count` English development examples of every task (see `examine`)."""
     return examine(spec, encoder, found, count)[0]
 
 
 def judged(spec: TuneSpec, found: list[Learner]) -> list[Learner]:
-    """The tasks by which a training is judged: all, or of tasks one after the other the last."""
+    """Return the tasks by which a training is judged: all, or the last one of a sequence."""
     return found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
 
 
 def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
-    """Scores on all English development examples of every task; keep in the run, and say, which of
-    those it is judged by were learnt."""
-    scores, told = examine(run.spec, encoder, found)
+    """Return scores on all English development examples of every task.
+
+    Record in the run which of the tasks it is judged by were learnt, and print those that were not.
+    """
+    scores, judgements = examine(run.spec, encoder, found)
     names = [entry.task.name for entry in judged(run.spec, found)]
-    known = [
-        replace(entry, attempts=max(1, len(run.attempts))) for entry in told if entry.task in names
+    verdicts = [
+        replace(entry, attempts=max(1, len(run.attempts)))
+        for entry in judgements
+        if entry.task in names
     ]
-    run.learnt = {entry.task: entry.content() for entry in known}
-    if missed := [(run.spec.seed, entry) for entry in known if not entry.learnt]:
+    run.learnt = {entry.task: entry.content() for entry in verdicts}
+    if missed := [(run.spec.seed, entry) for entry in verdicts if not entry.learnt]:
         print(learnt.sentence(run.spec.recipe, len(found), missed), flush=True)
     return scores
 
 
 def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()) -> Trained:
-    """Train; the best checkpoint by the mean of the tasks' own metrics on English development data
-    is what stays.
+    """Train, and leave the checkpoint of the best mean of the tasks' own metrics on English
+    development data.
 
-    Of tasks one after the other the last one's metric counts: the checkpoints are those of its
-    stage. texts: from `unlabelled`. With `restarts` it is trained again while a task is not learnt
-    (attempts.py). Low-rank adapters are merged into the encoder at the end.
+    In a sequence of tasks only the last one's metric counts, so checkpoints are chosen in its
+    stage. texts: from `unlabelled`. With `restarts`, training is repeated while a task is not
+    learnt (attempts.py). Low-rank adapters are merged into the encoder at the end.
     """
     spec = run.spec
     schedule, probabilities = plan(spec, found), shares(spec, found)
-    main = {entry.task.name: entry.task.metric for entry in judged(spec, found)}
-    streams = [*(stream for entry in found for stream in entry.streams), *texts]
+    metrics = {member.task.name: member.task.metric for member in judged(spec, found)}
+    streams = [*(stream for member in found for stream in member.streams), *texts]
 
     def evaluate() -> float:
         scores = develop(spec, encoder, judged(spec, found), spec.dev_examples)
-        return float(np.mean([entry.value for entry in scores if entry.metric == main[entry.task]]))
+        return float(np.mean([item.value for item in scores if item.metric == metrics[item.task]]))
 
     def attempt(schedule: Schedule) -> Trained:
         run.log_anew()
@@ -391,17 +397,17 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
 
 
 def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
-    """Score every target in every language, zero-shot, and keep the predictions."""
+    """Score every target in every language, zero-shot, and write the predictions."""
     spec = run.spec
     scores: list[Score] = []
     for name in spec.targets:
         split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
-        # The head was made for the training task: the target brings its own languages and scoring
-        # rule, not its own labels.
-        entry = replace(task(name), labels=trained_on.task.labels)
+        # The head belongs to the training task: the target contributes its languages and scoring
+        # rule, but not its labels.
+        target = replace(task(name), labels=trained_on.task.labels)
         pool = splits.pool(name, spec.source, spec.data_root)
         form = against(
-            encoder, trained_on.head, entry, pool, limits(spec), spec.layer, uses_bfloat16(spec)
+            encoder, trained_on.head, target, pool, limits(spec), spec.layer, uses_bfloat16(spec)
         )
         for language in splits.evaluated(
             name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
@@ -409,38 +415,40 @@ def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score
             examples = splits.load(name, split, language, spec.source, spec.data_root)[
                 : spec.test_examples or None
             ]
-            shown = seen(spec, examples)
+            inputs = seen(spec, examples)
             scored = score(
                 encoder,
                 trained_on.head,
-                entry,
-                shown,
+                target,
+                inputs,
                 language,
                 limits(spec),
                 spec.layer,
                 uses_bfloat16(spec),
                 form,
             )
-            write_predictions(spec.folder, entry, language, examples, scored)
-            scores += as_scores(scored, entry, language, split)
+            write_predictions(spec.folder, target, language, examples, scored)
+            scores += as_scores(scored, target, language, split)
     return scores
 
 
 def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
-    """What result.json keeps of the training beside the scores; of `found`, its examples, and what
-    became of them in other languages."""
+    """Return what result.json records about the training besides the scores.
+
+    found: learners whose examples are counted, with what became of them in other languages.
+    """
     summary = {name: value for name, value in asdict(trained).items() if name != "log"}
     padding = float(np.mean([line["padding"] for line in trained.log]))
-    told = {
+    facts = {
         "padding": round(padding, 4),
         "packed": encoder.packed,
         "parameters": model.count_parameters(encoder.network),
     }
-    counts = [asdict(count) for entry in found for count in entry.counts]
-    examples = {stream.name: stream.size for entry in found for stream in entry.streams}
+    counts = [asdict(count) for member in found for count in member.counts]
+    examples = {stream.name: stream.size for member in found for stream in member.streams}
     return {
         **summary,
-        **told,
+        **facts,
         **({"examples": examples} if examples else {}),
         **({"translated": counts} if counts else {}),
     }

@@ -1,5 +1,5 @@
-"""How long a training is, its learning rate at every step, and what each step learns from: tasks
-mixed or in turn, and masked language modelling among them."""
+"""The schedule of a training: its length, its learning rate at every step, and what each step
+learns from (tasks mixed or in turn, possibly with masked language modelling)."""
 
 import sys
 from bisect import bisect_right
@@ -22,13 +22,13 @@ from xstilts_core.translation.translated import Count
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how: see TuneSpec for the fields. evaluations: 0 never evaluates and keeps the
-    last weights.
+    """The length and hyperparameters of a training; see TuneSpec for the fields. evaluations: 0
+    never evaluates and keeps the last weights.
 
-    stages: steps of each stage, where data sets are trained on one after the other; empty: one
-    stage of all steps. Every stage warms up and decays over its own steps and begins with a new
-    optimizer, as a training of its own from the weights of the one before (XTREME-R,
-    scripts/train_xcopa.sh). Evaluations are in the last.
+    stages: steps of each stage if data sets are trained on one after the other; empty: one stage of
+    all steps. Every stage warms up and decays over its own steps and begins with a new optimizer,
+    like a separate training from the weights of the stage before (XTREME-R,
+    scripts/train_xcopa.sh). Evaluations are in the last stage.
     """
 
     steps: int
@@ -46,21 +46,20 @@ class Schedule:
 
     @property
     def begins(self) -> list[int]:
-        """Steps done before each stage."""
+        """Return the number of steps before each stage."""
         return [0, *accumulate(self.stages[:-1])]
 
     def stage(self, step: int) -> int:
-        """The stage that `step` (from 0) belongs to."""
+        """Return the stage that `step` (from 0) belongs to."""
         return bisect_right(self.begins, step) - 1
 
     def rate(self, step: int) -> float:
-        """Share of the peak rate at `step`, at most 1: rises linearly during warm-up, falls
-        linearly to zero after it, in every stage."""
+        """Return the share of the peak rate at `step`, at most 1.
+        In every stage it rises linearly during warm-up and then falls linearly to zero."""
         stage = self.stage(step)
         steps, done = (self.stages or (self.steps,))[stage], step - self.begins[stage]
         rise = self.warmup * steps
-        # A warm-up of less than one step, or with a part of one left over, ends at the peak and not
-        # above it.
+        # A warm-up shorter than a step, or ending within one, must not pass the peak.
         return (
             min(1.0, (done + 1) / max(1.0, rise))
             if done < rise
@@ -68,8 +67,8 @@ class Schedule:
         )
 
     def marks(self) -> set[int]:
-        """Steps after which development data are scored: evenly spaced in the last stage, the last
-        one at its end."""
+        """Return the steps after which development data are scored: evenly spaced in the last
+        stage, the last one at its end."""
         begin = self.begins[-1]
         return {
             begin + round((self.steps - begin) * (k + 1) / self.evaluations)
@@ -79,8 +78,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A training task: its head, its training rows (a stream per part), the English development
-    examples.
+    """A training task: its head, its training rows (one stream per part) and its English
+    development examples.
 
     counts: what became of the English examples in other languages.
     """
@@ -93,9 +92,9 @@ class Learner:
 
 
 def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
-    """Whether a network of this hidden size computes in bfloat16 there. auto: where the device does
-    so natively; older GPUs emulate it, and slowly. On a CPU it has to be wide enough to gain from
-    it."""
+    """Return whether a network of this hidden size computes in bfloat16 on this device.
+    auto: if the device does so natively, as older GPUs emulate it slowly. On a CPU the network must
+    be wide enough to gain from it."""
     if precision != "auto":
         return precision == "bfloat16"
     return (
@@ -106,26 +105,25 @@ def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
 
 
 def uses_bfloat16(spec: EncoderSpec) -> bool:
-    """Whether the run computes in bfloat16."""
+    """Return whether the run computes in bfloat16."""
     return in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
 
 
 def precision(spec: Spec) -> str:
-    """What the run's network computes in, its heads and losses apart, which are float32; "" for a
-    run without one."""
+    """Return the precision of the run's network, "" without one. Heads and losses are float32."""
     if not isinstance(spec, EncoderSpec | PretrainSpec):
         return ""
     return "bfloat16" if isinstance(spec, EncoderSpec) and uses_bfloat16(spec) else "float32"
 
 
 def _mlm_batches(spec: TuneSpec) -> float:
-    """Batches of masked language modelling to one of the tasks."""
+    """Return the number of masked language modelling batches per batch of the tasks."""
     return spec.mlm if isinstance(spec, IntermediateSpec) else 0.0
 
 
 def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
-    """Examples of a task that count. A task on its own, or in a sequence, has none to cap: ANLI+
-    draws its parts by their sizes."""
+    """Return the cap on the examples that count of a task.
+    A single task or a sequence has none: ANLI+ draws its parts by their sizes."""
     return (
         spec.cap
         if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence
@@ -134,68 +132,65 @@ def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
 
 
 def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
-    """Probability of each task in the mixture."""
+    """Return the probability of each task in the mixture."""
     if not isinstance(spec, IntermediateSpec) or len(found) == 1:
         return np.ones(1)
     if spec.probabilities:
-        return np.array([spec.probabilities[entry.task.name] for entry in found])
+        return np.array([spec.probabilities[member.task.name] for member in found])
     if spec.sampling == "uniform":
         return np.full(len(found), 1 / len(found))
     return mixture(
-        [sum(stream.size for stream in entry.streams) for entry in found],
+        [sum(stream.size for stream in member.streams) for member in found],
         spec.cap,
         spec.temperature,
     )
 
 
 def stages(spec: TuneSpec, found: Sequence[Learner]) -> list[list[Stream]]:
-    """The streams of each stage where tasks, or the parts of one, are trained on one after the
-    other; empty: all in one."""
+    """Return the streams of each stage if tasks, or the parts of one, are trained on one after the
+    other; [] if there is only one stage."""
     if not (isinstance(spec, IntermediateSpec) and spec.sequence) and not found[0].task.staged:
         return []
     return [
         part
-        for entry in found
+        for member in found
         for part in (
-            [[stream] for stream in entry.streams] if entry.task.staged else [entry.streams]
+            [[stream] for stream in member.streams] if member.task.staged else [member.streams]
         )
     ]
 
 
 def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
-    """Probability of each stream, [streams] or, in stages, [stages, streams]; that of the texts, if
-    there are any, comes last.
+    """Return the probability of each stream, [streams], or [stages, streams] if there are stages.
+    The last one belongs to the texts, if any.
 
-    A task's probability is divided in proportion to size among its parts. `mlm` batches of text
-    come to one of the tasks.
+    A task's probability is divided among its parts in proportion to size. Each batch of the tasks
+    comes with `mlm` batches of text.
     """
-    streams = [stream for entry in found for stream in entry.streams]
+    streams = [stream for member in found for stream in member.streams]
     if parts := stages(spec, found):
         rows = [
             [stream.size if any(stream is other for other in part) else 0 for stream in streams]
             for part in parts
         ]
-        drawn = np.array([np.array(row) / sum(row) for row in rows])
+        probabilities = np.array([np.array(row) / sum(row) for row in rows])
     else:
-        sizes = [[stream.size for stream in entry.streams] for entry in found]
-        drawn = np.concatenate(
+        sizes = [[stream.size for stream in member.streams] for member in found]
+        probabilities = np.concatenate(
             [
                 weight * np.array(part) / sum(part)
                 for weight, part in zip(_task_shares(spec, found), sizes, strict=True)
             ]
         )
     if not (ratio := _mlm_batches(spec)):
-        return drawn
-    texts = np.full((*drawn.shape[:-1], 1), ratio / (1 + ratio))
-    return np.concatenate([drawn / (1 + ratio), texts], axis=-1)
+        return probabilities
+    texts = np.full((*probabilities.shape[:-1], 1), ratio / (1 + ratio))
+    return np.concatenate([probabilities / (1 + ratio), texts], axis=-1)
 
 
 def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
-    """Steps on the tasks alone: ~ sum over tasks of epochs * min(rows, cap) / batch_size, as the
-    paper's code counts them.
-
-    In stages: of each.
-    """
+    """Return the steps on the tasks alone, of each stage if there are stages: ~ sum over tasks of
+    epochs * min(rows, cap) / batch_size, as the paper's code counts them."""
 
     def passes(streams: Sequence[Stream]) -> int:
         return spec.passes(sum(len(stream.encoded) for stream in streams))
@@ -208,12 +203,12 @@ def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
     if parts := stages(spec, found):
         return [count(part) for part in parts]
     most = -(-cap(spec, found) // spec.batch_size)
-    return [sum(min(passes(entry.streams) * most, count(entry.streams)) for entry in found)]
+    return [sum(min(passes(member.streams) * most, count(member.streams)) for member in found)]
 
 
 def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
-    """The schedule: every task has its own steps, whatever is drawn beside it; `mlm` adds as many
-    for the texts."""
+    """Return the schedule. Each task keeps its own number of steps, whatever is drawn besides it;
+    `mlm` adds that multiple of it for the texts."""
     counts = [round(count * (1 + _mlm_batches(spec))) for count in _task_steps(spec, found)]
     return Schedule(
         sum(counts),

@@ -1,5 +1,4 @@
-"""The training data of a run: streams of rows, the order they are drawn in, how several are
-mixed."""
+"""Training data of a run: streams of rows, the order they are drawn in, and how they are mixed."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +17,11 @@ from xstilts_core.packing import budgeted
 class Stream:
     """The training rows of one data set, and the head and loss that learn from them.
 
-    size: examples that count in the mixture. batch_size: rows of an optimizer step. mask: gives the
-    drawn rows as they are learnt from, where that is not as they stand (MLM); draws: the generator
-    that it draws from. group: so many rows in a row, as drawn, have one loss. token_bytes: memory
-    that the head and its loss keep of a token until the way back, where it is worth counting.
+    size: number of examples that count in the mixture. batch_size: rows per optimizer step. mask:
+    function that turns drawn rows into what is learnt from (MLM), None to learn from them as they
+    are; draws: the generator that it draws from. group: number of rows, consecutive as drawn, that
+    share one loss. token_bytes: memory that the head and its loss keep per token until the backward
+    pass, if large enough to count.
     """
 
     name: str
@@ -37,21 +37,21 @@ class Stream:
     token_bytes: int = 0
 
     def rows(self, rng: np.random.Generator) -> "Order":
-        """The rows of every step, without end."""
+        """Return the rows of every step, without end."""
         return Order(self, rng)
 
     def batches(
         self, rows: np.ndarray, device: torch.device, most_tokens: int = sys.maxsize
     ) -> list[Batch]:
-        """The rows of a step as the micro-batches that go through the encoder one after the other:
-        one, or if they have more tokens than `most_tokens`, several of rows of like length. The sum
-        of their losses, each by its share of `terms`, does not depend on it."""
+        """Return the rows of a step as micro-batches that pass through the encoder in turn: one, or
+        several with rows of similar length if there are more than `most_tokens` tokens. The sum of
+        their losses, each weighted by its share of `terms`, does not depend on the split."""
         step = (self.mask or select)(self.encoded, rows)
         if len(step.ids) <= most_tokens:
             return [batch_of(step, device)]
         groups = np.split(np.arange(len(rows)), range(self.group, len(rows), self.group))
         lengths = np.array([step.row_lengths[group].sum() for group in groups])
-        # Within a part as they were drawn: a last group that is short must come last.
+        # Groups stay in drawing order within a part: a short last group must come last.
         parts = (
             np.concatenate([groups[k] for k in np.sort(part)])
             for part in budgeted(lengths, most_tokens)
@@ -59,7 +59,7 @@ class Stream:
         return [gather(step, part, device) for part in parts]
 
     def one_pass(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """An exact random permutation of the rows, cut into batch_size rows."""
+        """Return an exact random permutation of the rows, cut into batch_size rows."""
         order = rng.permutation(len(self.encoded))
         return (
             list(self.by_tokens(order, rng))
@@ -68,8 +68,8 @@ class Stream:
         )
 
     def by_tokens(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """batch_size counts tokens: rows of like length together, the batches in random order
-        (phase 1)."""
+        """Yield batches of batch_size tokens: rows of similar length together, the batches in
+        random order (phase 1)."""
         lengths = self.encoded.row_lengths
         for part in np.array_split(order, -(-len(order) // 4096)):
             part = part[np.argsort(lengths[part], kind="stable")]
@@ -80,8 +80,8 @@ class Stream:
 
 @dataclass(slots=True)
 class Order:
-    """A stream's steps, pass after pass. Its place can be kept and found again, which a Python
-    generator's cannot."""
+    """The steps of a stream, pass after pass.
+    Its position can be saved and restored, which that of a Python generator cannot."""
 
     stream: Stream
     rng: np.random.Generator
@@ -107,13 +107,13 @@ class Order:
         return self.batches[self.position - 1]
 
     def state(self) -> dict[str, Any]:
-        """The generator as it was before this pass, the place in the pass, the generator that masks
-        are drawn from."""
+        """Return the generator's state before this pass, the position in the pass, and the state of
+        the generator that masks are drawn from."""
         draws = self.stream.draws.bit_generator.state if self.stream.draws else None
         return {"begun": self.begun, "position": self.position, "draws": draws}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go to the place that `state` gave."""
+        """Go to the position that `state` returned."""
         self.rng.bit_generator.state = state["begun"]
         self.begin_pass()
         self.position = state["position"]
@@ -122,7 +122,7 @@ class Order:
 
 
 def mixture(sizes: Sequence[int], cap: int, temperature: float) -> np.ndarray:
-    """Probability of each task ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the
+    """Return each task's probability ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the
     paper's cap is 2 ** 17, recalled)."""
     weights = np.minimum(np.array(sizes, dtype=float), cap) ** (1 / temperature)
     return weights / weights.sum()

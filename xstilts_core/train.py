@@ -1,4 +1,4 @@
-"""The training loop: one page, for every phase."""
+"""The training loop, shared by all phases."""
 
 import time
 from collections.abc import Callable
@@ -24,11 +24,11 @@ LOGS = 50
 
 @dataclass(slots=True)
 class Trained:
-    """What a run did: the step and development score of the weights it left, steps per stream,
-    tokens, wall seconds.
+    """The outcome of a training: step and development score of the weights it left, steps per
+    stream, tokens and wall seconds.
 
-    earlier_seconds: those of them that processes before this one spent, up to the checkpoint that
-    this one went on from.
+    earlier_seconds: the part of `seconds` spent by earlier processes, up to the checkpoint that
+    this one resumed from.
     """
 
     best_step: int
@@ -41,19 +41,19 @@ class Trained:
 
 
 def parameter_groups(modules: list[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices only: not on biases and norms."""
-    found = {
+    """Return optimizer groups with weight decay on matrices, not on biases and norms."""
+    weights = {
         id(p): p for module in modules for p in module.parameters() if p.requires_grad
     }.values()
     return [
-        {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
     ]
 
 
 def trained_weights(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights that training changes: frozen embeddings are most of a multilingual
-    encoder."""
+    """Return a copy of the trainable weights.
+    Frozen embeddings are most of a multilingual encoder."""
     frozen = {
         name
         for name, weight in module.named_parameters(remove_duplicate=False)
@@ -68,8 +68,8 @@ def trained_weights(module: nn.Module) -> dict[str, Tensor]:
 
 @dataclass(slots=True)
 class _Window:
-    """What happened since the last line of the log. The loss stays a tensor: reading it would make
-    a GPU wait at every step."""
+    """Sums since the last line of the log.
+    The loss stays a tensor, because reading it would make a GPU wait at every step."""
 
     loss: Tensor | float = 0.0
     padding: float = 0.0
@@ -78,13 +78,13 @@ class _Window:
     since: float = field(default_factory=time.perf_counter)
 
     def add(self, loss: Tensor, padding: float, tokens: int) -> None:
-        """A micro-batch."""
+        """Add a micro-batch."""
         self.loss += loss
         self.padding += padding
         self.tokens += tokens
 
     def line(self, step: int, stream: str, rate: float) -> dict[str, Any]:
-        """One line of the log: means over the window."""
+        """Return a line of the log with means over the window."""
         speed = self.tokens / max(1e-9, time.perf_counter() - self.since)
         means = {
             "loss": round(float(self.loss) / self.steps, 5),
@@ -101,8 +101,7 @@ class _Window:
 
 @dataclass(slots=True)
 class Best:
-    """The best weights so far by the development score, and how many evaluations ago they were
-    seen."""
+    """The best weights so far by development score, and the number of evaluations since then."""
 
     modules: list[nn.Module]
     done: Trained
@@ -110,8 +109,8 @@ class Best:
     since: int = 0
 
     def see(self, score: float, step: int) -> None:
-        """Keep the weights if they are better than all before; the earlier ones win a tie, and a
-        score that is not finite never does."""
+        """Keep the weights if their score beats all before.
+        Ties keep the earlier weights, and a score that is not finite never wins."""
         for module in self.modules:
             module.train()
         if isfinite(score) and (self.done.best_score is None or score > self.done.best_score):
@@ -121,7 +120,7 @@ class Best:
             self.since += 1
 
     def restore(self) -> None:
-        """Put the best weights back and leave training mode."""
+        """Load the best weights and leave training mode."""
         for module, state in zip(self.modules, self.weights, strict=False):
             module.load_state_dict(state, strict=False)
         for module in self.modules:
@@ -130,8 +129,8 @@ class Best:
 
 @dataclass(slots=True)
 class Progress:
-    """All that changes from step to step. On a CPU a training that goes on from it ends bit for bit
-    as one that was never interrupted."""
+    """All state that changes from step to step.
+    On a CPU, a training resumed from it ends bit for bit like one that was never interrupted."""
 
     modules: list[nn.Module]
     optimizer: torch.optim.Optimizer
@@ -146,7 +145,7 @@ class Progress:
 
     @classmethod
     def begin(cls, encoder: Encoder, streams: list[Stream], schedule: Schedule) -> "Progress":
-        """Step 0: every generator from the schedule's seed."""
+        """Start at step 0 with every generator seeded by the schedule."""
         modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
         for module in modules:
             use_bytes(module)
@@ -170,25 +169,27 @@ class Progress:
         )
 
     def log(self, line: dict[str, Any]) -> None:
-        """Keep a line of the log and open the next window."""
+        """Append a line to the log and open the next window."""
         self.done.log.append(line)
         self.done.tokens += self.window.tokens
         self.window = _Window()
 
     def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
-        """Put the development score of the weights as they are into the log's line, None where it
-        is not finite; keep the best."""
+        """Log the weights' development score, None if not finite, and keep the best weights."""
         try:
             score = float(evaluate())
         except NotFinite as error:
-            place = f"evaluation after step {line['step']} ({line['stream']}, learning rate {line['learning_rate']:.3g})"
-            raise NotFinite(f"{place}: {error}") from None
+            moment = (
+                f"evaluation after step {line['step']} ({line['stream']}, "
+                f"learning rate {line['learning_rate']:.3g})"
+            )
+            raise NotFinite(f"{moment}: {error}") from None
         self.best.see(score, self.step)
         line["dev"] = score if isfinite(score) else None
 
     def finish(self, judged: bool) -> Trained:
-        """Leave the best weights, the last where nothing was `judged`. NotFinite where no score
-        was, or not every trained weight is."""
+        """Leave the best weights, or the last ones if nothing was `judged`.
+        Raise NotFinite if no score was finite or a trained weight is not."""
         self.watch.check()
         if judged and self.done.best_score is None:
             raise NotFinite(f"no development score was finite: {HELP}")
@@ -202,11 +203,11 @@ class Progress:
         return self.done
 
     def over(self, schedule: Schedule) -> bool:
-        """Whether all steps are done, or the patience is at its end."""
+        """Return whether all steps are done or the patience is exhausted."""
         return self.step >= schedule.steps or self.best.since >= schedule.patience
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps. The learning rate follows from the step."""
+        """Return what a checkpoint stores. The learning rate follows from the step."""
         now = time.perf_counter()
         return {
             "step": self.step,
@@ -225,14 +226,14 @@ class Progress:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
         now, where = time.perf_counter(), next(self.modules[0].parameters()).device
         for module, weights in zip(self.modules, state["modules"], strict=True):
             module.load_state_dict(weights)
         self.optimizer.load_state_dict(state["optimizer"])
         self.draws.bit_generator.state = state["draws"]
-        for order, place in zip(self.orders, state["orders"], strict=True):
-            order.restore(place)
+        for order, order_state in zip(self.orders, state["orders"], strict=True):
+            order.restore(order_state)
         for name, value in state["done"].items():
             setattr(self.done, name, value)
         self.done.earlier_seconds = self.done.seconds
@@ -247,8 +248,8 @@ class Progress:
 def identity(
     modules: list[nn.Module], streams: list[Stream], probabilities: np.ndarray, schedule: Schedule
 ) -> dict[str, Any]:
-    """Return what a checkpoint shares with a training beside its run's identity. A parent run made
-    anew gives other starting weights."""
+    """Return what a checkpoint must share with a training besides its run's identity.
+    A parent run made anew gives other starting weights."""
     rows = []
     for stream in streams:
         encoded = stream.encoded
@@ -280,8 +281,8 @@ def resume(
     same: dict[str, Any],
     report: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Go on from the checkpoint if there is one of this training. Its lines of the log are reported
-    again: the file was begun anew."""
+    """Continue from the checkpoint if it belongs to this training.
+    Its log lines are reported again, because the log file was begun anew."""
     state = checkpoint.read(same)
     if state is None:
         return
@@ -300,16 +301,17 @@ def train(
     report: Callable[[dict[str, Any]], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> Trained:
-    """Train encoder and heads in place; leaves the weights of the best development score (the last
-    without `evaluate`).
+    """Train encoder and heads in place and leave the weights of the best development score (without
+    `evaluate`, the last ones).
 
     Every step draws one stream by its probability, [streams] or [stages, streams], and `batch_size`
-    of its rows, as the paper's code does. They go through the encoder in as many parts as memory
-    asks for (`memory`); the loss is the mean over all of them, so that gradients do not depend on
-    the parts. On one CPU with the same seed and number of threads: the same weights, bit for bit,
-    also where this training goes on from its `checkpoint`, which the caller removes; a GPU adds up
-    in no fixed order. Heads and losses are float32. `report` gets one line at each evaluation and
-    about LOGS in between. UsageError names the first step whose loss or gradient is not finite.
+    of its rows, as the paper's code does. The rows go through the encoder in as many parts as
+    memory requires (`memory`). The loss is the mean over all rows, so gradients do not depend on
+    the parts. On one CPU, the same seed and number of threads give the same weights bit for bit,
+    even if training resumes from its `checkpoint`, which the caller removes. A GPU adds up in no
+    fixed order. Heads and losses are float32. `report` receives one line at each evaluation and
+    about LOGS in between. Raise UsageError naming the first step whose loss or gradient is not
+    finite.
     """
     network, where = encoder.network, next(encoder.network.parameters()).device
     now = Progress.begin(encoder, streams, schedule)
@@ -334,7 +336,7 @@ def train(
         terms = sum(batch.terms for batch in batches)
         for batch in batches:
             if not batch.terms:
-                continue  # no label among its tokens: the mean over none is no number
+                continue  # no labelled token, so its mean loss is undefined
             with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
                 hidden, padding = flat_hidden(
                     network, batch.sequences, encoder.packed, schedule.layer

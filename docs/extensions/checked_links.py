@@ -1,8 +1,8 @@
-"""The last step of a build: every link, picture and anchor of the written pages exists, nothing is
-fetched from elsewhere.
+"""Check the written pages at the end of a build: every link, picture and anchor exists, and nothing
+is fetched from other sites.
 
-No network is used: addresses of other sites are taken as they are. Sphinx itself has refused links
-that it resolves.
+No network is used, so addresses of other sites are not checked. Sphinx itself has rejected the
+broken links that it resolves.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-# What a browser fetches by itself when a page is opened.
+# Elements and attributes that a browser fetches when it opens a page.
 FETCHED = {
     ("script", "src"),
     ("link", "href"),
@@ -28,7 +28,7 @@ FOREIGN = ("http", "https", "ftp", "mailto")
 
 
 class Page(HTMLParser):
-    """The anchors of a page, and (tag, attribute, address) of all that it points to."""
+    """The anchors of a page, and (tag, attribute, address) of everything that it points to."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -45,17 +45,17 @@ class Page(HTMLParser):
 
 
 def broken(site: Path, secret: str = "") -> list[str]:
-    """A sentence for each link without an end, each thing fetched from another site, each page that
-    names the folder `secret`."""
+    """Return a sentence for each broken link, each item fetched from another site, and each page
+    that contains the path `secret`."""
     pages = {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
-    found = [
+    sentences = [
         sentence
         for path, page in pages.items()
         for sentence in faults(path, page, pages, site.resolve())
     ]
-    telling = [path for path in pages if secret and secret in path.read_text(encoding="utf-8")]
-    return found + [
-        f"{path.relative_to(site.resolve())} names a folder of this machine" for path in telling
+    leaks = [path for path in pages if secret and secret in path.read_text(encoding="utf-8")]
+    return sentences + [
+        f"{path.relative_to(site.resolve())} names a folder of this machine" for path in leaks
     ]
 
 
@@ -67,7 +67,7 @@ def faults(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> Itera
             if (tag, name) in FETCHED:
                 yield f"{here} fetches {address}"
             continue
-        if parts.scheme:  # data: and the like stand in the page itself
+        if parts.scheme:  # data: and similar addresses are part of the page itself
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         if target.is_dir():
@@ -79,11 +79,11 @@ def faults(path: Path, page: Page, pages: dict[Path, Page], site: Path) -> Itera
             and target in pages
             and unquote(parts.fragment) not in pages[target].anchors
         ):
-            yield f"{here} points to {address}: no such place on that page"
+            yield f"{here} points to {address}: no such anchor on that page"
 
 
 def check(app: Sphinx, exception: Exception | None) -> None:
-    """A warning for all that is broken: with `-W` the build fails."""
+    """Warn about everything that is broken; with `-W` the build fails."""
     if exception is None and app.builder.format == "html":
         for sentence in broken(Path(app.outdir), str(Path(app.srcdir).parent)):
             LOGGER.warning(sentence)

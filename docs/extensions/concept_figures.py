@@ -1,5 +1,5 @@
-"""Pictures of the concepts: the phases, zero-shot evaluation, a gain. Drawn in the look of the
-suite's own figures."""
+"""Draw figures of the concepts, in the style of the package's own figures: the phases, zero-shot
+evaluation and a gain."""
 
 from pathlib import Path
 
@@ -16,20 +16,19 @@ from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 TRAINED, UNSEEN = "#cfe8f3", "#f6d8b8"
 ALONG = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
-# Three seeds with and without an intermediate task, for a picture of the idea: heights without a
-# unit.
+# Illustrative scores of three seeds with and without an intermediate task, without a unit.
 BASELINE, PREPARED = (0.30, 0.42, 0.24), (0.52, 0.50, 0.55)
 
 
 def write(study: Study, folder: Path) -> None:
-    """phases.svg, zero_shot.svg and gain.svg."""
+    """Write phases.svg, zero_shot.svg and gain.svg."""
     folder.mkdir(parents=True)
     for name, figure in (
         ("phases", figures.phases(study)),
         ("zero_shot", zero_shot()),
         ("gain", gain()),
     ):
-        # Text as outlines: the picture is the same whatever fonts a reader has.
+        # Text becomes outlines, so that the picture does not depend on the reader's fonts.
         with look(), mpl.rc_context({"svg.fonttype": "path"}):
             figure.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
 
@@ -69,8 +68,8 @@ def box(
 
 
 def zero_shot() -> Figure:
-    """Trained in English alone, scored in every language of the embedded suite with the same
-    weights."""
+    """Draw training in English alone and scoring in every language of the embedded suite with the
+    same weights."""
     with look():
         figure, axes = canvas(1.9)
         box(axes, (0.01, 0.36), (0.22, 0.3), "English training data\nof the target task", TRAINED)
@@ -78,15 +77,15 @@ def zero_shot() -> Figure:
         axes.annotate("", (0.33, 0.51), (0.23, 0.51), arrowprops=ALONG)
         axes.text(0.28, 0.55, "train", ha="center", fontsize=6.5)
         step = 1 / len(EMBEDDED_LANGUAGES)
-        for place, code in enumerate(EMBEDDED_LANGUAGES):
-            y = 1 - (place + 0.5) * step
-            seen = "trained on" if code == "en" else "not trained on"
-            row = language(code)
+        for position, code in enumerate(EMBEDDED_LANGUAGES):
+            y = 1 - (position + 0.5) * step
+            status = "trained on" if code == "en" else "not trained on"
+            record = language(code)
             box(
                 axes,
                 (0.67, y - 0.4 * step),
                 (0.32, 0.8 * step),
-                f"{row.name}, {row.script}: {seen}",
+                f"{record.name}, {record.script}: {status}",
                 TRAINED if code == "en" else UNSEEN,
             )
             axes.annotate(
@@ -97,21 +96,21 @@ def zero_shot() -> Figure:
 
 
 def gain() -> Figure:
-    """Pairs of runs of the same seed, with and without an intermediate task: their differences, and
-    the mean of these."""
+    """Draw pairs of runs of the same seed, with and without an intermediate task, their
+    differences, and the mean of these."""
     with look():
         figure, axes = canvas(1.8)
         axes.plot([0.06, 0.06], [0.12, 0.86], color=INK, linewidth=0.8)
         axes.text(0.03, 0.49, "zero-shot score", rotation=90, ha="center", va="center", fontsize=7)
         differences = [after - before for before, after in zip(BASELINE, PREPARED, strict=True)]
-        for place, (before, after) in enumerate(zip(BASELINE, PREPARED, strict=True)):
-            x = 0.14 + 0.14 * place
+        for position, (before, after) in enumerate(zip(BASELINE, PREPARED, strict=True)):
+            x = 0.14 + 0.14 * position
             axes.annotate(
                 "", (x, after), (x, before), arrowprops={**ALONG, "shrinkA": 3, "shrinkB": 3}
             )
             axes.plot(x, before, "o", color=BLUE, markersize=5)
             axes.plot(x, after, "s", color=ORANGE, markersize=5)
-            axes.text(x, 0.1, f"seed {place + 1}", ha="center", fontsize=6.5)
+            axes.text(x, 0.1, f"seed {position + 1}", ha="center", fontsize=6.5)
         axes.plot(0.1, 0.93, "s", color=ORANGE, markersize=5)
         axes.text(0.115, 0.93, "with an intermediate task", va="center", fontsize=6.5)
         axes.plot(0.34, 0.93, "o", color=BLUE, markersize=5)
@@ -121,13 +120,13 @@ def gain() -> Figure:
 
 
 def draw_mean(axes: Axes, differences: list[float]) -> None:
-    """The differences of the pairs beside a line of no difference, and their mean with a bar around
-    it."""
+    """Draw the differences of the pairs beside a line of no difference, and their mean with an
+    interval."""
     zero, mean = 0.3, sum(differences) / len(differences)
     axes.plot([0.6, 0.98], [zero, zero], color=FAINT, linewidth=0.8, linestyle="--")
     axes.text(0.98, zero - 0.08, "no gain", ha="right", fontsize=6.5, color=INK)
-    for place, value in enumerate(differences):
-        x = 0.64 + 0.05 * place
+    for position, value in enumerate(differences):
+        x = 0.64 + 0.05 * position
         axes.annotate("", (x, zero + value), (x, zero), arrowprops=ALONG)
     axes.plot([0.82, 0.82], [zero - 0.1, zero + mean + 0.3], color=INK, linewidth=1.2)
     axes.plot(0.82, zero + mean, "D", color=INK, markersize=5)

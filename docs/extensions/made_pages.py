@@ -1,4 +1,4 @@
-"""What a build makes before it reads the pages: docs/made/, pictures of concepts, the reference,
+"""Generate docs/made/ before a build reads the pages: pictures of concepts, the reference, and
 reports and lessons as pages."""
 
 import shutil
@@ -18,26 +18,26 @@ ITEM_TASK = "xnli"
 
 
 def make(app: Sphinx) -> None:
-    """Write docs/made/ anew."""
+    """Write docs/made/ from scratch."""
     source = Path(app.srcdir)
-    project, made = source.parent, source / "made"
-    shutil.rmtree(made, ignore_errors=True)
+    project, target = source.parent, source / "made"
+    shutil.rmtree(target, ignore_errors=True)
     study = Study.load(PICTURED)
-    concept_figures.write(study, made / "figures")
+    concept_figures.write(study, target / "figures")
     codes = splits.languages(ITEM_TASK, "test")
     items = {code: splits.load(ITEM_TASK, "test", code)[0] for code in codes}
-    write(made / "parts" / "same_item.md", reference_pages.item_table(items))
-    write(made / "commands.md", reference_pages.commands_page())
-    write(made / "parameters.md", reference_pages.parameters_page())
+    write(target / "parts" / "same_item.md", reference_pages.item_table(items))
+    write(target / "commands.md", reference_pages.commands_page())
+    write(target / "parameters.md", reference_pages.parameters_page())
     for name, text in reference_pages.module_pages(project).items():
-        write(made / "reference" / f"{name}.md", text)
+        write(target / "reference" / f"{name}.md", text)
     for name, text in notebook_pages.pages(project, study).items():
-        write(made / name, text)
+        write(target / name, text)
 
 
 def tidy(app: Sphinx, exception: Exception | None) -> None:
-    """Remove what myst-nb leaves beside the site: pictures of notebooks, which the site has copies
-    of."""
+    """Remove the pictures of notebooks that myst-nb leaves beside the site, which has its own
+    copies."""
     shutil.rmtree(Path(app.outdir).parent / OUTPUT_FOLDER, ignore_errors=True)
 
 

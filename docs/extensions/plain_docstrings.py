@@ -1,4 +1,4 @@
-"""The package's docstrings, plain text with backticks, as the reStructuredText that autodoc
+"""Convert the package's docstrings, plain text with backticks, to the reStructuredText that autodoc
 reads."""
 
 import re
@@ -8,23 +8,23 @@ from typing import Any
 from sphinx.application import Sphinx
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
-# `name: what it is` and `name, other: what they are`, as the package's docstrings list fields and
-# arguments.
+# `name: text` and `name, other: text`, the format of fields and arguments in the package's
+# docstrings.
 FIELD = re.compile(r"(?P<names>[A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*): (?P<text>\S.*)")
-# `name      what it is`: the contents of a package, in columns.
+# `name      text`: the contents of a package, in columns.
 COLUMNS = re.compile(r"(?P<names>[A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*) {2,}(?P<text>\S.*)")
 ITEM = re.compile(r"(- |\d+\. )")
 
 
 def quoted(text: str) -> str:
-    """Words in backticks as code, all else as it stands: no character has a meaning of its own."""
+    """Format words in backticks as code and escape all other text, so that no character has a
+    special meaning."""
     parts = re.split(r"(`[^`\n]+`)", text)
-    return "".join(code(part) if place % 2 else escaped(part) for place, part in enumerate(parts))
+    return "".join(code(part) if number % 2 else escaped(part) for number, part in enumerate(parts))
 
 
 def code(part: str) -> str:
-    """A name in backticks becomes a link where the reference has it; other code is shown as it
-    is."""
+    """Turn a name in backticks into a link if the reference has it; show other code unchanged."""
     return part if IDENTIFIER.fullmatch(part[1:-1]) else f"`{part}`"
 
 
@@ -33,20 +33,20 @@ def escaped(text: str) -> str:
 
 
 def rows(block: list[str], shape: re.Pattern[str]) -> list[str]:
-    """A block whose rows begin with names, as a list of fields; lines in between go on with the row
+    """Convert a block whose rows begin with names to a list of fields; other lines continue the row
     before them."""
-    found: list[str] = []
+    fields: list[str] = []
     for line in block:
         row = shape.fullmatch(line)
         if row:
-            found.append(f":{escaped(row['names'])}: {quoted(row['text'])}")
+            fields.append(f":{escaped(row['names'])}: {quoted(row['text'])}")
         else:
-            found[-1] += f" {quoted(line.strip())}"
-    return found
+            fields[-1] += f" {quoted(line.strip())}"
+    return fields
 
 
 def paragraph(block: list[str]) -> list[str]:
-    """One paragraph of a docstring."""
+    """Convert one paragraph of a docstring."""
     if all(line.startswith("    ") for line in block):
         return ["::", "", *block]
     if COLUMNS.fullmatch(block[0]):
@@ -59,7 +59,7 @@ def paragraph(block: list[str]) -> list[str]:
 
 
 def restructured(lines: list[str]) -> list[str]:
-    """The lines of a docstring, without its common indentation, as reStructuredText."""
+    """Convert the lines of a docstring, without its common indentation, to reStructuredText."""
     blocks = [
         list(block) for filled, block in groupby(lines, lambda line: bool(line.strip())) if filled
     ]
@@ -75,8 +75,8 @@ def process(
 def skip(
     app: Sphinx, what: str, name: str, subject: Any, skipped: bool, options: Any
 ) -> bool | None:
-    """What pydantic and matplotlib put into a class is not the package's: their own docstrings are
-    in their own words."""
+    """Skip members that pydantic and matplotlib add to a class: they are not the package's, and
+    their docstrings have another format."""
     module = getattr(subject, "__module__", None)
     return (
         True

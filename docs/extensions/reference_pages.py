@@ -1,4 +1,4 @@
-"""Pages that are made of the package: its modules by floors, its commands, the parameters of runs,
+"""Generate pages from the package: its modules by floors, its commands, the parameters of runs, and
 one test item in all languages."""
 
 import argparse
@@ -20,7 +20,7 @@ HELP_COLUMNS = "100"
 
 
 def floors(project: Path) -> list[list[str]]:
-    """The package's modules, floor by floor from the top, as import-linter holds them."""
+    """Return the package's modules, floor by floor from the top, as declared for import-linter."""
     settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
         "importlinter"
     ]
@@ -32,28 +32,28 @@ def floors(project: Path) -> list[list[str]]:
 
 
 def source(project: Path, name: str) -> Path:
-    """The file of a module or package."""
+    """Return the file of a module or package."""
     package = project / PACKAGE / name
     return package / "__init__.py" if package.is_dir() else package.with_suffix(".py")
 
 
 def module_pages(project: Path) -> dict[str, str]:
-    """Name -> page: one for every module of the top level, with those below it; and `index`."""
+    """Return pages by name: one for every top-level module, with its submodules, and `index`."""
     layers = floors(project)
-    found = {name: module_page(project, name) for names in layers for name in names}
-    found["index"] = index_page(layers)
-    return found
+    pages = {name: module_page(project, name) for names in layers for name in names}
+    pages["index"] = index_page(layers)
+    return pages
 
 
 def module_page(project: Path, name: str) -> str:
-    below = sorted(project.joinpath(PACKAGE, name).rglob("*.py"))
+    files = sorted(project.joinpath(PACKAGE, name).rglob("*.py"))
     top = f"{PACKAGE}.{name}"
-    lines = [f"# {name}", "", *(package(top, source(project, name)) if below else automodule(top))]
-    for path in below:
+    lines = [f"# {name}", "", *(package(top, source(project, name)) if files else automodule(top))]
+    for path in files:
         module = ".".join(path.relative_to(project).with_suffix("").parts).removesuffix(".__init__")
         if module != top:
-            shown = package(module, path) if path.stem == "__init__" else automodule(module)
-            lines += ["", f"## {module.removeprefix(f'{PACKAGE}.')}", "", *shown]
+            content = package(module, path) if path.stem == "__init__" else automodule(module)
+            lines += ["", f"## {module.removeprefix(f'{PACKAGE}.')}", "", *content]
     return "\n".join([*lines, ""])
 
 
@@ -62,18 +62,19 @@ def automodule(name: str, members: str = ":members:") -> list[str]:
 
 
 def package(name: str, path: Path) -> list[str]:
-    """A package, and what is defined in its own file: what it takes from its modules is shown with
-    these.
+    """Return the directives for a package and the definitions in its own file; members imported
+    from its modules appear with those.
 
-    A function with the name of one of these modules has no address of its own: the module has it.
+    A function with the name of one of these modules cannot be linked, because the module has its
+    address.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    hidden = [own for own in names if path.with_name(f"{own}.py").is_file()]
-    shown = [own for own in names if own not in hidden]
-    lines = automodule(name, f":members: {', '.join(shown)}" if shown else ":no-members:")
-    for own in hidden:
-        lines += ["", "```{eval-rst}", f".. autofunction:: {name}.{own}", "   :no-index:", "```"]
+    hidden = [member for member in names if path.with_name(f"{member}.py").is_file()]
+    visible = [member for member in names if member not in hidden]
+    lines = automodule(name, f":members: {', '.join(visible)}" if visible else ":no-members:")
+    for member in hidden:
+        lines += ["", "```{eval-rst}", f".. autofunction:: {name}.{member}", "   :no-index:", "```"]
     return lines
 
 
@@ -81,8 +82,8 @@ def index_page(layers: list[list[str]]) -> str:
     lines = [
         "# Modules",
         "",
-        "From the docstrings of the package. Floor by floor: a module imports only from floors below its own, the top one first.",
-        "Listed is what has a docstring.",
+        "Generated from the docstrings of the package, floor by floor from the top: a module",
+        "imports only from floors below its own. Only members with a docstring are listed.",
         "",
     ]
     for number, names in zip(range(len(layers), 0, -1), layers, strict=True):
@@ -98,7 +99,7 @@ def index_page(layers: list[list[str]]) -> str:
 
 
 def commands_page() -> str:
-    """What `--help` prints, for every command."""
+    """Return the output of `--help` for every command."""
     os.environ["COLUMNS"] = HELP_COLUMNS
     top = cli.parser()
     (choices,) = [
@@ -107,7 +108,7 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "What each command says with `--help`.",
+        "The output of `--help` for each command.",
         "",
         *shown(top.format_help()),
     ]
@@ -121,21 +122,21 @@ def shown(text: str) -> list[str]:
 
 
 def parameters_page() -> str:
-    """The fields of every run's spec: parameters of its notebook, and keys of a study's
+    """Return the fields of every run's spec: parameters of its notebook, and keys of a study's
     settings."""
     lines = [
         "# Parameters of a run",
         "",
-        "The fields of the spec of each phase. They are the parameters of its notebook, and a study sets them under `train`,",
-        "`intermediate`, `target`, `retrieval`, `probing`, `pretrain` and `tasks`. A default of 0 or an empty list may stand for the",
-        "task's own recipe.",
+        "The fields of the spec of each phase: the parameters of its notebook, which a study",
+        "sets under `train`, `intermediate`, `target`, `retrieval`, `probing`, `pretrain` and",
+        "`tasks`. A default of 0 or an empty list may mean the value of the task's own recipe.",
     ]
     for phase, spec in SPECS.items():
         lines += [
             "",
             f"## {phase}: {spec.notebook}",
             "",
-            "| name | default | what it is |",
+            "| name | default | description |",
             "|---|---|---|",
         ]
         for name, field in spec.model_fields.items():
@@ -152,8 +153,7 @@ def parameters_page() -> str:
 
 
 def item_table(items: Mapping[str, PairExample]) -> str:
-    """One test item in every language, as a table of HTML that tells the browser each text's
-    language."""
+    """Return one test item in every language as an HTML table that marks each text's language."""
     rows = [
         f'<tr><td>{language(code).name}</td><td lang="{code}">{html.escape(item.text_a)}</td>'
         f'<td lang="{code}">{html.escape(item.text_b)}</td></tr>'
@@ -161,6 +161,12 @@ def item_table(items: Mapping[str, PairExample]) -> str:
     ]
     head = "<tr><th>language</th><th>first text</th><th>second text</th></tr>"
     label = html.escape(next(iter(items.values())).label)
-    caption = f"<caption>One test item of XNLI in the embedded suite. Its label, in every language: {label}.</caption>"
-    opening = f'<div class="table-wrapper docutils container"><table class="docutils">{caption}<thead>{head}</thead><tbody>'
+    caption = (
+        "<caption>One test item of XNLI in the embedded suite. "
+        f"Its label, in every language: {label}.</caption>"
+    )
+    opening = (
+        '<div class="table-wrapper docutils container"><table class="docutils">'
+        f"{caption}<thead>{head}</thead><tbody>"
+    )
     return "\n".join([opening, *rows, "</tbody></table></div>", ""])

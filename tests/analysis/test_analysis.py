@@ -205,7 +205,7 @@ def test_the_recipe_is_chosen_on_development_data_and_reported_on_test_data():
     assert (
         "ccg, the one recipe" in text
         and "on 0 of 2" in text
-        and "leave intermediate training out on tatoeba" in text
+        and "favor no intermediate training on tatoeba" in text
     )
 
 

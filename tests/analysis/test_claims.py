@@ -334,7 +334,7 @@ def test_figure(width: float):
         "Nobody did",
         "supported",
         "contradicted",
-        "the number reported of the paper",
+        "number reported in the paper",
         "0+ 3\u2212 of 9",
     ):
         assert word in found, word
@@ -356,7 +356,7 @@ def test_figure_of_one_seed_and_of_nothing():
     found = texts(figures.claim_verdicts(alone, "s"))
     assert (
         any("1 seed; no intervals: one seed" in " ".join(text.split()) for text in found)
-        and "too near to 0 to tell" not in found
+        and "too small to detect" not in found
     )
     assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED), "s")) == [
         "no claim can be tested on the finished runs yet"

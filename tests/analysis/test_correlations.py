@@ -134,7 +134,7 @@ def test_mistakes_are_named():
         analysis.correlations(x, x, ["spearmann"])
     with pytest.raises(UsageError, match="unknown test 'exact'"):
         analysis.correlations(x, x, test="exact")
-    with pytest.raises(UsageError, match="other rows"):
+    with pytest.raises(UsageError, match="different rows"):
         analysis.correlations(x, x.iloc[:4])
     with pytest.raises(UsageError, match="unknown method"):
         analysis.detectable(30, "rho")

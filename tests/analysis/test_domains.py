@@ -292,7 +292,7 @@ def test_real_domains_are_held_against_all_general_recipes(tmp_path: Path) -> No
         ((-1 + 0) / 2 + (-0.5 + 0.5) / 2) / 2
     )
     table = analysis.domain_contrasts(study, draws_of(study))
-    assert "task, format and size too" in analysis.domain_answer(study, table)
+    assert "task, format and size" in analysis.domain_answer(study, table)
 
 
 def shown(path: Path) -> str:

@@ -232,7 +232,7 @@ def test_figure():
         "word order",
         "Latin (de, es, sw)",
         "Hindi (hi)",
-        "each recipe",
+        "single recipes",
         "all recipes, above 0",
     ):
         assert word in found, word

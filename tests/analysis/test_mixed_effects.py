@@ -266,7 +266,9 @@ def test_a_source_that_goes_with_others_is_not_told():
     shares = analysis.variance_shares(table).set_index("source")
     assert shares.loc[
         "seed", "reason"
-    ] == "not to be told: it goes with other sources" and np.isnan(shares.loc["seed", "share"])
+    ] == "cannot be estimated: it is confounded with other sources" and np.isnan(
+        shares.loc["seed", "share"]
+    )
     assert shares["share"].sum() == pytest.approx(1)
 
 

@@ -224,7 +224,7 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path):
         "ccg on tydiqa: runs missing",
     } <= reasons
     assert {
-        "no recipe of this study has masked language modeling beside",
+        "no recipe of this study has additional masked language modeling",
         "no recipe of this study has translated intermediate data",
     } <= reasons and "no recipe of mnli" not in reasons
     sentence = analysis.rebuilt_without(analysis.not_rebuilt(made, tables, draws))
@@ -411,10 +411,10 @@ def test_phases(tmp_path, width):
     for word in (
         "1  Pretraining",
         "not run here",
-        "recipes: 3 of one task",
+        "recipes: 3 with one task",
         "9 runs",
         "4 targets",
-        "36 runs, and 12 of retrieval",
+        "36 runs, 12 for retrieval",
         "the baseline (none)",
     ):
         assert word in found, (word, found)

@@ -365,7 +365,7 @@ def test_factors_that_cannot_be_told_are_left_out_with_the_reason():
     unknown = analysis.described(table, {**RECIPES, "ccg": []})
     assert (
         analysis.mixed_effects(unknown, ["size"])["reason"][0]
-        == "left out: not known of every recipe"
+        == "left out: not known for every recipe"
     )
     assert analysis.mixed_effects(described[:0])["reason"].unique().tolist() == [
         "left out: no gains yet"
@@ -415,7 +415,7 @@ def test_one_seed_has_no_share_and_says_so():
     ).set_index("source")
     assert (
         np.isnan(shares.loc["seed", "share"])
-        and shares.loc["seed", "reason"] == "not to be told: one level"
+        and shares.loc["seed", "reason"] == "cannot be estimated: one level"
     )
     assert shares["share"].sum() == pytest.approx(1)
     nothing = analysis.variance_shares(gains([("mnli", "xnli", "de", 1, 1.0)]))

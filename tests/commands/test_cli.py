@@ -173,7 +173,7 @@ def test_each_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str])
         ),
         (
             ["notebook", "21_target", "-p", "epochs", "[1"],
-            "-p epochs [1, line 1: this is no YAML: expected",
+            "-p epochs [1, line 1: this is not valid YAML: expected",
         ),
         (
             ["notebook", "21_target", "-p", "epoch", "1"],
@@ -248,16 +248,14 @@ def test_a_grid_from_nothing_to_the_report_and_again(project: Path) -> None:
     ]
     (root / "intermediate" / "mnli" / "seed1" / "result.json").unlink()
     told = dry_run(project)
-    assert "5 runs: 2 done, 3 to do, 2 of them again after those that they start from" in told
+    assert "5 runs: 2 done, 3 to do, 2 of them again because the runs they start from" in told
     assert (
         told.splitlines()[-1]
         == "jobs of Snakemake: intermediate 1, retrieval 1, target 1, report 1"
     )
     (project / "params" / "tiny.yaml").write_text(TINY)
     told = dry_run(project)
-    assert (
-        "1 done, 4 to do, 2 of them stale (made with other settings), 1 of them again after" in told
-    )
+    assert "1 done, 4 to do, 2 of them stale (made with other settings), 1 of them again" in told
     assert (
         told.splitlines()[-1]
         == "jobs of Snakemake: intermediate 1, retrieval 2, target 1, report 1"
@@ -293,7 +291,7 @@ def test_a_failure_is_named_last_and_the_rest_is_made(
         "1 run failed:",
         f"  intermediate/mnli/seed1: {reason}",
         f"    traceback: {notebook}",
-        "2 more could not be made without them. The same command makes what is missing.",
+        "2 more could not be run without them. Run the same command again to complete the study.",
     ]
     assert notebook.is_file() and "2 of 5 runs done" in text
     assert "finished runs: 2" in (root / "report" / "index.html").read_text()

@@ -154,7 +154,7 @@ def test_a_study_whose_own_name_cannot_be_used(
     error = capsys.readouterr().err
     assert (
         error.startswith(
-            f"xstilts check: {file}: a study's name may have letters, digits, _ and - only, not "
+            f"xstilts check: {file}: a study's name may contain only letters, digits, _ and -, not "
         )
         and error.count("\n") == 1
     )
@@ -175,7 +175,7 @@ def test_a_name_that_is_no_text_is_one_line(
     assert cli.main([command, "quick", "--outputs", "a\udcff"]) == 2
     assert (
         capsys.readouterr().err
-        == "xstilts: 'a\\udcff' is no text in UTF-8: rename the file or folder\n"
+        == "xstilts: 'a\\udcff' is not UTF-8 text: rename the file or folder\n"
     )
 
 
@@ -362,7 +362,7 @@ def test_outputs_that_cannot_be_written_are_one_line(
         assert cli.main(["run", "smoke", "--outputs", str(tmp_path), *more]) == 2
         assert (
             capsys.readouterr().err
-            == f"xstilts run: {tmp_path / 'smoke'} cannot be written: give --outputs another folder\n"
+            == f"xstilts run: {tmp_path / 'smoke'} is not writable: choose another folder with --outputs\n"
         )
     assert list((tmp_path / "smoke").iterdir()) == []
 
@@ -373,11 +373,11 @@ def test_nothing_is_said_of_runs_that_were_never_tried(
     summary.print_failures({}, {}, 3, tmp_path, summary.console())
     assert (
         capsys.readouterr().out
-        == "3 runs were not begun. The same command makes what is missing.\n"
+        == "3 runs were not started. Run the same command again to complete the study.\n"
     )
     summary.print_failures({}, {"report/00_study": "no"}, 1, tmp_path, summary.console())
     assert capsys.readouterr().out.startswith(
-        "1 report failed:\n  report/00_study: no\n1 run was not begun."
+        "1 report failed:\n  report/00_study: no\n1 run was not started."
     )
     summary.print_failures({"target/a": "no"}, {}, 0, tmp_path, summary.console())
     assert capsys.readouterr().out == "1 run failed:\n  target/a: no\n"

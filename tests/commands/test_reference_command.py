@@ -18,7 +18,7 @@ from xstilts_core.study import Study
         ("reference: nowhere\n", "reference is 'nowhere': no runs are kept in"),
         (
             "reference: explored\nseeds: [1]\n",
-            "seeds and reference exclude each other: its runs are those that are kept",
+            "seeds and reference exclude each other: the kept runs define the study",
         ),
         ("reference: explored\nreports: [30_transfr]\n", "unknown report notebook '30_transfr'"),
         ("reference: explored\npublished: pruksachatkun2020\n", "exclude each other"),
@@ -33,7 +33,10 @@ def test_a_mistake_in_a_study_of_kept_runs_is_named(text, message, tmp_path) -> 
 
 @pytest.mark.parametrize(
     ("study", "message"),
-    [("published", "it has no runs of its own to keep"), ("quick", "no run is finished below")],
+    [
+        ("published", "the study has no runs of its own to keep"),
+        ("quick", "no run is finished below"),
+    ],
 )
 def test_what_has_no_finished_runs_of_its_own_cannot_be_kept(
     study, message, tmp_path, capsys
@@ -78,7 +81,7 @@ def test_seeds_are_made_apart_kept_and_shown_together(project: Path) -> None:  #
             "reference", "tiny", "--outputs", place
         )
     (project / "params" / "measured.yaml").write_text("title: What was measured\nreference: tiny\n")
-    assert "kept in reference (tiny): nothing is trained" in done("run", "measured", "--dry-run")
+    assert "kept in reference (tiny): no training" in done("run", "measured", "--dry-run")
     said = done("run", "measured")
     assert "10 of 10 runs done" in said and "+5.0" in said
     assert (
@@ -89,4 +92,7 @@ def test_seeds_are_made_apart_kept_and_shown_together(project: Path) -> None:  #
     wrong = command("run", "tiny", "--seeds", "3", folder=project)
     assert "unknown seed 3" in wrong.communicate()[0] and wrong.returncode == 2
     wrong = command("reference", "measured", folder=project)
-    assert "it has no runs of its own to keep" in wrong.communicate()[0] and wrong.returncode == 2
+    assert (
+        "the study has no runs of its own to keep" in wrong.communicate()[0]
+        and wrong.returncode == 2
+    )

@@ -334,7 +334,7 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
         (
             "squad_v1",
             ("q", "Who?", "Anna.", {"text": ["Bo"], "answer_start": [0]}),
-            "the answer 'Bo' does not stand in its context",
+            "the answer 'Bo' is not in its context",
         ),
         ("panx", (["a", "b"], ["O"]), "row 1: 2 words but 1 tags"),
         ("panx", (["a"], [-1]), r"row 1: a word without a tag \(-1\)"),

@@ -107,7 +107,7 @@ def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -
         (
             "squad_v1",
             ("q", "Who?", CONTEXT, {"text": [" "], "answer_start": [1]}),
-            "row 1: the answer ' ' does not stand in its context",
+            "row 1: the answer ' ' is not in its context",
         ),
         (
             "squad_v1",

@@ -220,7 +220,7 @@ def test_other_bytes_under_the_same_commit_are_refused(server, cache, folder):
         and "the hub itself has changed the file" in error
     )
     assert error.startswith(
-        f"mnli: data set {DATASET}, configuration mnli, split train: train-00000-of-00001.parquet is not what"
+        f"mnli: data set {DATASET}, configuration mnli, split train: train-00000-of-00001.parquet differs from"
     )
 
 
@@ -244,7 +244,7 @@ def test_another_number_of_rows_is_refused(server, cache):
     )
     (error,) = ask(server.address, cache, [TRAIN], offline=True)
     assert error.startswith(
-        f"data set {DATASET}, configuration mnli, split train: 5 rows, but {lock} says 6 at commit {commit_of(server)[:12]}"
+        f"data set {DATASET}, configuration mnli, split train: 5 rows, but {lock} has 6 at commit {commit_of(server)[:12]}"
     )
 
 
@@ -337,19 +337,20 @@ def test_what_is_no_parquet_is_refused(server, cache, folder):
         path.unlink()
     (error,) = ask(server.address, cache, [TRAIN])
     assert (
-        "cannot be loaded from the hub: mnli/train-00000-of-00001.jsonl is no parquet file" in error
+        "cannot be loaded from the hub: mnli/train-00000-of-00001.jsonl is not a parquet file"
+        in error
     )
     shutil.rmtree(folder)
     write_tables(folder)
     (folder / "mnli" / "train-00000-of-00001.parquet").write_bytes(b"PAR1 not a table")
     (error,) = ask(server.address, cache / "other", [TRAIN])
-    assert "train-00000-of-00001.parquet is no parquet table" in error
+    assert "train-00000-of-00001.parquet is not a parquet table" in error
 
 
 def test_offline_without_lock_or_cache_is_told(server, cache):
     (error,) = ask(server.address, cache, [TRAIN], offline=True)
     assert (
-        f"HF_HUB_OFFLINE is set: only the local cache is read): {cache / 'hub.lock'} does not say which commit of {DATASET}"
+        f"HF_HUB_OFFLINE is set: only the local cache is read): {cache / 'hub.lock'} has no commit of {DATASET}"
         in error
     )
     ask(server.address, cache, [TRAIN])

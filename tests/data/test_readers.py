@@ -84,20 +84,20 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
         ),
         (
             squad(question("a", ("Rome", 0), is_impossible=True)),
-            r"question 'a': marked is_impossible, and with answers",
+            r"question 'a': marked is_impossible but has answers",
         ),
         (squad(question(None, ("Rome", 0))), r"a question has the id None: expected a text"),
         (squad(question("a", ("Rome", 0), question="\ud800")), r"line 1: half a surrogate pair"),
         ("[" * 100_000, r"line 1: JSON is nested too deeply"),
         (
             squad(question("a", ("Rome", 0))).replace('"id"', '"question": "Who?", "id"'),
-            r"line 1: key 'question' stands twice",
+            r"line 1: key 'question' is repeated",
         ),
         (
             squad(question("a", ("Rome", 0))).replace(": 0}", f": {'9' * 5000}}}"),
-            r"line 1: a number of too many digits",
+            r"line 1: a number with too many digits",
         ),
-        (squad(question("a", ("Rome", 0))).replace(": 0}", ": NaN}"), r"line 1: NaN is no JSON"),
+        (squad(question("a", ("Rome", 0))).replace(": 0}", ": NaN}"), r"line 1: NaN is not JSON"),
         (
             squad(question("a", ("Rome", 0))).replace('"id"', '\n"id"').replace(": 0}", ": 3}"),
             r"json, line 2, question 'a': expected the",
@@ -205,5 +205,5 @@ def test_wrong_requests_are_answered(tmp_path, task, split, code, message):
 
 
 def test_a_wrong_data_root_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"the data root .*nowhere is no folder"):
+    with pytest.raises(UsageError, match=r"the data root .*nowhere is not a folder"):
         readers.available("xnli", "dev", tmp_path / "nowhere")

@@ -193,9 +193,9 @@ def test_the_kind_of_question_becomes_an_english_question(tmp_path):
         (
             "copa",
             lines(cause(0), cause(0)),
-            r"file says 0 for every question: the labels were removed",
+            r"file has label 0 for every question: the labels were removed",
         ),
-        ("cosmosqa", cosmos(), r"holds a header and nothing else"),
+        ("cosmosqa", cosmos(), r"holds only a header"),
         (
             "cosmosqa",
             cosmos(blog(), header=[*COSMOS_HEADER[:-1], "labels"]),

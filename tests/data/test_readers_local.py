@@ -68,7 +68,7 @@ def test_bucc_without_its_gold_pairs_is_not_there(tmp_path):
         ),
         ({"gold": "de-1\ten-9\n"}, r"line 1: id 'en-9' is not in .*de-en\.dev\.en"),
         ({"gold": "de-1\ten-1\nde-2\ten-1\n"}, r"line 2: id 'en-1' is in a second pair"),
-        ({"gold": "de-1\ten-1\nde-1\ten-2\n"}, r"line 2: id 'de-1' stands on an earlier line too"),
+        ({"gold": "de-1\ten-1\nde-1\ten-2\n"}, r"line 2: id 'de-1' is also on an earlier line"),
         ({"gold": "de-1 en-1\n"}, r"line 1: 'de-1 en-1': expected id TAB English id"),
         (
             {"other": "de-1\tEins.\nde-2\t\n"},

@@ -79,8 +79,8 @@ def test_separators_inside_a_text_do_not_cut_it(tmp_path):
         ("a\tb\tneutral\n".encode("utf-16"), r"dev-en\.tsv is UTF-16 text: expected UTF-8"),
         ("a\tb\tneutral\n".encode("utf-16-le"), r"line 1: a NUL byte: expected UTF-8 text"),
         (b"a\tb\tneutral\nc\t\x00d\tneutral\n", r"line 2: a NUL byte.*damaged"),
-        (b"\x1f\x8b\x08\x00", r"dev-en\.tsv is a packed file \(gzip\): unpack it first"),
-        (b"PK\x03\x04\x14", r"is a packed file \(zip\)"),
+        (b"\x1f\x8b\x08\x00", r"dev-en\.tsv is a compressed file \(gzip\): unpack it first"),
+        (b"PK\x03\x04\x14", r"is a compressed file \(zip\)"),
     ],
 )
 def test_what_is_wrong_with_an_xtreme_file_is_said(tmp_path, text, message):
@@ -319,7 +319,7 @@ def test_anli_is_three_rounds_with_labels_of_one_letter(tmp_path):
     assert found[0].text_a == "Rome is\u2028old."
     (tmp_path / "anli_v1.0/R2/train.jsonl").unlink()
     with pytest.raises(
-        UsageError, match=r"anli_v1\.0 has train\.jsonl in R1, R3 only: expected R2 too"
+        UsageError, match=r"anli_v1\.0 has train\.jsonl only in R1, R3: expected R2 too"
     ):
         readers.read_files("anli", "train", "en", tmp_path)
 
@@ -341,7 +341,7 @@ def test_anli_is_three_rounds_with_labels_of_one_letter(tmp_path):
             anli_row("h", "e", "premise"),
             r"line 1: no 'context' among uid, premise, hypothesis, label",
         ),
-        ('["context"]\n', r"line 1: list in place of an object: expected one with 'context'"),
+        ('["context"]\n', r"line 1: list instead of an object: expected one with 'context'"),
         (
             '{"context": 3, "hypothesis": "h", "label": "e"}\n',
             r"line 1: context is 3: expected str",

@@ -155,7 +155,7 @@ def test_what_is_wrong_with_lareqas_files_is_told_in_one_sentence(root):
     write_json(path, content)
     with pytest.raises(
         UsageError,
-        match=r"de\.json, data\[1\].paragraphs\[0\]: sentence break \[10, 400\] does not lie within the \d+ char",
+        match=r"de\.json, data\[1\].paragraphs\[0\]: sentence break \[10, 400\] is not within the \d+ char",
     ):
         lareqa(root)
     del paragraph["sentence_breaks"]
@@ -304,7 +304,7 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
         mewslix(root)
     with pytest.raises(
         UsageError,
-        match=r"candidate_set_entities\.jsonl is missing: mewslix ranks what stands there",
+        match=r"candidate_set_entities\.jsonl is missing: mewslix ranks its passages",
     ):
         splits.pool("mewslix", "files", str(root))
 
@@ -314,10 +314,10 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
     [
         (b'{"entity_id": "Q3"', r"line 41: JSON breaks off at column 19"),
         (b'{"entity_id": "\xff"}', r"line 41: not UTF-8"),
-        (b"[1]", "line 41: list in place of an object: expected one with 'description'"),
+        (b"[1]", "line 41: list instead of an object: expected one with 'description'"),
         (
             json.dumps(ranking_files.entity(3)).encode(),
-            "line 41: entity Q3 stands on an earlier line too",
+            "line 41: entity Q3 is also on an earlier line",
         ),
         (
             json.dumps(
@@ -329,7 +329,7 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
             json.dumps({**ranking_files.entity(99), "description": "It."}).encode(),
             "41: sentence 0 to 20: expected a span within the 3",
         ),
-        (b'{"a": 1, "a": 2}', "line 41: key 'a' stands twice in an object"),
+        (b'{"a": 1, "a": 2}', "line 41: key 'a' is repeated in an object"),
         (b"[" * 100_000, "line 41: JSON is nested too deeply"),
     ],
 )

@@ -301,11 +301,11 @@ def test_conllu_texts_that_may_not_be_shared_are_left_out(tmp_path):
         (conllu("1-x|ab|_", "1|a|ADP", ""), r"line 1: word ids '1-x': expected a range"),
         (
             conllu("1-3|abc|_", "1|a|ADP", "2-3|bc|_", "2|b|DET", "3|c|X", ""),
-            r"line 3: word ids '2-3': expected a range behind .* line 1",
+            r"line 3: word ids '2-3': expected a range after .* line 1",
         ),
         (
             conllu("1-2|ab|_", "1-2|ab|_", "1|a|ADP", "2|b|DET", ""),
-            r"line 2: word ids '1-2': expected a range behind",
+            r"line 2: word ids '1-2': expected a range after",
         ),
         (
             conllu(f"1-{'9' * 5000}|ab|_", "1|a|ADP", ""),

@@ -153,7 +153,7 @@ def test_links_without_an_end_are_named(tmp_path):
     found = checked_links.broken(tmp_path)
     for word in (
         "d.html: no such file",
-        "b.html#nowhere: no such place",
+        "b.html#nowhere: no such anchor",
         "no.png: no such file",
         "fetches https://cdn.example/x.js",
     ):
@@ -227,7 +227,7 @@ def test_lessons_and_their_notes_are_picked_up(tmp_path):
     folder = tmp_path / "notebooks" / "lessons"
     (folder / "notes").mkdir(parents=True)
     assert (
-        "none"
+        "no lessons"
         in notebook_pages.pages(tmp_path, Study.load("mini", str(tmp_path)))["parts/lessons.md"]
     )
     (folder / "L1_words.ipynb").write_text(executed("x"), encoding="utf-8")

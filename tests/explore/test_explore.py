@@ -111,7 +111,7 @@ class TestGains:
 
     def test_kind_of_task_and_what_is_left_of_nothing(self, reader):
         assert set(reader.index.matrix(Choice(kind="syntactic"))["task"]) == {"udpos", "average"}
-        with pytest.raises(UsageError, match="fits all filters"):
+        with pytest.raises(UsageError, match="matches all filters"):
             reader.index.matrix(Choice(script="Cyrillic"))
 
     @pytest.mark.parametrize(

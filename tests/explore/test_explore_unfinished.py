@@ -69,7 +69,7 @@ class TestParts:
             ({"none"}, "no recipe has a gain over none"),
             ({"mnli"}, "no recipe has a gain over mnli"),
             ({"random"}, "no recipe has a gain over random"),
-            ({"none", "random"}, "but controls have: switch on &#x27;controls too&#x27;"),
+            ({"none", "random"}, "but controls have one: switch on &#x27;controls too&#x27;"),
         ],
     )
     def test_no_gain_yet(self, whole, tmp_path, recipes, said):
@@ -160,7 +160,7 @@ class TestReasons:
         assert "no finished runs of mnli" not in page
         only = Gains(odd, Choice(scope="English alone")).matrix()
         assert (
-            'title="mnli on tatoeba: the chosen languages have none of this task&#x27;s: de, hi, sw, zh"'
+            'title="mnli on tatoeba: none of this task&#x27;s languages is chosen: de, hi, sw, zh"'
             in only
         )
 

@@ -112,7 +112,7 @@ class TestViews:
         view = gain_view(reader)
         control(view, "script").value = "Han"
         control(view, "word order").value = "SOV"
-        assert "fits all filters" in pages(view)[0].html
+        assert "matches all filters" in pages(view)[0].html
 
     def test_title_of_a_study_is_escaped(self, study, monkeypatch):
         monkeypatch.setattr(explorer, "studies", lambda outputs: [])

@@ -200,7 +200,7 @@ class TestEstimate:
         found = one_run.estimate(
             spec_of("target", {"outputs": str(tmp_path), "encoder": "pretrained"}), 1, False
         )
-        assert found.cost is None and "phase 1 is not there yet" in found.error
+        assert found.cost is None and "phase 1 has no result yet" in found.error
 
 
 def part(view, label: str):

@@ -253,7 +253,7 @@ def test_a_run_by_hand_that_is_stopped_leaves_the_finished_one(tmp_path: Path) -
         )
     )
     run.send_signal(signal.SIGINT)
-    assert "what was done is kept" in run.communicate(timeout=60)[0]
+    assert "finished work is kept" in run.communicate(timeout=60)[0]
     assert content(spec.folder) == before and results.state(spec).state == "done"
 
 
@@ -270,7 +270,7 @@ def test_another_file_of_the_same_name_writes_over_nothing(tmp_path: Path) -> No
     ):
         with pytest.raises(
             UsageError,
-            match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or give --outputs",
+            match=r"made_up has the runs of .*made_up.yaml: rename one of the two, or choose another",
         ):
             asked()
     with grid.only_grid(mine):

@@ -270,7 +270,7 @@ def test_an_estimate_without_network_writes_nothing(
     assert (
         "15 runs: 0 done, 15 to do" in text
         and "assumed" in text
-        and "not counted: what is fetched from the hub" in text
+        and "not counted: downloads from the hub" in text
     )
     # Two models of phase 2 at four bytes a parameter.
     assert said.size > 2 * 4 * 558_840_832
@@ -300,7 +300,7 @@ def test_without_a_shape_the_runs_are_still_counted(
     assert (
         "14 to do" in text
         and "no estimate for 14 runs: its shape is not known" in text
-        and "at once" not in text
+        and "parallel runs" not in text
     )
 
 

@@ -171,7 +171,7 @@ def test_an_encoder_that_is_a_folder_is_named_as_the_study_names_it(
 def test_the_readme_counts_what_is_kept(original, reference) -> None:
     text = (reference / "README.md").read_text(encoding="utf-8")
     done = len(original.specs)
-    assert f"{done} finished runs of {done} (seeds: 1, 2)" in text and "It is not whole" not in text
+    assert f"{done} finished runs of {done} (seeds: 1, 2)" in text and "seeds are kept" not in text
     commit = results.read(original.specs[0].folder / results.RESULT).provenance["commit"]
     assert commit[:12] in text and "cpu" in text and "xstilts run explored" in text
     rows = (reference / "runs.csv").read_text().splitlines()
@@ -190,10 +190,10 @@ def test_an_encoder_that_was_trained_on_the_tasks_before_is_said_to_be(
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert (
         study.name == "laptop"
-        and "no plain masked language model" in text
+        and "not a plain masked language model" in text
         and "at most 500 rows" in text
     )
-    assert "no plain masked" not in (reference / "README.md").read_text(encoding="utf-8")
+    assert "not a plain masked" not in (reference / "README.md").read_text(encoding="utf-8")
 
 
 def test_packing_again_changes_no_byte(original, reference, tmp_path) -> None:
@@ -217,9 +217,7 @@ def test_a_seed_of_another_machine_joins_those_that_are_there(
     shutil.rmtree(copy.root / "target" / "squad_v1" / "from-ccg")
     kept_runs.pack(copy, folder)
     assert len(cards.write_tables(folder).seeds) == 1
-    assert "It is not whole: 1 of 2 seeds are kept" in (folder / "README.md").read_text(
-        encoding="utf-8"
-    )
+    assert "Only 1 of 2 seeds are kept" in (folder / "README.md").read_text(encoding="utf-8")
     half = shown(tmp_path, folder)
     assert half.seeds == [1] and {entry.state for entry in results.states(half.specs)} == {
         "done",
@@ -263,7 +261,7 @@ CHANGES = {
     "other scores": (
         MNLI,
         "scores",
-        "it was made with the same settings, and it has other scores;",
+        "it was made with the same settings but has different scores;",
     ),
 }
 
@@ -352,7 +350,7 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     ):
         with pytest.raises(
             UsageError,
-            match=r"no texts, gold answers or predictions are kept: run that study yourself",
+            match=r"has no texts, gold answers or predictions: run that study yourself",
         ):
             ask()
     assert kept(original.root / MNLI / "predictions" / "xnli.de.jsonl.gz")
@@ -375,7 +373,7 @@ def test_the_explorer_says_what_it_cannot_show_of_kept_runs(measured) -> None:
     view.open("mnli/xnli")
     assert "Swahili" in view.languages()
     view.open_items("de/1")
-    with pytest.raises(UsageError, match="no texts, gold answers or predictions are kept"):
+    with pytest.raises(UsageError, match="has no texts, gold answers or predictions"):
         view.flips()
 
 

@@ -119,7 +119,7 @@ def test_jobs_of_a_cluster_are_those_of_its_profile(
     monkeypatch.chdir(ROOT)
     assert grid.usual_jobs("slurm") == 50
     (tmp_path / "config.yaml").write_text("executor: slurm\njobs: many\n")
-    with pytest.raises(UsageError, match="jobs is 'many': give the number of jobs"):
+    with pytest.raises(UsageError, match="jobs is 'many': give the maximum number"):
         cluster.usual_jobs(tmp_path)
 
 
@@ -170,7 +170,7 @@ def test_only_this_studys_jobs_are_waited_for(
     said: list[str] = []
     assert cluster.wait(smoke, 0.01, said.append) == 1
     assert said == [
-        "waiting for Slurm jobs of this study that go on from before; to give them up: scancel 7"
+        "waiting for Slurm jobs of an earlier run of this study; to cancel them: scancel 7"
     ]
     assert cluster.wait(other, 0.01, said.append) == 0
 

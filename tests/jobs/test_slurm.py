@@ -171,7 +171,7 @@ def test_smoke_survives_the_death_of_its_driver_without_duplicate_jobs(
     jobs = submitted(study)
     print(text, *(f"{job.number} {job.state} {job.comment}" for job in jobs), dict(ids), sep="\n")
     assert second.returncode == 0, text
-    assert "waiting for Slurm jobs of this study that go on from before" in text
+    assert "waiting for Slurm jobs of an earlier run of this study" in text
     assert f"{len(study.specs)} of {len(study.specs)} runs done" in text
     assert Counter(job.comment for job in jobs) == Counter(
         cluster.comment(spec) for spec in study.specs

@@ -108,7 +108,7 @@ class TestPlan:
         assert self.exercise().hint(text)
 
     def test_a_study_is_saved_before_questions_about_it(self, tmp_path):
-        with pytest.raises(UsageError, match="no text yet"):
+        with pytest.raises(UsageError, match="not a text yet"):
             design.save(..., str(tmp_path))  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="no study file"):
             design.saved(str(tmp_path))

@@ -321,8 +321,8 @@ class TestCheck:
             ("mean", 70, "Without English"),
             ("mean", -62.5, "direction"),
             ("mean", "62.5", "type str"),
-            ("mean", math.inf, "no finite number"),
-            pytest.param("mean", 10**400, "no finite number", id="mean-too-large"),
+            ("mean", math.inf, "not a finite number"),
+            pytest.param("mean", 10**400, "not a finite number", id="mean-too-large"),
             ("mean", 12, "Look again"),
             ("why", "names", "Yes"),
             ("why", "order", "What is in order?"),
@@ -379,11 +379,11 @@ class TestCheck:
         assert compare("hi", "hi").right and not compare("zh", "hi").right
         for wrong in ("many", math.nan, math.inf, 10**400, np.array([1.0, 2.0]), "62.5"):
             assert (
-                "A finite number was asked for" in compare(wrong, 62.5).text
+                "A finite number was expected" in compare(wrong, 62.5).text
                 and "Measured: 62.5" in compare(wrong, 62.5).text
             )
         for wrong in (np.array(["hi", "tr"]), pd.Series(["hi"]), pd.NA, 3, ["hi"]):
-            assert "One word in quotes was asked for" in compare(wrong, "hi").text
+            assert "One word in quotes was expected" in compare(wrong, "hi").text
         assert compare(np.str_("hi"), "hi").right and compare(["hi", "tr"], ["hi", "tr"]).right
 
     def test_names_without_an_order_may_come_in_any(self):

@@ -36,10 +36,10 @@ targets: [xnli, udpos]
 reports: [00_study, 30_transfer]
 """
 LINE = (
-    "mnli: English development accuracy of mnli after phase 2, 35.2 and 34.0 (seeds 1 and 2), is not told from 33.3 (always neutral): "
-    "these encoders learnt nothing, and their gains say what spoilt encoders do (restarts: 2 would train it again)"
+    "mnli: English development accuracy of mnli after phase 2, 35.2 and 34.0 (seeds 1 and 2), is not distinguishable from 33.3 (always neutral): "
+    "these encoders learnt nothing, and their gains show the effect of spoilt encoders (restarts: 2 would train it again)"
 )
-OF_BOTH = "learnt nothing of mnli, and its gains say what a spoilt encoder does (restarts: 2 would train it again)"
+OF_BOTH = "learnt nothing of mnli, and its gains show the effect of a spoilt encoder (restarts: 2 would train it again)"
 
 
 def judgement(task: str, score: float, low: float, **changes: object) -> Judgement:
@@ -104,7 +104,7 @@ def forget(study: Study) -> None:
 def test_one_sentence_says_which_seeds_and_tasks(study):
     found = learnt.unlearnt(study)
     assert list(found) == ["mnli", "both"] and found["mnli"] == LINE
-    start = "both: English development accuracy of mnli after phase 2, 35.2 (seed 1), is not told from 33.3 (always neutral): this encoder "
+    start = "both: English development accuracy of mnli after phase 2, 35.2 (seed 1), is not distinguishable from 33.3 (always neutral): this encoder "
     assert found["both"] == start + OF_BOTH
     table = analysis.learning(study)
     assert list(table.columns) == LEARNING and len(table) == 7
@@ -118,7 +118,7 @@ def test_one_sentence_says_which_seeds_and_tasks(study):
 def test_below_the_reference_and_after_several_attempts():
     told = learnt.sentence("one", 1, [(3, judgement("ccg", 9.0, -20.0, attempts=3))])
     assert "9.0 (seed 3), is below 33.3" in told and told.endswith(
-        "this encoder learnt nothing, and its gains say what a spoilt encoder does (the best of 3 attempts)"
+        "this encoder learnt nothing, and its gains show the effect of a spoilt encoder (the best of 3 attempts)"
     )
     all_of = learnt.sentence(
         "two", 2, [(1, judgement("mnli", 33.0, -1.0)), (1, judgement("ccg", 34.0, -1.0))]
@@ -235,7 +235,7 @@ def test_one_seed_is_enough(tmp_path, monkeypatch):
         if isinstance(spec, IntermediateSpec):
             keep(spec, *(judgement(name, 33.0, -3.0) for name in spec.tasks))
     _, said = read("30_transfer", study, monkeypatch)
-    assert "33.0 (seed 1), is not told from 33.3" in said and "ccg †" in said
+    assert "33.0 (seed 1), is not distinguishable from 33.3" in said and "ccg †" in said
 
 
 def test_the_explorer_marks_the_row_and_says_it(study):

@@ -258,7 +258,7 @@ def test_what_it_started_from_is_told_and_made_first(outputs: str) -> None:
     later = (run.folder / "result.json").stat().st_mtime_ns + 10**12
     os.utime(first.folder / "result.json", ns=(later, later))
     found = text(run)
-    assert "# first pretrain/seed1, whose record is gone or was made anew since" in found
+    assert "# first pretrain/seed1, whose record is missing or was made again since" in found
     assert ModelCard(found).data.get("license") is None, "what it stands on is not known any more"
     perplexity = ModelCard(text(first)).data.eval_results[0]
     assert (perplexity.task_type, perplexity.metric_value) == ("fill-mask", 2.5)
@@ -369,7 +369,7 @@ def test_the_card_of_a_study(grid: Study) -> None:
     )
     assert (
         "chance (gain)" not in card.text
-        and "Recipes that are controls, made to be compared with: chance." in card.text
+        and "Recipes that are controls, for comparison only: chance." in card.text
     )
     assert re.search(r"\| intermediate \| mnli \| 1 \| \d+ \| 32 \| .* \| 500 \|", card.text)
     assert (
@@ -459,7 +459,7 @@ def test_the_command_writes_over_nothing_unasked(
     (folder / "README.md").write_text("my own words", encoding="utf-8")
     capsys.readouterr()
     assert cli.main(["card", str(folder)]) == 2
-    assert "is there, and says something else: --force writes over it" in capsys.readouterr().err
+    assert "exists with other content: --force overwrites it" in capsys.readouterr().err
     assert (folder / "README.md").read_text(encoding="utf-8") == "my own words"
     assert cli.main(["card", str(folder), "--force"]) == 0 and cli.main(["card", str(folder)]) == 0
     capsys.readouterr()

@@ -163,7 +163,7 @@ def test_a_head_of_another_model_is_refused(encoders, tmp_path) -> None:
         head=True,
     )
     shutil.copy(other.folder / "model" / results.LANGUAGE_HEAD, made.folder / "model")
-    with pytest.raises(UsageError, match="is no language-model head of XLMRobertaForMaskedLM"):
+    with pytest.raises(UsageError, match="is not a language-model head of XLMRobertaForMaskedLM"):
         export.export(made, tmp_path / "exported")
 
 
@@ -200,10 +200,13 @@ def test_nothing_is_overwritten(encoders, tmp_path) -> None:
         ),
         (
             RetrievalSpec(recipe="mnli"),
-            "a run of phase 'retrieval' trains no model. What it started from can be exported",
+            "a run of phase 'retrieval' trains no model. Its parent run can be exported",
         ),
         (ControlSpec(), "a run of phase 'control' trains no model$"),
-        (IntermediateSpec(), "its folder model/ is gone: delete the run's folder and run it again"),
+        (
+            IntermediateSpec(),
+            "its folder model/ is missing: delete the run's folder and run it again",
+        ),
     ],
 )
 def test_runs_without_a_model_say_so_and_show_the_way(tmp_path, spec, sentence) -> None:
@@ -236,7 +239,10 @@ def project(encoders, tmp_path, monkeypatch) -> Path:
             "t/intermediate/ccg/seed1",
             "has failed (20_intermediate, cell 3: out of memory): run it again",
         ),
-        ("t/intermediate", "'t/intermediate' is no finished run: that folder has no result.json"),
+        (
+            "t/intermediate",
+            "'t/intermediate' is not a finished run: that folder has no result.json",
+        ),
         (
             "nothing/there",
             "no run 'nothing/there'. Give a run's folder, such as outputs/quick/intermediate/mnli/seed1",
@@ -263,7 +269,7 @@ def test_the_command_takes_a_folder_or_a_place_below_outputs(project, capsys) ->
         said = capsys.readouterr().out
         assert said == f"t/intermediate/mnli/seed1: {', '.join(FILES)} in out{number}\n"
     assert cli.main(["export", "t/intermediate/mnli/seed1", "out9", "--public"]) == 2
-    assert "--public is of no use without --push-to-hub" in capsys.readouterr().err
+    assert "--public has no effect without --push-to-hub" in capsys.readouterr().err
 
 
 PUSH = """
@@ -288,7 +294,7 @@ def test_what_was_pushed_loads_from_the_hub(project, tmp_path) -> None:
         assert server.uploads.commits == [FILES]
     assert "the hub does not let anna write there" in said.stderr
     assert (
-        "b is whole, and can be sent later: hf upload peter/enc b --repo-type model --private"
+        "b is complete and can be uploaded later: hf upload peter/enc b --repo-type model --private"
         in said.stderr
         and (project / "b" / "config.json").is_file()
     )

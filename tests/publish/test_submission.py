@@ -261,12 +261,12 @@ def test_tatoeba_follows_the_sorted_english_file(whole: Study, tmp_path: Path) -
 def test_what_is_not_whole_is_refused(whole: Study, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
-        match=r"grid makes no whole submission to XTREME: pawsx has no predictions of test data in es fr ja ko; ",
+        match=r"grid makes no complete submission to XTREME: pawsx has no predictions of test data in es fr ja ko; ",
     ):
         write_submission(whole, tmp_path / "out")
     with pytest.raises(UsageError, match=r"unknown recipe 'mnil'.*did you mean 'mnli'"):
         write_submission(whole, tmp_path / "out", "mnil")
-    with pytest.raises(UsageError, match=r"seed 9 is none of .*grid.yaml: legal: 3, 4"):
+    with pytest.raises(UsageError, match=r"seed 9 is not in .*grid.yaml: legal: 3, 4"):
         write_submission(whole, tmp_path / "out", seed=9)
     assert not (tmp_path / "out").exists()
     (tmp_path / "full").mkdir()
@@ -281,7 +281,7 @@ def test_unfinished_cut_and_broken_runs(tmp_path: Path) -> None:
     made = study(tmp_path, "xnli, xquad, tatoeba", more="train: {test_examples: 50}\n")
     with pytest.raises(
         UsageError,
-        match="grid has no predictions of test data for XTREME: pawsx is no target of the study; xnli has no fin",
+        match="grid has no predictions of test data for XTREME: pawsx is not a target of the study; xnli has no fin",
     ):
         write_submission(made, tmp_path / "out", "none", incomplete=True)
     target = next(
@@ -354,10 +354,10 @@ def test_a_run_of_the_embedded_suite(
         str(out),
     ]
     assert cli.main(call) == 2
-    assert "makes no whole submission to XTREME" in capsys.readouterr().err
+    assert "makes no complete submission to XTREME" in capsys.readouterr().err
     assert cli.main([*call, "--partial"]) == 0
     shown = capsys.readouterr().out
-    assert "xnli     " in shown and "note: pawsx is no target of the study" in shown
+    assert "xnli     " in shown and "note: pawsx is not a target of the study" in shown
     assert f"14 files of XTREME in {out}, each read back" in shown
     assert cli.main([*call[:-1], str(out / "xnli" / "test-en.tsv" / "deeper"), "--partial"]) == 2
     assert "cannot be used (Not a directory): give a place" in capsys.readouterr().err

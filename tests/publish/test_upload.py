@@ -125,7 +125,7 @@ def test_public_is_asked_for(server: Hub, folder: Path, tmp_path: Path) -> None:
 
 REFUSALS = [
     ("hf_nobody", NEW, f"{NEW}: the hub does not accept your token: make a token that may write"),
-    ("", NEW, f"{NEW}: there is no token of yours to write with: make a token that may write"),
+    ("", NEW, f"{NEW}: you have no token to write with: make a token that may write"),
     (
         TOKEN,
         "peter/taken",
@@ -172,7 +172,7 @@ def test_each_refusal_is_one_sentence(server: Hub, folder: Path, tmp_path: Path)
 def test_nothing_is_sent_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
-        UsageError, match=f"^{NEW}: nothing can be sent, for HF_HUB_OFFLINE is set: unset it$"
+        UsageError, match=f"^{NEW}: uploads are off because HF_HUB_OFFLINE is set: unset it$"
     ):
         upload.writer(NEW)
 
@@ -195,12 +195,12 @@ def test_a_card_that_the_hub_does_not_take_is_named(
     )
     said = run(send(folder, NEW), server, tmp_path)
     assert (
-        f"refused: {NEW}: sending it failed: Invalid metadata in README.md" in said.stdout
+        f"refused: {NEW}: upload failed: Invalid metadata in README.md" in said.stdout
         and server.uploads.commits == []
     )
 
 
 @pytest.mark.parametrize("name", ["a", "a/b/c", "/a/b", "a/", "a b/c", "../a"])
 def test_what_is_no_repository(name: str) -> None:
-    with pytest.raises(UsageError, match="is no repository's name"):
+    with pytest.raises(UsageError, match="is not a repository name"):
         upload.writer(name)

@@ -264,17 +264,17 @@ def without(text: str, key: str) -> str:
         (
             "tatoeba/test-de.tsv",
             lambda text: "03\n" + text.split("\n", 1)[1],
-            "{file}, line 1: '03' is no line number",
+            "{file}, line 1: '03' is not a line number",
         ),
         (
             "tatoeba/test-de.tsv",
             lambda text: "-1\n" + text.split("\n", 1)[1],
-            "{file}, line 1: '-1' is no line number",
+            "{file}, line 1: '-1' is not a line number",
         ),
         (
             "tatoeba/test-de.tsv",
             lambda text: "1.0\n" + text.split("\n", 1)[1],
-            "{file}, line 1: '1.0' is no line number",
+            "{file}, line 1: '1.0' is not a line number",
         ),
         (
             "tatoeba/test-de.tsv",
@@ -284,7 +284,7 @@ def without(text: str, key: str) -> str:
         (
             "tatoeba/test-de.tsv",
             lambda text: text[:2] + "\n" + text[2:],
-            "{file}, line 2: '' is no line number",
+            "{file}, line 2: '' is not a line number",
         ),
         (
             "tatoeba/test-de.tsv",
@@ -300,7 +300,7 @@ def without(text: str, key: str) -> str:
         (
             "tatoeba/test-de.tsv",
             lambda text: "1\n2\n3\n6\n5\n4\n",
-            "{file}, line 4: 6 is past the last line: expected 0 to 5, as there are 6 lines; this file counts them from 1: take 1 off",
+            "{file}, line 4: 6 is past the last line: expected 0 to 5, as there are 6 lines; this file counts them from 1: subtract 1",
         ),
         (
             "tatoeba/test-de.tsv",
@@ -333,13 +333,13 @@ def without(text: str, key: str) -> str:
         (
             "mlqa/test-hi.json",
             lambda text: text[:-1] + ', "q0": "x"}',
-            "{file}, line 1: key 'q0' stands twice in an object",
+            "{file}, line 1: key 'q0' is repeated in an object",
         ),
         ("mlqa/test-hi.json", lambda text: text[:-1], "{file}, line 1: JSON breaks off at column "),
         (
             "mlqa/test-hi.json",
             lambda text: '{"q0": 1}',
-            "{file}: question 'q0' has the answer 1, no text",
+            "{file}: question 'q0' has the answer 1, which is not text",
         ),
     ],
 )

@@ -275,7 +275,7 @@ def test_reports_on_partial_results(study):
     for word in (
         "above 0, on xnli (random, +",
         "second hand: reported of the paper",
-        "no recipe of this study has masked language modeling beside",
+        "no recipe of this study has additional masked language modeling",
         "majority",
     ):
         assert word in text, word
@@ -335,7 +335,7 @@ def test_reports_on_languages_claims_and_the_papers_tables(study):
         "no finished gains on pawsx",
         "second hand",
         "undecided at this sample size",
-        "no recipe of this study has masked language modeling beside",
+        "no recipe of this study has additional masked language modeling",
     ):
         assert word in text, word
     assert pictures(folder / results.NOTEBOOK) == 1

@@ -357,7 +357,7 @@ def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_
     (tmp_path / "data" / "udpos" / "dev-bg.tsv").write_text(TAGGED, encoding="utf-8")
     assert (
         results.state(spec).reason
-        == f"made without udpos/dev-bg.tsv, which stands below {tmp_path / 'data'} now"
+        == f"made without udpos/dev-bg.tsv, which is below {tmp_path / 'data'} now"
     )
 
 
@@ -385,7 +385,9 @@ def test_labels_that_come_later_split_no_seeds(rows: Study, tmp_path: Path) -> N
             encoding="utf-8",
         )
     read(rows, 2)
-    told = f"made without xnli/labelled_test/en.genre.test.tsv, which stands below {tmp_path / 'data'} now"
+    told = (
+        f"made without xnli/labelled_test/en.genre.test.tsv, which is below {tmp_path / 'data'} now"
+    )
     assert reasons(rows) == {"target/mnli/from-none/seed1": told}
     scores = analysis.finished(rows)
     assert set(scores.loc[scores["task"] == "xnli", "seed"]) == {2} and set(scores["split"]) == {

@@ -104,7 +104,7 @@ def test_a_data_card_says_what_was_given_and_no_place_of_this_machine(tmp_path: 
         (["--encoder", "empty"], "that folder has no config.json"),
         (["--encoder", "encoders/mado"], "did you mean 'encoders/made'?"),
         (["--encoder", "encoders"], "did you mean 'encoders/made'?"),
-        (["--encoder", "broken"], "config.json is no JSON"),
+        (["--encoder", "broken"], "config.json is not valid JSON"),
     ],
 )
 def test_mistakes_are_told_before_any_work(

@@ -225,9 +225,9 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
             "unknown control 'overlop'.*recipe mnli: did you mean 'overlap'",
         ),
         (GOOD, "- a\n- list\n", "expected keys and values"),
-        (GOOD, "a: [1\n", "my_study.yaml, line 2: this is no YAML: expected ',' or ']'"),
-        ("title:", "title: a\ntitle:", "line 3: key 'title' stands twice"),
-        ("[mnli]}", "[mnli], intermediate: [qqp]}", "line 6: key 'intermediate' stands twice"),
+        (GOOD, "a: [1\n", "my_study.yaml, line 2: this is not valid YAML: expected ',' or ']'"),
+        ("title:", "title: a\ntitle:", "line 3: key 'title' appears twice"),
+        ("[mnli]}", "[mnli], intermediate: [qqp]}", "line 6: key 'intermediate' appears twice"),
         (
             "[mnli]}",
             "[mnli], tempreature: 2}",
@@ -272,12 +272,12 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         (
             "seeds: [1, 2]",
             "seeds: [1]\ntrain: {x: " + "[" * 5000,
-            "line 4: this is no YAML to be read: nested too deeply",
+            "line 4: this YAML cannot be read: it is nested too deeply",
         ),
         (
             "title:",
             "title: \x07",
-            r"line 2: this is no YAML: the character '\\x07' may not stand in it",
+            r"line 2: this is not valid YAML: the character '\\x07' is not allowed",
         ),
         (
             "seeds: [1, 2]",
@@ -343,7 +343,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
         (
             "seeds: [1, 2]",
             "seeds: [1]\ntarget: {benchmark: xtreme-r}",
-            "target: key 'benchmark' cannot be set here: the study says it",
+            "target: key 'benchmark' cannot be set here: the study sets it",
         ),
         (
             "[xnli, xquad",

@@ -264,7 +264,7 @@ class TestLanguages:
         ) == (">>de<< ", None)
         assert marian.convert_ids_to_tokens(marian(">>de<< anna [ a ]")["input_ids"])[0] == ">>de<<"
         translator.source_language(marian)
-        with pytest.raises(UsageError, match="how it is told to translate into 'fr'"):
+        with pytest.raises(UsageError, match="cannot be told to translate into 'fr'"):
             translator.target("marian", "fr", SimpleNamespace(config=MarianConfig()), marian)
 
     @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ class TestLanguages:
         place = folder(tmp_path / "model", tokens, marian)
         with pytest.raises(
             UsageError,
-            match=r"how it is told to translate into 'de'.*none of __de__, deu_Latn.*>>de<<.*\{language\}",
+            match=r"cannot be told to translate into 'de'.*none of __de__, deu_Latn.*>>de<<.*\{language\}",
         ):
             translator.load(place, place, "de", cpu())
 

@@ -1,32 +1,34 @@
-"""From tidy scores to what a paper says about them: DataFrame in, DataFrame out. Nothing here
-imports torch.
+"""Statistics of a study, from tidy scores to the statements of a paper: DataFrame in, DataFrame
+out. No module here imports torch.
 
 gains       gains over the baseline, paired by seed and language; the recipe x target matrix
-items       resampled test items, from kept predictions
+items       scores on resampled test items, from stored predictions
 intervals   95 % intervals over seeds and test items
-hierarchy   which levels an interval covers (pretraining seeds, seeds, languages, items), and how it is made of them
-significance  paired permutation tests of gains; Holm and Benjamini-Hochberg over a table
-association, correlations  coefficients of resampled rows; tables of correlations, partial ones, influence, detectable size
-mixed       what gains go with (a mixed-effects model), and how much of their variance each source has
-chance      whether gains are more than chance, in words: tests, other languages, shares of variance
-groups      gains by script, family, word order, resource level, and language by language
-comparable  scores of the same test items: what is left out of all tables is named
+hierarchy   intervals over chosen levels (pretraining seeds, seeds, languages, items); their method
+significance  paired permutation tests of gains; Holm's and Benjamini-Hochberg's adjusted p-values
+association, correlations  coefficients of resampled rows; tables of correlations, partial
+    correlations, influence of single rows, smallest detectable correlation
+mixed       a mixed-effects model of gains, and the share of their variance due to each source
+chance      text on whether gains exceed chance: tests, other languages, shares of variance
+groups      gains by script, family, word order and resource level, and in each language
+comparable  scores on the same test items; text naming the scores left out of all tables
 choice      the recipe for a target, chosen on development data, reported on test data
-controls    the baseline beside what can be had without pretraining, or without a model
-claims, verdicts  what the paper and reports about it claim, and whether a study finds the same
-rebuilt     the paper's tables from a study, beside the published numbers
-power       what size of gain the seeds and items of a study can tell from 0
-scaling     gains against the size of the intermediate task, the number of tasks, the size of the target's training set
+controls    the baseline beside controls without pretraining or without a model
+claims, verdicts  claims of the paper and of reports about it, and whether a study confirms them
+rebuilt     the paper's tables computed from a study, beside the published numbers
+power       the size of gain that the seeds and items of a study can distinguish from 0
+scaling     gains against sizes of intermediate and target training sets, and the number of tasks
 contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
-answers     what these two find, in words
-domains, domain_answer  in-domain against general intermediate tasks on each domain's targets, and what it shows
-paper       the paper's statements and what a study finds
-variants    several tasks beside one, other mixtures, all but one, a sequence, masked language modelling
-performance every recipe and run on every task, of runs and of published scores in one shape
-abilities   which tasks go with a good target score, and how much hangs on one recipe
-runs        which runs of a study are done, which are not and why; provenance; training logs
-translated  intermediate data in other languages, and with noise, against English ones
-findings    the numbers in words; contrast_findings: planned contrasts
+answers     text on the results of scaling and contrast
+domains, domain_answer  in-domain against general intermediate tasks on each domain's targets; text
+paper       the paper's statements and the findings of a study on them
+variants    several tasks against one, other mixtures, all but one, a sequence, masked language
+    modelling
+performance  scores of every recipe and run on every task, for runs and published scores alike
+abilities   correlations of tasks with target scores, and how much depends on one recipe
+runs        the state of a study's runs, with reasons; provenance; training logs
+translated  intermediate data in other languages, and with noise, against English data
+findings    text on the main results; contrast_findings: text on planned contrasts
 """
 
 from xstilts_core.analysis.abilities import (

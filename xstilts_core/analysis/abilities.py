@@ -1,15 +1,15 @@
-"""Which abilities go with a good target score? Correlations over the rows of a study, as in
-Pruksachatkun et al. (2020).
+"""Correlations of target scores with other targets and probing tasks (abilities), over the rows of
+a study, as in Pruksachatkun et al. (2020).
 
-Their rule (jiant, scripts/taskmaster_v1), for published scores: Spearman's rho over the rows
+Their rule (jiant, scripts/taskmaster_v1), used for published scores: Spearman's rho over the rows
 (intermediate task, run) that have both scores, at least three of them; scipy's p-value; Holm's
-correction at 0.05 over the whole table of targets by targets and probing tasks. Each pair of
-targets stands in that table twice and is two tests, as in theirs; a target with itself is left out,
+correction at 0.05 over the whole table of targets by targets and probing tasks. As in theirs, each
+pair of targets is in that table twice and counts as two tests; a target with itself is left out,
 which changes no other adjusted p-value. In a study with runs each pair is one test, shown in both
 orders.
 
-Rows of one recipe are no independent draws, so the p-values are smaller than they should be.
-`left_out` shows how much hangs on one recipe.
+Rows of one recipe are not independent draws, so the p-values are smaller than they should be.
+`left_out` shows how much depends on one recipe.
 """
 
 from collections.abc import Sequence
@@ -51,17 +51,21 @@ NUMBERS = ("estimate", "low", "high", "p", "p_holm")
 GIVEN_SIZE = f"{OWN} given size"
 ALL = "nothing"
 SHOWN = 3
-NOTHING = "**No correlations yet.** They need finished runs of at least three recipes or seeds on the same two targets, and the baseline's."
+NOTHING = (
+    "**No correlations yet.** They need finished runs of at least three recipes or seeds on the "
+    "same two targets, and of the baseline."
+)
 
 
 def task_correlations(
     study: Study, scores: pd.DataFrame, resamples: int = RESAMPLES
 ) -> pd.DataFrame:
-    """Every target (x) with every other target and probing task (y): the columns of `correlations`.
-    scores: of `performance`.
+    """Correlate every target (x) with every other target and probing task (y): the columns of
+    `correlations`.
 
-    Published scores: by their authors' rule, see the module. Runs: gains over the baseline of the
-    same seed, each pair one test, permutation p-values. With one seed there is no interval.
+    scores: from `performance`. Published scores follow their authors' rule (module docstring).
+    Runs: gains over the baseline of the same seed, one test per pair, permutation p-values. With
+    one seed there is no interval.
     """
     rows = by_run(scores, paired=not study.published)
     return _of_rows(
@@ -70,34 +74,33 @@ def task_correlations(
 
 
 def _test_of(study: Study) -> Test:
-    """Published scores are tested as their authors did."""
+    """Return the test to use: published scores are tested as their authors did."""
     return "scipy" if study.published else "permutation"
 
 
 def _of_rows(
     rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test, resamples: int
 ) -> pd.DataFrame:
-    """`task_correlations` of these rows, from `by_run`. twice: each order of a pair of targets is a
-    test of its own."""
+    """Compute `task_correlations` from rows of `by_run`. twice: each order of a pair of targets is
+    a separate test."""
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    both = correlations(rows[list(targets)], test=test, resamples=resamples)
-    probed = correlations(
+    pairs = correlations(rows[list(targets)], test=test, resamples=resamples)
+    probing = correlations(
         rows[list(targets)], rows.drop(columns=list(targets)), test=test, resamples=resamples
     )
-    turned = both.rename(
-        columns={"x": "y", "y": "x"}
-    )  # the other order of each pair of targets: another test, or the same one
-    table = pd.concat([probed, both, turned], ignore_index=True).astype(
+    # The other order of each pair of targets: a separate test, or the same one again.
+    reversed_pairs = pairs.rename(columns={"x": "y", "y": "x"})
+    table = pd.concat([probing, pairs, reversed_pairs], ignore_index=True).astype(
         dict.fromkeys(NUMBERS, float)
     )
-    once = holm(table["p"].to_numpy()[: len(probed) + len(both)])
+    single = holm(table["p"].to_numpy()[: len(probing) + len(pairs)])
     table["p_holm"] = (
-        holm(table["p"].to_numpy()) if twice else np.concatenate([once, once[len(probed) :]])
+        holm(table["p"].to_numpy()) if twice else np.concatenate([single, single[len(probing) :]])
     )
-    place = {name: position for position, name in enumerate(rows.columns)}
+    order = {name: position for position, name in enumerate(rows.columns)}
     table = table[COLUMNS].sort_values(
-        ["x", "y"], key=lambda column: column.map(place), ignore_index=True
+        ["x", "y"], key=lambda column: column.map(order), ignore_index=True
     )
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
@@ -105,11 +108,11 @@ def _of_rows(
 
 
 def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test) -> pd.DataFrame:
-    """`_of_rows` without intervals and with each pair once, in a fraction of its time: columns x y
-    estimate p p_holm."""
-    whole, there = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    coefficient, count = settled(whole.to_numpy()), (there.T @ there).to_numpy()
-    at = {name: place for place, name in enumerate(rows.columns)}
+    """Compute `_of_rows` without intervals and with each pair once, in a fraction of the time:
+    columns x y estimate p p_holm."""
+    rho, present = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
+    coefficient, count = settled(rho.to_numpy()), (present.T @ present).to_numpy()
+    at = {name: index for index, name in enumerate(rows.columns)}
     both = (
         [(x, y) for x, y in product(targets, targets) if x != y]
         if twice
@@ -118,28 +121,28 @@ def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Tes
     pairs = [
         (x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]
     ]
-    found = [
-        (x, y, coefficient[place], student_p(coefficient[place], count[place] - 2))
-        for x, y, place in pairs
+    tests = [
+        (x, y, coefficient[index], student_p(coefficient[index], count[index] - 2))
+        for x, y, index in pairs
     ]
-    table = pd.DataFrame(found, columns=["x", "y", "estimate", "p"])
+    table = pd.DataFrame(tests, columns=["x", "y", "estimate", "p"])
     if test == "permutation":
-        known = rows.to_numpy(float)
-        for number, (_, _, place) in enumerate(pairs):
-            both = known[:, place][np.isfinite(known[:, place]).all(axis=1)].T
+        values = rows.to_numpy(float)
+        for number, (_, _, index) in enumerate(pairs):
+            both = values[:, index][np.isfinite(values[:, index]).all(axis=1)].T
             if len(both[0]) >= LEAST_ROWS:
                 table.loc[number, "p"] = permutation_p(*both, "spearman", RESAMPLES, 0)
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 def _first_of_pair(table: pd.DataFrame) -> pd.Series:
-    """Whether a row of a table of correlations is the first on its two tasks, in whichever order
-    they stand."""
+    """Return whether a row of a table of correlations is the first on its two tasks, in either
+    order."""
     return ~_pair_of(table).duplicated()
 
 
 def _pair_of(table: pd.DataFrame) -> pd.Series:
-    """The two tasks of each row, the same in whichever order they stand."""
+    """Return a text with the two tasks of each row, the same in either order."""
     return pd.Series(
         [" and ".join(sorted(names)) for names in zip(table["x"], table["y"], strict=True)],
         table.index,
@@ -148,58 +151,60 @@ def _pair_of(table: pd.DataFrame) -> pd.Series:
 
 
 def counts(table: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int]:
-    """How many pairs of two targets, and of a target and a probing task, the table has."""
-    once = table[_first_of_pair(table)]
-    both = int(once["y"].isin(targets).sum())
-    return both, len(once) - both
+    """Return the numbers of pairs of two targets, and of a target and a probing task."""
+    pairs = table[_first_of_pair(table)]
+    target_pairs = int(pairs["y"].isin(targets).sum())
+    return target_pairs, len(pairs) - target_pairs
 
 
 def own_correlations(
     study: Study, scores: pd.DataFrame, resamples: int = RESAMPLES
 ) -> pd.DataFrame:
-    """An intermediate task's own score (x OWN) with the gain on every target and on average (y):
-    the columns of `correlations`.
+    """Correlate an intermediate task's own score (x OWN) with the gain on every target and on
+    average (y): the columns of `correlations`.
 
-    A row of data per recipe, permutation p-values. Where the number of training examples is known,
-    rows with x GIVEN_SIZE follow: with what its logarithm explains taken out of both, Student's t.
+    Each recipe is one row of data; p-values are from permutations. If the number of training
+    examples is known, rows with x GIVEN_SIZE follow: partial correlations given its logarithm,
+    tested with Student's t.
     """
     table = own_and_gains(scores)
     own, gains = table[[OWN]], table.drop(columns=OWN)
     if gains.empty:
         return pd.DataFrame(columns=COLUMNS)
-    parts = [correlations(own, gains, resamples=resamples)]
+    tables = [correlations(own, gains, resamples=resamples)]
     examples = training_examples(study).reindex(table.index)
     if examples.notna().any():
         logarithm = np.log2(examples).to_frame()
-        parts.append(
+        tables.append(
             partial_correlations(
                 own.rename(columns={OWN: GIVEN_SIZE}), gains, logarithm, resamples=resamples
             )
         )
-    found = pd.concat(parts, ignore_index=True)
+    result = pd.concat(tables, ignore_index=True)
     if _extent(scores)[1] < 2:
-        found[["low", "high"]] = np.nan
-    return found
+        result[["low", "high"]] = np.nan
+    return result
 
 
 def by_ability(table: pd.DataFrame) -> pd.DataFrame:
-    """What each y of `task_correlations` goes with: columns task mean_estimate significant targets
-    strongest estimate.
+    """Summarize `task_correlations` by y: columns task mean_estimate significant targets strongest
+    estimate.
 
-    mean_estimate over the targets that it is correlated with; significant: of how many of them
-    p_holm is below 0.05; strongest: the target of the largest coefficient, and that. Most first.
+    mean_estimate: over the targets that y is correlated with. significant: number of them with
+    p_holm below 0.05. strongest, estimate: the target with the largest coefficient, and that
+    coefficient. Rows with most significant targets come first.
     """
     rows = []
-    for name, found in table.dropna(subset=["estimate"]).groupby("y", sort=False):
-        best = found.loc[found["estimate"].idxmax()]
+    for name, group in table.dropna(subset=["estimate"]).groupby("y", sort=False):
+        strongest = group.loc[group["estimate"].idxmax()]
         rows.append(
             (
                 name,
-                settled(found["estimate"].mean()),
-                int((found["p_holm"] < LEVEL).sum()),
-                len(found),
-                best["x"],
-                best["estimate"],
+                settled(group["estimate"].mean()),
+                int((group["p_holm"] < LEVEL).sum()),
+                len(group),
+                strongest["x"],
+                strongest["estimate"],
             )
         )
     result = pd.DataFrame(
@@ -211,68 +216,77 @@ def by_ability(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
-    """`task_correlations` again without each recipe: columns left_out rows target_pairs
+    """Repeat `task_correlations` without each recipe: columns left_out rows target_pairs
     probing_pairs mean_estimate.
 
-    First with all of them (left_out "nothing"), then by how little is left. target_pairs,
-    probing_pairs: pairs of two targets, of a target and a probing task, with p_holm below 0.05, by
-    the same test; mean_estimate: over all pairs.
+    The first row has all recipes (left_out "nothing"), the others follow by the number of pairs,
+    fewest first. target_pairs, probing_pairs: numbers of pairs of two targets, and of a target and
+    a probing task, with p_holm below 0.05, by the same test; mean_estimate: over all pairs.
     """
     rows, targets = by_run(scores, paired=not study.published), tasks_of(scores, "target")
-    found = []
+    summaries = []
     for name in [ALL, *rows.index.unique("recipe")] if len(rows) else []:
-        kept = rows[rows.index.get_level_values("recipe") != name]
-        table = estimates(kept, targets, bool(study.published), _test_of(study))
-        found.append(
+        others = rows[rows.index.get_level_values("recipe") != name]
+        table = estimates(others, targets, bool(study.published), _test_of(study))
+        summaries.append(
             (
                 name,
-                len(kept),
+                len(others),
                 *counts(table[table["p_holm"] < LEVEL], targets),
                 settled(table["estimate"].mean()),
             )
         )
-    found.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
+    summaries.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
     return pd.DataFrame(
-        found, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"]
+        summaries, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"]
     )
 
 
 def source(study: Study, scores: pd.DataFrame) -> str:
-    """Whose numbers a figure shows, from how many recipes and runs."""
-    whose = (
+    """Return the origin of a figure's numbers, with the numbers of recipes and runs."""
+    attribution = (
         f"Scores of {reference(study.published).authors}: scores.csv."
         if study.published
         else origin(study, runs(study))
     )
     recipes, repeats = _extent(scores)
-    return f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. {whose}"
+    return (
+        f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. "
+        f"{attribution}"
+    )
 
 
 def _extent(scores: pd.DataFrame) -> tuple[int, int]:
-    """How many recipes beside the baseline, and how many runs (seeds), the scores on targets and
-    probing tasks are of."""
-    made = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
-    return made["recipe"].nunique(), made["run"].nunique()
+    """Return the numbers of recipes (apart from the baseline) and runs (seeds) that have scores on
+    targets and probing tasks."""
+    rows = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
+    return rows["recipe"].nunique(), rows["run"].nunique()
 
 
 def provenance(study: Study, scores: pd.DataFrame) -> str:
-    """Markdown: whose numbers these are, and what is missing of them."""
+    """Return Markdown on the origin of the numbers and on what is missing."""
     if not study.published:
         return headline(runs(study))
-    found, rows = reference(study.published), by_run(scores)
+    publication, rows = reference(study.published), by_run(scores)
     count = int(rows.isna().sum().sum())
-    cells = f"{counted(rows.size - count, 'score')} of {rows.size} (recipe and run by task) are there, {count} are missing: `missing.csv`."
-    return f"{found.citation} <{found.url}>\n\nTaken from {found.source}. {found.license}. {found.remarks}\n\n{cells}"
+    cells = (
+        f"{counted(rows.size - count, 'score')} of {rows.size} (recipe and run by task) are "
+        f"available, {count} are missing: `missing.csv`."
+    )
+    return (
+        f"{publication.citation} <{publication.url}>\n\nTaken from {publication.source}. "
+        f"{publication.license}. {publication.remarks}\n\n{cells}"
+    )
 
 
 def missing(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
-    """What there is no score of: cells of published scores, from `absent`; runs that are not done,
-    and why."""
+    """Return what has no score: for published scores the cells of `absent`, else the runs that are
+    not done, with reasons."""
     return absent(scores) if study.published else unfinished(runs(study))
 
 
 def pair(row: "pd.Series") -> str:
-    """'rte with multirc (0.81, 0.60 to 0.92)'."""
+    """Return text such as 'rte with multirc (0.81, 0.60 to 0.92)'."""
     interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:z.2f} to {row['high']:z.2f}"
     return f"{row['x']} with {row['y']} ({row['estimate']:z.2f}, {interval})"
 
@@ -280,40 +294,42 @@ def pair(row: "pd.Series") -> str:
 def correlation_findings(
     study: Study, table: pd.DataFrame, without: pd.DataFrame, scores: pd.DataFrame
 ) -> str:
-    """Markdown from `task_correlations` and `left_out`: what goes with what, how much hangs on one
-    recipe, what this cannot show."""
+    """Return Markdown from `task_correlations` and `left_out`: which tasks are correlated, how much
+    depends on one recipe, and what this cannot show."""
     filled = table.dropna(subset=["p_holm"])
     if filled.empty:
         return NOTHING
     targets, probing = tasks_of(scores, "target"), tasks_of(scores, "probing")
-    sure = filled[filled["p_holm"] < LEVEL]
-    (some, with_probes), (pairs, all_probes) = counts(sure, targets), counts(filled, targets)
+    significant = filled[filled["p_holm"] < LEVEL]
+    (some, with_probes), (pairs, all_probes) = counts(significant, targets), counts(filled, targets)
     tests = len(filled) if study.published else pairs + all_probes
     lines = [
-        f"After Holm's correction over {counted(tests, 'test')}, {some} of {counted(pairs, 'pair')} of targets"
+        f"After Holm's correction over {counted(tests, 'test')}, {some} of "
+        f"{counted(pairs, 'pair')} of targets"
     ]
     lines[0] += (
         f" and {with_probes} of {all_probes} of a target and a probing task" if probing else ""
     )
     lines[0] += " can be told from 0."
     for names, word in ((targets, "targets"), (probing, "a target and a probing task")):
-        best = (
-            sure[sure["y"].isin(names) & _first_of_pair(sure)]
+        top = (
+            significant[significant["y"].isin(names) & _first_of_pair(significant)]
             .sort_values("estimate", ascending=False, kind="stable")
             .head(SHOWN)
         )
-        if len(best):
+        if len(top):
             lines.append(
-                f"Strongest between {word}: {'; '.join(pair(row) for _, row in best.iterrows())}."
+                f"Strongest between {word}: {'; '.join(pair(row) for _, row in top.iterrows())}."
             )
-    most = by_ability(filled[filled["y"].isin(probing)])
-    most = most[most["significant"] > 0].head(SHOWN)
-    if len(most):
+    abilities = by_ability(filled[filled["y"].isin(probing)])
+    abilities = abilities[abilities["significant"] > 0].head(SHOWN)
+    if len(abilities):
         words = "; ".join(
-            f"{row.task} with {row.significant} of {row.targets} targets, mean {row.mean_estimate:z.2f}"
-            for row in most.itertuples()
+            f"{row.task} with {row.significant} of {row.targets} targets, "
+            f"mean {row.mean_estimate:z.2f}"
+            for row in abilities.itertuples()
         )
-        lines.append(f"The probing tasks that go with most targets: {words}.")
+        lines.append(f"Probing tasks correlated with the most targets: {words}.")
     return "\n".join(
         [
             " ".join(lines),
@@ -326,58 +342,63 @@ def correlation_findings(
 def cautions(
     filled: pd.DataFrame, tests: int, without: pd.DataFrame, scores: pd.DataFrame
 ) -> list[str]:
-    """Sentences on rows that are not independent, on what hangs on one recipe, on the power of so
-    many tests, on one seed."""
+    """Return sentences on dependent rows, on the influence of one recipe, on the power of so many
+    tests, and on a single seed."""
     recipes, seeds = _extent(scores)
     lines = [
-        f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe are alike, so p-values are too small and"
-        " intervals too narrow."
+        f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe "
+        "are similar, so p-values are too small and intervals too narrow."
     ]
     whole, rest = without.iloc[0], without.iloc[1:]
     if whole["target_pairs"] + whole["probing_pairs"] and len(rest):
         least = rest.iloc[0]
-        left, all_pairs = (
-            entry["target_pairs"] + entry["probing_pairs"] for entry in (least, whole)
+        remaining, all_pairs = (
+            row["target_pairs"] + row["probing_pairs"] for row in (least, whole)
         )
-        verb = "is" if left == 1 else "are"
+        verb = "is" if remaining == 1 else "are"
         lines.append(
-            f"Without {least['left_out']} alone, {counted(left, 'pair')} {verb} told from 0 instead of {all_pairs}, and the mean"
-            f" coefficient of all pairs goes from {whole['mean_estimate']:z.2f} to {least['mean_estimate']:z.2f}."
-            if left < all_pairs
-            else "Without any one recipe as many pairs are told from 0, or more."
+            f"Without {least['left_out']} alone, {counted(remaining, 'pair')} {verb} told from 0 "
+            f"instead of {all_pairs}, and the mean coefficient of all pairs changes from "
+            f"{whole['mean_estimate']:z.2f} to {least['mean_estimate']:z.2f}."
+            if remaining < all_pairs
+            else "Leaving out any single recipe never reduces the number of pairs told from 0."
         )
     count = int(filled["n"].median())
     if count >= 5:
         lines.append(
-            f"With n = {count} a single test finds a correlation of {detectable(count):.2f} in four of five cases, one of {tests} tests"
-            f" one of {detectable(count, alpha=LEVEL / tests):.2f} (by Bonferroni's rule): smaller ones are found more seldom."
+            f"With n = {count}, a single test detects a correlation of {detectable(count):.2f} "
+            f"with 80 % power, and one of {tests} tests a correlation of "
+            f"{detectable(count, alpha=LEVEL / tests):.2f} (by Bonferroni's rule); smaller ones "
+            "are detected less often."
         )
     if seeds < 2:
         lines.append("There is one seed, so there are no intervals.")
-    lines.append("A correlation over recipes does not say that one ability brings the other.")
+    lines.append("A correlation over recipes does not show that one ability causes the other.")
     return lines
 
 
 def own_findings(table: pd.DataFrame) -> str:
-    """One paragraph of Markdown from `own_correlations`."""
+    """Return one paragraph of Markdown from `own_correlations`."""
     filled = table[(table["x"] == OWN)].dropna(subset=["estimate"])
     if filled.empty:
-        return "**No recipe yet with a score of its own and gains.**"
-    sure = filled[filled["p_holm"] < LEVEL]
+        return "**No recipe has both its own score and gains yet.**"
+    significant = filled[filled["p_holm"] < LEVEL]
     count, average = int(filled["n"].max()), filled[filled["y"] == AVERAGE]
-    words = "; ".join(pair(row) for _, row in sure.iterrows())
+    words = "; ".join(pair(row) for _, row in significant.iterrows())
     verb = "can be told from 0 after Holm's correction"
     lines = [
-        f"{len(sure)} of {counted(len(filled), 'correlation')} {verb}{': ' if words else ''}{words}."
+        f"{len(significant)} of {counted(len(filled), 'correlation')} "
+        f"{verb}{': ' if words else ''}{words}."
     ]
     if len(average):
         lines.append(
             f"With the average gain: {pair(average.iloc[0])}, p = {average['p'].iloc[0]:.2f}."
         )
     if count >= 5:
-        power = f"a single test finds a correlation of {detectable(count):.2f} in four of five cases, smaller ones more seldom"
-        lines.append(f"With n = {count} recipes {power}.")
+        power = f"a single test detects a correlation of {detectable(count):.2f} with 80 % power"
+        lines.append(f"With n = {count} recipes, {power}, and smaller ones less often.")
     lines.append(
-        "Own scores are of different tasks and metrics: their order is only in part one of how well a task was learnt."
+        "Own scores are on different tasks and metrics, so their order reflects only in part how "
+        "well a task was learnt."
     )
     return " ".join(lines)

@@ -1,11 +1,11 @@
-"""Correlation coefficients of resampled and of permuted rows, many at once. Formulas: Pearson,
-Spearman (Pearson's of mid-ranks), and Kendall's tau-b (Kendall 1945, "The treatment of ties in
-ranking problems").
+"""Correlation coefficients of many resampled or permuted sets of rows at once: Pearson, Spearman
+(Pearson's of mid-ranks), and Kendall's tau-b (Kendall 1945, "The treatment of ties in ranking
+problems").
 
 A resample is a row of weights: how often each of the n rows of data was drawn. Ranks and concordant
-pairs of a resample follow from its weights by one matrix product, so that nothing is sorted twice:
-the mid-rank of row i is the weight of all lower rows, and half of one more than the weight of the
-rows tied with it.
+pairs of a resample follow from its weights by one matrix product, so nothing is sorted twice: the
+mid-rank of row i is the total weight of all lower rows, plus half of one more than the weight of
+the rows tied with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,30 +15,29 @@ import numpy as np
 
 Method = Literal["spearman", "pearson", "kendall"]
 METHODS: tuple[Method, ...] = ("spearman", "pearson", "kendall")
-# Below this share of its scale a spread is rounding: the values are all equal and have no
+# A spread below this share of its scale is rounding error: the values are all equal and have no
 # correlation.
 ROUNDING = 1e-13
-# Resamples that are worked on at a time: every variable of a table in so many of them fits into
-# memory.
+# Number of resamples computed at a time, so that every variable of a table fits into memory.
 CHUNK = 1000
 
 
 def signs(values: np.ndarray) -> np.ndarray:
-    """[rows, rows]: 1 where the first is larger than the second, -1 where smaller, 0 where they are
+    """Return [rows, rows]: 1 if the first value is larger than the second, -1 if smaller, 0 if
     tied."""
     return np.sign(values[:, None] - values)
 
 
 def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
-    """Ranks (Spearman) or values (Pearson) less their weighted mean, divided by the root of their
-    weighted sum of squares.
+    """Return [draws, rows]: ranks (Spearman) or values (Pearson) minus their weighted mean, divided
+    by the root of their weighted sum of squares.
 
-    [draws, rows]. NaN for a resample in which all values are equal.
+    NaN for a resample in which all values are equal.
     """
     if method == "spearman":
-        # The mean of mid-ranks is half of one more than all weight, so that what is left of a rank
-        # is half the weight of the lower rows less half that of the higher ones: a multiple of a
-        # half, without any rounding.
+        # The mean of mid-ranks is half of one more than the total weight. A rank minus this mean
+        # is half the weight of the lower rows minus half that of the higher ones: a multiple of
+        # one half, without any rounding.
         rest, scale = weights @ (-0.5 * signs(values)), 1.0
     else:
         rest, scale = (
@@ -50,17 +49,17 @@ def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarr
 
 
 def untied(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[draws]: twice the number of pairs of a resample that are not tied."""
+    """Return [draws]: twice the number of untied pairs of each resample."""
     return np.einsum("dr,dr->d", weights @ np.abs(signs(values)), weights)
 
 
 def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
-    """[draws] coefficients of x and y [rows] in the resamples `weights` [draws, rows]; NaN where x
-    or y does not vary."""
+    """Return the coefficients [draws] of x and y [rows] in the resamples `weights` [draws, rows];
+    NaN if x or y does not vary."""
     if method == "kendall":
-        agreed = np.einsum("dr,dr->d", weights @ (signs(x) * signs(y)), weights)
+        concordance = np.einsum("dr,dr->d", weights @ (signs(x) * signs(y)), weights)
         pairs = untied(x, weights) * untied(y, weights)
-        return agreed / np.sqrt(np.where(pairs > 0, pairs, np.nan))
+        return concordance / np.sqrt(np.where(pairs > 0, pairs, np.nan))
     return np.einsum(
         "dr,dr,dr->d", weights, centred(x, weights, method), centred(y, weights, method)
     )
@@ -71,38 +70,38 @@ def pair_draws(
     weights: Callable[[int], np.ndarray],
     method: Method,
 ) -> np.ndarray:
-    """[pairs, draws]: `correlation` of many pairs (x, y), each [rows], in the resamples
+    """Return [pairs, draws]: the `correlation` of many pairs (x, y), each [rows], in the resamples
     weights(rows) [draws, rows].
 
-    What a resample makes of a variable is worked out once for all pairs that it is in: a tenth of
-    the time of pair by pair.
+    Each variable is centred once for all of its pairs, which takes a tenth of the time of one pair
+    after another.
     """
     draws = len(weights(len(pairs[0][0])))
-    found = np.empty((len(pairs), draws))
+    coefficients = np.empty((len(pairs), draws))
     for start in range(0, draws, CHUNK):
-        part, known = slice(start, start + CHUNK), {}
-        for place, pair in enumerate(pairs):
-            drawn = weights(len(pair[0]))[part]
+        chunk, vectors = slice(start, start + CHUNK), {}
+        for row, pair in enumerate(pairs):
+            counts = weights(len(pair[0]))[chunk]
             if method == "kendall":
-                found[place, part] = correlation(*pair, drawn, method)
+                coefficients[row, chunk] = correlation(*pair, counts, method)
                 continue
             for values in pair:
-                if values.tobytes() not in known:
-                    known[values.tobytes()] = np.sqrt(drawn) * centred(values, drawn, method)
-            found[place, part] = np.einsum(
-                "dr,dr->d", *(known[values.tobytes()] for values in pair)
+                if values.tobytes() not in vectors:
+                    vectors[values.tobytes()] = np.sqrt(counts) * centred(values, counts, method)
+            coefficients[row, chunk] = np.einsum(
+                "dr,dr->d", *(vectors[values.tobytes()] for values in pair)
             )
-    return found
+    return coefficients
 
 
 def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -> np.ndarray:
-    """[orders] coefficients of x [rows] with y [rows] in each of the orders [orders, rows]."""
-    once = np.ones((1, len(x)))
+    """Return the coefficients [orders] of x [rows] with y [rows] in the orders [orders, rows]."""
+    ones = np.ones((1, len(x)))
     if method == "kendall":
         pairs, shuffled = signs(x), y[orders]
-        agreed = sum(
+        concordance = sum(
             np.sign(shuffled[:, [row]] - shuffled[:, :row]) @ pairs[row, :row]
             for row in range(1, len(x))
         )
-        return 2 * agreed / np.sqrt(untied(x, once) * untied(y, once))
-    return centred(y, once, method)[0][orders] @ centred(x, once, method)[0]
+        return 2 * concordance / np.sqrt(untied(x, ones) * untied(y, ones))
+    return centred(y, ones, method)[0][orders] @ centred(x, ones, method)[0]

@@ -1,13 +1,13 @@
-"""Which intermediate task for my target? Chosen on development data, reported on test data.
+"""Choice of the intermediate task for a target: made on development data, reported on test data.
 
-Who works zero-shot has development data in English alone: the score by which a target run chose its
-checkpoint (English development data of the task it trains on) also chooses the recipe. Retrieval
-trains on nothing: there it is the development score of the layer that was chosen, over the language
-pairs that have development data. Choosing none, the baseline, is always allowed.
+Zero-shot transfer has development data only in English. The score by which a target run chose its
+checkpoint (English development data of the task it trains on) therefore also chooses the recipe.
+Retrieval trains nothing: its score is the development score of the chosen layer, over the language
+pairs that have development data. The baseline, no intermediate task, is always a candidate.
 
-The oracle chooses on the test scores themselves. What it gains beyond the choice is the regret
-(Poth et al. 2021, in points here); the largest of several noisy gains is too large on average (the
-winner's curse), so the regret is an upper estimate.
+The oracle chooses on the test scores themselves. Its gain beyond the choice is the regret (Poth et
+al. 2021, in points here). The largest of several noisy gains is too large on average (the winner's
+curse), so the regret is an upper estimate.
 """
 
 import pandas as pd
@@ -43,21 +43,21 @@ CHOICES = [
 
 
 def development_score(result: Result) -> float:
-    """The development score of a target or retrieval run, in percent; NaN where it had no
-    development data."""
+    """Return the development score of a target or retrieval run in percent; NaN without development
+    data."""
     by_layer = result.details.get("development", {})
     value = result.details.get("best_score", by_layer.get(str(result.details.get("layer"))))
     return NOTHING if value is None else float(value)
 
 
 def development(study: Study) -> pd.DataFrame:
-    """Development scores of the finished runs: columns recipe task seed value. A run that scores
-    several targets has a row for each."""
+    """Return the development scores of the finished runs: columns recipe task seed value. A run
+    that scores several targets has a row for each."""
     rows = []
-    for found in states(of_size(study)):
-        spec = found.spec
+    for run in states(of_size(study)):
+        spec = run.spec
         if (
-            found.state == "done"
+            run.state == "done"
             and isinstance(spec, TargetSpec | RetrievalSpec)
             and spec.recipe not in study.controls
         ):
@@ -74,51 +74,50 @@ def development(study: Study) -> pd.DataFrame:
 
 
 def _development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean gains on development data, paired by seed: a row per recipe, baseline first, a column
-    per target that has any.
+    """Return mean gains on development data, paired by seed: a row per recipe, baseline first, and
+    a column per target that has any.
 
-    Only recipes that also have test gains there: a choice that cannot be reported is none.
+    Only recipes that also have test gains there are included, as no other choice can be reported.
     """
-    base = (
+    baseline = (
         scores[scores["recipe"] == BASELINE]
         .rename(columns={"value": "baseline"})
         .drop(columns="recipe")
     )
-    table = scores.merge(base, on=["task", "seed"])
+    table = scores.merge(baseline, on=["task", "seed"])
     table = table.loc[
         [
             name == BASELINE or (name, task) in draws.cells
             for name, task in zip(table["recipe"], table["task"], strict=True)
         ]
     ]
-    found = settled(
+    means = settled(
         table.assign(gain=table["value"] - table["baseline"])
         .groupby(["recipe", "task"])["gain"]
         .mean()
     ).unstack("task")
-    rivals = [
+    targets = [
         task
         for task in draws.tasks
-        if task in found and found[task].drop(BASELINE, errors="ignore").notna().any()
+        if task in means and means[task].drop(BASELINE, errors="ignore").notna().any()
     ]
-    return found.reindex(index=recipe_order([BASELINE, *found.index]), columns=rivals).rename_axis(
+    return means.reindex(index=recipe_order([BASELINE, *means.index]), columns=targets).rename_axis(
         index="recipe", columns=None
     )
 
 
 def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per target: columns CHOICES. `scores` is of `development`; targets without
-    development data have no row.
+    """Return the recipe chosen for each target: columns CHOICES. `scores` is from `development`;
+    targets without development data have no row.
 
     development, gain, oracle_gain: gains over the baseline in points, on English development data
-    and on zero-shot test data. Intervals are those of the two recipes named: the choice itself is
-    not made again in every replicate. Ties go to the baseline, then to the order of the paper's
-    tables.
+    and on zero-shot test data. Intervals are those of the two recipes named: the choice is not
+    repeated in every replicate. Ties go to the baseline, then to the order of the paper's tables.
     """
-    found, rows = _development_gains(draws, scores), []
-    for task in found:
-        candidates = list(found[task].dropna().index)
-        chosen = found[task].idxmax()
+    means, rows = _development_gains(draws, scores), []
+    for task in means:
+        candidates = list(means[task].dropna().index)
+        chosen = means[task].idxmax()
         oracle = max(candidates, key=lambda name: draws.gain(name, task).value)
         gain, best = draws.gain(chosen, task), draws.gain(oracle, task)
         regret = best - gain
@@ -126,7 +125,7 @@ def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
             (
                 task,
                 chosen,
-                found.loc[chosen, task],
+                means.loc[chosen, task],
                 gain.value,
                 *gain.interval,
                 oracle,
@@ -139,26 +138,26 @@ def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """What choosing per target is worth, averaged over the targets of `choices`: columns strategy
-    recipe gain low high targets.
+    """Return the value of choosing per target, averaged over the targets of `choices`: columns
+    strategy recipe gain low high targets.
 
-    The one recipe for all is that of the largest mean gain on development data, among those with a
-    score on every such target.
+    The single recipe for all targets has the largest mean gain on development data among the
+    recipes with a score on every such target.
     """
-    table, found = choices(draws, scores), _development_gains(draws, scores)
+    table, means = choices(draws, scores), _development_gains(draws, scores)
     if table.empty:
         return pd.DataFrame(columns=["strategy", "recipe", "gain", "low", "high", "targets"])
     tasks = list(table["task"])
-    single = settled(found[tasks].mean(axis=1, skipna=False)).idxmax()
+    single = settled(means[tasks].mean(axis=1, skipna=False)).idxmax()
     per_target = per_target_gain(draws, table)
-    one = mean([draws.gain(single, task) for task in tasks])
+    for_all = mean([draws.gain(single, task) for task in tasks])
     oracle = mean(
         [draws.gain(name, task) for name, task in zip(table["oracle"], tasks, strict=True)]
     )
     rows: list[tuple[str, str, Estimate]] = [
         (PER_TARGET, "as chosen", per_target),
-        (ONE, single, one),
-        (DIFFERENCE, "", per_target - one),
+        (ONE, single, for_all),
+        (DIFFERENCE, "", per_target - for_all),
         (ORACLE, "as best", oracle),
         (REGRET, "", oracle - per_target),
     ]
@@ -170,7 +169,7 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_target_gain(draws: GainDraws, table: pd.DataFrame) -> Estimate:
-    """Mean gain of the recipes chosen per target, from `choices`."""
+    """Return the mean gain of the recipes chosen per target in `choices`."""
     return mean(
         [draws.gain(name, task) for name, task in zip(table["chosen"], table["task"], strict=True)]
     )

@@ -1,13 +1,13 @@
-"""What Phang et al. (2020) and reports about it claim, as tests that a study's gains can answer:
-`reference/claims.yaml` in a few words.
+"""Express the claims of Phang et al. (2020), and of reports about it, as tests that a study's gains
+can answer; `reference/claims.yaml` states them in a few words.
 
-Each claim comes down to differences of mean gains (`contrasts`), one or several, all averages over
-the same targets. A claim that holds recipes of one study against one another is tested on the
-targets that it has (`targets: study`); `scope` says where these, or the single tasks, are fewer
-than the paper's. Translated data that were disturbed on purpose (noise) are no translations. The
-paper's numbers are XLM-R Large's on XTREME's development data, a study's are its own encoder's on
-its test data: a study of the embedded suite is a model of the paper's, and where it differs it says
-something of the suite. verdicts.py decides.
+Each claim reduces to one or several differences of mean gains (`contrasts`), all averaged over the
+same targets. A claim that compares recipes of one study is tested on the targets that the study has
+(`targets: study`); `scope` reports where the targets, or the single tasks, are fewer than the
+paper's. Translated data with deliberate noise do not count as translations. The paper's numbers are
+XLM-R Large's on XTREME's development data, a study's are its own encoder's on its test data. A
+study of the embedded suite is a model of the paper's study, and a deviation says something about
+the suite. verdicts.py decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,20 +30,20 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 _SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
-# Kinds of recipes that are compared with the same tasks in plain English, and the settings that
-# make a recipe one.
+# Kinds of recipes that are compared with the same tasks in plain English, by the settings that
+# define them.
 VARIANTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"mlm": frozenset({"mlm"}), "translated": frozenset({"data_languages", "translator", "noise"})}
 )
 WORDS: Mapping[str, str] = MappingProxyType(
-    {"mlm": "masked language modeling beside", "translated": "translated intermediate data"}
+    {"mlm": "additional masked language modeling", "translated": "translated intermediate data"}
 )
 GROUPS = (_SINGLE, TOGETHER, CHOSEN, *VARIANTS)
-# Settings of a recipe that leave it the paper's own: how several tasks are mixed.
+# Settings with which a recipe still counts as the paper's: how several tasks are mixed.
 _MIXING = {"temperature", "cap"}
-# What a variant may need otherwise than its plain recipe without being another comparison.
+# Settings that may differ between a variant and its plain recipe without confounding them.
 _TUNING = {"learning_rate", "epochs", *TEXT}
-# What a difference is of, by `against`.
+# The measured quantity, by `against`.
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
         "none": "gain",
@@ -53,7 +53,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "plain": "gain less that of the same tasks in plain English",
     }
 )
-# Of how many others a mean is worth comparing with.
+# Smallest number of recipes whose mean is worth comparing with.
 LEAST = 2
 
 
@@ -75,19 +75,19 @@ class Claim(BaseModel):
 
     @property
     def group(self) -> str:
-        """The group of recipes that it is about; "" where it names its tasks."""
+        """The group of recipes that the claim is about; empty if it names its tasks."""
         return self.recipes if isinstance(self.recipes, str) else ""
 
     @property
     def named_targets(self) -> list[str]:
-        """The targets that it names; none where it is tested on those of the study."""
+        """The targets that the claim names; empty if it is tested on those of the study."""
         return [] if self.targets == "study" else list(self.targets)
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A difference of mean gains in points: what of it, and its estimate; None where the runs for
-    it are missing."""
+    """A difference of mean gains in points: its name and its estimate, None if runs for it are
+    missing."""
 
     name: str
     found: Estimate | None
@@ -95,50 +95,52 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a study has: gains, its recipes by name, and development scores to choose by (of
-    `development`)."""
+    """The results of a study that claims are tested on: gains, recipes by name, and development
+    scores to choose by (from `development`)."""
 
     draws: GainDraws
     recipes: Mapping[str, Recipe]
     development: pd.DataFrame
     exact: bool = False
-    """Whether translated data are exact translations, no machine's."""
+    """Whether translated data are exact translations rather than machine translations."""
 
 
 @cache
 def claims() -> Mapping[str, Claim]:
-    """The claims by name. UsageError on a mistake in the file, naming the claim and the key."""
-    found = {}
+    """Return the claims by name. Raise UsageError with the claim and the key if the file is
+    wrong."""
+    parsed = {}
     for name, content in study_file.read(CLAIMS).items():
         where = f"{CLAIMS.name}, {name}"
         if not isinstance(content, dict):
             raise UsageError(
-                f"{where}: expected keys and values (claim:, source:, recipes:), found {type(content).__name__}"
+                f"{where}: expected keys and values (claim:, source:, recipes:), found "
+                f"{type(content).__name__}"
             )
         if isinstance(content.get("recipes"), str) and content["recipes"] not in GROUPS:
             raise unknown("recipes", content["recipes"], GROUPS, where)
         try:
-            found[name] = Claim(**content)
+            parsed[name] = Claim(**content)
         except ValidationError as error:
             raise explain(error, Claim, where) from None
-        for entry in [*found[name].named_targets, *found[name].less, *found[name].aside]:
-            task(entry, where)
-        for entry in found[name].recipes if isinstance(found[name].recipes, list) else ():
-            if entry not in INTERMEDIATE_NAMES:
-                raise unknown("recipes", entry, INTERMEDIATE_NAMES, where)
-        number(found[name], where)
-    return found
+        for task_name in [*parsed[name].named_targets, *parsed[name].less, *parsed[name].aside]:
+            task(task_name, where)
+        for task_name in parsed[name].recipes if isinstance(parsed[name].recipes, list) else ():
+            if task_name not in INTERMEDIATE_NAMES:
+                raise unknown("recipes", task_name, INTERMEDIATE_NAMES, where)
+        number(parsed[name], where)
+    return parsed
 
 
 @cache
 def published() -> pd.DataFrame:
-    """The numbers of `reference/phang2020.csv`: columns system quantity split task language metric
-    value evidence source."""
+    """Return the numbers of `reference/phang2020.csv`: columns system quantity split task language
+    metric value evidence source."""
     return pd.read_csv(PHANG)
 
 
 def number(claim: Claim, where: str = "") -> float | None:
-    """The paper's number in points, None where none is known."""
+    """Return the paper's number in points, or None if it is not known."""
     if not claim.published:
         return None
     rows = published()[published()["quantity"] == "gain"].set_index("system")["value"]
@@ -148,35 +150,35 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
-    """The recipe that trains on exactly these intermediate tasks in plain English, with nothing
-    beside; "" where there is none."""
+    """Return the recipe that trains on exactly these intermediate tasks in plain English without
+    additions, or an empty string if there is none."""
     return next(
         (
             name
-            for name, found in recipes.items()
-            if set(found.intermediate) == set(tasks) and found.changed <= _MIXING
+            for name, recipe in recipes.items()
+            if set(recipe.intermediate) == set(tasks) and recipe.changed <= _MIXING
         ),
         "",
     )
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
-    """Recipes of that kind of VARIANTS, each with the recipe of the same tasks and other settings
-    without it ("" where there is none)."""
-    found = [
+    """Return the recipes of a kind of VARIANTS, each with the recipe of the same tasks and other
+    settings that lacks it (an empty string if there is none)."""
+    variant_recipes = [
         (name, recipe)
         for name, recipe in recipes.items()
         if VARIANTS[kind] & recipe.changed and recipe.intermediate
     ]
     return [
         (name, next((other for other in recipes if without(recipe, recipes[other], kind)), ""))
-        for name, recipe in found
+        for name, recipe in variant_recipes
     ]
 
 
 def tested(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
-    """Those of `variants` that a claim is tested on: undisturbed, with the same recipe in plain
-    English beside it."""
+    """Return the `variants` on which a claim is tested: those without noise that have the same
+    recipe in plain English."""
     return [
         (name, other)
         for name, other in variants(recipes, kind)
@@ -185,8 +187,8 @@ def tested(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
 
 
 def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
-    """Whether `other` is `recipe` without what makes it one of that kind."""
-    apart = {
+    """Return whether `other` is `recipe` without the settings that define that kind."""
+    differing = {
         name
         for name in recipe.changed | other.changed
         if recipe.setting(name) != other.setting(name)
@@ -194,14 +196,14 @@ def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     return (
         set(other.intermediate) == set(recipe.intermediate)
         and not VARIANTS[kind] & other.changed
-        and apart <= VARIANTS[kind] | _TUNING
+        and differing <= VARIANTS[kind] | _TUNING
     )
 
 
 def gain(
     draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()
 ) -> Estimate | None:
-    """Mean gain over `targets`, less that over `less`; None where the recipe or one of the targets
+    """Return the mean gain over `targets` minus that over `less`, or None if the recipe or a target
     is missing."""
     if (
         not recipe
@@ -209,116 +211,119 @@ def gain(
         or any((recipe, name) not in draws.cells for name in (*targets, *less))
     ):
         return None
-    found = mean([draws.gain(recipe, name) for name in targets])
-    found = found - mean([draws.gain(recipe, name) for name in less]) if less else found
-    return found if pd.notna(found.value) else None
+    estimate = mean([draws.gain(recipe, name) for name in targets])
+    estimate = estimate - mean([draws.gain(recipe, name) for name in less]) if less else estimate
+    return estimate if pd.notna(estimate.value) else None
 
 
 def difference(first: Estimate | None, second: Estimate | None) -> Estimate | None:
+    """Return first - second, or None if either is None."""
     return None if first is None or second is None else first - second
 
 
 def targets_of(claim: Claim, draws: GainDraws) -> Sequence[str]:
-    """The targets that a claim's gains are averaged over."""
+    """Return the targets over which a claim's gains are averaged."""
     return claim.named_targets or draws.tasks
 
 
 def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
-    """Gains of the single tasks that the study has, by name."""
+    """Return the gains of the single tasks that the study has, by name."""
     targets = targets_of(claim, found.draws)
     gains = {
         name: gain(found.draws, plain(found.recipes, [name]), targets, claim.less)
         for name in INTERMEDIATE_NAMES
     }
-    return {name: entry for name, entry in gains.items() if entry is not None}
+    return {name: estimate for name, estimate in gains.items() if estimate is not None}
 
 
 def scope(claim: Claim, found: Found) -> str:
-    """What a study has of what a claim is about, where that is less: fewer single tasks, other
-    translations, fewer targets; "" if all."""
-    parts = []
+    """Describe where a study covers less than the claim: fewer single tasks, other translations,
+    fewer targets. Empty if it covers all."""
+    limits = []
     if (claim.group == _SINGLE and claim.holds == "on average") or claim.against in (
         "other",
         "best",
     ):
-        have = singles(claim, found)
-        counted = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
-        there = [name for name in counted if name in have]
-        parts += (
-            [f"{len(there)} of {len(counted)} single tasks"] if len(there) < len(counted) else []
+        single = singles(claim, found)
+        asked = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
+        present = [name for name in asked if name in single]
+        limits += (
+            [f"{len(present)} of {len(asked)} single tasks"] if len(present) < len(asked) else []
         )
     if claim.group == "translated" and found.exact:
-        parts.append("exact translations instead of a machine's")
+        limits.append("exact translations instead of a machine's")
     if claim.targets == "study" and set(found.draws.tasks) != set(XTREME):
-        parts.append(f"on {', '.join(found.draws.tasks)}")
-    return "; ".join(parts)
+        limits.append(f"on {', '.join(found.draws.tasks)}")
+    return "; ".join(limits)
 
 
 def _selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
-    """Gains of the recipes that a claim is about, by name; of those that the study has not,
-    None."""
+    """Return the gains of the recipes that a claim is about, by name; None for those that the study
+    lacks."""
     if claim.group == CHOSEN:
-        scores, usual = (
+        scores, candidates = (
             found.development,
             [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING],
         )
-        table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *usual])])
-        whole = set(table["task"]) == set(targets_of(claim, found.draws))
-        return {"chosen per target": per_target_gain(found.draws, table) if whole else None}
+        table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *candidates])])
+        complete = set(table["task"]) == set(targets_of(claim, found.draws))
+        return {"chosen per target": per_target_gain(found.draws, table) if complete else None}
     if claim.group == TOGETHER:
         names = {"all nine": plain(found.recipes, INTERMEDIATE_NAMES)}
     elif claim.group in VARIANTS:
         names = {name: name for name, _ in tested(found.recipes, claim.group)}
     else:
-        wanted = INTERMEDIATE_NAMES if claim.group == _SINGLE else claim.recipes
-        names = {name: plain(found.recipes, [name]) for name in wanted}
+        tasks = INTERMEDIATE_NAMES if claim.group == _SINGLE else claim.recipes
+        names = {name: plain(found.recipes, [name]) for name in tasks}
     return {
-        shown: gain(found.draws, name, targets_of(claim, found.draws), claim.less)
-        for shown, name in names.items()
+        label: gain(found.draws, name, targets_of(claim, found.draws), claim.less)
+        for label, name in names.items()
     }
 
 
 def contrasts(claim: Claim, found: Found) -> list[Contrast]:
-    """The differences that decide a claim, as many as it speaks of; empty where nobody planned a
-    run for it."""
-    own, named = _selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
-    have = singles(claim, found)
+    """Return the differences that decide a claim, as many as the claim mentions. Empty if the study
+    plans no runs for it."""
+    gains, named = _selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
+    single = singles(claim, found)
     others = {
-        name: have.get(name)
+        name: single.get(name)
         for name in INTERMEDIATE_NAMES
         if name not in named and name not in claim.aside
     }
-    there = {name: entry for name, entry in others.items() if entry is not None}
+    present = {name: value for name, value in others.items() if value is not None}
     match claim.against:
         case "none":
-            listed = [Contrast(name, entry) for name, entry in own.items()]
+            listed = [Contrast(name, value) for name, value in gains.items()]
         case "each other":
             listed = [
-                Contrast(f"{name} less {other}", difference(own[name], others[other]))
-                for name in own
+                Contrast(f"{name} less {other}", difference(gains[name], others[other]))
+                for name in gains
                 for other in others
             ]
         case "plain":
-            beside = dict(tested(found.recipes, claim.group))
-            base = {
+            pairs = dict(tested(found.recipes, claim.group))
+            plain_gains = {
                 name: gain(found.draws, other, targets_of(claim, found.draws))
-                for name, other in beside.items()
+                for name, other in pairs.items()
             }
             listed = [
-                Contrast(f"{name} less {beside[name]}", difference(entry, base[name]))
-                for name, entry in own.items()
+                Contrast(f"{name} less {pairs[name]}", difference(value, plain_gains[name]))
+                for name, value in gains.items()
             ]
         case "other":
-            rest = mean(list(there.values())) if len(there) >= LEAST else None
+            average = mean(list(present.values())) if len(present) >= LEAST else None
             listed = [
-                Contrast(f"{name} less {len(there)} others", difference(entry, rest))
-                for name, entry in own.items()
+                Contrast(f"{name} less {len(present)} others", difference(value, average))
+                for name, value in gains.items()
             ]
         case "best":
-            best = max(there, key=lambda name: there[name].value) if len(there) >= LEAST else ""
+            best = (
+                max(present, key=lambda name: present[name].value) if len(present) >= LEAST else ""
+            )
             listed = [
-                Contrast(f"{name} less {best or 'the best'}", difference(entry, there.get(best)))
-                for name, entry in own.items()
+                Contrast(f"{name} less {best or 'the best'}", difference(value, present.get(best)))
+                for name, value in gains.items()
             ]
     if claim.holds == "on average" and len(listed) > 1:
         return [averaged(claim, listed)]
@@ -326,15 +331,15 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
 
 
 def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
-    """The mean of the differences. Where a claim names its recipes all must be there; of a group,
-    at least two."""
-    there = [entry.found for entry in listed if entry.found is not None]
-    enough = len(there) == len(listed) if isinstance(claim.recipes, list) else len(there) >= LEAST
-    return Contrast(f"mean of {len(there)} of {len(listed)}", mean(there) if enough else None)
+    """Return the mean of the differences. All are needed if the claim names its recipes, at least
+    two if it is about a group."""
+    known = [entry.found for entry in listed if entry.found is not None]
+    enough = len(known) == len(listed) if isinstance(claim.recipes, list) else len(known) >= LEAST
+    return Contrast(f"mean of {len(known)} of {len(listed)}", mean(known) if enough else None)
 
 
 def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
-    """What of a study the claims are tested on; controls are no recipes."""
+    """Collect a study's results that claims are tested on. Controls do not count as recipes."""
     recipes = {
         name: recipe
         for name, recipe in study.recipes.items()

@@ -1,16 +1,17 @@
-"""Syntactic against semantic intermediate tasks, on sequence labelling and on the rest: a contrast
-that was planned, not searched for.
+"""Contrast syntactic with semantic intermediate tasks, on sequence labelling and on other targets;
+the contrast was planned, not searched for.
 
-On each target: mean gain of the recipes of syntactic tasks less that of semantic ones (`Task.kind`:
-semantic and reasoning). A target that trains on an intermediate task of a recipe is no transfer
-from it, and that cell is left out. Then the mean over the targets that are sequence labelling
-(format tagging), over the others, and the planned contrast: the first mean less the second. If each
-kind helps its own kind, the first is above 0, the second below, and the contrast above.
+On each target, take the mean gain of the recipes of syntactic tasks minus that of semantic ones
+(`Task.kind`: semantic and reasoning). If a target trains on an intermediate task of a recipe, its
+gain is no transfer from that task, and the cell is excluded. Then average over the targets that are
+sequence labelling (format tagging) and over the others; the planned contrast is the first mean
+minus the second. If each kind helps its own kind, the first mean is above 0, the second below, and
+the contrast above.
 
 Intervals cover other seeds and test items for these tasks (intervals.py). Whether other tasks of
-these kinds would do the same is a question about recipes: there the test is exact, over all ways to
-call as many of the recipes syntactic (Fisher 1935), and its smallest p is one by the number of
-ways.
+these kinds would behave alike is a question about recipes. That test is exact, over all ways to
+label as many of the recipes syntactic (Fisher 1935), and its smallest p is one divided by the
+number of ways.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,53 +47,53 @@ Cells = Mapping[tuple[str, str], Estimate]
 
 
 def kinds(study: Study) -> dict[str, str]:
-    """Recipe -> SYNTACTIC or SEMANTIC; recipes whose tasks are of both, and those of none, are left
-    out."""
-    found = {}
+    """Return recipe -> SYNTACTIC or SEMANTIC. Recipes with tasks of both kinds or of none are
+    excluded."""
+    kind_of = {}
     for name, recipe in study.recipes.items():
-        told = {
+        task_kinds = {
             SYNTACTIC if TASKS[task].kind == SYNTACTIC else SEMANTIC for task in recipe.intermediate
         }
-        if len(told) == 1:
-            found[name] = told.pop()
-    return found
+        if len(task_kinds) == 1:
+            kind_of[name] = task_kinds.pop()
+    return kind_of
 
 
 def _target_group(task: str) -> str:
-    """Whether a target is sequence labelling."""
+    """Return LABELLING if the target is sequence labelling, else REST."""
     return LABELLING if TASKS[task].format == "tagging" else REST
 
 
 def transfers(study: Study, recipe: str, task: str) -> bool:
-    """Whether the target trains on something that the recipe has not: else its gain is no transfer
-    from another task.
+    """Return whether the target trains on data that the recipe lacks; otherwise its gain is no
+    transfer from another task.
 
-    A task's version in another domain is no other task.
+    A task's version in another domain counts as the same task.
     """
     trained = {
-        original(part)
+        original(data)
         for name in study.recipes[recipe].intermediate
-        for part in TASKS[name].parts or (name,)
+        for data in TASKS[name].parts or (name,)
     }
     source = TASKS[task].train_on
     return source is None or trained.isdisjoint(
-        original(part) for part in TASKS[source].parts or (source,)
+        original(data) for data in TASKS[source].parts or (source,)
     )
 
 
 def _transfer_cells(study: Study, draws: GainDraws) -> Cells:
-    """(recipe, target) -> gain, of the finished cells that are transfer."""
-    found = {
+    """Return (recipe, target) -> gain for the finished cells that are transfer."""
+    gains = {
         (name, task): draws.gain(name, task)
         for name in kinds(study)
         for task in draws.tasks
         if transfers(study, name, task)
     }
-    return {key: gain for key, gain in found.items() if np.isfinite(gain.value)}
+    return {key: gain for key, gain in gains.items() if np.isfinite(gain.value)}
 
 
 def _both_sides(cells: Cells, kind: Mapping[str, str], task: str) -> list[list[Estimate]]:
-    """Gains on one target of the syntactic and of the semantic recipes."""
+    """Return the gains on one target of the syntactic and of the semantic recipes."""
     return [
         [gain for (name, target), gain in cells.items() if target == task and kind[name] == side]
         for side in (SYNTACTIC, SEMANTIC)
@@ -100,13 +101,13 @@ def _both_sides(cells: Cells, kind: Mapping[str, str], task: str) -> list[list[E
 
 
 def _on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
-    """Syntactic less semantic on one target; None where one of them is missing."""
+    """Return syntactic minus semantic on one target, or None if either is missing."""
     sides = _both_sides(cells, kind, task)
     return mean(sides[0]) - mean(sides[1]) if all(sides) else None
 
 
 def _values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> float:
-    """The planned contrast as a number, or its part on one group of targets; NaN where a group
+    """Return the planned contrast as a number, or its part on one group of targets; NaN if a group
     lacks a kind."""
     groups: dict[str, list[float]] = {}
     for task in tasks:
@@ -116,7 +117,7 @@ def _values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> f
             groups.setdefault(_target_group(task), []).append(float(first - second))
     if set(map(_target_group, tasks)) - set(groups):
         return NOTHING
-    means = {name: float(np.mean(found)) for name, found in groups.items()}
+    means = {name: float(np.mean(values)) for name, values in groups.items()}
     return (
         means[LABELLING] - means[REST] if len(means) == 2 else next(iter(means.values()), NOTHING)
     )
@@ -125,62 +126,64 @@ def _values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> f
 def _over_recipes(
     cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]
 ) -> tuple[float, float]:
-    """Exact two-sided p of the contrast over all ways to name as many recipes syntactic, and the
-    smallest that there could be."""
+    """Return the exact two-sided p of the contrast over all ways to label as many recipes
+    syntactic, and the smallest p possible."""
     recipes = [
         name for name in kind if any(recipe == name and task in tasks for recipe, task in cells)
     ]
     count = sum(kind[name] == SYNTACTIC for name in recipes)
-    drawn = []
-    for chosen in combinations(recipes, count):
+    permuted = []
+    for syntactic in combinations(recipes, count):
         value = _values_on(
-            cells, {name: SYNTACTIC if name in chosen else SEMANTIC for name in recipes}, tasks
+            cells, {name: SYNTACTIC if name in syntactic else SEMANTIC for name in recipes}, tasks
         )
         if np.isfinite(value):
-            drawn.append(value)
-    found = _values_on(cells, kind, tasks)
-    if not np.isfinite(found) or len(drawn) < 2:
+            permuted.append(value)
+    observed = _values_on(cells, kind, tasks)
+    if not np.isfinite(observed) or len(permuted) < 2:
         return NOTHING, NOTHING
-    return tail_share(found, np.array(drawn), exact=True), 1 / len(drawn)
+    return tail_share(observed, np.array(permuted), exact=True), 1 / len(permuted)
 
 
 def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """The planned contrast first, then its parts, then each target: columns COLUMNS; points, low,
-    high in points of gain.
+    """Return the planned contrast first, then its parts, then each target: columns COLUMNS; points,
+    low and high in points of gain.
 
-    p_recipes: exact p over recipes, and the smallest possible; seeds: behind the interval (none
-    with one). Rows that need a missing kind of recipe or target are left out. Definitions: see the
-    module.
+    p_recipes: exact p over recipes; smallest: the smallest p possible; seeds: the number behind the
+    interval (one seed gives none). Rows that need a missing kind of recipe or target are omitted.
+    The module docstring has the definitions.
     """
     kind, cells = kinds(study), _transfer_cells(study, draws)
-    single = {
-        task: found for task in draws.tasks if (found := _on_target(cells, kind, task)) is not None
+    by_target = {
+        task: differences
+        for task in draws.tasks
+        if (differences := _on_target(cells, kind, task)) is not None
     }
     groups = {
-        group: [task for task in single if _target_group(task) == group]
+        group: [task for task in by_target if _target_group(task) == group]
         for group in (LABELLING, REST)
     }
     means = {
-        group: mean([single[task] for task in tasks]) for group, tasks in groups.items() if tasks
+        group: mean([by_target[task] for task in tasks]) for group, tasks in groups.items() if tasks
     }
-    found: list[tuple[str, list[str], Estimate]] = []
+    differences: list[tuple[str, list[str], Estimate]] = []
     if len(means) == 2:
-        found.append((PLANNED, list(single), means[LABELLING] - means[REST]))
-    found += [
+        differences.append((PLANNED, list(by_target), means[LABELLING] - means[REST]))
+    differences += [
         (f"{SYNTACTIC} less {SEMANTIC}, {group}", groups[group], value)
         for group, value in means.items()
     ]
-    found += [
-        (f"{SYNTACTIC} less {SEMANTIC}, {task}", [task], value) for task, value in single.items()
+    differences += [
+        (f"{SYNTACTIC} less {SEMANTIC}, {task}", [task], value) for task, value in by_target.items()
     ]
     rows = []
-    for name, tasks, value in found:
-        behind = len({recipe for recipe, task in cells if task in tasks})
+    for name, tasks, value in differences:
+        recipes = len({recipe for recipe, task in cells if task in tasks})
         rows.append(
             (
                 name,
                 len(tasks),
-                behind,
+                recipes,
                 value.value,
                 *value.interval,
                 *_over_recipes(cells, kind, tasks),
@@ -191,20 +194,20 @@ def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
 
 
 def kind_table(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """Gains that are transfer, by recipe: columns recipe kind group gain low high cells seeds
-    resampled; group: of targets."""
+    """Return the gains that are transfer, by recipe: columns recipe kind group gain low high cells
+    seeds resampled. group: of targets."""
     kind, cells, rows = kinds(study), _transfer_cells(study, draws), []
     for name in draws.recipes:
         for group in (LABELLING, REST):
-            found = [
+            gains = [
                 gain
                 for (recipe, task), gain in cells.items()
                 if recipe == name and _target_group(task) == group
             ]
-            if found:
-                value = mean(found)
+            if gains:
+                value = mean(gains)
                 words = {draws.resampled(name, task) for recipe, task in cells if recipe == name}
-                shown = covers(value.count, False) if value.count < 2 else " / ".join(sorted(words))
+                text = covers(value.count, False) if value.count < 2 else " / ".join(sorted(words))
                 rows.append(
                     (
                         name,
@@ -212,9 +215,9 @@ def kind_table(study: Study, draws: GainDraws) -> pd.DataFrame:
                         group,
                         value.value,
                         *value.interval,
-                        len(found),
+                        len(gains),
                         value.count,
-                        shown,
+                        text,
                     )
                 )
     return pd.DataFrame(
@@ -224,30 +227,31 @@ def kind_table(study: Study, draws: GainDraws) -> pd.DataFrame:
 
 
 def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """The mixed-effects model's view (mixed.py): effect of the recipe's kind on each group of
-    targets, recipes random; a column `group`.
+    """Return the mixed-effects view (mixed.py): the effect of a recipe's kind on each group of
+    targets, with random recipes and a column `group`.
 
-    table: of `gains`. Cells that are no transfer are left out, English too.
+    table: from `gains`. English and cells that are no transfer are excluded.
     """
     kind = kinds(study)
     cells = zip(table["recipe"], table["task"], table["language"], strict=True)
-    kept = [
+    selected = [
         name in kind and code != ENGLISH and transfers(study, name, task)
         for name, task, code in cells
     ]
     rows = described(
-        table[np.array(kept, dtype=bool)], {name: study.recipes[name].intermediate for name in kind}
+        table[np.array(selected, dtype=bool)],
+        {name: study.recipes[name].intermediate for name in kind},
     )
     rows = rows.assign(kind=rows["recipe"].map(kind), group=rows["task"].map(_target_group))
-    parts = [
+    fits = [
         mixed_effects(rows[rows["group"] == group], ["kind"]).assign(group=group)
         for group in (LABELLING, REST)
     ]
-    found = told(pd.concat(parts, ignore_index=True), rows["seed"].nunique())
-    # The model compares with the more frequent kind; here it is always the semantic one.
-    turned = found["reference"] == SYNTACTIC
-    found.loc[turned, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]
-    found.loc[turned, ["estimate", "low", "high"]] = -found.loc[
-        turned, ["estimate", "high", "low"]
+    effects = told(pd.concat(fits, ignore_index=True), rows["seed"].nunique())
+    # The model's reference is the more frequent kind; here it should always be the semantic one.
+    swapped = effects["reference"] == SYNTACTIC
+    effects.loc[swapped, ["level", "reference"]] = [SYNTACTIC, SEMANTIC]
+    effects.loc[swapped, ["estimate", "low", "high"]] = -effects.loc[
+        swapped, ["estimate", "high", "low"]
     ].to_numpy()
-    return found
+    return effects

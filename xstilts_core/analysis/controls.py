@@ -1,9 +1,9 @@
-"""Controls beside the baseline: what a score is worth.
+"""Compare the baseline with controls, to show what a score is worth.
 
-A floor is what can be had without what a study is about: without pretraining (random_init), without
-one half of a pair (hypothesis_only), without any model (majority, overlap). A score that does not
-stand above its floors shows no transfer. names_masked is not a floor but the same encoder with a
-clue taken away: what retrieval loses there, names had given.
+A floor is a score reached without something that a study is about: without pretraining
+(random_init), without one half of a pair (hypothesis_only), without any model (majority, overlap).
+A score that is not above its floors shows no transfer. names_masked is not a floor but the same
+encoder with a clue removed: what retrieval loses there had come from names.
 """
 
 from collections.abc import Sequence
@@ -23,39 +23,39 @@ NOTHING = float("nan")
 
 
 def _beside_baseline(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
-    """The rows of the controls and of the baseline; a control without an encoder (phase "control")
-    is repeated for every seed."""
-    kept = frame[frame["recipe"].isin([BASELINE, *controls])]
-    fixed = kept[kept["phase"] == "control"]
-    seeds = sorted(kept.loc[kept["recipe"] == BASELINE, "seed"].unique())
+    """Return the rows of the controls and of the baseline. A control without an encoder (phase
+    "control") is repeated for every seed."""
+    runs = frame[frame["recipe"].isin([BASELINE, *controls])]
+    without_encoder = runs[runs["phase"] == "control"]
+    seeds = sorted(runs.loc[runs["recipe"] == BASELINE, "seed"].unique())
     return pd.concat(
         [
-            kept[kept["phase"] != "control"],
-            *(fixed.assign(seed=number, phase="target") for number in seeds),
+            runs[runs["phase"] != "control"],
+            *(without_encoder.assign(seed=number, phase="target") for number in seeds),
         ]
     )
 
 
 def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEMS) -> pd.DataFrame:
-    """One row per target and baseline or control: columns COLUMNS, the baseline first; empty where
-    the study has no control.
+    """Return one row per target and baseline or control, the baseline first: columns COLUMNS. Empty
+    if the study has no control.
 
     zero_shot: mean score in percent over the languages other than English; english: that in
-    English. above: points by which the baseline's zero-shot score stands above this one, paired by
-    seed, language and (low, high: 95 %) test item.
+    English. above: points by which the baseline's zero-shot score exceeds this one, paired by seed,
+    language and (low, high: 95 %) test item.
     """
     scores = target_scores(_beside_baseline(frame, study.controls))
-    found = gain_draws(scores, items)
-    # A target that no control is for says nothing here.
+    draws = gain_draws(scores, items)
+    # A target without controls shows nothing here.
     rows = []
-    for task in task_order({name for _, name in found.cells}):
-        for recipe in (BASELINE, *(name for name in study.controls if (name, task) in found.cells)):
+    for task in task_order({name for _, name in draws.cells}):
+        for recipe in (BASELINE, *(name for name in study.controls if (name, task) in draws.cells)):
             cells = scores[(scores["task"] == task) & (scores["recipe"] == recipe)]
             english = cells["language"] == ENGLISH
             low, high = (
-                found.gain(recipe, task).interval if recipe != BASELINE else (NOTHING, NOTHING)
+                draws.gain(recipe, task).interval if recipe != BASELINE else (NOTHING, NOTHING)
             )
-            above = NOTHING if recipe == BASELINE else -found.gain(recipe, task).value
+            above = NOTHING if recipe == BASELINE else -draws.gain(recipe, task).value
             values = settled(
                 [cells.loc[~english, "value"].mean(), cells.loc[english, "value"].mean()]
             )
@@ -75,8 +75,8 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
 
 
 def control_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """`control_table` to read: a row per target, a column per baseline or control, "62.7 (79.2)":
-    zero-shot mean (English)."""
+    """Format `control_table` for reading: a row per target and a column per baseline or control,
+    "62.7 (79.2)" for zero-shot mean (English)."""
 
     def text(row: pd.Series) -> str:
         english = "" if pd.isna(row["english"]) else f" ({row['english']:.1f})"
@@ -96,7 +96,7 @@ def control_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
-    """The floor of the highest zero-shot score per target, from `control_table`: its row, whose
+    """Return the row of `control_table` with the highest floor per target by zero-shot score. Its
     `above` is the baseline's margin."""
     floors = table[(table["recipe"] != BASELINE) & (table["control"] != _HIDDEN)].dropna(
         subset=["zero_shot"]
@@ -107,7 +107,7 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def margin(row: pd.Series) -> str:
-    """'xnli (random_init, +29.3 points, +25.1 to +33.0)'."""
+    """Format a row as 'xnli (random_init, +29.3 points, +25.1 to +33.0)'."""
     interval = (
         "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
     )
@@ -115,32 +115,37 @@ def margin(row: pd.Series) -> str:
 
 
 def control_findings(table: pd.DataFrame) -> str:
-    """In words, from `control_table`: where the baseline stands above its strongest control, where
-    it does not, what names give."""
+    """Describe `control_table` in words: where the baseline is above its strongest control, where
+    it is not, and how much names contribute."""
     if table.empty:
-        return "**This study has no controls with finished runs.** What its scores are worth cannot be said from it."
-    found = strongest(table)
-    sure, below = found["low"] > 0, found["above"] <= 0
+        return (
+            "**This study has no controls with finished runs.** It cannot show what its scores are "
+            "worth."
+        )
+    floors = strongest(table)
+    clear, below = floors["low"] > 0, floors["above"] <= 0
     lines = []
     for rows, words in (
         (
-            found[sure],
-            "The baseline stands above its strongest control, the 95 % interval above 0, on",
+            floors[clear],
+            "The baseline is above its strongest control, with the 95 % interval above 0, on",
         ),
-        (found[~sure & ~below], "**It cannot be told from its strongest control** on"),
-        (found[below], "**It does not stand above its strongest control** on"),
+        (floors[~clear & ~below], "**It cannot be told from its strongest control** on"),
+        (floors[below], "**It is not above its strongest control** on"),
     ):
         if len(rows):
             lines.append(f"{words} {'; '.join(margin(row) for _, row in rows.iterrows())}.")
-    if (~sure).any():
+    if (~clear).any():
         lines.append(
-            "On such a target a gain of intermediate training may be a gain in what the control already has, not in transfer."
+            "On such a target intermediate training may improve what the control already has "
+            "rather than transfer."
         )
     for _, row in table[table["control"] == _HIDDEN].iterrows():
-        whole = row["zero_shot"] + row["above"]
-        share = f", {100 * row['above'] / whole:.0f} % of the score less" if whole > 0 else ""
+        unmasked = row["zero_shot"] + row["above"]
+        share = f", {100 * row['above'] / unmasked:.0f} % of the score less" if unmasked > 0 else ""
         lines.append(
-            f"With names masked, {row['task']} goes from {whole:.1f} to {row['zero_shot']:.1f}{share}."
+            f"With names masked, {row['task']} goes from {unmasked:.1f} to "
+            f"{row['zero_shot']:.1f}{share}."
         )
-    few = int(np.nanmin(table["seeds"]))
-    return " ".join([*lines, f"These numbers rest on {few} seed{'' if few == 1 else 's'}."])
+    seeds = int(np.nanmin(table["seeds"]))
+    return " ".join([*lines, f"These numbers rest on {seeds} seed{'' if seeds == 1 else 's'}."])

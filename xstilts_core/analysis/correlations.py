@@ -1,19 +1,18 @@
-"""Which scores go together: tidy tables of correlations with bootstrap intervals and permutation
-p-values, and what they cannot see.
+"""Tables of correlations with bootstrap intervals and permutation p-values, and their limits.
 
-A table of values has one row per unit that could be exchanged for another (a recipe; a recipe and
-run, if runs are taken for independent) and one column per variable. Rows of one recipe share its
-intermediate task: whoever passes every run as a row gets intervals and p-values that are too small
-by as much as runs resemble each other; means over runs do not have that.
+A table of values has one column per variable and one row per exchangeable unit (a recipe; or a
+recipe and run, if runs are assumed to be independent). Rows of one recipe share its intermediate
+task: if every run is a row, intervals and p-values are too small to the degree that runs resemble
+each other. Means over runs avoid this.
 
 Intervals draw rows with replacement (Efron and Tibshirani 1993, chapter 13). For Spearman and
-Kendall: the 2.5th and 97.5th percentile. Pearson's cover too little with few rows: theirs are
-expanded percentiles (Hesterberg 2015, with two degrees of freedom less instead of one, for two
-means): alpha / 2 = Phi(-sqrt(n / (n - 2)) t(.025, n - 2)). In simulations of normal data with 9 to
-30 rows and correlations of 0 and 0.5 they cover the truth in 93 to 97.5 % of cases; at 0.9 rank
-correlations in up to 98 %; nearer to 1 with 8 or 9 rows in as few as 87 %. Below INTERVAL_ROWS rows
-there is none, and none where the resamples are all alike: a perfect order says nothing of how near
-to perfect the next one is.
+Kendall they are the 2.5th and 97.5th percentile. Pearson's would cover too little with few rows and
+are therefore expanded percentiles (Hesterberg 2015, with two degrees of freedom less instead of
+one, for two means): alpha / 2 = Phi(-sqrt(n / (n - 2)) t(.025, n - 2)). In simulations of normal
+data with 9 to 30 rows and correlations of 0 and 0.5 they cover the truth in 93 to 97.5 % of cases;
+at 0.9 rank correlations in up to 98 %; nearer to 1 with 8 or 9 rows in as few as 87 %. There is no
+interval below _INTERVAL_ROWS rows, or if all resamples are equal: a perfect order says nothing
+about how nearly perfect the next one is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +35,7 @@ RESAMPLES = 10_000
 LEAST_ROWS = 3
 _INTERVAL_ROWS = 8
 _TAIL = 0.025
-# What is nearer to 1 than this is 1, but for rounding.
+# A coefficient above this is 1 up to rounding.
 _PERFECT = 1 - 1e-14
 NOTHING = float("nan")
 Test = Literal["permutation", "scipy"]
@@ -44,8 +43,8 @@ Test = Literal["permutation", "scipy"]
 
 @lru_cache(maxsize=16)
 def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
-    """[resamples, rows]: how often each row is drawn when as many rows are drawn with replacement.
-    The same for every pair of columns."""
+    """Return [resamples, rows]: how often each row is drawn when as many rows are drawn with
+    replacement. The same for every pair of columns."""
     return (
         np.random.default_rng([seed, 4, rows])
         .multinomial(rows, np.full(rows, 1 / rows), size=resamples)
@@ -55,8 +54,8 @@ def _row_weights(rows: int, resamples: int, seed: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
-    """[orders, rows], and whether they are all orders that there are: so where these are no more
-    than `count`."""
+    """Return [orders, rows], and whether they are all possible orders, which they are if these are
+    at most `count`."""
     if rows <= 12 and factorial(rows) <= count:
         return np.array(list(permutations(range(rows)))), True
     return np.random.default_rng([seed, 5, rows]).permuted(
@@ -65,54 +64,53 @@ def _row_orders(rows: int, count: int, seed: int) -> tuple[np.ndarray, bool]:
 
 
 def _row_interval(draws: np.ndarray, rows: int, method: Method) -> tuple[float, float]:
-    """The 95 % interval of replicates [draws]: see the module. NaN below INTERVAL_ROWS rows, or
-    where nothing varies."""
-    kept = np.clip(draws[np.isfinite(draws)], -1, 1)
-    if rows < _INTERVAL_ROWS or len(kept) == 0 or np.ptp(kept) < 1 - _PERFECT:
+    """Return the 95 % interval of replicates [draws] by the method of the module docstring; NaN
+    below _INTERVAL_ROWS rows or if nothing varies."""
+    values = np.clip(draws[np.isfinite(draws)], -1, 1)
+    if rows < _INTERVAL_ROWS or len(values) == 0 or np.ptp(values) < 1 - _PERFECT:
         return NOTHING, NOTHING
     tail = (
         ndtr(stdtrit(rows - 2, _TAIL) * np.sqrt(rows / (rows - 2)))
         if method == "pearson"
         else _TAIL
     )
-    low, high = np.percentile(kept, [100 * tail, 100 * (1 - tail)])
+    low, high = np.percentile(values, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
 
 
 def _row_intervals(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], method: Method, resamples: int, seed: int
 ) -> list[tuple[float, float]]:
-    """`_row_interval` of the bootstrap of each pair (x, y)."""
-    found = [(NOTHING, NOTHING)] * len(pairs)
-    if places := [place for place, (x, _) in enumerate(pairs) if len(x) >= _INTERVAL_ROWS]:
+    """Return the `_row_interval` of the bootstrap of each pair (x, y)."""
+    intervals = [(NOTHING, NOTHING)] * len(pairs)
+    if indices := [index for index, (x, _) in enumerate(pairs) if len(x) >= _INTERVAL_ROWS]:
         draws = pair_draws(
-            [pairs[place] for place in places],
+            [pairs[index] for index in indices],
             lambda rows: _row_weights(rows, resamples, seed),
             method,
         )
-        for place, drawn in zip(places, draws, strict=True):
-            found[place] = _row_interval(drawn, len(pairs[place][0]), method)
-    return found
+        for index, values in zip(indices, draws, strict=True):
+            intervals[index] = _row_interval(values, len(pairs[index][0]), method)
+    return intervals
 
 
 def permutation_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """Permutation p-value of no association (Pitman 1937): every order of y is as likely. NaN where
-    x or y does not vary."""
-    found = correlation(x, y, np.ones((1, len(x))), method)[0]
-    if not np.isfinite(found):
+    """Return the permutation p-value of no association (Pitman 1937), under which every order of y
+    is equally likely. NaN if x or y does not vary."""
+    observed = correlation(x, y, np.ones((1, len(x))), method)[0]
+    if not np.isfinite(observed):
         return NOTHING
     orders, exact = _row_orders(len(x), count, seed)
-    return tail_share(found, permuted(x, y, orders, method), exact)
+    return tail_share(observed, permuted(x, y, orders, method), exact)
 
 
 def _scipy_p(x: np.ndarray, y: np.ndarray, method: Method, count: int, seed: int) -> float:
-    """scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson; exact or
-    normal for Kendall's tau-b."""
-    if (
-        method != "kendall"
-    ):  # as spearmanr and pearsonr have it, without the second that it takes to import them
-        found = correlation(x, y, np.ones((1, len(x))), method)[0]
-        return student_p(found if abs(found) < _PERFECT else np.sign(found), len(x) - 2)
+    """Return scipy's p-value: Student's t with n - 2 degrees of freedom for Spearman and Pearson;
+    exact or normal for Kendall's tau-b."""
+    if method != "kendall":
+        # Equals spearmanr and pearsonr, without the second that it takes to import them.
+        observed = correlation(x, y, np.ones((1, len(x))), method)[0]
+        return student_p(observed if abs(observed) < _PERFECT else np.sign(observed), len(x) - 2)
     from scipy import stats
 
     return NOTHING if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.kendalltau(x, y).pvalue)
@@ -127,12 +125,13 @@ _TESTS: dict[Test, Callable[[np.ndarray, np.ndarray, Method, int, int], float]] 
 def _column_pairs(
     x: pd.DataFrame, y: pd.DataFrame | None
 ) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Name, name and values of every pair of columns, on the rows that have both; UsageError where
-    the tables have not the same rows."""
+    """Yield the two names and the values of every pair of columns, on the rows that have both.
+    Raise UsageError if the tables have different rows."""
     other = x if y is None else y
     if not x.index.equals(other.index):
         raise UsageError(
-            f"x and y have other rows ({len(x)} and {len(other)}): align them first, y.reindex(x.index)"
+            f"x and y have different rows ({len(x)} and {len(other)}): "
+            "align them first with y.reindex(x.index)"
         )
     for first, second in (
         combinations(x.columns, 2) if y is None else product(x.columns, other.columns)
@@ -150,14 +149,15 @@ def correlations(
     least: int = LEAST_ROWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Every column of x with every column of y, or all pairs of x where y is None: columns COLUMNS,
-    a row per pair and method.
+    """Correlate every column of x with every column of y, or all pairs of columns of x if y is
+    None: columns COLUMNS, a row per pair and method.
 
-    x, y: one row per unit, the same index; missing values leave a row out of the pairs that need
-    it, n counts those left. estimate: equal to scipy's spearmanr, pearsonr, kendalltau (tau-b).
-    low, high, p: see the module, `permutation_p` and `_scipy_p`. p_holm: p adjusted over all pairs
-    of a method (Holm 1979). Below `least` rows, or where a column does not vary, everything but n
-    is NaN. resamples: bootstrap draws and permutations. Deterministic for a `seed`.
+    x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
+    that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
+    kendalltau (tau-b). low, high, p: see the module docstring, `permutation_p` and `_scipy_p`.
+    p_holm: p adjusted over all pairs of a method (Holm 1979). Below `least` rows, or if a column
+    does not vary, everything but n is NaN. resamples: number of bootstrap draws and of
+    permutations. Deterministic for a `seed`.
     """
     for name in methods:
         if name not in METHODS:
@@ -166,28 +166,28 @@ def correlations(
         raise unknown("test", test, _TESTS)
     pairs = list(_column_pairs(x, y))
     intervals = {
-        name: _row_intervals([(one, two) for *_, one, two in pairs], name, resamples, seed)
+        name: _row_intervals([(left, right) for *_, left, right in pairs], name, resamples, seed)
         for name in methods
     }
     rows = []
-    for place, (first, second, one, two) in enumerate(pairs):
-        count = len(one)
+    for index, (first, second, left, right) in enumerate(pairs):
+        count = len(left)
         for method in methods:
-            found = (NOTHING,) * 4
+            numbers = (NOTHING,) * 4
             if count >= least:
-                estimate = settled(correlation(one, two, np.ones((1, count)), method))[0]
-                found = (
+                estimate = settled(correlation(left, right, np.ones((1, count)), method))[0]
+                numbers = (
                     estimate,
-                    *intervals[method][place],
-                    _TESTS[test](one, two, method, resamples, seed),
+                    *intervals[method][index],
+                    _TESTS[test](left, right, method, resamples, seed),
                 )
-            rows.append((first, second, method, *found, NOTHING, count))
+            rows.append((first, second, method, *numbers, NOTHING, count))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return adjusted(table)
 
 
 def adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with p_holm filled: Holm's adjustment over all pairs of each method."""
+    """Fill p_holm with Holm's adjustment over all pairs of each method, and return the table."""
     table["p_holm"] = table.groupby("method", sort=False)["p"].transform(
         lambda column: holm(column.to_numpy(float))
     )
@@ -195,27 +195,27 @@ def adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def partial(matrix: np.ndarray) -> np.ndarray:
-    """[draws] partial coefficients of the first two variables given the others, from correlation
-    matrices [draws, k, k].
+    """Return partial coefficients [draws] of the first two variables given the others, from
+    correlation matrices [draws, k, k].
 
-    -P01 / sqrt(P00 P11), P the inverse matrix (Whittaker 1990). NaN where the matrix has no
-    inverse.
+    The coefficient is -P01 / sqrt(P00 P11), P the inverse matrix (Whittaker 1990). NaN if the
+    matrix has no inverse.
     """
-    known = np.isfinite(matrix).all(axis=(1, 2)) & (np.linalg.cond(np.nan_to_num(matrix)) < 1e12)
-    inverse = np.linalg.inv(np.where(known[:, None, None], matrix, np.eye(matrix.shape[1])))
-    found = -inverse[:, 0, 1] / np.sqrt(inverse[:, 0, 0] * inverse[:, 1, 1])
-    return np.where(known, found, np.nan)
+    valid = np.isfinite(matrix).all(axis=(1, 2)) & (np.linalg.cond(np.nan_to_num(matrix)) < 1e12)
+    inverse = np.linalg.inv(np.where(valid[:, None, None], matrix, np.eye(matrix.shape[1])))
+    coefficients = -inverse[:, 0, 1] / np.sqrt(inverse[:, 0, 0] * inverse[:, 1, 1])
+    return np.where(valid, coefficients, np.nan)
 
 
 def _correlation_matrices(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
-    """[draws, k, k] of the columns of `values` [rows, k] in resamples [draws, rows]."""
+    """Return [draws, k, k] for the columns of `values` [rows, k] in resamples [draws, rows]."""
     size = values.shape[1]
-    found = np.ones((len(weights), size, size))
+    matrices = np.ones((len(weights), size, size))
     for first, second in combinations(range(size), 2):
-        found[:, first, second] = found[:, second, first] = correlation(
+        matrices[:, first, second] = matrices[:, second, first] = correlation(
             values[:, first], values[:, second], weights, method
         )
-    return found
+    return matrices
 
 
 def partial_correlations(
@@ -226,63 +226,64 @@ def partial_correlations(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`correlations` of x and y with what `controls` (say, the log of the number of training
-    examples) explain taken out of both.
+    """Return the `correlations` of x and y, with the part that `controls` (say, the log of the
+    number of training examples) explain removed from both.
 
     Coefficient: `partial`, on ranks for Spearman; Kendall's is the same formula on tau-b (Kendall
-    1942). p: Student's t with n - 2 - k degrees of freedom, k controls (Fisher 1924); for
-    Kendall's, whose distribution is not known, NaN. Intervals: as `correlations`.
+    1942). p: Student's t with n - 2 - k degrees of freedom for k controls (Fisher 1924); NaN for
+    Kendall's, whose distribution is unknown. Intervals: as in `correlations`.
     """
     if not controls.index.equals(x.index):
         raise UsageError(
-            f"controls have other rows than x ({len(controls)} and {len(x)}): align them first, controls.reindex(x.index)"
+            f"controls and x have different rows ({len(controls)} and {len(x)}): "
+            "align them first with controls.reindex(x.index)"
         )
-    rows, held = [], controls.to_numpy(float)
+    rows, constant = [], controls.to_numpy(float)
     for first, second in product(x.columns, y.columns):
-        values = np.column_stack([x[first].to_numpy(float), y[second].to_numpy(float), held])
+        values = np.column_stack([x[first].to_numpy(float), y[second].to_numpy(float), constant])
         values = values[np.isfinite(values).all(axis=1)]
-        count, spare = len(values), len(values) - 2 - held.shape[1]
+        count, freedom = len(values), len(values) - 2 - constant.shape[1]
         for method in methods:
-            found = (NOTHING,) * 4
-            if spare >= 1:
+            numbers = (NOTHING,) * 4
+            if freedom >= 1:
                 estimate = settled(
                     partial(_correlation_matrices(values, np.ones((1, count)), method))
                 )[0]
                 interval = NOTHING, NOTHING
                 if count >= _INTERVAL_ROWS:
-                    drawn = _correlation_matrices(
+                    matrices = _correlation_matrices(
                         values, _row_weights(count, resamples, seed), method
                     )
-                    interval = _row_interval(partial(drawn), count - held.shape[1], method)
-                found = (
+                    interval = _row_interval(partial(matrices), count - constant.shape[1], method)
+                numbers = (
                     estimate,
                     *interval,
-                    NOTHING if method == "kendall" else student_p(estimate, spare),
+                    NOTHING if method == "kendall" else student_p(estimate, freedom),
                 )
-            rows.append((first, second, method, *found, NOTHING, count))
+            rows.append((first, second, method, *numbers, NOTHING, count))
     return adjusted(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def student_p(coefficient: float, freedom: int) -> float:
-    """Two-sided p of r sqrt(df / (1 - r^2)) as Student's t with df degrees of freedom."""
+    """Return the two-sided p of r sqrt(df / (1 - r^2)), Student's t with df degrees of freedom."""
     if not abs(coefficient) < 1:
         return NOTHING if np.isnan(coefficient) else 0.0
     return float(2 * stdtr(freedom, -abs(coefficient) * np.sqrt(freedom / (1 - coefficient**2))))
 
 
 def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.DataFrame:
-    """What each row does to a correlation: columns left_out (its label), estimate (without it),
-    change (from that of all rows).
+    """Return the influence of each row on a correlation: columns left_out (its label), estimate
+    (without it), change (from the estimate on all rows).
 
-    Largest change first; the jackknife's leave-one-out values (Efron and Tibshirani 1993, chapter
-    11). A sign that one row decides is no finding.
+    Largest change first; these are the jackknife's leave-one-out values (Efron and Tibshirani 1993,
+    chapter 11). A sign that depends on a single row is not a finding.
     """
-    both = pd.concat([x, y], axis=1, join="inner").dropna().astype(float)
-    one, two = both.to_numpy().T
-    without = correlation(one, two, 1 - np.eye(len(both)), method)
-    change = without - correlation(one, two, np.ones((1, len(both))), method)[0]
+    rows = pd.concat([x, y], axis=1, join="inner").dropna().astype(float)
+    first, second = rows.to_numpy().T
+    without = correlation(first, second, 1 - np.eye(len(rows)), method)
+    change = without - correlation(first, second, np.ones((1, len(rows))), method)[0]
     table = pd.DataFrame(
-        {"left_out": list(both.index), "estimate": settled(without), "change": settled(change)}
+        {"left_out": list(rows.index), "estimate": settled(without), "change": settled(change)}
     )
     return table.sort_values("change", key=np.abs, ascending=False, kind="stable").reset_index(
         drop=True
@@ -292,12 +293,13 @@ def influence(x: pd.Series, y: pd.Series, method: Method = "spearman") -> pd.Dat
 def detectable(
     rows: int, method: Method = "spearman", power: float = 0.8, alpha: float = 0.05
 ) -> float:
-    """The smallest correlation that a two-sided test with that many rows finds with probability
-    `power`; NaN below 5 rows.
+    """Return the smallest correlation that a two-sided test with that many rows detects with
+    probability `power`; NaN below 5 rows.
 
-    tanh((z(1 - alpha / 2) + z(power)) s), Fisher's z with standard error s = 1 / sqrt(n - 3) for
-    Pearson (Fisher 1921), sqrt(1.06 / (n - 3)) for Spearman and sqrt(0.437 / (n - 4)) for Kendall
-    (Fieller, Hartley and Pearson 1957). For a whole table: alpha over its pairs.
+    The formula is tanh((z(1 - alpha / 2) + z(power)) s), with the standard error s of Fisher's z: 1
+    / sqrt(n - 3) for Pearson (Fisher 1921), sqrt(1.06 / (n - 3)) for Spearman and sqrt(0.437 / (n -
+    4)) for Kendall (Fieller, Hartley and Pearson 1957). For a whole table, divide alpha by its
+    number of pairs.
     """
     if method not in METHODS:
         raise unknown("method of correlation", method, METHODS)

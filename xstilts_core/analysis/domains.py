@@ -1,20 +1,21 @@
-"""In-domain against general intermediate tasks on each domain's targets: contrasts that were
+"""Contrast in-domain with general intermediate tasks on each domain's targets; the contrasts were
 planned, not searched for.
 
     difference(recipe, target) = gain(recipe, target) - gain(general recipe, target)
 
-A recipe is of a domain where all its intermediate tasks are (`Task.domain`; what the embedded suite
-makes is general but for its versions). A domain counts where the study has such a recipe and a
-target of the domain that it can transfer to; all other recipes are general. In the embedded suite a
-recipe is held against the same recipe of general tasks; real data have no such twin, and there the
-mean of all general recipes stands in its place. Both gains are over the same baseline, seed by seed
-and item by item. A target that trains on an intermediate task of a recipe, in whatever domain, is
-no transfer from it, and that cell is left out.
+A recipe belongs to a domain if all its intermediate tasks do (`Task.domain`; the embedded suite's
+tasks are general except for their versions). A domain counts if the study has such a recipe and a
+target of the domain to which it can transfer; all other recipes are general. In the embedded suite
+a recipe is compared with the same recipe of general tasks. Real data have no such twin, so the mean
+of all general recipes replaces it. Both gains are over the same baseline, seed by seed and item by
+item. If a target trains on an intermediate task of a recipe, in whatever domain, its gain is no
+transfer from it and the cell is excluded.
 
-Planned: in-domain less general, on the targets of the recipe's own domain: mean over recipes, then
-over targets. Beside it the same on general targets, where a loss would be the price, and in-domain
-less the other domains' recipes, which tells domain from what all special texts have in common.
-Intervals cover other seeds and test items for these tasks and domains (intervals.py).
+The planned contrast is in-domain minus general on the targets of the recipe's own domain: mean over
+recipes, then over targets. It is accompanied by the same contrast on general targets, where a loss
+would be the price, and by in-domain minus the other domains' recipes, which separates the domain
+from what all specialized texts have in common. Intervals cover other seeds and test items for these
+tasks and domains (intervals.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -59,10 +60,10 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """A recipe of a domain against others on one target. group: the target's domain where it
+    """A comparison of a domain's recipe with others on one target. group: the target's domain if it
     counts, else GENERAL.
 
-    Values are NaN where runs are missing.
+    Values are NaN if runs are missing.
     """
 
     comparison: str
@@ -80,46 +81,49 @@ class _Comparison:
 
 
 def domain(study: Study, name: str) -> str:
-    """The domain of a task's texts in this study."""
+    """Return the domain of a task's texts in this study."""
     return GENERAL if study.source == "mini" and name not in VERSIONS else TASKS[name].domain
 
 
 def of_domains(study: Study) -> dict[str, str]:
-    """Recipe -> its domain, of the recipes whose tasks are all of one domain in which the study has
-    a target to transfer to."""
-    found = {}
+    """Return recipe -> domain for the recipes whose tasks are all of one domain in which the study
+    has a target to transfer to."""
+    domain_of = {}
     for name, recipe in study.recipes.items():
-        told = {domain(study, task) for task in recipe.intermediate}
+        task_domains = {domain(study, task) for task in recipe.intermediate}
         if (
-            len(told) == 1
-            and not told & {GENERAL}
-            and any(domain(study, t) in told and transfers(study, name, t) for t in study.targets)
+            len(task_domains) == 1
+            and not task_domains & {GENERAL}
+            and any(
+                domain(study, t) in task_domains and transfers(study, name, t)
+                for t in study.targets
+            )
         ):
-            found[name] = told.pop()
-    return found
+            domain_of[name] = task_domains.pop()
+    return domain_of
 
 
 def general_recipes(study: Study) -> list[str]:
-    """The recipes that have no task of a domain that counts."""
-    special = set(of_domains(study).values())
+    """Return the recipes without a task of a domain that counts."""
+    domains = set(of_domains(study).values())
     return [
         name
         for name, recipe in study.recipes.items()
         if recipe.intermediate
-        and special.isdisjoint(domain(study, task) for task in recipe.intermediate)
+        and domains.isdisjoint(domain(study, task) for task in recipe.intermediate)
     ]
 
 
 def bare(recipe: Recipe) -> Recipe:
-    """The recipe with general tasks in the place of their versions."""
+    """Return the recipe with each version of a general task replaced by that general task."""
     return recipe.model_copy(
         update={"intermediate": [original(name) for name in recipe.intermediate]}
     )
 
 
 def rivals(study: Study, name: str, task: str, among: Sequence[str]) -> tuple[str, ...]:
-    """Those of `among` that a recipe is held against on a target: the same recipe in another
-    domain, or all where its tasks have none."""
+    """Return the recipes in `among` that a recipe is compared with on a target: the same recipe in
+    another domain, or all of them if its tasks have no versions."""
     recipe = study.recipes[name]
     twins = not VERSIONS.keys().isdisjoint(recipe.intermediate)
     return tuple(
@@ -131,36 +135,40 @@ def rivals(study: Study, name: str, task: str, among: Sequence[str]) -> tuple[st
 
 
 def comparisons(study: Study, draws: GainDraws) -> Iterator[_Comparison]:
-    """All that the study's grid has, whether its runs are finished or not: target by target, recipe
-    by recipe."""
-    special, general = of_domains(study), general_recipes(study)
+    """Yield all comparisons of the study's grid, finished or not, target by target and recipe by
+    recipe."""
+    domain_of, general = of_domains(study), general_recipes(study)
     groups = {
-        task: told if (told := domain(study, task)) in special.values() else GENERAL
+        task: label if (label := domain(study, task)) in domain_of.values() else GENERAL
         for task in study.targets
     }
     for task, group in sorted(
-        groups.items(), key=lambda entry: [*special.values(), GENERAL].index(entry[1])
+        groups.items(), key=lambda entry: [*domain_of.values(), GENERAL].index(entry[1])
     ):
-        for name, told in special.items():
+        for name, label in domain_of.items():
             if not transfers(study, name, task):
                 continue
-            others = [other for other in special if special[other] != told] if told == group else []
-            for comparison, among in ((LESS_GENERAL, general), (LESS_OTHER, others)):
-                if against := rivals(study, name, task, among):
-                    gain, rest = (
+            others = (
+                [other for other in domain_of if domain_of[other] != label]
+                if label == group
+                else []
+            )
+            for comparison, candidates in ((LESS_GENERAL, general), (LESS_OTHER, others)):
+                if against := rivals(study, name, task, candidates):
+                    gain, average = (
                         draws.gain(name, task),
                         mean([draws.gain(other, task) for other in against]),
                     )
                     yield _Comparison(
-                        comparison, group, told == group, task, name, against, gain, gain - rest
+                        comparison, group, label == group, task, name, against, gain, gain - average
                     )
 
 
 def domain_cells(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """Every comparison: columns CELLS, in points; NaN where runs are missing. gain: over the
+    """Return every comparison, columns CELLS, in points; NaN if runs are missing. gain: over the
     baseline; against: recipes, joined by +.
 
-    A recipe of one domain on a target of another is here alone: no contrast has it.
+    Only this table has recipes of one domain on targets of another; no contrast includes them.
     """
     rows = [
         (
@@ -180,53 +188,53 @@ def domain_cells(study: Study, draws: GainDraws) -> pd.DataFrame:
 
 
 def _target_means(found: Sequence[_Comparison]) -> dict[str, Estimate]:
-    """Target -> mean over the recipes whose runs are finished."""
-    tasks = dict.fromkeys(entry.task for entry in found if entry.finished)
+    """Return target -> mean over the recipes whose runs are finished."""
+    tasks = dict.fromkeys(pair.task for pair in found if pair.finished)
     return {
-        name: mean([entry.change for entry in found if entry.task == name and entry.finished])
+        name: mean([pair.change for pair in found if pair.task == name and pair.finished])
         for name in tasks
     }
 
 
 def domain_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """The planned contrast first, then its parts: columns COLUMNS, in points; no row where nothing
-    of it is finished.
+    """Return the planned contrast first, then its parts: columns COLUMNS, in points. Contrasts
+    without finished runs have no row.
 
     comparison: LESS_GENERAL or LESS_OTHER. group: OWN (targets of the recipe's own domain, all
     domains), one domain, or GENERAL. task: AVERAGE over the targets of the group, or one of them.
-    recipes: compared; missing: those whose runs are.
+    recipes: the number compared; missing: the number whose runs are missing.
     """
-    # On the targets of a domain only the recipes of that domain count.
-    found = [entry for entry in comparisons(study, draws) if entry.own or entry.group == GENERAL]
-    groups = [OWN, *dict.fromkeys(entry.group for entry in found)]
-    rows, single = [], []
+    # On the targets of a domain only that domain's recipes count.
+    planned = [pair for pair in comparisons(study, draws) if pair.own or pair.group == GENERAL]
+    groups = [OWN, *dict.fromkeys(pair.group for pair in planned)]
+    rows, target_rows = [], []
     for comparison in (LESS_GENERAL, LESS_OTHER):
         for group in groups:
-            kept = [
-                entry
-                for entry in found
-                if entry.comparison == comparison
-                and (entry.own if group == OWN else entry.group == group)
+            members = [
+                pair
+                for pair in planned
+                if pair.comparison == comparison
+                and (pair.own if group == OWN else pair.group == group)
             ]
-            means = _target_means(kept)
+            means = _target_means(members)
             if not means:
                 continue
-            count = sum(entry.finished for entry in kept)
-            whole = mean(list(means.values()))
+            count = sum(pair.finished for pair in members)
+            average = mean(list(means.values()))
             rows.append(
                 (
                     comparison,
                     group,
                     AVERAGE,
-                    whole.value,
-                    *whole.interval,
+                    average.value,
+                    *average.interval,
                     count,
-                    len(kept) - count,
-                    whole.count,
+                    len(members) - count,
+                    average.count,
                 )
             )
             for task, value in means.items() if group != OWN else ():
-                recipes = [entry.finished for entry in kept if entry.task == task]
+                recipes = [pair.finished for pair in members if pair.task == task]
                 counts = (sum(recipes), len(recipes) - sum(recipes), value.count)
-                single.append((comparison, group, task, value.value, *value.interval, *counts))
-    return pd.DataFrame([*rows, *single], columns=COLUMNS)
+                target_rows.append((comparison, group, task, value.value, *value.interval, *counts))
+    return pd.DataFrame([*rows, *target_rows], columns=COLUMNS)

@@ -3,11 +3,11 @@
 gain(recipe, task, language, seed) = score(recipe, task, language, seed) - score(none, task,
 language, seed)
 
-Both scores are of the task's primary metric (`Task.metric`: accuracy, or F1 for span questions,
-tagging and mining; XTREME itself averages F1 and exact match for questions) on the same test items
-and the same seed, so that what a seed shares between runs (phase 1 model, sampled training
-examples) cancels out. Phang et al. (2020), Table 2, reports such differences. A missing score is
-NaN, never 0.
+Both scores use the task's primary metric (`Task.metric`: accuracy, or F1 for span questions,
+tagging and mining; XTREME itself averages F1 and exact match for questions), the same test items
+and the same seed. Everything that a seed shares between runs (phase 1 model, sampled training
+examples) therefore cancels out. Phang et al. (2020), Table 2, reports such differences. A missing
+score is NaN, never 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,101 +26,104 @@ AVERAGE = "average"
 ENGLISH = "en"
 PHASES = ("target", "retrieval")
 PAIR = ["task", "language", "seed", "metric"]
-# Decimals of a number in points, or of a correlation: what is beyond them is rounding, and another
-# on another processor.
+# Decimals of a number in points, or of a correlation. Further digits are rounding error, which
+# differs between processors.
 _DECIMALS = 12
 LAST_DIGIT = 10.0**-_DECIMALS
 Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series, pd.DataFrame)
 
 
 def settled(values: Numbers) -> Numbers:
-    """Round results to DECIMALS, without a negative zero: what is equal compares equal, and what is
-    0 is neither above nor below.
+    """Round results to _DECIMALS decimals and remove negative zeros, so that equal results compare
+    equal and 0 is neither positive nor negative.
 
-    For results alone: a mean of rounded numbers is not the rounded mean.
+    For final results only: the mean of rounded numbers is not the rounded mean.
     """
     return np.round(values, _DECIMALS) + 0.0
 
 
 def recipe_order(recipes: Iterable[str]) -> list[str]:
-    """Baseline first, then single intermediate tasks in the order of the paper's tables, then the
-    others as they come."""
-    found = list(dict.fromkeys(recipes))
-    listed = [name for name in (BASELINE, *INTERMEDIATE_NAMES) if name in found]
-    return listed + [name for name in found if name not in listed]
+    """Return the distinct recipes: the baseline, then single intermediate tasks in the order of the
+    paper's tables, then the others in the order given."""
+    names = list(dict.fromkeys(recipes))
+    listed = [name for name in (BASELINE, *INTERMEDIATE_NAMES) if name in names]
+    return listed + [name for name in names if name not in listed]
 
 
 def task_order(tasks: Iterable[str]) -> list[str]:
-    """XTREME's order of targets."""
-    found = set(tasks)
-    return [name for name in TARGET_NAMES if name in found]
+    """Return the distinct targets in XTREME's order."""
+    names = set(tasks)
+    return [name for name in TARGET_NAMES if name in names]
 
 
 def chosen_languages(found: Iterable[str], languages: Sequence[str] | None) -> list[str]:
-    """The languages to average over: those given, else all that were found but English (zero-shot).
-    UsageError for an unknown one."""
+    """Return the languages to average over: `languages` if given, else all of `found` except
+    English (zero-shot). Raise UsageError for an unknown code."""
     if languages is None:
         return sorted({code for code in found if code != ENGLISH})
     if isinstance(languages, str):
         raise UsageError(
-            f"languages is the text {languages!r}: give a list of codes, such as ['{languages}']"
+            f"languages is the string {languages!r}: pass a list of codes, such as ['{languages}']"
         )
     return [language(code, "languages").code for code in languages]
 
 
 def contenders(frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
-    """The scores less those of the controls: a control stands beside a score, it is no recipe to
-    choose."""
+    """Return the scores without those of controls, which are references, not recipes to choose
+    from."""
     return frame[~frame["recipe"].isin(controls)].reset_index(drop=True)
 
 
 def target_scores(
     frame: pd.DataFrame, metric: str | None = None, split: str | None = None
 ) -> pd.DataFrame:
-    """The rows of `frame` (columns COLUMNS of results.py) that score targets, one metric per task.
+    """Return the rows of `frame` that score targets, with one metric and one split per task.
 
-    metric None: each task's primary one. Another metric leaves only the tasks that have it. split
-    None: each task's test split, or dev where nothing of it was scored on test data (slices of real
-    data have few labelled test files). UsageError where columns are missing, a task is unknown, or
-    no row has that metric or split.
+    frame has the columns COLUMNS of results.py. metric: None selects each task's primary metric;
+    another metric keeps only the tasks that have it. split: None selects each task's test split, or
+    dev if none of its scores are on test data (slices of real data have few labelled test files).
+    Raise UsageError if columns are missing, a task is unknown, no row has that metric or split, or
+    a score occurs twice.
     """
-    lacking = [name for name in COLUMNS if name not in frame.columns]
-    if lacking:
+    missing_columns = [name for name in COLUMNS if name not in frame.columns]
+    if missing_columns:
         raise UsageError(
-            f"a frame of scores lacks the columns {', '.join(lacking)}: read it with results.frame or from scores.csv"
+            f"the frame of scores lacks the columns {', '.join(missing_columns)}: "
+            "load it with results.frame or from scores.csv"
         )
     scores = frame[frame["phase"].isin(PHASES)]
     for column, value in (("split", split), ("metric", metric)):
         legal = scores[column].unique()
         if value is not None and len(legal) and value not in legal:
             raise unknown(column, value, legal, "the scores")
-    primary = {name: task(name, "the scores").metric for name in scores["task"].unique()}
-    wanted = scores["task"].map(primary) if metric is None else metric
-    tested = set(scores.loc[scores["split"] == "test", "task"])
-    chosen = scores["task"].map(lambda name: split or ("test" if name in tested else "dev"))
-    scores = scores[(scores["metric"] == wanted) & (scores["split"] == chosen)]
-    twice = scores.duplicated(["recipe", *PAIR])
-    if twice.any():
-        row = scores[twice].iloc[0]
+    primary_metrics = {name: task(name, "the scores").metric for name in scores["task"].unique()}
+    metrics = scores["task"].map(primary_metrics) if metric is None else metric
+    tested_tasks = set(scores.loc[scores["split"] == "test", "task"])
+    splits = scores["task"].map(lambda name: split or ("test" if name in tested_tasks else "dev"))
+    scores = scores[(scores["metric"] == metrics) & (scores["split"] == splits)]
+    duplicates = scores.duplicated(["recipe", *PAIR])
+    if duplicates.any():
+        row = scores[duplicates].iloc[0]
         raise UsageError(
-            f"two scores for {row.recipe}, {row.task}, {row.language}, seed {row.seed}: it mixes several studies or sizes"
+            f"two scores for {row.recipe}, {row.task}, {row.language}, seed {row.seed}: "
+            "the frame mixes several studies or sizes"
         )
     return scores.assign(value=scores["value"].astype(float)).reset_index(drop=True)
 
 
 def gains(frame: pd.DataFrame, metric: str | None = None, split: str | None = None) -> pd.DataFrame:
-    """One row per recipe (but the baseline), task, language and seed: columns recipe task language
-    seed metric value baseline gain n.
+    """Return one row per recipe (except the baseline), task, language and seed: columns recipe task
+    language seed metric value baseline gain n.
 
-    gain is NaN where the baseline of that task, language and seed is missing. Formula: see the
-    module.
+    gain is NaN if the baseline of that task, language and seed is missing. The module docstring has
+    the formula.
     """
     scores = target_scores(frame, metric, split)
-    base = scores[scores["recipe"] == BASELINE][[*PAIR, "value"]].rename(
+    baseline_scores = scores[scores["recipe"] == BASELINE][[*PAIR, "value"]].rename(
         columns={"value": "baseline"}
     )
-    other = scores[scores["recipe"] != BASELINE]
-    table = other.merge(base, on=PAIR, how="left", validate="many_to_one")
+    recipe_scores = scores[scores["recipe"] != BASELINE]
+    table = recipe_scores.merge(baseline_scores, on=PAIR, how="left", validate="many_to_one")
     table["gain"] = table["value"].astype(float) - table["baseline"].astype(float)
     order = {"recipe": recipe_order(table["recipe"]), "task": task_order(table["task"])}
 
@@ -134,10 +137,10 @@ def gains(frame: pd.DataFrame, metric: str | None = None, split: str | None = No
 def matrix(
     table: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequence[str]
 ) -> pd.DataFrame:
-    """Means of `value` by recipe and task, NaN where there is none; `average` is NaN unless the row
-    has every task.
+    """Return the means of `value` by recipe and task, NaN if missing; `average` is NaN unless the
+    row has every task.
 
-    Rows that lack a task would otherwise be averaged over easier or harder targets than their
+    Otherwise, rows that lack a task would be averaged over easier or harder targets than their
     neighbours.
     """
     means = (
@@ -156,17 +159,18 @@ def gain_matrix(
     metric: str | None = None,
     targets: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Mean gains in points: a row per recipe, a column per target in XTREME's order, and `average`.
+    """Return mean gains in points: a row per recipe, columns for targets in XTREME's order and
+    `average`.
 
-    Mean over seeds and languages; languages None: all but English, that is zero-shot transfer
-    (Phang et al. 2020, section 3). targets: those of the study, which have a column even without a
-    score.
+    Means over seeds and languages; None selects all languages but English, that is zero-shot
+    transfer (Phang et al. 2020, section 3). targets: those of the study, which have a column even
+    without a score.
     """
     scores = target_scores(frame, metric)
     table = gains(frame, metric)
-    kept = table[table["language"].isin(chosen_languages(scores["language"], languages))]
-    rows = [name for name in recipe_order(scores["recipe"]) if name != BASELINE]
-    return matrix(kept, "gain", rows, task_order({*scores["task"], *targets}))
+    rows = table[table["language"].isin(chosen_languages(scores["language"], languages))]
+    recipes = [name for name in recipe_order(scores["recipe"]) if name != BASELINE]
+    return matrix(rows, "gain", recipes, task_order({*scores["task"], *targets}))
 
 
 def baseline(
@@ -175,11 +179,11 @@ def baseline(
     metric: str | None = None,
     targets: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Mean scores of the baseline in percent: one row, the columns of `gain_matrix`."""
+    """Return mean scores of the baseline in percent: one row, the columns of `gain_matrix`."""
     scores = target_scores(frame, metric)
-    kept = scores[scores["language"].isin(chosen_languages(scores["language"], languages))]
+    rows = scores[scores["language"].isin(chosen_languages(scores["language"], languages))]
     return matrix(
-        kept[kept["recipe"] == BASELINE],
+        rows[rows["recipe"] == BASELINE],
         "value",
         [BASELINE],
         task_order({*scores["task"], *targets}),
@@ -187,10 +191,10 @@ def baseline(
 
 
 def baseline_by_language(frame: pd.DataFrame) -> pd.DataFrame:
-    """The baseline's scores: columns task language value (mean over seeds, percent) spread
+    """Return the baseline's scores: columns task language value (mean over seeds, percent) spread
     (standard deviation over seeds) seeds n.
 
-    spread is NaN with one seed. Languages are all that were scored, English too.
+    spread is NaN with one seed. All languages with scores are included, English too.
     """
     scores = target_scores(frame)
     groups = scores[scores["recipe"] == BASELINE].groupby(["task", "language"], sort=False)

@@ -1,16 +1,15 @@
-"""95 % intervals of mean gains over seeds and test items, and the replicates of the items that they
-are made from.
+"""95 % intervals of mean gains over seeds and test items, and the item replicates that they need.
 
-The question: would the mean gain be the same with other seeds and other test items, in the same
-languages? Each seed, and each item, is taken with its baseline. Items are drawn with replacement,
-once per target for all recipes, seeds and languages (items.py). What seeds add is computed, with
-Student's t for their small number: hierarchy.py has the method, its formulas, sources and coverage.
-Languages are the fixed list that the benchmark defines, so they are not drawn: nothing is claimed
-of languages outside of it (`hierarchical_gains` can draw them).
+An interval answers this question: would the mean gain be the same with other seeds and other test
+items, in the same languages? Each seed, and each item, is paired with its baseline. Items are drawn
+with replacement, once per target for all recipes, seeds and languages (items.py). The contribution
+of seeds is computed, with Student's t because they are few: hierarchy.py has the method, its
+formulas, sources and coverage. Languages are the fixed list that the benchmark defines, so they are
+not drawn and nothing is claimed about other languages (`hierarchical_gains` can draw them).
 
-Where predictions are missing, items cannot be drawn: the interval then covers other seeds on the
-same items. With one seed there is no interval, for nothing is known of another; the column
-`resampled` says both.
+If predictions are missing, items cannot be drawn, and the interval covers other seeds on the same
+items. With one seed there is no interval, because nothing is known about other seeds. The column
+`resampled` states both cases.
 """
 
 from collections.abc import Sequence
@@ -41,14 +40,14 @@ SEEDS_ITEMS, SEEDS = "seeds and items", "seeds"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number in points, and what its interval is made of. Estimates of the same study can be
+    """A number in points and the components of its interval. Estimates of the same study can be
     added and subtracted.
 
-    pulls [seeds of the study]: how far each seed pulls it from the mean of its seeds, (x_s - X) /
-    sqrt(S (S - 1)), so that their sum of squares is the variance that seeds give a mean. draws
-    [draws, seeds]: by how much each seed's share of it, 1 / S, differs on resampled items; the same
-    draw takes the same items in every estimate. count: the seeds behind it, S; 0: it is no
-    measurement (the baseline).
+    pulls [seeds of the study]: deviation of each seed from the mean of its seeds, (x_s - X) /
+    sqrt(S (S - 1)); their sum of squares is the variance of the mean due to seeds. draws [draws,
+    seeds]: deviation of each seed's share of the mean, 1 / S, on resampled items; a draw takes the
+    same items in every estimate. count: number of seeds S; 0 for a constant, such as the baseline's
+    gain of 0.
     """
 
     exact: float
@@ -58,31 +57,31 @@ class Estimate:
 
     @property
     def value(self) -> float:
-        """`exact` as it is told and compared: `settled`."""
+        """`exact`, rounded by `settled` for display and comparison."""
         return float(settled(self.exact))
 
     @property
     def parts(self) -> list[Part]:
-        """Variance of seeds, and of items what is not already in that of seeds."""
+        """Variance due to seeds, and the variance due to items that is not already in it."""
         if self.count < 2:
             return []
-        of_items = 0.0
+        item_variance = 0.0
         if len(self.draws) > 1:
             shared = self.draws.sum(axis=1).var()
             both = (
                 self.count / (self.count - 1) * (self.draws.var(axis=0).sum() - shared / self.count)
             )
-            of_items = float(shared - both)
-        # What is less than the square of a last digit is no spread.
-        of_seeds, of_items = (
-            found if found > LAST_DIGIT**2 else 0.0
-            for found in (float(self.pulls @ self.pulls), of_items)
+            item_variance = float(shared - both)
+        # A variance below the square of the last digit is rounding error.
+        seed_variance, item_variance = (
+            variance if variance > LAST_DIGIT**2 else 0.0
+            for variance in (float(self.pulls @ self.pulls), item_variance)
         )
-        return [Part("seeds", of_seeds, self.count - 1), Part("items", of_items, MANY)]
+        return [Part("seeds", seed_variance, self.count - 1), Part("items", item_variance, MANY)]
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %; NaN with one seed. What is no measurement has no spread."""
+        """Low and high end of the 95 % interval: NaN with one seed, of width 0 for a constant."""
         low, high = intervals([self])[0]
         return float(low), float(high)
 
@@ -91,7 +90,7 @@ class Estimate:
 
 
 def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
-    """The sum of the parts times the factors. Of seeds it has those of the part that has fewest."""
+    """Return the sum of the parts times the factors, with the smallest positive number of seeds."""
     exact = float(np.dot([part.exact for part in parts], factors))
     pulls = np.tensordot(factors, np.stack([part.pulls for part in parts]), axes=1)
     draws = np.tensordot(factors, np.stack([part.draws for part in parts]), axes=1)
@@ -101,11 +100,11 @@ def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
 
 
 def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
-    """[estimates, low and high]: the `interval` of each, all in one pass."""
+    """Return [estimates, low and high]: the `interval` of each estimate, computed in one pass."""
     variances, freedoms = np.zeros((len(estimates), 2)), np.full((len(estimates), 2), MANY)
-    for place, estimate in enumerate(estimates):
+    for row, estimate in enumerate(estimates):
         for column, part in enumerate(estimate.parts):
-            variances[place, column], freedoms[place, column] = part.variance, part.freedom
+            variances[row, column], freedoms[row, column] = part.variance, part.freedom
     known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
     half = np.where(known, half_widths(variances, freedoms), NOTHING)
     values = np.array([estimate.exact for estimate in estimates])
@@ -113,14 +112,14 @@ def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
 
 
 def mean(parts: Sequence[Estimate]) -> Estimate:
-    """The plain mean; NaN where a part is, so that nothing missing passes for an average."""
+    """Return the plain mean; NaN if a part is NaN, so that a missing value cannot go unnoticed."""
     return combined(parts, np.full(len(parts), 1 / len(parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A recipe on one target. By language: estimates of its gain, test items, and whether items
-    were resampled."""
+    """The gains of a recipe on one target, by language: the estimate, the number of test items, and
+    whether items were resampled."""
 
     languages: tuple[str, ...]
     gains: tuple[Estimate, ...]
@@ -130,8 +129,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class GainDraws:
-    """Gains of a study by (recipe, task). languages: those that means are taken over; seeds: all of
-    the study; count: item draws."""
+    """The gains of a study by (recipe, task). languages: those that means are taken over; seeds:
+    all seeds of the study; count: number of item draws."""
 
     recipes: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -141,45 +140,45 @@ class GainDraws:
     count: int
 
     def picked(self, recipe: str, task: str) -> np.ndarray:
-        """Positions of the cell's languages that count in the mean; empty where there is no
+        """Return the positions of the cell's languages that enter the mean; empty if there is no
         cell."""
         cell = self.cells.get((recipe, task))
         return np.array(
             []
             if cell is None
-            else [place for place, code in enumerate(cell.languages) if code in self.languages],
+            else [index for index, code in enumerate(cell.languages) if code in self.languages],
             dtype=int,
         )
 
     @property
     def finished(self) -> tuple[str, ...]:
-        """The tasks that some recipe has a gain on."""
+        """The tasks on which at least one recipe has a gain."""
         return tuple(name for name in self.tasks if any(task == name for _, task in self.cells))
 
     def nothing(self, value: float) -> Estimate:
-        """A number that is no measurement: it has neither seeds nor items."""
+        """Return a constant, which has neither seeds nor items."""
         return Estimate(
             value, np.zeros(len(self.seeds)), np.zeros((self.count, len(self.seeds))), 0
         )
 
     def gain(self, recipe: str, task: str) -> Estimate:
-        """Mean gain over languages and seeds. The baseline's is 0; NaN where runs are missing."""
+        """Return the mean over languages and seeds: 0 for the baseline, NaN if runs are missing."""
         if recipe == BASELINE:
             return self.nothing(0.0)
-        kept = [self.cells[recipe, task].gains[place] for place in self.picked(recipe, task)]
-        if not kept:
+        estimates = [self.cells[recipe, task].gains[index] for index in self.picked(recipe, task)]
+        if not estimates:
             return self.nothing(NOTHING)
-        runs = sum(part.count for part in kept)
-        found = combined(kept, [part.count / runs for part in kept])
-        covered = self.resampled(recipe, task) == SEEDS_ITEMS
+        runs = sum(part.count for part in estimates)
+        average = combined(estimates, [part.count / runs for part in estimates])
+        covers_items = self.resampled(recipe, task) == SEEDS_ITEMS
         return (
-            found
-            if covered
-            else Estimate(found.exact, found.pulls, np.zeros_like(found.draws), found.count)
+            average
+            if covers_items
+            else Estimate(average.exact, average.pulls, np.zeros_like(average.draws), average.count)
         )
 
     def average(self, recipe: str) -> Estimate:
-        """Mean over all targets; NaN where one is missing."""
+        """Return the mean over all targets; NaN if one is missing."""
         return (
             mean([self.gain(recipe, task) for task in self.tasks])
             if self.tasks
@@ -187,44 +186,44 @@ class GainDraws:
         )
 
     def resampled(self, recipe: str, task: str) -> str:
-        """What the interval of `gain` covers: "seeds and items", "seeds", or why there is none; ""
-        where runs are missing."""
-        kept = self.picked(recipe, task)
-        if len(kept) == 0:
+        """Return what the interval of `gain` covers: "seeds and items", "seeds", or why there is
+        none; "" if runs are missing."""
+        indices = self.picked(recipe, task)
+        if len(indices) == 0:
             return ""
         cell = self.cells[recipe, task]
         return covers(
-            min(cell.gains[place].count for place in kept), bool(cell.itemwise[kept].all())
+            min(cell.gains[index].count for index in indices), bool(cell.itemwise[indices].all())
         )
 
 
 def covers(seeds: int, itemwise: bool) -> str:
-    """What an interval over that many seeds covers, or why there is none."""
+    """Return what an interval over that many seeds covers, or why there is none."""
     return ONE_SEED if seeds < 2 else SEEDS_ITEMS if itemwise else SEEDS
 
 
 def language_gain(
     rows: pd.DataFrame, items: ItemScores, seeds: Sequence[int], draws: int
 ) -> tuple[Estimate, bool]:
-    """One recipe's gain on one task and language, from a row per seed; and whether items were
-    resampled."""
+    """Return one recipe's gain on one task and language, from a row per seed, and whether items
+    were resampled."""
     rows = rows.sort_values("seed")
     first, count = rows.iloc[0], len(rows)
-    places = [seeds.index(number) for number in rows["seed"]]
+    positions = [seeds.index(number) for number in rows["seed"]]
     values = rows["gain"].to_numpy(float)
-    pulls, drawn = np.zeros(len(seeds)), np.zeros((draws, len(seeds)))
+    pulls, replicates = np.zeros(len(seeds)), np.zeros((draws, len(seeds)))
     if count > 1:
-        pulls[places] = (values - values.mean()) / np.sqrt(count * (count - 1))
+        pulls[positions] = (values - values.mean()) / np.sqrt(count * (count - 1))
     keys = [
         [(first["task"], first["language"], name, int(seed)) for seed in rows["seed"]]
         for name in (first["recipe"], BASELINE)
     ]
     itemwise = all(key in items for side in keys for key in side)
     if itemwise:
-        made, base = (np.stack([items[key] for key in side], axis=1) for side in keys)
-        change = made - base
-        drawn[:, places] = (change - change.mean(axis=0)) / count
-    return Estimate(float(values.mean()), pulls, drawn, count), itemwise
+        scores, baseline = (np.stack([items[key] for key in side], axis=1) for side in keys)
+        differences = scores - baseline
+        replicates[:, positions] = (differences - differences.mean(axis=0)) / count
+    return Estimate(float(values.mean()), pulls, replicates, count), itemwise
 
 
 def gain_draws(
@@ -234,108 +233,108 @@ def gain_draws(
     metric: str | None = None,
     targets: Sequence[str] = (),
 ) -> GainDraws:
-    """Gains with what their intervals need, from tidy scores, and `item_scores` of the same study
-    where predictions were kept.
+    """Return the gains and the components of their intervals, from tidy scores, and from
+    `item_scores` of the same study if predictions were stored.
 
-    languages: to average over; None: all but English, that is zero-shot transfer. metric: None is
-    each task's primary one; the items' scores are of that, so another metric does not use them.
-    targets: those of the study, which belong to the average even without a score.
+    languages: those to average over; None selects all but English, that is zero-shot transfer.
+    metric: None selects each task's primary metric; item scores are of that metric and are ignored
+    for another one. targets: those of the study; all count in the average, even without a score.
     """
     scores = target_scores(frame, metric)
     table = gains(frame, metric).dropna(subset=["gain"])
-    known = items if metric is None else NO_ITEMS
-    count = len(next(iter(known.values()))) if known else 1
+    item_draws = items if metric is None else NO_ITEMS
+    count = len(next(iter(item_draws.values()))) if item_draws else 1
     seeds = tuple(sorted({int(number) for number in table["seed"]}))
     cells = {}
     for key, rows in table.groupby(["recipe", "task"], sort=False):
         groups = list(rows.groupby("language", sort=True))
-        found = [language_gain(group, known, seeds, count) for _, group in groups]
+        estimates = [language_gain(group, item_draws, seeds, count) for _, group in groups]
         cells[key] = Cell(
             tuple(code for code, _ in groups),
-            tuple(estimate for estimate, _ in found),
+            tuple(estimate for estimate, _ in estimates),
             np.array([group["n"].max() for _, group in groups]),
-            np.array([itemwise for _, itemwise in found]),
+            np.array([itemwise for _, itemwise in estimates]),
         )
     recipes = tuple(name for name in recipe_order(scores["recipe"]) if name != BASELINE)
-    chosen = frozenset(chosen_languages(scores["language"], languages))
+    averaged = frozenset(chosen_languages(scores["language"], languages))
     return GainDraws(
-        recipes, tuple(task_order({*scores["task"], *targets})), cells, chosen, seeds, count
+        recipes, tuple(task_order({*scores["task"], *targets})), cells, averaged, seeds, count
     )
 
 
 def gain_table(draws: GainDraws) -> pd.DataFrame:
-    """The cells of `gain_matrix` with intervals: columns recipe task gain low high seeds languages
-    n resampled; task `average` too.
+    """Return the cells of `gain_matrix` with intervals: columns recipe task gain low high seeds
+    languages n resampled; task `average` too.
 
-    n counts the (seed, language) pairs behind the mean, `resampled` says what the interval covers,
-    or why there is none. gain, low, high in points; low and high are NaN with one seed; all are NaN
-    and the counts 0 where the runs are missing.
+    n counts the (seed, language) pairs in the mean. `resampled` is what the interval covers, or why
+    there is none. gain, low and high are in points; low and high are NaN with one seed. If the runs
+    are missing, all three are NaN and the counts are 0.
     """
-    rows, found = [], []
+    rows, estimates = [], []
     for recipe in draws.recipes:
-        counts, gained, codes = [], [], set()
+        counts, task_gains, codes = [], [], set()
         for task in draws.tasks:
-            kept = draws.picked(recipe, task)
+            indices = draws.picked(recipe, task)
             seeds = np.array(
-                [draws.cells[recipe, task].gains[place].count for place in kept] or [0]
+                [draws.cells[recipe, task].gains[index].count for index in indices] or [0]
             )
-            counts.append((int(seeds.max()), len(kept), int(seeds.sum())))
-            codes |= {draws.cells[recipe, task].languages[place] for place in kept}
-            gained.append(draws.gain(recipe, task))
+            counts.append((int(seeds.max()), len(indices), int(seeds.sum())))
+            codes |= {draws.cells[recipe, task].languages[index] for index in indices}
+            task_gains.append(draws.gain(recipe, task))
             rows.append((recipe, task, *counts[-1], draws.resampled(recipe, task)))
-        found += gained
+        estimates += task_gains
         if draws.tasks:
-            whole = all(entry[0] for entry in counts)
-            means = (
+            whole = all(count[0] for count in counts)
+            scope = (
                 " / ".join(dict.fromkeys(row[-1] for row in rows[-len(draws.tasks) :]))
                 if whole
                 else ""
             )
-            few = min(entry[0] for entry in counts)
+            few = min(count[0] for count in counts)
             rows.append(
-                (recipe, AVERAGE, few, len(codes) if whole else 0, sum(c[2] for c in counts), means)
+                (recipe, AVERAGE, few, len(codes) if whole else 0, sum(c[2] for c in counts), scope)
             )
-            found.append(mean(gained))
+            estimates.append(mean(task_gains))
     return _with_intervals(
         pd.DataFrame(rows, columns=["recipe", "task", "seeds", "languages", "n", "resampled"]),
         2,
-        found,
+        estimates,
     )
 
 
 def _with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) -> pd.DataFrame:
-    """The table with the columns gain, low and high of an estimate a row, from this place on."""
+    """Insert the columns gain, low and high at position `place`: one estimate per row."""
     low, high = intervals(found).T
-    made = pd.DataFrame(
+    columns = pd.DataFrame(
         {"gain": [estimate.value for estimate in found], "low": low, "high": high},
         index=table.index,
         dtype=float,
     )
-    return pd.concat([table.iloc[:, :place], made, table.iloc[:, place:]], axis=1)
+    return pd.concat([table.iloc[:, :place], columns, table.iloc[:, place:]], axis=1)
 
 
 def by_language(draws: GainDraws) -> pd.DataFrame:
-    """Gains by language: columns recipe task language gain low high seeds n resampled script
+    """Return gains by language: columns recipe task language gain low high seeds n resampled script
     resource_level word_order.
 
-    low and high cover seeds, and test items where predictions were kept; NaN with one seed.
-    `resampled` says which: "seeds and items", "seeds", or that there is no interval. n: test items.
-    English is kept. resource_level: by the size of the language in CC-100 (languages.py), not by
-    what a study's own phase 1 saw.
+    low and high cover seeds, and test items if predictions were stored; they are NaN with one seed.
+    `resampled` is "seeds and items", "seeds", or why there is no interval. n: number of test items.
+    English is included. resource_level: from the size of the language in CC-100 (languages.py), not
+    from the study's own phase 1 data.
     """
     rows, estimates = [], []
     for (recipe, task), cell in draws.cells.items():
-        for place, code in enumerate(cell.languages):
-            found = cell.gains[place]
-            shown = covers(found.count, bool(cell.itemwise[place]))
+        for index, code in enumerate(cell.languages):
+            estimate = cell.gains[index]
+            scope = covers(estimate.count, bool(cell.itemwise[index]))
             facts = LANGUAGES.get(code)
-            kind = (
+            traits = (
                 (facts.script, facts.resource_level, facts.word_order)
                 if facts
                 else ("unknown",) * 3
             )
-            rows.append((recipe, task, code, found.count, cell.items[place], shown, *kind))
-            estimates.append(found)
+            rows.append((recipe, task, code, estimate.count, cell.items[index], scope, *traits))
+            estimates.append(estimate)
     columns = [
         "recipe",
         "task",

@@ -1,15 +1,15 @@
-"""Resampled test items: what each score would have been on another draw of the test set, from the
-predictions that runs kept.
+"""Scores on resampled test sets, computed from the predictions that runs stored.
 
-A predictions file (predictions/<task>.<language>.jsonl.gz) opens with {"columns": [...], "metric":
-...} and goes on with one object per test item: {"id", "gold", "prediction", "stats"}. `stats` is
-the item's row of sufficient statistics (metrics), so a replicate needs only the sums of resampled
-rows and no text is scored again.
+A predictions file (predictions/<task>.<language>.jsonl.gz) starts with the line {"columns": [...],
+"metric": ...}, followed by one object per test item: {"id", "gold", "prediction", "stats"}. `stats`
+is the item's row of sufficient statistics (metrics), so a replicate needs only the sums of
+resampled rows and no text is scored again.
 
-All runs of a task share its test set, and items of the same id in several languages are
-translations of each other (XNLI, PAWS-X, XQuAD, parts of MLQA, the embedded suite). So a replicate
-draws the items of a task once, for all recipes, seeds and languages: differences stay paired (Koehn
-2004), and what a hard item does in every language at once is not averaged away.
+All runs of a task share its test set, and items with the same id in several languages are
+translations of each other (XNLI, PAWS-X, XQuAD, parts of MLQA, the embedded suite). A replicate
+therefore draws the items of a task once, for all recipes, seeds and languages. Differences stay
+paired (Koehn 2004), and the effect that a hard item has in every language at once is not averaged
+away.
 """
 
 import gzip
@@ -28,18 +28,19 @@ from xstilts_core.study.spec import ControlSpec, RetrievalSpec, TargetSpec
 from xstilts_core.tasks import TARGET_NAMES
 
 DRAWS = 2_000
-# Counts drawn at once: 8 MB stay in the processor's cache.
+# Number of counts drawn at once: their 8 MB fit into the processor's cache.
 CHUNK = 2**20
 Run = tuple[str, str, int]
-"""(language, recipe, seed): what tells the predictions of one task apart."""
+"""(language, recipe, seed): identifies the predictions of one task."""
 ItemScores = Mapping[tuple[str, str, str, int], np.ndarray]
-"""(task, language, recipe, seed) -> [draws] scores in percent, each on as many test items drawn
-with replacement."""
+"""(task, language, recipe, seed) -> [draws] scores in percent, each on a sample of the test items,
+drawn with replacement and as large as the test set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """ids [items], statistics [items, columns], and the metric that the statistics give."""
+    """Predictions of a run: ids [items], statistics [items, columns], and the metric that they
+    give."""
 
     file: Path
     ids: tuple[str, ...]
@@ -49,48 +50,51 @@ class Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read a predictions file; UsageError names the file and what is wrong with it."""
+    """Read a predictions file. Raise UsageError naming the file and what is wrong with it."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
-            head = json.loads(stream.readline())
+            header = json.loads(stream.readline())
             lines = [json.loads(line) for line in stream]
-        columns = tuple(head["columns"])
+        columns = tuple(header["columns"])
         statistics = np.array([line["stats"] for line in lines], dtype=float).reshape(
             len(lines), len(columns)
         )
-        found = Predictions(
-            path, tuple(str(line["id"]) for line in lines), statistics, columns, head["metric"]
+        predictions = Predictions(
+            path, tuple(str(line["id"]) for line in lines), statistics, columns, header["metric"]
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} is not a file of predictions ({type(error).__name__}: {error}): run its notebook again"
+            f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
+            "run its notebook again"
         ) from None
     if not lines:
-        raise UsageError(f"{path} has no test item")
-    if len(set(found.ids)) < len(lines):
+        raise UsageError(f"{path} has no test items")
+    if len(set(predictions.ids)) < len(lines):
         raise UsageError(
-            f"{path} has {len(lines)} test items but only {len(set(found.ids))} different ids"
+            f"{path} has {len(lines)} test items but only {len(set(predictions.ids))} different ids"
         )
-    if found.metric not in (known := metrics.score_sums(np.zeros(len(columns)), 1, columns)):
+    if predictions.metric not in (legal := metrics.score_sums(np.zeros(len(columns)), 1, columns)):
         raise UsageError(
-            f"{path}: its columns {', '.join(columns)} give {', '.join(known)}, not {found.metric}"
+            f"{path}: the columns {', '.join(columns)} give {', '.join(legal)}, "
+            f"not {predictions.metric}"
         )
-    return found
+    return predictions
 
 
 def aligned(runs: Sequence[Predictions]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Ids [items] of one language, and the statistics of its runs side by side in that order,
-    [items, runs * columns].
+    """Return the ids [items] of one language, and the statistics of its runs side by side in that
+    order, [items, runs * columns].
 
-    Mined sentence pairs need a row only where gold or prediction has one: there a missing row is a
-    row of zeros. Elsewhere UsageError where the runs did not score the same items by the same
-    metric.
+    Files of mined sentence pairs have rows only for pairs that are gold or predicted, so a missing
+    row means zeros. For other tasks, raise UsageError if the runs did not score the same items with
+    the same metric.
     """
     first = runs[0]
     for run in runs:
         if (run.columns, run.metric) != (first.columns, first.metric):
             raise UsageError(
-                f"{run.file} has {run.metric} from {run.columns}, {first.file} has {first.metric} from {first.columns}"
+                f"{run.file} has {run.metric} from {run.columns}, "
+                f"{first.file} has {first.metric} from {first.columns}"
             )
         if (
             run.ids != first.ids
@@ -98,7 +102,8 @@ def aligned(runs: Sequence[Predictions]) -> tuple[tuple[str, ...], np.ndarray]:
             and set(run.ids) != set(first.ids)
         ):
             raise UsageError(
-                f"{run.file} and {first.file} score different test items ({len(run.ids)} and {len(first.ids)})"
+                f"{run.file} and {first.file} score different test items "
+                f"({len(run.ids)} and {len(first.ids)})"
             )
     order = {
         name: row
@@ -114,82 +119,82 @@ def aligned(runs: Sequence[Predictions]) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def counts(generator: np.random.Generator, items: int, draws: int) -> np.ndarray:
-    """[draws, items]: how often each item was drawn when as many items are drawn with
-    replacement."""
-    drawn = generator.integers(items, size=(draws, items)) + items * np.arange(draws)[:, None]
-    return np.bincount(drawn.ravel(), minlength=draws * items).reshape(draws, items).astype(float)
+    """Return [draws, items]: how often each item was drawn in samples with replacement as large as
+    the test set."""
+    cells = generator.integers(items, size=(draws, items)) + items * np.arange(draws)[:, None]
+    return np.bincount(cells.ravel(), minlength=draws * items).reshape(draws, items).astype(float)
 
 
 def placed(
     ids: Sequence[str], table: np.ndarray, order: Mapping[str, int]
 ) -> tuple[np.ndarray | slice, np.ndarray]:
-    """Where the items of a language stand among those of all, and its table in that order. A slice
-    where they stand together: no copy."""
-    places = np.array([order[name] for name in ids])
-    rows = np.argsort(places)
-    first, last = places[rows[0]], places[rows[-1]]
-    return slice(first, last + 1) if last - first + 1 == len(rows) else places[rows], table[rows]
+    """Return the positions of a language's items among those of all languages, and its table in
+    that order. Contiguous positions are a slice, which avoids a copy."""
+    positions = np.array([order[name] for name in ids])
+    rows = np.argsort(positions)
+    first, last = positions[rows[0]], positions[rows[-1]]
+    return slice(first, last + 1) if last - first + 1 == len(rows) else positions[rows], table[rows]
 
 
 def resample(
     runs: Mapping[Run, Predictions], draws: int, generator: np.random.Generator
 ) -> dict[Run, np.ndarray]:
-    """Scores [draws] of every run of one task. A draw takes items from all languages' items
-    together, by id."""
+    """Return the scores [draws] of every run of one task. A draw takes items from those of all
+    languages together, by id."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run[0], []).append(run)
-    found = {code: aligned([runs[run] for run in group]) for code, group in groups.items()}
+    by_language = {code: aligned([runs[run] for run in group]) for code, group in groups.items()}
     order = {
-        name: place
-        for place, name in enumerate(
-            dict.fromkeys(name for ids, _ in found.values() for name in ids)
+        name: index
+        for index, name in enumerate(
+            dict.fromkeys(name for ids, _ in by_language.values() for name in ids)
         )
     }
-    tables = {code: placed(*table, order) for code, table in found.items()}
+    tables = {code: placed(*table, order) for code, table in by_language.items()}
     scores = {run: np.empty(draws) for run in runs}
     step = max(1, CHUNK // len(order))
     for start in range(0, draws, step):
-        drawn = counts(generator, len(order), min(step, draws - start))
+        sample = counts(generator, len(order), min(step, draws - start))
         for code, group in groups.items():
-            (places, table), first = tables[code], runs[group[0]]
-            part = drawn[:, places]
-            sums = (part @ table).reshape(len(part), len(group), len(first.columns))
-            # Where a tiny language has no item in a draw, its sums are 0 and so is its score.
+            (columns, table), first = tables[code], runs[group[0]]
+            weights = sample[:, columns]
+            sums = (weights @ table).reshape(len(weights), len(group), len(first.columns))
+            # If a tiny language has no item in a draw, its sums are 0, and so is its score.
             values = metrics.score_sums(
-                sums, np.maximum(part.sum(axis=1), 1)[:, None], first.columns
+                sums, np.maximum(weights.sum(axis=1), 1)[:, None], first.columns
             )[first.metric]
             for position, run in enumerate(group):
-                scores[run][start : start + len(part)] = values[:, position]
+                scores[run][start : start + len(weights)] = values[:, position]
     return scores
 
 
 def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
-    """Target -> run -> file, of the finished runs, as far as `finished` has their scores. A control
-    without an encoder was run once: it stands beside every seed."""
+    """Return target -> run -> file for the finished runs whose scores `finished` returns. A control
+    without an encoder is run once and serves for every seed."""
     files: dict[str, dict[Run, Path]] = {}
-    kept = set(
+    finished_runs = set(
         finished(study)[["task", "language", "recipe", "seed"]].itertuples(index=False, name=None)
     )
-    for found in states(of_size(study)):
-        spec = found.spec
-        if found.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec):
+    for run in states(of_size(study)):
+        spec = run.spec
+        if run.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
                 task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
-                for number in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:
-                    if (task, code, spec.recipe, spec.seed) not in kept:
+                for seed in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:
+                    if (task, code, spec.recipe, spec.seed) not in finished_runs:
                         continue
-                    files.setdefault(task, {})[code, spec.recipe, number] = path
+                    files.setdefault(task, {})[code, spec.recipe, seed] = path
     return files
 
 
 def item_scores(study: Study, draws: int = DRAWS, seed: int = 0) -> ItemScores:
-    """`resample` for every task whose finished runs kept predictions; each task has a generator of
-    its own."""
+    """Return the scores of `resample` for every task whose finished runs stored predictions. Each
+    task has a generator of its own."""
     scores: dict[tuple[str, str, str, int], np.ndarray] = {}
     for task, files in prediction_files(study).items():
-        known = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
+        cache = {path: read_predictions(path) for path in dict.fromkeys(files.values())}
         generator = np.random.default_rng([seed, TARGET_NAMES.index(task)])
-        found = resample({run: known[path] for run, path in files.items()}, draws, generator)
-        scores |= {(task, *run): values for run, values in found.items()}
+        runs = resample({run: cache[path] for run, path in files.items()}, draws, generator)
+        scores |= {(task, *run): values for run, values in runs.items()}
     return scores

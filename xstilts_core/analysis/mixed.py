@@ -1,19 +1,17 @@
-"""What gains go with, and where they come from: a mixed-effects model of gains, and how much of
-their variance each source has.
+"""Fit a mixed-effects model of gains, and decompose their variance by source.
 
 gain = mean + kind + size + script + family + resource level + (target) + (language) + (seed) +
-(recipe) + residual, those in brackets random, crossed, normal (Bates and others 2015); fitted by
-restricted maximum likelihood (likelihood.py). kind and size belong to a recipe, so that gains of
-one recipe are no independent evidence on them: without the random effect of recipes ten recipes
-would pass for thousands of rows. Degrees of freedom are therefore those of the units a factor
-varies between (the between-within rule; Schluchter and Elashoff 1990, unconfirmed): recipes, or
-languages, less one and less the terms that vary between them.
+(recipe) + residual, where terms in brackets are random, crossed and normal (Bates and others 2015);
+the fit is by restricted maximum likelihood (likelihood.py). kind and size belong to a recipe, so
+gains of one recipe are not independent evidence on them: without the random effect of recipes ten
+recipes would count as thousands of rows. Degrees of freedom are therefore those of the units
+between which a factor varies (the between-within rule; Schluchter and Elashoff 1990, unconfirmed):
+recipes, or languages, minus one and minus the terms that vary between them.
 
-In a table without gaps estimate and interval are those of the analysis of variance of a split plot
-(Searle, Casella and McCulloch 1992). Where recipes differ by less than the noise of their means
-would make them, no variance of recipes is found; the noise then stands for it under the same
-degrees of freedom, which makes the interval wider than that of the analysis of variance, never
-narrower.
+In a complete table estimate and interval are those of the analysis of variance of a split plot
+(Searle, Casella and McCulloch 1992). If recipes differ by less than the noise of their means would
+produce, no variance of recipes is found. The noise then replaces it with the same degrees of
+freedom, which makes the interval wider than that of the analysis of variance, never narrower.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,19 +47,21 @@ def described(
     recipes: Mapping[str, Sequence[str]],
     examples: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """The gains of `gains` with a column for each factor of UNITS; rows without a gain are left
-    out.
+    """Return the gains of `gains` with a column for each factor of UNITS. Rows without a gain are
+    dropped.
 
-    recipes: name -> intermediate tasks, as in a study. kind: of the recipe's task (`Task.kind`),
-    MIXTURE for several. size: log2 of the English training examples, from `examples` by recipe,
-    else the sum of the published sizes (NaN where one is unknown). script, family (without the
-    branch), word_order and resource_level: of the test language.
+    recipes: name -> intermediate tasks, as in a study. kind: that of the recipe's task
+    (`Task.kind`), MIXTURE for several. size: log2 of the English training examples, from `examples`
+    by recipe, else the sum of the published sizes (NaN if one is unknown). script, family (without
+    the branch), word_order and resource_level: those of the test language.
     """
     kinds, sizes = {}, {}
     for name, tasks in recipes.items():
-        found = [task(entry, f"recipe {name}") for entry in tasks]
-        kinds[name] = (found[0].kind if len(found) == 1 else MIXTURE) if found else ""
-        known = sum(entry.sizes.get("train", NOTHING) for entry in found)
+        recipe_tasks = [task(entry, f"recipe {name}") for entry in tasks]
+        kinds[name] = (
+            (recipe_tasks[0].kind if len(recipe_tasks) == 1 else MIXTURE) if recipe_tasks else ""
+        )
+        known = sum(entry.sizes.get("train", NOTHING) for entry in recipe_tasks)
         sizes[name] = np.log2(float((examples or {}).get(name, known) or NOTHING))
     rows = [LANGUAGES[code] for code in table["language"]]
     return table.assign(
@@ -76,8 +76,8 @@ def described(
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A factor in the model: its column in the design for each level but the reference; for size,
-    one column, for a doubling."""
+    """A factor in the model: one design column for each level except the reference; for size, one
+    column, for a doubling."""
 
     factor: str
     levels: tuple[str, ...]
@@ -86,7 +86,7 @@ class _Term:
 
 
 def term(table: pd.DataFrame, factor: str) -> _Term:
-    """Treatment coding against the most frequent level."""
+    """Code a factor by treatment contrasts against its most frequent level."""
     if factor == SIZE:
         values = table[SIZE].to_numpy(float)
         return _Term(factor, ("a doubling",), "", (values - values.mean())[:, None])
@@ -101,49 +101,52 @@ def term(table: pd.DataFrame, factor: str) -> _Term:
 
 
 def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[_Term], dict[str, str]]:
-    """The terms that can be told apart, in the order of `factors`, and why the others were left
-    out."""
-    kept: list[_Term] = []
+    """Return the terms that can be told apart, in the order of `factors`, and the reason for
+    excluding each other factor."""
+    terms: list[_Term] = []
     left_out: dict[str, str] = {}
     for factor in factors:
         if table[factor].isna().any():
-            left_out[factor] = "left out: not known of every recipe"
+            left_out[factor] = "left out: not known for every recipe"
         elif table[factor].nunique() < 2:
             left_out[factor] = "left out: it has one level"
         else:
-            found = term(table, factor)
-            tried = np.column_stack(
-                [np.ones(len(table)), *(entry.columns for entry in (*kept, found))]
+            new = term(table, factor)
+            columns = np.column_stack(
+                [np.ones(len(table)), *(entry.columns for entry in (*terms, new))]
             )
-            free = (
+            freedom = (
                 table[UNITS[factor]].nunique()
                 - 1
                 - sum(
-                    entry.columns.shape[1] for entry in kept if UNITS[entry.factor] == UNITS[factor]
+                    entry.columns.shape[1]
+                    for entry in terms
+                    if UNITS[entry.factor] == UNITS[factor]
                 )
             )
-            if np.linalg.matrix_rank(tried) < tried.shape[1] or free <= found.columns.shape[1]:
+            if np.linalg.matrix_rank(columns) < columns.shape[1] or freedom <= new.columns.shape[1]:
                 left_out[factor] = (
-                    f"left out: {table[UNITS[factor]].nunique()} {UNITS[factor]}s are too few to tell it from the others"
+                    f"left out: {table[UNITS[factor]].nunique()} {UNITS[factor]}s are too few to "
+                    "tell it from the others"
                 )
             else:
-                kept.append(found)
-    return kept, left_out
+                terms.append(new)
+    return terms, left_out
 
 
 def levels(table: pd.DataFrame, source: str) -> np.ndarray:
-    """The level of each row, from 0: of recipe, task, language or seed, or of CELL."""
+    """Return the level of each row, from 0: of recipe, task, language or seed, or of CELL."""
     return table.groupby(["recipe", "task"] if source == CELL else source).ngroup().to_numpy()
 
 
 def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.DataFrame:
-    """The fixed effects of the model in points, from `described`: columns EFFECTS.
+    """Return the fixed effects of the model in points, from `described`: columns EFFECTS.
 
-    estimate: points of gain more than at the `reference` level; for size, for twice as many
-    examples. low, high: 95 %, Student's t; p: two-sided; NaN, with the reason, where the gains do
-    not vary about the model at all. units: the recipes or languages that the factor varies between.
-    A factor that this table cannot tell from those before it has a row of NaN and the reason. Model
-    and sources: see the module.
+    estimate: points of gain above the `reference` level; for size, for twice as many examples. low,
+    high: 95 %, Student's t; p: two-sided; NaN, with the reason, if the gains do not vary around the
+    model at all. units: the number of recipes or languages between which the factor varies. A
+    factor that this table cannot separate from those before it has a row of NaN and the reason. The
+    module docstring has the model and its sources.
     """
     for factor in factors:
         if factor not in UNITS:
@@ -155,27 +158,27 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.
     )
     rows = []
     if terms:
-        fixed = np.column_stack([np.ones(len(table)), *(entry.columns for entry in terms)])
+        fixed = np.column_stack([np.ones(len(table)), *(effect.columns for effect in terms)])
         sources = [levels(table, name) for name in RANDOM if table[name].nunique() > 1]
         estimates, covariance, _ = fit(table["gain"].to_numpy(float), fixed, sources)
-        place = 1
-        for entry in terms:
-            unit = UNITS[entry.factor]
-            taken = sum(other.columns.shape[1] for other in terms if UNITS[other.factor] == unit)
-            freedom = table[unit].nunique() - 1 - taken
-            for level in entry.levels:
+        index = 1
+        for effect in terms:
+            unit = UNITS[effect.factor]
+            width = sum(other.columns.shape[1] for other in terms if UNITS[other.factor] == unit)
+            freedom = table[unit].nunique() - 1 - width
+            for level in effect.levels:
                 value, error = (
-                    float(settled(estimates[place])),
-                    float(np.sqrt(covariance[place, place])),
+                    float(settled(estimates[index])),
+                    float(np.sqrt(covariance[index, index])),
                 )
                 half = float(stdtrit(freedom, 0.975)) * error if error else NOTHING
                 p = float(2 * stdtr(freedom, -abs(value) / error)) if error else NOTHING
                 reason = "" if error else f"no interval: {NO_VARIANCE}"
                 rows.append(
                     (
-                        entry.factor,
+                        effect.factor,
                         level,
-                        entry.reference,
+                        effect.reference,
                         value,
                         *settled([value - half, value + half]),
                         p,
@@ -183,7 +186,7 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.
                         reason,
                     )
                 )
-                place += 1
+                index += 1
     rows += [
         (factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason)
         for factor, reason in left_out.items()
@@ -197,8 +200,8 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.
 
 
 def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
-    """The effects as they stand, or with one seed without intervals and p: what another seed would
-    say is not known."""
+    """Return the effects, without intervals and p if there is one seed, because the variation
+    between seeds is then unknown."""
     if seeds > 1:
         return effects
     known = effects["estimate"].notna()
@@ -208,74 +211,78 @@ def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:
 
 
 def variance_interval(variance: float, noise: float, levels: int) -> tuple[float, float]:
-    """95 % interval of the variance of a source with that many levels, whose level means carry the
-    variance `noise` beside it.
+    """Return the 95 % interval of the variance of a source with so many levels, whose level means
+    also carry the variance `noise`.
 
     ((k - 1) M / chi2(.975) - v, (k - 1) M / chi2(.025) - v) with M = variance + v and k levels, at
     least 0 (Williams 1962, unconfirmed).
     """
-    free = levels - 1
-    # chdtri takes the upper tail.
-    low, high = (free * (variance + noise) / chdtri(free, tail) - noise for tail in (0.025, 0.975))
+    freedom = levels - 1
+    # chdtri takes the upper tail probability.
+    low, high = (
+        freedom * (variance + noise) / chdtri(freedom, tail) - noise for tail in (0.025, 0.975)
+    )
     return max(0.0, float(low)), max(0.0, float(high))
 
 
 def variance_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """How much of the variance of single gains is recipe, target, language, seed, recipe on target,
-    and the rest: columns SHARES.
+    """Return how much of the variance of single gains is due to recipe, target, language, seed,
+    recipe on target, and the rest: columns SHARES.
 
-    From rows recipe, task, language, seed and gain; every source is random, mean common to all, by
-    restricted maximum likelihood (Searle, Casella and McCulloch 1992). variance, low, high: squared
-    points; share of the sum of the variances, NaN where that is 0. A source with one level, or
-    whose levels go with those of others, has NaN and the reason: its variance hides in the others;
-    one of which the gains show nothing has 0 and NO_VARIANCE. Interval: `variance_interval`; few
-    levels, wide interval; with one seed, none.
+    table has rows of recipe, task, language, seed and gain. Every source is random with a common
+    mean; the fit is by restricted maximum likelihood (Searle, Casella and McCulloch 1992).
+    variance, low, high: squared points; share: of the sum of the variances, NaN if that is 0. A
+    source with one level, or confounded with others, has NaN and the reason, since its variance is
+    hidden in the others'. A source for which the gains show no variance has 0 and NO_VARIANCE.
+    Intervals are by `variance_interval`: few levels give wide intervals, one seed gives none.
     """
-    kept = table.dropna(subset=["gain"])
-    counts = {name: kept[name].nunique() for name in ("recipe", "task", "language", "seed")}
-    counts[CELL] = len(kept[["recipe", "task"]].drop_duplicates())
+    gains = table.dropna(subset=["gain"])
+    counts = {name: gains[name].nunique() for name in ("recipe", "task", "language", "seed")}
+    counts[CELL] = len(gains[["recipe", "task"]].drop_duplicates())
     single = counts["recipe"] < 2 or counts["task"] < 2
-    several = [
+    varying = [
         name for name, count in counts.items() if count > 1 and not (name == CELL and single)
     ]
-    free = len(kept) - 1 - sum(counts[name] - 1 for name in several)
-    if free <= 0 or not several:
+    freedom = len(gains) - 1 - sum(counts[name] - 1 for name in varying)
+    if freedom <= 0 or not varying:
         return pd.DataFrame(
             [
                 (name, *(NOTHING,) * 4, count, "too few gains")
-                for name, count in (counts | {RESIDUAL: len(kept)}).items()
+                for name, count in (counts | {RESIDUAL: len(gains)}).items()
             ],
             columns=SHARES,
         )
-    mean = np.ones((len(kept), 1))
+    mean = np.ones((len(gains), 1))
     sources = [
-        several[place] for place in told_apart(mean, [levels(kept, name) for name in several])
+        varying[index] for index in told_apart(mean, [levels(gains, name) for name in varying])
     ]
-    variances = fit(kept["gain"].to_numpy(float), mean, [levels(kept, name) for name in sources])[2]
-    found = dict(zip((*sources, RESIDUAL), map(float, variances), strict=True))
-    total, rows = sum(found.values()), []
-    for name, count in (counts | {RESIDUAL: len(kept)}).items():
-        if name not in found:
+    variances = fit(gains["gain"].to_numpy(float), mean, [levels(gains, name) for name in sources])[
+        2
+    ]
+    fitted = dict(zip((*sources, RESIDUAL), map(float, variances), strict=True))
+    total, rows = sum(fitted.values()), []
+    for name, count in (counts | {RESIDUAL: len(gains)}).items():
+        if name not in fitted:
             reason = (
-                "it goes with other sources"
-                if name in several
+                "it is confounded with other sources"
+                if name in varying
                 else "one level"
                 if name != CELL
                 else "one recipe or one target"
             )
-            rows.append((name, *(NOTHING,) * 4, count, f"not to be told: {reason}"))
+            rows.append((name, *(NOTHING,) * 4, count, f"cannot be estimated: {reason}"))
             continue
-        noise = 0.0 if name == RESIDUAL else found[RESIDUAL] * count / len(kept)
-        if CELL in found and name in ("recipe", "task"):
-            noise += found[CELL] * count / counts[CELL]
+        noise = 0.0 if name == RESIDUAL else fitted[RESIDUAL] * count / len(gains)
+        if CELL in fitted and name in ("recipe", "task"):
+            noise += fitted[CELL] * count / counts[CELL]
         known = counts["seed"] > 1 and total > 0
-        between = (
-            variance_interval(found[name], noise, free + 1 if name == RESIDUAL else count)
+        interval = (
+            variance_interval(fitted[name], noise, freedom + 1 if name == RESIDUAL else count)
             if known
             else (NOTHING, NOTHING)
         )
-        share = found[name] / total if total > 0 else NOTHING
+        share = fitted[name] / total if total > 0 else NOTHING
         rows.append(
-            (name, found[name], *between, share, count, "" if found[name] > 0 else NO_VARIANCE)
+            (name, fitted[name], *interval, share, count, "" if fitted[name] > 0 else NO_VARIANCE)
         )
     return pd.DataFrame(rows, columns=SHARES)

@@ -1,11 +1,11 @@
-"""How each recipe's encoder did on every target and probing task, run by run, in one shape for runs
-and for published scores.
+"""Tabulate how each recipe's encoder did on every target and probing task, run by run, in one
+format for runs and for published scores.
 
-In a study with runs, a row is a recipe and a seed, and a target's or probing task's score is its
-mean over all languages but English (zero-shot transfer). Published scores
-(xstilts_core/study/published) have the same shape: there a recipe is an intermediate task, a run is
-one of the authors'. Correlations are taken over these rows; gains here are means over runs less the
-baseline's mean, as in Pruksachatkun et al. (2020): their runs are not paired.
+In a study with runs, a row is a recipe and a seed. The score of a target or probing task is its
+mean over all languages except English (zero-shot transfer). Published scores
+(xstilts_core/study/published) have the same format: a recipe is an intermediate task and a run is
+one of the authors' runs. Correlations are computed over these rows. Gains here are means over runs
+minus the baseline's mean, as in Pruksachatkun et al. (2020), because their runs are not paired.
 """
 
 from collections.abc import Mapping
@@ -33,82 +33,83 @@ from xstilts_core.tasks import PROBING_NAMES, task
 
 COLUMNS = ["recipe", "run", "kind", "task", "score"]
 OWN = "own score"
-"""The column of an intermediate task's own score: on its English development data, mean over the
-tasks of the recipe."""
+"""Column of an intermediate task's own score: mean over the recipe's tasks on their English
+development data."""
 KINDS = ("target", "probing")
 
 
 def performance(study: Study) -> pd.DataFrame:
-    """One row per recipe, run and task: columns COLUMNS, scores in percent, in the order in which
-    they are shown.
+    """Return one row per recipe, run and task: columns COLUMNS, scores in percent, in display
+    order.
 
     kind: target, probing, or intermediate (task OWN). run: the seed, or the number of a published
-    run; NaN where only the mean over runs was published. Recipe "none" is the baseline. Controls
-    are left out.
+    run; NaN if only the mean over runs was published. Recipe "none" is the baseline. Controls are
+    excluded.
     """
     return published_scores(study.published) if study.published else _scores_of_runs(study)
 
 
 def _scores_of_runs(study: Study) -> pd.DataFrame:
-    """`performance` of a study with runs."""
+    """Return `performance` of a study with runs."""
     frame = contenders(finished(study), study.controls)
     targets = target_scores(frame)
-    kept = targets[targets["language"].isin(chosen_languages(targets["language"], None))]
+    zero_shot = targets[targets["language"].isin(chosen_languages(targets["language"], None))]
     probes = frame[(frame["phase"] == "probing") & (frame["language"] != ENGLISH)]
-    own = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
-    own = own[
-        own["metric"] == own["task"].map({name: task(name).metric for name in own["task"].unique()})
+    own_scores = frame[(frame["phase"] == "intermediate") & (frame["split"] == "dev")]
+    own_scores = own_scores[
+        own_scores["metric"]
+        == own_scores["task"].map({name: task(name).metric for name in own_scores["task"].unique()})
     ]
-    parts = [
-        kept.assign(kind="target"),
+    groups = [
+        zero_shot.assign(kind="target"),
         probes.assign(kind="probing"),
-        own.assign(kind="intermediate", task=OWN),
+        own_scores.assign(kind="intermediate", task=OWN),
     ]
-    table = pd.concat([part[["recipe", "seed", "kind", "task", "value"]] for part in parts]).rename(
-        columns={"seed": "run", "value": "score"}
-    )
+    table = pd.concat(
+        [group[["recipe", "seed", "kind", "task", "value"]] for group in groups]
+    ).rename(columns={"seed": "run", "value": "score"})
     means = table.groupby(["recipe", "run", "kind", "task"], as_index=False)["score"].mean()
     return ordered(
-        means, recipe_order(means["recipe"]), [*task_order(kept["task"]), *PROBING_NAMES, OWN]
+        means, recipe_order(means["recipe"]), [*task_order(zero_shot["task"]), *PROBING_NAMES, OWN]
     )
 
 
 def published_scores(name: str) -> pd.DataFrame:
-    """`performance` of published scores, tasks in the order of their paper's figures. UsageError
-    where a file is not as it should be."""
-    found = reference(name)
-    table, base = (
-        read(found.scores, ("intermediate", "kind", "task", "run", "score")),
-        read(found.baseline, ("kind", "task", "run", "score")),
+    """Return `performance` of published scores, tasks in the order of their paper's figures. Raise
+    UsageError if a file is malformed."""
+    source = reference(name)
+    table, baseline = (
+        read(source.scores, ("intermediate", "kind", "task", "run", "score")),
+        read(source.baseline, ("kind", "task", "run", "score")),
     )
     table = table.rename(columns={"intermediate": "recipe"})
-    own = base[base["kind"] == "intermediate"]
-    parts = [
+    own_scores = baseline[baseline["kind"] == "intermediate"]
+    groups = [
         table,
-        base[base["kind"] != "intermediate"].assign(recipe=BASELINE),
-        own.assign(recipe=own["task"], task=OWN),
+        baseline[baseline["kind"] != "intermediate"].assign(recipe=BASELINE),
+        own_scores.assign(recipe=own_scores["task"], task=OWN),
     ]
-    scores = pd.concat(parts, ignore_index=True).assign(score=lambda frame: 100 * frame["score"])
+    scores = pd.concat(groups, ignore_index=True).assign(score=lambda frame: 100 * frame["score"])
     return ordered(
         scores,
-        [BASELINE, *own["task"]],
-        [*dict.fromkeys(base.loc[base["kind"] != "intermediate", "task"]), OWN],
+        [BASELINE, *own_scores["task"]],
+        [*dict.fromkeys(baseline.loc[baseline["kind"] != "intermediate", "task"]), OWN],
     )
 
 
 def read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table of published scores; UsageError where columns are missing, a score is none, or a cell
-    stands twice."""
+    """Read a table of published scores. Raise UsageError if columns are missing, a score is not in
+    [0, 1], or a cell occurs twice."""
     table = pd.read_csv(path)
-    if lacking := [name for name in columns if name not in table]:
+    if missing := [name for name in columns if name not in table]:
         raise UsageError(
-            f"{path} lacks the columns {', '.join(lacking)}: it has {', '.join(table.columns)}"
+            f"{path} lacks the columns {', '.join(missing)}: it has {', '.join(table.columns)}"
         )
     wrong = table[~table["score"].between(0, 1)]
-    twice = table[table.duplicated([name for name in columns if name != "score"])]
+    repeated = table[table.duplicated([name for name in columns if name != "score"])]
     for rows, problem in (
         (wrong, "a score that is not between 0 and 1"),
-        (twice, "a cell that stands twice"),
+        (repeated, "a cell that occurs twice"),
     ):
         if len(rows):
             raise UsageError(
@@ -118,17 +119,17 @@ def read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def ordered(scores: pd.DataFrame, recipes: list[str], tasks: list[str]) -> pd.DataFrame:
-    """The rows by recipe, kind, task and run; UsageError for a name that is in none of the two
-    lists."""
+    """Sort the rows by recipe, kind, task and run. Raise UsageError for a name that is in neither
+    list."""
     for column, legal in (("recipe", recipes), ("task", tasks)):
-        if strange := set(scores[column]) - set(legal):
+        if unknown := set(scores[column]) - set(legal):
             raise UsageError(
-                f"scores of the {column} {', '.join(sorted(strange))}, of which nothing else is known"
+                f"scores of the {column} {', '.join(sorted(unknown))}, which nothing else mentions"
             )
-    place = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
+    order = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
 
     def rank(column: pd.Series) -> pd.Series:
-        return column.map(place[column.name].index) if column.name in place else column
+        return column.map(order[column.name].index) if column.name in order else column
 
     return (
         scores[COLUMNS]
@@ -138,8 +139,8 @@ def ordered(scores: pd.DataFrame, recipes: list[str], tasks: list[str]) -> pd.Da
 
 
 def labels(study: Study) -> Mapping[str, str]:
-    """Short names for figures: those of the paper, for published scores; a study with runs has
-    none."""
+    """Return short names for figures: the paper's for published scores, none for a study with
+    runs."""
     if not study.published:
         return {}
     table = pd.read_csv(reference(study.published).baseline)
@@ -147,8 +148,8 @@ def labels(study: Study) -> Mapping[str, str]:
 
 
 def training_examples(study: Study) -> pd.Series:
-    """Training examples of each intermediate task, where published with the scores; empty for a
-    study with runs, which cuts them."""
+    """Return the training examples of each intermediate task, if published with the scores; empty
+    for a study with runs, which limits them."""
     if not study.published:
         return pd.Series(dtype=float, name="train_examples")
     table = pd.read_csv(reference(study.published).baseline)
@@ -156,116 +157,122 @@ def training_examples(study: Study) -> pd.Series:
 
 
 def tasks_of(scores: pd.DataFrame, kind: str) -> list[str]:
-    """The tasks of a kind, in the order in which they are shown."""
+    """Return the tasks of a kind, in display order."""
     return list(dict.fromkeys(scores.loc[scores["kind"] == kind, "task"]))
 
 
 def by_run(scores: pd.DataFrame, paired: bool = False) -> pd.DataFrame:
-    """A row per recipe and run (the index), a column per target and probing task; NaN where there
-    is no score. Without the baseline.
+    """Return a row per recipe and run (the index) and a column per target and probing task, without
+    the baseline; NaN if there is no score.
 
-    paired: gains over the baseline of the same run instead of scores. A seed's phase 1 lifts or
-    lowers all of its targets at once, which is no likeness between targets; published runs share
-    nothing with the baseline's.
+    paired: return gains over the baseline of the same run instead of scores. A seed's phase 1
+    raises or lowers all of its targets at once, which does not make the targets alike. Published
+    runs share nothing with the baseline's.
     """
-    kept = (
+    run_scores = (
         scores[scores["kind"].isin(KINDS)]
         .dropna(subset=["run"])
         .assign(run=lambda frame: frame["run"].astype(int))
     )
     order = [name for kind in KINDS for name in tasks_of(scores, kind)]
-    table = kept.pivot(index=["recipe", "run"], columns="task", values="score")
+    table = run_scores.pivot(index=["recipe", "run"], columns="task", values="score")
     rows = [
         key
-        for key in dict.fromkeys(zip(kept["recipe"], kept["run"], strict=True))
+        for key in dict.fromkeys(zip(run_scores["recipe"], run_scores["run"], strict=True))
         if key[0] != BASELINE
     ]
-    found = table.reindex(
+    values = table.reindex(
         index=pd.MultiIndex.from_tuples(rows, names=["recipe", "run"]), columns=order
     ).rename_axis(columns=None)
     if paired:
-        base = table.reindex(
+        baseline = table.reindex(
             index=pd.MultiIndex.from_tuples(
                 [(BASELINE, run) for _, run in rows], names=["recipe", "run"]
             ),
             columns=order,
         )
-        return settled(found - base.to_numpy())
-    return settled(found)
+        return settled(values - baseline.to_numpy())
+    return settled(values)
 
 
 def transfer(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean over runs less the baseline's mean, in points: columns recipe kind task value baseline
-    gain runs.
+    """Return the mean over runs minus the baseline's mean, in points: columns recipe kind task
+    value baseline gain runs.
 
     The mean over all targets follows as task "average": NaN unless the recipe and the baseline have
-    every target. NaN where there is no run; runs counts the recipe's.
+    every target. Values are NaN without a run; runs counts the recipe's.
     """
-    kept = scores[scores["kind"].isin(KINDS)]
+    measured = scores[scores["kind"].isin(KINDS)]
     means = (
-        kept.groupby(["recipe", "kind", "task"], sort=False)
+        measured.groupby(["recipe", "kind", "task"], sort=False)
         .agg(value=("score", "mean"), runs=("score", "count"))
         .reset_index()
     )
-    base = means[means["recipe"] == BASELINE].set_index("task")["value"]
+    baseline = means[means["recipe"] == BASELINE].set_index("task")["value"]
     rows = []
     for name in dict.fromkeys(scores.loc[scores["recipe"] != BASELINE, "recipe"]):
-        found = means[means["recipe"] == name].set_index("task")
+        recipe_means = means[means["recipe"] == name].set_index("task")
         for kind in KINDS:
             tasks = tasks_of(scores, kind)
             cells = [
                 (
-                    found["value"].get(entry, np.nan),
-                    base.get(entry, np.nan),
-                    int(found["runs"].get(entry, 0)),
+                    recipe_means["value"].get(task_name, np.nan),
+                    baseline.get(task_name, np.nan),
+                    int(recipe_means["runs"].get(task_name, 0)),
                 )
-                for entry in tasks
+                for task_name in tasks
             ]
             rows += [
-                (name, kind, entry, value, none, value - none, runs)
-                for entry, (value, none, runs) in zip(tasks, cells, strict=True)
+                (name, kind, task_name, value, base, value - base, runs)
+                for task_name, (value, base, runs) in zip(tasks, cells, strict=True)
             ]
             if kind == "target" and cells:
-                value, none, runs = (
+                value, base, runs = (
                     np.mean([cell[0] for cell in cells]),
                     np.mean([cell[1] for cell in cells]),
                     min(cell[2] for cell in cells),
                 )
-                rows.append((name, "target", AVERAGE, value, none, value - none, runs))
+                rows.append((name, "target", AVERAGE, value, base, value - base, runs))
     return pd.DataFrame(
         rows, columns=["recipe", "kind", "task", "value", "baseline", "gain", "runs"]
     )
 
 
 def own_and_gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per recipe (the index): its own score OWN, mean over runs, and its gain on every target
-    and on average; NaN where missing.
+    """Return a row per recipe (the index): its own score OWN, mean over runs, and its gain on every
+    target and on average; NaN if missing.
 
-    One row a recipe and not a run: the runs of a recipe share task and size, and several of them
-    would count one fact several times.
+    There is one row per recipe rather than per run, because the runs of a recipe share task and
+    size and would count one fact several times.
     """
     table = transfer(scores)
     gain = table[table["kind"] == "target"].pivot(index="recipe", columns="task", values="gain")
-    own = scores[scores["task"] == OWN].groupby("recipe")["score"].mean().rename(OWN)
+    own_scores = scores[scores["task"] == OWN].groupby("recipe")["score"].mean().rename(OWN)
     columns = [name for name in [*tasks_of(scores, "target"), AVERAGE] if name in gain]
-    joined = gain[columns].join(own, how="left")[[OWN, *columns]]
+    joined = gain[columns].join(own_scores, how="left")[[OWN, *columns]]
     return settled(joined).reindex(list(dict.fromkeys(table["recipe"]))).rename_axis(columns=None)
 
 
 def absent(scores: pd.DataFrame) -> pd.DataFrame:
-    """Cells of `by_run` without a score: columns recipe kind task runs_missing runs_found, targets
-    first. Empty: nothing is missing.
+    """Return the cells of `by_run` without a score, targets first: columns recipe kind task
+    runs_missing runs_found. Empty if nothing is missing.
 
-    Only recipes of which something is there are known here: a study's own list of runs says more.
+    Only recipes with at least one score are known here; the study's list of runs is more complete.
     """
     table = by_run(scores)
     counts = table.groupby(level="recipe", sort=False).count()
     expected = len(table.index.unique("run"))
     rows = [
-        (name, kind, entry, expected - int(counts.loc[name, entry]), int(counts.loc[name, entry]))
+        (
+            name,
+            kind,
+            task_name,
+            expected - int(counts.loc[name, task_name]),
+            int(counts.loc[name, task_name]),
+        )
         for kind in KINDS
         for name in counts.index
-        for entry in tasks_of(scores, kind)
-        if counts.loc[name, entry] < expected
+        for task_name in tasks_of(scores, kind)
+        if counts.loc[name, task_name] < expected
     ]
     return pd.DataFrame(rows, columns=["recipe", "kind", "task", "runs_missing", "runs_found"])

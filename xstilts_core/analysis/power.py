@@ -1,20 +1,20 @@
-"""How far from 0 a gain must lie to be told from it by the seeds and test items that a study has,
-and p-values that go with the intervals.
+"""Size of a gain that the seeds and test items of a study can distinguish from 0, and p-values that
+agree with the intervals.
 
-An interval of half-width h (hierarchy.py) excludes 0 where the estimate lies more than h from it.
-With standard error s and v degrees of freedom (Satterthwaite's) an estimate of a true gain d does
-so on the side of d with probability P(T > h / s), T noncentral t with v degrees of freedom and
-noncentrality d / s (Cohen 1988). `detectable_gain` is the d at which that is 80 %: the minimum
-detectable effect (Bloom 1995, there with a central t). s is itself estimated, from few seeds: read
-the sizes as rough.
+An interval of half-width h (hierarchy.py) excludes 0 if the estimate is further than h from 0. With
+standard error s and v degrees of freedom (Satterthwaite's), the estimate of a true gain d does so
+on the side of d with probability P(T > h / s), where T is noncentral t with v degrees of freedom
+and noncentrality d / s (Cohen 1988). `detectable_gain` is the d at which that is 80 %: the minimum
+detectable effect (Bloom 1995, there with a central t). s is itself estimated from few seeds, so the
+sizes are rough.
 
-Where several differences must be told from 0 at once ("with every task") the chance that all are is
-smaller than that of each, by as much as they do not go together. `joint_detectable_gain` simulates
-studies with the seeds' and items' covariances that this one has, makes the intervals of each again,
-and looks for the size at which so many of them as needed exclude 0.
+If several differences must be distinguished from 0 at once ("with every task"), the probability
+that all are is smaller than that of each, the more so the less they vary together.
+`joint_detectable_gain` simulates studies with this study's covariances over seeds and items,
+computes their intervals, and searches for the size at which the required number of them excludes 0.
 
-These say what the design can decide. The gain that was found is not put in for d: such "observed
-power" only says the p-value again (Hoenig and Heisey 2001).
+These functions describe what the design can decide. The observed gain is never used as d: such
+"observed power" only restates the p-value (Hoenig and Heisey 2001).
 """
 
 from collections.abc import Sequence
@@ -32,26 +32,26 @@ from xstilts_core.analysis.hierarchy import (
 )
 from xstilts_core.analysis.intervals import Estimate
 
-# Degrees of freedom from which t is the normal; scipy's noncentral t is not made for more.
+# Degrees of freedom above which t is taken as normal; scipy's noncentral t does not support more.
 _NORMAL = 1e4
-# Points; what is nearer to 0 is 0 but for rounding.
+# In points. A smaller value is 0 up to rounding.
 ROUNDING = 1e-9
 USUAL_POWER = 0.8
 _SEARCH = 60
-# Simulated studies: with as many, 80 % power is known within 2 points.
+# Number of simulated studies: enough to estimate a power of 80 % within 2 points.
 STUDIES = 4000
 
 
 def _error_and_freedom(parts: Sequence[Part]) -> tuple[float, float]:
-    """Standard error in points, and its degrees of freedom."""
+    """Return the standard error in points and its degrees of freedom."""
     return float(np.sqrt(sum(part.variance for part in parts))), min(
         degrees_of_freedom(parts), _NORMAL
     )
 
 
 def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
-    """Chance that the interval excludes 0 on the side of a true gain of so many points; NaN without
-    an interval."""
+    """Return the probability that the interval excludes 0 on the side of a true gain of that many
+    points; NaN without an interval."""
     half = half_width(parts, level)
     if not half > ROUNDING:
         return NOTHING if np.isnan(half) else 1.0
@@ -62,7 +62,7 @@ def power_at(gain: float, parts: Sequence[Part], level: float = 0.95) -> float:
 def detectable_gain(
     parts: Sequence[Part], level: float = 0.95, power: float = USUAL_POWER
 ) -> float:
-    """The true gain in points that is told from 0 with that power; NaN without an interval."""
+    """Return the true gain in points that is detected with that power; NaN without an interval."""
     half = half_width(parts, level)
     if not half > ROUNDING:
         return half
@@ -82,43 +82,43 @@ def joint_detectable_gain(
     power: float = USUAL_POWER,
     seed: int = 0,
 ) -> float:
-    """The true gain in points with which, if each of the estimates had it, `needed` of their
+    """Return the true gain in points at which, if every estimate had it, `needed` of their
     intervals exclude 0 with that power.
 
-    All have as many seeds as the one that has fewest. NaN where there are fewer than `needed` of
-    them, or one has a single seed.
+    Every estimate is given the number of seeds of the one with the fewest. NaN if there are fewer
+    than `needed` estimates, or if one has a single seed.
     """
-    if len(estimates) < needed or any(entry.count < 2 for entry in estimates):
+    if len(estimates) < needed or any(gain.count < 2 for gain in estimates):
         return NOTHING
-    seeds, generator = min(entry.count for entry in estimates), np.random.default_rng([seed, 8])
-    parts = [{part.level: part.variance for part in entry.parts} for entry in estimates]
-    pulls = np.stack([entry.pulls for entry in estimates])
-    # [studies, estimates, seeds]: each seed's gain less the true one; that of a mean over the seeds
-    # has the covariance pulls @ pulls.T.
-    own = np.sqrt(seeds) * np.einsum(
+    seeds, generator = min(gain.count for gain in estimates), np.random.default_rng([seed, 8])
+    parts = [{part.level: part.variance for part in gain.parts} for gain in estimates]
+    pulls = np.stack([gain.pulls for gain in estimates])
+    # [studies, estimates, seeds]: each seed's gain minus the true gain. The mean over seeds has the
+    # covariance pulls @ pulls.T.
+    errors = np.sqrt(seeds) * np.einsum(
         "ek,nks->nes", pulls, generator.standard_normal((STUDIES, pulls.shape[1], seeds))
     )
-    found = own.mean(axis=-1)
-    of_seeds = ((own - found[..., None]) ** 2).sum(axis=-1) / (seeds * (seeds - 1))
-    # Other items: the replicates that the estimates share, at the size that is not already in the
-    # seeds' spread.
-    shared = np.stack([entry.draws.sum(axis=1) for entry in estimates], axis=1)
-    spread, of_items = shared.std(axis=0), np.array([entry["items"] for entry in parts])
-    scale = np.sqrt(of_items) / np.where(spread > 0, spread, 1)
-    found = (
-        found
+    means = errors.mean(axis=-1)
+    seed_part = ((errors - means[..., None]) ** 2).sum(axis=-1) / (seeds * (seeds - 1))
+    # Other items: the replicates that the estimates share, scaled to the variance that is not
+    # already in the spread over seeds.
+    shared = np.stack([gain.draws.sum(axis=1) for gain in estimates], axis=1)
+    spread, item_part = shared.std(axis=0), np.array([gain["items"] for gain in parts])
+    scale = np.sqrt(item_part) / np.where(spread > 0, spread, 1)
+    means = (
+        means
         + scale * (shared - shared.mean(axis=0))[generator.integers(len(shared), size=STUDIES)]
     )
-    variances = np.stack([of_seeds, np.broadcast_to(of_items, of_seeds.shape)], axis=-1)
-    # A study tells an estimate from 0 where the true gain is more than half the interval less what
-    # chance adds.
-    enough = half_widths(variances, np.array([seeds - 1, MANY]), level) - found
-    return float(max(0.0, np.quantile(np.sort(enough, axis=1)[:, needed - 1], power)))
+    variances = np.stack([seed_part, np.broadcast_to(item_part, seed_part.shape)], axis=-1)
+    # A study distinguishes an estimate from 0 if the true gain exceeds the half-width minus the
+    # random error.
+    required = half_widths(variances, np.array([seeds - 1, MANY]), level) - means
+    return float(max(0.0, np.quantile(np.sort(required, axis=1)[:, needed - 1], power)))
 
 
 def p_value(value: float, parts: Sequence[Part]) -> float:
-    """Two-sided p of 0: one less the level of the widest interval about `value` that excludes 0;
-    NaN without an interval."""
+    """Return the two-sided p-value of a gain of 0: one minus the level of the widest interval about
+    `value` that excludes 0; NaN without an interval."""
     half = half_width(parts)
     if not half > ROUNDING:
         return NOTHING if np.isnan(half) else float(abs(value) < ROUNDING)

@@ -1,11 +1,10 @@
-"""The tables of Phang et al. (2020) rebuilt from a study, beside the published numbers whose source
-is at hand.
+"""Rebuild the tables of Phang et al. (2020) from a study, next to the published numbers whose
+source is available.
 
-The paper's own text was not at hand, so its tables are not numbered here: tasks, training settings,
-gains by recipe and target, the benchmark's test scores, scores by language, and the two variants
-(masked language modeling beside, translated data). Where no source confirms a published number the
-cell says "unconfirmed" and has no number. `reference/phang2020.csv` has the numbers with their
-sources.
+The paper's own text was not available, so its tables are not numbered here: tasks, training
+settings, gains by recipe and target, the benchmark's test scores, scores by language, and the two
+variants (with masked language modeling, translated data). If no source confirms a published number,
+the cell reads "unconfirmed" instead. `reference/phang2020.csv` has the numbers with their sources.
 """
 
 from collections.abc import Mapping
@@ -35,7 +34,7 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
 
 UNCONFIRMED, _SECOND_HAND = "unconfirmed", "second hand"
-# The average of fewer targets is another quantity.
+# The average over fewer targets is a different quantity.
 PART = "needs all nine targets"
 MEAN = "mean"
 ENCODER, _SYSTEM = "xlmr_large", "xstilts"
@@ -44,27 +43,27 @@ NINE = "together"
 
 @dataclass(frozen=True, slots=True)
 class PaperTable:
-    """A table as text and numbers, and what its caption says."""
+    """A table as text and numbers, and its caption."""
 
     caption: str
     frame: pd.DataFrame
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """'80.4', '+1.2', or "unconfirmed" where there is none."""
+    """Format a number as '80.4' or '+1.2', or as "unconfirmed" if there is none."""
     if value is None or np.isnan(value):
         return UNCONFIRMED
     return f"{value:+z.1f}" if signed else f"{value:.1f}"
 
 
 def score(value: float) -> str:
-    """A score of the study; nothing where its runs are missing."""
+    """Format a score of the study; empty if its runs are missing."""
     return "" if np.isnan(value) else f"{value:.1f}"
 
 
 def ranged(found: Estimate | None) -> str:
-    """'+1.2 (-0.3 to 2.7) *': the text of the main table; "" where runs are missing, no brackets
-    with one seed or no measurement."""
+    """Format an estimate like the main table, '+1.2 (-0.3 to 2.7) *'. Return an empty string if
+    runs are missing; omit the brackets with one seed or without a measurement."""
     if found is None or np.isnan(found.value):
         return ""
     low, high = found.interval if found.count else (np.nan, np.nan)
@@ -72,8 +71,7 @@ def ranged(found: Estimate | None) -> str:
 
 
 class Published(NamedTuple):
-    """A published number, the split that it is of, and whether nobody but others reported it; NaN
-    where there is none."""
+    """A published number, its split, and whether only others reported it; NaN if there is none."""
 
     value: float = float("nan")
     split: str = ""
@@ -81,7 +79,7 @@ class Published(NamedTuple):
 
 
 def known(system: str, task: str, quantity: str = "score", language: str = MEAN) -> Published:
-    """What is known of a published number, on test data where there is one."""
+    """Return a published number, on test data if available."""
     rows = published()
     rows = rows[
         (rows["system"] == system)
@@ -98,8 +96,8 @@ def known(system: str, task: str, quantity: str = "score", language: str = MEAN)
 
 
 def _tasks_table(study: Study) -> pd.DataFrame:
-    """The tasks with their published sizes, and how many examples of each this study trains on at
-    most."""
+    """Return the tasks with their published sizes and the most examples of each that this study
+    trains on."""
     specs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
     limits = {
         spec.tasks[0]: spec.train_examples
@@ -115,16 +113,16 @@ def _tasks_table(study: Study) -> pd.DataFrame:
     rows = []
     for role, names in (("intermediate", INTERMEDIATE_NAMES), ("target", study.targets)):
         for name in names:
-            found = TASKS[name]
-            source = TASKS[found.train_on] if found.train_on else found
+            task = TASKS[name]
+            source = TASKS[task.train_on] if task.train_on else task
             sizes = [
                 size(source, "train") if source.format != "retrieval" else "",
-                size(found, "dev"),
-                size(found, "test"),
+                size(task, "dev"),
+                size(task, "test"),
             ]
-            used = "" if name not in limits else f"{limits[name]:,}" if limits[name] else "all"
+            limit = "" if name not in limits else f"{limits[name]:,}" if limits[name] else "all"
             rows.append(
-                (role, found.title, *sizes, len(found.languages), found.format, found.metric, used)
+                (role, task.title, *sizes, len(task.languages), task.format, task.metric, limit)
             )
     columns = [
         "role",
@@ -141,8 +139,8 @@ def _tasks_table(study: Study) -> pd.DataFrame:
 
 
 def size(found, split: str) -> str:
-    """Examples of a split; the word where the number is from memory alone, nothing where there is
-    no such split."""
+    """Format the number of examples of a split: "unconfirmed" if it is from memory alone, empty if
+    the split does not exist."""
     return (
         UNCONFIRMED
         if split in found.recalled
@@ -153,7 +151,7 @@ def size(found, split: str) -> str:
 
 
 def _training_table(study: Study) -> pd.DataFrame:
-    """Epochs, batch, learning rate and longest input by phase and task: this study's, and the
+    """Return epochs, batch, learning rate and longest input by phase and task: this study's and the
     published ones."""
     rows = []
     for spec in study.specs:
@@ -164,16 +162,16 @@ def _training_table(study: Study) -> pd.DataFrame:
         else:
             continue
         task = TASKS[spec.targets[0]] if isinstance(spec, TargetSpec) else TASKS[name]
-        own = (spec.epochs, spec.batch_size, f"{spec.learning_rate:g}", spec.max_length)
-        found = task.published or TASKS[name].published
+        ours = (spec.epochs, spec.batch_size, f"{spec.learning_rate:g}", spec.max_length)
+        setup = task.published or TASKS[name].published
         paper = (
-            (found.epochs, found.batch_size, f"{found.learning_rate:g}", found.max_length)
-            if found
+            (setup.epochs, setup.batch_size, f"{setup.learning_rate:g}", setup.max_length)
+            if setup
             else ()
         )
-        confirmed = found is not None and found.confirmed
+        confirmed = setup is not None and setup.confirmed
         rows.append(
-            (spec.phase, TASKS[name].title, *own, *(paper if confirmed else (UNCONFIRMED,) * 4))
+            (spec.phase, TASKS[name].title, *ours, *(paper if confirmed else (UNCONFIRMED,) * 4))
         )
     names = ["epochs", "batch", "learning rate", "longest input"]
     columns = ["phase", "trained on", *names, *(f"{name} (published)" for name in names)]
@@ -181,22 +179,22 @@ def _training_table(study: Study) -> pd.DataFrame:
 
 
 def _paper_name(study: Study, recipe: str) -> str:
-    """The name that a recipe's average gain has among the published numbers; "" where it is none of
-    the paper's."""
-    own = study.recipes[recipe]
-    if plain(study.recipes, own.intermediate) != recipe:
+    """Return the name of a recipe's average gain among the published numbers, or an empty string if
+    the recipe is not the paper's."""
+    entry = study.recipes[recipe]
+    if plain(study.recipes, entry.intermediate) != recipe:
         return ""
     return (
         NINE
-        if set(own.intermediate) == set(INTERMEDIATE_NAMES)
-        else own.intermediate[0]
-        if len(own.intermediate) == 1
+        if set(entry.intermediate) == set(INTERMEDIATE_NAMES)
+        else entry.intermediate[0]
+        if len(entry.intermediate) == 1
         else ""
     )
 
 
 def _brief(row: pd.Series) -> str:
-    """'-1.7*': a gain, with a star where its interval excludes 0."""
+    """Format a gain as '-1.7*', with a star if its interval excludes 0."""
     return (
         ""
         if np.isnan(row["gain"])
@@ -205,73 +203,73 @@ def _brief(row: pd.Series) -> str:
 
 
 def _gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
-    """Gains by recipe and target, the average with its interval, the published average gain, and
-    the difference from a confirmed one."""
+    """Return gains by recipe and target, the average with its interval, the published average gain,
+    and the difference from a confirmed one."""
     base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
     columns = list(draws.tasks)
-    own = [score(base[name].iloc[0]) for name in (*columns, AVERAGE)]
-    rows = [(f"{BASELINE} (score)", *own, UNCONFIRMED, UNCONFIRMED)]
-    for recipe, found in table.groupby("recipe", sort=False):
-        texts = found.set_index("task").apply(_brief, axis=1)
-        (value, _, second_hand), whole = (
+    base_scores = [score(base[name].iloc[0]) for name in (*columns, AVERAGE)]
+    rows = [(f"{BASELINE} (score)", *base_scores, UNCONFIRMED, UNCONFIRMED)]
+    for recipe, gains in table.groupby("recipe", sort=False):
+        texts = gains.set_index("task").apply(_brief, axis=1)
+        (value, _, second_hand), average = (
             known(_paper_name(study, recipe), AVERAGE, "gain"),
             draws.average(recipe),
         )
         paper = number(value, signed=True) + (f" ({_SECOND_HAND})" if second_hand else "")
         if second_hand or np.isnan(value):
-            apart = UNCONFIRMED
+            gap = UNCONFIRMED
         else:
-            apart = (
-                ranged(whole - draws.nothing(value)) if set(draws.tasks) == set(XTREME) else PART
+            gap = (
+                ranged(average - draws.nothing(value)) if set(draws.tasks) == set(XTREME) else PART
             )
-        rows.append((recipe, *(texts[name] for name in columns), ranged(whole), paper, apart))
+        rows.append((recipe, *(texts[name] for name in columns), ranged(average), paper, gap))
     return pd.DataFrame(
         rows, columns=["recipe", *columns, AVERAGE, "paper (average)", "difference"]
     )
 
 
 def _intervals_table(draws: GainDraws) -> pd.DataFrame:
-    """The gains of `_gains_table` with their intervals."""
+    """Return the gains of `_gains_table` with their intervals."""
     table = gain_table(draws)
-    wide = {
-        recipe: found.set_index("task").apply(gain_text, axis=1)
-        for recipe, found in table.groupby("recipe", sort=False)
+    texts_of = {
+        recipe: gains.set_index("task").apply(gain_text, axis=1)
+        for recipe, gains in table.groupby("recipe", sort=False)
     }
-    rows = [(recipe, *(texts[name] for name in draws.tasks)) for recipe, texts in wide.items()]
+    rows = [(recipe, *(texts[name] for name in draws.tasks)) for recipe, texts in texts_of.items()]
     return pd.DataFrame(rows, columns=["recipe", *draws.tasks])
 
 
 def _benchmark_table(
     scores: pd.DataFrame, items: ItemScores, draws: GainDraws, development: pd.DataFrame
 ) -> pd.DataFrame:
-    """Scores of the baseline and of the recipe that development data choose for each target, the
-    published ones, and how gains differ.
+    """Return scores of the baseline and of the recipe that development data choose for each target,
+    next to the published scores, with the difference of gains.
 
-    Means over all languages, English too, as XTREME has them. Questions: F1 alone (XTREME's average
-    takes exact match in).
+    Means are over all languages including English, as in XTREME. Questions: F1 alone (XTREME's
+    average includes exact match).
     """
     codes = sorted(set(target_scores(scores)["language"]))
-    base, every = (
+    base, all_draws = (
         baseline(scores, codes, targets=draws.tasks),
         gain_draws(scores, items, codes, targets=draws.tasks),
     )
     chosen = choices(draws, development).set_index("task")["chosen"]
-    rows, own = [], []
+    rows, gains = [], []
     for task in draws.tasks:
         recipe = chosen.get(task, "")
-        found = every.gain(recipe, task) if recipe else None
-        own.append(found)
+        gain = all_draws.gain(recipe, task) if recipe else None
+        gains.append(gain)
         (before, split, _), after = known(ENCODER, task), known(_SYSTEM, task).value
-        theirs = after - before
-        apart = (
-            ranged(found - every.nothing(theirs))
-            if found and np.isfinite(theirs)
+        paper_gain = after - before
+        gain_gap = (
+            ranged(gain - all_draws.nothing(paper_gain))
+            if gain and np.isfinite(paper_gain)
             else UNCONFIRMED
-            if np.isnan(theirs)
+            if np.isnan(paper_gain)
             else ""
         )
-        own_gain = "0 (the baseline)" if recipe == BASELINE else ranged(found)
-        below = (
+        choice_gain = "0 (the baseline)" if recipe == BASELINE else ranged(gain)
+        gap = (
             number(base[task].iloc[0] - before, signed=True)
             if np.isfinite(base[task].iloc[0])
             else ""
@@ -279,7 +277,7 @@ def _benchmark_table(
         paper = (
             number(before) + (f" ({split})" if split else ""),
             number(after),
-            number(theirs, signed=True),
+            number(paper_gain, signed=True),
         )
         rows.append(
             (
@@ -287,19 +285,28 @@ def _benchmark_table(
                 TASKS[task].metric,
                 score(base[task].iloc[0]),
                 paper[0],
-                below,
+                gap,
                 recipe,
-                own_gain,
+                choice_gain,
                 *paper[1:],
-                apart,
+                gain_gap,
             )
         )
-    theirs = known("chosen", AVERAGE, "gain").value
-    whole = mean(own) if None not in own and set(draws.tasks) == set(XTREME) else None
-    apart = ranged(whole - every.nothing(theirs)) if whole else PART
+    paper_gain = known("chosen", AVERAGE, "gain").value
+    average = mean(gains) if None not in gains and set(draws.tasks) == set(XTREME) else None
+    gain_gap = ranged(average - all_draws.nothing(paper_gain)) if average else PART
     before = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
     rows.append(
-        (AVERAGE, "", *before, "", ranged(whole), UNCONFIRMED, number(theirs, signed=True), apart)
+        (
+            AVERAGE,
+            "",
+            *before,
+            "",
+            ranged(average),
+            UNCONFIRMED,
+            number(paper_gain, signed=True),
+            gain_gap,
+        )
     )
     names = [
         "target",
@@ -317,33 +324,33 @@ def _benchmark_table(
 
 
 def language_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """The baseline's scores by language and target; for retrieval XLM-R Large's published score and
-    the difference beside it."""
-    found = baseline_by_language(scores)
-    if found.empty:
+    """Return the baseline's scores by language and target; for retrieval also XLM-R Large's
+    published score and the difference."""
+    scored = baseline_by_language(scores)
+    if scored.empty:
         return pd.DataFrame(columns=["language"])
-    wide = found.pivot(index="language", columns="task", values="value").reindex(
-        columns=list(dict.fromkeys(found["task"]))
+    wide = scored.pivot(index="language", columns="task", values="value").reindex(
+        columns=list(dict.fromkeys(scored["task"]))
     )
     table = pd.DataFrame({"language": [f"{LANGUAGES[code].name} ({code})" for code in wide.index]})
     for task in wide:
         table[task] = [score(value) for value in wide[task]]
-        theirs = [known(ENCODER, task, language=code).value for code in wide.index]
-        if np.isfinite(theirs).any():
+        published_scores = [known(ENCODER, task, language=code).value for code in wide.index]
+        if np.isfinite(published_scores).any():
             table[f"{task}, XLM-R Large"] = [
                 "" if not text else number(value)
-                for text, value in zip(table[task], theirs, strict=True)
+                for text, value in zip(table[task], published_scores, strict=True)
             ]
             table[f"{task}, difference"] = [
                 "" if np.isnan(value) else f"{value:+z.1f}"
-                for value in wide[task].to_numpy() - theirs
+                for value in wide[task].to_numpy() - published_scores
             ]
     return table
 
 
 def _variants_table(study: Study, draws: GainDraws, kind: str) -> pd.DataFrame:
-    """Gains of the recipes with that setting less those of the same tasks in plain English; without
-    rows where a study has none."""
+    """Return gains of the recipes with that setting minus those of the same tasks in plain English;
+    no rows if a study has none."""
     recipes = {name: recipe for name, recipe in study.recipes.items() if name not in study.controls}
     rows = []
     for name, base in variants(recipes, kind):
@@ -351,8 +358,8 @@ def _variants_table(study: Study, draws: GainDraws, kind: str) -> pd.DataFrame:
             ranged(difference(gain(draws, name, [task]), gain(draws, base, [task])))
             for task in draws.tasks
         ]
-        whole = ranged(difference(gain(draws, name, draws.tasks), gain(draws, base, draws.tasks)))
-        rows.append((name, base or "no plain recipe", *cells, whole, UNCONFIRMED))
+        average = ranged(difference(gain(draws, name, draws.tasks), gain(draws, base, draws.tasks)))
+        rows.append((name, base or "no plain recipe", *cells, average, UNCONFIRMED))
     return pd.DataFrame(rows, columns=["recipe", "plain", *draws.tasks, AVERAGE, "paper"])
 
 
@@ -363,17 +370,23 @@ def paper_tables(
     draws: GainDraws,
     development: pd.DataFrame,
 ) -> Mapping[str, PaperTable]:
-    """Every table by the name of its file. scores: of `finished`, without controls; draws: of
-    `gain_draws` on them."""
+    """Return every table by the name of its file. scores: from `finished`, without controls; draws:
+    from `gain_draws` on them."""
     seeds = f"{len(draws.seeds)} seed{'' if len(draws.seeds) == 1 else 's'}"
     spread = (
-        "95 % intervals over seeds and test items, * where they exclude 0"
+        "95 % intervals over seeds and test items, * if they exclude 0"
         if len(draws.seeds) > 1
         else "no intervals: one seed"
     )
-    zero_shot = f"Zero-shot gains over {BASELINE} in points, mean over languages but English and {seeds}; {spread}"
-    theirs = f"Published: average gain on development data; {_SECOND_HAND}: reported of the paper, its tables not seen"
-    found = {
+    zero_shot = (
+        f"Zero-shot gains over {BASELINE} in points, mean over languages except English and "
+        f"{seeds}; {spread}"
+    )
+    published_note = (
+        f"Published: average gain on development data; {_SECOND_HAND}: reported of the paper, its "
+        "tables not seen"
+    )
+    tables = {
         "tasks": PaperTable(
             "Tasks with their published sizes, and the examples that this study trains on.",
             _tasks_table(study),
@@ -381,11 +394,12 @@ def paper_tables(
         "training": PaperTable(
             "Training settings of this study, and published ones.", _training_table(study)
         ),
-        "gains": PaperTable(f"{zero_shot}. {theirs}.", _gains_table(study, draws, scores)),
+        "gains": PaperTable(f"{zero_shot}. {published_note}.", _gains_table(study, draws, scores)),
         "intervals": PaperTable(f"{zero_shot}.", _intervals_table(draws)),
         "benchmark": PaperTable(
-            f"Scores by the benchmark's rule (all languages; questions: F1), {seeds}, and gains of the recipe chosen on development data; "
-            f"{spread}. Published: XTREME's test data, or where it says so development data.",
+            f"Scores by the benchmark's rule (all languages; questions: F1), {seeds}, and gains "
+            f"of the recipe chosen on development data; {spread}. Published: XTREME's test data, "
+            "or development data if marked so.",
             _benchmark_table(scores, items, draws, development),
         ),
         "by_language": PaperTable(
@@ -395,21 +409,24 @@ def paper_tables(
     for kind in VARIANTS:
         table = _variants_table(study, draws, kind)
         if len(table):
-            found[kind] = PaperTable(
-                f"With {WORDS[kind]}: gains less those of the same tasks in plain English; {seeds}, {spread}.",
+            tables[kind] = PaperTable(
+                f"With {WORDS[kind]}: gains less those of the same tasks in plain English; "
+                f"{seeds}, {spread}.",
                 table,
             )
-    return found
+    return tables
 
 
 def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws) -> pd.DataFrame:
-    """What of the paper this study cannot show, and why: columns table reason."""
+    """Return what this study cannot show of the paper, and why: columns table reason."""
     rows = [
         (kind, f"no recipe of this study has {WORDS[kind]}")
         for kind in VARIANTS
         if kind not in tables
     ]
-    names = [_paper_name(study, name) for name, own in study.recipes.items() if own.intermediate]
+    names = [
+        _paper_name(study, name) for name, recipe in study.recipes.items() if recipe.intermediate
+    ]
     rows += [("gains", f"no recipe of {name}") for name in INTERMEDIATE_NAMES if name not in names]
     rows += [("gains", "no recipe of all nine tasks together")] if NINE not in names else []
     rows += [
@@ -417,17 +434,16 @@ def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws
         for name in study.targets
         if name not in draws.finished
     ]
-    lacking = [
+    missing = [
         (name, task)
         for name in draws.recipes
         for task in draws.finished
         if (name, task) not in draws.cells
     ]
-    rows += [("gains", f"{name} on {task}: runs missing") for name, task in lacking]
+    rows += [("gains", f"{name} on {task}: runs missing") for name, task in missing]
     return pd.DataFrame(rows, columns=["table", "reason"])
 
 
 def rebuilt_without(missing: pd.DataFrame) -> str:
-    """What of the paper is not there, from `not_rebuilt`, as one sentence; "" where nothing is
-    missing."""
+    """List in one sentence what `not_rebuilt` returned; empty if nothing is missing."""
     return f"Not rebuilt: {'; '.join(missing['reason'])}." if len(missing) else ""

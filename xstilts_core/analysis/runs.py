@@ -1,5 +1,5 @@
-"""What became of the runs of a study: done, missing or failed; where and how long they ran; how
-training went."""
+"""Summarize the runs of a study: their states, where and how long they ran, and how training
+went."""
 
 import json
 from collections import Counter
@@ -50,23 +50,24 @@ _RUN_COLUMNS = [
 
 
 def states(study: Study) -> list[State]:
-    """The state of every run of the grid; a result that cannot be read counts as failed, with the
-    reason."""
+    """Return the state of every run of the grid. A result that cannot be read counts as failed,
+    with the reason."""
     return results.states(study.specs)
 
 
 def stage(spec: Spec) -> str:
-    """The column of a run in the grid: its phase, the task it trains on, or the retrieval task."""
+    """Return a run's column in the grid: its phase, the task it trains on, or the retrieval
+    task."""
     if isinstance(spec, RetrievalSpec):
         return spec.task
     return getattr(spec, "train_on", spec.phase)
 
 
 def of_size(study: Study, size: int | None = None) -> Study:
-    """The study with targets trained on that many examples alone, None: on the most; itself where
-    sizes are no dimension of it.
+    """Return the study restricted to targets trained on `size` examples, or on the most examples if
+    None. A study whose sizes do not vary is returned unchanged.
 
-    Scores of two sizes are never averaged: whoever compares recipes does so within one of these.
+    Scores of two sizes are never averaged, so recipes are compared within one such study. Raises
     UsageError for an unknown size.
     """
     sizes = study.target_sizes
@@ -74,27 +75,27 @@ def of_size(study: Study, size: int | None = None) -> Study:
         raise unknown("size", size, map(str, sizes), f"{study.file}, target_sizes")
     if len(sizes) < 2:
         return study
-    chosen = size if size is not None else 0 if 0 in sizes else max(sizes)
+    selected_size = size if size is not None else 0 if 0 in sizes else max(sizes)
     fields = {name: getattr(study, name) for name in type(study).model_fields}
-    return type(study)(**{**fields, "target_sizes": [chosen]})
+    return type(study)(**{**fields, "target_sizes": [selected_size]})
 
 
 def runs(study: Study) -> pd.DataFrame:
-    """One row per run of the grid, in its order: columns RUN_COLUMNS.
+    """Return one row per run of the grid, in the grid's order, with columns _RUN_COLUMNS.
 
     run: folder below outputs/<study>. stage: pretrain, intermediate, the task trained on, or the
-    retrieval task. seconds: wall time; device, commit, dirty: where it ran and from which source;
-    these four are empty (NaN, "") unless the run is done.
+    retrieval task. seconds: wall time. device, commit, dirty: the device, and the source's commit
+    and whether it had uncommitted changes. These four are empty (NaN, "") unless the run is done.
     """
     rows = []
-    for found in states(study):
-        spec = found.spec
-        made = results.read(spec.folder / RESULT).provenance if found.state == "done" else {}
-        where = (
-            made.get("seconds", float("nan")),
-            made.get("device", ""),
-            made.get("commit", "")[:12],
-            bool(made.get("dirty", False)),
+    for run in states(study):
+        spec = run.spec
+        provenance = results.read(spec.folder / RESULT).provenance if run.state == "done" else {}
+        origins = (
+            provenance.get("seconds", float("nan")),
+            provenance.get("device", ""),
+            provenance.get("commit", "")[:12],
+            bool(provenance.get("dirty", False)),
         )
         key = (
             spec.phase,
@@ -103,78 +104,78 @@ def runs(study: Study) -> pd.DataFrame:
             spec.seed,
             stage(spec),
         )
-        rows.append((*key, found.state, found.reason, *where))
+        rows.append((*key, run.state, run.reason, *origins))
     return pd.DataFrame(rows, columns=_RUN_COLUMNS)
 
 
 def origin(study: Study, table: pd.DataFrame) -> str:
-    """Where the numbers of a figure come from, for its note: from `runs`, the table that a report
-    keeps as runs.csv."""
+    """Describe where a figure's numbers come from, for its note. table: from `runs`; a report
+    stores it as runs.csv."""
     done = int((table["state"] == "done").sum())
     commits = sorted({text for text in table["commit"] if text})
-    made = (
+    source = (
         f", made from commit {commits[0]}"
         if len(commits) == 1
         else f", made from {len(commits)} commits"
         if commits
         else ""
     )
-    name = f"{study.name} (runs kept in {study.reference})" if study.reference else study.name
-    return f"Study {name}: {done} of {len(table)} runs done{made}; their folders: runs.csv."
+    label = f"{study.name} (runs kept in {study.reference})" if study.reference else study.name
+    return f"Study {label}: {done} of {len(table)} runs done{source}; runs.csv lists their folders."
 
 
 def finished(study: Study) -> pd.DataFrame:
-    """Scores of the finished runs of this study alone (columns COLUMNS): not of stale runs, nor of
-    runs it no longer has, nor those of other test items than the rest (`left_out` names them).
+    """Return the scores of the study's finished runs, columns COLUMNS.
 
-    Of several sizes of the targets' training sets, those of the largest; `of_size` gives the
-    others.
+    Stale runs, runs no longer in the grid and runs scored on other test items than the rest
+    (`left_out` names them) are excluded. If targets have several training-set sizes, only the
+    largest counts; `of_size` gives the others.
     """
     return comparable(_every_score(study))
 
 
 def _every_score(study: Study) -> pd.DataFrame:
-    """The scores of `finished` and those that are left out of it."""
-    whole = [
-        results.read(found.spec.folder / RESULT)
-        for found in states(of_size(study))
-        if found.state == "done"
+    """Return the scores of `finished` together with those that it excludes."""
+    finished_results = [
+        results.read(run.spec.folder / RESULT)
+        for run in states(of_size(study))
+        if run.state == "done"
     ]
-    return pd.DataFrame(results.rows(whole), columns=list(COLUMNS))
+    return pd.DataFrame(results.rows(finished_results), columns=list(COLUMNS))
 
 
 def remarks(study: Study) -> str:
-    """What a reader of a study's numbers has to know: scores that are left out, older results,
-    unlike precisions, no learning; or ""."""
-    older = sum(
-        found.state == "done" and found.reason.endswith(results.OLDER) for found in states(study)
+    """Return what a reader of the study's numbers should know: excluded scores, older results,
+    mixed precisions and failed learning. Empty if there is nothing to report."""
+    older_results = sum(
+        run.state == "done" and run.reason.endswith(results.OLDER) for run in states(study)
     )
-    told = [f"**{older} of the results are {results.OLDER}**."] if older else []
-    failed = learnt.note(learnt.unlearnt(study))
-    told += [f"**Not every phase 2 learnt.** {failed}"] if failed else []
-    return " ".join(filter(None, [left_out(_every_score(study)), *told, precisions(study)]))
+    messages = [f"**{older_results} of the results are {results.OLDER}**."] if older_results else []
+    failures = learnt.note(learnt.unlearnt(study))
+    messages += [f"**Not every phase 2 run learnt its task.** {failures}"] if failures else []
+    return " ".join(filter(None, [left_out(_every_score(study)), *messages, precisions(study)]))
 
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
-    """The runs that are not done and why, failures first: columns state run reason."""
-    kept = table[table["state"] != "done"]
+    """Return the runs that are not done and why, failures first: columns state run reason."""
+    not_done = table[table["state"] != "done"]
     rank = {name: position for position, name in enumerate(reversed(STATES))}
-    return kept.sort_values("state", key=lambda column: column.map(rank), kind="stable")[
+    return not_done.sort_values("state", key=lambda column: column.map(rank), kind="stable")[
         ["state", "run", "reason"]
     ].reset_index(drop=True)
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
-    """Counts for the status grid, from `runs`: one row per recipe and stage; columns recipe, stage,
-    one per state, and total.
+    """Count the runs of `runs` for the status grid: one row per recipe and stage, with columns
+    recipe, stage, one per state, and total.
 
-    Phase 1 runs, which belong to no recipe, stand under the recipe PHASE1; the run that fetches the
-    data is left out.
+    Phase 1 runs belong to no recipe and are listed under the recipe _PHASE1. The run that fetches
+    the data is excluded.
     """
     table = table[table["stage"] != DataSpec.phase]
-    named = table.assign(recipe=table["recipe"].where(table["recipe"] != "", _PHASE1))
+    named_runs = table.assign(recipe=table["recipe"].where(table["recipe"] != "", _PHASE1))
     counts = (
-        named.groupby(["recipe", "stage", "state"], sort=False)
+        named_runs.groupby(["recipe", "stage", "state"], sort=False)
         .size()
         .unstack("state", fill_value=0)
     )
@@ -187,7 +188,7 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Wall time of the finished runs by phase: columns phase runs done median_seconds
+    """Summarize the wall time of the finished runs by phase: columns phase runs done median_seconds
     longest_seconds total_minutes."""
     groups = table.groupby("phase", sort=False)
     summary = pd.DataFrame(
@@ -203,60 +204,69 @@ def wall_times(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def machines(study: Study) -> pd.DataFrame:
-    """Provenance of the finished runs, one row per different combination: runs, commit, dirty,
-    device and a column per package."""
+    """Return the provenance of the finished runs, one row per distinct combination: runs, commit,
+    dirty, device and a column per package."""
     rows = []
-    for found in states(study):
-        if found.state == "done":
-            made = results.read(found.spec.folder / RESULT).provenance
-            commit = made.get("commit", "")[:12] or "not in git"
+    for run in states(study):
+        if run.state == "done":
+            provenance = results.read(run.spec.folder / RESULT).provenance
+            commit = provenance.get("commit", "")[:12] or "not in git"
             rows.append(
                 {
                     "commit": commit,
-                    "dirty": made.get("dirty", False),
-                    "device": made.get("device", ""),
-                    **made.get("versions", {}),
+                    "dirty": provenance.get("dirty", False),
+                    "device": provenance.get("device", ""),
+                    **provenance.get("versions", {}),
                 }
             )
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
     table = pd.DataFrame(rows).fillna("")
-    counted = table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
-    return counted[["runs", *table.columns]]
+    combinations = (
+        table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
+    )
+    return combinations[["runs", *table.columns]]
 
 
 def precisions(study: Study) -> str:
-    """Which finished runs computed in which precision, in words for a report whose tables average
-    them; "" where all are alike."""
-    done = [
-        found.spec
-        for found in states(study)
-        if found.state == "done" and isinstance(found.spec, EncoderSpec | PretrainSpec)
+    """Describe which finished runs computed in which precision, for reports whose tables average
+    over them. Empty if all used the same precision."""
+    finished_specs = [
+        run.spec
+        for run in states(study)
+        if run.state == "done" and isinstance(run.spec, EncoderSpec | PretrainSpec)
     ]
-    used = {
+    precision_of = {
         spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded")
-        for spec in done
+        for spec in finished_specs
     }
-    kinds = [name for name, _ in Counter(used.values()).most_common()]
-    if len(kinds) < 2:
+    distinct = [name for name, _ in Counter(precision_of.values()).most_common()]
+    if len(distinct) < 2:
         return ""
-    of_phase: dict[str, set[str]] = {}
-    for spec in done:
-        of_phase.setdefault(spec.phase, set()).add(used[spec.folder])
-    told = {name: list[str]() for name in kinds}
-    for spec in done:
-        whole = len(of_phase[spec.phase]) == 1
-        told[used[spec.folder]].append(
-            f"all {spec.phase} runs" if whole else str(spec.folder.relative_to(study.root))
+    precisions_by_phase: dict[str, set[str]] = {}
+    for spec in finished_specs:
+        precisions_by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
+    run_names = {name: list[str]() for name in distinct}
+    for spec in finished_specs:
+        uniform = len(precisions_by_phase[spec.phase]) == 1
+        run_names[precision_of[spec.folder]].append(
+            f"all {spec.phase} runs" if uniform else str(spec.folder.relative_to(study.root))
         )
-    runs = "; ".join(f"{name}: {', '.join(dict.fromkeys(told[name]))}" for name in reversed(kinds))
-    return f"**Not all runs computed in the same precision**, and averages are over all of them: {runs}."
+    listing = "; ".join(
+        f"{name}: {', '.join(dict.fromkeys(run_names[name]))}" for name in reversed(distinct)
+    )
+    return (
+        f"**Not all runs computed in the same precision**; averages include all of them: {listing}."
+    )
 
 
 def learning(study: Study) -> pd.DataFrame:
-    """Whether finished runs of phase 2 learnt: a row per recipe, seed and task, columns LEARNING;
-    scores in percent on English development data, beside the best answer that is the same for every
-    item; low, high: 95 % interval of the difference. Empty: nothing is known."""
+    """Return whether finished phase 2 runs learnt: a row per recipe, seed and task, columns
+    LEARNING.
+
+    Scores are percentages on English development data, next to the best constant answer (the same
+    for every item). low, high: 95 % interval of the difference. Empty if nothing is recorded.
+    """
     rows = [
         {"recipe": spec.recipe, "seed": spec.seed, **judged.content()}
         for spec, judged in learnt.records(study)
@@ -265,20 +275,20 @@ def learning(study: Study) -> pd.DataFrame:
 
 
 def dagger(unlearnt: Collection[str], *tables: pd.DataFrame) -> list[pd.DataFrame]:
-    """Tables to be shown, with a dagger at every recipe that did not learn."""
+    """Return the tables with a dagger after every recipe that did not learn its tasks."""
     marks = {name: learnt.marked(name, unlearnt) for name in unlearnt}
-    named = ("recipe", "chosen", "oracle")
+    recipe_columns = ("recipe", "chosen", "oracle")
     return [
-        table.replace({name: marks for name in named if name in table}) if marks else table
+        table.replace({name: marks for name in recipe_columns if name in table}) if marks else table
         for table in tables
     ]
 
 
 def training_log(study: Study) -> pd.DataFrame:
-    """The training logs of all runs that have one, one row per logged line: run recipe seed stage,
-    and the log's own columns.
+    """Return the training logs of all runs that have one, one row per logged line: run recipe seed
+    stage, then the log's columns.
 
-    A line that is cut off (the run was killed while it wrote) is left out.
+    A truncated line (the run was killed while writing it) is skipped.
     """
     rows = []
     for spec in study.specs:
@@ -301,24 +311,23 @@ def training_log(study: Study) -> pd.DataFrame:
 
 
 def log_lines(lines: Sequence[str]) -> list[dict]:
-    """The JSON objects among the lines of a log."""
-    found = []
+    """Return the JSON objects among the lines of a log."""
+    records = []
     for line in lines:
         try:
             content = json.loads(line)
         except json.JSONDecodeError:
             continue
         if isinstance(content, dict):
-            found.append(content)
-    return found
+            records.append(content)
+    return records
 
 
 def training(log: pd.DataFrame) -> pd.DataFrame:
-    """Training in one row per stage, from `training_log`; medians over its runs.
+    """Summarize `training_log` in one row per stage; values are medians over its runs.
 
-    Columns stage runs steps (of the last line) first_loss last_loss best_dev (best development
-    score) tokens_per_second padding (share of padding tokens). NaN where the logs have no such
-    entry.
+    Columns: stage runs steps (of the last line) first_loss last_loss best_dev (best development
+    score) tokens_per_second padding (share of padding tokens). NaN if the logs lack an entry.
     """
     if log.empty:
         return pd.DataFrame(columns=["stage", "runs", *_SUMMARY])

@@ -1,13 +1,12 @@
-"""Intermediate data in other languages against the same data in English: gains by condition,
-planned contrasts, what they show.
+"""Compare intermediate data in other languages with the same data in English: gains by condition,
+planned contrasts, and what they show.
 
     difference(recipe, target) = gain(recipe, target) - gain(English recipe, target)
 
-The English recipe is the study's recipe that is the same but for data_languages, noise and
-translator. Both gains are over the same baseline, seed by seed and item by item, so that the
-difference is paired: its interval is that of `intervals.py`. Contrasts are means of such
-differences over recipes and targets, planned before the numbers are seen; everything else in the
-report describes.
+The English recipe is the study's recipe that differs only in data_languages, noise and translator.
+Both gains are over the same baseline, seed by seed and item by item, so the difference is paired
+and its interval is that of `intervals.py`. Contrasts are means of such differences over recipes and
+targets, planned before the numbers are seen; everything else in the report is descriptive.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,8 +54,8 @@ LEVELS = ("high", "mid", "low")
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """A recipe whose intermediate data have languages or noise of their own. english: the recipe
-    with plain English data; "" if none."""
+    """A recipe whose intermediate data have their own languages or noise. english: the recipe with
+    plain English data, "" if none."""
 
     recipe: str
     intermediate: str
@@ -67,9 +66,12 @@ class _Condition:
 
     @property
     def text(self) -> str:
-        """ "de+sw, 20 % noise, by some/model"."""
+        """A description of the data, like "de+sw, 20 % noise, by some/model"."""
         noise = f", {100 * self.noise:g} % noise" if self.noise else ""
-        return f"{'+'.join(self.languages)}{noise}{f', by {self.translator}' if self.translator else ''}"
+        return (
+            f"{'+'.join(self.languages)}{noise}"
+            f"{f', by {self.translator}' if self.translator else ''}"
+        )
 
     @property
     def plain(self) -> bool:
@@ -78,8 +80,8 @@ class _Condition:
 
     @property
     def foreign(self) -> str:
-        """The one language of clean data that is not English; "" where there are several, noise, or
-        none."""
+        """The single language of clean data that are not English; empty for several languages,
+        noise or English."""
         return (
             self.languages[0]
             if len(self.languages) == 1 and self.languages != (ENGLISH,) and not self.noise
@@ -88,13 +90,13 @@ class _Condition:
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """The recipe with plain English data."""
+    """Return the recipe with plain English data."""
     return recipe.without("data_languages", "noise", "translator")
 
 
 def conditions(study: Study) -> list[_Condition]:
-    """The conditions of a study's intermediate recipes, plain English ones among them, in the order
-    of the study."""
+    """Return the conditions of a study's intermediate recipes, including plain English ones, in the
+    order of the study."""
     english = {name: recipe for name, recipe in study.recipes.items() if recipe == plain(recipe)}
     return [
         _Condition(
@@ -103,7 +105,7 @@ def conditions(study: Study) -> list[_Condition]:
             tuple(recipe.setting("data_languages") or (ENGLISH,)),
             recipe.setting("noise"),
             recipe.setting("translator"),
-            next((other for other, found in english.items() if found == plain(recipe)), ""),
+            next((other for other, candidate in english.items() if candidate == plain(recipe)), ""),
         )
         for name, recipe in study.recipes.items()
         if recipe.intermediate
@@ -111,95 +113,103 @@ def conditions(study: Study) -> list[_Condition]:
 
 
 def compared(study: Study) -> list[_Condition]:
-    """The conditions that have an English recipe to be compared with."""
-    return [found for found in conditions(study) if found.english and found.english != found.recipe]
+    """Return the conditions that have an English recipe for comparison."""
+    return [case for case in conditions(study) if case.english and case.english != case.recipe]
 
 
 def estimate(draws: GainDraws, recipe: str, task: str) -> Estimate:
-    """A recipe's gain on a target, or its mean over all of them; NaN where runs are missing."""
+    """Return a recipe's gain on a target, or its mean over all (AVERAGE); NaN if runs are
+    missing."""
     return draws.average(recipe) if task == AVERAGE else draws.gain(recipe, task)
 
 
 def data_effects(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """Every recipe with an English one beside it, by target and on average: columns COLUMNS, in
-    points.
+    """Return every recipe that is part of a comparison with an English one, by target and on
+    average: columns COLUMNS, in points.
 
-    gain, low, high: over the baseline. difference...: to the English recipe, NaN for English ones
-    themselves. NaN where runs are missing. seeds: behind the difference, of English recipes behind
-    the gain.
+    gain, low, high: over the baseline. difference...: from the English recipe, NaN for English
+    recipes themselves. Values are NaN if runs are missing. seeds: the number behind the difference,
+    for English recipes behind the gain.
     """
-    wanted = {name for found in compared(study) for name in (found.recipe, found.english)}
+    recipes = {name for case in compared(study) for name in (case.recipe, case.english)}
     rows = []
-    for found in conditions(study):
-        for task in (*draws.tasks, AVERAGE) if found.recipe in wanted and draws.tasks else ():
-            gain = estimate(draws, found.recipe, task)
-            change = gain - estimate(draws, found.english, task)
-            own = found.recipe == found.english
-            text = "English" if found.plain else found.text
-            told = (np.nan,) * 3 if own else (change.value, *change.interval)
+    for case in conditions(study):
+        for task in (*draws.tasks, AVERAGE) if case.recipe in recipes and draws.tasks else ():
+            gain = estimate(draws, case.recipe, task)
+            change = gain - estimate(draws, case.english, task)
+            is_english = case.recipe == case.english
+            label = "English" if case.plain else case.text
+            effect = (np.nan,) * 3 if is_english else (change.value, *change.interval)
             rows.append(
                 (
-                    found.intermediate,
-                    text,
-                    found.recipe,
+                    case.intermediate,
+                    label,
+                    case.recipe,
                     task,
                     gain.value,
                     *gain.interval,
-                    *told,
-                    (gain if own else change).count,
+                    *effect,
+                    (gain if is_english else change).count,
                 )
             )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def contrast(text: str, parts: Iterable[Estimate]) -> tuple[object, ...]:
-    """One row of CONTRASTS: the mean of the parts that are known."""
-    wanted = list(parts)
-    known = [part for part in wanted if np.isfinite(part.value)]
+    """Return one row of _CONTRASTS: the mean of the parts that are known."""
+    estimates = list(parts)
+    known = [part for part in estimates if np.isfinite(part.value)]
     if not known:
-        return (text, np.nan, np.nan, np.nan, 0, len(wanted), 0)
-    whole = mean(known)
-    return (text, whole.value, *whole.interval, len(known), len(wanted) - len(known), whole.count)
+        return (text, np.nan, np.nan, np.nan, 0, len(estimates), 0)
+    value = mean(known)
+    return (
+        text,
+        value.value,
+        *value.interval,
+        len(known),
+        len(estimates) - len(known),
+        value.count,
+    )
 
 
 def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """The planned contrasts, mean over intermediate tasks and targets: columns CONTRASTS, in
-    points; NaN where all runs are missing.
+    """Return the planned contrasts, mean over intermediate tasks and targets: columns _CONTRASTS,
+    in points; NaN if all runs are missing.
 
-    Clean data in another language against English, for each language and all of them; several
-    languages against English; each level of noise against the same languages without. recipes:
-    compared; missing: those whose runs are.
+    The contrasts are: clean data in another language against English, for each language and all of
+    them; several languages against English; each level of noise against the same languages without
+    noise. recipes: the number compared; missing: the number whose runs are missing.
     """
-    found = compared(study)
+    planned = compared(study)
 
     def against_english(chosen: Sequence[_Condition]) -> list[Estimate]:
-        return [draws.average(entry.recipe) - draws.average(entry.english) for entry in chosen]
+        return [draws.average(case.recipe) - draws.average(case.english) for case in chosen]
 
-    single = [entry for entry in found if entry.foreign]
-    several = [entry for entry in found if len(entry.languages) > 1 and not entry.noise]
+    single = [case for case in planned if case.foreign]
+    several = [case for case in planned if len(case.languages) > 1 and not case.noise]
     rows = (
         [contrast("one other language, against English", against_english(single))] if single else []
     )
-    for code in dict.fromkeys(entry.foreign for entry in single):
+    for code in dict.fromkeys(case.foreign for case in single):
         rows.append(
             contrast(
                 f"{LANGUAGES[code].name}, against English",
-                against_english([entry for entry in single if entry.foreign == code]),
+                against_english([case for case in single if case.foreign == code]),
             )
         )
     if several:
         rows.append(contrast("several languages, against English", against_english(several)))
     clean = {
-        (entry.intermediate, entry.languages, entry.translator): entry
-        for entry in conditions(study)
-        if not entry.noise
+        (case.intermediate, case.languages, case.translator): case
+        for case in conditions(study)
+        if not case.noise
     }
-    for level in sorted({entry.noise for entry in found if entry.noise}):
+    for level in sorted({case.noise for case in planned if case.noise}):
         pairs = [
-            (entry, clean[key])
-            for entry in found
-            if entry.noise == level
-            and (key := (entry.intermediate, entry.languages, entry.translator)) in clean
+            (case, clean[key])
+            for case in planned
+            if case.noise == level
+            and (key := (case.intermediate, case.languages, case.translator)) in clean
         ]
         if pairs:
             text = f"{100 * level:g} % noise, against the same data without"
@@ -216,8 +226,8 @@ def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
 
 
 def resource_level(study: Study, code: str) -> str:
-    """high, mid or low: how much of a language phase 1 saw. The embedded suite's by its own corpus,
-    any other encoder's by CC-100."""
+    """Return high, mid or low: how much of a language phase 1 saw, by the embedded suite's own
+    corpus or, for any other encoder, by CC-100."""
     if study.source == "mini" and study.encoder in ("mini", "pretrained") and code in RESOURCE:
         return "high" if RESOURCE[code] >= 1 else "mid" if RESOURCE[code] >= 0.5 else "low"
     return LANGUAGES[code].resource_level
@@ -226,22 +236,22 @@ def resource_level(study: Study, code: str) -> str:
 def _language_change(
     draws: GainDraws, entry: _Condition, task: str, codes: Iterable[str]
 ) -> Estimate | None:
-    """Mean difference to the English recipe on these languages of a target; None where it has none
-    of them, or runs are missing."""
+    """Return the mean difference from the English recipe on these languages of a target, or None if
+    the target has none of them or runs are missing."""
     cells = [draws.cells.get((name, task)) for name in (entry.recipe, entry.english)]
     if None in cells:
         return None
-    mine, english = (dict(zip(cell.languages, cell.gains, strict=True)) for cell in cells if cell)
-    parts = [mine[code] - english[code] for code in codes if code in mine and code in english]
+    gains, english = (dict(zip(cell.languages, cell.gains, strict=True)) for cell in cells if cell)
+    parts = [gains[code] - english[code] for code in codes if code in gains and code in english]
     return mean(parts) if parts else None
 
 
 def _relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
-    """The scored languages by how they stand to a language of the data."""
-    scored = sorted({found for cell in draws.cells.values() for found in cell.languages})
+    """Group the scored languages by their relation to a language of the data."""
+    scored = sorted({language for cell in draws.cells.values() for language in cell.languages})
     return {
         OWN: [code],
-        OTHERS: [found for found in scored if found not in (code, ENGLISH)],
+        OTHERS: [language for language in scored if language not in (code, ENGLISH)],
         _IN_ENGLISH: [ENGLISH],
     }
 
@@ -249,42 +259,40 @@ def _relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
 def _relation_estimates(
     study: Study, draws: GainDraws
 ) -> list[tuple[_Condition, str, list[Estimate]]]:
-    """For clean data in one other language, by how the scored languages stand to it: a difference
-    to English for each target."""
-    found = []
-    for entry in compared(study):
-        for relation, codes in (
-            _relation_codes(draws, entry.foreign).items() if entry.foreign else ()
-        ):
-            parts = [_language_change(draws, entry, task, codes) for task in draws.tasks]
-            found.append((entry, relation, [part for part in parts if part is not None]))
-    return found
+    """Return, for clean data in one other language and each relation of the scored languages to it,
+    a difference from English for each target."""
+    estimates = []
+    for case in compared(study):
+        for relation, codes in _relation_codes(draws, case.foreign).items() if case.foreign else ():
+            parts = [_language_change(draws, case, task, codes) for task in draws.tasks]
+            estimates.append((case, relation, [part for part in parts if part is not None]))
+    return estimates
 
 
 def data_relations(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """Where intermediate data in another language help or harm: columns RELATIONS, in points of
-    difference to English data.
+    """Return where intermediate data in another language help or harm: columns _RELATIONS, in
+    points of difference from English data.
 
-    A row per recipe of clean data in one other language and how the scored languages stand to it:
-    the same, others, English; mean over the targets that have them. level: `resource_level`.
-    Ordered by level.
+    There is a row per recipe of clean data in one other language and relation of the scored
+    languages to it (the same, others, English), averaged over the targets that have them. level:
+    `resource_level`. Rows are ordered by level.
     """
     rows = []
-    for entry, relation, parts in _relation_estimates(study, draws):
+    for case, relation, parts in _relation_estimates(study, draws):
         if parts:
-            whole = mean(parts)
-            level = resource_level(study, entry.foreign)
+            change = mean(parts)
+            level = resource_level(study, case.foreign)
             rows.append(
                 (
-                    entry.intermediate,
-                    entry.foreign,
+                    case.intermediate,
+                    case.foreign,
                     level,
-                    entry.recipe,
+                    case.recipe,
                     relation,
-                    whole.value,
-                    *whole.interval,
+                    change.value,
+                    *change.interval,
                     len(parts),
-                    whole.count,
+                    change.count,
                 )
             )
     table = pd.DataFrame(rows, columns=_RELATIONS)
@@ -294,36 +302,33 @@ def data_relations(study: Study, draws: GainDraws) -> pd.DataFrame:
 
 
 def resource_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
-    """Planned contrasts of data in one other language against English, mean over intermediate
-    tasks: columns CONTRASTS.
+    """Return planned contrasts of data in one other language against English, mean over
+    intermediate tasks: columns _CONTRASTS.
 
-    By level of the data's language: on that language itself, and on the others; on English over all
-    levels; and own language less others.
+    By level of the data's language, on that language itself and on the others; over all levels,
+    also on English; and own language minus others.
     """
-    found = [
-        (entry, relation, mean(parts))
-        for entry, relation, parts in _relation_estimates(study, draws)
+    means = [
+        (case, relation, mean(parts))
+        for case, relation, parts in _relation_estimates(study, draws)
         if parts
     ]
     rows = []
     for relation in (OWN, OTHERS, _IN_ENGLISH):
-        of_relation = [(entry, value) for entry, name, value in found if name == relation]
+        related = [(case, value) for case, name, value in means if name == relation]
         for level in LEVELS if relation != _IN_ENGLISH else ():
             parts = [
-                value
-                for entry, value in of_relation
-                if resource_level(study, entry.foreign) == level
+                value for case, value in related if resource_level(study, case.foreign) == level
             ]
             if parts:
                 rows.append(contrast(f"data of {level} resources, scored on {relation}", parts))
-        if of_relation:
+        if related:
             rows.append(
                 contrast(
-                    f"all data not English, scored on {relation}",
-                    [value for _, value in of_relation],
+                    f"all data not English, scored on {relation}", [value for _, value in related]
                 )
             )
-    by_recipe = {(entry.recipe, relation): value for entry, relation, value in found}
+    by_recipe = {(case.recipe, relation): value for case, relation, value in means}
     names = [
         name for name, relation in by_recipe if relation == OWN and (name, OTHERS) in by_recipe
     ]

@@ -1,20 +1,20 @@
-"""Whether a study's gains support a claim: a verdict, the estimate behind it, and what size of
-effect the study could have decided on.
+"""Decide whether a study's gains support a claim: a verdict, the estimate behind it, and the size
+of effect that the study could have decided on.
 
-A claim on one difference is supported where its 95 % interval lies on the claimed side of 0,
-contradicted on the other, else undecided: that 0 lies inside does not show that there is no effect.
-A claim that r of n differences lie above 0 is supported where r intervals do, at level 1 - 0.05 /
-(n - r + 1), and contradicted where n - r + 1 lie below, at level 1 - 0.05 / r: Bonferroni's partial
-conjunction test (Benjamini and Heller 2008), so that with r = n ("with every task") no correction
-is needed to support, and the full one to contradict. A claimed number is held beside the interval,
-and decides nothing: a wide interval holds every number.
+A claim about one difference is supported if its 95 % interval lies on the claimed side of 0,
+contradicted if it lies on the other side, else undecided: an interval that contains 0 does not show
+that there is no effect. A claim that r of n differences lie above 0 is supported if r intervals do,
+at level 1 - 0.05 / (n - r + 1), and contradicted if n - r + 1 lie below, at level 1 - 0.05 / r.
+This is Bonferroni's partial conjunction test (Benjamini and Heller 2008). With r = n ("with every
+task") support therefore needs no correction and contradiction the full one. A claimed number is
+shown next to the interval and decides nothing, because a wide interval contains every number.
 
-What the study could have decided: the size that, had each of the differences it, so many intervals
-as the rule asks for would exclude 0 in 80 % of such studies (power.py); and the chance to tell the
-published number from 0.
+The study's sensitivity is given as the size that each difference must have for the number of
+intervals required by the rule to exclude 0 in 80 % of such studies (power.py), and as the
+probability of telling the published number from 0.
 
-Eighteen claims at 95 % are many: about one of twenty true nulls is decided wrongly, and nothing is
-corrected for that across claims.
+Eighteen claims at 95 % are many: about one of twenty true nulls is decided wrongly, and there is no
+correction across claims.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ _EVIDENCE = {
 }
 LEVEL = 0.05
 NOTHING = float("nan")
-# Scores go from 0 to 100.
+# Scores range from 0 to 100.
 _MOST_POINTS = 100
 _SIDES = {"above": 1, "below": -1}
 TABLE = [
@@ -97,17 +97,17 @@ TABLE += [
     "rule",
     "reason",
 ]
-"""above, below, open, missing: of how many differences the interval lies above or below 0 (at the
-rule's level) or neither, or is none. beside: where the interval lies beside the published number.
-detectable: points that, if each difference had them, support the claim with 80 % power. power: to
-tell the published number from 0. scope: what the study has of what is claimed, "" where it has all.
-measure: what the estimate is of."""
+"""above, below, open, missing: numbers of differences whose interval lies above or below 0 (at the
+rule's level), contains 0, or does not exist. beside: position of the interval relative to the
+published number. detectable: size in points that each difference must have to support the claim
+with 80 % power. power: the power to tell the published number from 0. scope: the share of the claim
+that the study covers, "" if all. measure: the estimated quantity."""
 PARTS = ["name", "difference", "estimate", "low", "high", "level", "detectable", "seeds"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """How many of how many differences a claim needs, and at which levels they are looked at."""
+    """How many of how many differences a claim needs, and at which levels they are examined."""
 
     differences: int
     needed: int
@@ -122,7 +122,7 @@ class _Needs:
 
 
 def needs(claim: Claim, differences: int) -> _Needs:
-    """Of so many differences, how many must lie on the claimed side."""
+    """Return how many of so many differences must lie on the claimed side."""
     needed = {
         "on average": 1,
         "for all": differences,
@@ -133,41 +133,44 @@ def needs(claim: Claim, differences: int) -> _Needs:
 
 
 def side(found: Estimate, level: float) -> int:
-    """1: the interval lies above 0; -1: below; 0: it holds 0, or there is none."""
+    """Return 1 if the interval lies above 0, -1 if below, 0 if it contains 0 or does not exist."""
     half = half_width(found.parts, level)
     return 0 if np.isnan(half) or abs(found.value) <= half + ROUNDING else int(np.sign(found.value))
 
 
 def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
-    """Of how many differences the interval lies on the claimed side of 0, and of how many on the
-    other, each at its level."""
-    need, wanted = needs(claim, len(listed)), _SIDES[claim.direction]
-    there = [entry.found for entry in listed if entry.found is not None]
-    right = sum(side(found, need.support) == wanted for found in there)
-    return right, sum(side(found, need.contradict) == -wanted for found in there)
+    """Count the differences whose interval lies on the claimed side of 0, and those on the other
+    side, each at its level."""
+    need, claimed_side = needs(claim, len(listed)), _SIDES[claim.direction]
+    estimates = [difference.found for difference in listed if difference.found is not None]
+    agreeing = sum(side(estimate, need.support) == claimed_side for estimate in estimates)
+    return agreeing, sum(side(estimate, need.contradict) == -claimed_side for estimate in estimates)
 
 
 def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str, str]:
-    """The verdict, and why it is no more than that. Rule: see the module."""
-    there = [entry.found for entry in listed if entry.found is not None]
-    if not there:
+    """Return the verdict by the module's rule and, if undecided or not measured, the reason."""
+    estimates = [difference.found for difference in listed if difference.found is not None]
+    if not estimates:
         return NOT_MEASURED, lacking(claim, found)
-    need, (right, wrong) = needs(claim, len(listed)), counts(claim, listed)
-    if right >= need.needed:
+    need, (agreeing, opposed) = needs(claim, len(listed)), counts(claim, listed)
+    if agreeing >= need.needed:
         return SUPPORTED, ""
-    if wrong >= need.differences - need.needed + 1:
+    if opposed >= need.differences - need.needed + 1:
         return CONTRADICTED, ""
-    if any(entry.count < 2 for entry in there):
+    if any(difference.count < 2 for difference in estimates):
         return UNDECIDED, ONE_SEED
-    return UNDECIDED, f"{counted(len(listed) - len(there), 'difference')} missing" if len(
-        there
+    return UNDECIDED, f"{counted(len(listed) - len(estimates), 'difference')} missing" if len(
+        estimates
     ) < len(listed) else ""
 
 
 def lacking(claim: Claim, found: Found) -> str:
-    """Why nothing is measured: no recipe does it, or runs of these are not done."""
+    """Explain why nothing is measured: no recipe of this kind, or runs that are not done."""
     if claim.group in VARIANTS and not tested(found.recipes, claim.group):
-        return f"no recipe of this study has {WORDS[claim.group]}, to be held against the same without it"
+        return (
+            f"no recipe of this study has {WORDS[claim.group]}, to be compared with the same "
+            "recipe without it"
+        )
     if claim.group == TOGETHER and not plain(found.recipes, INTERMEDIATE_NAMES):
         return "no recipe of this study trains on all nine tasks together"
     targets = [
@@ -183,21 +186,24 @@ def lacking(claim: Claim, found: Found) -> str:
 
 
 def rule(claim: Claim, count: int) -> str:
-    """The test in words."""
+    """Describe the test in words."""
     if claim.holds == "on average":
         return f"supported if the 95 % interval lies {claim.direction} 0"
     need = needs(claim, count)
-    return f"supported if {need.needed} of {count} differences lie {claim.direction} 0, each at {100 * need.support:.1f} %"
+    return (
+        f"supported if {need.needed} of {count} differences lie {claim.direction} 0, each at "
+        f"{100 * need.support:.1f} %"
+    )
 
 
 def measure(claim: Claim, count: int) -> str:
-    """What the estimate of a claim on so many differences is."""
-    what = f"mean {MEASURES[claim.against]}" if count > 1 else MEASURES[claim.against]
-    return f"{WORDS[claim.group]}: {what}" if claim.group in VARIANTS else what
+    """Describe the quantity that is estimated for a claim about so many differences."""
+    quantity = f"mean {MEASURES[claim.against]}" if count > 1 else MEASURES[claim.against]
+    return f"{WORDS[claim.group]}: {quantity}" if claim.group in VARIANTS else quantity
 
 
 def placed(found: Estimate, value: float | None) -> str:
-    """Where the 95 % interval lies beside the claimed number."""
+    """Describe where the 95 % interval lies relative to the claimed number."""
     low, high = found.interval
     if value is None or np.isnan(low):
         return ""
@@ -205,101 +211,101 @@ def placed(found: Estimate, value: float | None) -> str:
 
 
 def row(name: str, claim: Claim, found: Found) -> tuple:
-    """A row of TABLE."""
+    """Return a row of TABLE."""
     listed = contrasts(claim, found)
-    there = [entry.found for entry in listed if entry.found is not None]
-    decided, reason = verdict(claim, listed, found)
+    estimates = [difference.found for difference in listed if difference.found is not None]
+    outcome, reason = verdict(claim, listed, found)
     value, need = number(claim), needs(claim, len(listed)) if listed else _Needs(1, 1)
     right, wrong = counts(claim, listed) if listed else (0, 0)
     sides = (right, wrong) if claim.direction == "above" else (wrong, right)
-    shown = mean(there) if there else None
-    numbers = (shown.value, *shown.interval) if shown else (NOTHING,) * 3
-    if len(there) == 1 and need.needed == 1:
-        size = detectable_gain(there[0].parts, need.support)
+    average = mean(estimates) if estimates else None
+    numbers = (average.value, *average.interval) if average else (NOTHING,) * 3
+    if len(estimates) == 1 and need.needed == 1:
+        size = detectable_gain(estimates[0].parts, need.support)
     else:
-        size = joint_detectable_gain(there, need.needed, need.support)
-    chance = power_at(value, there[0].parts) if there and value is not None else NOTHING
-    standing = (*sides, len(there) - sum(sides), len(listed) - len(there))
-    seeds = min((entry.count for entry in there), default=0)
+        size = joint_detectable_gain(estimates, need.needed, need.support)
+    chance = power_at(value, estimates[0].parts) if estimates and value is not None else NOTHING
+    tallies = (*sides, len(estimates) - sum(sides), len(listed) - len(estimates))
+    seeds = min((difference.count for difference in estimates), default=0)
     targets = " ".join(targets_of(claim, found.draws)) + (
         f" less {' '.join(claim.less)}" if claim.less else ""
     )
-    behind = (
-        " ".join(entry.name for entry in listed)
+    names = (
+        " ".join(difference.name for difference in listed)
         if len(listed) <= len(XTREME)
         else f"{len(listed)} pairs"
     )
-    words = (rule(claim, len(listed)) if listed else "", reason)
+    texts = (rule(claim, len(listed)) if listed else "", reason)
     paper = NOTHING if value is None else value
-    beside = placed(shown, value) if shown else ""
+    beside = placed(average, value) if average else ""
     return (
         name,
         claim.claim,
         _EVIDENCE[claim.source],
-        decided,
+        outcome,
         *numbers,
-        *standing,
+        *tallies,
         paper,
         beside,
         size,
         chance,
         seeds,
-        behind,
+        names,
         targets,
-        scope(claim, found) if there else "",
+        scope(claim, found) if estimates else "",
         measure(claim, len(listed)),
-        *words,
+        *texts,
     )
 
 
 def claim_table(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
-    """Every claim with its verdict: columns TABLE. draws: `gain_draws` of the study; development:
-    of `development`.
+    """Return every claim with its verdict, columns TABLE. draws: from `gain_draws` of the study;
+    development: from `development`.
 
-    estimate, low, high: of the mean of the differences, in points, 95 %; NaN where nothing is
-    measured, or (low, high) with one seed.
+    estimate, low, high: mean of the differences in points, with its 95 % interval; NaN if nothing
+    is measured, and low and high also with one seed.
     """
-    found = facts(study, draws, development)
+    results = facts(study, draws, development)
     return pd.DataFrame(
-        [row(name, claim, found) for name, claim in claims().items()], columns=TABLE
+        [row(name, claim, results) for name, claim in claims().items()], columns=TABLE
     )
 
 
 def claim_parts(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
-    """The differences behind each verdict: columns PARTS; level: of their intervals, as the claim's
-    rule wants them."""
-    found, rows = facts(study, draws, development), []
+    """Return the differences behind each verdict, columns PARTS. level: that of their intervals, as
+    the claim's rule requires."""
+    results, rows = facts(study, draws, development), []
     for name, claim in claims().items():
-        listed = contrasts(claim, found)
-        for entry in listed:
-            if entry.found is not None:
+        listed = contrasts(claim, results)
+        for difference in listed:
+            if difference.found is not None:
                 level = needs(claim, len(listed)).support
-                half = half_width(entry.found.parts, level)
-                value, size = entry.found.value, detectable_gain(entry.found.parts, level)
+                half = half_width(difference.found.parts, level)
+                value, size = difference.found.value, detectable_gain(difference.found.parts, level)
                 rows.append(
                     (
                         name,
-                        entry.name,
+                        difference.name,
                         value,
                         *settled([value - half, value + half]),
                         level,
                         size,
-                        entry.found.count,
+                        difference.found.count,
                     )
                 )
     return pd.DataFrame(rows, columns=PARTS)
 
 
 def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """`claim_table` as a reader wants it: columns claim paper study verdict detectable; texts, in
-    points."""
+    """Format `claim_table` for readers, as texts in points: columns claim evidence paper study
+    verdict detectable rule."""
     rows = []
     for entry in table.itertuples():
         paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
         interval = (
             "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
         )
-        own = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
+        gain = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
         size = (
             ""
             if np.isnan(entry.detectable)
@@ -309,22 +315,22 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
         )
         size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
         rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
-        rows.append((entry.claim, entry.evidence, paper, own, entry.verdict, size, rule))
+        rows.append((entry.claim, entry.evidence, paper, gain, entry.verdict, size, rule))
     return pd.DataFrame(
         rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"]
     )
 
 
 def sized(entry: tuple) -> str:
-    """'gain +4.2 points, +1.0 to +7.4', from a row of `claim_table`."""
+    """Format a row of `claim_table` as 'gain +4.2 points, +1.0 to +7.4'."""
     interval = "" if np.isnan(entry.low) else f", {entry.low:+z.1f} to {entry.high:+z.1f}"
     return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
 
 
 def _of_each(entry: tuple) -> str:
-    """How many differences lie on which side, where there are several."""
-    several = entry.above + entry.below + entry.open + entry.missing
-    return f"; {entry.above} above 0, {entry.below} below, of {several}" if several > 1 else ""
+    """Count the differences on each side of 0, if there are several."""
+    total = entry.above + entry.below + entry.open + entry.missing
+    return f"; {entry.above} above 0, {entry.below} below, of {total}" if total > 1 else ""
 
 
 def _partly(entry: tuple) -> str:
@@ -332,49 +338,57 @@ def _partly(entry: tuple) -> str:
 
 
 def could(entry: tuple) -> str:
-    """What the study could have decided, or why it could not."""
+    """Describe what the study could have decided, or why it could not."""
     if np.isnan(entry.detectable):
         return entry.reason
     each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
-    told = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
+    sensitivity = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
     if entry.detectable > _MOST_POINTS:
-        told = f"no difference that scores can have would be told from 0 with {100 * USUAL_POWER:.0f} % power"
+        sensitivity = (
+            "no possible difference of scores would be told from 0 with "
+            f"{100 * USUAL_POWER:.0f} % power"
+        )
     chance = (
         ""
         if np.isnan(entry.power)
-        else f"; the paper's {entry.published:+z.1f} would be told from 0 with {100 * entry.power:.0f} %"
+        else f"; the paper's {entry.published:+z.1f} would be told from 0 with "
+        f"{100 * entry.power:.0f} % power"
     )
-    return "; ".join(filter(None, (entry.reason, told))) + chance
+    return "; ".join(filter(None, (entry.reason, sensitivity))) + chance
 
 
 def claim_findings(table: pd.DataFrame) -> str:
-    """A paragraph of Markdown from `claim_table`: what was decided, with what interval, and what
-    could not be."""
+    """Summarize `claim_table` in Markdown: what was decided, with which interval, and what was
+    not."""
     lines = [
-        f"Of {counted(len(table), 'claim')}: {', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."
+        f"Of {counted(len(table), 'claim')}: "
+        f"{', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."
     ]
     for name in (SUPPORTED, CONTRADICTED):
         for entry in table[table["verdict"] == name].itertuples():
             lines.append(
                 f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)})."
             )
-    left = table[table["verdict"] == UNDECIDED]
-    for entry in left.itertuples():
+    undecided = table[table["verdict"] == UNDECIDED]
+    for entry in undecided.itertuples():
         lines.append(
-            f"- **undecided**: {entry.claim} ({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)})."
+            f"- **undecided**: {entry.claim} "
+            f"({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)})."
         )
     missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
     lines += [
-        f"- **not measured**: {reason} ({counted(many, 'claim')})."
-        for reason, many in missing.items()
+        f"- **not measured**: {reason} ({counted(count, 'claim')})."
+        for reason, count in missing.items()
     ]
     lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]
     return "\n".join(lines)
 
 
 LIMITS = (
-    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's on its test data. Translations of the "
-    "embedded suite are exact, which a machine's are not; recipes with noise count nowhere here. Intervals cover other "
-    "seeds and test items in the same languages. The best single task was picked by the same scores, which favours it over all nine "
-    "together. Across claims nothing is corrected: of twenty on effects of 0, one would be decided by chance."
+    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's "
+    "on its test data. Translations of the embedded suite are exact, unlike machine translations; "
+    "recipes with noise are excluded. Intervals cover other seeds and test items in the same "
+    "languages. The best single task was picked by the same scores, which favours it over all "
+    "nine together. There is no correction across claims: of twenty claims about effects of 0, "
+    "one would be decided by chance."
 )

@@ -1,8 +1,8 @@
-"""What the subcommands of `xstilts` do: each checks its input, calls the core and prints, and
-returns the exit code."""
+"""The subcommands of `xstilts`: check the input, call the core, print, return the exit code."""
 
 from xstilts_core.commands.benchmark import score, submission
 from xstilts_core.commands.look import data, notebook, tasks
+from xstilts_core.commands.project import init
 from xstilts_core.commands.share import card, export, reference
 from xstilts_core.commands.study import check, run, status
 
@@ -11,6 +11,7 @@ __all__ = [
     "check",
     "data",
     "export",
+    "init",
     "notebook",
     "reference",
     "run",

@@ -1,4 +1,4 @@
-"""`xstilts score` and `submission`: the benchmarks' own numbers and files."""
+"""`xstilts score` and `submission`: the official scores and submission files of a benchmark."""
 
 import argparse
 import json
@@ -28,23 +28,27 @@ def submission(options: argparse.Namespace) -> int:
     study, out = load(options), expanded(options.out)
     if study.published:
         raise UsageError(
-            f"{study.file}: published scores ({study.published}) come without predictions: there is nothing to submit"
+            f"{study.file}: published scores ({study.published}) come without predictions, "
+            "so there is nothing to submit"
         )
     if study.parts:
         raise UsageError(
-            f"{study.file}: a study of parts has no runs of its own: name one of {', '.join(study.parts)}"
+            f"{study.file}: a study of parts has no runs of its own: "
+            f"name one of {', '.join(study.parts)}"
         )
-    found = write_submission(study, out, options.recipe, options.seed, options.partial)
-    written = [part for part in found if part.files]
-    width = max(len(part.task) for part in written)
-    for part in written:
+    parts = write_submission(study, out, options.recipe, options.seed, options.partial)
+    written_parts = [part for part in parts if part.files]
+    width = max(len(part.task) for part in written_parts)
+    for part in written_parts:
         print(
-            f"{part.task:<{width}}  {len(part.files):>2} languages  {part.spec.folder.relative_to(study.root)}"
+            f"{part.task:<{width}}  {len(part.files):>2} languages  "
+            f"{part.spec.folder.relative_to(study.root)}"
         )
-    for sentence in cautions(found):
+    for sentence in cautions(parts):
         print(f"note: {sentence}")
-    count = sum(len(part.files) for part in written)
+    count = sum(len(part.files) for part in written_parts)
     print(
-        f"{count} files of {RULES[study.benchmark].title} in {out}, each read back as xstilts score reads it"
+        f"{count} files of {RULES[study.benchmark].title} in {out}, "
+        "each read back as xstilts score reads it"
     )
     return 0

@@ -1,5 +1,4 @@
-"""The command `xstilts`: what can be typed, and what is said where it was wrong. What is done
-stands in `commands/`."""
+"""The command `xstilts`: parse the arguments, call the subcommand and report usage errors."""
 
 import argparse
 import io
@@ -13,13 +12,18 @@ from xstilts_core.commands.places import refusal
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import stopping
 
-_DATA_ROOT = "folder of the original files, for source files and what the hub lacks"
+_DATA_ROOT = "folder of the original files, for source files and for data that the hub lacks"
+_INIT_EXAMPLE = """example:
+  xstilts init my_project
+  cd my_project && xstilts check quick
+Commands look for notebooks/ and params/ in the current folder and in the folders above it."""
 _RUN_EXAMPLE = """example:
   xstilts run quick --jobs 4
   xstilts run real_slice --data-root ../data
   xstilts run paper --source files --data-root ../data --encoder ../my_encoder
   xstilts run my_study.yaml --outputs /scratch/outputs --dry-run
-A study that was stopped goes on where it stood. Exit code: 0 all runs done, 1 some failed, 2 a mistake in the study or the command."""
+An interrupted study resumes where it stopped.
+Exit code: 0 all runs done, 1 some failed, 2 an error in the study or the command."""
 _TASKS_EXAMPLE = """example:
   xstilts tasks
   xstilts tasks --json | python -m json.tool
@@ -29,14 +33,17 @@ _DATA_EXAMPLE = """example:
   xstilts data xnli --language sw --split dev --source files --data-root ../data
   xstilts data panx --language sw --split test --source hub"""
 _NOTEBOOK_EXAMPLE = """example:
-  xstilts notebook 21_target -p study by_hand -p train_on squad_v1 -p targets '[xquad, mlqa]' -p train_examples 500
+  xstilts notebook 21_target -p study by_hand -p train_on squad_v1 -p targets '[xquad, mlqa]' \\
+    -p train_examples 500
   xstilts notebook 30_transfer -p study quick
-Values are read as YAML. A run notebook writes in the folder that belongs to its parameters: outputs/<study>/target/..."""
+Values are read as YAML. A run notebook writes to the folder that belongs to its parameters:
+outputs/<study>/target/..."""
 _SCORE_EXAMPLE = """example:
   xstilts score --predictions my_submission --labels official_labels
   xstilts score --benchmark xtreme-r --predictions my_submission --labels official_labels --json
-Both folders hold <task>/test-<language>.<tsv|json|jsonl>. A task that one of them lacks is listed as missing; in a task that both have, a
-language, line or id that is missing is an error (the official evaluator counts an unanswered question as wrong)."""
+Both folders hold <task>/test-<language>.<tsv|json|jsonl>. A task that one of them lacks is listed
+as missing. In a task that both have, a missing language, line or id is an error (the official
+evaluator counts an unanswered question as wrong)."""
 _SUBMISSION_EXAMPLE = """example:
   xstilts submission paper --out my_submission
   xstilts submission paper --out my_submission --recipe mnli --seed 2"""
@@ -45,20 +52,22 @@ _EXPORT_EXAMPLE = """example:
   xstilts export outputs/quick/intermediate/mnli/seed1 my_encoder
   xstilts export quick/intermediate/mnli/seed1 my_encoder --push-to-hub my-name/mini-mnli
   xstilts export quick my_scores --push-to-hub my-name/quick-scores
-A run of phase 1 or 2 gives a folder that AutoModel and AutoTokenizer load, with a model card; a study gives its scores, with a data card.
-Target models are not kept by the suite. A repository that is new is private unless --public is given; one that is there keeps its
-visibility, and what a commit replaces stays in its history. The token is HF_TOKEN, or that of `hf auth login`."""
+A run of phase 1 or 2 is exported as a folder that AutoModel and AutoTokenizer load, with a model
+card. A study is exported as its scores, with a data card. The suite does not keep target models.
+A new repository is private unless --public is given. An existing one keeps its visibility, and its
+history keeps replaced files. The token is HF_TOKEN, or that of `hf auth login`."""
 _CARD_EXAMPLE = """example:
   xstilts card outputs/quick/intermediate/mnli/seed1
   xstilts card quick --out -
-A run's model card, or a study's data card, from result.json files alone: README.md in the folder of the run or study, or --out."""
+Writes a run's model card, or a study's data card, from result.json files alone. The file is
+README.md in the folder of the run or study, or --out."""
 
 _REFERENCE_EXAMPLE = """example:
   xstilts reference laptop
   xstilts reference my_study --out kept
-Adds the runs that are finished to DIR/<study>/: scores, provenance, training logs and statistics of each test item. Seeds that were made on
-other machines, and are there already, stay; a run that is another than the one that is there is an error. A study with `reference: laptop`
-makes all reports from them."""
+Adds the finished runs to DIR/<study>/: scores, provenance, training logs and statistics of each
+test item. Seeds added from other machines stay; it is an error if a run differs from the kept run
+of the same name. A study with `reference: laptop` makes all its reports from the kept runs."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,15 +98,22 @@ def parser() -> argparse.ArgumentParser:
                 "--source",
                 default="",
                 metavar="S",
-                help="mini, files or hub, in place of what the study says",
+                help="mini, files or hub, instead of the study's source",
             )
             command.add_argument(
                 "--encoder",
                 default="",
                 metavar="E",
-                help="folder or hub name, in place of the study's encoder",
+                help="folder or hub name, instead of the study's encoder",
             )
         return command
+
+    init = add(
+        "init",
+        "lay out a new project: notebooks, studies, Snakefile",
+        _INIT_EXAMPLE,
+    )
+    init.add_argument("dir", metavar="DIR", help="new or existing folder; no file is overwritten")
 
     run = add(
         "run",
@@ -125,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run",
         action="store_true",
-        help="only say what would be run: runs, hours, memory, disk",
+        help="only print what would be run: runs, hours, memory, disk",
     )
     check = add(
         "check",
@@ -137,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="each run's folder and parameters as JSON"
     )
     status = add(
-        "status", "where each run of a study stands", "example:\n  xstilts status quick", study=True
+        "status", "state of each run of a study", "example:\n  xstilts status quick", study=True
     )
     status.add_argument("--json", action="store_true", help="as JSON")
     tasks = add(
@@ -145,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
         "the tasks: data sets, sizes, languages, metric, licence, citation, recipe",
         _TASKS_EXAMPLE,
     )
-    tasks.add_argument("--json", action="store_true", help="all that is known of each, as JSON")
+    tasks.add_argument("--json", action="store_true", help="all details of each task, as JSON")
     tasks.add_argument("--markdown", action="store_true", help="the page docs/tasks.md")
     data = add("data", "examples of a task as JSON lines", _DATA_EXAMPLE)
     data.add_argument("task", metavar="TASK", help="name of a task (xstilts tasks)")
@@ -158,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=10,
         metavar="N",
-        help="at most so many examples; 0: all (default: 10)",
+        help="maximum number of examples; 0: all (default: 10)",
     )
     data.add_argument(
         "--source",
@@ -182,7 +198,7 @@ def parser() -> argparse.ArgumentParser:
         help="a parameter; may be repeated",
     )
     notebook.add_argument(
-        "--output", default="", metavar="FILE", help="another copy of the executed notebook"
+        "--output", default="", metavar="FILE", help="extra copy of the executed notebook"
     )
     notebook.add_argument(
         "--threads",
@@ -224,7 +240,7 @@ def _add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     submission = add(
         "submission",
-        "write the folder that the benchmark takes, from a study's predictions",
+        "write a study's predictions as a folder that can be submitted to the benchmark",
         _SUBMISSION_EXAMPLE,
         study=True,
     )
@@ -243,14 +259,14 @@ def _add_benchmark(add: Callable[..., argparse.ArgumentParser]) -> None:
     submission.add_argument(
         "--partial",
         action="store_true",
-        help="write what there is where tasks, languages or test items are missing",
+        help="write the folder even if tasks, languages or test items are missing",
     )
 
 
 def _add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
     export = add(
         "export",
-        "a run's encoder as a plain Hugging Face folder, or a study's scores; onto the hub if wished",
+        "write a run's encoder as a plain Hugging Face folder, or a study's scores; or upload them",
         _EXPORT_EXAMPLE,
     )
     card = add("card", "a model card of a run, or a data card of a study", _CARD_EXAMPLE)
@@ -280,21 +296,20 @@ def _add_sharing(add: Callable[..., argparse.ArgumentParser]) -> None:
         )
     export.add_argument("dir", metavar="DIR", help="a new folder")
     export.add_argument(
-        "--push-to-hub", default="", metavar="OWNER/NAME", help="send it there too, in one commit"
+        "--push-to-hub", default="", metavar="OWNER/NAME", help="also upload it, in one commit"
     )
-    export.add_argument("--public", action="store_true", help="a new repository is public")
+    export.add_argument("--public", action="store_true", help="make a new repository public")
     card.add_argument(
         "--out",
         default="",
         metavar="FILE",
         help="where to write it; -: print it (default: README.md in its folder)",
     )
-    card.add_argument(
-        "--force", action="store_true", help="write over a file that says something else"
-    )
+    card.add_argument("--force", action="store_true", help="overwrite a file with other content")
 
 
 COMMANDS = {
+    "init": commands.init,
     "run": commands.run,
     "check": commands.check,
     "status": commands.status,
@@ -309,8 +324,8 @@ COMMANDS = {
 }
 
 
-# Until a stopped command ends though it has not cleared up: `run` may have a cluster's jobs to
-# cancel.
+# Seconds after which an interrupted command ends without finishing its cleanup. `run` may have jobs
+# on a cluster to cancel.
 _SECONDS_TO_STOP = {"run": 30, "notebook": stopping.SECONDS_TO_UNWIND}
 
 
@@ -318,36 +333,37 @@ def interrupted(_: int) -> None:
     raise KeyboardInterrupt
 
 
-def _speak_any_language(arguments: list[str] | None) -> None:
-    """Print what the terminal cannot show as escapes; start again in UTF-8 where not even a path
-    can have it (LC_ALL=C, PYTHONUTF8=0)."""
+def _configure_encoding(arguments: list[str] | None) -> None:
+    """Print characters that the terminal cannot show as escapes. If even paths are limited to ASCII
+    (LC_ALL=C, PYTHONUTF8=0), restart Python in UTF-8 mode."""
     if arguments is None and sys.getfilesystemencoding() == "ascii":
-        said = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **said})
+        utf8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **utf8})
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point. Returns the exit code: 0 done, 1 something failed, 2 a mistake in what was
-    typed."""
-    _speak_any_language(arguments)
+    """Run the command line and return the exit code: 0 done, 1 something failed, 2 usage error."""
+    _configure_encoding(arguments)
     typed = sys.argv[1:] if arguments is None else arguments
-    if odd := [word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)]:
+    if invalid := [
+        word for word in typed if any("\ud800" <= letter <= "\udfff" for letter in word)
+    ]:
         print(
-            f"xstilts: {odd[0]!a} is no text in UTF-8: rename the file or folder", file=sys.stderr
+            f"xstilts: {invalid[0]!a} is not UTF-8 text: rename the file or folder", file=sys.stderr
         )
         return 2
     options = parser().parse_args(arguments)
     if options.command not in _SECONDS_TO_STOP:
-        return _obey(options)
+        return _run_command(options)
     with stopping.answered(interrupted, _SECONDS_TO_STOP[options.command]):
-        return _obey(options)
+        return _run_command(options)
 
 
-def _obey(options: argparse.Namespace) -> int:
-    """Do what was typed; returns the exit code."""
+def _run_command(options: argparse.Namespace) -> int:
+    """Run the subcommand, report its errors on stderr and return the exit code."""
     try:
         return COMMANDS[options.command](options)
     except UsageError as error:
@@ -355,7 +371,7 @@ def _obey(options: argparse.Namespace) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "\nstopped; what was done is kept, and the same command goes on from there",
+            "\nstopped; finished work is kept, and the same command goes on from there",
             file=sys.stderr,
         )
         return 130
@@ -371,7 +387,8 @@ def _obey(options: argparse.Namespace) -> int:
         if not disk.is_full(error):
             raise
         print(
-            f"xstilts {options.command}: {disk.full_sentence(Path(error.filename or Path.cwd()), 0)}",
+            f"xstilts {options.command}: "
+            f"{disk.full_sentence(Path(error.filename or Path.cwd()), 0)}",
             file=sys.stderr,
         )
         return 1

@@ -1,4 +1,4 @@
-"""`xstilts tasks`, `data` and `notebook`: what there is, and one notebook by hand."""
+"""`xstilts tasks`, `data` and `notebook`: list tasks, print examples, run a single notebook."""
 
 import argparse
 import json
@@ -30,14 +30,14 @@ def data(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit}: give 1 or more, or 0 for all")
     task(options.task, "xstilts data")
     language(options.language)
-    found = examples(
+    loaded_examples = examples(
         options.task,
         options.split,
         options.language,
         source=options.source,
         data_root=place(options.data_root),
     )
-    for example in found[: options.limit or None]:
+    for example in loaded_examples[: options.limit or None]:
         print(json.dumps(asdict(example), ensure_ascii=False))
     return 0
 
@@ -53,7 +53,7 @@ def notebook(options: argparse.Namespace) -> int:
         )
 
     def value(key: str, text: str) -> object:
-        """A place is what was typed, unless in quotes: as YAML, "a #1" would be another folder."""
+        """Parse `text` as YAML, but an unquoted path literally: YAML reads "a #1" as "a"."""
         return text if key in PLACES and text[:1] not in "\"'" else load(text, f"-p {key} {text}")
 
     parameters = {key: value(key, text) for key, text in options.parameters}

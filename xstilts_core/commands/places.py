@@ -1,4 +1,4 @@
-"""Paths as they were typed."""
+"""Resolve paths given on the command line and explain the system's errors about them."""
 
 import argparse
 import errno
@@ -9,13 +9,13 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded
 
 TYPED = ("outputs", "data_root", "encoder", "out", "dir", "output", "predictions", "labels")
-# The system's refusals that say something of a place, whatever the program does there.
+# Errors that concern the path itself, whatever the program was doing there.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def place(path: str) -> str:
-    """A path as typed, made independent of the folder: kernels and Snakemake work from the
-    project's folder."""
+    """Return a typed path, relative to the project's folder if inside it, else absolute. Kernels
+    and Snakemake work from the project's folder."""
     from xstilts_core.files.paths import home
 
     if not path:
@@ -29,7 +29,7 @@ def place(path: str) -> str:
 
 
 def model(typed: str) -> str:
-    """A model as typed: a folder as `place`, a name as it is."""
+    """Return the model given on the command line: a folder as from `place`, a hub name as is."""
     is_folder = (
         typed.startswith((".", "/", "~"))
         or typed.count("/") > 1
@@ -39,17 +39,16 @@ def model(typed: str) -> str:
 
 
 def require_folder(typed: str, folder: Path) -> None:
-    """UsageError where a file stands in the way of the folder that belongs to `--outputs typed`."""
-    if found := next((path for path in (folder, *folder.parents) if path.is_file()), None):
-        raise UsageError(f"--outputs {typed}: {found} is a file: give a folder")
+    """Raise UsageError if `folder`, from `--outputs typed`, or one of its parents is a file."""
+    if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise UsageError(f"--outputs {typed}: {file} is a file: give a folder")
 
 
 def refusal(error: OSError, options: argparse.Namespace) -> str:
-    """What to say where the system refuses a place; "" for an error that may be a mistake of the
-    suite.
+    """Return the message for a path that cannot be used; "" for an error that may be a bug of ours.
 
-    A file that is missing, or one in the way, may be one, unless it is a place that was typed or
-    stands above it.
+    A missing file, or an existing one in the way, may be a bug unless its path was typed or is a
+    parent of a typed path.
     """
     if not isinstance(error.filename, str):
         return ""
@@ -59,9 +58,9 @@ def refusal(error: OSError, options: argparse.Namespace) -> str:
         for name in TYPED
         if (value := getattr(options, name, ""))
     ]
-    stands_there = any(path in (place, *place.parents) for place in typed)
+    was_typed = any(path in (typed_path, *typed_path.parents) for typed_path in typed)
     if error.errno not in REFUSED and not (
-        stands_there and isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError)
+        was_typed and isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError)
     ):
         return ""
     return f"{path} cannot be used ({error.strerror}): give a place that can be read and written"

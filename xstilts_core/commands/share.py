@@ -1,5 +1,4 @@
-"""`xstilts export`, `card` and `reference`: what a run or a study made, for others to load and to
-read."""
+"""`xstilts export`, `card` and `reference`: share the models and scores of a run or a study."""
 
 import argparse
 from pathlib import Path
@@ -15,8 +14,8 @@ _PRINTED = "-"
 
 
 def _named_study(options: argparse.Namespace) -> Any:
-    """The study that was named; None where it is a run: its folder, or a path of several parts that
-    is no YAML file."""
+    """Return the named study; None if the name is a run's, that is its folder or a path of several
+    parts that is not a YAML file."""
     from xstilts_core.results import RESULT
     from xstilts_core.study import Study
     from xstilts_core.study.study_file import studies
@@ -45,7 +44,7 @@ def card(options: argparse.Namespace) -> int:
         path /= CARD
     if path.is_file() and path.read_text(encoding="utf-8") != text and not options.force:
         raise UsageError(
-            f"{path} is there, and says something else: --force writes over it, --out FILE writes elsewhere"
+            f"{path} exists with other content: --force overwrites it, --out FILE writes elsewhere"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -58,7 +57,7 @@ def export(options: argparse.Namespace) -> int:
 
     out, repository = expanded(options.dir), options.push_to_hub
     if options.public and not repository:
-        raise UsageError("--public is of no use without --push-to-hub OWNER/NAME")
+        raise UsageError("--public has no effect without --push-to-hub OWNER/NAME")
     if repository:
         upload.writer(repository)
     study = _named_study(options)
@@ -67,20 +66,26 @@ def export(options: argparse.Namespace) -> int:
     if repository:
         kind = "dataset" if study else "model"
         try:
-            sent = upload.send(
+            commit = upload.send(
                 out, repository, kind, f"{name}, exported by xstilts", options.public
             )
         except UsageError as error:
-            later = f"hf upload {repository} {out} --repo-type {kind}{'' if options.public else ' --private'}"
-            raise UsageError(f"{error}. {out} is whole, and can be sent later: {later}") from None
+            upload_command = (
+                f"hf upload {repository} {out} "
+                f"--repo-type {kind}{'' if options.public else ' --private'}"
+            )
+            raise UsageError(
+                f"{error}. {out} is complete and can be uploaded later: {upload_command}"
+            ) from None
         print(
-            f"{sent.address} ({'private' if sent.private else 'public'}), commit {sent.commit[:12]}"
+            f"{commit.address} ({'private' if commit.private else 'public'}), "
+            f"commit {commit.commit[:12]}"
         )
     return 0
 
 
 def write_model(options: argparse.Namespace, out: Path) -> str:
-    """A run's encoder; returns the run's name."""
+    """Write a run's encoder to `out` and return the run's name."""
     from xstilts_core.publish import cards, export
 
     run = cards.find(options.run, place(options.outputs))
@@ -89,7 +94,7 @@ def write_model(options: argparse.Namespace, out: Path) -> str:
 
 
 def _write_study(study: Any, out: Path) -> str:
-    """A study's scores; returns its name."""
+    """Write a study's scores to `out` and return its name."""
     from xstilts_core.publish import cards
 
     cards.export_study(study, out)
@@ -97,20 +102,20 @@ def _write_study(study: Any, out: Path) -> str:
 
 
 def reference(options: argparse.Namespace) -> int:
-    """Keep a study's finished runs in a folder that is small enough for git, beside those that it
-    has."""
+    """Add a study's finished runs to a folder that is small enough for git."""
     from xstilts_core.files import disk
     from xstilts_core.jobs import kept_runs
     from xstilts_core.publish import cards
 
     study = load(options)
     if not study.specs or study.reference:
-        raise UsageError(f"{study.file}: it has no runs of its own to keep")
+        raise UsageError(f"{study.file}: the study has no runs of its own to keep")
     folder = expanded(options.out) / study.name
     added = kept_runs.pack(study, folder)
-    kept = cards.write_tables(folder)
-    seeds = ", ".join(map(str, kept.seeds))
+    kept_study = cards.write_tables(folder)
+    seeds = ", ".join(map(str, kept_study.seeds))
     print(
-        f"{folder}: {len(added)} runs added; seeds {seeds}; {disk.size(folder) / disk.MEGABYTE:.1f} MB"
+        f"{folder}: {len(added)} runs added; seeds {seeds}; "
+        f"{disk.size(folder) / disk.MEGABYTE:.1f} MB"
     )
     return 0

@@ -1,4 +1,4 @@
-"""`xstilts run`, `check` and `status`: one study."""
+"""`xstilts run`, `check` and `status`: run a study, validate it, print the state of its runs."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from xstilts_core.commands.places import model, place, require_folder
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import expanded
 
-PLACES = "places are taken from the folder where the command is typed"
+PLACES = "relative paths start from the folder where the command is typed"
 
 
 def load(options: argparse.Namespace) -> Any:
@@ -24,10 +24,8 @@ def load(options: argparse.Namespace) -> Any:
         raise UsageError(f"--data-root {options.data_root}: no such folder ({PLACES})")
     study = Study.load(options.study, place(options.outputs), data_root, given(options))
     require_folder(options.outputs, study.root)
-    if options.command not in (
-        "status",
-        "reference",
-    ):  # results can be read where the encoder is not
+    # `status` and `reference` read results, which works without the encoder.
+    if options.command not in ("status", "reference"):
         for member in members(study):
             check_encoder(member)
         for name in dict.fromkeys(
@@ -41,8 +39,10 @@ def load(options: argparse.Namespace) -> Any:
 
 
 def given(options: argparse.Namespace) -> dict[str, str]:
-    """What was typed in place of what the study says. UsageError where it is no source, or can be
-    no encoder to start from."""
+    """Return the source and encoder that override the study's file.
+
+    Raise UsageError for an unknown source or for an encoder that cannot be trained from.
+    """
     from xstilts_core.study import study_file
     from xstilts_core.tasks import Source
 
@@ -57,20 +57,21 @@ def given(options: argparse.Namespace) -> dict[str, str]:
     return {"source": options.source, "encoder": encoder}
 
 
-def _print_given(study: Any) -> None:
-    """What the study is not run with that its file says."""
+def _print_overrides(study: Any) -> None:
+    """Print the options that override the study's file."""
     if study.given:
         print(
-            f"{', '.join(' '.join(entry) for entry in study.given.items())} in place of what {study.file} says"
+            f"{', '.join(' '.join(option) for option in study.given.items())} "
+            f"in place of what {study.file} says"
         )
 
 
 def check_encoder(study: Any) -> None:
-    """UsageError where the study's encoder cannot be what it starts from, or a run asks for what
-    that has not.
+    """Raise UsageError if the study cannot start from its encoder, or if a run needs more layers or
+    positions than the encoder has.
 
-    A folder is looked at as a whole, which takes seconds; an encoder of the hub in the first cell
-    of a run, once it is in the cache. One whose runs are kept is asked for nothing.
+    A local folder is checked completely, which takes seconds. A hub encoder is checked in the first
+    cell of a run, when it is in the cache. A study of kept runs needs no encoder.
     """
     if study.reference:
         return
@@ -92,25 +93,28 @@ def check_encoder(study: Any) -> None:
 
 
 def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
-    """What is known of the encoder's configuration before a run: all of a folder's and the shipped
-    one's, the size of the study's own."""
+    """Return what is known of the encoder's configuration before a run: everything for a folder or
+    the shipped encoder, the size alone for an encoder that the study pretrains."""
     from xstilts_core.files import encoder_files
 
     for spec in study.specs:
         if spec.phase == "pretrain" and study.encoder == "pretrained":
             return {"num_hidden_layers": spec.layers, "max_position_embeddings": spec.max_length}
-    place = encoder_files.shipped() if study.encoder == encoder_files.SHIPPED else folder
-    return encoder_files.configuration(place) if place else {}
+    encoder_folder = encoder_files.shipped() if study.encoder == encoder_files.SHIPPED else folder
+    return encoder_files.configuration(encoder_folder) if encoder_folder else {}
 
 
 def counted(study: Any) -> str:
     if study.published:
         return f"no runs, published scores ({study.published})"
-    return f"{len(study.specs)} runs{f', kept in reference ({study.reference}): nothing is trained' if study.reference else ''}"
+    return (
+        f"{len(study.specs)} runs"
+        f"{f', kept in reference ({study.reference}): no training' if study.reference else ''}"
+    )
 
 
 def members(study: Any) -> tuple[Any, ...]:
-    """The study itself, or those that it is made of."""
+    """Return the parts of a study of parts, else the study itself."""
     return study.members if study.parts else (study,)
 
 
@@ -137,28 +141,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
-    """Run one study to its end, `part` of it: its runs of some seeds. A study that fails does not
-    keep the next one from running."""
+    """Run `part` of one study, its runs of some seeds, to the end and return the exit code.
+
+    A failure is reported, not raised, so that the next study can run.
+    """
     from xstilts_core.jobs import aside, grid, kept_runs, progress, sharing
     from xstilts_core.report import summary
 
     out = summary.console()
-    _print_given(study)
+    _print_overrides(study)
     trains = bool(part.specs) and not study.reference
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", trains):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         if study.reference:
             kept_runs.unpack(study)
         with aside.prepared(part) as plan:
-            taken = sharing.gather(part)
-            told = again(
+            shared_runs = sharing.gather(part)
+            outcomes = again(
                 plan,
-                [f"{len(taken)} of them taken over from {', '.join(study.shares)}"]
-                if taken
+                [f"{len(shared_runs)} of them taken over from {', '.join(study.shares)}"]
+                if shared_runs
                 else [],
             )
             out.print(
-                f"{study.name}: {counted(part)}{told}, {jobs} at once, in {study.root}",
+                f"{study.name}: {counted(part)}{outcomes}, {jobs} at once, in {study.root}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -173,7 +179,7 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
                 if trains
                 else 0
             )
-        watch.queue = None  # from now on the folders alone say what was made
+        watch.queue = None  # from here on the state is read from the folders alone
         watch.look()
         failures = watch.failures()
         missing = 0 if study.reference else len(part.specs) - watch.count()["done"] - len(failures)
@@ -182,40 +188,40 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
         out.print(
             f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True
         )
-        made, reports = summary.conclude(study, jobs, profile, lock)
+        written_files, failed_reports = summary.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
     out.print(
-        "\n".join(made if study.published else [watch.line(), *made]),
+        "\n".join(written_files if study.published else [watch.line(), *written_files]),
         highlight=False,
         soft_wrap=True,
     )
-    summary.print_failures(failures, reports, missing, study.root, out)
-    return 1 if code or failures or reports or missing else 0
+    summary.print_failures(failures, failed_reports, missing, study.root, out)
+    return 1 if code or failures or failed_reports or missing else 0
 
 
 def again(plan: Any, more: Sequence[str]) -> str:
-    """What becomes of results that were there before: part of a sentence."""
-    said = (
+    """Return the part of a sentence that says what happens to existing results."""
+    outcomes = (
         [f"{len(plan.stale)} of them made with other settings before and run again"]
         if plan.stale
         else []
     )
-    said += (
+    outcomes += (
         [f"{len(plan.after)} of them run again after those that they start from"]
         if plan.after
         else []
     )
-    said += (
+    outcomes += (
         [f"{len(plan.back)} of them taken up again, as their settings are what they were"]
         if plan.back
         else []
     )
-    return "".join(f", {part}" for part in (*said, *more))
+    return "".join(f", {outcome}" for outcome in (*outcomes, *more))
 
 
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
-    """What would be run, and an estimate of its time, memory and disk."""
+    """Print what would be run and an estimate of its time, memory and disk space."""
     from xstilts_core.jobs import aside, grid, sharing
     from xstilts_core.jobs.estimate import forecast, notes
     from xstilts_core.jobs.runner import visible_gpus
@@ -227,26 +233,28 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         if study.reference:
             print(f"{study.name}: {counted(study)}")
             continue
-        _print_given(study)
-        _print_lacking(study)
-        taken = sharing.foreseen(study, studies[:position])
-        planned = grid.dry_run(study, jobs, profile)
+        _print_overrides(study)
+        _print_requirements(study)
+        shared = sharing.foreseen(study, studies[:position])
+        jobs_planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
-        found = forecast.forecast(
-            study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=taken
+        prediction = forecast.forecast(
+            study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=shared
         )
-        notes.show(found, summary.console())
+        notes.show(prediction, summary.console())
         print(
-            f"jobs of Snakemake{', before runs are taken over' if taken or aside.plan(study).back else ''}: {planned}"
+            f"jobs of Snakemake"
+            f"{', before runs are taken over' if shared or aside.plan(study).back else ''}"
+            f": {jobs_planned}"
         )
-        walls.append(found.wall)
+        walls.append(prediction.wall)
     if len(walls) > 1:
         print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
     return 0
 
 
-def _print_lacking(study: Any) -> None:
-    """What `xstilts run` will ask for."""
+def _print_requirements(study: Any) -> None:
+    """Print what `xstilts run` will require."""
     for reason in study.lacking:
         print(f"before it can run: {reason} (--data-root DIR)")
 
@@ -269,7 +277,7 @@ def check(options: argparse.Namespace) -> int:
 def _print_runs(study: Any) -> None:
     counts = Counter(spec.phase for spec in study.specs)
     print(f"{study.file}: {study.title}")
-    _print_given(study)
+    _print_overrides(study)
     print(
         ": ".join(
             filter(
@@ -280,7 +288,7 @@ def _print_runs(study: Any) -> None:
     )
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
-    _print_lacking(study)
+    _print_requirements(study)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -293,34 +301,35 @@ def status(options: argparse.Namespace) -> int:
         )
         return 0
     for study in studies:
-        _print_standing(study, options)
+        _print_status(study, options)
     return 0
 
 
 def standing(study: Any) -> list[dict[str, Any]]:
-    """Where each run stands, and which of its tasks it did not learn."""
+    """Return a row for each run: its state, and the tasks that it did not learn."""
     from xstilts_core.jobs import grid
     from xstilts_core.phases import learnt
 
-    missed = [
+    missed_tasks = [
         (str(spec.folder.relative_to(study.root)), judged.task)
         for spec, judged in learnt.missed(study)
     ]
     return [
-        {**row, "not_learnt": [task for folder, task in missed if folder == row["folder"]]}
+        {**row, "not_learnt": [task for folder, task in missed_tasks if folder == row["folder"]]}
         for row in grid.standing(study)
     ]
 
 
-def _print_standing(study: Any, options: argparse.Namespace) -> None:
+def _print_status(study: Any, options: argparse.Namespace) -> None:
     from xstilts_core.jobs import grid
     from xstilts_core.phases import learnt
 
-    _print_given(study)
+    _print_overrides(study)
     rows = grid.standing(study)
     for row in rows:
         print(
-            f"{row['state']:<8} {row['folder']}{f'  ({reason})' if (reason := row['reason']) else ''}"
+            f"{row['state']:<8} {row['folder']}"
+            f"{f'  ({reason})' if (reason := row['reason']) else ''}"
         )
         if row["state"] == "failed" and row["notebook"]:
             print(f"{'':<8} traceback: {row['notebook']}")
@@ -331,15 +340,20 @@ def _print_standing(study: Any, options: argparse.Namespace) -> None:
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):
-        places = {
+        given_options = {
             "outputs": options.outputs if options.outputs != "outputs" else "",
             "data-root": options.data_root,
         }
-        places |= {"source": options.source, "encoder": options.encoder}
+        given_options |= {"source": options.source, "encoder": options.encoder}
         words = [
             "xstilts",
             "run",
             options.study,
-            *(word for name, value in places.items() if value for word in (f"--{name}", value)),
+            *(
+                word
+                for name, value in given_options.items()
+                if value
+                for word in (f"--{name}", value)
+            ),
         ]
         print(f"to go on: {shlex.join(words)}")

@@ -1,2 +1,1 @@
-"""Reading data: splits of tasks from the embedded suite, from files or from the hub, with the hub's
-lock."""
+"""Read task splits from the embedded suite, from files or from the hub, with the hub's lock."""

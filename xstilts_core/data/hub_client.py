@@ -1,10 +1,11 @@
-"""Files of the Hugging Face hub at a locked commit, through its own client, and checked: what a run
-loads is what was locked.
+"""Load files of the Hugging Face hub at a locked commit, through its own client, and check them: a
+run loads exactly what was locked.
 
-What is in the local cache (HF_HOME) is loaded without a question to the hub. HF_ENDPOINT names
-another hub; HF_HUB_OFFLINE=1 forbids questions. Checksums are SHA-256 over the bytes on this disk,
-not what the hub states: that finds a damaged copy as well as a changed file. At the first fetch the
-two are compared (the hub states them for large files, all parquet and weights among them).
+Files in the local cache (HF_HOME) are loaded without a request to the hub. HF_ENDPOINT names
+another hub; HF_HUB_OFFLINE=1 forbids requests. Checksums are SHA-256 over the bytes on this disk,
+not the values that the hub states, so a damaged copy is detected as well as a changed file. The
+first fetch compares the two (the hub states checksums for large files, which include all parquet
+files and weights).
 """
 
 import functools
@@ -26,8 +27,7 @@ _TIMEOUT_SECONDS = 10
 SHOWN = 300
 _OFFLINE = "HF_HUB_OFFLINE is set: only the local cache is read"
 FETCH = "xstilts notebook 01_data fetches what is missing, where the hub can be reached"
-# What an encoder is loaded from: configuration, tokenizer, weights (safetensors where there are
-# any).
+# The files that an encoder is loaded from: configuration, tokenizer, weights (safetensors if any).
 SMALL = re.compile(r"[^/]+\.(json|txt|model|spm)")
 WEIGHTS = (
     re.compile(r"model(-\d+-of-\d+)?\.safetensors"),
@@ -36,13 +36,13 @@ WEIGHTS = (
 
 
 class NotOnHub(UsageError):
-    """The hub has no such repository or branch, or shows it to others only."""
+    """The hub has no such repository or branch, or keeps it private."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Files at a commit: their paths here and their checksums. locked: what the lock says of them;
-    None where they are new to it."""
+    """Files at a commit: their paths here and their checksums. locked: the lock's content of them,
+    or None if they are new to it."""
 
     commit: str
     paths: dict[str, Path]
@@ -52,8 +52,8 @@ class Fetched:
 
 @functools.lru_cache(maxsize=4)
 def silence(endpoint: str) -> str:
-    """Why no server answers at the address, asked once a process; "" where one does, whatever it
-    says."""
+    """Return why no server answers at the address, or "" if one answers, whatever its answer.
+    Checked once per process."""
     try:
         urllib.request.urlopen(
             urllib.request.Request(endpoint, method="HEAD"), timeout=_TIMEOUT_SECONDS
@@ -67,13 +67,14 @@ def silence(endpoint: str) -> str:
 
 
 def require_hub(wanted: str) -> None:
-    """UsageError where the hub is to be asked for `wanted` and does not answer. The clients would
+    """Raise UsageError if `wanted` needs the hub and the hub does not answer. The clients would
     retry for most of a minute."""
     from huggingface_hub import constants
 
     if not constants.HF_HUB_OFFLINE and (reason := silence(constants.ENDPOINT)):
         raise UsageError(
-            f"{wanted}: the hub at {constants.ENDPOINT} does not answer ({reason}). HF_HUB_OFFLINE=1 reads what is in the local cache, "
+            f"{wanted}: the hub at {constants.ENDPOINT} does not answer ({reason}). "
+            "HF_HUB_OFFLINE=1 reads only the local cache, "
             "HF_ENDPOINT names a mirror, and source files needs no hub"
         )
 
@@ -86,11 +87,12 @@ def offline() -> bool:
 
 @contextmanager
 def asking(wanted: str, repository: Repository, commit: str = "") -> Iterator[None]:
-    """Around a question to the hub: UsageError where it may not be asked, does not answer, or says
-    no."""
+    """Wrap a request to the hub. Raise UsageError if requests are forbidden, the hub does not
+    answer, or it refuses."""
     if offline():
         raise UsageError(
-            f"{wanted} cannot be loaded from the hub ({_OFFLINE}): {missing(repository, commit)}. {FETCH}"
+            f"{wanted} cannot be loaded from the hub ({_OFFLINE}): "
+            f"{missing(repository, commit)}. {FETCH}"
         )
     require_hub(wanted)
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
@@ -102,35 +104,39 @@ def asking(wanted: str, repository: Repository, commit: str = "") -> Iterator[No
     except RevisionNotFoundError:
         if not commit:
             raise NotOnHub(
-                f"{wanted} cannot be loaded from the hub: it has no branch {repository.branch or 'main'}"
+                f"{wanted} cannot be loaded from the hub: "
+                f"it has no branch {repository.branch or 'main'}"
             ) from None
         raise UsageError(
-            f"{wanted} cannot be loaded: the hub no longer has commit {commit}, to which {hub_lock.path()} locks {repository.key}. A copy "
-            f"of the cache (HF_HOME) of a machine that has fetched it still works; or delete the entry {repository.key} there to take "
-            "what the hub has now, and run again every run that stands on it"
+            f"{wanted} cannot be loaded: the hub no longer has commit {commit}, "
+            f"to which {hub_lock.path()} locks {repository.key}. A copy of the cache (HF_HOME) of "
+            f"a machine that has fetched it still works. Or delete the entry {repository.key} "
+            "there to lock the hub's current commit, and repeat every run that depends on it"
         ) from None
     except RepositoryNotFoundError as error:
         raise NotOnHub(f"{wanted} cannot be loaded from the hub: {plain(error)}") from None
-    except Exception as error:  # the client, its transports and what parses a data set's card each have exceptions of their own
+    except (
+        Exception
+    ) as error:  # the client, its transports and its card parser each raise their own
         raise UsageError(f"{wanted} cannot be loaded from the hub: {plain(error)}") from None
 
 
 def plain(error: Exception) -> str:
-    """What an error says, in one line that is not too long."""
+    """Return an error's message in one line of limited length."""
     return (" ".join(str(error).split()) or type(error).__name__)[:SHOWN]
 
 
 def missing(repository: Repository, commit: str) -> str:
-    """What an offline run lacks."""
+    """Return what an offline run lacks."""
     return (
         f"commit {commit[:12]} is not there"
         if commit
-        else f"{hub_lock.path()} does not say which commit of {repository.key}"
+        else f"{hub_lock.path()} has no commit of {repository.key}"
     )
 
 
 def head(repository: Repository, wanted: str) -> str:
-    """The commit at which the repository's branch stands now."""
+    """Return the current commit of the repository's branch."""
     with asking(wanted, repository):
         from huggingface_hub import HfApi
 
@@ -144,20 +150,18 @@ def head(repository: Repository, wanted: str) -> str:
 
 
 def cached(repository: Repository, name: str, commit: str) -> Path | None:
-    """A file of the local cache."""
+    """Return the path of a file in the local cache, or None."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(
-        repository.name, name, revision=commit, repo_type=repository.kind
-    )
-    return Path(found) if isinstance(found, str) else None
+    path = try_to_load_from_cache(repository.name, name, revision=commit, repo_type=repository.kind)
+    return Path(path) if isinstance(path, str) else None
 
 
 def file(repository: Repository, name: str, commit: str, wanted: str) -> Path:
-    """A file at a commit: from the local cache, else downloaded to it."""
-    found = cached(repository, name, commit)
-    if found is not None:
-        return found
+    """Return the path of a file at a commit, from the local cache or downloaded to it."""
+    path = cached(repository, name, commit)
+    if path is not None:
+        return path
     with asking(wanted, repository, commit):
         from huggingface_hub import hf_hub_download
 
@@ -167,14 +171,14 @@ def file(repository: Repository, name: str, commit: str, wanted: str) -> Path:
 
 
 def checksum(place: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    seen = place.stat()
-    return digest(place, seen.st_mtime_ns, seen.st_size)
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    status = place.stat()
+    return digest(place, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=1024)
 def digest(place: Path, _changed: int, _size: int) -> str:
-    """Taken once a process: TyDiQA's languages are all in one file."""
+    """Return the checksum of one file version. Cached: one file has all of TyDiQA's languages."""
     with place.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -185,12 +189,12 @@ def fetch(
     names_at: Callable[[str], Sequence[str]],
     wanted: str,
 ) -> Fetched:
-    """The files of a part of a repository at its locked commit, checked; a repository that is new
-    to the lock is locked to its commit.
+    """Return the checked files of a part of a repository at its locked commit. A repository that is
+    new to the lock is locked to its current commit.
 
-    names_at: the part's files at a commit, asked only where the lock does not name them. wanted:
-    who wants what, for errors. UsageError where the commit, a file or its content is not what was
-    locked. `keep` writes down what is new.
+    names_at: returns the part's files at a commit; called only if the lock does not list them.
+    wanted: what is loaded, for errors. Raise UsageError if the commit, a file or its content is not
+    what was locked. `keep` records new content.
     """
     commit = hub_lock.commit(repository) or hub_lock.settle(repository, head(repository, wanted))
     locked = hub_lock.content(repository, *part)
@@ -212,7 +216,7 @@ def fetch(
 
 
 def stated(repository: Repository, commit: str, names: list[str], wanted: str) -> dict[str, str]:
-    """The SHA-256 that the hub states for those of the files that it keeps as large ones."""
+    """Return the SHA-256 that the hub states for the files that it stores as large ones."""
     with asking(wanted, repository, commit):
         from huggingface_hub import HfApi
 
@@ -225,40 +229,43 @@ def stated(repository: Repository, commit: str, names: list[str], wanted: str) -
 def changed(
     repository: Repository, commit: str, wanted: str, place: Path, sums: tuple[str, str], who: str
 ) -> UsageError:
-    """The error for a file whose bytes are not those expected; sums: expected, found."""
-    kept = next(
+    """Return the error for a file whose bytes are not the expected ones. sums: expected, found."""
+    cache_folder = next(
         (folder for folder in place.parents if folder.parent.name == "snapshots"), place.parent
     ).parent.parent
     source = hub_lock.path() if who == "the lock" else "the hub"
     return UsageError(
-        f"{wanted}: {place.name} is not what {source} says of commit {commit[:12]}: expected SHA-256 {sums[0][:16]}..., found "
-        f"{sums[1][:16]}... in {place.stat().st_size:,} bytes. Delete the cached copy, {kept}, and run again; if it is then the same, the "
-        f"hub itself has changed the file: delete the entry {repository.key} in {hub_lock.path()} to take what it has now"
+        f"{wanted}: {place.name} differs from the file that {source} has at commit {commit[:12]}: "
+        f"expected SHA-256 {sums[0][:16]}..., found {sums[1][:16]}... in "
+        f"{place.stat().st_size:,} bytes. Delete the cached copy, {cache_folder}, and run again. "
+        "If the error remains, the hub itself has changed the file: delete the entry "
+        f"{repository.key} in {hub_lock.path()} to lock the current one"
     )
 
 
 def keep(
     repository: Repository, part: tuple[str, ...], got: Fetched, rows: int | None = None
 ) -> None:
-    """Write what was fetched into the lock where it is new to it; else UsageError where the rows
-    are not as many as were locked."""
+    """Write what was fetched into the lock if it is new to it; otherwise raise UsageError if the
+    number of rows is not the locked one."""
     if got.locked is None:
         hub_lock.record(repository, got.commit, part, Content(got.found.files, rows))
     elif got.locked.rows != rows:
-        place = ", ".join(
+        split = ", ".join(
             f"{kind} {name}" for kind, name in zip(("configuration", "split"), part, strict=False)
         )
         raise UsageError(
-            f"data set {repository.name}, {place}: {rows} rows, but {hub_lock.path()} says {got.locked.rows} at commit {got.commit[:12]}: "
-            f"delete the entry {repository.key} there to lock anew what the hub has, and run again every run that stands on it"
+            f"data set {repository.name}, {split}: {rows} rows, but {hub_lock.path()} has "
+            f"{got.locked.rows} at commit {got.commit[:12]}: delete the entry {repository.key} "
+            "there to lock the hub's current data, and repeat every run that depends on it"
         )
 
 
 def encoder_files(names: Sequence[str]) -> list[str]:
-    """Those of a repository's files that an encoder is loaded from; none where its configuration or
-    weights are not among them."""
+    """Return those of a repository's files that an encoder is loaded from. Return none if the
+    configuration or the weights are missing."""
     weights = [
-        found for form in WEIGHTS if (found := [name for name in names if form.fullmatch(name)])
+        matches for form in WEIGHTS if (matches := [name for name in names if form.fullmatch(name)])
     ]
     return (
         [*filter(SMALL.fullmatch, names), *weights[0]] if "config.json" in names and weights else []
@@ -266,22 +273,23 @@ def encoder_files(names: Sequence[str]) -> list[str]:
 
 
 def _encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[str]:
-    """The files of an encoder at a commit, as the hub lists them."""
+    """Return the files of an encoder at a commit, as the hub lists them."""
     with asking(wanted, repository, commit):
         from huggingface_hub import HfApi
 
         names = HfApi().list_repo_files(repository.name, revision=commit, repo_type=repository.kind)
-    found = encoder_files(names)
-    if not found:
+    files = encoder_files(names)
+    if not files:
         raise UsageError(
-            f"{wanted}: the repository has no config.json with weights (safetensors or bin) beside it: {', '.join(names)}"
+            f"{wanted}: the repository has no config.json with weights (safetensors or bin) "
+            f"beside it: {', '.join(names)}"
         )
-    return found
+    return files
 
 
 def _adopt(repository: Repository) -> None:
-    """Lock an encoder that another program has left in the cache, at the commit that its cache
-    names. For runs that may not ask."""
+    """Lock an encoder that another program left in the cache, at the commit that the cache names.
+    It serves runs that may not contact the hub."""
     config = cached(repository, "config.json", "main")
     names = encoder_files([path.name for path in config.parent.iterdir()]) if config else []
     if config and names:
@@ -295,25 +303,25 @@ def _adopt(repository: Repository) -> None:
 
 
 def encoder(name: str, kind: str = "encoder") -> Path:
-    """The folder of a hub model at its locked commit; fetched, locked and checked as data are.
-    Loading it asks nobody.
+    """Return the folder of a hub model at its locked commit, which is fetched, locked and checked
+    like data. Loading from the folder sends no request.
 
-    kind: what the model is here, for errors: an encoder, a translator.
+    kind: the model's purpose, for errors: an encoder, a translator.
     """
     repository, wanted = Repository("model", name), f"{kind} {name!r}"
     if offline() and not hub_lock.commit(repository):
         _adopt(repository)
-    got = fetch(
+    fetched = fetch(
         repository, (), lambda commit: _encoder_files_at(repository, commit, wanted), wanted
     )
-    keep(repository, (), got)
-    return got.paths["config.json"].parent
+    keep(repository, (), fetched)
+    return fetched.paths["config.json"].parent
 
 
 def encoder_at_hand(name: str) -> str:
-    """The folder of a hub encoder that is locked and in the local cache, else its name. Asks nobody
-    and checks nothing."""
+    """Return the folder of a hub encoder that is locked and cached, otherwise its name. Nothing is
+    requested or checked."""
     repository = Repository("model", name)
     commit = hub_lock.commit(repository)
-    found = cached(repository, "config.json", commit) if commit else None
-    return str(found.parent) if found else name
+    path = cached(repository, "config.json", commit) if commit else None
+    return str(path.parent) if path else name

@@ -1,9 +1,9 @@
-"""The hub's lock, params/hub.lock: the commit of every data set and model that was taken from the
-Hugging Face hub, and its content.
+"""Maintain the hub's lock, params/hub.lock: commit and content of every data set and model taken
+from the Hugging Face hub.
 
-A data set moves: labels are corrected, files are split anew. So the first fetch writes down what it
-found, and every later run loads exactly that. XSTILTS_HUB_LOCK names another file than
-params/hub.lock. Nothing here asks the hub or opens what it gave.
+Data sets change: labels are corrected, files are split anew. So the first fetch records what it
+got, and every later run loads exactly that. XSTILTS_HUB_LOCK names a file to use instead of
+params/hub.lock. This module never contacts the hub or opens the files from it.
 """
 
 import os
@@ -33,7 +33,7 @@ HEADER = """\
 # entry, or the whole file, and run again.
 """
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# libyaml's are ten times as fast, and write the same text.
+# libyaml's loader and dumper are ten times as fast and write the same text.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LINE_WIDTH = 200
@@ -41,8 +41,7 @@ _LINE_WIDTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A data set or model of the hub. branch: the one it is read from; the default one where
-    empty."""
+    """A data set or model of the hub. branch: the branch that is read; empty: the default one."""
 
     kind: Literal["dataset", "model"]
     name: str
@@ -60,41 +59,44 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was fetched of a repository. files: path in the repository to the SHA-256 of its bytes;
-    rows: of a split of a data set."""
+    """The content fetched from a repository. files: path in the repository to the SHA-256 of its
+    bytes; rows: number of rows of a data set's split."""
 
     files: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
 
 
 def path() -> Path:
-    """Where the lock stands."""
+    """Return the path of the lock."""
     return Path(os.environ.get(VARIABLE) or home() / "params" / "hub.lock")
 
 
 def read() -> dict[str, Any]:
-    """All of the lock, not to be changed: {"dataset": {key: entry}, "model": {key: entry}}; empty
-    where there is none yet.
+    """Return the whole lock, not to be changed: {"dataset": {key: entry}, "model": {key: entry}}.
+    It is empty if there is no file yet.
 
-    UsageError names the file where it is no lock.
+    Raise UsageError if the file is not a lock.
     """
-    place = path()
+    file = path()
     try:
-        seen = place.stat()
+        status = file.stat()
     except FileNotFoundError:
         return {"dataset": {}, "model": {}}
-    return parsed(place, (seen.st_ino, seen.st_mtime_ns, seen.st_size))
+    return parsed(file, (status.st_ino, status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
 def parsed(place: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
-    """The content of the file, parsed once for each of its versions: a run of forty languages looks
-    forty times."""
+    """Return the content of the file. Each version is parsed once, since a run of forty languages
+    reads it forty times."""
     try:
-        found = yaml.load(place.read_text(encoding="utf-8"), _LOADER) or {}
-        content = {kind: dict(found.pop(f"{kind}s", None) or {}) for kind in ("dataset", "model")}
+        groups = yaml.load(place.read_text(encoding="utf-8"), _LOADER) or {}
+        content = {kind: dict(groups.pop(f"{kind}s", None) or {}) for kind in ("dataset", "model")}
         entries = [(key, entry) for group in content.values() for key, entry in group.items()]
-        wrong = [*found, *(key for key, entry in entries if not _COMMIT.fullmatch(entry["commit"]))]
+        wrong = [
+            *groups,
+            *(key for key, entry in entries if not _COMMIT.fullmatch(entry["commit"])),
+        ]
     except (
         yaml.YAMLError,
         UnicodeDecodeError,
@@ -105,24 +107,25 @@ def parsed(place: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
     ) as error:
         raise damaged(place, f"{type(error).__name__}: {' '.join(str(error).split())}") from None
     if wrong:
-        raise damaged(place, f"{wrong[0]!r} is no entry with a commit")
+        raise damaged(place, f"{wrong[0]!r} is not an entry with a commit")
     return content
 
 
 def damaged(place: Path, problem: str) -> UsageError:
     return UsageError(
-        f"{place} is not a lock that this suite wrote ({problem}): restore it, or delete it to lock what the hub has now"
+        f"{place} is not a lock that this suite wrote ({problem}): "
+        "restore it, or delete it to lock the hub's current data"
     )
 
 
 def commit(repository: Repository) -> str:
-    """The locked commit; "" where the repository is not locked yet."""
+    """Return the locked commit, or "" if the repository is not locked yet."""
     return str(read()[repository.kind].get(repository.key, {}).get("commit", ""))
 
 
 def content(repository: Repository, *part: str) -> Content | None:
-    """What is locked of a part (configuration and split of a data set; a model is in one piece);
-    None where it is new."""
+    """Return the locked content of a part (configuration and split of a data set; a model has a
+    single part), or None if it is new."""
     entry = read()[repository.kind].get(repository.key, {})
     try:
         for name in ("configurations", *part) if part else ():
@@ -138,26 +141,26 @@ def content(repository: Repository, *part: str) -> Content | None:
 
 @contextmanager
 def writing() -> Iterator[dict[str, Any]]:
-    """All of the lock, to be changed: one process at a time, and what it changes is there whole, or
-    not at all."""
-    place = path()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # A file of its own: the lock itself is replaced while others wait.
-    with place.with_name(f".{place.name}.writer").open("a") as turn:
-        while not locks.acquired(turn):
+    """Yield the whole lock for changes by one process at a time. The changes are written completely
+    or not at all."""
+    file = path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Wait on a separate file, because the lock itself is replaced while others wait.
+    with file.with_name(f".{file.name}.writer").open("a") as writer:
+        while not locks.acquired(writer):
             time.sleep(0.05)
-        changed = {kind: dict(entries) for kind, entries in read().items()}
-        before = text(changed)
-        yield changed
-        if (after := text(changed)) != before or not place.is_file():
-            write_text(place, after)
+        lock = {kind: dict(entries) for kind, entries in read().items()}
+        before = text(lock)
+        yield lock
+        if (after := text(lock)) != before or not file.is_file():
+            write_text(file, after)
 
 
 def text(changed: Mapping[str, Any]) -> str:
-    """The file, sorted, so that two versions of it can be compared line by line."""
-    kept = {f"{kind}s": entries for kind, entries in changed.items() if entries}
+    """Return the file's text, sorted so that two versions can be compared line by line."""
+    groups = {f"{kind}s": entries for kind, entries in changed.items() if entries}
     return HEADER + yaml.dump(
-        kept,
+        groups,
         Dumper=_DUMPER,
         sort_keys=True,
         allow_unicode=True,
@@ -167,23 +170,24 @@ def text(changed: Mapping[str, Any]) -> str:
 
 
 def settle(repository: Repository, found: str) -> str:
-    """Lock the repository to the commit found, unless another run was faster. Returns the commit in
+    """Lock the repository to the commit found, unless another run was faster. Return the commit in
     force."""
-    with writing() as changed:
-        entry = changed[repository.kind].setdefault(repository.key, {"commit": found})
+    with writing() as lock:
+        entry = lock[repository.kind].setdefault(repository.key, {"commit": found})
         return str(entry["commit"])
 
 
 def record(repository: Repository, at: str, part: tuple[str, ...], found: Content) -> None:
-    """Write down what a part holds at commit `at`. UsageError where the repository is locked to
-    another commit by now."""
-    with writing() as changed:
-        entry = dict(changed[repository.kind].get(repository.key, {"commit": at}))
+    """Write down the content of a part at commit `at`. Raise UsageError if the repository has
+    meanwhile been locked to another commit."""
+    with writing() as lock:
+        entry = dict(lock[repository.kind].get(repository.key, {"commit": at}))
         if entry["commit"] != at:
             raise UsageError(
-                f"{path()}: {repository.key} was locked to {entry['commit']} while {at} was loaded: run it again"
+                f"{path()}: {repository.key} was locked to {entry['commit']} "
+                f"while {at} was loaded: run it again"
             )
-        changed[repository.kind][repository.key] = entry
+        lock[repository.kind][repository.key] = entry
         for name in ("configurations", *part) if part else ():
             entry[name] = dict(entry.get(name, {}))
             entry = entry[name]
@@ -195,17 +199,17 @@ def record(repository: Repository, at: str, part: tuple[str, ...], found: Conten
 
 
 def revisions(spec: Any) -> dict[str, str]:
-    """The locked commits of the data sets, the encoder and the translators that a run stands on, by
-    name: for its provenance."""
-    wanted = [
+    """Return the locked commits of the data sets, the encoder and the translators that a run
+    depends on, by name, for its provenance."""
+    repositories = [
         Repository("model", name)
         for name in (str(getattr(spec, "encoder", "")), *getattr(spec, "translators", ()))
     ]
     if spec.source == "hub":
         names = [part for name in spec.uses for part in TASKS[name].parts or (name,)]
-        places = (HUB, ADDED) if getattr(spec, "benchmark", "") == "xtreme-r" else (HUB,)
-        wanted += [
-            Repository.of(place[name]) for place in places for name in names if name in place
+        tables = (HUB, ADDED) if getattr(spec, "benchmark", "") == "xtreme-r" else (HUB,)
+        repositories += [
+            Repository.of(data[name]) for data in tables for name in names if name in data
         ]
-        wanted += [Repository.of(TEXTS)] if getattr(spec, "text_languages", ()) else []
-    return {repository.key: found for repository in wanted if (found := commit(repository))}
+        repositories += [Repository.of(TEXTS)] if getattr(spec, "text_languages", ()) else []
+    return {repository.key: locked for repository in repositories if (locked := commit(repository))}

@@ -1,2 +1,1 @@
-"""What stands behind model.py and packing.py: an encoder read and tried, its hidden states, its
-attention and dropout on a CPU."""
+"""Parts of model.py and packing.py: loading, trials, hidden states, CPU attention and dropout."""

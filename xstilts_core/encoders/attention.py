@@ -1,9 +1,10 @@
-"""Attention of a pack on a CPU in training, where torch's own kernels are slow: those of bfloat16
-backwards, all that draw dropout.
+"""Attention of a pack in training on a CPU, where torch's own kernels are slow: the backward pass
+in bfloat16, and everything with dropout.
 
-Measured on one AMX core, 12 heads of width 32, forward and backward, torch 2.13: 32 sequences of 40
-tokens in bfloat16 7 ms, torch's fused kernel 61; 16 of 205 tokens 56 and 96; with dropout 9 against
-19, and 64 against 181. In float32 the fused kernel is the faster one.
+Measured on one AMX core with 12 heads of width 32, forward and backward, torch 2.13, against
+torch's fused kernel: 32 sequences of 40 tokens in bfloat16 take 7 ms against 61, and 16 of 205
+tokens take 56 against 96; with dropout, 9 against 19 and 64 against 181. In float32 the fused
+kernel is faster.
 """
 
 from collections.abc import Iterator
@@ -16,13 +17,13 @@ from xstilts_core.encoders import dropout
 
 
 def here(query: Tensor, rate: float) -> bool:
-    """Whether this is the faster attention for such queries."""
+    """Return whether this attention is the faster one for such queries."""
     learns = torch.is_grad_enabled() and query.requires_grad
     return query.device.type == "cpu" and (rate > 0 or (learns and query.dtype == torch.bfloat16))
 
 
 def _heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
-    """[count * heads, length, width] of a bin from [tokens, heads, width]."""
+    """Return [count * heads, length, width] of a bin from [tokens, heads, width]."""
     heads, width = flat.shape[1:]
     return (
         flat.index_select(0, tokens)
@@ -33,7 +34,7 @@ def _heads_first(flat: Tensor, tokens: Tensor, count: int) -> Tensor:
 
 
 def _tokens_first(part: Tensor, count: int) -> Tensor:
-    """[count * length, heads, width] from [count * heads, length, width]."""
+    """Return [count * length, heads, width] from [count * heads, length, width]."""
     heads, (_, length, width) = part.shape[0] // count, part.shape
     return (
         part.view(count, heads, length, width).transpose(1, 2).reshape(count * length, heads, width)
@@ -41,10 +42,10 @@ def _tokens_first(part: Tensor, count: int) -> Tensor:
 
 
 class Attended(torch.autograd.Function):
-    """Softmax attention bin by bin, with dropout of its probabilities by bytes.
+    """Softmax attention bin by bin, with dropout of its probabilities from random bytes.
 
-    Padding gets no gradient: it is no key of anybody, and nobody reads what it asks for. So
-    gradients are gathered, not added up.
+    Padding gets no gradient: it is never a key, and the output of its queries is never read.
+    Gradients can therefore be gathered instead of added up.
     """
 
     @staticmethod
@@ -57,8 +58,8 @@ class Attended(torch.autograd.Function):
         masks: list[Tensor | None],
         *rest: float,
     ) -> Tensor:
-        """query, key, value [tokens, heads, width]; rest: scaling and rate of dropout."""
-        (ctx.scaling, ctx.rate), ctx.plan, done, saved = rest, plan, [], []
+        """Attend. query, key, value: [tokens, heads, width]; rest: scaling and dropout rate."""
+        (ctx.scaling, ctx.rate), ctx.plan, outputs, saved = rest, plan, [], []
         for part, allowed in zip(plan.bins, masks, strict=True):
             q, k, v = (_heads_first(flat, part.tokens, part.count) for flat in (query, key, value))
             scores = torch.bmm(q.mul_(ctx.scaling), k.transpose(1, 2))
@@ -69,11 +70,11 @@ class Attended(torch.autograd.Function):
                 scores.view(part.count, -1, part.length, part.length).add_(bias)
             shares = torch.softmax(scores, -1)
             keep = dropout.mask(shares.numel(), ctx.rate) if ctx.rate else shares.new_empty(0)
-            used = dropout.kept(shares, keep) if ctx.rate else shares
-            done.append(_tokens_first(torch.bmm(used, v), part.count))
+            weights = dropout.kept(shares, keep) if ctx.rate else shares
+            outputs.append(_tokens_first(torch.bmm(weights, v), part.count))
             saved += [q, k, v, shares, keep]
         ctx.save_for_backward(*saved)
-        out = torch.cat(done).index_select(0, plan.back)
+        out = torch.cat(outputs).index_select(0, plan.back)
         return out.mul_(dropout.scale(ctx.rate)) if ctx.rate else out
 
     @staticmethod
@@ -81,25 +82,25 @@ class Attended(torch.autograd.Function):
         flat, plan, saved = gradients[0], ctx.plan, ctx.saved_tensors
         if ctx.rate:
             flat = flat * dropout.scale(ctx.rate)
-        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        by_bin: list[tuple[Tensor, Tensor, Tensor]] = []
         for part, output, (q, k, v, shares, keep) in zip(
             plan.bins, placed(flat, plan), zip(*[iter(saved)] * 5, strict=True), strict=True
         ):
             below = torch.bmm(output, v.transpose(1, 2))
-            used, below = (
+            weights, below = (
                 (dropout.kept(shares, keep), dropout.kept(below, keep))
                 if ctx.rate
                 else (shares, below)
             )
             scores = torch._softmax_backward_data(below, shares, -1, shares.dtype)
-            grown = (
+            bin_gradients = (
                 torch.bmm(scores, k).mul_(ctx.scaling),
                 torch.bmm(scores.transpose(1, 2), q),
-                torch.bmm(used.transpose(1, 2), output),
+                torch.bmm(weights.transpose(1, 2), output),
             )
-            found.append(tuple(_tokens_first(gradient, part.count) for gradient in grown))
+            by_bin.append(tuple(_tokens_first(gradient, part.count) for gradient in bin_gradients))
         return (
-            *(torch.cat(parts).index_select(0, plan.back) for parts in zip(*found, strict=True)),
+            *(torch.cat(parts).index_select(0, plan.back) for parts in zip(*by_bin, strict=True)),
             None,
             None,
             None,
@@ -108,15 +109,15 @@ class Attended(torch.autograd.Function):
 
 
 def placed(flat: Tensor, plan: Any) -> Iterator[Tensor]:
-    """The gradient of each bin's output [count * heads, length, width] from that of the pack;
-    padding has none."""
-    places = flat.new_zeros(
+    """Yield the gradient of each bin's output, [count * heads, length, width], from that of the
+    pack. Padding has none."""
+    slots = flat.new_zeros(
         sum(len(part.tokens) for part in plan.bins), *flat.shape[1:]
     ).index_copy_(0, plan.back, flat)
     first = 0
     for part in plan.bins:
-        some = places[first : first + len(part.tokens)].view(
+        block = slots[first : first + len(part.tokens)].view(
             part.count, part.length, *flat.shape[1:]
         )
-        yield some.transpose(1, 2).reshape(part.count * flat.shape[1], part.length, flat.shape[2])
+        yield block.transpose(1, 2).reshape(part.count * flat.shape[1], part.length, flat.shape[2])
         first += len(part.tokens)

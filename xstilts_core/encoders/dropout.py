@@ -1,9 +1,9 @@
-"""Dropout on a CPU from random bytes: a tenth of the time of torch's own, which draws a number for
-every value.
+"""Dropout on a CPU from random bytes, in a tenth of the time of torch's own, which draws a number
+for every value.
 
-A value is dropped where a byte of torch's generator is below round(256 * rate). What is kept is
-divided by the share that is really kept, so the mean stays. Checkpoints hold torch's generator, so
-a training that goes on draws the same masks. GPUs keep torch's own.
+A value is dropped if a byte of torch's generator is below round(256 * rate). Kept values are
+divided by the share that is really kept, so the mean does not change. Checkpoints hold torch's
+generator, so a resumed training draws the same masks. GPUs use torch's own dropout.
 """
 
 from typing import Any
@@ -12,40 +12,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Integers as wide as a float, to clear its bits with.
+# Integer types as wide as a float, to clear its bits.
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def level(rate: float) -> int:
-    """Of 256 values so many are dropped: at least one stays."""
+    """Return how many of 256 values are dropped. At least one is kept."""
     return min(round(256 * rate), 255)
 
 
 def scale(rate: float) -> float:
-    """What kept values are multiplied by."""
+    """Return the factor that kept values are multiplied by."""
     return 256 / (256 - level(rate))
 
 
 def mask(count: int, rate: float) -> Tensor:
-    """[count] int8: -1 (all bits set) where a value is kept, 0 where it is dropped."""
-    drawn = (
+    """Return [count] int8: -1 (all bits set) if a value is kept, 0 if it is dropped."""
+    noise = (
         torch.empty(-(-count // 8), dtype=torch.int64)
         .random_(-(2**63), None)
         .view(torch.int8)[:count]
     )
     if (dropped := level(rate)) > 127:
-        return drawn.view(torch.uint8).ge(dropped).view(torch.int8).neg_()
-    # A signed byte is above 127 - dropped as often as an unsigned one is below dropped; comparing
-    # takes five times as long as this.
+        return noise.view(torch.uint8).ge(dropped).view(torch.int8).neg_()
+    # A signed byte is above 127 - dropped as often as an unsigned one is below dropped, and
+    # comparing would take five times as long as this.
     return (
-        drawn.clamp_min_(127 - dropped).sub_(128 - dropped).bitwise_right_shift_(7)
+        noise.clamp_min_(127 - dropped).sub_(128 - dropped).bitwise_right_shift_(7)
         if dropped
-        else drawn.fill_(-1)
+        else noise.fill_(-1)
     )
 
 
 def kept(values: Tensor, keep: Tensor) -> Tensor:
-    """The values where the mask keeps them, else 0; of the same shape, contiguous."""
+    """Return the values that the mask keeps, else 0; of the same shape, contiguous."""
     word = WORDS[values.element_size()]
     return (
         keep.to(word)
@@ -56,7 +56,7 @@ def kept(values: Tensor, keep: Tensor) -> Tensor:
 
 
 class _Dropped(torch.autograd.Function):
-    """Dropout that keeps a byte per value for the backward pass."""
+    """Dropout that saves one byte per value for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, rate: float) -> Tensor:
@@ -71,7 +71,7 @@ class _Dropped(torch.autograd.Function):
 
 
 def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
-    """Drop values at this rate in training: on a CPU by bytes, else as torch does."""
+    """Drop values at this rate in training: by bytes on a CPU, else like torch."""
     if not training or not rate:
         return values
     return (
@@ -82,15 +82,15 @@ def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
 
 
 class ByteDropout(nn.Dropout):
-    """nn.Dropout by `dropout`."""
+    """nn.Dropout that uses `dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
         return dropout(input, self.p, self.training)
 
 
 def use_bytes(module: nn.Module) -> None:
-    """Let every nn.Dropout of a module draw bytes. Weights, their names and evaluation stay as they
-    are."""
-    for part in module.modules():
-        if type(part) is nn.Dropout:
-            part.__class__ = ByteDropout
+    """Make every nn.Dropout of a module draw bytes.
+    Weights, their names and evaluation do not change."""
+    for layer in module.modules():
+        if type(layer) is nn.Dropout:
+            layer.__class__ = ByteDropout

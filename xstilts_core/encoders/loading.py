@@ -1,8 +1,7 @@
-"""An encoder read from its folder and checked as a whole: configuration, weights, tokenizer. Every
-fault is one line.
+"""Loading an encoder from its folder, with configuration, weights and tokenizer checked together.
 
-Of encoder-decoders the encoder half is taken where transformers has it as a class of its own (T5,
-mT5, UMT5, T5Gemma).
+Every fault is reported in one line. Of an encoder-decoder the encoder half is used, if transformers
+has a class for it alone (T5, mT5, UMT5, T5Gemma).
 """
 
 import inspect
@@ -33,56 +32,56 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files import encoder_files
 from xstilts_core.files.encoder_files import fault
 
-# A bar per loaded model would stand in every executed notebook, stopped at some percentage, and in
-# the output of every command.
+# Every executed notebook and the output of every command would show a bar per loaded model, stopped
+# at some percentage.
 logging.disable_progress_bar()
 
 # Ordinary English, which every study trains on.
 _SENTENCE = "The old doctor reads a new book in the garden, and two children write letters."
 SHOWN = 3
-# Counted among the causal models of transformers, and read in both directions by their plain model.
+# Listed among transformers' causal models, although their plain models read in both directions.
 _BOTH_WAYS = ("bert-generation", "reformer", "xlnet")
 
 
 def check(folder: Path, what: str) -> None:
-    """UsageError where the folder is no encoder that a study can use, as far as that can be told
+    """Raise UsageError if the folder is not an encoder that a study can use, as far as can be told
     without its weights in memory."""
     encoder_files.check(folder, what)
     config = configuration(folder, what)
     tokenizer = tokenizer_of(folder, what)
-    # transformers places weights on "meta", where they take no memory, with the help of accelerate
-    # alone.
+    # transformers needs accelerate to place weights on "meta", where they take no memory.
     network = network_of(folder, config, what, device="meta" if find_spec("accelerate") else "cpu")
     check_tokenizer(tokenizer, network, folder, what)
 
 
 @contextmanager
 def told(folder: Path, what: str) -> Iterator[None]:
-    """Whatever transformers says of a folder in one line, and without its tables."""
+    """Report any error of transformers about a folder in one line, and hide its tables."""
     try:
         with quiet():
             yield
     except UsageError:
         raise
-    except Exception as error:  # transformers' families and the parsers below them each have exceptions of their own
+    except Exception as error:
+        # Every model family and the parsers below it raise exceptions of their own.
         reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise fault(f"{what} cannot be loaded", reason, folder) from None
 
 
 def network_class(config: PretrainedConfig) -> type[PreTrainedModel]:
-    """The class of the encoder alone: transformers' own choice for a text, else what AutoModel
-    takes."""
-    found = MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), None) or MODEL_MAPPING[type(config)]
-    return found[0] if isinstance(found, tuple) else found
+    """Return the class of the encoder alone: transformers' own choice for text encoding, else that
+    of AutoModel."""
+    choice = MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), None) or MODEL_MAPPING[type(config)]
+    return choice[0] if isinstance(choice, tuple) else choice
 
 
 def configuration(folder: Path, what: str) -> PretrainedConfig:
-    """The folder's configuration. UsageError where transformers does not know its model type, or
-    where that is no encoder."""
+    """Return the folder's configuration.
+    Raise UsageError if transformers does not know its model type, or if that is not an encoder."""
     kind = encoder_files.configuration(folder).get("model_type")
     if kind not in CONFIG_MAPPING:
-        text = sorted(cls.model_type for cls in MODEL_FOR_MASKED_LM_MAPPING)
-        raise fault(what, str(unknown("model_type", kind, text, "config.json")), folder)
+        model_types = sorted(cls.model_type for cls in MODEL_FOR_MASKED_LM_MAPPING)
+        raise fault(what, str(unknown("model_type", kind, model_types, "config.json")), folder)
     with told(folder, what):
         config = AutoConfig.from_pretrained(folder)
         if type(config) not in MODEL_MAPPING:
@@ -96,8 +95,8 @@ def configuration(folder: Path, what: str) -> PretrainedConfig:
 
 
 def _refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
-    """UsageError where the family itself says that it is no encoder; `trial` finds out what it does
-    not say."""
+    """Raise UsageError if the family itself declares that it is not an encoder; `trial` finds the
+    other cases."""
     family, name = type(config), network_class(config).__name__
     half = family in MODEL_FOR_TEXT_ENCODING_MAPPING
     if not half and (family in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING or config.is_encoder_decoder):
@@ -123,26 +122,26 @@ def _refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
 
 
 def _options_of(config: PretrainedConfig) -> dict[str, bool]:
-    """BERT's family builds a pooler that nothing here reads, unless told not to; others do not know
-    the option."""
-    known = inspect.signature(network_class(config).__init__).parameters
-    return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
+    """Return options of the constructor: BERT's family builds an unused pooler unless told not to,
+    and others do not know the option."""
+    parameters = inspect.signature(network_class(config).__init__).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
 def new_network(config: PretrainedConfig) -> PreTrainedModel:
-    """The encoder with weights from torch's generator."""
+    """Return the encoder with weights from torch's generator."""
     return network_class(config)._from_config(config, **_options_of(config))
 
 
 def network_of(
     folder: Path, config: PretrainedConfig, what: str, device: str = "cpu"
 ) -> PreTrainedModel:
-    """The encoder in float32 with the folder's weights. UsageError where these do not fit the
-    configuration or lack some of it.
+    """Return the encoder in float32 with the folder's weights. Raise UsageError if they do not fit
+    the configuration or some are missing.
 
-    device: meta: its weights are only looked for, and take no memory.
+    device: "meta" only checks that the weights exist, which takes no memory.
     """
-    placed: dict[str, Any] = {} if device == "cpu" else {"device_map": device}
+    placement: dict[str, Any] = {} if device == "cpu" else {"device_map": device}
     with told(folder, what):
         network, report = network_class(config).from_pretrained(
             folder,
@@ -150,14 +149,17 @@ def network_of(
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
-            **placed,
+            **placement,
             **_options_of(config),
         )
     total = len(network.state_dict())
     if wrong := sorted(report["mismatched_keys"], key=str):
         name, has, needs = wrong[0]
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        reason = f"its weights are not those of its config.json: {name} is {shape(has)} and should be {shape(needs)}{more}"
+        reason = (
+            f"its weights do not match its config.json: {name} is {shape(has)} "
+            f"and should be {shape(needs)}{more}"
+        )
         raise fault(what, reason, folder)
     if missing := sorted(name for name in report["missing_keys"] if "pooler" not in name):
         some = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
@@ -174,8 +176,8 @@ def shape(size: torch.Size) -> str:
 
 
 def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
-    """The folder's tokenizer. UsageError where it is none of the fast ones, whose character offsets
-    are needed."""
+    """Return the folder's tokenizer.
+    Raise UsageError if it is not a fast one, whose character offsets are needed."""
     with told(folder, what):
         tokenizer = AutoTokenizer.from_pretrained(folder)
     if not getattr(tokenizer, "is_fast", False):
@@ -188,13 +190,13 @@ def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
 
 
 def without_types(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel) -> None:
-    """Take token types off a tokenizer whose encoder has none, or one for both texts: they would be
-    no input of it, or have no row."""
-    takes = (
+    """Remove token types from a tokenizer if its encoder has none, or only one for both texts: it
+    would not accept them, or have no row for them."""
+    has_types = (
         "token_type_ids" in inspect.signature(network.forward).parameters
         and getattr(network.config, "type_vocab_size", 2) > 1
     )
-    if not takes:
+    if not has_types:
         tokenizer.model_input_names = [
             name for name in tokenizer.model_input_names if name != "token_type_ids"
         ]
@@ -203,7 +205,7 @@ def without_types(tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel) 
 def check_tokenizer(
     tokenizer: PreTrainedTokenizerBase, network: PreTrainedModel, folder: Path, what: str
 ) -> None:
-    """UsageError where tokens have no row in the word embeddings, or where ordinary words are
+    """Raise UsageError if tokens have no row in the word embeddings, or if ordinary words are
     unknown tokens."""
     with told(folder, what):
         rows = network.get_input_embeddings().weight.shape[0]
@@ -213,10 +215,13 @@ def check_tokenizer(
         default=("", -1),
     )
     if last >= rows:
-        reason = f"its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have {rows} rows, for 0 to {rows - 1}"
+        reason = (
+            f"its tokenizer gives ids up to {last} ({token!r}), and its word embeddings have "
+            f"{rows} rows, for 0 to {rows - 1}"
+        )
         raise fault(
             what,
-            f"{reason}: they are not of one encoder, or tokens were added to the tokenizer alone",
+            f"{reason}: they do not belong together, or tokens were added to the tokenizer alone",
             folder,
         )
     with told(folder, what):

@@ -1,18 +1,19 @@
-"""Exploring a study: tables and figures that answer to controls, over finished and running studies.
-Reads results, but for the form.
+"""Explore a study interactively: tables and figures that respond to controls, for finished and
+running studies. Only the form starts runs; everything else only reads results.
 
-Each view is made of functions that give HTML or a Figure and need no widget; `..._view` functions
-put ipywidgets around them.
+Each view consists of functions that return HTML or a Figure and need no widget; `..._view`
+functions put ipywidgets around them.
 
-reader, index  the scores of a study as one array, predictions and texts when they are asked for
-text, tables, items, predictions, pictures  what is shown: escaped, by language and direction, with marks
-page, controls  a piece of HTML whose parts can be chosen (anywidget), and the ipywidgets around it
-gains       recipe x target, languages, seeds, test items
-space       the same sentences in all languages, layer by layer
-curves      training curves, and where a study stands while it runs
+reader, index       a study's scores as one array; predictions and texts, read on request
+text, tables, items, predictions, pictures
+                    what is shown: escaped text, language and direction, marks
+page, controls      HTML with parts that can be chosen (anywidget), and the ipywidgets around it
+gains               recipe x target, languages, seeds, test items
+space               the same sentences in all languages, layer by layer
+curves              training curves, and the progress of a running study
 variables, scatter  any two variables, with the statistics of `analysis.correlations`
-fields, start, form  a run from its spec's schema: checked, estimated, started
-explorer    the choice of a study, and the views that follow it
+fields, start, form a run from its spec's schema: checked, estimated, started
+explorer            the choice of a study, and the views that follow it
 """
 
 from xstilts_core.explore.curves import Logs, curves_html, curves_view, standing

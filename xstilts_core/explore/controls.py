@@ -1,5 +1,4 @@
-"""The controls of the views: ipywidgets with the same look, in rows that break on narrow
-screens."""
+"""Create the controls of the views: ipywidgets with one look, in rows that wrap."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,8 +12,8 @@ _CLASS = "xs-controls"
 def dropdown(
     label: str, values: Sequence[str], value: str | None = None, every: str = ""
 ) -> ipywidgets.Dropdown:
-    """A choice of one value. every: the words for "", which then comes first and chooses all."""
-    options = [(visible(entry), entry) for entry in values]
+    """Return a dropdown for one value. every: label of a first option "" that selects all."""
+    options = [(visible(option), option) for option in values]
     options = [(every, ""), *options] if every else options
     chosen = value if value is not None else options[0][1] if options else None
     return ipywidgets.Dropdown(
@@ -25,21 +24,16 @@ def dropdown(
 def several(
     label: str, values: Sequence[str], chosen: Sequence[str], rows: int = 6
 ) -> ipywidgets.SelectMultiple:
-    """A choice of any number of values."""
-    options = [(visible(entry), entry) for entry in values]
-    shown = ipywidgets.Layout(width="min(100%, 34em)")
+    """Return a list from which any number of values can be selected."""
+    options = [(visible(option), option) for option in values]
+    box = ipywidgets.Layout(width="min(100%, 34em)")
     return ipywidgets.SelectMultiple(
-        options=options,
-        value=tuple(chosen),
-        description=label,
-        rows=rows,
-        style=LABEL,
-        layout=shown,
+        options=options, value=tuple(chosen), description=label, rows=rows, style=LABEL, layout=box
     )
 
 
 def switch(label: str, value: bool, tooltip: str = "") -> ipywidgets.ToggleButton:
-    """On or off."""
+    """Return a toggle button."""
     return ipywidgets.ToggleButton(value=value, description=label, tooltip=tooltip, layout=layout())
 
 
@@ -54,7 +48,7 @@ def layout() -> ipywidgets.Layout:
 
 
 def row(*parts: ipywidgets.Widget) -> ipywidgets.Box:
-    """Controls side by side; the row breaks where the screen ends. Not printed."""
+    """Put controls side by side in a row that wraps on narrow screens and is not printed."""
     box = ipywidgets.Box(
         children=parts,
         layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%"),
@@ -63,7 +57,7 @@ def row(*parts: ipywidgets.Widget) -> ipywidgets.Box:
 
 
 def column(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
-    """Parts one below the other."""
+    """Put widgets one below the other."""
     return ipywidgets.VBox(
         children=parts, layout=ipywidgets.Layout(width="100%", overflow="visible")
     )
@@ -71,12 +65,12 @@ def column(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
 
 def on_change(act: Callable[[], object], *parts: ipywidgets.Widget) -> None:
     """Call `act` whenever the value of one of the controls changes."""
-    for part in parts:
-        part.observe(lambda _: act(), names="value")
+    for control in parts:
+        control.observe(lambda _: act(), names="value")
 
 
 def settings(view: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """The controls of a view that hold a value, from its top to its end."""
+    """Yield the controls of a view that hold a value, from top to bottom."""
     if getattr(view, "description", "") and hasattr(view, "value"):
         yield view
     for child in getattr(view, "children", ()):

@@ -1,4 +1,4 @@
-"""Training curves of any runs side by side, and where a study stands while it runs."""
+"""Show training curves of any runs side by side, and the progress of a running study."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _Stamp = tuple[int, int]
 
 @dataclass
 class Logs:
-    """Training logs and states of a study's runs; each file is read again only when it has
+    """The training logs and states of a study's runs; a file is read again only if it has
     changed."""
 
     study: Study
@@ -38,36 +38,35 @@ class Logs:
     done: dict[str, tuple[_Stamp, State]] = field(default_factory=dict)
 
     def run(self, spec: Spec) -> str:
-        """A run's name: its folder below outputs/<study>."""
+        """Return a run's name, which is its folder relative to outputs/<study>."""
         return str(spec.folder.relative_to(self.study.root))
 
     def states(self) -> dict[str, State]:
-        """The state of every run now."""
-        found = {}
+        """Return the current state of every run."""
+        states = {}
         for spec in self.study.specs:
             key, stamp = self.run(spec), _stamped(spec.folder / RESULT)
             if stamp is None or self.done.get(key, (None, None))[0] != stamp:
-                found[key] = results.state(spec)
+                states[key] = results.state(spec)
                 if stamp is not None:
-                    self.done[key] = (stamp, found[key])
+                    self.done[key] = (stamp, states[key])
             else:
-                found[key] = self.done[key][1]
-        return found
+                states[key] = self.done[key][1]
+        return states
 
     def logged(self) -> list[str]:
-        """The runs that have a log, in the order of the grid."""
+        """Return the runs that have a log, in the order of the grid."""
         return [self.run(spec) for spec in self.study.specs if (spec.folder / LOG).is_file()]
 
     def lines(self, runs: Sequence[str]) -> pd.DataFrame:
-        """`analysis.training_log` of these runs."""
+        """Return the `analysis.training_log` of these runs."""
         return pd.concat(
             [self.log(key) for key in runs] or [pd.DataFrame(columns=["run", *LOGGED])],
             ignore_index=True,
         )
 
     def log(self, run: str) -> pd.DataFrame:
-        """The log of one run as far as it has been written. UsageError where the study has no such
-        run."""
+        """Return one run's log as written so far. Raise UsageError if the study has no such run."""
         spec = self.study.spec(run)
         path = spec.folder / LOG
         stamp = _stamped(path)
@@ -85,74 +84,78 @@ class Logs:
 
 
 def _stamped(path: Path) -> _Stamp | None:
-    """Time of the last change and size; None where there is no such file."""
+    """Return the file's time of last change and its size, or None if it does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def standing(states: dict[str, State]) -> str:
-    """A bar per phase, and the runs that are at work or have failed, as HTML."""
+    """Return HTML with a progress bar per phase, and the runs that are running or have failed."""
     rows = []
     for phase in SPECS:
-        count = Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
-        total = sum(count.values())
+        counts = Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
+        total = sum(counts.values())
         if total:
             others = [
-                f"{number} {state}" for state, number in count.most_common() if state != "done"
+                f"{number} {state}" for state, number in counts.most_common() if state != "done"
             ]
-            words = ", ".join([f"{count['done']} of {total} done", *others])
-            bar = f'<span class="xs-bar" aria-hidden="true"><span style="width:{100 * count["done"] / total:.0f}%"></span></span>'
-            rows.append(
-                f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(words)}</td></tr>"
+            text = ", ".join([f"{counts['done']} of {total} done", *others])
+            bar = (
+                '<span class="xs-bar" aria-hidden="true"><span style="width:'
+                f'{100 * counts["done"] / total:.0f}%"></span></span>'
             )
-    going = [run for run, state in states.items() if state.state == "running"]
+            rows.append(
+                f"<tr><th scope='row'>{plain(phase)}</th><td>{bar}</td><td>{plain(text)}</td></tr>"
+            )
+    active = [run for run, state in states.items() if state.state == "running"]
     failed = [(run, state.reason) for run, state in states.items() if state.state == "failed"]
-    now = f"<p>At work: {', '.join(map(name, going[:_RUNS_SHOWN]))}</p>" if going else ""
-    broken = (
+    running = f"<p>Running: {', '.join(map(name, active[:_RUNS_SHOWN]))}</p>" if active else ""
+    failures = (
         f"<h4>failed</h4>{plain_table(failed[:_RUNS_SHOWN], ['run', 'reason'])}" if failed else ""
     )
     return (
-        f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>{now}{broken}'
+        f'<div class="xs-scroll"><table class="xs-plain">{"".join(rows)}</table></div>'
+        f"{running}{failures}"
     )
 
 
 def curves_html(logs: Logs, runs: Sequence[str], value: str, narrow: bool = False) -> str:
-    """The curves of the chosen runs as HTML."""
+    """Return the curves of the chosen runs as HTML."""
     if not runs:
-        raise UsageError("choose one run or more")
+        raise UsageError("choose at least one run")
     figure = figures.run_curves(logs.lines(runs), runs, value, width(narrow))
     return picture(figure, f"{value} by training step of {', '.join(runs)}")
 
 
 def curves_view(reader: Reader) -> ipywidgets.Widget:
-    """Curves with the choice of runs, and the state of the study: looked at again by a button or a
-    clock that can be stopped."""
+    """Return the view of curves and progress, refreshed by a button or by a clock that can be
+    stopped."""
     logs = Logs(reader.study)
     known = logs.logged()
-    wanted = controls.dropdown("show", VALUES, VALUES[0])
+    column = controls.dropdown("show", VALUES, VALUES[0])
     phases = controls.dropdown(
         "phase", list(dict.fromkeys(run.split("/")[0] for run in known)), "", "all"
     )
     runs = controls.several("runs", known, known[:2])
     refresh = controls.button("Refresh", "read states and logs again")
-    follow = controls.switch("Follow", False, f"look again every {SECONDS:g} seconds")
+    follow = controls.switch("Follow", False, f"refresh every {SECONDS:g} seconds")
     state, page = Page(), Page()
 
     drawn: list[tuple] = []
 
     def draw() -> None:
-        now = (
+        inputs = (
             runs.value,
-            wanted.value,
+            column.value,
             page.narrow,
             [_stamped(reader.study.root / run / LOG) for run in runs.value],
         )
-        if drawn != [now]:  # a clock that ticks does not draw the same again
-            drawn[:] = [now]
-            page.show(lambda: curves_html(logs, runs.value, wanted.value, page.narrow))
+        if drawn != [inputs]:  # do not redraw the same figure at every tick
+            drawn[:] = [inputs]
+            page.show(lambda: curves_html(logs, runs.value, column.value, page.narrow))
 
     def look() -> None:
         state.show(lambda: standing(logs.states()))
@@ -160,24 +163,24 @@ def curves_view(reader: Reader) -> ipywidgets.Widget:
         draw()
 
     def offer() -> None:
-        kept, found = (
+        selected, available = (
             runs.value,
             [run for run in logs.logged() if not phases.value or run.split("/")[0] == phases.value],
         )
-        if list(runs.options) != [(run, run) for run in found]:
-            runs.options = [(run, run) for run in found]
-            runs.value = tuple(run for run in kept if run in found) or tuple(found[:2])
+        if list(runs.options) != [(run, run) for run in available]:
+            runs.options = [(run, run) for run in available]
+            runs.value = tuple(run for run in selected if run in available) or tuple(available[:2])
 
     def clock() -> None:
         state.every = SECONDS if follow.value else 0.0
 
     refresh.on_click(lambda _: look())
     state.on_tick(look)
-    controls.on_change(draw, runs, wanted)
+    controls.on_change(draw, runs, column)
     controls.on_change(offer, phases)
     controls.on_change(clock, follow)
     page.observe(lambda _: draw(), names="narrow")
     look()
     return controls.column(
-        controls.row(refresh, follow), state, controls.row(wanted, phases, runs), page
+        controls.row(refresh, follow), state, controls.row(column, phases, runs), page
     )

@@ -1,4 +1,4 @@
-"""The choice of a study, and the views that follow it."""
+"""Choose a study, and show views that follow the choice."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,10 +19,10 @@ _View = Callable[[Reader], ipywidgets.Widget]
 
 
 class Explorer:
-    """Shows views of one study at a time. study: a name in params/ or a YAML file; "": the one
-    whose results changed last.
+    """An interactive explorer that shows views of one study at a time.
 
-    UsageError where that study does not exist; where none has results yet, the views say so.
+    study: a name in params/ or a YAML file; "" selects the study whose results changed last.
+    UsageError is raised if that study does not exist; if it has no results yet, the views say so.
     """
 
     def __init__(self, study: str = "", outputs: str = "outputs", data_root: str = "") -> None:
@@ -42,13 +42,13 @@ class Explorer:
         self.tell()
 
     def read(self, study: str) -> Reader:
-        """A reader of the study as it is now. Results are read only: a study of local files may
-        name any folder as their root."""
+        """Return a reader of the study as it is now. Because only results are read, a study of
+        local files may have any folder as its data root."""
         return Reader(ready(Study.load(study, self.outputs, self.data_root or ".")))
 
     def change(self, keep: bool = False) -> None:
-        """Read the chosen study, and make every view anew. keep: with its controls and opened cells
-        as they stand."""
+        """Read the chosen study and rebuild every view. keep: preserve controls and opened
+        cells."""
         try:
             self.reader = self.read(self.choice.value)
         except UsageError as error:
@@ -56,41 +56,40 @@ class Explorer:
             return
         self.tell()
         for box, view in self.shown:
-            before = box.children
+            old_children = box.children
             self.fill(box, view)
             if keep:
-                carry(before, box.children)
+                carry(old_children, box.children)
 
     def tell(self) -> None:
         study = self.reader.study
-        kept = (
-            f" ({study.reference}: runs that were made elsewhere, without texts and models)"
+        origin = (
+            f" ({study.reference}: runs from another machine, without texts and models)"
             if study.reference
             else ""
         )
-        self.title.html = f"<p><b>{name(study.name)}</b>: {name(study.title)}{name(kept)}</p>"
+        self.title.html = f"<p><b>{name(study.name)}</b>: {name(study.title)}{name(origin)}</p>"
 
     def studies(self) -> ipywidgets.Widget:
-        """The choice of the study, for all views."""
+        """Return the control that chooses the study for all views."""
         return controls.column(controls.row(self.choice, self.again), self.title)
 
     def show(self, view: _View) -> ipywidgets.Widget:
-        """A view of the study; it follows the choice."""
+        """Return a view of the study that follows the choice."""
         box = controls.column()
         self.shown.append((box, view))
         self.fill(box, view)
         return box
 
     def form(self) -> ipywidgets.Widget:
-        """The form that starts a run: one for all studies, so that neither what is typed nor a run
-        at work is lost with another choice."""
+        """Return the form that starts a run. It is the same for all studies, so that choosing
+        another study loses neither what was typed nor a running run."""
         if self.runs is None:
             self.runs = Form()
         return self.runs.box
 
     def fill(self, box: ipywidgets.VBox, view: _View) -> None:
-        """Make a view, or say in one sentence why there is none: the others are there all the
-        same."""
+        """Build a view, or show a one-sentence error in its place so that the others still work."""
         try:
             box.children = (view(self.reader),)
         except Exception as error:
@@ -100,14 +99,18 @@ class Explorer:
 
 
 def carry(before: Sequence[ipywidgets.Widget], after: Sequence[ipywidgets.Widget]) -> None:
-    """Set controls and opened cells as they were in a view of the same kind, as far as there still
-    are such values."""
-    fresh = {part.description: part for view in after for part in controls.settings(view)}
-    for part in (part for view in before for part in controls.settings(view)):
-        if part.description in fresh and fresh[part.description].value != part.value:
+    """Restore controls and opened cells from a view of the same kind, if their values still
+    exist."""
+    targets = {
+        control.description: control for view in after for control in controls.settings(view)
+    }
+    for control in (control for view in before for control in controls.settings(view)):
+        if control.description in targets and targets[control.description].value != control.value:
             with suppress(TraitError):
-                fresh[part.description].value = part.value
-    olds, news = ([page for view in views for page in pages(view)] for views in (before, after))
-    for old, new in zip(olds, news, strict=False):
+                targets[control.description].value = control.value
+    old_pages, new_pages = (
+        [page for view in views for page in pages(view)] for views in (before, after)
+    )
+    for old, new in zip(old_pages, new_pages, strict=False):
         if old.pressed not in ("", new.pressed):
             new.choose(old.pressed)

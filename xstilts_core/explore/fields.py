@@ -1,5 +1,5 @@
-"""The fields of a run's spec as they stand in its JSON schema: type, range, choices, help; and what
-a person typed, made a spec."""
+"""Read the fields of a run's spec from its JSON schema (type, range, choices, help), and convert
+what a person typed to a spec."""
 
 import shlex
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from xstilts_core.files.strict_yaml import load
 from xstilts_core.study.spec import SPECS, Spec, make
 
 WHERE = "the form"
-# Bounds of a JSON schema, as a person writes them.
+# The bounds of a JSON schema in words.
 _BOUNDS = {
     "minimum": "{:g} or more",
     "exclusiveMinimum": "more than {:g}",
@@ -29,14 +29,14 @@ _TYPES = {
     "object": "keys and values, such as {a: 1}",
 }
 LONGEST = 100
-# What a person chooses first; all else has defaults that hold for most runs.
+# Fields shown first; the others have defaults that suit most runs.
 FIRST = ("study", "seed", "recipe", "encoder", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. kind: JSON schema's type; choices: empty where any value is; legal: the type and
-    range in words; first: comes first."""
+    """One field of a spec. kind: the JSON schema's type. choices: empty if any value is allowed.
+    legal: type and range in words. first: whether it is shown first."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ class Field:
 
 
 def _spec_class(phase: str) -> type[Spec]:
-    """The spec of a phase; UsageError for one that there is not."""
+    """Return the spec class of a phase; raise UsageError if there is no such phase."""
     if phase not in SPECS:
         raise unknown("phase", phase, SPECS, WHERE)
     return SPECS[phase]
@@ -56,12 +56,12 @@ def _spec_class(phase: str) -> type[Spec]:
 
 @lru_cache
 def fields(phase: str) -> tuple[Field, ...]:
-    """The fields of a phase's spec, those of the phase itself and FIRST before the others."""
+    """Return the fields of a phase's spec; the phase's own fields and those in FIRST come first."""
     cls = _spec_class(phase)
-    own = set(cls.__annotations__)
-    found = []
+    own_names = set(cls.__annotations__)
+    items = []
     for name, entry in cls.model_json_schema()["properties"].items():
-        # A field that may be null has its type, range and choices in the first of two parts.
+        # A field that may be null has its type, range and choices in the non-null part of "anyOf".
         entry = {
             **entry,
             **next((part for part in entry.get("anyOf", ()) if part.get("type") != "null"), {}),
@@ -70,18 +70,18 @@ def fields(phase: str) -> tuple[Field, ...]:
         choices = tuple(entry.get("enum", [entry["const"]] if "const" in entry else ()))
         bounds = [words.format(entry[key]) for key, words in _BOUNDS.items() if key in entry]
         legal = (
-            "one of those listed"
+            "one of the listed values"
             if choices
             else ", ".join(filter(None, [_TYPES.get(kind, ""), *bounds]))
         )
         legal += " (or null)" if "anyOf" in entry else ""
-        first = name in FIRST or name in own
-        found.append(
+        first = name in FIRST or name in own_names
+        items.append(
             Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first)
         )
     return tuple(
         sorted(
-            found,
+            items,
             key=lambda entry: (
                 not entry.first,
                 FIRST.index(entry.name) if entry.name in FIRST else len(FIRST),
@@ -91,29 +91,29 @@ def fields(phase: str) -> tuple[Field, ...]:
 
 
 def written(value: Any) -> str:
-    """A default as a person would type it: lists without brackets, null for None."""
+    """Format a default as a person would type it: lists without brackets, null for None."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
     return "null" if value is None else str(value)
 
 
 def short(text: str) -> str:
-    """The text, or its beginning: a sentence has to be read."""
+    """Cut long text so that error messages stay readable."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def read(field: Field, typed: Any) -> Any:
-    """What was typed as a JSON value: text of lists and numbers is read as YAML. UsageError where
-    it is none."""
+    """Convert what was typed to a JSON value; text for lists and numbers is parsed as YAML. Raise
+    UsageError if it cannot be parsed."""
     if field.kind in ("string", "boolean") or not isinstance(typed, str):
         return typed
     text = typed.strip()
-    wrapped = {"array": f"[{text}]", "object": f"{{{text}}}"}
+    bracketed = {"array": f"[{text}]", "object": f"{{{text}}}"}
     text = (
-        wrapped[field.kind]
-        if field.kind in wrapped and not text.startswith(wrapped[field.kind][0])
+        bracketed[field.kind]
+        if field.kind in bracketed and not text.startswith(bracketed[field.kind][0])
         else text
     )
     try:
@@ -133,8 +133,8 @@ def read(field: Field, typed: Any) -> Any:
 
 
 def spec_of(phase: str, typed: Mapping[str, Any]) -> Spec:
-    """The validated spec of what was typed; UsageError with "did you mean" where a name or value is
-    wrong."""
+    """Return the validated spec of what was typed. Raise UsageError, with "did you mean" for names,
+    if a name or value is wrong."""
     known = {field.name: field for field in fields(phase)}
     for name in typed:
         if name not in known:
@@ -145,7 +145,7 @@ def spec_of(phase: str, typed: Mapping[str, Any]) -> Spec:
 
 
 def given(phase: str, typed: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of the command: what was typed and is no default, checked."""
+    """Return the command's parameters: the validated values that differ from their defaults."""
     spec, known = (
         spec_of(phase, typed).model_dump(mode="json"),
         {field.name: field for field in fields(phase)},
@@ -158,24 +158,23 @@ def given(phase: str, typed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def xstilts_command(phase: str, typed: Mapping[str, Any]) -> str:
-    """The command line that does the same with the suite's runner, in the run's own folder."""
-    parts = ["xstilts", "notebook", _spec_class(phase).notebook]
+    """Return the equivalent `xstilts notebook` command line, which runs in the run's own folder."""
+    words = ["xstilts", "notebook", _spec_class(phase).notebook]
     for name, value in given(phase, typed).items():
-        parts += ["-p", name, text(value)]
-    return shlex.join(parts)
+        words += ["-p", name, text(value)]
+    return shlex.join(words)
 
 
 def papermill_command(phase: str, typed: Mapping[str, Any]) -> str:
-    """The same notebook by plain papermill."""
+    """Return a command line that runs the same notebook with plain papermill."""
     notebook = _spec_class(phase).notebook
     values = given(phase, typed)
-    parts = ["papermill", f"notebooks/{notebook}.ipynb", "executed.ipynb"]
-    return shlex.join([*parts, "-y", text(values)] if values else parts)
+    words = ["papermill", f"notebooks/{notebook}.ipynb", "executed.ipynb"]
+    return shlex.join([*words, "-y", text(values)] if values else words)
 
 
 def text(value: Any) -> str:
-    """A value in one line of YAML; text stays as it is where YAML reads it back as the same text,
-    and is quoted elsewhere."""
+    """Format a value as one line of YAML. Text is quoted only if YAML would otherwise change it."""
     with suppress(UsageError):
         if isinstance(value, str) and value and load(value, WHERE) == value:
             return value

@@ -1,5 +1,5 @@
-"""A form made from a spec's schema: it checks while one types, says what the run will take, and
-starts it by a button alone."""
+"""Show a form built from a spec's schema: it checks while one types, estimates the run, and starts
+it only at the press of a button."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,37 +32,37 @@ THREADS = 1
 
 
 def control(field: Field) -> ipywidgets.Widget:
-    """The control of a field: a choice, a switch, a number or text; its help below."""
+    """Return a field's control (a dropdown, a checkbox or a text box) with its help text below."""
     wide = ipywidgets.Layout(width="min(100%, 26em)")
     if field.choices:
-        part = controls.dropdown(
+        box = controls.dropdown(
             field.name,
             [choice for choice in field.choices if choice],
             field.default,
             "(none)" if "" in field.choices else "",
         )
     elif field.kind == "boolean":
-        part = ipywidgets.Checkbox(
+        box = ipywidgets.Checkbox(
             value=bool(field.default), description=field.name, indent=False, layout=wide
         )
     else:
-        part = ipywidgets.Text(
+        box = ipywidgets.Text(
             value=written(field.default), description=field.name, style=controls.LABEL, layout=wide
         )
-        part.continuous_update = False
-    part.tooltip = field.help
-    words = f"{field.help} ({field.legal})" if field.legal else field.help
-    told = ipywidgets.HTML(
-        f'<div class="xs-help">{plain(words)}</div>',
+        box.continuous_update = False
+    box.tooltip = field.help
+    help_text = f"{field.help} ({field.legal})" if field.legal else field.help
+    note = ipywidgets.HTML(
+        f'<div class="xs-help">{plain(help_text)}</div>',
         layout=ipywidgets.Layout(width="min(100%, 26em)"),
     )
-    return ipywidgets.VBox(children=(part, told), layout=ipywidgets.Layout(width="min(100%, 27em)"))
+    return ipywidgets.VBox(children=(box, note), layout=ipywidgets.Layout(width="min(100%, 27em)"))
 
 
 @places()
 def checked(phase: str, typed: Mapping[str, Any]) -> str:
-    """Where the run would go and the commands that do the same, as HTML. UsageError where a value
-    is wrong."""
+    """Return HTML with the output folder and equivalent commands; raise UsageError for a wrong
+    value."""
     spec = spec_of(phase, typed)
     folder = spec.folder.relative_to(home()) if spec.folder.is_relative_to(home()) else spec.folder
     state = state_of(spec).state
@@ -70,35 +70,44 @@ def checked(phase: str, typed: Mapping[str, Any]) -> str:
         f"<pre>{plain(command(phase, typed))}</pre>"
         for command in (xstilts_command, papermill_command)
     )
-    return f"<p>It writes to {name(folder)} (now: {plain(state)}). The same from a terminal:</p>{commands}"
+    return (
+        f"<p>It writes to {name(folder)} (now: {plain(state)}). "
+        f"Equivalent commands for a terminal:</p>{commands}"
+    )
 
 
 def told(found: Estimate) -> str:
-    """An estimate in words."""
+    """Format an estimate as HTML."""
     if found.cost is None:
         return f'<p class="xs-error">no estimate: {plain(found.error)}</p>'
     memory = f", {amount(found.answer.memory)} of memory" if found.answer else ""
-    return f"<p>About {spent(found.cost.seconds)} and {amount(found.cost.size)} on disk{memory}, by {plain(found.cost.source)}.</p>"
+    return (
+        f"<p>About {spent(found.cost.seconds)} and {amount(found.cost.size)} on disk{memory}, "
+        f"by {plain(found.cost.source)}.</p>"
+    )
 
 
 @places()
 def estimated(phase: str, typed: Mapping[str, Any]) -> Estimate:
-    """What the run will take here."""
+    """Estimate what the run would take on this machine."""
     return estimate(spec_of(phase, typed), THREADS, bool(visible_gpus()))
 
 
 def progress(run: Started) -> str:
-    """Where a started run stands, and what it said."""
+    """Return HTML with the state and last log lines of a run started from the form."""
     state = results.state(run.spec)
     reason = f": {plain(state.reason)}" if state.reason else ""
-    words = "at work" if run.going else f"{plain(state.state)}{reason}"
-    return f"<p><b>{name(run.spec.folder.relative_to(run.spec.root))}</b> {words}</p><pre>{plain(run.tail())}</pre>"
+    state_text = "at work" if run.going else f"{plain(state.state)}{reason}"
+    return (
+        f"<p><b>{name(run.spec.folder.relative_to(run.spec.root))}</b> {state_text}</p>"
+        f"<pre>{plain(run.tail())}</pre>"
+    )
 
 
 class Form:
-    """The controls and what they hold. Nothing can be started before what is typed has an estimate.
+    """The controls of the form and their values. A run can start only after it has been estimated.
 
-    It is the same for every study: a run that it starts belongs to the study that is typed.
+    The form is the same for every study: a run that it starts belongs to the study typed in it.
     """
 
     def __init__(self) -> None:
@@ -120,7 +129,7 @@ class Form:
 
     @property
     def box(self) -> ipywidgets.Widget:
-        """All of it."""
+        """Return the widget that holds the whole form."""
         more = ipywidgets.Accordion(
             children=(self.rest,), titles=("all other settings",), selected_index=None
         )
@@ -131,11 +140,11 @@ class Form:
 
     @property
     def typed(self) -> dict[str, Any]:
-        """The values of the controls by field."""
+        """Return the values of the controls by field."""
         return {key: part.value for key, part in self.parts.items()}
 
     def fill(self) -> None:
-        """The fields of the chosen phase, at their defaults."""
+        """Show the fields of the chosen phase with their defaults."""
         boxes = [(field, control(field)) for field in fields(self.phase.value)]
         self.parts = {field.name: box.children[0] for field, box in boxes}
         self.main.children = tuple(box for field, box in boxes if field.first)
@@ -144,25 +153,28 @@ class Form:
         self.look()
 
     def look(self) -> None:
-        """Check what is typed, which has no estimate yet."""
+        """Check what is typed, and disable the start until it is estimated."""
         self.go.disabled, self.cost.html, self.page.html = True, "", ""
         self.page.show(lambda: checked(self.phase.value, self.typed))
 
     def foresee(self) -> None:
-        """Estimate the run; then it can be started."""
+        """Estimate the run, and enable the start if that succeeds."""
         self.go.disabled = True
-        self.cost.html = '<p class="xs-note">Looking at finished runs; measuring for some ten seconds where there are none ...</p>'
+        self.cost.html = (
+            '<p class="xs-note">Looking at finished runs; without any, measuring takes about ten '
+            "seconds ...</p>"
+        )
         self.cost.show(self.foreseen)
 
     def foreseen(self) -> str:
-        """The estimate in words, which lets the run be started."""
+        """Return the estimate as HTML and enable the start."""
         check(spec_of(self.phase.value, self.typed))
-        found = told(estimated(self.phase.value, self.typed))
+        estimate_html = told(estimated(self.phase.value, self.typed))
         self.go.disabled = False
-        return found
+        return estimate_html
 
     def begin(self) -> None:
-        """Start the run, and follow it."""
+        """Start the run and follow it."""
         try:
             self.runs.append(start(self.phase.value, self.typed, THREADS))
         except UsageError as error:
@@ -172,13 +184,13 @@ class Form:
         self.tick()
 
     def tick(self) -> None:
-        """Where the last run stands; the clock stops with it."""
+        """Show the state of the last run; stop the clock when it has ended."""
         self.live.show(lambda: progress(self.runs[-1]) if self.runs else "")
         if not self.runs or not self.runs[-1].going:
             self.live.every, self.end.disabled = 0.0, True
 
     def stop(self) -> None:
-        """End the last run."""
+        """Stop the last run."""
         self.runs[-1].stop()
         self.tick()
 

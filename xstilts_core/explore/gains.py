@@ -1,7 +1,6 @@
-"""The gain matrix: recipe x target, and behind each cell its languages, seeds and test items.
+"""Show the gain matrix (recipe x target) and each cell's languages, seeds and test items.
 
-`Gains` holds what is chosen and makes the HTML; it works without any widget. `gain_view` puts
-controls around it.
+`Gains` holds the choices and makes the HTML without widgets; `gain_view` adds the controls.
 """
 
 from collections import Counter
@@ -31,13 +30,13 @@ from xstilts_core.tasks import TASKS
 _OFF, SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
 _INTERVALS = (_OFF, SEEDS, SEEDS_ITEMS)
 _ITEMS_SHOWN = 10
-MORE, _FEWER = "page:next", "page:back"
+MORE, _PREVIOUS = "page:next", "page:back"
 
 
 @dataclass
 class Gains:
-    """What is looked at: the choice, the opened cell, its language and seed, the kind of change,
-    the first item shown."""
+    """The state of the view: the choice, the opened cell, its language and seed, the kind of
+    change, and the first item shown."""
 
     reader: Reader
     choice: Choice = field(default_factory=Choice)
@@ -54,20 +53,20 @@ class Gains:
 
     @property
     def items(self) -> ItemScores:
-        """The resampled items, where intervals shall cover them."""
+        """Return the resampled items if the intervals should cover them, else NO_ITEMS."""
         if self.intervals not in _INTERVALS:
             raise unknown("interval", self.intervals, _INTERVALS)
         return self.reader.items if self.intervals == SEEDS_ITEMS else NO_ITEMS
 
     def matrix(self) -> str:
-        """The matrix as HTML. UsageError where it would be empty."""
-        without = () if self.with_controls else self.reader.study.controls
-        table = self.index.matrix(self.choice, self.items, without)
+        """Return the matrix as HTML. Raise UsageError if it would be empty."""
+        hidden_recipes = () if self.with_controls else self.reader.study.controls
+        table = self.index.matrix(self.choice, self.items, hidden_recipes)
         if table["gain"].isna().all():
-            raise UsageError(self.nothing(bool(without)))
+            raise UsageError(self.nothing(bool(hidden_recipes)))
         if self.intervals == _OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
-        base, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
+        scores, note = self.index.baseline(self.choice), self.note(table["seeds"].max())
         unlearnt = {
             recipe: line
             for recipe, line in self.reader.unlearnt.items()
@@ -76,7 +75,7 @@ class Gains:
         note = " ".join(filter(None, [note, learnt.note(unlearnt)]))
         return matrix_table(
             table,
-            base,
+            scores,
             self.choice.baseline,
             note,
             partial(self.index.reason, choice=self.choice),
@@ -84,75 +83,89 @@ class Gains:
         )
 
     def nothing(self, hidden: bool) -> str:
-        """Why there is no gain to show. hidden: controls are left out."""
-        words = f"{self.reader.study.name}: no recipe has a gain over {self.choice.baseline} in the chosen languages and tasks yet"
-        others = self.index.matrix(self.choice) if hidden else None
+        """Explain why there is no gain to show. hidden: whether controls are left out."""
+        sentence = (
+            f"{self.reader.study.name}: no recipe has a gain over {self.choice.baseline} "
+            "in the chosen languages and tasks yet"
+        )
+        all_gains = self.index.matrix(self.choice) if hidden else None
         return (
-            words
-            if others is None or others["gain"].isna().all()
-            else f"{words}, but controls have: switch on 'controls too'"
+            sentence
+            if all_gains is None or all_gains["gain"].isna().all()
+            else f"{sentence}, but controls have one: switch on 'controls too'"
         )
 
     def note(self, seeds: float) -> str:
-        """What the numbers are means of, and what the boxes mean."""
+        """Describe what was averaged and what the boxes mean."""
         codes = sorted(self.index.draws(self.choice).languages)
         metric = "each task's own metric" if self.choice.metric == PRIMARY else self.choice.metric
-        means = f"mean over {seeds_in_words([seeds])} and, as far as a task has them, {', '.join(codes)}"
-        words = f"Gains over {self.choice.baseline} in points of {metric}; {means}."
+        means = (
+            f"mean over {seeds_in_words([seeds])} and, as far as a task has them, "
+            f"{', '.join(codes)}"
+        )
+        sentence = f"Gains over {self.choice.baseline} in points of {metric}; {means}."
         if self.intervals == _OFF:
-            return f"{words} Without intervals nobody knows which of these would be the same with other seeds: switch them on."
-        over = f"seeds and test items ({DRAWS} draws; none of items where another metric is chosen)"
-        return f"{words} Boxed: the 95 % interval over {over if self.intervals == SEEDS_ITEMS else 'seeds'} excludes 0."
+            return (
+                f"{sentence} Switch on intervals to see which gains could change with other seeds."
+            )
+        covered = f"seeds and test items ({DRAWS} draws; seeds alone if another metric is chosen)"
+        return (
+            f"{sentence} Boxed: the 95 % interval over "
+            f"{covered if self.intervals == SEEDS_ITEMS else 'seeds'} excludes 0."
+        )
 
     def open(self, key: str) -> None:
-        """Open a cell of the matrix, "recipe/task"."""
+        """Open the cell of the matrix with the key "recipe/task"."""
         recipe, _, task = key.rpartition(SEPARATOR)
         self.cell, self.spot, self.first = (recipe, task), None, 0
 
     def close(self) -> None:
-        """Close the cell, as when its recipe has become the baseline: it has no gain over
+        """Close the opened cell, for example if its recipe, now the baseline, has no gain over
         itself."""
         self.cell, self.spot, self.first = None, None, 0
 
     def languages(self) -> str:
-        """The languages and seeds of the opened cell as HTML."""
+        """Return the languages and seeds of the opened cell as HTML."""
         if self.cell is None:
             return '<p class="xs-note">Choose a cell above for its languages and seeds.</p>'
         recipe, task = self.cell
         table = self.index.by_language(recipe, task, self.choice, self.items)
         if self.intervals == _OFF:
             table = table.assign(low=float("nan"), high=float("nan"))
-        title = f"{name(recipe)} on {name(TASKS[task].title)}, by language and seed, beside {name(self.choice.baseline)}"
+        title = (
+            f"{name(recipe)} on {name(TASKS[task].title)}, by language and seed, "
+            f"compared with {name(self.choice.baseline)}"
+        )
         return language_table(table, title)
 
     def open_items(self, key: str) -> None:
-        """Open the items of a language and seed, "language/seed": of the kind looked at before, or
-        of the first kind that there is."""
+        """Open the items of the language and seed with the key "language/seed". The kind of change
+        stays the same if there are such items; otherwise it becomes the first kind that occurs."""
         language, _, seed = key.rpartition(SEPARATOR)
         self.spot, self.first = (language, int(seed)), 0
-        with suppress(UsageError):  # said where the items are shown
-            found = {item.change for item in self.compared()}
+        with suppress(UsageError):  # the error is shown in place of the items
+            changes = {item.change for item in self.compared()}
             self.change = next(
-                (kind for kind in (self.change, *CHANGES) if kind in found), self.change
+                (kind for kind in (self.change, *CHANGES) if kind in changes), self.change
             )
 
     def compared(self) -> list[Compared]:
-        """Every item of the opened language and seed."""
+        """Return every item of the opened language and seed."""
         if self.cell is None or self.spot is None:
             raise UsageError("no language and seed is chosen yet")
         return self.reader.compared(self.cell[1], *self.spot, self.choice.baseline, self.cell[0])
 
     def select(self, key: str) -> None:
-        """A kind of change, or the next or previous items."""
+        """Select a kind of change, or go to the next or previous items."""
         if key in CHANGES:
             self.change, self.first = key, 0
         else:
             self.first = max(
-                0, self.first + {MORE: _ITEMS_SHOWN, _FEWER: -_ITEMS_SHOWN}.get(key, 0)
+                0, self.first + {MORE: _ITEMS_SHOWN, _PREVIOUS: -_ITEMS_SHOWN}.get(key, 0)
             )
 
     def flips(self) -> str:
-        """The items of the opened language and seed that changed in the chosen way, as HTML."""
+        """Return HTML with the opened language and seed's items that changed in the chosen way."""
         if self.cell is None:
             return ""
         if self.spot is None:
@@ -160,53 +173,66 @@ class Gains:
                 '<p class="xs-note">Choose the gain of one seed for the test items behind it.</p>'
             )
         (recipe, task), (language, seed) = self.cell, self.spot
-        found = self.compared()
-        counts = Counter(item.change for item in found)
-        kept = [item for item in found if item.change == self.change]
-        shown = kept[self.first : self.first + _ITEMS_SHOWN]
+        items = self.compared()
+        counts = Counter(item.change for item in items)
+        selected = [item for item in items if item.change == self.change]
+        page_items = selected[self.first : self.first + _ITEMS_SHOWN]
         try:
             cards = item_cards(
-                shown, self.reader.texts(task, language), (self.choice.baseline, recipe)
+                page_items, self.reader.texts(task, language), (self.choice.baseline, recipe)
             )
         except UsageError as error:
             cards = f'<p class="xs-error">the texts cannot be shown: {plain(error)}</p>'
-        title = f"{name(TASKS[task].title)} in {name(language_name(language))}, seed {seed}: {len(found):,} items"
-        choices = "".join(
-            _choice_part(kind, f"{kind}: {counts[kind]:,}", kind == self.change) for kind in CHANGES
+        title = (
+            f"{name(TASKS[task].title)} in {name(language_name(language))}, "
+            f"seed {seed}: {len(items):,} items"
         )
-        return f"<h3>{title}</h3>{KEY}<div class='xs-choices' role='group'>{choices}</div>{cards}{self.pager(len(kept))}"
+        choices = "".join(
+            _choice_button(kind, f"{kind}: {counts[kind]:,}", kind == self.change)
+            for kind in CHANGES
+        )
+        return (
+            f"<h3>{title}</h3>{KEY}<div class='xs-choices' role='group'>{choices}</div>"
+            f"{cards}{self.pager(len(selected))}"
+        )
 
     def pager(self, count: int) -> str:
-        """Which items these are, with the ways on and back."""
+        """Return HTML with the range of the shown items, and buttons to go back and on."""
         if count <= _ITEMS_SHOWN:
             return ""
-        back = _choice_part(_FEWER, "previous", False) if self.first else ""
-        more = _choice_part(MORE, "next", False) if self.first + _ITEMS_SHOWN < count else ""
-        words = f"{self.first + 1} to {min(count, self.first + _ITEMS_SHOWN)} of {count:,}"
-        return f'<div class="xs-choices">{back}<span>{words}</span>{more}</div>'
+        back = _choice_button(_PREVIOUS, "previous", False) if self.first else ""
+        more = _choice_button(MORE, "next", False) if self.first + _ITEMS_SHOWN < count else ""
+        span = f"{self.first + 1} to {min(count, self.first + _ITEMS_SHOWN)} of {count:,}"
+        return f'<div class="xs-choices">{back}<span>{span}</span>{more}</div>'
 
 
 KEY = (
-    '<p class="xs-note">Marks: <mark class="xs-gold">what is right</mark>, <mark class="xs-before">the baseline\'s answer</mark>, '
-    "<mark class=\"xs-after\">the recipe's answer</mark>. Right means right in full: every tag, the answer's exact words.</p>"
+    '<p class="xs-note">Marks: <mark class="xs-gold">the right answer</mark>, '
+    '<mark class="xs-before">the baseline\'s answer</mark>, '
+    '<mark class="xs-after">the recipe\'s answer</mark>. '
+    "An item is right only if all of it is: every tag, the answer's exact words.</p>"
 )
 
 
-READING = '<p class="xs-note">Reading and resampling every prediction, once: some seconds ...</p>'
+READING = '<p class="xs-note">Reading and resampling all predictions, once: some seconds ...</p>'
 
 
-def _choice_part(key: str, label: str, pressed: bool) -> str:
-    """A small button of a page."""
-    return f'<button type="button" data-key="{plain(key)}" aria-pressed="{str(pressed).lower()}">{plain(label)}</button>'
+def _choice_button(key: str, label: str, pressed: bool) -> str:
+    """Return the HTML of a small button."""
+    return (
+        f'<button type="button" data-key="{plain(key)}" '
+        f'aria-pressed="{str(pressed).lower()}">{plain(label)}</button>'
+    )
 
 
 def facts(index: GainIndex, key: str) -> list[str]:
-    """The values of a fact that the study's languages have."""
+    """Return the values that the study's languages have for a fact."""
     return sorted({fact(code, key) for code in index.languages})
 
 
 def warm(reader: Reader, task: str) -> None:
-    """Read the texts of a task before they are asked for; what is wrong with them is said then."""
+    """Read a task's texts ahead of time. Errors are ignored, because showing the texts reports
+    them."""
     with suppress(UsageError):
         reader.texts(
             task,
@@ -219,7 +245,7 @@ def warm(reader: Reader, task: str) -> None:
 
 
 def gain_view(reader: Reader) -> ipywidgets.Widget:
-    """The matrix with its controls; cells open languages, seeds and items."""
+    """Return the matrix with its controls; its cells open languages, seeds and items."""
     state, index = Gains(reader), reader.index
     baseline = controls.dropdown(
         "baseline", index.recipes, BASELINE if BASELINE in index.recipes else index.recipes[0]
@@ -241,8 +267,8 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
     matrix, languages, items = Page(), Page(), Page()
 
     def draw() -> None:
-        kept = {key: part.value for key, part in filters.items()}
-        state.choice = Choice(baseline.value, metric.value, scope.value, kind=kinds.value, **kept)
+        values = {key: box.value for key, box in filters.items()}
+        state.choice = Choice(baseline.value, metric.value, scope.value, kind=kinds.value, **values)
         state.intervals, state.with_controls = intervals.value, others.value
         if state.cell and state.cell[0] == baseline.value:
             state.close()

@@ -1,8 +1,8 @@
-"""The scores of a study as one array, made once: every choice of a view is then a slice and a mean.
+"""Hold a study's scores as one array, so that every choice of a view is a slice and a mean.
 
-Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`, whose `Cell` and
-`GainDraws` are filled here from the array, because one look at tens of thousands of rows of a table
-would take seconds.
+Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`. Their `Cell` and
+`GainDraws` are filled here from the array, because selecting from a table with tens of thousands of
+rows takes seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,8 @@ FACTS = ("script", "family", "word_order", "resource_level")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What of the scores is looked at. "" chooses all. family: the first part, as Indo-European."""
+    """The scores selected for a view. "" selects all. family: its first part, such as
+    Indo-European."""
 
     baseline: str = BASELINE
     metric: str = PRIMARY
@@ -47,14 +48,14 @@ class Choice:
 
 
 def fact(code: str, name: str) -> str:
-    """One of FACTS of a language; a family without its branch. "unknown" for a code that the table
-    of languages lacks."""
-    found = LANGUAGES.get(code)
-    return str(getattr(found, name)).split(":")[0] if found else "unknown"
+    """Return one of FACTS for a language, or "unknown" for a code that is not in the table of
+    languages. A family is returned without its branch."""
+    language = LANGUAGES.get(code)
+    return str(getattr(language, name)).split(":")[0] if language else "unknown"
 
 
 def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
-    """The languages that a choice keeps."""
+    """Return the languages that a choice selects."""
     scopes = {
         _ZERO_SHOT: lambda code: code != ENGLISH,
         EVERY: lambda code: True,
@@ -62,19 +63,19 @@ def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
     }
     if choice.scope not in scopes:
         raise unknown("scope", choice.scope, SCOPES)
-    wanted = {name: getattr(choice, name) for name in FACTS if getattr(choice, name)}
-    inside = scopes[choice.scope]
+    filters = {name: getattr(choice, name) for name in FACTS if getattr(choice, name)}
+    in_scope = scopes[choice.scope]
     return frozenset(
         code
         for code in languages
-        if inside(code) and all(fact(code, key) == value for key, value in wanted.items())
+        if in_scope(code) and all(fact(code, key) == value for key, value in filters.items())
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """values [recipes, tasks, languages, seeds] in percent, NaN where there is no score; items
-    [tasks, languages]: test items."""
+    """The scores by one metric. values: [recipes, tasks, languages, seeds] in percent, NaN if there
+    is no score. items: [tasks, languages], the numbers of test items."""
 
     values: np.ndarray
     items: np.ndarray
@@ -82,8 +83,8 @@ class Scores:
 
 @dataclass
 class GainIndex:
-    """Scores of a study's targets by recipe, task, language and seed, one array per metric; made
-    from a frame of `results.COLUMNS`."""
+    """A study's target scores by recipe, task, language and seed, one array per metric, built from
+    a frame with the columns `results.COLUMNS`."""
 
     frame: pd.DataFrame
     recipes: tuple[str, ...] = ()
@@ -108,25 +109,25 @@ class GainIndex:
         self.metrics = (PRIMARY, *sorted(targets["metric"].unique()))
 
     def table(self, scores: pd.DataFrame) -> Scores:
-        """The array of one metric."""
+        """Build the array of one metric."""
         axes = {
             "recipe": self.recipes,
             "task": self.tasks,
             "language": self.languages,
             "seed": self.seeds,
         }
-        places = [
-            scores[column].map({label: place for place, label in enumerate(labels)}).to_numpy()
+        indices = [
+            scores[column].map({label: index for index, label in enumerate(labels)}).to_numpy()
             for column, labels in axes.items()
         ]
         values = np.full([len(labels) for labels in axes.values()], np.nan)
-        values[tuple(places)] = scores["value"].to_numpy(float)
+        values[tuple(indices)] = scores["value"].to_numpy(float)
         items = np.zeros(values.shape[1:3], dtype=int)
-        np.maximum.at(items, (places[1], places[2]), scores["n"].to_numpy(int))
+        np.maximum.at(items, (indices[1], indices[2]), scores["n"].to_numpy(int))
         return Scores(values, items)
 
     def scores(self, metric: str) -> Scores:
-        """The array of a metric; UsageError for one that no target has."""
+        """Return the array of a metric; raise UsageError if no target has that metric."""
         if metric not in self.metrics:
             raise unknown("metric", metric, self.metrics)
         if metric not in self.tables:
@@ -134,31 +135,32 @@ class GainIndex:
         return self.tables[metric]
 
     def place(self, recipe: str) -> int:
-        """The row of a recipe; UsageError for one without scores."""
+        """Return the row of a recipe; raise UsageError if it has no scores."""
         if recipe not in self.recipes:
             raise unknown("recipe", recipe, self.recipes, "the finished runs")
         return self.recipes.index(recipe)
 
     def change(self, choice: Choice) -> np.ndarray:
-        """[recipes, tasks, languages, seeds] gains over the chosen baseline, paired by seed and
-        language; NaN where one is missing."""
+        """Return gains over the chosen baseline, [recipes, tasks, languages, seeds], paired by seed
+        and language. NaN if either score is missing."""
         values = self.scores(choice.metric).values
         return values - values[self.place(choice.baseline)]
 
     def named(self, recipe: str, baseline: str) -> str:
-        """The analysis knows the baseline as "none": whichever is chosen changes names with it."""
+        """Swap the names of the chosen baseline and of "none", the analysis's name for the
+        baseline."""
         return {baseline: BASELINE, BASELINE: baseline}.get(recipe, recipe)
 
     def draws(self, choice: Choice, items: ItemScores = NO_ITEMS) -> GainDraws:
-        """The `GainDraws` of these scores, for the languages and kind of task that are chosen;
-        equal to `analysis.gain_draws`.
+        """Return the `GainDraws`, as of `analysis.gain_draws`, for the chosen languages and kind of
+        task.
 
-        items: resampled scores by the tasks' own metrics, which other metrics do not use.
+        items: resampled scores by the tasks' own metrics; they are ignored for other metrics.
         """
-        known = items if choice.metric == PRIMARY else NO_ITEMS
-        key = (choice.baseline, choice.metric, len(known))
+        resampled_items = items if choice.metric == PRIMARY else NO_ITEMS
+        key = (choice.baseline, choice.metric, len(resampled_items))
         if key not in self.made:
-            self.made[key] = self.fill(choice, known)
+            self.made[key] = self.fill(choice, resampled_items)
         tasks = tuple(
             name
             for name in self.made[key].tasks
@@ -167,106 +169,109 @@ class GainIndex:
         return replace(self.made[key], tasks=tasks, languages=chosen(self.languages, choice))
 
     def fill(self, choice: Choice, items: ItemScores) -> GainDraws:
-        """Every cell: see `analysis.intervals.language_gain`, of which this is one pass over all
-        languages."""
+        """Fill every cell in one pass over all languages; the formulas are those of
+        `analysis.intervals.language_gain`."""
         gains = self.change(choice)
         known = ~np.isnan(gains)
-        count = known.sum(axis=-1)
+        counts = known.sum(axis=-1)
         means = np.divide(
-            np.nansum(gains, axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0
+            np.nansum(gains, axis=-1), counts, out=np.full(counts.shape, np.nan), where=counts > 0
         )
         pulls = (
             np.where(known, gains - means[..., None], 0.0)
-            / np.sqrt(np.maximum(count * (count - 1), 1))[..., None]
+            / np.sqrt(np.maximum(counts * (counts - 1), 1))[..., None]
         )
         base, tested = self.place(choice.baseline), self.scores(choice.metric).items
-        drawn, there = (
+        scores, available = (
             self.resampled(items)
             if items
             else (np.zeros((*gains.shape, 1)), np.zeros(gains.shape, dtype=bool))
         )
-        # Every seed with a gain needs the predictions of both of its runs.
-        itemwise = ((there & there[base]) | ~known).all(axis=-1)
-        draws, cells = drawn.shape[-1], {}
-        nothing = np.zeros((draws, len(self.seeds)))
+        # Items can be resampled only if every seed with a gain has the predictions of both runs.
+        itemwise = ((available & available[base]) | ~known).all(axis=-1)
+        draws, cells = scores.shape[-1], {}
+        no_changes = np.zeros((draws, len(self.seeds)))
         for row, recipe in enumerate(self.recipes):
             for column, name in enumerate(self.tasks):
-                places = np.flatnonzero(count[row, column])
-                if row == base or len(places) == 0:
+                indices = np.flatnonzero(counts[row, column])
+                if row == base or len(indices) == 0:
                     continue
-                found = []
-                for cell in ((row, column, place) for place in places):
-                    number, changes = int(count[cell]), nothing
+                estimates = []
+                for cell in ((row, column, index) for index in indices):
+                    seeds, changes = int(counts[cell]), no_changes
                     if itemwise[cell]:
                         changes = (
-                            (drawn[cell] - drawn[(base, *cell[1:])]) * known[cell][:, None] / number
+                            (scores[cell] - scores[(base, *cell[1:])])
+                            * known[cell][:, None]
+                            / seeds
                         ).T
-                    found.append(Estimate(float(means[cell]), pulls[cell], changes, number))
-                codes = tuple(self.languages[place] for place in places)
+                    estimates.append(Estimate(float(means[cell]), pulls[cell], changes, seeds))
+                codes = tuple(self.languages[index] for index in indices)
                 cells[self.named(recipe, choice.baseline), name] = Cell(
-                    codes, tuple(found), tested[column, places], itemwise[row, column, places]
+                    codes, tuple(estimates), tested[column, indices], itemwise[row, column, indices]
                 )
         scored = np.isfinite(
             self.scores(choice.metric).values
-        )  # not every task and recipe has every metric
-        tasks = tuple(name for place, name in enumerate(self.tasks) if scored[:, place].any())
-        others = [
-            name for place, name in enumerate(self.recipes) if scored[place].any() and place != base
+        )  # some tasks and recipes lack a metric
+        tasks = tuple(name for index, name in enumerate(self.tasks) if scored[:, index].any())
+        other_names = [
+            name for index, name in enumerate(self.recipes) if scored[index].any() and index != base
         ]
-        recipes = tuple(self.named(name, choice.baseline) for name in others)
+        recipes = tuple(self.named(name, choice.baseline) for name in other_names)
         return GainDraws(recipes, tasks, cells, frozenset(), self.seeds, draws)
 
     def resampled(self, items: ItemScores) -> tuple[np.ndarray, np.ndarray]:
-        """Scores on resampled items less their mean [recipes, tasks, languages, seeds, draws], and
-        where there are any."""
+        """Return scores on resampled items minus their mean, [recipes, tasks, languages, seeds,
+        draws], and a mask of the runs that have them."""
         if self.centred is None:
             shape = (len(self.recipes), len(self.tasks), len(self.languages), len(self.seeds))
-            drawn = np.zeros((*shape, len(next(iter(items.values())))), dtype=np.float32)
-            there = np.zeros(shape, dtype=bool)
+            scores = np.zeros((*shape, len(next(iter(items.values())))), dtype=np.float32)
+            available = np.zeros(shape, dtype=bool)
             axes = [
-                {label: place for place, label in enumerate(labels)}
+                {label: index for index, label in enumerate(labels)}
                 for labels in (self.recipes, self.tasks, self.languages, self.seeds)
             ]
             for (name, language, recipe, seed), values in items.items():
-                place = tuple(
+                index = tuple(
                     axis.get(label, -1)
                     for axis, label in zip(axes, (recipe, name, language, seed), strict=True)
                 )
-                if min(place) >= 0:
-                    drawn[place], there[place] = values - values.mean(), True
-            self.centred = drawn, there
+                if min(index) >= 0:
+                    scores[index], available[index] = values - values.mean(), True
+            self.centred = scores, available
         return self.centred
 
     def matrix(
         self, choice: Choice, items: ItemScores = NO_ITEMS, without: Sequence[str] = ()
     ) -> pd.DataFrame:
-        """`analysis.gain_table` of the choice, without these recipes. UsageError where no language
-        or task is left."""
+        """Return the choice's `analysis.gain_table` without the recipes in `without`. Raise
+        UsageError if no language or task is left."""
         draws = self.draws(choice, items)
         if not draws.languages or not draws.tasks:
             raise UsageError(
-                f"no {'language' if draws.tasks else 'task'} of this study fits all filters: choose fewer"
+                f"no {'language' if draws.tasks else 'task'} of this study matches all filters: "
+                "choose fewer filters"
             )
-        kept = tuple(
+        recipes = tuple(
             name for name in draws.recipes if self.named(name, choice.baseline) not in without
         )
-        table = gain_table(replace(draws, recipes=kept))
+        table = gain_table(replace(draws, recipes=recipes))
         return table.assign(recipe=[self.named(name, choice.baseline) for name in table["recipe"]])
 
     def baseline(self, choice: Choice) -> Mapping[str, float]:
-        """The chosen baseline's mean score in percent by task and on average; NaN where it has
-        none, or not every task."""
+        """Return the chosen baseline's mean score in percent by task and on average. A task without
+        scores is NaN, and then so is the average."""
         values = self.scores(choice.metric).values[self.place(choice.baseline)]
         codes = chosen(self.languages, choice)
-        inside = np.array([code in codes for code in self.languages], dtype=bool)
-        found = {}
+        selected = np.array([code in codes for code in self.languages], dtype=bool)
+        means = {}
         for name in self.draws(choice).tasks:
-            part = values[self.tasks.index(name)][inside]
-            found[name] = float(np.nanmean(part)) if np.isfinite(part).any() else float("nan")
-        return {**found, AVERAGE: float(np.mean(list(found.values())))} if found else {}
+            scores = values[self.tasks.index(name)][selected]
+            means[name] = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+        return {**means, AVERAGE: float(np.mean(list(means.values())))} if means else {}
 
     def reason(self, recipe: str, task: str, choice: Choice) -> str:
-        """Why a recipe has no mean gain on a task, or on AVERAGE."""
+        """Explain why a recipe has no mean gain on a task, or on AVERAGE."""
         if recipe == choice.baseline:
             return f"{recipe} is the baseline: choose another one, or another recipe"
         if task == AVERAGE:
@@ -279,33 +284,37 @@ class GainIndex:
                 ].unique()
             )
             return f"{task} is not scored by {choice.metric}: it has {', '.join(known)}"
-        one, other = (np.isfinite(values[self.place(name)]) for name in (recipe, choice.baseline))
-        lacking = [
-            name for name, there in ((recipe, one), (choice.baseline, other)) if not there.any()
+        recipe_scored, baseline_scored = (
+            np.isfinite(values[self.place(name)]) for name in (recipe, choice.baseline)
+        )
+        unscored = [
+            name
+            for name, scored in ((recipe, recipe_scored), (choice.baseline, baseline_scored))
+            if not scored.any()
         ]
-        if lacking:
-            return f"no finished runs of {' and of '.join(lacking)} on {task}"
-        both = one & other
-        if not both.any():
+        if unscored:
+            return f"no finished runs of {' and of '.join(unscored)} on {task}"
+        paired = recipe_scored & baseline_scored
+        if not paired.any():
             return f"the finished runs of {recipe} and {choice.baseline} on {task} share no seed"
         codes = ", ".join(
-            code for code, there in zip(self.languages, both.any(axis=-1), strict=True) if there
+            code for code, scored in zip(self.languages, paired.any(axis=-1), strict=True) if scored
         )
-        return f"the chosen languages have none of this task's: {codes}"
+        return f"none of this task's languages is chosen: {codes}"
 
     def by_language(
         self, recipe: str, task: str, choice: Choice, items: ItemScores = NO_ITEMS
     ) -> pd.DataFrame:
-        """A row per language of a cell: language gain low high n baseline counted (in the mean),
-        and seed<k>: the gain of each seed."""
+        """Return a row per language of a cell, with the columns language, gain, low, high, n,
+        baseline, counted (whether it is part of the mean), and seed<k>, the gain of each seed."""
         draws = self.draws(choice, items)
         cell = draws.cells.get((self.named(recipe, choice.baseline), task))
         if cell is None:
             raise UsageError(self.reason(recipe, task, choice))
         row, column = self.place(recipe), self.tasks.index(task)
-        places = [self.languages.index(code) for code in cell.languages]
-        seeds = self.change(choice)[row, column, places]
-        scores = self.scores(choice.metric).values[self.place(choice.baseline), column, places]
+        indices = [self.languages.index(code) for code in cell.languages]
+        seeds = self.change(choice)[row, column, indices]
+        scores = self.scores(choice.metric).values[self.place(choice.baseline), column, indices]
         table = pd.DataFrame(
             {
                 "language": cell.languages,
@@ -318,5 +327,5 @@ class GainIndex:
             }
         )
         return table.assign(
-            **{f"seed{seed}": seeds[:, place] for place, seed in enumerate(self.seeds)}
+            **{f"seed{seed}": seeds[:, index] for index, seed in enumerate(self.seeds)}
         )

@@ -1,5 +1,5 @@
-"""One test item with its answers as HTML: text, gold, what the baseline and the recipe say, and the
-item in English where there is one."""
+"""Show one test item as HTML: its text, gold answer, the answers of baseline and recipe, and the
+item in English if there is one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import Source
 
 ENGLISH = "en"
-# Targets whose real items of one id say the same in every language (analysis.items); in the
-# embedded suite all do.
+# Targets whose real items with the same id are translations of each other (see analysis.items). In
+# the embedded suite this holds for all targets.
 TRANSLATED = ("xnli", "pawsx", "xquad", "mlqa")
 YES, _NO = "\N{CHECK MARK}", "\N{MULTIPLICATION X}"
 NOTHING = "(nothing)"
@@ -32,8 +32,8 @@ NOTHING = "(nothing)"
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The examples of one task, split and language by id, in order; english: those of the same ids
-    in English, {} where there are none."""
+    """The examples of one task, split and language by id, in order. english: the examples with the
+    same ids in English; {} if there are none."""
 
     language: str
     examples: Mapping[str, Example]
@@ -42,65 +42,65 @@ class Items:
 
 @lru_cache(maxsize=64)
 def read_items(task: str, split: str, language: str, source: Source, data_root: str) -> Items:
-    """The texts behind predictions, from the study's own source. UsageError where the data are not
-    on this machine."""
-    found = {
+    """Read the texts behind predictions from the study's source; raise UsageError if they are
+    missing."""
+    examples = {
         example.id: example for example in splits.load(task, split, language, source, data_root)
     }
     if language == ENGLISH or (source != "mini" and task not in TRANSLATED):
-        return Items(language, found)
+        return Items(language, examples)
     try:
         english = {
             example.id: example for example in splits.load(task, split, ENGLISH, source, data_root)
         }
     except UsageError:
-        return Items(language, found)  # retrieval has no collection of English alone
+        return Items(language, examples)  # retrieval has no English-only collection
     return Items(
         language,
-        found,
+        examples,
         {
             key: example
             for key, example in english.items()
-            if key in found and alike(example, found[key])
+            if key in examples and alike(example, examples[key])
         },
     )
 
 
 def alike(one: Example, other: Example) -> bool:
-    """Whether two examples of one id can be translations: they have the same label, where their
-    kind has one."""
+    """Return whether examples with the same id can be translations: any labels they have are
+    equal."""
     return getattr(one, "label", None) == getattr(other, "label", None)
 
 
 def places(text: str, wanted: str, near: int = 0) -> list[tuple[int, int]]:
-    """Where `wanted` stands in the text: the place nearest to character `near`; nowhere for ""."""
-    found, start = [], text.find(wanted) if wanted else -1
+    """Return the position of `wanted` in the text that is nearest to character `near`, as a list of
+    at most one (start, end). The list is empty if `wanted` is "" or does not occur."""
+    matches, start = [], text.find(wanted) if wanted else -1
     while start >= 0:
-        found.append((start, start + len(wanted)))
+        matches.append((start, start + len(wanted)))
         start = text.find(wanted, start + 1)
-    return sorted(found, key=lambda span: abs(span[0] - near))[:1]
+    return sorted(matches, key=lambda span: abs(span[0] - near))[:1]
 
 
 def spans(example: SpanExample, item: Compared | None) -> list[Span]:
-    """The gold answers and both predictions as marks in the context."""
-    found = [
+    """Return the gold answers and both predictions as marks in the context."""
+    marks = [
         (answer.start, answer.start + len(answer.text), "xs-gold") for answer in example.answers
     ]
     near = example.answers[0].start if example.answers else 0
     for guess, label in ((item.before, "xs-before"), (item.after, "xs-after")) if item else ():
-        found += [(*place, label) for place in places(example.context, str(guess or ""), near)]
-    return found
+        marks += [(*match, label) for match in places(example.context, str(guess or ""), near)]
+    return marks
 
 
 def _tag_words(example: TagsExample, language: str, item: Compared | None) -> str:
-    """Words with their gold tags; below them the tags of baseline and recipe where they are
-    wrong."""
+    """Return the words with their gold tags, and below them the wrong tags of both runs."""
     before, after = (list(item.before), list(item.after)) if item else (example.tags, example.tags)
     boxes = []
-    for word, gold, one, two in zip(example.words, example.tags, before, after, strict=False):
+    for word, gold, base, recipe in zip(example.words, example.tags, before, after, strict=False):
         wrong = [
             f'<s class="{kind}">{plain(tag)}</s>'
-            for tag, kind in ((one, "xs-before"), (two, "xs-after"))
+            for tag, kind in ((base, "xs-before"), (recipe, "xs-after"))
             if tag != gold
         ]
         lines = f"<b>{passage(word, language)}</b><i>{plain(gold)}</i>{''.join(wrong)}"
@@ -109,13 +109,13 @@ def _tag_words(example: TagsExample, language: str, item: Compared | None) -> st
 
 
 def lines(*rows: tuple[str, str]) -> str:
-    """Labelled lines of text; those without text left out."""
+    """Return labeled lines of text, without those whose text is empty."""
     return "".join(f"<dt>{plain(label)}</dt><dd>{text}</dd>" for label, text in rows if text)
 
 
 def body(example: Example, language: str, item: Compared | None) -> str:
-    """The texts of an example by its kind. item None: without predictions (the English one
-    beside)."""
+    """Return the texts of an example, according to its kind. item: None for an example without
+    predictions, such as the English one beside it."""
     match example:
         case PairExample():
             return lines(
@@ -141,11 +141,11 @@ def body(example: Example, language: str, item: Compared | None) -> str:
             return lines(("sentence", passage(example.text, example.language)))
         case RankingExample():
             return lines(("query", passage(example.query, language)))
-    raise UsageError(f"{type(example).__name__} is no kind of test item that can be shown")
+    raise UsageError(f"test items of kind {type(example).__name__} cannot be shown")
 
 
-def _found_text(identifier: Any, items: Items) -> str:
-    """A sentence of a collection by its id, with its language; the id itself where it is none."""
+def _sentence_text(identifier: Any, items: Items) -> str:
+    """Return the sentence with this id, in its language; or the id if there is no such sentence."""
     example = items.examples.get(str(identifier))
     return (
         passage(example.text, example.language)
@@ -155,7 +155,7 @@ def _found_text(identifier: Any, items: Items) -> str:
 
 
 def answer(example: Example, value: Any, items: Items) -> str:
-    """A gold answer or prediction in the words of its kind."""
+    """Format a gold answer or prediction according to the example's kind."""
     if value is None or value == [] or value == "":
         return plain(NOTHING)
     match example:
@@ -165,26 +165,26 @@ def answer(example: Example, value: Any, items: Items) -> str:
                 for text in (value if isinstance(value, list) else [value])
             )
         case SentenceExample():
-            return _found_text(value, items)
+            return _sentence_text(value, items)
         case RankingExample():
             known = {entry.id: entry for entry in example.passages}
-            first = [str(entry) for entry in (value if isinstance(value, list) else [value])][:3]
+            best = [str(entry) for entry in (value if isinstance(value, list) else [value])][:3]
             return ", ".join(
                 passage(known[entry].text, known[entry].language) if entry in known else name(entry)
-                for entry in first
+                for entry in best
             )
     return name(value)
 
 
-_SHOWN_BY_WORD = (TagsExample,)
+_TAGGED = (TagsExample,)
 
 
 def verdicts(example: Example, item: Compared, items: Items, labels: tuple[str, str]) -> str:
-    """Gold and both answers with a sign each; for tags, which stand at their words, the share that
-    is right."""
+    """Return gold and both answers, each with a sign for right or wrong. Tags are shown at their
+    words, so only the share of right ones is given here."""
     rows = (
         []
-        if isinstance(example, _SHOWN_BY_WORD)
+        if isinstance(example, _TAGGED)
         else [("gold", answer(example, item.gold, items), "xs-gold", "")]
     )
     for label, value, share, kind in (
@@ -192,9 +192,9 @@ def verdicts(example: Example, item: Compared, items: Items, labels: tuple[str, 
         (labels[1], item.after, item.after_share, "xs-after"),
     ):
         sign = YES if share >= 1 else _NO
-        part = f" {100 * share:.0f} %" if 0 < share < 1 else ""
-        text = "" if isinstance(example, _SHOWN_BY_WORD) else answer(example, value, items)
-        rows.append((label, text, kind, f'<span class="xs-sign">{sign}{part}</span> '))
+        percent = f" {100 * share:.0f} %" if 0 < share < 1 else ""
+        text = "" if isinstance(example, _TAGGED) else answer(example, value, items)
+        rows.append((label, text, kind, f'<span class="xs-sign">{sign}{percent}</span> '))
     return "".join(
         f'<dt class="{kind}">{name(label)}</dt><dd>{sign}{text}</dd>'
         for label, text, kind, sign in rows
@@ -202,27 +202,36 @@ def verdicts(example: Example, item: Compared, items: Items, labels: tuple[str, 
 
 
 def item_card(item: Compared, items: Items, labels: tuple[str, str]) -> str:
-    """One item. labels: names of the baseline and the recipe."""
+    """Return one item as HTML. labels: names of the baseline and the recipe."""
     example = items.examples.get(item.id)
     head = f'<header>{name(item.id)} <span class="xs-change">{plain(item.change)}</span></header>'
     if example is None:
-        return f'<article class="xs-item">{head}<p>its text is not in the data on this machine</p></article>'
+        return (
+            f'<article class="xs-item">{head}'
+            "<p>The text of this item is not in the data on this machine.</p></article>"
+        )
     translation = items.english.get(item.id)
     beside = ""
     if translation is not None:
-        beside = f'<section class="xs-english"><h4>in English</h4><dl>{body(translation, ENGLISH, None)}</dl></section>'
-    own = LANGUAGES[items.language].name if items.language in LANGUAGES else items.language
+        beside = (
+            '<section class="xs-english"><h4>in English</h4>'
+            f"<dl>{body(translation, ENGLISH, None)}</dl></section>"
+        )
+    title = LANGUAGES[items.language].name if items.language in LANGUAGES else items.language
     texts = (
-        f"<section><h4>{plain(own)}</h4><dl>{body(example, items.language, item)}</dl></section>"
+        f"<section><h4>{plain(title)}</h4><dl>{body(example, items.language, item)}</dl></section>"
     )
     answers = (
         f'<section class="xs-answers"><dl>{verdicts(example, item, items, labels)}</dl></section>'
     )
-    return f'<article class="xs-item">{head}<div class="xs-sides">{texts}{beside}</div>{answers}</article>'
+    return (
+        f'<article class="xs-item">{head}<div class="xs-sides">{texts}{beside}</div>'
+        f"{answers}</article>"
+    )
 
 
 def item_cards(found: Sequence[Compared], items: Items, labels: tuple[str, str]) -> str:
-    """The items one below the other."""
+    """Return the items one below the other, or a note if there are none."""
     return (
         "".join(item_card(item, items, labels) for item in found)
         or '<p class="xs-note">No such item.</p>'

@@ -1,9 +1,8 @@
-"""A piece of a page whose parts can be chosen by mouse, finger or keyboard, in JupyterLab and Voila
-alike.
+"""Show HTML with parts that can be chosen by mouse, touch or keyboard, in JupyterLab and Voila.
 
-The HTML is made in Python (tables, items), which also makes it testable; page.js shows it, tells
-what was chosen and whether the page is narrow, and ticks while a view is live: the clock stands
-still when the page is closed.
+The HTML is made in Python (tables, items), which also makes it testable. page.js displays it,
+reports what was chosen and whether the page is narrow, and ticks while a view is live. The clock
+stops when the page is closed.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,8 +21,11 @@ HERE = Path(__file__).parent
 
 
 class Page(anywidget.AnyWidget):
-    """html: what is shown. pressed: the key that is marked as chosen. narrow: a phone's width.
-    every: seconds between ticks; 0: none."""
+    """A widget that shows HTML.
+
+    html: the HTML shown. pressed: the key marked as chosen. narrow: whether the page is as narrow
+    as a phone. every: seconds between ticks; 0 for none.
+    """
 
     _esm = HERE / "page.js"
     _css = HERE / "page.css"
@@ -34,22 +36,22 @@ class Page(anywidget.AnyWidget):
     acts = traitlets.List()
 
     def show(self, make: Callable[[], str]) -> None:
-        """Show the HTML that `make` gives, or in one sentence why there is none. Nothing is left of
-        what was shown before."""
+        """Show the HTML that `make` returns, or a one-sentence error; replace what was shown
+        before."""
         try:
             self.html = make()
-        except Exception as error:  # an old page under new controls would be a wrong answer
+        except Exception as error:  # stale content below new settings would be wrong
             self.html = problem(error)
 
     def on_choice(self, act: Callable[[str], object]) -> None:
-        """Call `act` with the key of each part that is chosen, again where it is chosen again."""
+        """Call `act` with the key of each part that is chosen, also if it is chosen again."""
         self.acts = [*self.acts, act]
         self.on_msg(
             lambda _, content, buffers: act(str(content["chosen"])) if chose(content) else None
         )
 
     def choose(self, key: str) -> None:
-        """Do what the choice of this part does."""
+        """Act as if the part with this key had been chosen."""
         for act in self.acts:
             act(key)
 
@@ -63,7 +65,7 @@ class Page(anywidget.AnyWidget):
 
 
 def pages(view: ipywidgets.Widget) -> Iterator[Page]:
-    """The pages of a view, in their order."""
+    """Yield the pages of a view, in order."""
     if isinstance(view, Page):
         yield view
     for child in getattr(view, "children", ()):
@@ -71,15 +73,18 @@ def pages(view: ipywidgets.Widget) -> Iterator[Page]:
 
 
 def problem(error: Exception) -> str:
-    """A mistake in one sentence; what is no mistake of the user is said to be the page's, with its
-    trace to open."""
+    """Format an error as HTML: one sentence for a UsageError; for any other error, a note that the
+    page is at fault, with a traceback to open."""
     if isinstance(error, UsageError):
         return f'<div class="xs-error" role="alert">{plain(error)}</div>'
-    words = f"this cannot be shown, which is a fault of the page: {type(error).__name__}: {error}"
+    message = f"this cannot be shown, due to a fault of the page: {type(error).__name__}: {error}"
     trace = "".join(format_exception(error))
-    return f'<div class="xs-error" role="alert">{plain(words)}<details><summary>trace</summary><pre>{plain(trace)}</pre></details></div>'
+    return (
+        f'<div class="xs-error" role="alert">{plain(message)}<details><summary>trace</summary>'
+        f"<pre>{plain(trace)}</pre></details></div>"
+    )
 
 
 def chose(content: Any) -> bool:
-    """Whether a message of the page says what was chosen."""
+    """Return whether a message from the page reports a choice."""
     return isinstance(content, dict) and isinstance(content.get("chosen"), str)

@@ -1,9 +1,9 @@
-"""The answers of two runs to the same test items, side by side: which flipped from right to wrong,
-and which back.
+"""Compare the answers of two runs to the same test items: which ones changed from right to wrong,
+and which from wrong to right.
 
-Predictions are read when a cell is opened, and kept. Right means: the answer counts in full (the
-label, every tag of the sentence, the answer's exact words, the pair). share is the part of it that
-is right: F1 of an answer's words, tags, average precision of a ranking.
+Predictions are read when a cell is opened, and cached. An answer is right if it counts in full (the
+label, every tag of the sentence, the answer's exact words, the pair). Its share is the fraction
+that is right: F1 of an answer's words, share of right tags, average precision of a ranking.
 """
 
 import gzip
@@ -34,15 +34,15 @@ CHANGES = (LOST, WON, LOWER, HIGHER, _WRONG, RIGHT)
 _FILES_KEPT = 64
 
 
-def _whole_pair(column: Columns) -> np.ndarray:
-    """Mining: the right pair, or rightly none."""
+def _right_pair(column: Columns) -> np.ndarray:
+    """Score mining: 1 if the predicted pair is right or if the item rightly has none, else 0."""
     return (
         (column["predicted"] == column["true_positive"])
         & (column["gold"] == column["true_positive"])
     ).astype(float)
 
 
-# Columns of statistics -> the share of an item that is right, in [0, 1].
+# Columns of statistics -> the share of an item that is right, from 0 to 1.
 SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxyType(
     {
         metrics.ACCURACY: lambda column: column["hit"],
@@ -51,7 +51,7 @@ SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxy
             column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
         ),
         metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
-        metrics.BITEXT: _whole_pair,
+        metrics.BITEXT: _right_pair,
         metrics.RANKING: lambda column: column["average_precision"],
     }
 )
@@ -59,15 +59,15 @@ SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxy
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """A run's answers by item id: (gold, prediction, share that is right)."""
+    """A run's answers by item id, each as (gold, prediction, share that is right)."""
 
     rows: Mapping[str, tuple[Any, Any, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One test item: what is right, what the baseline and the recipe say, the shares of it that are
-    right, and how they differ."""
+    """One test item: the gold answer, the answers of baseline and recipe, their shares that are
+    right, and the kind of change."""
 
     id: str
     gold: Any
@@ -78,7 +78,7 @@ class Compared:
 
     @property
     def change(self) -> str:
-        """One of CHANGES."""
+        """Return the kind of change, one of CHANGES."""
         before, after = self.before_share >= 1, self.after_share >= 1
         if before != after:
             return LOST if before else WON
@@ -88,8 +88,8 @@ class Compared:
 
 
 def answers(path: Path) -> Answers:
-    """Read a file of predictions, or give what was read before as long as it has not changed.
-    UsageError where it is none."""
+    """Read a file of predictions; return the cached answers if the file has not changed. Raise
+    UsageError if there is no such file or it is not a file of predictions."""
     try:
         changed = path.stat().st_mtime_ns
     except OSError as error:
@@ -99,7 +99,8 @@ def answers(path: Path) -> Answers:
 
 @lru_cache(maxsize=_FILES_KEPT)
 def read_answers(path: Path, changed: int) -> Answers:
-    """`answers` of the file as it was at that time."""
+    """Read the file of predictions; its time of last change, `changed`, is part of the cache
+    key."""
     try:
         lines = gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
         head = json.loads(lines[0])
@@ -120,15 +121,16 @@ def read_answers(path: Path, changed: int) -> Answers:
         raise
     except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(
-            f"{path} is not a file of predictions ({type(error).__name__}: {error}): run its notebook again"
+            f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
+            "run its notebook again"
         ) from None
 
 
 def compared(before: Path, after: Path) -> list[Compared]:
-    """The items of both files, in the order of the baseline's."""
-    base, made = answers(before).rows, answers(after).rows
+    """Return the items that both files have, in the order of the baseline's."""
+    baseline_rows, recipe_rows = answers(before).rows, answers(after).rows
     return [
-        Compared(name, gold, guess, made[name][1], share, made[name][2])
-        for name, (gold, guess, share) in base.items()
-        if name in made
+        Compared(name, gold, guess, recipe_rows[name][1], share, recipe_rows[name][2])
+        for name, (gold, guess, share) in baseline_rows.items()
+        if name in recipe_rows
     ]

@@ -1,4 +1,4 @@
-"""The correlation explorer: any two variables, with the statistics of `analysis.correlations`."""
+"""Explore correlations of any two variables, with the statistics of `analysis.correlations`."""
 
 import ipywidgets
 import pandas as pd
@@ -19,10 +19,10 @@ _MOST_DROPPED = 3
 
 
 def statistics(table: pd.DataFrame, x: str, y: str) -> str:
-    """Three coefficients with intervals and p-values, what size could be found, and which rows
-    matter most, as HTML."""
+    """Return HTML with three coefficients, their intervals and p-values, the smallest detectable
+    size, and the most influential rows."""
     pair = table[[x]], table[y].to_frame(f"{y} ") if x == y else table[[y]]
-    found = analysis.correlations(*pair, METHODS)
+    coefficients = analysis.correlations(*pair, METHODS)
     rows = [
         (
             SIGNS[row.method],
@@ -33,17 +33,23 @@ def statistics(table: pd.DataFrame, x: str, y: str) -> str:
             int(row.n),
             analysis.detectable(int(row.n), row.method),
         )
-        for row in found.itertuples()
+        for row in coefficients.itertuples()
     ]
-    heads = ["coefficient", "estimate", "95 % from", "to", "p", "n", "detectable"]
-    words = '<p class="xs-note">p: permutations. detectable: the smallest that 80 % of such studies would find.</p>'
-    count = int(found["n"].iloc[0])
+    columns = ["coefficient", "estimate", "95 % from", "to", "p", "n", "detectable"]
+    note = (
+        '<p class="xs-note">p: from permutations. detectable: the smallest coefficient that 80 % '
+        "of such studies would find.</p>"
+    )
+    count = int(coefficients["n"].iloc[0])
     if count < 4 or x == y:
-        return plain_table(rows, heads) + words
-    without = analysis.influence(table[x], table[y]).head(_MOST_DROPPED)
-    parts = [f"{label(row.left_out)}: {row.estimate:.2f}" for row in without.itertuples()]
-    most = f'<p class="xs-note">{plain(SIGNS["spearman"])} without the rows that matter most: {plain("; ".join(parts))}</p>'
-    return plain_table(rows, heads) + words + most
+        return plain_table(rows, columns) + note
+    influences = analysis.influence(table[x], table[y]).head(_MOST_DROPPED)
+    examples = [f"{label(row.left_out)}: {row.estimate:.2f}" for row in influences.itertuples()]
+    influence_note = (
+        f'<p class="xs-note">{plain(SIGNS["spearman"])} without one of the most influential rows: '
+        f"{plain('; '.join(examples))}</p>"
+    )
+    return plain_table(rows, columns) + note + influence_note
 
 
 def label(row: object) -> str:
@@ -58,7 +64,7 @@ def scatter_html(
     labels: bool = True,
     narrow: bool = False,
 ) -> str:
-    """Points and statistics of two variables as HTML."""
+    """Return points and statistics of two variables as HTML."""
     figure = figures.scatter(
         found.values, x, y, found.groups.get(color), labels, found.caution, width(narrow)
     )
@@ -66,7 +72,7 @@ def scatter_html(
 
 
 def scatter_view(reader: Reader) -> ipywidgets.Widget:
-    """The explorer with its controls."""
+    """Return the correlation explorer with its controls."""
     tables: dict[str, Variables] = {}
     filling: list[bool] = []
     unit = controls.dropdown("points", list(UNITS))
@@ -75,7 +81,7 @@ def scatter_view(reader: Reader) -> ipywidgets.Widget:
     labels = controls.switch("labels", True, "names beside the points")
     page = Page()
 
-    def of() -> Variables:
+    def data() -> Variables:
         if unit.value not in tables:
             tables[unit.value] = variables(reader, unit.value)
         return tables[unit.value]
@@ -83,7 +89,9 @@ def scatter_view(reader: Reader) -> ipywidgets.Widget:
     def draw() -> None:
         if x.value and y.value and not filling:
             page.show(
-                lambda: scatter_html(of(), x.value, y.value, color.value, labels.value, page.narrow)
+                lambda: scatter_html(
+                    data(), x.value, y.value, color.value, labels.value, page.narrow
+                )
             )
 
     def offer() -> None:
@@ -91,12 +99,12 @@ def scatter_view(reader: Reader) -> ipywidgets.Widget:
         draw()
 
     def fill() -> str:
-        found = of()
-        columns = list(found.values.columns)
-        filling.append(True)  # one figure in the end, not one for each control
+        selected = data()
+        columns = list(selected.values.columns)
+        filling.append(True)  # draw one figure at the end, not one for each control
         x.options = y.options = [(visible(name), name) for name in columns]
         x.value, y.value = columns[0], columns[-1]
-        color.options = [NO_COLOR, *found.groups]
+        color.options = [NO_COLOR, *selected.groups]
         filling.clear()
         return ""
 

@@ -1,7 +1,6 @@
-"""The embedding view: the same sentences in all languages, before and after an intermediate task,
-layer by layer.
+"""Show the same sentences in all languages, before and after an intermediate task, by layer.
 
-The vectors come from a function that the notebook gives, for nothing here may load an encoder.
+The vectors come from a function of the notebook, because nothing here may load an encoder.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ NEIGHBOURS = 15
 
 
 class Space(Protocol):
-    """What `embeddings.parallel_sentences` gives; see there for the shapes."""
+    """The return type of `embeddings.parallel_sentences`; see there for the shapes."""
 
     languages: tuple[str, ...]
     vectors: np.ndarray
@@ -39,19 +38,19 @@ _Embed = Callable[[Study, str, int], Space]
 
 
 def principal(vectors: np.ndarray) -> np.ndarray:
-    """[rows, 2]: the two directions of most variance; each with the sign that makes its largest
-    weight positive."""
-    rest = vectors - vectors.mean(axis=0)
-    weights = np.linalg.svd(rest, full_matrices=False)[2][:2]
-    turned = (
+    """Project onto the two directions of most variance, [rows, 2]. Each direction's sign is chosen
+    so that its largest weight is positive."""
+    centered = vectors - vectors.mean(axis=0)
+    weights = np.linalg.svd(centered, full_matrices=False)[2][:2]
+    oriented = (
         weights * np.sign(weights[np.arange(len(weights)), np.abs(weights).argmax(axis=1)])[:, None]
     )
-    return rest @ turned.T
+    return centered @ oriented.T
 
 
-def _neighbourly(vectors: np.ndarray) -> np.ndarray:
-    """[rows, 2] by UMAP (McInnes, Healy and Melville 2018), where umap-learn is installed.
-    Distances between groups mean little."""
+def _umap(vectors: np.ndarray) -> np.ndarray:
+    """Project by UMAP, [rows, 2] (McInnes, Healy and Melville 2018); requires umap-learn. Distances
+    between groups mean little."""
     from umap import UMAP as Reducer
 
     return Reducer(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), random_state=0).fit_transform(
@@ -60,18 +59,18 @@ def _neighbourly(vectors: np.ndarray) -> np.ndarray:
 
 
 METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {PCA: principal, _UMAP: _neighbourly}
+    {PCA: principal, _UMAP: _umap}
 )
 
 
 def methods() -> list[str]:
-    """PCA, and UMAP where it is installed."""
+    """Return the available projections: PCA, and UMAP if umap-learn is installed."""
     return [PCA, *([_UMAP] if find_spec("umap") else [])]
 
 
 def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarray:
-    """[languages, sentences, 2] of one layer. centred: without each language's own mean, as
-    retrieval compares them."""
+    """Project one layer to two dimensions, [languages, sentences, 2]. centred: subtract each
+    language's mean first, as retrieval does."""
     if method not in methods():
         raise (
             unknown("projection", method, methods())
@@ -90,34 +89,36 @@ def flat(space: Space, layer: int, centred: bool, method: str = PCA) -> np.ndarr
 def space_html(
     spaces: Mapping[str, Space], layer: int, centred: bool, method: str = PCA, narrow: bool = False
 ) -> str:
-    """The picture of two encoders and their accuracy by language as HTML. spaces: title ->
-    vectors."""
+    """Return HTML with the sentences and accuracies of encoders. spaces: title -> vectors."""
     points = {title: flat(space, layer, centred, method) for title, space in spaces.items()}
     accuracy = {title: space.accuracy[centred] for title, space in spaces.items()}
     languages = next(iter(spaces.values())).languages
     names = ("first component", "second component") if method == PCA else ("UMAP 1", "UMAP 2")
     figure = figures.sentence_map(points, accuracy, languages, layer, names, width(narrow))
     rows = [
-        (language_name(code), *(float(table[layer, place]) for table in accuracy.values()))
-        for place, code in enumerate(languages)
-        if place
+        (language_name(code), *(float(table[layer, index]) for table in accuracy.values()))
+        for index, code in enumerate(languages)
+        if index
     ]
-    words = ", ".join(
+    means = ", ".join(
         f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items()
     )
-    alt = f"sentences of {len(languages)} languages at layer {layer}; nearest neighbor right, mean: {words}"
+    alt = (
+        f"sentences of {len(languages)} languages at layer {layer}; "
+        f"nearest neighbor right, mean: {means}"
+    )
     return picture(figure, alt) + plain_table(
         rows, [f"layer {layer}, nearest neighbor right, %", *spaces]
     )
 
 
 def space_view(embed: _Embed) -> Callable[[Reader], ipywidgets.Widget]:
-    """The view as a function of the reader; `embed`: (study, recipe, seed) -> vectors."""
+    """Return the view as a function of the reader. embed: (study, recipe, seed) -> vectors."""
     return partial(_sentence_view, embed=embed)
 
 
 def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
-    """Encoder, layer and projection to choose; an encoder is loaded by the button alone."""
+    """Return the view with encoder, layer and projection. Only the button loads encoders."""
     study = reader.study
     recipes = [name for name, recipe in study.recipes.items() if recipe.intermediate]
     if not recipes:
@@ -140,27 +141,27 @@ def _sentence_view(reader: Reader, embed: _Embed) -> ipywidgets.Widget:
 
     wanted = False
 
-    def shown() -> str:
+    def render() -> str:
         return space_html(spaces, layer.value, centred.value, method.value, page.narrow)
 
     def draw() -> None:
         if spaces:
-            page.show(shown)
+            page.show(render)
 
     def get() -> str:
-        found = {name: embed(study, name, int(seed.value)) for name in (BASELINE, recipe.value)}
+        pair = {name: embed(study, name, int(seed.value)) for name in (BASELINE, recipe.value)}
         layer.max = (
-            len(found[BASELINE].vectors) - 1
-        )  # and its value with it: nothing is drawn before there are vectors
+            len(pair[BASELINE].vectors) - 1
+        )  # this may change the value; nothing is drawn because there are no vectors yet
         spaces.update(
-            {f"before ({BASELINE})": found[BASELINE], f"after {recipe.value}": found[recipe.value]}
+            {f"before ({BASELINE})": pair[BASELINE], f"after {recipe.value}": pair[recipe.value]}
         )
-        return shown()
+        return render()
 
     def read() -> None:
         nonlocal wanted
         wanted = True
-        spaces.clear()  # what cannot be read leaves no older picture under its name
+        spaces.clear()  # if loading fails, no older picture stays under the new name
         page.html = '<p class="xs-note">Embedding the sentences ...</p>'
         page.show(get)
 

@@ -1,5 +1,4 @@
-"""A run that a person started from the form: a process of the suite's own command, which goes on
-when the page is closed."""
+"""Start a run from the form, as an `xstilts notebook` process that survives closing the page."""
 
 import subprocess
 import sys
@@ -23,7 +22,7 @@ LINES = 12
 
 @dataclass
 class Started:
-    """The process, the run it makes, and the file with what it says."""
+    """A run started from the form: its process, its spec, and the file with its output."""
 
     process: "subprocess.Popen[bytes]"
     spec: Spec
@@ -34,20 +33,19 @@ class Started:
         return self.process.poll() is None
 
     def tail(self) -> str:
-        """The last lines of what it said."""
+        """Return the last lines of its output."""
         return "\n".join(
             self.said.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]
         )
 
     def stop(self) -> None:
-        """End it with all that it started."""
+        """Stop the run and all processes that it started."""
         stopping.end(self.process)
 
 
 @contextmanager
 def places() -> Iterator[None]:
-    """A file or folder that this machine cannot have, such as one of a name too long, as a
-    sentence."""
+    """Convert errors about impossible paths, such as a name that is too long, to UsageError."""
     try:
         yield
     except OSError as error:
@@ -61,35 +59,36 @@ def places() -> Iterator[None]:
 
 
 def state_of(spec: Spec) -> State:
-    """The state of the run. OSError where it can have no folder: `results.state` takes that for a
-    failed run."""
+    """Return the run's state. Raise OSError if its folder cannot exist (`results.state` says
+    "failed")."""
     spec.folder.exists()
     return results.state(spec)
 
 
 @places()
 def check(spec: Spec) -> None:
-    """UsageError where the run cannot start, or would replace a result that is there."""
+    """Raise UsageError if the run cannot start or would replace an existing result."""
     spec.require_places()
     state = state_of(spec).state
     if state == "running":
-        raise UsageError(f"{spec.folder}: a run is at work there already")
+        raise UsageError(f"{spec.folder}: a run is already at work there")
     if state in ("done", "stale"):
         raise UsageError(
-            f"{spec.folder} has a result already: choose another study name, recipe or seed, or delete that folder first"
+            f"{spec.folder} has a result already: choose another study name, recipe or seed, "
+            "or delete that folder first"
         )
     for parent in spec.parents:
         if not (parent / results.RESULT).is_file():
             raise UsageError(
-                f"it starts from {parent}, where no run has finished yet: run that first"
+                f"this run starts from {parent}, where no run has finished yet: run that first"
             )
 
 
 def start(phase: str, typed: Mapping[str, Any], threads: int) -> Started:
-    """Start the run's notebook by `xstilts notebook`. UsageError where `check` says so."""
+    """Start the run's notebook by `xstilts notebook`. Raise UsageError if `check` does."""
     spec = spec_of(phase, typed)
     check(spec)
-    call = [
+    command = [
         sys.executable,
         "-m",
         "xstilts_core.commands.cli",
@@ -99,16 +98,15 @@ def start(phase: str, typed: Mapping[str, Any], threads: int) -> Started:
         str(threads),
     ]
     for name, value in given(phase, typed).items():
-        call += ["-p", name, text(value)]
-    with tempfile.NamedTemporaryFile(prefix="xstilts-run-", suffix=".log", delete=False) as said:
-        # A session of its own, so that stopping the kernel of this page does not stop the run
-        # halfway.
+        command += ["-p", name, text(value)]
+    with tempfile.NamedTemporaryFile(prefix="xstilts-run-", suffix=".log", delete=False) as log:
+        # The run gets its own session, so that stopping this page's kernel does not stop it.
         process = subprocess.Popen(
-            call,
+            command,
             cwd=home(),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Started(process, spec, Path(said.name))
+    return Started(process, spec, Path(log.name))

@@ -1,5 +1,4 @@
-"""Gains as HTML tables whose cells can be chosen. Every cell has its number: a color never speaks
-alone."""
+"""Show gains as HTML tables with cells that can be chosen. Color is never a cell's only cue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -24,16 +23,16 @@ _MISSING = "\N{EN DASH}"
 
 @cache
 def colors() -> tuple[str, ...]:
-    """CSS from the largest loss to the largest gain: purple, white, orange, each with an ink that
-    can be read on it."""
-    found = diverging()
+    """Return the CSS of the color scale from the largest loss to the largest gain: purple, white,
+    orange, each with a text color of sufficient contrast."""
+    colormap = diverging()
     return tuple(
-        f"background:{to_hex(color)};color:{ink_on(color)}" for color in found(range(found.N))
+        f"background:{to_hex(color)};color:{ink_on(color)}" for color in colormap(range(colormap.N))
     )
 
 
 def paint(value: float, limit: float) -> str:
-    """CSS of a cell; values beyond the limit have the outermost colors."""
+    """Return the CSS of a cell; values beyond the limit get the outermost colors."""
     if pd.isna(value):
         return f"background:{NOTHING}"
     steps = colors()
@@ -41,26 +40,31 @@ def paint(value: float, limit: float) -> str:
 
 
 def _missing_cell(label: str, why: str) -> str:
-    """A cell without a gain, and why."""
+    """Return a cell without a gain; its tooltip gives the reason."""
     return f'<td class="xs-missing" title="{plain(label)}: {plain(why)}">{_MISSING}</td>'
 
 
 def gain_cell(key: str, label: str, gain: float, low: float, high: float, limit: float) -> str:
-    """One cell: the gain, its interval below it, boxed where that excludes 0. key "": it cannot be
-    chosen."""
-    sure = low > 0 or high < 0
-    known = pd.notna(low)
-    digits = max(1, decimals(gain, low, high)) if known else 1
-    below = f"<small>{interval(gain, low, high)}</small>" if known else ""
-    shown = told(gain, low, high)
-    words = f"{label}: {shown} points"
-    words += f", 95 % interval {signed(low, digits)} to {signed(high, digits)}" if known else ""
-    kind = "xs-gain xs-sure" if sure else "xs-gain"
-    text = f"{shown}{below}"
+    """Return one cell with the gain and the interval below it, boxed if the interval excludes 0.
+    key: "" for a cell that cannot be chosen."""
+    significant = low > 0 or high < 0
+    has_interval = pd.notna(low)
+    digits = max(1, decimals(gain, low, high)) if has_interval else 1
+    interval_html = f"<small>{interval(gain, low, high)}</small>" if has_interval else ""
+    number = told(gain, low, high)
+    title = f"{label}: {number} points"
+    title += (
+        f", 95 % interval {signed(low, digits)} to {signed(high, digits)}" if has_interval else ""
+    )
+    kind = "xs-gain xs-sure" if significant else "xs-gain"
+    text = f"{number}{interval_html}"
     if key:
-        text = f'<button type="button" data-key="{plain(key)}" aria-pressed="false" aria-label="{plain(words)}">{text}</button>'
+        text = (
+            f'<button type="button" data-key="{plain(key)}" aria-pressed="false" '
+            f'aria-label="{plain(title)}">{text}</button>'
+        )
     return (
-        f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(words)}">{text}</td>'
+        f'<td class="{kind}" style="{paint(float(gain), limit)}" title="{plain(title)}">{text}</td>'
     )
 
 
@@ -69,12 +73,15 @@ def heading(text: str, title: str = "") -> str:
 
 
 def legend(limit: float) -> str:
-    """The color scale in words and five boxes."""
+    """Return the color scale as text and five boxes."""
     boxes = "".join(
         f'<span style="{paint(step * limit, limit)}">{signed(step * limit)}</span>'
         for step in (-1.0, -0.5, 0.0, 0.5, 1.0)
     )
-    return f'<p class="xs-legend" aria-hidden="true">points over the baseline: <span class="xs-scale">{boxes}</span></p>'
+    return (
+        '<p class="xs-legend" aria-hidden="true">points over the baseline: '
+        f'<span class="xs-scale">{boxes}</span></p>'
+    )
 
 
 def matrix_table(
@@ -85,15 +92,15 @@ def matrix_table(
     why: Callable[[str, str], str],
     unlearnt: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Recipes down, targets across, from `GainIndex.matrix`; the baseline's scores in percent on
-    top. Keys: recipe/task.
+    """Return recipes (down) by targets (across) as HTML, from `GainIndex.matrix`; the first row has
+    the baseline's scores in percent. Keys: recipe/task.
 
-    why: (recipe, task) -> why there is no gain. unlearnt: recipe -> what it did not learn: marked,
-    and told where the mark is looked at.
+    why: (recipe, task) -> the reason why there is no gain. unlearnt: recipe -> what it did not
+    learn; these recipes are marked, and the tooltip gives the text.
     """
     tasks = [task for task in baseline if task != AVERAGE]
     limit = scale(table["gain"])
-    head = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
+    heads = "".join(heading(task, TASKS[task].title if task in TASKS else "") for task in tasks)
     scores = "".join(
         f"<td>{_MISSING if pd.isna(value) else f'{value:.1f}'}</td>" for value in baseline.values()
     )
@@ -113,26 +120,34 @@ def matrix_table(
         body.append(
             f'<tr><th scope="row"{title}>{name(marked(recipe, unlearnt))}</th>{"".join(cells)}</tr>'
         )
-    top = f'<thead><tr><th scope="col">recipe</th>{head}<th scope="col">{AVERAGE}</th></tr></thead>'
-    first = f'<tr class="xs-baseline"><th scope="row">{name(marked(baseline_name, unlearnt))} <small>score, %</small></th>{scores}</tr>'
-    table_html = f'<table class="xs-matrix">{top}<tbody>{first}{"".join(body)}</tbody></table>'
-    return f'<div class="xs-scroll">{table_html}</div>{legend(limit)}<p class="xs-note">{plain(note)}</p>'
+    top = (
+        f'<thead><tr><th scope="col">recipe</th>{heads}<th scope="col">{AVERAGE}</th></tr></thead>'
+    )
+    base = (
+        '<tr class="xs-baseline"><th scope="row">'
+        f"{name(marked(baseline_name, unlearnt))} <small>score, %</small></th>{scores}</tr>"
+    )
+    table_html = f'<table class="xs-matrix">{top}<tbody>{base}{"".join(body)}</tbody></table>'
+    return (
+        f'<div class="xs-scroll">{table_html}</div>{legend(limit)}'
+        f'<p class="xs-note">{plain(note)}</p>'
+    )
 
 
 def language_name(code: str) -> str:
-    """German (de)."""
+    """Return a language's name with its code, such as German (de)."""
     return f"{LANGUAGES[code].name} ({code})" if code in LANGUAGES else code
 
 
 def language_table(table: pd.DataFrame, title: str) -> str:
-    """A row per language, the mean and a column per seed, from `GainIndex.by_language`. Keys:
-    language/seed.
+    """Return a row per language with the mean and a column per seed as HTML, from
+    `GainIndex.by_language`. Keys: language/seed.
 
-    Languages that the filters leave out of the mean are in italics.
+    Languages that the filters exclude from the mean are in italics.
     """
     seeds = [column for column in table.columns if column.startswith("seed")]
     limit = scale(table["gain"])
-    head = "".join(heading(f"seed {column[4:]}") for column in seeds)
+    heads = "".join(heading(f"seed {column[4:]}") for column in seeds)
     body = []
     for row in table.itertuples():
         label = language_name(row.language)
@@ -141,22 +156,25 @@ def language_table(table: pd.DataFrame, title: str) -> str:
             gain_cell("", label, row.gain, row.low, row.high, limit),
         ]
         for column in seeds:
-            key, spot, gain = (
+            key, seed_label, gain = (
                 f"{row.language}{SEPARATOR}{column[4:]}",
                 f"{label}, seed {column[4:]}",
                 float(getattr(row, column)),
             )
-            known = gain_cell(key, spot, gain, float("nan"), float("nan"), limit)
+            cell = gain_cell(key, seed_label, gain, float("nan"), float("nan"), limit)
             cells.append(
-                _missing_cell(spot, "no finished runs of both with this seed")
+                _missing_cell(seed_label, "no finished runs of both with this seed")
                 if pd.isna(gain)
-                else known
+                else cell
             )
         kind = "" if row.counted else ' class="xs-left-out"'
         body.append(
             f'<tr{kind}><th scope="row">{name(label)}</th>{"".join(cells)}<td>{row.n:,}</td></tr>'
         )
-    top = f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{head}{heading('items')}</tr>"
+    top = (
+        f"<tr>{heading('language')}{heading('baseline, %')}{heading('mean gain')}{heads}"
+        f"{heading('items')}</tr>"
+    )
     table_html = (
         f'<table class="xs-matrix"><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
     )
@@ -169,13 +187,19 @@ def language_table(table: pd.DataFrame, title: str) -> str:
 
 
 def plain_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
-    """Any small table, all of it escaped; numbers to the right."""
+    """Return any small table as HTML, with all text escaped and numbers aligned to the right."""
 
     def cell(value: object) -> str:
         if isinstance(value, float):
-            return f'<td class="xs-number">{_MISSING if pd.isna(value) else f"{value:.3g}".replace("-", chr(0x2212))}</td>'
+            return (
+                '<td class="xs-number">'
+                f"{_MISSING if pd.isna(value) else f'{value:.3g}'.replace('-', chr(0x2212))}</td>"
+            )
         return f"<td{' class=xs-number' if isinstance(value, int) else ''}>{name(value)}</td>"
 
-    head = "".join(heading(column) for column in columns)
+    headings = "".join(heading(column) for column in columns)
     body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
-    return f'<div class="xs-scroll"><table class="xs-plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="xs-scroll"><table class="xs-plain"><thead><tr>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )

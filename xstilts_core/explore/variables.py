@@ -1,5 +1,4 @@
-"""The variables of a study that can be set against each other: of recipes, of single runs, of
-languages."""
+"""Collect a study's variables that can be plotted: of recipes, of single runs and of languages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
 
-_GIBS = "log10 GiB in CC-100"
+_CORPUS_SIZE = "log10 GiB in CC-100"
 NO_COLOR = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """values: a row per unit, a numeric column per variable. groups: by name, what a point can be
-    colored by. caution: what n counts."""
+    """The variables of one kind of unit. values: a row per unit, a numeric column per variable.
+    groups: name -> the groups by which points can be colored. caution: a note on what n counts."""
 
     values: pd.DataFrame
     groups: Mapping[str, pd.Series]
@@ -34,7 +33,7 @@ class Variables:
 
 
 def _recipe_kinds(study: Study, recipes: pd.Index) -> pd.Series:
-    """The kinds of a recipe's intermediate tasks: semantic, syntactic, reasoning, or several."""
+    """Return the kind of each recipe's intermediate tasks, such as semantic, or "several"."""
 
     def kind(name: str) -> str:
         recipe = study.recipes.get(name)
@@ -45,16 +44,16 @@ def _recipe_kinds(study: Study, recipes: pd.Index) -> pd.Series:
     return pd.Series([kind(name) for name in recipes], index=recipes)
 
 
-def _of_recipes(reader: Reader) -> Variables:
-    """A row per recipe: its own score, its gains, means over runs."""
+def _recipe_variables(reader: Reader) -> Variables:
+    """Return a row per recipe: its own score and its gains, as means over runs."""
     table = own_and_gains(performance(reader.study))
     groups = {"kind of task": _recipe_kinds(reader.study, table.index)}
     return Variables(table, groups, "A point per recipe, mean over its runs.")
 
 
-def _of_runs(reader: Reader) -> Variables:
-    """A row per recipe and run: gains over the baseline's run of the same seed; of published
-    scores, the scores."""
+def _run_variables(reader: Reader) -> Variables:
+    """Return a row per recipe and run with gains over the baseline's run of the same seed; for
+    published scores, the scores themselves."""
     study = reader.study
     table = by_run(performance(study), paired=not study.published)
     kinds = _recipe_kinds(study, table.index.get_level_values("recipe"))
@@ -65,32 +64,35 @@ def _of_runs(reader: Reader) -> Variables:
         "kind of task": pd.Series(kinds.to_numpy(), index=table.index),
         "run": runs,
     }
-    caution = "A point per recipe and run. Runs of one recipe resemble each other: intervals and p-values are too small."
+    caution = (
+        "A point per recipe and run. Runs of one recipe resemble each other, "
+        "so intervals and p-values are too small."
+    )
     return Variables(table, groups, caution)
 
 
 def of_languages(reader: Reader) -> Variables:
-    """A row per language: the baseline's scores, the recipes' mean gains, and the size of the
-    language in XLM-R's corpus."""
+    """Return a row per language: the baseline's scores, the recipes' mean gains, and the size of
+    the language's part of XLM-R's training corpus."""
     index = reader.index
     change, choice = index.change(Choice()), Choice()
     contenders = [
-        place
-        for place, name in enumerate(index.recipes)
+        position
+        for position, name in enumerate(index.recipes)
         if name != BASELINE and name not in reader.study.controls
     ]
-    base = index.scores(choice.metric).values[index.place(BASELINE)]
+    baseline_scores = index.scores(choice.metric).values[index.place(BASELINE)]
     columns = {}
-    for place, name in enumerate(index.tasks):
-        columns[f"{name}: baseline, %"] = mean(base[place], 1)
+    for position, name in enumerate(index.tasks):
+        columns[f"{name}: baseline, %"] = mean(baseline_scores[position], 1)
         columns[f"{name}: mean gain"] = mean(
-            change[contenders, place].transpose(1, 0, 2).reshape(len(index.languages), -1), 1
+            change[contenders, position].transpose(1, 0, 2).reshape(len(index.languages), -1), 1
         )
     gains = [name for name in columns if name.endswith("mean gain")]
     sizes = [LANGUAGES[code].xlmr_gib if code in LANGUAGES else None for code in index.languages]
     table = pd.DataFrame(columns, index=pd.Index(index.languages, name="language"))
-    table[_GIBS] = [np.log10(size) if size else np.nan for size in sizes]
-    # A mean over other tasks in each language would compare tasks, and not languages.
+    table[_CORPUS_SIZE] = [np.log10(size) if size else np.nan for size in sizes]
+    # If the tasks differed by language, their mean would compare tasks, not languages.
     common = [name for name in gains if table[name].notna().all()]
     if common:
         table[f"{AVERAGE} ({counted(len(common), 'task')} in all languages): mean gain"] = table[
@@ -102,30 +104,37 @@ def of_languages(reader: Reader) -> Variables:
         )
         for key in FACTS
     }
-    caution = "A point per language, English too. Related languages resemble each other: intervals and p-values are too small."
+    caution = (
+        "A point per language, including English. Related languages resemble each other, "
+        "so intervals and p-values are too small."
+    )
     return Variables(table, groups, caution)
 
 
 def mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of what is there; NaN where nothing is."""
-    count = np.isfinite(values).sum(axis=axis)
+    """Return the mean of the finite values; NaN if there are none."""
+    counts = np.isfinite(values).sum(axis=axis)
     return np.divide(
-        np.nansum(values, axis=axis), count, out=np.full(count.shape, np.nan), where=count > 0
+        np.nansum(values, axis=axis), counts, out=np.full(counts.shape, np.nan), where=counts > 0
     )
 
 
 UNITS: Mapping[str, Callable[[Reader], Variables]] = MappingProxyType(
-    {"recipes": _of_recipes, "recipes and runs": _of_runs, "languages": of_languages}
+    {"recipes": _recipe_variables, "recipes and runs": _run_variables, "languages": of_languages}
 )
 
 
 def variables(reader: Reader, unit: str) -> Variables:
-    """The variables of a unit, short names for published tasks. UsageError where the study has
-    fewer than two of them."""
+    """Return the variables of a unit, with short names for published tasks. Raise UsageError if the
+    study has fewer than two of them."""
     if unit not in UNITS:
         raise unknown("unit", unit, UNITS)
-    found = UNITS[unit](reader)
-    table = found.values.dropna(axis="columns", how="all")
+    all_variables = UNITS[unit](reader)
+    table = all_variables.values.dropna(axis="columns", how="all")
     if table.shape[1] < 2:
         raise UsageError(f"{reader.study.name}: fewer than two variables of {unit} with values yet")
-    return Variables(table.rename(columns=dict(labels(reader.study))), found.groups, found.caution)
+    return Variables(
+        table.rename(columns=dict(labels(reader.study))),
+        all_variables.groups,
+        all_variables.caution,
+    )

@@ -1,2 +1,1 @@
-"""What the package asks of the machine: paths, files written whole or not at all, locks, strict
-YAML, an encoder's folder."""
+"""Access to the machine: paths, whole-file writes, locks, strict YAML, and an encoder's folder."""

@@ -1,5 +1,4 @@
-"""Locks that die with their processes: a kill or a power cut leaves the file, but never the
-lock."""
+"""Locks that end with their processes: a kill or a power cut leaves the file, never the lock."""
 
 import fcntl
 import os
@@ -8,7 +7,7 @@ from typing import TextIO
 
 
 def acquired(lock: TextIO) -> bool:
-    """Take the lock on this open file unless another process has it; says whether it was taken."""
+    """Take the lock on this open file if no process has it; return whether it was taken."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -17,18 +16,18 @@ def acquired(lock: TextIO) -> bool:
 
 
 def inherit(lock: TextIO) -> None:
-    """Let the kernel started from here hold the lock too: it then lasts as long as anything that
-    may still write.
+    """Let a kernel started by this process hold the lock too, so that it lasts as long as any
+    process that may still write.
 
-    Python opens every file so that child processes do not get it; only kernels are started with
-    what is marked here.
+    Python opens every file so that child processes do not get it; only kernels are started with the
+    files marked here.
     """
     os.set_inheritable(lock.fileno(), True)
 
 
 def busy(path: Path) -> bool:
-    """Whether a live process holds the lock on `path`. Asking takes it for an instant, shared: who
-    waits for it tries again."""
+    """Return whether a live process holds the lock on `path`. Probing briefly takes a shared lock;
+    a concurrent waiter simply retries."""
     try:
         with path.open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

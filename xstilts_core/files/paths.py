@@ -1,4 +1,4 @@
-"""Paths as a person types them, and as Python searches them."""
+"""Paths as users type them, and as Python searches them."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,12 @@ HOME = "XSTILTS_HOME"
 
 
 def home() -> Path:
-    """The project's folder: the nearest one, upwards from here, with notebooks/ and params/; else
-    the current folder.
+    """Return the project's folder: the nearest ancestor of the current folder with notebooks/ and
+    params/, otherwise the current folder.
 
-    A kernel of JupyterLab starts in notebooks/, papermill's where the command was typed: both must
-    find the same outputs/. Below Snakemake, which works in the study's folder, XSTILTS_HOME names
-    it.
+    A kernel of JupyterLab starts in notebooks/, papermill's in the folder where the command was
+    typed: both must find the same outputs/. XSTILTS_HOME gives the folder under Snakemake, which
+    works in the study's folder.
     """
     if HOME in os.environ:
         return Path(os.environ[HOME])
@@ -28,14 +28,15 @@ def home() -> Path:
 
 
 def expanded(path: str) -> Path:
-    """The path with ~ or ~user at its very beginning replaced, where there is such a user: ./~ is a
-    folder of that name."""
+    """Replace a leading ~ or ~user, if there is such a user; ./~ is a folder of that name."""
     return Path(os.path.expanduser(path))
 
 
 def search_path() -> str:
-    """PYTHONPATH with this package in it, in whatever folder a process starts."""
-    own = str(Path(__file__).resolve().parent.parent.parent)
+    """Return PYTHONPATH with this package in it, for a process started in any folder."""
+    package_root = str(Path(__file__).resolve().parent.parent.parent)
     return os.pathsep.join(
-        dict.fromkeys([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+        dict.fromkeys(
+            [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        )
     )

@@ -1,4 +1,4 @@
-"""Behaviour, once per format: `FORMATS[task.format]`."""
+"""The behavior of every task format: `FORMATS[task.format]`."""
 
 from xstilts_core.formats.choice import Choice
 from xstilts_core.formats.format import (

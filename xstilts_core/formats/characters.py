@@ -1,13 +1,13 @@
-"""Whole characters, as a reader sees them: a letter with its accents, points and vowel signs is
-one, whatever a tokenizer makes of it."""
+"""Widen token offsets to whole characters: a letter together with its accents, points and vowel
+signs, however a tokenizer splits it."""
 
 import unicodedata
 from functools import lru_cache
 
 import numpy as np
 
-# What continues the character before it, beside the combining marks (M*): joiners, skin tones, the
-# second parts of Hangul syllables.
+# Code points besides the combining marks (M*) that continue the character before them: joiners,
+# skin tones and the second parts of Hangul syllables.
 _JOINERS = (
     (0x200C, 0x200D),
     (0x1F3FB, 0x1F3FF),
@@ -20,8 +20,8 @@ _PLANES = ((0x300, 0x20000), (0xE0000, 0xE0200))
 
 @lru_cache(maxsize=1)
 def _continuing() -> np.ndarray:
-    """[code points]: whether each continues the character before it (Extend of UAX 29, and
-    conjoining Hangul)."""
+    """Return whether each code point [0x110000] continues the character before it (Extend of UAX
+    29, and conjoining Hangul)."""
     table = np.zeros(0x110000, dtype=bool)
     for first, end in _PLANES:
         table[first:end] = [
@@ -33,21 +33,21 @@ def _continuing() -> np.ndarray:
 
 
 def whole(text: str, offsets: np.ndarray) -> np.ndarray:
-    """Character offsets of tokens [n, 2], widened to whole characters of the text.
+    """Widen the character offsets of tokens [n, 2] to whole characters of the text.
 
-    A normaliser that joins or drops marks (NFC, stripped accents) places a token on the base letter
-    alone, and tokens of bytes or of single code points may begin or end inside a character: an
-    answer would lose its last accent, or begin with one.
+    A normalizer that composes or drops marks (NFC, stripped accents) maps a token to the base
+    letter alone, and tokens of bytes or of single code points may begin or end inside a character.
+    Without widening, an answer could lose its last accent or begin with one.
     """
     if text.isascii() or not len(offsets):
         return offsets
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    begins = ~_continuing()[codes]
-    begins[0] = True
-    # Position of the character that each code point is part of; and where characters begin at or
-    # behind each position.
-    own = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
-    starts = np.append(np.flatnonzero(begins), len(codes))
+    is_start = ~_continuing()[codes]
+    is_start[0] = True
+    # Position of the character that each code point belongs to, and of the first character that
+    # begins at or after each position.
+    owners = np.maximum.accumulate(np.where(is_start, np.arange(len(codes)), 0))
+    starts = np.append(np.flatnonzero(is_start), len(codes))
     first, last = np.minimum(offsets[:, 0], len(codes) - 1), offsets[:, 1]
-    widened = np.stack([own[first], starts[np.searchsorted(starts, last)]], axis=1)
+    widened = np.stack([owners[first], starts[np.searchsorted(starts, last)]], axis=1)
     return np.where(offsets[:, :1] < offsets[:, 1:], widened, offsets)

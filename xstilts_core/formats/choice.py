@@ -1,5 +1,4 @@
-"""Multiple choice: one sequence per choice, all choices of a batch in the same pack, one score
-each."""
+"""Multiple choice: one sequence and one score per choice; all choices of a batch share a pack."""
 
 from collections.abc import Sequence
 
@@ -17,13 +16,12 @@ from xstilts_core.tasks import Task
 
 
 def prompt(example: ChoiceExample) -> str:
-    """Context and question as the first segment, as in the paper's code."""
+    """Join context and question into the first segment, as in the paper's code."""
     return f"{example.context} {example.question}".strip()
 
 
 def _by_row(scores: Tensor, batch: Batch) -> Tensor:
-    """[rows, most choices] from [sequences]; choices that a row does not have score minus
-    infinity."""
+    """Arrange scores [sequences] as [rows, most choices]; absent choices score minus infinity."""
     most = int(batch.choices.max())
     table = scores.new_full((len(batch.choices), most), float("-inf"))
     rows = torch.from_numpy(np.repeat(np.arange(len(batch.choices)), batch.choices)).to(
@@ -36,7 +34,7 @@ def _by_row(scores: Tensor, batch: Batch) -> Tensor:
 
 
 class Choice:
-    """Each choice is read together with the prompt; the best score wins."""
+    """Multiple choice: each choice is read together with the prompt, and the best score wins."""
 
     name = "choice"
     per_token = False

@@ -1,4 +1,4 @@
-"""What all formats share: the protocol, a batch as a model sees it, and the two kinds of head of
+"""What all formats share: the protocol, the batch that a model reads, and the two kinds of head of
 the paper's code."""
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Prediction = str | int | list[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Longest input in tokens, and the step between windows of a long context."""
+    """Maximum input length in tokens, and the step between windows over a long context."""
 
     max_length: int
     doc_stride: int = 64
@@ -29,8 +29,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """Width of the encoder, dropout, pooling ("first" token or "mean") and the deviation of the
-    initial weights."""
+    """Options of a head: encoder width, dropout, pooling ("first" token or "mean") and the standard
+    deviation of the initial weights."""
 
     width: int
     dropout: float
@@ -44,8 +44,8 @@ class Batch:
     [tokens] for the head.
 
     starts [sequences]: position of each first token; owner [tokens]: the sequence of each token;
-    choices [rows]: sequences a row. terms: over how many labels a loss is the mean: the labelled
-    tokens where tokens have labels, else the rows.
+    choices [rows]: number of sequences of each row. terms: number of labels that the loss averages
+    over: the labelled tokens if tokens have labels, otherwise the rows.
     """
 
     sequences: Sequences
@@ -58,12 +58,12 @@ class Batch:
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Concatenation of starts[i] .. starts[i] + lengths[i] - 1."""
+    """Concatenate the ranges starts[i] .. starts[i] + lengths[i] - 1."""
     return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
 
 
 def select(encoded: Encoded, rows: np.ndarray) -> Encoded:
-    """These rows alone, in this order, in arrays of their own."""
+    """Copy these rows, in this order, to new arrays."""
     choices = encoded.rows[rows + 1] - encoded.rows[rows]
     sequences = ranges(encoded.rows[rows], choices)
     lengths = encoded.lengths[sequences]
@@ -80,19 +80,19 @@ def select(encoded: Encoded, rows: np.ndarray) -> Encoded:
 
 
 def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu") -> Batch:
-    """The batch of these rows, in this order."""
+    """Return the batch of these rows, in this order."""
     return batch_of(select(encoded, rows), device)
 
 
 def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
-    """All rows as one batch."""
-    batch, labels = (
+    """Return all rows as one batch."""
+    sequences, labels = (
         Sequences(found.ids, found.lengths, found.types),
         found.token_columns.get("label"),
     )
     return Batch(
-        batch,
-        torch.from_numpy(batch.starts).to(device),
+        sequences,
+        torch.from_numpy(sequences.starts).to(device),
         torch.from_numpy(np.repeat(np.arange(len(found.lengths)), found.lengths)).to(device),
         np.diff(found.rows),
         {name: torch.from_numpy(values).to(device) for name, values in found.columns.items()},
@@ -102,8 +102,8 @@ def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
 
 
 def pool(hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
-    """[sequences, width] from hidden [tokens, width]: each sequence's first token, or the mean over
-    all its tokens."""
+    """Pool hidden [tokens, width] to [sequences, width]: the first token of each sequence, or the
+    mean over all its tokens."""
     if pooling == "first":
         return hidden.index_select(0, batch.starts)
     sums = hidden.new_zeros(len(batch.starts), hidden.shape[1]).index_add(0, batch.owner, hidden)
@@ -111,8 +111,8 @@ def pool(hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
 
 
 class SentenceHead(nn.Module):
-    """RobertaClassificationHead of the paper's code: dropout, dense, tanh, dropout, linear, over
-    the pooled sequence."""
+    """Classification head over the pooled sequence, RobertaClassificationHead of the paper's code:
+    dropout, dense, tanh, dropout, linear."""
 
     def __init__(self, options: HeadOptions, labels: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class SentenceHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """[sequences, labels]."""
+        """Return logits [sequences, labels]."""
         pooled = drop(
             pool(hidden, batch, self.options.pooling), self.options.dropout, self.training
         )
@@ -132,7 +132,7 @@ class SentenceHead(nn.Module):
 
 
 class TokenHead(nn.Module):
-    """Dropout and a linear layer over every token."""
+    """Dropout and a linear layer, applied to every token."""
 
     def __init__(self, options: HeadOptions, labels: int, dropout: float) -> None:
         super().__init__()
@@ -142,13 +142,13 @@ class TokenHead(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """[tokens, labels]."""
+        """Return logits [tokens, labels]."""
         return self.out(drop(hidden, self.dropout, self.training))
 
 
 class Format(Protocol):
-    """The only place where kinds of tasks differ. `per_token`: outputs are [tokens, k]; else [rows,
-    k]."""
+    """The only place where kinds of tasks differ. Outputs are [tokens, k] if `per_token`, else
+    [rows, k]."""
 
     name: str
     per_token: bool
@@ -160,27 +160,28 @@ class Format(Protocol):
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        """Token arrays of the examples; labels as columns where the examples have them."""
+        """Encode examples as token arrays, with columns for the labels that the examples have."""
 
     def complete(self, task: Task, examples: Sequence[Any]) -> Task:
-        """The task with the labels that only its training data tell."""
+        """Return the task with the labels that only its training data define."""
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
-        """A new head; its initial weights come from torch's generator."""
+        """Return a new head, whose initial weights come from torch's generator."""
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """Mean loss over the `terms` of a batch: its rows, or for tags its labelled tokens."""
+        """Return the mean loss over a batch's `terms`: its rows, or for tags its labelled
+        tokens."""
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """What `decode` needs: [rows, k], or [tokens, k] where per_token."""
+        """Return what `decode` needs: [rows, k], or [tokens, k] if per_token."""
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Example], task: Task
     ) -> list[Prediction]:
-        """A prediction per example, in the terms of the data set (label name, index, text,
-        tags)."""
+        """Return a prediction per example in the data set's terms (label, index, text, tags)."""
 
     def statistics(
         self, examples: Sequence[Any], predictions: Sequence[Any], task: Task, language: str
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        """Sufficient statistics for metrics.score: the columns' names and [examples, columns]."""
+        """Return sufficient statistics for metrics.score: column names, values [examples,
+        columns]."""

@@ -1,5 +1,5 @@
-"""Masked language modelling: 80 % of the chosen tokens masked, 10 % random, 10 % kept; special
-tokens never (Devlin et al. 2019)."""
+"""Masked language modelling (Devlin et al. 2019): of the chosen tokens 80 % are masked, 10 % become
+random and 10 % stay; special tokens are never chosen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,8 +17,8 @@ from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, cut
 def encode(
     texts: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Encoded:
-    """A sequence per document; a document of two texts (a translation pair) is encoded as a pair.
-    Longer ones are cut."""
+    """Encode a sequence per document; a document of two texts (a translation pair) is encoded as a
+    pair. Longer ones are cut."""
     template = Template.of(tokenizer)
     pieces = tokenise(tokenizer, (text for pair in texts for text in pair if text is not None))
     builder = Builder(template)
@@ -37,30 +37,30 @@ def encode(
 def masking(
     tokenizer: PreTrainedTokenizerBase, share: float, rng: np.random.Generator
 ) -> Callable[[Encoded, np.ndarray], Encoded]:
-    """A function that gives the rows that are drawn with new masks. token_columns label: the
-    original token, IGNORED where not chosen."""
+    """Return a function that selects rows and draws new masks for them. Its token column "label" is
+    the original token, IGNORED for tokens that were not chosen."""
     special = np.zeros(len(tokenizer), dtype=bool)
     special[tokenizer.all_special_ids] = True
     ordinary = np.flatnonzero(~special)
 
     def mask(encoded: Encoded, rows: np.ndarray) -> Encoded:
-        found = select(encoded, rows)
-        ids = found.ids
+        masked = select(encoded, rows)
+        ids = masked.ids
         chosen = (rng.random(len(ids)) < share) & ~special[ids]
         if not chosen.any():
             chosen[np.flatnonzero(~special[ids])[:1]] = True
-        fate = rng.random(len(ids))
+        draws = rng.random(len(ids))
         labels = np.where(chosen, ids, IGNORED).astype(np.int64)
-        ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
-        noise = chosen & (fate >= 0.9)
-        ids[noise] = rng.choice(ordinary, noise.sum())
-        return replace(found, token_columns={"label": labels})
+        ids[chosen & (draws < 0.8)] = tokenizer.mask_token_id
+        is_random = chosen & (draws >= 0.9)
+        ids[is_random] = rng.choice(ordinary, is_random.sum())
+        return replace(masked, token_columns={"label": labels})
 
     return mask
 
 
 def loss(head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy at the chosen tokens only: the vocabulary's logits are made for these alone."""
+    """Return the cross-entropy at the chosen tokens, computing vocabulary logits only for these."""
     labels = batch.token_columns["label"]
-    chosen = torch.nonzero(labels != IGNORED)[:, 0]
-    return cross_entropy(head(hidden.index_select(0, chosen)), labels.index_select(0, chosen))
+    positions = torch.nonzero(labels != IGNORED)[:, 0]
+    return cross_entropy(head(hidden.index_select(0, positions)), labels.index_select(0, positions))

@@ -1,5 +1,4 @@
-"""Pair classification: natural language inference and paraphrase; and the classification of single
-texts."""
+"""Classification of text pairs (natural language inference, paraphrase) and of single texts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,8 +17,8 @@ from xstilts_core.tasks import Task
 
 
 def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
-    """Position of each label in task.labels, by name; -1 where an example has none. UsageError on
-    an unknown label."""
+    """Return the position of each label name in task.labels, -1 for an example without a label.
+    Raise UsageError on an unknown label."""
     order = {label: position for position, label in enumerate(task.labels)}
     for example in examples:
         if example.label is not None and example.label not in order:
@@ -31,14 +30,14 @@ def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
 
 
 def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
-    """The examples without their first texts: what the second one gives away on its own (Poliak et
-    al. 2018)."""
+    """Return the examples without their first texts, to measure what the second text gives away on
+    its own (Poliak et al. 2018)."""
     return [replace(example, text_a="") for example in examples]
 
 
 class Pair:
-    """Two texts in one sequence, or one alone where the second is empty; the label is read off the
-    pooled sequence."""
+    """Pair classification: two texts in one sequence, or the first alone if the second is empty;
+    the label is predicted from the pooled sequence."""
 
     name = "pair"
     per_token = False

@@ -1,5 +1,5 @@
-"""Queries ranked against a pool of passages: one encoder for both sides, trained to tell a query's
-passage from the rest of its batch."""
+"""Rank a pool of passages for each query: one encoder for both sides, trained to find a query's
+passage among those of its batch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, cut_p
 from xstilts_core.metrics import RANKING, TOP, ranking_statistics
 from xstilts_core.tasks import Task
 
-# XTREME-R's max_query_length for LAReQA; Mewsli-X's mentions have less, as all its inputs.
+# XTREME-R's max_query_length for LAReQA; all inputs of Mewsli-X, mentions included, are shorter.
 _LONGEST_QUERY = 96
 _FIRST_SCALE = 100.0
-# A tile of similarities: 1,024 queries by 32,768 candidates are 128 MB.
+# Tile of similarities: 1,024 queries by 32,768 candidates take 128 MB.
 QUERIES, CANDIDATES = 1_024, 32_768
 
 
 class _PassageHead(nn.Module):
-    """Pooled state, dense, tanh, length 1; and the learned factor of the similarities (XTREME-R
-    third_party/bert.py, begins at 100).
+    """Pooled state, dense, tanh, scaled to length 1, with a learned factor for the similarities
+    (XTREME-R third_party/bert.py; it starts at 100).
 
-    group: so many rows one after the other are told apart in training.
+    group: number of consecutive rows that are contrasted with each other in training.
     """
 
     def __init__(self, options: HeadOptions, group: int) -> None:
@@ -40,7 +40,7 @@ class _PassageHead(nn.Module):
         self.scale = nn.Parameter(torch.tensor(_FIRST_SCALE))
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """[sequences, width] float32, rows of length 1."""
+        """Return float32 vectors [sequences, width] of length 1."""
         return normalize(
             torch.tanh(self.dense(pool(hidden, batch, self.options.pooling))).float(), dim=-1
         )
@@ -48,33 +48,33 @@ class _PassageHead(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What is searched: ids and unit vectors [candidates, width], a million of width 1,024 in 4
-    GB."""
+    """The collection to search: ids, unit vectors [candidates, width]; 4 GB for a million of
+    1,024."""
 
     ids: Sequence[str]
     vectors: Tensor
 
     def best(self, queries: Tensor, count: int = TOP) -> list[list[str]]:
-        """Ids of the `count` nearest candidates of each query [queries, width], best first; exact,
-        in tiles of bounded size."""
-        found = []
+        """Return the ids of the `count` nearest candidates of each query [queries, width], best
+        first. The search is exact, in tiles of bounded size."""
+        rankings = []
         for block in queries.split(QUERIES):
-            asked = block.to(self.vectors.device)
-            values, places = (
-                asked.new_empty(len(asked), 0),
-                torch.empty(len(asked), 0, dtype=torch.long, device=asked.device),
+            vectors = block.to(self.vectors.device)
+            values, positions = (
+                vectors.new_empty(len(vectors), 0),
+                torch.empty(len(vectors), 0, dtype=torch.long, device=vectors.device),
             )
             for first in range(0, len(self.vectors), CANDIDATES):
-                scores = asked @ self.vectors[first : first + CANDIDATES].T
+                scores = vectors @ self.vectors[first : first + CANDIDATES].T
                 tile = scores.topk(min(count, scores.shape[1]), dim=1)
-                values, places = (
+                values, positions = (
                     torch.cat([values, tile.values], 1),
-                    torch.cat([places, tile.indices + first], 1),
+                    torch.cat([positions, tile.indices + first], 1),
                 )
-                kept = values.topk(min(count, values.shape[1]), dim=1)
-                values, places = kept.values, places.gather(1, kept.indices)
-            found += [[self.ids[place] for place in row] for row in places.tolist()]
-        return found
+                merged = values.topk(min(count, values.shape[1]), dim=1)
+                values, positions = merged.values, positions.gather(1, merged.indices)
+            rankings += [[self.ids[position] for position in row] for row in positions.tolist()]
+        return rankings
 
 
 def texts(passages: Iterable[Passage]) -> Iterable[str]:
@@ -86,8 +86,8 @@ def texts(passages: Iterable[Passage]) -> Iterable[str]:
 def _passage_ids(
     passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits
 ) -> tuple[list[int], int | None]:
-    """(token ids, where the second text begins): the text and the paragraph around it as a pair,
-    the longer cut first; or it alone."""
+    """Return (token ids, start of the second text): the text and the paragraph around it as a pair,
+    of which the longer is cut first, or the text alone if it has no paragraph."""
     text, context = pieces[passage.text].ids, pieces[passage.context].ids
     if not passage.context:
         return template.single(text[: limits.max_length - template.single_size]), None
@@ -98,7 +98,7 @@ def _passage_ids(
 def encode_passages(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase, limits: Limits
 ) -> Encoded:
-    """A row per passage."""
+    """Encode a row per passage."""
     template = Template.of(tokenizer)
     pieces = tokenise(tokenizer, texts(passages))
     builder = Builder(template)
@@ -113,11 +113,11 @@ class Ranking:
     """A dual encoder with shared weights, as in XTREME-R (third_party/run_retrieval_qa.py,
     run_retrieval_el.py).
 
-    candidates: the embedded pool. Without one a row is a query and its first passage: for training,
-    where the other passages of its group are the wrong ones (repeated ones are not left out there,
-    nor here), and for development data, whose queries are ranked against each other's passages.
-    XTREME-R's evaluation of LAReQA runs sentence and paragraph together without a separator; here
-    they stay the two texts that training saw.
+    candidates: the embedded pool. Without one, a row is a query and its first passage. Training
+    uses these rows, with the other passages of a row's group as negatives (repeated passages are
+    not excluded, as in XTREME-R); so do development data, whose queries are ranked against each
+    other's passages. XTREME-R's evaluation of LAReQA runs sentence and paragraph together without a
+    separator; here they stay two texts, as in training.
     """
 
     candidates: Candidates | None = None
@@ -153,28 +153,28 @@ class Ranking:
         vectors = head(hidden, batch).unflatten(0, (-1, 2))
         losses = [
             cross_entropy(
-                head.scale * (part[:, 0] @ part[:, 1].T),
-                torch.arange(len(part), device=hidden.device),
+                head.scale * (group[:, 0] @ group[:, 1].T),
+                torch.arange(len(group), device=hidden.device),
                 reduction="sum",
             )
-            for part in vectors.split(head.group)
+            for group in vectors.split(head.group)
         ]
         return torch.stack(losses).sum() / len(vectors)
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """[rows, sequences of a row * width]: the vectors of a row side by side."""
+        """Return [rows, sequences of a row * width]: the vectors of a row side by side."""
         return head(hidden, batch).reshape(len(batch.choices), -1)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[RankingExample], task: Task
     ) -> list[list[str]]:
-        """Ids of the 20 nearest passages of each query, best first."""
+        """Return the ids of the 20 nearest passages of each query, best first."""
         vectors = torch.from_numpy(outputs)
         if self.candidates:
             return self.candidates.best(vectors)
         queries, passages = vectors.chunk(2, dim=1)
-        places = {example.passages[0].id: position for position, example in enumerate(examples)}
-        return Candidates(list(places), passages[list(places.values())]).best(queries)
+        positions = {example.passages[0].id: position for position, example in enumerate(examples)}
+        return Candidates(list(positions), passages[list(positions.values())]).best(queries)
 
     def statistics(
         self,

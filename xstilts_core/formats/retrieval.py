@@ -1,4 +1,4 @@
-"""Sentence retrieval and bitext mining with pooled hidden states: no head, nothing is trained."""
+"""Sentence retrieval and bitext mining with pooled hidden states, without a head or training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.model import Encoder
 from xstilts_core.packing import BUDGET, Part, arrange, budgeted
 
-# Rows and columns of similarities computed at once. On a GPU the columns are carried there for
-# every tile: few, and many rows.
+# Rows and columns of similarities computed at once. On a GPU the columns are copied there for every
+# tile, so tiles have few columns and many rows.
 TILES = {"cpu": (2_048, 4_096), "cuda": (65_536, 8_192)}
 _SEGMENT = 32
 TEXTS_AT_ONCE = 10_000
-# The least mean cosine that the ratio margin divides by. Neighbours that have next to nothing in
-# common, or less, would make any pair look close by comparison: a ratio of two negative numbers, or
-# one without bound. Real and embedded sentences stay above it.
+# Lower bound of the mean cosine that the ratio margin divides by. With neighbours that have almost
+# nothing in common, the ratio of two negative numbers or an unbounded ratio would make any pair
+# look close. Real and embedded sentences stay above the bound.
 LEAST_MEAN = 0.05
 LOWEST = torch.iinfo(torch.int64).min
 CPU = torch.device("cpu")
@@ -32,15 +32,15 @@ ENGLISH = "en"
 
 
 def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
-    """One sequence per text, cut at max_length; TEXTS_AT_ONCE at a time, as a tokenizer's own
-    results take far more room than ids."""
+    """Encode one sequence per text, cut at max_length. Tokenize TEXTS_AT_ONCE texts at a time,
+    because a tokenizer's own results take far more memory than ids."""
     template = Template.of(encoder.tokenizer)
     parts = []
     for first in range(0, len(texts), TEXTS_AT_ONCE):
-        some = texts[first : first + TEXTS_AT_ONCE]
-        pieces = tokenise(encoder.tokenizer, some)
+        chunk = texts[first : first + TEXTS_AT_ONCE]
+        pieces = tokenise(encoder.tokenizer, chunk)
         builder = Builder(template)
-        for position, text in enumerate(some, start=first):
+        for position, text in enumerate(chunk, start=first):
             builder.add(template.single(pieces[text].ids[: max_length - template.single_size]))
             builder.close(position)
         parts.append(builder.build())
@@ -53,16 +53,17 @@ def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
 
 
 def _sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Tensor:
-    """[layers, sequences, width]: sums of hidden states over each sequence's tokens, added up while
-    one pass goes by.
+    """Return the sums of hidden states over each sequence's tokens [layers, sequences, width].
 
-    The states of different layers are never held together.
+    They are accumulated during one pass: the states of different layers are never held together.
     """
     sums = torch.zeros(len(layers), len(batch.starts), encoder.width, device=batch.owner.device)
-    place = {layer: position for position, layer in enumerate(layers)}
+    index_of_layer = {layer: position for position, layer in enumerate(layers)}
 
     def add(part: Part, layer: int, hidden: Tensor) -> None:
-        sums[place[layer]].index_add_(0, batch.owner[part.tokens], part.flat(hidden).float())
+        sums[index_of_layer[layer]].index_add_(
+            0, batch.owner[part.tokens], part.flat(hidden).float()
+        )
 
     for part in arrange(encoder.network, batch.sequences, encoder.packed)[0]:
         visit_states(encoder.network, layers, part.inputs, partial(add, part))
@@ -76,32 +77,33 @@ def embed(
     layers: Sequence[int],
     bfloat16: bool = False,
 ) -> Tensor:
-    """[layers, texts, width] float32: means over all tokens, special ones too, as in the paper's
-    code (jiant MeanPoolerHead).
+    """Return mean hidden states [layers, texts, width] in float32. The mean is over all tokens,
+    special tokens included, as in the paper's code (jiant MeanPoolerHead).
 
-    layers: indices of hidden states, 0 the embeddings; layers above the highest one are not
-    computed. bfloat16: what the network computes in; means are float32.
+    layers: indices of hidden states, 0 for the embeddings; layers above the highest index are not
+    computed. bfloat16: whether the network computes in bfloat16; means are always float32.
     """
     network = encoder.network
-    where = next(network.parameters()).device
+    device = next(network.parameters()).device
     network.eval()
     encoded = encode(texts, encoder, max_length)
-    found = torch.zeros(len(layers), len(texts), encoder.width)
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
-        for rows in budgeted(encoded.lengths, BUDGET[where.type]):
-            batch = gather(encoded, rows, where)
-            counts = torch.from_numpy(batch.sequences.lengths).to(where)
-            found[:, torch.from_numpy(rows)] = (
+    means = torch.zeros(len(layers), len(texts), encoder.width)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        for rows in budgeted(encoded.lengths, BUDGET[device.type]):
+            batch = gather(encoded, rows, device)
+            counts = torch.from_numpy(batch.sequences.lengths).to(device)
+            means[:, torch.from_numpy(rows)] = (
                 _sums_by_layer(encoder, batch, layers) / counts[None, :, None]
             ).cpu()
-    return found
+    return means
 
 
 def prepare(vectors: Tensor, centred: bool) -> Tensor:
-    """[texts, width] of unit length, after taking off the mean vector of the collection. In place:
-    collections may fill the memory.
+    """Scale vectors [texts, width] to unit length, after subtracting the collection's mean if
+    `centred`. Works in place, as collections may fill the memory.
 
-    NotFinite where a vector is not, as a diverged encoder's are: its score would be one of chance.
+    Raise NotFinite if a vector is not finite, as with a diverged encoder: it would score at chance
+    level.
     """
     if centred:
         vectors -= vectors.mean(0)
@@ -112,33 +114,33 @@ def prepare(vectors: Tensor, centred: bool) -> Tensor:
 
 
 def keys(values: Tensor, indices: Tensor) -> Tensor:
-    """int64 that sort by value, then by falling index: of equal values the one that stands first is
-    the highest. values: float32."""
-    bits = (values + 0.0).view(torch.int32)  # -0 is 0
+    """Return int64 keys that sort by float32 value, then by descending index: of equal values the
+    first has the highest key."""
+    bits = (values + 0.0).view(torch.int32)  # turns -0 into 0
     return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long() << 32 | (0x7FFFFFFF - indices)
 
 
 def indices_of(key: Tensor) -> Tensor:
-    """The indices in keys."""
+    """Return the indices encoded in keys."""
     return 0x7FFFFFFF - (key & 0x7FFFFFFF)
 
 
 def values_of(key: Tensor) -> Tensor:
-    """The values in keys."""
+    """Return the values encoded in keys."""
     bits = (key >> 32).int()
     return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).view(torch.float32)
 
 
 def best_in_rows(tile: Tensor, first: int, count: int) -> Tensor:
-    """[rows, count]: keys of each row's highest values, highest first; column c has the index first
-    + c.
+    """Return keys [rows, count] of each row's highest values, highest first; column c has the index
+    first + c.
 
-    A row's best values stand in the segments with the best maxima: after one fast pass for these,
+    A row's best values lie in the segments with the highest maxima: one fast pass finds these, and
     few values are left to sort.
     """
     rows, width = tile.shape
-    if over := -width % _SEGMENT:
-        tile = pad(tile, (0, over), value=-torch.inf)
+    if padding := -width % _SEGMENT:
+        tile = pad(tile, (0, padding), value=-torch.inf)
     segments = tile.view(rows, -1, _SEGMENT)
     numbers = torch.arange(segments.shape[1], device=tile.device)
     best = indices_of(keys(segments.amax(2), numbers).topk(min(count, len(numbers)), dim=1).values)
@@ -150,14 +152,14 @@ def best_in_rows(tile: Tensor, first: int, count: int) -> Tensor:
 
 
 def merge(best: Tensor, found: Tensor) -> None:
-    """Keep the highest keys of both in `best` [rows, count], which is on the CPU."""
+    """Keep the highest keys of `best` and `found` in `best` [rows, count], which is on the CPU."""
     best.copy_(torch.cat([best, found.cpu()], 1).topk(best.shape[1], dim=1).values)
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Each query's nearest candidates, nearest first: cosines and indices [queries, count]; of
-    equal cosines the first sentence."""
+    """The nearest candidates of each query, nearest first: cosines and indices [queries, count]. Of
+    equal cosines the first sentence wins."""
 
     cosines: np.ndarray
     indices: np.ndarray
@@ -168,12 +170,11 @@ class Nearest:
 
 
 def nearest(x: Tensor, y: Tensor, count: int, where: torch.device = CPU) -> tuple[Nearest, Nearest]:
-    """The `count` nearest y of every x, and the nearest x of every y; unit vectors [sentences,
-    width] in.
+    """Return the `count` nearest y of every x and the nearest x of every y, for unit vectors
+    [sentences, width].
 
-    One pass over tiles of the similarities, each used for its rows and its columns: half the
-    arithmetic of a search each way, and the memory is that of a tile whatever the collections'
-    sizes. where: the device that computes.
+    One pass over tiles of similarities serves both directions: half the arithmetic of two searches,
+    and memory for one tile whatever the collections' sizes. where: the device that computes.
     """
     forward = torch.full((len(x), min(count, len(y))), LOWEST)
     backward = torch.full((len(y), min(count, len(x))), LOWEST)
@@ -190,23 +191,24 @@ def nearest(x: Tensor, y: Tensor, count: int, where: torch.device = CPU) -> tupl
 def two_sides(
     examples: Sequence[SentenceExample],
 ) -> tuple[list[SentenceExample], list[SentenceExample]]:
-    """(English sentences, those of the other language)."""
+    """Split examples into (English sentences, sentences of the other language)."""
     english = [example for example in examples if example.language == ENGLISH]
     return english, [example for example in examples if example.language != ENGLISH]
 
 
 def search(english: Tensor, other: Tensor) -> np.ndarray:
-    """[English sentences]: index of the nearest sentence of the other language (XTREME's direction
-    for Tatoeba)."""
+    """Return the index of the nearest sentence of the other language for each English sentence
+    (XTREME's direction for Tatoeba)."""
     return nearest(english, other, 1)[0].indices[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Mined pairs, best first, each sentence at most once: indices into both sides and the scores.
+    """Mined pairs, best first, each sentence in at most one pair: indices into both sides and
+    scores.
 
-    clamped: pairs of neighbours, of both directions, whose margin was taken over LEAST_MEAN instead
-    of their own mean cosine.
+    clamped: number of neighbour pairs, of both directions, whose margin was divided by LEAST_MEAN
+    instead of their own mean cosine.
     """
 
     other: np.ndarray
@@ -218,10 +220,10 @@ class Candidates:
 def _best_partners(
     found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Index and score of the best among each sentence's nearest, and how many means were clamped at
-    LEAST_MEAN.
+    """Return index and score of the best of each sentence's nearest candidates, and how many means
+    were clamped at LEAST_MEAN.
 
-    own, others: mean cosines of both sides' sentences.
+    own, others: mean cosines of the sentences of both sides.
     """
     means = (own[:, None] + others[found.indices]) / 2
     scores = found.cosines / np.maximum(means, LEAST_MEAN) if margin else found.cosines
@@ -235,60 +237,62 @@ def _best_partners(
 
 
 def one_to_one(xs: np.ndarray, ys: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Positions of the proposals (x, y) taken greedily by score, each x and each y once; of equal
-    scores the first. Best first."""
+    """Select proposals (x, y) greedily by score, with each x and each y at most once; of equal
+    scores the first wins. Return their positions, best first."""
     order = np.argsort(-scores, kind="stable")
     used_x, used_y = bytearray(int(xs.max()) + 1), bytearray(int(ys.max()) + 1)
-    kept = []
+    selected = []
     for position, x, y in zip(order.tolist(), xs[order].tolist(), ys[order].tolist(), strict=True):
         if not (used_x[x] or used_y[y]):
             used_x[x] = used_y[y] = 1
-            kept.append(position)
-    return np.array(kept)
+            selected.append(position)
+    return np.array(selected)
 
 
 def mine(
     other: Tensor, english: Tensor, neighbours: int, margin: bool, where: torch.device = CPU
 ) -> Candidates:
-    """Candidate pairs by ratio margin cos(x, y) / mean of both sides' k nearest cosines (Artetxe
-    and Schwenk 2019), or by cosine.
+    """Mine candidate pairs by ratio margin cos(x, y) / mean of both sides' k nearest cosines
+    (Artetxe and Schwenk 2019), or by cosine.
 
-    The mean counts as LEAST_MEAN where it is less. Each sentence proposes its best partner, in both
-    directions; proposals are taken greedily by score, one to one, and only scores above 0 count, as
-    in XTREME's mine_bitext with retrieval "max".
+    Means below LEAST_MEAN count as LEAST_MEAN. Each sentence proposes its best partner, in both
+    directions; proposals are selected greedily by score, one to one, and only scores above 0 count,
+    as in XTREME's mine_bitext with retrieval "max".
     """
     forward, backward = nearest(other, english, neighbours, where)
     mean_other, mean_english = forward.cosines.mean(1), backward.cosines.mean(1)
     english_best, forward_scores, clamped = _best_partners(
         forward, mean_other, mean_english, margin
     )
-    other_best, backward_scores, more = _best_partners(backward, mean_english, mean_other, margin)
+    other_best, backward_scores, backward_clamped = _best_partners(
+        backward, mean_english, mean_other, margin
+    )
     xs = np.concatenate([np.arange(len(other)), other_best])
     ys = np.concatenate([english_best, np.arange(len(english))])
     scores = np.concatenate([forward_scores, backward_scores]).astype(np.float64)
-    kept = one_to_one(xs, ys, scores)
-    kept = kept[scores[kept] > 0]
-    return Candidates(xs[kept], ys[kept], scores[kept], clamped + more)
+    selected = one_to_one(xs, ys, scores)
+    selected = selected[scores[selected] > 0]
+    return Candidates(xs[selected], ys[selected], scores[selected], clamped + backward_clamped)
 
 
 def different(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Where each different text stands first, and whether it stands nowhere else."""
-    places: dict[str, list[int]] = {}
+    """Return the index of each distinct text's first occurrence, and whether it is the only one."""
+    positions: dict[str, list[int]] = {}
     for position, text in enumerate(texts):
-        places.setdefault(text, []).append(position)
-    return np.array([found[0] for found in places.values()]), np.array(
-        [len(found) == 1 for found in places.values()]
+        positions.setdefault(text, []).append(position)
+    return np.array([occurrences[0] for occurrences in positions.values()]), np.array(
+        [len(occurrences) == 1 for occurrences in positions.values()]
     )
 
 
 def best_threshold(candidates: Candidates, right: np.ndarray, gold: int) -> float:
-    """The score from which on a pair is accepted: the midpoint below the prefix of candidates with
-    the best F1 on development data.
+    """Return the lowest accepted score: the midpoint below the prefix of candidates with the best
+    F1 on development data.
 
-    right [candidates]: whether the pair is gold; gold: number of gold pairs. As XTREME's
-    bucc_optimize, 0 where no candidate is right; where the best prefix is the whole list there is
-    no next score to average with (XTREME's code fails there): the last score itself is the
-    threshold.
+    right [candidates]: whether the pair is gold; gold: number of gold pairs. As in XTREME's
+    bucc_optimize, the threshold is 0 if no candidate is right. If the best prefix is the whole
+    list, there is no next score to average with (XTREME's code fails there), and the last score is
+    the threshold.
     """
     if not right.any():
         return 0.0
@@ -298,17 +302,17 @@ def best_threshold(candidates: Candidates, right: np.ndarray, gold: int) -> floa
 
 
 def f1_of_prefixes(right: np.ndarray, gold: int) -> np.ndarray:
-    """[candidates]: F1, 0 to 1, if the pairs up to each one are accepted; XTREME's arithmetic,
-    which decides between near ties."""
-    found = np.cumsum(right)
-    precision, recall = found / np.arange(1, len(right) + 1), found / gold
+    """Return F1, 0 to 1, of accepting the pairs up to each candidate [candidates]. The arithmetic
+    is XTREME's, because it decides between near ties."""
+    hits = np.cumsum(right)
+    precision, recall = hits / np.arange(1, len(right) + 1), hits / gold
     return np.divide(
-        2 * precision * recall, precision + recall, out=np.zeros(len(right)), where=found > 0
+        2 * precision * recall, precision + recall, out=np.zeros(len(right)), where=hits > 0
     )
 
 
 def gold_pairs(examples: Sequence[SentenceExample]) -> set[tuple[str, str]]:
-    """(id in the other language, English id) of every translation pair."""
+    """Return (id in the other language, English id) of every translation pair."""
     return {
         (example.id, example.match)
         for example in examples

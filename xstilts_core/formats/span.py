@@ -1,5 +1,5 @@
-"""Span questions: the answer stands in the context, or nowhere (SQuAD 2.0). Long contexts are read
-in sliding windows."""
+"""Span questions: the answer is in the context, or nowhere (SQuAD 2.0). Long contexts are read in
+sliding windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ OUTSIDE = -1e4
 
 
 def answer_tokens(example: SpanExample, offsets: np.ndarray) -> tuple[int, int] | None:
-    """First and last token of the first answer in a context with these character offsets [n, 2];
-    None without an answer."""
+    """Return the first and last token of the first answer, in a context with these character
+    offsets [n, 2]; None without an answer."""
     if not example.answers:
         return None
     answer = example.answers[0]
@@ -34,20 +34,20 @@ def answer_tokens(example: SpanExample, offsets: np.ndarray) -> tuple[int, int] 
 
 
 def windows(size: int, room: int, step: int) -> list[tuple[int, int]]:
-    """(first, end) of windows of at most `room` tokens over `size`, each `step` tokens after the
-    one before; the last ends at `size`."""
-    found = [(0, min(room, size))]
-    while found[-1][1] < size:
-        first = found[-1][0] + min(step, room)
-        found.append((first, min(first + room, size)))
-    return found
+    """Return (first, end) of windows of at most `room` tokens over `size` tokens, `step` tokens
+    apart; the last one ends at `size`."""
+    bounds = [(0, min(room, size))]
+    while bounds[-1][1] < size:
+        first = bounds[-1][0] + min(step, room)
+        bounds.append((first, min(first + room, size)))
+    return bounds
 
 
 class Span:
-    """columns: start, end (token of the answer in its window; 0, the first token, where the window
-    has none).
+    """Span prediction. columns: start, end (the answer's tokens in its window; 0, the first token,
+    if the window has no answer).
 
-    token_columns: first, last (characters of the context; -1 outside it).
+    token_columns: first, last (characters of the context; -1 outside the context).
     """
 
     name = "span"
@@ -102,11 +102,12 @@ class Span:
         targets: list[tuple[int, int]],
         characters: list[np.ndarray],
     ) -> None:
-        """Add every window of one example, with its answer's tokens and its characters."""
+        """Add every window of one example, with the answer's tokens and the character offsets."""
         room = limits.max_length - builder.template.pair_size - len(question)
         if room < 1:
             raise UsageError(
-                f"max_length {limits.max_length} leaves no room for the context of question {example.id}"
+                f"max_length {limits.max_length} leaves no room for the context of question "
+                f"{example.id}"
             )
         answer = answer_tokens(example, offsets)
         before = builder.template.second_start(question)
@@ -131,8 +132,8 @@ class Span:
         return TokenHead(options, 2, 0.0)
 
     def logits(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        """[tokens, 2]: start and end; only the context and the first token (no answer) can be
-        chosen."""
+        """Return start and end logits [tokens, 2]; only context and first token (no answer) can
+        win."""
         outside = batch.token_columns["first"] < 0
         outside = outside.index_fill(0, batch.starts, False)
         return head(hidden, batch).float().masked_fill(outside[:, None], OUTSIDE)
@@ -156,20 +157,19 @@ class Span:
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[SpanExample], task: Task
     ) -> list[str]:
-        """The best span of at most LONGEST_ANSWER tokens over all windows; "" where no answer
-        scores better (squad_v2 only)."""
-        found = best_spans(outputs, encoded, len(examples))
-        empty = np.isneginf(found.scores)
+        """Return the best span of at most LONGEST_ANSWER tokens over all windows, or "" if "no
+        answer" scores better (squad_v2 only)."""
+        spans = best_spans(outputs, encoded, len(examples))
+        empty = np.isneginf(spans.scores)
         if task.scoring == "squad_v2":
-            empty |= _no_answer(outputs, encoded, len(examples)) > found.scores
+            empty |= _no_answer(outputs, encoded, len(examples)) > spans.scores
         first, last = (
-            encoded.token_columns["first"][found.starts],
-            encoded.token_columns["last"][found.ends],
+            encoded.token_columns["first"][spans.starts],
+            encoded.token_columns["last"][spans.ends],
         )
-        spans = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
+        rows = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
         return [
-            "" if none else example.context[begin:end].strip()
-            for example, none, begin, end in spans
+            "" if none else example.context[begin:end].strip() for example, none, begin, end in rows
         ]
 
     def statistics(
@@ -186,8 +186,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The best span of each example: first and last token, and start + end score (-inf without any
-    context token)."""
+    """The best span of each example: first and last token, and start + end score (-inf if the
+    example has no context token)."""
 
     starts: np.ndarray
     ends: np.ndarray
@@ -195,8 +195,8 @@ class Spans:
 
 
 def highest_ahead(values: np.ndarray, reach: int) -> np.ndarray:
-    """[n]: the highest of each value and the `reach` - 1 after it, by doubling: five passes for a
-    reach of 30, not 29."""
+    """Return the maximum of each value and the `reach` - 1 values after it [n]. Doubling takes five
+    passes for a reach of 30, not 29."""
     best, width = values, 1
     while width < reach:
         step = min(width, reach - width)
@@ -211,25 +211,23 @@ def highest_ahead(values: np.ndarray, reach: int) -> np.ndarray:
 
 
 def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
-    """The best of all spans of at most LONGEST_ANSWER tokens, over all windows of each of `count`
-    examples; no top-k is cut off before.
+    """Return the best span of at most LONGEST_ANSWER tokens over all windows of each of `count`
+    examples. All spans are compared, without a top-k cut.
 
-    outputs: [tokens, 2], start and end scores. Of equal scores the first start counts, then the
-    first end. Rows of an example stand side by side, as `encode` makes them.
+    outputs: start and end scores [tokens, 2]. Of equal scores the first start wins, then the first
+    end. The rows of an example are contiguous, as `encode` makes them.
     """
-    # Contexts alone, one after another; LONGEST_ANSWER empty places after each window, so that no
-    # span reaches into the next.
+    # Contexts one after another, with LONGEST_ANSWER empty slots after each window, so that no span
+    # reaches into the next window.
     context = np.flatnonzero(encoded.token_columns["first"] >= 0)
     window = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)[context]
-    place = np.arange(len(context)) + LONGEST_ANSWER * window
+    slots = np.arange(len(context)) + LONGEST_ANSWER * window
     size = len(context) + LONGEST_ANSWER * len(encoded.lengths)
     start, end = (np.full(size, -np.inf, dtype=outputs.dtype) for _ in range(2))
-    start[place], end[place] = np.fmax(
-        outputs[context], -np.inf
-    ).T  # what is not a number never wins
+    start[slots], end[slots] = np.fmax(outputs[context], -np.inf).T  # fmax ignores NaN
     score = start + highest_ahead(end, LONGEST_ANSWER)
-    # Where each example begins: its first window's first context token, or what stands there in its
-    # stead.
+    # Start of each example: the first context token of its first window, or the first empty slot if
+    # that window has no context token.
     tokens = np.bincount(encoded.example[window], minlength=count) + LONGEST_ANSWER * np.bincount(
         encoded.example, minlength=count
     )
@@ -239,13 +237,13 @@ def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
     best = best[np.searchsorted(best, begins)]
     last = best + end[np.minimum(best[:, None] + np.arange(LONGEST_ANSWER), size - 1)].argmax(1)
     token = np.zeros(size, dtype=np.int64)
-    token[place] = context
+    token[slots] = context
     return Spans(token[best], token[np.minimum(last, size - 1)], scores)
 
 
 def _no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
-    """[examples]: the lowest score of "no answer" (the first token as start and end) over an
-    example's windows."""
+    """Return the lowest "no answer" score (the first token as start and end) over the windows of
+    each example [examples]."""
     null = outputs[encoded.starts[:-1]].sum(1)
     lowest = np.full(count, np.inf)
     np.minimum.at(lowest, encoded.example, null)

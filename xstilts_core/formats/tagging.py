@@ -1,5 +1,5 @@
-"""Tagging words: parts of speech, entities, supertags. The label stands on a word's first
-sub-token; long inputs are split."""
+"""Tagging of words: parts of speech, entities, supertags. A word's label is on its first sub-token;
+long inputs are split."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,27 +28,27 @@ _LONGEST_WORD = 100
 
 
 def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """Cut words with these numbers of sub-tokens into (first, end) parts of at most `room`
-    sub-tokens."""
-    parts, first, used = [], 0, 0
+    """Split words of these numbers of sub-tokens into (first, end) parts of at most `room` of
+    them."""
+    parts, first, length = [], 0, 0
     for position, size in enumerate(sizes):
-        if used + size > room and position > first:
+        if length + size > room and position > first:
             parts.append((first, position))
-            first, used = position, 0
-        used += size
+            first, length = position, 0
+        length += size
     return [*parts, (first, len(sizes))]
 
 
 def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """What stands for a word without pieces: <unk>, or another special token where the vocabulary
-    has none (bytes)."""
+    """Return the id for a word without sub-tokens: <unk>, or another special token if the
+    vocabulary has no <unk> (bytes)."""
     special = (tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids)
     return next(number for number in special if number is not None)
 
 
 class Tagging:
-    """token_columns: label (index in the inventory, IGNORED off the first sub-token), word (its
-    position, -1 elsewhere)."""
+    """Word tagging. token_columns: label (index in the inventory; IGNORED except on first
+    sub-tokens), word (its position, -1 elsewhere)."""
 
     name = "tagging"
     per_token = True
@@ -71,21 +71,21 @@ class Tagging:
         labels: list[int] = []
         words: list[int] = []
         for position, (example, sentence) in enumerate(zip(examples, sentences, strict=True)):
-            found = [pieces[word].ids for word in sentence]
-            # A word that gives no piece (a lone control character) or very many is unknown, as in
+            word_ids = [pieces[word].ids for word in sentence]
+            # A word with no sub-tokens (a lone control character) or very many is unknown, as in
             # XTREME's code.
-            found = [ids if 0 < len(ids) <= longest else [unknown] for ids in found]
-            for first, end in split([len(ids) for ids in found], room):
-                builder.add(template.single([i for ids in found[first:end] for i in ids]))
+            word_ids = [ids if 0 < len(ids) <= longest else [unknown] for ids in word_ids]
+            for first, end in split([len(ids) for ids in word_ids], room):
+                builder.add(template.single([i for ids in word_ids[first:end] for i in ids]))
                 builder.close(position)
                 start, stop = len(template.before), len(template.single_after)
                 labels += [IGNORED] * start
                 words += [-1] * start
                 for word in range(first, end):
-                    # A supertag that the training data lack cannot be learnt; it counts as an error
-                    # when it is scored.
+                    # A supertag that is missing from the training data cannot be learnt; scoring
+                    # counts it as an error.
                     label = order.get(example.tags[word], IGNORED) if example.tags else IGNORED
-                    rest = len(found[word]) - 1
+                    rest = len(word_ids[word]) - 1
                     labels += [label, *[IGNORED] * rest]
                     words += [word, *[-1] * rest]
                 labels += [IGNORED] * stop
@@ -98,7 +98,8 @@ class Tagging:
         )
 
     def complete(self, task: Task, examples: Sequence[TagsExample]) -> Task:
-        """Supertags have no list of their own: the training data's tags are the task's."""
+        """Return the task with the tags of its training data if it has no list of labels
+        (supertags)."""
         return (
             task
             if task.labels
@@ -121,13 +122,13 @@ class Tagging:
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task
     ) -> list[list[str]]:
-        # First sub-tokens stand in the order of the examples and their words, one a word: `encode`
-        # leaves no word out.
-        chosen = np.array(task.labels, dtype=object)[
+        # There is one first sub-token per word, in the order of examples and words: `encode` leaves
+        # no word out.
+        tags = np.array(task.labels, dtype=object)[
             outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)
         ].tolist()
         ends = accumulate((len(example.words) for example in examples), initial=0)
-        return [chosen[first:end] for first, end in pairwise(ends)]
+        return [tags[first:end] for first, end in pairwise(ends)]
 
     def statistics(
         self,

@@ -1,5 +1,4 @@
-"""From texts to flat token arrays: each text is tokenised once, special tokens are put around it
-afterwards."""
+"""Encode texts as flat token arrays: tokenize each text once, then add special tokens."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ _SPACE_PROBES = (("a", "b"), ("the", "house"), ("in", "a"), ("1", "2"))
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A tokenised text: ids [n], character offsets [n, 2] where they were asked for."""
+    """A tokenized text: ids [n], and character offsets [n, 2] if requested."""
 
     ids: list[int]
     offsets: Sequence[tuple[int, int]] = ()
@@ -24,7 +23,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The special tokens that this tokenizer puts around one text or two (<s> A </s></s> B </s> for
+    """The special tokens that a tokenizer adds to one or two texts (<s> A </s></s> B </s> for
     XLM-R)."""
 
     before: list[int]
@@ -35,7 +34,7 @@ class Template:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Template":
-        """Read off the tokenizer itself, by encoding a probe."""
+        """Derive the template from the tokenizer itself, by encoding a probe."""
         probe = tokenizer("a", add_special_tokens=False)["input_ids"]
         one, two = tokenizer("a")["input_ids"], tokenizer("a", "a")["input_ids"]
         size = len(probe)
@@ -52,16 +51,16 @@ class Template:
 
     @property
     def pair_size(self) -> int:
-        """Special tokens around two texts."""
+        """Number of special tokens around two texts."""
         return len(self.before) + len(self.between) + len(self.after)
 
     @property
     def single_size(self) -> int:
-        """Special tokens around one text."""
+        """Number of special tokens around one text."""
         return len(self.before) + len(self.single_after)
 
     def second_start(self, first: Sequence[int]) -> int:
-        """Position of the second text's first token."""
+        """Return the position of the second text's first token."""
         return len(self.before) + len(first) + len(self.between)
 
     def pair(self, first: list[int], second: list[int]) -> list[int]:
@@ -74,29 +73,29 @@ class Template:
 def tokenise(
     tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], offsets: bool = False
 ) -> dict[str, Piece]:
-    """Each different text once: text -> Piece. offsets: only spans need them, and they take far
-    more memory than the ids."""
+    """Tokenize each distinct text once: text -> Piece. Offsets are computed only on request (for
+    spans), because they take far more memory than ids."""
     unique = list(dict.fromkeys(texts))
     if not unique:
         return {}
-    found = tokenizer(
+    encoding = tokenizer(
         unique,
         add_special_tokens=False,
         return_offsets_mapping=offsets,
         return_attention_mask=False,
         verbose=False,
     )
-    columns = [found["input_ids"], *([found["offset_mapping"]] if offsets else [])]
+    columns = [encoding["input_ids"], *([encoding["offset_mapping"]] if offsets else [])]
     return {text: Piece(*piece) for text, *piece in zip(unique, *columns, strict=True)}
 
 
 def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the space before a word is part of its pieces in a text, and only there: byte-level
-    BPE (RoBERTa, ModernBERT), Gemma's.
+    """Return whether the space before a word is part of its sub-tokens inside a text, and only
+    there, as in byte-level BPE (RoBERTa, ModernBERT) and Gemma's.
 
-    Told by what it does: the pieces of a word that follows another one are those of " word", and
-    not those of "word". XLM-R's mark stands before every word, alone or not; BERT's pieces know no
-    space.
+    This is tested, not looked up: the sub-tokens of a word that follows another must be those of "
+    word" and differ from those of "word". XLM-R marks every word, alone or not; BERT's sub-tokens
+    ignore spaces.
     """
 
     def pieces(text: str) -> list[int]:
@@ -111,10 +110,10 @@ def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def sentence_words(words: Sequence[str], spaced: bool) -> list[str]:
-    """The words of a sentence as texts whose pieces are those in running text. spaced: the
-    tokenizer `writes_space`.
+    """Return the words of a sentence as texts whose sub-tokens are those in running text. spaced:
+    whether the tokenizer `writes_space`.
 
-    The first word stands without a space, and so does every word of a language that writes none.
+    No space precedes the first word, nor any word of a language that writes no spaces.
     """
     return (
         [word if position == 0 else f" {word}" for position, word in enumerate(words)]
@@ -125,11 +124,11 @@ def sentence_words(words: Sequence[str], spaced: bool) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Everything a model reads, flat.
+    """All that a model reads, in flat arrays.
 
-    ids [tokens]; types [tokens] or None; lengths [sequences]; rows [rows + 1]: row r holds
-    sequences rows[r]..rows[r + 1] (one, or one per choice); example [rows]: the example that a row
-    comes from (several rows: windows, split sentences). columns: a value per row; token_columns: a
+    ids [tokens]; types [tokens] or None; lengths [sequences]; rows [rows + 1]: row r has the
+    sequences rows[r]..rows[r + 1] (one, or one per choice); example [rows]: the example of each row
+    (windows and split sentences give several rows). columns: a value per row; token_columns: a
     value per token.
     """
 
@@ -143,12 +142,12 @@ class Encoded:
 
     @property
     def starts(self) -> np.ndarray:
-        """[sequences + 1]: where each sequence's tokens begin."""
+        """Index of each sequence's first token, and the end [sequences + 1]."""
         return np.concatenate([[0], np.cumsum(self.lengths)])
 
     @property
     def row_lengths(self) -> np.ndarray:
-        """[rows]: tokens of each row."""
+        """Number of tokens of each row [rows]."""
         return (
             np.add.reduceat(self.lengths, self.rows[:-1])
             if len(self)
@@ -160,7 +159,7 @@ class Encoded:
 
 
 class Builder:
-    """Collects sequences and rows, then makes the flat arrays."""
+    """Collector of sequences and rows, which builds the flat arrays."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
@@ -170,12 +169,12 @@ class Builder:
         self.example: list[int] = []
 
     def add(self, sequence: list[int], second: int | None = None) -> None:
-        """Add a sequence; `second`: position of its second text, for token types."""
+        """Add a sequence; `second` is the position of its second text, for token types."""
         self.sequences.append(sequence)
         self.seconds.append(len(sequence) if second is None else second)
 
     def close(self, example: int) -> None:
-        """End a row, which comes from that example."""
+        """End a row that belongs to this example."""
         self.rows.append(len(self.sequences))
         self.example.append(example)
 
@@ -206,17 +205,17 @@ class Builder:
 
 
 def cut_pair(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Shorten the longer of two texts until both fit in `room` tokens. UsageError where there is
-    less than none."""
+    """Cut the longer of two texts until both fit in `room` tokens; UsageError if it is negative."""
     if room < 0:
         raise UsageError(
-            f"max_length is too small by {-room}: special tokens alone need that many more, and texts need room as well"
+            f"max_length is too small by {-room}: special tokens alone need that many more, and "
+            "the texts need room as well"
         )
-    over = len(first) + len(second) - room
-    while over > 0:
+    excess = len(first) + len(second) - room
+    while excess > 0:
         if len(first) > len(second):
-            first = first[: max(len(second), len(first) - over)]
+            first = first[: max(len(second), len(first) - excess)]
         else:
-            second = second[: max(len(first) - (len(first) == len(second)), len(second) - over)]
-        over = len(first) + len(second) - room
+            second = second[: max(len(first) - (len(first) == len(second)), len(second) - excess)]
+        excess = len(first) + len(second) - room
     return first, second

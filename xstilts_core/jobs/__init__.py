@@ -1,2 +1,2 @@
-"""Running a study: notebooks and their kernels, the grid and the cluster, whose folder it is, what
-finished runs took."""
+"""Run a study: notebooks and their kernels, the grid and the cluster, ownership of folders, and how
+long finished runs took."""

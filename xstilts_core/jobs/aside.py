@@ -1,10 +1,9 @@
-"""A result that is to be made again is kept until the new one is there, and taken back where the
-settings are what they were.
+"""Keep a stale result until its replacement is complete; restore it if the old settings come back.
 
-Whatever is called result.json counts. What does not count any more, or is being made again, is in
-one of two places, so that a kill at any moment leaves it whole: 1. beside its files, under the name
-ASIDE: no new run has begun, the files are its own; 2. in the folder EARLIER, its files with it:
-from when a new run begins until that run's result is there.
+Only `result.json` marks a finished run. A result that is stale or about to be replaced lives in one
+of two places, so that it survives a kill at any moment: 1. next to its files, under the name ASIDE,
+as long as no new run has begun; 2. in the folder EARLIER, together with its files, from the start
+of a new run until that run's result is written.
 """
 
 import os
@@ -28,15 +27,15 @@ _PIECES = (*MADE, *TOLD)
 
 @contextmanager
 def held(folder: Path) -> Iterator[bool]:
-    """Hold a folder against other writers if nobody has it; gives whether it is held. Nobody is
-    waited for, so that no two wait for each other."""
+    """Lock a folder against other writers without waiting; yield whether the lock was acquired.
+    Never waiting rules out deadlocks."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as lock:
         yield locks.acquired(lock)
 
 
 def remove(path: Path) -> None:
-    """A file or a folder, if it is there."""
+    """Remove a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -44,7 +43,7 @@ def remove(path: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """To the other folder all files of a run that are there."""
+    """Move all files of a run that exist from one folder to the other."""
     for name in _PIECES:
         if (source / name).exists():
             remove(target / name)
@@ -54,8 +53,8 @@ def move(source: Path, target: Path) -> None:
 
 
 def _set_aside(folder: Path) -> None:
-    """The result counts no more (place 1). One that cannot be read is removed. The caller holds the
-    folder."""
+    """Rename a result to ASIDE, so that it no longer counts (place 1); delete it if it cannot be
+    read. The caller holds the folder's lock."""
     try:
         results.read(folder / RESULT)
     except UsageError:
@@ -66,8 +65,8 @@ def _set_aside(folder: Path) -> None:
 
 
 def make_room(folder: Path) -> None:
-    """Before a new run begins: a result goes to place 2, with its files. The caller holds the
-    folder."""
+    """Move a result and its files to place 2 before a new run begins. The caller holds the folder's
+    lock."""
     if (folder / RESULT).is_file():
         _set_aside(folder)
     if (folder / ASIDE).is_file():
@@ -77,8 +76,8 @@ def make_room(folder: Path) -> None:
 
 
 def _take_back(folder: Path) -> None:
-    """The result that was set aside counts again; what a new run has begun goes. The caller holds
-    the folder."""
+    """Restore the result that was set aside and delete what a new run has begun. The caller holds
+    the folder's lock."""
     if (folder / EARLIER / ASIDE).is_file():
         for name in (*_PIECES, UNFINISHED, FAILURE):
             remove(folder / name)
@@ -90,39 +89,40 @@ def _take_back(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """There is a new result: the earlier one goes."""
+    """Delete the earlier result once a new one is complete."""
     for path in (folder / ASIDE, folder / EARLIER / ASIDE):
         path.unlink(missing_ok=True)
     shutil.rmtree(folder / EARLIER, ignore_errors=True)
 
 
 def standing(folder: Path) -> Path | None:
-    """The result of a run, or where it was set aside; not an empty one (`date_back`)."""
-    places = (folder / RESULT, folder / ASIDE, folder / EARLIER / ASIDE)
-    return next((path for path in places if path.is_file() and path.stat().st_size), None)
+    """Return the path of a run's result, current or set aside; skip an empty one (`date_back`)."""
+    paths = (folder / RESULT, folder / ASIDE, folder / EARLIER / ASIDE)
+    return next((path for path in paths if path.is_file() and path.stat().st_size), None)
 
 
 def fits(spec: Spec, below: Below | None = None) -> bool:
-    """Whether the result that was set aside is this run's: made with its settings, and not before
-    the runs that it starts from."""
+    """Return whether the result that was set aside belongs to this run: same settings, and not
+    older than the runs that it starts from."""
     path = standing(spec.folder)
     if path is None or path.name == RESULT:
         return False
     try:
         if results.difference(results.read(path), spec, below):
             return False
-        bases = [standing(parent) for parent in spec.parents]
+        parent_results = [standing(parent) for parent in spec.parents]
         return all(
-            base is not None and base.stat().st_mtime_ns <= path.stat().st_mtime_ns
-            for base in bases
+            parent_result is not None
+            and parent_result.stat().st_mtime_ns <= path.stat().st_mtime_ns
+            for parent_result in parent_results
         )
     except (OSError, UsageError):
         return False
 
 
 def differs(spec: Spec) -> bool:
-    """Whether the result that was set aside was made with other settings: it can stand in its place
-    and is taken for nobody else's."""
+    """Return whether the result that was set aside was made with other settings. It can be
+    restored, because no current run would mistake it for its own."""
     path = standing(spec.folder)
     return (
         path is not None
@@ -133,8 +133,8 @@ def differs(spec: Spec) -> bool:
 
 @contextmanager
 def keeping(spec: Spec) -> Iterator[None]:
-    """While a run is made, keep the result that its folder has; back to it on Ctrl-C. The caller
-    holds the folder."""
+    """Keep a folder's result while a run replaces it, and restore it on Ctrl-C. The caller holds
+    the folder's lock."""
     make_room(spec.folder)
     try:
         yield
@@ -147,10 +147,10 @@ def keeping(spec: Spec) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of the results of a study when it is run. Folders.
+    """The folders of a study's results that change when the study is run.
 
-    stale: made with other settings or data, or not to be read; to be made again. after: to be made
-    again after a run that they start from. back: set aside, and to be taken back.
+    stale: made with other settings or data, or unreadable; these runs are repeated. after: repeated
+    because a run that they start from is. back: set aside, and about to be restored.
     """
 
     stale: tuple[Path, ...]
@@ -159,55 +159,55 @@ class Plan:
 
 
 def plan(study: Study) -> Plan:
-    """Only reads."""
-    found: dict[Path, str] = {}
+    """Return the plan for a study without changing any file."""
+    steps: dict[Path, str] = {}
     below = Below()
     for spec in study.specs:
-        grounded = all(found.get(parent, "done") in ("done", "back") for parent in spec.parents)
+        grounded = all(steps.get(parent, "done") in ("done", "back") for parent in spec.parents)
         state = results.state(spec, below)
         if grounded and state.state == "done":
-            found[spec.folder] = "done"
+            steps[spec.folder] = "done"
         elif grounded and fits(spec, below):
-            found[spec.folder] = "back"
+            steps[spec.folder] = "back"
         elif not (spec.folder / RESULT).exists():
-            found[spec.folder] = "missing"
+            steps[spec.folder] = "missing"
         else:
-            found[spec.folder] = (
+            steps[spec.folder] = (
                 "after" if state.state == "done" or state.reason.startswith(STARTS) else "stale"
             )
     return Plan(
         *(
-            tuple(folder for folder, step in found.items() if step == name)
+            tuple(folder for folder, step in steps.items() if step == name)
             for name in ("stale", "after", "back")
         )
     )
 
 
 def prepare(study: Study) -> Plan:
-    """Set aside the results that are to be made again, so that Snakemake makes them, and take back
-    those that fit again."""
-    made = plan(study)
-    for folder in (*made.stale, *made.after):
-        with held(folder) as free:
-            if free and (folder / RESULT).exists():
+    """Set aside the results that have to be replaced, so that Snakemake runs them again, and
+    restore those that fit again."""
+    planned = plan(study)
+    for folder in (*planned.stale, *planned.after):
+        with held(folder) as acquired:
+            if acquired and (folder / RESULT).exists():
                 _set_aside(folder)
-    for folder in made.back:
+    for folder in planned.back:
         _put_back(folder)
     if study.source == "hub" and not study.reference:
         date_back(study.specs[0].folder / RESULT, study)
-    return made
+    return planned
 
 
 def _put_back(folder: Path) -> None:
-    """`_take_back`, unless somebody is at work in the folder or a new result is there."""
-    with held(folder) as free:
-        if free and standing(folder) not in (None, folder / RESULT):
+    """Call `_take_back`, unless another process is at work in the folder or a new result exists."""
+    with held(folder) as acquired:
+        if acquired and standing(folder) not in (None, folder / RESULT):
             _take_back(folder)
 
 
 @contextmanager
 def prepared(study: Study) -> Iterator[Plan]:
-    """`prepare`; and afterwards the results whose runs were not begun stand where they stood."""
+    """Call `prepare`, and afterwards restore the results whose replacement was never begun."""
     try:
         yield prepare(study)
     finally:
@@ -220,12 +220,12 @@ def prepared(study: Study) -> Iterator[Plan]:
 
 
 def date_back(fetched: Path, study: Study) -> None:
-    """Where the data are to be fetched again, and runs that stand on them are done: an empty
-    result, as old as can be, in its place.
+    """Replace the result of the fetched data by an empty one with the oldest possible date if the
+    data have to be fetched again and finished runs depend on them.
 
-    Snakemake then makes it anew, and it alone. If there were none, or a newer one, it would make
-    every run anew.
+    Snakemake then repeats only the fetching. Without a result, or with a newer one, it would repeat
+    every run.
     """
     if not fetched.is_file() and any((spec.folder / RESULT).is_file() for spec in study.specs):
         results.write_text(fetched, "")
-        os.utime(fetched, (1, 1))  # Snakemake takes 0 for no time at all
+        os.utime(fetched, (1, 1))  # Snakemake treats a time of 0 as missing

@@ -1,5 +1,5 @@
-"""A study on a cluster: what its profile's executor needs, and which of the study's jobs stand in
-Slurm's queue."""
+"""Run a study on a cluster: the options of its profile's executor, and the study's jobs in Slurm's
+queue."""
 
 import hashlib
 import re
@@ -22,15 +22,16 @@ from xstilts_core.study import Study
 from xstilts_core.study.spec import Spec
 
 _SECONDS_TO_ANSWER = 60
-# In a path: what Snakemake and Slurm hand on unquoted, or read themselves.
+# Characters in a path that Snakemake and Slurm pass on unquoted or interpret themselves.
 _UNQUOTED = re.compile(r"[^\w./+,=@:~^-]")
-_NAME_LENGTH = 30  # of a study's name in a job's name, which the plugin limits to 50 characters
+# Characters of the study's name in a job's name, which the plugin limits to 50 characters.
+_NAME_LENGTH = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job in Slurm's queue. `comment` carries rule and wildcards, so it says which run it
-    makes."""
+    """A job in Slurm's queue. `comment` contains the rule and its wildcards, which identify the
+    run."""
 
     number: str
     state: str
@@ -38,58 +39,61 @@ class Job:
 
 
 def settings(profile: Path) -> dict[str, Any]:
-    """The content of a profile's YAML file."""
+    """Return the content of a profile's YAML file."""
     path = sorted(profile.glob("config*.yaml"))[-1]
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise UsageError(
-            f"{path}: expected Snakemake's options as keys and values, found {type(content).__name__}"
+            f"{path}: expected Snakemake's options as keys and values, "
+            f"found {type(content).__name__}"
         )
     return content
 
 
 def executor(profile: Path) -> str:
-    """What runs a profile's jobs: local, slurm, cluster-generic or another. UsageError where its
-    package is missing."""
+    """Return the executor of a profile: local, slurm, cluster-generic or another. Raise UsageError
+    if its package is not installed."""
     name = str(settings(profile).get("executor", "local"))
     if name != "local" and find_spec(f"snakemake_executor_plugin_{name.replace('-', '_')}") is None:
         package = f"snakemake-executor-plugin-{name}"
         raise UsageError(
-            f"profile {profile.name} needs the package {package}, which is not installed: pip install {package}"
+            f"profile {profile.name} needs the package {package}, which is not installed: "
+            f"pip install {package}"
         )
     return name
 
 
 def usual_jobs(profile: Path) -> int:
-    """`jobs:` of a cluster's profile; UsageError where it is none."""
+    """Return `jobs:` of a cluster's profile; raise UsageError if it is not a positive integer."""
     jobs = settings(profile).get("jobs")
     if not isinstance(jobs, int) or jobs < 1:
         raise UsageError(
-            f"{profile}: jobs is {jobs!r}: give the number of jobs in the queue at once, 1 or more"
+            f"{profile}: jobs is {jobs!r}: give the maximum number of queued jobs, 1 or more"
         )
     return jobs
 
 
 def job_prefix(study: Study) -> str:
-    """How the names of this study's jobs begin: they carry the study and its folder."""
+    """Return the prefix of this study's job names, which identifies the study and its folder."""
     folder = hashlib.sha256(str(study.root.resolve()).encode()).hexdigest()[:8]
     return f"xstilts-{re.sub(r'[^A-Za-z0-9_-]', '_', study.name[:_NAME_LENGTH])}-{folder}"
 
 
 def comment(spec: Spec) -> str:
-    """What the Slurm plugin writes into the comment of the job that makes this run:
+    """Return the comment that the Slurm plugin gives to this run's job, such as
     rule_target_wildcards_mnli_none_1."""
-    phase, *parts = spec.folder.relative_to(spec.root).parts
-    values = [part.removeprefix("from-").removeprefix("seed") for part in parts]
+    phase, *names = spec.folder.relative_to(spec.root).parts
+    values = [name.removeprefix("from-").removeprefix("seed") for name in names]
     return f"rule_{phase}_wildcards_{'_'.join(values)}"
 
 
 def ask(*call: str) -> str:
-    """What a Slurm command prints. UsageError where there is none or the controller does not
-    answer."""
+    """Return the output of a Slurm command. Raise UsageError if the command does not exist or the
+    controller does not answer."""
     if shutil.which(call[0]) is None:
         raise UsageError(
-            f"no command {call[0]} here: start this on a machine that submits Slurm jobs (a login node)"
+            f"no command {call[0]} here: start this on a machine that submits Slurm jobs "
+            "(a login node)"
         )
     try:
         return subprocess.run(
@@ -106,85 +110,87 @@ def ask(*call: str) -> str:
 
 
 def arguments(study: Study, profile: Path) -> list[str]:
-    """Options for Snakemake's executor that depend on study and site. UsageError where a place has
-    letters that its jobs' shells read.
+    """Return the options of Snakemake's executor that depend on the study and the site. Raise
+    UsageError if a path contains characters that the jobs' shells would interpret.
 
-    Snakemake works in the study's folder: a profile's own scripts are named from the root. Slurm's
-    plugin takes sacct wherever the program is installed; without accounting (slurmdbd) only squeue
-    knows how a job ended.
+    Snakemake works in the study's folder, so a profile's own scripts need their path from the
+    project's root. The Slurm plugin uses sacct wherever the program is installed; without
+    accounting (slurmdbd) only squeue knows how a job ended.
     """
     if (name := executor(profile)) == "local":
         return []
-    for place in (home(), study.root):
-        if odd := _UNQUOTED.search(str(place)):
+    for path in (home(), study.root):
+        if character := _UNQUOTED.search(str(path)):
             raise UsageError(
-                f"{place}: the jobs of a cluster (profile {profile.name}) cannot have {odd[0]!r} in this path: rename the folder"
+                f"{path}: cluster jobs (profile {profile.name}) cannot have {character[0]!r} "
+                "in this path: rename the folder"
             )
     if name != "slurm":
-        given = (
+        commands = (
             (key, str(value))
             for key, value in settings(profile).items()
             if key.startswith(name) and key.endswith("-cmd")
         )
         return [
             word
-            for key, value in given
+            for key, value in commands
             if (home() / value.split()[0]).is_file()
             for word in (f"--{key}", str(home() / value))
         ]
-    named = ["--slurm-jobname-prefix", job_prefix(study)]
+    options = ["--slurm-jobname-prefix", job_prefix(study)]
     try:
-        accounting = [
+        accounting_lines = [
             line
             for line in ask("scontrol", "show", "config").splitlines()
             if line.startswith("AccountingStorageType")
         ]
     except UsageError:
-        return named  # a dry run away from the cluster
+        return options  # a dry run away from the cluster
     return (
-        named
-        if any("slurmdbd" in line for line in accounting)
-        else [*named, "--slurm-status-command", "squeue", "--slurm-no-account"]
+        options
+        if any("slurmdbd" in line for line in accounting_lines)
+        else [*options, "--slurm-status-command", "squeue", "--slurm-no-account"]
     )
 
 
 def live_jobs(study: Study) -> list[Job]:
-    """This study's jobs that wait or run, of whatever driver. UsageError where Slurm does not
-    answer."""
+    """Return this study's waiting and running jobs, whichever driver submitted them. Raise
+    UsageError if Slurm does not answer."""
     rows = (
         line.split("|", 3)
         for line in ask("squeue", "--me", "--noheader", "--format=%i|%T|%j|%k").splitlines()
     )
     return [
-        Job(number, state, text)
-        for number, state, name, text in rows
+        Job(number, state, note)
+        for number, state, name, note in rows
         if name.startswith(f"{job_prefix(study)}_")
     ]
 
 
 def wait(study: Study, seconds: float, say: Callable[[str], object]) -> int:
-    """Wait until no job of an earlier driver is left, asking every so many seconds. Returns how
-    many there were.
+    """Wait until no job of an earlier driver is left, polling at this interval. Return their
+    initial number.
 
-    They go on after their driver was killed; starting beside them would submit them twice.
+    Jobs outlive a killed driver; a new driver would submit the same runs a second time.
     """
-    first = jobs = live_jobs(study)
-    before = -1
+    first_jobs = jobs = live_jobs(study)
+    last_count = -1
     while jobs:
-        if len(jobs) != before:
+        if len(jobs) != last_count:
             numbers = " ".join(job.number for job in jobs)
             say(
-                f"waiting for Slurm jobs of this study that go on from before; to give them up: scancel {numbers}"
+                "waiting for Slurm jobs of an earlier run of this study; "
+                f"to cancel them: scancel {numbers}"
             )
-            before = len(jobs)
+            last_count = len(jobs)
         time.sleep(seconds)
         jobs = live_jobs(study)
-    return len(first)
+    return len(first_jobs)
 
 
 def seen(entry: State, jobs: Mapping[str, Job]) -> State:
-    """A run's state by its folder, completed by the queue (`comment` -> job): locks are not always
-    seen on other nodes."""
+    """Return a run's state from its folder, completed by the queue (`comment` -> job): locks are
+    not always visible on other nodes."""
     job = jobs.get(comment(entry.spec)) if jobs else None
     if (
         job is None
@@ -199,8 +205,8 @@ def seen(entry: State, jobs: Mapping[str, Job]) -> State:
 
 @dataclass
 class Queue:
-    """This study's live jobs by comment, asked for at most once in so many seconds; empty where
-    Slurm cannot be asked."""
+    """This study's live jobs by comment, queried at most once per interval; empty if Slurm cannot
+    be queried."""
 
     study: Study
     seconds: float = 0.0

@@ -1,5 +1,5 @@
-"""A study's grid on Snakemake: started as a subprocess, one grid per study at a time, ended
-cleanly."""
+"""Run a study's grid with Snakemake, as a subprocess that ends cleanly; only one grid per study at
+a time."""
 
 import base64
 import json
@@ -23,15 +23,16 @@ from xstilts_core.jobs.runner import visible_gpus
 from xstilts_core.study import Study, overrides
 
 LOG = "grid.log"
-# More runs at once than this only take each other's memory.
+# More parallel runs than this only compete for memory.
 _MOST_PER_CORE, _MOST_IN_QUEUE = 4, 10_000
-# After a kill of another driver, what it started follows it within a second or two.
+# The processes below a killed driver end within a second or two.
 _SECONDS_TO_END, _SECONDS_TO_FOLLOW = 15, 5
 Follow = Callable[["subprocess.Popen[bytes]"], object]
 
 
 def cores() -> int:
-    """Cores that this process may use: its affinity, less where a container's quota is smaller."""
+    """Return the number of cores that this process may use: its CPU affinity, or a container's
+    quota if that is smaller."""
     count = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -43,11 +44,11 @@ def cores() -> int:
 
 
 def usual_jobs(profile: str = "local") -> int:
-    """Runs at once where the user names no number: as a cluster's profile says; here one per GPU,
-    else half as many again as cores.
+    """Return the default number of parallel runs: the number in a cluster's profile; on this
+    machine one per GPU, or 1.5 per core without GPUs.
 
-    A run starts, waits and saves for a tenth of its time, which another can use; and beside other
-    people's processes a machine is shared by the number of processes.
+    A run spends a tenth of its time on starting, waiting and saving, which another run can use. On
+    a machine that other people use, more processes also get a larger share of it.
     """
     if executor(profile) != "local":
         return cluster.usual_jobs(_profile_folder(profile))
@@ -55,8 +56,8 @@ def usual_jobs(profile: str = "local") -> int:
 
 
 def jobs_at_once(typed: str | None, profile: str) -> int:
-    """The number of runs at once that was typed, or the usual one. UsageError where it is none, or
-    more than can be of use."""
+    """Return the number of parallel runs given by the user, or the default. Raise UsageError if it
+    is not a positive integer or too large to be of use."""
     usual = usual_jobs(profile)
     if typed is None:
         return usual
@@ -69,18 +70,19 @@ def jobs_at_once(typed: str | None, profile: str) -> int:
             else f"jobs of profile {profile} in the queue"
         )
         raise UsageError(
-            f"--jobs {typed}: give 1 or more, up to {most} ({reason}), or leave it out (then {usual})"
+            f"--jobs {typed}: give 1 or more, up to {most} ({reason}), "
+            f"or leave it out (default: {usual})"
         )
     return int(typed)
 
 
 def threads(jobs: int) -> int:
-    """Threads of each of `jobs` runs at once."""
+    """Return the number of threads of each of `jobs` parallel runs."""
     return max(1, cores() // jobs)
 
 
 def targets(study: Study) -> list[str]:
-    """What Snakemake is asked for: the whole grid, or the results of the runs that are left of it
+    """Return Snakemake's targets: the whole grid, or the results of the selected runs
     (`Study.of_seeds`)."""
     if len(study.specs) == len(study.by_folder):
         return ["grid"]
@@ -88,7 +90,8 @@ def targets(study: Study) -> list[str]:
 
 
 def _profile_folder(name: str) -> Path:
-    """params/profiles/<name>; UsageError naming the profiles there are."""
+    """Return params/profiles/<name>; raise UsageError with the available profiles if it does not
+    exist."""
     known = {
         path.parent.name: path.parent
         for path in sorted((home() / "params" / "profiles").glob("*/config*.yaml"))
@@ -99,13 +102,13 @@ def _profile_folder(name: str) -> Path:
 
 
 def executor(profile: str) -> str:
-    """What runs a profile's jobs: local, slurm, cluster-generic or another."""
+    """Return the executor of a profile: local, slurm, cluster-generic or another."""
     return cluster.executor(_profile_folder(profile))
 
 
 def wait_for_jobs(study: Study, profile: str, say: Callable[[str], object]) -> cluster.Queue | None:
-    """On Slurm, wait for the jobs that a killed driver left in the queue; returns the queue to
-    follow. None on other executors."""
+    """On Slurm, wait for the jobs of a killed driver and return the queue to follow; return None
+    for other executors."""
     if executor(profile) != "slurm":
         return None
     seconds = float(
@@ -124,25 +127,28 @@ def command(
     folder: Path | None = None,
     again: Sequence[str] = (),
 ) -> list[str]:
-    """The Snakemake call, on this process's lifeline. It works in `folder`, the study's own unless
-    another is given.
+    """Return the Snakemake call, wrapped so that Snakemake ends with this process (`lifeline`). It
+    works in `folder`, by default the study's own.
 
-    There its own files (.snakemake) stand, and the paths of its graph have no letters but those of
-    recipes and tasks. All else that it needs to know travels as one word of plain letters: of a
-    value with any others Snakemake reads something else. Its own lock is off: `only_grid` holds one
-    that dies with its process, so that none is ever left behind. So is its notion of incomplete
-    files: a result.json is whole or absent, and one finished beside a killed Snakemake is neither
-    made again nor removed. And so is its memory of a run's parameters: what is not the result that
-    the study asks for has been set aside (aside.py). partial: reports alone, over the runs that are
-    done, and again where their notebooks have changed. again: results that are there and to be made
-    again, below the study's folder; what was fetched is one of them where more is to be
-    (aside.date_back).
+    That folder holds Snakemake's own files (.snakemake), and relative to it, the paths in the graph
+    contain only the characters of recipes and tasks. All other settings travel as one base64 word,
+    because Snakemake interprets values with special characters.
+
+    Three of Snakemake's own mechanisms are off. Its lock: `only_grid` holds one that ends with its
+    process and so is never left behind. Its notion of incomplete files: a result.json is complete
+    or absent, and one that was finished while Snakemake was killed must be neither repeated nor
+    removed. Its memory of a run's parameters: results that do not match the study have been set
+    aside (aside.py).
+
+    partial: only the reports, over the finished runs, and again if their notebooks have changed.
+    again: existing results to repeat, below the study's folder; the fetched data are one of them if
+    more have to be fetched (aside.date_back).
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(
-            f"no Snakefile in {home()}: run this in the project's folder (the one with notebooks/ and params/)"
+            f"no Snakefile in {home()}: run this in a project (`xstilts init DIR` makes one)"
         )
-    places = {
+    paths = {
         "home": str(home()),
         "study": study.file,
         "outputs": study.outputs,
@@ -150,18 +156,18 @@ def command(
         "source": study.source,
     }
     settings = json.dumps(
-        {**places, "encoder": study.encoder, "threads": threads(jobs), "partial": int(partial)}
+        {**paths, "encoder": study.encoder, "threads": threads(jobs), "partial": int(partial)}
     )
-    parallel = (
+    job_options = (
         ["--cores", str(jobs * threads(jobs))]
         if executor(profile) == "local"
         else ["--jobs", str(jobs)]
     )
-    named = cluster.arguments(study, _profile_folder(profile))
-    fetched = study.specs[0] if study.source == "hub" and not partial else None
+    executor_options = cluster.arguments(study, _profile_folder(profile))
+    data_spec = study.specs[0] if study.source == "hub" and not partial else None
     again = (
         [*again, "data/result.json"]
-        if fetched and results.state(fetched).state != "done"
+        if data_spec and results.state(data_spec).state != "done"
         else again
     )
     triggers = (
@@ -182,8 +188,8 @@ def command(
         *(
             "--profile",
             str(_profile_folder(profile)),
-            *parallel,
-            *named,
+            *job_options,
+            *executor_options,
             "--nolock",
             "--ignore-incomplete",
             "--keep-incomplete",
@@ -195,30 +201,33 @@ def command(
 
 @contextmanager
 def only_grid(study: Study) -> Iterator[TextIO]:
-    """One grid of a study at a time: gives the held lock; UsageError if another one is at work.
+    """Hold the lock of a study's grid and yield it; raise UsageError if another grid of the study
+    is running.
 
-    What a killed driver left behind ends on its own. It is waited for, before and after: what it
-    finishes in its last second is then known before Snakemake counts what is missing, and who stops
-    a grid leaves nothing running.
+    The processes of a killed driver end on their own. They are waited for before the block, so that
+    Snakemake knows what they finished in their last second, and after it, so that a stopped grid
+    leaves nothing running.
     """
     study.root.mkdir(parents=True, exist_ok=True)
     _require_writable(study.root)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
-        until = time.monotonic() + _SECONDS_TO_FOLLOW
+        deadline = time.monotonic() + _SECONDS_TO_FOLLOW
         while not locks.acquired(lock):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 lock.seek(0)
                 holder = f" (process {lock.read().strip()})"
-                way = "wait for it, or give --outputs another folder"
-                raise UsageError(f"another 'xstilts run'{holder} is at work in {study.root}: {way}")
+                advice = "wait for it, or choose another folder with --outputs"
+                raise UsageError(
+                    f"another 'xstilts run'{holder} is at work in {study.root}: {advice}"
+                )
             time.sleep(0.2)
-        with suppress(OSError):  # on a full disk it is only the number that is missing
+        with suppress(OSError):  # on a full disk only the process number is lost
             os.ftruncate(lock.fileno(), 0)
             os.write(lock.fileno(), f"{os.getpid()}\n".encode("ascii"))
         for folder in (study.root, study.root / "report"):
             disk.remove_temporary(folder)
         sharing.require_own_folder(study)
-        with suppress(OSError):  # on a full disk: the first run says so
+        with suppress(OSError):  # the first run reports a full disk
             results.write_text(study.root / sharing.OWNER, f"{sharing.written_in(study)}\n")
             (study.root / overrides.FILE).unlink(missing_ok=True)
             if study.given:
@@ -235,16 +244,16 @@ def only_grid(study: Study) -> Iterator[TextIO]:
 
 
 def _require_writable(folder: Path) -> None:
-    """UsageError where nothing can be written into this folder."""
+    """Raise UsageError if this folder is not writable."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} cannot be written: give --outputs another folder")
+        raise UsageError(f"{folder} is not writable: choose another folder with --outputs")
 
 
 def _wait_for_runs(study: Study, seconds: float = _SECONDS_TO_END) -> None:
-    """Wait until no run holds its folder; not for long, because a person's run by hand is waited
-    for by the run that needs its folder."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and any(results.busy(spec.folder) for spec in study.specs):
+    """Wait until no run holds its folder. The wait is short, because the run that needs the folder
+    also waits for one that was started by hand."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and any(results.busy(spec.folder) for spec in study.specs):
         time.sleep(0.2)
 
 
@@ -252,12 +261,10 @@ def _wait_for_runs(study: Study, seconds: float = _SECONDS_TO_END) -> None:
 def kernels(
     jobs: int, profile: str, offline: bool = False, training: bool = True
 ) -> Iterator[None]:
-    """Beside a grid on this machine, a server of ready kernels, all of which must not ask the hub
-    where `offline`.
+    """Run a server of ready kernels beside a grid on this machine; the jobs of a cluster start
+    their own.
 
-    training: some of them train.
-
-    The jobs of a cluster start their own.
+    offline: the kernels must not access the hub. training: some of the kernels train.
     """
     if profile == "local":
         from xstilts_core.jobs.kernel import environment
@@ -269,8 +276,8 @@ def kernels(
 
 
 def environment() -> dict[str, str]:
-    """Variables of Snakemake and what it starts: this package wherever they work, and UTF-8
-    whatever the terminal has."""
+    """Return the environment of Snakemake and its child processes: this package from any folder,
+    and UTF-8 whatever the terminal's encoding."""
     return {
         **os.environ,
         "PYTHONPATH": search_path(),
@@ -280,15 +287,14 @@ def environment() -> dict[str, str]:
 
 
 def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
-    """Run this Snakemake `command` to its end while `follow` watches it. Returns its exit code; its
-    own words go to grid.log.
+    """Run this Snakemake `command` to its end while `follow` watches it. Return its exit code; its
+    output goes to grid.log.
 
-    Snakemake inherits the lock: should this process be killed alone, no second grid starts before
-    its Snakemake has followed it.
+    Snakemake inherits the lock: if only this process is killed, no second grid starts before
+    Snakemake has ended too.
     """
     with (study.root / LOG).open("ab") as log:
-        # A session of its own: Ctrl-C reaches it only through `stopping.end`, once, in the right
-        # order.
+        # A new session: Ctrl-C reaches it only through `stopping.end`, once and in the right order.
         streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(
             call, **streams, start_new_session=True, pass_fds=(lock.fileno(),), env=environment()
@@ -303,52 +309,54 @@ def run(call: Sequence[str], study: Study, lock: TextIO, follow: Follow) -> int:
 
 
 def why_stopped(study: Study, code: int) -> str:
-    """What to say where Snakemake ended with this code and no run had failed."""
-    if full := [folder for folder in (study.root, home()) if disk.is_exhausted(folder)]:
-        return disk.full_sentence(full[0], 0)
-    return f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n{_log_tail(study)}"
+    """Explain why Snakemake ended with this code although no run failed."""
+    if full_disks := [folder for folder in (study.root, home()) if disk.is_exhausted(folder)]:
+        return disk.full_sentence(full_disks[0], 0)
+    return (
+        f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n"
+        f"{_log_tail(study)}"
+    )
 
 
 def standing(study: Study) -> list[dict[str, str | None]]:
-    """Where each run stands: folder, state, reason, and the executed notebook if there is one. Only
-    reads."""
+    """Return folder, state, reason and executed notebook (None if there is none) of each run,
+    without changing any file."""
     queued, rows = cluster.Queue(study).look(), []
-    for found in results.states(study.specs):
-        entry, spec = cluster.seen(found, queued), found.spec
+    for folder_state in results.states(study.specs):
+        state, spec = cluster.seen(folder_state, queued), folder_state.spec
         notebook = spec.folder / results.NOTEBOOK
-        shown = str(notebook) if notebook.is_file() else None
+        notebook_path = str(notebook) if notebook.is_file() else None
         rows.append(
             {
                 "folder": str(spec.folder.relative_to(study.root)),
-                "state": entry.state,
-                "reason": entry.reason,
-                "notebook": shown,
+                "state": state.state,
+                "reason": state.reason,
+                "notebook": notebook_path,
             }
         )
     return rows
 
 
 def at_work(study: Study) -> str:
-    """The process number of the driver that is at work on this study here; "" if there is none."""
+    """Return the process number of the driver that is running this study on this machine; "" if
+    none is."""
     path = study.root / results.LOCK
     return path.read_text(encoding="ascii").strip() or "unknown" if locks.busy(path) else ""
 
 
 def dry_run(study: Study, jobs: int, profile: str) -> str:
-    """The jobs that a run would start, counted by rule: "intermediate 8, target 60, ...";
-    UsageError where Snakemake cannot tell.
+    """Return the jobs that a run would start, counted by rule: "intermediate 8, target 60, ...".
+    Raise UsageError if Snakemake cannot plan them.
 
-    Results that a run sets aside first are there still: they are named to Snakemake as to be made
-    again.
+    The results that a run would set aside first still exist, so Snakemake is told to repeat them.
     """
     plan = aside.plan(study)
     again = [
         str((folder / results.RESULT).relative_to(study.root))
         for folder in (*plan.stale, *plan.after)
     ]
-    with (
-        TemporaryDirectory() as empty
-    ):  # in which as little is made as in a folder that is not there yet
+    # An empty folder stands in for a study's folder that does not exist yet.
+    with TemporaryDirectory() as empty:
         folder = study.root if study.root.is_dir() else Path(empty)
         _require_writable(folder)
         call = command(
@@ -360,24 +368,24 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
             again=again,
         )
         call += ["--dry-run", "--quiet", "rules"]
-        said = subprocess.run(
+        planned = subprocess.run(
             call, capture_output=True, encoding="utf-8", errors="replace", env=environment()
         )
-    counts = [
+    rule_counts = [
         words
-        for line in said.stdout.splitlines()
+        for line in planned.stdout.splitlines()
         if len(words := line.split()) == 2 and words[1].isdigit()
     ]
-    if said.returncode:
-        raise UsageError(f"Snakemake cannot plan this study:\n{said.stdout}{said.stderr}")
-    named = (
-        f"{rule} {count}" for rule, count in counts if rule not in ("grid", "reports", "total")
+    if planned.returncode:
+        raise UsageError(f"Snakemake cannot plan this study:\n{planned.stdout}{planned.stderr}")
+    jobs_by_rule = (
+        f"{rule} {count}" for rule, count in rule_counts if rule not in ("grid", "reports", "total")
     )
-    return ", ".join(dict.fromkeys(named)) or "nothing"
+    return ", ".join(dict.fromkeys(jobs_by_rule)) or "nothing"
 
 
 def _log_tail(study: Study, lines: int = 15) -> str:
-    """The end of what Snakemake said."""
+    """Return the last lines of Snakemake's log."""
     path = study.root / LOG
     return (
         "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,13 +1,16 @@
-"""A study's finished runs, packed small enough for git: all that its reports read, and no text,
-answer or model.
+"""Pack a study's finished runs for git: all that its reports read, without texts, answers or
+models.
 
-A folder of reference/ has, for each seed, two files of JSON lines, compressed:
-  seed<k>.runs.jsonl.gz    a run: folder, result (its result.json), log (its training log, as far as reports read it)
-  seed<k>.items.jsonl.gz   a file of predictions: folder, task, language, columns, metric, ids of the items (left out where they are those
-                           of the line before) and stats, their sufficient statistics, column by column
-and study.yaml, the study's file. README.md and plain tables beside them are made from these
-(cards.reference_card). So a seed that was made on another machine adds files, and the others stay
-as they are, to the byte.
+A folder of reference/ has two compressed files of JSON lines for each seed:
+  seed<k>.runs.jsonl.gz    one line per run: folder, result (its result.json) and log (the part of
+                           its training log that reports read)
+  seed<k>.items.jsonl.gz   one line per file of predictions: folder, task, language, columns,
+                           metric, ids of the items (omitted if equal to those of the line before)
+                           and stats, their sufficient statistics, column by column
+
+The folder also has study.yaml, the study's file, and README.md and plain tables made from the files
+above (cards.reference_card). A seed that was run on another machine therefore adds files and leaves
+the others unchanged, byte for byte.
 """
 
 import gzip
@@ -32,10 +35,10 @@ from xstilts_core.study.spec import SPECS, DataSpec, Spec
 from xstilts_core.study.study_kinds import RUNS, STUDY, kept_folder, kept_seeds
 
 ITEMS = "seed{}.items.jsonl.gz"
-# Which packed files the folder of a study was unpacked from.
+# The file with the digest of the packed files that a study's folder was unpacked from.
 _UNPACKED = ".reference"
 LOG = "train_log.jsonl"
-# The entries of a training log's line that reports read.
+# The keys of a training log's line that reports read.
 LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 _PREDICTIONS = "predictions"
 _ENDING = ".jsonl.gz"
@@ -44,63 +47,65 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Seed:
-    """The kept runs of a seed. runs: folder below outputs/<study> -> line. items: (task, language,
-    folder) -> line."""
+    """The kept runs of a seed. runs: line by folder below outputs/<study>. items: line by (task,
+    language, folder)."""
 
     runs: dict[str, Line] = field(default_factory=dict)
     items: dict[tuple[str, str, str], Line] = field(default_factory=dict)
 
 
 def _result_of(line: Line) -> Result:
-    """The result of a kept run."""
+    """Return the result of a kept run."""
     return results.parsed(line["result"], Path(line["folder"]))
 
 
 def lines(path: Path) -> list[Line]:
-    """The lines of a compressed file of JSON lines; UsageError where it is none."""
+    """Return the lines of a compressed file of JSON lines; raise UsageError if the file is not
+    one."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
     except (OSError, EOFError, ValueError) as error:
         raise UsageError(
-            f"{path} cannot be read ({type(error).__name__}: {error}): take it from git, or make it again"
+            f"{path} cannot be read ({type(error).__name__}: {error}): "
+            "restore it from git, or create it again"
         ) from None
 
 
 def write_lines(path: Path, found: list[Line]) -> None:
-    """Write the lines, whole or not at all, unless the file has them: another machine's zlib may
-    pack the same lines in other bytes."""
+    """Write the lines atomically, unless the file has them already: another machine's zlib may
+    compress the same lines to different bytes."""
     if path.is_file() and lines(path) == found:
         return
     text = "".join(
         json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
         for line in found
     )
-    part = path.with_name(f".{path.name}{TEMPORARY}")
-    part.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
-    os.replace(part, path)
+    temporary = path.with_name(f".{path.name}{TEMPORARY}")
+    temporary.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+    os.replace(temporary, path)
 
 
 def read(folder: Path, seed: int) -> _Seed:
-    """What is kept of a seed; empty where nothing is."""
-    found = _Seed()
+    """Return what is kept of a seed, or an empty `_Seed`."""
+    kept = _Seed()
     if (folder / RUNS.format(seed)).is_file():
-        found.runs.update({line["folder"]: line for line in lines(folder / RUNS.format(seed))})
+        kept.runs.update({line["folder"]: line for line in lines(folder / RUNS.format(seed))})
         ids: list[Any] = []
         for line in lines(folder / ITEMS.format(seed)):
             ids = line.setdefault("ids", ids)
-            found.items[line["task"], line["language"], line["folder"]] = line
-    return found
+            kept.items[line["task"], line["language"], line["folder"]] = line
+    return kept
 
 
 def write(folder: Path, seed: int, kept: _Seed) -> None:
-    """Write the files of a seed, items first: a seed is there when its runs are."""
-    items, before = [], None
+    """Write the files of a seed, items first: a seed counts as kept once its runs are."""
+    items, previous_ids = [], None
     for _, line in sorted(kept.items.items()):
         items.append(
-            {name: value for name, value in line.items() if name != "ids" or value != before}
+            {name: value for name, value in line.items() if name != "ids" or value != previous_ids}
         )
-        before = line["ids"]
+        previous_ids = line["ids"]
     write_lines(folder / ITEMS.format(seed), items)
     write_lines(folder / RUNS.format(seed), [line for _, line in sorted(kept.runs.items())])
 
@@ -109,48 +114,47 @@ def write(folder: Path, seed: int, kept: _Seed) -> None:
 
 
 def pack(study: Study, folder: Path) -> list[str]:
-    """Add the study's finished runs to those that `folder` keeps; returns their names, the new ones
-    alone.
+    """Add the study's finished runs to those that `folder` keeps; return the names of the new ones.
 
-    UsageError where none is finished, and where one is another than the run that is kept of its
-    name: made with other settings, versions or data, of this or of another seed, or with other
-    scores.
+    Raise UsageError if no run is finished, or if a run differs from the kept run of the same name:
+    in settings, versions or data (whatever the seed), or in its scores.
     """
-    done = [
-        found.spec
-        for found in results.states(study.specs)
-        if found.state == "done" and not isinstance(found.spec, DataSpec)
+    finished = [
+        state.spec
+        for state in results.states(study.specs)
+        if state.state == "done" and not isinstance(state.spec, DataSpec)
     ]
-    if not done:
+    if not finished:
         raise UsageError(
             f"{study.name}: no run is finished below {study.root}: xstilts run {study.name}"
         )
     seeds = {
-        seed: read(folder, seed) for seed in {*kept_seeds(folder), *(spec.seed for spec in done)}
+        seed: read(folder, seed)
+        for seed in {*kept_seeds(folder), *(spec.seed for spec in finished)}
     }
-    known = {
+    known_results = {
         alike(name): _result_of(line) for kept in seeds.values() for name, line in kept.runs.items()
     }
-    # An encoder that is a folder is named as the study's file names it; its fingerprint tells which
-    # it is.
-    places = {
+    # An encoder in a local folder keeps its name from the study's file; its fingerprint identifies
+    # it.
+    replacements = {
         "data_root": "",
         "outputs": "outputs",
         "encoder": study_file.read(Path(study.file)).get("encoder", study.encoder),
     }
     added = []
-    for spec in done:
+    for spec in finished:
         name, result = str(spec.folder.relative_to(study.root)), results.read(spec.folder / RESULT)
-        _require_same(known.setdefault(alike(name), result), result, name)
+        _require_same(known_results.setdefault(alike(name), result), result, name)
         if name in (kept := seeds[spec.seed]).runs:
             _require_same(_result_of(kept.runs[name]), result, name)
             continue
-        kept.runs[name] = _run_line(spec, name, result, places)
-        found = [
+        kept.runs[name] = _run_line(spec, name, result, replacements)
+        new_items = [
             _item_line(path, name)
             for path in sorted((spec.folder / _PREDICTIONS).glob(f"*{_ENDING}"))
         ]
-        kept.items.update({(line["task"], line["language"], name): line for line in found})
+        kept.items.update({(line["task"], line["language"], name): line for line in new_items})
         added.append(name)
     folder.mkdir(parents=True, exist_ok=True)
     for seed, kept in seeds.items():
@@ -160,12 +164,12 @@ def pack(study: Study, folder: Path) -> list[str]:
 
 
 def alike(name: str) -> str:
-    """What the names of a run's repetitions with other seeds share."""
+    """Return the part of a run's name that its repetitions with other seeds share."""
     return name.rpartition("/")[0]
 
 
 def _of_seed(made: Identity, seed: int) -> Identity:
-    """The identity with this seed throughout."""
+    """Return the identity with this seed throughout, parents included."""
     return replace(
         made,
         settings={**made.settings, "seed": seed},
@@ -174,49 +178,53 @@ def _of_seed(made: Identity, seed: int) -> Identity:
 
 
 def _require_same(kept: Result, found: Result, name: str) -> None:
-    """UsageError where the run that was found is another than the one that is kept, or than that
-    one with another seed."""
-    before, now = _of_seed(kept.identity, 0), _of_seed(found.identity, 0)
-    reason = identity.difference(before, now)
-    digests, others = (
-        {path: digest for path, (_, _, digest) in made.files.items()} for made in (before, now)
+    """Raise UsageError if the run that was found differs from the kept one, apart from its seed."""
+    kept_identity, found_identity = _of_seed(kept.identity, 0), _of_seed(found.identity, 0)
+    reason = identity.difference(kept_identity, found_identity)
+    kept_digests, found_digests = (
+        {path: digest for path, (_, _, digest) in made.files.items()}
+        for made in (kept_identity, found_identity)
     )
     if not reason and (
         changed := sorted(
-            path for path in {*digests, *others} if digests.get(path) != others.get(path)
+            path
+            for path in {*kept_digests, *found_digests}
+            if kept_digests.get(path) != found_digests.get(path)
         )
     ):
         reason = f"made with other rows of {', '.join(changed[:3])}"
     if not reason and kept.spec["seed"] == found.spec["seed"] and kept.scores != found.scores:
-        reason = "made with the same settings, and it has other scores"
+        reason = "made with the same settings but has different scores"
     if reason:
-        one, other = (f"{result.identity.run} of {_made_at(result)}" for result in (kept, found))
-        told = reason if reason.startswith(STARTS) else f"it was {reason}"
+        kept_run, found_run = (
+            f"{result.identity.run} of {_made_at(result)}" for result in (kept, found)
+        )
+        explanation = reason if reason.startswith(STARTS) else f"it was {reason}"
         raise UsageError(
-            f"{name} ({other}) is another run than what is kept ({one}): {told}; nothing was kept"
+            f"{name} ({found_run}) differs from the kept run ({kept_run}): {explanation}; "
+            "no run was added"
         )
 
 
 def _made_at(result: Result) -> str:
-    """Where a run was made, in words."""
-    made = result.provenance
-    return f"commit {made.get('commit', '')[:12] or 'unknown'} on {made.get('device', 'unknown')}"
+    """Return commit and device of a run, in words."""
+    facts = result.provenance
+    return f"commit {facts.get('commit', '')[:12] or 'unknown'} on {facts.get('device', 'unknown')}"
 
 
 def _run_line(spec: Spec, name: str, result: Result, places: Mapping[str, str]) -> Line:
-    """The line of a run. places: what stands in place of the folders of the machine that made
-    it."""
+    """Return the line of a run. places: what replaces the folders of the machine that ran it."""
     content = neutral(json.loads(json.dumps(asdict(result))), places)
     log: list[Line] = []
     with suppress(FileNotFoundError):
         for text in (spec.folder / LOG).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):  # a line that is cut off
+            with suppress(ValueError):  # the line is truncated
                 log.append({key: value for key, value in json.loads(text).items() if key in LOGGED})
     return {"folder": name, "result": content, "log": log}
 
 
 def neutral(content: Any, places: Mapping[str, str]) -> Any:
-    """The content with these keys' values in place of those that it has, however deep."""
+    """Return the content with the values of these keys replaced at any depth."""
     if isinstance(content, dict):
         return {
             key: places[key] if key in places else neutral(value, places)
@@ -226,7 +234,7 @@ def neutral(content: Any, places: Mapping[str, str]) -> Any:
 
 
 def _item_line(path: Path, name: str) -> Line:
-    """The line of a file of predictions. Whole numbers are written as such."""
+    """Return the line of a file of predictions, with whole numbers as integers."""
     head, *rows = lines(path)
     task, language = path.name.removesuffix(_ENDING).split(".", 1)
     columns = [
@@ -247,11 +255,11 @@ def _item_line(path: Path, name: str) -> Line:
 
 
 def unpack(study: Study) -> None:
-    """Lay the kept runs out in the study's folder, where all that reads runs finds them. Does
-    nothing where they lie there already.
+    """Write the kept runs into the study's folder, where all readers of runs find them. Do nothing
+    if they are there already.
 
-    The caller holds the folder. What is missing of a run is missing in its place: predictions have
-    no gold answer and no prediction.
+    The caller holds the folder's lock. Whatever was not kept of a run stays absent: the files of
+    predictions have no gold answers and no predictions.
     """
     folder = kept_folder(study.reference)
     stamp = digest(folder)
@@ -261,9 +269,8 @@ def unpack(study: Study) -> None:
         for phase in SPECS:
             shutil.rmtree(study.root / phase, ignore_errors=True)
     seeds = {seed: read(folder, seed) for seed in study.seeds}
-    for spec in (
-        study.specs
-    ):  # parents first: a result is not older than those of the runs that it starts from
+    # Parents come first, so that no result is older than those of the runs that it starts from.
+    for spec in study.specs:
         if line := seeds[spec.seed].runs.get(str(spec.folder.relative_to(study.root))):
             spec.folder.mkdir(parents=True, exist_ok=True)
             if line["log"]:
@@ -280,32 +287,32 @@ def unpack(study: Study) -> None:
                     item,
                     study.reference,
                 )
-            places = {"study": study.name, "outputs": study.outputs, "encoder": study.encoder}
+            local_values = {"study": study.name, "outputs": study.outputs, "encoder": study.encoder}
             content = line["result"]
-            told = {
+            local_parts = {
                 "spec": {
                     **content["spec"],
-                    **{key: value for key, value in places.items() if key in content["spec"]},
+                    **{key: value for key, value in local_values.items() if key in content["spec"]},
                 },
                 "provenance": {**content["provenance"], REFERENCE: study.reference},
             }
             (spec.folder / RESULT).write_text(
-                json.dumps({**content, **told}, indent=1, ensure_ascii=False) + "\n",
+                json.dumps({**content, **local_parts}, indent=1, ensure_ascii=False) + "\n",
                 encoding="utf-8",
             )
     results.write_text(study.root / _UNPACKED, stamp)
 
 
 def digest(folder: Path) -> str:
-    """A text that changes with what is kept, and with how it is unpacked."""
-    found = hashlib.sha256(b"1")
+    """Return a digest that changes with what is kept and with how it is unpacked."""
+    hasher = hashlib.sha256(b"1")
     for path in [folder / STUDY, *sorted(folder.glob(f"*{_ENDING}"))]:
-        found.update(path.read_bytes())
-    return found.hexdigest()
+        hasher.update(path.read_bytes())
+    return hasher.hexdigest()
 
 
 def _write_items(path: Path, item: Line, reference: str) -> None:
-    """A file of predictions that has statistics alone, and says so in its first line."""
+    """Write a file of predictions that has only statistics, as its first line states."""
     head = {"columns": item["columns"], "metric": item["metric"], REFERENCE: reference}
     rows = [
         {"id": name, "stats": stats}
@@ -317,17 +324,19 @@ def _write_items(path: Path, item: Line, reference: str) -> None:
 
 
 def require_answers(head: Line, path: Path) -> None:
-    """UsageError where this first line of a file of predictions says that it has no answers."""
+    """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
     if kept := head.get(REFERENCE):
         raise UsageError(
-            f"{path}: in {kept_folder(kept)} no texts, gold answers or predictions are kept: run that study yourself"
+            f"{path}: {kept_folder(kept)} has no texts, gold answers or predictions: "
+            "run that study yourself"
         )
 
 
 def ready(study: Study) -> Study:
-    """The study, its kept runs unpacked if it shows any and nobody is at work on it."""
+    """Return the study, after unpacking its kept runs if it has any and no other process holds its
+    folder."""
     if study.reference:
-        with held(study.root) as free:
-            if free:
+        with held(study.root) as acquired:
+            if acquired:
                 unpack(study)
     return study

@@ -1,4 +1,4 @@
-"""The Jupyter kernel of a run: this interpreter, unix sockets of its own, a fixed number of
+"""The Jupyter kernel of a run: this interpreter, its own unix sockets and a fixed number of
 threads."""
 
 import asyncio
@@ -33,8 +33,8 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "RAYON_NUM_THREADS",
 )
-# Spinning threads of neighboring runs starve each other: passive waiting is what keeps four runs on
-# four cores at full speed. Progress bars are useless in a saved notebook: they stay at 0 %. The
+# Spinning threads of parallel runs starve each other; passive waiting keeps four runs on four cores
+# at full speed. Progress bars are useless in a saved notebook, where they stay at 0 %. The
 # debugger, which nobody attaches, would warn that it may miss lines.
 _QUIET = {
     "OMP_WAIT_POLICY": "passive",
@@ -50,7 +50,7 @@ _QUIET = {
 
 
 class RunKernelManager(AsyncKernelManager):
-    """Starts the kernel with the interpreter that runs the suite, whatever kernel specifications
+    """A kernel manager that starts the kernel with this interpreter, whatever kernel specifications
     are installed."""
 
     environment = Dict(help="variables set in the kernel before it starts").tag(config=True)
@@ -63,21 +63,23 @@ class RunKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        # Its log goes to the terminal: without this, every kernel that is shut down says so as an
+        # The kernel's log goes to the terminal. Below this level, every shutdown appears as an
         # error.
-        alone = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
-        module = ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else alone
-        launch = [sys.executable, "-m", *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
+        direct_start = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
+        start = (
+            ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else direct_start
+        )
+        command = [sys.executable, "-m", *start, "-f", "{connection_file}", "--log-level=CRITICAL"]
         return KernelSpec(
-            argv=launch, display_name="Python 3", language="python", env=dict(self.environment)
+            argv=command, display_name="Python 3", language="python", env=dict(self.environment)
         )
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-        """Start the process: with the locks that are marked as inherited, and with this process's
-        own answers to signals."""
+        """Start the process with the locks that are marked as inherited and with this process's own
+        signal handlers."""
         if threading.current_thread() is threading.main_thread():
-            # nbclient's answer is to end the kernel, which then looks like one that died. A run
-            # that is told to stop has not failed.
+            # nbclient's handler ends the kernel, which then appears to have died. A run that is
+            # asked to stop has not failed.
             for number, answer in self.answers.items():
                 asyncio.get_running_loop().remove_signal_handler(number)
                 signal.signal(number, answer)
@@ -85,22 +87,22 @@ class RunKernelManager(AsyncKernelManager):
 
 
 def environment(threads: int, gpu: str | None = None, offline: bool = False) -> dict[str, str]:
-    """The variables of a kernel with `threads` threads (0: as many as the libraries like) on GPU
-    `gpu` (None: as it is).
+    """Return the variables of a kernel with `threads` threads (0: the libraries' defaults) on GPU
+    `gpu` (None: no restriction).
 
-    offline: it must not ask the hub, whatever this process may do.
+    offline: the kernel must not access the hub, even if this process may.
     """
     counts = dict.fromkeys(THREADS, str(threads)) if threads else {}
     device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-    silent = {"HF_HUB_OFFLINE": "1"} if offline else {}
-    return {**_QUIET, **counts, **device, **silent, "PYTHONPATH": search_path()}
+    hub = {"HF_HUB_OFFLINE": "1"} if offline else {}
+    return {**_QUIET, **counts, **device, **hub, "PYTHONPATH": search_path()}
 
 
 def remove_left(base: Path) -> None:
-    """Remove the socket folders of killed processes. One that is in use is locked, or so young that
-    its lock is still to come."""
+    """Remove the socket folders of killed processes. A folder in use is locked, or so young that
+    its lock may not exist yet."""
     for folder in base.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another user's, or removed by another run just now
+        with suppress(OSError):  # another user's folder, or just removed by another run
             if time.time() - folder.stat().st_mtime > LEFT_AFTER_SECONDS and not locks.busy(
                 folder / LOCK
             ):
@@ -109,9 +111,9 @@ def remove_left(base: Path) -> None:
 
 @contextmanager
 def socket_config(variables: dict[str, str]) -> Iterator[Config]:
-    """Settings of one kernel over unix sockets in a folder of its own, which is removed afterwards.
+    """Yield the settings of one kernel over unix sockets in a temporary folder.
 
-    Kernels over TCP lose a race for ports about once in a hundred parallel starts; sockets with a
+    Kernels over TCP lose a race for ports in about one of a hundred parallel starts; sockets with a
     unique path never do.
     """
     base = socket_base()

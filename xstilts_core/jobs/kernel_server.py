@@ -1,16 +1,16 @@
-"""Kernels that start at once: a server imports torch and the suite one time, and forks a ready
-kernel for each notebook of a grid.
+"""Start kernels at once: a server imports torch and this package one time, and forks a ready kernel
+for each notebook of a grid.
 
-Importing takes several seconds of a core, again in every run: a third of a grid of short runs.
-`xstilts run` starts the server (`serve`) beside a grid on one machine. papermill's kernel command
-is then `start`, a small process that stands for the kernel: it asks the server for a fork, hands
-over its standard streams and open locks, passes signals on, and ends as the kernel ends. Should it
-be killed, the kernel dies with it. Where no server answers (a cluster, a single notebook), `start`
-becomes an ordinary kernel.
+Importing takes several seconds of a core in every run: a third of a grid of short runs. `xstilts
+run` starts the server (`serve`) beside a grid on one machine. papermill's kernel command is then
+`start`, a small process that represents the kernel: it requests a fork from the server, passes on
+its standard streams, open locks and signals, and ends when the kernel ends. If it is killed, the
+kernel dies with it. If no server answers (on a cluster, or for a single notebook), `start` becomes
+an ordinary kernel.
 
-The server only imports: it computes nothing, opens no CUDA device and starts no thread, so that a
-fork of it is as good as a new process. (The allocator of pyarrow, which pandas brings, has a thread
-in the background, and stops it in a fork.)
+The server only imports. It computes nothing, opens no CUDA device and starts no thread, so that a
+fork of it is as good as a new process. (The allocator of pyarrow, which pandas loads, has a
+background thread, and stops it in a fork.)
 """
 
 import gc
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 ADDRESS = "XSTILTS_KERNEL_SERVER"
-# What must be the same in server and kernel, because it is read while libraries are imported.
+# Variables that must be equal in server and kernel, because libraries read them on import.
 THREADS = (
     "OMP_NUM_THREADS",
     "OMP_WAIT_POLICY",
@@ -52,7 +52,7 @@ _TRAINING = (
     "xstilts_core.phases.probing",
 )
 _REPORTING = (
-    # A kernel's own: the debugger, its slowest part, among them.
+    # The kernel's own modules; the slowest is the debugger.
     "ipykernel.kernelapp",
     "ipykernel.debugger",
     "IPython.core.debugger",
@@ -61,7 +61,7 @@ _REPORTING = (
     "tornado.platform.asyncio",
     "xstilts_core.analysis",
     "xstilts_core.report.figures",
-    # What matplotlib and pandas import when the first figure and table are written.
+    # Modules that matplotlib and pandas import when they write the first figure and table.
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
@@ -72,7 +72,7 @@ _REPORTING = (
 _WATCH_SECONDS = 1.0
 _MOST_BYTES = 2**20
 _MOST_DESCRIPTORS = 64
-# A unix socket's path may have 107 bytes, the "-5" for a kernel's port included.
+# A unix socket's path may have 107 bytes, including the "-5" for a kernel's port.
 _SOCKET_PATH_BYTES = 100
 
 
@@ -81,22 +81,22 @@ def fixed(environment: dict[str, str]) -> list[str | None]:
 
 
 def inherited() -> list[int]:
-    """Standard streams, and the descriptors that the caller let through: the run folder's lock is
-    held until the kernel ends."""
-    found = [0, 1, 2]
+    """Return the standard streams and the descriptors marked as inheritable, such as the lock of
+    the run's folder, which is held until the kernel ends."""
+    descriptors = [0, 1, 2]
     for number in (
         sorted(int(name) for name in os.listdir("/proc/self/fd"))
         if os.path.isdir("/proc/self/fd")
         else ()
     ):
-        with suppress(OSError):  # the descriptor that listed the folder is gone
+        with suppress(OSError):  # the descriptor that listed the folder is closed
             if number > 2 and os.get_inheritable(number):
-                found.append(number)
-    return found[:_MOST_DESCRIPTORS]
+                descriptors.append(number)
+    return descriptors[:_MOST_DESCRIPTORS]
 
 
 def _become_kernel(parent: int, arguments: Sequence[str]) -> None:
-    """Turn this process into an ordinary kernel, which lives as long as its runner `parent`."""
+    """Turn this process into an ordinary kernel, which ends with its runner `parent`."""
     os.environ.pop(ADDRESS, None)
     os.execv(
         sys.executable,
@@ -112,20 +112,19 @@ def _become_kernel(parent: int, arguments: Sequence[str]) -> None:
 
 
 def start(arguments: Sequence[str]) -> int:
-    """Stand for a kernel that the server forks; returns its exit code. Becomes a kernel itself
-    where no server answers."""
-    parent = int(
-        os.environ.get("JPY_PARENT_PID", os.getppid())
-    )  # as jupyter_client says: it may have been killed already
+    """Represent a kernel that the server forks, and return its exit code. Become a kernel if no
+    server answers."""
+    # jupyter_client names the parent, which may have been killed already.
+    parent = int(os.environ.get("JPY_PARENT_PID", os.getppid()))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(os.environ.get(ADDRESS, ""))
-        wish = {
+        request = {
             "arguments": list(arguments),
             "environment": dict(os.environ),
             "folder": os.getcwd(),
         }
-        message = json.dumps(wish).encode()
+        message = json.dumps(request).encode()
         socket.send_fds(connection, [struct.pack("!I", len(message))], inherited())
         connection.sendall(message)
         answer = connection.recv(4)
@@ -143,9 +142,8 @@ def start(arguments: Sequence[str]) -> int:
             status = connection.recv(4)
             break
         except TimeoutError:
-            if (
-                os.getppid() != parent
-            ):  # the notebook's runner was killed: closing the connection ends the kernel
+            # If the notebook's runner was killed, closing the connection ends the kernel.
+            if os.getppid() != parent:
                 return 1
     if len(status) < 4:
         return 1
@@ -158,23 +156,23 @@ def start(arguments: Sequence[str]) -> int:
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """A wish for a kernel and the descriptors that came with it; ValueError where the sender broke
-    off."""
+    """Return a request for a kernel and the descriptors that came with it; raise ValueError if the
+    request is incomplete."""
     head, descriptors, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS)
     size = struct.unpack("!I", head)[0] if len(head) == 4 else _MOST_BYTES + 1
     if size > _MOST_BYTES:
-        raise ValueError("not a wish for a kernel")
+        raise ValueError("not a request for a kernel")
     text = b""
     while len(text) < size:
-        part = connection.recv(size - len(text))
-        if not part:
-            raise ValueError("the wish for a kernel broke off")
-        text += part
+        chunk = connection.recv(size - len(text))
+        if not chunk:
+            raise ValueError("the request for a kernel is incomplete")
+        text += chunk
     return json.loads(text), descriptors
 
 
 def _die_with(connection: socket.socket) -> None:
-    """End this kernel at once when the process that stands for it is gone."""
+    """Kill this kernel when the process that represents it ends."""
     connection.settimeout(None)
     while connection.recv(1):
         pass
@@ -182,7 +180,7 @@ def _die_with(connection: socket.socket) -> None:
 
 
 def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket.socket) -> None:
-    """In the forked process: take over streams, environment and folder, and be the kernel."""
+    """Run the kernel in the forked process, after taking over streams, environment and folder."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(
@@ -206,8 +204,8 @@ def _run_kernel(wish: dict[str, Any], descriptors: list[int], connection: socket
 
 
 class _Server:
-    """Forks kernels until its lifeline (standard input, held by the grid) closes and the last
-    kernel has ended."""
+    """A server that forks kernels until its lifeline (standard input, held open by the grid) closes
+    and the last kernel has ended."""
 
     def __init__(self, address: str) -> None:
         self.owner = os.getpid()
@@ -238,11 +236,10 @@ class _Server:
             self.reap()
 
     def end(self, *_: object) -> None:
-        """Take the kernels along, at once: they compute, and hear of the end of their runners only
+        """Kill the kernels at once: while they compute, they notice the end of their runners only
         between two steps."""
-        for kernel in (
-            self.kernels if os.getpid() == self.owner else ()
-        ):  # not in a fork that has yet to become a kernel
+        # A fork that has not become a kernel yet must not kill its siblings.
+        for kernel in self.kernels if os.getpid() == self.owner else ():
             os.kill(kernel, signal.SIGKILL)
         os._exit(143)
 
@@ -257,9 +254,9 @@ class _Server:
         connection.settimeout(_WATCH_SECONDS)
         descriptors: list[int] = []
         try:
-            wish, descriptors = _receive(connection)
-            if fixed(wish["environment"]) == fixed(dict(os.environ)):
-                self.fork(wish, descriptors, connection)
+            request, descriptors = _receive(connection)
+            if fixed(request["environment"]) == fixed(dict(os.environ)):
+                self.fork(request, descriptors, connection)
             else:
                 connection.close()
         except (OSError, ValueError, KeyError):
@@ -282,7 +279,7 @@ class _Server:
         connection.sendall(struct.pack("!i", kernel))
 
     def reap(self) -> None:
-        """Tell those who stand for kernels that ended how they ended."""
+        """Send the exit statuses of ended kernels to the processes that represent them."""
         while self.kernels:
             kernel, status = os.waitpid(-1, os.WNOHANG)
             if kernel == 0:
@@ -294,36 +291,36 @@ class _Server:
 
 
 def serve(address: str, modules: Sequence[str]) -> int:
-    """Listen first, so that early kernels wait for the imports instead of making their own; then
-    import and fork on demand."""
+    """Import the modules and fork kernels on demand. Listen before importing, so that early kernels
+    wait for the imports instead of repeating them."""
     server = _Server(address)
     for name in modules:
         import_module(name)
     gc.collect()
-    gc.freeze()  # a collection in a kernel would otherwise copy the shared pages
+    gc.freeze()  # otherwise a garbage collection in a kernel would copy the shared pages
     server.serve()
-    shutil.rmtree(Path(address).parent, ignore_errors=True)  # its owner may have been killed
+    shutil.rmtree(Path(address).parent, ignore_errors=True)  # the owner may have been killed
     return 0
 
 
 def socket_base() -> Path:
-    """Where folders of sockets may stand: the folder of temporary files, /tmp where that one's own
-    path is too long for a socket's."""
+    """Return the parent of socket folders: the folder of temporary files, or /tmp if that path is
+    too long for a socket."""
     base = Path(tempfile.gettempdir())
     return base if len(os.fsencode(base)) <= _SOCKET_PATH_BYTES - 40 else Path("/tmp")
 
 
 @contextmanager
 def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[None]:
-    """A server for the kernels that are started below this process, with these variables set
+    """Run a server for the kernels started below this process, with these variables set
     (`kernel.environment`).
 
-    training: they need torch; reports alone do without it, and begin several seconds earlier. The
-    server lives as long as this process and its kernels: it reads from a pipe that closes when this
-    process ends, however it ends.
+    training: the kernels need torch; reports do not, and start several seconds earlier without it.
+    The server ends with this process and its kernels: it reads from a pipe that closes when this
+    process ends for any reason.
     """
     address = f"{(folder := tempfile.mkdtemp(prefix='xs', dir=socket_base()))}/server"
-    call = [
+    command = [
         sys.executable,
         "-m",
         "xstilts_core.jobs.kernel_server",
@@ -333,11 +330,10 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
         *_REPORTING,
     ]
     server = subprocess.Popen(
-        call, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True
+        command, stdin=subprocess.PIPE, env={**os.environ, **variables}, start_new_session=True
     )
-    while server.poll() is None and not os.path.exists(
-        address
-    ):  # kernels that ask before it listens would do without it
+    # Kernels that start before the server listens would run without it.
+    while server.poll() is None and not os.path.exists(address):
         time.sleep(0.02)
     os.environ[ADDRESS] = address
     try:
@@ -347,14 +343,14 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
         server.stdin.close()
         try:
             server.wait(_WATCH_SECONDS)
-        except subprocess.TimeoutExpired:  # stopped while it imports, or while kernels are at work
+        except subprocess.TimeoutExpired:  # stopped during its imports or a kernel's work
             server.terminate()
             server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:
-    """`serve ADDRESS MODULE...`, or `start` and the arguments of a kernel."""
+    """Run `serve ADDRESS MODULE...`, or `start` with the arguments of a kernel."""
     verb, *rest = arguments
     return serve(rest[0], rest[1:]) if verb == "serve" else start(rest)
 

@@ -1,9 +1,9 @@
-"""A process that ends when the one that started it has ended, however that one ended.
+"""End a process when the process that started it has ended for any reason.
 
 `python -m xstilts_core.jobs.lifeline PARENT MODULE ...` is `python -m MODULE ...` for as long as
-process PARENT is its parent. The driver, Snakemake, the runner and the kernel form a chain: kill
-one of them, and all below it end within a second, so that nothing works on unseen, and the same
-command finds nothing to unlock.
+process PARENT is its parent. The driver, Snakemake, the runner and the kernel form a chain: if one
+of them is killed, all below it end within a second. Nothing continues unnoticed, and the same
+command finds no stale lock.
 """
 
 import os
@@ -19,8 +19,8 @@ POLL_SECONDS = 0.3
 def watch(parent: int, end: Callable[[], object]) -> None:
     """Call `end` in a thread once process `parent` is no longer the parent of this one.
 
-    The number is given, not asked for: a parent that died first must be noticed too. A new parent
-    is whoever collects orphans.
+    The parent's number is an argument because a parent that died before this call must be noticed
+    too. An orphan's new parent is the process that collects orphans.
     """
 
     def wait() -> None:
@@ -34,8 +34,8 @@ def watch(parent: int, end: Callable[[], object]) -> None:
 def main(arguments: list[str]) -> None:
     """Run a module as the main program on the lifeline of PARENT; see the module's docstring."""
     parent, module, *rest = arguments
-    # At once, without unwinding: everything below must stand a kill -9 in any case, and a program
-    # that is told to end may take its time.
+    # Exit without unwinding: everything below must survive a kill -9 anyway, and a program that is
+    # asked to end may take long.
     watch(int(parent), lambda: os._exit(1))
     sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,5 +1,5 @@
-"""One executed notebook: found by name, run by papermill over unix sockets, kept as a clean page,
-its failure put in one line."""
+"""Execute one notebook: find it by name, run it with papermill over unix sockets, save it as a
+clean page, and report a failure in one line."""
 
 import logging
 import re
@@ -15,6 +15,7 @@ from xstilts_core import results
 from xstilts_core.errors import unknown
 from xstilts_core.files import disk
 from xstilts_core.files.paths import home
+from xstilts_core.files.project import require_project
 
 START_ATTEMPTS = 3
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -22,24 +23,23 @@ _BAR = re.compile(r"\d+%\|.*\||\d+it \[\d+:\d+")
 
 
 class NotebookFailure(RuntimeError):
-    """A notebook did not do its work. The text is one line: notebook, cell, error name and
-    message."""
+    """A notebook that failed. The text is one line: notebook, cell, error name and message."""
 
 
 def skip_address_grammar() -> None:
-    """Call before papermill, nbformat or nbconvert is imported: halves their second and a half of
-    start-up.
+    """Halve the import time of papermill, nbformat or nbconvert (1.5 seconds); call it before
+    importing them.
 
-    jsonschema parses a whole grammar, for a second of every run, only to check international web
-    addresses, which no notebook has. It does without where the module is absent, and None in
-    sys.modules is how Python says so.
+    jsonschema spends a second of every run parsing a grammar, only to check internationalized web
+    addresses, which no notebook has. It skips the check if the module is missing, which None in
+    sys.modules signals.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _import_papermill() -> ModuleType:
-    """papermill, without the client for Hadoop's file system that it would load, and pyarrow with
-    it, in every run."""
+    """Import papermill without its client for Hadoop's file system, which would load pyarrow in
+    every run."""
     skip_address_grammar()
     hidden = "pyarrow.fs" not in sys.modules
     if hidden:
@@ -52,26 +52,28 @@ def _import_papermill() -> ModuleType:
 
 
 def notebooks() -> dict[str, Path]:
-    """The notebooks of the project by name."""
+    """Return the project's notebooks by name."""
     return {path.stem: path for path in sorted((home() / "notebooks").glob("*.ipynb"))}
 
 
 def notebook_path(name: str) -> Path:
-    """The notebook called `name` (21_target, or 21_target.ipynb), or the path of any other."""
+    """Return the path of the notebook called `name` (21_target, or 21_target.ipynb), or of any
+    other notebook given by its path."""
     known = notebooks()
     path = Path(name)
     if path.stem in known and path.parent == Path("."):
         return known[path.stem]
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
+    require_project()
     raise unknown("notebook", name, known, "notebooks/")
 
 
 def tidy(notebook: Any) -> Any:
-    """The executed notebook as a page of a lab book: no progress bars, of a rewritten line only
-    what stood there at the end."""
+    """Clean the outputs of an executed notebook: remove progress bars, and keep only the final text
+    of rewritten lines."""
     for cell in notebook.cells:
-        kept = []
+        outputs = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "application/vnd.jupyter.widget-view+json" in data and _BAR.search(
@@ -83,9 +85,9 @@ def tidy(notebook: Any) -> Any:
                 output.text = "\n".join(line for line in lines if not _BAR.search(line))
                 if not output.text.strip():
                     continue
-            kept.append(output)
+            outputs.append(output)
         if "outputs" in cell:
-            cell.outputs = kept
+            cell.outputs = outputs
     return notebook
 
 
@@ -94,8 +96,8 @@ def _code_cells(notebook: Any) -> list[Any]:
 
 
 def _broken_cell(notebook: Any) -> tuple[int, str] | None:
-    """Number among the code cells (from 1) and "name: message" of the first that raised; SystemExit
-    counts, whatever its code."""
+    """Return the number among the code cells (from 1) and "name: message" of the first cell that
+    raised. SystemExit counts, whatever its code."""
     for number, cell in enumerate(_code_cells(notebook), start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
@@ -107,8 +109,8 @@ def _broken_cell(notebook: Any) -> tuple[int, str] | None:
 def execute(
     notebook: Path, parameters: Mapping[str, Any], output: Path, variables: dict[str, str]
 ) -> None:
-    """One papermill run in this process. Any exception of papermill, nbclient or the kernel's start
-    comes through."""
+    """Run a notebook once with papermill in this process. Any exception of papermill, nbclient or
+    the kernel's start propagates."""
     from xstilts_core.jobs.kernel import RunKernelManager, socket_config
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
@@ -123,15 +125,15 @@ def execute(
             cwd=str(home()),
             kernel_manager_class=RunKernelManager,
             config=config,
-            # All that a cell wrote is on its way to the disk: to unload torch in good order would
-            # take a second and a half.
+            # All output of the cells is already with the operating system; unloading torch in an
+            # orderly way would take 1.5 seconds.
             shutdown_kernel="immediate",
         )
 
 
 def started(output: Path) -> tuple[Any, int | None]:
-    """The executed copy (None where there is none) and the number of the last code cell that was
-    begun (None: none was)."""
+    """Return the executed copy (None if there is none) and the number of the last code cell that
+    was begun (None if none was)."""
     skip_address_grammar()
     import nbformat
 
@@ -140,12 +142,12 @@ def started(output: Path) -> tuple[Any, int | None]:
     except (OSError, ValueError, nbformat.reader.NotJSONError):
         return None, None
     numbered = enumerate(_code_cells(copy), start=1)
-    begun = [
+    begun_cells = [
         number
         for number, cell in numbered
         if cell.metadata.get("papermill", {}).get("status", "pending") != "pending"
     ]
-    return copy, begun[-1] if begun else None
+    return copy, begun_cells[-1] if begun_cells else None
 
 
 def run_notebook(
@@ -157,12 +159,12 @@ def run_notebook(
     result: str = results.RESULT,
     offline: bool = False,
 ) -> None:
-    """Execute `notebook` with these parameters and leave its copy, traceback included, at `output`;
-    its result under the name `result`.
+    """Execute `notebook` with these parameters and write its copy, traceback included, to `output`;
+    its result gets the name `result`.
 
-    A kernel that does not start is tried three times; an error in a cell is never repeated.
-    NotebookFailure says what went wrong: an exception, a kernel that died, a SystemExit. OSError
-    where the copy cannot be written.
+    A kernel that fails to start is tried three times; an error in a cell is never retried. Raise
+    NotebookFailure if a cell raises (SystemExit included) or the kernel dies or does not start, and
+    OSError if the copy cannot be written.
     """
     skip_address_grammar()
     import nbformat
@@ -176,34 +178,32 @@ def run_notebook(
         error: Exception | None = None
         try:
             execute(notebook, parameters, output, variables)
-        except (
-            Exception
-        ) as problem:  # papermill, nbclient, zmq and the kernel each have exceptions of their own
+        except Exception as problem:  # papermill, nbclient and zmq each have their own exceptions
             error = problem
-        copy, last = started(output)
-        if error is None or last is not None or attempt == START_ATTEMPTS or disk.is_full(error):
+        copy, cell = started(output)
+        if error is None or cell is not None or attempt == START_ATTEMPTS or disk.is_full(error):
             break
         time.sleep(attempt)
     if copy is not None:
         results.write_text(output, nbformat.writes(tidy(copy)))
     name = notebook.stem
-    found = _broken_cell(copy) if copy is not None else None
-    if found:
-        raise NotebookFailure(f"{name}, cell {found[0]}: {found[1]}")
+    broken_cell = _broken_cell(copy) if copy is not None else None
+    if broken_cell:
+        raise NotebookFailure(f"{name}, cell {broken_cell[0]}: {broken_cell[1]}")
     if error is not None:
-        place = f"cell {last}" if last is not None else "before its first cell"
-        died = type(error).__name__ == "DeadKernelError"
-        text = (
+        location = f"cell {cell}" if cell is not None else "before its first cell"
+        kernel_died = type(error).__name__ == "DeadKernelError"
+        reason = (
             "the kernel died (out of memory, or killed?)"
-            if died
+            if kernel_died
             else f"{type(error).__name__}: {' '.join(str(error).split())}"
         )
-        raise NotebookFailure(f"{name}, {place}: {text}") from error
+        raise NotebookFailure(f"{name}, {location}: {reason}") from error
 
 
 def declared(notebook: Path) -> dict[str, Any]:
-    """What papermill finds in the cell tagged parameters: name -> {name, inferred_type_name,
-    default, help}."""
+    """Return the parameters that papermill finds in the cell tagged parameters: name -> {name,
+    inferred_type_name, default, help}."""
     papermill = _import_papermill()
     import nbformat
 

@@ -1,4 +1,5 @@
-"""Live progress of a grid, read from its folders: bars on a terminal, plain lines elsewhere."""
+"""Show the live progress of a grid, read from its folders: bars on a terminal, plain lines
+elsewhere."""
 
 import signal
 import subprocess
@@ -30,8 +31,8 @@ _GONE = "its process was killed before its first cell (out of memory?)"
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C and its like wait for the end of the block: Python forgets an exception that comes up
-    while it clears away an object."""
+    """Block Ctrl-C and similar signals until the end of the block: Python discards an exception
+    raised while it destroys an object."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.SIGNALS)
     try:
         yield
@@ -40,7 +41,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as 0:42, 12:05 or 1:02:03."""
+    """Format seconds as 0:42, 12:05 or 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -50,8 +51,8 @@ def clock(seconds: float) -> str:
 class Watch:
     """The states of a study's runs over time.
 
-    jobs: runs at once, on which the time left depends. cost: seconds of a core that the last look
-    took.
+    jobs: number of parallel runs, for the remaining time. cost: seconds of a core that the last
+    look took.
     """
 
     study: Study
@@ -66,12 +67,12 @@ class Watch:
     cost: float = 0.0
 
     def name(self, spec: Spec) -> str:
-        """The run's folder below outputs/<study>: the name that a person finds it by."""
+        """Return the run's folder below outputs/<study>, by which users identify it."""
         return str(spec.folder.relative_to(self.study.root))
 
     def look(self) -> list[str]:
-        """Read the folders; returns the runs that finished or failed since the last look."""
-        news, begun, below = [], time.process_time(), Below()
+        """Read the folders; return the runs that finished or failed since the last look."""
+        news, started, below = [], time.process_time(), Below()
         queued = self.queue.look() if self.queue else {}
         with undisturbed():
             for spec in self.study.specs:
@@ -79,11 +80,11 @@ class Watch:
                 before = self.states.get(name)
                 if before == "done":
                     continue
-                now = cluster.seen(results.state(spec, below), queued)
+                run = cluster.seen(results.state(spec, below), queued)
                 state = (
                     "missing"
-                    if now.state == "stale" or (now.state == "failed" and not self.was_begun(spec))
-                    else now.state
+                    if run.state == "stale" or (run.state == "failed" and not self.was_begun(spec))
+                    else run.state
                 )
                 if state == "running":
                     self.since.setdefault(name, time.time())
@@ -91,13 +92,13 @@ class Watch:
                     news.append(name)
                     if name in self.since:
                         self.took[name] = time.time() - self.since.pop(name)
-                self.states[name], self.reasons[name] = state, now.reason
-        self.cost = time.process_time() - begun
+                self.states[name], self.reasons[name] = state, run.reason
+        self.cost = time.process_time() - started
         return news
 
     def was_begun(self, spec: Spec) -> bool:
-        """Whether a run began in this folder since this grid did: its runner dates the lock. If
-        not, its failure is an old one."""
+        """Return whether a run began in this folder since this grid began, according to the date of
+        the lock. If not, its failure is from an earlier grid."""
         path = spec.folder / results.LOCK
         return path.is_file() and path.stat().st_mtime >= self.begun
 
@@ -105,13 +106,13 @@ class Watch:
         return Counter(state for name, state in self.states.items() if name.startswith(phase))
 
     def seconds_left(self) -> float | None:
-        """Remaining runs at the median time of the finished runs of their phase, shared by the
-        jobs.
+        """Estimate the remaining time: the remaining runs at the median time of their phase's
+        finished runs, divided among the jobs.
 
-        A phase of which nothing has finished takes the median of the others, but not of phase 1 or
-        the data, which say nothing about them; None where there is no other.
+        A phase without finished runs uses the median of the others, except for phase 1 and the
+        data, which say nothing about them. Return None if there are no others.
         """
-        left = 0.0
+        remaining = 0.0
         for phase in SPECS:
             waiting = [
                 name
@@ -127,28 +128,28 @@ class Watch:
             if waiting and not times:
                 return None
             for name in waiting:
-                left += max(
+                remaining += max(
                     0.0,
                     median(times) - (time.time() - self.since[name] if name in self.since else 0.0),
                 )
-        return left / self.jobs
+        return remaining / self.jobs
 
     def line(self) -> str:
-        """The whole grid in one line."""
+        """Summarize the whole grid in one line."""
         count = self.count()
-        left = self.seconds_left()
+        seconds = self.seconds_left()
         parts = [
             f"{count['done']} of {len(self.states)} runs done",
             f"{count['running']} running",
             f"{count['failed']} failed",
         ]
-        parts.append(f"{clock(time.time() - self.begun)} gone")
+        parts.append(f"{clock(time.time() - self.begun)} elapsed")
         if count["missing"] or count["running"]:
-            parts.append("time left unknown" if left is None else f"about {clock(left)} left")
+            parts.append("time left unknown" if seconds is None else f"about {clock(seconds)} left")
         return ", ".join(parts)
 
     def picture(self) -> Group:
-        """A bar per phase, the runs going on, the time left."""
+        """Render a bar per phase, the current runs and the remaining time."""
         table = Table.grid(padding=(0, 2))
         for phase in SPECS:
             count = self.count(phase)
@@ -187,21 +188,21 @@ class Watch:
                     self.look()
                     live.update(self.picture())
             return
-        said = 0.0
+        last_print = 0.0
         while process.poll() is None:
             for name in self.look():
                 self.say(name)
-                said = time.time()
-            if time.time() - said > _LINE_SECONDS:
+                last_print = time.time()
+            if time.time() - last_print > _LINE_SECONDS:
                 print(self.line(), flush=True)
-                said = time.time()
+                last_print = time.time()
             self.rest()
         for name in self.look():
             self.say(name)
 
     def rest(self) -> None:
-        """Wait until the next look: longer where there are many folders, so that watching costs at
-        most a twentieth of a core."""
+        """Wait until the next look, longer if there are many folders: watching costs at most a
+        twentieth of a core."""
         time.sleep(max(POLL_SECONDS, 20 * self.cost))
 
     def say(self, name: str) -> None:
@@ -209,15 +210,14 @@ class Watch:
         print(f"{self.states[name]:<6} {name}{seconds} ({self.line()})", flush=True)
 
     def failures(self) -> dict[str, str]:
-        """After the grid: the runs that failed or were killed, and why; those that could not start
-        because of them are not among these."""
+        """After the grid, return the runs that failed or were killed, with the reasons. Runs that
+        could not start because of them are not included."""
         full = disk.full_sentence(self.study.root, 0) if disk.is_exhausted(self.study.root) else ""
-        found = {}
+        failures = {}
         for spec in self.study.specs:
             name = self.name(spec)
             if self.states[name] != "done" and self.was_begun(spec):
-                noted = (
-                    spec.folder / results.FAILURE
-                ).is_file()  # on a full disk not even a note can be left
-                found[name] = (self.reasons[name] if noted or not full else full) or _GONE
-        return found
+                # On a full disk, not even the reason can be saved.
+                reason_saved = (spec.folder / results.FAILURE).is_file()
+                failures[name] = (self.reasons[name] if reason_saved or not full else full) or _GONE
+        return failures

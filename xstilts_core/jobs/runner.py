@@ -1,9 +1,9 @@
-"""Run one notebook: typed parameters, papermill over unix sockets, one writer per folder, one GPU
-per run, an honest end.
+"""Run one notebook: validated parameters, papermill over unix sockets, one writer per folder, one
+GPU per run, and a reliable record of how it ended.
 
 `python -m xstilts_core.jobs.runner STUDY FOLDER` runs the notebook of the run that belongs in
-outputs/<study>/FOLDER. Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt says why), 2
-a parameter is wrong and nothing was started.
+outputs/<study>/FOLDER. Exit codes: 0 the run is done, 1 it failed (FOLDER/failure.txt has the
+reason), 2 a parameter is wrong and nothing was started.
 """
 
 import argparse
@@ -30,11 +30,11 @@ from xstilts_core.study.spec import SPECS, Spec, make
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock. Gives True if another process held it first and had to be waited for.
+    """Hold the folder's lock. Yield True if another process held it first and had to be waited for.
 
-    The kernel inherits the lock. So a kernel that outlives a killed runner is no second writer: the
-    next runner waits until it too has gone, which its lifeline makes a matter of a second. To wait
-    is right for a person's run by hand as well, which nobody may end.
+    The kernel inherits the lock, so a kernel that outlives a killed runner is no second writer: the
+    next runner waits until it has gone too, within a second because of its lifeline. A run started
+    by hand is waited for too, because it must not be killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     waited = 0.0
@@ -43,12 +43,12 @@ def only_writer(folder: Path) -> Iterator[bool]:
             waited += 0.2
             time.sleep(0.2)
         locks.inherit(lock)
-        os.utime(folder / results.LOCK)  # when the last run here began
+        os.utime(folder / results.LOCK)  # records when the last run in this folder began
         yield waited > 1
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs that this process may use, without importing torch."""
+    """Return the ids of the NVIDIA GPUs that this process may use, without importing torch."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
@@ -60,8 +60,8 @@ def visible_gpus() -> list[str]:
 
 @contextmanager
 def one_gpu(device: str) -> Iterator[str | None]:
-    """The id of a GPU that no other run holds; waits for one. None where there is no choice to
-    make."""
+    """Wait for a GPU that no other run holds and yield its id; yield None on the CPU or with fewer
+    than two GPUs."""
     ids = visible_gpus()
     if device == "cpu" or len(ids) < 2:
         yield None
@@ -78,8 +78,8 @@ def one_gpu(device: str) -> Iterator[str | None]:
 
 
 def clear(folder: Path) -> None:
-    """Remove what earlier runs left, but for the notebook and a checkpoint: what stands there
-    afterwards is the next run's."""
+    """Remove the files of earlier runs except the notebook and a checkpoint, so that later files
+    are the next run's."""
     for name in (results.RESULT, results.UNFINISHED, results.FAILURE):
         (folder / name).unlink(missing_ok=True)
     for name in results.MADE:
@@ -88,7 +88,7 @@ def clear(folder: Path) -> None:
 
 
 def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> NotebookFailure:
-    """Leave failure.txt in place of a result; returns the failure, in which a full disk is put in a
+    """Write failure.txt in place of a result; return the failure, with a full disk reported in a
     plain sentence.
 
     `needed`: bytes that such a run takes, as far as known.
@@ -100,9 +100,10 @@ def failed(folder: Path, error: NotebookFailure | OSError, needed: int) -> Noteb
         (folder / name).unlink(missing_ok=True)
     if disk.is_full(error) or disk.is_full(reason):
         reason = f"{disk.full_sentence(folder, max(needed, disk.size(folder)))} ({reason})"
-        for name in results.MADE:  # half a model is of no use, and its room is needed for the note
+        # Half a model is useless, and failure.txt needs its space.
+        for name in results.MADE:
             shutil.rmtree(folder / name, ignore_errors=True)
-    with suppress(OSError):  # the caller says it too
+    with suppress(OSError):  # the caller reports it too
         results.write_text(folder / results.FAILURE, f"{reason}\n")
     return NotebookFailure(reason)
 
@@ -116,14 +117,13 @@ def run_in_folder(
     needed: int = 0,
     offline: bool = False,
 ) -> Path:
-    """Run a notebook whose last cell writes folder/result.json; returns that path, else leaves
-    failure.txt and raises NotebookFailure.
+    """Run a notebook whose last cell writes folder/result.json and return that path; on failure
+    write failure.txt and raise NotebookFailure.
 
-    The caller holds the folder (`only_writer`). The result gets its name last of all, after the
-    executed copy: a run that is killed at any moment before is not done, and one that is done is
-    complete.
+    The caller holds the folder (`only_writer`). The result gets its final name last, after the
+    executed copy: a run that is killed before that is not done, and one that is done is complete.
     """
-    done = folder / results.RESULT
+    result_path = folder / results.RESULT
     try:
         clear(folder)
         with one_gpu(device) as gpu:
@@ -138,17 +138,19 @@ def run_in_folder(
             )
         if (folder / results.UNFINISHED).is_file():
             return results.publish(folder)
-        if not done.is_file():  # a report writes under the final name: nothing waits for it
+        # A report writes its result under the final name, because no other run depends on it.
+        if not result_path.is_file():
             raise NotebookFailure(
-                f"{notebook.stem}, after its last cell: MissingResult: every cell ran, but {done.name} was not written"
+                f"{notebook.stem}, after its last cell: MissingResult: every cell ran, "
+                f"but {result_path.name} was not written"
             )
     except (NotebookFailure, OSError) as error:
         raise failed(folder, error, needed) from error
-    return done
+    return result_path
 
 
 def _bytes_needed(spec: Spec) -> int:
-    """What the largest finished run of this phase takes on the disk; 0 where none has finished."""
+    """Return the disk space of this phase's largest finished run; 0 if none has finished."""
     return max(
         (disk.size(path.parent) for path in (spec.root / spec.phase).rglob(results.RESULT)),
         default=0,
@@ -156,14 +158,14 @@ def _bytes_needed(spec: Spec) -> int:
 
 
 def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
-    """Run the notebook of `spec` in its own folder; returns the path of result.json. UsageError
-    where a place is missing.
+    """Run the notebook of `spec` in its own folder and return the path of result.json. Raise
+    UsageError if a required folder is missing.
 
-    offline: it must not ask the hub.
+    offline: the notebook must not access the hub.
     """
     spec.require_places()
-    with only_writer(spec.folder) as waited:
-        if waited and results.state(spec).state == "done":
+    with only_writer(spec.folder) as had_to_wait:
+        if had_to_wait and results.state(spec).state == "done":
             return spec.folder / results.RESULT
         notebook, needed = notebook_path(spec.notebook), _bytes_needed(spec)
         with aside.keeping(spec):
@@ -173,22 +175,22 @@ def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
 
 
 def run_report(study: Study, name: str, threads: int = 0) -> Path:
-    """Run a report notebook over what the study has so far, in outputs/<study>/report/<name>/."""
+    """Run a report notebook over the study's current results, in outputs/<study>/report/<name>/."""
     notebook = notebook_path(name)
     folder = study.root / "report" / notebook.stem
     file = Path(study.file)
-    known = file.parent == home() / "params"
-    offered = {
-        "study": study.name if known else study.file,
+    is_shipped = file.parent == home() / "params"
+    values = {
+        "study": study.name if is_shipped else study.file,
         "outputs": study.outputs,
         "data_root": study.data_root,
         "folder": str(folder),
     }
-    wanted = declared(notebook)
+    parameters = declared(notebook)
     with only_writer(folder):
         return run_in_folder(
             notebook,
-            {key: value for key, value in offered.items() if key in wanted},
+            {key: value for key, value in values.items() if key in parameters},
             folder,
             threads,
             "cpu",
@@ -199,22 +201,24 @@ def run_report(study: Study, name: str, threads: int = 0) -> Path:
 def run_by_hand(
     name: str, parameters: Mapping[str, Any], output: str = "", threads: int = 0
 ) -> Path:
-    """One notebook with parameters given by a person. A run notebook writes where its spec says;
-    returns the executed copy's path."""
+    """Run one notebook with the user's parameters and return the path of the executed copy. A run's
+    notebook writes where its spec says."""
     notebook = notebook_path(name)
-    cls = next((entry for entry in SPECS.values() if entry.notebook == notebook.stem), None)
-    if cls is not None:
-        spec = make(cls, dict(parameters), "-p")
+    spec_class = next(
+        (candidate for candidate in SPECS.values() if candidate.notebook == notebook.stem), None
+    )
+    if spec_class is not None:
+        spec = make(spec_class, dict(parameters), "-p")
         spec.require_places()
         folder, values = spec.folder, spec.changed()
         with only_writer(folder), aside.keeping(spec):
             run_in_folder(notebook, values, folder, threads, spec.device)
     else:
-        legal = declared(notebook)
+        signature = declared(notebook)
         for key in parameters:
-            if key not in legal:
-                raise unknown("parameter", key, legal, f"{notebook.name}, -p")
-        folder, values = report_folder(notebook.stem, legal, parameters), dict(parameters)
+            if key not in signature:
+                raise unknown("parameter", key, signature, f"{notebook.name}, -p")
+        folder, values = report_folder(notebook.stem, signature, parameters), dict(parameters)
         with only_writer(folder):
             run_notebook(notebook, values, folder / results.NOTEBOOK, threads)
     if output:
@@ -224,11 +228,12 @@ def run_by_hand(
 
 
 def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, Any]) -> Path:
-    """outputs/<study>/report/<name> after the parameters, or the notebook's own defaults."""
+    """Return outputs/<study>/report/<name> according to the parameters, or to the notebook's
+    defaults."""
 
     def value(key: str, default: str) -> str:
-        written = str(legal[key]["default"]).strip("\"'") if key in legal else default
-        return str(parameters.get(key, written))
+        default_value = str(legal[key]["default"]).strip("\"'") if key in legal else default
+        return str(parameters.get(key, default_value))
 
     return (
         home()
@@ -240,7 +245,7 @@ def report_folder(name: str, legal: Mapping[str, Any], parameters: Mapping[str, 
 
 
 def leave(number: int) -> None:
-    """End this process by unwinding, so that its kernel ends too."""
+    """Exit by raising SystemExit, so that this process's kernel ends too."""
     sys.exit(128 + number)
 
 
@@ -274,7 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--threads", type=int, default=1, metavar="N", help="threads of the kernel (default: 1)"
     )
     parser.add_argument(
-        "--device", default="", help="auto, cpu or cuda (default: what the study says)"
+        "--device", default="", help="auto, cpu or cuda (default: the study's setting)"
     )
     parser.add_argument(
         "--with-parent",
@@ -284,14 +289,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.with_parent:
         lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with stopping.answered(
-        leave, stopping.SECONDS_TO_UNWIND
-    ):  # Snakemake and Slurm end a job with SIGTERM
+    # Snakemake and Slurm end a job with SIGTERM.
+    with stopping.answered(leave, stopping.SECONDS_TO_UNWIND):
         return _run_folder(options)
 
 
 def _run_folder(options: argparse.Namespace) -> int:
-    """Run the notebook that was asked for; returns the exit code."""
+    """Run the requested notebook; return the exit code."""
     try:
         study = Study.load(options.study, options.outputs, options.data_root)
         folder = Path(options.folder)

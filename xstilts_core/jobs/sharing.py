@@ -1,13 +1,12 @@
-"""A run that another study has made already is taken over instead of trained again.
+"""Reuse a run that another study has finished instead of training it again.
 
-Two runs are the same if their identities are (identity.py): what a finished run was made with
-stands in its result.json, and that alone is compared. What the runs are called, and where they
-stand, does not matter.
+Two runs are the same if their identities are equal (identity.py). A finished run's identity is in
+its result.json; names and locations of the runs are not compared.
 
-What is taken over gets a folder of its own: model and predictions as hard links (a copy where the
-disk has none), the rest copied, and a result.json that says whose run it was (`shared_from`). So
-either study can be removed or trained anew without harm to the other. No two files of one name have
-their runs in one folder (`require_own_folder`).
+A reused run gets its own folder: model and predictions as hard links (copies if the disk does not
+support links), copies of the other files, and a result.json with the original run's name
+(`shared_from`). Either study can be deleted or retrained without harm to the other. Two study
+files with the same name never have their runs in one folder (`require_own_folder`).
 """
 
 import os
@@ -27,22 +26,22 @@ from xstilts_core.study import Study, identity
 from xstilts_core.study.identity import Below, Identity
 from xstilts_core.study.spec import DataSpec, Spec
 
-# Which file the runs of a folder are of.
+# The file in a study's folder with the path of the study's YAML file.
 OWNER = ".study"
 
 
 def older(result: Result, path: Path, root: Path) -> bool:
-    """Whether a run that this one starts from was made after it, or is gone: then nobody knows what
-    it started from."""
+    """Return whether a run that this one starts from is newer or missing, so that its starting
+    point is unknown."""
     age = path.stat().st_mtime_ns
     parents = [root / name / results.RESULT for name in result.provenance["parents"]]
     return not all(parent.is_file() and parent.stat().st_mtime_ns <= age for parent in parents)
 
 
 def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
-    """The finished runs of the studies that this one shares with, by their identities' keys, with
-    their folders."""
-    found: dict[str, list[tuple[Result, Path]]] = {}
+    """Return the finished runs of the studies that this one shares with, and their folders, by the
+    keys of their identities."""
+    runs: dict[str, list[tuple[Result, Path]]] = {}
     for name in study.shares:
         root = study.root.parent / name
         for phase in dict.fromkeys(
@@ -52,21 +51,20 @@ def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
                 with suppress(OSError, UsageError, KeyError):
                     result = results.read(path)
                     if not older(result, path, root) and results.REFERENCE not in result.provenance:
-                        found.setdefault(result.identity.key, []).append((result, path.parent))
-    return found
+                        runs.setdefault(result.identity.key, []).append((result, path.parent))
+    return runs
 
 
 def same(known: dict[str, list[tuple[Result, Path]]], spec: Spec, below: Below) -> Path | None:
-    """The folder of a finished run that is the one that `spec` asks for; None where there is
-    none."""
-    entries = known.get(identity.wanted(spec).key, ())
+    """Return the folder of a finished run with the identity of `spec`; None if there is none."""
+    runs = known.get(identity.wanted(spec).key, ())
     return next(
-        (folder for result, folder in entries if not results.difference(result, spec, below)), None
+        (folder for result, folder in runs if not results.difference(result, spec, below)), None
     )
 
 
 def link(source: str, target: str) -> None:
-    """A hard link, or a copy where there can be none."""
+    """Create a hard link, or a copy if links are not supported."""
     try:
         os.link(source, target)
     except OSError:
@@ -74,15 +72,15 @@ def link(source: str, target: str) -> None:
 
 
 def _take_over(spec: Spec, source: Path) -> bool:
-    """Put the finished run in `source` in place of this one. False where somebody is at work in it,
-    or it has changed meanwhile.
+    """Link or copy the finished run in `source` into this run's folder. Return False if `source` is
+    in use or no longer readable.
 
-    The caller holds the folder of `spec`. As of a run that is trained, result.json comes last.
+    The caller holds the folder of `spec`. As for a trained run, result.json is written last.
     """
     origin = str(source.relative_to(spec.root.parent))
-    with held(source) as free:
+    with held(source) as acquired:
         try:
-            result = results.read(source / results.RESULT) if free else None
+            result = results.read(source / results.RESULT) if acquired else None
         except (OSError, UsageError):
             result = None
         if result is None:
@@ -104,81 +102,83 @@ def _take_over(spec: Spec, source: Path) -> bool:
 
 
 def text(result: Result, spec: Spec, origin: str) -> str:
-    """The result.json of a run that is taken over: this study's spec, the other's numbers and
+    """Return the result.json of a reused run: this study's spec with the other's numbers and
     provenance."""
     parents = [str(parent.relative_to(spec.root)) for parent in spec.parents]
-    whose = {
+    updates = {
         "shared_from": result.provenance.get("shared_from", origin),
         "parents": parents,
         "parameters": spec.changed(),
     }
     return results.text(
         replace(
-            result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **whose}
+            result, spec=spec.model_dump(mode="json"), provenance={**result.provenance, **updates}
         )
     )
 
 
 def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
-    """Take over all runs (`specs`: of these) that the study lacks and another one has. Returns
-    their folders.
+    """Take over all runs (or only `specs`) that the study lacks and another study has. Return their
+    folders.
 
-    A run is taken over only after those that it starts from: files that are older than their
-    parents would be made again.
+    A run is taken over only after the runs that it starts from: files older than their parents'
+    would be created again.
     """
-    known, taken, below = shared(study) if study.shares else {}, [], Below()
-    for spec in (specs or study.specs) if known else ():
-        source = same(known, spec, below)
+    runs_by_key, folders, below = shared(study) if study.shares else {}, [], Below()
+    for spec in (specs or study.specs) if runs_by_key else ():
+        source = same(runs_by_key, spec, below)
         if source is None or results.state(spec).state in ("done", "running"):
             continue
         if all(
             results.state(study.by_folder[parent]).state == "done" for parent in study.parents(spec)
         ):
-            with held(spec.folder) as free:
-                if free and results.state(spec).state != "done" and _take_over(spec, source):
-                    taken.append(spec.folder)
-    return taken
+            with held(spec.folder) as acquired:
+                if acquired and results.state(spec).state != "done" and _take_over(spec, source):
+                    folders.append(spec.folder)
+    return folders
 
 
 def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
-    """Folders of the runs that will be taken over: another study has made them, or one of `earlier`
-    will have by then."""
-    known, below = shared(study) if study.shares else {}, Below()
-    coming: dict[str, list[Identity]] = {}
-    for made in (
+    """Return the folders of the runs that will be taken over: another study has finished them, or
+    one of `earlier` will have by then."""
+    runs, below = shared(study) if study.shares else {}, Below()
+    plans: dict[str, list[Identity]] = {}
+    for plan in (
         identity.wanted(spec)
         for other in earlier
         if other.name in study.shares
         for spec in other.specs
     ):
-        coming.setdefault(made.key, []).append(made)
-    lacking = [
-        entry.spec
-        for entry in results.states(study.specs if known or coming else ())
-        if entry.state != "done"
+        plans.setdefault(plan.key, []).append(plan)
+    missing = [
+        state.spec
+        for state in results.states(study.specs if runs or plans else ())
+        if state.state != "done"
     ]
 
     def will_be(spec: Spec) -> bool:
-        asked = identity.wanted(spec)
-        return any(not identity.difference(made, asked) for made in coming.get(asked.key, ()))
+        request = identity.wanted(spec)
+        return any(not identity.difference(plan, request) for plan in plans.get(request.key, ()))
 
     return frozenset(
-        spec.folder for spec in lacking if will_be(spec) or same(known, spec, below) is not None
+        spec.folder for spec in missing if will_be(spec) or same(runs, spec, below) is not None
     )
 
 
 def written_in(study: Study) -> str:
-    """The study's file: from the project's folder, which may be moved, or from the root."""
+    """Return the path of the study's file, relative to the project's folder (which may be moved) if
+    it is inside."""
     file = Path(study.file).resolve()
     return str(file.relative_to(home()) if file.is_relative_to(home()) else file)
 
 
 def require_own_folder(study: Study) -> None:
-    """UsageError where the study's folder has the runs of another file of the same name, which this
-    one would write over."""
+    """Raise UsageError if the study's folder holds the runs of another file with the same name,
+    which this study would overwrite."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        other = (study.root / OWNER).read_text(encoding="utf-8").strip()
-        if other != written_in(study) and (home() / other).is_file():
+        owner = (study.root / OWNER).read_text(encoding="utf-8").strip()
+        if owner != written_in(study) and (home() / owner).is_file():
             raise UsageError(
-                f"{study.file}: {study.root} has the runs of {other}: rename one of the two, or give --outputs another folder"
+                f"{study.file}: {study.root} has the runs of {owner}: "
+                "rename one of the two, or choose another folder with --outputs"
             )

@@ -1,9 +1,9 @@
-"""A stop is quick and whole: what Ctrl-C, SIGTERM and a closed terminal do, whatever the process
-that started this one had set.
+"""Stop quickly and completely on Ctrl-C, SIGTERM and a closed terminal, whatever signal settings
+this process inherited.
 
-A process that is started with SIGINT ignored (by nohup, in a shell's background, as the first one
-of a container) keeps ignoring it, and so does all that it starts: only a handler of its own changes
-that. What it starts then begins with the system's own answers.
+A process that is started with SIGINT ignored (by nohup, in a shell's background, as the first
+process of a container) keeps ignoring it, and so do all its child processes, unless it installs a
+handler. Processes started after that have the default handlers.
 """
 
 import os
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Of a stop: what has not ended in good order by then is killed, and is as whole as after a power
-# cut.
+# Processes that have not ended by then are killed, which leaves files as intact as a power failure
+# does.
 SECONDS_TO_UNWIND = 1.0
 
 
 def later(seconds: float, call: Callable[[int], object], argument: int) -> threading.Timer:
-    """Call this in so many seconds, unless the process has ended by then."""
+    """Call a function after this many seconds, unless the process has ended by then."""
     timer = threading.Timer(seconds, call, [argument])
     timer.daemon = True
     timer.start()
@@ -32,73 +32,71 @@ def later(seconds: float, call: Callable[[int], object], argument: int) -> threa
 
 @contextmanager
 def answered(leave: Callable[[int], object], seconds: float) -> Iterator[None]:
-    """In the block, a signal to stop calls `leave`, which raises; the process ends `seconds` later,
-    unwound or not.
+    """Call `leave`, which raises, when a signal to stop arrives in the block; the process ends
+    `seconds` later at the latest.
 
-    Only the first signal counts: another would interrupt the clearing up. What is raised while a
-    destructor runs goes nowhere: then it is raised again. SIGHUP stays ignored where it was, which
-    is what nohup is for. Only the main thread can answer signals; in another nothing is changed.
+    Only the first signal counts: another would interrupt the cleanup. Python discards an exception
+    raised inside a destructor, so it is raised again. SIGHUP stays ignored if it was, which is the
+    purpose of nohup. Only the main thread can handle signals; in other threads nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    last_resort: list[threading.Timer] = []
-    given: list[int] = []
-    raised: list[BaseException] = []
+    timers: list[threading.Timer] = []
+    received: list[int] = []
+    exceptions: list[BaseException] = []
 
-    def answer(number: int, _: FrameType | None) -> None:
-        if given:
+    def handle(number: int, _: FrameType | None) -> None:
+        if received:
             return
-        given.append(number)
-        if not last_resort:
-            last_resort.append(later(seconds, os._exit, 128 + number))
+        received.append(number)
+        if not timers:
+            timers.append(later(seconds, os._exit, 128 + number))
         try:
             leave(number)
         except BaseException as error:
-            raised.append(error)
+            exceptions.append(error)
             raise
 
-    def lost(found: "sys.UnraisableHookArgs") -> None:
-        if given and found.exc_value in raised:
-            later(0.05, signal.raise_signal, given.pop())
+    def raise_again(found: "sys.UnraisableHookArgs") -> None:
+        if received and found.exc_value in exceptions:
+            later(0.05, signal.raise_signal, received.pop())
         else:
-            hook(found)
+            earlier_hook(found)
 
-    hook, sys.unraisablehook = sys.unraisablehook, lost
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    earlier_hook, sys.unraisablehook = sys.unraisablehook, raise_again
+    earlier_handlers = {number: signal.getsignal(number) for number in SIGNALS}
     for number in SIGNALS:
-        if number != signal.SIGHUP or before[number] != signal.SIG_IGN:
-            signal.signal(number, answer)
+        if number != signal.SIGHUP or earlier_handlers[number] != signal.SIG_IGN:
+            signal.signal(number, handle)
     try:
         yield
     finally:
-        sys.unraisablehook = hook
-        for timer in last_resort:
+        sys.unraisablehook = earlier_hook
+        for timer in timers:
             timer.cancel()
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        for number, handler in earlier_handlers.items():
+            signal.signal(number, handler)
 
 
 def end(process: "subprocess.Popen[bytes]", patience: float = SECONDS_TO_UNWIND) -> None:
-    """End Snakemake and every run below it: by Ctrl-C, then by force. They are one group, which
-    outlives a Snakemake killed alone.
+    """End Snakemake and every run below it, first with Ctrl-C and then by force. They are one
+    process group, which outlives a Snakemake that is killed alone.
 
-    patience: seconds for Snakemake to end in its own way, which cancels the jobs of a cluster.
+    patience: seconds for Snakemake to end on its own, which cancels the jobs of a cluster.
     """
     for number, seconds in (
         (signal.SIGINT, patience),
         (signal.SIGTERM, SECONDS_TO_UNWIND / 2),
         (signal.SIGKILL, SECONDS_TO_UNWIND),
     ):
-        until = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         try:
             os.killpg(process.pid, number)
-            while time.monotonic() < until:
+            while time.monotonic() < deadline:
                 process.poll()
                 os.killpg(process.pid, 0)
                 time.sleep(0.05)
-        except (
-            ProcessLookupError,
-            PermissionError,
-        ):  # macOS says the second where only zombies are left
+        # macOS raises PermissionError if only zombies are left.
+        except (ProcessLookupError, PermissionError):
             return

@@ -1,12 +1,12 @@
 """Lessons for a course: exercises whose answers are computed from the suite, and a checker that
-gives hints and never the solution.
+gives hints but never the solution.
 
-exercise     kinds of exercises: Number, Choice, Names, Written; what is said to an answer
-check        `check.<exercise>(answer)`; predictions beside what was measured
-small_study  a study run here, in this process, in seconds
+exercise     kinds of exercises: Number, Choice, Names, Written; feedback on an answer
+check        `check.<exercise>(answer)`; comparison of predictions with measurements
+small_study  run a study of a few seconds in this process
 
-Each lesson is a module of its own: what its notebook in notebooks/lessons/ shows, and `check()`
-with its exercises.
+Each lesson is a module with the content of its notebook in notebooks/lessons/ and a function
+`check()` that returns its exercises.
 """
 
 from xstilts_core.lessons.check import Check, compare

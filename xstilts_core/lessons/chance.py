@@ -1,9 +1,9 @@
-"""Lesson 7: which gains are more than chance: three runs, intervals, many tests at once, the best
-of several, power.
+"""Lesson 7: which gains are more than chance? Few runs, intervals, multiple tests, selection of the
+best of several, and power.
 
-The scores are published ones (xstilts_core/study/published): RoBERTa Large, English intermediate
-tasks, English targets, up to three runs each. Nothing is trained. The statistics are those of
-`analysis`; simulations draw from a seed of their own: all pupils see the same.
+The scores were published by others (xstilts_core/study/published): RoBERTa Large, English
+intermediate tasks, English targets, up to three runs each. Nothing is trained. The statistics are
+those of `analysis`. Simulations have fixed seeds, so that all pupils see the same numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,37 +22,36 @@ from xstilts_core.study.spec import BASELINE
 
 STUDY = "published"
 LEVEL = 0.05
-# What a sensible study might look for, in points; and how many simulated studies answer a question
-# about chance.
+# A gain in points that a sensible study might look for, and the number of simulated studies.
 _WISHED, _USUAL_SEEDS, STUDIES = 2.0, 3, 4_000
 
 
 @lru_cache(maxsize=1)
 def scores() -> pd.DataFrame:
-    """One row per recipe, run and task, in percent (`analysis.performance`): targets only."""
-    found = analysis.performance(Study.load(STUDY))
-    return found[found["kind"] == "target"].reset_index(drop=True)
+    """Return target scores in percent, a row per recipe, run and task (`analysis.performance`)."""
+    performance = analysis.performance(Study.load(STUDY))
+    return performance[performance["kind"] == "target"].reset_index(drop=True)
 
 
 @lru_cache(maxsize=1)
 def gains() -> pd.DataFrame:
-    """A row per recipe and target: runs (how many), gain, spread (standard deviation over runs),
-    low and high (95 %), p; points.
+    """Return a row per recipe and target: number of runs, gain, spread (standard deviation over
+    runs), low and high (95 % interval) in points, and p.
 
-    A run's gain is its score less the baseline's mean, of which no single runs were published: the
-    intervals leave out how sure that is. NaN where there is one run, and where all runs are the
-    same to the last digit: three equal numbers do not show a spread of 0.
+    A run's gain is its score minus the baseline's mean. The baseline's single runs were not
+    published, so the intervals ignore its uncertainty. Values are NaN for one run, and if all runs
+    are equal to the last digit: three equal numbers do not show a spread of 0.
     """
     table = scores()
-    base = table[table["recipe"] == BASELINE].set_index("task")["score"]
+    baseline_scores = table[table["recipe"] == BASELINE].set_index("task")["score"]
     rows = []
-    for (recipe, task), found in table[table["recipe"] != BASELINE].groupby(
+    for (recipe, task), run_scores in table[table["recipe"] != BASELINE].groupby(
         ["recipe", "task"], sort=False
     ):
-        values = (found["score"] - base[task]).to_numpy()
+        values = (run_scores["score"] - baseline_scores[task]).to_numpy()
         spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
-        parts = _parts_of(values) if spread > power.ROUNDING else []
-        low, high = hierarchy.student_interval(values.mean(), parts)
+        variance_parts = _parts_of(values) if spread > power.ROUNDING else []
+        low, high = hierarchy.student_interval(values.mean(), variance_parts)
         rows.append(
             (
                 recipe,
@@ -62,7 +61,7 @@ def gains() -> pd.DataFrame:
                 spread,
                 low,
                 high,
-                power.p_value(values.mean(), parts),
+                power.p_value(values.mean(), variance_parts),
             )
         )
     return pd.DataFrame(
@@ -71,34 +70,34 @@ def gains() -> pd.DataFrame:
 
 
 def runs_of(recipe: str, task: str) -> list[float]:
-    """Gains of the single runs of a recipe on a target, in points."""
+    """Return the gain of each run of a recipe on a target, in points."""
     table = scores()[scores()["task"] == task].set_index("recipe")["score"]
     return [round(float(score - table[BASELINE]), 2) for score in np.atleast_1d(table[recipe])]
 
 
 def _parts_of(values: Sequence[float]) -> list[hierarchy.Part]:
-    """What the variance of a mean is made of, where nothing but seeds differs."""
+    """Return the variance component of a mean of runs that differ only by seed."""
     return [hierarchy.Part("seeds", float(np.var(values, ddof=1)) / len(values), len(values) - 1)]
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean of so many runs, with Student's t."""
+    """Return half the width of the 95 % interval of the mean of these runs, with Student's t."""
     return hierarchy.half_width(_parts_of(values))
 
 
 def quantile(seeds: int) -> float:
-    """How many standard errors a 95 % interval reaches to each side, with so many seeds: Student's
-    t with seeds - 1 degrees of freedom."""
+    """Return the half-width of a 95 % interval in standard errors: the quantile of Student's t with
+    seeds - 1 degrees of freedom."""
     return float(stdtrit(seeds - 1, 0.975))
 
 
 def p_values() -> np.ndarray:
-    """The p-values of all cells that can be tested."""
+    """Return the p-values of all cells that can be tested."""
     return gains()["p"].dropna().to_numpy()
 
 
 def findings(p: Sequence[float]) -> pd.DataFrame:
-    """How many of these tests are findings at 0.05, by rule."""
+    """Return the number of findings at 0.05 among these tests, for each rule of correction."""
     values = np.asarray(p, dtype=float)
     rules = {
         "each test on its own": values,
@@ -111,43 +110,47 @@ def findings(p: Sequence[float]) -> pd.DataFrame:
 
 
 def holm_findings(p: Sequence[float]) -> int:
-    """How many of the tests Holm's rule keeps at 0.05."""
+    """Return the number of findings at 0.05 by Holm's rule."""
     return int((analysis.holm(np.asarray(p, dtype=float)) < LEVEL).sum())
 
 
 def nothing_there(cells: int, seeds: int = _USUAL_SEEDS) -> np.ndarray:
-    """[STUDIES]: cells with p < 0.05, each in a study in which no recipe changes anything."""
+    """Simulate studies in which no recipe changes anything. Return the number of cells with
+    p < 0.05 in each, shape [STUDIES]."""
     values = np.random.default_rng(7).standard_normal((STUDIES, cells, seeds))
     t = values.mean(axis=-1) / (values.std(axis=-1, ddof=1) / np.sqrt(seeds))
     return (np.abs(t) > quantile(seeds)).sum(axis=1)
 
 
 def histogram(counts: np.ndarray) -> pd.DataFrame:
-    """Percent of the studies (rows: how many cells) with so many cells below 0.05."""
-    found = np.bincount(counts)
-    return pd.DataFrame({"percent of studies": 100 * found / found.sum()}, index=range(len(found)))
+    """Return the percentage of studies by number of cells below 0.05 (rows)."""
+    studies_by_count = np.bincount(counts)
+    return pd.DataFrame(
+        {("percent of studies"): 100 * studies_by_count / studies_by_count.sum()},
+        index=range(len(studies_by_count)),
+    )
 
 
 def largest(recipes: int, spread: float, seeds: int = _USUAL_SEEDS) -> float:
-    """Mean over studies of the largest of so many recipes' mean gains, in points, where no recipe
-    changes anything."""
+    """Return the largest mean gain among `recipes` in points, averaged over simulated studies in
+    which no recipe changes anything."""
     values = np.random.default_rng(8).standard_normal((STUDIES, recipes, seeds)) * spread
     return float(values.mean(axis=-1).max(axis=1).mean())
 
 
 def usual_spread() -> float:
-    """Median standard deviation over runs of the published cells, in points."""
+    """Return the median over cells of the published standard deviation over runs, in points."""
     return float(gains()["spread"].median())
 
 
 def detectable(seeds: int, spread: float) -> float:
-    """The gain in points that so many seeds tell from 0 with 80 % power, where runs spread so
-    much."""
+    """Return the gain in points that can be told from 0 with 80 % power, for a number of seeds and
+    a standard deviation over runs."""
     return power.detectable_gain([hierarchy.Part("seeds", spread**2 / seeds, seeds - 1)])
 
 
 def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataFrame:
-    """`detectable` in points: a row per number of seeds, a column per spread."""
+    """Return `detectable` in points, with a row per number of seeds and a column per spread."""
     return pd.DataFrame(
         {
             f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds}
@@ -157,7 +160,7 @@ def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataF
 
 
 def check() -> Check:
-    """The exercises of the lesson."""
+    """Return the exercises of the lesson."""
     return Check(
         [
             _width_exercise(),
@@ -176,7 +179,8 @@ def _width_exercise() -> Written:
 
     return Written(
         "half_width",
-        "A function of a list of gains, one per run: half the width of the 95 % interval of their mean, with Student's t.",
+        "A function of a list of gains, one per run, that returns half the width of the 95 % "
+        "interval of their mean, with Student's t.",
         half_width,
         lambda: [
             ([1.0, 2.0, 4.0],),
@@ -184,19 +188,19 @@ def _width_exercise() -> Written:
             (runs_of("mnli", "rte"),),
             ([0.0, 1.0, 1.5, 3.0, 2.0],),
         ],
-        "With three runs t is 4.3, and not 1.96: whoever draws one standard error, as many figures do, covers the truth in 58 % of cases.",
+        "With three runs t is 4.3, not 1.96: an interval of one standard error, as in many "
+        "figures, covers the truth in 58 % of cases.",
         "Standard deviation over runs, divided by the root of their number, times t.",
         {
-            "1.96 is for many runs. With few, the spread itself is uncertain: take `lesson.quantile(number of runs)`.": (
-                lambda values: 1.96 * error(values)
-            ),
-            "The standard deviation divides by n - 1 here (ddof=1): three runs do not know their mean.": (
-                lambda values: quantile(len(values)) * error(values, 0)
-            ),
-            "That is for a single run; asked for is their mean, which is surer by the root of n.": (
+            "1.96 is for many runs. With few, the spread itself is uncertain: take "
+            "`lesson.quantile(number of runs)`.": (lambda values: 1.96 * error(values)),
+            "The standard deviation divides by n - 1 here (ddof=1), as the true mean of the "
+            "three runs is not known.": (lambda values: quantile(len(values)) * error(values, 0)),
+            "That is for a single run. The question is about their mean, whose error is smaller "
+            "by the root of n.": (
                 lambda values: quantile(len(values)) * float(np.std(values, ddof=1))
             ),
-            "That is the standard error: how many of them make 95 %?": error,
+            "That is the standard error. How many standard errors make 95 %?": error,
             "That is the whole width.": lambda values: 2 * half_width(values),
         },
         5e-3,
@@ -211,8 +215,10 @@ def _flip_exercise() -> Number:
         "seeds_needed",
         "The fewest seeds with which a two-sided sign-flip test can give a p below 0.05.",
         lambda: seeds(2),
-        "With three seeds no result whatsoever is below 0.25 in this test. Student's t goes lower; it buys that by assuming normal noise.",
-        "S seeds have 2 ** S patterns of signs. How many of them are as extreme as all signs alike?",
+        "With three seeds no result whatsoever is below 0.25 in this test. Student's t goes "
+        "lower, at the price of assuming normal noise.",
+        "S seeds have 2 ** S patterns of signs. How many of them are as extreme as all signs "
+        "alike?",
         "seeds",
         0.0,
         lambda: {"One-sided: a loss of the same size would have been reported too.": seeds(1)},
@@ -228,7 +234,7 @@ def _test_questions() -> list[Exercise]:
             "small_p",
             "How many of the cells have a p below 0.05, each taken on its own?",
             found,
-            "Far more than chance alone gives. Which of them are the real ones, nobody can say from this number.",
+            "Far more than chance alone gives. This number does not say which of them are real.",
             "Count in the column p.",
             "cells",
             0.0,
@@ -239,27 +245,30 @@ def _test_questions() -> list[Exercise]:
         ),
         Number(
             "by_chance",
-            "How many cells with p below 0.05 are to be expected if no intermediate task changed anything at all?",
+            "How many cells with p below 0.05 are to be expected if no intermediate task changed "
+            "anything at all?",
             lambda: LEVEL * len(p_values()),
-            "Expected: in one study it may be one, or ten. A table with that many stars is a table of nothing.",
+            "Expected: in one study it may be one, or ten. A table with that many stars is a "
+            "table of nothing.",
             "A p is below 0.05 in 5 % of the tests in which there is nothing to find.",
             "cells",
             0.1,
-            lambda: {"Cells without a p are no tests.": LEVEL * len(gains())},
+            lambda: {"Cells without a p are not tests.": LEVEL * len(gains())},
         ),
     ]
 
 
 def _holm_exercise() -> Written:
     def unstopped(p: Sequence[float]) -> int:
-        return sum(value < LEVEL / (len(p) - place) for place, value in enumerate(sorted(p)))
+        return sum(value < LEVEL / (len(p) - rank) for rank, value in enumerate(sorted(p)))
 
     def stepped_up(p: Sequence[float]) -> int:
         return int((analysis.benjamini_hochberg(np.asarray(p, dtype=float)) < LEVEL).sum())
 
     return Written(
         "holm_findings",
-        "A function of a list of p-values: how many are findings at 0.05 by Holm's rule.",
+        "A function of a list of p-values that returns how many are findings at 0.05 by Holm's "
+        "rule.",
         holm_findings,
         lambda: [
             ([0.001, 0.02, 0.03],),
@@ -268,17 +277,18 @@ def _holm_exercise() -> Written:
             (p_values().tolist(),),
             ([0.2],),
         ],
-        "Holm keeps the chance of a single false finding below 5 % for the whole table, whatever the tests have to do with one another.",
-        "Sort; the smallest must be below 0.05 / m, the next below 0.05 / (m - 1) ...; stop at the first that is not.",
+        "Holm keeps the chance of a single false finding below 5 % for the whole table, however "
+        "the tests depend on one another.",
+        "Sort; the smallest must be below 0.05 / m, the next below 0.05 / (m - 1) ...; stop at "
+        "the first that is not.",
         {
-            "No correction: each is held against 0.05.": lambda p: sum(
+            "No correction: each p is compared with 0.05.": lambda p: sum(
                 value < LEVEL for value in p
             ),
-            "Every one is held against 0.05 / m, which is Bonferroni's rule: Holm's bound grows after each finding.": (
-                lambda p: sum(value < LEVEL / len(p) for value in p)
-            ),
-            "After the first that fails, none is a finding any more.": unstopped,
-            "That is Benjamini and Hochberg's rule, which keeps something else small.": stepped_up,
+            "Every p is compared with 0.05 / m, which is Bonferroni's rule: Holm's bound grows "
+            "after each finding.": (lambda p: sum(value < LEVEL / len(p) for value in p)),
+            "After the first p that fails, no other is a finding.": unstopped,
+            "That is Benjamini and Hochberg's rule, which controls something else.": stepped_up,
         },
     )
 
@@ -292,18 +302,20 @@ def _curse_exercise() -> Number:
 
     return Number(
         "best_of_ten",
-        "Ten recipes that change nothing, three seeds each, runs that spread as much as the published ones do (the median): the mean "
-        "gain of the best of them, in points.",
+        "Ten recipes that change nothing, three seeds each, runs that spread as much as the "
+        "published ones do (the median): the mean gain of the best of them, in points.",
         expected,
-        'So much is "the best of ten tasks gains" worth before anything is true. Choose on development data, report test data.',
-        "Draw ten mean gains around 0, take the largest, do it a few thousand times: `lesson.largest` does.",
+        'This is what "the best of ten tasks gains" is worth if nothing is true. Choose on '
+        "development data, report test data.",
+        "Draw ten mean gains around 0, take the largest, do it a few thousand times: "
+        "`lesson.largest` does.",
         "points",
         0.05,
         lambda: {
-            "That is the best single run; asked for is the best mean of three.": largest(
+            "That is the best single run; the question is about the best mean of three.": largest(
                 recipes(), usual_spread(), 1
             ),
-            "On average over all ten it is 0; but the best of them is chosen because it is high.": 0.0,
+            "Over all ten the average is 0; but the best is chosen because it is high.": 0.0,
             "That is the spread of one run.": usual_spread(),
         },
     )
@@ -320,17 +332,17 @@ def _power_exercise() -> Number:
 
     return Number(
         "enough_seeds",
-        f"The fewest seeds with which a true gain of {_WISHED:.0f} points is told from 0 with 80 % power, where runs spread as much as the "
-        "published ones do (the median).",
+        f"The fewest seeds with which a true gain of {_WISHED:.0f} points is told from 0 with 80 "
+        "% power, where runs spread as much as the published ones do (the median).",
         lambda: enough(lambda count: detectable(count, usual_spread())),
-        "Know this number before you start. If you cannot pay for it, ask a question about something larger, or about the mean of many "
-        "targets.",
-        "`lesson.detectable(seeds, spread)` for 2, 3, 4 ... seeds: when is it at most the gain you wish to find?",
+        "Know this number before you start. If you cannot pay for it, ask a question about "
+        "something larger, or about the mean of many targets.",
+        "`lesson.detectable(seeds, spread)` for 2, 3, 4 ... seeds: when is it at most the gain "
+        "you wish to find?",
         "seeds",
         0.0,
         lambda: {
-            "There the half-width of the interval is the gain itself: about half of such studies would miss it.": enough(
-                half
-            ),
+            "There the half-width of the interval is the gain itself: about half of such studies "
+            "would miss it.": enough(half),
         },
     )

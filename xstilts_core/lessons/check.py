@@ -1,5 +1,4 @@
-"""The checker of a lesson: `check.<exercise>(answer)` says whether an answer is right, or gives a
-hint."""
+"""The checker of a lesson: `check.<exercise>(answer)` confirms a right answer or gives a hint."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,15 +10,14 @@ from xstilts_core.lessons.values import as_number, same, short, unwrapped
 
 
 class Check:
-    """The exercises of a lesson, and which of them have been answered."""
+    """The exercises of a lesson, and the names of those answered correctly."""
 
     def __init__(self, exercises: Sequence[Exercise]) -> None:
         self._exercises = {exercise.name: exercise for exercise in exercises}
         self._right: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[[Any], Feedback]:
-        """The check of one exercise, as a method of its name. AttributeError with the nearest name
-        where there is none."""
+        """Return the check of an exercise, or raise AttributeError with the nearest name."""
         if name.startswith("_") or name not in self._exercises:
             raise AttributeError(
                 name if name.startswith("_") else str(unknown("exercise", name, self._exercises))
@@ -31,11 +29,11 @@ class Check:
 
     @property
     def exercises(self) -> tuple[Exercise, ...]:
-        """All of them, in the order of the lesson."""
+        """All exercises, in the order of the lesson."""
         return tuple(self._exercises.values())
 
     def answer(self, name: str, answer: Any) -> Feedback:
-        """Judge the answer to an exercise."""
+        """Return feedback on the answer to an exercise."""
         exercise = self._exercises[name]
         if hint := exercise.hint(answer):
             self._right.discard(name)
@@ -44,26 +42,26 @@ class Check:
         return Feedback(True, exercise.learnt)
 
     def summary(self) -> Feedback:
-        """How many exercises are answered, and which are open."""
-        left = [name for name in self._exercises if name not in self._right]
+        """Return how many exercises are answered, and which are open."""
+        open_exercises = [name for name in self._exercises if name not in self._right]
         done = f"{len(self._right)} of {len(self._exercises)} exercises are answered"
         return Feedback(
-            not left,
-            f"{done}; open: {', '.join(left)}." if left else f"{done}.",
+            not open_exercises,
+            f"{done}; open: {', '.join(open_exercises)}." if open_exercises else f"{done}.",
             heading="This lesson",
         )
 
 
 def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
-    """A prediction beside what was measured: words, or a number and how far off it was."""
-    title, shown = (
+    """Compare a prediction with the measurement: a word, or a number with its error."""
+    title, measured_text = (
         "Your prediction",
         f"{measured:.1f} {unit}".rstrip() if isinstance(measured, float) else str(measured),
     )
     if not filled(predicted):
         return Feedback(
             False,
-            f"You made none. Measured: {shown}. A prediction that fails teaches more than none.",
+            f"You made none. Measured: {measured_text}. A wrong prediction teaches more than none.",
             title,
         )
     if isinstance(measured, float):
@@ -74,24 +72,30 @@ def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
         if not math.isfinite(value):
             return Feedback(
                 False,
-                f"A finite number was asked for, and this is {short(predicted)}. Measured: {shown}.",
+                f"A finite number was expected, and this is {short(predicted)}. "
+                f"Measured: {measured_text}.",
                 title,
             )
-        off = value - measured
-        way = "too high" if off > 0 else "too low"
+        error = value - measured
+        direction = "too high" if error > 0 else "too low"
         return Feedback(
-            abs(off) < 0.05,
-            f"You said {value:.1f}, measured: {shown}: {abs(off):.1f} {way}.",
+            abs(error) < 0.05,
+            f"You said {value:.1f}, measured: {measured_text}: {abs(error):.1f} {direction}.",
             title,
         )
     predicted, measured = unwrapped(predicted), unwrapped(measured)
     if isinstance(measured, str) and not isinstance(predicted, str):
         return Feedback(
             False,
-            f"One word in quotes was asked for, and this is {short(predicted)}. Measured: {shown}.",
+            f"One word in quotes was expected, and this is {short(predicted)}. Measured: "
+            f"{measured_text}.",
             title,
         )
     if same(predicted, measured):
-        return Feedback(True, f"You said {predicted}, and so it is.", title)
-    said = predicted if isinstance(predicted, str) else short(predicted)
-    return Feedback(False, f"You said {said}, measured: {shown}. What did you not think of?", title)
+        return Feedback(True, f"You said {predicted}, and that is right.", title)
+    predicted_text = predicted if isinstance(predicted, str) else short(predicted)
+    return Feedback(
+        False,
+        (f"You said {predicted_text}, measured: {measured_text}. What did you not think of?"),
+        title,
+    )

@@ -1,8 +1,8 @@
 """Lesson 6: what else could have made the difference? Ablations that change one thing, controls,
-and one recipe behind every correlation.
+and one recipe that causes every correlation.
 
-The lesson's study crosses recipes with the number of English target examples, so that "more data of
-the same kind" has runs of its own. The correlations are of published scores
+The lesson's study crosses recipes with the number of English target examples, so that it contains
+runs with "more data of the same kind". The correlations are of published scores
 (xstilts_core/study/published).
 """
 
@@ -24,36 +24,35 @@ from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 
 STUDY = "lesson_confounds"
 ENGLISH = "en"
-# The lesson's recipes: the one that is advertised, another English task of the same size, and the
-# controls.
+# The lesson's recipes: the advertised one, another English task of the same size, and the controls.
 CLAIMED, OTHER, _SECOND_ONLY, _OVERLAP = "mnli", "ccg", "second_only", "overlap"
 _PUBLISHED = "published"
-# A target and a probing task whose scores seem to go together.
+# A target and a probing task whose scores seem to be correlated.
 X, Y = "boolq", "edges-dpr"
 _RUINED = 2
 
 
 def study(outputs: str = "outputs") -> Study:
-    """The lesson's study."""
+    """Return the lesson's study."""
     return Study.load(STUDY, outputs)
 
 
 def arm(recipe: str, size: int) -> str:
-    """What a run is called in this lesson: 'mnli, 200'."""
+    """Return the name of a run in this lesson, such as 'mnli, 200'."""
     return f"{recipe}, {size}"
 
 
 def arms(study: Study) -> pd.DataFrame:
-    """In what the target runs differ: a row per run, a column per setting."""
+    """Return the settings in which the target runs differ: a row per run, a column per setting."""
     rows = {}
     for spec in study.specs:
         if isinstance(spec, TargetSpec):
             recipe = study.recipes[spec.recipe]
-            seen = "second text alone" if spec.control else "both texts"
+            visible_input = "second text alone" if spec.control else "both texts"
             rows[arm(spec.recipe, spec.train_examples)] = (
                 ", ".join(recipe.intermediate) or "none",
                 spec.train_examples,
-                seen,
+                visible_input,
             )
     return pd.DataFrame.from_dict(
         rows, orient="index", columns=["intermediate task", "target examples", "the model sees"]
@@ -61,43 +60,49 @@ def arms(study: Study) -> pd.DataFrame:
 
 
 def one_change(study: Study, start: str) -> list[str]:
-    """The runs that differ from the run `start` in exactly one setting."""
+    """Return the runs that differ from the run `start` in exactly one setting."""
     table = arms(study)
     changed = (table != table.loc[start]).sum(axis=1)
     return [str(name) for name in table.index[changed == 1]]
 
 
 def seen_twice(study: Study, size: int) -> int:
-    """How many of the target's examples, of a training set of `size`, phase 2 of the recipe CLAIMED
-    has seen already."""
-    (before,) = [
+    """Return how many of the target's `size` training examples CLAIMED has seen in phase 2."""
+    (phase_2,) = [
         spec
         for spec in study.specs
         if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED
     ]
 
     def drawn(count: int) -> set[str]:
-        (found,) = splits.training(
-            CLAIMED, count, before.seed, study.source, study.data_root
+        (drawn_examples,) = splits.training(
+            CLAIMED, count, phase_2.seed, study.source, study.data_root
         ).values()
-        return {example.id for example in found}
+        return {example.id for example in drawn_examples}
 
-    return len(drawn(before.train_examples) & drawn(size))
+    return len(drawn(phase_2.train_examples) & drawn(size))
 
 
 def scores(study: Study) -> pd.DataFrame:
-    """XNLI accuracy in percent: a row per run, a column per language. The control by word overlap
-    has a single row."""
+    """Return XNLI accuracy in percent: a row per run, a column per language. The control by word
+    overlap has a single row."""
     tables = []
     for size in study.target_sizes:
         frame = analysis.finished(analysis.of_size(study, size))
-        kept = frame[
+        target_rows = frame[
             (frame["phase"].isin(("target", "control")))
             & (frame["metric"] == "accuracy")
             & (frame["split"] == "test")
         ]
-        names = [_OVERLAP if recipe == _OVERLAP else arm(recipe, size) for recipe in kept["recipe"]]
-        tables.append(kept.assign(run=names).pivot(index="run", columns="language", values="value"))
+        names = [
+            _OVERLAP if recipe == _OVERLAP else arm(recipe, size)
+            for recipe in target_rows[("recipe")]
+        ]
+        tables.append(
+            target_rows.assign(run=names).pivot(
+                index=("run"), columns=("language"), values=("value")
+            )
+        )
     table = pd.concat(tables)
     table = table[~table.index.duplicated()].rename_axis(index=None, columns=None)
     rows = [name for name in (*arms(study).index, _OVERLAP) if name in table.index]
@@ -105,33 +110,32 @@ def scores(study: Study) -> pd.DataFrame:
 
 
 def zero_shot(table: pd.DataFrame) -> pd.Series:
-    """Mean of every row over the languages but English."""
+    """Return the mean of every row over the languages other than English."""
     return table.drop(columns=ENGLISH).mean(axis=1)
 
 
 def difference(table: pd.DataFrame, run: str, against: str) -> float:
-    """Zero-shot mean of one run less that of another, in points."""
+    """Return the zero-shot mean of `run` minus that of `against`, in points."""
     means = zero_shot(table)
     return float(means[run] - means[against])
 
 
 def _above_overlap(table: pd.DataFrame, run: str) -> list[str]:
-    """The languages other than English in which a run is better than counting common words."""
+    """Return the languages other than English in which a run beats counting common words."""
     others = table.drop(columns=ENGLISH)
     return [str(code) for code in others if others.loc[run, code] > others.loc[_OVERLAP, code]]
 
 
 @lru_cache(maxsize=1)
 def recipes() -> pd.DataFrame:
-    """Published scores, mean over runs, in percent: a row per intermediate task, a column per
-    target and probing task."""
+    """Return published scores in percent, averaged over runs: a row per intermediate task, a column
+    per target and probing task."""
     return by_run(analysis.performance(Study.load(_PUBLISHED))).groupby("recipe", sort=False).mean()
 
 
 @lru_cache(maxsize=1)
 def left_out() -> pd.DataFrame:
-    """How many pairs of tasks go together (after Holm's correction) with all recipes, and without
-    each one."""
+    """Return the number of correlated pairs of tasks (Holm), with all recipes and without each."""
     study = Study.load(_PUBLISHED)
     return analysis.left_out(study, analysis.performance(study))[
         ["left_out", "target_pairs", "probing_pairs", "mean_estimate"]
@@ -139,14 +143,14 @@ def left_out() -> pd.DataFrame:
 
 
 def together(without: Sequence[str] = ()) -> float:
-    """Pearson's correlation of X and Y over the recipes, but for those named."""
-    kept = recipes().drop(index=list(without))
-    return float(np.corrcoef(kept[X], kept[Y])[0, 1])
+    """Return Pearson's correlation of X and Y over all recipes except those named."""
+    kept_recipes = recipes().drop(index=list(without))
+    return float(np.corrcoef(kept_recipes[X], kept_recipes[Y])[0, 1])
 
 
 def scatter() -> Figure:
-    """Y over X in percent, a point per recipe. Without names: whose points they are is found out in
-    the lesson."""
+    """Plot Y against X in percent, a point per recipe. The points have no names, which pupils find
+    out in the lesson."""
     table = recipes()
     with look():
         figure = PrintFigure(figsize=(FULL, 2.6), layout="constrained")
@@ -156,18 +160,19 @@ def scatter() -> Figure:
         axes.set(xlabel=f"{X}, percent", ylabel=f"{Y}, percent")
         say(
             figure,
-            "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate task",
+            "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate "
+            "task",
         )
     return figure
 
 
 def worst() -> list[str]:
-    """The recipes with the lowest scores on X."""
+    """Return the recipes with the lowest scores on X."""
     return [str(name) for name in recipes()[X].nsmallest(_RUINED).index]
 
 
 def check(outputs: str = "outputs") -> Check:
-    """The exercises of the lesson, about its study below `outputs`."""
+    """Return the exercises of the lesson, about its study below `outputs`."""
     planned = study(outputs)
     small, large = planned.target_sizes
 
@@ -189,7 +194,8 @@ def _one_change_exercise(planned: Study, small: int) -> Names:
         "one_change",
         f"The runs that differ from '{arm(BASELINE, small)}' in exactly one setting.",
         lambda: one_change(planned, arm(BASELINE, small)),
-        "Each of these comparisons says what one setting does. All others mix two, and no statistics can part them again.",
+        "Each of these comparisons shows what one setting does. All others mix two, and no "
+        "statistics can separate them.",
         "Compare row by row, and count the columns that differ.",
         legal=tuple(arms(planned).index),
     )
@@ -209,10 +215,11 @@ def _contrast_questions(
     return [
         Number(
             "claimed",
-            f"The gain as it would be advertised: {claim} over '{arm(BASELINE, small)}', zero-shot, in points.",
+            f"The gain as it would be advertised: {claim} over '{arm(BASELINE, small)}', "
+            "zero-shot, in points.",
             lambda: contrast(CLAIMED, small, BASELINE, small),
             "So far so good: one setting was changed. But what is that setting made of?",
-            "The mean over all languages but English, of both runs; then subtract.",
+            "The mean over all languages other than English, of both runs; then subtract.",
             "points",
             0.06,
             lambda: {
@@ -222,10 +229,13 @@ def _contrast_questions(
         ),
         Number(
             "same_data",
-            f"XNLI's own training task is MNLI. Compare {claim} with the baseline that has seen the very same MNLI examples, in points.",
+            f"XNLI's own training task is MNLI. Compare {claim} with the baseline that has seen "
+            "the very same MNLI examples, in points.",
             lambda: contrast(CLAIMED, small, BASELINE, large),
-            "What is left is what training on them in two phases adds to having them. The rest was more data of the target's own kind.",
-            f"How many different MNLI examples has {claim} seen in both phases together? Which run of the table has as many?",
+            "What is left is what training on them in two phases adds to just having them. The "
+            "rest was more data of the target's own kind.",
+            f"How many different MNLI examples has {claim} seen in both phases together? Which "
+            "run of the table has as many?",
             "points",
             0.06,
             lambda: {
@@ -237,10 +247,13 @@ def _contrast_questions(
         ),
         Number(
             "this_task",
-            f"Would any English training have done? Compare {claim} with the other intermediate task, all else equal, in points.",
+            f"Would any English training have done? Compare {claim} with the other intermediate "
+            "task, all else equal, in points.",
             lambda: contrast(CLAIMED, small, OTHER, small),
-            "Another task of the same size is the baseline for what this task teaches; no task at all, for what any training does.",
-            "Two runs with the same number of target examples, and with one intermediate task each.",
+            "Another task of the same size is the baseline for what this task teaches; no task "
+            "at all, for what any training does.",
+            "Two runs with the same number of target examples, and with one intermediate task "
+            "each.",
             "points",
             0.06,
             lambda: {
@@ -257,9 +270,11 @@ def _overlap_exercise(table: Callable[[], pd.DataFrame], large: int) -> Number:
 
     return Number(
         "better_than_counting",
-        f"In how many languages other than English is '{arm(BASELINE, large)}' better than counting common words?",
+        f"In how many languages other than English is '{arm(BASELINE, large)}' better than "
+        "counting common words?",
         better,
-        "Wherever it is not, its score can be had without any model. It may come from understanding all the same; this does not show it.",
+        "Wherever it is not, its score can be had without any model. It may still come from "
+        "understanding, but this does not show it.",
         "Compare the two rows, language by language.",
         "languages",
         0.0,
@@ -282,15 +297,18 @@ def lurking() -> list[Exercise]:
                 .sum(axis=1)
                 .idxmin()
             ),
-            "It did badly on nearly everything. One such row makes every column go with every other.",
+            "It did badly on nearly everything. One such row correlates every column with every "
+            "other.",
             "Add the two columns of pairs; the first row leaves out nothing.",
         ),
         Number(
             "without_ruined",
-            f"Pearson's correlation of {X} and {Y} over the recipes, without the {_RUINED} recipes that are worst on {X}.",
+            f"Pearson's correlation of {X} and {Y} over the recipes, without the {_RUINED} "
+            f"recipes that are worst on {X}.",
             lambda: together(worst()),
-            "The correlation was between encoders that were ruined and encoders that were not. Among the latter little of it is left; and "
-            "eight points do not show that there is none.",
+            "The correlation was between encoders that were ruined and encoders that were not. "
+            "Among the latter little of it is left; but eight points do not show that there is "
+            "none.",
             "Drop the two rows, then correlate the two columns.",
             "",
             0.005,

@@ -1,4 +1,4 @@
-"""Lesson 8: a study of one's own: written, checked, estimated, run, read."""
+"""Lesson 8: the pupil's own study, from writing and checking it to reading its results."""
 
 import os
 import subprocess
@@ -20,11 +20,11 @@ TOLD, _NOT_TOLD = "told from 0", "not told from 0"
 
 
 def save(text: str, outputs: str = "outputs") -> str:
-    """Write the study to <outputs>/my_study.yaml; its path. Its runs go to <outputs>/my_study/.
-    UsageError where it is no text."""
+    """Write the study to <outputs>/my_study.yaml and return the path. Its runs go to
+    <outputs>/my_study/. Raise UsageError if `text` is not a string."""
     if not isinstance(text, str):
         raise UsageError(
-            "my_study is no text yet: write the YAML between three quotes, and check it"
+            "my_study is not a text yet: write the YAML between three quotes, and check it"
         )
     path = home() / outputs / f"{NAME}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,63 +33,62 @@ def save(text: str, outputs: str = "outputs") -> str:
 
 
 def saved(outputs: str) -> Study:
-    """The study that was saved. UsageError where none was."""
+    """Return the saved study. Raise UsageError if there is none."""
     return Study.load(str(home() / outputs / f"{NAME}.yaml"), outputs)
 
 
 def outputs() -> str:
-    """The folder outputs/ of the project, as a path that is the same from everywhere: notebooks of
-    JupyterLab start in their own folder."""
+    """Return the absolute path of outputs/, as notebooks in JupyterLab start in their folder."""
     return str(home() / "outputs")
 
 
 def xstilts(*words: str) -> float:
-    """The command `xstilts`, its lines shown as they come; returns the seconds it took. UsageError
-    with its last words where it fails."""
+    """Run the command `xstilts`, print its output line by line and return the seconds it took.
+    Raise UsageError with the last line if it fails."""
     started = time.perf_counter()
-    call = [sys.executable, "-m", "xstilts_core.commands.cli", *words]
-    # A notebook's kernel asks for colors: the command would take its pipe for a terminal, and draw
-    # its bars over and over.
-    plain = {
+    command_line = [sys.executable, "-m", "xstilts_core.commands.cli", *words]
+    # A notebook's kernel requests colors, so the command would treat its pipe as a terminal and
+    # redraw its progress bars.
+    environment = {
         name: value
         for name, value in os.environ.items()
         if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")
     }
     lines: list[str] = []
     with subprocess.Popen(
-        call,
+        command_line,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=plain,
+        env=environment,
     ) as process:
         for line in process.stdout or ():
             lines.append(line)
             print(line, end="", flush=True)
     if process.returncode:
         raise UsageError(
-            f"xstilts {words[0]} ended with exit code {process.returncode}: {lines[-1].strip() if lines else 'no word'}"
+            f"xstilts {words[0]} ended with exit code {process.returncode}: "
+            f"{lines[-1].strip() if lines else 'no output'}"
         )
     return time.perf_counter() - started
 
 
 def first(study: Study) -> tuple[str, str]:
-    """The study's first recipe with an intermediate task, and its first target."""
-    recipe = next(name for name, entry in study.recipes.items() if entry.intermediate)
+    """Return the study's first recipe with an intermediate task, and its first target."""
+    recipe = next(name for name, settings in study.recipes.items() if settings.intermediate)
     return recipe, study.targets[0]
 
 
 def gain_table(outputs: str = "outputs") -> pd.DataFrame:
-    """Gains in points with their 95 % intervals, of the study that was saved: as in the report."""
+    """Return the saved study's gains in points with 95 % intervals, as in the report."""
     study = saved(outputs)
     scores = analysis.contenders(analysis.finished(study), study.controls)
     return analysis.gain_table(analysis.gain_draws(scores, analysis.item_scores(study)))
 
 
 def _gain_row(outputs: str) -> pd.Series:
-    """The row of the gain table that the lesson asks about. UsageError where its runs are not
-    done."""
+    """Return the lesson's row of the gain table. Raise UsageError if its runs are not done."""
     (recipe, target), table = first(saved(outputs)), gain_table(outputs)
     rows = table[(table["recipe"] == recipe) & (table["task"] == target)]
     if rows.empty or rows["gain"].isna().any():
@@ -98,12 +97,12 @@ def _gain_row(outputs: str) -> pd.Series:
 
 
 def gain(outputs: str = "outputs") -> float:
-    """The gain that the lesson asks about, in points."""
+    """Return the gain that the lesson asks about, in points."""
     return float(_gain_row(outputs)["gain"])
 
 
 def _english_gain(study: Study) -> float:
-    """The same recipe's gain in English, in points."""
+    """Return the same recipe's gain in English, in points."""
     table = analysis.gains(analysis.contenders(analysis.finished(study), study.controls))
     recipe, target = first(study)
     return float(
@@ -114,7 +113,7 @@ def _english_gain(study: Study) -> float:
 
 
 def more_seeds(study: Study) -> int:
-    """How many runs another seed adds."""
+    """Return the number of runs that another seed adds."""
     fields = {name: getattr(study, name) for name in type(study).model_fields}
     return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(
         study.specs
@@ -122,24 +121,25 @@ def more_seeds(study: Study) -> int:
 
 
 def check(outputs: str = "outputs") -> Check:
-    """The exercises of the lesson; the last four are about the study that the pupil has saved
-    there."""
-    wrong = Names(
+    """Return the exercises of the lesson. The last four are about the study saved in `outputs`."""
+    flaws_exercise = Names(
         "flaws",
         f"What is wrong with the design of this study? A list, out of: {', '.join(FLAWS)}.",
         lambda: flaws(FLAWED),
-        "All of them can be seen before anything runs. Nothing in the suite forbids such a study: it is no mistake of grammar.",
-        "Go through the list, and look for the line of the file that each is about.",
+        "All of them can be seen before anything runs. The suite does not forbid such a study: "
+        "its syntax is right.",
+        "Go through the list, and look for the line of the file that each item is about.",
         legal=tuple(FLAWS),
     )
     plan = Plan(
         "my_study",
         "The YAML text of a study of your own.",
-        "It asks one question, has something to compare with, and can tell chance from a difference, if that is large.",
+        "It asks one question, has something to compare with, and can tell a large difference "
+        "from chance.",
     )
     return Check(
         [
-            wrong,
+            flaws_exercise,
             plan,
             _runs_exercise(outputs),
             _again_exercise(outputs),
@@ -154,9 +154,11 @@ def _runs_exercise(outputs: str) -> Number:
         "runs",
         "How many runs does your study have, in all phases?",
         lambda: float(len(saved(outputs).specs)),
-        "Recipes times seeds, phase by phase; a control without an encoder needs no second seed. Grids grow by multiplication.",
-        "Runs of phase 2: recipes with a task, times seeds. Then for every recipe and seed one run for each task that targets are trained "
-        "on, and one for each retrieval target. Controls too.",
+        "Recipes times seeds, phase by phase; a control without an encoder needs no second seed. "
+        "Grids grow by multiplication.",
+        "Runs of phase 2: recipes with a task, times seeds. Then for every recipe and seed one "
+        "run for each task that targets are trained on, and one for each retrieval target. "
+        "Controls too.",
         "runs",
         0.0,
         lambda: {
@@ -172,8 +174,9 @@ def _again_exercise(outputs: str) -> Number:
         "third_seed",
         "You add another seed when all is done. How many runs does `xstilts run` then make?",
         lambda: float(more_seeds(saved(outputs))),
-        "What is done stays done, as long as its settings are the same. So begin small, and add seeds.",
-        "Only what is not there yet.",
+        "What is done stays done, as long as its settings are the same. So begin small, and add "
+        "seeds.",
+        "Only the runs that do not exist yet.",
         "runs",
         0.0,
         lambda: {
@@ -187,7 +190,8 @@ def _again_exercise(outputs: str) -> Number:
 def gain_exercise(outputs: str) -> Number:
     return Number(
         "my_gain",
-        "The gain of your first recipe with an intermediate task on your first target, zero-shot, in points.",
+        "The gain of your first recipe with an intermediate task on your first target, "
+        "zero-shot, in points.",
         lambda: gain(outputs),
         f"Over '{BASELINE}', of the same seed, on the same items, over all languages but English.",
         "In the report: the table of gains by recipe and target.",
@@ -207,6 +211,6 @@ def _verdict_exercise(outputs: str) -> Choice:
         "By its 95 % interval over seeds and test items: is this gain told from 0?",
         (TOLD, _NOT_TOLD),
         verdict,
-        "Whatever it is: that is what you write, and not what you had hoped for.",
+        "Whatever it is, report it, and not what you had hoped for.",
         "Is 0 between the ends of the interval?",
     )

@@ -1,8 +1,7 @@
-"""Exercises: a question, the true answer computed from the suite, and what to say to an answer that
-is wrong.
+"""Exercises: a question, the true answer computed from the suite, and hints for wrong answers.
 
-A hint names the kind of mistake (a share for a percentage, the wrong direction, English forgotten)
-and never the solution.
+A hint names the kind of mistake (a share instead of a percentage, the wrong direction, English
+included by mistake) and never the solution.
 """
 
 import html
@@ -19,13 +18,13 @@ from xstilts_core.lessons.values import as_number, equal, short
 # Units in which a share of 1 is 100.
 _HUNDREDTHS = ("percent", "points")
 NOTHING = "Nothing is filled in yet: put your answer in the place of the three dots."
-# Blue and orange of Okabe and Ito (2008); the words say the same to who sees no color.
+# Blue and orange of Okabe and Ito (2008). The title carries the same information without color.
 COLORS: Mapping[str, str] = MappingProxyType({"Right": "#0072B2", "Not yet": "#D55E00"})
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What is said to an answer."""
+    """The feedback on an answer."""
 
     right: bool
     text: str
@@ -47,25 +46,24 @@ class Feedback:
 
 
 class Exercise(Protocol):
-    """name: that of the answer in the notebook. learnt: said to a right answer: what follows from
-    it."""
+    """An exercise. name: the answer's variable. learnt: conclusion shown after a right answer."""
 
     name: str
     question: str
     learnt: str
 
     def solution(self) -> Any:
-        """The right answer, computed from the suite."""
+        """Return the right answer, computed from the suite."""
 
     def hint(self, answer: Any) -> str:
-        """What to think of next; "" where the answer is right."""
+        """Return a hint for a wrong answer; "" for a right one."""
 
     def mistakes(self) -> list[Any]:
-        """Wrong answers that a pupil may give: each must get a hint."""
+        """Return wrong answers that a pupil may give. Each must get a hint."""
 
 
 def filled(answer: Any) -> bool:
-    """Whether the pupil has put anything in the place of the three dots."""
+    """Return whether the pupil has replaced the three dots."""
     return answer is not ... and answer is not None
 
 
@@ -73,8 +71,8 @@ def filled(answer: Any) -> bool:
 class Number:
     """A number, right within `tolerance` (in the unit of the answer).
 
-    slips: hint -> the value that this slip leads to, computed like the truth. nudge: what is said
-    to any other wrong number.
+    slips: for each hint the wrong value that this slip gives, computed like the truth. nudge: hint
+    for any other wrong number.
     """
 
     name: str
@@ -95,14 +93,17 @@ class Number:
         try:
             value = as_number(answer)
         except (TypeError, ValueError):
-            return f"One number is asked for{f' (in {self.unit})' if self.unit else ''}; this is of type {type(answer).__name__}."
+            return (
+                f"One number is expected{f' (in {self.unit})' if self.unit else ''}; "
+                f"this is of type {type(answer).__name__}."
+            )
         if not math.isfinite(value):
-            return "This is no finite number: is a score missing, or is something divided by zero?"
+            return "This is not a finite number: is a score missing, or do you divide by zero?"
         truth = self.solution()
         return "" if abs(value - truth) <= self.tolerance else self.slip(value, truth)
 
     def slip(self, value: float, truth: float) -> str:
-        """The hint for a wrong number."""
+        """Return the hint for a wrong number."""
 
         def near(other: float) -> bool:
             return (
@@ -115,16 +116,22 @@ class Number:
             if abs(value - wrong) <= self.tolerance:
                 return text
         if truth and self.unit in _HUNDREDTHS and near(truth / 100):
-            return f"The unit: the suite's scores are in {self.unit} (0 to 100), this is a share between 0 and 1."
+            return (
+                f"The unit: the suite's scores are in {self.unit} (0 to 100), "
+                "this is a share between 0 and 1."
+            )
         if truth and self.unit not in _HUNDREDTHS and near(100 * truth):
-            return f"The unit: asked for is {self.unit or 'a plain number'}, this is a hundred times as much."
+            return (
+                f"The unit should be {self.unit or 'a plain number'}; "
+                "this is a hundred times as much."
+            )
         if truth and near(-truth):
             return "The size is right, the direction is not: what is subtracted from what?"
         return self.nudge
 
     def mistakes(self) -> list[Any]:
         truth = self.solution()
-        made = [
+        wrong_numbers = [
             truth / 100 if self.unit in _HUNDREDTHS else 100 * truth,
             -truth,
             3 * truth + 10 * self.tolerance + 1,
@@ -136,14 +143,13 @@ class Number:
             "a lot",
             math.nan,
             [1, 2],
-            *(value for value in made if abs(value - truth) > self.tolerance),
+            *(value for value in wrong_numbers if abs(value - truth) > self.tolerance),
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several options. hints: option -> what is said where it is chosen and wrong; nudge:
-    what is said to the others."""
+    """One of several options. hints: by wrong option. nudge: hint for all other wrong options."""
 
     name: str
     question: str
@@ -160,7 +166,10 @@ class Choice:
         if not filled(answer):
             return NOTHING
         if not isinstance(answer, str):
-            return f"One word in quotes is asked for, and this is of type {type(answer).__name__}; legal: {', '.join(self.options)}."
+            return (
+                f"One word in quotes is expected, and this is of type {type(answer).__name__}; "
+                f"legal: {', '.join(self.options)}."
+            )
         if answer not in self.options:
             return f"{unknown('answer', answer, self.options)}."
         return "" if answer == self.solution() else self.hints().get(answer, self.nudge)
@@ -176,10 +185,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Several names, of languages unless `legal` says otherwise; in the order asked for where
-    `ordered`.
+    """Several names: of languages, or of `legal`. If `ordered`, their order counts.
 
-    slips: hint -> the names that this slip leads to.
+    slips: for each hint the wrong names that this slip gives.
     """
 
     name: str
@@ -198,15 +206,15 @@ class Names:
         if not filled(answer):
             return NOTHING
         if self.ordered and isinstance(answer, set | frozenset):
-            return 'The order counts, and a set has none: a list is asked for, ["en", "de"].'
+            return 'The order counts, and a set has none: a list is expected, ["en", "de"].'
         answer = [None] if isinstance(answer, str) else listed(answer)
-        if not all(isinstance(entry, str) for entry in answer):
-            return 'A list of names is asked for, each in quotes: ["en", "de"].'
-        wrong = [entry for entry in answer if entry not in self.legal]
+        if not all(isinstance(name, str) for name in answer):
+            return 'A list of names is expected, each in quotes: ["en", "de"].'
+        wrong = [name for name in answer if name not in self.legal]
         if wrong:
             return f"{unknown('name', wrong[0], self.legal)}."
         if len(set(answer)) < len(answer):
-            return "A name stands twice."
+            return "A name occurs twice."
         truth = self.solution()
         if self.alike(answer, truth):
             return ""
@@ -215,24 +223,27 @@ class Names:
         ):
             return text
         if "en" in answer and "en" not in truth:
-            return "English is among them: here it is the language of training, and not one to transfer to."
+            return (
+                "English is among them: here it is the language of training, not one to transfer "
+                "to."
+            )
         if self.ordered and answer == truth[::-1]:
-            return "The right ones in the wrong direction."
+            return "The right names in the wrong direction."
         if set(answer) == set(truth):
-            return "The right ones in another order than asked for."
+            return "The right names in the wrong order."
         if len(answer) != len(truth):
             return f"Too {'many' if len(answer) > len(truth) else 'few'} names. {self.nudge}"
         return f"{len(set(answer) & set(truth))} of {len(truth)} are right. {self.nudge}"
 
     def alike(self, answer: Sequence[str], names: Sequence[str]) -> bool:
-        """Whether these are the names, in their order where it counts."""
+        """Return whether the names are the same, in the same order if `ordered`."""
         return list(answer) == list(names) if self.ordered else set(answer) == set(names)
 
     def mistakes(self) -> list[Any]:
         truth = self.solution()
-        others = [entry for entry in self.legal if entry not in truth]
+        others = [name for name in self.legal if name not in truth]
         swapped = [*others[:1], *truth[1:]]
-        made = [
+        answers = [
             ...,
             "en",
             7,
@@ -243,12 +254,12 @@ class Names:
             swapped,
             *([truth[::-1], set(truth)] if self.ordered else []),
         ]
-        made += [list(wrong) for wrong in self.slips().values()]
-        return [answer for answer in made if answer != truth]
+        answers += [list(wrong) for wrong in self.slips().values()]
+        return [answer for answer in answers if answer != truth]
 
 
 def listed(answer: Any) -> list[Any]:
-    """The names of a list, a tuple, a set, an index of a table."""
+    """Return the items of a list, a tuple, a set or a table's index as a list."""
     try:
         return list(answer)
     except TypeError:
@@ -259,7 +270,7 @@ def listed(answer: Any) -> list[Any]:
 class Written:
     """A function that the pupil writes, compared with `truth` on cases (tuples of arguments).
 
-    slips: hint -> a function that makes this slip. nudge: what is said where it is another one.
+    slips: for each hint a function that makes this slip. nudge: hint for any other wrong function.
     """
 
     name: str
@@ -278,26 +289,24 @@ class Written:
         if not filled(answer):
             return NOTHING
         if not callable(answer):
-            return "The function itself is asked for: its name without brackets."
-        found = []
+            return "The function itself is expected: its name without brackets."
+        values = []
         for case in self.cases():
             try:
-                found.append(answer(*case))
-            except (
-                Exception
-            ) as error:  # whatever a pupil's function raises is told, and stops nothing
+                values.append(answer(*case))
+            except Exception as error:  # any error of the pupil's function becomes a hint
                 return (
                     f"Your function stopped with {type(error).__name__}: {error} for {short(case)}."
                 )
-        if all(value is None or value is ... for value in found):
-            return "Your function gives nothing back: is there a `return`?"
-        if self.same(self.truth, found):
+        if all(value is None or value is ... for value in values):
+            return "Your function returns nothing: is there a `return`?"
+        if self.same(self.truth, values):
             return ""
-        text = next((text for text, wrong in self.slips.items() if self.same(wrong, found)), "")
-        return text or f"{self.nudge} For {short(self.cases()[0])} it gives {short(found[0])}."
+        text = next((text for text, wrong in self.slips.items() if self.same(wrong, values)), "")
+        return text or f"{self.nudge} For {short(self.cases()[0])} it gives {short(values[0])}."
 
     def same(self, function: Callable[..., Any], found: Sequence[Any]) -> bool:
-        """Whether a function gives these values on the cases."""
+        """Return whether a function gives these values on the cases."""
         return all(
             equal(function(*case), value, self.tolerance)
             for case, value in zip(self.cases(), found, strict=True)

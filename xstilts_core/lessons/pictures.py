@@ -1,5 +1,4 @@
-"""Small figures and tables of lessons, in the suite's look: numbers by language for several things,
-curves, texts."""
+"""Small figures and tables for lessons in the suite's style: dot plots, curves and texts."""
 
 from collections.abc import Sequence
 
@@ -21,7 +20,8 @@ from xstilts_core.report.figures.style import (
     say,
 )
 
-# A color and a shape each: told apart without color too. The last two are black and gray.
+# Each series has a color and a shape, and can be told apart without color. The last two are black
+# and gray.
 _SERIES = (
     (BLUE, "o", "-"),
     (ORANGE, "s", "--"),
@@ -32,21 +32,22 @@ _SERIES = (
 
 
 def many(found: Sequence[object]) -> None:
-    """UsageError for more series than there are colors and shapes."""
+    """Raise UsageError for more series than there are colors and shapes."""
     if len(found) > len(_SERIES):
         raise UsageError(
-            f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; leave some out"
+            f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; "
+            "leave some out"
         )
 
 
 def named(label: object) -> str:
-    """A language by its name, anything else as it is."""
+    """Return a language's name for its code, and any other label as text."""
     return LANGUAGES[label].name if isinstance(label, str) and label in LANGUAGES else str(label)
 
 
 def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | None = None) -> Figure:
-    """A row per row of the table (a language, a task), a dot per column. label: of the x axis.
-    reference: a vertical line, say chance."""
+    """Plot each row of the table (a language, a task) as a line of dots, one per column. label: x
+    axis label. reference: position of a vertical line, such as chance."""
     many(table.columns)
     with look():
         figure = PrintFigure(figsize=(FULL, 0.8 + 0.22 * len(table)), layout="constrained")
@@ -77,17 +78,17 @@ def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | Non
 def lines(
     table: pd.DataFrame, across: str, up: str, note: str = "", reference: float | None = None
 ) -> Figure:
-    """A curve per column over the table's index. across, up: labels of the axes. reference: a
-    horizontal line."""
+    """Plot a curve per column over the table's index. across, up: labels of the x and y axes.
+    reference: position of a horizontal line."""
     many(table.columns)
     with look():
         figure = PrintFigure(figsize=(FULL, 2.4), layout="constrained")
         axes = figure.subplots()
         for (color, shape, stroke), column in zip(_SERIES, table.columns, strict=False):
-            shown = table[column].dropna()
+            values = table[column].dropna()
             axes.plot(
-                shown.index,
-                shown,
+                values.index,
+                values,
                 marker=shape,
                 markersize=3,
                 linestyle=stroke,
@@ -105,11 +106,10 @@ def lines(
 
 
 def texts(table: pd.DataFrame) -> Styler:
-    """A table of texts to read: whole, from the left, with what looks like markup (<unk>) shown as
-    it is."""
-    heads = [{"selector": "th.col_heading", "props": "text-align: left"}]
+    """Return a left-aligned table of full texts, with markup such as <unk> escaped."""
+    header_styles = [{"selector": "th.col_heading", "props": "text-align: left"}]
     return (
         table.style.format(escape="html", precision=1)
         .set_properties(**{"text-align": "left"})
-        .set_table_styles(heads)
+        .set_table_styles(header_styles)
     )

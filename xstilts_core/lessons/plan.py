@@ -1,5 +1,4 @@
-"""The study that a pupil writes in lesson 8: what makes a design weak though the suite accepts it,
-and an exercise that says so."""
+"""The study of lesson 8: weak designs that the suite accepts, and an exercise to detect them."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,10 +15,10 @@ from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 NAME = "my_study"
 ENGLISH = "en"
 REPORT = "30_transfer"
-# What a class can wait for: about a minute.
+# Limits that keep the study to about a minute, which a class can wait for.
 _MOST_RUNS, _MOST_EXAMPLES, _MOST_TESTED = 12, 400, 100
 
-# It runs, and shows nothing.
+# A study that runs but shows nothing.
 FLAWED = """\
 title: MNLI and CCG
 encoder: mini
@@ -37,30 +36,33 @@ target: {train_examples: 200, test_examples: 60}
 
 
 def prepared(study: Study) -> list[IntermediateSpec]:
-    """The study's runs of phase 2."""
+    """Return the study's runs of phase 2."""
     return [spec for spec in study.specs if isinstance(spec, IntermediateSpec)]
 
 
 def _too_large(study: Study) -> bool:
-    """Whether a class would wait for it: too many runs, too many examples, or a phase 1 of its
-    own."""
+    """Return whether a study has too many runs or examples for a class, or a phase 1 of its own."""
     runs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
-    trained = [spec.train_examples or _MOST_EXAMPLES + 1 for spec in runs]
-    tested = [
+    train_sizes = [spec.train_examples or _MOST_EXAMPLES + 1 for spec in runs]
+    test_sizes = [
         spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)
     ]
-    searched = [
+    retrieval_runs = [
         spec
         for spec in study.specs
         if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4
     ]
-    many = len(study.specs) > _MOST_RUNS or bool(searched) or study.pretrain is not None
-    return many or max(trained, default=0) > _MOST_EXAMPLES or max(tested, default=0) > _MOST_TESTED
+    many_runs = len(study.specs) > _MOST_RUNS or bool(retrieval_runs) or study.pretrain is not None
+    return (
+        many_runs
+        or max(train_sizes, default=0) > _MOST_EXAMPLES
+        or max(test_sizes, default=0) > _MOST_TESTED
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Flaw:
-    """A weakness of a design. hint: the question that it leaves open."""
+    """A weakness of a design. seen: test for it. hint: the question that it leaves open."""
 
     seen: Callable[[Study], bool]
     hint: str
@@ -73,15 +75,15 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
             "What would you like to know? The title is the place to ask.",
         ),
         "nothing to compare": _Flaw(
-            lambda study: not prepared(study), "Which recipe shall be held against the baseline?"
+            lambda study: not prepared(study), "Which recipe is compared with the baseline?"
         ),
         "one seed": _Flaw(
             lambda study: len(study.seeds) < 2,
-            "Would it come out the same a second time? There is nothing to tell it from.",
+            "Would it come out the same a second time? One seed cannot tell.",
         ),
         "no control": _Flaw(
             lambda study: not study.controls,
-            "What would a model reach that knows nothing, or words in common without a model?",
+            "What score would an untrained model reach, or counting common words without a model?",
         ),
         "recipes of different sizes": _Flaw(
             lambda study: len({spec.train_examples for spec in prepared(study)}) > 1,
@@ -89,16 +91,18 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
         ),
         "no transfer": _Flaw(
             lambda study: set(study.languages) == {ENGLISH},
-            "Zero-shot transfer to which languages? None but that of training is scored.",
+            "Zero-shot transfer to which languages? Only the training language is scored.",
         ),
         "no English": _Flaw(
             lambda study: bool(study.languages) and ENGLISH not in study.languages,
-            "If scores are low: was the task not learnt, or not transferred? English tells.",
+            "If scores are low: was the task not learnt, or not transferred? The English score "
+            "tells.",
         ),
         "too large": _Flaw(
             _too_large,
-            f"It must end in about a minute: at most {_MOST_RUNS} runs, {_MOST_EXAMPLES} training examples a run, {_MOST_TESTED} test "
-            "examples a language, no phase 1 of its own, and at most four languages for retrieval.",
+            f"It must end in about a minute: at most {_MOST_RUNS} runs, {_MOST_EXAMPLES} "
+            f"training examples a run, {_MOST_TESTED} test examples a language, no phase 1 of "
+            "its own, and at most four languages for retrieval.",
         ),
         "no report": _Flaw(
             lambda study: REPORT not in study.reports,
@@ -109,8 +113,8 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
 
 
 def loaded(text: str, outputs: str = "outputs") -> Study:
-    """The study of a YAML text, checked as `xstilts check` does. UsageError on its first mistake,
-    with "your study" as the file."""
+    """Load a study from YAML text with the checks of `xstilts check`. Raise UsageError for the
+    first mistake, with "your study" as the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{NAME}.yaml"
         path.write_text(text, encoding="utf-8")
@@ -125,21 +129,21 @@ def loaded(text: str, outputs: str = "outputs") -> Study:
 
 
 def flaws(text: str) -> list[str]:
-    """The weaknesses of a study's design, of those that can be seen in its file."""
+    """Return the names of the FLAWS in a study's design."""
     study = loaded(text)
     return [name for name, flaw in FLAWS.items() if flaw.seen(study)]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A study's YAML text that loads and has none of the flaws."""
+    """An exercise whose answer is a study's YAML text that loads and has no flaws."""
 
     name: str
     question: str
     learnt: str
 
     def solution(self) -> str:
-        """One of many: the flawed study, mended."""
+        """Return one of many solutions: the flawed study without its flaws."""
         swaps = (
             ("title: MNLI and CCG", "title: Which helps zero-shot XNLI more, MNLI or CCG?"),
             ("seeds: [1]", "seeds: [1, 2]"),
@@ -148,24 +152,27 @@ class Plan:
             ("targets:", "  overlap: {control: overlap}\ntargets:"),
             ("languages: [en]", "languages: [en, de, zh]"),
         )
-        made = FLAWED
+        text = FLAWED
         for old, new in swaps:
-            made = made.replace(old, new)
-        return made
+            text = text.replace(old, new)
+        return text
 
     def hint(self, answer: Any) -> str:
         if not filled(answer):
             return NOTHING
         if not isinstance(answer, str):
-            return f"A text is asked for, between three quotes; this is of type {type(answer).__name__}."
+            return (
+                "A text is expected, between three quotes; this is of type "
+                f"{type(answer).__name__}."
+            )
         try:
-            found = flaws(answer)
+            names = flaws(answer)
         except UsageError as error:
             return f"The suite refuses it: {error}"
-        return "" if not found else f"It runs. {FLAWS[found[0]].hint}"
+        return "" if not names else f"It runs. {FLAWS[names[0]].hint}"
 
     def mistakes(self) -> list[Any]:
-        """One study for every flaw, and two that are refused."""
+        """Return a study for every flaw, and two that the suite refuses."""
         good = self.solution()
         swaps = (
             ("?", "."),
@@ -179,7 +186,7 @@ class Plan:
             ("[mnli]", "[mnlu]"),
             ("seeds:", "seed:"),
         )
-        alone = "\n".join(
+        without_recipes = "\n".join(
             line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg"))
         )
-        return [..., 3, FLAWED, alone, *(good.replace(old, new) for old, new in swaps)]
+        return [..., 3, FLAWED, without_recipes, *(good.replace(old, new) for old, new in swaps)]

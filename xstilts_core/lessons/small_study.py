@@ -1,8 +1,8 @@
-"""A study of seconds, run in this process: the code cells of the run notebooks, without a kernel of
-their own.
+"""Run a study of a few seconds in this process: execute the code cells of the run notebooks without
+a kernel.
 
-The run notebooks stay the only glue. What is finished is not run again, whether it was run here or
-by `xstilts run`.
+The run notebooks remain the only glue code. Finished runs are not repeated, whether they were made
+here or by `xstilts run`.
 """
 
 import json
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def run(study: Study) -> "pandas.DataFrame":
-    """Run what is missing of a study, one run after the other, a line each; its scores, one row
-    each (`results.COLUMNS`)."""
+    """Execute the missing runs of a study in sequence, print a line for each, and return all
+    scores, one per row (`results.COLUMNS`)."""
     for spec in study.specs:
         if results.state(spec).state != "done":
             started = time.perf_counter()
@@ -33,18 +33,17 @@ def run(study: Study) -> "pandas.DataFrame":
 
 
 def execute(spec: Spec) -> None:
-    """The code cells of the spec's notebook, in order, with the spec's values as its parameters;
-    what they show is not shown."""
+    """Execute the code cells of the spec's notebook silently, with its values as parameters."""
     from IPython.utils.capture import capture_output
 
-    page = json.loads(notebook_path(spec.notebook).read_text(encoding="utf-8"))
-    cells = [cell for cell in page["cells"] if cell["cell_type"] == "code"]
-    values: dict[str, Any] = {}
+    notebook = json.loads(notebook_path(spec.notebook).read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    namespace: dict[str, Any] = {}
     with capture_output():
         for cell in cells:
             exec(
                 compile("".join(cell["source"]), f"{spec.notebook}, cell {cell['id']}", "exec"),
-                values,
+                namespace,
             )
             if "parameters" in cell["metadata"].get("tags", []):
-                values |= spec.model_dump()
+                namespace |= spec.model_dump()

@@ -1,5 +1,5 @@
-"""Lesson 1: what the same text costs in nine languages, with the shipped tokenizer and with smaller
-ones trained on the spot."""
+"""Lesson 1: how many pieces does the same text need in nine languages, with the shipped tokenizer
+and with smaller ones trained in the lesson?"""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -17,17 +17,18 @@ from xstilts_core.mini import corpus
 from xstilts_core.phases import pretrain
 
 ENGLISH = "en"
-# XQuAD's paragraphs: item i says the same in every language.
+# XQuAD's paragraphs: item i is the same text in every language.
 TASK, _SPLIT = "xquad", "test"
 LONGEST, VOCABULARY = 48, 1_000
 SIZES = (600, 1_000, 2_000, 4_000)
-# Sentences a language for a tokenizer of the lesson, from a seed that phase 1 has not used.
+# Training data of the lesson's tokenizers: sentences per language, from a seed that phase 1 has not
+# used.
 SENTENCES, SEED = 400, 2
 
 
 @lru_cache(maxsize=1)
 def shipped() -> PreTrainedTokenizerBase:
-    """The tokenizer of the shipped checkpoint: 6,000 pieces for nine languages."""
+    """Return the tokenizer of the shipped checkpoint: 6,000 pieces for nine languages."""
     return AutoTokenizer.from_pretrained(model.shipped())
 
 
@@ -35,14 +36,13 @@ def shipped() -> PreTrainedTokenizerBase:
 def trained(
     vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES
 ) -> PreTrainedTokenizerBase:
-    """A new tokenizer of at most so many pieces, trained as phase 1 trains its own, on sentences of
-    these languages."""
+    """Return a tokenizer of at most `vocabulary` pieces, trained as in phase 1 on `languages`."""
     return pretrain.train_tokenizer(corpus.spaced(languages, SEED, SENTENCES), vocabulary, 192)
 
 
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
-    """By language: the same paragraphs, in the same order."""
+    """Return the same paragraphs by language, in the same order."""
     return {
         code: tuple(example.context for example in splits.load(TASK, _SPLIT, code))
         for code in EMBEDDED_LANGUAGES
@@ -50,13 +50,13 @@ def texts() -> Mapping[str, tuple[str, ...]]:
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
-    """The pieces of a text, without special tokens; "▁" begins a word."""
+    """Return the pieces of a text, without special tokens; "▁" begins a word."""
     return tokenizer.tokenize(text)
 
 
 @lru_cache(maxsize=64)
 def encoded(tokenizer: PreTrainedTokenizerBase, code: str) -> tuple[np.ndarray, ...]:
-    """The ids of each of the language's texts, without special tokens."""
+    """Return the ids of each of the language's texts, without special tokens."""
     return tuple(
         np.array(ids)
         for ids in tokenizer(list(texts()[code]), add_special_tokens=False)["input_ids"]
@@ -65,32 +65,32 @@ def encoded(tokenizer: PreTrainedTokenizerBase, code: str) -> tuple[np.ndarray, 
 
 @lru_cache(maxsize=16)
 def _word_count(code: str) -> int:
-    """Words of all of the language's texts."""
+    """Return the number of words in all of the language's texts."""
     return sum(len(words.words(text, code)) for text in texts()[code])
 
 
 def lengths(tokenizer: PreTrainedTokenizerBase, code: str) -> np.ndarray:
-    """[texts]: pieces of each of the language's texts, without special tokens."""
+    """Return the number of pieces of each of the language's texts [texts], no special tokens."""
     return np.array([len(ids) for ids in encoded(tokenizer, code)])
 
 
 def split_table(tokenizer: PreTrainedTokenizerBase, number: int = 0) -> pd.DataFrame:
-    """One text in all languages: its pieces, parted by bars, and how many there are."""
-    rows = {code: pieces(tokenizer, found[number]) for code, found in texts().items()}
+    """Return one text in all languages: its pieces, separated by bars, and their number."""
+    rows = {code: pieces(tokenizer, row[number]) for code, row in texts().items()}
     return pd.DataFrame(
         {
-            "pieces": {code: " | ".join(found) for code, found in rows.items()},
+            "pieces": {code: " | ".join(row) for code, row in rows.items()},
             "count": {c: len(r) for c, r in rows.items()},
         }
     )
 
 
 def costs(tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
-    """A row per language.
+    """Return the costs of a tokenizer, a row per language.
 
-    pieces_per_word: the fertility; words are those between spaces, in Chinese single characters.
-    premium: pieces of all texts by those of the same texts in English (Petrov et al. 2023).
-    unknown: percent of pieces that are <unk>.
+    pieces_per_word: fertility, with words delimited by spaces, and in Chinese single characters.
+    premium: pieces of all texts divided by the pieces of the same texts in English (Petrov et al.
+    2023). unknown: percentage of pieces that are <unk>.
     """
     english = lengths(tokenizer, ENGLISH).sum()
     rows = []
@@ -106,15 +106,15 @@ def costs(tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
 
 
 def _cut_share(tokenizer: PreTrainedTokenizerBase, code: str, longest: int) -> float:
-    """Percent of the language's texts that are longer than `longest` tokens with <s> and </s>, and
-    so lose their end."""
+    """Return the percentage of the language's texts that are longer than `longest` tokens,
+    including <s> and </s>, and so lose their end."""
     return 100 * float(
         (lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean()
     )
 
 
 def cut_table(longest: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
-    """Percent of texts that are cut, by language and longest input."""
+    """Return the percentage of truncated texts by language and maximum length."""
     return pd.DataFrame(
         {
             f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()}
@@ -124,12 +124,12 @@ def cut_table(longest: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> pd.
 
 
 def by_vocabulary(sizes: Sequence[int] = SIZES) -> pd.DataFrame:
-    """The premium by language (rows) for tokenizers of so many pieces (columns)."""
+    """Return the premium by language (rows) and vocabulary size of the tokenizer (columns)."""
     return pd.DataFrame({f"{size} pieces": costs(trained(size))["premium"] for size in sizes})
 
 
 def premium(pieces: Sequence[float], english: Sequence[float]) -> float:
-    """What the texts cost, relative to the same texts in English."""
+    """Return the pieces of all texts relative to those of the same texts in English."""
     return float(sum(pieces) / sum(english))
 
 
@@ -138,14 +138,13 @@ def small_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def grown() -> str:
-    """The language whose premium grows most from the largest of the small vocabularies to one of
-    1,000 pieces."""
+    """Return the language whose premium grows most from the largest vocabulary to 1,000 pieces."""
     table = by_vocabulary((VOCABULARY, SIZES[-1]))
     return str((table.iloc[:, 0] - table.iloc[:, 1]).idxmax())
 
 
 def check() -> Check:
-    """The exercises of the lesson."""
+    """Return the exercises of the lesson."""
     return Check(
         [_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()]
     )
@@ -158,21 +157,23 @@ def _premium_exercise() -> Written:
 
     return Written(
         "premium",
-        "A function of two lists, the pieces of each text and of the same text in English: what all texts cost, relative to English.",
+        "A function of two lists, the number of pieces of each text and of the same text in "
+        "English, that returns what all texts cost relative to English.",
         premium,
         cases,
-        "This is what a bill by the token, or a training by the token, would differ by.",
+        "Costs that are counted in tokens, such as a bill or a training, differ by this factor.",
         "Add up each side first, then divide.",
         {
-            "The direction: 2 must mean twice as many pieces as English has.": lambda pieces, english: (
-                sum(english) / sum(pieces)
+            "The direction: 2 must mean twice as many pieces as English has.": (
+                lambda pieces, english: sum(english) / sum(pieces)
             ),
-            "A mean of the texts' ratios gives a short text the weight of a long one; what all texts together cost is asked for.": (
+            "A mean of the texts' ratios gives a short text the weight of a long one; the "
+            "question is what all texts cost together.": (
                 lambda pieces, english: float(
                     np.mean([a / b for a, b in zip(pieces, english, strict=True)])
                 )
             ),
-            "A difference in pieces grows with the number of texts; a ratio is asked for.": (
+            "A difference in pieces grows with the number of texts; give a ratio.": (
                 lambda pieces, english: sum(pieces) - sum(english)
             ),
         },
@@ -184,7 +185,10 @@ def _premium_questions() -> list[Choice]:
         fertile = str(costs(shipped())["pieces_per_word"].idxmax())
         return {
             fertile: "This one has the most pieces per word. But how many words does it need?",
-            "zh": "What is a word here? Without spaces, a character was counted as one. Take the column that needs no words.",
+            "zh": (
+                "What is a word here? Without spaces, a character was counted as one. Take the "
+                "column that needs no words."
+            ),
         }
 
     return [
@@ -193,18 +197,19 @@ def _premium_questions() -> list[Choice]:
             "The language in which the same texts take the most pieces with the shipped tokenizer.",
             EMBEDDED_LANGUAGES,
             lambda: str(costs(shipped())["premium"].idxmax()),
-            "Per word it is not the dearest: languages put different amounts of meaning into a word, and one needs more, shorter words. "
-            "Compare texts that say the same.",
+            "Per word it is not the dearest: languages put different amounts of meaning into a "
+            "word, and one needs more, shorter words. Compare texts that say the same.",
             "Which column compares texts that say the same?",
             dearest_hints,
         ),
         Choice(
             "squeezed",
-            f"The language whose premium grows most where the shared vocabulary shrinks from {SIZES[-1]:,} to {VOCABULARY:,} pieces.",
+            "The language whose premium grows most if the shared vocabulary shrinks from "
+            f"{SIZES[-1]:,} to {VOCABULARY:,} pieces.",
             EMBEDDED_LANGUAGES,
             grown,
-            "Pieces go to what is frequent in the tokenizer's training text. A script of its own shares no pieces with the others, and "
-            "long words fall into many.",
+            "Pieces go to what is frequent in the tokenizer's training text. A script of its own "
+            "shares no pieces with the others, and long words fall into many.",
             "The difference of two columns of the table, not the larger of one.",
         ),
     ]
@@ -220,29 +225,33 @@ def _length_questions() -> list[Number]:
     return [
         Number(
             "cut",
-            f"Percent of the Hindi texts that lose their end with {VOCABULARY:,} pieces and a max_length of {LONGEST}.",
+            f"Percent of the Hindi texts that lose their end with {VOCABULARY:,} pieces and a "
+            f"max_length of {LONGEST}.",
             lambda: cut("hi"),
-            "The same limit cuts far more texts here than in English: what is cut may be the answer to the question, and the score then "
-            "blames the model.",
-            "Count the texts with more tokens than the limit, and divide by the number of all texts.",
+            "The same limit cuts far more texts here than in English. If the part that is cut "
+            "contains the answer to the question, the score blames the model.",
+            "Count the texts with more tokens than the limit, and divide by the number of all "
+            "texts.",
             "percent",
             0.1,
             lambda: {
                 "That is English.": cut("en"),
-                "Two tokens are missing: <s> and </s> stand in the input too.": cut("hi", 2),
+                "Two tokens are missing: <s> and </s> are also in the input.": cut("hi", 2),
                 "These are the texts that fit.": 100 - cut("hi"),
             },
         ),
         Number(
             "attention",
-            f"How many times as many comparisons of tokens does self-attention make for a Hindi text as for an English one, with "
-            f"{VOCABULARY:,} pieces? Take the premium as the ratio of lengths.",
+            "How many times as many comparisons of tokens does self-attention make for a Hindi "
+            f"text as for an English one, with {VOCABULARY:,} pieces? Take the premium as the "
+            "ratio of lengths.",
             lambda: cost() ** 2,
-            "Every token looks at every token. Counted text by text, with <s> and </s>, it is a little less. Feed-forward layers grow with "
-            "the length only: a model of short inputs pays less than this.",
+            "Every token looks at every token. Counted text by text, with <s> and </s>, it is a "
+            "little less. Feed-forward layers grow with the length only: a model of short inputs "
+            "pays less than this.",
             "A text of n tokens: how many pairs of tokens are there?",
             "times",
-            # Squares summed over the texts, with <s> and </s> or without, are within it: the same
+            # Also accept squares summed over the texts, with or without <s> and </s>: the same
             # idea without the mean.
             0.07,
             lambda: {
@@ -260,9 +269,10 @@ def _unseen_exercise() -> Names:
 
     return Names(
         "unseen",
-        "The languages of which more than half of the pieces are unknown to a tokenizer that has learnt from English alone.",
+        "The languages of which more than half of the pieces are unknown to a tokenizer that has "
+        "learnt from English alone.",
         unknown,
-        "Their scripts were never seen, so that not even single characters are in the vocabulary. Byte-level tokenizers avoid <unk>; they "
-        "pay with length.",
+        "Their scripts were never seen, so not even single characters are in the vocabulary. "
+        "Byte-level tokenizers avoid <unk>; they pay with length.",
         "Look at the column `unknown`, in percent.",
     )

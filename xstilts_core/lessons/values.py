@@ -1,5 +1,4 @@
-"""A pupil's answer as a value: whether it is a number, whether it equals the truth, how it stands
-in a sentence."""
+"""A pupil's answer as a value: convert it to a number, compare it, show it in a sentence."""
 
 import math
 from typing import Any
@@ -8,21 +7,21 @@ import numpy as np
 
 
 def as_number(answer: Any) -> float:
-    """The answer as a number; infinite if it is too large for one. TypeError or ValueError for a
-    text, a truth value, several numbers."""
+    """Return the answer as a float, infinite if it is too large. Raise TypeError or ValueError for
+    a text, a boolean or several numbers."""
     if isinstance(answer, str | bytes | bool | np.bool_):
-        raise TypeError(f"{answer!r} is no number")
+        raise TypeError(f"{answer!r} is not a number")
     try:
         return float(answer)
     except OverflowError:
         return math.inf
-    except ArithmeticError as error:  # a decimal number's own kinds of nothing
+    except ArithmeticError as error:  # special values of decimal numbers
         raise ValueError(str(error)) from None
 
 
 def equal(expected: Any, found: Any, tolerance: float) -> bool:
-    """Numbers within the tolerance; anything else, if it is the same. A wrong type is a wrong
-    answer: a text of digits too."""
+    """Return whether numbers agree within the tolerance, or other values are the same. A value of
+    the wrong type is wrong, even a text of digits."""
     try:
         return abs(as_number(expected) - as_number(found)) <= tolerance
     except (TypeError, ValueError):
@@ -31,7 +30,7 @@ def equal(expected: Any, found: Any, tolerance: float) -> bool:
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two values are equal; what cannot be said in one word, as of two arrays, is a no."""
+    """Return whether two values are equal; False if that is undefined, as for two arrays."""
     try:
         return bool(first == second)
     except (TypeError, ValueError, ArithmeticError):
@@ -39,15 +38,14 @@ def same(first: Any, second: Any) -> bool:
 
 
 def unwrapped(value: Any) -> Any:
-    """The value with Python's own numbers and texts in place of numpy's, in lists and tuples
-    too."""
+    """Return the value with numpy scalars converted to Python's types, also in lists and tuples."""
     if isinstance(value, np.generic):
         return value.item()
     return type(value)(map(unwrapped, value)) if type(value) in (list, tuple) else value
 
 
 def short(value: Any) -> str:
-    """A value as it stands in a sentence."""
+    """Return a value as text for a sentence, at most 80 characters."""
     try:
         text = repr(unwrapped(value))
     except ValueError:  # an integer of thousands of digits

@@ -1,4 +1,4 @@
-"""Lesson 3: a small study of zero-shot transfer, and what stands beside its scores."""
+"""Lesson 3: a small study of zero-shot transfer, and the references for its scores."""
 
 import math
 from functools import lru_cache
@@ -20,37 +20,37 @@ LOWEST = 3
 
 @lru_cache(maxsize=1)
 def study() -> Study:
-    """params/lesson_zero_shot.yaml."""
+    """Return the study params/lesson_zero_shot.yaml."""
     return Study.load(STUDY)
 
 
 @lru_cache(maxsize=1)
 def scores() -> pd.DataFrame:
-    """Test scores of all runs, in percent, a row each; runs what is missing first."""
-    found = analysis.target_scores(_analysis_frame())
-    return found[["recipe", "task", "language", "metric", "value", "n"]]
+    """Return test scores of all runs in percent, one per row, after executing the missing runs."""
+    target_scores = analysis.target_scores(_analysis_frame())
+    return target_scores[["recipe", "task", "language", "metric", "value", "n"]]
 
 
 @lru_cache(maxsize=1)
 def _analysis_frame() -> pd.DataFrame:
-    """All scores of the study, those of controls without a model among the others."""
-    found = small_study.run(study())
-    return found.assign(phase=found["phase"].replace("control", "target"))
+    """Return all scores of the study, with controls without a model among the target runs."""
+    results = small_study.run(study())
+    return results.assign(phase=results["phase"].replace("control", "target"))
 
 
 def table(task: str) -> pd.DataFrame:
-    """Percent by recipe or control (rows) and language (columns), English first."""
-    found = scores()[scores()["task"] == task].pivot(
+    """Return percentages by recipe or control (rows) and language (columns), English first."""
+    task_scores = scores()[scores()["task"] == task].pivot(
         index="recipe", columns="language", values="value"
     )
-    rows = [name for name in study().recipes if name in found.index]
-    return found.loc[rows, [ENGLISH, *(code for code in found if code != ENGLISH)]].rename_axis(
-        index=None, columns=None
-    )
+    rows = [name for name in study().recipes if name in task_scores.index]
+    return task_scores.loc[
+        rows, [ENGLISH, *(code for code in task_scores if code != ENGLISH)]
+    ].rename_axis(index=None, columns=None)
 
 
 def others(task: str, recipe: str) -> pd.Series:
-    """The scores in the languages other than English."""
+    """Return the scores in the languages other than English."""
     return table(task).loc[recipe].drop(ENGLISH)
 
 
@@ -59,7 +59,7 @@ def english(task: str, recipe: str) -> float:
 
 
 def beside() -> pd.DataFrame:
-    """English and zero-shot means of every recipe or control, by task."""
+    """Return the English and zero-shot means of every recipe or control, by task."""
     rows = {
         (task, recipe): (english(task, recipe), float(others(task, recipe).mean()))
         for task in (_INFERENCE, TAGGING)
@@ -70,14 +70,14 @@ def beside() -> pd.DataFrame:
 
 
 def margin(score: float, items: int) -> float:
-    """Half of the 95 % interval of an accuracy in percent over so many items (the normal
+    """Return half of the 95 % interval of an accuracy in percent over `items` items (normal
     approximation of the binomial)."""
     share = score / 100
     return 100 * 1.96 * math.sqrt(share * (1 - share) / items)
 
 
 def check() -> Check:
-    """The exercises of the lesson."""
+    """Return the exercises of the lesson."""
     return Check([*_score_questions(), *control_questions()])
 
 
@@ -98,7 +98,8 @@ def _score_questions() -> list[Number | Names]:
     return [
         Number(
             "zero_shot",
-            "The zero-shot score of the baseline (`none`) on XNLI: the mean over the languages it was not trained in, in percent.",
+            "The zero-shot score of the baseline (`none`) on XNLI: the mean over the languages "
+            "it was not trained in, in percent.",
             lambda: mean(_INFERENCE),
             "This is the number that tables of transfer report. English is not part of it.",
             "The row of the baseline; every column but one; their mean.",
@@ -114,7 +115,8 @@ def _score_questions() -> list[Number | Names]:
         ),
         Number(
             "gap",
-            "The transfer gap of the baseline on UDPOS: how many points the other languages stand below English, in the mean.",
+            "The transfer gap of the baseline on UDPOS: how many points are the other languages "
+            "below English, in the mean?",
             lambda: gap(TAGGING),
             "A gap alone says little: a model that is bad in English has a small one.",
             "English less the mean of the others.",
@@ -124,22 +126,26 @@ def _score_questions() -> list[Number | Names]:
         ),
         Names(
             "lowest",
-            f"The {LOWEST} languages in which the baseline tags words worst (UDPOS), the lowest first.",
+            f"The {LOWEST} languages in which the baseline tags words worst (UDPOS), the lowest "
+            "first.",
             lambda: list(others(TAGGING, BASELINE).sort_values().index[:LOWEST]),
-            "No single thing explains them: word order, script, the amount of text in phase 1 and the tokenizer all differ from English.",
+            "No single cause explains them: word order, script, the amount of text in phase 1 "
+            "and the tokenizer all differ from English.",
             "Sort the row of the baseline.",
             ordered=True,
         ),
         Number(
             "margin",
-            "The 95 % margin of error of the baseline's English XNLI score, in points, from the number of its test items alone.",
+            "The 95 % margin of error of the baseline's English XNLI score, in points, from the "
+            "number of its test items alone.",
             lambda: error(1.96),
-            "Differences smaller than this between two languages are not worth an explanation. Seeds add to it: lesson 7.",
+            "Differences smaller than this between two languages are not worth an explanation. "
+            "Seeds add to it: lesson 7.",
             "The standard error of a share p over n items is sqrt(p (1 - p) / n).",
             "points",
             0.06,
             lambda: {
-                "This is one standard error. How many of them make 95 %?": error(1.0),
+                "This is one standard error. How many standard errors make 95 %?": error(1.0),
                 "This is the width of the whole interval; the margin goes to one side.": error(
                     3.92
                 ),
@@ -160,21 +166,27 @@ def control_questions() -> list[Number | Choice]:
     return [
         Choice(
             "strongest",
-            "The control that comes nearest to the baseline's zero-shot score on XNLI, or is above it: the highest one.",
+            "The control that comes nearest to the baseline's zero-shot score on XNLI, or is "
+            "above it: the highest one.",
             tuple(study().controls),
             best,
-            "No understanding of both texts is needed for it. A score that does not stand above this shows no transfer of inference.",
+            "It needs no understanding of both texts. A score that is not above this one shows "
+            "no transfer of inference.",
             "The highest mean of the languages other than English.",
             lambda: {
-                RANDOM: "Look at its languages other than English: what is chance with three labels?"
+                RANDOM: (
+                    "Look at its languages other than English: what is chance with three labels?"
+                )
             },
         ),
         Number(
             "pretraining",
-            "How many points of the baseline's zero-shot score on UDPOS are above those of the same encoder with random weights?",
+            "How many points of the baseline's zero-shot score on UDPOS are above those of the "
+            "same encoder with random weights?",
             lambda: above("others"),
-            "So much is owed to pretraining. In English the difference is smaller: English words can be learnt without it, so that the "
-            "English score hides what an encoder has to offer.",
+            "This part is due to pretraining. In English the difference is smaller: English "
+            "words can be learnt without it, so the English score hides what an encoder has to "
+            "offer.",
             "Language by language, then the mean; without the language of training.",
             "points",
             0.06,

@@ -2,8 +2,8 @@
 
 Every metric is computed in two steps, so that a bootstrap never has to score text again: a
 `..._statistics` function reduces each example to one row of numbers (its sufficient statistics),
-and `score` turns the column sums into the metric. The names of a row's columns are constants such
-as ACCURACY.
+and `score` turns the column sums into the metric. Constants such as ACCURACY name the columns of a
+row.
 """
 
 from xstilts_core.metrics.answers import (

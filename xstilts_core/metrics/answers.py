@@ -1,4 +1,4 @@
-"""Answers in text: exact match and F1 by the rules of SQuAD 1.1, SQuAD 2.0 and MLQA."""
+"""Answer texts: exact match and F1 by the rules of SQuAD 1.1, SQuAD 2.0 and MLQA."""
 
 import re
 import string
@@ -15,9 +15,8 @@ from xstilts_core.metrics.scores import SPAN, check_lengths, score
 _ASCII_PUNCTUATION = string.punctuation.encode()
 _CHINESE = re.compile("([\u4e00-\u9fa5])")
 
-# MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is quoted as it stands there: because
-# of the misplaced "^" it removes every "al", also inside words, and the published scores were made
-# so.
+# MLQA's articles (mlqa_evaluation_v1.py). The Arabic pattern is copied unchanged: because of the
+# misplaced "^" it removes every "al", also inside words, and the published scores depend on that.
 _MLQA_ARTICLES = {
     "en": r"\b(a|an|the)\b",
     "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
@@ -30,8 +29,8 @@ _MLQA_ARTICLES = {
 
 
 def _without_ascii_punctuation(text: str) -> str:
-    """No byte of a longer character is an ASCII byte, so they can be deleted from UTF-8, which is
-    far quicker than str.translate."""
+    """Remove ASCII punctuation. The bytes can be deleted from UTF-8, where no longer character
+    contains an ASCII byte; this is far faster than str.translate."""
     return (
         text.encode("utf-8", "surrogatepass")
         .translate(None, _ASCII_PUNCTUATION)
@@ -40,7 +39,7 @@ def _without_ascii_punctuation(text: str) -> str:
 
 
 def _without_punctuation(text: str) -> str:
-    """Without Unicode's category P, and without ASCII symbols such as "$"."""
+    """Remove Unicode's category P, and ASCII symbols such as "$"."""
     text = _without_ascii_punctuation(text)
     for character in set(text):
         if unicodedata.category(character)[0] == "P":
@@ -49,13 +48,12 @@ def _without_punctuation(text: str) -> str:
 
 
 def _squad_plain(text: str) -> str:
-    """SQuAD's normalization but for white space: lower case, no ASCII punctuation, no English
-    article."""
+    """Apply SQuAD's rules but white space: lower case, no ASCII punctuation or English article."""
     return re.sub(_MLQA_ARTICLES["en"], " ", _without_ascii_punctuation(text.lower()))
 
 
 def _mlqa_plain(text: str, language: str) -> str:
-    """MLQA's normalization but for white space."""
+    """Apply MLQA's normalization except for white space."""
     if language not in _MLQA_ARTICLES:
         raise unknown("MLQA language", language, _MLQA_ARTICLES)
     text = _without_punctuation(text.lower())
@@ -65,16 +63,16 @@ def _mlqa_plain(text: str, language: str) -> str:
 
 
 def squad_normalize(text: str) -> str:
-    """SQuAD's normalization, in every language: lower case, no ASCII punctuation, no English
-    article, single spaces."""
+    """Apply SQuAD's normalization, the same in every language: lower case, no ASCII punctuation, no
+    English article, single spaces."""
     return " ".join(_squad_plain(text).split())
 
 
 def mlqa_normalize(text: str, language: str) -> str:
-    """MLQA's normalization: lower case, no Unicode punctuation, no article of that language, tokens
-    joined by single spaces.
+    """Apply MLQA's normalization: lower case, no Unicode punctuation, no article of that language,
+    tokens joined by single spaces.
 
-    Chinese is cut into single characters from U+4E00 to U+9FA5, other text at white space.
+    Chinese is split into single characters from U+4E00 to U+9FA5, other text at white space. Raise
     UsageError for a language outside MLQA.
     """
     return " ".join(_mlqa_plain(text, language).split())
@@ -83,10 +81,10 @@ def mlqa_normalize(text: str, language: str) -> str:
 def normalized(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]
 ) -> dict[str, str]:
-    """Each different text -> its normal form. `plain`: all of the normalization but white space.
+    """Map each distinct text to its normal form. `plain`: the normalization without white space.
 
-    All texts are normalized at once, as the lines of one: a line's end is white space to every
-    rule, and so is the space put in the place of a line's end inside a text.
+    All texts are normalized at once, as the lines of one text. This is safe because every rule
+    treats a line end as white space, like the space that replaces a line end inside a text.
     """
     texts = dict.fromkeys(chain(chain.from_iterable(answers), predictions))
     lines = plain("\n".join([text.replace("\n", " ") for text in texts])).split("\n")
@@ -94,14 +92,12 @@ def normalized(
 
 
 def _token_f1(gold: str, predicted: str) -> float:
-    """F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016); both texts are normalized
-    already."""
+    """Return the F1 of two bags of tokens, 0 to 1 (Rajpurkar et al. 2016), for normalized texts."""
     gold_tokens, predicted_tokens = gold.split(), predicted.split()
     gold_set, predicted_set = set(gold_tokens), set(predicted_tokens)
     if len(gold_set) == len(gold_tokens) or len(predicted_set) == len(predicted_tokens):
-        same = len(
-            gold_set & predicted_set
-        )  # where one side repeats nothing, bags share what sets share
+        # If one side has no repeated token, the bags share as many tokens as the sets.
+        same = len(gold_set & predicted_set)
     else:
         same = sum((Counter(gold_tokens) & Counter(predicted_tokens)).values())
     if same == 0:
@@ -111,10 +107,10 @@ def _token_f1(gold: str, predicted: str) -> float:
 
 
 def _best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
-    """(exact match, F1) against the answer that fits best, each maximum taken on its own; all texts
-    are normalized already."""
+    """Return the highest exact match and the highest F1 over all answers, each maximum on its own,
+    for normalized texts."""
     if predicted in golds:
-        # F1 counts no token where both texts are empty.
+        # F1 is 0 if both texts are empty: it has no token to count.
         return 1.0, 1.0 if predicted else 0.0
     return 0.0, max([_token_f1(gold, predicted) for gold in golds])
 
@@ -122,14 +118,15 @@ def _best_match(golds: Sequence[str], predicted: str) -> tuple[float, float]:
 def _span_statistics(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], plain: Callable[[str], str]
 ) -> np.ndarray:
-    """[questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. ValueError where a
-    question has no answer text."""
+    """Return [questions, 2], columns SPAN, values 0 to 1; `plain` as in `normalized`. Raise
+    ValueError if a question has no answer text."""
     check_lengths(answers, predictions, "answers")
     for position, texts in enumerate(answers):
         if not any(texts):
             raise ValueError(
-                f"question {position} (counted from 0) has no gold answer: score unanswerable questions by squad_v2; XTREME's files of "
-                "MLQA and TyDiQA test questions have their answers removed"
+                f"question {position} (counted from 0) has no gold answer: score unanswerable "
+                "questions by squad_v2; XTREME removed the answers from its files of MLQA and "
+                "TyDiQA test questions"
             )
     normal = normalized(answers, predictions, plain)
     return np.array(
@@ -141,37 +138,37 @@ def _span_statistics(
 
 
 def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
-    """[questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME
+    """Return [questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME
     third_party/evaluate_squad.py)."""
     return _span_statistics(answers, predictions, _squad_plain)
 
 
 def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP: English normalization whatever the
-    language."""
+    """Return exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP, with English normalization
+    in every language."""
     return score(squad_statistics(answers, predictions), SPAN)
 
 
 def mlqa_statistics(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
 ) -> np.ndarray:
-    """[questions, 2], columns SPAN, by MLQA's evaluation; `language` is the language of the
-    context."""
+    """Return [questions, 2], columns SPAN, by MLQA's evaluation; `language` is the context's."""
     return _span_statistics(answers, predictions, lambda text: _mlqa_plain(text, language))
 
 
 def mlqa(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
 ) -> dict[str, float]:
-    """Exact match and F1 of MLQA (Lewis et al. 2020, mlqa_evaluation_v1.py)."""
+    """Return exact match and F1 of MLQA (Lewis et al. 2020, mlqa_evaluation_v1.py)."""
     return score(mlqa_statistics(answers, predictions, language), SPAN)
 
 
 def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
-    """[questions, 2], columns SPAN, by SQuAD v2.0's evaluation.
+    """Return [questions, 2], columns SPAN, by SQuAD v2.0's evaluation.
 
-    Answers that normalize to nothing do not count; a question without any is unanswerable. There
-    only the empty prediction is right, and an empty prediction is wrong everywhere else.
+    Answers that normalize to nothing are ignored; a question without any other answer is
+    unanswerable. Only the empty prediction is right for it, and an empty prediction is wrong for
+    every other question.
     """
     check_lengths(answers, predictions, "answers")
     normal = normalized(answers, predictions, _squad_plain)
@@ -187,6 +184,6 @@ def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[
 
 
 def squad_v2(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an
+    """Return exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an
     unanswerable one."""
     return score(squad_v2_statistics(answers, predictions), SPAN)

@@ -1,4 +1,4 @@
-"""Mined sentence pairs."""
+"""F1 of mined sentence pairs."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -11,8 +11,8 @@ from xstilts_core.metrics.scores import BITEXT, score
 def bitext_statistics(
     gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
 ) -> np.ndarray:
-    """[source sentences, 3], columns BITEXT: a row per source id that stands in a gold or predicted
-    pair, ids sorted."""
+    """Return [source sentences, 3], columns BITEXT: a row per source id of a gold or predicted
+    pair, sorted by id."""
     gold, predicted = set(gold), set(predicted)
     if not gold:
         raise ValueError("nothing to score: no gold pairs given")
@@ -26,6 +26,6 @@ def bitext_statistics(
 def bitext(
     gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
 ) -> dict[str, float]:
-    """F1, precision and recall of the set of (source id, target id) pairs (BUCC 2018, XTREME
+    """Return F1, precision and recall of the (source id, target id) pairs (BUCC 2018, XTREME
     evaluate.py)."""
     return score(bitext_statistics(gold, predicted), BITEXT)

@@ -1,4 +1,4 @@
-"""Rankings: mean average precision of the first 20 (LAReQA, Mewsli-X)."""
+"""Mean average precision of the first 20 results of a ranking (LAReQA, Mewsli-X)."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,25 +10,25 @@ TOP = 20
 
 
 def average_precision(right: Collection[str], ranked: Sequence[str], most: int = TOP) -> float:
-    """Mean over min(right, most) of the precision at each right id among the first `most`, 0 to 1;
-    a repeated id counts once.
+    """Average the precision at each right id among the first `most`, over min(right, most), 0 to 1.
+    A repeated id counts once.
 
-    With one right id this is its reciprocal rank, 0 beyond `most`: what XTREME-R calls map@20 for
+    With one right id this is its reciprocal rank, 0 beyond `most`, which XTREME-R calls map@20 for
     Mewsli-X.
     """
-    found, total = set(), 0.0
+    hits, total = set(), 0.0
     for rank, name in enumerate(ranked[:most], start=1):
-        if name in right and name not in found:
-            found.add(name)
-            total += len(found) / rank
+        if name in right and name not in hits:
+            hits.add(name)
+            total += len(hits) / rank
     return total / min(len(right), most)
 
 
 def ranking_statistics(
     right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]
 ) -> np.ndarray:
-    """[queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. ValueError
-    where a query has no right answer.
+    """Return [queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. Raise
+    ValueError if a query has no right answer.
 
     XTREME-R's rule (third_party/utils_lareqa.py, average_precision_at_k with k = 20;
     utils_mewslix.py, mean_reciprocal_rank).
@@ -37,7 +37,8 @@ def ranking_statistics(
     right = [frozenset(names) for names in right]
     if frozenset() in right:
         raise ValueError(
-            f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be scored"
+            f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be "
+            "scored"
         )
     return np.array(
         [[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)]
@@ -45,5 +46,5 @@ def ranking_statistics(
 
 
 def ranking(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
-    """map@20 over all queries: their right ids, and the ids found, best first."""
+    """Return map@20 over all queries, from their right ids and the retrieved ids, best first."""
     return score(ranking_statistics(right, ranked), RANKING)

@@ -1,4 +1,4 @@
-"""From rows of sufficient statistics to metrics."""
+"""Metrics from rows of sufficient statistics."""
 
 from collections.abc import Sequence, Sized
 
@@ -13,18 +13,19 @@ RANKING = ("average_precision",)
 
 
 def check_lengths(gold: Sized, predicted: Sized, what: str) -> None:
-    """ValueError unless there is something to score and one prediction per gold value."""
+    """Raise ValueError unless there is something to score and one prediction per gold value."""
     if len(gold) == 0:
         raise ValueError(f"nothing to score: no {what} given")
     if len(gold) != len(predicted):
         raise ValueError(
-            f"{len(gold)} gold {what} but {len(predicted)} predicted {what}: they must be equally many"
+            f"{len(gold)} gold {what} but {len(predicted)} predicted {what}: the numbers must be "
+            "equal"
         )
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """numerator / denominator, 0 where the denominator is 0 (the convention of seqeval and of
-    XTREME's evaluate.py)."""
+    """Return numerator / denominator, or 0 if the denominator is 0 (the convention of seqeval and
+    of XTREME's evaluate.py)."""
     numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
     return np.divide(
         numerator,
@@ -35,10 +36,10 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def score_sums(sums: np.ndarray, count: int, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """Metrics in percent from column sums over `count` examples, for one sample or for many at once
-    (bootstrap replicates).
+    """Compute metrics in percent from column sums over `count` examples, for one sample or for many
+    at once (bootstrap replicates).
 
-    sums: [..., columns]; every value of the answer has the shape [...]. precision = TP / predicted,
+    sums: [..., columns]; every returned value has the shape [...]. precision = TP / predicted,
     recall = TP / gold, f1 = 2PR / (P + R); accuracy, exact_match, span f1 and map@20 are means.
     """
     column = {name: np.asarray(sums, float)[..., position] for position, name in enumerate(columns)}
@@ -65,14 +66,15 @@ def score_sums(sums: np.ndarray, count: int, columns: Sequence[str]) -> dict[str
     if not scores:
         legal = (ACCURACY, BINARY, SPAN, TAGGING, BITEXT, RANKING)
         raise ValueError(
-            f"columns {', '.join(columns)} belong to no metric: legal are {', '.join(map(str, legal))}"
+            f"columns {', '.join(columns)} belong to no metric: legal are "
+            f"{', '.join(map(str, legal))}"
         )
     return scores
 
 
 def score(statistics: np.ndarray, columns: Sequence[str]) -> dict[str, float]:
-    """The metrics of all examples: statistics [examples, columns]. ValueError where it is empty or
-    the columns do not fit."""
+    """Compute the metrics of all examples from statistics [examples, columns]. Raise ValueError if
+    there are no examples or the columns do not fit."""
     statistics = np.asarray(statistics)
     if statistics.ndim != 2 or statistics.shape[1] != len(columns):
         raise ValueError(

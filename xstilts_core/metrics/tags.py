@@ -1,4 +1,4 @@
-"""Tags: chunks by the rule of seqeval 0.0.x, for all sentences at once."""
+"""Chunk scores of tags by the rule of seqeval 0.0.x, for all sentences at once."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import numpy as np
 
 from xstilts_core.metrics.scores import TAGGING, check_lengths, score
 
-# A tag's first letter as a bit, so that "one of these letters" is a single operation on a whole
-# corpus.
+# A tag's first letter as a bit, so that testing for one of several letters is a single operation on
+# a whole corpus.
 B, I, E, S, OUTSIDE, _DOT, OTHER = (1 << position for position in range(7))
 LETTERS = {"B": B, "I": I, "E": E, "S": S, "O": OUTSIDE, ".": _DOT}
 
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """type, first and last token of every chunk, as three arrays; ends are unique and rise."""
+    """Type, first and last token of every chunk as arrays; last tokens are unique and ascending."""
 
     types: np.ndarray
     first: np.ndarray
@@ -25,11 +25,11 @@ class Chunks:
 
 
 def _find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
-    """Chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
+    """Find chunks by the start and end rules of seqeval 0.0.x, which are conlleval's.
 
-    letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types, a
-    type being all that follows the last "-", the whole tag where there is none. An "O" stands after
-    each sentence.
+    letters [tokens]: bits of the tags' first letters; types [tokens]: numbers of the tags' types. A
+    type is all that follows the last "-", or the whole tag if it has no "-". An "O" follows each
+    sentence.
     """
     before = np.concatenate([[OUTSIDE], letters[:-1]]).astype(letters.dtype)
     changed = np.empty(len(types), dtype=bool)
@@ -50,30 +50,32 @@ def _find_chunks(letters: np.ndarray, types: np.ndarray) -> Chunks:
 def tagging_statistics(
     gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> np.ndarray:
-    """[sentences, 5], columns TAGGING: chunks found, predicted and gold, tokens right and all.
+    """Return [sentences, 5], columns TAGGING: chunks that are right, predicted and gold; tokens
+    that are right, and all tokens.
 
-    ValueError where a sentence has another number of tags than its gold, or a tag is empty.
+    Raise ValueError if a sentence has another number of tags than its gold, or a tag is empty.
     """
     check_lengths(gold, predicted, "tag sequences")
-    lengths, given = (
+    lengths, predicted_lengths = (
         np.fromiter(map(len, side), dtype=np.int64, count=len(side)) for side in (gold, predicted)
     )
     if not lengths.any():
         raise ValueError(f"nothing to score: all {len(gold)} tag sequences are empty")
-    if (wrong := np.flatnonzero(lengths != given)).size:
-        place = wrong[0]
+    if (wrong := np.flatnonzero(lengths != predicted_lengths)).size:
+        position = wrong[0]
         raise ValueError(
-            f"sentence {place} (counted from 0) has {lengths[place]} gold tags but {given[place]} predicted ones"
+            f"sentence {position} (counted from 0) has {lengths[position]} gold tags but "
+            f"{predicted_lengths[position]} predicted ones"
         )
     codes: defaultdict[str, int] = defaultdict(count().__next__)
     outside = codes["O"]
     sentence = np.repeat(np.arange(len(lengths)), lengths)
-    place = np.arange(len(sentence)) + sentence  # there is an "O" after each sentence before
+    position = np.arange(len(sentence)) + sentence  # each earlier sentence has an "O" after it
     size = len(sentence) + len(lengths)
     flat = []
     for side in (gold, predicted):
         tags = np.full(size, outside, dtype=np.int32)
-        tags[place] = np.fromiter(
+        tags[position] = np.fromiter(
             map(codes.__getitem__, chain.from_iterable(side)), dtype=np.int32, count=len(sentence)
         )
         flat.append(tags)
@@ -84,25 +86,32 @@ def tagging_statistics(
     kinds: defaultdict[str, int] = defaultdict(count().__next__)
     letter_of = np.array([LETTERS.get(tag[0], OTHER) for tag in codes], dtype=np.uint8)
     type_of = np.array([kinds[tag.rsplit("-", 1)[-1]] for tag in codes], dtype=np.int32)
-    right, guess = (_find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
-    # A chunk is found if the other side ends one there, of the same type and start.
+    truth, guess = (_find_chunks(letter_of[tags], type_of[tags]) for tags in flat)
+    # A predicted chunk is right if a gold chunk of the same type has the same start and end.
     ends_at = np.full(size, -1)
-    ends_at[right.last] = np.arange(len(right.last))
-    twin = ends_at[guess.last]
-    found = (twin >= 0) & (right.first[twin] == guess.first) & (right.types[twin] == guess.types)
-    hit = sentence[flat[0][place] == flat[1][place]]
+    ends_at[truth.last] = np.arange(len(truth.last))
+    match = ends_at[guess.last]
+    correct = (
+        (match >= 0) & (truth.first[match] == guess.first) & (truth.types[match] == guess.types)
+    )
+    hit = sentence[flat[0][position] == flat[1][position]]
     owner = np.repeat(np.arange(len(lengths)), lengths + 1)
-    places = (owner[guess.last[found]], owner[guess.last], owner[right.last], hit)
+    owners = (
+        owner[guess.last[correct]],
+        owner[guess.last],
+        owner[truth.last],
+        hit,
+    )
     return np.stack(
-        [*(np.bincount(where, minlength=len(lengths)) for where in places), lengths], axis=1
+        [*(np.bincount(where, minlength=len(lengths)) for where in owners), lengths], axis=1
     )
 
 
 def tagging(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Chunk F1, precision and recall by the rule of seqeval 0.0.x, and token accuracy.
+    """Return chunk F1, precision and recall by the rule of seqeval 0.0.x, and token accuracy.
 
-    XTREME's numbers for PAN-X and UD POS were made so. For part-of-speech tags F1 is therefore not
-    token accuracy: runs of equal tags merge into one chunk (but SCONJ and SYM, read as single-token
-    chunks because of their first letter, do not).
+    XTREME's numbers for PAN-X and UD POS were computed with this rule. For part-of-speech tags F1
+    is therefore not token accuracy: runs of equal tags merge into one chunk, except SCONJ and SYM,
+    which count as single-token chunks because of their first letter.
     """
     return score(tagging_statistics(gold, predicted), TAGGING)

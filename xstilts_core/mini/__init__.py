@@ -1,5 +1,5 @@
-"""The embedded suite: short texts in nine real languages made from one semantic grammar, so that a
-study needs no download."""
+"""The embedded suite: short texts in nine real languages, generated from one semantic grammar, so
+that a study needs no download."""
 
 VERSION = 1
-"""Bump when any generated text changes: results that were made with older texts are made again."""
+"""Increase this when any generated text changes: results from older texts are then recomputed."""

@@ -1,9 +1,9 @@
 """The pretraining corpus of phase 1: documents of each language, code-switched documents, and short
 translation pairs.
 
-Pure monolingual text aligns close languages only; chunk-wise code-switching (what a dictionary
-teaches) and a share of translation pairs (Lample and Conneau 2019) align the rest. Held-out names
-never occur.
+Pure monolingual text aligns only closely related languages. Code-switching of chunks (which a
+dictionary teaches) and a share of translation pairs (Lample and Conneau 2019) align the others.
+Held-out names never occur.
 """
 
 from collections.abc import Iterator
@@ -28,22 +28,21 @@ RESOURCE: dict[str, float] = {
     "id": 0.6,
     "sw": 0.25,
 }
-"""Documents of a language relative to a high-resource one, set on purpose: high 1.0, middle 0.6,
-low (Swahili) 0.25. The same weights rule a language's share of code-switched text and of
+"""Documents of a language relative to a high-resource one, by design: high 1.0, middle 0.6, low
+(Swahili) 0.25. The same weights determine a language's share of code-switched text and of
 translation pairs."""
 _SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
 _PAIR_SHARE = 0.2
 """Share of translation pairs among all sequences; half of them have English on one side."""
 _SWITCH_CHANCE = 0.6
-"""Chance that a chunk of a code-switched sentence comes from a random language."""
+"""Probability that a chunk of a code-switched sentence comes from a random language."""
 _QUESTION_PAIR_SHARE = 0.3
-"""Share of the pairs in which the second side asks about the first and answers, instead of
-translating it."""
+"""Share of pairs whose second side asks about the first and answers, instead of translating."""
 _NEGATED_PAIRS, _NEGATED = 0.35, 0.25
-"""Share of negated events among translated sentences and in documents. Nothing in a text predicts
-"never", so that its words align late: without these shares German, Bulgarian and Hindi
-contradictions are not recognised."""
+"""Shares of negated events among translated sentences and in documents. Nothing in a text predicts
+"never", so its translations align late: without these shares, contradictions in German, Bulgarian
+and Hindi are not recognised."""
 DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
 _FACT_SHARE, _DIALOGUE_SHARE = 0.3, 0.5
 
@@ -52,9 +51,9 @@ _Versions = dict[str, list[tuple[Token, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class _CorpusDocument:
-    """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: for a
-    translation pair, the second sentence (the first one's language is `language`), else None. Chat
-    messages are parted by line breaks."""
+    """A text of the corpus. language: its code, or "mixed" for code-switched text. pair: the second
+    sentence of a translation pair (the first one's language is `language`), otherwise None. Chat
+    messages are separated by line breaks."""
 
     language: str
     text: str
@@ -62,11 +61,11 @@ class _CorpusDocument:
 
 
 def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_CorpusDocument]:
-    """The corpus, the same for the same arguments.
+    """Yield the corpus, the same for the same arguments.
 
-    count: documents of a high-resource language; every other gets its `RESOURCE` share of it. Then
-    come the code-switched documents and the pairs of at least two languages. Yields language by
-    language: shuffle before training.
+    count: documents of a high-resource language; every other language gets its `RESOURCE` share of
+    it. Code-switched documents and pairs follow if there are at least two languages. The order is
+    language by language: shuffle before training.
     """
     for language in languages:
         if language not in LANGUAGES:
@@ -96,13 +95,13 @@ def _drawn_domain(random: Random) -> str:
 
 
 def _drawn_language(random: Random, languages: tuple[str, ...]) -> str:
-    """A language by its resource weight."""
+    """Draw a language by its resource weight."""
     return random.choices(languages, [RESOURCE[language] for language in languages])[0]
 
 
 def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
-    """A short sentence in two languages, half of the time English and another; or told in one,
-    asked about and answered in the other."""
+    """Return a short sentence in two languages, half of the time English and another; or a
+    statement in one language with a question and its answer in the other."""
     first = second = _drawn_language(random, languages)
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
@@ -114,10 +113,10 @@ def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     if random.random() < _QUESTION_PAIR_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
         role = random.choice(asked_roles(event))
-        answered = right.between.join(
+        dialogue = right.between.join(
             (right.tell(Sentence(event, role)), right.answer(event, role))
         )
-        return _CorpusDocument(first, left.tell(Sentence(event)), answered)
+        return _CorpusDocument(first, left.tell(Sentence(event)), dialogue)
     meaning: Meaning = (
         world.fact(random) if random.random() < 0.2 else world.event(random, negated=_NEGATED_PAIRS)
     )
@@ -125,27 +124,27 @@ def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
 
 
 class _Voice:
-    """Tells sentences in one language."""
+    """A speaker of one language."""
 
     def __init__(self, language: str, domain: str):
         self.language, self.domain = language, domain
         self.between = separator(language, domain)
 
     def tell(self, sentence: Sentence) -> str:
-        """The sentence as text."""
+        """Return the sentence as text."""
         return detokenise(
             realise(sentence.meaning, self.language, sentence.ask, self.domain), self.language
         )[0]
 
     def answer(self, event: Event, role: str) -> str:
-        """One chunk of the event as a sentence of its own."""
+        """Return one chunk of the event as a sentence of its own."""
         tokens = realise(event, self.language, None, self.domain)
         return detokenise(answer_tokens(tokens, role), self.language)[0]
 
 
 class _SwitchingVoice(_Voice):
-    """Tells sentences in a base language whose chunks come, by chance, from any language: "Anna 吃
-    un Apfel in the kitchen"."""
+    """A code-switching speaker, whose chunks come at random from any language in the frame of a
+    base language: "Anna 吃 un Apfel in the kitchen"."""
 
     def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
         super().__init__(_drawn_language(random, languages), domain)
@@ -153,14 +152,14 @@ class _SwitchingVoice(_Voice):
         self.between = separator("en", domain)
 
     def tell(self, sentence: Sentence) -> str:
-        """The sentence with switched chunks. Joined clauses are switched one by one."""
+        """Return the sentence with switched chunks. Joined clauses are switched separately."""
         meaning = sentence.meaning
         versions: _Versions = {}
         runs: list[tuple[str, list[Token]]] = []
         parts = self.parts(meaning, sentence.ask, self.language, versions)
         for number, part in enumerate(parts):
-            switched: dict[str, str] = {}
-            told: set[str] = set()
+            language_of_role: dict[str, str] = {}
+            done_roles: set[str] = set()
             for token in part:
                 if token.pos == "PUNCT":
                     runs.append((self.language, [token]))
@@ -168,15 +167,15 @@ class _SwitchingVoice(_Voice):
                 if token.role == "-":
                     runs.append(self.linking(token, number, meaning, sentence.ask, versions))
                     continue
-                if token.role in told:
+                if token.role in done_roles:
                     continue
-                told.add(token.role)
-                if token.role not in switched:
+                done_roles.add(token.role)
+                if token.role not in language_of_role:
                     switches = self.random.random() < _SWITCH_CHANCE
-                    switched[token.role] = (
+                    language_of_role[token.role] = (
                         _drawn_language(self.random, self.languages) if switches else self.language
                     )
-                language = switched[token.role]
+                language = language_of_role[token.role]
                 other = self.parts(meaning, sentence.ask, language, versions)
                 chunk = (
                     [word for word in other[number] if word.role == token.role]
@@ -193,7 +192,7 @@ class _SwitchingVoice(_Voice):
     def parts(
         self, meaning: Meaning, ask: str | None, language: str, versions: _Versions
     ) -> list[tuple[Token, ...]]:
-        """The clauses of the sentence in a language; the second begins with the conjunction."""
+        """Return the sentence's clauses in a language; the second begins with the conjunction."""
         if language not in versions:
             tokens = realise(meaning, language, ask, self.domain)
             links = [
@@ -208,7 +207,7 @@ class _SwitchingVoice(_Voice):
     def linking(
         self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: _Versions
     ) -> tuple[str, list[Token]]:
-        """A conjunction, perhaps another language's; any other small word as it is."""
+        """Return a conjunction, possibly of another language; other function words stay."""
         if token.pos == "CCONJ" and self.random.random() < _SWITCH_CHANCE:
             language = _drawn_language(self.random, self.languages)
             parts = self.parts(meaning, ask, language, versions)
@@ -217,20 +216,19 @@ class _SwitchingVoice(_Voice):
         return self.language, [token]
 
     def answer(self, event: Event, role: str) -> str:
-        """The chunk in a random language."""
+        """Return the chunk in a random language."""
         language = _drawn_language(self.random, self.languages)
         return _Voice(language, self.domain).answer(event, role)
 
 
 def answer_tokens(tokens: tuple[Token, ...], role: str) -> tuple[Token, ...]:
-    """The chunk of a role, with the sentence's final punctuation."""
+    """Return the chunk of a role, with the sentence's final punctuation."""
     chunk = tuple(token for token in tokens if token.role in ROLE_LETTERS[role])
     return (*chunk, tokens[-1]) if tokens[-1].pos == "PUNCT" else chunk
 
 
 def written(runs: list[tuple[str, list[Token]]]) -> str:
-    """Runs of one language each as they are written, spaces between runs, none before
-    punctuation."""
+    """Join runs of one language each, with spaces between runs but not before punctuation."""
     merged: list[tuple[str, list[Token]]] = []
     for language, tokens in runs:
         if merged and (merged[-1][0] == language or all(token.pos == "PUNCT" for token in tokens)):
@@ -241,11 +239,11 @@ def written(runs: list[tuple[str, list[Token]]]) -> str:
 
 
 def document(random: Random, domain: str, voice: _Voice) -> str:
-    """One to four sentences, mostly about one person: facts, events, joined clauses; half of the
-    documents tell, ask and answer."""
+    """Return a document of one to four sentences, mostly about one person: facts, events and joined
+    clauses. Half of the documents also contain a question and its answer."""
     world = pretraining_world(domain)
     person = world.person(random)
-    told = []
+    sentences = []
     for _ in range(random.randint(1, 3)):
         chance = random.random()
         if chance < _FACT_SHARE:
@@ -259,15 +257,15 @@ def document(random: Random, domain: str, voice: _Voice) -> str:
         else:
             meaning = world.event(random, negated=_NEGATED)
         sentence = voice.tell(Sentence(meaning))
-        if sentence not in told:
-            told.append(sentence)
+        if sentence not in sentences:
+            sentences.append(sentence)
     if random.random() < _DIALOGUE_SHARE:
-        told = _dialogue(random, world, voice, told)
-    return voice.between.join(told)
+        sentences = _dialogue(random, world, voice, sentences)
+    return voice.between.join(sentences)
 
 
 def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> list[str]:
-    """Adds an event, a question about it (or about a fact) and the short answer."""
+    """Add an event, a question about it (or about a fact) and the short answer."""
     person = world.person(random)
     if random.random() < 0.25:
         fact = world.fact(random, person)
@@ -284,8 +282,8 @@ def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> l
 
 
 def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
-    """Sentences and questions with a space between any two words, also where the language writes
-    none: for learning a vocabulary."""
+    """Yield sentences and questions with a space between any two words, even in a language without
+    spaces, for learning a vocabulary."""
     for language in languages:
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
@@ -293,7 +291,7 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))
-            told = [
+            sentences = [
                 (joined, None),
                 (fact, None),
                 (fact, "value"),
@@ -301,5 +299,5 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
             ]
             yield from (
                 " ".join(token.text for token in realise(meaning, language, ask, domain))
-                for meaning, ask in told
+                for meaning, ask in sentences
             )

@@ -1,8 +1,8 @@
-"""From meaning to sentence in any of the suite's languages, and from tokens to text.
+"""Realise meanings as sentences in any of the suite's languages, and join tokens to text.
 
-Same meaning, two languages: an exact translation. Word forms come from the lexicons, agreement and
-word order from `realise/`. Parts of speech are those of Universal Dependencies, by each language's
-own treebank conventions.
+The same meaning in two languages is an exact translation. Word forms come from the lexicons,
+agreement and word order from `realise/`. Parts of speech are those of Universal Dependencies, by
+the conventions of each language's own treebank.
 """
 
 from functools import cache
@@ -34,17 +34,18 @@ _CLOSING = frozenset({".", ",", "?", "!", "।", "。", "，", "？", "'s"})
 
 @cache
 def _realiser(language: str) -> Realiser:
-    """The grammar of a language, built once."""
+    """Return the grammar of a language, built once."""
     if language not in _REALISERS:
         raise unknown("language", language, "the embedded suite's grammar", LANGUAGES)
     return _REALISERS[language]()
 
 
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
-    """Refuse a role that this kind of meaning has not, or that this meaning leaves empty."""
+    """Raise an error for a role that this kind of meaning lacks, or this meaning leaves empty."""
     if isinstance(meaning, Joined):
         raise ValueError(
-            f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second clause"
+            f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second "
+            "clause"
         )
     legal = _EVENT_ROLES if isinstance(meaning, Event) else _FACT_QUESTIONS
     if role not in legal:
@@ -57,7 +58,7 @@ def _check_role(meaning: Meaning, role: str, use: str) -> None:
 
 
 def _clause(realiser: Realiser, meaning: Meaning, ask: str | None) -> Chunk:
-    """A meaning without its final punctuation."""
+    """Realise a meaning without its final punctuation."""
     if isinstance(meaning, Event):
         return realiser.event(meaning, ask)
     if isinstance(meaning, Fact):
@@ -68,7 +69,7 @@ def _clause(realiser: Realiser, meaning: Meaning, ask: str | None) -> Chunk:
 
 @cache
 def _capital(token: Token, language: str) -> Token:
-    """The token with its first letter in upper case; Turkish i becomes İ."""
+    """Return the token with its first letter in upper case; Turkish i becomes İ."""
     first = token.text[0]
     upper = "İ" if language == "tr" and first == "i" else first.upper()
     return Token(upper + token.text[1:], token.pos, token.ner, token.role, token.concept)
@@ -76,22 +77,21 @@ def _capital(token: Token, language: str) -> Token:
 
 @cache
 def _mark(text: str, pos: str = "PUNCT") -> Token:
-    """A punctuation mark, or an interjection: outside every role."""
+    """Return a punctuation mark or an interjection, which has no role."""
     return Token(text, pos)
 
 
 def realise(
     meaning: Meaning, language: str, ask: str | None = None, domain: str = "general"
 ) -> tuple[Token, ...]:
-    """A sentence with its final punctuation.
+    """Realise a meaning as a sentence with its final punctuation.
 
-    ask: subject, object, place or time of an Event, person or value of a Fact makes the question
-    for it (the question word
-        has the asked role's letter); None makes a statement, in which the chunks of subject, object, place and time are
-        contiguous. The value of a fact has role O.
-    domain: chat opens with an interjection, without a capital and without a final full stop. Raises
-    ValueError for an unknown language, role, domain, concept, or a role that the meaning leaves
-    empty.
+    ask: subject, object, place or time of an Event, or person or value of a Fact, makes a question
+    about it, whose question word has the letter of the asked role. None makes a statement, in which
+    each of the chunks subject, object, place and time is contiguous. The value of a fact has role
+    O. domain: chat begins with an interjection, without a capital, and has no final full stop.
+    Raise ValueError for an unknown language, role, domain or concept, or a role that is empty in
+    the meaning.
     """
     realiser = _realiser(language)
     if domain not in DOMAINS:
@@ -111,7 +111,7 @@ def realise(
 
 
 def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
-    """One chunk as it stands inside the statement, for short answers and choices.
+    """Return one chunk in the form that it has inside the statement, for short answers and choices.
 
     role: subject, object, place or time of an Event; person or value of a Fact.
     """
@@ -135,7 +135,7 @@ def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
 
 
 def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The text as people write it, and the (start, end) characters of every token in it.
+    """Return the text in normal spelling, and the (start, end) characters of every token in it.
 
     Chinese has no spaces between words, and a dot between the parts of a foreign name.
     """

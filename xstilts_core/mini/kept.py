@@ -1,10 +1,10 @@
-"""Generated data sets, kept on disk: a run reads in a hundredth of a second what it would generate
-in some.
+"""A disk cache of generated data sets: reading takes a hundredth of a second, generating some
+seconds.
 
-They lie in the user's own cache (XDG_CACHE_HOME, else ~/.cache), in a folder named by the generator
-itself: the bytes of its code and lexicons, so that no change of either is ever missed.
-XSTILTS_CACHE names another place, and empty means none. Whatever goes wrong there, an unwritable
-home or a full disk, costs only the time: the data are generated.
+The cache is in the user's own cache folder (XDG_CACHE_HOME, else ~/.cache). Its subfolder is named
+by a checksum over the generator's code and lexicons, so that no change of either is missed.
+XSTILTS_CACHE names another folder, and an empty value turns the cache off. Any failure, such as an
+unwritable home or a full disk, costs only time: the data are generated.
 """
 
 import functools
@@ -26,10 +26,10 @@ VARIABLE = "XSTILTS_CACHE"
 
 @functools.cache
 def generator() -> str:
-    """What the generated data depend on, as a short name: this package's files, the example types,
-    Python's version."""
-    here = Path(__file__).parent
-    files = [*here.rglob("*.py"), *here.rglob("*.tsv"), Path(examples.__file__)]
+    """Return a short checksum over what the generated data depend on: this package's files, the
+    example types and Python's version."""
+    package = Path(__file__).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.tsv"), Path(examples.__file__)]
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(files):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
@@ -37,7 +37,7 @@ def generator() -> str:
 
 
 def folder() -> Path | None:
-    """Where data sets are kept; None where they shall not be, or there is no home."""
+    """Return the folder of the cache; None if it is turned off or there is no home."""
     if VARIABLE in os.environ:
         return expanded(os.environ[VARIABLE]) / generator() if os.environ[VARIABLE] else None
     try:
@@ -51,23 +51,22 @@ def folder() -> Path | None:
 
 
 def kept(name: str, make: Callable[[], list[Example]]) -> list[Example]:
-    """The data set of that name: read where it has been generated before, else generated and
-    kept."""
-    place = folder()
-    if place is None:
+    """Return the data set of this name from the cache; generate and cache it if it is not there."""
+    cache = folder()
+    if cache is None:
         return make()
     with suppress(
         OSError, EOFError, ValueError, IndexError, AttributeError, pickle.UnpicklingError
-    ):  # absent, or damaged
-        return pickle.loads((place / name).read_bytes())
-    found = make()
+    ):  # absent or damaged
+        return pickle.loads((cache / name).read_bytes())
+    data = make()
     with suppress(OSError):
-        write(place / name, pickle.dumps(found, pickle.HIGHEST_PROTOCOL))
-    return found
+        write(cache / name, pickle.dumps(data, pickle.HIGHEST_PROTOCOL))
+    return data
 
 
 def write(path: Path, content: bytes) -> None:
-    """All of it or nothing: several runs may generate the same at once."""
+    """Write a whole file or nothing, because several runs may generate the same data at once."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

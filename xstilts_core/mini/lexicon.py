@@ -1,9 +1,9 @@
 """The words of the embedded suite: concepts and, for every language, one row of forms per concept
 (`lexicon/*.tsv`).
 
-A cell holds the form as written; several words stand apart by spaces, and a word may name its own
-part of speech ("in/ADP the/DET market/NOUN"). "-" says that the language has no such form for this
-concept.
+A cell contains the form as written. Several words are separated by spaces, and a word may state its
+own part of speech ("in/ADP the/DET market/NOUN"). "-" means that the language has no such form for
+this concept.
 """
 
 import csv
@@ -23,7 +23,7 @@ LANGUAGES = EMBEDDED_LANGUAGES
 
 class _Concept(NamedTuple):
     """A row of concepts.tsv. seen: "held" keeps a name out of pretraining and every training split,
-    else "open"."""
+    otherwise "open"."""
 
     concept: str
     class_name: str
@@ -32,8 +32,7 @@ class _Concept(NamedTuple):
 
 
 def unknown(kind: str, value: object, source: str, legal: tuple[str, ...]) -> ValueError:
-    """The error for a value that is not among the legal ones: names it, its source, a near match
-    and the choices."""
+    """Return the error for an illegal value, with its source, a near match and the choices."""
     near = difflib.get_close_matches(str(value), legal, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     shown = (
@@ -45,7 +44,7 @@ def unknown(kind: str, value: object, source: str, legal: tuple[str, ...]) -> Va
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a TSV file with a header; a row of another width, or an empty cell, is an error."""
+    """Return the rows of a TSV file; raise ValueError on a wrong width or an empty cell."""
     with path.open(encoding="utf-8", newline="") as handle:
         reader = csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = next(reader)
@@ -53,8 +52,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
         for number, cells in enumerate(reader, start=2):
             if len(cells) != len(header) or not all(cells):
                 raise ValueError(
-                    f"{path.name}, line {number}: {cells!r} must fill the {len(header)} columns {', '.join(header)} "
-                    f"(write {ABSENT!r} for a form the language has not)"
+                    f"{path.name}, line {number}: {cells!r} must fill the {len(header)} columns "
+                    f"{', '.join(header)} (write {ABSENT!r} for a form the language has not)"
                 )
             rows.append(dict(zip(header, cells, strict=True)))
     return rows
@@ -62,7 +61,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 @cache
 def inventory() -> Mapping[str, _Concept]:
-    """Every concept by its identifier, in the order of concepts.tsv."""
+    """Return every concept by its identifier, in the order of concepts.tsv."""
     table = {
         row["concept"]: _Concept(row["concept"], row["class"], row["domain"], row["seen"])
         for row in _rows(FOLDER / "concepts.tsv")
@@ -74,13 +73,12 @@ def inventory() -> Mapping[str, _Concept]:
 def concepts(
     class_name: str, domain: str | None = None, seen: str | bool | None = None
 ) -> tuple[str, ...]:
-    """Identifiers of a class, in file order.
+    """Return the identifiers of a class, in file order.
 
     class_name: name_f, name_m, surname, city, organisation, occupation, animal, thing, mass,
-    verb_transitive, verb_person,
-        verb_intransitive, adjective, place, time, indefinite.
-    domain: general, clinic or chat; None takes all. seen: "open" or True for words that training
-    may show, "held" or False for names kept for development and test.
+    verb_transitive, verb_person, verb_intransitive, adjective, place, time, indefinite. domain:
+    general, clinic or chat; None for all. seen: "open" or True for words that training may show,
+    "held" or False for names reserved for development and test.
     """
     rows = inventory().values()
     classes = tuple(dict.fromkeys(row.class_name for row in rows))
@@ -103,7 +101,7 @@ def concepts(
 
 
 def class_of(concept: str) -> str:
-    """The class of a concept; a ValueError names an unknown one."""
+    """Return the class of a concept. Raise ValueError if the concept is unknown."""
     table = inventory()
     if concept not in table:
         raise unknown("concept", concept, "concepts.tsv", tuple(table))
@@ -112,8 +110,7 @@ def class_of(concept: str) -> str:
 
 @cache
 def forms(language: str) -> Mapping[str, Mapping[str, str]]:
-    """All rows of a language: concept -> column -> cell. Every concept must have exactly one
-    row."""
+    """Return a language's rows: concept -> column -> cell. Every concept has exactly one row."""
     if language not in LANGUAGES:
         raise unknown("language", language, "the embedded suite's lexicons", LANGUAGES)
     path = FOLDER / f"{language}.tsv"
@@ -128,13 +125,14 @@ def forms(language: str) -> Mapping[str, Mapping[str, str]]:
     missing = [concept for concept in inventory() if concept not in table]
     if missing:
         raise ValueError(
-            f"{path.name}: no row for {', '.join(missing)} (every concept of concepts.tsv needs one)"
+            f"{path.name}: no row for {', '.join(missing)} (every concept of concepts.tsv needs "
+            "one)"
         )
     return MappingProxyType(table)
 
 
 def entry(language: str, concept: str) -> Mapping[str, str]:
-    """The forms of a concept in a language: column -> cell, `ABSENT` where it has none."""
+    """Return the forms of a concept in a language: column -> cell, `ABSENT` if it lacks one."""
     table = forms(language)
     if concept not in table:
         raise unknown("concept", concept, f"{language}.tsv", tuple(table))
@@ -143,8 +141,8 @@ def entry(language: str, concept: str) -> Mapping[str, str]:
 
 @cache
 def names(language: str) -> frozenset[str]:
-    """Every written form of the proper names of persons, cities and organisations: case endings,
-    and first name with surname."""
+    """Return every written form of the proper names of persons, cities and organisations: case
+    endings, and first name with surname."""
 
     def written(*classes: str) -> list[str]:
         cells = [
@@ -161,6 +159,6 @@ def names(language: str) -> frozenset[str]:
             *first,
             *last,
             *written("city", "organisation"),
-            *(f"{one} {other}" for one in first for other in last),
+            *(f"{first_name} {surname}" for first_name in first for surname in last),
         ]
     )

@@ -1,4 +1,4 @@
-"""What a sentence of the embedded suite says, before any language: frozen values that every
+"""Language-independent meanings of the embedded suite's sentences: frozen values that every
 language can express.
 
 Concepts are named by an English identifier (`lexicon/concepts.tsv`). The grammar turns a meaning
@@ -14,14 +14,12 @@ Attribute = Literal["occupation", "city", "employer", "age"]
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A noun phrase. A person by name has class `name`; `surname` may follow it.
+    """A noun phrase. A named person has class `name`; `surname` may follow the name.
 
-    concept: a concept of class name, occupation, animal, thing, mass, or one of the indefinites
-    someone, something,
-        animal (the hypernym).
-    quantifier: "a" (indefinite singular, bare for mass nouns and indefinites) or "every" (countable
-    only). number: 2..7 makes a plural ("three red bags"); then quantifier is ignored. Countable
-    only.
+    concept: a concept of class name, occupation, animal, thing or mass, or one of the indefinites
+    someone, something, animal (the hypernym). quantifier: "a" (indefinite singular, bare for mass
+    nouns and indefinites) or "every" (countable only). number: 2..7 makes a plural ("three red
+    bags") and overrides the quantifier. Countable only.
     """
 
     concept: str
@@ -33,7 +31,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Someone does something, somewhere, at some time; simple present. `negated` means never."""
+    """An action of someone, with optional place and time; simple present. `negated`: never."""
 
     subject: Entity
     verb: str
@@ -70,10 +68,10 @@ Meaning = Event | Fact | Joined
 class Token:
     """One word of a realised sentence.
 
-    pos: universal part of speech (UD). ner: O or B-/I- with PER, LOC, ORG. role: the chunk it
-    belongs to:
-        S subject, V verb (auxiliaries too), O object or predicate, P place, T time, N negation, "-" link words and punctuation.
-    concept: the concept this word expresses, None for function words.
+    pos: universal part of speech (UD). ner: O or B-/I- with PER, LOC, ORG. role: the chunk of the
+    word: S subject, V verb (auxiliaries too), O object or predicate, P place, T time, N negation,
+    "-" link words and punctuation. concept: the concept that the word expresses, None for function
+    words.
     """
 
     text: str

@@ -1,29 +1,38 @@
-"""What goes with what in the embedded suite: which objects a verb takes, where it happens, which
-adjectives a noun bears.
+"""Possible combinations of concepts in the embedded suite: the objects and places of a verb, and
+the adjectives of a noun.
 
-Only pairs that a speaker would call sensible are listed: one eats apples and drinks tea. How
-*often* each pair occurs is drawn at random per world (`world.py`); this table only says what may
+Only pairs that a speaker would find sensible are listed: apples are eaten and tea is drunk. How
+*often* each pair occurs is drawn at random per world (`world.py`); these tables list only what can
 occur. Concepts are those of `lexicon/concepts.tsv`.
 """
 
 _FURNITURE = "chair table lamp door window"
-_GOODS = "book newspaper car bicycle boat house chair table ball hat picture bag phone lamp knife cup shirt game photo"
+_GOODS = (
+    "book newspaper car bicycle boat house chair table ball hat picture bag phone lamp knife "
+    "cup shirt game photo"
+)
 _FOOD = "apple orange_fruit egg fish bread soup rice cheese"
 _DRINK = "tea coffee milk water juice"
 READING = "book letter newspaper message"
 _ANIMALS = "dog cat horse bird cow goat wolf mouse duck rabbit"
-_CARRIED = "book letter newspaper chair table ball hat picture bag lamp knife cup key apple egg bread water milk"
+_CARRIED = (
+    "book letter newspaper chair table ball hat picture bag lamp knife cup key apple egg "
+    "bread water milk"
+)
 
 OBJECTS: dict[str, tuple[str, ...]] = {
     verb: tuple(objects.split())
     for verb, objects in {
         "eat": _FOOD,
         "drink": _DRINK,
-        "buy": f"{_GOODS} key apple orange_fruit egg fish bread cheese tea coffee milk dog horse cow goat pill bandage thermometer medicine",
-        "sell": f"{_GOODS} apple orange_fruit egg fish bread cheese tea horse cow goat duck rabbit pill medicine",
+        "buy": f"{_GOODS} key apple orange_fruit egg fish bread cheese tea coffee milk dog "
+        "horse cow goat pill bandage thermometer medicine",
+        "sell": f"{_GOODS} apple orange_fruit egg fish bread cheese tea horse cow goat duck "
+        "rabbit pill medicine",
         "read": f"{READING} form",
         "write": "book letter message song",
-        "find": "book letter ball hat bag phone key knife cup egg dog cat bird mouse rabbit duck goat pill bandage thermometer form photo",
+        "find": "book letter ball hat bag phone key knife cup egg dog cat bird mouse rabbit "
+        "duck goat pill bandage thermometer form photo",
         "carry": f"{_CARRIED} bandage thermometer form blood",
         "paint": "picture house boat apple fish dog cat horse bird wolf",
         "repair": f"car bicycle boat house phone {_FURNITURE}",
@@ -68,7 +77,10 @@ STATIVE_VERBS = frozenset(("know", "love"))
 MEDICAL_VERBS = frozenset(("examine", "treat"))
 MEDICAL_OCCUPATIONS = frozenset(["doctor", "nurse", "surgeon", "pharmacist"])
 
-_EVERYWHERE = "market school hospital kitchen garden forest street library office station shop ward pharmacy cafe gym"
+_EVERYWHERE = (
+    "market school hospital kitchen garden forest street library office station shop ward "
+    "pharmacy cafe gym"
+)
 _INDOORS = "school hospital kitchen library office shop ward cafe gym"
 PLACES: dict[str, tuple[str, ...]] = {
     verb: tuple(places.split())
@@ -99,8 +111,14 @@ ANYWHERE = tuple(_EVERYWHERE.split())
 ANIMAL_PLACES = frozenset(["garden", "forest", "street", "river", "market", "kitchen", "station"])
 
 _COLOURED = "car bicycle boat house chair table ball hat bag phone lamp cup door shirt book"
-_SIZED = f"{_COLOURED} letter picture knife key window apple orange_fruit egg fish {_ANIMALS} bandage pill photo"
-_DATED = f"{_COLOURED} letter newspaper picture knife key window form bandage thermometer message photo song game"
+_SIZED = (
+    f"{_COLOURED} letter picture knife key window apple orange_fruit egg fish {_ANIMALS} "
+    "bandage pill photo"
+)
+_DATED = (
+    f"{_COLOURED} letter newspaper picture knife key window form bandage thermometer message "
+    "photo song game"
+)
 _HEAVY = "bag table chair book bicycle boat picture lamp door phone"
 _PRICED = f"{_GOODS} {_FOOD} {_DRINK} pill medicine bandage thermometer"
 TOLD = "book letter newspaper picture message photo song game"
@@ -119,7 +137,8 @@ _NOUNS_OF_ADJECTIVE: dict[str, tuple[str, ...]] = {
         "white": f"{_COLOURED} egg pill {_ANIMALS}",
         "cheap": _PRICED,
         "expensive": _PRICED,
-        "beautiful": f"car boat house hat picture bag lamp cup shirt letter book {_ANIMALS} photo song",
+        "beautiful": f"car boat house hat picture bag lamp cup shirt letter book {_ANIMALS} "
+        "photo song",
         "hot": "soup rice tea coffee milk water bread",
         "cold": "soup rice tea coffee milk water juice",
         "heavy": _HEAVY,
@@ -156,7 +175,7 @@ USUAL: dict[tuple[str, str], str] = {
     ("place", "fill_in"): "office",
     ("time", "sleep"): "at_night",
 }
-"""What is usual in any world of lasting habits: (kind of preference, concept) -> item. Flat task
+"""The usual item in any world of lasting habits: (kind of preference, concept) -> item. Flat task
 worlds ignore it."""
 
 EXCLUSIVE_TIMES: tuple[tuple[str, ...], ...] = (
@@ -164,10 +183,10 @@ EXCLUSIVE_TIMES: tuple[tuple[str, ...], ...] = (
     ("on_Monday", "on_Friday", "on_Sunday"),
     ("before_lunch", "after_lunch"),
 )
-"""Times of which one rules out the others: the ground of contradictions about time."""
+"""Groups of mutually exclusive times, from which contradictions about time are made."""
 
 TIMES_WITHOUT_NEVER = frozenset(("today", "every_day", "now", "later"))
-"""Times that do not go with "never"."""
+"""Times that cannot be combined with "never"."""
 
 HELD_OUT_LEMMAS = frozenset(
     (
@@ -186,6 +205,6 @@ HELD_OUT_LEMMAS = frozenset(
         "song",
     )
 )
-"""About a tenth of the nouns, verbs and adjectives: in the pretraining corpus and in dev and test,
-never in a training split of a tagging task, so that English parts of speech and supertags are no
-pure look-up of seen words."""
+"""About a tenth of the nouns, verbs and adjectives. They occur in the pretraining corpus and in dev
+and test, but never in a training split of a tagging task, so that tagging English is not only a
+look-up of known words."""

@@ -1,10 +1,10 @@
 """The embedded suite as data sets: nine intermediate and nine target tasks under their real names,
 in nine languages, without a download.
 
-Some of them are there in two other domains too, as tasks of their own (`udpos_clinic`), and beside
-them stand probing tasks. Item i of (task, split, domain) has the same meaning in every language, so
-that exact translations of every training set exist. English is what recipes train on by default; a
-target is evaluated in its task's own languages, as far as the suite has them.
+Some of them also exist in two other domains, as separate tasks (`udpos_clinic`), and there are
+probing tasks. Item i of (task, split, domain) has the same meaning in every language, so that every
+training set has exact translations. Recipes train on English by default; a target is evaluated in
+its task's own languages, as far as the suite has them.
 """
 
 import functools
@@ -53,7 +53,7 @@ PARTS = {
     for entry in TASKS.values()
     if entry.parts and MAKERS.keys() >= set(entry.parts)
 }
-"""Tasks that are several data sets behind one head."""
+"""Tasks that combine several data sets behind one head."""
 TRAIN, DEV, _TEST = 8_000, 400, 300
 _BUCC_GOLD = _BUCC_DISTRACTORS = 500
 RETRIEVAL = {"bucc2018": _BUCC_DISTRACTORS, "tatoeba": 0}
@@ -90,12 +90,12 @@ distractors again on each side."""
 def load(
     task: str, split: str, language: str, domain: str = GENERAL, limit: int | None = None
 ) -> list[Example]:
-    """The examples of one split in one language, the same in every call.
+    """Return the examples of one split in one language, the same in every call.
 
-    limit: only the first so many (translation pairs, for retrieval), and nothing more is drawn: for
-    quick looks and small studies. domain: for a task that is not itself a version in a domain. For
-    retrieval, the sentences of both sides in one list. A UsageError names an unknown task, split,
-    language or domain.
+    limit: generate only the first examples (translation pairs, for retrieval), for quick looks and
+    small studies. domain: for a task that is not itself a version in a domain. For retrieval, the
+    sentences of both sides are in one list. Raise UsageError on an unknown task, split, language or
+    domain.
     """
     check(task, split, language, domain)
     if task in PARTS:
@@ -114,25 +114,26 @@ def load(
 def generate(
     task: str, split: str, language: str, domain: str, limit: int | None = None
 ) -> list[Example]:
-    """The examples of one split in one language, made from their meanings."""
-    made, domain = VERSIONS.get(task, (task, domain))
-    drawn = items(made, split, domain, limit)
+    """Generate the examples of one split in one language from their meanings."""
+    original, domain = VERSIONS.get(task, (task, domain))
+    meanings = items(original, split, domain, limit)
     if task in RETRIEVAL:
-        return list(retrieval.tell_sides(drawn, Setting(task, split, domain), language))
-    tell = MAKERS[made].tell
+        return list(retrieval.tell_sides(meanings, Setting(task, split, domain), language))
+    tell = MAKERS[original].tell
     return [
         tell(item, language, domain, f"{task}-{split}-{number:05d}")
-        for number, item in enumerate(drawn)
+        for number, item in enumerate(meanings)
     ]
 
 
 def check(task: str, split: str, language: str, domain: str) -> None:
-    """Raises a UsageError where one of the four names is not the suite's."""
+    """Raise UsageError if one of the four names is unknown to the suite."""
     if task not in SIZES and task not in PARTS:
         raise unknown("task", task, (*SIZES, *PARTS), "the embedded suite")
     if task in PARTS and split == "train":
         raise UsageError(
-            f"{task} trains on several data sets behind one head: load its parts {', '.join(PARTS[task])} one by one"
+            f"{task} trains on several data sets behind one head: load its parts "
+            f"{', '.join(PARTS[task])} one by one"
         )
     splits = SIZES[PARTS[task][0] if task in PARTS else task]
     if split not in splits:
@@ -143,13 +144,14 @@ def check(task: str, split: str, language: str, domain: str) -> None:
         raise unknown("domain", domain, DOMAINS, "the embedded suite")
     if task in VERSIONS and domain not in (GENERAL, VERSIONS[task].domain):
         raise UsageError(
-            f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name {VERSIONS[task].task} with a domain"
+            f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name "
+            f"{VERSIONS[task].task} with a domain"
         )
 
 
 @functools.lru_cache(maxsize=96)
 def items(task: str, split: str, domain: str, limit: int | None = None) -> tuple[Item, ...]:
-    """The meanings of a split, or its first `limit`, drawn once for all languages."""
+    """Draw the meanings of a split, or its first `limit`, once for all languages."""
     setting, size = Setting(task, split, domain), SIZES[task][split]
     if limit is not None and limit < 1:
         raise UsageError(

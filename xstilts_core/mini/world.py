@@ -1,10 +1,9 @@
-"""A world: who does what, how often, where and when, and lasting facts about persons; samplers of
-meanings over it.
+"""A world: the habits of its inhabitants (who does what, how often, where and when), lasting facts
+about persons, and samplers of meanings.
 
-Preferences are drawn from a Dirichlet distribution mixed with a uniform share. A sharp world
-(sharpness 0.12, 3 % uniform) makes words predictable from each other, which is what aligns
-languages in pretraining; tasks use a flat one (0.6, 10 %) so that no answer can be guessed from
-habit.
+Preferences are drawn from a Dirichlet distribution mixed with a uniform share. In a sharp world
+(sharpness 0.12, 3 % uniform) words predict each other, which is what aligns languages in
+pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guessed from habit.
 """
 
 import functools
@@ -23,10 +22,10 @@ from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
 _HELD_SHARE = 0.15
-"""Share of held-out names, surnames, cities and organisations among those of a world with `held`
-set (dev and test splits)."""
+"""Share of held-out names, surnames, cities and organisations in a world with `held` set (dev and
+test splits)."""
 _DOMAIN_WEIGHT = 3.0
-"""How much likelier a clinic or chat concept is than a general one in a text of that domain."""
+"""Weight of a clinic or chat concept, relative to a general one, in a text of that domain."""
 _AGES = range(18, 80)
 KINDS = (
     "verb",
@@ -42,25 +41,25 @@ KINDS = (
     "held_name",
 )
 _USUAL_SHARE = 0.8
-"""Weight of a usual item (`preferences.USUAL`) beside all others together (1)."""
+"""Weight of a usual item (`preferences.USUAL`), relative to all others together (1)."""
 _SHARP, _SHARP_UNIFORM = 0.12, 0.03
 _FLAT, _FLAT_UNIFORM = 0.6, 0.10
 
 
 @functools.cache
 def vocabulary(class_name: str, domain: str = "general", held: bool = False) -> tuple[str, ...]:
-    """Concepts of a class in a domain's texts: the general ones, then the domain's own; `held`: the
-    held-out ones."""
+    """Return the concepts of a class in a domain's texts: the general ones, then the domain's own.
+    With `held`, return the held-out ones."""
     if domain not in DOMAINS:
         raise unknown("domain", domain, DOMAINS)
     seen = "held" if held else "open"
-    own = () if domain == "general" else concepts(class_name, domain=domain, seen=seen)
-    return concepts(class_name, domain="general", seen=seen) + own
+    domain_concepts = () if domain == "general" else concepts(class_name, domain=domain, seen=seen)
+    return concepts(class_name, domain="general", seen=seen) + domain_concepts
 
 
 @functools.cache
 def classes() -> dict[str, str]:
-    """The class of every noun and verb concept that a world can draw."""
+    """Return the class of every noun and verb concept that a world can draw."""
     names = [
         "occupation",
         "animal",
@@ -76,13 +75,13 @@ def classes() -> dict[str, str]:
 
 
 def is_animal(entity: Entity) -> bool:
-    """Whether the entity is an animal, or the hypernym itself."""
+    """Return whether the entity is an animal, or the hypernym itself."""
     return entity.concept == "animal" or classes().get(entity.concept) == "animal"
 
 
 @dataclass(frozen=True, slots=True)
 class _Preference:
-    """A distribution over items; `weights` sum to 1 and `bounds` are their running sums."""
+    """A distribution over items; `weights` sum to 1 and `bounds` are their cumulative sums."""
 
     items: tuple[str, ...]
     weights: tuple[float, ...]
@@ -92,7 +91,7 @@ class _Preference:
         return self.items[min(bisect(self.bounds, random.random()), len(self.items) - 1)]
 
     def probability(self, item: str) -> float:
-        """0 for an item that cannot occur."""
+        """Return the probability of an item, 0 for an item that cannot occur."""
         return self.weights[self.items.index(item)] if item in self.items else 0.0
 
 
@@ -104,11 +103,11 @@ def preference(
     prior: dict[str, float],
     usual: str | None = None,
 ) -> _Preference:
-    """Dirichlet(alpha) mixed with a uniform share, then scaled by the prior weight of each item (1
-    where absent).
+    """Draw a Dirichlet(alpha) mixed with a uniform share, scaled by the prior weight of each item
+    (1 if it has none).
 
     usual: an item that gets `_USUAL_SHARE` on top. Each item has its own random stream, so that the
-    same habits hold in every domain and further items do not shift them.
+    same habits hold in every domain and additional items do not shift them.
     """
     gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
     total = sum(gammas) or 1.0
@@ -124,13 +123,13 @@ def preference(
 
 
 class World:
-    """Preferences and facts, drawn lazily and stably from `seed` (any text); samplers take the
-    caller's `Random`.
+    """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Samplers take
+    the caller's `Random`.
 
-    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: concepts
-    beside the general ones. held: a share of the entities are held-out ones (dev and test splits
-    only). lasting: facts belong to a person for good (the pretraining world); otherwise every call
-    of `fact` draws a fresh value, so that no task can be solved by remembering.
+    sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: adds concepts
+    to the general ones. held: a share of the entities are held out (dev and test splits only).
+    lasting: facts about a person never change (the pretraining world); otherwise every call of
+    `fact` draws a new value, so that no task can be solved from memory.
     """
 
     def __init__(
@@ -154,20 +153,20 @@ class World:
         self._adjectives = frozenset(vocabulary("adjective", domain))
         self._places = frozenset(vocabulary("place", domain))
         general = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name))
-        own = (
+        domain_concepts = (
             frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, domain))
             - general
         )
-        self._prior = dict.fromkeys(sorted(own), _DOMAIN_WEIGHT)
+        self._prior = dict.fromkeys(sorted(domain_concepts), _DOMAIN_WEIGHT)
 
     def preference(self, kind: str, key: str) -> _Preference:
-        """The distribution `kind` of a concept: verb of a subject, object, place, time of a verb,
-        adjective, number of a noun."""
-        found = self._preferences.get((kind, key))
-        if found is None:
+        """Return the distribution `kind` of a concept: verb of a subject; object, place or time of
+        a verb; adjective or number of a noun."""
+        cached = self._preferences.get((kind, key))
+        if cached is None:
             items, factor = self.choices(kind, key)
             usual = preferences.USUAL.get((kind, key)) if self.lasting else None
-            found = preference(
+            cached = preference(
                 f"{self.seed}/{kind}/{key}",
                 items,
                 self.sharpness * factor,
@@ -175,11 +174,11 @@ class World:
                 self._prior,
                 usual,
             )
-            self._preferences[kind, key] = found
-        return found
+            self._preferences[kind, key] = cached
+        return cached
 
     def choices(self, kind: str, key: str) -> tuple[tuple[str, ...], float]:
-        """What may be drawn, and how much flatter than the world's sharpness it is."""
+        """Return the possible items, and how much flatter than the world their distribution is."""
         if kind == "verb":
             return self._verbs_of(key), 1.0
         if kind == "person_verb":
@@ -230,7 +229,7 @@ class World:
         return verbs
 
     def entity_name(self, random: Random, class_name: str) -> str:
-        """A surname, city or organisation; a share of them held out where the world says so."""
+        """Draw a surname, city or organisation; with `held`, a share of them is held out."""
         return random.choice(
             vocabulary(class_name, held=self.held and random.random() < _HELD_SHARE)
         )
@@ -238,8 +237,7 @@ class World:
     def person(
         self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()
     ) -> Entity:
-        """A named person whose first name is not among `but`; `surname` is the chance of a second
-        name."""
+        """Draw a named person, but none of `but`; `surname` is the probability of a second name."""
         while True:
             kind = "held_name" if self.held and random.random() < _HELD_SHARE else "name"
             name = self.preference(kind, "").draw(random)
@@ -251,7 +249,7 @@ class World:
     def subject(
         self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25
     ) -> Entity:
-        """A named person, someone of an occupation, or an animal (with an adjective at times)."""
+        """Draw a named person, someone of an occupation, or an animal (some with an adjective)."""
         chance = random.random()
         if chance < persons:
             return self.person(random, surname)
@@ -270,23 +268,23 @@ class World:
     def thing(
         self, random: Random, noun: str, number: float = 0.25, adjective: float = 0.4
     ) -> Entity:
-        """The noun with a number (countable nouns only) and an adjective (where one fits), each by
-        its chance."""
-        fitting = self.choices("adjective", noun)[0] if adjective else ()
+        """Return the noun, with a number (countable nouns only) and a fitting adjective, each with
+        its probability."""
+        adjectives = self.choices("adjective", noun)[0] if adjective else ()
         return Entity(
             noun,
             number=int(self.preference("number", noun).draw(random))
             if classes()[noun] != "mass" and random.random() < number
             else None,
             adjective=self.preference("adjective", noun).draw(random)
-            if fitting and random.random() < adjective
+            if adjectives and random.random() < adjective
             else None,
         )
 
     def object(
         self, random: Random, verb: str, subject: Entity, surname: float = 0.25
     ) -> Entity | None:
-        """What the verb is done to: a thing, a named person other than the subject, or None for
+        """Draw the object of a verb: a thing, a named person other than the subject, or None for
         intransitive verbs."""
         kind = classes()[verb]
         if kind == "verb_intransitive":
@@ -299,7 +297,7 @@ class World:
         )
 
     def place(self, random: Random, verb: str, subject: Entity) -> str:
-        """Where the subject does it."""
+        """Draw the place of an event."""
         return self.preference("animal_place" if is_animal(subject) else "place", verb).draw(random)
 
     def event(
@@ -315,8 +313,7 @@ class World:
         surname: float = 0.25,
         verb: str | None = None,
     ) -> Event:
-        """An event; the numbers are chances (0 to 1). `subject` and `verb` are drawn where not
-        given."""
+        """Draw an event; numbers are probabilities. `subject` and `verb` are drawn unless given."""
         subject = subject or self.subject(random, persons, every, surname)
         verb = verb or self.preference("verb", subject.concept).draw(random)
         lasting = verb in preferences.STATIVE_VERBS
@@ -339,7 +336,7 @@ class World:
         )
 
     def value(self, random: Random, attribute: Attribute) -> str | int:
-        """A value that the attribute can have in this world."""
+        """Draw a value that the attribute can have in this world."""
         if attribute == "age":
             return random.choice(_AGES)
         if attribute == "occupation":
@@ -349,8 +346,7 @@ class World:
     def fact(
         self, random: Random, person: Entity | None = None, attribute: Attribute | None = None
     ) -> Fact:
-        """A property of a person: the person's own for good in a lasting world, else a fresh
-        one."""
+        """Draw a property of a person: a permanent one in a lasting world, otherwise a new one."""
         person = person or self.person(random)
         attribute = attribute or random.choice(ATTRIBUTES)
         if not self.lasting:
@@ -361,8 +357,8 @@ class World:
         return Fact(person, attribute, self._facts[key])
 
     def lasting_value(self, person: str, attribute: Attribute) -> str | int:
-        """A person's own value. Values are dealt out in turn over the names, so that every city,
-        employer and job is somebody's."""
+        """Return a person's permanent value. Values are assigned to names in turn, so that every
+        city, employer and occupation belongs to somebody."""
         if attribute == "age":
             return Random(f"{self.seed}/age/{person}").choice(_AGES)
         values = list(vocabulary("organisation" if attribute == "employer" else attribute))
@@ -386,12 +382,12 @@ _OPEN_CLASSES = (
 
 @functools.cache
 def pretraining_world(domain: str = "general") -> World:
-    """The sharp world of the pretraining corpus; common-sense tasks ask about it too. Habits and
-    facts are the same in every domain."""
+    """Return the sharp world of the pretraining corpus, which common-sense tasks also ask about.
+    Habits and facts are the same in every domain."""
     return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
 
 
 @functools.cache
 def task_world(task: str, domain: str = "general", held: bool = False) -> World:
-    """The flat world of one task; tasks that share no name share no preferences."""
+    """Return the flat world of a task. Tasks with different names share no preferences."""
     return World(f"task/{task}", _FLAT, _FLAT_UNIFORM, domain, held)

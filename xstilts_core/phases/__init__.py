@@ -1,2 +1,1 @@
-"""What the run notebooks call beside run.py and retrieve.py: phase 1, probing, controls, fetching;
-whether phase 2 learnt."""
+"""Further run notebooks: phase 1, probing, controls, fetching, and whether phase 2 learnt."""

@@ -1,7 +1,6 @@
-"""Train again what did not learn: from the same weights, in another order of the data, with a
-longer warm-up.
+"""Training again of what was not learnt: same weights, another data order, a longer warm-up.
 
-Degenerate runs, known from the first STILTs paper (Phang et al. 2018), hang on the order of the
+Degenerate runs, known from the first STILTs paper (Phang et al. 2018), depend on the order of the
 data and on the first steps.
 """
 
@@ -19,14 +18,13 @@ from xstilts_core.streams import Stream
 from xstilts_core.train import Trained, trained_weights
 
 FILE = "attempts.pt"
+# Warm-ups as shares of the steps: the least that is doubled, and the most that results.
 _SHORTEST, LONGEST = 0.05, 0.5
-"""Shares of the steps: what a warm-up is doubled from at least, and what it is doubled to at
-most."""
 
 
 def schedule_of(first: Schedule, attempt: int) -> Schedule:
-    """The schedule of an attempt (from 0, which is `first`): a seed derived from the first one's,
-    twice the warm-up of the one before."""
+    """Return the schedule of an attempt (from 0, which is `first`): a seed derived from the first
+    one's, and twice the previous warm-up."""
     if not attempt:
         return first
     seed = int(np.random.SeedSequence([first.seed, 9, attempt]).generate_state(1)[0]) >> 1
@@ -35,7 +33,7 @@ def schedule_of(first: Schedule, attempt: int) -> Schedule:
 
 
 def weights(modules: Sequence[nn.Module]) -> list[dict[str, Tensor]]:
-    """A copy of the modules' weights that training changes, on the CPU."""
+    """Return a copy, on the CPU, of the modules' weights that training changes."""
     return [
         {name: value.cpu() for name, value in trained_weights(module).items()} for module in modules
     ]
@@ -47,8 +45,7 @@ def begin(
     start: Sequence[dict[str, Tensor]],
     seed: int,
 ) -> None:
-    """Put everything back to where a training begins: the weights, and the generators that masks
-    are drawn from."""
+    """Restore a training's start: the weights, and the generators that masks are drawn from."""
     for module, state in zip(modules, start, strict=True):
         module.load_state_dict(state, strict=False)
     for stream in streams:
@@ -66,38 +63,38 @@ def until_learnt(
     same: dict[str, Any],
 ) -> tuple[Trained, list[dict[str, Any]]]:
     """Train by one schedule after the other until all tasks are learnt, and leave the weights of
-    that attempt; where none learnt, those of the highest mean development score, of equals the
-    first. Returns how it was trained, and a record of each attempt.
+    that attempt. If none learns, leave those of the highest mean development score (the first of
+    equals). Return how it was trained, and a record of each attempt.
 
-    A killed run goes on in the attempt that it was in, from the attempts' `checkpoint`; `same` is
-    what that shares with its training.
+    A killed run resumes in its last attempt, from the attempts' `checkpoint`; `same` is what that
+    shares with its training.
     """
     start = weights(modules)
-    kept = replace(checkpoint, name=FILE) if checkpoint else None
-    state = (kept.read(same) if kept else None) or {"records": [], "best": {}}
+    store = replace(checkpoint, name=FILE) if checkpoint else None
+    state = (store.read(same) if store else None) or {"records": [], "best": {}}
     records, earlier = state["records"], sum(record["seconds"] for record in state["records"])
     for number, schedule in list(enumerate(schedules))[len(records) :]:
         begin(modules, streams, start, schedule.seed)
         trained = attempt(schedule)
-        found = judge()
+        judgements = judge()
         earlier += trained.earlier_seconds
         learnt, score = (
-            all(judged.learnt for judged in found),
-            float(np.mean([judged.score for judged in found] or [0.0])),
+            all(judgement.learnt for judgement in judgements),
+            float(np.mean([judgement.score for judgement in judgements] or [0.0])),
         )
-        seen = {
+        outcome = {
             "best_step": trained.best_step,
             "best_score": trained.best_score,
             "seconds": trained.seconds,
         }
-        told = {judged.task: judged.content() for judged in found}
+        report = {judgement.task: judgement.content() for judgement in judgements}
         records.append(
             {
                 "seed": schedule.seed,
                 "warmup": schedule.warmup,
-                **seen,
+                **outcome,
                 "learnt": learnt,
-                "tasks": told,
+                "tasks": report,
             }
         )
         if learnt or not state["best"] or score > state["best"]["score"]:
@@ -109,18 +106,19 @@ def until_learnt(
             }
         if learnt or number + 1 == len(schedules):
             break
-        names = listed(judged.task for judged in found if not judged.learnt)
+        names = listed(judgement.task for judgement in judgements if not judgement.learnt)
         following = schedules[number + 1]
         print(
-            f"attempt {number + 1} did not learn {names}: again with seed {following.seed}, warm-up {following.warmup:g}",
+            f"attempt {number + 1} did not learn {names}: "
+            f"again with seed {following.seed}, warm-up {following.warmup:g}",
             flush=True,
         )
-        if kept and checkpoint:
-            kept.write(state, same)
+        if store and checkpoint:
+            store.write(state, same)
             checkpoint.remove()
     best = state["best"]
     begin(modules, (), best["weights"], 0)
     for module in modules:
         module.eval()
-    told = [{**record, "kept": number == best["number"]} for number, record in enumerate(records)]
-    return Trained(**{**best["trained"], "earlier_seconds": earlier}), told
+    report = [{**record, "kept": number == best["number"]} for number, record in enumerate(records)]
+    return Trained(**{**best["trained"], "earlier_seconds": earlier}), report

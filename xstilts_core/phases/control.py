@@ -1,4 +1,4 @@
-"""Controls without an encoder: what the most frequent label, or words in common, reach on the very
+"""Controls without an encoder: what the most frequent label, or shared words, reach on the very
 items that a study scores."""
 
 from collections import Counter
@@ -25,9 +25,10 @@ Predict = Callable[[Sequence[Any], str], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A target's control: what it learnt, worth showing, and the scoring of examples in a language.
+    """A target's fitted control: what it learnt, to display, and how it answers examples in a
+    language.
 
-    answer: (examples, language) -> (the examples that predictions stand for, the predictions with
+    answer: (examples, language) -> (the examples that predictions belong to, the predictions with
     their statistics).
     """
 
@@ -39,7 +40,7 @@ class Fitted:
 def _predicting(
     entry: Task, predict: Predict
 ) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
-    """Score what `predict` says by the rule of the task's format."""
+    """Return an answer function that scores `predict` by the rule of the task's format."""
 
     def answer(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
         predictions = predict(examples, code)
@@ -52,15 +53,15 @@ def _predicting(
 
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
-    """The English examples that the study's models of this target are trained on."""
-    found = splits.training(
+    """Return the English examples that the study's models of this target are trained on."""
+    parts = splits.training(
         entry.train_on or "",
         spec.train_examples.get(entry.name, 0),
         spec.seed,
         spec.source,
         spec.data_root,
     )
-    return [example for examples in found.values() for example in examples]
+    return [example for examples in parts.values() for example in examples]
 
 
 def _most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
@@ -73,7 +74,7 @@ def _most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
 
 
 def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Fitted:
-    """One tag for all words, not one per word: for entities O, with an F1 of 0."""
+    """Predict one tag for all words, not one per word: for entities O, with an F1 of 0."""
     tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[
         0
     ][0]
@@ -101,7 +102,7 @@ def _label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
 
 
 def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
-    """The answer's length, in words, is the one that is best on English development data."""
+    """Choose the answer's length, in words, that is best on English development data."""
     examples = splits.development(entry.train_on or "", spec.source, spec.data_root)
     gold = [[answer.text for answer in example.answers] for example in examples]
     lengths = range(1, LONGEST_ANSWER + 1)
@@ -131,8 +132,8 @@ def vectors(examples: Sequence[Any]) -> Vectors:
 
 
 def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
-    """Nearest neighbours by character trigrams; mining by the rules of the study's retrieval runs,
-    thresholds from development data."""
+    """Find nearest neighbours by character trigrams.
+    Mine by the rules of the study's retrieval runs, with thresholds from development data."""
     if entry.metric != "f1":
         return Fitted(
             entry.name, {}, lambda examples, code: search_language(examples, vectors(examples))
@@ -170,31 +171,31 @@ _FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Fitted]] = {
 
 
 def fit(spec: ControlSpec) -> list[Fitted]:
-    """The control of every target, fitted on English training and development data."""
+    """Fit the control of every target on English training and development data."""
     return [_FITTERS[spec.control, task(name).format](spec, task(name)) for name in spec.targets]
 
 
 def describe(fitted: list[Fitted]) -> dict[str, dict[str, Any]]:
-    """What each target's control learnt."""
-    return {entry.target: entry.learnt for entry in fitted}
+    """Return what each target's control learnt."""
+    return {control.target: control.learnt for control in fitted}
 
 
 def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
-    """Score every target in every language on the items that the study's models see, and keep the
+    """Score every target in every language on the items that the study's models see, and write the
     predictions."""
     spec = run.spec
     scores: list[Score] = []
     for control in fitted:
-        entry = task(control.target)
-        split = splits.test_split(entry.name, spec.source, spec.data_root, spec.benchmark)
+        target = task(control.target)
+        split = splits.test_split(target.name, spec.source, spec.data_root, spec.benchmark)
         for code in splits.evaluated(
-            entry.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
+            target.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
         ):
-            examples = splits.load(entry.name, split, code, spec.source, spec.data_root)
-            asked, scored = control.answer(
-                examples[: spec.test_examples.get(entry.name) or None], code
+            examples = splits.load(target.name, split, code, spec.source, spec.data_root)
+            queries, scored = control.answer(
+                examples[: spec.test_examples.get(target.name) or None], code
             )
-            write_predictions(spec.folder, entry, code, asked, scored)
-            run.count(entry.name, code, scored)
-            scores += as_scores(scored, entry, code, split)
+            write_predictions(spec.folder, target, code, queries, scored)
+            run.count(target.name, code, scored)
+            scores += as_scores(scored, target, code, split)
     return scores

@@ -1,5 +1,4 @@
-"""The same sentences in all languages as vectors of an encoder, layer by layer: before and after
-intermediate training."""
+"""Vectors of parallel sentences in all languages, before and after intermediate training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +14,19 @@ from xstilts_core.study.spec import EncoderSpec, Spec
 from xstilts_core.study.study_kinds import kept_folder
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
-# XNLI's hypotheses: short sentences that say the same in every language.
+# XNLI's hypotheses are short sentences with the same meaning in every language.
 SENTENCES = "xnli"
 ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceSpace:
-    """texts [languages][sentences]; vectors [layers, languages, sentences, width], float32, means
-    over tokens; layer 0: the embeddings.
+    """Parallel sentences and their vectors, means over tokens.
 
-    accuracy: whether each language's mean vector was subtracted -> [layers, languages] share of
-    English sentences, in percent, whose nearest neighbour is their translation (XTREME's rule for
-    Tatoeba); English itself is left at 100.
+    texts [languages][sentences]; vectors [layers, languages, sentences, width], float32, layer 0:
+    the embeddings. accuracy: whether each language's mean vector was subtracted -> [layers,
+    languages] share of English sentences, in percent, whose nearest neighbour is their translation
+    (XTREME's rule for Tatoeba); English itself is left at 100.
     """
 
     languages: tuple[str, ...]
@@ -37,10 +36,10 @@ class SentenceSpace:
 
 
 def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
-    """By language, English first: the second texts of the first `count` test items that all
-    languages have, each English one once.
+    """Return, by language with English first, the second texts of the first `count` test items that
+    all languages have, each English text once.
 
-    UsageError where the study's source has none.
+    Raise UsageError if the study's source has none.
     """
     source, root = study.source, study.data_root
     split = splits.test_split(SENTENCES, source, root)
@@ -49,20 +48,20 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
         if source == "mini"
         else splits.evaluated(SENTENCES, split, study.languages, source, root)
     )
-    found: dict[str, dict[str, str]] = {}
+    tables: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
         examples = splits.load(SENTENCES, split, code, source, root)
-        found[code] = {
+        tables[code] = {
             example.id: example.text_b for example in examples if isinstance(example, PairExample)
         }
-    shared = [key for key in found[ENGLISH] if all(key in texts for texts in found.values())]
-    once = list({found[ENGLISH][key]: key for key in reversed(shared)}.values())[::-1][:count]
-    return {code: tuple(texts[key] for key in once) for code, texts in found.items()}
+    shared = [key for key in tables[ENGLISH] if all(key in texts for texts in tables.values())]
+    keys = list({tables[ENGLISH][key]: key for key in reversed(shared)}.values())[::-1][:count]
+    return {code: tuple(texts[key] for key in keys) for code, texts in tables.items()}
 
 
 def encoder_of(study: Study, recipe: str, seed: int) -> str:
-    """Name or folder of the encoder that a recipe's target runs start from. UsageError where the
-    study has no such runs."""
+    """Return the name or folder of the encoder that a recipe's target runs start from.
+    Raise UsageError if the study has no such runs."""
     runs: list[Spec] = [
         spec
         for spec in study.specs
@@ -85,8 +84,8 @@ def encoder_of(study: Study, recipe: str, seed: int) -> str:
 def embedded(
     start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[str, ...]
 ) -> SentenceSpace:
-    """The vectors of one encoder, on the CPU."""
-    # Seconds of imports, which only who looks at vectors should wait for.
+    """Return the vectors of one encoder, computed on the CPU."""
+    # These imports take seconds: only those who look at vectors should wait for them.
     from xstilts_core import model
     from xstilts_core.formats import retrieval
 
@@ -101,30 +100,31 @@ def embedded(
             [retrieval.prepare(side[layer].clone(), centred) for side in vectors]
             for layer in layers
         ]
-        found = [
+        shares = [
             [
-                (retrieval.search(row[0], other) == np.arange(count)).mean() if place else 1.0
-                for place, other in enumerate(row)
+                (retrieval.search(row[0], other) == np.arange(count)).mean() if position else 1.0
+                for position, other in enumerate(row)
             ]
             for row in sides
         ]
-        accuracy[centred] = 100 * np.array(found, dtype=float)
+        accuracy[centred] = 100 * np.array(shares, dtype=float)
     table = np.stack([side.numpy() for side in vectors], axis=1)
     return SentenceSpace(languages, texts, table, accuracy)
 
 
 def parallel_sentences(study: Study, recipe: str, seed: int, count: int = 150) -> SentenceSpace:
-    """Sentences of a study's source in the encoder of a recipe ("none": before intermediate
+    """Return sentences of a study's source in the encoder of a recipe ("none": before intermediate
     training).
 
-    Seconds for the embedded suite; minutes for XLM-R Large without a GPU. UsageError where the
-    encoder or the sentences are not here.
+    This takes seconds for the embedded suite, and minutes for XLM-R Large without a GPU. Raise
+    UsageError if the encoder or the sentences are not available here.
     """
     if count < 2:
         raise UsageError(f"count {count}: two sentences or more are needed to search among them")
     if study.reference:
         raise UsageError(
-            f"{study.name}: of the runs in {kept_folder(study.reference)} no models are kept: run that study yourself"
+            f"{study.name}: no models are kept of the runs in {kept_folder(study.reference)}: "
+            "run that study yourself"
         )
     texts = parallel_texts(study, count)
     return embedded(encoder_of(study, recipe, seed), tuple(texts.values()), tuple(texts))

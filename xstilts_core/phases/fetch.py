@@ -1,5 +1,5 @@
-"""Everything that a study takes from the hub, fetched and locked before its runs, and what became
-of it there: the notebook 01_data."""
+"""The notebook 01_data: fetch and lock everything that a study takes from the hub before its runs,
+and report what became of it there."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,15 +13,15 @@ from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
 
 ENCODER = "encoder"
 _TRANSLATOR = "translator"
-# new: locked just now. locked: as before. moved: as before, but the hub's branch stands at another
-# commit now. gone: no longer there.
+# new: locked just now. locked: as before. moved: as before, but the hub's branch is at another
+# commit now. gone: no longer on the hub.
 State = Literal["new", "locked", "moved", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A split of a data set, or a model (no configuration, split and rows), and the commit in
-    force. head: where the hub is now."""
+    """A split of a data set, or a model (without configuration, split and rows), and the commit in
+    use. head: the hub's current commit."""
 
     task: str
     repository: str
@@ -34,11 +34,10 @@ class Fetched:
 
 
 def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
-    """(task, where it is, configuration, split) of everything to fetch, each once."""
-    seen = set()
+    """Yield (task, hub data, configuration, split) of everything to fetch, each once."""
+    visited = set()
     for name in (part for task in spec.tasks for part in splits.parts(task)):
-        # Of a translated training set there is a file for every language, as large as the English
-        # one.
+        # A translated training set has a file for every language, as large as the English one.
         unread = spec.data_languages and name in TRANSLATIONS.values()
         for split in splits.SPLITS:
             for code in splits.languages(name, split, "hub", "", spec.benchmark):
@@ -48,16 +47,16 @@ def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
                     source = readers.hub_data(name, code)
                     config = source.configuration(split, code)
                     for part in source.splits[split]:
-                        place = (Repository.of(source).key, config, part)
-                        if place not in seen:
-                            seen.add(place)
+                        key = (Repository.of(source).key, config, part)
+                        if key not in visited:
+                            visited.add(key)
                             yield name, source, config, part
     for code in spec.texts:
         yield "mlm", TEXTS, TEXTS.configuration("train", code), "train"
 
 
 def on_hub(encoder: str) -> bool:
-    """Whether an encoder is one of the hub: no word for one of the suite's own, and no folder."""
+    """Return whether an encoder is on the hub: neither a name of the suite's own nor a folder."""
     return (
         encoder not in ENCODERS
         and not encoder.startswith((".", "/", "~"))
@@ -66,8 +65,8 @@ def on_hub(encoder: str) -> bool:
 
 
 def standing(repository: Repository, before: str) -> tuple[State, str]:
-    """What became of a repository that was locked at commit `before` ("": it was not), and the
-    commit that its branch has on the hub."""
+    """Return what became of a repository that was locked at commit `before` ("" if it was not), and
+    the current commit of its branch on the hub."""
     if not before or hub_client.offline():
         return ("locked" if before else "new"), ""
     try:
@@ -78,22 +77,22 @@ def standing(repository: Repository, before: str) -> tuple[State, str]:
 
 
 def fetch(spec: DataSpec) -> list[Fetched]:
-    """Fetch, check and lock every split and the models. A row for each, in the order of the tasks.
-    UsageError where one cannot be had."""
-    found: list[Fetched] = []
-    known: dict[Repository, tuple[State, str]] = {}
+    """Fetch, check and lock every split and the models.
+    Return a row for each, in the order of the tasks. Raise UsageError if one is not available."""
+    fetched: list[Fetched] = []
+    standings: dict[Repository, tuple[State, str]] = {}
 
     def look(repository: Repository) -> None:
-        """Before it is fetched: afterwards everything is locked."""
-        if repository not in known:
-            known[repository] = standing(repository, hub_lock.commit(repository))
+        """Look at a repository before it is fetched: afterwards everything is locked."""
+        if repository not in standings:
+            standings[repository] = standing(repository, hub_lock.commit(repository))
 
     for name, source, config, split in wanted(spec):
         repository = Repository.of(source)
         look(repository)
         rows = readers.fetch(name, source, config, split).num_rows
-        state, head = known[repository]
-        found.append(
+        state, head = standings[repository]
+        fetched.append(
             Fetched(
                 name, repository.key, config, split, rows, state, hub_lock.commit(repository), head
             )
@@ -105,37 +104,39 @@ def fetch(spec: DataSpec) -> list[Fetched]:
         if on_hub(name):
             repository = Repository("model", name)
             look(repository)
-            place = hub_client.encoder(name, kind)
-            if kind == ENCODER:  # here, and not in each of the runs that wait for this one
+            path = hub_client.encoder(name, kind)
+            if kind == ENCODER:  # here, not in each of the runs that wait for this one
                 from xstilts_core.encoders import loading
 
-                loading.check(place, f"{kind} {name!r}")
-            state, head = known[repository]
-            found.append(
+                loading.check(path, f"{kind} {name!r}")
+            state, head = standings[repository]
+            fetched.append(
                 Fetched(
                     kind, repository.key, "", "", None, state, hub_lock.commit(repository), head
                 )
             )
-    return found
+    return fetched
 
 
 def notices(found: Sequence[Fetched]) -> list[str]:
-    """A sentence for every repository that is no longer on the hub as it was locked."""
-    said = {}
+    """Return a sentence for every repository that is no longer on the hub as it was locked."""
+    sentences = {}
     for row in found:
-        stays = f"this study stays with commit {row.commit}, as {hub_lock.path()} says"
+        pinned = f"this study stays with commit {row.commit}, as recorded in {hub_lock.path()}"
         if row.state == "moved":
-            said[row.repository] = (
-                f"{row.repository} has moved on the hub to commit {row.head}; {stays}. To take the new one, delete the entry "
-                f"{row.repository} there and every result that stands on it, and run again"
+            sentences[row.repository] = (
+                f"{row.repository} has moved on the hub to commit {row.head}; {pinned}. "
+                f"To use the new one, delete the entry {row.repository} there and every result "
+                "that depends on it, and run again"
             )
         elif row.state == "gone":
-            said[row.repository] = (
-                f"{row.repository} is no longer on the hub; {stays}, from the local cache: keep a copy of that"
+            sentences[row.repository] = (
+                f"{row.repository} is no longer on the hub; {pinned}, from the local cache: "
+                "keep a copy of it"
             )
-    return list(said.values())
+    return list(sentences.values())
 
 
 def details(found: Sequence[Fetched]) -> dict[str, Any]:
-    """What result.json keeps: every row, and the notices."""
+    """Return what result.json stores: every row, and the notices."""
     return {"fetched": [asdict(row) for row in found], "notices": notices(found)}

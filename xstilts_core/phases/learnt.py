@@ -1,9 +1,9 @@
-"""Tell whether phase 2 learnt its tasks: what result.json keeps of it, and the one sentence that
-all places say of a recipe that did not.
+"""Whether phase 2 learnt its tasks: the record in result.json, and the one sentence that all
+reports give on a recipe that did not learn.
 
-An encoder whose English development score does not exceed what one answer to everything has
-(trivial.py) did not learn: degenerate runs are known from the first STILTs paper (Phang et al.
-2018, arXiv 1811.01088). Results that keep nothing of it say nothing.
+An encoder did not learn a task if its English development score does not exceed that of one answer
+to everything (trivial.py). Degenerate runs are known from the first STILTs paper (Phang et al.
+2018, arXiv 1811.01088). Results without such a record are not judged.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,16 +15,19 @@ from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
 
+# Key of result.json's details; the value is task -> the fields of a Judgement and `learnt`.
 DETAIL = "learnt"
-"""Where result.json has it, among the details: task -> the fields of a Judgement and `learnt`."""
 MARK = "\N{DAGGER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A task after phase 2, on English development data: its score and the reference's (percent,
-    the task's own metric), what answers as the reference does, the 95 % interval of the difference
-    over so many items, and how often it was trained."""
+    """A task after phase 2, judged on English development data.
+
+    score, reference: the encoder's and the best trivial answer's, in percent of the task's own
+    metric; answer: the trivial one; low, high: the 95 % interval of the difference over `items`
+    items; attempts: how often it was trained.
+    """
 
     task: str
     metric: str
@@ -41,84 +44,93 @@ class Judgement:
         return self.low > 0
 
     def content(self) -> dict[str, Any]:
-        """Return what result.json keeps under the task's name."""
+        """Return what result.json stores under the task's name."""
         return {**asdict(self), "learnt": self.learnt}
 
 
 def judgements(result: Result) -> list[Judgement]:
-    """Read what a result keeps; nothing from one of an earlier version."""
-    names = [entry.name for entry in fields(Judgement)]
+    """Read the judgements that a result stores; [] for a result of an earlier version."""
+    names = [field.name for field in fields(Judgement)]
     return [
-        Judgement(**{name: kept[name] for name in names if name in kept})
-        for kept in result.details.get(DETAIL, {}).values()
+        Judgement(**{name: content[name] for name in names if name in content})
+        for content in result.details.get(DETAIL, {}).values()
     ]
 
 
 def records(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
-    """Every task of the study's finished runs of phase 2 that was judged, in the order of the
-    grid."""
-    found = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
-    done = [entry.spec for entry in found if entry.state == "done"]
+    """Return every judged task of the study's finished phase 2 runs, in the order of the grid."""
+    run_states = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
+    done = [run.spec for run in run_states if run.state == "done"]
     return [
         (spec, judged) for spec in done for judged in judgements(results.read(spec.folder / RESULT))
     ]
 
 
 def missed(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
-    """Those of `records` that did not learn."""
+    """Return those of `records` that did not learn."""
     return [(spec, judged) for spec, judged in records(study) if not judged.learnt]
 
 
 def unlearnt(study: Study) -> dict[str, str]:
-    """Recipe -> `sentence`, of the recipes that did not learn a task with some seed."""
-    found: dict[str, list[tuple[IntermediateSpec, Judgement]]] = {}
+    """Return recipe -> `sentence` of the recipes that did not learn a task with some seed."""
+    by_recipe: dict[str, list[tuple[IntermediateSpec, Judgement]]] = {}
     for spec, judged in missed(study):
-        found.setdefault(spec.recipe, []).append((spec, judged))
+        by_recipe.setdefault(spec.recipe, []).append((spec, judged))
     return {
         name: sentence(name, len(rows[0][0].tasks), [(spec.seed, judged) for spec, judged in rows])
-        for name, rows in found.items()
+        for name, rows in by_recipe.items()
     }
 
 
 def listed(values: Iterable[object]) -> str:
-    """'1', '1 and 2', '1, 2 and 3'; each once."""
+    """Return '1', '1 and 2' or '1, 2 and 3'; each value once."""
     *most, last = dict.fromkeys(map(str, values))
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def sentence(recipe: str, tasks: int, found: Sequence[tuple[int, Judgement]]) -> str:
-    """Say which of a recipe's `tasks` were not learnt with which seeds, and what that means of its
-    gains. found: (seed, judgement)."""
+    """Return a sentence on which of a recipe's `tasks` were not learnt with which seeds, and what
+    that means for its gains. found: (seed, judgement)."""
     names, seeds = (
         list(dict.fromkeys(judged.task for _, judged in found)),
         {seed for seed, _ in found},
     )
     parts = []
     for name in names:
-        own = [(seed, judged) for seed, judged in found if judged.task == name]
-        first, word = own[0][1], "seed" if len(own) == 1 else "seeds"
-        values = " and ".join(f"{judged.score:.1f}" for _, judged in own)
-        told = "is not told from" if any(judged.high >= 0 for _, judged in own) else "is below"
-        where = f"English development {first.metric} of {name} after phase 2, {values} ({word} {listed(seed for seed, _ in own)})"
-        parts.append(f"{where}, {told} {first.reference:.1f} ({first.answer})")
-    one = len(seeds) == 1
+        failures = [(seed, judged) for seed, judged in found if judged.task == name]
+        first, word = failures[0][1], "seed" if len(failures) == 1 else "seeds"
+        values = " and ".join(f"{judged.score:.1f}" for _, judged in failures)
+        verdict = (
+            "is not distinguishable from"
+            if any(judged.high >= 0 for _, judged in failures)
+            else "is below"
+        )
+        score_text = (
+            f"English development {first.metric} of {name} after phase 2, {values} "
+            f"({word} {listed(seed for seed, _ in failures)})"
+        )
+        parts.append(f"{score_text}, {verdict} {first.reference:.1f} ({first.answer})")
+    one_seed = len(seeds) == 1
     what = "nothing" if len(names) == tasks else f"nothing of {listed(names)}"
     most = max(judged.attempts for _, judged in found)
     way = "restarts: 2 would train it again" if most == 1 else f"the best of {most} attempts"
     who, owner, such = (
-        ("this encoder", "its", "a spoilt encoder does")
-        if one
-        else ("these encoders", "their", "spoilt encoders do")
+        ("this encoder", "its", "a spoilt encoder")
+        if one_seed
+        else ("these encoders", "their", "spoilt encoders")
     )
-    return f"{recipe}: {'; '.join(parts)}: {who} learnt {what}, and {owner} gains say what {such} ({way})"
+    return (
+        f"{recipe}: {'; '.join(parts)}: {who} learnt {what}, "
+        f"and {owner} gains show the effect of {such} ({way})"
+    )
 
 
 def marked(recipe: str, found: Iterable[str]) -> str:
-    """The name of a recipe in a table, with a dagger if it is one of those found not to have
-    learnt."""
+    """Return the name of a recipe for a table, with a dagger if it is in `found`, the recipes that
+    did not learn."""
     return f"{recipe} {MARK}" if recipe in found else recipe
 
 
 def note(found: Mapping[str, str]) -> str:
-    """What stands beneath a table with daggers, from `unlearnt`; "" where there are none."""
+    """Return the note beneath a table with daggers, from `unlearnt`; "" without any."""
     return f"{MARK} {'; '.join(found.values())}." if found else ""

@@ -1,5 +1,5 @@
-"""Word overlap as a classifier, a reader and a search engine: what a score is worth that no
-language model was needed for.
+"""Word overlap as a classifier, a reader and a search engine: the scores that need no language
+model.
 
 Language-independent: whatever is fitted on English data is applied unchanged to every language.
 """
@@ -23,11 +23,11 @@ FEATURES = ("share_of_first", "share_of_second", "all_of_second", "longer")
 
 
 def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
-    """[examples, FEATURES]: the share of each text's words that stand in the other, whether all of
-    the second's do, and how much longer the second is, as a share of both lengths.
+    """Return [examples, FEATURES]: the share of each text's words that occur in the other, whether
+    all of the second's do, and how much longer the second is, as a share of both lengths.
 
-    The overlap heuristics that Naik et al. (2018) and McCoy et al. (2019) found in models of
-    natural language inference.
+    These are the overlap heuristics that Naik et al. (2018) and McCoy et al. (2019) found in models
+    of natural language inference.
     """
     rows = []
     for example in examples:
@@ -47,25 +47,25 @@ def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
 @dataclass(frozen=True, slots=True)
 class _Classifier:
     """Multinomial logistic regression: standardised features times weights [FEATURES + 1, labels],
-    the last row the bias."""
+    the last row being the bias."""
 
     mean: np.ndarray
     deviation: np.ndarray
     weights: np.ndarray
 
     def choose(self, table: np.ndarray) -> np.ndarray:
-        """[examples]: index of the most probable label, for features [examples, FEATURES]."""
+        """Return [examples]: the most probable label's index, from [examples, FEATURES]."""
         return (design(table, self.mean, self.deviation) @ self.weights).argmax(1)
 
 
 def design(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Standardised features and a column of ones."""
+    """Return standardised features and a column of ones."""
     return np.column_stack([(table - mean) / deviation, np.ones(len(table))])
 
 
 def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classifier:
-    """Fit on features [examples, FEATURES] and labels [examples] out of `count`; a small penalty
-    keeps separable data finite."""
+    """Fit on features [examples, FEATURES] and labels [examples] out of `count`.
+    A small penalty keeps the weights finite on separable data."""
     mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-9)
     inputs, gold = torch.from_numpy(design(table, mean, deviation)), torch.from_numpy(labels)
     weights = torch.zeros(inputs.shape[1], count, dtype=torch.float64, requires_grad=True)
@@ -82,48 +82,48 @@ def fit_classifier(table: np.ndarray, labels: np.ndarray, count: int) -> _Classi
 
 
 def answers(examples: Sequence[SpanExample], code: str, length: int) -> list[str]:
-    """Each question's answer by sliding window: `length` words (characters in scripts without
-    spaces) of the context.
+    """Return each question's answer by sliding window: `length` words (characters in scripts
+    without spaces) of the context.
 
     Question words weigh log(1 + 1 / count in the context) (Richardson et al. 2013). A span scores
-    the weights around it, as many words on both sides as the question has but not beyond the
-    sentence, less those inside it: an answer stands beside the words of its question and repeats
-    none of them. "" where the context has no word.
+    the weights around it less those inside it. Around it are as many words on both sides as the
+    question has, but not beyond the sentence: an answer is beside the words of its question and
+    repeats none of them. The answer is "" if the context has no word.
     """
     return [answer(example, code, length) for example in examples]
 
 
 def answer(example: SpanExample, code: str, length: int) -> str:
     context = example.context
-    places = spans(context, code)
-    if not places:
+    ranges = spans(context, code)
+    if not ranges:
         return ""
-    found = [context[first:end].casefold() for first, end in places]
-    asked, count = set(folded(example.question, code)), Counter(found)
-    weights = np.array([np.log(1 + 1 / count[word]) if word in asked else 0.0 for word in found])
+    words = [context[first:end].casefold() for first, end in ranges]
+    query, count = set(folded(example.question, code)), Counter(words)
+    weights = np.array([np.log(1 + 1 / count[word]) if word in query else 0.0 for word in words])
     sums = np.concatenate([[0.0], np.cumsum(weights)])
-    breaks = [not ENDS.isdisjoint(context[end:first]) for (_, end), (first, _) in pairwise(places)]
+    breaks = [not ENDS.isdisjoint(context[end:first]) for (_, end), (first, _) in pairwise(ranges)]
     sentence = np.concatenate([[0], np.cumsum(breaks)]).astype(int)
     starts, ends = (
         np.searchsorted(sentence, sentence),
         np.searchsorted(sentence, sentence, side="right"),
     )
-    first = np.arange(len(places))
+    first = np.arange(len(ranges))
     end = np.minimum(first + length, ends)
-    around = sums[np.minimum(end + len(asked), ends)] - sums[np.maximum(first - len(asked), starts)]
+    around = sums[np.minimum(end + len(query), ends)] - sums[np.maximum(first - len(query), starts)]
     best = int(np.argmax(around - 2 * (sums[end] - sums[first])))
-    return context[places[best][0] : places[end[best] - 1][1]]
+    return context[ranges[best][0] : ranges[end[best] - 1][1]]
 
 
 def trigrams(texts: Sequence[str]) -> torch.Tensor:
-    """[texts, DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger et al.
-    2009); case does not count."""
+    """Return [texts, _DIMENSIONS] float32: which character trigrams a text has, hashed (Weinberger
+    et al. 2009), without regard to case."""
     table = torch.zeros(len(texts), _DIMENSIONS)
     for row, text in enumerate(texts):
         padded = f" {text.casefold()} "
-        found = {
+        indices = {
             zlib.crc32(padded[k : k + 3].encode("utf-8")) % _DIMENSIONS
             for k in range(len(padded) - 2)
         }
-        table[row, list(found)] = 1.0
+        table[row, list(indices)] = 1.0
     return table

@@ -24,8 +24,8 @@ _DEVELOPMENT_SHARE = 0.02
 
 
 def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
-    """The texts of phase 1: a text, or a translation pair; for the embedded suite as `mini.corpus`
-    describes, else the source's texts."""
+    """Return the texts of phase 1, each a text or a translation pair: for the embedded suite as
+    described in `mini.corpus`, else the source's texts."""
     if spec.source == "mini":
         languages = tuple(spec.languages) or suite.LANGUAGES
         return [
@@ -38,8 +38,8 @@ def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
 
 
 def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
-    """What the tokenizer learns from. The embedded suite gives words apart by spaces in every
-    language, so that a piece never crosses the words of a language that writes none."""
+    """Yield the texts that the tokenizer learns from. The embedded suite separates words by spaces
+    in every language, so that no piece crosses words in a language written without spaces."""
     if spec.source == "mini":
         yield from corpus.spaced(
             tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4)
@@ -51,8 +51,8 @@ def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]
 def train_tokenizer(
     texts: Iterable[str], vocabulary: int, max_length: int
 ) -> PreTrainedTokenizerFast:
-    """Byte-pair encoding over words, laid out as XLM-R's: "▁" begins a word, <s> A </s></s> B </s>
-    for pairs."""
+    """Train byte-pair encoding over words, laid out like XLM-R's: "▁" begins a word, <s> A </s></s>
+    B </s> for pairs."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace("¿", "¿ "), normalizers.Replace("¡", "¡ ")]
@@ -67,8 +67,8 @@ def train_tokenizer(
         ]
     )
     texts = list(texts)
-    # At a limit the trainer drops one of equally rare characters at random: choose them here, in an
-    # order of our own.
+    # At a limit the trainer drops one of equally rare characters at random, so choose them here in
+    # a fixed order.
     counts = Counter(
         character
         for text in texts
@@ -107,8 +107,8 @@ def train_tokenizer(
 
 
 def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[Encoder, nn.Module]:
-    """An encoder of XLM-R's architecture with random weights, and its language-model head (tied to
-    the word embeddings)."""
+    """Return an encoder of XLM-R's architecture with random weights, and its language-model head
+    (tied to the word embeddings)."""
     torch.manual_seed(spec.seed)
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
@@ -132,11 +132,11 @@ def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[E
 def stream(
     spec: PretrainSpec, encoder: Encoder, head: nn.Module, texts: list[tuple[str, str | None]]
 ) -> tuple[Stream, Stream]:
-    """Training and development text as streams; the development share is drawn by the seed."""
+    """Return training and development texts as streams, split by the seed."""
     order = np.random.default_rng([spec.seed, 3]).permutation(len(texts))
-    held = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
+    held_out = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
     parts = []
-    for number, rows in enumerate((order[held:], order[:held])):
+    for number, rows in enumerate((order[held_out:], order[:held_out])):
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
         draws = np.random.default_rng([spec.seed, 4, number])
         mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
@@ -159,7 +159,7 @@ def stream(
 def describe(
     texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder
 ) -> dict[str, int]:
-    """What will be trained on what."""
+    """Return the sizes of the training texts, the vocabulary and the encoder."""
     sizes = {
         "documents": len(texts),
         "pairs": sum(pair is not None for _, pair in texts),
@@ -185,11 +185,8 @@ def schedule(spec: PretrainSpec) -> Schedule:
 
 
 def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
-    """exp of the mean loss over masked development tokens, and the number of those tokens. Masks
-    are drawn once, by the seed.
-
-    NotFinite where it is no number, or too large for one.
-    """
+    """Return exp of the mean loss over masked development tokens, and the number of those tokens.
+    Masks are drawn once, by the seed. Raise NotFinite if the value is undefined or too large."""
     encoder.network.eval()
     where = next(encoder.network.parameters()).device
     total, count = 0.0, 0
@@ -199,6 +196,6 @@ def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
             hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed)
             total += float(mlm.loss(development.head, hidden, batch)) * batch.terms
             count += batch.terms
-    found = torch.tensor(total / count, dtype=torch.float64).exp()
-    require_finite("the losses of development texts, or their perplexities,", found)
-    return float(found), count
+    value = torch.tensor(total / count, dtype=torch.float64).exp()
+    require_finite("the losses of development texts, or their perplexities,", value)
+    return float(value), count

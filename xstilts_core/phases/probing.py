@@ -1,9 +1,9 @@
 """The probing phase: what can be read off the sentence vectors of an encoder that stays as it is.
 
 A sentence is the mean of its hidden states, less the mean vector of all sentences of the data in
-its language and of length 1; a pair of sentences u, v is [|u - v|, u * v] (Tai et al. 2015). Every
-language's features are standardised by their own mean and deviation, which takes no labels: what
-tells languages apart would otherwise stand in the way of what they share (Libovický et al. 2020). A
+its language, scaled to length 1. A pair of sentences u, v is [|u - v|, u * v] (Tai et al. 2015).
+Every language's features are standardised by their own mean and deviation, which takes no labels:
+otherwise the differences between languages would hide what they share (Libovický et al. 2020). A
 multinomial logistic regression is fitted on English training data, its penalty chosen on English
 development data, and applied unchanged to every language.
 """
@@ -30,16 +30,16 @@ from xstilts_core.study.spec import ProbingSpec
 from xstilts_core.tasks import task
 
 ENGLISH = "en"
-# Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: of equal development
-# scores it is taken.
+# Inverse strengths of the L2 penalty (scikit-learn's C), the strongest first: it wins a tie of
+# development scores.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A probe: its task, the classifier, the chosen strength and the accuracy of each strength on
-    English development data, percent."""
+    """A probe: its task, the classifier, the chosen strength, and the accuracy of each strength on
+    English development data in percent."""
 
     task: str
     classifier: LogisticRegression
@@ -48,13 +48,13 @@ class Fitted:
 
 
 def _layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
-    """The hidden state that is pooled, 0 the embeddings."""
+    """Return the hidden state that is pooled; 0: the embeddings."""
     return spec.layer if spec.layer >= 0 else encoder.layers
 
 
 def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample]) -> np.ndarray:
-    """[examples, width], of pairs [examples, 2 * width]: standardised features of examples in one
-    language."""
+    """Return standardised features of examples in one language, [examples, width], or of pairs,
+    [examples, 2 * width]."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         return one_side(
@@ -74,31 +74,31 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
 
 
 def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
-    """The classifier of one probing task, fitted and chosen on English data."""
-    train, judged = (
+    """Fit the classifier of one probing task, with its strength chosen on English data."""
+    train, dev = (
         splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev")
     )
-    table, judged_table = features(spec, encoder, train), features(spec, encoder, judged)
-    gold, judged_gold = label_indices(train, task(name)), label_indices(judged, task(name))
+    table, dev_table = features(spec, encoder, train), features(spec, encoder, dev)
+    gold, dev_gold = label_indices(train, task(name)), label_indices(dev, task(name))
     fitted = {
         strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold)
         for strength in _STRENGTHS
     }
-    found = {
-        strength: round(100 * float(entry.score(judged_table, judged_gold)), 2)
-        for strength, entry in fitted.items()
+    accuracies = {
+        strength: round(100 * float(probe.score(dev_table, dev_gold)), 2)
+        for strength, probe in fitted.items()
     }
-    best = max(found, key=lambda strength: found[strength])
-    return Fitted(name, fitted[best], best, found)
+    best = max(accuracies, key=lambda strength: accuracies[strength])
+    return Fitted(name, fitted[best], best, accuracies)
 
 
 def fit(spec: ProbingSpec, encoder: Encoder) -> list[Fitted]:
-    """The probes of all the spec's tasks."""
+    """Fit the probes of all the spec's tasks."""
     return [_fit_probe(spec, encoder, name) for name in spec.probes]
 
 
 def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
-    """By task: the accuracy of each strength on English development data, and which was chosen."""
+    """Return each task's accuracies on English development data, and the chosen strength."""
     return {
         probe.task: {"strength": probe.strength, "development": probe.development}
         for probe in fitted
@@ -106,21 +106,21 @@ def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
 
 
 def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[Score]:
-    """Score every probe in every language, zero-shot, and keep the predictions."""
+    """Score every probe in every language, zero-shot, and write the predictions."""
     spec = run.spec
     scores: list[Score] = []
     for probe in fitted:
-        entry = task(probe.task)
+        target = task(probe.task)
         for code in splits.evaluated(
-            entry.name, "test", spec.languages, spec.source, spec.data_root
+            target.name, "test", spec.languages, spec.source, spec.data_root
         ):
-            examples = splits.load(entry.name, "test", code, spec.source, spec.data_root)
-            chosen = probe.classifier.predict(features(spec, encoder, examples))
-            predictions = [entry.labels[index] for index in chosen]
-            columns, statistics = FORMATS[entry.format].statistics(
-                examples, predictions, entry, code
+            examples = splits.load(target.name, "test", code, spec.source, spec.data_root)
+            indices = probe.classifier.predict(features(spec, encoder, examples))
+            predictions = [target.labels[index] for index in indices]
+            columns, statistics = FORMATS[target.format].statistics(
+                examples, predictions, target, code
             )
             scored = Scored(predictions, columns, statistics, metrics.score(statistics, columns))
-            write_predictions(spec.folder, entry, code, examples, scored)
-            scores += as_scores(scored, entry, code, "test")
+            write_predictions(spec.folder, target, code, examples, scored)
+            scores += as_scores(scored, target, code, "test")
     return scores

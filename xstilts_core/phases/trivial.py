@@ -1,9 +1,8 @@
-"""Compare a development score with what is had without learning: the best of the answers that are
-the same for every item.
+"""The best trivial answer, one and the same for every item, to compare a development score with.
 
-Of labels and choices that is the most frequent one of the development data themselves, or a guess;
-of tags the most frequent tag for every word; of questions no answer at all, or all of the context.
-The interval of the difference is a paired bootstrap of the items.
+For labels and choices it is the most frequent one of the development data themselves, or a guess;
+for tags, the most frequent tag for every word; for questions, no answer at all, or all of the
+context. The interval of the difference is a paired bootstrap of the items.
 """
 
 from collections import Counter
@@ -22,8 +21,8 @@ _GUESS = "a guess"
 
 
 def answers(entry: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
-    """What can be said of every item alike, in words -> its predictions; nothing for formats that
-    have no such answer."""
+    """Return the answers that are the same for every item, in words -> predictions; empty for
+    formats without such answers."""
     count = len(examples)
     if entry.format == "pair":
         return {f"always {label}": [label] * count for label in entry.labels}
@@ -44,26 +43,25 @@ def answers(entry: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def reference(entry: Task, examples: Sequence[Any]) -> tuple[str, np.ndarray] | None:
-    """The trivial answer of the highest score, in words, and its statistics [examples, columns];
-    None where there is none."""
+    """Return the trivial answer of the highest score, in words, and its statistics [examples,
+    columns]; None if there is none."""
     form = FORMATS[entry.format]
     columns: tuple[str, ...] = ()
-    found: dict[str, np.ndarray] = {}
+    by_answer: dict[str, np.ndarray] = {}
     for words, predictions in answers(entry, examples).items():
-        columns, found[words] = form.statistics(examples, predictions, entry, "en")
+        columns, by_answer[words] = form.statistics(examples, predictions, entry, "en")
     if entry.format == "choice":
-        found[_GUESS] = np.array([[1 / len(example.choices)] for example in examples])
-    if not found:
+        by_answer[_GUESS] = np.array([[1 / len(example.choices)] for example in examples])
+    if not by_answer:
         return None
-    best = max(found, key=lambda words: metrics.score(found[words], columns)[entry.metric])
-    return best, np.asarray(found[best], float)
+    best = max(by_answer, key=lambda words: metrics.score(by_answer[words], columns)[entry.metric])
+    return best, np.asarray(by_answer[best], float)
 
 
 def differences(
     own: np.ndarray, other: np.ndarray, columns: Sequence[str], metric: str, seed: int
 ) -> np.ndarray:
-    """[DRAWS] differences of two scores on the same resampled items; statistics [items,
-    columns]."""
+    """Return [DRAWS] score differences on the same resampled items; statistics [items, columns]."""
     generator, table, count = np.random.default_rng([seed, 10]), np.hstack([own, other]), len(own)
     sums = np.stack(
         [
@@ -80,14 +78,14 @@ def differences(
 def judge(
     entry: Task, examples: Sequence[Any], columns: Sequence[str], statistics: np.ndarray, seed: int
 ) -> Judgement | None:
-    """Compare a run's statistics [examples, columns] of a task with the best trivial answer; None
-    where the format has none."""
-    if (found := reference(entry, examples)) is None:
+    """Compare a run's statistics [examples, columns] of a task with the best trivial answer.
+    Return None if the format has none."""
+    if (best := reference(entry, examples)) is None:
         return None
-    answer, trivial = found
-    own = np.asarray(statistics, float)
-    low, high = np.quantile(differences(own, trivial, columns, entry.metric, seed), (0.025, 0.975))
-    score, other = (metrics.score(part, columns)[entry.metric] for part in (own, trivial))
+    answer, trivial = best
+    run = np.asarray(statistics, float)
+    low, high = np.quantile(differences(run, trivial, columns, entry.metric, seed), (0.025, 0.975))
+    score, other = (metrics.score(part, columns)[entry.metric] for part in (run, trivial))
     numbers = (round(float(value), 4) for value in (score, other))
     return Judgement(
         entry.name,
@@ -96,5 +94,5 @@ def judge(
         answer,
         round(float(low), 4),
         round(float(high), 4),
-        len(own),
+        len(run),
     )

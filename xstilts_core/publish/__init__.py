@@ -1,2 +1,2 @@
-"""What is given to others: cards, exported encoders, uploads, the benchmarks' submissions and
-scores, the page of tasks."""
+"""Results for other people: cards, exported encoders, uploads, submissions to the benchmarks and
+their scores, and the page of tasks."""

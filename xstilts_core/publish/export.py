@@ -1,9 +1,9 @@
-"""A run's encoder as a plain Hugging Face folder, which loads without this suite and computes the
-same.
+"""Export a run's encoder as a plain Hugging Face folder that loads without this suite and computes
+the same hidden states.
 
-Layers are float32, whatever a run saved: AutoModel takes the type of the file, and in half
-precision would compute something else. A model of phase 1 keeps its language-model head, so that
-AutoModelForMaskedLM loads it too; encoders of phase 2 have none.
+Weights are float32, whatever the run saved: AutoModel uses the type of the file, and half precision
+would give other hidden states. A model of phase 1 keeps its language-model head, so that
+AutoModelForMaskedLM also loads it; encoders of phase 2 have none.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.publish.cards import Record, model_card, model_folder, new_folder
 from xstilts_core.results import LANGUAGE_HEAD
 
-# Read by the run's own encoder and by the exported one: several scripts, and lengths that need
+# Compared between the run's encoder and the exported one: several scripts, and lengths that need
 # padding.
 SENTENCES = (
     "Anna never reads in the garden.",
@@ -38,55 +38,54 @@ Layers = tuple[torch.Tensor, ...]
 
 
 def export(run: Record, out: Path) -> Path:
-    """Write config.json, model.safetensors, the tokenizer and README.md, a model card, to the new
-    folder `out`. Returns it.
+    """Write config.json, model.safetensors, the tokenizer and a model card (README.md) to the new
+    folder `out` and return `out`.
 
-    The folder is read back with AutoModel and AutoTokenizer before it gets its name. UsageError
-    where the run has no model, where `out` holds something, and where the model read back does not
+    The folder is read back with AutoModel and AutoTokenizer before it is renamed to `out`. Raise
+    UsageError if the run has no model, if `out` is not empty, or if the model read back does not
     compute the same hidden states.
     """
-    place = model_folder(run)
-    with new_folder(out) as part, quiet():
-        network, tokenizer = loaded(place)
+    folder = model_folder(run)
+    with new_folder(out) as partial_folder, quiet():
+        network, tokenizer = loaded(folder)
         expected = hidden_states(network, tokenizer)
-        whole(network, place).save_pretrained(part)
-        tokenizer.save_pretrained(part)
-        del network  # of a large model there is one at a time
-        _read_back(part, run.name, expected)
-        (part / "README.md").write_text(str(model_card(run)), encoding="utf-8")
+        whole(network, folder).save_pretrained(partial_folder)
+        tokenizer.save_pretrained(partial_folder)
+        del network  # keep only one copy of a large model in memory
+        _read_back(partial_folder, run.name, expected)
+        (partial_folder / "README.md").write_text(str(model_card(run)), encoding="utf-8")
     return out
 
 
 def loaded(place: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The run's encoder in float32, without a pooler, for none was trained; and its tokenizer."""
+    """Return the run's encoder in float32, without the untrained pooler, and its tokenizer."""
     what = str(place)
     network = loading.network_of(place, loading.configuration(place, what), what)
     return network.eval(), loading.tokenizer_of(place, what)
 
 
 def whole(network: PreTrainedModel, place: Path) -> PreTrainedModel:
-    """The encoder under its language-model head where its folder has one, else the encoder
-    itself."""
+    """Return the encoder with the language-model head of its folder, or alone if there is none."""
     if not (place / LANGUAGE_HEAD).is_file():
         return network
-    found = AutoModelForMaskedLM.from_config(network.config, dtype=torch.float32)
-    found.base_model.load_state_dict(network.state_dict())
-    head = model.head_of(found, str(place))
-    lost = head.load_state_dict(load_file(place / LANGUAGE_HEAD), strict=False)
-    found.tie_weights()
-    words = found.get_input_embeddings().weight
-    if lost.unexpected_keys or any(
-        head.get_parameter(name) is not words for name in lost.missing_keys
+    masked_model = AutoModelForMaskedLM.from_config(network.config, dtype=torch.float32)
+    masked_model.base_model.load_state_dict(network.state_dict())
+    head = model.head_of(masked_model, str(place))
+    mismatch = head.load_state_dict(load_file(place / LANGUAGE_HEAD), strict=False)
+    masked_model.tie_weights()
+    embeddings = masked_model.get_input_embeddings().weight
+    if mismatch.unexpected_keys or any(
+        head.get_parameter(name) is not embeddings for name in mismatch.missing_keys
     ):
         raise UsageError(
-            f"{place / LANGUAGE_HEAD} is no language-model head of {type(found).__name__}: run phase 1 again"
+            f"{place / LANGUAGE_HEAD} is not a language-model head of "
+            f"{type(masked_model).__name__}: run phase 1 again"
         )
-    return found
+    return masked_model
 
 
 def hidden_states(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Layers:
-    """Every layer's hidden states (sentences x tokens x width) of SENTENCES, 0 where there is
-    padding."""
+    """Return all layers' hidden states of SENTENCES (sentences x tokens x width), 0 at padding."""
     batch = tokenizer(list(SENTENCES), padding=True, return_tensors="pt")
     with torch.inference_mode():
         layers = network(**batch, output_hidden_states=True).hidden_states
@@ -94,17 +93,19 @@ def hidden_states(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 
 
 def _read_back(folder: Path, name: str, expected: Layers) -> None:
-    """UsageError where the written folder, loaded by anybody's means, does not compute what the
-    run's encoder does."""
+    """Raise UsageError if the written folder, loaded with transformers alone, does not compute the
+    hidden states of the run's encoder."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = hidden_states(
+    hidden = hidden_states(
         loading.network_class(AutoConfig.from_pretrained(folder)).from_pretrained(folder).eval(),
         tokenizer,
     )
-    same = len(found) == len(expected) and all(
-        torch.equal(new, old) for new, old in zip(found, expected, strict=True)
+    same = len(hidden) == len(expected) and all(
+        torch.equal(new_layer, old_layer)
+        for new_layer, old_layer in zip(hidden, expected, strict=True)
     )
     if not same:
         raise UsageError(
-            f"{name}: the exported model does not compute the same as the run's own: nothing was written"
+            f"{name}: the exported model does not compute the same as the run's own: "
+            "nothing was written"
         )

@@ -1,5 +1,5 @@
-"""All tasks as a table for the terminal, as a page (docs/tasks.md) and as JSON rows, made from
-their declarations alone."""
+"""List all tasks, from their declarations alone: as a table for the terminal, as a page
+(docs/tasks.md) and as JSON rows."""
 
 import textwrap
 from collections.abc import Sequence
@@ -30,45 +30,50 @@ ROLES = {
     "part": "Only trained on: parts of a task above, before a target, or in other languages",
     "probing": "Probing tasks: read off a frozen encoder in English, scored in every language",
 }
-_IN_DOMAINS = "Tasks above in texts of a clinic, and as chat messages: only in the embedded suite (source mini)"
+_IN_DOMAINS = (
+    "Tasks above as texts of a clinic and as chat messages, only in the embedded suite "
+    "(source mini)"
+)
 _LEGEND = (
-    "Sizes are those of the first language; 9,842?: recalled. 33 + 5 languages: so many in XTREME, so many more in XTREME-R.",
-    "(unconfirmed): recalled from a paper that is not at hand, or chosen where nothing is published.",
+    "Sizes are those of the first language; 9,842?: recalled, unchecked. 33 + 5 languages: 33 in "
+    "XTREME, 5 more in XTREME-R.",
+    "(unconfirmed): recalled from a paper that was not available, or chosen if nothing is "
+    "published.",
 )
 
 
 def task_rows() -> list[dict[str, Any]]:
-    """All that is declared of every task: its fields, its data sets on the hub or why there are
-    none, and its places in local files."""
+    """Return the declarations of every task: its fields, its data sets on the hub or why there are
+    none, and the patterns of its local files."""
     return [
         {
-            **asdict(entry),
-            "version_of": VERSIONS[entry.name].task if entry.name in VERSIONS else "",
-            "hub": asdict(HUB[entry.name]) if entry.name in HUB else None,
-            "hub_added": asdict(ADDED[entry.name]) if entry.name in ADDED else None,
-            "not_on_hub": not_at_source(entry, "hub")
-            or LOCAL.get(entry.name)
-            or LOCAL_ADDED.get(entry.name, ""),
-            "files": places(entry),
+            **asdict(task),
+            "version_of": VERSIONS[task.name].task if task.name in VERSIONS else "",
+            "hub": asdict(HUB[task.name]) if task.name in HUB else None,
+            "hub_added": asdict(ADDED[task.name]) if task.name in ADDED else None,
+            "not_on_hub": not_at_source(task, "hub")
+            or LOCAL.get(task.name)
+            or LOCAL_ADDED.get(task.name, ""),
+            "files": places(task),
         }
-        for entry in TASKS.values()
+        for task in TASKS.values()
     ]
 
 
 def terminal_table() -> str:
-    """Two lines and more for every task, no wider than WIDTH: what it is, then its data set,
-    licence, citation and recipe."""
+    """Return two or more lines for every task, no wider than WIDTH: its main fields, then its data
+    set, licence, citation and recipe."""
     lines = []
     for role, heading in ROLES.items():
-        entries = _of_role(role)
+        tasks = _of_role(role)
         rows = [
             ("name", "title", "format", "metric", "train / dev / test", "languages"),
-            *map(summary, entries),
+            *map(summary, tasks),
         ]
-        shown = aligned(rows)
-        lines += [heading, "", shown[0]]
-        for entry, line in zip(entries, shown[1:], strict=True):
-            facts = "; ".join((source(entry), entry.licence, entry.citation, short_recipe(entry)))
+        table_lines = aligned(rows)
+        lines += [heading, "", table_lines[0]]
+        for task, line in zip(tasks, table_lines[1:], strict=True):
+            facts = "; ".join((source(task), task.licence, task.citation, short_recipe(task)))
             lines += [
                 line,
                 *textwrap.wrap(facts, WIDTH, initial_indent=4 * " ", subsequent_indent=4 * " "),
@@ -78,25 +83,25 @@ def terminal_table() -> str:
 
 
 def _of_role(role: str) -> list[Task]:
-    """The tasks of a role but for versions in other domains."""
-    return [entry for entry in TASKS.values() if entry.role == role and entry.name not in VERSIONS]
+    """Return the tasks of a role, without their versions in other domains."""
+    return [task for task in TASKS.values() if task.role == role and task.name not in VERSIONS]
 
 
 def versions() -> list[tuple[str, ...]]:
-    """A row for each version of a task in another domain, below a row of names."""
-    entries = [TASKS[name] for name in VERSIONS]
+    """Return a header and a row for each version of a task in another domain."""
+    tasks = [TASKS[name] for name in VERSIONS]
     columns = ("name", "version of", "domain", "trained on", "languages")
     return [
         columns,
         *(
-            (entry.name, *VERSIONS[entry.name], trained_on(entry), _language_text(entry))
-            for entry in entries
+            (task.name, *VERSIONS[task.name], trained_on(task), _language_text(task))
+            for task in tasks
         ),
     ]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines, columns below each other."""
+    """Return the rows as lines with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -110,7 +115,7 @@ def summary(entry: Task) -> tuple[str, ...]:
 
 
 def size(entry: Task, split: str) -> str:
-    """The examples of a split; "-" where none are stated, "?" after those recalled."""
+    """Return the number of examples in a split: "-" if not stated, followed by "?" if recalled."""
     return (
         f"{entry.sizes[split]:,}{'?' if split in entry.recalled else ''}"
         if split in entry.sizes
@@ -119,23 +124,23 @@ def size(entry: Task, split: str) -> str:
 
 
 def _language_text(entry: Task) -> str:
-    """Few languages by their codes, many by their number; "+ 8": those that XTREME-R adds."""
-    found = (
+    """Return the codes of a few languages or the number of many; "+ 8": added by XTREME-R."""
+    languages = (
         " ".join(entry.languages) if len(entry.languages) <= _LISTED else f"{len(entry.languages)}"
     )
-    return f"{found} + {len(entry.added)}" if entry.added else found
+    return f"{languages} + {len(entry.added)}" if entry.added else languages
 
 
 def source(entry: Task) -> str:
-    """The data set on the hub, or that of local files or of the embedded suite, or the parts."""
+    """Return the task's parts, its data sets on the hub, "embedded suite" or "local files"."""
     if entry.parts:
         return (", then " if entry.staged else " + ").join(entry.parts)
-    found = [table[entry.name].dataset for table in (HUB, ADDED) if entry.name in table]
-    return ", ".join(found) or ("embedded suite" if entry.role == "probing" else "local files")
+    datasets = [table[entry.name].dataset for table in (HUB, ADDED) if entry.name in table]
+    return ", ".join(datasets) or ("embedded suite" if entry.role == "probing" else "local files")
 
 
 def short_recipe(entry: Task) -> str:
-    """How it is trained as published; the examples of a batch are those of one update."""
+    """Return the published training recipe. The batch size is the number of examples per update."""
     if entry.published is None:
         return (
             "no recipe of its own"
@@ -146,50 +151,50 @@ def short_recipe(entry: Task) -> str:
 
 
 def _recipe_text(published: Published) -> str:
-    trained = f"{published.epochs} epochs, batch {published.batch_size}"
-    return f"{trained}, length {published.max_length}, learning rate {published.learning_rate:.0e}"
+    budget = f"{published.epochs} epochs, batch {published.batch_size}"
+    return f"{budget}, length {published.max_length}, learning rate {published.learning_rate:.0e}"
 
 
 def places(entry: Task) -> dict[str, list[str]]:
-    """Split -> the patterns of its files below a data root, in the order in which they are tried.
+    """Return for each split the patterns of its files below a data root, in the order of trial.
 
-    Without the places that count only where slices of a data set stand, which nobody else has, and
-    those that are refused.
+    Layouts that are refused, or used only beside slices of a data set (which nobody else has), are
+    left out.
     """
-    usual = {split: FILES.get((entry.name, split), ()) for split in SPLITS}
-    found = {
+    layouts_by_split = {split: FILES.get((entry.name, split), ()) for split in SPLITS}
+    accepted_layouts = {
         split: [layout for layout in layouts if not (layout.refused or layout.given)]
-        for split, layouts in usual.items()
+        for split, layouts in layouts_by_split.items()
     }
     return {
         split: list(dict.fromkeys(pattern for layout in layouts for pattern in layout.patterns))
-        for split, layouts in found.items()
+        for split, layouts in accepted_layouts.items()
         if layouts
     }
 
 
 def markdown() -> str:
-    """The page docs/tasks.md: a table of all tasks, then a section for each."""
+    """Return the page docs/tasks.md: a table of all tasks, then a section for each task."""
     lines = [
         "# Tasks",
         "",
-        f"Made by `{COMMAND}` from the declarations in `xstilts_core/tasks/` and `xstilts_core/data/readers/`: change those, not this "
-        "page.",
+        f"Made by `{COMMAND}` from the declarations in `xstilts_core/tasks/` and "
+        "`xstilts_core/data/readers/`: change those, not this page.",
         "",
         *_LEGEND,
-        "Patterns of files are below the data root; `{code}`, `{name}`, `{tatoeba}` and `{treebank}` stand for the language. The first",
-        "place with labelled files wins.",
+        "File patterns are relative to the data root; `{code}`, `{name}`, `{tatoeba}` and "
+        "`{treebank}` stand for the language.",
+        "The first pattern with labelled files is used.",
     ]
     for role, heading in ROLES.items():
-        entries = _of_role(role)
+        tasks = _of_role(role)
         rows = [
-            (f"[{entry.name}](#{entry.name})", *summary(entry)[1:], source(entry))
-            for entry in entries
+            (f"[{task.name}](#{task.name})", *summary(task)[1:], source(task)) for task in tasks
         ]
         columns = ("task", "title", "format", "metric", "train / dev / test", "languages", "data")
         lines += ["", f"## {heading}", "", *pipes([columns, ["---"] * len(columns), *rows])]
-        for entry in entries:
-            lines += ["", f"### {entry.name}", "", *section(entry)]
+        for task in tasks:
+            lines += ["", f"### {task.name}", "", *section(task)]
     columns, *rows = versions()
     return "\n".join(
         [*lines, "", f"## {_IN_DOMAINS}", "", *pipes([columns, ["---"] * len(columns), *rows])]
@@ -197,7 +202,7 @@ def markdown() -> str:
 
 
 def section(entry: Task) -> list[str]:
-    """What is known of one task, a line for each fact."""
+    """Return a table of the facts on one task."""
     facts = [
         ("title", entry.title),
         ("data", _data_text(entry)),
@@ -248,26 +253,32 @@ def linked(found: HubData) -> str:
         f"`{config}`" for config in dict.fromkeys((found.config, *found.configs.values()))
     )
     branch = f", branch `{found.revision}`" if found.revision else ""
-    return f"[{found.dataset}](https://huggingface.co/datasets/{found.dataset}), configuration {configs}{branch}"
+    return (
+        f"[{found.dataset}](https://huggingface.co/datasets/{found.dataset}), "
+        f"configuration {configs}{branch}"
+    )
 
 
 def _hub_splits(entry: Task) -> list[tuple[str, str]]:
-    """Our splits as the data set calls them."""
+    """Return the names of our splits in the hub's data set."""
     if entry.name not in HUB:
         return []
-    named = ", ".join(
-        f"{split}: {' + '.join(f'`{part}`' for part in parts)}"
-        for split, parts in HUB[entry.name].splits.items()
+    split_names = ", ".join(
+        f"{split}: {' + '.join(f'`{hub_name}`' for hub_name in hub_names)}"
+        for split, hub_names in HUB[entry.name].splits.items()
     )
-    return [("splits on the hub", named)]
+    return [("splits on the hub", split_names)]
 
 
 def recipe_with_source(entry: Task) -> str:
     if entry.published is None:
         return short_recipe(entry)
-    return f"{_recipe_text(entry.published)}; {'confirmed' if entry.published.confirmed else 'unconfirmed'}: {entry.published.source}"
+    return (
+        f"{_recipe_text(entry.published)}; "
+        f"{'confirmed' if entry.published.confirmed else 'unconfirmed'}: {entry.published.source}"
+    )
 
 
 def pipes(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of a Markdown table."""
+    """Return the rows as lines of a Markdown table."""
     return [f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |" for row in rows]

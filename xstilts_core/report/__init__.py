@@ -1,1 +1,1 @@
-"""What is shown of a finished study: figures, tables, the page, the end on the terminal."""
+"""Present a finished study: figures, tables, the HTML page and the summary in the terminal."""

@@ -1,5 +1,4 @@
-"""The end of a study on the terminal: gains, baseline scores, failures in plain words, where to
-look."""
+"""Print a finished study's gains, baseline scores and failures in the terminal."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -25,8 +24,8 @@ _PLAIN_WIDTH = 140
 
 
 def console() -> Console:
-    """Standard output, square brackets of names and paths included; wide enough for the matrix
-    where it is no terminal."""
+    """Return a console on standard output that prints square brackets in names and paths literally.
+    If the output is not a terminal, the console is wide enough for the matrix."""
     plain = Console(markup=False)
     return plain if plain.is_terminal else Console(markup=False, width=_PLAIN_WIDTH)
 
@@ -43,10 +42,9 @@ def matrix_table(
     width: int,
     unlearnt: Collection[str] = (),
 ) -> Table:
-    """Baseline scores in percent, gains over them in points. Targets are columns, or rows where
-    `width` characters are too few.
+    """Return a table of baseline scores (percent) and of gains over them (points).
 
-    A dagger marks the recipes that did not learn.
+    Targets are columns, or rows if `width` characters are too few. A dagger: it did not learn.
     """
     missing = float("nan")
     targets = [str(name) for name in gains.columns]
@@ -59,19 +57,19 @@ def matrix_table(
         [f"{learnt.marked(recipe, unlearnt)} (gain)", *(shown(row[name], True) for name in targets)]
         for recipe, row in gains.iterrows()
     ]
-    upright = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
-    header, *rows = lines if upright else [list(column) for column in zip(*lines, strict=True)]
+    wide = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
+    header, *rows = lines if wide else [list(column) for column in zip(*lines, strict=True)]
     table = Table()
-    for number, name in enumerate(header if upright else ["target", *header[1:]]):
-        table.add_column(name, justify="right" if number else "left", no_wrap=upright)
+    for number, name in enumerate(header if wide else ["target", *header[1:]]):
+        table.add_column(name, justify="right" if number else "left", no_wrap=wide)
     for number, row in enumerate(rows):
-        table.add_row(*row, end_section=upright and number == 0)
+        table.add_row(*row, end_section=wide and number == 0)
     return table
 
 
 def print_gains(study: Study, out: Console) -> None:
-    """The main table of the study and what did not learn; says what is missing where there is
-    nothing to compare yet."""
+    """Print the main table and the recipes that did not learn, or why there is nothing to compare
+    yet."""
     unlearnt = learnt.unlearnt(study)
     _print_matrix(study, unlearnt, out)
     for line in unlearnt.values():
@@ -79,7 +77,7 @@ def print_gains(study: Study, out: Console) -> None:
 
 
 def _print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None:
-    """The main table, or why there is none."""
+    """Print the study's main table, or the reason why there is none."""
     from xstilts_core import analysis
 
     frame = analysis.finished(study)
@@ -93,7 +91,10 @@ def _print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None
         out.print(f"No table of gains: {error}", markup=False)
         return
     seeds = ", ".join(str(seed) for seed in sorted(frame["seed"].unique()))
-    title = f"{study.name}: points gained over the baseline, mean of the languages other than English, seeds {seeds}"
+    title = (
+        f"{study.name}: points gained over the baseline, "
+        f"mean of the languages other than English, seeds {seeds}"
+    )
     out.print(f"\n{title}", soft_wrap=True, highlight=False)
     out.print(matrix_table(gains, baseline, out.width, unlearnt))
 
@@ -101,8 +102,8 @@ def _print_matrix(study: Study, unlearnt: Collection[str], out: Console) -> None
 def print_failures(
     runs: Mapping[str, str], reports: Mapping[str, str], left: int, root: Path, out: Console
 ) -> None:
-    """Each failed run and report, why it failed, and where its notebook with the traceback stands;
-    `left`: runs that never began."""
+    """Print each failed run and report, the reason, and the path of the notebook with the
+    traceback. `left` is the number of runs that were not started."""
     for kind, failures in (("run", runs), ("report", reports)):
         if failures:
             out.print(
@@ -116,39 +117,39 @@ def print_failures(
             if (notebook := root / name / results.NOTEBOOK).is_file():
                 out.print(f"    traceback: {notebook}", highlight=False, soft_wrap=True)
     if left:
-        what = (
-            f"{left} more could not be made without them"
+        sentence = (
+            f"{left} more could not be run without them"
             if runs
-            else f"{left} run{' was' if left == 1 else 's were'} not begun"
+            else f"{left} run{' was' if left == 1 else 's were'} not started"
         )
-        out.print(f"{what}. The same command makes what is missing.")
+        out.print(f"{sentence}. Run the same command again to complete the study.")
 
 
 def _make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[str, str]:
-    """Run the report notebooks over the runs that are done. Returns those that failed, and why."""
-    call = grid.command(study, ["reports"], jobs, profile, partial=True)
-    if grid.run(call, study, lock, lambda process: process.wait()) == 0:
+    """Run the report notebooks on the finished runs; return those that failed, with the reasons."""
+    command = grid.command(study, ["reports"], jobs, profile, partial=True)
+    if grid.run(command, study, lock, lambda process: process.wait()) == 0:
         return {}
     folders = {f"report/{name}": study.root / "report" / name for name in study.reports}
-    notes = {
+    failure_notes = {
         name: folder / results.FAILURE
         for name, folder in folders.items()
         if not (folder / results.RESULT).is_file()
     }
-    unknown = (
+    default_reason = (
         disk.full_sentence(study.root, 0) if disk.is_exhausted(study.root) else "it was not run"
     )
     return {
-        name: path.read_text(encoding="utf-8").strip() if path.is_file() else unknown
-        for name, path in notes.items()
+        name: path.read_text(encoding="utf-8").strip() if path.is_file() else default_reason
+        for name, path in failure_notes.items()
     }
 
 
 def conclude(
     study: Study, jobs: int, profile: str, lock: TextIO
 ) -> tuple[list[str], dict[str, str]]:
-    """Collect the scores, make the reports and their page. Returns lines that say where they are,
-    and what failed, and why."""
+    """Collect the scores, then make the reports and their page. Return lines with their paths, and
+    a mapping from what failed to the reason."""
     lines, failures = [], {}
     try:
         if not study.published:

@@ -1,9 +1,8 @@
-"""The study as one self-contained HTML file: the executed report notebooks, figures embedded, code
-folded away.
+"""Build one self-contained HTML page from a study's executed report notebooks, code hidden.
 
-`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Nothing in
-it is loaded from elsewhere. The page of a study of several parts has the question of each, the
-answers that its reports found, and links to their own pages.
+`python -m xstilts_core.report.webpage STUDY` writes outputs/<study>/report/index.html. Figures are
+embedded and nothing is loaded from elsewhere. If the study consists of several studies, its page
+has the question of each, the answers found by its reports, and a link to its own page.
 """
 
 import argparse
@@ -21,21 +20,25 @@ from xstilts_core.study import Study
 
 PAGE = "index.html"
 _STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 72rem; padding: 1.5rem; }
-body { overflow-wrap: break-word; }
-h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a { color: #0b57a4; } a.anchor-link { display: none; }
-img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; padding: .6rem .8rem; border-radius: 4px; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; }
+body { max-width: 72rem; padding: 1.5rem; overflow-wrap: break-word; } a { color: #0b57a4; }
+h1, h2, h3 { line-height: 1.25; } nav a { margin-right: 1.2rem; } a.anchor-link { display: none; }
+img, svg { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f8fa; }
+pre { padding: .6rem .8rem; border-radius: 4px; }
 .jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; } code { background: #f6f8fa; }
-table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; } th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #57606a; } section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
-details, .state { color: #57606a; margin: .3rem 0; } .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
-@media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } h2, h3 { break-after: avoid; } }
+table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; }
+table { font-variant-numeric: tabular-nums; } th:first-child, td:first-child { text-align: left; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; }
+thead th { border-bottom: 2px solid #57606a; } details, .state { color: #57606a; margin: .3rem 0; }
+section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
+.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
+@media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } }
+@media print { h2, h3 { break-after: avoid; } }
 """
 
 
 def body(notebook: Path) -> str:
-    """The notebook's markdown and outputs as HTML, images as data in the page, no code."""
+    """Convert a notebook's Markdown and outputs to HTML, without code and with embedded images."""
     skip_address_grammar()
     from nbconvert import HTMLExporter
 
@@ -51,7 +54,7 @@ def body(notebook: Path) -> str:
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML; what looks like HTML in it is shown as text."""
+    """Convert Markdown to HTML; HTML within the Markdown is escaped and shown as text."""
     skip_address_grammar()
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -59,8 +62,8 @@ def markdown(text: str) -> str:
 
 
 def answer(study: Study, name: str) -> str:
-    """What a report found, in Markdown, as its last cell wrote it into its result.json; "" where it
-    gives no answer or has not run."""
+    """Return a report's answer in Markdown, which its last cell wrote to result.json. Return "" if
+    the report has no answer or has not run."""
     try:
         content = json.loads(
             (study.root / "report" / name / results.RESULT).read_text(encoding="utf-8")
@@ -71,8 +74,8 @@ def answer(study: Study, name: str) -> str:
 
 
 def part(study: Study, folder: Path) -> str:
-    """One part of a study of several: its question, how much of it is done, its answers; links
-    relative to the page's `folder`."""
+    """Return the section of one study of several: its question, its progress and its answers. Links
+    are relative to the page's `folder`."""
     done = sum(found.state == "done" for found in results.states(study.specs))
     state = (
         f"{done} of {len(study.specs)} runs done"
@@ -80,20 +83,19 @@ def part(study: Study, folder: Path) -> str:
         else f"published scores ({study.published})"
     )
     page = study.root / "report" / PAGE
-    where = html.escape(quote(os.path.relpath(page, folder)))
-    link = f'<a href="{where}">reports</a>' if page.is_file() else "no reports yet"
+    address = html.escape(quote(os.path.relpath(page, folder)))
+    link = f'<a href="{address}">reports</a>' if page.is_file() else "no reports yet"
     lines = [f'<section id="{study.name}">', f"<h2>{html.escape(study.title)}</h2>"]
     lines.append(f'<p class="state">{html.escape(f"{study.name}: {state}")}; {link}</p>')
     found = {name: text for name in study.reports if (text := answer(study, name))}
     for name, text in found.items():
-        lines += [f'<h3><a href="{where}#{name}">{name}</a></h3>', markdown(text)]
+        lines += [f'<h3><a href="{address}#{name}">{name}</a></h3>', markdown(text)]
     lines += [] if found else ["<p>No answer yet.</p>"]
     return "\n".join([*lines, "</section>"])
 
 
 def build(study: Study) -> Path:
-    """Write the page of a study; returns its path. UsageError where no report notebook was
-    executed."""
+    """Write a study's page and return its path; raise UsageError if no report was executed."""
     title = html.escape(f"{study.name}: {study.title}")
     path = study.root / "report" / PAGE
     if study.parts:
@@ -103,7 +105,10 @@ def build(study: Study) -> Path:
         sections = "\n".join(part(member, path.parent) for member in study.members)
     else:
         links, sections = reports(study)
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style>'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{_STYLE}</style>"
+    )
     top = f'<!doctype html>\n<html lang="en"><head>{head}</head>'
     results.write_text(
         path, f"{top}<body>\n<h1>{title}</h1>\n<nav>{links}</nav>\n{sections}\n</body></html>\n"
@@ -112,13 +117,14 @@ def build(study: Study) -> Path:
 
 
 def reports(study: Study) -> tuple[str, str]:
-    """Links and sections of the report notebooks there are, in the study's order. UsageError where
-    there is none."""
+    """Return the links to, and the sections of, the executed report notebooks, in the study's
+    order. Raise UsageError if there are none."""
     executed = [(name, study.root / "report" / name / results.NOTEBOOK) for name in study.reports]
     present = [(name, path) for name, path in executed if path.is_file()]
     if not present:
         raise UsageError(
-            f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): run the study first"
+            f"{study.root / 'report'}: no executed report notebook ({', '.join(study.reports)}): "
+            "run the study first"
         )
     links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in present)
     return links, "\n".join(
@@ -127,24 +133,24 @@ def reports(study: Study) -> tuple[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page of a study; see the module's docstring."""
+    """Write a study's page from the command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
         prog="python -m xstilts_core.report.webpage", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument(
-        "study", metavar="STUDY", help="name in params/ or path of a study's YAML file"
+        "study", metavar="STUDY", help="name of a study in params/, or path of its YAML file"
     )
     parser.add_argument(
         "--outputs",
         default="outputs",
         metavar="DIR",
-        help="folder that holds <study>/ (default: outputs)",
+        help="folder that contains <study>/ (default: outputs)",
     )
     parser.add_argument(
         "--data-root",
         default="",
         metavar="DIR",
-        help="folder of the original files, for studies with source files",
+        help="folder of the original data files, for studies with `source: files`",
     )
     options = parser.parse_args(arguments)
     try:

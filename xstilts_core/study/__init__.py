@@ -1,4 +1,4 @@
-"""From a study's YAML file to the validated specs of its runs, and the identity of each."""
+"""Turn a study's YAML file into the validated specs of its runs, each with its identity."""
 
 from xstilts_core.study.study import Study
 

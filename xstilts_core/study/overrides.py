@@ -1,9 +1,9 @@
-"""What the command line says in place of a study's file (`--source`, `--encoder`): one file serves
-the hub and a machine without it.
+"""Replace keys of a study's file from the command line (`--source`, `--encoder`), so that one file
+serves the hub and a machine without it.
 
-`xstilts run` writes it beside the runs that it makes: status, reports, explorer and a run that goes
-on need no option. There it counts as long as the file itself says what it said then, and no other
-is given.
+`xstilts run` writes the replacements beside the runs that it makes, so that status, reports, the
+explorer and a resumed run need no options. A stored replacement applies as long as the file still
+has the value that it had then, and no other value is given.
 """
 
 import json
@@ -13,35 +13,35 @@ from typing import Any
 
 from xstilts_core.study import study_file
 
-# The keys of a study that a command line may replace, and what a file says that lacks them.
+# The keys of a study that the command line may replace, and their values in a file without them.
 _KEYS = {"source": "mini", "encoder": "mini"}
 FILE = ".given"
 
 
 def settle(content: dict[str, Any], root: Path, typed: Mapping[str, str]) -> dict[str, str]:
-    """Put what was typed into a study's content, else what its runs in `root` were made with.
-    Returns what the file says otherwise."""
-    before, found = kept(root), {}
+    """Apply the typed values to a study's content, or else those that its runs in `root` were made
+    with. Return the values that differ from the file's."""
+    stored, replaced = kept(root), {}
     for key, default in _KEYS.items():
-        own = content.get(key, default)
-        value = typed.get(key) or (before[key][1] if before.get(key, [""])[0] == own else own)
-        if value != own:
-            content[key] = found[key] = value
-    return found
+        given = content.get(key, default)
+        value = typed.get(key) or (stored[key][1] if stored.get(key, [""])[0] == given else given)
+        if value != given:
+            content[key] = replaced[key] = value
+    return replaced
 
 
 def kept(root: Path) -> dict[str, list[str]]:
-    """By key: what the file said, and what took its place, when the runs in this folder were made;
-    empty where nothing did."""
+    """Return by key the file's value and its replacement when the runs in this folder were made;
+    empty if nothing was replaced."""
     try:
-        found = json.loads((root / FILE).read_text(encoding="utf-8"))
-        return {key: [str(own), str(value)] for key, (own, value) in found.items()}
+        stored = json.loads((root / FILE).read_text(encoding="utf-8"))
+        return {key: [str(file_value), str(value)] for key, (file_value, value) in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
 def text(file: str, given: Mapping[str, str]) -> str:
-    """What `kept` reads."""
+    """Return the text that `kept` reads."""
     content = study_file.read(Path(file))
     return (
         json.dumps({key: [content.get(key, _KEYS[key]), value] for key, value in given.items()})

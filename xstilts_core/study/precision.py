@@ -1,5 +1,5 @@
-"""Which numbers `precision: auto` computes with on a CPU, told without torch: a status says whose
-results were made otherwise."""
+"""Decide without torch which precision `precision: auto` uses on a CPU, so that the status command
+can tell which results were made with another one."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,50 +10,50 @@ from xstilts_core.files.paths import expanded, home
 from xstilts_core.study.spec import EncoderSpec, PretrainSpec, Spec
 
 CPUINFO, DEVICES = Path("/proc/cpuinfo"), Path("/dev")
-# What Linux calls products of bfloat16 in hardware: on Intel and AMD, and on Arm.
+# Linux's CPU flags for bfloat16 products in hardware: on Intel and AMD, and on Arm.
 FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 # Device nodes of GPUs: NVIDIA's, Windows' for Linux, AMD's.
 _GPUS = ("nvidia[0-9]*", "dxg", "kfd")
 NARROWEST = 256
-"""The narrowest encoder, by its hidden size, that bfloat16 makes clearly faster: whole training
-steps on pairs on an AMX core, two rounds each, gave 0.8x and 1.3x at width 128, 1.0x and 1.3x at
-192, 1.3x and 1.8x at 256."""
+"""The smallest hidden size at which bfloat16 is clearly faster. Whole training steps on pairs on an
+AMX core, two rounds each, were 0.8 and 1.3 times as fast at width 128, 1.0 and 1.3 times at 192,
+1.3 and 1.8 times at 256."""
 
 
 @lru_cache(maxsize=1)
 def native() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware. Linux says so; of other systems nothing is
-    known, and the answer is no."""
+    """Return whether this CPU multiplies bfloat16 in hardware. Only Linux reports it; on other
+    systems the answer is False."""
     if not CPUINFO.is_file():
         return False
     lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = (
+    flags = (
         line.partition(":")[2].split()
         for line in lines
         if line.lower().startswith(("flags", "features"))
     )
-    return not FLAGS.isdisjoint(next(told, ()))
+    return not FLAGS.isdisjoint(next(flags, ()))
 
 
 def on_cpu(width: int | None) -> bool:
-    """Whether auto computes an encoder of this hidden size in bfloat16 on this CPU."""
+    """Return whether auto computes an encoder of this hidden size in bfloat16 on this CPU."""
     return width is not None and width >= NARROWEST and native()
 
 
 def gpu() -> bool:
-    """Whether this machine may have a GPU that torch can use: only torch knows."""
+    """Return whether this machine may have a GPU. Only torch knows whether it can use it."""
     return any(next(DEVICES.glob(name), None) for name in _GPUS)
 
 
 def width(spec: EncoderSpec) -> int | None:
-    """The hidden size of the encoder that a run computes with; None where it is not known: a model
-    of the hub that is not here yet."""
+    """Return the hidden size of the run's encoder, or None if it is unknown: a hub model that is
+    not downloaded yet."""
     if spec.encoder == "pretrained":
-        asked: list[Spec] = [spec]
-        for other in asked:
-            if isinstance(other, PretrainSpec):
-                return other.hidden_size
-            asked += other.starts_from
+        ancestors: list[Spec] = [spec]
+        for run in ancestors:
+            if isinstance(run, PretrainSpec):
+                return run.hidden_size
+            ancestors += run.starts_from
     if spec.encoder == encoder_files.SHIPPED:
         folder = encoder_files.shipped()
     else:
@@ -63,8 +63,8 @@ def width(spec: EncoderSpec) -> int | None:
 
 
 def of(spec: Spec) -> str:
-    """What a run's network computes in; "" where that is known only when it runs (on a GPU), or
-    nothing can be chosen."""
+    """Return the precision of a run's network. It is "" if the run has no encoder, or if it is
+    known only when the run starts (on a GPU)."""
     if not isinstance(spec, EncoderSpec):
         return ""
     if spec.precision != "auto":

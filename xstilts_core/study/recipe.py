@@ -1,4 +1,4 @@
-"""A recipe: how an encoder is prepared before the targets, as a study's file says it."""
+"""Define a recipe: how a study prepares an encoder before the targets."""
 
 from typing import Any, Literal
 
@@ -11,11 +11,10 @@ Settings = dict[str, Any]
 
 
 class Recipe(BaseModel):
-    """How an encoder is prepared before the targets: a row of the main table. Nothing at all is the
-    baseline.
+    """A way to prepare an encoder before the targets: a row of the main table.
 
-    In a file the settings stand beside the other keys: `mnli_500: {intermediate: [mnli],
-    train_examples: 500}`.
+    An empty recipe is the baseline. In a file the settings are written beside the other keys:
+    `mnli_500: {intermediate: [mnli], train_examples: 500}`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,25 +26,29 @@ class Recipe(BaseModel):
         "", "random_init", "hypothesis_only", "names_masked", "majority", "overlap"
     ] = Field(
         "",
-        description="what a score is worth without: pretrained weights, a pair's first text, names, any model at all",
+        description="what a score is worth without: pretrained weights, a pair's first text, "
+        "names, any model at all",
     )
     settings: Settings = Field({}, description="fields of phase 2's spec, for this recipe alone")
 
     @model_validator(mode="before")
     @classmethod
     def gather(cls, values: Any) -> Any:
-        """Keys that are no fields of a recipe are settings; the file's check has refused those that
-        no run has."""
+        """Move keys that are not recipe fields into `settings`. The file's check has already
+        refused keys that no run has."""
         if not isinstance(values, dict) or "settings" in values:
             return values
-        own = {key: value for key, value in values.items() if key in cls.model_fields}
-        return {**own, "settings": {key: value for key, value in values.items() if key not in own}}
+        fields = {key: value for key, value in values.items() if key in cls.model_fields}
+        return {
+            **fields,
+            "settings": {key: value for key, value in values.items() if key not in fields},
+        }
 
     @field_validator("settings")
     @classmethod
     def typed(cls, settings: Settings) -> Settings:
-        """Each as its field holds it: YAML reads 1e-5 as text, and what is read from a recipe is a
-        number."""
+        """Convert each setting to its field's type. YAML reads 1e-5 as text, but readers of a
+        recipe expect a number."""
         fields = IntermediateSpec.model_fields
         for name in settings:
             if name not in fields:
@@ -56,11 +59,11 @@ class Recipe(BaseModel):
         }
 
     def setting(self, name: str) -> Any:
-        """What a field of phase 2 is by this recipe: as it says, else the field's default."""
+        """Return the value of a phase 2 field: the recipe's, otherwise the default."""
         return self.settings.get(name, IntermediateSpec.model_fields[name].get_default())
 
     def without(self, *names: str) -> "Recipe":
-        """The recipe that says nothing of these fields."""
+        """Return the recipe without these settings."""
         return self.model_copy(
             update={
                 "settings": {
@@ -70,26 +73,26 @@ class Recipe(BaseModel):
         )
 
     def check_used(self, where: str, mlm: bool) -> None:
-        """UsageError on a setting that would change nothing. mlm: whether the study sets it for all
-        recipes."""
-        needs = (
+        """Raise UsageError for a setting that would change nothing. mlm: whether the study sets it
+        for all recipes."""
+        why = (
             {}
             if len(self.intermediate) > 1
-            else dict.fromkeys(MIXTURE, "there is one intermediate task, so that nothing is mixed")
+            else dict.fromkeys(MIXTURE, "with one intermediate task nothing is mixed")
         )
-        needs |= (
+        why |= (
             {}
             if mlm or self.setting("mlm")
-            else dict.fromkeys(TEXT_FIELDS, "mlm is 0, so that no text is read")
+            else dict.fromkeys(TEXT_FIELDS, "mlm is 0, so no text is read")
         )
         for name in self.settings if self.intermediate else ():
-            if name in needs:
-                raise UsageError(f"{where} sets {name}, which would change nothing: {needs[name]}")
+            if name in why:
+                raise UsageError(f"{where} sets {name}, which would change nothing: {why[name]}")
 
     @property
     def changed(self) -> frozenset[str]:
-        """The fields of phase 2 that are not what they are by default; how often it may be trained
-        again makes no other recipe."""
+        """Names of the phase 2 fields with values other than the default. `restarts` does not
+        count: retraining does not make a different recipe."""
         fields = IntermediateSpec.model_fields
         return frozenset(
             name
@@ -99,8 +102,8 @@ class Recipe(BaseModel):
 
     @property
     def plain(self) -> bool:
-        """Whether it is what the paper's main table has: its tasks alone, in English, all weights
-        trained, several of them together."""
+        """Whether the recipe is of the kind in the paper's main table: only its tasks, in English,
+        trained together, with all weights updated."""
         return not any(
             self.setting(name) for name in ("sequence", "mlm", "lora", "data_languages", "noise")
         )

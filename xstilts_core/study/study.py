@@ -1,5 +1,5 @@
-"""A study: a YAML file that expands to the validated specs of its runs. The whole grid is checked
-before anything starts."""
+"""Expand a study's YAML file into the validated specs of its runs. The whole grid is checked before
+anything starts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -36,8 +36,8 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Study(BaseModel):
-    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three from
-    the command line (overrides.py)."""
+    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three
+    fields from the command line (overrides.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +63,8 @@ class Study(BaseModel):
     )
     target_sizes: list[Size] = Field(
         [],
-        description="numbers of English training examples of the targets, each a run of its own; 0: all",
+        description="numbers of English training examples of the targets, each a run of its own; "
+        "0: all",
     )
     benchmark: Benchmark = Field(
         "xtreme",
@@ -81,19 +82,23 @@ class Study(BaseModel):
     reports: list[str] = Field(REPORTS, description="report notebooks")
     shares: list[str] = Field(
         [],
-        description="studies whose finished runs are taken over where they are the same as one of these",
+        description="studies whose finished runs are taken over where they are the same as one of "
+        "these",
     )
     published: str = Field(
         "",
-        description="published scores instead of runs: title and reports are all that stands beside it",
+        description="published scores instead of runs: title and reports are all that stands "
+        "beside it",
     )
     parts: list[str] = Field(
         [],
-        description="studies to run one after the other, instead of runs: only title stands beside it",
+        description="studies to run one after the other, instead of runs: only title stands "
+        "beside it",
     )
     reference: str = Field(
         "",
-        description="finished runs kept in reference/<name>, or in a folder: title and reports stand beside it",
+        description="finished runs kept in reference/<name>, or in a folder: title and reports "
+        "stand beside it",
     )
 
     @classmethod
@@ -104,8 +109,8 @@ class Study(BaseModel):
         data_root: str = "",
         given: Mapping[str, str] | None = None,
     ) -> "Study":
-        """Read and check the whole grid. `name_or_path`: a name in params/ or the path of a YAML
-        file. UsageError on the first mistake."""
+        """Read a study, given by its name in params/ or the path of a YAML file, and check its
+        whole grid. Raise UsageError on the first mistake."""
         path = study_file.find(name_or_path)
         content = study_file.read(path)
         from xstilts_core.study.study_kinds import KINDS
@@ -133,37 +138,42 @@ class Study(BaseModel):
         return study
 
     def check(self) -> None:
-        """UsageError on the first thing that is wrong in the grid as a whole; names and values have
-        been checked in the file."""
+        """Raise UsageError on the first mistake in the grid as a whole. Names and values have
+        already been checked in the file."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
             raise UsageError(
-                f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: give both or neither"
+                f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: "
+                "give both or neither"
             )
         if (
             BASELINE not in self.recipes
             or self.recipes[BASELINE].intermediate
             or self.recipes[BASELINE].control
         ):
-            way = "without intermediate tasks and control"
+            empty = "without intermediate tasks and control"
             raise UsageError(
-                f"{self.file}: recipes needs the baseline 'none:' {way}: gains are measured against it"
+                f"{self.file}: recipes needs the baseline 'none:' {empty}: "
+                "gains are measured against it"
             )
         for name, recipe in self.recipes.items():
-            for entry in recipe.intermediate:
-                task(entry, f"{self.file}, recipe {name}")
+            for task_name in recipe.intermediate:
+                task(task_name, f"{self.file}, recipe {name}")
             if name != BASELINE and not recipe.intermediate and not recipe.control:
                 raise UsageError(
-                    f"{self.file}: recipe {name} names no intermediate task (only 'none' is the baseline)"
+                    f"{self.file}: recipe {name} names no intermediate task "
+                    "(only 'none' is the baseline)"
                 )
             if recipe.settings and not recipe.intermediate:
-                given = ", ".join(recipe.settings)
+                settings = ", ".join(recipe.settings)
                 raise UsageError(
-                    f"{self.file}: recipe {name} sets {given}, but nothing is trained for it without intermediate tasks"
+                    f"{self.file}: recipe {name} sets {settings}, "
+                    "but nothing is trained for it without intermediate tasks"
                 )
             recipe.check_used(f"{self.file}: recipe {name}", mlm=bool(self.intermediate.get("mlm")))
             if recipe.intermediate and recipe.control:
                 raise UsageError(
-                    f"{self.file}: recipe {name}: {recipe.control} is a control without intermediate tasks"
+                    f"{self.file}: recipe {name}: "
+                    f"{recipe.control} is a control without intermediate tasks"
                 )
             if not self.fitting(name):
                 formats = " or ".join(CONTROLS[recipe.control])
@@ -173,22 +183,22 @@ class Study(BaseModel):
                     else ""
                 )
                 raise UsageError(
-                    f"{self.file}: recipe {name}: control {recipe.control} needs a target of format {formats}{texts}"
+                    f"{self.file}: recipe {name}: control {recipe.control} "
+                    f"needs a target of format {formats}{texts}"
                 )
-        if len({spec.folder for spec in self.specs}) < len(
-            self.specs
-        ):  # each is checked as it is made
-            raise UsageError(f"{self.file}: two runs would have one folder")
+        # Expanding the specs also validates each of them.
+        if len({spec.folder for spec in self.specs}) < len(self.specs):
+            raise UsageError(f"{self.file}: two runs would have the same folder")
 
     @property
     def root(self) -> Path:
-        """outputs/<study>."""
+        """Path of outputs/<study>."""
         return home() / self.outputs / self.name
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """Names of the recipes that are controls: they stand beside a score and are no candidates
-        for the best recipe."""
+        """Names of the recipes that are controls: references for the scores, never candidates for
+        the best recipe."""
         return tuple(name for name, recipe in self.recipes.items() if recipe.control)
 
     @cached_property
@@ -198,31 +208,32 @@ class Study(BaseModel):
         return (self.fetching(runs), *runs) if self.source == "hub" else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
-        """The study with its runs of these seeds alone, and what fetches their data; itself for no
-        seed. UsageError for an unknown one."""
+        """Return the study with only the runs of these seeds and the run that fetches their data.
+        Return it unchanged if no seed is given. Raise UsageError for an unknown seed."""
         if not seeds or not self.specs:
             return self
-        if strange := [seed for seed in seeds if seed not in self.seeds]:
-            raise unknown("seed", strange[0], map(str, self.seeds), self.file)
-        whole, part = self.by_folder, self.model_copy()
+        if unknown_seeds := [seed for seed in seeds if seed not in self.seeds]:
+            raise unknown("seed", unknown_seeds[0], map(str, self.seeds), self.file)
+        all_runs, selection = self.by_folder, self.model_copy()
         chosen = tuple(
             spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec)
         )
-        part.__dict__.update(specs=chosen, by_folder=whole)
-        return part
+        selection.__dict__.update(specs=chosen, by_folder=all_runs)
+        return selection
 
     @cached_property
     def by_folder(self) -> dict[Path, Spec]:
-        """The runs by their folders: Snakemake asks for each of them several times."""
+        """The runs by folder. Cached, because Snakemake looks up each of them several times."""
         return {spec.folder: spec for spec in self.specs}
 
     def expand(self) -> Iterator[Spec]:
-        """pretrain, then intermediate, then target, retrieval and probing runs, seeds outermost
-        within each phase; then one run per control that has no encoder, and so nothing that differs
-        between seeds."""
-        fields = (
-            IntermediateSpec.model_fields.keys()
-        )  # how many test examples are scored is nothing to phase 2
+        """Yield the runs: pretrain, then intermediate, then target, retrieval and probing runs,
+        with seeds outermost in each phase.
+
+        Last comes one run per control without an encoder, since it does not depend on the seed.
+        """
+        # Phase 2 takes only its own fields: `train` may also set test_examples, for phase 3.
+        fields = IntermediateSpec.model_fields.keys()
         if self.pretrain is not None:
             yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
@@ -251,16 +262,16 @@ class Study(BaseModel):
         )
 
     def fetching(self, runs: Sequence[Spec]) -> Spec:
-        """The run that fetches from the hub what these runs need of it. It has no seed of its
+        """Return the run that fetches from the hub whatever these runs need. It has no seed of its
         own."""
         names = dict.fromkeys(name for spec in runs for name in spec.uses)
-        wishes = [
+        lists = [
             list(spec.languages)
             for spec in runs
             if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)
         ]
         languages = (
-            list(dict.fromkeys(code for codes in wishes for code in codes)) if all(wishes) else []
+            list(dict.fromkeys(code for codes in lists for code in codes)) if all(lists) else []
         )
         settings = {
             "tasks": [
@@ -268,34 +279,34 @@ class Study(BaseModel):
             ],
             "languages": languages,
         }
-        prepared = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
-        for key, found in (
-            ("texts", [code for spec in prepared for code in spec.text_languages]),
+        phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
+        for key, values in (
+            ("texts", [code for spec in phase2 for code in spec.text_languages]),
             (
                 "data_languages",
-                [code for spec in prepared if not spec.translator for code in spec.translated],
+                [code for spec in phase2 if not spec.translator for code in spec.translated],
             ),
-            ("translators", [name for spec in prepared for name in spec.translators]),
+            ("translators", [name for spec in phase2 for name in spec.translators]),
         ):
-            settings |= {key: list(dict.fromkeys(found))} if found else {}
+            settings |= {key: list(dict.fromkeys(values))} if values else {}
         return self.make(
             DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder}
         )
 
     def goes_offline(self, spec: Spec) -> bool:
-        """Whether a run of this grid asks the hub nothing: another one has fetched before it all
-        that it needs."""
+        """Return whether a run of this grid does without the hub because another run has already
+        fetched its data."""
         return self.source == "hub" and not isinstance(spec, DataSpec)
 
     def parents(self, spec: Spec) -> tuple[Path, ...]:
-        """Folders of the runs that must have finished before this one in the grid."""
+        """Return the folders of the grid's runs that must finish before this one."""
         return (
             *(other.folder for other in self.specs[:1] if self.goes_offline(spec)),
             *spec.parents,
         )
 
     def fitting(self, recipe: str) -> list[str]:
-        """The targets that a recipe is for: all, or those of the formats of its control."""
+        """Return the targets that a recipe applies to: all, or those of its control's formats."""
         control = self.recipes[recipe].control
         return [name for name in self.targets if not control or not misfit(control, TASKS[name])]
 
@@ -321,10 +332,8 @@ class Study(BaseModel):
                 yield from (
                     self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}]
                 )
-        if self.probes and self.recipes[recipe].control in (
-            "",
-            "random_init",
-        ):  # other controls are about a target's texts
+        # Other controls concern a target's texts, so they have no probing runs.
+        if self.probes and self.recipes[recipe].control in ("", "random_init"):
             yield self.make(
                 ProbingSpec,
                 seed,
@@ -337,34 +346,34 @@ class Study(BaseModel):
             )
 
     def data_only(self, recipe: str, control: str) -> Spec:
-        """A control without an encoder, with the training and test items of the study's other runs,
-        and their rules of mining."""
+        """Return the run of a control without an encoder. It uses the training and test items of
+        the study's other runs and their rules of mining."""
         targets = self.fitting(recipe)
         trained = {
             name: self.training(train_on) for name in targets if (train_on := TASKS[name].train_on)
         }
-        mines = any(TASKS[name].format == "retrieval" for name in targets)
-        same = {
+        has_retrieval = any(TASKS[name].format == "retrieval" for name in targets)
+        shared = {
             key: value
             for key, value in self.retrieval.items()
-            if mines and key in ("neighbours", "margin")
+            if has_retrieval and key in ("neighbours", "margin")
         }
         for key in ("train_examples", "test_examples"):
             if sizes := {
                 name: settings[key] for name, settings in trained.items() if settings.get(key)
             }:
-                same[key] = sizes
+                shared[key] = sizes
         settings = {
             "control": control,
             "recipe": recipe,
             "targets": targets,
             **self.evaluated(),
-            **same,
+            **shared,
         }
         return self.make(ControlSpec, self.seeds[0], settings)
 
     def training(self, train_on: str) -> Settings:
-        """Settings of the target runs that are trained on this task."""
+        """Return the settings of the target runs that train on this task."""
         return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
     def evaluated(self) -> Settings:
@@ -374,7 +383,7 @@ class Study(BaseModel):
         }
 
     def start(self, recipe: str) -> Settings:
-        """Which encoder a run of this recipe starts from."""
+        """Return the settings that choose the encoder from which this recipe's runs start."""
         control = self.recipes[recipe].control
         return {
             "recipe": recipe,
@@ -383,45 +392,45 @@ class Study(BaseModel):
         }
 
     def together(self, names: list[str]) -> Settings:
-        """Settings by task of one run of phase 2: of several tasks each keeps its number of
-        examples, all else is the first one's."""
-        first, wished = self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {})
+        """Return the settings by task for one run of phase 2. Several tasks each keep their number
+        of examples, and all other settings are those of the first task."""
+        first, limits = (self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {}))
         if len(names) > 1:
-            own = {
-                name: found["train_examples"]
+            own_examples = {
+                name: settings["train_examples"]
                 for name in names
-                if "train_examples" in (found := self.tasks.get(name, {}))
+                if "train_examples" in (settings := self.tasks.get(name, {}))
             }
-            first, wished = (
+            first, limits = (
                 {key: value for key, value in first.items() if key != "train_examples"},
-                {**own, **wished},
+                {**own_examples, **limits},
             )
-        return {**first, "task_examples": {name: wished[name] for name in names if name in wished}}
+        return {**first, "task_examples": {name: limits[name] for name in names if name in limits}}
 
     def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
-        place = {
+        shared = {
             "study": self.name,
             "source": self.source,
             "outputs": self.outputs,
             "data_root": self.data_root,
             "seed": seed,
         }
-        return make(cls, {**place, **settings}, self.file)
+        return make(cls, {**shared, **settings}, self.file)
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What data_root is needed for though none is given; empty where the study can be run."""
+        """Reasons why the missing data_root is needed; empty if the study can be run."""
         return tuple(dict.fromkeys(reason for spec in self.specs for reason in spec.lacking))
 
     def require_places(self) -> None:
-        """UsageError where a place is missing: asked before anything starts."""
+        """Raise UsageError if a required path is missing. It is called before anything starts."""
         if self.lacking:
             raise UsageError(
                 f"{self.file}: {'; '.join(self.lacking)} (xstilts run ... --data-root DIR)"
             )
 
     def spec(self, folder: Path) -> Spec:
-        """The run that belongs in `folder` (absolute, or relative to outputs/<study>)."""
-        if (found := self.by_folder.get(self.root / folder)) is None:
+        """Return the run that belongs in `folder` (absolute, or relative to outputs/<study>)."""
+        if (spec := self.by_folder.get(self.root / folder)) is None:
             raise UsageError(f"{self.file}: no run of this study belongs in {folder}")
-        return found
+        return spec

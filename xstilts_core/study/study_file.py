@@ -1,5 +1,5 @@
-"""A study's YAML file: read strictly, each key and value checked where it stands, before the grid
-is expanded."""
+"""Read a study's YAML file strictly: check each key and value, with its line, before the grid is
+expanded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
+from xstilts_core.files.project import require_project
 from xstilts_core.files.strict_yaml import load, located
 from xstilts_core.languages import language
 from xstilts_core.study.published import reference
@@ -37,7 +38,7 @@ from xstilts_core.tasks import (
     task,
 )
 
-# Blocks of settings, and whose fields they set.
+# Blocks of settings and the specs whose fields they set.
 BLOCKS: Mapping[str, type[Spec]] = {
     "pretrain": PretrainSpec,
     "train": TuneSpec,
@@ -46,7 +47,7 @@ BLOCKS: Mapping[str, type[Spec]] = {
     "retrieval": RetrievalSpec,
     "probing": ProbingSpec,
 }
-# What the study itself says of a run: its place in the grid.
+# Fields that the study itself sets for every run: its position in the grid.
 PLACES = {"study", "seed", "source", "data_root", "outputs"}
 _ASSIGNED = {
     *PLACES,
@@ -64,8 +65,8 @@ _ASSIGNED = {
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of the file; blocks and recipes without anything are empty. UsageError where it
-    is no mapping or a key stands twice."""
+    """Return the content of the file. Empty blocks and recipes become empty mappings. Raise
+    UsageError if it is not a mapping or a key is repeated."""
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -77,7 +78,8 @@ def read(path: Path) -> dict[str, Any]:
     content = load(text, str(path))
     if not isinstance(content, dict):
         raise UsageError(
-            f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), found {type(content).__name__}"
+            f"{path}: expected keys and values (title:, seeds:, recipes:, targets:), "
+            f"found {type(content).__name__}"
         )
     for key in (*BLOCKS, "tasks", "recipes"):
         if key in content:
@@ -94,8 +96,8 @@ def check(
     recipe: Mapping[str, FieldInfo],
     file: str,
 ) -> None:
-    """UsageError on the first key or value that is wrong, with the block it stands in. `study`,
-    `recipe`: the fields that a file has."""
+    """Raise UsageError on the first wrong key or value, with its block. `study` and `recipe` are
+    the legal fields."""
     blocks = {*BLOCKS, "tasks", "recipes"}
     _check_keys(content, study, file)
     for name, field in study.items():
@@ -124,7 +126,8 @@ def check(
             once(key, value, where)
             if key not in recipe and value in ([], ""):
                 raise UsageError(
-                    f"{where}: {key} is {value!r}: it must not be empty (leave it out where nothing is meant)"
+                    f"{where}: {key} is {value!r}: it must not be empty "
+                    "(leave the key out to use the default)"
                 )
     for name, cls in BLOCKS.items():
         _check_block(content.get(name, {}), name, legal(cls), file, name)
@@ -144,10 +147,10 @@ def check_kind(
     others: Iterable[str],
     file: str,
 ) -> None:
-    """UsageError on the first mistake in a study of another kind, which has this key.
+    """Raise UsageError on the first mistake in a study of another kind, which has the key `kind`.
 
-    why: what is said where a key of studies with runs, one of `others`, stands beside it. fields:
-    the keys that it has.
+    why: the reason given if `kind` is combined with a key of `others`, the fields of studies with
+    runs. fields: the legal keys.
     """
     for key in content:
         if key in others and key not in fields:
@@ -163,8 +166,8 @@ def check_kind(
 
 
 def check_published(content: Mapping[str, Any], reports: Sequence[str], file: str) -> None:
-    """UsageError where the scores are none of those that ship, or a report is none of those that
-    read them."""
+    """Raise UsageError if the published scores do not ship with the package, or if a report does
+    not read such scores."""
     reference(content["published"], located(content, "published", file, "published"))
     for name in content.get("reports", ()):
         if name not in reports:
@@ -172,7 +175,7 @@ def check_published(content: Mapping[str, Any], reports: Sequence[str], file: st
 
 
 def check_reports(content: Mapping[str, Any], file: str) -> None:
-    """UsageError where a report is no report notebook."""
+    """Raise UsageError if a name in `reports` is not a report notebook."""
     run_notebooks = {cls.notebook for cls in SPECS.values()}
     reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
     for name in content.get("reports", ()):
@@ -181,14 +184,14 @@ def check_reports(content: Mapping[str, Any], file: str) -> None:
 
 
 def _check_names(content: Mapping[str, Any], file: str) -> None:
-    """Targets, probes, languages, tasks that have settings, reports: known, and used by a run."""
+    """Check that targets, probes, languages, tasks with settings and reports are known and used."""
     targets = [
         task(name, located(content, "targets", file, "targets")) for name in content["targets"]
     ]
-    for entry in targets:
-        if entry.role != "target":
-            raise unknown("target task", entry.name, TARGET_NAMES, f"{file}, targets")
-        if reason := not_at_source(entry, content.get("source", "mini")):
+    for target in targets:
+        if target.role != "target":
+            raise unknown("target task", target.name, TARGET_NAMES, f"{file}, targets")
+        if reason := not_at_source(target, content.get("source", "mini")):
             raise UsageError(f"{file}, targets: {reason}")
     _check_languages(content, targets, file)
     for name in content.get("probes", ()):
@@ -209,7 +212,7 @@ def _check_names(content: Mapping[str, Any], file: str) -> None:
                 prepared,
                 f"{file}, intermediate, task_examples",
             )
-    trained = {*prepared, *(entry.train_on for entry in targets if entry.train_on)}
+    trained = {*prepared, *(target.train_on for target in targets if target.train_on)}
     for name in content.get("tasks", {}):
         if name not in TASKS:
             raise unknown("task", name, trained, f"{file}, tasks")
@@ -219,46 +222,48 @@ def _check_names(content: Mapping[str, Any], file: str) -> None:
 
 
 def _check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: str) -> None:
-    """Languages to evaluate: known, the targets' own by the study's benchmark, at the source, and
-    some for every target."""
-    benchmark, wanted, where = (
+    """Check the languages to evaluate: each is known, belongs to a target in the study's benchmark
+    and exists at the source, and every target keeps at least one."""
+    benchmark, languages, where = (
         content.get("benchmark", "xtreme"),
         content.get("languages", ()),
         f"{file}, languages",
     )
-    spoken = {code for entry in targets for code in entry.languages_of(benchmark)}
-    for code in wanted:
+    target_languages = {code for target in targets for code in target.languages_of(benchmark)}
+    for code in languages:
         language(code, where)
-        if code not in spoken and any(code in entry.added for entry in targets):
+        if code not in target_languages and any(code in target.added for target in targets):
             raise UsageError(
-                f"{where}: {code!r} is one of the languages that XTREME-R added: it needs 'benchmark: xtreme-r' in the study"
+                f"{where}: {code!r} is one of the languages that XTREME-R added: "
+                "it needs 'benchmark: xtreme-r' in the study"
             )
-        if code not in spoken:
-            raise unknown("language of these targets", code, spoken, where)
-    for entry in targets:
-        if wanted and not set(wanted) & set(entry.languages_of(benchmark)):
-            found = ", ".join(entry.languages_of(benchmark))
+        if code not in target_languages:
+            raise unknown("language of these targets", code, target_languages, where)
+    for target in targets:
+        if languages and not set(languages) & set(target.languages_of(benchmark)):
+            legal_codes = ", ".join(target.languages_of(benchmark))
             raise UsageError(
-                f"{where}: {', '.join(wanted)} leave target {entry.name} without any: it has {found}"
+                f"{where}: {', '.join(languages)} leave target {target.name} without any: "
+                f"it has {legal_codes}"
             )
-    for place, codes in [
-        (where, wanted),
+    for origin, codes in [
+        (where, languages),
         *(
             (f"{file}, {name}, languages", content.get(name, {}).get("languages", ()))
             for name in BLOCKS
         ),
     ]:
         for code in codes:
-            language(code, place)
+            language(code, origin)
             if content.get("source", "mini") == "mini" and code not in EMBEDDED_LANGUAGES:
                 raise unknown(
-                    "language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, place
+                    "language of the embedded suite (source mini)", code, EMBEDDED_LANGUAGES, origin
                 )
 
 
 def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
-    """The fields that a block of settings may set; of both phases that train, also how many test
-    examples are scored after them."""
+    """Return the fields that a block of settings may set. The block of both training phases may
+    also set how many test examples are scored afterwards."""
     scored = {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
     return {
         name: field for name, field in (cls.model_fields | scored).items() if name not in _ASSIGNED
@@ -266,7 +271,7 @@ def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
 
 
 def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
-    """The value, if it is keys and values."""
+    """Return the value if it is a mapping of keys to values; otherwise raise UsageError."""
     if not isinstance(value, dict):
         raise UsageError(
             f"{file}: {name} is {shown(value)}: it must be keys and values, such as {{key: value}}"
@@ -275,20 +280,20 @@ def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
 
 
 def once(name: str, value: Any, where: str) -> None:
-    """UsageError where a list names something twice."""
-    twice = (
+    """Raise UsageError if a list repeats an item."""
+    duplicates = (
         [item for item in value if isinstance(item, str | int) and value.count(item) > 1]
         if isinstance(value, list)
         else []
     )
-    if twice:
-        raise UsageError(f"{where}: {name} has {twice[0]!r} twice: keep one of them")
+    if duplicates:
+        raise UsageError(f"{where}: {name} has {duplicates[0]!r} twice: keep one of them")
 
 
 def _check_keys(
     content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = ""
 ) -> None:
-    """UsageError on the first key that is no text, or none of the fields."""
+    """Raise UsageError on the first key that is not text or not one of the fields."""
     for key in content:
         where = located(content, key, file, place)
         if not isinstance(key, str):
@@ -301,29 +306,30 @@ def _check_keys(
 def _check_block(
     settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str
 ) -> None:
-    """One block of settings: its own keys only, each with a value that its field can hold."""
+    """Check a block of settings: each key belongs to the block, each value fits its field."""
     for key, value in settings.items():
         where = located(settings, key, file, place)
         owners = [name for name, cls in BLOCKS.items() if name != block and key in legal(cls)]
         if key in _ASSIGNED and key not in fields:
             raise UsageError(
-                f"{where}: key {key!r} cannot be set here: the study says it for every run. Legal: {', '.join(sorted(fields))}"
+                f"{where}: key {key!r} cannot be set here: the study sets it for every run. "
+                f"Legal: {', '.join(sorted(fields))}"
             )
         if key not in fields and owners:
-            homes = " or ".join(f"{name}:" for name in owners)
+            owner_blocks = " or ".join(f"{name}:" for name in owners)
             raise UsageError(
-                f"{where}: key {key!r} belongs in {homes}, not here. Legal: {', '.join(sorted(fields))}"
+                f"{where}: key {key!r} belongs in {owner_blocks}, not here. "
+                f"Legal: {', '.join(sorted(fields))}"
             )
         _check_keys({key: value}, fields, where)
         check_value(key, fields[key], value, where)
 
 
 def check_encoder(name: str, what: str) -> Path | None:
-    """The encoder's folder; None of a hub name or one of the suite's own. what: the file and the
-    key.
+    """Return the encoder's folder, or None for a hub name or one of the suite's own encoders.
 
-    UsageError where the name is none of these, or where the folder's files are not whole
-    (`encoder_files.check`).
+    what: the file and the key, for messages. Raise UsageError if the name is none of these, or if
+    the folder's files are incomplete (`encoder_files.check`).
     """
     folder = check_model(name, what, "FacebookAI/xlm-roberta-large", ENCODERS)
     if folder:
@@ -332,26 +338,28 @@ def check_encoder(name: str, what: str) -> Path | None:
 
 
 def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> Path | None:
-    """UsageError where a model can be neither one of the suite's `own`, nor a hub name, nor a
-    folder with a model in it.
+    """Return the model's folder, or None for a hub name or one of the suite's `own` models.
 
-    what: the file and the key. example: a hub name. Nothing is downloaded or loaded. Returns the
-    folder, None of the others.
+    what: the file and the key, for messages. example: a hub name. Nothing is downloaded or loaded.
+    Raise UsageError if the name is none of these, or a folder without a model.
     """
     if name in own:
         return None
-    choices = f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, or a folder with a config.json"
+    choices = (
+        f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, "
+        "or a folder with a config.json"
+    )
     folder = home() / expanded(name)
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
         if (folder / "config.json").is_file():
             return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
-        below, beside = (
-            [path.parent.name for path in place.glob("*/config.json")]
-            for place in (folder, folder.parent)
+        inner_models, sibling_models = (
+            [path.parent.name for path in parent.glob("*/config.json")]
+            for parent in (folder, folder.parent)
         )
-        near = [f"{folder.name}/{inner}" for inner in sorted(below)] or get_close_matches(
-            folder.name, beside, n=1, cutoff=0.5
+        near = [f"{folder.name}/{inner}" for inner in sorted(inner_models)] or get_close_matches(
+            folder.name, sibling_models, n=1, cutoff=0.5
         )
         hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}: {problem} ({folder}){hint} {choices}")
@@ -366,47 +374,49 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
 
 
 def studies() -> dict[str, Path]:
-    """The studies in params/."""
+    """Return the paths of the studies in params/ by name."""
     return {path.stem: path for path in sorted((home() / "params").glob("*.yaml"))}
 
 
 def find(name_or_path: str) -> Path:
-    """The YAML file of a study: a name in params/ or a path."""
+    """Return the path of a study's YAML file, given its name in params/ or a path."""
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise UsageError(f"no study file {path}")
         path = path.resolve()
     else:
-        known = studies()
-        if name_or_path not in known:
-            raise unknown("study", name_or_path, known, "params/")
-        path = known[name_or_path]
-    if odd := [
+        require_project()
+        paths = studies()
+        if name_or_path not in paths:
+            raise unknown("study", name_or_path, paths, "params/")
+        path = paths[name_or_path]
+    if illegal_letters := [
         letter
         for letter in path.stem
         if letter not in "_-" and category(letter) != "Nd" and category(letter)[0] not in "LM"
     ]:
         raise UsageError(
-            f"{path}: a study's name may have letters, digits, _ and - only, not {odd[0]!r}: rename the file"
+            f"{path}: a study's name may contain only letters, digits, _ and -, "
+            f"not {illegal_letters[0]!r}: rename the file"
         )
     return path
 
 
 def beside(name: str, file: str, key: str = "parts") -> Path:
-    """The YAML file of another study that `file` names under `key`: in params/ or beside it.
-    UsageError where there is none."""
-    known = studies() | {path.stem: path for path in sorted(Path(file).parent.glob("*.yaml"))}
-    others = {other: path for other, path in known.items() if path != Path(file)}
+    """Return the path of another study that `file` names under `key`, in params/ or in the file's
+    own folder. Raise UsageError if there is none."""
+    paths = studies() | {path.stem: path for path in sorted(Path(file).parent.glob("*.yaml"))}
+    others = {other: path for other, path in paths.items() if path != Path(file)}
     if name not in others:
         raise unknown("study", name, others, f"{file}, {key}")
     return others[name]
 
 
 def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], path: Path) -> None:
-    """UsageError on the first mistake in a study that is made of others. fields: the keys that it
-    has."""
-    _check_keys(content, fields, f"{path} (a study of parts has no runs of its own)")
+    """Raise UsageError on the first mistake in a study made of other studies. `fields` are the
+    legal keys."""
+    _check_keys(content, fields, f"{path} (a study with parts has no runs of its own)")
     if "title" not in content:
         raise UsageError(f"{path}: title is missing: {fields['title'].description}")
     for name, value in content.items():
@@ -416,4 +426,4 @@ def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], pat
         raise UsageError(f"{path}: parts is []: it must not be empty")
     for name in content["parts"]:
         if "parts" in read(beside(name, str(path))):
-            raise UsageError(f"{path}, parts: {name} is made of parts itself: name its parts")
+            raise UsageError(f"{path}, parts: {name} has parts of its own: list those instead")

@@ -1,5 +1,5 @@
-"""Studies that train nothing themselves: published scores, runs that are kept in reference/,
-several studies under one name."""
+"""Define studies without runs of their own: published scores, runs kept in reference/, and groups
+of studies."""
 
 import gzip
 import json
@@ -17,8 +17,7 @@ from xstilts_core.study.recipe import Recipe, Settings
 from xstilts_core.study.spec import Spec, explain, linked
 
 _PUBLISHED_REPORTS = ["31_correlations"]
-# The folder of the project in which finished runs are kept, and the names of the files there
-# (kept_runs.py).
+# The project's folder of finished runs, and the names of the files there (kept_runs.py).
 REFERENCE, STUDY, RUNS = "reference", "study.yaml", "seed{}.runs.jsonl.gz"
 
 
@@ -30,12 +29,12 @@ class _WithoutRuns(Study):
     targets: list[str] = Field([])
 
     def expand(self) -> Iterator[Spec]:
-        """No run."""
+        """Yield no runs."""
         return iter(())
 
 
 class _PublishedStudy(_WithoutRuns):
-    """A study whose scores others published: it has only reports."""
+    """A study of published scores: it has only reports."""
 
     reports: list[str] = Field(
         _PUBLISHED_REPORTS, description="report notebooks that read published scores"
@@ -43,7 +42,7 @@ class _PublishedStudy(_WithoutRuns):
 
     @classmethod
     def of(cls, content: Settings, places: Settings) -> "_PublishedStudy":
-        """The study of a file that has `published`. UsageError on the first mistake."""
+        """Build the study of a file that has `published`. Raise UsageError on the first mistake."""
         legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
         study_file.check_kind(
             content,
@@ -58,28 +57,29 @@ class _PublishedStudy(_WithoutRuns):
 
 
 class _ReferenceStudy(Study):
-    """A study whose runs were made before, perhaps elsewhere, and are kept in reference/: its
-    reports are made without training."""
+    """A study of finished runs kept in reference/, possibly from another machine. Its reports need
+    no training."""
 
     @classmethod
     def of(cls, content: Settings, places: Settings) -> "_ReferenceStudy":
-        """The study of a file that has `reference`: the grid of study.yaml in that folder, with the
-        seeds that are there.
+        """Build the study of a file that has `reference`: the grid of study.yaml in that folder,
+        with the kept seeds.
 
-        UsageError on the first mistake, and where nothing is kept. No data are read: data_root is
-        of no use.
+        Raise UsageError on the first mistake, or if the folder keeps no runs. No data are read, so
+        data_root is ignored.
         """
         file = places["file"]
         legal = {name: cls.model_fields[name] for name in ("title", "reference", "reports")}
         study_file.check_kind(
-            content, "reference", "its runs are those that are kept", legal, cls.model_fields, file
+            content, "reference", "the kept runs define the study", legal, cls.model_fields, file
         )
         study_file.check_reports(content, file)
         folder = kept_folder(content["reference"])
         if not (seeds := kept_seeds(folder)) or not (folder / STUDY).is_file():
             where = f"{located(content, 'reference', file)}: reference is {content['reference']!r}"
             raise UsageError(
-                f"{where}: no runs are kept in {folder} (xstilts reference STUDY keeps those of a study)"
+                f"{where}: no runs are kept in {folder} "
+                "(xstilts reference STUDY keeps the runs of a study)"
             )
         with gzip.open(folder / RUNS.format(seeds[0]), "rt", encoding="utf-8") as stream:
             source = json.loads(stream.readline())["result"]["spec"]["source"]
@@ -99,21 +99,21 @@ class _ReferenceStudy(Study):
 
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
-        """Every run of the grid; fetching data is none of them."""
+        """Every run of the grid, without a run that fetches data."""
         return linked(self.expand())
 
     def goes_offline(self, spec: Spec) -> bool:
-        """No run asks the hub anything, as none is made."""
+        """Return False: nothing is run, so nothing contacts the hub."""
         return False
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """Nothing."""
+        """Always empty: nothing is run."""
         return ()
 
 
 def kept_folder(reference: str) -> Path:
-    """The folder that a study's `reference` means: a name is one of reference/."""
+    """Return the folder that `reference` means. A plain name is a folder of reference/."""
     return home() / (
         expanded(reference)
         if Path(reference).parent.name or Path(reference).is_absolute()
@@ -122,37 +122,37 @@ def kept_folder(reference: str) -> Path:
 
 
 def kept_seeds(folder: Path) -> list[int]:
-    """The seeds of which runs are kept in this folder."""
-    before, after = RUNS.split("{}")
+    """Return the seeds whose runs are kept in this folder."""
+    prefix, suffix = RUNS.split("{}")
     return sorted(
-        int(path.name.removeprefix(before).removesuffix(after))
+        int(path.name.removeprefix(prefix).removesuffix(suffix))
         for path in folder.glob(RUNS.format("*"))
     )
 
 
 def references() -> list[str]:
-    """The studies in params/ that show kept runs, where there are any."""
-    found = {
+    """Return the names of the studies in params/ that show kept runs, if any are kept."""
+    contents = {
         name: study_file.read(path)
         for name, path in study_file.studies().items()
         if "reference:" in path.read_text(encoding="utf-8")
     }
     return [
         name
-        for name, content in found.items()
+        for name, content in contents.items()
         if "reference" in content and kept_seeds(kept_folder(str(content["reference"])))
     ]
 
 
 class GroupStudy(_WithoutRuns):
-    """Several studies under one name, run one after the other: what one of them has made, the next
-    takes over."""
+    """Several studies under one name, run one after the other. Each reuses the finished runs of
+    those before it."""
 
     reports: list[str] = Field([])
 
     @classmethod
     def of(cls, content: Settings, places: Settings) -> "GroupStudy":
-        """The study of a file that has `parts`. UsageError on the first mistake."""
+        """Build the study of a file that has `parts`. Raise UsageError on the first mistake."""
         study_file.check_group(
             content,
             {name: cls.model_fields[name] for name in ("title", "parts")},
@@ -162,24 +162,24 @@ class GroupStudy(_WithoutRuns):
 
     @cached_property
     def members(self) -> tuple[Study, ...]:
-        """The studies themselves. Each also shares the runs of those before it. UsageError on the
+        """The member studies. Each also shares the runs of those before it. Raise UsageError on the
         first mistake in one of them."""
-        found: list[Study] = []
+        members: list[Study] = []
         for name in self.parts:
             study = Study.load(
                 str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given
             )
             earlier = [
                 other.name
-                for other in found
+                for other in members
                 if not other.published and other.name not in study.shares
             ]
-            found.append(
+            members.append(
                 study
                 if study.published
                 else study.model_copy(update={"shares": [*study.shares, *earlier]})
             )
-        return tuple(found)
+        return tuple(members)
 
 
 KINDS: Mapping[str, type[_PublishedStudy] | type[_ReferenceStudy] | type[GroupStudy]] = {

@@ -63,10 +63,10 @@ TASKS: dict[str, Task] = {
         *PROBING,
     )
 }
-# The paper's nine of each: the rows and columns of its tables.
+# The paper's nine intermediate and nine target tasks: rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(entry.name for entry in INTERMEDIATE if entry.role == "intermediate")
 XTREME = tuple(entry.name for entry in TARGETS)
-# Every language that one of them has, English first.
+# Every language of an XTREME task, English first.
 XTREME_LANGUAGES = tuple(
     dict.fromkeys(("en", *sorted(code for entry in TARGETS for code in entry.languages)))
 )
@@ -75,13 +75,13 @@ PROBING_NAMES = tuple(entry.name for entry in PROBING)
 
 
 def task(name: str, where: str = "") -> Task:
-    """The task called `name`; UsageError naming the nearest one otherwise. `where` says which file
-    or option gave it."""
+    """Return the task called `name`; otherwise raise UsageError with the nearest name. `where` is
+    the file or option that gave it."""
     return find(name, TASKS, where)
 
 
-# The embedded suite's own recipes, measured on its development splits: a model of a million
-# parameters needs a learning rate that would ruin XLM-R.
+# The embedded suite's own recipes. They were measured on its development splits, because a model of
+# a million parameters needs a learning rate that would ruin XLM-R.
 MEASURED = "measured on the embedded suite's development splits"
 EMBEDDED: dict[str, Published] = {
     "pair": Published(3, 32, 128, MEASURED, learning_rate=7e-4),
@@ -92,9 +92,6 @@ EMBEDDED: dict[str, Published] = {
 
 
 def recipe(entry: Task, source: str) -> Published | None:
-    """The second layer of parameters: the embedded suite's recipe for the task's format, or the
-    task's published one.
-
-    None where nothing is trained (retrieval).
-    """
+    """Return the second layer of parameters: the embedded suite's recipe for the task's format, or
+    the task's published recipe; None if nothing is trained (retrieval)."""
     return EMBEDDED.get(entry.format) if source == "mini" else entry.published

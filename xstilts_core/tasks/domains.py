@@ -1,21 +1,22 @@
-"""Tasks of other domains: biomedical text and social media, each a multilingual target and an
+"""Tasks of other domains, biomedical text and social media: each has a multilingual target and an
 English intermediate task.
 
-What was looked for: data sets that the hub keeps as parquet, whose columns, classes and sizes are
-stated in public, with English training and development data and test data in several languages.
+Data sets were eligible if the hub keeps them as parquet, their columns, classes and sizes are
+publicly documented, and they have English training and development data and test data in several
+languages.
 
-AbstRCT is the biomedical target: claims and premises in abstracts of clinical trials, translated
-from English by machine, their marks projected (and for Spanish corrected by hand); trained and
-tested here on the abstracts about neoplasm. The clinical cases of E3C were the first choice, but
-the hub has them as a loading script, or per language as spans without the English development set
-that chooses a checkpoint. PubMedQA goes before it: a large question-and-abstract task over the same
-kind of text, made by rule, and like MNLI and QQP in form.
+AbstRCT is the biomedical target: claims and premises in abstracts of clinical trials. It was
+translated from English by machine and its marks were projected (for Spanish also corrected by
+hand); here it is trained and tested on the abstracts about neoplasm. The clinical cases of E3C were
+the first choice, but the hub has them as a loading script, or per language as spans without the
+English development set that chooses a checkpoint. Its intermediate task is PubMedQA: a large
+question-and-abstract task over the same kind of text, made by rule, and like MNLI and QQP in form.
 
 UMSAB (the "tweet_sentiment_multilingual" of Cardiff NLP) is the social-media target: the polarity
-of tweets, as many in each language. The offensive-language task of TweetEval goes before it;
-TweetEval's own sentiment task does not: UMSAB's English tweets come from the same shared task,
-SemEval 2017 (unconfirmed). No paper was found that runs them in this way: the recipes are those of
-XTREME's tasks of the same format.
+of tweets, with equally many in each language. Its intermediate task is TweetEval's
+offensive-language task. TweetEval's own sentiment task was excluded, because UMSAB's English tweets
+come from the same shared task, SemEval 2017 (unconfirmed). No paper was found that combines these
+tasks: the recipes are those of XTREME's tasks of the same format.
 """
 
 from xstilts_core.tasks.targets import codes
@@ -69,7 +70,7 @@ DOMAINS: tuple[Task, ...] = (
         domain="social media",
         citation="Barbieri et al. 2022 (XLM-T)",
         licence="CC BY 3.0 and Twitter's terms (unconfirmed)",
-        # A user of the files counted nearly all tweets of "hindi" to be in Latin letters
+        # A user of the files reported that nearly all "hindi" tweets are in Latin letters
         # (unconfirmed).
         languages=codes("en ar de es fr hi it pt"),
         labels=("negative", "neutral", "positive"),

@@ -1,9 +1,9 @@
-"""Tasks of the embedded suite in its two other domains: short texts of a clinic, and chat messages.
-No data set elsewhere has them.
+"""Tasks of the embedded suite in its two other domains: short clinical texts and chat messages.
+They exist in no other source.
 
-A version is a task of its own, with a head, folders and scores of its own. It differs from the task
-that it is of in the words and the register of its texts alone: languages, labels, metric and, in
-the embedded suite, sizes and recipe are the same.
+A version is a task of its own, with a head, folders and scores of its own. It differs from its
+original only in the words and the register of its texts: languages, labels, metric and, in the
+embedded suite, sizes and recipe are the same.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from xstilts_core.tasks.task import Task
 
 GENERAL = "general"
 OTHER_DOMAINS = ("clinic", "chat")
-# Two intermediate tasks, and targets of three formats. Most cells are transfer: only XNLI trains on
-# what is also an intermediate task.
+# Two intermediate tasks, and targets of three formats. Most cells are transfer: XNLI is the only
+# target whose training task is also an intermediate task.
 _IN_ALL_DOMAINS = ("mnli", "squad_v1", "xnli", "udpos", "tydiqa")
 
 
 class _Version(NamedTuple):
-    """Which task a version is of, and in which domain."""
+    """The original task of a version, and its domain."""
 
     task: str
     domain: str
@@ -40,13 +40,13 @@ VERSIONS: Mapping[str, _Version] = MappingProxyType(
 
 
 def original(name: str) -> str:
-    """The task that a version is of; any other task itself."""
+    """Return the original task of a version, or the name itself for any other task."""
     return VERSIONS[name].task if name in VERSIONS else name
 
 
 def version(entry: Task, domain: str) -> Task:
-    """A task in a domain: what a data set of its own had is left out, and it trains on the version
-    in the same domain."""
+    """Return a task's version in a domain: it has no settings of the original data set, and it
+    trains on the version in the same domain."""
     return replace(
         entry,
         name=f"{entry.name}_{domain}",

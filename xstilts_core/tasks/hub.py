@@ -1,9 +1,9 @@
-"""Where the tasks' data stand on the Hugging Face hub, as pure data, and what is not there.
+"""Where the tasks' data are on the Hugging Face hub, and which tasks' data are not there.
 
-Only data sets that the hub keeps as parquet: loading scripts are no longer run by its client. Where
-a data set's own branch still holds a script, its parquet copy is read, which the hub makes of every
-data set it can (CONVERTED). Labels are mapped by the names that a data set states for its classes,
-never by their order.
+Only data sets that the hub keeps as parquet are used, because its client no longer runs loading
+scripts. If a data set's own branch still has a script, the parquet copy is read that the hub makes
+of every data set it can convert (CONVERTED). Labels are mapped by the names that a data set states
+for its classes, never by their order.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import Literal
 
 from xstilts_core.languages import language
 
-# How a row becomes an example: `readers/rows.py` has a function for each.
+# How a row becomes an example: `readers/rows.py` has a function for each shape.
 Shape = Literal[
     "pair",
     "text",
@@ -38,15 +38,14 @@ class HubData:
     """The data of one task on the hub.
 
     config: the data set's configuration, with {code}, {name} (german), {tatoeba} or {treebank} of
-    the language; configs: the splits of ours that stand in another one. splits: our split to the
-    data set's own, read one after another. columns: the columns that the shape reads, in its order.
-    classes: names of the data set's classes that the task calls otherwise. names: what its
-    documentation calls the classes 0, 1, ..., used where the column itself names none. absent:
-    split to languages of the task that the split lacks. A task that has English trains on English
-    alone. by_language: one configuration holds all languages, and an id begins with the language's
-    name ("finnish-..."). revision: the branch to read; the default one where empty. In CONVERTED a
-    configuration is a folder. first_file: only the first file of a split is read, where that is
-    enough of it.
+    the language; configs: exceptions by our split. splits: our split -> the data set's splits, read
+    one after another. columns: the columns that the shape reads, in its order. classes: class name
+    in the data set -> the task's label, if they differ. names: the documented names of classes 0,
+    1, ..., for a column that states none. absent: split -> languages of the task that it lacks. A
+    task with English data trains on English only. by_language: one configuration has all languages,
+    and an id begins with the language's name ("finnish-..."). revision: the branch to read, by
+    default the main one; in CONVERTED a configuration is a folder. first_file: read only the first
+    file of a split, if that is enough.
     """
 
     dataset: str
@@ -63,14 +62,14 @@ class HubData:
     first_file: bool = False
 
     def configuration(self, split: str, code: str) -> str:
-        """The configuration that has a split (of ours) in a language."""
+        """Return the configuration that has a split (ours) in a language."""
         row = language(code)
         return self.configs.get(split, self.config).format(
             code=code, name=row.name.lower(), tatoeba=row.tatoeba, treebank=row.treebank
         )
 
     def languages(self, split: str, declared: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of the task's languages that the split has."""
+        """Return the task's declared languages that the split has."""
         if split not in self.splits:
             return ()
         if split == "train" and "en" in declared:
@@ -88,7 +87,8 @@ SPAN = ("id", "question", "context", "answers")
 COPA = ("premise", "question", "choice1", "choice2", "label")
 
 INTERMEDIATE = {
-    # GLUE's development set of MNLI is in two parts: the matched one, as in the paper's table.
+    # GLUE's development set of MNLI has two parts. The matched one is used, as in the paper's
+    # table.
     "mnli": HubData(
         "nyu-mll/glue", "mnli", {"train": ("train",), "dev": ("validation_matched",)}, "pair", PAIR
     ),
@@ -136,8 +136,7 @@ INTERMEDIATE = {
 
 TARGETS = {
     "xnli": HubData("facebook/xnli", "{code}", _EVALUATION, "pair", PAIR),
-    # google/xtreme's copy lacks 226 of the 49,401 English training pairs: a quotation mark
-    # swallowed them.
+    # google/xtreme's copy lacks 226 of the 49,401 English training pairs, lost to a quotation mark.
     "pawsx": HubData(
         "google-research-datasets/paws-x",
         "{code}",
@@ -182,7 +181,7 @@ XTREME_R = {
         ("context", "question", "answerA", "answerB", "answerC", "label"),
         revision=CONVERTED,
     ),
-    # SuperGLUE keeps the labels of COPA's test set to itself.
+    # SuperGLUE does not publish the labels of COPA's test set.
     "copa": HubData("aps/super_glue", "copa", _TRAIN_DEV, "copa", COPA, revision=CONVERTED),
     "xcopa": HubData("cambridgeltl/xcopa", "{code}", _EVALUATION, "copa", COPA),
     "squad_sentences": HubData(
@@ -212,7 +211,7 @@ DOMAINS = {
         "tags",
         ("tokens", "labels_txt"),
     ),
-    # The development set are the questions that experts answered; the training set was made from
+    # The development set is the questions that experts answered; the training set was made from
     # titles by rule.
     "pubmedqa": HubData(
         "qiaojin/PubMedQA",
@@ -236,7 +235,7 @@ DOMAINS = {
     ),
 }
 
-# Unlabelled text: one file of Wikipedia's articles a language (English has 41 of them).
+# Unlabelled text: the first file of each language's Wikipedia articles (English has 41 files).
 TEXTS = HubData(
     "wikimedia/wikipedia",
     "20231101.{code}",
@@ -250,7 +249,7 @@ HUB: Mapping[str, HubData] = MappingProxyType(
     {**INTERMEDIATE, **TARGETS, **XTREME_R, **TRANSLATED, **DOMAINS}
 )
 
-# Task -> where XTREME-R's added languages are: google/xtreme has XTREME's alone.
+# Task -> data of the languages that XTREME-R added: google/xtreme has only XTREME's languages.
 ADDED: Mapping[str, HubData] = MappingProxyType(
     {
         "panx": HubData(
@@ -268,19 +267,25 @@ ADDED: Mapping[str, HubData] = MappingProxyType(
     }
 )
 
-# Tasks whose data the hub lacks, and why: with source hub they are read from local files.
+# Task -> why the hub lacks its data: with source hub they are read from local files.
 LOCAL: Mapping[str, str] = MappingProxyType(
     {
-        "ccg": "CCGbank is licensed by the LDC and not on the hub: bring files made from your own copy (a sentence a line, words TAB tags)",
-        "bucc2018": "google/xtreme's bucc18 holds the gold pairs alone: mining needs the other sentences, so the shared task's files",
-        "lareqa": "google-research-datasets/xquad_r leaves out the sentence breaks: bring xquad-r/ of google-research-datasets/lareqa",
-        "wikipedia_mentions": "the hub has no parquet copy of Mewsli-X: bring the files that its get-mewsli-x.sh makes",
-        "mewslix": "the hub has no parquet copy of Mewsli-X: bring the files that its get-mewsli-x.sh makes",
+        "ccg": "CCGbank is licensed by the LDC and not on the hub: provide files made from your "
+        "own copy (one sentence per line, words TAB tags)",
+        "bucc2018": "google/xtreme's bucc18 has the gold pairs alone: mining needs the other "
+        "sentences, so provide the shared task's files",
+        "lareqa": "google-research-datasets/xquad_r lacks the sentence breaks: provide xquad-r/ "
+        "of google-research-datasets/lareqa",
+        "wikipedia_mentions": "the hub has no parquet copy of Mewsli-X: provide the files that its "
+        "get-mewsli-x.sh makes",
+        "mewslix": "the hub has no parquet copy of Mewsli-X: provide the files that its "
+        "get-mewsli-x.sh makes",
     }
 )
-# The same of the added languages alone.
+# The same for the added languages only.
 LOCAL_ADDED: Mapping[str, str] = MappingProxyType(
     {
-        "udpos": "XTREME-R takes it from Universal Dependencies 2.7, of which the hub has no complete parquet copy: bring its files",
+        "udpos": "XTREME-R takes it from Universal Dependencies 2.7, of which the hub has no "
+        "complete parquet copy: provide its files",
     }
 )

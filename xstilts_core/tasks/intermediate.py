@@ -1,9 +1,8 @@
-"""The nine English intermediate tasks of Phang et al. (2020), and the data sets that ANLI+ is made
-of.
+"""The nine English intermediate tasks of Phang et al. (2020), and the data sets that make up ANLI+.
 
 Sizes are those of the public releases. Batch sizes and epochs of phase 2 are recalled from the
-paper's appendix and marked unconfirmed; learning rate 1e-5, length 256 (384 for span questions) and
-the 10 % warm-up stand in the authors' released recipe.
+paper's appendix and marked unconfirmed. The learning rate of 1e-5, the length of 256 (384 for span
+questions) and the 10 % warm-up are in the authors' released recipe.
 """
 
 from xstilts_core.tasks.task import Published, Task

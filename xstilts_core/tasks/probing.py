@@ -1,17 +1,21 @@
-"""Probing tasks: what can be read off a frozen encoder's sentence vectors, after those of Conneau
-et al. (2018), SentEval's.
+"""Probing tasks: properties predicted from a frozen encoder's sentence vectors, after those of
+Conneau et al. (2018) in SentEval.
 
-They exist in the embedded suite alone, where an item has the same meaning in every language: read
-off English sentences, the property is looked for in the other languages. How each differs from
-theirs, whose sentences are found and not made:
+They exist only in the embedded suite, where an item has the same meaning in every language: a probe
+is trained on English sentences and tested in the other languages. The originals use collected
+sentences, these generated ones; further differences:
 
-probe_negation      in place of Tense, since the suite's verbs have one tense: whether something is said never to happen. Both labels
-                    have the same sentences, with and without the word.
-probe_number        ObjNum, number of the object; a numeral stands with every plural here, so that number can be read in every language.
-probe_word_order    BShift, two adjacent words that have changed places; the first word and punctuation stay, and both labels have the
-                    same sentences.
-probe_word_content  WC, which one of the listed words a sentence has: 8 verbs instead of 1,000 words, in the same frames.
-probe_translation   none of theirs: whether a sentence says the same as an English one, or something else at one place.
+probe_negation      replaces Tense, since the suite's verbs have one tense: whether something is
+                    said never to happen. Both labels have the same sentences, with and without
+                    the word.
+probe_number        is ObjNum, number of the object. A numeral comes with every plural here, so
+                    that number can be read in every language.
+probe_word_order    is BShift, two adjacent words that are swapped. The first word and punctuation
+                    stay, and both labels have the same sentences.
+probe_word_content  is WC, which one of the listed words a sentence has: 8 verbs instead of 1,000
+                    words, in the same frames.
+probe_translation   is new: whether a sentence has the meaning of an English one, or differs from
+                    it at one place.
 """
 
 from typing import Literal

@@ -1,5 +1,5 @@
-"""The nine target tasks of XTREME (Hu et al. 2020): language lists of its evaluate.py,
-hyper-parameters of the authors' released recipe."""
+"""The nine target tasks of XTREME (Hu et al. 2020), with the language lists of its evaluate.py and
+the hyper-parameters of the authors' released recipe."""
 
 from xstilts_core.tasks.intermediate import NLI
 from xstilts_core.tasks.task import Published, Task
@@ -16,11 +16,11 @@ UPOS = codes("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCON
 
 
 def _classified(epochs: int) -> Published:
-    """Micro-batches of 4, 8 a step."""
+    """Return the recipe of a classification or tagging task: 8 micro-batches of 4 per step."""
     return Published(epochs, 32, 256, RECIPE)
 
 
-# Micro-batches of 4, 4 a step.
+# 4 micro-batches of 4 per step.
 QUESTIONS = Published(2, 16, 384, RECIPE)
 
 TARGETS = (
@@ -67,14 +67,15 @@ TARGETS = (
         citation="Zeman et al. 2019 (UD 2.5)",
         licence="per treebank",
         languages=codes(
-            "en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+            "en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl "
+            "tr ur vi yo zh"
         ),
         added=codes("lt pl uk wo ro"),
         labels=UPOS,
         train_on="udpos",
         published=_classified(10),
         sizes={"train": 21_253, "dev": 3_974},
-        # 2: words that are written as one are read as one.
+        # 2: words that are written as one are read as one word.
         version=2,
     ),
     Task(
@@ -88,7 +89,8 @@ TARGETS = (
         citation="Pan et al. 2017; Rahimi et al. 2019",
         licence="not stated (Wikipedia text)",
         languages=codes(
-            "en ar he vi id jv ms tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
+            "en ar he vi id jv ms tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja "
+            "ka ko th sw yo my zh kk tr et fi hu"
         ),
         added=codes("qu pl uk az lt pa gu ro"),
         labels=BIO,
@@ -170,7 +172,8 @@ TARGETS = (
         citation="Artetxe and Schwenk 2019",
         licence="CC BY 2.0 FR",
         languages=codes(
-            "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
+            "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko "
+            "th sw zh kk tr et fi hu"
         ),
         added=codes("az lt pl uk ro"),
         sizes={"test": 1_000},

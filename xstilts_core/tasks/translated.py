@@ -1,9 +1,8 @@
-"""English training sets that were machine-translated and published: the same examples in other
-languages.
+"""Published machine translations of English training sets: the same examples in other languages.
 
-The original has no row of its own here: it is the English training set of MNLI, SQuAD 1.1 and
-PAWS-X. Development and test data are those of XNLI, MLQA and PAWS-X. Phang et al. (2020) translated
-MNLI, QQP and HellaSwag themselves and published none of it.
+The originals are not listed here: they are the English training sets of MNLI, SQuAD 1.1 and PAWS-X.
+Development and test data are those of XNLI, MLQA and PAWS-X. Phang et al. (2020) also translated
+MNLI, QQP and HellaSwag, and published none of it.
 """
 
 from xstilts_core.tasks.intermediate import NLI
@@ -42,8 +41,8 @@ TRANSLATED: tuple[Task, ...] = (
         domain="Wikipedia",
         citation="Lewis et al. 2020; Rajpurkar et al. 2016",
         licence="CC BY-SA 3.0",
-        # Questions whose answer was not found again in the translated paragraph are missing: 76,000
-        # to 85,000 are left.
+        # Questions whose answer was not found in the translated paragraph are missing: 76,000 to
+        # 85,000 remain.
         languages=codes("ar de es hi vi zh"),
         sizes={"train": 78_058, "dev": 9_512},
         scoring="mlqa",

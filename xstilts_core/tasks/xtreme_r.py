@@ -1,4 +1,5 @@
-"""What XTREME-R (Ruder et al. 2021) has beside XTREME's tasks, and what its targets are trained on.
+"""The tasks that XTREME-R (Ruder et al. 2021) adds to XTREME's, and the tasks that they are trained
+on.
 
 Languages and hyper-parameters are those of its evaluate.py and training scripts.
 """
@@ -7,10 +8,10 @@ from xstilts_core.tasks.targets import codes
 from xstilts_core.tasks.task import Published, Task
 
 SCRIPTS = "XTREME-R, scripts/ (google-research/xtreme)"
-# Questions have at most 96 tokens (formats/ranking.py). Micro-batches of 4, 4 a step; a query is
-# told from the other passages of its own.
+# Questions have at most 96 tokens (formats/ranking.py). There are 4 micro-batches of 4 per step,
+# and a query is contrasted within its micro-batch.
 _LAREQA, _LAREQA_GROUP = Published(3, 16, 256, SCRIPTS, learning_rate=2e-5), 4
-# Those of XLM-R Large; for multilingual BERT the script has batches of 64 and 2e-5.
+# The recipe of XLM-R Large; for multilingual BERT the script has batches of 64 and 2e-5.
 _MEWSLIX, _MEWSLIX_GROUP = Published(2, 32, 64, SCRIPTS), 8
 
 XTREME_R = (
@@ -82,7 +83,7 @@ XTREME_R = (
         group=_LAREQA_GROUP,
         sizes={"train": 87_599, "dev": 10_570},
     ),
-    # The pool: its release's README, candidates of the 11 languages of XQuAD-R.
+    # Source of the pool: the README of its release, candidates of the 11 languages of XQuAD-R.
     Task(
         "lareqa",
         title="LAReQA (XQuAD-R)",
@@ -114,8 +115,8 @@ XTREME_R = (
         group=_MEWSLIX_GROUP,
         sizes={"train": 167_719, "dev": 14_051},
     ),
-    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). The
-    # pool: mewsli-x.md of its release.
+    # Sizes differ by language: development 72 (fa) to 326 (de), test 458 (fa) to 1,567 (ta). Source
+    # of the pool: mewsli-x.md of its release.
     Task(
         "mewslix",
         title="Mewsli-X",

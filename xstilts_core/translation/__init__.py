@@ -1,1 +1,1 @@
-"""Training examples in other languages than English, and noise like that of bad translations."""
+"""Training examples in languages other than English, and noise like that of bad translations."""

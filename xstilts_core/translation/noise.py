@@ -1,14 +1,13 @@
-"""Controlled noise in training texts: what bad translations do to a training set, by a known
-amount.
+"""Add a controlled amount of noise to training texts, of the kind that bad translations add.
 
-A share of the words is disturbed, each in one of three ways, equally often: it is dropped, it takes
-a wrong sense (another word of the same training set, about as frequent), or it changes places with
-the next one. Labels stay. The answer to a question is disturbed on its own, so that it still stands
-in its context, and no text loses its last word: no example has to go.
+A given share of the words is disturbed, in one of three ways with equal probability: the word is
+dropped, it takes a wrong sense (another word of the same training set, about as frequent), or it is
+swapped with the next word. Labels stay. The answer to a question is disturbed separately, so that
+it remains in its context, and no text loses its last word, so that no example is lost.
 
-What happens to an example hangs on the seed, its id and its words alone, and a word that is
-disturbed at a share is disturbed at every larger one. Words are those of `words.py`: characters
-where a language writes no spaces.
+The noise of an example depends only on the seed, its id and its words, and a word that is disturbed
+at one share is disturbed at every larger one. Words are those of `words.py`: characters if a
+language writes no spaces.
 """
 
 from collections import Counter
@@ -28,39 +27,38 @@ from xstilts_core.examples import (
 )
 
 KINDS = ("drop", "sense", "order")
-# A wrong sense is at most so many ranks of frequency away.
+# Maximum distance of a wrong sense, in ranks of frequency.
 _NEAR = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """The words of a training set from the most frequent to the rarest, and the rank of each."""
+    """The words of a training set from the most to the least frequent, and the rank of each."""
 
     words: tuple[str, ...]
     ranks: dict[str, int]
 
     def near(self, word: str, random: Random) -> str:
-        """Another word, about as frequent; the word itself where there is no other."""
+        """Draw another word of about the same frequency; the word itself if there is no other."""
         rank = self.ranks[word]
-        around = [
+        candidates = [
             *range(max(0, rank - _NEAR), rank),
             *range(rank + 1, min(len(self.words), rank + _NEAR + 1)),
         ]
-        return self.words[random.choice(around)] if around else word
+        return self.words[random.choice(candidates)] if candidates else word
 
 
 def vocabulary(found: Iterable[str]) -> _Vocabulary:
-    """Equally frequent words stand in the order of the alphabet, so that the same set always gives
-    the same ranks."""
-    ordered = tuple(
+    """Rank words by frequency, then alphabetically, so that a set always has the same ranks."""
+    ranking = tuple(
         word for word, _ in sorted(Counter(found).items(), key=lambda entry: (-entry[1], entry[0]))
     )
-    return _Vocabulary(ordered, {word: rank for rank, word in enumerate(ordered)})
+    return _Vocabulary(ranking, {word: rank for rank, word in enumerate(ranking)})
 
 
 def noised(examples: Sequence[Example], code: str, share: float, seed: int) -> list[Example]:
-    """The examples of one language with that share of their words (0 to 1) disturbed; as they are
-    where it is 0."""
+    """Return the examples of one language with this share of their words (0 to 1) disturbed;
+    unchanged if the share is 0."""
     if not share:
         return list(examples)
     known = vocabulary(word for example in examples for word in words_of(example, code))
@@ -71,7 +69,7 @@ def noised(examples: Sequence[Example], code: str, share: float, seed: int) -> l
 
 
 def words_of(example: Example, code: str) -> Iterable[str]:
-    """Every word of an example's texts."""
+    """Return every word of an example's texts."""
     match example:
         case PairExample():
             texts = (example.text_a, example.text_b)
@@ -85,17 +83,18 @@ def words_of(example: Example, code: str) -> Iterable[str]:
             raise TypeError(
                 f"a {type(example).__name__} has no labels that noise could leave in place"
             )
-    # An answer is disturbed on its own: its words may be cut otherwise than in the running text.
+    # An answer is disturbed separately: its words may be segmented differently than in the running
+    # text.
     answers = example.answers if isinstance(example, SpanExample) else ()
-    parts = [part for answer in answers[:1] for part in around(example.context, answer)]
-    return (word for text in (*texts, *parts) for word in words.words(text, code))
+    passages = [passage for answer in answers[:1] for passage in around(example.context, answer)]
+    return (word for text in (*texts, *passages) for word in words.words(text, code))
 
 
 def disturbed(
     example: Example, code: str, share: float, known: _Vocabulary, random: Random
 ) -> Example:
-    """One example with noise in every text. Of several answers the first is kept: training data
-    have one."""
+    """Add noise to every text of one example. Of several answers the first is kept, because
+    training data have one."""
 
     def text(clean: str) -> str:
         return noisy_text(clean, code, share, known, random)
@@ -124,17 +123,17 @@ def disturbed(
         case SpanExample():
             return replace(example, question=text(example.question), context=text(example.context))
         case TagsExample():
-            kept = noisy_order(example.words, share, known, random)
+            order = noisy_order(example.words, share, known, random)
             return replace(
                 example,
-                words=tuple(word for word, _ in kept),
-                tags=tuple(example.tags[place] for _, place in kept),
+                words=tuple(word for word, _ in order),
+                tags=tuple(example.tags[position] for _, position in order),
             )
     raise TypeError(f"a {type(example).__name__} has no labels that noise could leave in place")
 
 
 def around(context: str, answer: Answer) -> tuple[str, str, str]:
-    """What stands before the answer, the answer, what stands after it."""
+    """Split a context into the text before the answer, the answer, and the text after it."""
     end = answer.start + len(answer.text)
     return context[: answer.start], context[answer.start : end], context[end:]
 
@@ -142,38 +141,39 @@ def around(context: str, answer: Answer) -> tuple[str, str, str]:
 def noisy_order(
     found: Sequence[str], share: float, known: _Vocabulary, random: Random
 ) -> list[tuple[str, int]]:
-    """(word, place of the word that it stems from) after noise; at least one."""
-    # Every word draws the same numbers whatever the share: levels of noise are nested.
-    drawn = [(random.random(), random.choice(KINDS), known.near(word, random)) for word in found]
-    chosen = [kind if number < share else "" for number, kind, _ in drawn]
+    """Return (word, position of the word that it stems from) after noise; at least one."""
+    # Every word draws the same numbers at every share, so that levels of noise are nested.
+    draws = [(random.random(), random.choice(KINDS), known.near(word, random)) for word in found]
+    changes = [kind if number < share else "" for number, kind, _ in draws]
     order = list(range(len(found)))
-    for place, kind in enumerate(chosen[:-1]):
+    for position, kind in enumerate(changes[:-1]):
         if kind == "order":
-            order[place], order[place + 1] = order[place + 1], order[place]
-    told = [
-        (drawn[place][2] if chosen[place] == "sense" else found[place], place) for place in order
+            order[position], order[position + 1] = order[position + 1], order[position]
+    noisy = [
+        (draws[position][2] if changes[position] == "sense" else found[position], position)
+        for position in order
     ]
-    return [entry for entry in told if chosen[entry[1]] != "drop"] or told[:1]
+    return [item for item in noisy if changes[item[1]] != "drop"] or noisy[:1]
 
 
 def noisy_text(text: str, code: str, share: float, known: _Vocabulary, random: Random) -> str:
-    """The text after noise. Punctuation stays where it is; a dropped word takes the space before it
-    along."""
-    places = words.spans(text, code)
-    if not places:
+    """Return the text after noise. Punctuation stays where it is; a dropped word is removed
+    together with the space before it."""
+    bounds = words.spans(text, code)
+    if not bounds:
         return text
-    found = [text[first:end] for first, end in places]
-    kept = noisy_order(found, share, known, random)
-    dropped = set(range(len(found))) - {place for _, place in kept}
-    waiting = iter(word for word, _ in kept)
-    # What stood between two words stays between the two that fill their places.
-    gaps = [text[end:first] for (_, end), (first, _) in pairwise(places)]
-    parts = [text[: places[0][0]]]
-    for place, gap in enumerate([*gaps, text[places[-1][1] :]]):
-        if place in dropped and len(parts) == 1:
+    originals = [text[first:end] for first, end in bounds]
+    order = noisy_order(originals, share, known, random)
+    dropped = set(range(len(originals))) - {position for _, position in order}
+    remaining = iter(word for word, _ in order)
+    # The text between two words stays between the two words that replace them.
+    gaps = [text[end:first] for (_, end), (first, _) in pairwise(bounds)]
+    parts = [text[: bounds[0][0]]]
+    for position, gap in enumerate([*gaps, text[bounds[-1][1] :]]):
+        if position in dropped and len(parts) == 1:
             parts[0] += gap.lstrip()
-        elif place in dropped:
+        elif position in dropped:
             parts[-1] = (parts[-1].rstrip() if gap else parts[-1]) + gap
         else:
-            parts += [next(waiting), gap]
+            parts += [next(remaining), gap]
     return "".join(parts)

@@ -1,17 +1,16 @@
-"""Training examples in other languages than English: exact translations, published ones, or a
-model's; then noise.
+"""Training examples in languages other than English, from exact, published or model translations,
+with optional noise.
 
-Every example of the English training set that a run would use is trained on once, in one of the
-languages: with several they share the English size evenly. Which example comes in which language
-hangs on the seed. Development data stay English, so that every recipe is judged, and its checkpoint
+Every example of the English training set that a run would use appears once, in one of the
+languages: several languages share the English size evenly. The seed determines the language of each
+example. Development data stay English, so that every recipe is evaluated, and its checkpoint
 chosen, on the same items.
 
-Sources: the embedded suite says the same in every language. Published translations
-(tasks/translated.py) are matched by id, which in tables is the number of the row; where an example
-is missing there, another one of the set takes its place. A model translates sentence by sentence;
-the answer to a question is marked by brackets before translation and found again by them after it,
-and an example whose brackets are gone, doubled or around nothing is dropped. What became of how
-many is counted.
+Sources: the embedded suite has every item in every language. Published translations
+(tasks/translated.py) are matched by id, which in tables is the row number; a missing example is
+replaced by another one of the set. A model translates sentence by sentence. The answer to a
+question is marked with brackets before translation and located by them afterwards; an example whose
+brackets are missing, doubled or empty is dropped. Found, replaced and dropped examples are counted.
 """
 
 import re
@@ -31,8 +30,8 @@ from xstilts_core.tasks import TRANSLATIONS
 from xstilts_core.translation import noise, translator
 
 ENGLISH = "en"
-# A blank between two English sentences: after a stop that ends neither initials nor a title, before
-# what may begin a sentence.
+# White space between two English sentences: after a stop that ends neither initials nor a title,
+# before a character that may begin a sentence.
 TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Ms", "Mrs", "Dr", "St", "vs"))
 BREAK = re.compile(
     rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
@@ -42,8 +41,8 @@ MARKS = (("[", "]"), ("{", "}"), ("<", ">"))
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Training examples of a part in a language. found: by id; filled: others of the published set
-    in their place; dropped: lost."""
+    """Training examples of a part in a language. found: matched by id; filled: replaced by others
+    of the published set; dropped: lost."""
 
     part: str
     language: str
@@ -54,37 +53,41 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Training examples by part, and what became of how many."""
+    """Training examples by part, and the counts of found, replaced and dropped examples."""
 
     parts: dict[str, list[Example]]
     counts: tuple[Count, ...] = ()
 
 
 def training(name: str, spec: IntermediateSpec) -> Prepared:
-    """The training examples of an intermediate task as the spec wishes: languages, translator,
-    noise. English by default, as it is."""
+    """Return the training examples of an intermediate task with the languages, translator and noise
+    of the spec. By default they are the unchanged English examples."""
     english = splits.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
     if not spec.data_languages and not spec.noise:
         return Prepared(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
     for part, examples in english.items():
-        told: list[Example | None] = [None] * len(examples)
-        for code, places in divided(len(examples), codes, spec.seed).items():
-            got, count = _in_language(part, code, [examples[place] for place in places], spec)
-            counts.append(count)
-            kept = [position for position, example in enumerate(got) if example is not None]
-            disturbed = noise.noised(
-                [got[position] for position in kept], code, spec.noise, spec.seed
+        examples_by_position: list[Example | None] = [None] * len(examples)
+        for code, positions in divided(len(examples), codes, spec.seed).items():
+            translations, count = _in_language(
+                part, code, [examples[index] for index in positions], spec
             )
-            for position, example in zip(kept, disturbed, strict=True):
-                told[places[position]] = example
-        parts[part] = [example for example in told if example is not None]
+            counts.append(count)
+            kept_positions = [
+                position for position, example in enumerate(translations) if example is not None
+            ]
+            disturbed = noise.noised(
+                [translations[position] for position in kept_positions], code, spec.noise, spec.seed
+            )
+            for position, example in zip(kept_positions, disturbed, strict=True):
+                examples_by_position[positions[position]] = example
+        parts[part] = [example for example in examples_by_position if example is not None]
     return Prepared(parts, tuple(counts))
 
 
 def divided(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]:
-    """Places of `count` examples by language, in their order: shares that differ by one at most,
-    drawn by the seed."""
+    """Assign `count` examples to languages at random, in sizes that differ by at most one. Return
+    the positions by language, in ascending order."""
     order = np.random.default_rng([seed, 6]).permutation(count)
     return {
         code: sorted(order[position :: len(codes)].tolist()) for position, code in enumerate(codes)
@@ -94,97 +97,95 @@ def divided(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]
 def _in_language(
     part: str, code: str, english: Sequence[Example], spec: IntermediateSpec
 ) -> tuple[list[Example | None], Count]:
-    """The examples in a language, in the same order; None where one was dropped. Their ids say the
-    language."""
+    """Return the examples in a language, in the same order, with None for a dropped one. Their ids
+    begin with the language."""
     if code == ENGLISH:
         return list(english), Count(part, code, len(english))
     if spec.translator:
-        told = _by_model(english, code, spec)
-        found = sum(example is not None for example in told)
-        got, count = told, Count(part, code, found, 0, len(told) - found)
+        translations = _by_model(english, code, spec)
+        total = sum(example is not None for example in translations)
+        examples, count = translations, Count(part, code, total, 0, len(translations) - total)
     else:
         name = part if spec.source == "mini" else TRANSLATIONS[part]
-        got, count = matched(
+        examples, count = matched(
             english,
             splits.load(name, "train", code, spec.source, spec.data_root),
             Count(part, code, 0),
             spec.seed,
         )
-    return [example and replace(example, id=f"{code}-{example.id}") for example in got], count
+    return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 
 def matched(
     english: Sequence[Example], own: Sequence[Example], count: Count, seed: int
 ) -> tuple[list[Example | None], Count]:
-    """Of a set in another language the examples with the same ids and labels; for the others of it,
-    drawn by the seed, as far as there are.
+    """Match English examples with those of a set in another language by id and label. Others of
+    that set, drawn by the seed, replace the examples without a match, as far as there are enough.
 
-    Where ids are numbers of rows, the label tells tables apart that are not parallel: few examples
-    are then found, and most are filled up.
+    If ids are row numbers, comparing labels detects tables that are not parallel: few examples are
+    then found, and most are replaced.
     """
     by_id = {example.id: example for example in own}
-    found = {
-        example.id: other
+    matches = {
+        example.id: match
         for example in english
-        if (other := by_id.get(example.id)) is not None and label(other) == label(example)
+        if (match := by_id.get(example.id)) is not None and label(match) == label(example)
     }
-    spare = [example for example in own if example.id not in found]
-    drawn = iter(np.random.default_rng([seed, 7]).permutation(len(spare)).tolist())
-    got: list[Example | None] = []
+    spare = [example for example in own if example.id not in matches]
+    draws = iter(np.random.default_rng([seed, 7]).permutation(len(spare)).tolist())
+    examples: list[Example | None] = []
     for example in english:
-        other = found.get(example.id)
-        place = next(drawn, None) if other is None else None
-        got.append(other if place is None else spare[place])
-    filled = min(len(english) - len(found), len(spare))
-    return got, replace(
-        count, found=len(found), filled=filled, dropped=len(english) - len(found) - filled
+        match = matches.get(example.id)
+        index = next(draws, None) if match is None else None
+        examples.append(match if index is None else spare[index])
+    filled = min(len(english) - len(matches), len(spare))
+    return examples, replace(
+        count, found=len(matches), filled=filled, dropped=len(english) - len(matches) - filled
     )
 
 
 def label(example: Example) -> object:
-    """The label of an example that has one."""
+    """Return the label of an example that has one."""
     return example.label if isinstance(example, PairExample | ChoiceExample) else None
 
 
 def _by_model(
     english: Sequence[Example], code: str, spec: IntermediateSpec
 ) -> list[Example | None]:
-    """The examples as the spec's translator says them in a language; None where it did not."""
+    """Translate the examples with the spec's translator; None for an example that it failed on."""
     sources = dict.fromkeys(source for example in english for source in sources_of(example))
     folder = home() / spec.outputs / "translations"
-    told = translator.translations(
+    translations = translator.translations(
         spec.translator_for(code), code, sources, Path(folder), lambda: model.device(spec.device)
     )
-    return [rebuilt(example, code, told) for example in english]
+    return [rebuilt(example, code, translations) for example in english]
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of an English text, as far as stops and capitals tell: none has to be a whole
-    one."""
+    """Split an English text at stops and capitals; a piece need not be a whole sentence."""
     return [part.strip() for part in BREAK.split(text) if part and part.strip()]
 
 
 def marked(example: SpanExample) -> tuple[list[str], int, tuple[str, str]] | None:
-    """(sentences of the context, the one with the answer in marks, those marks). None where all
-    kinds of marks stand in the context."""
+    """Return (sentences of the context, index of the sentence with the marked answer, its marks),
+    or None if the context contains all kinds of marks."""
     answer, context = example.answers[0], example.context
     marks = next((pair for pair in MARKS if not set(pair) & set(context)), None)
     if marks is None:
         return None
     end = answer.start + len(answer.text)
-    # The sentence of the answer reaches from the last break before it to the first one behind it:
-    # no answer is cut in two.
+    # The sentence of the answer extends from the last break before it to the first one after it, so
+    # that no answer is split.
     breaks = [match.span() for match in BREAK.finditer(context)]
     first = max((last for _, last in breaks if last <= answer.start), default=0)
     last = min((begin for begin, _ in breaks if begin >= end), default=len(context))
-    inside = context[first : answer.start] + marks[0] + answer.text + marks[1] + context[end:last]
+    sentence = context[first : answer.start] + marks[0] + answer.text + marks[1] + context[end:last]
     before = sentences(context[:first])
-    return [*before, inside.strip(), *sentences(context[last:])], len(before), marks
+    return [*before, sentence.strip(), *sentences(context[last:])], len(before), marks
 
 
 def sources_of(example: Example) -> list[str]:
-    """What has to be translated of an example: its sentences, that of an answer with marks around
-    it."""
+    """Return the texts of an example to translate: its sentences, with marks around the answer."""
     match example:
         case PairExample():
             return [*sentences(example.text_a), *sentences(example.text_b)]
@@ -195,21 +196,21 @@ def sources_of(example: Example) -> list[str]:
                 for part in sentences(text)
             ]
         case SpanExample() if example.answers:
-            found = marked(example)
-            return [*sentences(example.question), *found[0]] if found else []
+            marking = marked(example)
+            return [*sentences(example.question), *marking[0]] if marking else []
         case SpanExample():
             return [*sentences(example.question), *sentences(example.context)]
     raise TypeError(f"a {type(example).__name__} cannot be translated")
 
 
 def joined(parts: Sequence[str], code: str) -> str | None:
-    """Translated sentences as one text; None where one of them has no translation."""
+    """Join translated sentences to one text; None if one of them has no translation."""
     return (" " if language(code).whitespace else "").join(parts) if all(parts) else None
 
 
 def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | None:
-    """The example with every text translated, its label as it was; None where a sentence has no
-    translation or the answer is lost."""
+    """Return the example with every text translated and its label unchanged; None if a sentence has
+    no translation or the answer is lost."""
 
     def text(english: str) -> str | None:
         return joined([told[part] for part in sentences(english)], code)
@@ -235,19 +236,19 @@ def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | N
                 choices=tuple(choice or "" for choice in choices),
             )
         case SpanExample() if example.answers:
-            found, asked = marked(example), text(example.question)
-            context = projected(found, code, told) if found else None
+            marking, query = marked(example), text(example.question)
+            context = projected(marking, code, told) if marking else None
             return (
                 None
-                if context is None or not asked
-                else replace(example, question=asked, context=context[0], answers=(context[1],))
+                if context is None or not query
+                else replace(example, question=query, context=context[0], answers=(context[1],))
             )
         case SpanExample():
-            asked, context = text(example.question), text(example.context)
+            query, context = text(example.question), text(example.context)
             return (
                 None
-                if not asked or not context
-                else replace(example, question=asked, context=context)
+                if not query or not context
+                else replace(example, question=query, context=context)
             )
     raise TypeError(f"a {type(example).__name__} cannot be translated")
 
@@ -255,21 +256,21 @@ def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | N
 def projected(
     found: tuple[list[str], int, tuple[str, str]], code: str, told: Mapping[str, str]
 ) -> tuple[str, Answer] | None:
-    """The translated context without the marks, and the answer that they were around.
+    """Return the translated context without the marks, and the answer that was between them.
 
-    None where a sentence is missing, a mark is gone or doubled, they stand in the wrong order, or
-    nothing is between them.
+    Return None if a sentence is missing, a mark is missing or doubled, the marks are in the wrong
+    order, or nothing is between them.
     """
-    parts, place, (opening, closing) = found
+    parts, index, (opening, closing) = found
     translated = [told[part] for part in parts]
-    whole = translated[place]
+    whole = translated[index]
     if not all(translated) or whole.count(opening) != 1 or whole.count(closing) != 1:
         return None
     before, _, rest = whole.partition(opening)
     answer, mark, after = rest.partition(closing)
     if not mark or not answer.strip():
         return None
-    # Blanks inside the marks belong outside of them, one at most.
+    # White space inside the marks moves outside them, one space at most.
     before = before.rstrip() + (
         " " if before.strip() and (before[-1].isspace() or answer[0].isspace()) else ""
     )
@@ -277,8 +278,8 @@ def projected(
         " " if after.strip() and (after[0].isspace() or answer[-1].isspace()) else ""
     ) + after.lstrip()
     between = " " if language(code).whitespace else ""
-    head = "".join(part + between for part in translated[:place]) + before
+    head = "".join(part + between for part in translated[:index]) + before
     context = (
-        head + answer.strip() + after + "".join(between + part for part in translated[place + 1 :])
+        head + answer.strip() + after + "".join(between + part for part in translated[index + 1 :])
     )
     return context.rstrip(), Answer(answer.strip(), len(head))

@@ -1,11 +1,12 @@
-"""English sentences in another language by any sequence-to-sequence model of Hugging Face, kept on
-disk: none is translated twice.
+"""Translate English sentences with any sequence-to-sequence model of Hugging Face, and keep the
+translations on disk, so that none is computed twice.
 
 outputs/translations/<model>-<checksum>/<language>.jsonl has a line per sentence: {"source",
 "target"}. The checksum is over the model's own files, so that another model, or another version of
-it, never answers for this one. Lines are appended batch by batch: a run that was stopped goes on
-where it was, and other runs read what is there. One process at a time translates into a language;
-the others wait for it and take its sentences. The model is loaded only where a sentence is missing.
+it, never reuses this one's translations. Lines are appended batch by batch: a stopped run resumes
+where it was, and other runs read the finished lines. One process at a time translates into a
+language; the others wait for it and use its sentences. The model is loaded only if a sentence is
+missing.
 """
 
 import hashlib
@@ -31,13 +32,13 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files import locks
 from xstilts_core.languages import language
 
-# Tokens of the sources in a batch: its length times its sentences.
+# Source tokens in a batch: its longest sentence times its number of sentences.
 BATCH_TOKENS = 4096
-# A translation may be so much longer than its source, in tokens.
+# Limit of a translation in tokens: STRETCH times the source's length, plus MARGIN.
 STRETCH, MARGIN = 2, 16
 _LOOK_SECONDS, _TELL_SECONDS = 0.2, 30
-# The scripts' codes of ISO 15924, and the codes of ISO 639-3 where NLLB's differ from Tatoeba's or
-# Tatoeba has none. Source: FLORES-200's list as transformers has it for NLLB.
+# ISO 15924 codes of scripts, and ISO 639-3 codes of languages for which NLLB differs from Tatoeba
+# or Tatoeba has none. Source: the FLORES-200 list that transformers has for NLLB.
 SCRIPTS = {
     "Latin": "Latn",
     "Arabic": "Arab",
@@ -75,8 +76,8 @@ _FLORES = {
 
 @dataclass(frozen=True, slots=True)
 class _Translator:
-    """A loaded model that translates into one language: what its sources begin with, and the token
-    that its translations begin with."""
+    """A loaded model that translates into one language: the prefix of its sources, and the first
+    token of its translations."""
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -85,19 +86,19 @@ class _Translator:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest source."""
+        """Maximum length of a source in tokens."""
         return int(getattr(self.network.config, "max_position_embeddings", None) or 512)
 
 
 def nllb_code(code: str) -> str:
-    """NLLB's name of a language: deu_Latn."""
+    """Return NLLB's name of a language: deu_Latn."""
     row = language(code)
     return f"{_FLORES.get(code, row.tatoeba)}_{SCRIPTS[row.script]}"
 
 
 def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """What M2M-100, NLLB and mBART-50 call a language; a translation into it begins with this
-    token."""
+    """Return the tokens by which M2M-100, NLLB and mBART-50 name a language; a translation into it
+    begins with that token."""
     regional = re.compile(rf"{code}_[A-Z]{{2}}")
     return [
         f"__{code}__",
@@ -107,19 +108,19 @@ def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
 
 
 def known(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether a token stands in the vocabulary."""
+    """Return whether a token is in the vocabulary."""
     return tokenizer.convert_tokens_to_ids(token) not in (None, tokenizer.unk_token_id)
 
 
 def target(
     name: str, code: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[str, int | None]:
-    """(prefix of the source, first token of the translation) by which a model is told its language.
-    UsageError where it has no such one.
+    """Return the source prefix and forced first token that select the target language. Raise
+    UsageError if the model has neither.
 
-    M2M-100, NLLB and mBART-50 begin the translation with the language's token; Marian's models of
-    several languages want >>code<< before the source; its models of one language want nothing, and
-    what language that is only their name says.
+    M2M-100, NLLB and mBART-50 begin the translation with the language's token. Marian's models of
+    several languages need >>code<< before the source. Its models of one language need nothing, and
+    only their name tells which language it is.
     """
     for token in _first_tokens(code, tokenizer):
         if known(token, tokenizer):
@@ -139,57 +140,57 @@ def target(
     if network.config.model_type == "marian" and not marks:
         return "", None
     raise UsageError(
-        f"translator {name!r} does not say how it is told to translate into {code!r}: its vocabulary has none of "
-        f"{', '.join((*_first_tokens(code, tokenizer), f'>>{code}<<'))}. NLLB, M2M-100, mBART-50 and Marian models are known; for Marian "
-        "models of one language write {language} in the name, such as Helsinki-NLP/opus-mt-en-{language}"
+        f"translator {name!r} cannot be told to translate into {code!r}: its vocabulary has none "
+        f"of {', '.join((*_first_tokens(code, tokenizer), f'>>{code}<<'))}. NLLB, M2M-100, "
+        "mBART-50 and Marian models are supported; for Marian models of one language write "
+        "{language} in the name, such as Helsinki-NLP/opus-mt-en-{language}"
     )
 
 
 def source_language(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Tell a tokenizer of several languages that its sources are English, by the name that its
-    vocabulary has for it."""
-    found = next(
+    """Set a multilingual tokenizer's source language to English, by the name in its vocabulary."""
+    english = next(
         (token for token in _first_tokens("en", tokenizer) if known(token, tokenizer)), None
     )
-    if found and hasattr(tokenizer, "src_lang"):
-        # M2M-100's tokenizer wants the bare code.
-        tokenizer.src_lang = found.strip("_") if found.startswith("__") else found
+    if english and hasattr(tokenizer, "src_lang"):
+        # M2M-100's tokenizer expects the bare code.
+        tokenizer.src_lang = english.strip("_") if english.startswith("__") else english
 
 
 def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
-    """The model in the folder `place`, ready to translate into a language: float32, on a GPU
-    bfloat16. UsageError where it is none."""
+    """Load the model in the folder `place` to translate into a language, in float32, on a GPU in
+    bfloat16. Raise UsageError if it is no sequence-to-sequence model."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(place)
         network = AutoModelForSeq2SeqLM.from_pretrained(
             place, dtype=torch.bfloat16 if where.type == "cuda" else torch.float32
         )
     except (OSError, KeyError, ValueError, ImportError) as error:
-        plain = " ".join(str(error).split())[:400]
+        reason = " ".join(str(error).split())[:400]
         raise UsageError(
-            f"translator {name!r} cannot be loaded as a sequence-to-sequence model: {plain}"
+            f"translator {name!r} cannot be loaded as a sequence-to-sequence model: {reason}"
         ) from None
     prefix, first = target(name, code, network, tokenizer)
     source_language(tokenizer)
-    # The limit is set batch by batch, in new tokens.
+    # `generate` sets the limit batch by batch, in new tokens.
     network.generation_config.max_length = None
     return _Translator(network.to(where).eval(), tokenizer, prefix, first)
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of sentences of like length together, the longest first: what does not fit into
-    memory shows at once."""
+    """Group positions of sentences of similar length, the longest first, so that a batch that
+    exceeds the memory fails at once."""
     order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
-    begin = 0
-    while begin < len(order):
-        size = max(1, BATCH_TOKENS // max(1, lengths[order[begin]]))
-        yield order[begin : begin + size]
-        begin += size
+    start = 0
+    while start < len(order):
+        size = max(1, BATCH_TOKENS // max(1, lengths[order[start]]))
+        yield order[start : start + size]
+        start += size
 
 
 def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
-    """(sentence, its translation), a batch at a time, by the model's own kind of search. One that
-    is too long for the model has ""."""
+    """Translate sentences with the model's own search; yield (sentence, translation) pairs, a batch
+    at a time. A sentence that is too long for the model gets ""."""
     texts = [made.prefix + sentence for sentence in sentences]
     lengths = [len(ids) for ids in made.tokenizer(texts)["input_ids"]] if texts else []
     long = [position for position, length in enumerate(lengths) if length > made.longest]
@@ -197,25 +198,26 @@ def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple
         yield [(sentences[position], "") for position in long]
     short = [position for position, length in enumerate(lengths) if length <= made.longest]
     for batch in batches([lengths[position] for position in short]):
-        chosen = [short[position] for position in batch]
+        positions = [short[position] for position in batch]
         inputs = made.tokenizer(
-            [texts[position] for position in chosen], return_tensors="pt", padding=True
+            [texts[position] for position in positions], return_tensors="pt", padding=True
         ).to(made.network.device)
         inputs.pop("token_type_ids", None)
         room = min(
-            made.longest - 1, STRETCH * max(lengths[position] for position in chosen) + MARGIN
+            made.longest - 1, STRETCH * max(lengths[position] for position in positions) + MARGIN
         )
         forced = {} if made.first is None else {"forced_bos_token_id": made.first}
         with torch.inference_mode():
             ids = made.network.generate(**inputs, max_new_tokens=room, do_sample=False, **forced)
-        told = made.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        translations = made.tokenizer.batch_decode(ids, skip_special_tokens=True)
         yield [
-            (sentences[position], text.strip()) for position, text in zip(chosen, told, strict=True)
+            (sentences[position], text.strip())
+            for position, text in zip(positions, translations, strict=True)
         ]
 
 
 def identity(place: str) -> str:
-    """A short checksum over the files that a model is loaded from."""
+    """Return a short checksum over the files that a model is loaded from."""
     folder = Path(place)
     names = hub_client.encoder_files(sorted(path.name for path in folder.iterdir()))
     sums = [f"{name} {hub_client.checksum(folder / name)}" for name in sorted(names)]
@@ -223,27 +225,27 @@ def identity(place: str) -> str:
 
 
 def kept_file(name: str, place: str, code: str, folder: Path) -> Path:
-    """Where the sentences are kept that the model in the folder `place` says in a language."""
+    """Return the file with a language's translations by the model in the folder `place`."""
     label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
     return folder / f"{label}-{identity(place)}" / f"{code}.jsonl"
 
 
 def read(path: Path) -> dict[str, str]:
-    """Source -> translation of a kept file. A line that a kill cut off is passed over: that
-    sentence is translated again."""
-    found: dict[str, str] = {}
+    """Return source -> translation from a file of translations. A line that a kill cut off is
+    skipped, and its sentence is translated again."""
+    translations: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
-            entry = json.loads(line)
+            pair = json.loads(line)
         except json.JSONDecodeError:
             continue
-        found[entry["source"]] = entry["target"]
-    return found
+        translations[pair["source"]] = pair["target"]
+    return translations
 
 
 @contextmanager
 def turn(path: Path) -> Iterator[None]:
-    """While this process alone may add to `path`; others wait."""
+    """Hold the exclusive right to append to `path`; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
         while not locks.acquired(lock):
@@ -253,7 +255,7 @@ def turn(path: Path) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Progress:
-    """A line now and then while sentences are translated: how many, how fast, how long yet."""
+    """A progress line from time to time: sentences translated, rate and remaining time."""
 
     code: str
     total: int
@@ -269,48 +271,49 @@ class Progress:
         now = time.perf_counter()
         if now - self.told >= _TELL_SECONDS or self.done == self.total:
             self.told, rate = now, self.done / max(now - self.begun, 1e-9)
-            left = (self.total - self.done) / rate / 60
+            minutes = (self.total - self.done) / rate / 60
             print(
-                f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, {rate:,.0f} a second, {left:,.0f} min left"
+                f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, "
+                f"{rate:,.0f} a second, {minutes:,.0f} min left"
             )
 
 
 def translations(
     name: str, code: str, sentences: Iterable[str], folder: Path, where: Callable[[], torch.device]
 ) -> dict[str, str]:
-    """Sentence -> its translation into a language; "" where the model has none for it.
+    """Return sentence -> translation into a language; "" if the model has no translation.
 
-    name: a hub name or a folder. folder: where translations are kept. where: the device, asked for
-    only if something is missing. UsageError where the model cannot be had, is no
+    name: a hub name or a folder. folder: where translations are kept. where: returns the device,
+    called only if a translation is missing. Raise UsageError if the model is unavailable, is no
     sequence-to-sequence model, or does not know the language.
     """
     place = model.folder(name, "translator")
     path = kept_file(name, place, code, folder)
-    wanted = list(dict.fromkeys(sentences))
-    kept = read(path)
-    if not all(sentence in kept for sentence in wanted):
+    unique = list(dict.fromkeys(sentences))
+    known_translations = read(path)
+    if not all(sentence in known_translations for sentence in unique):
         with turn(path):
-            kept = read(path)
-            missing = [sentence for sentence in wanted if sentence not in kept]
+            known_translations = read(path)
+            missing = [sentence for sentence in unique if sentence not in known_translations]
             if missing:
-                kept |= add(load(name, place, code, where()), code, missing, path)
-    return {sentence: kept[sentence] for sentence in wanted}
+                known_translations |= add(load(name, place, code, where()), code, missing, path)
+    return {sentence: known_translations[sentence] for sentence in unique}
 
 
 def add(made: _Translator, code: str, missing: Sequence[str], path: Path) -> dict[str, str]:
-    """Translate what is missing and append it, batch by batch."""
-    found: dict[str, str] = {}
+    """Translate the missing sentences and append them, batch by batch."""
+    translations: dict[str, str] = {}
     progress = Progress(code, len(missing))
     with path.open("a", encoding="utf-8") as stream:
-        # The line that a kill cut off ends here.
+        # End the line that a kill cut off.
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             stream.write("\n")
         for pairs in generate(made, missing):
-            for source, told in pairs:
+            for source, translation in pairs:
                 stream.write(
-                    json.dumps({"source": source, "target": told}, ensure_ascii=False) + "\n"
+                    json.dumps({"source": source, "target": translation}, ensure_ascii=False) + "\n"
                 )
             stream.flush()
-            found.update(pairs)
+            translations.update(pairs)
             progress.add(len(pairs))
-    return found
+    return translations

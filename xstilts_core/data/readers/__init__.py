@@ -1,8 +1,8 @@
-"""Readers of the data sets' own files, `read_files(task, split, language, data_root)`, and of the
-hub, `read_hub(task, split, language)`.
+"""Read the data sets' own files, `read_files(task, split, language, data_root)`, and the hub,
+`read_hub(task, split, language)`.
 
-`available` and `hub_languages` say which languages there are. What is wrong with a file or table is
-told in one sentence (UsageError).
+`available` and `hub_languages` return the languages that exist. A problem in a file or table is
+reported in one sentence (UsageError).
 """
 
 from xstilts_core.data.readers.conllu import read_conllu, read_treebanks

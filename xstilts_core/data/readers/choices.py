@@ -1,5 +1,5 @@
-"""Multiple choice from the releases' own files: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA and
-XCOPA.
+"""Read multiple choice from the releases' own files: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA
+and XCOPA.
 
 Ids are positions from 1. The right choice is looked up by the letter or number that the release
 documents.
@@ -28,7 +28,7 @@ QUESTIONS = ("cause", "effect")
 
 
 def numbered(rows: Iterable[tuple[str, str, Sequence[str], int]]) -> list[ChoiceExample]:
-    """Examples numbered from 1, white space around their texts taken off."""
+    """Return examples numbered from 1, with white space around their texts stripped."""
     return [
         ChoiceExample(
             str(number),
@@ -42,7 +42,7 @@ def numbered(rows: Iterable[tuple[str, str, Sequence[str], int]]) -> list[Choice
 
 
 def joined(parts: Iterable[Sequence[ChoiceExample]]) -> list[ChoiceExample]:
-    """The examples of several files, numbered through."""
+    """Return the examples of several files, numbered consecutively."""
     return numbered(
         (example.context, example.question, example.choices, example.label)
         for part in parts
@@ -51,26 +51,27 @@ def joined(parts: Iterable[Sequence[ChoiceExample]]) -> list[ChoiceExample]:
 
 
 def chosen(value: Any, count: int, path: Path, line: int, first: int = 0) -> int:
-    """The index of the right choice, written as a number that counts from `first`."""
+    """Return the index of the right choice, written as a number that counts from `first`."""
     legal = [str(number) for number in range(first, first + count)]
     if not isinstance(value, str | int) or str(value).strip() not in legal:
         raise wrong(
             path,
             line,
-            f"label {shown(value)}: expected the number of the right choice, {legal[0]} to {legal[-1]}",
+            f"label {shown(value)}: "
+            f"expected the number of the right choice, {legal[0]} to {legal[-1]}",
         )
     return legal.index(str(value).strip())
 
 
 def read_hellaswag(path: Path) -> list[ChoiceExample]:
-    """HellaSwag's JSON lines. The begun sentence ctx_b opens every choice, as in the paper's
-    code."""
+    """Read HellaSwag's JSON lines. The unfinished sentence ctx_b begins every choice, as in the
+    paper's code."""
     rows = []
     for number, row in read_json_lines(
         path, {"ctx_a": str, "ctx_b": str, "endings": list, "label": object}
     ):
-        if odd := [ending for ending in row["endings"] if not isinstance(ending, str)]:
-            raise wrong(path, number, f"an ending is {shown(odd[0])}: expected texts")
+        if invalid := [ending for ending in row["endings"] if not isinstance(ending, str)]:
+            raise wrong(path, number, f"an ending is {shown(invalid[0])}: expected texts")
         endings = [f"{row['ctx_b']} {ending}" for ending in row["endings"]]
         if len(endings) != 4:
             raise wrong(path, number, f"{len(endings)} endings: expected 4")
@@ -79,7 +80,7 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
 
 
 def read_cosmosqa(path: Path) -> list[ChoiceExample]:
-    """CosmosQA's CSV with a header: cells are quoted where they hold a comma, and may hold line
+    """Read CosmosQA's CSV with a header. Cells that hold a comma are quoted; cells may hold line
     ends."""
     lines = read_lines(path)
     reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
@@ -89,7 +90,7 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
         for name in COSMOSQA[1:]:
             if name not in header:
                 raise unknown("column", name, header, f"the header (line 1) of {path}")
-        places = [header.index(name) for name in COSMOSQA[1:]]
+        columns = [header.index(name) for name in COSMOSQA[1:]]
         start = reader.line_num + 1
         for cells in reader:
             if len(cells) != len(header):
@@ -100,19 +101,22 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
                     start,
                     problem + (cut if not "".join(lines[reader.line_num :]).strip() else ""),
                 )
-            context, question, *answers, label = (cells[place] for place in places)
+            context, question, *answers, label = (cells[column] for column in columns)
             rows.append((context, question, answers, chosen(label, len(answers), path, start)))
             start = reader.line_num + 1
     except csv.Error as error:
-        problem = f"broken quoting in the row that begins here ({error}): a quote is not closed, or the download was cut off"
+        problem = (
+            f"broken quoting in the row that begins here ({error}): "
+            "a quote is not closed, or the download was cut off"
+        )
         raise wrong(path, start, problem) from None
     if not rows:
-        raise UsageError(f"{path} holds a header and nothing else: expected at least one row")
+        raise UsageError(f"{path} holds only a header: expected at least one row")
     return numbered(rows)
 
 
 def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
-    """CommonsenseQA's JSON lines: the key's letter is looked up among the letters of the
+    """Read CommonsenseQA's JSON lines. The key's letter is looked up among the letters of the
     choices."""
     rows = []
     for number, row in read_json_lines(path, {"answerKey": str, "question": dict}):
@@ -133,31 +137,32 @@ def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
 
 
 def read_siqa(path: Path) -> list[ChoiceExample]:
-    """SIQA's JSON lines: "correct" is A, B or C. The older release (train.jsonl) has 1, 2 or 3 per
-    line in train-labels.lst."""
-    beside = labels_beside(path)
+    """Read SIQA's JSON lines: "correct" is A, B or C. The older release (train.jsonl) has 1, 2 or 3
+    per line in train-labels.lst."""
+    labels_path = labels_beside(path)
     keys = {"context": str, "question": str, **dict.fromkeys(ANSWERS, str)} | (
-        {} if beside else {"correct": str}
+        {} if labels_path else {"correct": str}
     )
-    found = list(read_json_lines(path, keys))
-    if beside:
-        written = read_lines(beside)
-        if len(written) != len(found):
+    numbered_rows = list(read_json_lines(path, keys))
+    if labels_path:
+        label_lines = read_lines(labels_path)
+        if len(label_lines) != len(numbered_rows):
             raise wrong(
-                beside,
-                len(written),
-                f"{len(written)} labels here but {len(found)} questions in {path}: expected as many",
+                labels_path,
+                len(label_lines),
+                f"{len(label_lines)} labels here but {len(numbered_rows)} questions in {path}: "
+                "expected as many",
             )
         labels = [
-            chosen(label, len(ANSWERS), beside, number, first=1)
-            for number, label in enumerate(written, start=1)
+            chosen(label, len(ANSWERS), labels_path, number, first=1)
+            for number, label in enumerate(label_lines, start=1)
         ]
     else:
-        for number, row in found:
+        for number, row in numbered_rows:
             if row["correct"] not in ("A", "B", "C"):
                 raise unknown("label", row["correct"], "ABC", f"{path}, line {number}")
-        labels = ["ABC".index(row["correct"]) for _, row in found]
-    rows = zip(found, labels, strict=True)
+        labels = ["ABC".index(row["correct"]) for _, row in numbered_rows]
+    rows = zip(numbered_rows, labels, strict=True)
     return numbered(
         (row["context"], row["question"], [row[name] for name in ANSWERS], label)
         for (_, row), label in rows
@@ -165,18 +170,19 @@ def read_siqa(path: Path) -> list[ChoiceExample]:
 
 
 def labels_beside(path: Path) -> Path | None:
-    """The file of labels that SIQA's older release has beside the questions."""
+    """Return the file of labels that SIQA's older release has beside the questions, or None."""
     labels = path.with_name(f"{path.stem}-labels.lst")
     return labels if labels.is_file() else None
 
 
 def read_copa(path: Path) -> list[ChoiceExample]:
-    """COPA's and XCOPA's JSON lines. The kind of question becomes the English question "What was
-    the cause?" or "What was the effect?" in every language, as XTREME-R's third_party/run_xcopa.py
-    has it. The file's own word is taken: XCOPA's Thai files say "effect" throughout, and the
-    Turkish ones in part, where the parallel items of other languages say "cause".
+    """Read COPA's and XCOPA's JSON lines. The type of question becomes the English question "What
+    was the cause?" or "What was the effect?" in every language, as in XTREME-R's
+    third_party/run_xcopa.py.
 
-    UsageError where the labels were removed (`has_labels`).
+    The file's own type is used, although XCOPA's Thai files have "effect" throughout, and the
+    Turkish ones in part, where the parallel items of other languages have "cause". Raise UsageError
+    if the labels were removed (`has_labels`).
     """
     rows = []
     for number, row in read_json_lines(
@@ -195,16 +201,17 @@ def read_copa(path: Path) -> list[ChoiceExample]:
         )
     if not has_labels(path):
         raise UsageError(
-            f"{path} says 0 for every question: the labels were removed, as XTREME does with its test files"
+            f"{path} has label 0 for every question: "
+            "the labels were removed, as XTREME does with its test files"
         )
     return numbered(rows)
 
 
 def has_labels(path: Path) -> bool:
-    """Whether the lines of a COPA file have labels, and not 0 throughout: XTREME writes 0 over
-    those of its test files.
+    """Return whether the lines of a COPA file have labels that are not all 0: XTREME replaces those
+    of its test files by 0.
 
-    True where a line cannot be read: `read_copa` then says what is wrong.
+    Return True if a line cannot be read: `read_copa` then reports what is wrong.
     """
     try:
         labels = [

@@ -1,9 +1,9 @@
-"""CoNLL-U (Universal Dependencies), read as XTREME's part-of-speech files are made from it.
+"""Read CoNLL-U (Universal Dependencies) in the way XTREME's part-of-speech files are made from it.
 
 The rule is that of google-research/xtreme: scripts/download_data.sh calls
 third_party/ud-conversion-tools (conllu_to_conll.py with --replace_subtokens_with_fused_forms,
 lib/conll.py), then udpos_preprocess of utils_preprocess.py. google/xtreme on the hub was made
-without the first step: it keeps the syntactic words ("de" and "el" for "del"), and its scores are
+without the first step: it keeps the syntactic words ("de" and "el" for "del"), so scores on it are
 not the benchmark's.
 """
 
@@ -23,8 +23,8 @@ COLUMNS = 10
 _RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
 _EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
 HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
-# Which word gives a fused form its tag where the tree does not say: conllu_to_conll.py's list, and
-# those of three languages. A tag that a list lacks comes last here; XTREME's tool stops there, and
+# Precedence of tags for a fused form if the tree does not decide: conllu_to_conll.py's list, and
+# those of three languages. A tag missing from a list comes last here; XTREME's tool fails on it and
 # would leave out the whole file.
 _DEFAULT = "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT"
 _PRECEDENCE: Mapping[str, str] = MappingProxyType(
@@ -38,8 +38,8 @@ _PRECEDENCE: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A syntactic word: its line, form, tag and the word ids that stand above it, in the basic and
-    the enhanced tree (0 is the root)."""
+    """A syntactic word: its line, form, tag and the word ids directly above it in the basic and the
+    enhanced tree (0 is the root)."""
 
     line: int
     form: str
@@ -58,57 +58,59 @@ class _Fused:
 
 
 def read_treebanks(paths: Iterable[Path], code: str) -> list[TagsExample]:
-    """The sentences of all treebanks of a language, in the order of the files' names as in XTREME,
-    numbered through from 1.
+    """Return the sentences of all treebanks of a language, in the order of the file names as in
+    XTREME, numbered consecutively from 1.
 
-    UsageError where none of them holds a sentence with words (treebanks whose texts may not be
-    shared have "_" for every word).
+    Raise UsageError if no file holds a sentence with words (treebanks whose texts may not be shared
+    have "_" for every word).
     """
     ordered = sorted(paths, key=lambda path: path.name)
-    joined = [sentence for path in ordered for sentence in read_conllu(path, code)]
-    if not joined:
+    all_sentences = [sentence for path in ordered for sentence in read_conllu(path, code)]
+    if not all_sentences:
         names = " and ".join(map(str, ordered))
         raise UsageError(
-            f"no sentence with words and tags in {names}: expected CoNLL-U with forms (column 2) and universal tags (column 4)"
+            f"no sentence with words and tags in {names}: "
+            "expected CoNLL-U with forms (column 2) and universal tags (column 4)"
         )
     return [
         TagsExample(str(number), sentence.words, sentence.tags)
-        for number, sentence in enumerate(joined, start=1)
+        for number, sentence in enumerate(all_sentences, start=1)
     ]
 
 
 def read_conllu(path: Path, code: str) -> list[TagsExample]:
-    """The sentences of one file: forms (column 2) and universal parts of speech (column 4); ids
-    count those kept, from 1.
+    """Return the sentences of one file: forms (column 2) and universal parts of speech (column 4).
+    Ids number the kept sentences, from 1.
 
-    A multiword token (1-2) stands for its words, with the tag of the highest of them in the tree:
-    the one with the fewest words above it, a tie broken by the language's PRECEDENCE. Empty nodes
-    (8.1) are left out, so are words tagged "_" and, after U+200C and inner spaces are taken out,
-    words of nothing. A sentence whose forms are all "_" but for one at most is left out: its text
-    may not be shared. UsageError for a wrong number of columns, an unknown tag, a gap in the word
-    ids, and a file that ends inside a sentence.
+    A multiword token (1-2) replaces its words. It gets the tag of the word highest in the tree, the
+    one with the fewest words above it; ties are broken by the language's PRECEDENCE. Empty nodes
+    (8.1) are left out, and so are words tagged "_" and words that are empty once U+200C and inner
+    spaces are removed. A sentence is left out if all its forms, except at most one, are "_": its
+    text may not be shared. Raise UsageError for a wrong number of columns, an unknown tag, a gap in
+    the word ids, and a file that ends inside a sentence.
     """
     lines = read_lines(path)
     if lines[-1].strip():
         raise wrong(
             path,
             len(lines),
-            "the file ends inside a sentence: expected a blank line after the last one (truncated download?)",
+            "the file ends inside a sentence: "
+            "expected a blank line after the last one (truncated download?)",
         )
     examples: list[TagsExample] = []
     for block in sentences(lines):
         tokens = fuse(path, *parsed(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
-        hidden = sum(form == "_" for form, _ in tokens)
+        hidden_count = sum(form == "_" for form, _ in tokens)
         plain = [(plain_word(form), tag) for form, tag in tokens]
-        kept = [(form, tag) for form, tag in plain if tag != "_" and form]
-        if kept and (hidden == 0 or hidden < len(tokens) - 1):
-            forms, tags = zip(*kept, strict=True)
+        tagged_words = [(form, tag) for form, tag in plain if tag != "_" and form]
+        if tagged_words and (hidden_count == 0 or hidden_count < len(tokens) - 1):
+            forms, tags = zip(*tagged_words, strict=True)
             examples.append(TagsExample(str(len(examples) + 1), forms, tags))
     return examples
 
 
 def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], list[_Fused]]:
-    """The syntactic words of one sentence, in order, and its multiword tokens."""
+    """Return the syntactic words of one sentence, in order, and its multiword tokens."""
     words: list[Word] = []
     tokens: list[_Fused] = []
     for line, text in block:
@@ -117,37 +119,41 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
         cells = text.split("\t")
         if len(cells) != COLUMNS:
             raise wrong(path, line, f"{len(cells)} columns: expected the {COLUMNS} of CoNLL-U")
-        place, form, tag = cells[0], cells[1].strip(), cells[3].strip()
-        if "." in place:
-            node = _EMPTY_NODE.fullmatch(place)
+        word_id, form, tag = cells[0], cells[1].strip(), cells[3].strip()
+        if "." in word_id:
+            node = _EMPTY_NODE.fullmatch(word_id)
             if not node or int(node[1]) != len(words):
                 raise wrong(
                     path,
                     line,
-                    f"id {place[:40]!r}: expected an empty node's, such as {len(words)}.1, after word {len(words)}",
+                    f"id {word_id[:40]!r}: expected an empty node's, "
+                    f"such as {len(words)}.1, after word {len(words)}",
                 )
             continue
-        if "-" in place:
-            span = _RANGE.fullmatch(place)
+        if "-" in word_id:
+            span = _RANGE.fullmatch(word_id)
             if not span or int(span[1]) != len(words) + 1 or int(span[2]) <= int(span[1]):
                 raise wrong(
                     path,
                     line,
-                    f"word ids {place[:40]!r}: expected a range that begins with the next word, {len(words) + 1}",
+                    f"word ids {word_id[:40]!r}: "
+                    f"expected a range that begins with the next word, {len(words) + 1}",
                 )
             if tokens and tokens[-1].last > len(words):
                 raise wrong(
                     path,
                     line,
-                    f"word ids {place!r}: expected a range behind that of line {tokens[-1].line}, to {tokens[-1].last}",
+                    f"word ids {word_id!r}: expected a range after that of line "
+                    f"{tokens[-1].line}, to {tokens[-1].last}",
                 )
             tokens.append(_Fused(line, form, int(span[1]), int(span[2])))
             continue
-        if place != str(len(words) + 1):
+        if word_id != str(len(words) + 1):
             raise wrong(
                 path,
                 line,
-                f"word id {place!r}: expected {len(words) + 1}, word ids count from 1 in every sentence",
+                f"word id {word_id!r}: expected {len(words) + 1}, "
+                "word ids count from 1 in every sentence",
             )
         if tag not in UPOS and tag != "_":
             raise unknown("tag", tag, UPOS, f"{path}, line {line}")
@@ -164,7 +170,8 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
             raise wrong(
                 path,
                 word.line,
-                f"head {max(word.above)}: expected a word id up to {len(words)}, the sentence's last",
+                f"head {max(word.above)}: "
+                f"expected a word id up to {len(words)}, the sentence's last",
             )
     return words, tokens
 
@@ -172,7 +179,7 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
 def fuse(
     path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """(form, tag) of the sentence's words, the multiword tokens in the place of theirs."""
+    """Return (form, tag) of the sentence's words, with multiword tokens in place of their words."""
     forms: dict[int, str] = {place: word.form for place, word in enumerate(words, start=1)}
     for token in tokens:
         if token.last > len(words):
@@ -196,12 +203,12 @@ def rank(tag: str, precedence: Sequence[str]) -> int:
 
 
 def _ancestors(place: int, words: Sequence[Word]) -> int:
-    """How many nodes stand above a word, the root among them."""
-    found: set[int] = set()
+    """Return the number of nodes above a word, including the root."""
+    ancestors: set[int] = set()
     waiting = list(words[place - 1].above)
     while waiting:
         node = waiting.pop()
-        if node not in found:
-            found.add(node)
+        if node not in ancestors:
+            ancestors.add(node)
             waiting += words[node - 1].above if node else ()
-    return len(found - {place})
+    return len(ancestors - {place})

@@ -1,4 +1,4 @@
-"""Read a task from its original files: look through the places of `layouts/`, below a data root."""
+"""Read a task from its original files below a data root, searching the paths of `layouts/`."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from xstilts_core.examples import Example
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import LOCAL, TASKS, not_at_source
 
-# So many times as large are development files beside test files that hold a few rows, as heads of
-# real files do.
+# Development files are more than this many times as large as test files that hold only a few rows,
+# such as the heads of real files.
 _SCRAP = 20
 
 
 def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
-    """The places of a task and split; UsageError for an unknown task or split, or a data root that
-    is no folder."""
+    """Return the layouts of a task and split. Raise UsageError for an unknown task or split, or a
+    data root that is not a folder."""
     if task in TASKS and (reason := not_at_source(TASKS[task], "files")):
         raise UsageError(reason)
     if (task, split) not in FILES:
@@ -26,13 +26,14 @@ def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
         raise unknown("split", split, splits[task], f"the files of {task}")
     if not Path(data_root).is_dir():
         raise UsageError(
-            f"the data root {data_root} is no folder: expected one with a folder per task ({task}/ ...)"
+            f"the data root {data_root} is not a folder: "
+            f"expected one with a folder per task ({task}/ ...)"
         )
     return FILES[task, split]
 
 
 def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
-    """Codes of the languages for which labelled files stand below the data root, in alphabetical
+    """Return the codes of the languages with labelled files below the data root, in alphabetical
     order."""
     layouts = _layouts_of(task, split, data_root)
     return tuple(
@@ -41,17 +42,17 @@ def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
 
 
 def located(task: str, split: str, language: str, data_root: Path) -> list[Path]:
-    """The labelled files that hold a task, split and language below the data root, as `read_files`
-    reads them; none where it has none."""
-    found = (
+    """Return the labelled files of a task, split and language below the data root, as `read_files`
+    reads them; none if there are none."""
+    path_lists = (
         layout.find(language, Path(data_root)) for layout in _layouts_of(task, split, data_root)
     )
-    return next(filter(None, found), [])
+    return next(filter(None, path_lists), [])
 
 
 def is_scrap(task: str, code: str, data_root: Path) -> bool:
-    """Whether the test files of a language are next to nothing: less than a twentieth of its
-    development files, which no release has."""
+    """Return whether a language's test files are almost empty: less than a twentieth of its
+    development files, which is true of no release."""
     test, dev = (
         sum(path.stat().st_size for path in located(task, split, code, data_root))
         for split in ("test", "dev")
@@ -60,17 +61,17 @@ def is_scrap(task: str, code: str, data_root: Path) -> bool:
 
 
 def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:
-    """All labelled examples of a task, split and language below the data root.
+    """Return all labelled examples of a task, split and language below the data root.
 
-    UsageError naming what was looked for and the languages that are there, or the file and line
-    that cannot be read.
+    Raise UsageError with the paths that were searched and the languages that exist, or with the
+    file and line that cannot be read.
     """
     layouts = _layouts_of(task, split, data_root)
     for layout in layouts:
         paths = layout.find(language, Path(data_root))
         if paths:
             return list(layout.read(paths, language))
-    looked = [
+    patterns = [
         pattern
         for layout in layouts
         if not (layout.refused or layout.given)
@@ -86,12 +87,13 @@ def read_files(task: str, split: str, language: str, data_root: Path) -> list[Ex
     raise UsageError(
         f"no labelled {task} {split} files of language {language!r} below {data_root}: "
         + (
-            f"looked for {' or '.join(looked)}"
-            if looked
+            f"looked for {' or '.join(patterns)}"
+            if patterns
             else "the data set names no files of that language"
         )
         + (
-            f"; {' and '.join(unlabelled)} {verb} empty or without labels (XTREME removes its tests')"
+            f"; {' and '.join(unlabelled)} {verb} empty or without labels "
+            "(XTREME removes the labels of its tests)"
             if unlabelled
             else ""
         )

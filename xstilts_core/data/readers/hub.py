@@ -1,10 +1,10 @@
-"""Examples of the data sets on the Hugging Face hub, through its own client: `read_hub(task, split,
-language)`.
+"""Read examples of the data sets on the Hugging Face hub, through its own client: `read_hub(task,
+split, language)`.
 
-Each data set is read at the commit that the lock names (hub_lock), from files that are what they
-were when it was locked (hub_client). HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads what
-earlier runs left in the local cache, HF_HOME says where that is. What a data set lacks
-(configuration, split, column, class names) is told in one sentence (UsageError).
+Each data set is read at the commit that the lock names (hub_lock), from files checked against the
+lock (hub_client). HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 reads only the local cache of
+earlier runs, HF_HOME is the folder of that cache. Whatever a data set lacks (configuration, split,
+column, class names) is reported in one sentence (UsageError).
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,16 +38,17 @@ CARD = "README.md"
 
 
 def hub_data(name: str, code: str = "en") -> HubData:
-    """Where a task's data in a language stand on the hub; UsageError with the reason, or the tasks
-    that are there."""
+    """Return the hub's location of a task's data in a language. Raise UsageError with the reason
+    why it has none, or with the tasks it has."""
     if reason := not_at_source(task(name), "hub"):
         raise UsageError(reason)
     added = code in task(name).added
     reason = LOCAL.get(name) or (LOCAL_ADDED.get(name) if added else None)
     if reason:
-        place = f" in {code}" if name not in LOCAL else ""
+        in_language = f" in {code}" if name not in LOCAL else ""
         raise UsageError(
-            f"{name}{place} cannot be read from the hub: {reason} (give data_root: --data-root DIR)"
+            f"{name}{in_language} cannot be read from the hub: {reason} "
+            "(give data_root: --data-root DIR)"
         )
     if name not in HUB:
         raise unknown("task", name, HUB, "the tasks that are read from the hub")
@@ -55,16 +56,16 @@ def hub_data(name: str, code: str = "en") -> HubData:
 
 
 def hub_languages(name: str, split: str) -> tuple[str, ...]:
-    """Languages for which the hub has labelled data of a task and split, those that XTREME-R added
-    at the end. Asks nobody."""
+    """Return the languages for which the hub has labelled data of a task and split, XTREME-R's
+    additions last. No request is made."""
     entry = task(name)
     added = ADDED[name].languages(split, entry.added) if name in ADDED else ()
     return (*hub_data(name).languages(split, entry.languages), *added)
 
 
 def read_hub(name: str, split: str, code: str) -> list[Example]:
-    """All labelled examples of a task, split and language. UsageError naming the data set and what
-    is wrong with it."""
+    """Return all labelled examples of a task, split and language. Raise UsageError with the data
+    set and what is wrong with it."""
     source = hub_data(name, code)
     legal = hub_languages(name, split)
     if split not in source.splits:
@@ -79,53 +80,53 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
 
 
 def read_hub_texts(code: str) -> list[str]:
-    """The first paragraph of every Wikipedia article that the hub has of a language in its first
-    file, in the file's order."""
-    found = _rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
+    """Return the first paragraph of every Wikipedia article in the hub's first file of a language,
+    in the file's order."""
+    articles = _rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
     paragraphs = (
         next((line for line in text.split("\n") if line.strip()), "")
-        for text in found.values["text"]
+        for text in articles.values["text"]
     )
     return [text for text in paragraphs if text]
 
 
 def _rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
-    """The columns of one split, and the names of its classes."""
-    found = fetch(name, source, config, split)
-    place = f"{source.dataset}, configuration {config}, split {split}"
+    """Return the columns of one split, and the names of its classes."""
+    dataset = fetch(name, source, config, split)
+    origin = f"{source.dataset}, configuration {config}, split {split}"
     for column in source.columns:
-        if column not in found.column_names:
-            raise unknown("column", column, found.column_names, place)
-    table = found.select_columns(list(source.columns))
+        if column not in dataset.column_names:
+            raise unknown("column", column, dataset.column_names, origin)
+    table = dataset.select_columns(list(source.columns))
     classes = {column: _class_names(table.features[column]) for column in source.columns}
     classes[source.columns[-1]] = classes[source.columns[-1]] or source.names
-    return Rows(place, list(source.columns), table[:], classes, dict(source.classes))
+    return Rows(origin, list(source.columns), table[:], classes, dict(source.classes))
 
 
 def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
-    """The data set's split at its locked commit: downloaded once, kept in the client's cache,
-    checked whenever it is loaded."""
+    """Return the data set's split at its locked commit: downloaded once, kept in the client's
+    cache, checked at every load."""
     from datasets import Dataset
 
     repository = Repository.of(source)
     wanted = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
-    got = hub_client.fetch(
+    fetched = hub_client.fetch(
         repository,
         (config, split),
         lambda commit: _split_files(source, config, split, commit, wanted),
         wanted,
     )
-    table = parquet([path for file, path in got.paths.items() if file != CARD], wanted)
-    hub_client.keep(repository, (config, split), got, table.num_rows)
+    table = parquet([path for file, path in fetched.paths.items() if file != CARD], wanted)
+    hub_client.keep(repository, (config, split), fetched, table.num_rows)
     return (
-        Dataset(table).cast(_card_features(got.paths[CARD])[config].features)
-        if CARD in got.paths
+        Dataset(table).cast(_card_features(fetched.paths[CARD])[config].features)
+        if CARD in fetched.paths
         else Dataset(table)
     )
 
 
 def parquet(paths: Sequence[Path], wanted: str) -> Any:
-    """The rows of the files, one after another, as a table that datasets takes."""
+    """Return the rows of the files, one after another, as a table that datasets accepts."""
     from datasets.table import InMemoryTable, concat_tables
     from pyarrow import ArrowException
     from pyarrow.parquet import read_table
@@ -133,12 +134,12 @@ def parquet(paths: Sequence[Path], wanted: str) -> Any:
     try:
         return concat_tables([InMemoryTable(read_table(path)) for path in paths])
     except (ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"{wanted}: no parquet table: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{wanted}: not a parquet table: {' '.join(str(error).split())}") from None
 
 
 def _split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
-    """The parquet files of a split at a commit, and the card where they do not say the names of
-    their classes themselves."""
+    """Return the parquet files of a split at a commit, and the card if they do not contain the
+    class names themselves."""
     repository = Repository.of(source)
     with hub_client.asking(wanted, repository, commit):
         names = (
@@ -151,30 +152,31 @@ def _split_files(source: HubData, config: str, split: str, commit: str, wanted: 
     for name in names:
         if not name.endswith(".parquet"):
             raise UsageError(
-                f"{wanted} cannot be loaded from the hub: {name} is no parquet file, and nothing else is read from there"
+                f"{wanted} cannot be loaded from the hub: {name} is not a parquet file, "
+                "and no other format is read from the hub"
             )
     if _has_features(hub_client.file(repository, names[0], commit, wanted), wanted):
         return names
     card = hub_client.cached(repository, CARD, commit)
-    said = _card_features(card).get(config) if card else None
-    return [*names, CARD] if said and said.features else names
+    declared = _card_features(card).get(config) if card else None
+    return [*names, CARD] if declared and declared.features else names
 
 
 def _converted_files(repository: Repository, folder: str, commit: str) -> list[str]:
-    """The files of a split on the branch of the hub's own parquet copies: a folder for each
-    configuration, in it one for each split."""
+    """Return the files of a split on the branch of the hub's own parquet copies, with a folder per
+    configuration and in it one per split."""
     from huggingface_hub import HfApi
 
-    found = HfApi().list_repo_tree(
+    tree = HfApi().list_repo_tree(
         repository.name, folder, repo_type=repository.kind, revision=commit
     )
-    return [entry.path for entry in found if entry.path.endswith(".parquet")]
+    return [entry.path for entry in tree if entry.path.endswith(".parquet")]
 
 
 def _declared_files(
     repository: Repository, config: str, split: str, commit: str, wanted: str
 ) -> list[str]:
-    """The files of a split as the data set's card, or the names of its folders, declare them."""
+    """Return the files of a split as declared by the data set's card or its folder names."""
     import datasets
 
     with quiet():
@@ -187,21 +189,21 @@ def _declared_files(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the client's progress bars."""
+    """Hide the client's progress bars."""
     import datasets
 
-    shown = datasets.is_progress_bar_enabled()
+    enabled = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             datasets.enable_progress_bars()
 
 
 def _has_features(path: Path, wanted: str) -> bool:
-    """Whether a parquet file carries the client's own description of its columns, names of classes
-    among it."""
+    """Return whether a parquet file carries the client's own description of its columns, with the
+    class names."""
     from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
 
@@ -209,13 +211,13 @@ def _has_features(path: Path, wanted: str) -> bool:
         return b"huggingface" in (read_schema(path).metadata or {})
     except (ArrowException, OSError, ValueError) as error:
         raise UsageError(
-            f"{wanted}: {path.name} is no parquet table: {' '.join(str(error).split())}"
+            f"{wanted}: {path.name} is not a parquet table: {' '.join(str(error).split())}"
         ) from None
 
 
 @lru_cache(maxsize=1)
 def _card_features(card: Path) -> Any:
-    """What a data set's card says of the columns, by configuration."""
+    """Return a data set card's description of the columns, by configuration."""
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCard
 
@@ -223,23 +225,24 @@ def _card_features(card: Path) -> Any:
 
 
 def _class_names(feature: object) -> tuple[str, ...]:
-    """The names of the classes of a column, or of the lists in it; none where it holds texts or
-    bare numbers."""
+    """Return the class names of a column, or of the lists in it; none if it holds texts or plain
+    numbers."""
     return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
 def _of_language(rows: Rows, code: str) -> Rows:
-    """The rows whose id begins with the language's English name: "finnish-7633091408814529542-0"
-    (TyDiQA)."""
+    """Return the rows whose id begins with the language's English name:
+    "finnish-7633091408814529542-0" (TyDiQA)."""
     prefix = f"{LANGUAGES[code].name.lower()}-"
-    kept: Sequence[int] = [
+    positions: Sequence[int] = [
         position
         for position, name in enumerate(rows.values["id"])
         if name.lower().startswith(prefix)
     ]
-    if not kept:
-        beginnings = sorted({str(name).partition("-")[0] for name in rows.values["id"]})
+    if not positions:
+        prefixes = sorted({str(name).partition("-")[0] for name in rows.values["id"]})
         raise UsageError(
-            f"{rows.place}: no id begins with {prefix!r}: expected ids that name the language; found {', '.join(beginnings)}"
+            f"{rows.place}: no id begins with {prefix!r}: "
+            f"expected ids that name the language; found {', '.join(prefixes)}"
         )
-    return rows.select(kept)
+    return rows.select(positions)

@@ -1,4 +1,4 @@
-"""Where the files of a task stand below a data root: the row type of the tables in `layouts/`."""
+"""Define where a task's files are below a data root: the row type of the tables in `layouts/`."""
 
 from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
@@ -11,18 +11,17 @@ from xstilts_core.languages import language
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One place where labelled examples of a task and split may stand.
+    """One location of labelled examples of a task and split.
 
     patterns: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of the
-    language; all files they find are read together, in the order of the patterns and then of their
+    language. All matching files are read together, in the order of the patterns and then of their
     names. A pattern without a language is for English. read: files and language code to examples.
-    labelled_columns: how many columns a labelled file has, where the same file name is also used
-    for a copy without labels; 0 where it is not. beside: suffixes of the files that a labelled one
-    needs at its side. holds: a further test of a file, where neither says whether it is labelled.
-    languages: the only ones the place is for, one without a language in its name too. refused: why
-    what stands there cannot be used: it is never read, and the reason is told. given, unless: a
-    path below the data root that must be there, or must not, for the place to count (slices of a
-    data set).
+    labelled_columns: number of columns of a labelled file, if a copy without labels has the same
+    file name; otherwise 0. beside: suffixes of the files that must accompany a labelled one. holds:
+    a further test of a file, if neither of these shows whether it is labelled. languages: the only
+    languages of this location, even if its path names none. refused: why files there cannot be
+    used: they are never read, and the error states the reason. given, unless: a path below the data
+    root that must exist, or must not, for the location to apply (slices of a data set).
     """
 
     patterns: tuple[str, ...]
@@ -36,8 +35,8 @@ class Layout:
     unless: str = ""
 
     def expected(self, code: str) -> list[str]:
-        """The patterns of one language; none where files are named by a code that the language
-        lacks."""
+        """Return the patterns of one language. There are none if files are named by a code that the
+        language lacks."""
         row = language(code)
         names = {
             "code": code,
@@ -53,7 +52,7 @@ class Layout:
         ]
 
     def present(self, code: str, data_root: Path) -> list[Path]:
-        """The files of one language, labelled or not."""
+        """Return the files of one language, labelled or not."""
         if (self.given and not (data_root / self.given).exists()) or (
             self.unless and (data_root / self.unless).exists()
         ):
@@ -66,14 +65,14 @@ class Layout:
         ]
 
     def find(self, code: str, data_root: Path) -> list[Path]:
-        """The labelled files of one language."""
+        """Return the labelled files of one language."""
         if self.refused:
             return []
         return [path for path in self.present(code, data_root) if self.is_labelled(path)]
 
     def is_labelled(self, path: Path) -> bool:
-        """Whether the first line that is not blank has as many columns as a labelled file;
-        undecoded, as `available` asks many files."""
+        """Return whether the first line that is not blank has as many columns as a labelled file.
+        The line is not decoded, because `available` checks many files."""
         if not all(path.with_suffix(suffix).is_file() for suffix in self.beside):
             return False
         if self.holds and not self.holds(path):
@@ -86,19 +85,19 @@ class Layout:
 
 
 def refusal(reason: str, *patterns: str, languages: tuple[str, ...] = ()) -> Layout:
-    """A place that is never read: where files stand in it, the error for the missing ones tells the
+    """Return a location that is never read. If it has files, the error for missing files states the
     reason ("... is packed: ...")."""
     return Layout(patterns, lambda paths, code: (), languages=languages, refused=reason)
 
 
 def packed(*patterns: str, languages: tuple[str, ...] = ()) -> Layout:
-    """Archives that nobody unpacked."""
-    return refusal("is still packed: unpack it where it stands", *patterns, languages=languages)
+    """Return the location of archives that are still to be unpacked."""
+    return refusal("is still packed: unpack it in its folder", *patterns, languages=languages)
 
 
 def also_below(folders: Sequence[str], *layouts: Layout) -> tuple[Layout, ...]:
-    """The places below each folder, then without one: an archive may be unpacked in a folder of its
-    own or in the data root."""
+    """Return the layouts below each folder, then without one: an archive may be unpacked in its own
+    folder or in the data root."""
     prefixes = [*(f"{folder}/" for folder in folders), ""]
     return tuple(
         replace(layout, patterns=tuple(prefix + pattern for pattern in layout.patterns))

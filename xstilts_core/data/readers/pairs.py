@@ -1,7 +1,7 @@
-"""Sentence pairs with a label, from tab-separated tables and JSON lines: `PairTable` says what each
-release writes.
+"""Read labelled sentence pairs from tab-separated tables and JSON lines; a `PairTable` describes
+each release.
 
-Labels are mapped by what a file writes for them, never by a position. Ids number the rows that are
+Labels are mapped by their spelling in a file, never by a position. Ids number the rows that are
 kept, from 1.
 """
 
@@ -18,25 +18,25 @@ from xstilts_core.examples import PairExample
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks.intermediate import NLI
 
-# What a file writes -> the task's label. None: the annotators agreed on no label, the row is left
-# out.
+# A file's spelling -> the task's label. None: the annotators agreed on no label, and the row is
+# left out.
 Spelling = Mapping[str, str | None]
 Row = tuple[str, str, str | None]
 
 WORDS: Spelling = MappingProxyType({label: label for label in NLI})
-# XNLI's machine-translated MNLI spells the third one so in every row; XTREME's own preparation
-# allows for it in all of XNLI.
+# XNLI's machine-translated MNLI spells the third label like this in every row; XTREME's own
+# preparation accepts it in all of XNLI.
 XNLI: Spelling = MappingProxyType({**WORDS, "contradictory": "contradiction"})
-# SNLI and MultiNLI as released have rows without a majority among five annotators.
+# The releases of SNLI and MultiNLI have rows without a majority among five annotators.
 ANNOTATED: Spelling = MappingProxyType({**WORDS, "-": None, "-1": None})
 LETTERS: Spelling = MappingProxyType({label[0]: label for label in NLI})
-# The order that Hugging Face's copies of NLI data state for their classes.
+# The order of classes that Hugging Face's copies of NLI data declare.
 NUMBERS: Spelling = MappingProxyType({"0": "entailment", "1": "neutral", "2": "contradiction"})
 PARAPHRASE: Spelling = MappingProxyType({"0": "0", "1": "1"})
 _DUPLICATE: Spelling = MappingProxyType({"0": "different", "1": "duplicate"})
 
 _ANNOTATORS = tuple(f"label{number}" for number in range(1, 6))
-# So many rows of a table may be broken, or one in a hundred: with more, it is another table.
+# Largest number of broken rows in a table, or one in a hundred; with more it is another table.
 FEW = 10
 # A cell that csv.writer quoted because it holds a double quote.
 _QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
@@ -44,15 +44,15 @@ _QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 @dataclass(frozen=True, slots=True)
 class PairTable:
-    """What a tab-separated release of pairs looks like.
+    """The format of a tab-separated release of pairs.
 
-    columns: of the two texts and the label, {code} for the language. header: the names of a file's
-    columns where it has no header line. language: the column that names a row's language, where one
-    file holds several. annotators: rows have between one and five annotators' labels, whatever the
-    header says; a column that the header has last is then the last of every row. quoted: cells may
-    be quoted as by csv.writer; a file is taken to be where all its cells with a double quote are
-    (PAWS-X writes none so, copies of it do). broken: the release itself broke some rows, which are
-    left out, as Hugging Face's copy of QQP and TensorFlow's of PAWS-X do.
+    columns: of the two texts and the label, {code} for the language. header: the column names of a
+    file without a header line. language: the column with a row's language, if one file holds
+    several. annotators: rows have the labels of one to five annotators, whatever the header says; a
+    column that is last in the header is then the last of every row. quoted: cells may be quoted as
+    by csv.writer; a file counts as quoted if all its cells with a double quote are (PAWS-X itself
+    has none like this, copies of it do). broken: the release itself has some broken rows, which are
+    left out, as in Hugging Face's copy of QQP and TensorFlow's of PAWS-X.
     """
 
     columns: tuple[str, str, str]
@@ -75,7 +75,7 @@ XNLI_MT = PairTable(("premise", "hypo", "label"), XNLI)
 XNLI_NUMBERED = PairTable(("premise", "hypothesis", "label"), NUMBERS)
 XNLI_GENRES = PairTable(("sentence1_{code}", "sentence2_{code}", "label"), XNLI)
 XNLI_TRANSLATION = PairTable(SENTENCES, XNLI, header=_TRANSLATION)
-# In each language some texts are "NS" in place of a sentence. They stay: the benchmark counts them.
+# Each language has some texts "NS" instead of a sentence. They are kept: the benchmark counts them.
 PAWS_X = PairTable(SENTENCES, PARAPHRASE, quoted=True)
 PAWS_X_TRANSLATION = PairTable(SENTENCES, PARAPHRASE, header=_TRANSLATION, quoted=True, broken=True)
 # Some rows of GLUE's file lack cells.
@@ -83,14 +83,14 @@ QQP = PairTable(("question1", "question2", "is_duplicate"), _DUPLICATE, broken=T
 
 
 def label_of(cell: str, spelling: Spelling, path: Path, line: int) -> str | None:
-    """The label that a cell writes; UsageError with the legal ones otherwise."""
+    """Return the label that a cell spells. Raise UsageError if the spelling is not legal."""
     if cell.strip() not in spelling:
         raise unknown("label", cell.strip(), spelling, f"{path}, line {line}")
     return spelling[cell.strip()]
 
 
 def numbered(rows: Iterable[Row]) -> list[PairExample]:
-    """Examples numbered from 1."""
+    """Return examples numbered from 1."""
     return [
         PairExample(str(number), first, second, label)
         for number, (first, second, label) in enumerate(rows, start=1)
@@ -98,34 +98,36 @@ def numbered(rows: Iterable[Row]) -> list[PairExample]:
 
 
 def joined(parts: Iterable[Sequence[PairExample]]) -> list[PairExample]:
-    """The examples of several files, numbered through."""
+    """Return the examples of several files, numbered consecutively."""
     return numbered(
         (example.text_a, example.text_b, example.label) for part in parts for example in part
     )
 
 
 def distinct(examples: Sequence[PairExample]) -> list[PairExample]:
-    """Each pair of texts once, in order, numbered anew from 1. Copies that differ in white space
-    only (tokenized text) are copies."""
-    seen: dict[tuple[str, str], PairExample] = {}
+    """Return each pair of texts once, in order, renumbered from 1. Pairs that differ only in white
+    space (tokenized text) count as copies."""
+    first_copies: dict[tuple[str, str], PairExample] = {}
     for example in examples:
-        seen.setdefault(("".join(example.text_a.split()), "".join(example.text_b.split())), example)
-    return joined([list(seen.values())])
+        first_copies.setdefault(
+            ("".join(example.text_a.split()), "".join(example.text_b.split())), example
+        )
+    return joined([list(first_copies.values())])
 
 
 def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample]:
-    """XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as
-    csv.writer does, without a header.
+    """Read XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as
+    by csv.writer, without a header.
 
-    Two columns in the first line: the labels were removed (XTREME's test files), every label is
-    None. Line k is the same item in every language.
+    If the first line has two columns, the labels were removed (XTREME's test files) and every label
+    is None. Line k is the same item in every language.
     """
     rows: list[Row] = []
     columns, lines = 0, read_lines(path)
     for number, line in enumerate(lines, start=1):
         try:
-            # One line at a time: no cell of these files holds a line end, and so a stray quote
-            # cannot swallow the lines after it.
+            # Parse one line at a time, so that a stray quote cannot swallow the lines after it. No
+            # cell of these files holds a line end.
             cells = next(csv.reader([line], delimiter="\t", strict=True), [])
         except csv.Error as error:
             problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
@@ -133,7 +135,10 @@ def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample
         columns = columns or len(cells)
         if len(cells) != columns or columns not in (2, 3):
             expected = columns if columns in (2, 3) else "2 or 3"
-            problem = f"{len(cells)} columns: expected {expected} (first text, second text and, if labelled, label)"
+            problem = (
+                f"{len(cells)} columns: expected {expected} "
+                "(first text, second text and, if labelled, label)"
+            )
             raise wrong(path, number, problem + cut_off(number, lines))
         label = label_of(cells[2], spelling, path, number) if columns == 3 else None
         rows.append((cells[0].strip(), cells[1].strip(), label))
@@ -141,42 +146,45 @@ def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample
 
 
 def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExample]:
-    """The pairs of one language in a tab-separated table.
+    """Return the pairs of one language in a tab-separated table.
 
-    UsageError where the header lacks a column, a row (named by its line) has too few or too many or
-    an unknown label, or no row is left.
+    Raise UsageError if the header lacks a column, a row (given by its line) has too few or too many
+    columns or an unknown label, or no row is left.
     """
     lines = read_lines(path)
     header = list(table.header) or lines[0].split("\t")
-    places = _places_of(header, [name.format(code=code) for name in table.columns], path)
-    spoken = _places_of(header, [table.language], path)[0] if table.language else None
-    kept: list[Row] = []
-    broken: list[UsageError] = []
+    columns = _positions(header, [name.format(code=code) for name in table.columns], path)
+    code_column = _positions(header, [table.language], path)[0] if table.language else None
+    rows: list[Row] = []
+    errors: list[UsageError] = []
     for number, cells in _cells_of(lines, table):
-        if spoken is not None and len(cells) > spoken and cells[spoken] != code:
-            if cells[spoken] not in LANGUAGES:
-                raise unknown("language", cells[spoken], LANGUAGES, f"{path}, line {number}")
+        if code_column is not None and len(cells) > code_column and cells[code_column] != code:
+            if cells[code_column] not in LANGUAGES:
+                raise unknown("language", cells[code_column], LANGUAGES, f"{path}, line {number}")
             continue
         try:
-            kept.append(_row_of(cells, header, places, table, path, number, cut_off(number, lines)))
+            rows.append(
+                _row_of(cells, header, columns, table, path, number, cut_off(number, lines))
+            )
         except UsageError as error:
-            # A download that was cut off ends in a broken row too.
-            if not table.broken or (kept and number == len(lines)):
+            # A broken last row may also be the sign of a truncated download.
+            if not table.broken or (rows and number == len(lines)):
                 raise
-            broken.append(error)
-    if len(broken) > max(FEW, len(kept) // 100) or (broken and not kept):
-        raise broken[0]
-    labelled = [row for row in kept if row[2] is not None]
+            errors.append(error)
+    if len(errors) > max(FEW, len(rows) // 100) or (errors and not rows):
+        raise errors[0]
+    labelled = [row for row in rows if row[2] is not None]
     if not labelled:
         where = f" of language {code!r}" if table.language else ""
         raise UsageError(
-            f"{path} holds no row{where}{' with a gold label' if kept else ''}: expected at least one"
+            f"{path} holds no row{where}{' with a gold label' if rows else ''}: "
+            "expected at least one"
         )
     return numbered(labelled)
 
 
-def _places_of(header: list[str], columns: Sequence[str], path: Path) -> list[int]:
-    """The positions of the columns; UsageError where the header lacks one, or has it twice."""
+def _positions(header: list[str], columns: Sequence[str], path: Path) -> list[int]:
+    """Return the positions of the columns. Raise UsageError if one is missing or repeated."""
     for name in columns:
         if name not in header:
             raise unknown("column", name, header, f"the header (line 1) of {path}")
@@ -186,7 +194,7 @@ def _places_of(header: list[str], columns: Sequence[str], path: Path) -> list[in
 
 
 def _cells_of(lines: list[str], table: PairTable) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of every row."""
+    """Yield (line number, cells) of every row."""
     start = 0 if table.header else 1
     unquote = table.quoted and all(
         _QUOTED_CELL.fullmatch(cell)
@@ -214,7 +222,7 @@ def _row_of(
     number: int,
     cut: str,
 ) -> Row:
-    """The two texts and the label of one row."""
+    """Return the two texts and the label of one row."""
     fewest = (
         len(header) - max(0, sum(name in _ANNOTATORS for name in header) - 1)
         if table.annotators
@@ -239,22 +247,22 @@ def _row_of(
 
 
 def read_mnli(path: Path) -> list[PairExample]:
-    """MNLI in one of its two tables, told apart by the header: GLUE's (sentence1 ... gold_label) or
-    XNLI-MT's (premise, hypo, label)."""
+    """Read MNLI in one of its two tables, distinguished by the header: GLUE's (sentence1 ...
+    gold_label) or XNLI-MT's (premise, hypo, label)."""
     return read_pairs(path, XNLI_MT if "hypo" in read_lines(path)[0].split("\t") else GLUE_MNLI)
 
 
 def read_json_pairs(
     path: Path, columns: tuple[str, str, str], spelling: Spelling
 ) -> list[PairExample]:
-    """Pairs from JSON lines; `columns` names the keys of the two texts and of the label (a word,
+    """Read pairs from JSON lines. `columns` are the keys of the two texts and of the label (a word,
     letter or number)."""
     first, second, label = columns
-    found = [
+    rows = [
         (row[first].strip(), row[second].strip(), label_of(str(row[label]), spelling, path, number))
         for number, row in read_json_lines(path, {first: str, second: str, label: object})
     ]
-    kept = [row for row in found if row[2] is not None]
-    if not kept:
+    labelled = [row for row in rows if row[2] is not None]
+    if not labelled:
         raise UsageError(f"{path} holds no row with a gold label: expected at least one")
-    return numbered(kept)
+    return numbered(labelled)

@@ -1,4 +1,4 @@
-"""Queries and the passages that are right for them: LAReQA, SQuAD's questions by sentence,
+"""Read queries and the passages that answer them: LAReQA, SQuAD's questions by sentence,
 Mewsli-X."""
 
 import re
@@ -20,8 +20,8 @@ from xstilts_core.languages import LANGUAGES
 def answering(
     example: SpanExample, sentences: Sequence[Passage], spans: Sequence[tuple[int, int]]
 ) -> tuple[Passage, ...]:
-    """The sentence in which the first answer begins, and any other of the paragraph with the same
-    words; none between sentences."""
+    """Return the sentence in which the first answer begins, and any other of the paragraph with the
+    same words; none if the answer begins between sentences."""
     answer = example.answers[0]
     start = answer.start + len(answer.text) - len(answer.text.lstrip())
     text = next(
@@ -36,8 +36,8 @@ def answering(
 
 
 def cut(context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int) -> list[Passage]:
-    """The sentences of a paragraph; ids as in XTREME-R: language, number of the paragraph (from 1),
-    of the sentence (from 0)."""
+    """Return the sentences of a paragraph. Their ids are XTREME-R's: language, number of the
+    paragraph (from 1) and of the sentence (from 0)."""
     return [
         Passage(f"{code}_{paragraph}_{number}", code, context[first:end], context)
         for number, (first, end) in enumerate(spans)
@@ -45,85 +45,90 @@ def cut(context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: in
 
 
 def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
-    """English span questions as queries for the one sentence, of those found by `sentence_spans`,
+    """Return English span questions as queries for the one sentence (found by `sentence_spans`)
     that holds the answer."""
-    seen: dict[str, tuple[list[Passage], list[tuple[int, int]]]] = {}
-    found = []
+    by_context: dict[str, tuple[list[Passage], list[tuple[int, int]]]] = {}
+    queries = []
     for example in examples:
-        if example.context not in seen:
+        if example.context not in by_context:
             spans = sentence_spans(example.context)
-            seen[example.context] = cut(example.context, spans, "en", len(seen) + 1), spans
-        if right := answering(example, *seen[example.context]):
-            found.append(RankingExample(example.id, example.question.strip(), right[:1]))
-    return found
+            by_context[example.context] = (
+                cut(example.context, spans, "en", len(by_context) + 1),
+                spans,
+            )
+        if answers := answering(example, *by_context[example.context]):
+            queries.append(RankingExample(example.id, example.question.strip(), answers[:1]))
+    return queries
 
 
 def _read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
-    """Every question with its right sentences in the file's own language, and all sentences of its
-    paragraph (XQuAD-R, Roy et al. 2020).
+    """Return every question with its answer sentences in the file's own language, and all sentences
+    of its paragraph (XQuAD-R, Roy et al. 2020).
 
     A question whose answer begins in no sentence is left out, and so are the sentences of a
-    paragraph without any other question, as in XTREME-R (third_party/utils_lareqa.py). UsageError
-    where sentence breaks are missing or leave the paragraph.
+    paragraph without any other question, as in XTREME-R (third_party/utils_lareqa.py). Raise
+    UsageError if sentence breaks are missing or exceed the paragraph.
     """
-    found = []
-    for number, (place, paragraph) in enumerate(paragraphs(path), start=1):
-        context = member(paragraph, "context", str, path, place)
-        spans = breaks(path, place, paragraph, context)
+    pairs = []
+    for number, (origin, paragraph) in enumerate(paragraphs(path), start=1):
+        context = member(paragraph, "context", str, path, origin)
+        spans = breaks(path, origin, paragraph, context)
         sentences = cut(context, spans, path.stem, number)
-        for entry in member(paragraph, "qas", list, path, place):
+        for entry in member(paragraph, "qas", list, path, origin):
             example = example_of(path, context, entry)
-            if right := answering(example, sentences, spans):
-                found.append((RankingExample(example.id, example.question, right), sentences))
-    return found
+            if answers := answering(example, sentences, spans):
+                pairs.append((RankingExample(example.id, example.question, answers), sentences))
+    return pairs
 
 
 def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[int, int]]:
-    """The paragraph's "sentence_breaks"."""
+    """Return the paragraph's "sentence_breaks"."""
     spans = paragraph.get("sentence_breaks") if isinstance(paragraph, dict) else None
     expected = "expected sentence_breaks [[start, end], ...], as in XQuAD-R (plain XQuAD has none)"
     if not isinstance(spans, list) or not spans:
         raise UsageError(f"{path}, {place}: no sentence_breaks: {expected}")
     for span in spans:
-        whole = (
+        valid = (
             isinstance(span, list)
             and len(span) == 2
             and all(type(number) is int for number in span)
         )
-        if not whole or not 0 <= span[0] < span[1] <= len(context):
+        if not valid or not 0 <= span[0] < span[1] <= len(context):
             raise UsageError(
-                f"{path}, {place}: sentence break {span!r} does not lie within the {len(context)} characters: {expected}"
+                f"{path}, {place}: sentence break {span!r} is not within the "
+                f"{len(context)} characters: {expected}"
             )
     return [(first, end) for first, end in spans]
 
 
 def _languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
-    """The files of all these languages in the path's folder; UsageError naming those that are
-    missing."""
+    """Return the files of all these languages in the path's folder. Raise UsageError with those
+    that are missing."""
     files = [path.with_name(f"{code}.json") for code in codes]
     if missing := [file.name for file in files if not file.is_file()]:
         raise UsageError(
-            f"{path.parent} lacks {', '.join(missing)}: the sentences of all {len(codes)} languages are searched together"
+            f"{path.parent} lacks {', '.join(missing)}: "
+            f"the sentences of all {len(codes)} languages are searched together"
         )
     return files
 
 
 def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
-    """The questions of a file with their right sentences in all languages, whose files stand beside
-    it."""
-    right: dict[str, tuple[Passage, ...]] = {}
+    """Return the questions of a file with their answer sentences in all languages, whose files are
+    beside it."""
+    answers: dict[str, tuple[Passage, ...]] = {}
     for file in _languages_beside(path, codes):
         for example, _ in _read_xquad_r(file):
-            right[example.id] = right.get(example.id, ()) + example.passages
+            answers[example.id] = answers.get(example.id, ()) + example.passages
     return [
-        RankingExample(example.id, example.query, right[example.id])
+        RankingExample(example.id, example.query, answers[example.id])
         for example, _ in _read_xquad_r(path)
     ]
 
 
 def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
-    """LAReQA's pool: the sentences of all languages, each once, in the order of the languages and
-    of their files."""
+    """Return LAReQA's pool: the sentences of all languages, each once, in the order of the
+    languages and of their files."""
     files = _languages_beside(path, codes)
     return list(
         {
@@ -137,15 +142,15 @@ def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
 
 # ---- mentions and the entities that they name
 
-# Marks around a mention, and what stands for them where a text has them already (XTREME-R,
+# Marks around a mention, and the pattern that replaces such marks of the text itself (XTREME-R,
 # third_party/utils_mewslix.py).
 _MARKED = "{mention}: {left} {{ {mention} }} {right}"
 _BRACES = re.compile(r"\{(.*?)\}")
 
 
 def records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number from 1, value) of every line of a JSON lines file, read line by line: the
-    entities' file has half a gigabyte."""
+    """Yield (line number from 1, value) of every line of a JSON lines file. Lines are read one by
+    one, because the file of entities has half a gigabyte."""
     with opening(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -158,30 +163,31 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def sentences_of(path: Path, line: int, record: Any, text: str) -> list[tuple[int, int]]:
-    """(start, end) of the sentences; UsageError where one does not lie within the text."""
-    found = json_member(record, "sentence_spans", list, path, line)
+    """Return (start, end) of the sentences. Raise UsageError if one is not within the text."""
+    entries = json_member(record, "sentence_spans", list, path, line)
     spans = [
         (json_member(span, "start", int, path, line), json_member(span, "end", int, path, line))
-        for span in found
+        for span in entries
     ]
     for first, end in spans:
         if not 0 <= first <= end <= len(text):
             raise wrong(
                 path,
                 line,
-                f"sentence {first} to {end}: expected a span within the {len(text)} characters of the text",
+                f"sentence {first} to {end}: "
+                f"expected a span within the {len(text)} characters of the text",
             )
     return spans
 
 
 def entity(path: Path, line: int, record: Any) -> Passage:
-    """An entity as its description: the sentences, without line breaks."""
+    """Return an entity as its description: the sentences, without line breaks."""
     description = json_member(record, "description", str, path, line)
     spans = sentences_of(path, line, record, description) or [(0, len(description))]
     text = " ".join(" ".join(description[first:end] for first, end in spans).split())
     if not text:
         raise wrong(
-            path, line, "the description is empty: expected sentences that say what the entity is"
+            path, line, "the description is empty: expected sentences that describe the entity"
         )
     return Passage(
         json_member(record, "entity_id", str, path, line),
@@ -192,26 +198,26 @@ def entity(path: Path, line: int, record: Any) -> Passage:
 
 @lru_cache(maxsize=1)
 def read_entities(path: Path) -> dict[str, Passage]:
-    """Mewsli-X's pool by Wikidata id, kept for the next language: a million descriptions are about
-    a gigabyte. UsageError on a repeat."""
-    found: dict[str, Passage] = {}
+    """Return Mewsli-X's pool by Wikidata id. Cached for the next language: a million descriptions
+    take about a gigabyte. Raise UsageError on a repeat."""
+    pool: dict[str, Passage] = {}
     for line, record in records(path):
         passage = entity(path, line, record)
-        if passage.id in found:
+        if passage.id in pool:
             raise wrong(
-                path, line, f"entity {passage.id} stands on an earlier line too: expected each once"
+                path, line, f"entity {passage.id} is also on an earlier line: expected each once"
             )
-        found[passage.id] = passage
-    if not found:
+        pool[passage.id] = passage
+    if not pool:
         raise UsageError(f"{path} is empty: expected one entity a line")
-    return found
+    return pool
 
 
 def query(path: Path, line: int, context: Any, mention: Any) -> str:
-    """The mention, a colon, and its sentence with the mention between braces, as in XTREME-R; other
-    braces become parentheses.
+    """Return the mention, a colon, and its sentence with the mention in braces, as in XTREME-R.
+    Other braces become parentheses.
 
-    The mention stands in front as well, so that a short input never cuts it off.
+    The mention comes first, so that shortening the input never removes it.
     """
     text = json_member(context, "text", str, path, line)
     span = json_member(mention, "mention_span", dict, path, line)
@@ -223,14 +229,16 @@ def query(path: Path, line: int, context: Any, mention: Any) -> str:
         raise wrong(
             path,
             line,
-            "the article's text is empty: the release leaves it out; restore it with Mewsli-X's get-mewsli-x.sh",
+            "the article's text is empty: the release leaves it out; "
+            "restore it with Mewsli-X's get-mewsli-x.sh",
         )
-    found = text[first:end] if first >= 0 else ""
-    if not words.strip() or found != words:
+    excerpt = text[first:end] if first >= 0 else ""
+    if not words.strip() or excerpt != words:
         raise wrong(
             path,
             line,
-            f"expected the mention {words!r} at characters {first} to {end} of the text, found {found!r}",
+            f"expected the mention {words!r} at characters {first} to {end} of the text, "
+            f"found {excerpt!r}",
         )
     sentences = sentences_of(path, line, context, text)
     start = max((begin for begin, _ in sentences if begin <= first), default=0)
@@ -240,18 +248,18 @@ def query(path: Path, line: int, context: Any, mention: Any) -> str:
 
 
 def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]:
-    """The mentions in the articles of one language, each with the entity that it names, from the
-    pool's file.
+    """Return the mentions in the articles of one language, each with the entity that it names, from
+    the pool's file.
 
-    UsageError where a mention does not stand at its place, or names an entity that the pool lacks.
+    Raise UsageError if a mention is not at its position, or names an entity that the pool lacks.
     """
     pool = read_entities(entities)
-    found = []
+    mentions = []
     for line, record in records(path):
         context = json_member(record, "context", dict, path, line)
-        if (spoken := json_member(context, "language", str, path, line)) != code:
-            if spoken not in LANGUAGES:
-                raise unknown("language", spoken, LANGUAGES, f"{path}, line {line}")
+        if (language := json_member(context, "language", str, path, line)) != code:
+            if language not in LANGUAGES:
+                raise unknown("language", language, LANGUAGES, f"{path}, line {line}")
             continue
         for mention in json_member(record, "mentions", list, path, line):
             name = json_member(mention, "entity_id", str, path, line)
@@ -259,29 +267,30 @@ def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]
                 raise wrong(
                     path,
                     line,
-                    f"entity {name} is not in {entities}: expected one of its {len(pool):,} entities",
+                    f"entity {name} is not in {entities}: "
+                    f"expected one of its {len(pool):,} entities",
                 )
-            found.append(
+            mentions.append(
                 RankingExample(
                     json_member(mention, "example_id", str, path, line),
                     query(path, line, context, mention),
                     (pool[name],),
                 )
             )
-    return found
+    return mentions
 
 
 def read_mention_pairs(path: Path) -> list[RankingExample]:
-    """English Wikipedia's mentions, each with the description of the entity that it names."""
-    found = []
+    """Return English Wikipedia's mentions, each with its entity's description."""
+    mentions = []
     for line, record in records(path):
         pair = json_member(record, "contextual_mention", dict, path, line)
         mention = json_member(pair, "mention", dict, path, line)
         passage = entity(path, line, json_member(record, "entity", dict, path, line))
         text = query(path, line, json_member(pair, "context", dict, path, line), mention)
-        found.append(
+        mentions.append(
             RankingExample(json_member(mention, "example_id", str, path, line), text, (passage,))
         )
-    if not found:
+    if not mentions:
         raise UsageError(f"{path} is empty: expected one mention and entity a line")
-    return found
+    return mentions

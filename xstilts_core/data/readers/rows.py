@@ -1,5 +1,5 @@
-"""Rows of the hub's data sets as examples: a function per shape, labels mapped by the names of
-their classes."""
+"""Convert rows of the hub's data sets to examples: one function per row shape. Labels are mapped by
+class name."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ from xstilts_core.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One split of a data set: `values` by column, all of one length; `classes`: by column, the
-    names of its classes.
+    """One split of a data set: `values` by column, all of one length; `classes`: class names by
+    column.
 
-    columns: in the order in which the shape reads them. renamed: classes that the task calls
-    otherwise. place: for errors.
+    columns: in the order in which the shape reads them. renamed: classes with another name in the
+    task. place: for errors.
     """
 
     place: str
@@ -51,15 +51,15 @@ class Rows:
         )
 
     def wrong(self, row: int, problem: str) -> UsageError:
-        """The error for row `row` (from 1)."""
+        """Return the error for row `row` (from 1)."""
         return UsageError(f"{self.place}, row {row}: {problem}")
 
     def naming(self, column: str, legal: Sequence[str]) -> Callable[[Any, int], str | None]:
-        """A function from a value of the column, and its row, to the task's label; None where there
-        is no gold label (-1).
+        """Return a function from a value of the column, and its row, to the task's label, or None
+        if there is no gold label (-1).
 
-        UsageError where the classes have no names, or names that the task does not know: an order
-        is never guessed.
+        Raise UsageError if the classes have no names, or names that the task does not know: the
+        order of classes is never guessed.
         """
         names = [self.renamed.get(name, name) for name in self.classes[column]]
         for name in names:
@@ -70,14 +70,15 @@ class Rows:
             if value == -1:
                 return None
             if isinstance(value, str):
-                found = self.renamed.get(value, value)
-                if found not in legal:
+                name = self.renamed.get(value, value)
+                if name not in legal:
                     raise unknown("label", value, legal, f"{self.place}, row {row}")
-                return found
+                return name
             if not names:
                 raise self.wrong(
                     row,
-                    f"{column} is {value!r} and the data set names no classes: expected {', '.join(legal)} by name",
+                    f"{column} is {value!r} and the data set names no classes: "
+                    f"expected {', '.join(legal)} by name",
                 )
             return names[value]
 
@@ -85,37 +86,37 @@ class Rows:
 
 
 def pairs(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: first text, second text, label. Rows without a gold label (SNLI's -1) are left out;
-    ids count the rest from 1."""
-    found = []
+    """Read the columns first text, second text, label. Rows without a gold label (SNLI's -1) are
+    left out; ids number the rest from 1."""
+    rows_read = []
     for rows in parts:
         label = rows.naming(rows.columns[2], task.labels)
-        found += [
+        rows_read += [
             (first, second, label(value, number))
             for number, (first, second, value) in enumerate(rows, start=1)
         ]
-    kept = [row for row in found if row[2] is not None]
+    labelled = [row for row in rows_read if row[2] is not None]
     return [
         PairExample(str(number), first.strip(), second.strip(), name)
-        for number, (first, second, name) in enumerate(kept, start=1)
+        for number, (first, second, name) in enumerate(labelled, start=1)
     ]
 
 
 def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: text, label: single texts, as pairs whose second text is empty."""
-    found: list[Example] = []
+    """Read the columns text, label: single texts, as pairs whose second text is empty."""
+    examples: list[Example] = []
     for rows in parts:
         label = rows.naming(rows.columns[1], task.labels)
         for number, (text, value) in enumerate(rows, start=1):
             if (name := label(value, number)) is None:
                 raise rows.wrong(number, f"no label (-1): expected {', '.join(task.labels)}")
-            found.append(PairExample(str(len(found) + 1), text.strip(), "", name))
-    return found
+            examples.append(PairExample(str(len(examples) + 1), text.strip(), "", name))
+    return examples
 
 
 def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: question, context {contexts: the parts of an abstract}, decision. The pair is the
-    question and the abstract."""
+    """Read the columns question, context {contexts: the parts of an abstract}, decision. The pair
+    is the question and the abstract."""
     found: list[Example] = []
     for rows in parts:
         label = rows.naming(rows.columns[2], task.labels)
@@ -128,10 +129,10 @@ def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: id, question, context, answers {text, answer_start}. Repeated ids get their
-    position.
+    """Read the columns id, question, context, answers {text, answer_start}. Repeated ids are
+    followed by their position.
 
-    As from files: white space around a question is taken off, a blank question or answer is an
+    As with files, white space around a question is stripped, and a blank question or answer is an
     error.
     """
     examples = []
@@ -140,57 +141,57 @@ def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             if not question.strip():
                 raise rows.wrong(number, f"question {name!r} is blank: expected a text")
             starts = zip(answers["text"], answers["answer_start"], strict=True)
-            found = tuple(aligned(rows, number, context, text, start) for text, start in starts)
-            if not found and task.scoring != "squad_v2":
+            gold = tuple(aligned(rows, number, context, text, start) for text, start in starts)
+            if not gold and task.scoring != "squad_v2":
                 raise rows.wrong(
                     number, f"question {name!r} has no answer: expected one in {task.name}"
                 )
-            examples.append(SpanExample(str(name), question.strip(), context, found))
+            examples.append(SpanExample(str(name), question.strip(), context, gold))
     return numbered_repeats(examples)
 
 
 def aligned(rows: Rows, number: int, context: str, text: str, start: int) -> Answer:
-    """The answer where it stands: google/xtreme takes white space off its contexts and answers but
-    leaves the offsets as they were."""
+    """Return the answer at its true position: google/xtreme strips white space from its contexts
+    and answers but keeps the old offsets."""
     if start >= 0 and text.strip() and context[start : start + len(text)] == text:
         return Answer(text, start)
-    places = (
+    positions = (
         [position for position in range(len(context)) if context.startswith(text, position)]
         if text.strip()
         else []
     )
-    if not places:
+    if not positions:
         raise rows.wrong(
-            number, f"the answer {text!r} does not stand in its context (answer_start {start})"
+            number, f"the answer {text!r} is not in its context (answer_start {start})"
         )
-    return Answer(text, min(places, key=lambda position: abs(position - start)))
+    return Answer(text, min(positions, key=lambda position: abs(position - start)))
 
 
 def tags(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: words, tags. As from files, white space around a word is taken off, and a word of
-    nothing else left out."""
+    """Read the columns words, tags. As with files, white space around a word is stripped, and empty
+    words are left out."""
     return words_of(parts, task, str.strip)
 
 
 def syntactic_words(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """As `tags`, with the white space and zero-width non-joiners inside a word taken out, as in
-    XTREME's own files of UD."""
+    """Read the same columns as `tags`, also removing white space and zero-width non-joiners inside
+    a word, as XTREME's own UD files do."""
     return words_of(parts, task, plain_word)
 
 
 def words_of(parts: Sequence[Rows], task: Task, plain: Callable[[str], str]) -> list[Example]:
-    kept = [
+    sentences = [
         [(form, tag) for word, tag in zip(*row, strict=True) if (form := plain(word))]
         for row in tagged(parts, task)
     ]
     return [
         TagsExample(str(number), *map(tuple, zip(*row, strict=True)))
-        for number, row in enumerate(filter(None, kept), start=1)
+        for number, row in enumerate(filter(None, sentences), start=1)
     ]
 
 
 def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(words, tags) of every sentence that has words."""
+    """Yield (words, tags) of every sentence that has words."""
     for rows in parts:
         label = rows.naming(rows.columns[1], task.labels)
         for number, (words, values) in enumerate(rows, start=1):
@@ -208,9 +209,9 @@ def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...],
 
 
 def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: sentence, English sentence, and the codes of both, where a data set states them.
+    """Read the columns sentence, English sentence and, if a data set has them, both language codes.
 
-    The sentences of the language come first, then the English ones, as from files.
+    The sentences of the language come first, then the English ones, as with files.
     """
     sides: list[list[Example]] = [[], []]
     for rows in parts:
@@ -220,7 +221,8 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             if codes and tuple(codes) != expected:
                 raise rows.wrong(
                     number,
-                    f"languages {' and '.join(map(str, codes))}: expected {' and '.join(map(str, expected))}",
+                    f"languages {' and '.join(map(str, codes))}: "
+                    f"expected {' and '.join(map(str, expected))}",
                 )
             if not text.strip() or not english.strip():
                 raise rows.wrong(number, "blank: expected a sentence on both sides")
@@ -232,7 +234,7 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
-    """The index of the right choice, written as a number."""
+    """Return the index of the right choice, written as a number."""
     if not isinstance(value, str | int) or not str(value).isdecimal() or int(value) >= count:
         raise rows.wrong(
             number, f"label {value!r}: expected the number of the right choice, 0 to {count - 1}"
@@ -241,20 +243,20 @@ def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
 
 
 def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: ctx_a, ctx_b, endings, label. The begun sentence ctx_b opens every choice, as in the
-    paper's code."""
-    found = []
+    """Read the columns ctx_a, ctx_b, endings, label. The unfinished sentence ctx_b begins every
+    choice, as in the paper's code."""
+    questions = []
     for rows in parts:
-        for number, (first, begun, ends, value) in enumerate(rows, start=1):
+        for number, (first, opening, ends, value) in enumerate(rows, start=1):
             right = chosen(rows, number, value, len(ends))
             if len(ends) != 4:
                 raise rows.wrong(number, f"{len(ends)} endings: expected 4")
-            found.append((first, "", [f"{begun} {end}" for end in ends], right))
-    return numbered(found)
+            questions.append((first, "", [f"{opening} {end}" for end in ends], right))
+    return numbered(questions)
 
 
 def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: context, question, four answers, label."""
+    """Read the columns context, question, four answers, label."""
     return numbered(
         (context, question, answers, chosen(rows, number, value, len(answers)))
         for rows in parts
@@ -263,29 +265,30 @@ def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 
 
 def siqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: context, question, three answers, label: the number of the right one, from 1, as
-    text that may end with a line end."""
-    found = []
+    """Read the columns context, question, three answers, label: the number of the right answer,
+    from 1, as text that may end with a line end."""
+    questions = []
     for rows in parts:
         for number, (context, question, *answers, value) in enumerate(rows, start=1):
             right = value.strip()
             if not right.isdecimal() or not 1 <= int(right) <= len(answers):
                 raise rows.wrong(
                     number,
-                    f"label {value!r}: expected the number of the right answer, 1 to {len(answers)}",
+                    f"label {value!r}: "
+                    f"expected the number of the right answer, 1 to {len(answers)}",
                 )
-            found.append((context, question, answers, int(right) - 1))
-    return numbered(found)
+            questions.append((context, question, answers, int(right) - 1))
+    return numbered(questions)
 
 
 def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: premise, question (cause or effect), two choices, label: the name of the right one's
-    column, or its number.
+    """Read the columns premise, question (cause or effect), two choices, label: the name of the
+    right choice's column, or its number.
 
-    The question is told in English in every language, as in XTREME-R (third_party/run_xcopa.py):
+    The question is put in English in every language, as in XTREME-R (third_party/run_xcopa.py):
     "What was the cause?"
     """
-    found = []
+    questions = []
     for rows in parts:
         *_, column = rows.columns
         choices, names = rows.columns[2:4], rows.classes[column]
@@ -297,26 +300,26 @@ def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
                 if names and value >= 0
                 else chosen(rows, number, value, len(choices))
             )
-            found.append((premise, f"What was the {question}?", (first, second), right))
-    return numbered(found)
+            questions.append((premise, f"What was the {question}?", (first, second), right))
+    return numbered(questions)
 
 
 def commonsenseqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """Columns: question, choices {label, text}, answerKey: the letter of the right choice, looked
-    up among the labels."""
-    found = []
+    """Read the columns question, choices {label, text}, answerKey: the letter of the right choice,
+    looked up among the labels."""
+    questions = []
     for rows in parts:
         for number, (question, choices, key) in enumerate(rows, start=1):
             if key not in choices["label"]:
                 raise rows.wrong(
                     number, f"answerKey {key!r}: expected one of {', '.join(choices['label'])}"
                 )
-            found.append(("", question, choices["text"], choices["label"].index(key)))
-    return numbered(found)
+            questions.append(("", question, choices["text"], choices["label"].index(key)))
+    return numbered(questions)
 
 
 def answer_sentences(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
-    """As `spans`, each question as a query for the sentence that holds its answer."""
+    """Read the columns of `spans`; each question is a query for its answer's sentence."""
     return by_sentence(spans(parts, task, code))
 
 

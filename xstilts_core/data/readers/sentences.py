@@ -1,4 +1,4 @@
-"""Sentences and their translations: Tatoeba in the layout of LASER, BUCC 2018 in that of the shared
+"""Read sentences and their translations: Tatoeba in LASER's layout, BUCC 2018 in that of the shared
 task."""
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from xstilts_core.examples import SentenceExample
 
 
 def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExample]:
-    """Both sides of a LASER file pair, first those of `language`, then the English ones; line k
-    translates line k.
+    """Return both sides of a LASER file pair: first the sentences of `language`, then the English
+    ones. Line k translates line k.
 
     Ids are "<language>-<line>" with lines from 1. XTREME's own copy of these files sorts the
-    English side, and so holds no gold: read LASER's. UsageError for a blank line or unequal
+    English side, so it has no gold pairs: use LASER's. Raise UsageError for a blank line or unequal
     lengths.
     """
     sides = {language: (path, read_lines(path)), "en": (english, read_lines(english))}
@@ -22,7 +22,8 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
         raise wrong(
             path,
             min(lengths) + 1,
-            f"{lengths[0]} lines here but {lengths[1]} in {english}: expected as many, line k translates line k",
+            f"{lengths[0]} lines here but {lengths[1]} in {english}: "
+            "expected as many, line k translates line k",
         )
     examples = []
     for (code, (file, lines)), other in zip(sides.items(), ("en", language), strict=True):
@@ -36,13 +37,12 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
 
 
 def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:
-    """Two monolingual collections of "id TAB sentence", first that of `language`, and the gold
-    pairs "id TAB English id".
+    """Return two monolingual collections of "id TAB sentence", first that of `language`, with their
+    matches from the gold pairs "id TAB English id".
 
-    A sentence without a pair matches nothing (None): it is there to be told apart, and collections
-    without any such sentence are refused (google/xtreme on the hub is such a copy). UsageError,
-    too, for a repeated id, a pair of ids that the collections lack, and a second pair of the same
-    sentence.
+    A sentence without a pair has match None. Such sentences make mining hard, so collections
+    without any are refused (google/xtreme on the hub is such a copy). Also raise UsageError for a
+    repeated id, a pair of ids that the collections lack, and a second pair with the same sentence.
     """
     sides = {
         code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))
@@ -55,7 +55,8 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
                 raise wrong(
                     gold,
                     number,
-                    f"id {name!r} is not in {side}: expected all pairs' sentences there (truncated download?)",
+                    f"id {name!r} is not in {side}: "
+                    "expected all pairs' sentences there (truncated download?)",
                 )
             if name in match[code]:
                 raise wrong(
@@ -66,8 +67,9 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
             match[code][name] = other
     if all(len(match[code]) == len(side) for code, side in sides.items()):
         raise UsageError(
-            f"{path} and {english} hold no sentence without a pair in {gold}: expected the whole collections of the shared task; mining "
-            "is to tell translations from all other sentences, and among pairs alone its F1 says nothing"
+            f"{path} and {english} hold no sentence without a pair in {gold}: expected the whole "
+            "collections of the shared task; mining must distinguish translations from all other "
+            "sentences, and among pairs alone its F1 says nothing"
         )
     return [
         SentenceExample(name, code, text, match[code].get(name))
@@ -77,16 +79,14 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
 
 
 def rows(path: Path, expected: str) -> dict[str, str]:
-    """First column to second, in the order of the file."""
-    found: dict[str, str] = {}
+    """Return a mapping from the first column to the second, in the order of the file."""
+    texts: dict[str, str] = {}
     lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         name, _, text = (part.strip() for part in line.partition("\t"))
         if not name or not text:
             raise wrong(path, number, f"{line[:60]!r}: expected {expected}{cut_off(number, lines)}")
-        if name in found:
-            raise wrong(
-                path, number, f"id {name!r} stands on an earlier line too: expected each once"
-            )
-        found[name] = text
-    return found
+        if name in texts:
+            raise wrong(path, number, f"id {name!r} is also on an earlier line: expected each once")
+        texts[name] = text
+    return texts

@@ -1,4 +1,4 @@
-"""Questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA,
+"""Read questions about a text in SQuAD's JSON, versions 1.1 and 2.0: SQuAD, XQuAD, MLQA,
 TyDiQA-GoldP."""
 
 import json
@@ -13,18 +13,21 @@ from xstilts_core.data.readers.text import parse_json, read_text
 from xstilts_core.errors import UsageError, shown
 from xstilts_core.examples import Answer, SpanExample
 
-# The first answers that a file states: XTREME's copies of test files have [{"answer_start": 0,
-# "text": ""}] in every question.
+# The first answers in a file if they were removed: XTREME's copies of test files have
+# [{"answer_start": 0, "text": ""}] in every question.
 REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
 _STATED = re.compile(rb'"answers"')
 _HEAD_BYTES = 1 << 20
 
-_SHAPE = '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}]}]}'
+_SHAPE = (
+    '{"data": [{"paragraphs": [{"context", "qas": [{"id", "question", '
+    '"answers": [{"text", "answer_start"}]}]}]}]}'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Where a question stands, for errors: its line is looked for only when it is told."""
+    """The position of a question, for errors. Its line is searched only if it is printed."""
 
     path: Path
     id: str | int
@@ -37,14 +40,14 @@ class Question:
 
 
 def read_squad(path: Path) -> list[SpanExample]:
-    """The questions of a file, in its order. No answers: "is_impossible" is true (SQuAD 2.0).
+    """Return the questions of a file, in order. Unanswerable ones have "is_impossible" (SQuAD 2.0).
 
-    Ids that a file repeats (XTREME's TyDiQA training files) get "#" and the question's position,
-    from 1. UsageError where the JSON is broken or of another shape, where a question is blank,
-    where an answer is or does not stand at its offset, and where answers were removed (XTREME's
-    test files): an example without answers would mean an unanswerable question. White space around
-    a question is taken off, as the hub's rows have none; a context stays as it is, for the offsets
-    count from its beginning.
+    Repeated ids (XTREME's TyDiQA training files) get "#" and the question's position, from 1. Raise
+    UsageError if the JSON is malformed or of another shape, if a question is blank, if an answer is
+    blank or not at its offset, and if answers were removed (XTREME's test files): an example
+    without answers would mean an unanswerable question. White space around a question is stripped,
+    as the hub's rows have none. A context is left unchanged, because the offsets count from its
+    beginning.
     """
     examples = [example_of(path, context, entry) for context, entry in questions(path)]
     if not examples:
@@ -53,49 +56,49 @@ def read_squad(path: Path) -> list[SpanExample]:
 
 
 def has_answers(path: Path) -> bool:
-    """Whether the file's first question has its answers; undecoded, as `available` asks many
-    files."""
+    """Return whether the file's first question has its answers. The file is not decoded, because
+    `available` checks many files."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    stated = _STATED.search(head)
-    return not (stated and REMOVED.match(head, stated.start()))
+    answers = _STATED.search(head)
+    return not (answers and REMOVED.match(head, answers.start()))
 
 
 def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
-    """The examples, with "#" and the position from 1 behind every id that occurs more than once."""
+    """Return the examples, with "#" and the position from 1 after every repeated id."""
     repeated = {
         name for name, count in Counter(example.id for example in examples).items() if count > 1
     }
     return [
-        SpanExample(f"{kept.id}#{position}", kept.question, kept.context, kept.answers)
-        if kept.id in repeated
-        else kept
-        for position, kept in enumerate(examples, start=1)
+        SpanExample(f"{item.id}#{position}", item.question, item.context, item.answers)
+        if item.id in repeated
+        else item
+        for position, item in enumerate(examples, start=1)
     ]
 
 
 def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(context, entry of "qas") of every question; UsageError where the JSON is truncated or lacks
-    a level."""
-    for place, paragraph in paragraphs(path):
-        context = member(paragraph, "context", str, path, place)
-        for entry in member(paragraph, "qas", list, path, place):
+    """Yield (context, entry of "qas") of every question. Raise UsageError if the JSON is truncated
+    or lacks a level."""
+    for origin, paragraph in paragraphs(path):
+        context = member(paragraph, "context", str, path, origin)
+        for entry in member(paragraph, "qas", list, path, origin):
             yield context, entry
 
 
 def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
-    """(its place in the file, the paragraph) of every paragraph."""
+    """Yield (its position in the file, the paragraph) of every paragraph."""
     content = parse_json(read_text(path), path, f"a complete file {_SHAPE}")
     for article_number, article in enumerate(member(content, "data", list, path, "the top level")):
-        place = f"data[{article_number}]"
+        origin = f"data[{article_number}]"
         for paragraph_number, paragraph in enumerate(
-            member(article, "paragraphs", list, path, place)
+            member(article, "paragraphs", list, path, origin)
         ):
-            yield f"{place}.paragraphs[{paragraph_number}]", paragraph
+            yield f"{origin}.paragraphs[{paragraph_number}]", paragraph
 
 
 def member(parent: Any, key: str, kind: type, path: Path, place: str | Question) -> Any:
-    """parent[key], which must be of that kind."""
+    """Return parent[key]. Raise UsageError unless it has type `kind`."""
     value = parent.get(key) if isinstance(parent, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise UsageError(f"{path}, {place}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
@@ -103,37 +106,39 @@ def member(parent: Any, key: str, kind: type, path: Path, place: str | Question)
 
 
 def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
-    """One question with its answers, each checked against the context."""
+    """Return one question with its answers, each checked against the context."""
     name = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise UsageError(
             f"{path}: a question has the id {shown(name)}: expected a text in {_SHAPE}"
         )
-    place = Question(path, name)
-    question = member(entry, "question", str, path, place).strip()
+    origin = Question(path, name)
+    question = member(entry, "question", str, path, origin).strip()
     if not question:
-        raise UsageError(f"{path}, {place}: the question is blank: expected a text")
+        raise UsageError(f"{path}, {origin}: the question is blank: expected a text")
     impossible = entry.get("is_impossible", False) is True
-    raw = entry.get("answers", []) if impossible else member(entry, "answers", list, path, place)
+    raw = entry.get("answers", []) if impossible else member(entry, "answers", list, path, origin)
     if impossible and raw:
         raise UsageError(
-            f"{path}, {place}: marked is_impossible, and with answers: expected one of the two"
+            f"{path}, {origin}: marked is_impossible but has answers: expected one of the two"
         )
     answers = tuple(
         Answer(
-            member(item, "text", str, path, place), member(item, "answer_start", int, path, place)
+            member(item, "text", str, path, origin), member(item, "answer_start", int, path, origin)
         )
         for item in raw
     )
     if not impossible and not any(answer.text.strip() for answer in answers):
         raise UsageError(
-            f"{path}, {place}: no answer and not marked is_impossible: expected answers (XTREME removes them from its test files)"
+            f"{path}, {origin}: no answer and not marked is_impossible: "
+            "expected answers (XTREME removes them from its test files)"
         )
     for answer in answers:
-        found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
-        if found != answer.text or not found.strip():
-            there = f"found {found!r}" if found != answer.text else "which is blank"
+        text = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
+        if text != answer.text or not text.strip():
+            problem = f"found {text!r}" if text != answer.text else "which is blank"
             raise UsageError(
-                f"{path}, {place}: expected the answer {answer.text!r} at character {answer.start} of the context, {there}"
+                f"{path}, {origin}: expected the answer {answer.text!r} "
+                f"at character {answer.start} of the context, {problem}"
             )
     return SpanExample(str(name), question, context, answers)

@@ -1,5 +1,5 @@
-"""Sentences with a tag per word, one word a line: PAN-X (WikiANN), XTREME's part-of-speech files;
-and supertags (CCGbank)."""
+"""Read sentences with a tag per word: PAN-X (WikiANN) and XTREME's part-of-speech files, one word a
+line; supertags (CCGbank)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _ZERO_WIDTH_NON_JOINER = "\u200c"
 
 
 def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-    """The sentences among the lines of a file: their (line number, line); blank lines stand between
+    """Yield the sentences of a file as lists of (line number, line). Blank lines separate
     sentences."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate([*lines, ""], start=1):
@@ -26,26 +26,26 @@ def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
 
 
 def read_panx(path: Path, code: str) -> list[TagsExample]:
-    """PAN-X: token TAB tag, as `read_tagged`. The raw archive writes "de:Berlin": the language's
-    own prefix, on every token, is cut off."""
+    """Read PAN-X: token TAB tag, as `read_tagged`. The raw archive has "de:Berlin": the language's
+    own prefix, if on every token, is removed."""
     return read_tagged(path, BIO, f"{code}:")
 
 
 def read_udpos(path: Path) -> list[TagsExample]:
-    """XTREME's own part-of-speech files: token TAB tag, as `read_tagged`."""
+    """Read XTREME's own part-of-speech files: token TAB tag, as `read_tagged`."""
     return read_tagged(path, UPOS)
 
 
 def read_tagged(
     path: Path, tags: Sequence[str], prefix: str = "", between: Literal["\t", " "] = "\t"
 ) -> list[TagsExample]:
-    """Token TAB tag. A file whose lines hold the token only (XTREME's test files) gives examples
-    without tags; not where a space stands between token and tag.
+    """Read token TAB tag. A file with only a token per line (XTREME's test files) gives examples
+    without tags, unless token and tag are separated by a space.
 
-    Ids count sentences from 1. prefix: cut off where every token begins with it. A word of nothing
-    but white space is left out: XTREME takes U+200C and spaces out of words, and the language
-    prefix. UsageError for a line with more or fewer columns than the first (a truncated download
-    ends in one), for an unknown tag, and for a file without a word.
+    Ids number sentences from 1. prefix: removed if every token begins with it. A word that is only
+    white space is left out: XTREME removes U+200C, spaces and the language prefix from words. Raise
+    UsageError for a line with more or fewer columns than the first (a truncated download ends in
+    one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
     rows = [[(number, line.split(between)) for number, line in block] for block in sentences(lines)]
@@ -60,7 +60,8 @@ def read_tagged(
             raise wrong(
                 path,
                 number,
-                f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}{cut_off(number, lines)}",
+                f"{len(cells)} columns ({' | '.join(cells)[:80]}): "
+                f"expected {expected}{cut_off(number, lines)}",
             )
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")
@@ -70,11 +71,11 @@ def read_tagged(
     examples: list[TagsExample] = []
     for block in rows:
         words = [(cells[0].removeprefix(shared).strip(), cells[-1].strip()) for _, cells in block]
-        kept = [row for row in words if row[0]]
-        if kept:
-            forms, found = zip(*kept, strict=True)
+        nonempty = [row for row in words if row[0]]
+        if nonempty:
+            forms, word_tags = zip(*nonempty, strict=True)
             examples.append(
-                TagsExample(str(len(examples) + 1), forms, found if columns == 2 else ())
+                TagsExample(str(len(examples) + 1), forms, word_tags if columns == 2 else ())
             )
     if not examples:
         raise UsageError(
@@ -84,24 +85,24 @@ def read_tagged(
 
 
 def plain_word(word: str) -> str:
-    """The word without the spaces and zero-width non-joiners inside it, as XTREME writes it; ""
-    where nothing else is left."""
+    """Return the word without spaces and zero-width non-joiners inside it, as XTREME writes it; ""
+    if nothing is left."""
     return word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
 
 
 def read_ccg(path: Path) -> list[TagsExample]:
-    """Supertags as the paper's code reads them: words TAB tags, both apart by single spaces. Ids
+    """Read supertags as the paper's code does: words TAB tags, both separated by single spaces. Ids
     are line numbers from 1."""
     examples = []
     for number, line in enumerate(read_lines(path), start=1):
-        # By spaces alone: a no-break space may stand inside a word.
+        # Split only at spaces: a no-break space may be part of a word.
         cells = [[word for word in cell.split(" ") if word] for cell in line.split("\t")]
         if len(cells) != 2 or not cells[0] or len(cells[0]) != len(cells[1]):
-            found = (
+            counts = (
                 f"{len(cells)} columns"
                 if len(cells) != 2
                 else f"{len(cells[0])} words and {len(cells[1])} tags"
             )
-            raise wrong(path, number, f"{found}: expected words TAB tags, as many tags as words")
+            raise wrong(path, number, f"{counts}: expected words TAB tags, as many tags as words")
         examples.append(TagsExample(str(number), tuple(cells[0]), tuple(cells[1])))
     return examples

@@ -1,4 +1,4 @@
-"""Text out of a file, with the file and the line named in every error."""
+"""Read text from a file. Every error names the file and the line."""
 
 import json
 import re
@@ -9,65 +9,65 @@ from typing import Any, NoReturn
 from xstilts_core.errors import UsageError, shown
 
 SHOWN = 12
-# First bytes of files that are no text yet.
+# First bytes of compressed files.
 _PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# What this process has read: (bytes, modification time in ns) of each file as it was then. A run's
-# result names the files it stands on.
+# Files that this process has read: (bytes, modification time in ns) of each at that time. A run's
+# result lists the files it depends on.
 opened: dict[Path, tuple[int, int]] = {}
-# Half of a pair that JSON can write and UTF-8 cannot.
+# Half of a surrogate pair, which JSON can express but UTF-8 cannot.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def wrong(path: Path, line: int, problem: str) -> UsageError:
-    """The error for line `line` (from 1) of a file."""
+    """Return the error for line `line` (from 1) of a file."""
     return UsageError(f"{path}, line {line}: {problem}")
 
 
 def cut_off(line: int, lines: list[str]) -> str:
-    """What the error for line `line` (from 1) adds where it is the last one: a download that broke
-    off ends inside a row."""
+    """Return the hint for an error on line `line` (from 1) if it is the last one: a broken download
+    ends inside a row."""
     return (
         "; this is the last line: the download may have been cut off" if line == len(lines) else ""
     )
 
 
 def neighbours(path: Path) -> str:
-    """What stands beside a missing file: those of the same kind, else the nearest folder that
-    exists."""
+    """Return what exists beside a missing file: files of the same kind, otherwise the nearest
+    existing folder."""
     folder = path.parent
     if not folder.is_dir():
         existing = next(parent for parent in folder.parents if parent.is_dir())
         return (
             f"the folder {folder} does not exist either; {existing} holds {listing(existing, '*')}"
         )
-    kind = listing(folder, f"*{path.suffix}")
+    siblings = listing(folder, f"*{path.suffix}")
     return (
-        f"files of that kind there: {kind}"
-        if kind != "nothing"
+        f"files of that kind there: {siblings}"
+        if siblings != "nothing"
         else f"that folder holds {listing(folder, '*')}"
     )
 
 
 def listing(folder: Path, pattern: str) -> str:
-    """The first names of a folder that fit the pattern."""
+    """Return the first names of a folder that match the pattern."""
     names = sorted(entry.name for entry in folder.glob(pattern))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more if names else "nothing"
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + rest if names else "nothing"
 
 
 def opening(path: Path) -> Path:
-    """Note in `opened` that this file is being read; returns it."""
+    """Record in `opened` that this file is being read, and return it."""
     status = path.stat()
     opened.setdefault(path, (status.st_size, status.st_mtime_ns))
     return path
 
 
 def read_text(path: Path) -> str:
-    """The whole file as text, without a byte order mark.
+    """Return the whole file as text, without a byte order mark.
 
-    UsageError where it is missing, a folder, empty, still packed, UTF-16 or else not UTF-8, or has
-    NUL bytes (a damaged download).
+    Raise UsageError if it is missing, a folder, empty, compressed, UTF-16 or otherwise not UTF-8,
+    or if it has NUL bytes (a damaged download).
     """
     path = Path(path)
     if path.is_dir():
@@ -77,15 +77,15 @@ def read_text(path: Path) -> str:
     content = opening(path).read_bytes()
     for start, kind in _PACKED:
         if content.startswith(start):
-            raise UsageError(f"{path} is a packed file ({kind}): unpack it first")
+            raise UsageError(f"{path} is a compressed file ({kind}): unpack it first")
     if content.startswith(_UTF_16):
         raise UsageError(f"{path} is UTF-16 text: expected UTF-8")
-    empty = content.find(b"\0")
-    if empty >= 0:
+    nul_position = content.find(b"\0")
+    if nul_position >= 0:
         raise wrong(
             path,
-            content.count(b"\n", 0, empty) + 1,
-            "a NUL byte: expected UTF-8 text; the file is damaged or no text",
+            content.count(b"\n", 0, nul_position) + 1,
+            "a NUL byte: expected UTF-8 text; the file is damaged or not text",
         )
     try:
         text = content.decode("utf-8-sig")
@@ -102,10 +102,10 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) stand inside
-    texts and cut nothing.
+    """Return the lines without their ends, LF or CRLF. Other separators (U+2028, U+0085) belong to
+    the texts and do not end a line.
 
-    UsageError for a carriage return elsewhere: what was a line end would join two rows unseen.
+    Raise UsageError for a carriage return elsewhere, which would join two rows unnoticed.
     """
     text = read_text(path)
     lines = [line.removesuffix("\r") for line in text.split("\n")]
@@ -115,23 +115,24 @@ def read_lines(path: Path) -> list[str]:
                 raise wrong(
                     path,
                     number,
-                    "a carriage return inside the line: expected line ends LF or CRLF (old Mac files have CR alone)",
+                    "a carriage return inside the line: expected line ends LF or CRLF "
+                    "(old Mac files have CR alone)",
                 )
     return lines if lines[-1] else lines[:-1]
 
 
 def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:
-    """The value of a JSON text; UsageError where it is broken, or says what no reader would see.
+    """Return the value of a JSON text. Raise UsageError if it is malformed, or silently wrong.
 
-    That is: a key that stands twice in an object (json keeps the last one), NaN and infinities,
-    half surrogates, a nesting too deep. line: where the text stands, if it is one line of a file.
-    cut: what is added where the text breaks off.
+    The latter are: a key repeated in an object (json keeps the last one), NaN and infinities, half
+    surrogates, too deep a nesting. line: the line number, if the text is one line of a file. cut:
+    appended to the message if the text breaks off.
     """
 
-    def place(found: int = 1) -> int:
+    def at(found: int = 1) -> int:
         return line or found
 
-    def once(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    def unique_keys(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(entries)
         if len(found) < len(entries):
             names = [name for name, _ in entries]
@@ -139,44 +140,44 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
             number = text.count("\n", 0, max(0, text.rfind(f'"{repeated}"'))) + 1
             raise wrong(
                 path,
-                place(number),
-                f"key {shown(repeated)} stands twice in an object: expected each once",
+                at(number),
+                f"key {shown(repeated)} is repeated in an object: expected each once",
             )
         return found
 
-    def constant(name: str) -> NoReturn:
+    def refuse_constant(name: str) -> NoReturn:
         raise wrong(
             path,
-            place(text.count("\n", 0, text.find(name)) + 1),
-            f"{name} is no JSON: expected {expected}",
+            at(text.count("\n", 0, text.find(name)) + 1),
+            f"{name} is not JSON: expected {expected}",
         )
 
     try:
-        found = json.loads(text, object_pairs_hook=once, parse_constant=constant)
+        found = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
         if _SURROGATE.search(text):
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected {expected}{cut}"
-        raise wrong(path, place(error.lineno), problem) from None
+        raise wrong(path, at(error.lineno), problem) from None
     except UnicodeEncodeError:
         number = text.count("\n", 0, _SURROGATE.search(text).start()) + 1
         raise wrong(
-            path, place(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}"
+            path, at(number), f"half a surrogate pair (\\ud800 to \\udfff): expected {expected}"
         ) from None
     except RecursionError:
-        raise wrong(path, place(), f"JSON is nested too deeply: expected {expected}") from None
+        raise wrong(path, at(), f"JSON is nested too deeply: expected {expected}") from None
     except UsageError:
         raise
     except ValueError:
-        raise wrong(path, place(), f"a number of too many digits: expected {expected}") from None
+        raise wrong(path, at(), f"a number with too many digits: expected {expected}") from None
     return found
 
 
 def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of every line that is not blank; each object has `keys`, with
-    values of their types.
+    """Yield (line number from 1, object) of every line that is not blank. Each object has `keys`,
+    with values of their types.
 
-    UsageError naming the line where the JSON is broken, no object, or lacks a key.
+    Raise UsageError with the line if its JSON is malformed, not an object, or lacks a key.
     """
     lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
@@ -191,10 +192,10 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int,
 
 
 def json_member(row: Any, key: str, kind: type, path: Path, line: int) -> Any:
-    """row[key], which must be there and of that kind (`object`: any)."""
+    """Return row[key]. Raise UsageError unless it exists and has type `kind` (`object`: any)."""
     if not isinstance(row, dict):
         raise wrong(
-            path, line, f"{type(row).__name__} in place of an object: expected one with {key!r}"
+            path, line, f"{type(row).__name__} instead of an object: expected one with {key!r}"
         )
     if key not in row:
         raise wrong(

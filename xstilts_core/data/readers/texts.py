@@ -1,4 +1,4 @@
-"""Single texts with their labels in a file beside, and questions about an abstract: social media
+"""Read single texts with labels in a separate file, and questions about an abstract: social media
 and biomedical text."""
 
 from pathlib import Path
@@ -8,38 +8,37 @@ from xstilts_core.data.readers.text import json_member, parse_json, read_lines, 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 
-# What PubMedQA's question, the parts of its abstract and its decision are called, and of which kind
-# they are.
+# PubMedQA's keys of the question, the parts of the abstract and the decision, with their types.
 _ABSTRACT = {"QUESTION": str, "CONTEXTS": list, "final_decision": str}
 
 
 def read_labelled_lines(path: Path, spelling: Spelling) -> list[PairExample]:
-    """A text a line in dev_text.txt, its label in the same line of dev_labels.txt: TweetEval's and
-    UMSAB's own files.
+    """Read one text per line of dev_text.txt, with its label on the same line of dev_labels.txt:
+    TweetEval's and UMSAB's own files.
 
-    As on the hub a text may be blank. UsageError where the labels are missing, more or fewer than
-    the texts, or unknown.
+    As on the hub, a text may be blank. Raise UsageError if labels are missing, unknown, or not as
+    many as the texts.
     """
-    texts, beside = read_lines(path), path.with_name(path.name.replace("_text", "_labels"))
-    labels = read_lines(beside)
+    texts, labels_path = read_lines(path), path.with_name(path.name.replace("_text", "_labels"))
+    labels = read_lines(labels_path)
     if len(labels) != len(texts):
         raise wrong(
-            beside,
+            labels_path,
             len(labels),
             f"{len(labels)} labels here but {len(texts)} texts in {path}: expected as many",
         )
     return numbered(
-        (text.strip(), "", label_of(label, spelling, beside, number))
+        (text.strip(), "", label_of(label, spelling, labels_path, number))
         for number, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)
     )
 
 
 def read_abstracts(path: Path, spelling: Spelling) -> list[PairExample]:
-    """PubMedQA's JSON: {PMID: {QUESTION, CONTEXTS: the parts of the abstract, final_decision}}. The
-    conclusion (LONG_ANSWER) is not read.
+    """Read PubMedQA's JSON: {PMID: {QUESTION, CONTEXTS: the parts of the abstract,
+    final_decision}}. The conclusion (LONG_ANSWER) is not read.
 
-    The pair is the question and the abstract. Ids count from 1. UsageError naming the line where an
-    entry begins that is wrong.
+    The pair is the question and the abstract. Ids count from 1. Raise UsageError with the line
+    where a wrong entry begins.
     """
     text = read_text(path)
     content = parse_json(text, path, "{PMID: {QUESTION, CONTEXTS, final_decision}}")

@@ -1,5 +1,5 @@
-"""The encoder that a probe measures: the shape of the study's, with random weights, whole or cut to
-one layer."""
+"""Build the encoder that a probe measures: the shape of the study's encoder with random weights,
+whole or cut to one layer."""
 
 import math
 import resource
@@ -28,24 +28,24 @@ from xstilts_core.model import Encoder
 CPU_OPERATIONS = 2e10
 CPU_PARAMETERS = 6e7
 BYTES = 4
-# What CUDA itself takes of a GPU's memory, and a network must leave free there to be probed whole.
+# GPU memory that CUDA itself takes, and that must stay free for a network to be probed whole.
 CUDA_BYTES = 600_000_000
 FREE_BYTES = 4_000_000_000
-# XLM-R's shapes (Conneau et al. 2020, table 6), for hub names whose configuration is not at hand.
+# XLM-R's shapes (Conneau et al. 2020, table 6), for hub names whose configuration is not on disk.
 KNOWN = {"xlm-roberta-large": (1024, 24, 16), "xlm-roberta-base": (768, 12, 12)}
 VOCABULARY = 250_002
 
 
 @dataclass(slots=True)
 class Bench:
-    """The encoder under test. layers: of the whole encoder; depth: of the one that is measured.
-    own: its own tokenizer is at hand.
+    """The encoder under test. layers: of the whole encoder; depth: layers of the measured one. own:
+    whether the encoder's own tokenizer is on this machine.
 
-    measured: (seconds a token in training, seconds of a step, seconds a token in scoring, bytes
-    kept a token for the way back) of the stages seen so far. activations: bytes that the largest
-    part of a step keeps. trained: most parameters that a stage trains. pool: most passages that are
-    embedded at once. translator: bytes of the largest translation model. translating: by model and
-    tokens of a sentence, seconds to translate a token.
+    measured: (seconds per token in training, seconds per step, seconds per token in scoring, bytes
+    per token kept for the backward pass) of the stages so far. activations: bytes kept by the
+    largest part of a step. trained: most parameters trained in a stage. pool: most passages
+    embedded at once. translator: bytes of the largest translation model. translating: seconds to
+    translate a token, by model and tokens per sentence.
     """
 
     encoder: Encoder
@@ -68,13 +68,14 @@ class Bench:
         return self.layers / self.depth
 
     def hold(self, size: float) -> None:
-        """A step keeps so many bytes for the way back, on a CPU in parts of at most CPU_BYTES."""
+        """Record that a step keeps this many bytes for the backward pass; on a CPU, in parts of at
+        most CPU_BYTES."""
         self.activations = max(
             self.activations, size if self.where.type == "cuda" else min(size, CPU_BYTES)
         )
 
     def most_tokens(self) -> float:
-        """Tokens of a probed batch."""
+        """Return the maximum number of tokens in a probed batch."""
         if self.where.type == "cuda":
             return math.inf
         layers = (self.parameters - self.embedding_parameters) / self.scale
@@ -82,14 +83,14 @@ class Bench:
 
 
 def configuration(name: str) -> tuple[PretrainedConfig, str]:
-    """The encoder's configuration, and where it is from. Nothing is fetched: UsageError where it is
-    neither at hand nor known."""
-    place = hub_client.encoder_at_hand(model.locate(name))
+    """Return the encoder's configuration and its origin, without downloading. Raise UsageError if
+    it is neither on this machine nor known."""
+    location = hub_client.encoder_at_hand(model.locate(name))
     try:
-        return AutoConfig.from_pretrained(place, local_files_only=True), "its configuration"
+        return AutoConfig.from_pretrained(location, local_files_only=True), "its configuration"
     except (OSError, ValueError):
-        for known, (width, layers, heads) in KNOWN.items():
-            if name.lower().endswith(known):
+        for known_name, (width, layers, heads) in KNOWN.items():
+            if name.lower().endswith(known_name):
                 size = {
                     "hidden_size": width,
                     "num_hidden_layers": layers,
@@ -103,33 +104,35 @@ def configuration(name: str) -> tuple[PretrainedConfig, str]:
                     type_vocab_size=1,
                     pad_token_id=1,
                 )
-                return config, f"the published shape of {known}"
+                return config, f"the published shape of {known_name}"
     raise UsageError(
-        f"encoder {name!r}: its configuration is not on this machine, and its shape is none of {', '.join(KNOWN)}"
+        f"encoder {name!r}: its configuration is not on this machine, "
+        f"and its shape is known only for {', '.join(KNOWN)}"
     )
 
 
 def tokenizer_at_hand(name: str) -> PreTrainedTokenizerBase | None:
     try:
-        found = AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             hub_client.encoder_at_hand(model.locate(name)), local_files_only=True
         )
     except (OSError, ValueError, KeyError, ImportError):
         return None
-    return found if getattr(found, "is_fast", False) else None
+    return tokenizer if getattr(tokenizer, "is_fast", False) else None
 
 
 def sizes(config: PretrainedConfig) -> tuple[int, int]:
-    """Parameters of the encoder, and of its embedding layer; no memory is taken."""
+    """Return the number of parameters of the encoder and of its embedding layer, without allocating
+    memory."""
     with torch.device("meta"):
         network = loading.new_network(config)
-    part = getattr(network, "embeddings", None) or network.get_input_embeddings()
-    return model.count_parameters(network), model.count_parameters(part)
+    embeddings = getattr(network, "embeddings", None) or network.get_input_embeddings()
+    return model.count_parameters(network), model.count_parameters(embeddings)
 
 
 def bench(question: Question, where: torch.device) -> tuple[Bench, str]:
-    """The encoder of the study, whole where it is small enough, and a note on where its shape is
-    from."""
+    """Return the study's encoder, whole if it is small enough, and a note on the origin of its
+    shape."""
     config, note = configuration(question.encoder)
     parameters, embeddings = sizes(config)
     layers, vocabulary = int(config.num_hidden_layers), int(config.vocab_size)
@@ -141,8 +144,10 @@ def bench(question: Question, where: torch.device) -> tuple[Bench, str]:
         config.num_hidden_layers = 1
         config.vocab_size = min(config.vocab_size, 10_000 if tokenizer is None else len(tokenizer))
     network = loading.new_network(config).to(where)
-    words = tokenizer or AutoTokenizer.from_pretrained(model.shipped())
-    encoder = Encoder(network, words, trial.examine(network, f"encoder {question.encoder!r}"))
+    bench_tokenizer = tokenizer or AutoTokenizer.from_pretrained(model.shipped())
+    encoder = Encoder(
+        network, bench_tokenizer, trial.examine(network, f"encoder {question.encoder!r}")
+    )
     return Bench(
         encoder,
         layers,
@@ -160,16 +165,18 @@ def trained_parameters(made: Bench, frozen: bool) -> int:
 
 
 def host_peak() -> int:
-    """Largest resident memory of this process so far, in bytes."""
+    """Return the largest resident memory of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def memory(made: Bench, base: int) -> int:
-    """Bytes of a training run at its peak, on a GPU of its memory, else of the machine's: weights,
-    gradients, AdamW's two moments, the best weights so far and what the largest batch keeps, on top
-    of `base`; a pool that is searched. A translation model stands beside the weights alone, before
-    they are trained."""
+    """Return the peak memory of a training run in bytes, on the GPU if there is one.
+
+    On top of `base`, a run holds the weights, gradients, AdamW's two moments, the best weights so
+    far, the activations of the largest batch and the pool of passages that is searched. A
+    translation model is loaded only beside the weights, before training.
+    """
     states = BYTES * (2 * made.parameters + 3 * made.trained)
     pool = BYTES * made.pool * made.encoder.width
     return int(

@@ -1,4 +1,4 @@
-"""What finished runs took: the best source for what the next ones will take."""
+"""Estimate the cost of runs from finished runs, the best source available."""
 
 import json
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate.work import work
 from xstilts_core.study.spec import SPECS, Spec, make
 
-# A run that saw more than so many times as many examples, or fewer, says too little: its start
-# weighs too much or too little.
+# Runs whose numbers of examples differ by more than this factor are not compared, because the start
+# has too large or too small a share in the time of one of them.
 _MOST_APART = 4.0
 _REPORT_SECONDS = 8.0
-# The process that runs a notebook, before and after it.
+# Time of the process that runs a notebook, before and after the notebook.
 _RUNNER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """A finished run. kind: its phase and tasks; seconds: of its work; start: of its notebook
-    beside that; size: of its folder, bytes."""
+    """A finished run. kind: its phase and tasks; seconds: time of its work; start: remaining time
+    of its notebook; size: bytes of its folder."""
 
     study: str
     kind: tuple[str, ...]
@@ -36,7 +36,7 @@ class _Past:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run will take: seconds of one device, bytes on disk, and what says so."""
+    """The cost of a run: seconds on one device, bytes on disk, and the source of these numbers."""
 
     seconds: float
     size: int
@@ -44,16 +44,17 @@ class Cost:
 
 
 def kind(spec: Spec) -> tuple[str, ...]:
-    """Runs of one kind do the same, but for seed, recipe and sizes. A step on adapters costs
-    another time than one on all weights."""
-    other = str(getattr(spec, "control", "")) if spec.phase == "control" else ""
+    """Return the kind of a run; runs of one kind differ only in seed, recipe and sizes. Runs with
+    adapters are a separate kind, because a step on adapters takes a different time than one on all
+    weights."""
+    control = str(getattr(spec, "control", "")) if spec.phase == "control" else ""
     lora = getattr(spec, "lora", 0)
-    return (spec.phase, f"lora {lora}" if lora else other, *spec.uses)
+    return (spec.phase, f"lora {lora}" if lora else control, *spec.uses)
 
 
 def _notebook_seconds(folder: Path) -> float:
-    """Wall seconds of the executed notebook, the kernel's start included; 0 where it does not
-    say."""
+    """Return the wall time of the executed notebook in seconds, the kernel's start included; 0 if
+    it is not recorded."""
     try:
         content = json.loads((folder / results.NOTEBOOK).read_text(encoding="utf-8"))
         return float(content["metadata"]["papermill"]["duration"])
@@ -62,15 +63,15 @@ def _notebook_seconds(folder: Path) -> float:
 
 
 def remembered(path: Path) -> _Past | None:
-    """The run behind a result.json; None where it cannot be compared: another version's, another
-    machine's, or one that may have waited for translations, which only the first run to need them
-    makes."""
+    """Return the run behind a result.json, or None if it cannot be compared: it comes from another
+    version or another machine, or may include time for translations, which only the first run that
+    needs them makes."""
     try:
         result = results.read(path)
-        cls = SPECS[result.phase]
+        spec_class = SPECS[result.phase]
         spec = make(
-            cls,
-            {name: value for name, value in result.spec.items() if name in cls.model_fields},
+            spec_class,
+            {name: value for name, value in result.spec.items() if name in spec_class.model_fields},
             str(path),
         )
         if getattr(spec, "translators", ()) or results.REFERENCE in result.provenance:
@@ -94,7 +95,7 @@ def remembered(path: Path) -> _Past | None:
 
 
 def finished(outputs: Path) -> list[_Past]:
-    """Every finished run below the outputs folder, of all studies."""
+    """Return every finished run below the outputs folder, of all studies."""
     paths = (
         path
         for path in sorted(outputs.glob(f"*/*/**/{results.RESULT}"))
@@ -104,7 +105,8 @@ def finished(outputs: Path) -> list[_Past]:
 
 
 def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
-    """Those made on what the next runs will have: a GPU, or so many threads of a CPU."""
+    """Select the runs on a device like that of the next runs: a GPU, or a CPU with this many
+    threads."""
     return [
         past
         for past in runs
@@ -113,40 +115,43 @@ def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
 
 
 def by_earlier(spec: Spec, units: float, runs: Sequence[_Past]) -> Cost | None:
-    """What runs of this kind took, this study's before others', scaled by the examples seen; None
-    where there are none.
+    """Return the median cost of runs of this kind, scaled by the examples seen, or None if there
+    are none. The study's own runs take precedence.
 
-    Of another study only runs of the same encoder count, so none of an encoder that each study
-    makes for itself.
+    Runs of other studies count only if they have the same encoder, and not at all if each study
+    trains its own encoder.
     """
     encoder = str(getattr(spec, "encoder", "pretrained"))
-    alike = [
+    similar_runs = [
         past
         for past in runs
         if past.kind == kind(spec) and past.encoder == str(getattr(spec, "encoder", ""))
     ]
-    own = [past for past in alike if past.study == spec.study]
-    for found, source in (
-        (own, "this study's runs"),
-        (alike if encoder != "pretrained" else [], "other studies' runs"),
+    study_runs = [past for past in similar_runs if past.study == spec.study]
+    for candidates, source in (
+        (study_runs, "this study's runs"),
+        (similar_runs if encoder != "pretrained" else [], "other studies' runs"),
     ):
-        near = [(past, units / past.units if past.units else 1.0) for past in found]
-        near = [(past, ratio) for past, ratio in near if 1 / _MOST_APART <= ratio <= _MOST_APART]
-        if near:
-            seconds = median(past.seconds * ratio for past, ratio in near)
+        comparable = [(past, units / past.units if past.units else 1.0) for past in candidates]
+        comparable = [
+            (past, ratio) for past, ratio in comparable if 1 / _MOST_APART <= ratio <= _MOST_APART
+        ]
+        if comparable:
+            seconds = median(past.seconds * ratio for past, ratio in comparable)
             return Cost(
-                seconds + median(past.start for past, _ in near),
-                int(median(past.size for past, _ in near)),
+                seconds + median(past.start for past, _ in comparable),
+                int(median(past.size for past, _ in comparable)),
                 source,
             )
     return None
 
 
 def report_seconds(outputs: Path) -> float:
-    """What a report notebook took, or takes at about a hundred runs."""
-    taken = [
+    """Return the median time of the report notebooks so far, or their usual time at about a hundred
+    runs."""
+    durations = [
         seconds
         for path in outputs.glob("*/report/*/run.ipynb")
         if (seconds := _notebook_seconds(path.parent))
     ]
-    return _RUNNER_SECONDS + (median(taken) if taken else _REPORT_SECONDS)
+    return _RUNNER_SECONDS + (median(durations) if durations else _REPORT_SECONDS)

@@ -1,5 +1,5 @@
-"""Hours, memory and disk of what a study has still to do, from earlier runs and, where there are
-none, from a short probe."""
+"""Forecast hours, memory and disk of a study's remaining runs, from earlier runs or else a short
+probe."""
 
 import json
 import os
@@ -21,29 +21,30 @@ from xstilts_core.study.spec import SPECS, Spec
 from xstilts_core.tasks import TASKS, task
 
 _PROBE_SECONDS = 90
-# Runner, papermill, a ready kernel, saving; on a cluster every kernel imports torch as well.
+# Runner, papermill, a ready kernel and saving; on a cluster every kernel also imports torch.
 START_SECONDS = 2.0
-# Once a grid: Snakemake, the first kernel's imports, the table of scores, the page.
+# Once per grid: Snakemake, the first kernel's imports, the table of scores and the page.
 GRID_SECONDS = 10.0
-# Notebook, log and result; a file of predictions; a prediction in it; a tokenizer's entry.
+# Notebook, log and result; a file of predictions; one prediction; one token of a vocabulary.
 _RUN_BYTES, _FILE_BYTES, _PREDICTION_BYTES, _WORD_BYTES = 25_000, 1_000, 10, 60
 _WEIGHT_BYTES = {"float16": 2, "float32": 4}
 # A checkpoint of an unfinished training: weights, two moments of AdamW, the best weights so far.
 _CHECKPOINT_COPIES = 4
 PROBED = "a probe"
 SHARED = "shared"
-# Done, and to be made again after a run that it starts from.
+# The state of a finished run that is repeated because a run that it starts from is.
 AFTER = "after"
 READY = ("done", SHARED)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What `xstilts run` would do. costs: by the folder of each run that is to do. error: why
-    nothing could be probed.
+    """The forecast for `xstilts run`. costs: by folder, for each remaining run. error: why no probe
+    was possible.
 
-    wall: seconds with `jobs` runs at once, reports included; reports: their seconds. translation:
-    seconds of it, in the runs' costs; sentences: those to be translated, by (translator, language).
+    wall: seconds with `jobs` parallel runs, reports included; reports: seconds of the reports.
+    translation: seconds of translation, included in the runs' costs; sentences: number to
+    translate, by (translator, language).
     """
 
     study: Study
@@ -63,7 +64,7 @@ class Forecast:
 
     @property
     def size(self) -> int:
-        """Bytes on disk at the end, and of the checkpoints of unfinished trainings."""
+        """Return the bytes on disk at the end, including checkpoints of unfinished trainings."""
         open_runs = [spec for spec in self.todo if getattr(spec, "checkpoint_every", 0)]
         weights = 4 * self.answer.parameters if self.answer else 0
         return sum(cost.size for cost in self.costs.values()) + _CHECKPOINT_COPIES * weights * min(
@@ -72,28 +73,28 @@ class Forecast:
 
 
 def probe(question: Question, threads: int) -> tuple[Answer | None, str]:
-    """Ask a process of its own, as many threads as a run has, never the network. (None, why) where
-    it cannot tell."""
+    """Answer the question in a separate process with as many threads as a run and no network.
+    Return (None, reason) if that fails."""
     variables = {**os.environ, **environment(threads), "HF_HUB_OFFLINE": "1"}
     call = [sys.executable, "-m", "xstilts_core.jobs.estimate.probe"]
     text = json.dumps(asdict(question))
     try:
-        done = subprocess.run(
+        reply = subprocess.run(
             call, input=text, capture_output=True, text=True, timeout=_PROBE_SECONDS, env=variables
         )
-        content = json.loads(done.stdout.splitlines()[-1])
+        content = json.loads(reply.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         return None, f"the probe took more than {_PROBE_SECONDS} seconds"
     except (IndexError, json.JSONDecodeError):
         return (
             None,
-            f"the probe failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}",
+            f"the probe failed: {(reply.stderr.strip().splitlines() or ['no output'])[-1]}",
         )
     return (None, content["error"]) if "error" in content else (Answer.of(content), "")
 
 
 def seconds(planned: Work, speeds: Mapping[Stage, Speed]) -> float:
-    """Seconds of a run's work at these speeds."""
+    """Return the seconds of a run's work at these speeds."""
     counts = steps(planned, {stage: speed.rows for stage, speed in speeds.items()})
     total = 0.0
     for piece, count in zip(planned.pieces, counts, strict=True):
@@ -104,7 +105,7 @@ def seconds(planned: Work, speeds: Mapping[Stage, Speed]) -> float:
 
 
 def written(spec: Spec, planned: Work, answer: Answer) -> int:
-    """Bytes that a run leaves."""
+    """Return the bytes that a run leaves on disk."""
     size = _RUN_BYTES
     if spec.phase in ("pretrain", "intermediate"):
         weight = _WEIGHT_BYTES[str(getattr(spec, "weights", "float32"))]
@@ -122,46 +123,46 @@ def by_probe(
 def ask(
     study: Study, plans: Mapping[Path, Work], renderings: Sequence[Rendering], threads: int
 ) -> tuple[Answer | None, dict[Stage, Speed], str]:
-    """Probe the stages of these runs, and the translation of what they train on."""
+    """Probe the stages of these runs and the translation of their training data."""
     devices = [
         spec.device for spec in study.specs if spec.folder in plans and plans[spec.folder].pieces
     ]
     stages = list(dict.fromkeys(piece.stage for plan in plans.values() for piece in plan.pieces))
     first = next((spec for spec in study.specs if spec.phase == "pretrain"), None)
-    kept = str(study.root.parent / "translations")
-    made = first.model_dump(mode="json") if first else None
+    folder = str(study.root.parent / "translations")
+    fields = first.model_dump(mode="json") if first else None
     question = Question(
-        study.encoder, devices[0] if devices else "cpu", stages, made, list(renderings), kept
+        study.encoder, devices[0] if devices else "cpu", stages, fields, list(renderings), folder
     )
     answer, error = probe(question, threads)
     return answer, dict(zip(stages, answer.speeds, strict=True)) if answer else {}, error
 
 
 def largest(plans: Mapping[Path, Work]) -> dict[Path, Work]:
-    """By format, a run with the most tokens in a batch."""
-    found: dict[str, tuple[int, Path]] = {}
+    """Return, for each format, a run with the most tokens in a batch."""
+    batches: dict[str, tuple[int, Path]] = {}
     for folder, plan in plans.items():
         for piece in plan.pieces:
-            form = task(piece.stage.task).format if piece.stage.task in TASKS else piece.stage.task
-            found[form] = max(
-                found.get(form, (-1, folder)),
+            kind = task(piece.stage.task).format if piece.stage.task in TASKS else piece.stage.task
+            batches[kind] = max(
+                batches.get(kind, (-1, folder)),
                 (piece.stage.batch_size * piece.stage.max_length, folder),
             )
-    return {folder: plans[folder] for _, folder in found.values()}
+    return {folder: plans[folder] for _, folder in batches.values()}
 
 
 def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) -> float:
-    """When the last run ends if `jobs` go on at once, each as soon as what it starts from is there,
-    in the order of the grid."""
+    """Return the time when the last run ends, with `jobs` parallel runs in the order of the grid,
+    each starting as soon as the runs that it starts from are done."""
     free, ends = [0.0] * jobs, dict.fromkeys(costs, float("inf"))
-    left = [(spec.folder, spec.parents) for spec in todo]
-    while left:
+    queue = [(spec.folder, spec.parents) for spec in todo]
+    while queue:
         free.sort()
         begins = [
-            max([free[0], *(ends.get(parent, 0.0) for parent in parents)]) for _, parents in left
+            max([free[0], *(ends.get(parent, 0.0) for parent in parents)]) for _, parents in queue
         ]
-        first = min(range(len(left)), key=begins.__getitem__)
-        folder, _ = left.pop(first)
+        first = min(range(len(queue)), key=begins.__getitem__)
+        folder, _ = queue.pop(first)
         free[0] = ends[folder] = begins[first] + costs[folder].seconds
     return max(ends.values(), default=0.0)
 
@@ -169,16 +170,16 @@ def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) ->
 def forecast(
     study: Study, jobs: int, threads: int, gpu: bool, local: bool, shared: Collection[Path] = ()
 ) -> Forecast:
-    """What is still to do and what it will take. Writes nothing, fetches nothing, starts no
+    """Forecast the remaining runs of a study. Write nothing, download nothing and start no
     notebook.
 
-    threads: of each run. gpu: whether runs will have one. local: on this machine, not on a
-    cluster's. shared: folders of the runs that will be taken over from other studies, which takes
-    no time worth counting.
+    threads: number per run. gpu: whether runs will have a GPU. local: on this machine, not on a
+    cluster. shared: folders of the runs that will be taken over from other studies, in negligible
+    time.
     """
     states = {
-        found.spec.folder: SHARED if found.spec.folder in shared else found.state
-        for found in results.states(study.specs)
+        state.spec.folder: SHARED if state.spec.folder in shared else state.state
+        for state in results.states(study.specs)
     }
     plan = aside.plan(study)
     states |= {folder: AFTER for folder in plan.after if folder not in shared} | dict.fromkeys(
@@ -196,16 +197,16 @@ def forecast(
         if (cost := by_earlier(spec, plans[spec.folder].units, runs))
     }
     unknown = {folder: plan for folder, plan in plans.items() if folder not in costs}
-    # Memory is in no log: where nothing else is asked, ask for the largest batches.
-    asked = unknown or largest(plans)
-    done = [spec for spec in study.specs if states[spec.folder] in READY]
-    translated = needed([*done, *todo])
+    # No log records memory: without other questions, probe the largest batches for it.
+    probed = unknown or largest(plans)
+    ready = [spec for spec in study.specs if states[spec.folder] in READY]
+    translated = needed([*ready, *todo])
     renderings = (
-        list(dict.fromkeys(entry for examples in translated.values() for entry in examples))
+        list(dict.fromkeys(rendering for examples in translated.values() for rendering in examples))
         if todo
         else []
     )
-    answer, speeds, error = ask(study, asked, renderings, threads) if todo else (None, {}, "")
+    answer, speeds, error = ask(study, probed, renderings, threads) if todo else (None, {}, "")
     if answer:
         costs |= {
             spec.folder: by_probe(spec, plans[spec.folder], answer, speeds, local)
@@ -215,7 +216,7 @@ def forecast(
     else:
         costs = {folder: cost for folder, cost in costs.items() if folder not in translated}
     translation, sentences = (
-        left(done, todo, dict(zip(renderings, answer.rendered, strict=True)))
+        left(ready, todo, dict(zip(renderings, answer.rendered, strict=True)))
         if answer
         else ({}, {})
     )
@@ -226,10 +227,10 @@ def forecast(
     complete = len(costs) == len(todo)
     reports = report_seconds(outputs) if todo else 0.0
     ordered = [spec for phase in SPECS for spec in todo if spec.phase == phase]
-    once = GRID_SECONDS + reports * -(-len(study.reports) // jobs) if todo else 0.0
-    wall = wall_seconds(ordered, costs, jobs) + once if complete else float("nan")
-    told = {pair: count for pair, count in sentences.items() if count}
+    overhead = GRID_SECONDS + reports * -(-len(study.reports) // jobs) if todo else 0.0
+    wall = wall_seconds(ordered, costs, jobs) + overhead if complete else float("nan")
+    counts = {pair: count for pair, count in sentences.items() if count}
     total = reports * len(study.reports)
     return Forecast(
-        study, jobs, states, costs, wall, total, answer, error, sum(translation.values()), told
+        study, jobs, states, costs, wall, total, answer, error, sum(translation.values()), counts
     )

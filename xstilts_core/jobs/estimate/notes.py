@@ -1,4 +1,4 @@
-"""A forecast as a person reads it: a table of the phases, and what the table does not say."""
+"""Present a forecast: a table of the phases, and notes on what the table does not show."""
 
 import os
 import shutil
@@ -12,24 +12,24 @@ from xstilts_core.study.spec import SPECS, DataSpec
 
 
 def spent(value: float) -> str:
-    """Seconds in the unit that a person would choose."""
-    for most, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
-        if value < most:
+    """Format seconds in a suitable unit."""
+    for limit, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
+        if value < limit:
             return f"{value / size:.{0 if value / size >= 10 or unit == 's' else 1}f} {unit}"
     return f"{value / 86400:,.0f} days"
 
 
 def amount(value: float) -> str:
-    """Bytes in MB or GB."""
+    """Format bytes in MB or GB."""
     return f"{value / 1e9:,.1f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
 
 
 def table(found: Forecast) -> Table:
-    """A row per phase: runs, those to do, time of one device, disk, and where the figures are
-    from."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("phase", "runs", "to do", "time of one device", "disk", "estimated by"):
-        shown.add_column(name, justify="left" if name in ("phase", "estimated by") else "right")
+    """Return a table with a row per phase: runs, remaining runs, time on one device, disk, and the
+    source of the estimate."""
+    phases = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("phase", "runs", "to do", "time on one device", "disk", "estimated by"):
+        phases.add_column(name, justify="left" if name in ("phase", "estimated by") else "right")
     for phase in SPECS:
         specs = [spec for spec in found.study.specs if spec.phase == phase]
         todo = [spec for spec in specs if found.states[spec.folder] not in READY]
@@ -42,12 +42,12 @@ def table(found: Forecast) -> Table:
         )
         time = spent(sum(cost.seconds for cost in costs)) if len(costs) == len(todo) else "?"
         size = amount(sum(cost.size for cost in costs)) if len(costs) == len(todo) else "?"
-        shown.add_row(phase, str(len(specs)), str(len(todo)), time, size, sources)
-    return shown
+        phases.add_row(phase, str(len(specs)), str(len(todo)), time, size, sources)
+    return phases
 
 
 def notes(found: Forecast) -> list[str]:
-    """What the table does not say: totals, memory, disk, what was assumed."""
+    """Return the lines below the table: totals, memory, disk and assumptions."""
     lines = (
         [f"no estimate for {len(found.todo) - len(found.costs)} runs: {found.error}"]
         if found.error
@@ -56,51 +56,57 @@ def notes(found: Forecast) -> list[str]:
     if found.wall == found.wall:
         total = sum(cost.seconds for cost in found.costs.values()) + found.reports
         lines.append(
-            f"about {spent(found.wall)} with {found.jobs} at once ({spent(total)} of one device, reports included)"
+            f"about {spent(found.wall)} with {found.jobs} parallel runs "
+            f"({spent(total)} on one device, reports included)"
         )
     answer = found.answer
     if answer is not None:
-        at_once = min(found.jobs, len(found.todo))
-        place = f"{answer.device} memory" if answer.gpu else "memory"
+        parallel = min(found.jobs, len(found.todo))
+        memory_kind = f"{answer.device} memory" if answer.gpu else "memory"
         lines.append(
-            f"device: {answer.device} a run; {place}: {amount(answer.memory)} a run, {amount(at_once * answer.memory)} at once"
+            f"device: {answer.device} per run; {memory_kind}: {amount(answer.memory)} per run, "
+            f"{amount(parallel * answer.memory)} in parallel"
         )
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if not answer.gpu and at_once * answer.memory > there:
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if not answer.gpu and parallel * answer.memory > installed:
             lines.append(
-                f"that is more than this machine's {amount(there)} of memory: give a smaller --jobs, or another machine"
+                f"that is more than this machine's {amount(installed)} of memory: "
+                "use a smaller --jobs, or another machine"
             )
         lines.append(f"encoder: {answer.parameters:,} parameters, by {answer.shape}")
         if answer.assumed:
             tokens = ", ".join(f"{name} {count:.0f}" for name, count in answer.assumed.items())
             lines.append(
-                f"assumed, as data or tokenizer are not on this machine: tokens of a training row: {tokens}"
+                "assumed tokens per training row, because data or tokenizer are not on this "
+                f"machine: {tokens}"
             )
     lines += translations(found)
     if any(isinstance(spec, DataSpec) for spec in found.todo):
         lines.append(
-            "not counted: what is fetched from the hub, its time and its place in the cache (HF_HOME)"
+            "not counted: downloads from the hub, their time and their space in the cache (HF_HOME)"
         )
-    nearest = next(
+    existing_folder = next(
         folder for folder in (found.study.root, *found.study.root.parents) if folder.exists()
     )
-    free = shutil.disk_usage(nearest).free
-    enough = "" if found.size < free else ": not enough"
+    free = shutil.disk_usage(existing_folder).free
+    warning = "" if found.size < free else ": not enough"
     lines.append(
-        f"disk: {amount(found.size)} more in {found.study.root}, {amount(free)} free{enough}"
+        f"disk: {amount(found.size)} more in {found.study.root}, {amount(free)} free{warning}"
     )
     return lines
 
 
 def translations(found: Forecast) -> list[str]:
-    """What is to be translated, by which models, and what could not be measured."""
+    """Return lines on the number of sentences to translate by model, and on models that could not
+    be measured."""
     lines = []
     if found.sentences:
-        named = ", ".join(
+        counts = ", ".join(
             f"{count:,.0f} into {code} by {name}" for (name, code), count in found.sentences.items()
         )
         lines.append(
-            f"translation: {spent(found.translation)} of the above, each sentence once: about {named}"
+            f"translation: {spent(found.translation)} of the time above, each sentence once: "
+            f"about {counts}"
         )
     errors = (
         dict.fromkeys(cost.error for cost in found.answer.rendered if cost.error)
@@ -111,16 +117,19 @@ def translations(found: Forecast) -> list[str]:
 
 
 def show(found: Forecast, console: Console) -> None:
-    """Print it."""
+    """Print a forecast."""
     count = Counter(found.states.values())
     stale = f", {count['stale']} of them stale (made with other settings)" if count["stale"] else ""
     stale += (
-        f", {count[AFTER]} of them again after those that they start from" if count[AFTER] else ""
+        f", {count[AFTER]} of them again because the runs they start from are repeated"
+        if count[AFTER]
+        else ""
     )
     busy = f", {count['running']} running now" if count["running"] else ""
     busy += f", {count[SHARED]} taken over from other studies" if count[SHARED] else ""
     console.print(
-        f"{found.study.name}: {len(found.states)} runs: {count['done']} done, {len(found.todo)} to do{stale}{busy}",
+        f"{found.study.name}: {len(found.states)} runs: {count['done']} done, "
+        f"{len(found.todo)} to do{stale}{busy}",
         highlight=False,
     )
     if found.todo:

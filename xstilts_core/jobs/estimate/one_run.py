@@ -1,4 +1,4 @@
-"""What a single run will take: from finished runs of its kind, else from a probe of some ten
+"""Estimate the cost of a single run from finished runs of its kind, or from a probe of about ten
 seconds."""
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from xstilts_core.study.spec import Spec
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """cost: None where it cannot be told, `error` says why. answer: what a probe measured, None
-    where earlier runs say it."""
+    """The estimated cost of a run. cost: None if unknown, for the reason in `error`. answer: the
+    probe's measurements, None if earlier runs were used instead."""
 
     cost: Cost | None
     answer: Answer | None = None
@@ -22,11 +22,11 @@ class Estimate:
 
 
 def estimate(spec: Spec, threads: int, gpu: bool) -> Estimate:
-    """Seconds and bytes of the run of `spec` on this machine. Writes nothing, fetches nothing,
-    starts no notebook."""
+    """Estimate the seconds and bytes of the run of `spec` on this machine. Write nothing, download
+    nothing and start no notebook."""
     planned = work(spec)
-    past = on_device(finished(spec.root.parent), threads, gpu and spec.device != "cpu")
-    if cost := by_earlier(spec, planned.units, past):
+    earlier_runs = on_device(finished(spec.root.parent), threads, gpu and spec.device != "cpu")
+    if cost := by_earlier(spec, planned.units, earlier_runs):
         return Estimate(cost)
     stages = list(dict.fromkeys(piece.stage for piece in planned.pieces))
     phase1 = spec.root / "pretrain" / f"seed{spec.seed}" / results.RESULT
@@ -35,7 +35,7 @@ def estimate(spec: Spec, threads: int, gpu: bool) -> Estimate:
     if encoder == "pretrained" and pretrain is None:
         pretrain = results.read(phase1).spec if phase1.is_file() else None
         if pretrain is None:
-            return Estimate(None, error=f"its phase 1 is not there yet: {phase1.parent}")
+            return Estimate(None, error=f"its phase 1 has no result yet: {phase1.parent}")
     answer, error = probe(Question(encoder, spec.device, stages, pretrain), threads)
     if answer is None:
         return Estimate(None, error=error)

@@ -1,10 +1,10 @@
-"""How fast this machine is with an encoder, measured by one short process.
+"""Measure this machine's speed with an encoder, in one short process.
 
 `python -m xstilts_core.jobs.estimate.probe` reads a Question and prints an Answer, both as JSON.
 
 Every stage of a study is trained and scored for a few batches with random weights of the encoder's
-shape: weights do not change the speed. An encoder too large for that is cut to one layer, and the
-times and the memory of a layer are multiplied.
+shape, because weights do not change the speed. An encoder too large for that is cut to one layer,
+and the layer's time and memory are multiplied.
 """
 
 import json
@@ -49,28 +49,28 @@ _SAMPLE_DOCUMENTS = 60
 
 
 def kept_bytes(call: Callable[[], object], modules: list[nn.Module]) -> int:
-    """Bytes that a training batch keeps between its way forth and its way back: every different
-    tensor but the weights."""
+    """Return the bytes that a training batch keeps between forward and backward pass: every
+    distinct tensor except the weights."""
     weights = {
         weight.untyped_storage().data_ptr() for module in modules for weight in module.parameters()
     }
-    found: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def record(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            found[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
         call()
-    return sum(found.values())
+    return sum(sizes.values())
 
 
 @contextmanager
 def adapted(stage: Stage, made: Bench) -> Iterator[None]:
-    """The network as the stage trains it: embeddings frozen, or adapters and nothing else; as it
-    was before, afterwards."""
+    """Prepare the network as the stage trains it, with frozen embeddings or with adapters only, and
+    restore it afterwards."""
     network = made.encoder.network
     if stage.frozen:
         model.freeze_embeddings(network)
@@ -87,8 +87,8 @@ def adapted(stage: Stage, made: Bench) -> Iterator[None]:
 def training(
     stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool
 ) -> tuple[float, float, float]:
-    """(seconds of a token in a step of so many tokens, seconds of an optimizer step, bytes kept a
-    token), of the whole encoder.
+    """Return (seconds per token in a step of this many tokens, seconds per optimizer step, bytes
+    kept per token) of the whole encoder.
 
     The network is `adapted` to the stage.
     """
@@ -102,70 +102,74 @@ def training(
     mean = float(stream.encoded.row_lengths.mean())
     count = max(1, round(min(tokens, made.most_tokens()) / mean))
     rows = np.resize(np.random.default_rng(0).permutation(len(stream.encoded)), count)
-    counted = float(stream.encoded.row_lengths[rows].sum())
-    each = (
+    token_count = float(stream.encoded.row_lengths[rows].sum())
+    bytes_per_token = (
         token_bytes(network.config, int(stream.encoded.lengths.max())) * made.scale
         + stream.token_bytes
     )
-    most = int(CPU_BYTES / each) if made.where.type == "cpu" else sys.maxsize
+    chunk_tokens = int(CPU_BYTES / bytes_per_token) if made.where.type == "cpu" else sys.maxsize
 
     def batch() -> None:
-        for drawn in stream.batches(rows, made.where, most):
+        for minibatch in stream.batches(rows, made.where, chunk_tokens):
             with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
-                hidden, _ = flat_hidden(network, drawn.sequences, made.encoder.packed)
-            stream.loss(stream.head, hidden.float(), drawn).backward()
+                hidden, _ = flat_hidden(network, minibatch.sequences, made.encoder.packed)
+            stream.loss(stream.head, hidden.float(), minibatch).backward()
 
     def step() -> None:
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
 
     batch_seconds = timed(batch, made.where)
-    own = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-    trained = own * made.scale if stage.lora else trained_parameters(made, stage.frozen)
+    own_parameters = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    trained = own_parameters * made.scale if stage.lora else trained_parameters(made, stage.frozen)
     made.trained = max(made.trained, int(trained))
     share = trained / max(1, sum(weight.numel() for weight in weights))
     step_seconds = timed(step, made.where) * max(1.0, share)
-    kept = kept_bytes(batch, modules)
+    size = kept_bytes(batch, modules)
     optimizer.zero_grad(set_to_none=True)
-    return batch_seconds / counted * made.scale, step_seconds, kept / counted * made.scale
+    return batch_seconds / token_count * made.scale, step_seconds, size / token_count * made.scale
 
 
 def _head_and_rows(
     sampled: Task, stage: Stage, made: Bench, found: list[Any]
 ) -> tuple[Any, Stream]:
-    """The completed task, and its sample as a stream with a new head."""
+    """Return the completed task, and its sample as a stream with a new head."""
     form = FORMATS[sampled.format]
-    entry = form.complete(sampled, found)
+    completed = form.complete(sampled, found)
     dropout = (
         model.head_dropout(made.encoder.network.config) if stage.dropout is None else stage.dropout
     )
-    head = form.head(entry, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(made.where)
-    encoded = form.encode(
-        found, entry, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride)
+    head = form.head(completed, HeadOptions(made.encoder.width, dropout, stage.pooling)).to(
+        made.where
     )
-    return entry, Stream(stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size))
+    encoded = form.encode(
+        found, completed, made.encoder.tokenizer, Limits(stage.max_length, stage.doc_stride)
+    )
+    return completed, Stream(
+        stage.task, head, form.loss, encoded, len(found), max(1, stage.batch_size)
+    )
 
 
 def tune(stage: Stage, made: Bench) -> Speed:
-    """A task that is trained on and scored. Of an encoder that is cut to one layer, each format is
-    measured once."""
-    sampled, found, read, at_hand = examples(stage)
-    entry, stream = _head_and_rows(sampled, stage, made, found)
-    rows = len(stream.encoded) / len(found)
+    """Measure a task that is trained on and scored. If the encoder is cut to one layer, each format
+    is measured only once."""
+    sampled, sample, read, at_hand = examples(stage)
+    completed, stream = _head_and_rows(sampled, stage, made, sample)
+    rows = len(stream.encoded) / len(sample)
     mean = float(stream.encoded.row_lengths.mean())
     known = at_hand and (made.own or stage.source == "mini")
     choices = len(stream.encoded.lengths) / len(stream.encoded)
-    tokens = mean if known else min(ASSUMED[entry.format], stage.max_length * choices)
+    tokens = mean if known else min(ASSUMED[completed.format], stage.max_length * choices)
     batch = tokens * stage.batch_size
-    kind = (stage.task, stage.batch_size) if made.depth == made.layers else (entry.format,)
-    key = (*kind, stage.frozen, stage.dropout, stage.precision, stage.lora)
+    variant = (stage.task, stage.batch_size) if made.depth == made.layers else (completed.format,)
+    key = (*variant, stage.frozen, stage.dropout, stage.precision, stage.lora)
     if key not in made.measured:
         with adapted(stage, made):
-            made.measured[key] = measure(stage, stream, entry, found, made, batch)
-    seconds, step, scored, kept = made.measured[key]
-    made.hold(kept * batch)
+            made.measured[key] = measure(stage, stream, completed, sample, made, batch)
+    seconds, step, scored, activations = made.measured[key]
+    made.hold(activations * batch)
     made.pool = max(made.pool, stage.pool)
-    # Of a query and its passage, every second sequence, the pool has the passage alone.
+    # Queries and passages alternate; the pool holds only the passages.
     passage = (
         float(stream.encoded.lengths[1::2].sum() / stream.encoded.lengths.sum())
         if stage.pool
@@ -186,43 +190,46 @@ def tune(stage: Stage, made: Bench) -> Speed:
 def measure(
     stage: Stage, stream: Stream, entry: Any, found: list[Any], made: Bench, batch: float
 ) -> tuple[float, float, float, float]:
-    """Seconds (a token of a step of `batch` tokens, an optimizer step, a token that is scored) and
-    bytes kept a token."""
-    for part in made.encoder.network.modules():
-        if isinstance(part, nn.Dropout) and stage.dropout is not None:
-            part.p = stage.dropout
+    """Return (seconds per token of a step of `batch` tokens, seconds per optimizer step, seconds
+    per scored token, bytes kept per token)."""
+    for module in made.encoder.network.modules():
+        if isinstance(module, nn.Dropout) and stage.dropout is not None:
+            module.p = stage.dropout
     bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
-    trained, step, kept = training(stage, stream, made, batch, bfloat16)
+    trained, step, activations = training(stage, stream, made, batch, bfloat16)
     limits = Limits(stage.max_length, stage.doc_stride)
-    few = (
+    subset = (
         found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))]
         if made.scale > 1
         else found
     )
-    tokens = len(stream.encoded.ids) * len(few) / len(found)
+    tokens = len(stream.encoded.ids) * len(subset) / len(found)
     scored = timed(
         lambda: evaluate.score(
-            made.encoder, stream.head, entry, few, "en", limits, bfloat16=bfloat16
+            made.encoder, stream.head, entry, subset, "en", limits, bfloat16=bfloat16
         ),
         made.where,
     )
-    return trained, step, scored / tokens * made.scale, kept
+    return trained, step, scored / tokens * made.scale, activations
 
 
 def embed(stage: Stage, made: Bench) -> Speed:
-    """A retrieval task: sentences embedded with the stage's layer, or with every layer, as the
-    choice of one does. A probing task: the second of its texts, or its one text: the first, in
-    English, is embedded once for all languages."""
-    _, found, read, at_hand = examples(stage)
+    """Measure a retrieval or probing task.
+
+    Sentences of a retrieval task are embedded with the stage's layer, or with every layer if one is
+    to be chosen. For a probing task, the second of two texts (or the only one) is embedded; the
+    first, in English, is embedded once for all languages.
+    """
+    _, sample, read, at_hand = examples(stage)
     texts = [
         example.text if isinstance(example, SentenceExample) else example.text_b or example.text_a
-        for example in found
+        for example in sample
     ]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
     known = at_hand and (made.own or stage.source == "mini")
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
-    few = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
-    # Layers above the one that is asked for are not computed.
+    batch = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
+    # Layers above the requested one are not computed.
     layers, share = (
         (range(made.depth + 1), 1.0)
         if stage.layer < 0
@@ -230,8 +237,8 @@ def embed(stage: Stage, made: Bench) -> Speed:
     )
     bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
     seconds = timed(
-        lambda: retrieval.embed(made.encoder, few, stage.max_length, layers, bfloat16), made.where
-    ) / len(few)
+        lambda: retrieval.embed(made.encoder, batch, stage.max_length, layers, bfloat16), made.where
+    ) / len(batch)
     return Speed(
         1.0,
         tokens,
@@ -242,15 +249,15 @@ def embed(stage: Stage, made: Bench) -> Speed:
 
 
 def continued(stage: Stage, made: Bench) -> Speed:
-    """Masked language modelling beside tasks: short documents of the embedded suite stand for every
-    source's texts."""
+    """Measure masked language modelling beside tasks. Short documents of the embedded suite
+    represent the texts of every source."""
     started = time.process_time()
     texts = splits.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
     read = (time.process_time() - started) / len(texts)
     encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
-    width, words = made.encoder.width, made.encoder.network.config.vocab_size
+    width, vocabulary = made.encoder.width, made.encoder.network.config.vocab_size
     head = nn.Sequential(
-        nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, words)
+        nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, vocabulary)
     ).to(made.where)
     head[-1].weight = made.encoder.network.get_input_embeddings().weight
     mask = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
@@ -260,41 +267,41 @@ def continued(stage: Stage, made: Bench) -> Speed:
     )
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        trained, step, kept = training(
+        trained, step, size = training(
             stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width)
         )
-        seconds, held = _vocabulary_head(stage, stream, made, batch)
-    # What was measured has the head once a layer that is left out; of the whole encoder's
-    # vocabulary it is made once.
-    once = made.vocabulary / words - made.scale
-    trained, kept = max(0.0, trained + once * seconds), max(0.0, kept + once * held)
-    made.hold(kept * batch)
+        head_seconds, head_bytes = _vocabulary_head(stage, stream, made, batch)
+    # Scaling by layers counts the measured head once per layer; the whole encoder has one head with
+    # its full vocabulary.
+    extra = made.vocabulary / vocabulary - made.scale
+    trained, size = max(0.0, trained + extra * head_seconds), max(0.0, size + extra * head_bytes)
+    made.hold(size * batch)
     return Speed(1.0, tokens, True, read, trained * batch, step)
 
 
 def _vocabulary_head(
     stage: Stage, stream: Stream, made: Bench, tokens: float
 ) -> tuple[float, float]:
-    """(seconds of a token, bytes kept a token) of the language-model head of one training batch,
-    without the encoder."""
+    """Return (seconds per token, bytes kept per token) of the language-model head in one training
+    batch, without the encoder."""
     if made.scale == 1:
         return 0.0, 0.0
     mean = float(stream.encoded.row_lengths.mean())
     rows = np.resize(
         np.arange(len(stream.encoded)), max(1, round(min(tokens, made.most_tokens()) / mean))
     )
-    drawn = stream.batches(rows, made.where)[0]
-    count = len(drawn.sequences.ids)
+    minibatch = stream.batches(rows, made.where)[0]
+    count = len(minibatch.sequences.ids)
     hidden = torch.randn(count, made.encoder.width, device=made.where, requires_grad=True)
 
     def batch() -> None:
-        stream.loss(stream.head, hidden, drawn).backward()
+        stream.loss(stream.head, hidden, minibatch).backward()
 
     return timed(batch, made.where) / count, kept_bytes(batch, [stream.head]) / count
 
 
 def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench, Speed]:
-    """The model of phase 1 and the speed of its training, on a few of its documents."""
+    """Return the model of phase 1 and the speed of its training, on a few of its documents."""
     sample = spec.model_copy(update={"documents": min(spec.documents, _SAMPLE_DOCUMENTS)})
     started = time.process_time()
     texts = pretrain.documents(sample)
@@ -313,15 +320,15 @@ def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench
     made = Bench(
         encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where
     )
-    trained, step, kept = training(stage, stream, made, float(stage.batch_size), False)
-    made.hold(kept * stage.batch_size)
+    trained, step, activations = training(stage, stream, made, float(stage.batch_size), False)
+    made.hold(activations * stage.batch_size)
     return made, Speed(
         1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once
     )
 
 
 def answer(question: Question) -> Answer:
-    """Measure what is asked. UsageError where the encoder's shape is not known."""
+    """Measure what the question asks for. Raise UsageError if the encoder's shape is unknown."""
     where = model.device(question.device)
     speeds: dict[Stage, Speed] = {}
     ready = time.process_time()
@@ -329,8 +336,10 @@ def answer(question: Question) -> Answer:
         made, note = bench(question, where)
     else:
         spec = PretrainSpec(**question.pretrain)
-        unasked = Stage("mlm", spec.source, spec.data_root, spec.max_length)
-        stage = next((entry for entry in question.stages if entry.task == "mlm"), unasked)
+        default_stage = Stage("mlm", spec.source, spec.data_root, spec.max_length)
+        stage = next(
+            (request for request in question.stages if request.task == "mlm"), default_stage
+        )
         made, speeds[stage] = phase1(spec, replace(stage, batch_size=spec.batch_tokens), where)
         note = "the settings of phase 1"
     base = CUDA_BYTES if where.type == "cuda" else host_peak()
@@ -339,30 +348,30 @@ def answer(question: Question) -> Answer:
             speeds[stage] = continued(stage, made)
         elif stage.task != "mlm":
             speeds[stage] = (tune if stage.batch_size else embed)(stage, made)
-    found = [rendered(entry, made, question.translations) for entry in question.renderings]
-    cut = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
+    costs = [rendered(request, made, question.translations) for request in question.renderings]
+    layer_note = "" if made.depth == made.layers else f", one of its {made.layers} layers measured"
     assumed = {task(stage.task).format for stage, speed in speeds.items() if not speed.known}
     assumed |= {
-        task(entry.task).format
-        for entry, cost in zip(question.renderings, found, strict=True)
+        task(request.task).format
+        for request, cost in zip(question.renderings, costs, strict=True)
         if not cost.known
     }
     return Answer(
         device=model.device_name(where),
         gpu=where.type == "cuda",
-        shape=note + cut,
+        shape=note + layer_note,
         parameters=made.parameters,
         vocabulary=made.vocabulary,
         start=ready,
         memory=memory(made, base),
         speeds=[speeds[stage] for stage in question.stages],
         assumed={name: ASSUMED[name] for name in sorted(assumed)},
-        rendered=found,
+        rendered=costs,
     )
 
 
 def main() -> int:
-    """Read a Question as JSON, print an Answer as JSON, or {"error": ...} with exit code 2."""
+    """Read a Question as JSON and print an Answer as JSON, or {"error": ...} with exit code 2."""
     logging.set_verbosity_error()
     try:
         print(json.dumps(asdict(answer(Question.of(json.load(sys.stdin))))))

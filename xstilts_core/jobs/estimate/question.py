@@ -1,21 +1,21 @@
-"""What a probe is asked and what it answers: the two processes exchange these as JSON."""
+"""Define the question to a probe and its answer, which two processes exchange as JSON."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-# The task of a stage that goes on with masked language modelling beside tasks.
+# The task of a stage that continues masked language modelling beside tasks.
 TEXTS = "texts"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Batches of one kind: their speed is measured once for all the runs that make them.
+    """Batches of one kind, whose speed is measured once for all the runs that use them.
 
-    task: whose examples; "mlm": the texts of phase 1; TEXTS: those of masked language modelling in
-    phase 2. batch_size: examples in a step (tokens for "mlm"); 0: nothing is trained. lora: rank of
-    the adapters that are trained instead of the weights. pool: passages that are embedded once,
-    before the queries that are ranked against them. layer: the hidden state that sentences are
-    embedded with; -1: each, to choose one.
+    task: the task of the examples; "mlm": the texts of phase 1; TEXTS: those of masked language
+    modelling in phase 2. batch_size: examples per step (tokens for "mlm"); 0: no training. lora:
+    rank of the adapters trained instead of the weights. pool: passages embedded once, before the
+    queries that are ranked against them. layer: the hidden state that sentences are embedded with;
+    -1: all, to choose one.
     """
 
     task: str
@@ -35,9 +35,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What a stage costs, in seconds: read (making or reading one example), batch (the rows of a
+    """The cost of a stage in seconds: read (creating or reading one example), batch (the rows of a
     step), step (the optimizer), scored (one example), once (before everything). rows: training rows
-    an example; tokens: of a row; known: counted, not assumed."""
+    per example; tokens: per row; known: whether tokens were counted, not assumed."""
 
     rows: float
     tokens: float
@@ -51,8 +51,8 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """English training examples of a task that a model says in another language. translator: its
-    name for this language."""
+    """English training examples of a task to translate into another language. translator: the name
+    of the model for this language."""
 
     translator: str
     language: str
@@ -63,10 +63,10 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a rendering costs: sentences of an example, seconds to translate it. kept: sentences of
-    this model and language on disk.
+    """The cost of a rendering: sentences per example, and seconds to translate an example. kept:
+    sentences of this model and language on disk.
 
-    known: the sentences were counted, not assumed. error: why nothing could be measured.
+    known: whether the sentences were counted, not assumed. error: why nothing could be measured.
     """
 
     sentences: float = 0.0
@@ -78,8 +78,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a probe shall measure. pretrain: fields of the PretrainSpec that makes the encoder.
-    translations: folder of kept ones."""
+    """The question to a probe. pretrain: fields of the PretrainSpec that trains the encoder.
+    translations: folder of stored translations."""
 
     encoder: str
     device: str
@@ -90,24 +90,24 @@ class Question:
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "Question":
-        """From JSON."""
+        """Create a Question from parsed JSON."""
         stages = [Stage(**stage) for stage in content["stages"]]
         return cls(
             **{
                 **content,
                 "stages": stages,
-                "renderings": [Rendering(**entry) for entry in content["renderings"]],
+                "renderings": [Rendering(**rendering) for rendering in content["renderings"]],
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a probe measured. start: seconds to import everything; memory: bytes of a run at its
-    peak, of the GPU's where `gpu`.
+    """The measurements of a probe. start: seconds to import everything; memory: peak bytes of a
+    run, of GPU memory if `gpu`.
 
-    shape: where the encoder's shape is from; speeds: of the question's stages; rendered: of its
-    renderings; assumed: tokens of a row by format, where not counted.
+    shape: origin of the encoder's shape; speeds: of the question's stages; rendered: of its
+    renderings; assumed: tokens per row by format, for those not counted.
     """
 
     device: str
@@ -123,12 +123,12 @@ class Answer:
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "Answer":
-        """From JSON."""
+        """Create an Answer from parsed JSON."""
         speeds = [Speed(**speed) for speed in content["speeds"]]
         return cls(
             **{
                 **content,
                 "speeds": speeds,
-                "rendered": [Rendered(**entry) for entry in content["rendered"]],
+                "rendered": [Rendered(**rendered) for rendered in content["rendered"]],
             }
         )

@@ -1,5 +1,5 @@
-"""What a probe measures with: a sample of a task's examples, its own or others of its format, and a
-clock."""
+"""Sample a task's examples for a probe, its own or others of its format, and time function
+calls."""
 
 import time
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from xstilts_core.tasks import EMBEDDED_TASKS, Task, task
 SAMPLE = 64
 _SECONDS_A_STAGE = 0.1
 _MOST_REPEATS = 12
-# Tokens of a training row where the data or the tokenizer is not at hand, by format (all choices
-# together; a window of a question).
+# Tokens per training row by format, used if the data or the tokenizer is not on this machine. All
+# choices count together; a question counts by window.
 ASSUMED = {
     "pair": 40.0,
     "choice": 360.0,
@@ -29,8 +29,8 @@ ASSUMED = {
     "retrieval": 30.0,
     "ranking": 200.0,
 }
-# By format: the task of the embedded suite that stands for one that the suite lacks, and what makes
-# its examples such as the format's.
+# By format: the task of the embedded suite that represents tasks missing in it, and the function
+# that converts its examples to the format.
 STAND_INS: dict[str, tuple[str, Callable[[list[Any]], list[Any]]]] = {
     "pair": ("mnli", list),
     "choice": ("cosmosqa", list),
@@ -41,8 +41,8 @@ STAND_INS: dict[str, tuple[str, Callable[[list[Any]], list[Any]]]] = {
 
 
 def now(where: torch.device) -> float:
-    """A clock: of this process alone where one thread does the work, so that what else the machine
-    does now does not count."""
+    """Return the time: CPU time of this process if it computes with one thread, so that other load
+    on the machine does not count, and wall time otherwise."""
     if where.type == "cuda":
         torch.cuda.synchronize(where)
     return (
@@ -53,26 +53,26 @@ def now(where: torch.device) -> float:
 
 
 def timed(call: Callable[[], object], where: torch.device) -> float:
-    """Median seconds of a call, after one that does not count."""
+    """Return the median seconds of a call, after one call for warming up."""
     call()
-    taken: list[float] = []
-    while not taken or (sum(taken) < _SECONDS_A_STAGE and len(taken) < _MOST_REPEATS):
+    durations: list[float] = []
+    while not durations or (sum(durations) < _SECONDS_A_STAGE and len(durations) < _MOST_REPEATS):
         started = now(where)
         call()
-        taken.append(now(where) - started)
-    return float(np.median(taken))
+        durations.append(now(where) - started)
+    return float(np.median(durations))
 
 
 def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
-    """The task, a sample of its training (or only) examples, seconds to make or read one, and
-    whether it is the study's own data.
+    """Return the task, a sample of its training (or only) examples, seconds to create or read one,
+    and whether they are the study's own data.
 
-    Data that is not at hand is replaced by the embedded suite's task of the same name, or by one of
-    the same format.
+    Data that is not on this machine is replaced by the embedded suite's task of the same name, or
+    by one of the same format.
     """
     name = splits.parts(stage.task)[0]
-    entry = task(name)
-    split, code = ("dev", entry.languages[0]) if entry.format == "retrieval" else ("train", "en")
+    first = task(name)
+    split, code = ("dev", first.languages[0]) if first.format == "retrieval" else ("train", "en")
     if stage.source == "files":
         for part in (split, "test"):
             code = (
@@ -82,24 +82,24 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
             )
             if is_small(name, part, stage.data_root, code):
                 started = time.process_time()
-                found = splits.load(name, part, code, "files", stage.data_root)
+                loaded = splits.load(name, part, code, "files", stage.data_root)
                 return (
                     task(stage.task),
-                    found[:SAMPLE],
-                    (time.process_time() - started) / len(found),
+                    loaded[:SAMPLE],
+                    (time.process_time() - started) / len(loaded),
                     True,
                 )
     if name not in EMBEDDED_TASKS:
-        other, convert = STAND_INS[entry.format]
+        stand_in, convert = STAND_INS[first.format]
         return (
-            replace(task(other), format=entry.format),
-            convert(suite.load(other, "train", "en", limit=SAMPLE)),
+            replace(task(stand_in), format=first.format),
+            convert(suite.load(stand_in, "train", "en", limit=SAMPLE)),
             0.0,
             False,
         )
-    code = next(language for language in entry.languages if language in suite.LANGUAGES)
-    # Generated data are kept (mini/kept.py): but for the first run on a machine, to have them costs
-    # next to nothing.
+    code = next(language for language in first.languages if language in suite.LANGUAGES)
+    # Generated data are stored (mini/kept.py), so loading them costs almost nothing after the first
+    # run on a machine.
     return (
         task(stage.task),
         suite.load(name, split, code, limit=SAMPLE),

@@ -1,10 +1,10 @@
-"""How fast this machine translates intermediate data: a model of the translator's shape, without
-its weights, on made-up sentences.
+"""Measure how fast this machine translates intermediate data, with a model of the translator's
+shape but without its weights, on artificial sentences.
 
-A translation is taken to be as long as its source: without its weights a model ends no sentence. A
-model too large for a CPU is measured with one layer and with two, encoder and decoder alike: what
-the second takes, all that are left take as well. What lies outside the layers, above all the
-vocabulary at every token, is counted once.
+A translation is assumed to be as long as its source, because a model without its weights ends no
+sentence. A model too large for a CPU is measured with one layer and with two, in encoder and
+decoder alike; each further layer is assumed to take as long as the second. The cost outside the
+layers, above all the vocabulary at every token, is counted once.
 """
 
 from pathlib import Path
@@ -38,53 +38,54 @@ from xstilts_core.translation import translated, translator
 
 # Sentences of a measured batch on a CPU, and their fewest tokens.
 CPU_SENTENCES, _FEWEST_TOKENS = 16, 4
-# A row that nothing is cut from, to compare what is translated of an example with what is trained
-# on.
+# No truncation, to compare the translated part of an example with its training row.
 WHOLE = Limits(100_000)
-# NLLB's distilled model (its config.json): M2M-100's shape, which is transformers' default, with
-# another vocabulary. M2M-100's own vocabulary is that default (unconfirmed).
+# Vocabulary sizes of models with M2M-100's shape, which is transformers' default: NLLB's distilled
+# model (its config.json) and M2M-100 itself, whose vocabulary is that default (unconfirmed).
 KNOWN = {"facebook/nllb-200-distilled-600M": 256_206, "facebook/m2m100_418M": 128_112}
 
 
 def rendered(asked: Rendering, made: Bench, kept: str) -> Rendered:
-    """What one example costs, and how many sentences stand in `kept`, the folder of translations,
-    already.
+    """Return the cost of one example, and the number of sentences already in `kept`, the folder of
+    translations.
 
-    Nothing is fetched: where the translator's shape is not known, the error says so and the rest of
-    an estimate stands.
+    Nothing is downloaded. If the translator's shape is unknown, the error states it, and the rest
+    of an estimate remains valid.
     """
     try:
-        place = hub_client.encoder_at_hand(model.locate(asked.translator, "translator"))
-        config = configuration(asked.translator, place)
-        tokenizer = tokenizer_at_hand(place)
+        location = hub_client.encoder_at_hand(model.locate(asked.translator, "translator"))
+        config = configuration(asked.translator, location)
+        tokenizer = tokenizer_at_hand(location)
         sentences, tokens, length, known = translating(
             asked, made, tokenizer or made.encoder.tokenizer, tokenizer is not None
         )
         key = (asked.translator, round(length))
         if key not in made.translating:
-            made.translating[key] = seconds_of_token(config, place, length, made)
+            made.translating[key] = seconds_of_token(config, location, length, made)
         return Rendered(
-            sentences, tokens * made.translating[key], _sentences_kept(asked, place, kept), known
+            sentences, tokens * made.translating[key], _sentences_kept(asked, location, kept), known
         )
     except UsageError as error:
         return Rendered(error=str(error))
 
 
 def configuration(name: str, place: str) -> PretrainedConfig:
-    """The translator's configuration. UsageError where it is neither at hand nor known, or has no
-    layers to count."""
+    """Return the translator's configuration. Raise UsageError if it is neither on this machine nor
+    known, or has no numbers of layers."""
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError):
         if name not in KNOWN:
             known = ", ".join(KNOWN)
             raise UsageError(
-                f"translator {name!r}: its configuration is not on this machine, and its shape is none of {known}"
+                f"translator {name!r}: its configuration is not on this machine, "
+                f"and its shape is known only for {known}"
             ) from None
         config = M2M100Config(vocab_size=KNOWN[name])
     if not (hasattr(config, "encoder_layers") and hasattr(config, "decoder_layers")):
         raise UsageError(
-            f"translator {name!r}: a {config.model_type} does not say its encoder_layers and decoder_layers"
+            f"translator {name!r}: the configuration of a {config.model_type} "
+            "has no encoder_layers and decoder_layers"
         )
     return config
 
@@ -99,40 +100,40 @@ def tokenizer_at_hand(place: str) -> PreTrainedTokenizerBase | None:
 def translating(
     asked: Rendering, made: Bench, tokenizer: PreTrainedTokenizerBase, own: bool
 ) -> tuple[float, float, float, bool]:
-    """(sentences of an example that are translated, their tokens, tokens of a sentence, whether
-    these were counted).
+    """Return (sentences translated per example, their tokens, tokens per sentence, whether the
+    tokens were counted).
 
-    A sentence that several examples of the sample have counts once. Where data or tokenizer are not
-    at hand, the tokens are the same share of the assumed ones of a training row as they are of the
-    sample's.
+    A sentence that occurs in several examples of the sample counts once. If data or tokenizer are
+    not on this machine, the tokens are the same share of a training row's assumed tokens as in the
+    sample.
     """
-    entry, found, _, at_hand = examples(Stage(asked.task, asked.source, asked.data_root, 0))
+    sampled, sample, _, at_hand = examples(Stage(asked.task, asked.source, asked.data_root, 0))
     sources = list(
-        dict.fromkeys(source for example in found for source in translated.sources_of(example))
+        dict.fromkeys(source for example in sample for source in translated.sources_of(example))
     )
     if not sources:
         raise UsageError(
-            f"{asked.task}: no sentence of a sample of its training data can be translated"
+            f"{asked.task}: a sample of its training data has no sentence to translate"
         )
     total = sum(len(ids) for ids in tokenizer(sources)["input_ids"])
     known = at_hand and own
-    tokens = total / len(found)
+    tokens = total / len(sample)
     if not known:
-        form = FORMATS[entry.format]
-        rows = form.encode(found, form.complete(entry, found), made.encoder.tokenizer, WHOLE)
-        plain = sum(len(ids) for ids in made.encoder.tokenizer(sources)["input_ids"])
-        tokens = ASSUMED[entry.format] * plain / float(rows.row_lengths.sum())
-    sentences = len(sources) / len(found)
+        form = FORMATS[sampled.format]
+        rows = form.encode(sample, form.complete(sampled, sample), made.encoder.tokenizer, WHOLE)
+        source_tokens = sum(len(ids) for ids in made.encoder.tokenizer(sources)["input_ids"])
+        tokens = ASSUMED[sampled.format] * source_tokens / float(rows.row_lengths.sum())
+    sentences = len(sources) / len(sample)
     return sentences, tokens, tokens / sentences, known
 
 
 def seconds_of_token(config: PretrainedConfig, place: str, length: float, made: Bench) -> float:
-    """Seconds to read a token of a source of `length` tokens and to write one of its translation,
-    in batches as the translator's."""
+    """Return the seconds to read a token of a source of `length` tokens and to write one of its
+    translation, in batches of the translator's size."""
     layers = max(config.encoder_layers, config.decoder_layers)
     parameters = model.count_parameters(shaped(config, layers, torch.device("meta"), torch.float32))
     on_gpu = made.where.type == "cuda"
-    kind = torch.bfloat16 if on_gpu else torch.float32
+    precision = torch.bfloat16 if on_gpu else torch.float32
     size = parameters * (BYTES // 2 if on_gpu else BYTES)
     made.translator = max(made.translator, size)
     fits = (
@@ -140,27 +141,27 @@ def seconds_of_token(config: PretrainedConfig, place: str, length: float, made: 
     )
     beams = search(place)
 
-    def measured(depth: int) -> float:
-        network = shaped(config, depth, made.where, kind).eval()
+    def measure(depth: int) -> float:
+        network = shaped(config, depth, made.where, precision).eval()
         width = round(min(length, config.max_position_embeddings // 2))
         count = max(1, translator.BATCH_TOKENS // max(1, width)) if on_gpu else CPU_SENTENCES
         if not on_gpu:
-            most = CPU_OPERATIONS / (2 * model.count_parameters(network) * count)
-            width = round(max(min(width, most), min(width, _FEWEST_TOKENS)))
+            most_tokens = CPU_OPERATIONS / (2 * model.count_parameters(network) * count)
+            width = round(max(min(width, most_tokens), min(width, _FEWEST_TOKENS)))
         width = max(1, width)
         return timed(lambda: translate(network, count, width, beams), made.where) / (count * width)
 
     if fits or layers < 2:
-        return measured(layers)
-    first, second = measured(1), measured(2)
+        return measure(layers)
+    first, second = measure(1), measure(2)
     return first + (layers - 1) * max(0.0, second - first)
 
 
 def shaped(
     config: PretrainedConfig, layers: int, where: torch.device, kind: torch.dtype
 ) -> PreTrainedModel:
-    """A model of this shape, so many layers deep, its weights all 0: to draw a large vocabulary's
-    would take longer than to measure it."""
+    """Return a model of this shape with this many layers and with all weights 0, because random
+    weights for a large vocabulary would take longer than the measurement."""
     cut = type(config).from_dict(
         {
             **config.to_dict(),
@@ -180,8 +181,8 @@ def shaped(
 
 
 def search(place: str) -> int:
-    """Translations that the model looks at side by side, by its own settings; one where these are
-    not at hand."""
+    """Return the number of beams in the model's own settings; 1 if these are not on this
+    machine."""
     try:
         return int(GenerationConfig.from_pretrained(place, local_files_only=True).num_beams or 1)
     except (OSError, ValueError):
@@ -189,7 +190,8 @@ def search(place: str) -> int:
 
 
 def translate(network: PreTrainedModel, count: int, length: int, beams: int) -> torch.Tensor:
-    """Translate `count` made-up sentences of `length` tokens into as many."""
+    """Translate `count` artificial sentences of `length` tokens into sentences of the same
+    length."""
     ids = (
         torch.arange(count * length, device=network.device).reshape(count, length)
         % (network.config.vocab_size - 8)
@@ -206,7 +208,7 @@ def translate(network: PreTrainedModel, count: int, length: int, beams: int) -> 
 
 
 def _sentences_kept(asked: Rendering, place: str, kept: str) -> int:
-    """Sentences of this model and language that are kept already."""
+    """Return the number of stored sentences of this model and language."""
     if not kept or not Path(place).is_dir() or not Path(kept).is_dir():
         return 0
     return len(

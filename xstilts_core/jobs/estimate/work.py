@@ -1,5 +1,5 @@
-"""What a run does, counted before it is run: examples read, trained on and scored. Nothing is
-downloaded to count them."""
+"""Count the work of a run before it starts: examples read, trained on and scored. Nothing is
+downloaded for this."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,16 +27,16 @@ from xstilts_core.study.spec import (
 )
 from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
 
-# Larger files are not read for a count: the sizes of the public releases stand for them.
+# Larger files are not read for a count; the sizes of the public releases are used instead.
 _LARGEST_FILE_BYTES = 8_000_000
-# A training step costs about three times what the same tokens cost forwards alone.
+# A training step costs about three times as much as the forward pass over the same tokens.
 _BACKWARD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a run does with one stage, in examples: read (all that is loaded), trained (a pass over
-    them), scored."""
+    """The work of a run on one stage, in examples: read (all that are loaded), trained (per pass),
+    scored."""
 
     stage: Stage
     read: int = 0
@@ -46,12 +46,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A whole run. steps: optimizer steps where they are given (phase 1), else they follow from the
-    epochs and `least_steps`.
+    """The work of a whole run. steps: optimizer steps if given (phase 1); otherwise they follow
+    from the epochs and `least_steps`.
 
-    in_turn: the pieces are trained on one after the other, each on steps of its own, else as they
-    are drawn. probabilities: of the pieces, where they follow from no sizes; mlm: batches of text
-    to one of the tasks, of the piece TEXTS.
+    in_turn: train on the pieces one after the other, each for its own steps, instead of mixing
+    them. probabilities: fixed sampling weights of the pieces; empty if they follow from sizes. mlm:
+    batches of text per batch of the tasks, for the piece TEXTS.
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -67,13 +67,13 @@ class Work:
 
     @property
     def scored(self) -> int:
-        """Examples whose predictions are made."""
+        """The number of examples to predict."""
         return sum(piece.scored for piece in self.pieces)
 
     @property
     def units(self) -> float:
-        """Examples seen, those that are trained on counted as BACKWARD: how much longer one run of
-        a kind takes than another."""
+        """The number of examples seen, with trained examples counted as _BACKWARD: the relative
+        cost among runs of one kind."""
         trained = sum(
             self.passes(piece, piece.trained) * min(piece.trained, self.cap)
             for piece in self.pieces
@@ -83,40 +83,40 @@ class Work:
         )
 
     def effective(self, piece: Piece) -> int:
-        """Rows of an optimizer step on a piece."""
+        """Return the rows of an optimizer step on a piece."""
         return max(1, piece.stage.batch_size)
 
     def passes(self, piece: Piece, rows: float) -> int:
-        """Passes over so many rows of a piece."""
+        """Return the number of passes over this many rows of a piece."""
         return passes(rows, self.effective(piece), self.epochs, self.least_steps)
 
 
 def published(name: str, split: str) -> int:
-    """Examples of the public release, of development for test and the reverse where one is not
-    stated; 0: neither is."""
+    """Return the examples of the public release. If the size of development or test is not stated,
+    use the other's; return 0 if neither is."""
     sizes = task(name).sizes
     other = {"test": "dev", "dev": "test"}.get(split, "")
     return sizes.get(split) or sizes.get(other, 0)
 
 
 def at_hand(source: str, data_root: str) -> bool:
-    """Whether the data can be looked at without a download."""
+    """Return whether the data can be inspected without a download."""
     return source == "mini" or (source == "files" and bool(data_root) and Path(data_root).is_dir())
 
 
 def is_small(name: str, split: str, data_root: str, code: str) -> bool:
-    """Whether local files of this split are short enough to be read for an estimate."""
+    """Return whether local files of this split are small enough to be read for an estimate."""
     if not at_hand("files", data_root):
         return False
-    found = (layout.find(code, Path(data_root)) for layout in FILES.get((name, split), ()))
-    paths = next((paths for paths in found if paths), [])
+    candidates = (layout.find(code, Path(data_root)) for layout in FILES.get((name, split), ()))
+    paths = next((paths for paths in candidates if paths), [])
     return bool(paths) and sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
 
 
 @lru_cache(maxsize=512)
 def size(name: str, split: str, source: str, data_root: str, code: str = "en") -> int:
-    """Examples of a split in one language: exact for the embedded suite and for small files, else
-    the public release's."""
+    """Return the examples of a split in one language: exact for the embedded suite and for small
+    files, otherwise those of the public release."""
     if task(name).parts:
         return sum(size(part, split, source, data_root, code) for part in task(name).parts)
     if source == "mini":
@@ -129,16 +129,16 @@ def size(name: str, split: str, source: str, data_root: str, code: str = "en") -
 def evaluated(
     name: str, split: str, wish: list[str], source: str, data_root: str, benchmark: Benchmark
 ) -> tuple[str, ...]:
-    """Languages that are scored: those at hand, or where there are none yet, the benchmark's
-    own."""
+    """Return the languages that are scored: those on this machine, or the benchmark's if there are
+    no data yet."""
     if at_hand(source, data_root):
-        with suppress(UsageError):  # these files are still to come
+        with suppress(UsageError):  # these files do not exist yet
             return splits.evaluated(name, split, wish, source, data_root, benchmark)
     return tuple(code for code in task(name).languages_of(benchmark) if not wish or code in wish)
 
 
 def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> str:
-    """The split that scores are reported on."""
+    """Return the split that scores are reported on."""
     if at_hand(source, data_root) and any(
         splits.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")
     ):
@@ -147,33 +147,33 @@ def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> 
 
 
 def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
-    """(languages, examples read, examples scored) of a target; every language is counted with the
-    size of the first."""
+    """Return (number of languages, examples read, examples scored) of a target, assuming the first
+    language's size for every language."""
     split = test_split(name, spec.source, spec.data_root, spec.benchmark)
     codes = evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark)
-    each = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
-    return len(codes), len(codes) * each, len(codes) * min(each, spec.test_examples or each)
+    rows = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
+    return len(codes), len(codes) * rows, len(codes) * min(rows, spec.test_examples or rows)
 
 
 def _pool_size(name: str, source: str, data_root: str) -> int:
-    """Passages that a target's queries are ranked against: counted where the files are small, else
-    the public release's."""
+    """Return the number of passages that a target's queries are ranked against, counted if the
+    files are small, otherwise that of the public release."""
     files = (
         pool_files(name, Path(data_root))
         if source != "mini" and at_hand("files", data_root)
         else []
     )
     if files and sum(path.stat().st_size for path in files) <= _LARGEST_FILE_BYTES:
-        with suppress(UsageError):  # some of these files are still to come
+        with suppress(UsageError):  # some of these files do not exist yet
             return len(splits.pool(name, "files", data_root))
     return task(name).pool
 
 
 def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
-    """A task's training examples, all or as many as the spec allows: a piece, or one for each of
-    its stages, with as many each.
+    """Return a task's training examples, up to the spec's limit: one piece, or one for each of the
+    task's stages, each with this limit.
 
-    scored: the development examples that judge it, of the last stage.
+    scored: the development examples that the last stage is evaluated on.
     """
     settings = (
         spec.max_length,
@@ -185,21 +185,21 @@ def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
         spec.precision,
     )
     lora = spec.lora if isinstance(spec, IntermediateSpec) else 0
-    found = []
+    pieces = []
     for part in task(name).parts if task(name).staged else (name,):
         rows = size(part, "train", spec.source, spec.data_root)
         stage = Stage(part, spec.source, spec.data_root, *settings, lora=lora)
-        found.append(Piece(stage, rows, min(rows, spec.examples_of(name) or rows)))
+        pieces.append(Piece(stage, rows, min(rows, spec.examples_of(name) or rows)))
     development = (
-        size(found[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
+        size(pieces[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
     )
-    found[-1] = replace(found[-1], read=found[-1].read + development, scored=development)
-    return found
+    pieces[-1] = replace(pieces[-1], read=pieces[-1].read + development, scored=development)
+    return pieces
 
 
 def tuned(spec: TuneSpec) -> Work:
-    """Phases 2 and 3: training, development evaluations, and the final scores (development in phase
-    2, all targets in phase 3)."""
+    """Return the work of phases 2 and 3: training, evaluations on development data, and the final
+    scores (development in phase 2, all targets in phase 3)."""
     names = (
         spec.tasks
         if isinstance(spec, IntermediateSpec)
@@ -216,9 +216,11 @@ def tuned(spec: TuneSpec) -> Work:
 
 
 def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
-    """The pieces with all that is scored of their development examples: at every evaluation, of
-    tasks one after the other only of the last one in its own steps; in phase 2 all of them at the
-    end."""
+    """Return the pieces with all scorings of their development examples.
+
+    They are scored at every evaluation; for tasks in sequence only those of the last task, during
+    its own steps. Phase 2 also scores all of them at the end.
+    """
     counts = [
         count
         for piece, count in zip(planned.pieces, steps(planned), strict=True)
@@ -227,24 +229,25 @@ def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
     rounds = spec.evaluations_in(
         max(1, round((counts[-1] if planned.in_turn else sum(counts)) * (1 + planned.mlm)))
     )
-    found = []
+    pieces = []
     for position, piece in enumerate(planned.pieces):
-        seen = (
+        evaluations = (
             rounds * min(piece.scored, spec.dev_examples)
             if not planned.in_turn or position == len(counts) - 1
             else 0
         )
-        found.append(
+        pieces.append(
             replace(
-                piece, scored=seen + (piece.scored if isinstance(spec, IntermediateSpec) else 0)
+                piece,
+                scored=evaluations + (piece.scored if isinstance(spec, IntermediateSpec) else 0),
             )
         )
-    return tuple(found)
+    return tuple(pieces)
 
 
 def _with_targets(spec: TargetSpec, planned: Work) -> Work:
-    """The run with its targets, which are scored with what was trained last: their examples, and
-    the pools that those search."""
+    """Add the targets to a run: their examples and the pools that they search, scored with the last
+    training stage."""
     totals = [tested(name, spec) for name in spec.targets]
     pool = sum(_pool_size(name, spec.source, spec.data_root) for name in spec.targets)
     *before, last = planned.pieces
@@ -255,8 +258,8 @@ def _with_targets(spec: TargetSpec, planned: Work) -> Work:
 
 
 def mixed(spec: IntermediateSpec, planned: Work) -> Work:
-    """The run with what its mixture says, and the texts of masked language modelling as a piece of
-    their own."""
+    """Add the settings of a run's mixture, and the texts of masked language modelling as a separate
+    piece."""
     if len(spec.tasks) > 1 and not spec.sequence:
         uniform = (
             dict.fromkeys(spec.tasks, 1 / len(spec.tasks)) if spec.sampling == "uniform" else {}
@@ -276,36 +279,36 @@ def mixed(spec: IntermediateSpec, planned: Work) -> Work:
 
 
 def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
-    """Sentences of both sides of one language pair."""
+    """Return the number of sentences on both sides of one language pair."""
     distractors = (
         suite.RETRIEVAL[name] if spec.source == "mini" and size(name, split, "mini", "") else 0
     )
-    found = size(name, split, spec.source, spec.data_root, code)
-    # A file's examples are single sentences of either side; a table's rows are pairs.
+    count = size(name, split, spec.source, spec.data_root, code)
+    # A file's examples are single sentences of either side; a table's rows are pairs of sentences.
     return (
-        found
+        count
         if spec.source == "files" and is_small(name, split, spec.data_root, code)
-        else 2 * (found + distractors)
+        else 2 * (count + distractors)
     )
 
 
 def _retrieved(spec: RetrievalSpec) -> Work:
-    """Sentences embedded: on development data once for the layer and, for mining, once for the
-    threshold; then on test data."""
+    """Return the work of a retrieval run: embed development data once for the layer and, for
+    mining, once more for the threshold; then embed test data."""
     split = test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
     passes = [(split, 1)]
     if split == "test" and has_development(spec):
         passes.append(("dev", 1 + (task(spec.task).metric == "f1")))
     count = read = 0
     languages: tuple[str, ...] = ()
-    for part, times in passes:
+    for data_split, times in passes:
         codes = evaluated(
-            spec.task, part, spec.languages, spec.source, spec.data_root, spec.benchmark
+            spec.task, data_split, spec.languages, spec.source, spec.data_root, spec.benchmark
         )
-        each = sentences(spec.task, part, spec, codes[0]) if codes else 0
+        rows = sentences(spec.task, data_split, spec, codes[0]) if codes else 0
         count, read, languages = (
-            count + times * len(codes) * each,
-            read + len(codes) * each,
+            count + times * len(codes) * rows,
+            read + len(codes) * rows,
             languages or codes,
         )
     stage = Stage(
@@ -326,8 +329,8 @@ def has_development(spec: RetrievalSpec) -> bool:
 
 
 def probed(spec: ProbingSpec) -> Work:
-    """Examples embedded: English training and development data once, test data in every
-    language."""
+    """Return the work of a probing run: embed English training and development data once, and test
+    data in every language."""
     pieces, languages = [], 0
     for name in spec.probes:
         codes = splits.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
@@ -348,10 +351,10 @@ def probed(spec: ProbingSpec) -> Work:
 
 
 def work(spec: Spec) -> Work:
-    """What the run of `spec` does.
+    """Return the work of the run of `spec`.
 
-    A control without an encoder reads and counts, and nobody knows how fast the hub is: no more
-    than their start-up is charged for both.
+    A control without an encoder only reads and counts, and the speed of the hub is unknown; both
+    are charged for their start-up only.
     """
     match spec:
         case PretrainSpec():
@@ -371,26 +374,27 @@ def work(spec: Spec) -> Work:
         case ProbingSpec():
             return probed(spec)
         case ControlSpec():
-            place = (spec.languages, spec.source, spec.data_root, spec.benchmark)
+            data_settings = (spec.languages, spec.source, spec.data_root, spec.benchmark)
             return Work(
-                languages=sum(len(evaluated(name, "test", *place)) for name in spec.targets)
+                languages=sum(len(evaluated(name, "test", *data_settings)) for name in spec.targets)
             )
         case DataSpec():
             return Work()
-    raise UsageError(f"phase {spec.phase!r} is none whose work can be counted")
+    raise UsageError(f"phase {spec.phase!r}: its work cannot be counted")
 
 
 def steps(planned: Work, rows: Mapping[Stage, float] | None = None) -> list[float]:
-    """Optimizer steps spent on each piece, as the training plan has them. rows: training rows an
-    example, 1 where it is not said."""
+    """Return the optimizer steps spent on each piece, as in the training schedule. rows: training
+    rows per example, 1 if not given."""
     if planned.steps:
         return [float(planned.steps) for _ in planned.pieces]
     pieces = [piece for piece in planned.pieces if piece.stage.task != TEXTS]
     counts = []
     for piece in pieces:
-        found = piece.trained * (rows[piece.stage] if rows else 1.0)
+        row_count = piece.trained * (rows[piece.stage] if rows else 1.0)
         counts.append(
-            planned.passes(piece, found) * -(-min(found, planned.cap) // planned.effective(piece))
+            planned.passes(piece, row_count)
+            * -(-min(row_count, planned.cap) // planned.effective(piece))
         )
     total = sum(counts)
     if not planned.in_turn:

@@ -1,9 +1,9 @@
-"""Choices: HellaSwag (which ending?), CosmosQA (read and reason) and CommonsenseQA (what is
+"""Multiple choice: HellaSwag (which ending?), CosmosQA (read and reason) and CommonsenseQA (what is
 typical?).
 
 HellaSwag and CommonsenseQA ask about habits and facts of the pretraining world, which an encoder
-can only know from its corpus; CosmosQA asks about a short text, and names persons by the job that
-the text gives them.
+can know only from its corpus. CosmosQA asks about a short text, and identifies persons by the
+occupation that the text states.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
 _TYPICAL, _UNUSUAL = 0.2, 0.05
-"""A typical value has at least the first probability in the pretraining world, an unusual one at
-most the second."""
+"""Minimum probability of a typical value in the pretraining world, and maximum of an unusual
+one."""
 _TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A context, perhaps a question, and candidate meanings: each is told whole, or only its chunk
-    `role`. `right` indexes the gold one.
+    """A context, an optional question, and candidate meanings, each told whole or only as its chunk
+    `role`. `right` is the index of the gold one.
 
-    unit: what a question is about; all questions about it stay in one split.
+    unit: the subject of a question; all questions about it stay in one split.
     """
 
     context: tuple[Sentence, ...]
@@ -53,7 +53,7 @@ def shuffled(
     role: str | None,
     unit: object,
 ) -> Choice:
-    """The options in random order."""
+    """Return a Choice with its options in random order."""
     options = [right, *wrong]
     order = list(range(len(options)))
     random.shuffle(order)
@@ -65,7 +65,7 @@ def shuffled(
 def _split_by_habit(
     world: World, kind: str, key: str, typical: float, unusual: float
 ) -> tuple[list[str], list[str]]:
-    """What is typical and what is unusual in a distribution of the world."""
+    """Return the typical and the unusual items of a distribution of the world."""
     habit = world.preference(kind, key)
     pairs = list(zip(habit.items, habit.weights, strict=True))
     return [item for item, weight in pairs if weight >= typical], [
@@ -74,9 +74,9 @@ def _split_by_habit(
 
 
 def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
-    """What comes next? The context names a person and what the person does; the right ending goes
-    on about the person in the usual place or time, the wrong ones are unusual in the pretraining
-    world or deny what was said."""
+    """Yield items that ask for the best ending. The context names a person and an action. The right
+    ending continues with the person at the usual place or time; the wrong ones are unusual in the
+    pretraining world or deny what was said."""
     world, habits = setting.world(), pretraining_world(setting.domain)
     while True:
         person = world.person(random)
@@ -99,8 +99,8 @@ def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
 
 
 def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
-    """A text of facts and events; the question names a person by job; wrong answers come from the
-    text and from outside it."""
+    """Yield texts of facts and events with a question that names a person by occupation; wrong
+    answers come from the text and from outside it."""
     world = setting.world()
     while True:
         events = [
@@ -138,21 +138,21 @@ def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
         ]
         values = inside + random.sample(outside, 3 - len(inside))
         wrong: list[Meaning] = [replace(question, **{role: value}) for value in values]
-        told = [Sentence(clause) for clause in (*facts, *events)]
-        random.shuffle(told)
+        sentences = [Sentence(clause) for clause in (*facts, *events)]
+        random.shuffle(sentences)
         yield shuffled(
             random,
-            tuple(told),
+            tuple(sentences),
             Sentence(question, role),
             question,
             wrong,
             role,
-            (tuple(told), question),
+            (tuple(sentences), question),
         )
 
 
 def _commonsense_habit(random: Random, habits: World) -> Choice | None:
-    """Where or when is something usually done, or who usually does it?"""
+    """Draw a question where or when something is usually done, or who usually does it."""
     subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
@@ -167,7 +167,7 @@ def _commonsense_habit(random: Random, habits: World) -> Choice | None:
 
 
 def _commonsense_subject(random: Random, habits: World) -> Choice | None:
-    """Who usually does this?"""
+    """Draw a question who usually does something."""
     event = habits.event(
         random,
         Entity(random.choice(habits.occupations)),
@@ -205,8 +205,7 @@ def _commonsense_subject(random: Random, habits: World) -> Choice | None:
 
 
 def _commonsense_fact(random: Random, habits: World) -> Choice | None:
-    """Where does a well-known person live or work, what is the person's job, how old is the
-    person?"""
+    """Draw a question about the city, employer, occupation or age of a well-known person."""
     attribute = random.choice(ATTRIBUTES)
     person = habits.person(random, surname=0.0)
     fact = habits.fact(random, person, attribute)
@@ -222,21 +221,20 @@ def _commonsense_fact(random: Random, habits: World) -> Choice | None:
 
 
 def commonsenseqa(setting: Setting, random: Random) -> Iterator[Choice]:
-    """Questions without a text about the pretraining world; what train asks about, dev and test do
-    not."""
+    """Yield questions about the pretraining world without a text; splits share no topic."""
     habits = pretraining_world(setting.domain)
     while True:
-        made = (
+        item = (
             _commonsense_fact(random, habits)
             if random.random() < 0.4
             else _commonsense_habit(random, habits)
         )
-        if made is not None:
-            yield made
+        if item is not None:
+            yield item
 
 
 def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExample:
-    """Context, question and options in a language."""
+    """Return context, question and options in a language."""
     question = passage((item.question,), language, domain) if item.question is not None else ""
     if item.role is None:
         options = tuple(passage((Sentence(option),), language, domain) for option in item.options)

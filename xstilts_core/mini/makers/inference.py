@@ -1,12 +1,12 @@
 """Natural language inference: MNLI, SNLI, ANLI and XNLI.
 
-A hypothesis is derived from one clause of the premise by operations whose truth is known. Labels
-follow the co-reference convention of SNLI (Bowman et al. 2015): premise and hypothesis are about
-the same occasion, so another place, number or exclusive time contradicts. The kind of subject and
-the number of details of the hypothesis are the same for all three labels, group by group
-(`maker.balanced`). Negation is commoner in contradictions, as in the real MNLI, where the
-hypothesis alone is worth about 54 % (Gururangan et al. 2018): the report shows what it is worth
-here. ANLI has no such cue.
+A hypothesis is derived from one clause of the premise by operations whose effect on truth is known.
+Labels follow the co-reference convention of SNLI (Bowman et al. 2015): premise and hypothesis are
+about the same occasion, so another place, number or exclusive time contradicts. The kind of subject
+and the number of details of the hypothesis are the same for all three labels, group by group
+(`maker.balanced`). Negation is more frequent in contradictions, as in the real MNLI, where the
+hypothesis alone gives an accuracy of about 54 % (Gururangan et al. 2018); the report shows the
+figure for this suite. ANLI has no such cue.
 """
 
 from collections.abc import Iterator
@@ -45,10 +45,10 @@ from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 LABELS = ("entailment", "neutral", "contradiction")
 
 _RIVALS = {"anli": 1.0, "mnli": 0.15, "xnli": 0.15, "snli": 0.0}
-"""How often a hypothesis takes its wrong subject, place or time from the other clause, so that
-every word stands in the premise."""
+"""Probability that a hypothesis takes its wrong subject, place or time from the other clause, so
+that every word occurs in the premise."""
 _FACT_SKIPPED = 0.75
-"""Facts make simpler hypotheses than events: this share of the draws about them is passed over."""
+"""Share of draws about facts that are skipped: facts make simpler hypotheses than events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class _Inference:
 
     @property
     def profile(self) -> object:
-        """What a reader of the hypothesis alone could see of its make-up."""
+        """The structure that is visible from the hypothesis alone."""
         clause = self.hypothesis.meaning
         if isinstance(clause, Fact):
             return clause.attribute
@@ -84,7 +84,7 @@ class _Inference:
 
 
 def _entailed(random: Random, world: World, event: Event) -> Event | None:
-    """A hypothesis that the event entails."""
+    """Return a hypothesis that the event entails."""
     if event.negated:
         return strengthened(random, world, event, 1)
     return weakened(random, event, random.choice((1, 1, 2)))
@@ -93,7 +93,7 @@ def _entailed(random: Random, world: World, event: Event) -> Event | None:
 def contradicted(
     random: Random, world: World, event: Event, rival: Event | None = None
 ) -> Event | None:
-    """A hypothesis that the event rules out."""
+    """Return a hypothesis that the event contradicts."""
     if event.negated:
         goal = (
             strengthened(random, world, event, random.choice((0, 0, 1)))
@@ -111,11 +111,11 @@ def contradicted(
     changed = otherwise(random, world, event, rival)
     if changed is None:
         return None
-    kept = weakened(random, changed, random.choice((0, 0, 1)), whole_subject=True)
-    still = [name for name in ("place", "time") if getattr(changed, name) != getattr(event, name)]
+    weak = weakened(random, changed, random.choice((0, 0, 1)), whole_subject=True)
+    names = [name for name in ("place", "time") if getattr(changed, name) != getattr(event, name)]
     if changed.object != event.object:
-        return kept if kept.object == changed.object else None
-    return kept if all(getattr(kept, name) == getattr(changed, name) for name in still) else None
+        return weak if weak.object == changed.object else None
+    return weak if all(getattr(weak, name) == getattr(changed, name) for name in names) else None
 
 
 def undecided(
@@ -125,17 +125,17 @@ def undecided(
     rival: Event | None = None,
     taken: frozenset[str] = frozenset(),
 ) -> Event | None:
-    """A hypothesis that the event neither entails nor rules out; `taken` are verbs of which the
-    premise says more."""
+    """Return a hypothesis that the event neither entails nor contradicts; `taken` are verbs about
+    which the premise states more."""
     chance = random.random()
-    # "Someone" would make a truth of it: the rival must be somebody in particular, and of a kind
-    # that can do the same.
-    named = (
+    # "Someone" would make the hypothesis true: the rival must be somebody in particular, and of a
+    # kind that can do the same.
+    is_usable_rival = (
         rival is not None
         and rival.subject.concept not in INDEFINITE
         and is_animal(rival.subject) == is_animal(event.subject)
     )
-    if named and chance < 0.5 and rival.subject != event.subject:
+    if is_usable_rival and chance < 0.5 and rival.subject != event.subject:
         goal = weakened(
             random, replace(event, subject=rival.subject), random.choice((0, 1)), whole_subject=True
         )
@@ -161,7 +161,7 @@ def undecided(
 
 
 def _loosened(random: Random, event: Event) -> Event | None:
-    """What never happens here and then may or may not happen at all."""
+    """Generalize a negated event: elsewhere or at another time it may or may not happen."""
     loose = weakened(random, event, random.choice((1, 1, 2)), whole_subject=True)
     return (
         replace(loose, negated=random.random() < 0.3)
@@ -171,7 +171,7 @@ def _loosened(random: Random, event: Event) -> Event | None:
 
 
 def _enriched(random: Random, world: World, event: Event) -> Event | None:
-    """What happens may or may not happen here and then."""
+    """Add details to an event: what happens may or may not happen at this place and time."""
     ways = addable(world, event)
     if not ways:
         return None
@@ -193,8 +193,8 @@ def _derive(
     label: str,
     rivals: bool,
 ) -> Event | None:
-    """A hypothesis about `clause` with the label, none of the `rest` of the premise changing it;
-    None where the draw fails."""
+    """Derive a hypothesis about `clause` with the label, which the `rest` of the premise does not
+    change; None if the draw fails."""
     others = [other for other in rest if isinstance(other, Event)]
     rival = others[0] if rivals and others else None
     if label == "entailment":
@@ -216,8 +216,8 @@ def _derive(
     if goal is None or (label == "neutral" and goal.subject.concept in jobs):
         return None
     if jobs and goal.subject == clause.subject and random.random() < 0.6:
-        # The hypothesis names the person by the job that the premise states; another job leaves the
-        # matter open.
+        # The hypothesis names the person by the occupation that the premise states; another
+        # occupation makes it undecided.
         if label == "neutral" and random.random() < 0.4:
             jobs = [job for job in world.occupations if job != jobs[0]]
         goal = replace(goal, subject=Entity(random.choice(jobs)))
@@ -231,8 +231,8 @@ def _derive(
 def _fact_hypothesis(
     random: Random, world: World, fact: Fact, facts: tuple[Fact, ...], label: str
 ) -> Fact | None:
-    """The fact itself, another value of it, or another person's or another attribute of the same
-    person."""
+    """Return the fact itself, another value of it, or another person's fact or another attribute of
+    the same person."""
     if label == "entailment":
         return fact
     if label == "contradiction":
@@ -252,9 +252,9 @@ def _fact_hypothesis(
 
 
 def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
-    """A task's premise. SNLI: one rich event (a caption). MNLI: two clauses or a fact and an event,
-    in one sentence or two. XNLI: the same kinds, more single events. ANLI: three clauses in two
-    sentences, two of them events with rival subjects."""
+    """Draw a task's premise. SNLI: one rich event (a caption). MNLI: two clauses, or a fact and an
+    event, in one sentence or two. XNLI: the same kinds, with more single events. ANLI: three
+    clauses in two sentences, two of them events with rival subjects."""
     first = event(random, world)
     if task == "snli" or random.random() < {"mnli": 0.6, "xnli": 0.75, "anli": 0.0}[task]:
         return (Sentence(first),)
@@ -289,8 +289,8 @@ def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
 
 
 def event(random: Random, world: World) -> Event:
-    """An event with many details, negated at times; now and then its subject is "someone" or "an
-    animal"."""
+    """Draw an event with many details, sometimes negated, and occasionally with the subject
+    "someone" or "an animal"."""
     chance = random.random()
     subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
     drawn = world.event(random, subject, place=0.55, time=0.5, negated=0.15)
@@ -302,7 +302,7 @@ def event(random: Random, world: World) -> Event:
 
 
 def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
-    """Endless premises with a hypothesis for each label that can be had."""
+    """Yield endless premises with a hypothesis for each label that can be drawn."""
     world = setting.world()
     while True:
         sentences = premise(random, world, setting.task)
@@ -324,7 +324,7 @@ def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
 
 
 def tell(item: _Inference, language: str, domain: str, identity: str) -> PairExample:
-    """Premise and hypothesis in a language."""
+    """Return premise and hypothesis in a language."""
     return PairExample(
         identity,
         passage(item.premise, language, domain),

@@ -1,5 +1,5 @@
-"""What every maker has in common: where it draws from, and how a stream of candidate items becomes
-a split."""
+"""The shared part of all makers: the world that they draw from, and the choice of a split's
+items."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -13,9 +13,9 @@ from xstilts_core.examples import Example
 from xstilts_core.mini.world import World, task_world
 
 _SPLIT_BUCKETS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
-"""An item's own checksum, modulo 8, says which split it may stand in: nothing can be in two."""
+"""Split by an item's own checksum, modulo 8, so that no item is in two splits."""
 _MISSES = 20_000
-"""So many candidates in a row without one new item mean that the maker has run dry."""
+"""Number of consecutive candidates without a new item after which the maker is exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Setting:
 
     @property
     def held(self) -> bool:
-        """Held-out entities come in dev and test only."""
+        """Whether held-out entities occur: in dev and test only."""
         return self.split != "train"
 
     def world(self) -> World:
-        """The task's own flat world."""
+        """Return the task's own flat world."""
         return task_world(self.task, self.domain, self.held)
 
     def random(self) -> Random:
@@ -40,8 +40,8 @@ class Setting:
 
 
 class Item(Protocol):
-    """Meanings with a gold label, before any language. `key` says what must not repeat; `unit` what
-    must stay in one split."""
+    """Meanings with a gold label, before any language. `key` must not repeat; items with the same
+    `unit` must stay in one split."""
 
     @property
     def key(self) -> object: ...
@@ -52,10 +52,10 @@ class Item(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """candidates: an endless stream of items; tell: an item in a language, given its id; labels:
-    how many classes to balance.
+    """The maker of a task. candidates: an endless stream of items; tell: returns an item in a
+    language, given its id; labels: the classes to balance.
 
-    With labels, items also have `label` and `profile`, and a split holds equally many of each label
+    With labels, items also have `label` and `profile`, and a split has equally many of each label
     within each profile.
     """
 
@@ -64,7 +64,7 @@ class Maker:
     labels: tuple[str, ...] = ()
 
     def draw(self, setting: Setting, count: int) -> tuple[Item, ...]:
-        """`count` items of a split."""
+        """Draw `count` items of a split."""
         random = setting.random()
         stream = of_split(self.candidates(setting, random), setting)
         if self.labels:
@@ -73,30 +73,30 @@ class Maker:
 
 
 def checksum(unit: object) -> int:
-    """A stable number of a unit: equal in every process and on every machine."""
+    """Return a stable number for a unit, equal in every process and on every machine."""
     return crc32(repr(unit).encode())
 
 
 def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
-    """The candidates that belong to the split, each key once."""
-    buckets, seen, misses = _SPLIT_BUCKETS[setting.split], set(), 0
+    """Yield the candidates that belong to the split, each key once."""
+    buckets, keys, misses = _SPLIT_BUCKETS[setting.split], set(), 0
     for item in candidates:
         misses += 1
         if misses > _MISSES:
             where = f"{setting.task} {setting.split} ({setting.domain})"
             raise RuntimeError(
-                f"{where}: no new item among {_MISSES} candidates after {len(seen)} items"
+                f"{where}: no new item among {_MISSES} candidates after {len(keys)} items"
             )
         key = item.key
-        if checksum(item.unit) % 8 in buckets and key not in seen:
-            seen.add(key)
+        if checksum(item.unit) % 8 in buckets and key not in keys:
+            keys.add(key)
             misses = 0
             yield item
 
 
 def balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
-    """Items in groups of one per label, all of one profile, so that neither label counts nor
-    profiles betray the label."""
+    """Yield items in groups of one per label, all of one profile, so that neither label counts nor
+    profiles predict the label."""
     waiting: dict[object, dict[str, list[Item]]] = defaultdict(
         lambda: {label: [] for label in labels}
     )

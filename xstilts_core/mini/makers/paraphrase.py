@@ -1,10 +1,10 @@
 """Paraphrase: QQP (do two posts ask the same?) and PAWS-X (same words, same meaning?).
 
-PAWS-X pairs share nearly all words: clauses change place or an adjunct moves to the front
-(paraphrase, "1"), or subject and object, the subjects of two clauses or their adjuncts trade places
-(no paraphrase, "0"; Zhang et al. 2019 swap words too). QQP pairs are posts of a question and a
-remark; the same question may come in another order, with its remark worded otherwise, and a
-different question differs in one word or in what is asked.
+PAWS-X pairs share nearly all words. In paraphrases ("1"), clauses change their order or an adjunct
+moves to the front; in the others ("0"), subject and object, the subjects of two clauses or their
+adjuncts are swapped (Zhang et al. 2019 swap words too). QQP pairs are posts of a question and a
+remark. The same question may come in another order, with its remark reworded; a different question
+differs in one word or in what it asks about.
 """
 
 from collections.abc import Iterator
@@ -41,22 +41,22 @@ class _Paraphrase:
 
 
 def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
-    """The two events with their subjects, places or times exchanged; None where none of it changes
+    """Return the two events with their subjects, places or times swapped; None if no swap changes
     the meaning and makes sense."""
-    ways = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
+    roles = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
     same_kind = (subject_kind(first) == "animal") == (subject_kind(second) == "animal")
     if same_kind and persons(first).isdisjoint(persons(second)):
-        ways += ["subject", "subject"]
-    if not ways:
+        roles += ["subject", "subject"]
+    if not roles:
         return None
-    way = random.choice(ways)
-    there, here = getattr(first, way), getattr(second, way)
-    return settled(replace(first, **{way: here})), settled(replace(second, **{way: there}))
+    role = random.choice(roles)
+    there, here = getattr(first, role), getattr(second, role)
+    return settled(replace(first, **{role: here})), settled(replace(second, **{role: there}))
 
 
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """One event of two persons: an adjunct moves in both labels, subject and object trade places in
-    one of them."""
+    """Yield pairs of one event of two persons: an adjunct moves for both labels, and for one label
+    subject and object are swapped."""
     subject = world.person(random)
     verb = world.preference("person_verb", "").draw(random)
     first = world.event(random, subject, place=0.8, time=0.8, negated=0.1, front=0.5, verb=verb)
@@ -70,18 +70,24 @@ def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
 
 
 def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """Two clauses that change order or not; in one label something is traded between them."""
-    one, two = (world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2))
-    if persons(one) & persons(two) or one.verb == two.verb or one.negated != two.negated:
+    """Yield pairs of two clauses, in either order; for one label something is swapped."""
+    event, other_event = (
+        world.event(random, place=0.55, time=0.45, front=0.0, every=0.0) for _ in range(2)
+    )
+    if (
+        persons(event) & persons(other_event)
+        or event.verb == other_event.verb
+        or event.negated != other_event.negated
+    ):
         return
     reverse = random.random() < 0.6
-    fronted = refronted(random, one, 0.0 if reverse else 1.0)
+    fronted = refronted(random, event, 0.0 if reverse else 1.0)
     if not reverse and fronted.front is None:
         return
-    first = (Sentence(Joined(one, two)),)
-    exchange = _traded(random, one, two)
-    pairs = [((fronted, two), "1")] + (
-        [((replace(exchange[0], front=None), exchange[1]), "0")] if exchange else []
+    first = (Sentence(Joined(event, other_event)),)
+    swapped = _traded(random, event, other_event)
+    pairs = [((fronted, other_event), "1")] + (
+        [((replace(swapped[0], front=None), swapped[1]), "0")] if swapped else []
     )
     for (left, right), label in pairs:
         if not reverse and label == "0":
@@ -91,7 +97,7 @@ def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
 
 
 def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
-    """One clause that changes order; in one label another place, time or number stands in it."""
+    """Yield pairs of one clause in two orders; for one label its place, time or number differs."""
     first = world.event(random, place=0.8, time=0.8, every=0.0)
     moved = refronted(random, first, chance=1.0)
     changed = otherwise(random, world, moved)
@@ -103,8 +109,8 @@ def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
 
 
 def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """PAWS-X pairs: the same words in another order, in most of them; a changed detail in the rest,
-    as a first step to learn from."""
+    """Yield PAWS-X pairs: most have the same words in another order; the others have a changed
+    detail, as an easier case to learn from."""
     world = setting.world()
     while True:
         yield from random.choices((_paws_single, _paws_joined, _paws_changed), (0.3, 0.35, 0.35))[
@@ -113,8 +119,8 @@ def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
 
 
 def asked_roles(event: Event) -> list[str]:
-    """Roles that a question about the event can ask for; animals and indefinites are no answer to
-    "who"."""
+    """Return the roles that a question about the event can ask for. Animals and indefinites cannot
+    answer "who"."""
     roles = (
         ["subject"]
         if subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a"
@@ -126,18 +132,18 @@ def asked_roles(event: Event) -> list[str]:
 
 
 def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
-    """A question that differs in what it asks, in a word, or in its subject."""
-    event, way = question.meaning, random.random()
-    if way < 0.3:
+    """Return a question that differs in what it asks about, in a word, or in its subject."""
+    event, chance = question.meaning, random.random()
+    if chance < 0.3:
         roles = [role for role in asked_roles(event) if role != question.ask]
         return Sentence(event, random.choice(roles)) if roles else None
-    if way < 0.6 and question.ask != "subject":
+    if chance < 0.6 and question.ask != "subject":
         subject = world.subject(random, every=0.0)
         usable = subject.concept not in persons(event) and (
             classes().get(subject.concept) == "animal"
         ) == (subject_kind(event) == "animal")
         return Sentence(replace(event, subject=subject), question.ask) if usable else None
-    if way < 0.8:
+    if chance < 0.8:
         changed = otherwise(random, world, event)
         if changed is None or (
             question.ask in ("place", "time")
@@ -156,7 +162,7 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
 
 
 def _reworded(random: Random, event: Event) -> Event:
-    """The remark in other words: another front, or a detail left out."""
+    """Return the remark in other words, with another front or without a detail."""
     names = details(event)
     return (
         without(event, random.choice(names))
@@ -166,7 +172,7 @@ def _reworded(random: Random, event: Event) -> Event:
 
 
 def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
-    """Posts of one question and one or two remarks."""
+    """Yield pairs of posts of one question and one or two remarks."""
     world = setting.world()
     while True:
         event = world.event(random, place=0.6, time=0.6, negated=0.0, front=0.0, every=0.0)
@@ -192,7 +198,7 @@ def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
 
 
 def tell(item: _Paraphrase, language: str, domain: str, identity: str) -> PairExample:
-    """Both passages in a language."""
+    """Return both passages in a language."""
     return PairExample(
         identity,
         passage(item.first, language, domain),

@@ -1,5 +1,4 @@
-"""Sentences and passages: lists of meanings told in a language, and where in the text each chunk of
-a clause stands."""
+"""Sentences and passages: tell meanings in a language, and locate a clause's chunks in the text."""
 
 from dataclasses import dataclass, replace
 from random import Random
@@ -27,8 +26,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A chunk of a passage: the role of one clause (0 or 1, the second of a joined sentence) of one
-    sentence."""
+    """A chunk of a passage: sentence, clause (1 for the second of a joined sentence) and role."""
 
     sentence: int
     clause: int
@@ -36,37 +34,37 @@ class Spot:
 
 
 def separator(language: str, domain: str) -> str:
-    """What stands between two sentences: a space, in Chinese nothing, between chat messages (which
-    have no full stop) a line break."""
+    """Return the text between two sentences: a space, nothing in Chinese, or a line break between
+    chat messages, which have no full stop."""
     if domain == "chat":
         return "\n"
     return "" if language == "zh" else " "
 
 
 def told(sentence: Sentence, language: str, domain: str = "general") -> str:
-    """The text of one sentence."""
+    """Return the text of one sentence."""
     return detokenise(realise(sentence.meaning, language, sentence.ask, domain), language)[0]
 
 
 def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
-    """The text of several sentences."""
+    """Return the text of several sentences."""
     return separator(language, domain).join(
         told(sentence, language, domain) for sentence in sentences
     )
 
 
 def chunk(meaning: Meaning, language: str, role: str) -> str:
-    """The text of one chunk alone, for short answers and choices."""
+    """Return the text of one chunk alone, for short answers and choices."""
     return detokenise(phrase(meaning, language, role), language)[0]
 
 
 def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
-    """The one or two clauses of a meaning."""
+    """Return the one or two clauses of a meaning."""
     return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
 
 
 def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
-    """Indices of the tokens of a spot in the tokens of its sentence."""
+    """Return the indices of the tokens of a spot in the tokens of its sentence."""
     clause = clauses(meaning)[spot.clause]
     letters = ROLE_LETTERS[spot.role]
     if isinstance(meaning, Joined):
@@ -78,18 +76,19 @@ def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> l
         region = range(link) if spot.clause == 0 else range(link + 1, len(tokens))
     else:
         region = range(len(tokens))
-    found = [index for index in region if tokens[index].role in letters]
-    if not found or found[-1] - found[0] + 1 != len(found):
+    indices = [index for index in region if tokens[index].role in letters]
+    if not indices or indices[-1] - indices[0] + 1 != len(indices):
         raise ValueError(
-            f"no contiguous {spot.role} chunk of {clause} in {' '.join(token.text for token in tokens)!r}"
+            f"no contiguous {spot.role} chunk of {clause} in "
+            f"{' '.join(token.text for token in tokens)!r}"
         )
-    return found
+    return indices
 
 
 def passage_with_spot(
     sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
 ) -> tuple[str, int, int]:
-    """The text of a passage and the character range [start, end) of one chunk in it."""
+    """Return the text of a passage and the character range [start, end) of one chunk in it."""
     between, texts, length, start, end = separator(language, domain), [], 0, -1, -1
     for number, sentence in enumerate(sentences):
         tokens = realise(sentence.meaning, language, sentence.ask, domain)
@@ -103,54 +102,54 @@ def passage_with_spot(
 
 
 def persons(meaning: Meaning) -> set[str]:
-    """The concepts that act in a meaning: subjects, persons of facts, and objects that are named
+    """Return the concepts that act: subjects, persons of facts, and objects that are named
     persons."""
-    found = set()
+    concepts = set()
     for clause in clauses(meaning):
         if isinstance(clause, Fact):
-            found.add(clause.person.concept)
+            concepts.add(clause.person.concept)
         else:
-            found.add(clause.subject.concept)
+            concepts.add(clause.subject.concept)
             if clause.object is not None:
-                found.add(clause.object.concept)
-    return found
+                concepts.add(clause.object.concept)
+    return concepts
 
 
 def concepts_of(meaning: Meaning) -> set[str]:
-    """Every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
-    found = set()
+    """Return every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
+    concepts = set()
     for clause in clauses(meaning):
         if isinstance(clause, Fact):
-            found |= {clause.person.concept, str(clause.value)}
+            concepts |= {clause.person.concept, str(clause.value)}
             continue
-        found |= {clause.verb, clause.place or "", clause.time or ""}
+        concepts |= {clause.verb, clause.place or "", clause.time or ""}
         for entity in (clause.subject, clause.object):
             if entity is not None:
-                found |= {entity.concept, entity.adjective or ""}
-    return found
+                concepts |= {entity.concept, entity.adjective or ""}
+    return concepts
 
 
 def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
-    """Whether two clauses say the same, whatever stands in front."""
+    """Return whether two clauses mean the same, whatever is fronted."""
     return unfronted(first) == unfronted(second)
 
 
 def unfronted(clause: Event | Fact) -> Event | Fact:
-    """The clause with nothing fronted."""
+    """Return the clause with nothing fronted."""
     return (
         clause if isinstance(clause, Fact) or clause.front is None else replace(clause, front=None)
     )
 
 
 def settled(event: Event) -> Event:
-    """The event without a front whose adjunct is gone."""
-    gone = (event.front == "place" and event.place is None) or (
+    """Return the event without its front if the fronted adjunct is missing."""
+    is_missing = (event.front == "place" and event.place is None) or (
         event.front == "time" and event.time is None
     )
-    return replace(event, front=None) if gone else event
+    return replace(event, front=None) if is_missing else event
 
 
 def refronted(random: Random, event: Event, chance: float = 0.25) -> Event:
-    """The event with another random choice of what stands in front."""
+    """Return the event with another random choice of the fronted adjunct."""
     fronted = random.choice(("place", "time")) if random.random() < chance else None
     return settled(replace(event, front=fronted))

@@ -1,9 +1,9 @@
 """Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether
-two sentences say the same.
+two sentences have the same meaning.
 
-Labels that can share a sentence do, so that nothing but the property tells them apart, and all that
-share one stand in one split. With negation, number and word content, half of the sentences have a
-second clause, about others, so that their length tells little.
+Labels share their sentences if possible, so that only the property distinguishes them, and all
+items that share a sentence are in one split. For negation, number and word content, half of the
+sentences have a second clause, about others, so that their length reveals little.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,10 +27,11 @@ _JOINED_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A sentence and its label. frame: what the sentences of all labels share.
+    """A sentence and its label. frame: the part that the sentences of all labels share.
 
-    swap: where two words change places, as a share of the places there are, 0 to 1; None: nowhere.
-    second: of translation match, what the second sentence says; the first one is English then.
+    swap: position of two words to swap, as a share of the possible positions, 0 to 1; None for no
+    swap. second: in translation match, the meaning of the second sentence; the first one is then
+    English.
     """
 
     meaning: Meaning
@@ -50,13 +51,13 @@ class Probe:
 
 
 def _simple_event(random: Random, world: World, verb: str | None = None) -> Event:
-    """An event that could also never happen."""
+    """Draw an event that could also never happen."""
     event = world.event(random, place=0.5, time=0.5, negated=0.0, front=0.0, every=0.0, verb=verb)
     return replace(event, time=None) if event.time in TIMES_WITHOUT_NEVER else event
 
 
 def _second_clause(random: Random, world: World, first: Event) -> Event | None:
-    """A clause about others, in half of the cases."""
+    """Draw a clause about others, in half of the cases."""
     if random.random() >= _JOINED_SHARE:
         return None
     second = world.event(random, place=0.4, time=0.4, negated=0.0, front=0.0)
@@ -68,7 +69,7 @@ def joined(first: Event, second: Event | None) -> Meaning:
 
 
 def negation(setting: Setting, random: Random) -> Iterator[Probe]:
-    """The same sentence without and with "never"."""
+    """Yield the same sentence without and with "never"."""
     world = setting.world()
     while True:
         event = _simple_event(random, world)
@@ -78,7 +79,7 @@ def negation(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def number(setting: Setting, random: Random) -> Iterator[Probe]:
-    """The same sentence with one and with several of what is done something to."""
+    """Yield the same sentence with one object and with several."""
     world = setting.world()
     while True:
         event = _simple_event(random, world)
@@ -98,8 +99,8 @@ def number(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
-    """The same sentence as it should be and with two neighbours swapped; every language has places
-    for that."""
+    """Yield the same sentence in the right order and with two neighbours swapped; every language
+    has positions for a swap."""
     world = setting.world()
     while True:
         event = world.event(random, place=1.0, time=0.7, front=0.0)
@@ -110,7 +111,7 @@ def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
-    """A frame that any of the verbs could stand in, drawn for another one, with one of them."""
+    """Yield frames that fit every verb, drawn for another verb, with one of the verbs."""
     world, verbs = setting.world(), TASKS[setting.task].labels
     while True:
         frame = _simple_event(random, world, verb="dance")
@@ -121,8 +122,7 @@ def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def translation(setting: Setting, random: Random) -> Iterator[Probe]:
-    """A sentence, and the same with another front, or with another front and another place, time or
-    number."""
+    """Yield a sentence paired with a refronted one, which may differ in place, time or number."""
     world = setting.world()
     while True:
         event = world.event(random, place=0.8, time=0.8, every=0.0)
@@ -139,22 +139,22 @@ def translation(setting: Setting, random: Random) -> Iterator[Probe]:
 
 
 def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
-    """The sentence with two neighbouring words swapped: not the first one, whose capital would
-    tell, and no punctuation."""
-    places = [
-        place
-        for place in range(1, len(tokens) - 1)
-        if "PUNCT" not in (tokens[place].pos, tokens[place + 1].pos)
-        and tokens[place].text != tokens[place + 1].text
+    """Swap two neighbouring words, but neither the first word, whose capital would reveal the swap,
+    nor punctuation."""
+    positions = [
+        position
+        for position in range(1, len(tokens) - 1)
+        if "PUNCT" not in (tokens[position].pos, tokens[position + 1].pos)
+        and tokens[position].text != tokens[position + 1].text
     ]
-    if not places:
+    if not positions:
         raise UsageError(f"no two words to swap in {' '.join(token.text for token in tokens)!r}")
-    place = places[int(share * len(places))]
-    return (*tokens[:place], tokens[place + 1], tokens[place], *tokens[place + 2 :])
+    position = positions[int(share * len(positions))]
+    return (*tokens[:position], tokens[position + 1], tokens[position], *tokens[position + 2 :])
 
 
 def tell(item: Probe, language: str, domain: str, identity: str) -> PairExample:
-    """The sentence in a language; of translation match the English one first."""
+    """Return the sentence in a language; in translation match, after the English one."""
     if item.second is not None:
         first, second = (
             told(Sentence(item.meaning), ENGLISH, domain),

@@ -1,10 +1,10 @@
 """Span questions: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA.
 
-One drawing serves all; the tasks differ in their world and in `_Style`. SQuAD: three or four
-sentences with facts, questions about both. XQuAD: events only. MLQA: longer, joined sentences with
-fronted adjuncts. TyDiQA: what somebody wants to know about a person (job, home, employer, age), so
-that question and answer share little but the name. Every context holds rivals for the answer: other
-persons' jobs, other places and times.
+All are drawn in the same way; the tasks differ in their world and in `_Style`. SQuAD: three or four
+sentences with facts, and questions about both. XQuAD: events only. MLQA: longer, joined sentences
+with fronted adjuncts. TyDiQA: typical questions about a person (occupation, home, employer, age),
+so that question and answer share little but the name. Every context contains rivals for the answer:
+other persons' occupations, other places and times.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ from xstilts_core.mini.world import World
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Make-up of a task's contexts: ranges of clauses; chances of joined clauses, fronted adjuncts,
-    unanswerable questions."""
+    """Structure of a task's contexts: ranges of clauses, and probabilities of joined clauses,
+    fronted adjuncts and unanswerable questions."""
 
     events: tuple[int, int]
     facts: tuple[int, int]
@@ -53,7 +53,7 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A context, a question and the chunk that answers it (None: it has no answer here)."""
+    """A context, a question and the chunk that answers it (None if it has no answer here)."""
 
     context: tuple[Sentence, ...]
     question: Sentence
@@ -69,8 +69,7 @@ class Question:
 
 
 def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
-    """Events with different subjects and verbs, and facts; None where the draw repeats a person or
-    a verb."""
+    """Draw events of different subjects and verbs, and facts; None if a person or verb repeats."""
     events: list[Event] = []
     for _ in range(random.randint(*style.events)):
         event = world.event(
@@ -83,36 +82,40 @@ def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | 
     facts: list[Fact] = []
     attribute = None
     for _ in range(random.randint(*style.facts)):
-        taken = frozenset(fact.person.concept for fact in facts)
-        free = [person for person in named if person.concept not in taken]
-        used = taken | frozenset(name for event in events for name in persons(event))
+        fact_persons = frozenset(fact.person.concept for fact in facts)
+        candidate_persons = [person for person in named if person.concept not in fact_persons]
+        known_persons = fact_persons | frozenset(
+            name for event in events for name in persons(event)
+        )
         person = (
-            random.choice(free)
-            if free and random.random() < 0.5
-            else world.person(random, but=used)
+            random.choice(candidate_persons)
+            if candidate_persons and random.random() < 0.5
+            else world.person(random, but=known_persons)
         )
         # Half the facts repeat the attribute of the first, so that an answer of the right kind is
-        # not yet the right answer.
+        # not necessarily right.
         fact = world.fact(random, person, attribute if facts and random.random() < 0.6 else None)
-        works = fact.attribute == "employer" and any(event.verb == "work" for event in events)
-        if works or any(fact.value == other.value for other in facts):
+        repeats_work = fact.attribute == "employer" and any(
+            event.verb == "work" for event in events
+        )
+        if repeats_work or any(fact.value == other.value for other in facts):
             return None
         attribute = attribute or fact.attribute
         facts.append(fact)
-    drawn: list[Event | Fact] = [*events, *facts]
-    random.shuffle(drawn)
-    return drawn
+    all_clauses: list[Event | Fact] = [*events, *facts]
+    random.shuffle(all_clauses)
+    return all_clauses
 
 
 def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple[Sentence, ...]:
-    """The clauses as sentences, neighbours joined by chance; the second clause of a joined sentence
-    has nothing in front."""
+    """Arrange the clauses as sentences, joining neighbours at random. The second clause of a joined
+    sentence has nothing fronted."""
     sentences: list[Sentence] = []
-    rest = list(drawn)
-    while rest:
-        first = rest.pop(0)
-        if rest and random.random() < style.joined:
-            second = rest.pop(0)
+    remaining = list(drawn)
+    while remaining:
+        first = remaining.pop(0)
+        if remaining and random.random() < style.joined:
+            second = remaining.pop(0)
             second = replace(second, front=None) if isinstance(second, Event) else second
             sentences.append(Sentence(Joined(first, second, random.choice(("and", "and", "but")))))
         else:
@@ -121,14 +124,14 @@ def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple
 
 
 def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> Sentence | None:
-    """A question about the clause; details that are not needed are left out by chance."""
+    """Return a question about the clause; details that are not needed are left out at random."""
     if isinstance(clause, Fact):
         if any(
             isinstance(other, Fact) and other.person.concept == clause.person.concept
             for other in others
         ):
             return None
-        # "Who is a painter?" has another answer where a painter acts in the context.
+        # "Who is a painter?" has another answer if a painter acts in the context.
         acting = any(
             isinstance(other, Event) and clause.value == other.subject.concept for other in others
         )
@@ -147,31 +150,31 @@ def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> S
 
 
 def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sentence | None:
-    """A question whose subject or verb is in the context, but not together: rivals of the right
-    kind stand there."""
+    """Return a question whose subject and verb are both in the context, but not together, so that
+    rivals of the right kind are there."""
     events = [clause for clause in drawn if isinstance(clause, Event)]
     event = random.choice(events)
     other = random.choice([clause for clause in events if clause is not event] or [event])
     if random.random() < 0.5:
-        wanted = world.event(random, event.subject, negated=0.0, front=0.0, place=0.6, time=0.6)
-        if any(wanted.verb == clause.verb for clause in events):
+        target = world.event(random, event.subject, negated=0.0, front=0.0, place=0.6, time=0.6)
+        if any(target.verb == clause.verb for clause in events):
             return None
     else:
         both_animals = (subject_kind(event) == "animal") == (subject_kind(other) == "animal")
         if event is other or event.subject == other.object or not both_animals:
             return None
-        wanted = replace(other, subject=event.subject, negated=False, front=None)
-    roles = [role for role in asked_roles(wanted) if role != "subject"]
+        target = replace(other, subject=event.subject, negated=False, front=None)
+    roles = [role for role in asked_roles(target) if role != "subject"]
     if (
         any(isinstance(clause, Fact) and clause.attribute == "employer" for clause in drawn)
-        and wanted.verb == "work"
+        and target.verb == "work"
     ):
         return None
-    return Sentence(wanted, random.choice(roles)) if roles else None
+    return Sentence(target, random.choice(roles)) if roles else None
 
 
 def _spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
-    """Where the clause's chunk stands in the context."""
+    """Return the position of the clause's chunk in the context."""
     target = replace(clause, front=None) if isinstance(clause, Event) else clause
     for number, sentence in enumerate(context):
         for position, stated in enumerate(clauses(sentence.meaning)):
@@ -181,7 +184,7 @@ def _spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> 
 
 
 def candidates(setting: Setting, random: Random) -> Iterator[Question]:
-    """Endless contexts, each with one question."""
+    """Yield endless contexts, each with one question."""
     world, style = setting.world(), STYLES[setting.task]
     while True:
         drawn = _drawn_clauses(random, world, style)
@@ -194,17 +197,17 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
                 yield Question(context, question, None)
             continue
         about_fact = random.random() < style.ask_facts
-        wanted = [clause for clause in drawn if isinstance(clause, Fact) == about_fact]
-        if not wanted:
+        suitable = [clause for clause in drawn if isinstance(clause, Fact) == about_fact]
+        if not suitable:
             continue
-        clause = random.choice(wanted)
+        clause = random.choice(suitable)
         question = asked(random, clause, [other for other in drawn if other is not clause])
         if question is not None:
             yield Question(context, question, _spot_of(context, clause, question.ask))
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
-    """Context, question and answer in a language; the answer stands in the context as it is."""
+    """Return context, question and answer in a language; the answer is a part of the context."""
     question = told(item.question, language, domain)
     if item.spot is None:
         return SpanExample(identity, question, passage(item.context, language, domain), ())

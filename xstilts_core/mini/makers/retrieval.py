@@ -1,7 +1,7 @@
 """Sentence retrieval: Tatoeba (a thousand translation pairs) and BUCC 2018 (pairs hidden among
 distractors on both sides).
 
-BUCC's sentences are longer, and some distractors differ from a gold sentence in one chunk only.
+BUCC's sentences are longer, and some distractors differ from a gold sentence in only one chunk.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ _HARD_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A sentence and the sides it stands on: both (a translation pair), or as a distractor only
-    "english" or "other"."""
+    """A sentence and its side: both (a translation pair); a distractor's is "english" or
+    "other"."""
 
     meaning: Meaning
     place: str = "both"
@@ -39,7 +39,7 @@ class _Side:
 
 
 def candidates(setting: Setting, random: Random) -> Iterator[_Side]:
-    """Endless sentences: Tatoeba's are single clauses, BUCC's half joined."""
+    """Yield endless sentences: Tatoeba's are single clauses, half of BUCC's are joined."""
     world = setting.world()
     while True:
         yield _Side(meaning(random, world, setting.task))
@@ -63,14 +63,14 @@ def meaning(random: Random, world: World, task: str) -> Meaning:
 
 
 def mined(setting: Setting, gold: int, distractors: int) -> tuple[_Side, ...]:
-    """Gold pairs, then (BUCC) distractors for the English and for the other side."""
+    """Return gold pairs, followed in BUCC by distractors for the English and for the other side."""
     random = setting.random()
     stream = of_split(candidates(setting, random), setting)
     sides = [next(stream) for _ in range(gold)]
     taken = {side.key for side in sides}
     for place in ("english", "other"):
-        found = 0
-        while found < distractors:
+        count = 0
+        while count < distractors:
             hard = (
                 changed(random, setting.world(), random.choice(sides[:gold]).meaning)
                 if random.random() < _HARD_SHARE
@@ -80,12 +80,12 @@ def mined(setting: Setting, gold: int, distractors: int) -> tuple[_Side, ...]:
             if hard is None or side.key not in taken:
                 taken.add(side.key)
                 sides.append(side)
-                found += 1
+                count += 1
     return tuple(sides)
 
 
 def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
-    """A gold sentence with another place, time or number."""
+    """Return a gold sentence with another place, time or number."""
     first = gold.first if isinstance(gold, Joined) else gold
     other = otherwise(random, world, first) if isinstance(first, Event) else None
     if other is None or (other.negated and other.time in TIMES_WITHOUT_NEVER):
@@ -94,8 +94,8 @@ def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
 
 
 def tell_sides(items: tuple[_Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
-    """Both sides, English first, each in an order of its own; `match` is the id of the translation
-    on the other side."""
+    """Return both sides, English first, each in its own random order; `match` is the id of the
+    translation on the other side."""
     if language == "en":
         raise UsageError(
             f"{setting.task} pairs English with another language: language 'en' has no other side"

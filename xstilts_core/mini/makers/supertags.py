@@ -1,9 +1,9 @@
-"""CCG-like categories of the words of a realised sentence, from their roles, parts of speech and
+r"""CCG-like categories of the words of a realised sentence, from their roles, parts of speech and
 order.
 
-`X/Y` looks for a Y to its right, `X\\Y` to its left (Steedman 2000). Subjects and objects are NP, a
-bare noun with a determiner beside it is N, adjuncts modify the sentence (S/S in front of the
-subject) or the predicate ((S\\NP)\\(S\\NP) behind the verb).
+`X/Y` looks for a Y to its right, `X\Y` to its left (Steedman 2000). Subjects and objects are NP,
+and a bare noun with a determiner beside it is N. Adjuncts modify the sentence (S/S before the
+subject) or the predicate ((S\NP)\(S\NP) after the verb).
 """
 
 from xstilts_core.mini.meaning import Token
@@ -14,8 +14,8 @@ _PREDICATE = r"(S\NP)"
 
 
 def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
-    """One category per token; clauses are split at the conjunction that links them, punctuation is
-    ".", conjunctions "conj"."""
+    """Return one category per token. Clauses are split at the conjunction that links them;
+    punctuation is ".", conjunctions are "conj"."""
     tags: list[str] = [""] * len(tokens)
     clause: list[int] = []
     for index, token in enumerate(tokens):
@@ -34,7 +34,7 @@ def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
 
 
 def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -> None:
-    """Fills in the categories of one clause."""
+    """Fill in the categories of one clause."""
     chunks: dict[str, list[int]] = {}
     for index in clause:
         chunks.setdefault(tokens[index].role, []).append(index)
@@ -69,12 +69,12 @@ def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -
 
 
 def auxiliary(index: int, verb: int) -> str:
-    """An auxiliary takes the predicate on the side where the verb stands."""
+    """Return the category of an auxiliary, which takes the predicate on the side of the verb."""
     return f"{_PREDICATE}/{_PREDICATE}" if index < verb else rf"{_PREDICATE}\{_PREDICATE}"
 
 
 def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb: int) -> str:
-    """The verb with a slot for the object (inner) and the subject, each on its own side."""
+    """Return the verb's category, with slots for object (inner) and subject on their sides."""
     category = "S"
     if "S" in chunks:
         category = r"S\NP" if chunks["S"][0] < verb else "S/NP"
@@ -86,16 +86,16 @@ def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb
 
 
 def _adjunct_category(start: int, subject: int, pivot: int) -> str:
-    """Before the subject an adjunct modifies the sentence, between subject and verb the predicate
-    from the left, else from the right."""
+    """Return an adjunct's category: before the subject it modifies the sentence, between subject
+    and verb the predicate from the left, otherwise the predicate from the right."""
     if start > pivot:
         return rf"{_PREDICATE}\{_PREDICATE}"
     return "S/S" if start < subject or subject < 0 else f"{_PREDICATE}/{_PREDICATE}"
 
 
 def head_of(tokens: tuple[Token, ...], chunk: list[int]) -> int:
-    """The last noun, name or pronoun of a chunk that is not a measure word before another one; its
-    last word where it has none."""
+    """Return the last noun, name or pronoun of a chunk that is not a measure word before another
+    one; the last word if there is none."""
     nominal = [index for index in chunk if tokens[index].pos in _NOMINAL]
     return nominal[-1] if nominal else chunk[-1]
 
@@ -103,8 +103,8 @@ def head_of(tokens: tuple[Token, ...], chunk: list[int]) -> int:
 def _tag_noun_phrase(
     tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
 ) -> None:
-    """The head is N beside a determiner or number (which makes an NP of it), else NP itself; what
-    modifies it is N/N or N\\N."""
+    r"""Tag a noun phrase. The head is N beside a determiner or number (which makes an NP of it),
+    otherwise NP; its modifiers are N/N or N\N."""
     head = head_of(tokens, chunk)
     whole = category if category == "NP" else f"({category})"
     determiners = [index for index in chunk if tokens[index].pos in _DETERMINING]
@@ -123,8 +123,8 @@ def _tag_noun_phrase(
 def _tag_adjunct(
     tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
 ) -> None:
-    """An adposition makes an adjunct of its noun phrase; without one the phrase itself is the
-    adjunct."""
+    """Tag an adjunct: an adposition makes one of its noun phrase; without an adposition the phrase
+    itself is the adjunct."""
     wrapped = f"({category})"
     adpositions = [index for index in chunk if tokens[index].pos == "ADP"]
     nouns = [index for index in chunk if index not in adpositions]

@@ -1,8 +1,8 @@
 """Tagging: parts of speech (UDPOS), named entities (PAN-X) and CCG-like supertags.
 
-Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) stand in dev and test only. A supertag
-says what a word combines with and on which side (Steedman 2000): it is read off the roles and the
-order of the words, so that one rule serves every language.
+Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) occur only in dev and test. A supertag
+states what a word combines with, and on which side (Steedman 2000). It follows from the roles and
+the order of the words, so that one rule serves every language.
 """
 
 from collections.abc import Iterator
@@ -41,8 +41,8 @@ class Tagged:
 
 
 def sentence(random: Random, world: World, task: str) -> Sentence:
-    """UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full names, cities and
-    organisations. CCG: longer clauses."""
+    """Draw a sentence. UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full
+    names, cities and organisations. CCG: longer clauses."""
     chance = random.random()
     if task == "panx":
         if chance < 0.4:
@@ -59,9 +59,9 @@ def sentence(random: Random, world: World, task: str) -> Sentence:
             )
         return Sentence(world.event(random, persons=0.8, surname=0.6))
     if task == "ccg":
-        one = world.event(random, place=0.8, time=0.7, front=0.4)
+        clause = world.event(random, place=0.8, time=0.7, front=0.4)
         return Sentence(
-            one if chance < 0.5 else Joined(one, world.event(random, place=0.5, front=0.0))
+            clause if chance < 0.5 else Joined(clause, world.event(random, place=0.5, front=0.0))
         )
     if chance < 0.15:
         event = world.event(random, negated=0.0, front=0.0)
@@ -78,12 +78,12 @@ def sentence(random: Random, world: World, task: str) -> Sentence:
 
 
 def fact(random: Random, world: World, surname: float) -> Fact:
-    """A fact about a person with a surname more often than not."""
+    """Draw a fact about a person, whose probability of a surname is `surname`."""
     return world.fact(random, world.person(random, surname), random.choice(("city", "employer")))
 
 
 def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
-    """Endless sentences; those of a training split hold no held-out lemma."""
+    """Yield endless sentences; those of a training split have no held-out lemma."""
     world = setting.world()
     while True:
         drawn = sentence(random, world, setting.task)
@@ -92,7 +92,7 @@ def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
 
 
 def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Words with universal parts of speech."""
+    """Return words with universal parts of speech."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(
         identity, tuple(token.text for token in tokens), tuple(token.pos for token in tokens)
@@ -100,7 +100,7 @@ def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: st
 
 
 def _tell_entities(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Words with BIO tags of persons, places and organisations."""
+    """Return words with BIO tags of persons, places and organisations."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(
         identity, tuple(token.text for token in tokens), tuple(token.ner for token in tokens)
@@ -108,7 +108,7 @@ def _tell_entities(item: Tagged, language: str, domain: str, identity: str) -> T
 
 
 def _tell_supertags(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Words with CCG-like categories."""
+    """Return words with CCG-like categories."""
     tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
     return TagsExample(identity, tuple(token.text for token in tokens), supertags(tokens))
 

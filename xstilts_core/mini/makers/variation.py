@@ -1,5 +1,4 @@
-"""Operations on events whose effect on truth is known: leave a detail out, add one, change one,
-make a noun general."""
+"""Operations on events with a known effect on truth: omit, add, change or generalize a detail."""
 
 from dataclasses import replace
 from random import Random
@@ -15,7 +14,7 @@ NAMES = frozenset(("name_f", "name_m"))
 
 
 def subject_kind(event: Event) -> str:
-    """The class of the subject's concept; indefinites are their own kind."""
+    """Return the class of the subject's concept; indefinites are their own kind."""
     if event.subject.concept in INDEFINITE:
         return INDEFINITE[event.subject.concept]
     kind = classes()[event.subject.concept]
@@ -23,7 +22,7 @@ def subject_kind(event: Event) -> str:
 
 
 def details(event: Event) -> list[str]:
-    """What can be left out of an event without changing who does what."""
+    """Return the details that can be omitted without changing who does what."""
     goal = event.object
     present = (
         ("place", event.place),
@@ -36,7 +35,7 @@ def details(event: Event) -> list[str]:
 
 
 def without(event: Event, detail: str) -> Event:
-    """The event less one detail."""
+    """Return the event without one detail."""
     if detail in ("place", "time"):
         return settled(replace(event, **{detail: None}))
     if detail == "subject_adjective":
@@ -45,8 +44,8 @@ def without(event: Event, detail: str) -> Event:
 
 
 def addable(world: World, event: Event) -> list[str]:
-    """Details that the event lacks and could have."""
-    free = [
+    """Return the details that the event lacks and could have."""
+    names = [
         name
         for name in ("place", "time")
         if getattr(event, name) is None and event.verb not in STATIVE_VERBS
@@ -54,73 +53,73 @@ def addable(world: World, event: Event) -> list[str]:
     kind = classes().get(event.object.concept) if event.object else None
     if kind in ("thing", "mass", "animal"):
         if event.object.adjective is None and world.choices("adjective", event.object.concept)[0]:
-            free.append("adjective")
+            names.append("adjective")
         if event.object.number is None and kind != "mass":
-            free.append("number")
-    return free
+            names.append("number")
+    return names
 
 
 def added(random: Random, world: World, event: Event, detail: str) -> Event:
-    """The event with one more detail, drawn from the world."""
+    """Return the event with one more detail, drawn from the world."""
     if detail == "place":
         return replace(event, place=world.place(random, event.verb, event.subject))
     if detail == "time":
         return replace(event, time=world.preference("time", event.verb).draw(random))
-    drawn = world.preference(detail, event.object.concept).draw(random)
+    value = world.preference(detail, event.object.concept).draw(random)
     return replace(
-        event, object=replace(event.object, **{detail: int(drawn) if detail == "number" else drawn})
+        event, object=replace(event.object, **{detail: int(value) if detail == "number" else value})
     )
 
 
 def weakened(random: Random, event: Event, steps: int, whole_subject: bool = False) -> Event:
-    """A positive event that follows from a positive one: details left out, nouns made general.
-    `whole_subject` keeps the subject."""
+    """Return a positive event that follows from a positive one, by omitting details and
+    generalizing nouns. `whole_subject` keeps the subject."""
     for _ in range(steps):
-        ways = details(event)
+        targets = details(event)
         if (
             not event.negated
             and event.object
             and classes().get(event.object.concept) in ("thing", "mass", "animal")
         ):
-            ways.append("object")
+            targets.append("object")
         if not whole_subject and subject_kind(event) in ("name", "occupation", "animal"):
-            ways.append("subject")
+            targets.append("subject")
         if not whole_subject and event.subject.quantifier == "every":
-            ways.append("every")
-        if not ways:
+            targets.append("every")
+        if not targets:
             break
-        way = random.choice(ways)
-        if way == "object":
+        target = random.choice(targets)
+        if target == "object":
             animal = classes().get(event.object.concept) == "animal"
             event = replace(event, object=ANIMAL if animal and random.random() < 0.7 else SOMETHING)
-        elif way == "subject":
+        elif target == "subject":
             event = replace(
                 event,
                 subject=SOMEONE if classes().get(event.subject.concept) != "animal" else ANIMAL,
             )
-        elif way == "every":
+        elif target == "every":
             event = replace(event, subject=replace(event.subject, quantifier="a"))
         else:
-            event = without(event, way)
+            event = without(event, target)
     return event
 
 
 def strengthened(random: Random, world: World, event: Event, steps: int) -> Event | None:
-    """A negated event that follows from a negated one: what never happens does not happen here or
-    there either."""
+    """Return a negated event that follows from a negated one: what never happens does not happen at
+    a particular place or time either."""
     for step in range(steps):
-        ways = addable(world, event)
-        if not ways:
+        names = addable(world, event)
+        if not names:
             return event if step else None
-        event = added(random, world, event, random.choice(ways))
+        event = added(random, world, event, random.choice(names))
     return event
 
 
 def otherwise(
     random: Random, world: World, event: Event, rival: Event | None = None
 ) -> Event | None:
-    """The event with a detail that rules the old one out: another place, number or exclusive time
-    (the rival's where it fits)."""
+    """Return the event with a detail that excludes the old one: another place, number or exclusive
+    time (the rival's if it fits)."""
     ways = [name for name in ("place", "time", "number") if name in details(event)]
     if not ways:
         return None

@@ -1,1 +1,2 @@
-"""One module per language turns a meaning into words; `clause.py` holds what they share."""
+"""Realisers, one module per language, turn a meaning into words; `clause.py` is their shared
+part."""

@@ -1,5 +1,4 @@
-"""Bulgarian: no indefinite article; adjectives and numerals agree; persons have numerals of their
-own."""
+"""Bulgarian: no indefinite article; adjectives and numerals agree; persons have own numerals."""
 
 from xstilts_core.mini.lexicon import class_of, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -30,26 +29,26 @@ class Bulgarian(Realiser):
     questions = QUESTIONS
 
     def surname(self, entity: Entity, column: str) -> str:
-        """Women's forms of Slavic surnames: Петров, Петрова."""
+        """Return the surname; women have their own forms of Slavic surnames: Петров, Петрова."""
         return self.cell(
             entity.surname or "", "feminine" if class_of(entity.concept) == "name_f" else "word"
         )
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A name, after the verb's preposition as an object."""
+        """Return a name, after the verb's preposition if it is the object."""
         return self.governed(super().name(entity, role, verb, column), role, verb)
 
     def governed(self, phrase: Chunk, role: str, verb: str) -> Chunk:
-        """The phrase after the preposition its verb wants (помага на), if any."""
+        """Put the verb's preposition, if it has one (помага на), before the phrase."""
         preposition = self.marker(verb) if verb and role == "O" else ""
         return word(preposition, "ADP", role) + phrase if preposition else phrase
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """голямо куче, всяко куче, три червени ябълки, трима лекари, два стола."""
+        """Return a phrase: голямо куче, всяко куче, три червени ябълки, трима лекари, два стола."""
         return self.governed(self.bare_phrase(entity, role), role, verb)
 
     def bare_phrase(self, entity: Entity, role: str) -> Chunk:
-        """The noun phrase without the preposition of a verb."""
+        """Return the noun phrase without the verb's preposition."""
         concept = entity.concept
         gender = entry("bg", concept)["gender"]
         if entity.number is not None:
@@ -63,8 +62,8 @@ class Bulgarian(Realiser):
         return core
 
     def counted(self, entity: Entity, gender: str, role: str) -> Chunk:
-        """Numeral, plural adjective and noun; masculine things have a count form, masculine persons
-        plain plurals."""
+        """Return numeral, plural adjective and noun. Masculine things have a count form, masculine
+        persons a normal plural."""
         number = self.number_word(entity)
         column = "plural"
         if gender == "m" and self.kind(entity.concept) == "human":
@@ -77,13 +76,13 @@ class Bulgarian(Realiser):
         return word(number, "NUM", role) + self.adjective(entity, "plural", role) + noun
 
     def question_word(self, event: Event, role: str) -> Chunk:
-        """кой, кого, какво, на кого, кое животно, къде, кога."""
+        """Return a question word: кой, кого, какво, на кого, кое животно, къде, кога."""
         chunk = super().question_word(event, role)
         return self.governed(chunk, "O", event.verb) if role == "object" else chunk
 
     def order(self, parts: Parts) -> Chunk:
-        """subject никога не verb object place time; after a question word the subject follows the
-        verb."""
+        """Order: subject никога не verb object place time. After a question word the subject
+        follows the verb."""
         if parts.ask in (None, "subject"):
             lead, parts = parts.fronted()
             return (
@@ -107,7 +106,7 @@ class Bulgarian(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """лекарка; в Рим (във before в and ф); в Новекс; на 34 години."""
+        """Return a predicate: лекарка; в Рим (във before в and ф); в Новекс; на 34 години."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"на/ADP {value}/NUM години/NOUN", "O")
@@ -117,7 +116,7 @@ class Bulgarian(Realiser):
         return word("във" if place[0].text[0] in "ВФ" else "в", "ADP", "O") + place
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Анна живее в Рим. Кой живее в Рим? Къде живее Анна?"""
+        """Return a clause: Анна живее в Рим. Кой живее в Рим? Къде живее Анна?"""
         verbs = {
             "occupation": "е/AUX",
             "city": "живее/VERB",
@@ -140,7 +139,7 @@ class Bulgarian(Realiser):
         return words("къде/ADV", "O") + verb + person
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before и."""
+        """Return the conjunction, without a comma before и."""
         return (
             word("и", "CCONJ") if joined.link == "and" else word(",", "PUNCT") + word("но", "CCONJ")
         )

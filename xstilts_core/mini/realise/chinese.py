@@ -1,5 +1,4 @@
-"""Chinese: measure words, time and place before the verb, question words in place, no spaces
-between words."""
+"""Chinese: measure words, time and place before verbs, question words in place, no spaces."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -30,7 +29,7 @@ class Chinese(Realiser):
     questions = QUESTIONS
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """一只大狗, 每只狗, 三个红色的苹果, 冷水."""
+        """Return a noun phrase: 一只大狗, 每只狗, 三个红色的苹果, 冷水."""
         noun = words(
             self.cell(entity.concept, "object" if role == "O" else "word"),
             role,
@@ -51,7 +50,7 @@ class Chinese(Realiser):
         return counter + word(measure, "NOUN", role) + core
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """The form "every" when the subject wants 都 before the verb."""
+        """Return "every" if the subject needs 都 before the verb."""
         subject = event.subject
         distributive = subject.quantifier == "every" and subject.number is None and ask != "subject"
         return (
@@ -63,12 +62,12 @@ class Chinese(Realiser):
         )
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """The verb, after 都 for every; `order` puts 都 before the negation and the place."""
+        """Return the verb, after 都 for every; `order` moves 都 before negation and place."""
         both = word("都", "ADV", "V") if agreement == "every" else EMPTY
         return both + words(self.cell(verb, "word"), "V", "VERB", verb)
 
     def order(self, parts: Parts) -> Chunk:
-        """subject time (都) 从不 place verb object; a fronted place ends in a comma."""
+        """Order: subject time (都) 从不 place verb object. A fronted place ends in a comma."""
         lead, parts = parts.fronted()
         if lead and parts.front == "place":
             lead = lead + word(self.comma, "PUNCT")
@@ -86,7 +85,7 @@ class Chinese(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """医生 (bare, as Chinese has it); 在罗马; 在诺维克斯; 34岁."""
+        """Return a predicate: 医生 (bare, as usual in Chinese); 在罗马; 在诺维克斯; 34岁."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"{value}/NUM 岁/NOUN", "O")
@@ -95,14 +94,14 @@ class Chinese(Realiser):
         return word("在", "ADP", "O") + self.place_name(value)
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """安娜住在罗马。谁住在罗马？安娜住在哪里？"""
+        """Return a clause: 安娜住在罗马。谁住在罗马？安娜住在哪里？"""
         person = self.chunk(fact.person, "subject", "")
         value = self.value(fact)
         if ask == "person":
             person = word("谁", "PRON", "S")
         if ask == "value":
-            asked = {"occupation": "什么/PRON", "age": "多/ADV 大/ADJ"}
-            value = words(asked.get(fact.attribute, "在/ADP 哪里/PRON"), "O")
+            question_words = {"occupation": "什么/PRON", "age": "多/ADV 大/ADJ"}
+            value = words(question_words.get(fact.attribute, "在/ADP 哪里/PRON"), "O")
             if fact.attribute == "occupation":
                 return person + words("的/PART 职业/NOUN") + words("是/AUX", "V") + value
         if fact.attribute == "employer":
@@ -112,7 +111,7 @@ class Chinese(Realiser):
         return person + words(verbs[fact.attribute], role) + value
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """而 between clauses about two subjects, 并且 about one."""
+        """Return 而 between clauses about two subjects, 并且 about one."""
         if joined.link == "but":
             return word(self.comma, "PUNCT") + word("但是", "CCONJ")
         first, other = (

@@ -1,5 +1,5 @@
-"""What the languages share: tokens from lexicon cells, names, chunks with their roles, and the
-frame of a clause.
+"""The shared part of all languages: tokens from lexicon cells, names, chunks with their roles, and
+the frame of a clause.
 
 A language is a `Realiser` with its noun phrases, its verb group and its word order. A chunk is the
 tuple of tokens of one role. Chunks are built once and shared by all sentences, since tokens are
@@ -28,11 +28,11 @@ LETTERS = {"subject": "S", "object": "O", "place": "P", "time": "T"}
 
 
 class Parts(NamedTuple):
-    """The chunks of an event before word order. An asked part holds the question word. ask: the
-    asked role or None.
+    """The chunks of an event before word order. The chunk of the asked role is the question word.
+    ask: the asked role or None.
 
-    front is None in questions: a question word and a fronted adverbial would compete for the first
-    place.
+    front is None in questions, because a question word and a fronted adverbial would compete for
+    the first position.
     """
 
     subject: Chunk
@@ -45,12 +45,11 @@ class Parts(NamedTuple):
     ask: str | None
 
     def fronted(self) -> tuple[Chunk, "Parts"]:
-        """The chunk that opens the clause before its subject (empty if none), and the parts without
-        it."""
+        """Return the chunk that precedes the subject (empty if none), and the other parts."""
         return (EMPTY, self) if self.front is None else self.taken(self.front)
 
     def taken(self, role: str) -> tuple[Chunk, "Parts"]:
-        """A chunk and the parts without it. role: subject, object, place or time."""
+        """Return a chunk and the other parts. role: subject, object, place or time."""
         if role == "time":
             return self.time, self._replace(time=EMPTY)
         if role == "place":
@@ -61,23 +60,23 @@ class Parts(NamedTuple):
 
 
 def word(text: str, pos: str, role: str = "-") -> Chunk:
-    """A chunk of one function word."""
+    """Return a chunk of one function word."""
     return (Token(text, pos, "O", role),)
 
 
 def words(
     cell: str, role: str = "-", pos: str = "NOUN", concept: str | None = None, entity: str = ""
 ) -> Chunk:
-    """Tokens of a lexicon cell or of text written like one.
+    """Return the tokens of a lexicon cell, or of text in the same notation.
 
-    pos: for words that do not name their own. entity: PER, LOC or ORG makes the tags B-, I-, ...;
-    "" makes O. Function words (determiners, adpositions, auxiliaries, particles, pronouns) carry no
-    concept.
+    pos: part of speech of words that do not state their own. entity: PER, LOC or ORG makes the tags
+    B-, I-, ...; "" makes O. Function words (determiners, adpositions, auxiliaries, particles,
+    pronouns) have no concept.
     """
     tokens = []
     for position, item in enumerate(cell.split(" ")):
-        text, _, own = item.partition("/")
-        tag = own or pos
+        text, _, stated_tag = item.partition("/")
+        tag = stated_tag or pos
         content = concept if tag in ("NOUN", "PROPN", "VERB", "ADJ", "ADV", "PRON", "NUM") else None
         ner = f"{'I' if position else 'B'}-{entity}" if entity else "O"
         tokens.append(Token(text, tag, ner, role, content))
@@ -85,14 +84,13 @@ def words(
 
 
 def _check_class(concept: str, use: str, legal: tuple[str, ...]) -> None:
-    """Refuse a concept whose class does not fit its use in the sentence."""
+    """Raise an error for a concept whose class does not fit its use in the sentence."""
     if class_of(concept) not in legal:
         raise unknown("class", class_of(concept), f"the {use} {concept!r}", legal)
 
 
 class Realiser:
-    """A language. Subclasses give noun phrases, verb group, word order, facts and question
-    words."""
+    """A language. Subclasses define noun phrases, verb group, word order, facts and questions."""
 
     code: str
     interjection: str
@@ -117,19 +115,18 @@ class Realiser:
 
     # Lexicon
     def cell(self, concept: str, column: str) -> str:
-        """The form in a column, or the concept's main form where the language has no such form."""
+        """Return the form in a column, or the concept's main form if the language lacks it."""
         row = entry(self.code, concept)
         form = row[column]
         return row["word"] if form == ABSENT else form
 
     def make_marker(self, verb: str) -> str:
-        """What the verb wants before or after its object (a preposition, a case), "" if nothing
-        special."""
+        """Return what the verb adds to its object (a preposition, a case); "" if nothing."""
         form = entry(self.code, verb).get("marker", ABSENT)
         return "" if form == ABSENT else form
 
     def make_kind(self, concept: str) -> str:
-        """name, human, animal or thing."""
+        """Return name, human, animal or thing."""
         group = class_of(concept)
         if group in ("name_f", "name_m"):
             return "name"
@@ -138,30 +135,32 @@ class Realiser:
         return "animal" if group == "animal" or concept == "animal" else "thing"
 
     def adjective(self, entity: Entity, column: str, role: str) -> Chunk:
-        """The adjective of a noun phrase in a form of the lexicon; empty without one."""
+        """Return the adjective of a noun phrase in a form of the lexicon; empty if it has none."""
         if entity.adjective is None:
             return EMPTY
         return words(self.cell(entity.adjective, column), role, "ADJ", entity.adjective)
 
     def number_word(self, entity: Entity) -> str:
-        """The word for the entity's number, 2 to 7."""
+        """Return the word for the entity's number, 2 to 7."""
         if entity.number is None or not 2 <= entity.number <= _LARGEST_NUMBER:
             raise ValueError(
-                f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to {_LARGEST_NUMBER}"
+                f"number {entity.number!r} of {entity.concept!r}: the grammar counts from 2 to "
+                f"{_LARGEST_NUMBER}"
             )
         if self.is_bare(entity):
             raise ValueError(
-                f"number {entity.number!r} of {entity.concept!r}: mass nouns, someone and something are not counted"
+                f"number {entity.number!r} of {entity.concept!r}: mass nouns, someone and "
+                "something are not counted"
             )
         return self.numbers[entity.number - 2]
 
     def is_bare(self, entity: Entity) -> bool:
-        """Mass nouns take no article, and someone and something bring their own."""
+        """Return whether the entity takes no article: mass nouns, someone and something."""
         return class_of(entity.concept) == "mass" or entity.concept in ("someone", "something")
 
     # Chunks
     def make_chunk(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """The noun phrase as subject or object of a verb. role: subject or object."""
+        """Return the noun phrase as subject or object of a verb. role: subject or object."""
         letter = LETTERS[role]
         _check_class(entity.concept, role, _NOUN_CLASSES)
         if self.kind(entity.concept) == "name":
@@ -169,38 +168,37 @@ class Realiser:
         return self.noun_phrase(entity, letter, verb)
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A person's name; the column is the form of its last word. verb: the verb it is the object
-        of, "" for none."""
+        """Return a person's name; the column is the form of its last word. verb: the verb whose
+        object the name is, "" if none."""
         if entity.surname is None:
             return words(self.cell(entity.concept, column), role, "PROPN", entity.concept, "PER")
         first = words(self.cell(entity.concept, "word"), role, "PROPN", entity.concept, "PER")
         return (*first, Token(self.surname(entity, column), "PROPN", "I-PER", role, entity.surname))
 
     def surname(self, entity: Entity, column: str) -> str:
-        """The surname's form; languages with feminine surnames look at the first name."""
+        """Return the surname's form; languages with feminine surnames look at the first name."""
         return self.cell(entity.surname or "", column)
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """The phrase of any entity that is not a name. role: the letter of its tokens."""
+        """Return the phrase of any entity that is not a name. role: the letter of its tokens."""
         raise NotImplementedError
 
     def make_adverbial(self, concept: str, role: str) -> Chunk:
-        """A place (role P) or time (role T)."""
+        """Return a place (role P) or time (role T)."""
         _check_class(concept, "adverbial", ("place",) if role == "P" else ("time",))
         return words(self.cell(concept, "word"), role, "NOUN", concept)
 
     def place_name(self, concept: str, role: str = "O", column: str = "word") -> Chunk:
-        """A city or an organisation."""
+        """Return the name of a city or an organisation."""
         kind = "LOC" if class_of(concept) == "city" else "ORG"
         return words(self.cell(concept, column), role, "PROPN", concept, kind)
 
     def occupation_form(self, person: Entity, concept: str) -> str:
-        """The occupation's word for this person: the feminine form for women where the language has
-        one."""
+        """Return the occupation's word for this person, feminine for women if there is one."""
         return self.cell(concept, "feminine" if class_of(person.concept) == "name_f" else "word")
 
     def checked_value(self, fact: Fact) -> Chunk:
-        """The predicate of a fact whose value is of the attribute's class."""
+        """Return the predicate of a fact, after a check that its value fits the attribute."""
         if fact.attribute not in _FACT_CLASSES:
             raise unknown(
                 "attribute",
@@ -213,49 +211,48 @@ class Realiser:
         return self.make_value(fact)
 
     def make_value(self, fact: Fact) -> Chunk:
-        """The predicate of a fact, role O."""
+        """Return the predicate of a fact, role O."""
         raise NotImplementedError
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """The name of the verb form that agrees with the subject; "word" is the third person
+        """Return the verb form that agrees with the subject; "word" is the third person
         singular."""
         return "plural" if event.subject.number is not None and ask != "subject" else "word"
 
     def checked_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """The verb group of a concept that is a verb."""
+        """Return the verb group of a concept, after checking that it is a verb."""
         _check_class(verb, "verb", _VERB_CLASSES)
         return self.make_verb_group(verb, agreement, negated)
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """The verb with its auxiliaries and own particles, role V."""
+        """Return the verb with its auxiliaries and particles, role V."""
         return words(self.cell(verb, agreement), "V", "VERB", verb)
 
     def asked_kind(self, event: Event, role: str) -> str:
-        """What kind of thing a question about the subject or object asks for: human, animal or
-        thing."""
+        """Return whether a question about subject or object is about a human, animal or thing."""
         entity = event.subject if role == "subject" else event.object
         kind = self.kind(entity.concept) if entity else "thing"
         return "human" if kind == "name" else kind
 
     def question_word(self, event: Event, role: str) -> Chunk:
-        """The chunk that asks for a role of the event."""
+        """Return the question word for a role of the event."""
         kind = self.asked_kind(event, role) if role in ("subject", "object") else ""
         return self.question_chunk(role, kind)
 
     def make_question_chunk(self, role: str, kind: str) -> Chunk:
-        """The question word of a role and kind, from `questions`."""
+        """Return the question word for a role and kind, from `questions`."""
         return words(self.questions[role, kind], LETTERS[role])
 
     def order(self, parts: Parts) -> Chunk:
-        """The chunks of an event in the order of the language, without final punctuation."""
+        """Put the chunks of an event in the order of the language, without final punctuation."""
         raise NotImplementedError
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """A fact as a clause, without final punctuation."""
+        """Return a fact as a clause, without final punctuation."""
         raise NotImplementedError
 
     def event(self, event: Event, ask: str | None) -> Chunk:
-        """An event as a clause, without final punctuation."""
+        """Return an event as a clause, without final punctuation."""
         subject, thing, place, time = event.subject, event.object, event.place, event.time
         return self.order(
             Parts(
@@ -285,5 +282,5 @@ class Realiser:
         )
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """The tokens between two clauses."""
+        """Return the tokens between two clauses."""
         raise NotImplementedError

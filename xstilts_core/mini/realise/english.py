@@ -1,5 +1,4 @@
-"""English: subject, verb, object, place, time; do-support only in questions about anything but the
-subject."""
+"""English: subject, verb, object, place, time; do-support in questions not about the subject."""
 
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
 from xstilts_core.mini.realise.clause import EMPTY, LETTERS, Chunk, Parts, Realiser, word, words
@@ -26,7 +25,7 @@ class English(Realiser):
     questions = QUESTIONS
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """a big dog, every dog, three big dogs, cold water."""
+        """Return a noun phrase: a big dog, every dog, three big dogs, cold water."""
         column = "word" if entity.number is None else "plural"
         noun = words(self.cell(entity.concept, column), role, "NOUN", entity.concept)
         core = self.adjective(entity, "word", role) + noun
@@ -39,12 +38,11 @@ class English(Realiser):
         return word("an" if core[0].text[0] in "aeiou" else "a", "DET", role) + core
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """eats or eat: the base form after does, do, and plural subjects."""
+        """Return eats or eat: the base form follows does, do, and plural subjects."""
         return "plural" if ask in ("object", "place", "time") else super().agreement(event, ask)
 
     def event(self, event: Event, ask: str | None) -> Chunk:
-        """A clause; in questions about anything but the subject, does or do follows the question
-        word."""
+        """Return a clause; does or do follows a question word that is not about the subject."""
         clause = super().event(event, ask)
         if ask in (None, "subject"):
             return clause
@@ -56,7 +54,7 @@ class English(Realiser):
         )
 
     def order(self, parts: Parts) -> Chunk:
-        """(question word) subject never verb object place time; a fronted place or time ends in a
+        """Order: (question word) subject never verb object place time; fronted chunks get a
         comma."""
         lead: Chunk = EMPTY
         if parts.ask in (None, "subject"):
@@ -75,7 +73,7 @@ class English(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """a doctor; in Rome; at Novex; 34 years old."""
+        """Return a predicate: a doctor; in Rome; at Novex; 34 years old."""
         if fact.attribute == "age":
             return words(f"{fact.value}/NUM years/NOUN old/ADJ", "O")
         if fact.attribute == "occupation":
@@ -85,7 +83,7 @@ class English(Realiser):
         )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna lives in Rome. Who lives in Rome? Where does Anna live?"""
+        """Return a clause: Anna lives in Rome. Who lives in Rome? Where does Anna live?"""
         verbs = {
             "occupation": "is/AUX",
             "city": "lives/VERB",
@@ -109,5 +107,5 @@ class English(Realiser):
         return words("where/ADV", "O") + words("does/AUX", "V") + person + words(base, "V")
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """Main clauses are parted by a comma."""
+        """Return the conjunction after a comma, which separates main clauses."""
         return word(",", "PUNCT") + word(joined.link, "CCONJ")

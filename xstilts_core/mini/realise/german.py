@@ -1,5 +1,4 @@
-"""German: the finite verb stands second; objects are accusative; a separable particle closes the
-clause."""
+"""German: the finite verb is second; objects are accusative; separable particles are last."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -36,8 +35,8 @@ class German(Realiser):
     questions = QUESTIONS
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """ein großer Hund, jeden Hund, drei große Hunde, kalter Tee. role: S nominative, O
-        accusative."""
+        """Return a noun phrase: ein großer Hund, jeden Hund, drei große Hunde, kalter Tee. role: S
+        nominative, O accusative."""
         if entity.number is not None:
             noun = words(self.cell(entity.concept, "plural"), role, "NOUN", entity.concept)
             return (
@@ -62,27 +61,28 @@ class German(Realiser):
         return word("ein" + article, "DET", role) + self.inflected(entity, mixed, role) + noun
 
     def inflected(self, entity: Entity, ending: str, role: str) -> Chunk:
-        """The adjective with its ending; empty without one."""
+        """Return the adjective with its ending; empty if there is none."""
         if entity.adjective is None:
             return EMPTY
         return words(self.cell(entity.adjective, "word") + ending, role, "ADJ", entity.adjective)
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """Animals have verbs of their own ("frisst") in the column animal, "singular plural"."""
+        """Return the verb form; animals have their own ("frisst") in column animal, "singular
+        plural"."""
         plural = super().agreement(event, ask)
         return f"animal {plural}" if self.kind(event.subject.concept) == "animal" else plural
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """The finite verb, then its particle if it has one."""
+        """Return the finite verb, then its particle if it has one."""
         animal, _, number = agreement.rpartition(" ")
-        own = entry("de", verb)["animal"] if animal else ABSENT
-        if own != ABSENT:
-            singular, plural = own.split("|")
+        animal_forms = entry("de", verb)["animal"] if animal else ABSENT
+        if animal_forms != ABSENT:
+            singular, plural = animal_forms.split("|")
             return words(plural if number == "plural" else singular, "V", "VERB", verb)
         return super().make_verb_group(verb, number, negated)
 
     def order(self, parts: Parts) -> Chunk:
-        """first field, verb, subject, time, nie, object, place, particle."""
+        """Order: first field, verb, subject, time, nie, object, place, particle."""
         if parts.ask is not None:
             lead, parts = parts.taken(parts.ask)
         else:
@@ -100,7 +100,7 @@ class German(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """Ärztin (bare, as German has it); in Rom; bei Novex; 34 Jahre alt."""
+        """Return a predicate: Ärztin (bare, as German has it); in Rom; bei Novex; 34 Jahre alt."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"{value}/NUM Jahre/NOUN alt/ADJ", "O")
@@ -111,7 +111,7 @@ class German(Realiser):
         )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna wohnt in Rom. Wer wohnt in Rom? Wo wohnt Anna?"""
+        """Return a clause: Anna wohnt in Rom. Wer wohnt in Rom? Wo wohnt Anna?"""
         verbs = {
             "occupation": "ist/AUX",
             "city": "wohnt/VERB",
@@ -134,7 +134,7 @@ class German(Realiser):
         return words("wo/ADV", "O") + verb + person
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before und."""
+        """Return the conjunction, without a comma before und."""
         return (
             word("und", "CCONJ")
             if joined.link == "and"

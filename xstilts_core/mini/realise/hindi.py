@@ -1,5 +1,4 @@
-"""Hindi: verb last, postpositions, habitual verbs that agree with the subject in gender and
-number."""
+"""Hindi: verb last, postpositions; habitual verbs agree with the subject in gender and number."""
 
 from xstilts_core.mini.lexicon import ABSENT, class_of, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -31,8 +30,8 @@ class Hindi(Realiser):
     questions = QUESTIONS
 
     def postposition(self, kind: str, verb: str) -> str:
-        """The postposition of an object: what the verb wants, or को for people; "" leaves the
-        direct form."""
+        """Return the postposition of an object: what the verb requires, or को for people; "" keeps
+        the direct form."""
         if not verb:
             return ""
         marker = self.marker(verb)
@@ -41,13 +40,13 @@ class Hindi(Realiser):
         return marker or ("को" if kind in ("name", "human") else "")
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A name, as an object with its postposition."""
-        plain = super().name(entity, role, verb, column)
-        return plain + word(self.postposition("name", verb), "ADP", role) if verb else plain
+        """Return a name, with its postposition if it is the object."""
+        phrase = super().name(entity, role, verb, column)
+        return phrase + word(self.postposition("name", verb), "ADP", role) if verb else phrase
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """एक बड़ा कुत्ता, हर कुत्ते को, तीन लाल थैले, ठंडा पानी; before a postposition the oblique
-        form."""
+        """Return a noun phrase: एक बड़ा कुत्ता, हर कुत्ते को, तीन लाल थैले, ठंडा पानी, in the
+        oblique form before a postposition."""
         postposition = self.postposition(self.kind(entity.concept), verb) if role == "O" else ""
         row = entry("hi", entity.concept)
         plural = entity.number is not None
@@ -70,20 +69,19 @@ class Hindi(Realiser):
         return core + word(postposition, "ADP", role) if postposition else core
 
     def described(self, entity: Entity, column: str, role: str) -> Chunk:
-        """The adjective; old has a word of its own for the living."""
+        """Return the adjective; "old" has its own word for people and animals."""
         if entity.adjective is None or self.kind(entity.concept) == "thing":
             return self.adjective(entity, column, role)
         animate = "animate" if column == "word" else f"animate_{column}"
-        own = entry("hi", entity.adjective)[animate]
+        form = entry("hi", entity.adjective)[animate]
         return (
-            words(own, role, "ADJ", entity.adjective)
-            if own != ABSENT
+            words(form, role, "ADJ", entity.adjective)
+            if form != ABSENT
             else self.adjective(entity, column, role)
         )
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """word (masculine), feminine, plural or "feminine plural"; a question word is masculine
-        singular."""
+        """Return word (masculine, or a question word), feminine, plural or "feminine plural"."""
         concept = event.subject.concept
         if ask == "subject":
             return "word"
@@ -94,13 +92,13 @@ class Hindi(Realiser):
         return "plural" if plural else "word"
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """Participle and auxiliary: खाती है, खाते हैं."""
+        """Return participle and auxiliary: खाती है, खाते हैं."""
         form, _, plural = agreement.partition(" ")
         auxiliary = "हैं" if plural or form == "plural" else "है"
         return words(self.cell(verb, form), "V", "VERB", verb) + word(auxiliary, "AUX", "V")
 
     def question_word(self, event: Event, role: str) -> Chunk:
-        """कौन, किसको, किसकी, क्या, कौन सा जानवर, कहाँ, कब."""
+        """Return a question word: कौन, किसको, किसकी, क्या, कौन सा जानवर, कहाँ, कब."""
         kind = self.asked_kind(event, role) if role == "object" else "thing"
         postposition = self.postposition(kind, event.verb)
         if kind == "human":
@@ -112,8 +110,7 @@ class Hindi(Realiser):
         return super().question_word(event, role)
 
     def order(self, parts: Parts) -> Chunk:
-        """subject time place object never verb; the noun of a compound verb stands before the
-        negation."""
+        """Order: subject time place object never verb; a compound verb's noun precedes never."""
         lead, parts = parts.fronted()
         noun, verb = EMPTY, parts.verb
         if verb[0].pos != "VERB":
@@ -130,7 +127,7 @@ class Hindi(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """एक डॉक्टर; रोम में; नोवेक्स में; 34 साल की."""
+        """Return a predicate: एक डॉक्टर; रोम में; नोवेक्स में; 34 साल की."""
         value = str(fact.value)
         gender = self.gender(fact)
         if fact.attribute == "age":
@@ -142,11 +139,11 @@ class Hindi(Realiser):
         return self.place_name(value) + word("में", "ADP", "O")
 
     def gender(self, fact: Fact) -> str:
-        """The verb form that agrees with the person."""
+        """Return the verb form that agrees with the person."""
         return "feminine" if class_of(fact.person.concept) == "name_f" else "word"
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """अन्ना रोम में रहती है। रोम में कौन रहता है? अन्ना कहाँ रहती है?"""
+        """Return a clause: अन्ना रोम में रहती है। रोम में कौन रहता है? अन्ना कहाँ रहती है?"""
         gender = "word" if ask == "person" else self.gender(fact)
         forms = {"city": _LIVES[gender], "employer": _WORKS[gender]}
         verb = words(forms.get(fact.attribute, "है/AUX"), "V")
@@ -165,7 +162,7 @@ class Hindi(Realiser):
         return person + words("कहाँ/ADV", "O") + verb
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before और."""
+        """Return the conjunction, without a comma before और."""
         return (
             word("और", "CCONJ")
             if joined.link == "and"

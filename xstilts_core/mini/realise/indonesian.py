@@ -1,5 +1,4 @@
-"""Indonesian: no inflection, classifiers, adjectives after the noun; an asked object stays in
-place."""
+"""Indonesian: no inflection, classifiers, adjectives after nouns; asked objects stay in place."""
 
 from xstilts_core.mini.lexicon import ABSENT, entry
 from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
@@ -27,7 +26,7 @@ class Indonesian(Realiser):
     questions = QUESTIONS
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """seekor anjing besar, setiap anjing, tiga buah tas merah, air dingin."""
+        """Return a phrase: seekor anjing besar, setiap anjing, tiga buah tas merah, air dingin."""
         noun = words(self.cell(entity.concept, "word"), role, "NOUN", entity.concept)
         column = "word" if self.kind(entity.concept) == "thing" else "animate"
         core = noun + self.adjective(entity, column, role)
@@ -41,12 +40,12 @@ class Indonesian(Realiser):
         return word("se" + measure, "DET", role) + core
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """Verbs do not agree."""
+        """Return "word": verbs do not agree."""
         return "word"
 
     def order(self, parts: Parts) -> Chunk:
-        """subject tidak pernah verb object place time; fronted chunks end in a comma, di mana and
-        kapan open the clause."""
+        """Order: subject tidak pernah verb object place time. Fronted chunks end in a comma; di
+        mana and kapan open the clause."""
         if parts.ask in ("place", "time"):
             lead, parts = parts.taken(parts.ask)
         else:
@@ -63,7 +62,7 @@ class Indonesian(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """seorang dokter; di Roma; di Novex; 34 tahun."""
+        """Return a predicate: seorang dokter; di Roma; di Novex; 34 tahun."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"{value}/NUM tahun/NOUN", "O")
@@ -72,7 +71,8 @@ class Indonesian(Realiser):
         return word("di", "ADP", "O") + self.place_name(value)
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna tinggal di Roma. Siapa yang tinggal di Roma? Di mana Anna tinggal?"""
+        """Return a clause: Anna tinggal di Roma. Siapa yang tinggal di Roma? Di mana Anna
+        tinggal?"""
         verbs = {
             "occupation": "adalah/AUX",
             "city": "tinggal/VERB",
@@ -93,7 +93,7 @@ class Indonesian(Realiser):
         return words("di/ADP mana/PRON", "O") + person + verb
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before dan."""
+        """Return the conjunction, without a comma before dan."""
         return (
             word("dan", "CCONJ")
             if joined.link == "and"

@@ -27,8 +27,8 @@ class Spanish(Realiser):
     questions = QUESTIONS
 
     def takes_a(self, kind: str, verb: str) -> bool:
-        """The preposition a before an object: people always, animals with verbs for persons, and
-        verbs that ask for it."""
+        """Return whether the object takes the preposition a: people always, animals with verbs for
+        persons, and any object of a verb that requires it."""
         if not verb:
             return False
         return (
@@ -38,12 +38,12 @@ class Spanish(Realiser):
         )
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A name, after a as an object."""
-        plain = super().name(entity, role, verb, column)
-        return word("a", "ADP", role) + plain if verb else plain
+        """Return a name, after a if it is the object."""
+        phrase = super().name(entity, role, verb, column)
+        return word("a", "ADP", role) + phrase if verb else phrase
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """un perro grande, cada perro, tres bolsas rojas, agua fría."""
+        """Return a noun phrase: un perro grande, cada perro, tres bolsas rojas, agua fría."""
         plural = entity.number is not None
         feminine = entry("es", entity.concept)["gender"] == "f"
         noun = words(
@@ -64,7 +64,7 @@ class Spanish(Realiser):
         return word("a", "ADP", role) + core if preposition else core
 
     def question_word(self, event: Event, role: str) -> Chunk:
-        """quién, a quién, qué, qué animal, dónde, cuándo."""
+        """Return a question word: quién, a quién, qué, qué animal, dónde, cuándo."""
         chunk = super().question_word(event, role)
         kind = self.asked_kind(event, role) if role == "object" else "human"
         return (
@@ -74,8 +74,7 @@ class Spanish(Realiser):
         )
 
     def order(self, parts: Parts) -> Chunk:
-        """subject nunca verb object place time; after a question word the subject follows the
-        verb."""
+        """Order: subject nunca verb object place time; nunca verb subject after a question word."""
         if parts.ask in (None, "subject"):
             lead, parts = parts.fronted()
             lead = lead + word(",", "PUNCT") if lead else EMPTY
@@ -100,7 +99,7 @@ class Spanish(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """médica (bare, as Spanish has it); en Roma; en Novex; 34 años."""
+        """Return a predicate: médica (bare, as usual in Spanish); en Roma; en Novex; 34 años."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"{value}/NUM años/NOUN", "O")
@@ -109,7 +108,7 @@ class Spanish(Realiser):
         return word("en", "ADP", "O") + self.place_name(value)
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna vive en Roma. ¿Quién vive en Roma? ¿Dónde vive Anna?"""
+        """Return a clause: Anna vive en Roma. ¿Quién vive en Roma? ¿Dónde vive Anna?"""
         verbs = {
             "occupation": "es/AUX",
             "city": "vive/VERB",
@@ -132,7 +131,7 @@ class Spanish(Realiser):
         return words("dónde/ADV", "O") + verb + person
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """y becomes e before the sound i."""
+        """Return the conjunction; y becomes e before the sound i."""
         if joined.link == "but":
             return word(",", "PUNCT") + word("pero", "CCONJ")
         return word("e" if second[0].text[0] in "Ii" else "y", "CCONJ")

@@ -1,5 +1,5 @@
-"""Swahili: noun classes govern adjectives, numerals and verb prefixes; persons as objects are
-marked in the verb.
+"""Swahili: noun classes govern adjectives, numerals and verb prefixes; the verb marks persons as
+objects.
 
 Classes are numbered as in grammars of Bantu languages: 1/2 living beings, 3/4, 5/6, 7/8, 9/10 and
 11/10.
@@ -52,31 +52,35 @@ class Swahili(Realiser):
     questions = QUESTIONS
 
     def noun_class(self, entity: Entity) -> str:
-        """The class that agrees with the entity, by number; people are of class 1 or 2."""
+        """Return the class that agrees with the entity, by number; people are of class 1 or 2."""
         if self.kind(entity.concept) == "name":
             return "1"
-        own = entry("sw", entity.concept)["class"]
-        return _PLURAL_CLASS[own] if entity.number is not None else own
+        singular_class = entry("sw", entity.concept)["class"]
+        return _PLURAL_CLASS[singular_class] if entity.number is not None else singular_class
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """mbwa mkubwa, kila mbwa, mifuko mitatu myekundu, maji baridi."""
+        """Return a noun phrase: mbwa mkubwa, kila mbwa, mifuko mitatu myekundu, maji baridi."""
         agreeing = self.noun_class(entity)
         column = "word" if entity.number is None else "plural"
         noun = words(self.cell(entity.concept, column), role, "NOUN", entity.concept)
         core = noun + self.adjective(entity, f"c{agreeing}", role)
         if entity.number is not None:
             number = self.number_word(entity)
-            own = NUMBERS[agreeing]
+            class_numbers = NUMBERS[agreeing]
             return core + word(
-                own[entity.number - 2] if entity.number - 2 < len(own) else number, "NUM", role
+                class_numbers[entity.number - 2]
+                if entity.number - 2 < len(class_numbers)
+                else number,
+                "NUM",
+                role,
             )
         if entity.quantifier == "every" and not self.is_bare(entity):
             return word("kila", "DET", role) + core
         return core
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """Subject class and object prefix, as "1 m"; the prefix stands for living objects of verbs
-        for persons only."""
+        """Return subject class and object prefix, as "1 m". Only living objects of verbs for
+        persons have a prefix."""
         subject = self.noun_class(event.subject)
         if ask == "subject" and subject == "2":
             subject = "1"
@@ -90,8 +94,8 @@ class Swahili(Realiser):
         return f"{subject} wa" if entity.number is not None and ask != "object" else f"{subject} m"
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """anakula, hali; anamwona, hamwoni: prefixes of subject, tense and object before the
-        stem."""
+        """Return a verb: anakula, hali; anamwona, hamwoni (subject, tense, object, then the
+        stem)."""
         subject, _, marker = agreement.partition(" ")
         first, *rest = words(self.cell(verb, "negative" if negated else "word"), "V", "VERB", verb)
         if marker == "m" and first.text[0] in "aeiou":
@@ -102,7 +106,7 @@ class Swahili(Realiser):
         return (Token(text, "VERB", "O", "V", verb), *rest)
 
     def order(self, parts: Parts) -> Chunk:
-        """subject verb kamwe object place time; question words stay in place."""
+        """Order: subject verb kamwe object place time. Question words stay in place."""
         lead, parts = parts.fronted()
         return (
             lead
@@ -115,7 +119,7 @@ class Swahili(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """daktari; Roma; katika Novex; umri wa miaka 34."""
+        """Return a predicate: daktari; Roma; katika Novex; umri wa miaka 34."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"umri/NOUN wa/ADP miaka/NOUN {value}/NUM", "O")
@@ -128,7 +132,7 @@ class Swahili(Realiser):
         )
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna anaishi Roma. Nani anaishi Roma? Anna anaishi wapi?"""
+        """Return a clause: Anna anaishi Roma. Nani anaishi Roma? Anna anaishi wapi?"""
         verbs = {
             "occupation": "ni/AUX",
             "city": "anaishi/VERB",
@@ -141,11 +145,11 @@ class Swahili(Realiser):
             return (word("nani", "PRON", "S") if ask else person) + verb + self.value(fact)
         if fact.attribute == "occupation":
             return words("kazi/NOUN ya/ADP") + person + verb + words("nini/PRON", "O")
-        asked = "umri/NOUN gani/DET" if fact.attribute == "age" else "wapi/ADV"
-        return person + verb + words(asked, "O")
+        question_words = "umri/NOUN gani/DET" if fact.attribute == "age" else "wapi/ADV"
+        return person + verb + words(question_words, "O")
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before na."""
+        """Return the conjunction, without a comma before na."""
         return (
             word("na", "CCONJ")
             if joined.link == "and"

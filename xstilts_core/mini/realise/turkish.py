@@ -30,16 +30,16 @@ class Turkish(Realiser):
     questions = QUESTIONS
 
     def case(self, verb: str) -> str:
-        """The case of a definite object."""
+        """Return the case of a definite object."""
         return self.marker(verb) or "accusative"
 
     def name(self, entity: Entity, role: str, verb: str, column: str = "word") -> Chunk:
-        """A name; as an object its last word takes the case of the verb."""
+        """Return a name; the last word of an object takes the case that the verb requires."""
         return super().name(entity, role, verb, self.case(verb) if verb else column)
 
     def noun_phrase(self, entity: Entity, role: str, verb: str) -> Chunk:
-        """büyük bir köpek, her köpek, üç köpek, soğuk su; an indefinite object has a case ending
-        only if its verb asks for one."""
+        """Return a noun phrase: büyük bir köpek, her köpek, üç köpek, soğuk su. An indefinite
+        object has a case ending only if its verb requires one."""
         column = "word"
         if role == "O" and verb:
             case = self.case(verb)
@@ -60,25 +60,25 @@ class Turkish(Realiser):
         return adjective + word("bir", "DET", role) + noun
 
     def agreement(self, event: Event, ask: str | None) -> str:
-        """Counted nouns stay singular, and so does the verb."""
+        """Return "word": counted nouns stay singular, and so does the verb."""
         return "word"
 
     def make_verb_group(self, verb: str, agreement: str, negated: bool) -> Chunk:
-        """asla goes with the negative verb."""
+        """Return the verb, negative after asla."""
         return words(self.cell(verb, "negative" if negated else "word"), "V", "VERB", verb)
 
     def question_word(self, event: Event, role: str) -> Chunk:
-        """kim, kimi, kime, ne, hangi hayvan, nerede, ne zaman."""
+        """Return a question word: kim, kimi, kime, ne, hangi hayvan, nerede, ne zaman."""
         if role == "object":
             return self.question_chunk(self.case(event.verb), self.asked_kind(event, role))
         return super().question_word(event, role)
 
     def make_question_chunk(self, role: str, kind: str) -> Chunk:
-        """As everywhere, with the case in place of the object's role."""
+        """Return the question word, by case instead of role for an object."""
         return words(self.questions[role, kind], _QUESTION_LETTERS[role])
 
     def order(self, parts: Parts) -> Chunk:
-        """subject time place asla object verb; a question word stays in place."""
+        """Order: subject time place asla object verb. A question word stays in place."""
         lead, parts = parts.fronted()
         return (
             lead
@@ -91,7 +91,7 @@ class Turkish(Realiser):
         )
 
     def make_value(self, fact: Fact) -> Chunk:
-        """bir doktor; Roma'da; Novex'te; 34 yaşında."""
+        """Return a predicate: bir doktor; Roma'da; Novex'te; 34 yaşında."""
         value = str(fact.value)
         if fact.attribute == "age":
             return words(f"{value}/NUM yaşında/NOUN", "O")
@@ -100,7 +100,7 @@ class Turkish(Realiser):
         return self.place_name(value, column="locative")
 
     def fact(self, fact: Fact, ask: str | None) -> Chunk:
-        """Anna Roma'da yaşıyor. Kim Roma'da yaşıyor? Anna nerede yaşıyor?"""
+        """Return a clause: Anna Roma'da yaşıyor. Kim Roma'da yaşıyor? Anna nerede yaşıyor?"""
         verbs = {"city": "yaşıyor/VERB", "employer": "çalışıyor/VERB"}
         verb = words(verbs[fact.attribute], "V") if fact.attribute in verbs else ()
         person = self.chunk(fact.person, "subject", "")
@@ -112,11 +112,11 @@ class Turkish(Realiser):
         return person + words(question, "O") + verb
 
     def genitive(self, person: Entity) -> Chunk:
-        """Anna'nın."""
+        """Return the genitive of a name: Anna'nın."""
         return Realiser.name(self, person, "S", "", "genitive")
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
-        """No comma before ve."""
+        """Return the conjunction, without a comma before ve."""
         return (
             word("ve", "CCONJ")
             if joined.link == "and"

@@ -1,14 +1,14 @@
-"""Cards for the Hugging Face hub, written from what runs left on the disk and from nothing else.
+"""Cards for the Hugging Face hub, written only from the files of finished runs.
 
-record      a finished run, its parents, the runs that score its model; where its model is
-model_card  the card of a model that a run trained
-study_card  the card of a study's scores, and the folder that they are published in
-reference_card  the README and the tables beside runs that are kept in reference/
-data        which data a run read, and under which licences
+record      a finished run, its parents, the runs that score its model, and its model's folder
+model_card  the card of a trained model
+study_card  the card of a study's scores, and the folder in which they are published
+reference_card  the README and the tables of the runs kept in reference/
+data        the data that a run read, and their licences
 scores      scores as tables and as the hub's model index
-limits      what a reader must know before trusting a number
-folder      a new folder that is there whole or not at all
-origin      commits, versions, machines, and the commands that make it again
+limits      caveats that a reader needs before trusting a number
+folder      a new folder that is complete or absent
+origin      commits, versions, machines, and commands to reproduce a run
 """
 
 from xstilts_core.publish.cards.folder import new_folder

@@ -1,4 +1,4 @@
-"""Which data a run read, from where, and under which licences; as far as its own record says."""
+"""The data that a run read, their sources and licences, as far as its record contains them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,15 +14,15 @@ SHIPPED, _PRETRAINED = "mini", "pretrained"
 
 
 def is_local(name: str) -> bool:
-    """Whether a model's name is a folder of somebody's machine."""
+    """Return whether a model's name is a local folder."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1
 
 
 def shown(value: Any) -> str:
-    """A parameter's value for others to read: 'mnli 500, ccg 200' for a mapping; of a folder on
-    this machine only its own name."""
+    """Return a parameter's value as text for a card: 'mnli 500, ccg 200' for a mapping, and only
+    the last name of a local folder's path."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {shown(entry)}" for key, entry in value.items())
+        return ", ".join(f"{key} {shown(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value))
     if isinstance(value, str) and is_local(value):
@@ -31,12 +31,12 @@ def shown(value: Any) -> str:
 
 
 def hub_model(name: str) -> str:
-    """The name if it is one of the hub's models, else ""."""
+    """Return the name if it is that of a model on the hub, else ""."""
     return "" if name in ("", SHIPPED, _PRETRAINED) or is_local(name) else name
 
 
 def is_embedded(spec: Mapping[str, Any]) -> bool:
-    """Whether a run stands on the embedded suite alone, its encoder included."""
+    """Return whether a run uses the embedded suite alone, for its encoder too."""
     return (
         spec["source"] == "mini"
         and spec.get("encoder", _PRETRAINED) in (SHIPPED, _PRETRAINED)
@@ -45,44 +45,46 @@ def is_embedded(spec: Mapping[str, Any]) -> bool:
 
 
 def seen_languages(specs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Languages of the texts that a model has seen in these runs, as far as the suite knows: not
-    those of an encoder of the hub."""
-    found: set[str] = set()
+    """Return the languages of the training texts in these runs. Those of a hub encoder are
+    unknown."""
+    seen_codes: set[str] = set()
     for spec in specs:
         embedded = EMBEDDED_LANGUAGES if spec["source"] == "mini" else ()
         if "encoder" not in spec:  # phase 1
-            found.update(spec["languages"] or embedded)
+            seen_codes.update(spec["languages"] or embedded)
             continue
-        found.update(spec.get("data_languages") or ["en"])
-        found.update(EMBEDDED_LANGUAGES if spec["encoder"] == SHIPPED else ())
-        found.update((spec["mlm_languages"] or embedded) if spec.get("mlm") else ())
-    return [code for code in LANGUAGES if code in found]
+        seen_codes.update(spec.get("data_languages") or ["en"])
+        seen_codes.update(EMBEDDED_LANGUAGES if spec["encoder"] == SHIPPED else ())
+        seen_codes.update((spec["mlm_languages"] or embedded) if spec.get("mlm") else ())
+    return [code for code in LANGUAGES if code in seen_codes]
 
 
 def parts(names: Iterable[str]) -> list[Task]:
-    """The data sets of tasks, each once: a task that is several data sets behind one head is named
-    by these."""
+    """Return the data sets of the tasks without duplicates. A task of several data sets behind one
+    head is replaced by its parts."""
     return [
-        TASKS[part]
-        for part in dict.fromkeys(
-            part for name in names if name in TASKS for part in TASKS[name].parts or (name,)
+        TASKS[data_set]
+        for data_set in dict.fromkeys(
+            data_set for name in names if name in TASKS for data_set in TASKS[name].parts or (name,)
         )
     ]
 
 
 def of_hub(name: str, spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A task's data sets on the hub: name in the lock, and a link with configuration."""
+    """Return a task's data sets on the hub: (name in the lock, link with configuration)."""
     tables = (HUB, ADDED) if spec.get("benchmark") == "xtreme-r" else (HUB,)
-    found = [table[name] for table in tables if name in table]
+    data_sets = [table[name] for table in tables if name in table]
     return [
-        (f"{entry.dataset}@{entry.revision}" if entry.revision else entry.dataset, linked(entry))
-        for entry in found
+        (f"{data.dataset}@{data.revision}" if data.revision else data.dataset, linked(data))
+        for data in data_sets
     ]
 
 
 def followed(entry: Task) -> str:
-    """Whose task a data set of the embedded suite follows: in another domain the original's;
-    probing tasks say for themselves."""
+    """Return the citation of the task that an embedded data set imitates.
+
+    A version in another domain cites the original; a probing task has a citation of its own.
+    """
     return (
         entry.citation
         if entry.role == "probing"
@@ -93,26 +95,26 @@ def followed(entry: Task) -> str:
 def _data_rows(
     names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]
 ) -> list[tuple[str, ...]]:
-    """One row per data set: task, where it was read, licence, citation."""
+    """Return a row per data set: task, source, licence, citation."""
     rows = []
-    for entry in parts(names):
+    for task in parts(names):
         if spec["source"] == "mini":
-            rows.append((entry.title, EMBEDDED, OWN_LICENCE, f"this suite; {followed(entry)}"))
+            rows.append((task.title, EMBEDDED, OWN_LICENCE, f"this suite; {followed(task)}"))
             continue
-        places = of_hub(entry.name, spec) if spec["source"] == "hub" else []
-        told = [
+        hub_data = of_hub(task.name, spec) if spec["source"] == "hub" else []
+        sources = [
             f"{link}{f', commit `{revisions[key][:12]}`' if key in revisions else ''}"
-            for key, link in places
+            for key, link in hub_data
         ]
-        rows.append((entry.title, "; ".join(told) or "local files", entry.licence, entry.citation))
+        rows.append((task.title, "; ".join(sources) or "local files", task.licence, task.citation))
     return rows
 
 
 def data_table(
     names: Sequence[str], spec: Mapping[str, Any], revisions: Mapping[str, str]
 ) -> list[str]:
-    """`_data_rows` as a Markdown table, the texts of continued masked language modelling among
-    them; no lines where there are none."""
+    """Return the rows as a Markdown table, with a row for the texts of continued masked language
+    modelling; no lines if there are no rows."""
     rows = _data_rows(names, spec, revisions)
     if spec.get("mlm") and spec["source"] == "hub":
         rows.append(("texts", linked(TEXTS), "on the data set's card", ""))
@@ -121,9 +123,9 @@ def data_table(
 
 
 def hub_datasets(names: Sequence[str], spec: Mapping[str, Any]) -> list[str]:
-    """Names of the hub's data sets that were trained on, for the front matter: not of local files,
-    nor of the embedded suite."""
+    """Return the names of the hub data sets that were trained on, for the front matter. Local files
+    and the embedded suite have none."""
     if spec["source"] != "hub":
         return []
-    found = [key.partition("@")[0] for entry in parts(names) for key, _ in of_hub(entry.name, {})]
-    return list(dict.fromkeys([*found, *([TEXTS.dataset] if spec.get("mlm") else [])]))
+    datasets = [key.partition("@")[0] for task in parts(names) for key, _ in of_hub(task.name, {})]
+    return list(dict.fromkeys([*datasets, *([TEXTS.dataset] if spec.get("mlm") else [])]))

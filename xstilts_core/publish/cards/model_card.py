@@ -1,5 +1,5 @@
-"""The card of a model that a run trained, or would have kept: front matter of the hub, and a page
-that its record alone fills."""
+"""The card of a trained model, even if the model was not kept: the hub's front matter, and a page
+written from the run's record alone."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -43,7 +43,7 @@ from xstilts_core.results import LANGUAGE_HEAD
 from xstilts_core.study.spec import BASELINE, SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec
 from xstilts_core.tasks import TASKS
 
-# Where and how a run was made, or the names that it goes by: not what was trained.
+# Parameters that describe where and how a run was made, or its names, not the training.
 PLACES = frozenset(
     {
         "study",
@@ -62,43 +62,47 @@ _OWN_ENCODERS = MappingProxyType(
     {"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"}
 )
 TAGS = (PROJECT, "cross-lingual-transfer")
-_OPEN_LICENCE = "No licence is stated here: whoever publishes the model chooses one that those of its data and of the model it started from allow."
+_OPEN_LICENCE = (
+    "No licence is stated here: whoever publishes the model must choose one that is allowed by the "
+    "licences of its data and of the model it started from."
+)
 
 
 def model_card(run: Record) -> ModelCard:
-    """The card of a run of phase 1, 2 or 3, made from result.json files alone. UsageError for a run
-    that trains no model.
+    """Return the card of a run of phase 1, 2 or 3, written from result.json files alone. Raise
+    UsageError for a run that trains no model.
 
-    The model index has the scores that were measured on this model itself: its own, and those of
+    The model index contains only scores of this model itself: the run's own, and those of
     retrieval, which trains nothing.
     """
     if run.result.phase not in TRAINED:
         raise UsageError(
-            f"{run.name}: a run of phase {run.result.phase!r} trains no model, so that it has no model card; its scores are on the "
-            f"cards of what it scores and of the study: xstilts card {run.study}"
+            f"{run.name}: a run of phase {run.result.phase!r} trains no model, so it has no model "
+            "card; its scores are on the card of the model that it scores and on the study's card: "
+            f"xstilts card {run.study}"
         )
-    scored = children(run)
+    scoring_runs = children(run)
     sections = [
         [f"# {title(run)}", "", introduction(run)],
         *([["## Use", "", *usage(run)]] if run.result.phase in KEPT else []),
         ["## Training", "", *training(run)],
         ["## Data and licences", "", *licences(run)],
-        ["## Scores", "", *measured(run, scored)],
+        ["## Scores", "", *measured(run, scoring_runs)],
         ["## Limits", "", *listed(limits(run))],
         ["## Provenance", "", *provenance_table(run)],
-        ["## To make it again", "", *reproduction(run)],
+        ["## Reproduction", "", *reproduction(run)],
         ["## Cite", "", CITATION],
     ]
     text = "\n\n".join("\n".join(lines) for lines in sections)
-    return ModelCard(f"---\n{front_matter(run, scored).to_yaml()}\n---\n\n{text}\n")
+    return ModelCard(f"---\n{front_matter(run, scoring_runs).to_yaml()}\n---\n\n{text}\n")
 
 
 def front_matter(run: Record, scored: Sequence[Record]) -> ModelCardData:
-    """What the hub indexes. What the record does not say is left out."""
+    """Return the metadata that the hub indexes, without fields that the record lacks."""
     direct = [child for child in scored if child.result.phase == RetrievalSpec.phase]
     return ModelCardData(
-        language=seen_languages(entry.spec for entry in (*parents(run), run)) or None,
-        license=OWN_LICENCE if _is_own(run) else None,
+        language=seen_languages(ancestor.spec for ancestor in (*parents(run), run)) or None,
+        license=OWN_LICENCE if _is_all_embedded(run) else None,
         library_name="transformers" if run.result.phase in KEPT else None,
         tags=[*TAGS, *([run.result.phase] if run.result.phase in KEPT else ["scores-only"])],
         datasets=hub_datasets(run.data, run.spec) or None,
@@ -108,9 +112,11 @@ def front_matter(run: Record, scored: Sequence[Record]) -> ModelCardData:
     )
 
 
-def _is_own(run: Record) -> bool:
-    """Whether the model and all that it stands on come with this suite."""
-    return not lost_parents(run) and all(is_embedded(entry.spec) for entry in (*parents(run), run))
+def _is_all_embedded(run: Record) -> bool:
+    """Return whether the data and the encoders of the run and its parents come with this suite."""
+    return not lost_parents(run) and all(
+        is_embedded(ancestor.spec) for ancestor in (*parents(run), run)
+    )
 
 
 def named(names: Sequence[str]) -> str:
@@ -118,13 +124,13 @@ def named(names: Sequence[str]) -> str:
 
 
 def started(run: Record) -> str:
-    """What the model was before this study."""
+    """Return the name of the encoder that the study started from."""
     encoder = str(run.spec["encoder"])
     return _OWN_ENCODERS.get(encoder) or shown(encoder)
 
 
 def title(run: Record) -> str:
-    """A name without places: 'FacebookAI/xlm-roberta-large after CosmosQA (seed 2)'."""
+    """Return a name without paths: 'FacebookAI/xlm-roberta-large after CosmosQA (seed 2)'."""
     seed = f"(seed {run.spec['seed']})"
     if run.result.phase == PretrainSpec.phase:
         return f"Multilingual masked language model {seed}"
@@ -133,42 +139,48 @@ def title(run: Record) -> str:
 
 
 def introduction(run: Record) -> str:
-    """What this is, in a few sentences."""
-    made = f"Made by the open-source suite {PROJECT}: {PHASES[run.result.phase]} of the study `{run.study}`."
+    """Return a few sentences that say what the model is."""
+    origin = (
+        f"Made by the open-source suite {PROJECT}: {PHASES[run.result.phase]} of the study "
+        f"`{run.study}`."
+    )
     if run.result.phase == PretrainSpec.phase:
-        return f"A masked language model trained from scratch. {made}"
+        return f"A masked language model trained from scratch. {origin}"
     if run.result.phase == IntermediateSpec.phase:
         return (
-            f"An encoder, to be fine-tuned: trained on intermediate tasks ({named(run.tasks)}), whose heads were dropped. "
-            f"It started from: {started(run)}. {made}"
+            f"An encoder to be fine-tuned. It was trained on intermediate tasks "
+            f"({named(run.tasks)}), whose heads were dropped. "
+            f"It started from: {started(run)}. {origin}"
         )
     before = f" after recipe `{run.spec['recipe']}`" if run.spec["recipe"] != BASELINE else ""
     return (
-        f"Scores of an encoder{before}, fine-tuned on {named(run.tasks)}; the fine-tuned model itself was not kept. "
-        f"It started from: {started(run)}. {made}"
+        f"Scores of an encoder{before}, fine-tuned on {named(run.tasks)}; the fine-tuned model "
+        f"itself was not kept. It started from: {started(run)}. {origin}"
     )
 
 
 def usage(run: Record) -> list[str]:
-    """How to load what `xstilts export` writes."""
+    """Return the lines on how to load the folder that `xstilts export` writes."""
     head = (run.folder / MODEL / LANGUAGE_HEAD).is_file()
-    made = encoder_files.configuration(run.folder / MODEL).get("architectures") or [""]
-    # Of an encoder-decoder's model type AutoModel would build the whole.
-    loader = "AutoModelForTextEncoding" if made[0].endswith("EncoderModel") else "AutoModel"
+    classes = encoder_files.configuration(run.folder / MODEL).get("architectures") or [""]
+    # For the model type of an encoder-decoder, AutoModel would build the whole model.
+    loader = "AutoModelForTextEncoding" if classes[0].endswith("EncoderModel") else "AutoModel"
     return [
         "```python",
         f"from transformers import {loader}, AutoTokenizer",
         "",
-        f'tokenizer, model = AutoTokenizer.from_pretrained("REPO"), {loader}.from_pretrained("REPO")',
+        'tokenizer, model = AutoTokenizer.from_pretrained("REPO"), '
+        f'{loader}.from_pretrained("REPO")',
         "```",
         "",
-        f"REPO: this repository's name, or the folder.{' AutoModelForMaskedLM loads its language-model head too.' if head else ''}",
+        f"REPO: this repository's name, or the folder."
+        f"{' AutoModelForMaskedLM also loads its language-model head.' if head else ''}",
     ]
 
 
 def training(run: Record) -> list[str]:
-    """The runs it stands on, its parameters and what was counted."""
-    before = [
+    """Return the lines on the parent runs, the parameters and the counts of the training."""
+    earlier_runs = [
         f"- {parent.name.partition('/')[2]}: {named(parent.tasks) or 'masked language modelling'}"
         for parent in parents(run)
     ]
@@ -180,31 +192,31 @@ def training(run: Record) -> list[str]:
     ]
     table = pipes([("parameter", "value", "meaning"), ("---", "---", "---"), *rows])
     return [
-        *(["Before it, in the same study:", "", *before, ""] if before else []),
+        *(["Earlier runs in the same study:", "", *earlier_runs, ""] if earlier_runs else []),
         *table,
         *counted(run.result.details),
     ]
 
 
 def counted(details: dict[str, Any]) -> list[str]:
-    """What training chose and counted."""
+    """Return the lines on what training chose and counted."""
     names = {
         "parameters": "weights",
         "tokens": "tokens trained on",
         "best_step": "step of the checkpoint kept",
         "counts": "steps by task",
     }
-    found = [
+    lines = [
         f"- {text}: {_shown_count(details[name])}"
         for name, text in names.items()
         if details.get(name)
     ]
-    found += [
-        f"- {part['part']}: {part['found']:,} examples in {language_name(part['language'])}, {part['filled']:,} filled up with others, "
-        f"{part['dropped']:,} dropped"
+    lines += [
+        f"- {part['part']}: {part['found']:,} examples in {language_name(part['language'])}, "
+        f"{part['filled']:,} filled up with others, {part['dropped']:,} dropped"
         for part in details.get("translated", ())
     ]
-    return ["", *found] if found else []
+    return ["", *lines] if lines else []
 
 
 def _shown_count(value: Any) -> str:
@@ -218,33 +230,37 @@ def language_name(code: str) -> str:
 
 
 def licences(run: Record) -> list[str]:
-    """The data sets of the run and of those before it, and what that means for the model's
-    licence."""
-    chain = [*parents(run), run]
+    """Return the lines on the data sets of the run and its parents, and on the model's licence."""
+    lineage = [*parents(run), run]
     revisions = {
         name: commit
-        for entry in chain
-        for name, commit in entry.result.provenance.get("revisions", {}).items()
+        for item in lineage
+        for name, commit in item.result.provenance.get("revisions", {}).items()
     }
     table = data_table(
-        list(dict.fromkeys(name for entry in chain for name in entry.data)), run.spec, revisions
+        list(dict.fromkeys(name for item in lineage for name in item.data)), run.spec, revisions
     )
     texts = {"mini": "generated texts of the embedded suite", "files": "texts of local files"}
     lines = table or [f"Trained on {texts.get(str(run.spec['source']), 'texts')}."]
-    return [*lines, "", f"Licence of the model: {OWN_LICENCE}." if _is_own(run) else _OPEN_LICENCE]
+    return [
+        *lines,
+        "",
+        f"Licence of the model: {OWN_LICENCE}." if _is_all_embedded(run) else _OPEN_LICENCE,
+    ]
 
 
 def measured(run: Record, scored: Sequence[Record]) -> list[str]:
-    """Its own scores, and those of the study's runs that used it."""
+    """Return the lines with the run's own scores and those of the runs that used its model."""
     lines = [
-        "In percent, but for perplexity; n is the number of items.",
+        "In percent, except perplexity; n is the number of items.",
         "",
         *score_table(run.result.scores),
     ]
     if scored:
         lines += [
             "",
-            "Runs of the study that used this model: fine-tuned on English data (target/), or as it is (retrieval/).",
+            "Runs of the study that used this model: fine-tuned on English data (target/), or "
+            "unchanged (retrieval/).",
             "",
         ]
         lines += by_task(scored)
@@ -252,12 +268,12 @@ def measured(run: Record, scored: Sequence[Record]) -> list[str]:
 
 
 def limits(run: Record) -> list[str]:
-    found = [*data_limits(run.spec), *run_limits(run.spec), ONE_SEED]
-    found += [POOLER] if run.result.phase in KEPT else []
-    chain = [*parents(run), run]
+    sentences = [*data_limits(run.spec), *run_limits(run.spec), ONE_SEED]
+    sentences += [POOLER] if run.result.phase in KEPT else []
+    lineage = [*parents(run), run]
     return (
-        found
+        sentences
         if run.result.phase == PretrainSpec.phase
-        or any(entry.spec.get("data_languages") for entry in chain)
-        else [*found, ENGLISH_ONLY]
+        or any(record.spec.get("data_languages") for record in lineage)
+        else [*sentences, ENGLISH_ONLY]
     )

@@ -1,5 +1,4 @@
-"""Where a run's numbers come from: commits, versions, machine; and the commands that make it
-again."""
+"""The provenance of a run: commits, versions and machine, and the commands that reproduce it."""
 
 import json
 import shlex
@@ -17,38 +16,41 @@ from xstilts_core.publish.task_table import pipes
 PROJECT = "xstilts"
 PAPER = "https://arxiv.org/abs/2005.13013"
 _BY_HAND = "by_hand"
-# Parameters that say where a run is made, on the machine that made it.
+# Parameters that describe the machine, not the experiment.
 PLACES = ("outputs", "data_root", "device", "checkpoint_every")
 CITATION = (
-    f"The method: Phang, Calixto, Htut, Pruksachatkun, Liu, Vania, Kann and Bowman (2020), [English Intermediate-Task Training Improves "
-    f"Zero-Shot Cross-Lingual Transfer Too]({PAPER})."
+    "The method: Phang, Calixto, Htut, Pruksachatkun, Liu, Vania, Kann and Bowman (2020), "
+    "[English Intermediate-Task Training Improves Zero-Shot Cross-Lingual Transfer Too]"
+    f"({PAPER})."
 )
 
 
 def provenance_table(run: Record) -> list[str]:
-    """What the run's record says of its making, as a Markdown table."""
-    made = run.result.provenance
+    """Return the run's provenance as a Markdown table."""
+    provenance = run.result.provenance
     rows = [
         ("run", run.name),
-        ("commit", _commit_text(made)),
+        ("commit", _commit_text(provenance)),
         (
             "versions",
-            ", ".join(f"{name} {number}" for name, number in made.get("versions", {}).items()),
+            ", ".join(
+                f"{name} {number}" for name, number in provenance.get("versions", {}).items()
+            ),
         ),
-        ("device", made.get("device", "")),
-        ("seconds", f"{made['seconds']:,.0f}" if "seconds" in made else ""),
-        ("started from", ", ".join(made["parents"])),
-        ("taken over from", made.get("shared_from", "")),
+        ("device", provenance.get("device", "")),
+        ("seconds", f"{provenance['seconds']:,.0f}" if "seconds" in provenance else ""),
+        ("started from", ", ".join(provenance["parents"])),
+        ("taken over from", provenance.get("shared_from", "")),
         *(
             (f"commit of {name}", f"`{commit}`")
-            for name, commit in made.get("revisions", {}).items()
+            for name, commit in provenance.get("revisions", {}).items()
         ),
     ]
     return pipes([("", ""), ("---", "---"), *(row for row in rows if row[1])])
 
 
 def _commit_text(made: Mapping[str, Any]) -> str:
-    """The commit of the suite, and whether the source differed from it."""
+    """Return the commit of the suite, and whether the source differed from it."""
     if not made.get("commit"):
         return "not in git"
     return (
@@ -57,22 +59,23 @@ def _commit_text(made: Mapping[str, Any]) -> str:
 
 
 def commands(run: Record) -> list[str]:
-    """Shell lines that make the run again, those that it started from first."""
-    lines, at = [], ""
-    for entry in (*parents(run), run):
-        commit = entry.result.provenance.get("commit", "")
-        if commit and commit != at:
+    """Return shell lines that reproduce the run, beginning with the runs that it started from."""
+    lines, current_commit = [], ""
+    for record in (*parents(run), run):
+        commit = record.result.provenance.get("commit", "")
+        if commit and commit != current_commit:
             lines.append(f"git checkout {commit}")
-            at = commit
-        lines.append(command(entry))
-    lost = [
-        f"# first {name}, whose record is gone or was made anew since" for name in lost_parents(run)
+            current_commit = commit
+        lines.append(command(record))
+    missing_parents = [
+        f"# first {name}, whose record is missing or was made again since"
+        for name in lost_parents(run)
     ]
-    return [*lost, *lines]
+    return [*missing_parents, *lines]
 
 
 def command(run: Record) -> str:
-    """One notebook with the run's own parameters: those that are not the defaults of its commit."""
+    """Return the command that runs the notebook with the run's non-default parameters."""
     given = {
         name: value
         for name, value in run.result.provenance["parameters"].items()
@@ -85,7 +88,7 @@ def command(run: Record) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as YAML; of a folder on this machine its name alone."""
+    """Return a value as YAML, and only the last name of a local folder's path."""
     if isinstance(value, str) and is_local(value):
         return f"DIR/{Path(value).name}"
     with suppress(UsageError):
@@ -95,7 +98,7 @@ def written(value: Any) -> str:
 
 
 def reproduction(run: Record) -> list[str]:
-    """The section on how to make the run again."""
+    """Return the lines of the section on how to reproduce the run."""
     lines = ["```bash", *commands(run), "```"]
     if run.study != _BY_HAND:
         lines += ["", f"Or the whole study it belongs to: `xstilts run {run.study}`."]
@@ -107,6 +110,7 @@ def reproduction(run: Record) -> list[str]:
     if run.result.provenance.get("dirty"):
         lines += [
             "",
-            "The source had changes that were not committed: this commit alone may give other numbers.",
+            "The source had changes that were not committed: this commit alone may give "
+            "other numbers.",
         ]
     return lines

@@ -1,5 +1,4 @@
-"""The README and the plain tables of a folder of kept runs (kept_runs.py), made from what is kept
-and from nothing else."""
+"""The README and tables of a folder of kept runs (kept_runs.py), made from the folder alone."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,18 +23,18 @@ DIGITS = 4
 
 
 def write_tables(folder: Path) -> Study:
-    """Write README.md, scores.csv, gains.csv (those of 30_transfer, with their intervals) and
+    """Write README.md, scores.csv, gains.csv (the gains of 30_transfer with their intervals) and
     runs.csv beside the kept runs.
 
-    Returns the study whose runs these are, as far as they are kept.
+    Return the study of the kept runs, reduced to the seeds that are kept.
     """
-    with TemporaryDirectory() as place:
-        file = Path(place) / f"{folder.name}.yaml"
+    with TemporaryDirectory() as temporary_folder:
+        file = Path(temporary_folder) / f"{folder.name}.yaml"
         title = study_file.read(folder / STUDY)["title"]
         file.write_text(
             f"title: {title!r}\nreference: {str(folder.resolve())!r}\n", encoding="utf-8"
         )
-        study = Study.load(str(file), place)
+        study = Study.load(str(file), temporary_folder)
         unpack(study)
         runs = finished(study)
         scores = analysis.contenders(analysis.finished(study), study.controls)
@@ -54,54 +53,55 @@ def write_tables(folder: Path) -> Study:
 
 
 def _run_table(runs: list[Record]) -> pd.DataFrame:
-    """A row per run: how and where it was made. examples: by data set, those that were trained on;
-    weights: the encoder's fingerprint."""
+    """Return a row per run with how and where it was made. examples: number of training examples by
+    data set. weights: the encoder's fingerprint."""
     rows = []
     for run in runs:
-        made, details = run.result.provenance, run.result.details
+        provenance, details = run.result.provenance, run.result.details
         rows.append(
             {
                 "run": run.result.identity.run,
                 "recipe": run.spec.get("recipe", ""),
                 "seed": run.spec["seed"],
                 "examples": ", ".join(
-                    f"{part} {count}" for part, count in details.get("examples", {}).items()
+                    f"{name} {count}" for name, count in details.get("examples", {}).items()
                 ),
                 "steps": sum(details.get("counts", {}).values()) or "",
-                "seconds": made.get("seconds", ""),
+                "seconds": provenance.get("seconds", ""),
                 "precision": details.get("precision", ""),
-                "device": made.get("device", ""),
+                "device": provenance.get("device", ""),
                 "weights": run.result.identity.fingerprint[:12],
-                "commit": made.get("commit", "")[:12],
-                "dirty": made.get("dirty", ""),
+                "commit": provenance.get("commit", "")[:12],
+                "dirty": provenance.get("dirty", ""),
             }
         )
     return pd.DataFrame(rows)
 
 
 def readme(study: Study, runs: list[Record]) -> str:
-    """What the folder is, what a reader must know of it, and what `xstilts card` says of the
-    study."""
+    """Return the README: description of the folder, caveats, and sections of the study's card."""
     seeds = ", ".join(map(str, study.seeds))
     hours = sum(float(run.result.provenance.get("seconds", 0)) for run in runs) / 3600
     items = sum(score.n for run in runs for score in run.result.scores)
-    head = [
+    introduction = [
         f"# {PROJECT}: what `{study.name}` measured",
         "",
         f"**{study.title}**",
         "",
-        f"{counted(len(runs), 'finished run')} of {len(study.specs)} (seeds: {seeds}), {hours:.1f} hours, {items:,} scored answers: "
-        f"what the reports need, without texts, gold answers, predictions or models. Encoder: {shown(study.encoder)}.",
+        f"{counted(len(runs), 'finished run')} of {len(study.specs)} (seeds: {seeds}), "
+        f"{hours:.1f} hours, {items:,} scored answers: the data that the reports need, without "
+        f"texts, gold answers, predictions or models. Encoder: {shown(study.encoder)}.",
         "",
         *(f"{sentence}\n" for sentence in cautions(study)),
         *pipes(
             [
-                ("file", "what it has"),
+                ("file", "content"),
                 ("---", "---"),
                 (f"`{SCORES}`", "every score"),
                 (
                     f"`{GAINS}`",
-                    "gains over the baseline with 95 % intervals over seeds and test items, as in 30_transfer",
+                    "gains over the baseline with 95 % intervals over seeds and test items, "
+                    "as in 30_transfer",
                 ),
                 (f"`{_RUN_TABLE}`", "where, when and how each run was made"),
                 (f"`{STUDY}`", "the study's file"),
@@ -113,27 +113,31 @@ def readme(study: Study, runs: list[Record]) -> str:
             ]
         ),
         "",
-        f"Written by `xstilts reference {study.name}`; by hand nothing here is changed. A study with `reference: {study.name}` makes the "
-        "reports again from it, without training.",
+        f"Written by `xstilts reference {study.name}`; do not edit by hand. A study with "
+        f"`reference: {study.name}` makes the reports again from this folder, without training.",
     ]
     text = "\n\n".join(
-        "\n".join(lines) for lines in [head, *sections(study, runs), ["## Cite", "", CITATION]]
+        "\n".join(lines)
+        for lines in [introduction, *sections(study, runs), ["## Cite", "", CITATION]]
     )
     return f"{text}\n"
 
 
 def cautions(study: Study) -> list[str]:
-    """What a reader must know before quoting a number."""
-    cut = {**study.train, **study.target}.get("train_examples", 0)
-    small = (
-        f"The training sets are small (targets: at most {cut:,} rows where the table below says no other number). "
-        if cut
+    """Return caveats that a reader needs before quoting a number."""
+    train_limit = {**study.train, **study.target}.get("train_examples", 0)
+    size_caution = (
+        f"The training sets are small (targets: at most {train_limit:,} rows unless the table "
+        "below gives another number). "
+        if train_limit
         else ""
     )
-    wanted = study_file.read(kept_folder(study.reference) / STUDY)["seeds"]
-    part = (
-        f"It is not whole: {len(study.seeds)} of {len(wanted)} seeds are kept. "
-        if len(study.seeds) < len(wanted)
+    all_seeds = study_file.read(kept_folder(study.reference) / STUDY)["seeds"]
+    seeds_caution = (
+        f"Only {len(study.seeds)} of {len(all_seeds)} seeds are kept. "
+        if len(study.seeds) < len(all_seeds)
         else ""
     )
-    return list(filter(None, [f"{small}{part}".strip(), trained_before(study.encoder)]))
+    return list(
+        filter(None, [f"{size_caution}{seeds_caution}".strip(), trained_before(study.encoder)])
+    )

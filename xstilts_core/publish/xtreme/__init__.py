@@ -1,12 +1,12 @@
-"""XTREME and XTREME-R as their public evaluator takes them (google-research/xtreme, evaluate.py):
-scores of a folder of predictions, and the folder made from a study.
+"""XTREME and XTREME-R with the rules of their public evaluator (google-research/xtreme,
+evaluate.py): score a folder of predictions, or write one from a study.
 
-rules       tasks, languages, groups and the order in which numbers are added up
-files       one file of predictions or labels, read and checked
-kinds       how each kind of file is read, written and scored
-scores      a folder of predictions against one of labels
-chosen      which run of a study a submission takes, and what the study lacks for it
-submission  the folder written from a study's kept predictions
+rules       tasks, languages, groups and the order of summation
+files       read and check a file of predictions or labels
+kinds       read, write and score each kind of file
+scores      score a folder of predictions against a folder of labels
+chosen      choose the runs of a study for a submission, and list what is missing
+submission  write the folder from a study's kept predictions
 """
 
 from xstilts_core.publish.xtreme.rules import RULES, XTREME, XTREME_R, Rules

@@ -1,4 +1,4 @@
-"""Which of a study's runs a submission takes, and what the study lacks for a whole one."""
+"""Choose the runs of a study for a submission, and list what a complete submission lacks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,9 @@ CHOSEN = "chosen"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One task of a submission: the run that it is taken from, None where there is none, and its
-    predictions by language.
+    """One task of a submission: its run (None if there is none) and its predictions by language.
 
-    lacking: what keeps the part from being whole.
+    lacking: the reasons why the part is incomplete.
     """
 
     task: str
@@ -30,18 +29,17 @@ class Part:
 
 
 def scored(spec: Spec) -> list[str]:
-    """The targets that a run scores."""
+    """Return the targets that a run scores."""
     if isinstance(spec, RetrievalSpec):
         return [spec.task]
     return spec.targets if isinstance(spec, TargetSpec | ControlSpec) else []
 
 
 def recipes(study: Study, wish: str) -> dict[str, str]:
-    """Target -> recipe: `wish` for all, or as the study's development data choose
-    (analysis/choice.py).
+    """Return a recipe for each target: `wish`, or for CHOSEN the best on the study's development
+    data (analysis/choice.py).
 
-    A target without development data takes the recipe that is best over the others: Tatoeba has
-    none, for one.
+    A target without development data, such as Tatoeba, takes the best recipe over the others.
     """
     if wish != CHOSEN:
         if wish not in study.recipes:
@@ -54,20 +52,20 @@ def recipes(study: Study, wish: str) -> dict[str, str]:
     table = analysis.choices(draws, scores)
     if table.empty:
         return dict.fromkeys(study.targets, BASELINE)
-    one = analysis.strategies(draws, scores).set_index("strategy").loc[ONE, "recipe"]
+    best_recipe = analysis.strategies(draws, scores).set_index("strategy").loc[ONE, "recipe"]
     return {
-        **dict.fromkeys(study.targets, str(one)),
+        **dict.fromkeys(study.targets, str(best_recipe)),
         **dict(zip(table["task"], table["chosen"], strict=True)),
     }
 
 
 def parts(study: Study, wish: str, seed: int | None) -> list[Part]:
-    """A part for each task of the study's benchmark, in its order. UsageError for an unknown recipe
-    or seed."""
+    """Return a part for each task of the study's benchmark, in the benchmark's order. Raise
+    UsageError for an unknown recipe or seed."""
     number = study.seeds[0] if seed is None else seed
     if number not in study.seeds:
         raise UsageError(
-            f"seed {number} is none of {study.file}: legal: {', '.join(map(str, study.seeds))}"
+            f"seed {number} is not in {study.file}: legal: {', '.join(map(str, study.seeds))}"
         )
     by_target = recipes(study, wish)
     return [
@@ -77,8 +75,8 @@ def parts(study: Study, wish: str, seed: int | None) -> list[Part]:
 
 def part(study: Study, name: str, recipe: str, seed: int) -> Part:
     if not recipe:
-        return Part(name, "", None, {}, ("is no target of the study",))
-    # A control without a model is run once, for the first seed.
+        return Part(name, "", None, {}, ("is not a target of the study",))
+    # A control without a model runs once, for the first seed.
     runs = [
         spec
         for spec in analysis.of_size(study).specs
@@ -96,35 +94,40 @@ def part(study: Study, name: str, recipe: str, seed: int) -> Part:
             None,
             {},
             (
-                f"has no finished run: {spec.folder.relative_to(study.root)} is {state.state}{reason}",
+                f"has no finished run: {spec.folder.relative_to(study.root)} "
+                f"is {state.state}{reason}",
             ),
         )
     files = predictions(spec, name)
-    wanted = RULES[study.benchmark].languages[name]
-    lacking = []
-    if absent := [code for code in wanted if code not in files]:
-        lacking.append(f"has no predictions of test data in {' '.join(absent)}")
-    if cut := most(spec, name):
-        lacking.append(f"was cut to {cut} test examples a language (test_examples)")
+    languages = RULES[study.benchmark].languages[name]
+    reasons = []
+    if missing_languages := [code for code in languages if code not in files]:
+        reasons.append(f"has no predictions of test data in {' '.join(missing_languages)}")
+    if limit := most(spec, name):
+        reasons.append(f"was cut to {limit} test examples a language (test_examples)")
     return Part(
-        name, recipe, spec, {code: files[code] for code in wanted if code in files}, tuple(lacking)
+        name,
+        recipe,
+        spec,
+        {code: files[code] for code in languages if code in files},
+        tuple(reasons),
     )
 
 
 def most(spec: Spec, name: str) -> int:
-    """The most test examples of a language that the run scored; 0: all."""
+    """Return the run's limit on test examples per language; 0 for no limit."""
     if isinstance(spec, ControlSpec):
         return spec.test_examples.get(name, 0)
     return spec.test_examples if isinstance(spec, TargetSpec) else 0
 
 
 def predictions(spec: Spec, name: str) -> dict[str, Path]:
-    """Language -> file of predictions, of the languages that were scored on test data: slices of
-    real data may be scored on dev."""
-    made = {
+    """Return the prediction files by language, for languages scored on test data. (Slices of real
+    data may be scored on development data.)"""
+    languages = {
         score.language
         for score in results.read(spec.folder / RESULT).scores
         if (score.task, score.split) == (name, "test")
     }
-    files = {code: spec.folder / "predictions" / f"{name}.{code}.jsonl.gz" for code in made}
+    files = {code: spec.folder / "predictions" / f"{name}.{code}.jsonl.gz" for code in languages}
     return {code: path for code, path in files.items() if path.is_file()}

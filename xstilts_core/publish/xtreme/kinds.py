@@ -1,7 +1,7 @@
-"""The kinds of files: how one of predictions is read, written from a study's predictions, and
-scored by the evaluator's rule.
+"""The kinds of prediction files: read them, write them from a study's predictions, and score them
+by the evaluator's rules.
 
-Every number is made by the evaluator's own operations on floats in its own order, so that the last
+Every score applies the evaluator's float operations in the evaluator's order, so that the last
 digit is the same.
 """
 
@@ -28,11 +28,11 @@ Prediction = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """score: task, language, file of labels, file of predictions -> metrics in percent. read: a
-    file of predictions, checked.
+    """The functions for one kind of file.
 
-    write: a study's predictions in one language, and a function that loads its test examples ->
-    text of the file.
+    read: read and check a file of predictions. score: return metrics in percent for a task, a
+    language, a file of labels and a file of predictions. write: return the text of a file for a
+    study's predictions in one language; its second argument loads the test examples.
     """
 
     read: Callable[[Task, Path], Any]
@@ -40,7 +40,7 @@ class Kind:
     write: Callable[[Sequence[Prediction], Callable[[], Sequence[Any]]], str]
 
 
-def _as_many(
+def _require_same_count(
     gold: Sequence,
     predicted: Sequence,
     labels: Path,
@@ -48,29 +48,30 @@ def _as_many(
     what: str,
     lines: Sequence[int] = (),
 ) -> None:
-    """UsageError at the first that is too many, or at the last where some are missing. lines: where
-    each begins, if not one a line."""
+    """Raise UsageError if the numbers of items differ, at the first surplus item or at the last one
+    before missing items. lines: the line on which each item begins, unless it is one per line."""
     if len(gold) != len(predicted):
-        place = min(len(gold) + 1, len(predicted))
+        item_number = min(len(gold) + 1, len(predicted))
         problem = (
             f"the file has {len(predicted)} {what}, {labels} has {len(gold)}: expected as many"
         )
-        raise wrong(path, lines[place - 1] if lines else place, problem)
+        raise wrong(path, lines[item_number - 1] if lines else item_number, problem)
 
 
-def _same_ids(
+def _require_same_ids(
     gold: Mapping[str, Any], predicted: Mapping[str, Any], labels: Path, path: Path
 ) -> None:
-    """UsageError for ids without a prediction and for others. The evaluator would count the first
-    as wrong and forget the second."""
-    for these, those, words in (
+    """Raise UsageError for ids without a prediction and for unknown ids. The evaluator would count
+    the former as wrong and ignore the latter."""
+    for expected_ids, given_ids, problem in (
         (gold, predicted, "has no prediction for"),
         (predicted, gold, "has ids that the labels lack:"),
     ):
-        if lost := [name for name in these if name not in those]:
-            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        if absent_ids := [name for name in expected_ids if name not in given_ids]:
+            others = f" and {len(absent_ids) - 1} more" if len(absent_ids) > 1 else ""
             raise UsageError(
-                f"{path} {words} {lost[0]!r}{more}: expected the {len(gold)} ids of {labels}"
+                f"{path} {problem} {absent_ids[0]!r}{others}: "
+                f"expected the {len(gold)} ids of {labels}"
             )
 
 
@@ -79,9 +80,9 @@ def accuracy(gold: Sequence, predicted: Sequence) -> Scores:
     return {"accuracy": hits / len(predicted) * 100}
 
 
-def _found_of(hits: int, predicted: int, gold: int) -> Scores:
-    """F1, precision and recall from counts, 0 where nothing can be divided (as seqeval 0.0.12 and
-    evaluate.py's bucc_f1)."""
+def _f1_scores(hits: int, predicted: int, gold: int) -> Scores:
+    """Return F1, precision and recall from counts, with 0 for a zero denominator (as in seqeval
+    0.0.12 and bucc_f1 of evaluate.py)."""
     precision = hits / predicted if predicted else 0.0
     recall = hits / gold if gold else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
@@ -93,7 +94,7 @@ def _found_of(hits: int, predicted: int, gold: int) -> Scores:
 
 def _score_labels(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold, predicted = (files.read_labels(file, task.labels) for file in (labels, path))
-    _as_many(gold, predicted, labels, path, "lines")
+    _require_same_count(gold, predicted, labels, path, "lines")
     return accuracy(gold, predicted)
 
 
@@ -103,7 +104,7 @@ def write_labels(lines: Sequence[Prediction], examples: Callable[[], Sequence[An
 
 def _score_choices(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold, predicted = files.read_choices(labels), files.read_choices(path)
-    _as_many(gold, predicted, labels, path, "lines")
+    _require_same_count(gold, predicted, labels, path, "lines")
     return accuracy(gold, predicted)
 
 
@@ -117,19 +118,19 @@ def _write_choices(lines: Sequence[Prediction], examples: Callable[[], Sequence[
 def _score_tags(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold = files.read_tags(labels)
     predicted = files.read_tags(path, {*task.labels}.union(*gold.tags))
-    _as_many(gold.tags, predicted.tags, labels, path, "sentences", predicted.lines)
+    _require_same_count(gold.tags, predicted.tags, labels, path, "sentences", predicted.lines)
     for number, (right, guess) in enumerate(zip(gold.tags, predicted.tags, strict=True)):
         if len(right) != len(guess):
-            there = f"{len(right)} in {labels}, line {gold.lines[number]}"
+            gold_count = f"{len(right)} in {labels}, line {gold.lines[number]}"
             raise wrong(
                 path,
                 predicted.lines[number],
-                f"sentence {number + 1} has {len(guess)} tags, {there}: expected as many",
+                f"sentence {number + 1} has {len(guess)} tags, {gold_count}: expected as many",
             )
-    hits, found, there = (
+    hits, predicted_count, gold_count = (
         metrics.tagging_statistics(gold.tags, predicted.tags).sum(axis=0)[:3].tolist()
     )
-    return _found_of(hits, found, there)
+    return _f1_scores(hits, predicted_count, gold_count)
 
 
 def _write_tags(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
@@ -141,7 +142,7 @@ def _write_tags(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any
 
 def _score_answers(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold, predicted = files.read_questions(labels), files.read_answers(path)
-    _same_ids(gold, predicted, labels, path)
+    _require_same_ids(gold, predicted, labels, path)
     guesses = [predicted[name] for name in gold]
     answers = list(gold.values())
     rows = (
@@ -166,28 +167,30 @@ def _write_answers(lines: Sequence[Prediction], examples: Callable[[], Sequence[
 def _score_indices(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold = files.read_indices(labels)
     predicted = files.read_indices(path, len(gold))
-    _as_many(gold, predicted, labels, path, "lines")
+    _require_same_count(gold, predicted, labels, path, "lines")
     return accuracy(gold, predicted)
 
 
 def _write_indices(
     lines: Sequence[Prediction], examples: Callable[[], Sequence[SentenceExample]]
 ) -> str:
-    """A line per English sentence, sorted as XTREME sorts them (utils_preprocess.py): by code
-    points, equal ones in their order."""
+    """Return a line per English sentence, stably sorted by code points as in XTREME
+    (utils_preprocess.py)."""
     sentences = examples()
     texts = {example.id: example.text for example in sentences}
-    place = {
+    indices = {
         example.id: number
-        for number, example in enumerate(entry for entry in sentences if entry.language != "en")
+        for number, example in enumerate(
+            sentence for sentence in sentences if sentence.language != "en"
+        )
     }
     ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
-    return "".join(f"{place[line['prediction']]}\n" for line in ordered)
+    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
 
 
 def _score_pairs(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    """Ids that no gold pair has are legal: most sentences translate none. So no id can be told to
-    be unknown."""
+    """Score mined pairs. Most sentences have no translation, so ids that are in no gold pair are
+    legal and unknown ids cannot be detected."""
     gold, predicted = set(files.read_pairs(labels, once=False)), files.read_pairs(path, once=True)
     english = {right for _, right in gold}
     if swapped := next(
@@ -198,7 +201,7 @@ def _score_pairs(task: Task, code: str, labels: Path, path: Path) -> Scores:
             swapped,
             f"{predicted[swapped - 1][0]!r} is an English sentence: expected {files.PAIR_SHAPE}",
         )
-    return _found_of(len(gold.intersection(predicted)), len(predicted), len(gold))
+    return _f1_scores(len(gold.intersection(predicted)), len(predicted), len(gold))
 
 
 def _write_pairs(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
@@ -212,7 +215,7 @@ def _write_pairs(lines: Sequence[Prediction], examples: Callable[[], Sequence[An
 
 def _score_rankings(task: Task, code: str, labels: Path, path: Path) -> Scores:
     gold, predicted = files.read_rankings(labels), files.read_rankings(path)
-    _same_ids(gold, predicted, labels, path)
+    _require_same_ids(gold, predicted, labels, path)
     if empty := next((name for name, right in gold.items() if not right), ""):
         raise UsageError(f"{labels}: {empty!r} has no right id: expected at least one")
     rows = metrics.ranking_statistics(list(gold.values()), [predicted[name] for name in gold])
@@ -241,7 +244,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 
 def kind_of(task: Task) -> Kind:
-    """By the task's format; sentences are mined where F1 is the metric, else searched."""
+    """Return the kind for a task's format; retrieval is mining if its metric is F1, else search."""
     return KINDS[
         ("mining" if task.metric == "f1" else "search")
         if task.format == "retrieval"

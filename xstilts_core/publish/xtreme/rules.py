@@ -1,5 +1,5 @@
-"""What XTREME and XTREME-R are made of, as in evaluate.py of google-research/xtreme (commit
-838c13b6)."""
+"""Tasks, languages and groups of XTREME and XTREME-R (google-research/xtreme, commit 838c13b6,
+evaluate.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,20 @@ from types import MappingProxyType
 from xstilts_core.tasks import TASKS, Benchmark
 from xstilts_core.tasks.targets import codes
 
-# Which languages there are stands in Task. Floats add up to other last digits in another order:
-# this is evaluate.py's, where Task has another. XTREME-R's further languages come after these, as
-# in Task.added.
-_ADDED_UP: Mapping[str, tuple[str, ...]] = MappingProxyType(
+# The order of summation in evaluate.py, for tasks whose languages Task lists in another order. The
+# last digit of a sum of floats depends on the order. XTREME-R's additional languages follow these,
+# in the order of Task.added.
+_SUMMATION_ORDER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "pawsx": codes("de en es fr ja ko zh"),
         "xnli": codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
         "panx": codes(
-            "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
+            "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja "
+            "ka ko th sw yo my zh kk tr et fi hu"
         ),
         "udpos": codes(
-            "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+            "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl "
+            "tr ur vi yo zh"
         ),
         "xquad": codes("en es de el ru tr ar vi th zh hi"),
         "mlqa": codes("en es de ar hi vi zh"),
@@ -36,12 +38,12 @@ _SUFFIXES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One benchmark. languages: task to the languages it is scored in, in the order in which they
-    are added up.
+    """The rules of one benchmark.
 
-    The overall score adds up the tasks in their order here; evaluate.py adds up a set, so that its
-    last digit may differ between two of its own runs. groups: the evaluator's group scores. notes:
-    where a published rule other than the evaluator's is followed.
+    languages: the languages of each task, in the order in which their scores are summed. The
+    overall score sums the tasks in their order here; evaluate.py sums over a set, so its last digit
+    may differ between two of its own runs. groups: the evaluator's group scores. notes: where a
+    published rule is followed instead of the evaluator.
     """
 
     name: Benchmark
@@ -55,23 +57,25 @@ class Rules:
         return tuple(self.languages)
 
     def file(self, task: str, code: str) -> str:
-        """Name of a language's file in a task's folder: test-de.tsv."""
+        """Return the name of a language's file in a task's folder, such as test-de.tsv."""
         return f"test-{code}.{_SUFFIXES.get(TASKS[task].format, 'tsv')}"
 
 
 def spoken(benchmark: Benchmark, names: str) -> Mapping[str, tuple[str, ...]]:
-    """Task -> its languages in a benchmark, in evaluate.py's order."""
-    found = {}
+    """Map each task to its languages in a benchmark, in evaluate.py's order."""
+    languages = {}
     for name in names.split():
-        order = _ADDED_UP.get(name, TASKS[name].languages)
-        found[name] = (*order, *TASKS[name].added) if benchmark == "xtreme-r" else order
-    return MappingProxyType(found)
+        order = _SUMMATION_ORDER.get(name, TASKS[name].languages)
+        languages[name] = (*order, *TASKS[name].added) if benchmark == "xtreme-r" else order
+    return MappingProxyType(languages)
 
 
 def mean(values: Sequence[float]) -> float:
-    """The values added up from left to right, by their number: the sum() of Python before 3.12,
-    with which the reference scores were made; later versions correct the rounding and give other
-    last digits."""
+    """Return the mean, summed from left to right.
+
+    The reference scores were made with the sum() of Python before 3.12, which does the same. Later
+    versions correct the rounding and give other last digits.
+    """
     return reduce(add, values) / len(values)
 
 
@@ -102,10 +106,11 @@ XTREME_R = Rules(
         }
     ),
     (
-        "lareqa: evaluate.py has no reader for it; it is scored here by mean average precision of the first 20 (LAReQA, Roy et al. 2020; "
-        "cut at 20 as in XTREME-R, Ruder et al. 2021), from test-<language>.json: question id to ids of sentences, best first",
-        "overall: the mean of the ten tasks (Ruder et al. 2021); evaluate.py stops at lareqa. Groups are those of evaluate.py: xcopa "
-        "stands in two, lareqa in none",
+        "lareqa: evaluate.py has no reader for it; it is scored here by mean average precision of "
+        "the first 20 (LAReQA, Roy et al. 2020; cut at 20 as in XTREME-R, Ruder et al. 2021), from "
+        "test-<language>.json: question id to ids of sentences, best first",
+        "overall: the mean of the ten tasks (Ruder et al. 2021); evaluate.py stops at lareqa. "
+        "Groups are those of evaluate.py: xcopa is in two of them, lareqa in none",
     ),
 )
 RULES: Mapping[str, Rules] = MappingProxyType({rules.name: rules for rules in (XTREME, XTREME_R)})

@@ -1,5 +1,4 @@
-"""The folder that a benchmark takes, <task>/test-<language>.<tsv|json|jsonl>, from what a study's
-runs predicted."""
+"""Write a study's kept predictions as a submission, <task>/test-<language>.<tsv|json|jsonl>."""
 
 import gzip
 import json
@@ -20,14 +19,15 @@ from xstilts_core.study import Study
 from xstilts_core.tasks import TASKS
 
 SHOWN = 4
-# (source, task): where its test items are not quite the official ones.
-_CAUTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+# Warnings by (source, task) about test items that differ from the official ones.
+_WARNINGS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         (
             "hub",
             "udpos",
-        ): "XTREME's own test files fuse multiword tokens (zum, del), the hub's copy has the words inside: its tags do "
-        "not fit the official labels in languages that have such tokens. Source files, from UD's treebanks, fuses them too"
+        ): "XTREME's own test files fuse multiword tokens (zum, del), but the hub's copy splits "
+        "them into words, so its tags do not match the official labels in languages with such "
+        "tokens. The source `files`, from UD's treebanks, fuses them too"
     }
 )
 
@@ -35,81 +35,85 @@ _CAUTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 def write_submission(
     study: Study, out: Path, recipe: str = CHOSEN, seed: int | None = None, incomplete: bool = False
 ) -> list[Part]:
-    """Write the folder and read it back with the reader that scores. Returns its parts.
+    """Write the submission, read it back with the scorer's readers and return its parts.
 
-    recipe: one for all tasks, or CHOSEN. seed: the study's first where None. incomplete: write what
-    there is. UsageError where the study lacks a task, language or test items, where `out` holds
-    something, and for predictions that make no legal file.
+    recipe: the recipe for all tasks, or CHOSEN. seed: None for the study's first. incomplete: write
+    an incomplete submission instead of raising. Raise UsageError if a task, a language or test
+    items are missing, if `out` is not empty, or if predictions do not make a legal file.
     """
     rules = RULES[study.benchmark]
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         holds = f"not empty (it holds {listing(out, '*')})" if out.is_dir() else "a file"
         raise UsageError(f"{out} is {holds}: give a new folder")
-    found = parts(study, recipe, seed)
-    lacking = [f"{part.task} {reason}" for part in found for reason in part.lacking]
-    if lacking and not incomplete:
-        more = f"; and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+    selected_parts = parts(study, recipe, seed)
+    missing_parts = [f"{part.task} {reason}" for part in selected_parts for reason in part.lacking]
+    if missing_parts and not incomplete:
+        more = f"; and {len(missing_parts) - SHOWN} more" if len(missing_parts) > SHOWN else ""
         raise UsageError(
-            f"{study.name} makes no whole submission to {rules.title}: {'; '.join(lacking[:SHOWN])}{more} (--partial: as it is)"
+            f"{study.name} makes no complete submission to {rules.title}: "
+            f"{'; '.join(missing_parts[:SHOWN])}{more} (--partial writes it as it is)"
         )
     texts = {
         Path(part.task, rules.file(part.task, code)): text_of(part, code)
-        for part in found
+        for part in selected_parts
         for code in part.files
     }
     if not texts:
         raise UsageError(
-            f"{study.name} has no predictions of test data for {rules.title}: {'; '.join(lacking[:SHOWN])}"
+            f"{study.name} has no predictions of test data for {rules.title}: "
+            f"{'; '.join(missing_parts[:SHOWN])}"
         )
     for path, text in texts.items():
         (out / path.parent).mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text, encoding="utf-8", newline="\n")
-    check(rules, found, out)
-    return found
+    check(rules, selected_parts, out)
+    return selected_parts
 
 
 def text_of(part: Part, code: str) -> str:
-    """The official file of one language."""
-    spec, entry = part.spec, TASKS[part.task]
+    """Return the official file of one language."""
+    spec, task = part.spec, TASKS[part.task]
     lines = kept(part.files[code])
-    if entry.format == "span" and (
-        odd := next((line["id"] for line in lines if "#" in line["id"]), "")
+    if task.format == "span" and (
+        numbered_id := next((line["id"] for line in lines if "#" in line["id"]), "")
     ):
         raise UsageError(
-            f"{part.files[code]}: question {odd!r} is numbered, for the source repeats its id: expected a source of whole ids"
+            f"{part.files[code]}: question {numbered_id!r} has a number, because the source "
+            "repeats its id: expected a source with unique ids"
         )
-    return kind_of(entry).write(
+    return kind_of(task).write(
         lines, partial(splits.load, part.task, "test", code, spec.source, spec.data_root)
     )
 
 
 def kept(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of kept predictions, less its head; UsageError where it is broken."""
+    """Return the rows of a file of kept predictions without its header. UsageError if malformed."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
-            head, *found = (json.loads(line) for line in stream)
-        require_answers(head, path)
-        return [{"id": line["id"], "prediction": line["prediction"]} for line in found]
+            header, *rows = (json.loads(line) for line in stream)
+        require_answers(header, path)
+        return [{"id": line["id"], "prediction": line["prediction"]} for line in rows]
     except UsageError:
         raise
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} is not a file of predictions ({type(error).__name__}: {error}): run its notebook again"
+            f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
+            "run its notebook again"
         ) from None
 
 
 def check(rules: Rules, found: list[Part], out: Path) -> None:
-    """Read every file as `score` does."""
+    """Read every written file with the readers that `score` uses."""
     for part in found:
-        entry = TASKS[part.task]
+        task = TASKS[part.task]
         for code in part.files:
-            kind_of(entry).read(entry, out / part.task / rules.file(part.task, code))
+            kind_of(task).read(task, out / part.task / rules.file(part.task, code))
 
 
 def cautions(found: list[Part]) -> list[str]:
-    """What to know of a submission before it is sent."""
-    lacking = [f"{part.task} {reason}" for part in found for reason in part.lacking]
+    """Return what is missing in a submission, and warnings about its data."""
+    missing_parts = [f"{part.task} {reason}" for part in found for reason in part.lacking]
     keys = [(part.spec.source, part.task) for part in found if part.spec and part.files]
-    return lacking + [
-        f"{name}: {_CAUTIONS[source, name]}" for source, name in keys if (source, name) in _CAUTIONS
+    return missing_parts + [
+        f"{name}: {_WARNINGS[source, name]}" for source, name in keys if (source, name) in _WARNINGS
     ]

@@ -1,22 +1,22 @@
-"""From tables to figures at print size: DataFrame in, matplotlib Figure out; files are written by
-`save` alone.
+"""Draw print-size figures from tables: each function takes a DataFrame and returns a Figure. Only
+`save` writes files.
 
-style       widths, fonts, colors
-cells       figures of numbered cells: gains, baseline scores, the status of a grid
-claims      what is claimed beside what a study finds
-controls    the baseline beside its controls
-correlations  tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
-domains     in-domain intermediate tasks against general ones
-document    tables and figures as one LaTeX document
-groups      gains by script, family, word order, resource level, language
-scaling     gains against a size, with fitted lines; contrasts
-data_languages  intermediate data in other languages against English ones
-forest      differences with their intervals, a row each
-panels      small multiples: gains by language, training curves
-phases      the way of an encoder through the phases
-variants    differences between recipes and their variants
-explorations  curves of chosen runs, any two variables, sentences in an encoder's space
-files       figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
+style           widths, fonts, colors
+cells           figures of numbered cells: gains, baseline scores, the status of a grid
+claims          published claims beside the study's estimates
+controls        the baseline beside its controls
+correlations    tasks with tasks, recipes with tasks, an intermediate task's own score with its gain
+domains         in-domain intermediate tasks against general ones
+document        tables and figures as one LaTeX document
+groups          gains by script, family, word order, resource level, language
+scaling         gains against a size, with fitted lines; contrasts
+data_languages  intermediate data in other languages against English data
+forest          differences with their intervals, one per row
+panels          small multiples: gains by language, training curves
+phases          diagram of the three phases an encoder goes through
+variants        differences between recipes and their variants
+explorations    curves of chosen runs, any two variables, sentences in an encoder's space
+files           figures as PDF, SVG and PNG, tables as CSV and LaTeX, the list of a report's files
 """
 
 from xstilts_core.report.figures.cells import baseline_scores, heat_map, status_grid

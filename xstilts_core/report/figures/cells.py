@@ -1,5 +1,5 @@
-"""Figures of numbered cells. A color never speaks alone: each cell also has its number or word, and
-hatching where nothing is."""
+"""Draw figures of numbered cells. Color is never the only cue: each cell also has its number or
+word, and missing cells are hatched."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -42,35 +42,34 @@ _STATUS = {
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """The value with its sign, as +4.2, with a true minus sign; zero has none."""
+    """Format the value with its sign, such as +4.2, using a true minus sign; zero has no sign."""
     text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text.replace("-", MINUS)
 
 
 def whole(value: float) -> str:
-    """The value in whole points, with a true minus sign."""
+    """Format the value in whole points, with a true minus sign."""
     return f"{round(value)}".replace("-", MINUS)
 
 
 def decimals(value: float, low: float, high: float) -> int:
-    """Decimals in which an interval is told: none where whole points contradict nothing, else one,
-    or as many as keep 0 outside.
+    """Return the number of decimals with which to print an interval.
 
-    Whole points contradict where an end would be 0 that is not, or the value, told in one decimal,
-    would lie outside.
+    It is 0 if whole points mislead nobody, else 1, or as many as are needed to keep 0 outside.
+    Whole points mislead if an end rounds to 0, or if the value with one decimal lies outside.
     """
-    sure = low > 0 or high < 0
+    significant = low > 0 or high < 0
     for digits in range(_MOST_DECIMALS):
         ends = round(low, digits), round(high, digits)
         if (digits == 0 and 0 not in ends and ends[0] <= round(value, 1) <= ends[1]) or (
-            digits > 0 and not (sure and 0 in ends)
+            digits > 0 and not (significant and 0 in ends)
         ):
             return digits
     return _MOST_DECIMALS
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """The interval of a value in points, as 1 to 7, or −0.3 to 2.1 (`decimals`)."""
+    """Format an interval in points, such as "1 to 7" or "−0.3 to 2.1" (see `decimals`)."""
     digits = decimals(value, low, high)
     return " to ".join(
         f"{end:.{digits}f}".replace("-", MINUS) if round(end, digits) else f"{0:.{digits}f}"
@@ -79,16 +78,17 @@ def interval(value: float, low: float, high: float) -> str:
 
 
 def told(value: float, low: float, high: float, digits: int = 1) -> str:
-    """The value with its sign in so many decimals; in more where its interval excludes 0 and it
-    would be 0."""
-    sure = low > 0 or high < 0
+    """Format the value with its sign and `digits` decimals; with more if its interval excludes 0
+    but the value would round to 0."""
+    significant = low > 0 or high < 0
     return signed(
-        value, max(1, decimals(value, low, high)) if sure and round(value, digits) == 0 else digits
+        value,
+        max(1, decimals(value, low, high)) if significant and round(value, digits) == 0 else digits,
     )
 
 
 def _luminance(color: Sequence[float]) -> float:
-    """Relative luminance of an RGB color, 0 to 1 (WCAG 2)."""
+    """Return the relative luminance of an RGB color, from 0 to 1 (WCAG 2)."""
     red, green, blue = (
         c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
     )
@@ -96,19 +96,19 @@ def _luminance(color: Sequence[float]) -> float:
 
 
 def contrast(first: Sequence[float], second: Sequence[float]) -> float:
-    """Contrast of two RGB colors, 1 to 21 (WCAG 2, where small text needs 4.5)."""
+    """Return the contrast of two RGB colors, from 1 to 21 (WCAG 2 requires 4.5 for small text)."""
     dark, light = sorted((_luminance(first), _luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
 def ink_on(color: Sequence[float]) -> str:
-    """Black or white, whichever has more contrast on the RGB color: at least 4.58. With INK for
-    black it would be less than 4.5 on some."""
+    """Return "black" or "white", whichever has more contrast on the RGB color: at least 4.58. INK
+    instead of black would give less than 4.5 on some colors."""
     return max(("black", "white"), key=lambda ink: contrast(to_rgb(ink), color))
 
 
 def box(axes: Axes, x: float, y: float, color: Sequence[float] | str, hatch: str = "") -> None:
-    """A cell of 1 x 1 with a thin white border; hatching in gray."""
+    """Draw a cell of 1 x 1 with a thin white border and, if given, gray hatching."""
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=0.8))
     if hatch:
         axes.add_patch(
@@ -117,10 +117,10 @@ def box(axes: Axes, x: float, y: float, color: Sequence[float] | str, hatch: str
 
 
 def scale(values: pd.Series) -> float:
-    """The gain, in points, at which the color saturates: the 90th percentile of all, at least 3, a
-    round number."""
-    kept = values.abs().dropna()
-    return float(np.ceil(max(3.0, np.percentile(kept, 90)))) if len(kept) else 3.0
+    """Return the gain, in points, at which the color saturates: the 90th percentile of the absolute
+    gains, rounded up to a whole number, at least 3."""
+    magnitudes = values.abs().dropna()
+    return float(np.ceil(max(3.0, np.percentile(magnitudes, 90)))) if len(magnitudes) else 3.0
 
 
 def heat_map(
@@ -130,12 +130,13 @@ def heat_map(
     source: str = "",
     unlearnt: Collection[str] = (),
 ) -> Figure:
-    """Gains by recipe (rows) and target (columns), from `gain_table`; `baseline` adds the row of
-    the baseline's scores on top.
+    """Draw gains by recipe (rows) and target (columns), from `gain_table`. `baseline` adds a first
+    row with the baseline's scores.
 
-    Bold with a border where the 95 % interval excludes 0; the interval itself (`interval`) below
-    each number where the cells are wide enough (full width); else gains in whole points (`told`).
-    Colors are centered at 0. Hatched: missing. source: whose runs. unlearnt: recipes to mark.
+    Cells are bold with a border if the 95 % interval excludes 0. At full width, if the cells are
+    wide enough, the interval is printed below each number (`interval`); otherwise gains are in
+    whole points (`told`). Colors are centered at 0. Missing cells are hatched. source: the runs
+    used. unlearnt: recipes to mark.
     """
     if table["gain"].notna().sum() == 0:
         return message("no finished target runs to compare yet", width)
@@ -153,22 +154,22 @@ def heat_map(
         )
         axes = figure.add_subplot()
         colors, norm = diverging(), mpl.colors.Normalize(-limit, limit)
-        at = {
+        positions = {
             name: position + (GAP if name == AVERAGE else 0)
             for position, name in enumerate(columns)
         }
         for _, row in table.iterrows():
             _draw_gain(
                 axes,
-                at[row["task"]],
+                positions[row["task"]],
                 recipes.index(row["recipe"]),
                 row,
                 colors(norm(row["gain"])),
                 wide,
             )
-        top = [] if baseline is None else [_draw_baseline(axes, at, baseline, wide)]
-        axes.set(xlim=(0, at[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
-        _name_columns(axes, [at[name] + 0.5 for name in columns], columns, wide)
+        top = [] if baseline is None else [_draw_baseline(axes, positions, baseline, wide)]
+        axes.set(xlim=(0, positions[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
+        _name_columns(axes, [positions[name] + 0.5 for name in columns], columns, wide)
         names = ["none (score, %)" if wide else "none (%)"] if top else []
         rows = [marked(name, unlearnt) for name in recipes]
         axes.set_yticks(
@@ -187,7 +188,7 @@ def heat_map(
 
 
 def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
-    """What the dagger means, where one of the recipes has it."""
+    """Explain the dagger if one of the recipes has it; otherwise return ""."""
     return (
         f"{MARK}: did not learn in phase 2 (English development data). "
         if set(recipes) & set(unlearnt)
@@ -196,22 +197,21 @@ def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
 
 
 def _name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
-    """Names above the columns, slanted where columns are narrow."""
-    # Ten names, and "intermediate" among them, fit side by side only when a little smaller.
-    turned = (
+    """Write the names above the columns, slanted if the columns are narrow."""
+    # Ten names, one of them "intermediate", fit side by side only in a slightly smaller font.
+    text_style = (
         {"rotation": 0, "ha": "center", "fontsize": 7 if len(names) < 10 else 6.3}
         if wide
         else {"rotation": 50, "ha": "left", "rotation_mode": "anchor", "fontsize": 6}
     )
-    axes.set_xticks(positions, names, **turned)
+    axes.set_xticks(positions, names, **text_style)
     on_top(axes)
 
 
 def _draw_baseline(
     axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool
 ) -> float:
-    """The row of the baseline's scores above the cells, a line below it; returns the row's
-    middle."""
+    """Draw the baseline's scores above the cells, over a line; return the row's middle."""
     middle = -(0.42 if wide else 0.6)
     for name, x in at.items():
         value = baseline[name].iloc[0] if name in baseline else float("nan")
@@ -224,51 +224,51 @@ def _draw_baseline(
 def _draw_gain(
     axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool
 ) -> None:
-    """One cell of `heat_map`."""
+    """Draw one cell of `heat_map`."""
     if pd.isna(row["gain"]):
         box(axes, x, y, NOTHING, "////")
         return
     box(axes, x, y, color)
-    ink, sure = ink_on(color), row["low"] > 0 or row["high"] < 0
-    below = wide and pd.notna(row["low"])
+    ink, significant = ink_on(color), row["low"] > 0 or row["high"] < 0
+    show_interval = wide and pd.notna(row["low"])
     estimate = row["gain"], row["low"], row["high"]
     text = told(*estimate, 1 if wide else 0)
-    look_of = {"ha": "center", "va": "center", "color": ink}
-    # What is longer than usual is smaller, and keeps within its box.
+    text_style = {"ha": "center", "va": "center", "color": ink}
+    # Longer text gets a smaller font so that it stays within its cell.
     size = 7 if wide else min(5.5, 22 / len(text))
     axes.text(
         x + 0.5,
-        y + (0.36 if below else 0.52),
+        y + (0.36 if show_interval else 0.52),
         text,
         fontsize=size,
-        fontweight="bold" if sure else "normal",
-        **look_of,
+        fontweight="bold" if significant else "normal",
+        **text_style,
     )
-    if below:
+    if show_interval:
         ends = interval(*estimate)
-        axes.text(x + 0.5, y + 0.75, ends, fontsize=min(5, 56 / len(ends)), **look_of)
-    if sure:
+        axes.text(x + 0.5, y + 0.75, ends, fontsize=min(5, 56 / len(ends)), **text_style)
+    if significant:
         axes.add_patch(
             Rectangle((x + 0.05, y + 0.07), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6)
         )
 
 
 def note(table: pd.DataFrame, wide: bool) -> str:
-    """What the means are of, what the marks mean and what the intervals cover."""
+    """Describe what was averaged, what the marks mean and what the intervals cover."""
     filled = table.dropna(subset=["gain"])
-    parts = [
+    sentences = [
         f"Mean over languages and {several(filled['seeds'])}"
         + ("." if wide else ", in whole points.")
     ]
-    covers = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
-    over = f" over {covers.pop()}" if len(covers) == 1 else ""
-    sure = f"Boxed, bold: the 95 % interval{over} excludes 0."
-    parts.append(sure if filled["low"].notna().any() else "No intervals: one seed.")
+    resampled_units = {name for name in filled.dropna(subset=["low"])["resampled"] if name}
+    over = f" over {resampled_units.pop()}" if len(resampled_units) == 1 else ""
+    mark_sentence = f"Boxed, bold: the 95 % interval{over} excludes 0."
+    sentences.append(mark_sentence if filled["low"].notna().any() else "No intervals: one seed.")
     if wide and filled["low"].notna().any():
-        parts.append("Below: that interval.")
+        sentences.append("Below: that interval.")
     if len(filled) < len(table):
-        parts.append("Hatched: missing.")
-    return " ".join(parts)
+        sentences.append("Hatched: missing.")
+    return " ".join(sentences)
 
 
 def color_bar(
@@ -279,7 +279,7 @@ def color_bar(
     label: str,
     clipped: bool,
 ) -> None:
-    """A flat color scale below the cells; arrows at its ends where values go beyond it."""
+    """Draw a flat color scale below the cells, with arrows at its ends if values are clipped."""
     mappable = mpl.cm.ScalarMappable(norm, colors)
     bar = figure.colorbar(
         mappable,
@@ -297,11 +297,11 @@ def color_bar(
 
 
 def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """The baseline's scores in percent: a row per language, a column per target, from
-    `baseline_by_language`. Blank: not in the task.
+    """Draw the baseline's scores in percent, from `baseline_by_language`: a row per language, a
+    column per target. Blank: the task does not have the language.
 
-    English first, then languages by their mean score, so that the drop from English can be read
-    downwards. source: whose runs.
+    English comes first, then languages by mean score, so that the drop from English reads
+    downwards. source: the runs used.
     """
     if table.empty:
         return message("no finished baseline runs yet", width)
@@ -341,15 +341,18 @@ def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") 
         axes.set_yticks(np.arange(len(order)) + 0.5, names)
         say(
             figure,
-            f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, without an interval. {source}",
+            f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, "
+            f"without an interval. {source}",
         )
     return figure
 
 
 def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[str] = ()) -> Figure:
-    """Where the runs stand, from `run_grid`: a row per recipe, a column per stage. Each cell says
-    it in words; color and hatching repeat the worst state. Blank: the grid has no such run.
-    unlearnt: recipes to mark."""
+    """Draw the state of the runs, from `run_grid`: a row per recipe, a column per stage.
+
+    Each cell gives the counts in words; color and hatching show the worst state. Blank: the grid
+    has no such run. unlearnt: recipes to mark.
+    """
     if grid.empty:
         return message("the grid has no runs", width)
     recipes, stages = list(dict.fromkeys(grid["recipe"])), list(dict.fromkeys(grid["stage"]))
@@ -362,26 +365,26 @@ def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[st
         axes = figure.add_subplot()
         for _, row in grid.iterrows():
             x, y = stages.index(row["stage"]), recipes.index(row["recipe"])
-            present = [name for name in _STATUS if row[name]]
-            color, hatch = _STATUS[present[-1]]
+            states = [name for name in _STATUS if row[name]]
+            color, hatch = _STATUS[states[-1]]
             box(axes, x, y, color, hatch)
-            words = "\n".join(f"{row[name]} {name}" for name in present)
+            counts = "\n".join(f"{row[name]} {name}" for name in states)
             backing = {"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"}
-            size = 5.5 if len(present) < 3 else 4.5
-            turned = {"rotation": 0 if wide else 90, "linespacing": 1.05}
+            size = 5.5 if len(states) < 3 else 4.5
+            text_style = {"rotation": 0 if wide else 90, "linespacing": 1.05}
             axes.text(
                 x + 0.5,
                 y + 0.52,
-                words,
+                counts,
                 ha="center",
                 va="center",
                 fontsize=size,
                 bbox=backing if hatch else None,
-                **turned,
+                **text_style,
             )
         axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
         axes.set_yticks(np.arange(len(recipes)) + 0.5, [marked(name, unlearnt) for name in recipes])
         _name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
-        if told := _dagger_note(recipes, unlearnt):
-            say(figure, told)
+        if dagger_note := _dagger_note(recipes, unlearnt):
+            say(figure, dagger_note)
     return figure

@@ -1,4 +1,4 @@
-"""What is claimed beside what a study finds: a row per claim."""
+"""Draw published claims beside the study's own estimates, one row per claim."""
 
 import textwrap
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from xstilts_core.report.figures.style import (
     several,
 )
 
-# Shape and color both tell the verdict, so that a gray print loses nothing.
+# Shape and color both encode the verdict, so that a grayscale print loses nothing.
 MARKS = MappingProxyType(
     {
         SUPPORTED: ("o", BLUE, BLUE),
@@ -39,19 +39,19 @@ PAPER = "D"
 
 
 def claim_verdicts(table: pd.DataFrame, source: str, width: float = FULL) -> Figure:
-    """Estimates in points with 95 % intervals, a row per claim, from `claim_table`; the paper's
-    number beside it where one is known.
+    """Draw estimates in points with 95 % intervals, one row per claim, from `claim_table`. The
+    paper's number is drawn beside the estimate if it is known.
 
-    The gray bar says what lies too near to 0 to be told from it (80 % power). Claims on several
-    differences show their mean and are decided on each: the numbers at the right are how many lie
-    above and below 0. source: whose runs.
+    The gray bar covers differences too small to be distinguished from 0 (80 % power). A claim on
+    several differences shows their mean but is decided on each of them: the numbers on the right
+    count how many lie above and below 0. source: the runs used.
     """
     if (table["verdict"] != NOT_MEASURED).sum() == 0:
         return message("no claim can be tested on the finished runs yet", width)
     wide = check_width(width) > 5
     claims = [
-        f"{entry.claim} ({entry.scope})" if entry.scope else entry.claim
-        for entry in table.itertuples()
+        f"{claim.claim} ({claim.scope})" if claim.scope else claim.claim
+        for claim in table.itertuples()
     ]
     texts = [textwrap.fill(text, 58 if wide else 34) for text in claims]
     heights = np.array([max(text.count("\n") + 1, 1.4) for text in texts])
@@ -81,28 +81,29 @@ def claim_verdicts(table: pd.DataFrame, source: str, width: float = FULL) -> Fig
             handletextpad=0.4,
         )
         seeds = several(table.loc[table["seeds"] > 0, "seeds"])
-        covers = (
+        interval_note = (
             "lines: 95 % intervals over seeds and test items"
             if table["low"].notna().any()
             else "no intervals: one seed"
         )
-        sides = "At the right: differences above (+) and below (\N{MINUS SIGN}) 0"
+        count_note = "On the right: differences above (+) and below (\N{MINUS SIGN}) 0"
         say(
             figure,
-            f"Mean zero-shot gains over {seeds}; {covers}. {sides}. Numbers: claims.csv, each difference: claim_parts.csv. {source}",
+            f"Mean zero-shot gains over {seeds}; {interval_note}. {count_note}. "
+            f"Numbers: claims.csv, each difference: claim_parts.csv. {source}",
         )
     return figure
 
 
 def reach(table: pd.DataFrame) -> float:
-    """Half the width of the axis: as far as estimates, intervals and published numbers go."""
-    found = np.abs(table[["estimate", "low", "high", "published"]].to_numpy(float))
-    return float(1.12 * max(1.0, np.nanmax(found)))
+    """Return half the width of the axis, to cover estimates, intervals and published numbers."""
+    extents = np.abs(table[["estimate", "low", "high", "published"]].to_numpy(float))
+    return float(1.12 * max(1.0, np.nanmax(extents)))
 
 
 def _draw_claim(axes: Axes, row: tuple, y: float, limit: float, size: float, wide: bool) -> None:
-    """One row: what cannot be told from 0, the interval, the estimate, the paper's number, and
-    counts where there are several parts."""
+    """Draw one row: the range that cannot be distinguished from 0, the interval, the estimate, the
+    paper's number and, for several differences, the counts."""
     if row.verdict == NOT_MEASURED:
         text = textwrap.fill(f"not measured: {row.reason}", 60) if wide else NOT_MEASURED
         backing = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
@@ -161,7 +162,7 @@ def _draw_claim(axes: Axes, row: tuple, y: float, limit: float, size: float, wid
 
 
 def legend(table: pd.DataFrame) -> list[Line2D | Patch]:
-    """Handles for the verdicts that occur, the paper's number, and the bar."""
+    """Return legend handles for the verdicts that occur, the paper's number and the gray bar."""
 
     def mark(shape: str, color: str, face: str, label: str) -> Line2D:
         return Line2D(
@@ -175,12 +176,12 @@ def legend(table: pd.DataFrame) -> list[Line2D | Patch]:
             label=label,
         )
 
-    found = set(table["verdict"])
-    handles: list[Line2D | Patch] = [mark(*MARKS[name], name) for name in MARKS if name in found]
+    verdicts = set(table["verdict"])
+    handles: list[Line2D | Patch] = [mark(*MARKS[name], name) for name in MARKS if name in verdicts]
     if table.loc[table["verdict"] != NOT_MEASURED, "published"].notna().any():
-        handles.append(mark(PAPER, GREEN, "none", "the number reported of the paper"))
+        handles.append(mark(PAPER, GREEN, "none", "number reported in the paper"))
     return (
-        [*handles, Patch(color=_BAND, label="too near to 0 to tell")]
+        [*handles, Patch(color=_BAND, label="too small to detect")]
         if table["detectable"].notna().any()
         else handles
     )

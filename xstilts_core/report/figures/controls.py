@@ -1,4 +1,4 @@
-"""The baseline's scores beside its controls."""
+"""Draw the baseline's scores beside those of its controls."""
 
 from types import MappingProxyType
 
@@ -27,7 +27,7 @@ from xstilts_core.report.figures.style import (
 )
 from xstilts_core.study.spec import BASELINE
 
-# Shape and color both tell the kind, so that a gray print loses nothing.
+# Shape and color both encode the kind, so that a grayscale print loses nothing.
 MARKS = MappingProxyType(
     {
         "": ("o", INK, INK),
@@ -43,12 +43,13 @@ _SPREAD = 0.16
 
 
 def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """Scores in percent of the baseline (dot) and of each control, a row per target, from
-    `control_table`.
+    """Draw the scores in percent of the baseline (dot) and each control by target
+    (`control_table`).
 
-    Left the zero-shot mean, right English. The line runs from the strongest floor to the baseline's
-    zero-shot score, and the number says how long it is: solid and bold where the 95 % interval of
-    that margin lies above 0. source: whose runs.
+    The left panel shows the zero-shot mean, the right panel English. The line runs from the highest
+    floor among the controls to the baseline's zero-shot score, and the number gives its length in
+    points. Both are solid and bold if the 95 % interval of that margin lies above 0. source: the
+    runs used.
     """
     if table.empty:
         return message("no finished controls yet", width)
@@ -70,11 +71,11 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
             mark(control, name)
             for name, control in zip(names["recipe"], names["control"], strict=True)
         ]
-        words = "score in percent (each task's primary metric); " if wide else "score in percent;\n"
+        scale = "score in percent (each task's primary metric); " if wide else "score in percent;\n"
         legend_above(
-            figure, handles, f"{words}numbers: points above the strongest control", 6 if wide else 3
+            figure, handles, f"{scale}numbers: points above the strongest control", 6 if wide else 3
         )
-        sure = (
+        interval_note = (
             "bold, solid line: its 95 % interval lies above 0"
             if table["low"].notna().any()
             else "no intervals: one seed"
@@ -82,17 +83,18 @@ def control_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -
         count = several(table.loc[table["recipe"] == BASELINE, "seeds"])
         say(
             figure,
-            f"Mean over languages and {count}; {sure}. n = {len(tasks)} targets. Numbers: controls.csv. {source}",
+            f"Mean over languages and {count}; {interval_note}. n = {len(tasks)} targets. "
+            f"Numbers: controls.csv. {source}",
         )
     return figure
 
 
 def _draw_margins(axes: Axes, table: pd.DataFrame, tasks: list[str], wide: bool) -> None:
-    """From the strongest floor to the baseline: a line, and the distance in points at the panel's
-    edge, bold where it is sure."""
+    """Draw a line from the highest floor to the baseline, and its length in points at the panel's
+    edge, bold if the interval of that margin lies above 0."""
     for row in strongest(table).itertuples():
-        y, sure = tasks.index(row.task), row.low > 0
-        style = "-" if sure else (0, (1, 1.5))
+        y, significant = tasks.index(row.task), row.low > 0
+        style = "-" if significant else (0, (1, 1.5))
         axes.plot(
             [row.zero_shot, row.zero_shot + row.above],
             [y, y],
@@ -109,7 +111,7 @@ def _draw_margins(axes: Axes, table: pd.DataFrame, tasks: list[str], wide: bool)
             ha="left",
             va="center",
             fontsize=6.5 if wide else 5.5,
-            fontweight="bold" if sure else "normal",
+            fontweight="bold" if significant else "normal",
         )
 
 
@@ -130,8 +132,8 @@ def mark(control: str, label: str) -> Line2D:
 
 
 def _draw_scores(axes: Axes, table: pd.DataFrame, tasks: list[str], column: str) -> None:
-    """One panel. Controls stand a little off the row's middle, each at a height of its own, so that
-    none hides another."""
+    """Draw one panel. Controls have different offsets from the row's middle, so that none hides
+    another."""
     controls = [name for name in dict.fromkeys(table["recipe"]) if name != BASELINE]
     offsets = dict(
         zip(
@@ -143,12 +145,12 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, tasks: list[str], column: str)
     for row in table.itertuples():
         value = getattr(row, column)
         if np.isfinite(value):
-            point = mark(row.control, "")
-            point.set_data([value], [tasks.index(row.task) + offsets.get(row.recipe, 0.0)])
-            # The thin mark goes over the dot: below it, it would be gone.
-            point.set_zorder({"": 4, "majority": 5}.get(row.control, 3))
-            point.set_clip_on(False)
-            axes.add_line(point)
+            marker = mark(row.control, "")
+            marker.set_data([value], [tasks.index(row.task) + offsets.get(row.recipe, 0.0)])
+            # The thin mark is drawn over the dot, which would otherwise hide it.
+            marker.set_zorder({"": 4, "majority": 5}.get(row.control, 3))
+            marker.set_clip_on(False)
+            axes.add_line(marker)
     axes.grid(axis="x", color="#e4e4e4")
     axes.tick_params(axis="y", length=0)
     for y in np.arange(len(tasks) - 1) + 0.5:

@@ -1,5 +1,5 @@
-"""Correlations between tasks, transfer from recipe to task, and an intermediate task's own score
-against the gain it brings."""
+"""Draw correlations between tasks, transfer from recipes to tasks, and an intermediate task's own
+score against the gain it brings."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -37,12 +37,12 @@ SIGNS = MappingProxyType(
 )
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 PER_ROW = 6
-# In a larger table the numbers that mean little would hide those that do.
-_NUMBERS_IN_ALL = 150
+# In a larger table, insignificant numbers would hide the significant ones.
+_MOST_NUMBERED_CELLS = 150
 
 
 def short(value: float) -> str:
-    """A coefficient in two digits without the leading zero, with a true minus sign: .75, −.13,
+    """Format a coefficient with two decimals, a true minus sign and no leading zero: .75, −.13,
     1."""
     text = f"{abs(value):.2f}"
     sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
@@ -50,13 +50,13 @@ def short(value: float) -> str:
 
 
 def span(counts: pd.Series) -> str:
-    """'28' or '22 to 30': the smallest and the largest of the counts."""
+    """Return the smallest and the largest count as '22 to 30', or '28' if they are equal."""
     low, high = int(counts.min()), int(counts.max())
     return str(low) if low == high else f"{low} to {high}"
 
 
 def intervals(table: pd.DataFrame) -> str:
-    """Where the intervals of these coefficients are, or that there are none."""
+    """Return a sentence on where these coefficients' intervals are, or why there are none."""
     return (
         "95 % intervals: in the table."
         if table["low"].notna().any()
@@ -67,35 +67,37 @@ def intervals(table: pd.DataFrame) -> str:
 def correlation_map(
     table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
 ) -> Figure:
-    """A cell per pair of tasks from a table of correlations by one method (columns x y method
-    estimate p_holm n).
+    """Draw one cell per pair of tasks, from a table of correlations by one method (columns x y
+    method estimate p_holm n).
 
-    Colored, with its number: below 0.05 after Holm's correction over the whole table; gray: not
-    told from 0 (small tables: with its number too); hatched: too few rows. Full width: x downwards,
-    y across, those of y that are no x after a gap; column width: the other way round. source: whose
-    runs.
+    Colored with a number: p below 0.05 after Holm's correction over the whole table. Gray: not
+    distinguishable from 0 (in small tables the number is printed too). Hatched: too few rows. At
+    full width x is down and y across, with a gap before the tasks that occur only as y; at column
+    width the axes are swapped. source: the runs used.
     """
     if table["estimate"].notna().sum() == 0:
         return message("no pair of tasks with enough finished runs yet", width)
     wide = check_width(width) > 5
-    first, second = list(dict.fromkeys(table["x"])), list(dict.fromkeys(table["y"]))
-    second = [
-        *[name for name in first if name in second],
-        *[name for name in second if name not in first],
+    x_tasks, y_tasks = list(dict.fromkeys(table["x"])), list(dict.fromkeys(table["y"]))
+    y_tasks = [
+        *[name for name in x_tasks if name in y_tasks],
+        *[name for name in y_tasks if name not in x_tasks],
     ]
-    at = {name: place + (GAP * 2 if name not in first else 0) for place, name in enumerate(second)}
+    positions = {
+        name: index + (GAP * 2 if name not in x_tasks else 0) for index, name in enumerate(y_tasks)
+    }
     across, down = (
-        (at, {name: float(place) for place, name in enumerate(first)})
+        (positions, {name: float(index) for index, name in enumerate(x_tasks)})
         if wide
-        else (dict(zip(first, range(99), strict=False)), at)
+        else (dict(zip(x_tasks, range(99), strict=False)), positions)
     )
     with look():
-        side = (0.165 if wide else 0.15) * len(down) + (1.5 if wide else 1.35)
-        figure = PrintFigure(figsize=(width, side), layout="constrained")
+        height = (0.165 if wide else 0.15) * len(down) + (1.5 if wide else 1.35)
+        figure = PrintFigure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         colors, norm = diverging(), mpl.colors.Normalize(-1, 1)
-        sure = table[table["p_holm"] < LEVEL]
-        for rows, fills in ((table, NOTHING), (sure, colors(norm(sure["estimate"])))):
+        significant = table[table["p_holm"] < LEVEL]
+        for rows, fills in ((table, NOTHING), (significant, colors(norm(significant["estimate"])))):
             squares(
                 axes,
                 rows["y" if wide else "x"].map(across),
@@ -111,28 +113,34 @@ def correlation_map(
                 "////",
             )
         for row in (
-            (table if len(table) <= _NUMBERS_IN_ALL else sure)
+            (table if len(table) <= _MOST_NUMBERED_CELLS else significant)
             .dropna(subset=["estimate"])
             .itertuples()
         ):
             ink = ink_on(colors(norm(row.estimate))) if row.p_holm < LEVEL else PALE
-            place = across[row.y if wide else row.x], down[row.x if wide else row.y]
-            number(axes, *place, short(row.estimate), 4.8, ink)
+            index = across[row.y if wide else row.x], down[row.x if wide else row.y]
+            number(axes, *index, short(row.estimate), 4.8, ink)
         axes.set(xlim=(0, max(across.values()) + 1), ylim=(max(down.values()) + 1, 0))
         _name_both(axes, across, down, labels, 6 if wide else 5.5)
         method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0])
         color_bar(figure, axes, colors, norm, method, False)
-        words = f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows (recipe and run). "
-        words += f"Colored: p < {LEVEL} after Holm over the whole table. Gray: not told from 0. {intervals(table)}"
+        note = (
+            f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows "
+            "(recipe and run). "
+        )
+        note += (
+            f"Colored: p < {LEVEL} after Holm over the whole table. "
+            f"Gray: not distinguishable from 0. {intervals(table)}"
+        )
         say(
             figure,
-            f"{words}{' Hatched: too few rows.' if table['estimate'].isna().any() else ''} {source}",
+            f"{note}{' Hatched: too few rows.' if table['estimate'].isna().any() else ''} {source}",
         )
     return figure
 
 
 def squares(axes: Axes, x: pd.Series, y: pd.Series, fills: np.ndarray | str) -> None:
-    """Cells of 1 x 1 with thin white borders, as one drawing: hundreds of single ones take
+    """Draw cells of 1 x 1 with white borders as one collection; hundreds of patches take
     seconds."""
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     axes.add_collection(
@@ -146,7 +154,7 @@ def squares(axes: Axes, x: pd.Series, y: pd.Series, fills: np.ndarray | str) -> 
 
 
 def number(axes: Axes, x: float, y: float, text: str, size: float, ink: str) -> None:
-    """A number in a cell. The layout need not look at it: it is inside of its cell."""
+    """Write a number in a cell. The layout ignores it because it lies within its cell."""
     axes.text(
         x + 0.5, y + 0.54, text, ha="center", va="center", fontsize=size, color=ink
     ).set_in_layout(False)
@@ -159,16 +167,16 @@ def _name_both(
     labels: Mapping[str, str],
     size: float,
 ) -> None:
-    """Names of the columns upright above, names of the rows at the left."""
+    """Write the column names vertically above and the row names on the left."""
     axes.set_xticks(
-        [place + 0.5 for place in across.values()],
+        [index + 0.5 for index in across.values()],
         [labels.get(name, name) for name in across],
         rotation=90,
         fontsize=size,
     )
     on_top(axes)
     axes.set_yticks(
-        [place + 0.5 for place in down.values()],
+        [index + 0.5 for index in down.values()],
         [labels.get(name, name) for name in down],
         fontsize=size,
     )
@@ -177,19 +185,22 @@ def _name_both(
 def transfer_map(
     table: pd.DataFrame, source: str, labels: Mapping[str, str] = _NO_LABELS, width: float = FULL
 ) -> Figure:
-    """Mean over runs less the baseline's mean, in points, from `transfer`: tasks downwards
-    (targets, their average, probing tasks), recipes across, the baseline's own score at the right.
-    No interval: it is not known which runs belong together. Hatched: missing."""
+    """Draw the mean over runs minus the baseline's mean, in points, from `transfer`. Hatched:
+    missing.
+
+    Tasks are down (targets, their average, probing tasks), recipes across; the last column is the
+    baseline's own score. There is no interval because it is not known which runs belong together.
+    """
     if table["gain"].notna().sum() == 0:
         return message("no recipe and baseline on the same task yet", width)
     wide = check_width(width) > 5
     recipes, tasks = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["task"]))
     probing = set(table.loc[table["kind"] == "probing", "task"])
     down = {
-        name: place + GAP * ((name == AVERAGE) + 2 * (name in probing))
-        for place, name in enumerate(tasks)
+        name: index + GAP * ((name == AVERAGE) + 2 * (name in probing))
+        for index, name in enumerate(tasks)
     }
-    across = {name: float(place) for place, name in enumerate(recipes)} | {
+    across = {name: float(index) for index, name in enumerate(recipes)} | {
         "baseline, %": len(recipes) + 2 * GAP
     }
     limit = scale(table["gain"])
@@ -228,8 +239,11 @@ def transfer_map(
             "points over the baseline's mean",
             float(table["gain"].abs().max()) > limit,
         )
-        words = f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell less the baseline's mean, without an interval."
-        say(figure, f"{words}{' Hatched: missing.' if table['gain'].isna().any() else ''} {source}")
+        note = (
+            f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell minus "
+            "the baseline's mean, without an interval."
+        )
+        say(figure, f"{note}{' Hatched: missing.' if table['gain'].isna().any() else ''} {source}")
     return figure
 
 
@@ -240,11 +254,11 @@ def own_scores(
     labels: Mapping[str, str] = _NO_LABELS,
     width: float = FULL,
 ) -> Figure:
-    """A panel per target and one for their average: an intermediate task's own score against the
-    gain, a point per recipe.
+    """Draw an intermediate task's own score against the gain, one point per recipe, with a panel
+    per target and one for their average.
 
-    frame: of `own_and_gains`. table: correlations, those of OWN (x) with the gains (y) by one
-    method, for the words above each panel.
+    frame: from `own_and_gains`. table: correlations of OWN (x) with the gains (y) by one method,
+    which are printed above the panels.
     """
     targets = [
         name
@@ -254,7 +268,7 @@ def own_scores(
     if not targets:
         return message("no recipe with a score of its own and a gain yet", width)
     table, wide = table[table["x"] == OWN], check_width(width) > 5
-    found = table.set_index("y")
+    correlations = table.set_index("y")
     per_row = min(len(targets), PER_ROW if wide else 3)
     rows = -(-len(targets) // per_row)
     with look():
@@ -272,7 +286,7 @@ def own_scores(
                 markeredgewidth=0.4,
             )
             axes.set_title(
-                f"{labels.get(name, name)}\n{verdict(found, name)}",
+                f"{labels.get(name, name)}\n{verdict(correlations, name)}",
                 fontsize=6,
                 pad=2,
                 fontweight="normal",
@@ -283,18 +297,22 @@ def own_scores(
         finish_panels(grid, len(targets), per_row)
         figure.supylabel("gain, points", fontsize=6.5)
         method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0]) if len(table) else ""
-        words = f"Across: the intermediate task's own score in percent. A point per recipe, mean over its runs; n = {len(frame)}. "
-        say(
-            figure, f"{words}{method} and p after Holm over the panels. {intervals(table)} {source}"
+        note = (
+            "Horizontal axis: the intermediate task's own score in percent. "
+            f"A point per recipe, mean over its runs; n = {len(frame)}. "
         )
+        say(figure, f"{note}{method} and p after Holm over the panels. {intervals(table)} {source}")
     return figure
 
 
 def verdict(found: pd.DataFrame, name: str) -> str:
-    """'ρ = .35, p = .12' or why there is none."""
+    """Return coefficient and p-value, such as '.35, p = .12', or why they are missing."""
     if name not in found.index or not np.isfinite(found.loc[name, "estimate"]):
         return "too few recipes"
-    return f"{short(found.loc[name, 'estimate'])}, p {'< .01' if found.loc[name, 'p_holm'] < 0.01 else _short_p(found.loc[name, 'p_holm'])}"
+    return (
+        f"{short(found.loc[name, 'estimate'])}, "
+        f"p {'< .01' if found.loc[name, 'p_holm'] < 0.01 else _short_p(found.loc[name, 'p_holm'])}"
+    )
 
 
 def _short_p(value: float) -> str:

@@ -1,5 +1,4 @@
-"""Intermediate data in other languages against English ones, from the tables of
-`analysis.translated`."""
+"""Draw translated against English intermediate data, from the tables of `analysis.translated`."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,41 +10,50 @@ from xstilts_core.report.figures.style import FULL
 
 
 def data_effects_figure(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """Differences to English data, a row per intermediate task and condition, a panel per target
-    and for their mean (`data_effects`).
+    """Draw differences from English data, from `data_effects`: a row per intermediate task and
+    condition, a panel per target and one for their mean.
 
-    At column width the mean alone. source: whose runs.
+    At column width only the mean is drawn. source: the runs used.
     """
-    names = {"difference": "value", "difference_low": "low", "difference_high": "high"}
-    shown = (
+    columns = {"difference": "value", "difference_low": "low", "difference_high": "high"}
+    effects = (
         table[table["recipe"].isin(table.loc[table["difference"].notna(), "recipe"])]
         .drop(columns=["low", "high"])
-        .rename(columns=names)
+        .rename(columns=columns)
     )
-    shown = shown.assign(group=shown["intermediate"], row=shown["condition"], panel=shown["task"])
+    effects = effects.assign(
+        group=effects["intermediate"], row=effects["condition"], panel=effects["task"]
+    )
     if width <= 5:
-        shown = shown[shown["task"] == AVERAGE]
+        effects = effects[effects["task"] == AVERAGE]
     return forest(
-        shown,
-        "zero-shot difference to English intermediate data",
+        effects,
+        "zero-shot difference from English intermediate data",
         width,
         f"Numbers: effects.csv. {source}",
     )
 
 
 def data_relations_figure(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """Differences to English data on the data's own language, on others and on English, a row per
-    intermediate task and language of the data, from high resources to low ones, from
-    `data_relations`. source: whose runs."""
-    shown = table.sort_values("intermediate", kind="stable").rename(columns={"difference": "value"})
+    """Draw differences from English data, from `data_relations`, with panels for the data's own
+    language, other languages and English.
+
+    A row is an intermediate task and a language of the data, from high to low resources. source:
+    the runs used.
+    """
+    relations = table.sort_values("intermediate", kind="stable").rename(
+        columns={"difference": "value"}
+    )
     rows = [
         f"{LANGUAGES[code].name} ({level})"
-        for code, level in zip(shown["language"], shown["level"], strict=True)
+        for code, level in zip(relations["language"], relations["level"], strict=True)
     ]
-    shown = shown.assign(group=shown["intermediate"], row=rows, panel=shown["relation"])
+    relations = relations.assign(
+        group=relations["intermediate"], row=rows, panel=relations["relation"]
+    )
     return forest(
-        shown,
-        "difference to English intermediate data, by the language scored",
+        relations,
+        "difference from English intermediate data, by the language scored",
         width,
         f"Numbers: relations.csv. {source}",
     )

@@ -1,5 +1,4 @@
-"""A report's tables and figures as one LaTeX document that can be compiled as it stands: `pdflatex
-paper.tex` in its folder."""
+"""Write a report's tables and figures as one LaTeX document (compile with `pdflatex paper.tex`)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from xstilts_core.results import write_text
 _DOCUMENT = "paper.tex"
 HEAD = r"""\documentclass[10pt]{article}
 \usepackage[T1]{fontenc}
-% Outlines instead of bitmaps, where they are installed.
+% Outline fonts instead of bitmaps, if they are installed.
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[utf8]{inputenc}
 \usepackage[a4paper,margin=25mm]{geometry}
@@ -19,19 +18,19 @@ HEAD = r"""\documentclass[10pt]{article}
 \usepackage{graphicx}
 \usepackage{rotating}
 \sloppy
-% {table}{height}: a table that is wider than the line, or higher than that, is made smaller.
+% {table}{height}: shrink a table that is wider than the line or taller than the height.
 \newcommand{\fitted}[2]{%
   \resizebox*{!}{\ifdim\totalheight>#2 #2\else\totalheight\fi}{%
     \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}}
 """
 
 
-# Letters that fit side by side on an upright page.
-_UPRIGHT = 110
+# Characters that fit on a line of an upright page.
+_LINE_CHARACTERS = 110
 
 
-def _breadth(table: PaperTable) -> int:
-    """Letters of the widest cells, side by side."""
+def _line_length(table: PaperTable) -> int:
+    """Return the number of characters in a line made of each column's widest cell."""
     columns = [(name, table.frame[name]) for name in table.frame]
     return sum(
         3 + max([len(str(name)), *(len(str(value)) for value in cells)]) for name, cells in columns
@@ -39,16 +38,16 @@ def _breadth(table: PaperTable) -> int:
 
 
 def save_tables(tables: Mapping[str, PaperTable], folder: Path) -> list[Path]:
-    """`save_table` for each, under its name."""
+    """Call `save_table` for each table, under its name; return the paths."""
     return [
         path for name, table in tables.items() for path in save_table(table.frame, folder, name)
     ]
 
 
 def environment(kind: str, body: Sequence[str], caption: str, label: str) -> list[str]:
-    """The lines of a float: table, sidewaystable or figure."""
-    below = [rf"\caption{{{latex(caption, 1)}}}", rf"\label{{{label}}}"]
-    return [rf"\begin{{{kind}}}[htbp]", r"\centering", *body, *below, rf"\end{{{kind}}}", ""]
+    """Return the lines of a float: `kind` is table, sidewaystable or figure."""
+    ending = [rf"\caption{{{latex(caption, 1)}}}", rf"\label{{{label}}}"]
+    return [rf"\begin{{{kind}}}[htbp]", r"\centering", *body, *ending, rf"\end{{{kind}}}", ""]
 
 
 def save_document(
@@ -58,11 +57,10 @@ def save_document(
     pictures: Mapping[str, str],
     note: str,
 ) -> Path:
-    """Write <folder>/paper.tex, which takes in the tables and the figures of this folder by their
-    names; returns its path.
+    """Write <folder>/paper.tex, which includes the folder's tables and figures; return its path.
 
-    pictures: name of a figure that was saved there -> its caption. note: where all of it comes
-    from, below the title.
+    pictures: name of a figure saved there -> its caption. note: the numbers' origin, below the
+    title.
     """
     lines = [
         HEAD,
@@ -78,7 +76,7 @@ def save_document(
     for name, table in tables.items():
         kind, height = (
             ("table", r"\textheight")
-            if _breadth(table) <= _UPRIGHT
+            if _line_length(table) <= _LINE_CHARACTERS
             else ("sidewaystable", r"\textwidth")
         )
         body = [r"\small", rf"\fitted{{{name}}}{{0.85{height}}}"]

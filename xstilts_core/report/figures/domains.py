@@ -1,4 +1,4 @@
-"""In-domain against general intermediate tasks, from `domain_contrasts`."""
+"""Draw in-domain against general intermediate tasks, from `domain_contrasts`."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,27 +13,30 @@ MEAN = "mean"
 
 
 def domain_differences(table: pd.DataFrame, source: str, width: float = FULL) -> Figure:
-    """A row per mean and target, by the domain of the targets, the planned contrast first; panels:
-    against general tasks, and against another domain's. At column width the first panel alone.
-    source: whose runs."""
-    shown = table if width > 5 else table[table["comparison"] == LESS_GENERAL]
-    # A group's mean stands before its targets.
-    order = list(dict.fromkeys(shown["group"]))
-    shown = shown.sort_values("group", key=lambda groups: groups.map(order.index), kind="stable")
-    shown = shown.assign(
-        row=shown["task"].replace(AVERAGE, MEAN),
-        panel=shown["comparison"].map(PANELS),
-        value=shown["difference"],
+    """Draw a row per mean and target, by the targets' domain, with the planned contrast first.
+
+    The panels compare with general tasks and with another domain's tasks; at column width only the
+    first is drawn. source: the runs used.
+    """
+    rows = table if width > 5 else table[table["comparison"] == LESS_GENERAL]
+    # A group's mean comes before its targets.
+    order = list(dict.fromkeys(rows["group"]))
+    rows = rows.sort_values("group", key=lambda groups: groups.map(order.index), kind="stable")
+    rows = rows.assign(
+        row=rows["task"].replace(AVERAGE, MEAN),
+        panel=rows["comparison"].map(PANELS),
+        value=rows["difference"],
     )
-    planned = shown[(shown["group"] == OWN) & (shown["comparison"] == LESS_GENERAL)]
-    pairs = (
-        f"The first row was planned: {planned['recipes'].iloc[0]} recipe-target pairs. "
+    planned = rows[(rows["group"] == OWN) & (rows["comparison"] == LESS_GENERAL)]
+    planned_note = (
+        f"The first row is the planned contrast: {planned['recipes'].iloc[0]} pairs of recipe and "
+        "target. "
         if len(planned)
         else ""
     )
     return forest(
-        shown,
+        rows,
         "gain of a special domain's recipes",
         width,
-        f"{pairs}Numbers: contrasts.csv. {source}",
+        f"{planned_note}Numbers: contrasts.csv. {source}",
     )

@@ -1,5 +1,5 @@
-"""What a report leaves: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and result.json with
-the list of them, written last."""
+"""Write a report's files: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and last
+result.json, which lists them."""
 
 import json
 import re
@@ -29,11 +29,11 @@ _LATEX = str.maketrans(
         "}": r"\}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
-        # Other signs in the font encoding that LaTeX has without fontenc.
+        # These print as other characters in LaTeX's default font encoding (without fontenc).
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        # After the end of a row it would open an option.
+        # After the end of a row, a bracket would begin an optional argument.
         "[": "{[}",
         "\N{MINUS SIGN}": "$-$",
         "\N{MULTIPLICATION SIGN}": r"$\times$",
@@ -41,19 +41,19 @@ _LATEX = str.maketrans(
         "\N{DAGGER}": r"$\dagger$",
     }
 )
-# At a sign beyond Latin letters and this punctuation pdflatex stops.
+# pdflatex stops at any character other than Latin letters and this punctuation.
 _LATIN, _PUNCTUATION = "\u0180", "\u2013\u2014\u2018\u2019\u201c\u201d\u2026"
-# Letters of a cell whose column breaks its lines.
-_LONG = 50
+# Columns with longer cells (in characters) get a fixed width and line breaks.
+_LONG_CELL = 50
 
-# A hyphen before a number, and not within a word.
+# A hyphen before a number that is not within a word.
 _MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
 
 
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
-    """Where the files of a report notebook go; the folder is made.
+    """Return the folder for a report notebook's files; create it if necessary.
 
-    `folder` (absolute, or relative to the project); where it is empty,
+    It is `folder` (absolute, or relative to the project) or, if that is empty,
     outputs/<study>/report/<notebook>/.
     """
     path = home() / folder if folder else study.root / "report" / _check_name(notebook)
@@ -62,24 +62,22 @@ def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
 
 
 def _check_name(name: str) -> str:
-    """UsageError where a file name would leave the folder or carry its own ending."""
+    """Return `name`; raise UsageError if it would leave the folder or has its own suffix."""
     if not name or not all(letter.isalnum() or letter in "_-" for letter in name):
-        raise UsageError(
-            f"file name {name!r}: give letters, digits, _ and - only, without an ending"
-        )
+        raise UsageError(f"file name {name!r}: use only letters, digits, _ and -, without a suffix")
     return name
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write <folder>/<name>.pdf, .svg and .png at print size (300 dots an inch), fonts embedded;
-    returns the paths.
+    """Write <folder>/<name>.pdf, .svg and .png at print size (300 dots per inch) with embedded
+    fonts; return the paths.
 
     Files carry no date, so that the same numbers give the same files.
     """
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in KINDS]
     with look():
-        # One layout for all files: working it out takes longer than drawing, and with an engine
-        # every file is drawn once more for it.
+        # Compute the layout once for all files. It takes longer than drawing, and with a layout
+        # engine each savefig would draw the figure once more.
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
         for path, metadata in zip(
@@ -92,15 +90,15 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def save_panels(figures: Mapping[str, Figure], folder: Path, prefix: str) -> list[Path]:
-    """`save` for each figure, as <prefix>_<key>."""
+    """Call `save` for each figure, with the name <prefix>_<key>; return the paths."""
     return [
         path for key, figure in figures.items() for path in save(figure, folder, f"{prefix}_{key}")
     ]
 
 
 def latex(value: object, digits: int) -> str:
-    """A cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash; a sign that pdflatex
-    lacks by its code point, U+4E2D."""
+    """Format a value as a cell of a LaTeX table: numbers rounded, text escaped, NaN as a dash. A
+    character that pdflatex lacks is replaced by its code point, such as U+4E2D."""
     if isinstance(value, float):
         return "--" if pd.isna(value) else f"${round(value, digits) + 0.0:.{digits}f}$"
     text = _MINUS_SIGN.sub("$-$", " ".join(str(value).split()).translate(_LATEX))
@@ -108,15 +106,15 @@ def latex(value: object, digits: int) -> str:
 
 
 def is_set(letter: str) -> bool:
-    """Whether pdflatex can print it without further packages."""
+    """Return whether pdflatex can print the character without further packages."""
     return letter.isprintable() and (letter < _LATIN or letter in _PUNCTUATION)
 
 
 def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) -> list[Path]:
     """Write <folder>/<name>.csv (full precision) and .tex (booktabs, rounded to `digits`, special
-    characters escaped); returns the paths.
+    characters escaped); return the paths.
 
-    An index with a name becomes the first column.
+    A named index becomes the first column.
     """
     table = frame.reset_index() if frame.index.name else frame
     paths = [folder / f"{_check_name(name)}.{kind}" for kind in _TABLES]
@@ -131,7 +129,7 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
         for row in table.itertuples(index=False, name=None)
     ]
     long = [
-        not number and table[name].astype(str).str.len().max() > _LONG
+        not number and table[name].astype(str).str.len().max() > _LONG_CELL
         for name, number in zip(table.columns, numeric, strict=True)
     ]
     columns = "".join(
@@ -152,11 +150,10 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
 
 
 def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:
-    """List the figures and tables in `folder` and write result.json, the "done" flag of a report;
-    returns its content.
+    """Write result.json, which lists the folder's files and marks the report as done; return its
+    content.
 
-    answer: what the report finds, in Markdown, as it stands in the notebook: the page of a study of
-    several parts shows it.
+    answer: the report's answer in Markdown, shown on the page of a study of several studies.
     """
     files = sorted(path.name for path in folder.iterdir() if path.suffix[1:] in (*KINDS, *_TABLES))
     content: dict[str, object] = {"phase": "report", "notebook": notebook, "files": files}

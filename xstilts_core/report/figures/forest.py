@@ -1,4 +1,4 @@
-"""Differences with their intervals, a row each, in panels side by side that share their rows."""
+"""Draw differences with their intervals, one per row, in panels that share their rows."""
 
 from collections.abc import Sequence
 
@@ -24,12 +24,12 @@ NEUTRAL = "#555555"
 
 
 def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "") -> Figure:
-    """A panel per `panel`, a row per (`group`, `row`): the dot is `value`, the bar `low` to `high`;
-    blue above 0, orange below.
+    """Draw a panel per `panel` and a row per (`group`, `row`): the dot is `value`, the bar goes
+    from `low` to `high`. Blue: above 0; orange: below 0.
 
-    table: columns group row panel value low high seeds, in the order to show. Rows without a value
-    are left empty; without an interval there is no bar. title: what is shown. source: whose runs,
-    and which table has the numbers.
+    table: columns group row panel value low high seeds, in the order to draw. Rows without a value
+    are left empty; rows without an interval have no bar. title: the quantity, without its unit.
+    source: the runs used, and which table contains them.
     """
     known = table.dropna(subset=["value"])
     if known.empty:
@@ -49,27 +49,28 @@ def forest(table: pd.DataFrame, title: str, width: float = FULL, source: str = "
         figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if wide else 6.5)
         say(
             figure,
-            f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. n = {len(known)} differences. {source}",
+            f"Dot: the mean; {spread(known, 'bar')}; blue: above 0, orange: below 0. "
+            f"n = {len(known)} differences. {source}",
         )
     return figure
 
 
 def draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[tuple[str, str]]) -> None:
-    """One panel: a dot and a bar for each row that has a value here."""
+    """Draw one panel: a dot and a bar for each row that has a value in it."""
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
-    for entry in table.itertuples():
-        y = rows.index((entry.group, entry.row))
-        color = BLUE if entry.low > 0 else ORANGE if entry.high < 0 else NEUTRAL
-        if np.isfinite(entry.low):
+    for row in table.itertuples():
+        y = rows.index((row.group, row.row))
+        color = BLUE if row.low > 0 else ORANGE if row.high < 0 else NEUTRAL
+        if np.isfinite(row.low):
             axes.plot(
-                [entry.low, entry.high],
+                [row.low, row.high],
                 [y, y],
                 color=color,
                 linewidth=1.1,
                 solid_capstyle="butt",
                 zorder=2,
             )
-        axes.plot(entry.value, y, "o", color=color, markersize=3.2, zorder=3)
+        axes.plot(row.value, y, "o", color=color, markersize=3.2, zorder=3)
     for y in range(1, len(rows)):
         if rows[y][0] != rows[y - 1][0]:
             axes.axhline(y - 0.5, color="#bdbdbd", linewidth=0.4, zorder=0)
@@ -82,10 +83,10 @@ def draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[tuple[str, str]])
 
 
 def _label_rows(axes: Axes, rows: Sequence[tuple[str, str]]) -> None:
-    """The row's name; before it, in the first row of a group, the group's."""
-    first = {group: place for place, (group, _) in reversed(list(enumerate(rows)))}
+    """Label each row with its name; the first row of a group also has the group's name."""
+    first_rows = {group: index for index, (group, _) in reversed(list(enumerate(rows)))}
     names = [
-        f"{group}: {row}" if first[group] == place else row
-        for place, (group, row) in enumerate(rows)
+        f"{group}: {row}" if first_rows[group] == index else row
+        for index, (group, row) in enumerate(rows)
     ]
     axes.set_yticks(range(len(rows)), names)

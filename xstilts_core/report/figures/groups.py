@@ -1,5 +1,4 @@
-"""Gains by groups of languages: a row per level, a point per recipe, and their mean with its
-interval."""
+"""Draw gains by groups of languages: a point per recipe, and their mean with its interval."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -38,7 +37,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 FEW = 4
-# The recipes' points stand below the line of their mean, not on it.
+# The recipes' points are drawn below the line of their mean, not on it.
 ASIDE = 0.27
 
 
@@ -48,32 +47,31 @@ def group_gains(
     factors: Sequence[str] = (*GROUPS, LANGUAGE),
     width: float = FULL,
 ) -> Figure:
-    """Zero-shot gains in points by level of each factor, a panel per factor, from `group_gains` of
-    analysis.
+    """Draw zero-shot gains in points by level, a panel per factor, from `analysis.group_gains`.
 
-    Black, or colored where its 95 % interval excludes 0: the mean of all recipes, on the targets
-    that they share; gray: each recipe. source: whose runs.
+    The diamonds are the mean of all recipes on the targets that they share: black, or colored if
+    its 95 % interval excludes 0. The gray points are the single recipes. source: the runs used.
     """
     rows = table[table["factor"].isin(factors)]
     if rows.empty:
         return message("no gains by language yet", width)
     wide = check_width(width) > 5
-    kept = [name for name in factors if name in set(rows["factor"])]
-    counts = [rows.loc[rows["factor"] == name, "level"].nunique() for name in kept]
+    names = [name for name in factors if name in set(rows["factor"])]
+    counts = [rows.loc[rows["factor"] == name, "level"].nunique() for name in names]
     limits = reach(rows)
     with look():
         figure = PrintFigure(
-            figsize=(width, 0.15 * sum(counts) + 0.24 * len(kept) + (0.85 if wide else 1.25)),
+            figsize=(width, 0.15 * sum(counts) + 0.24 * len(names) + (0.85 if wide else 1.25)),
             layout="constrained",
         )
         panels = figure.subplots(
-            len(kept),
+            len(names),
             1,
             sharex=True,
             squeeze=False,
             height_ratios=[count + 0.4 for count in counts],
         )[:, 0]
-        for axes, name in zip(panels, kept, strict=True):
+        for axes, name in zip(panels, names, strict=True):
             _draw_factor(axes, rows[rows["factor"] == name], name, wide)
             axes.set_xlim(limits)
             axes.tick_params(axis="x", length=0, labelbottom=axes is panels[-1])
@@ -91,30 +89,31 @@ def group_gains(
 
 
 def reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the gain axis: every interval of the means, and the recipes but far outliers."""
+    """Return the ends of the gain axis, to cover the means' intervals and all but outlying
+    recipes."""
     ends = np.array(fences(rows.assign(low=rows["gain"], high=rows["gain"])))
-    whole = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
-    if np.isfinite(whole).any():
-        margin = 0.03 * float(np.nanmax(whole) - np.nanmin(whole))
+    means = rows.loc[rows["recipe"] == ALL, ["gain", "low", "high"]].to_numpy(float)
+    if np.isfinite(means).any():
+        margin = 0.03 * float(np.nanmax(means) - np.nanmin(means))
         ends = np.array(
-            [min(ends[0], np.nanmin(whole) - margin), max(ends[1], np.nanmax(whole) + margin)]
+            [min(ends[0], np.nanmin(means) - margin), max(ends[1], np.nanmax(means) + margin)]
         )
     return float(ends[0]), float(ends[1])
 
 
 def _draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> None:
-    """One panel: levels by the mean gain of all recipes, largest first."""
-    whole = rows[rows["recipe"] == ALL].sort_values("gain", ascending=False, kind="stable")
+    """Draw one panel, with its levels sorted by the mean gain of all recipes, largest first."""
+    means = rows[rows["recipe"] == ALL].sort_values("gain", ascending=False, kind="stable")
     levels = [
-        *whole["level"],
-        *[name for name in dict.fromkeys(rows["level"]) if name not in set(whole["level"])],
+        *means["level"],
+        *[name for name in dict.fromkeys(rows["level"]) if name not in set(means["level"])],
     ]
-    at = {name: place for place, name in enumerate(levels)}
+    rank = {name: index for index, name in enumerate(levels)}
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
-    single = rows[rows["recipe"] != ALL]
+    recipes = rows[rows["recipe"] != ALL]
     axes.plot(
-        single["gain"],
-        single["level"].map(at) + ASIDE,
+        recipes["gain"],
+        recipes["level"].map(rank) + ASIDE,
         "o",
         color=GRAY,
         markersize=2.2,
@@ -122,18 +121,18 @@ def _draw_factor(axes: Axes, rows: pd.DataFrame, factor: str, wide: bool) -> Non
         markeredgewidth=0,
         zorder=2,
     )
-    for row in whole.itertuples():
+    for row in means.itertuples():
         color = _color_of(row.low, row.high)
         if np.isfinite(row.low):
             axes.plot(
                 [row.low, row.high],
-                [at[row.level]] * 2,
+                [rank[row.level]] * 2,
                 color=color,
                 linewidth=1.2,
                 solid_capstyle="butt",
                 zorder=3,
             )
-        axes.plot(row.gain, at[row.level], "D", color=color, markersize=3.4, zorder=4)
+        axes.plot(row.gain, rank[row.level], "D", color=color, markersize=3.4, zorder=4)
     codes = rows.drop_duplicates("level").set_index("level")["languages"]
     axes.set_yticks(
         range(len(levels)), [label(name, factor, codes[name].split(), wide) for name in levels]
@@ -151,7 +150,8 @@ def _color_of(low: float, high: float) -> str:
 
 
 def label(level: str, factor: str, codes: Sequence[str], wide: bool) -> str:
-    """'Latin (de, es, id)', 'Latin (12 languages)', or a language's name; short in a column."""
+    """Return a level's label: 'Latin (de, es, id)', 'Latin (12 languages)' or a language's name;
+    shorter at column width."""
     if factor == LANGUAGE:
         return f"{LANGUAGES[level].name} ({level})" if wide else level
     if not wide:
@@ -160,47 +160,47 @@ def label(level: str, factor: str, codes: Sequence[str], wide: bool) -> str:
 
 
 def note(rows: pd.DataFrame, source: str) -> str:
-    """What the means are of, what the intervals cover, and where the numbers are."""
-    whole = rows[rows["recipe"] == ALL]
-    parts = []
-    if len(whole):
-        least, most = int(whole["targets"].min()), int(whole["targets"].max())
-        targets = f"{most}" if least == most else f"{least} to {most}"
-        parts.append(
-            f"Mean over languages, then targets ({targets}), over {several(whole['seeds'])}."
+    """Describe what was averaged, what the intervals cover and where the numbers are."""
+    means = rows[rows["recipe"] == ALL]
+    sentences = []
+    if len(means):
+        fewest, most = int(means["targets"].min()), int(means["targets"].max())
+        targets = f"{most}" if fewest == most else f"{fewest} to {most}"
+        sentences.append(
+            f"Mean over languages, then targets ({targets}), over {several(means['seeds'])}."
         )
-        covered = sorted(set(whole.dropna(subset=["low"])["resampled"]))
-        parts.append(
-            f"Lines: 95 % intervals over {' or '.join(covered)}."
-            if covered
+        units = sorted(set(means.dropna(subset=["low"])["resampled"]))
+        sentences.append(
+            f"Lines: 95 % intervals over {' or '.join(units)}."
+            if units
             else "No intervals: one seed."
         )
     return " ".join(
         [
-            *parts,
-            "Levels have different targets: language_groups.csv has differences within targets.",
+            *sentences,
+            "Levels differ in their targets: language_groups.csv has differences within targets.",
             source,
         ]
     )
 
 
 def legend(rows: pd.DataFrame) -> list[Line2D]:
-    """Handles for the mean, the colors that occur, and the recipes."""
-    whole = rows[rows["recipe"] == ALL]
-    found = [
-        (INK, "all recipes", whole["low"].isna() | ((whole["low"] <= 0) & (whole["high"] >= 0))),
-        (BLUE, "all recipes, above 0", whole["low"] > 0),
-        (ORANGE, "all recipes, below 0", whole["high"] < 0),
+    """Return legend handles for the mean, the colors that occur and the recipes."""
+    means = rows[rows["recipe"] == ALL]
+    kinds = [
+        (INK, "all recipes", means["low"].isna() | ((means["low"] <= 0) & (means["high"] >= 0))),
+        (BLUE, "all recipes, above 0", means["low"] > 0),
+        (ORANGE, "all recipes, below 0", means["high"] < 0),
     ]
     handles = [
-        Line2D([], [], color=color, marker="D", markersize=3.4, label=words)
-        for color, words, where in found
-        if where.any()
+        Line2D([], [], color=color, marker="D", markersize=3.4, label=label)
+        for color, label, rows_of_kind in kinds
+        if rows_of_kind.any()
     ]
     if (rows["recipe"] != ALL).any():
         handles.append(
             Line2D(
-                [], [], linestyle="", marker="o", markersize=2.6, color=GRAY, label="each recipe"
+                [], [], linestyle="", marker="o", markersize=2.6, color=GRAY, label="single recipes"
             )
         )
     return handles

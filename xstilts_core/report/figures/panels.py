@@ -1,5 +1,4 @@
-"""Small multiples: one panel per recipe or stage, on shared axes so that panels can be compared at
-a glance."""
+"""Draw small multiples: one panel per recipe or stage, on shared axes for easy comparison."""
 
 from collections.abc import Sequence
 
@@ -27,7 +26,7 @@ from xstilts_core.report.figures.style import (
 from xstilts_core.study.spec import BASELINE
 
 NEUTRAL = "#555555"
-_FACES = {"high": NEUTRAL, "mid": "#d0d0d0", "low": "white"}
+_FILLS = {"high": NEUTRAL, "mid": "#d0d0d0", "low": "white"}
 _MARKERS = {"Latin": "o", "Cyrillic": "s", "Devanagari": "^", "Han": "D", "Arabic": "v"}
 OTHER = "P"
 PER_ROW = 5
@@ -40,7 +39,7 @@ def _script_name(script: str) -> str:
 def panels_by_target(
     table: pd.DataFrame, width: float = FULL, source: str = ""
 ) -> dict[str, Figure]:
-    """One `language_panels` figure per target, from `by_language`; {} where there is nothing."""
+    """Return one `language_panels` figure per target, from `by_language`; {} for an empty table."""
     return {
         name: language_panels(rows, name, width, source)
         for name, rows in table.groupby("task", sort=False)
@@ -48,9 +47,9 @@ def panels_by_target(
 
 
 def _language_order(table: pd.DataFrame) -> list[str]:
-    """English first, then by resource level, then by code."""
+    """Return the languages: English first, then by resource level, then by code."""
     facts = table.drop_duplicates("language")
-    rank = {level: position for position, level in enumerate(_FACES)}
+    rank = {level: position for position, level in enumerate(_FILLS)}
     keys = {
         row.language: (row.language != "en", rank.get(row.resource_level, len(rank)), row.language)
         for row in facts.itertuples()
@@ -61,12 +60,11 @@ def _language_order(table: pd.DataFrame) -> list[str]:
 def language_panels(
     table: pd.DataFrame, task: str, width: float = FULL, source: str = ""
 ) -> Figure:
-    """Gains of one target by language (rows) with 95 % intervals, a panel per recipe, from
-    `by_language`.
+    """Draw one target's gains by language (rows), one panel per recipe, from `by_language`.
 
-    The marker's shape is the script; it is filled for high, gray for mid and white for low resource
-    languages. Bars are left out where there is no interval (one seed). Blue: the interval lies
-    above 0; orange: below. source: whose runs.
+    The marker's shape is the script. It is filled for high-resource, gray for mid-resource and
+    white for low-resource languages. Bars are 95 % intervals; there are none with one seed. Blue:
+    the interval lies above 0; orange: below. source: the runs used.
     """
     rows = table[table["task"] == task]
     if rows.empty:
@@ -88,26 +86,28 @@ def language_panels(
         legend_above(
             figure, legend(rows), f"{task}: gain over {BASELINE} in points", 8 if width > 5 else 3
         )
-        least, most = int(rows["n"].min()), int(rows["n"].max())
-        count = f"n = {least if least == most else f'{least} to {most}'} test items a language"
-        cut = (
-            " What is wider than the axis is cut."
+        fewest, most = int(rows["n"].min()), int(rows["n"].max())
+        item_note = (
+            f"n = {fewest if fewest == most else f'{fewest} to {most}'} test items per language"
+        )
+        clip_note = (
+            " Intervals beyond the axis are clipped."
             if (rows["low"] < reach[0]).any() or (rows["high"] > reach[1]).any()
             else ""
         )
         say(
             figure,
-            f"Mark: mean over seeds; {spread(rows, 'bar')}.{cut} {count}. Numbers: gains_by_language.csv. {source}",
+            f"Mark: mean over seeds; {spread(rows, 'bar')}.{clip_note} {item_note}. "
+            f"Numbers: gains_by_language.csv. {source}",
         )
     return figure
 
 
 def fences(rows: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the gain axis: the far fences of Tukey's box plot (3 quartile ranges beyond the
-    quartiles), or the data's where nearer.
+    """Return the ends of the gain axis: the outer fences of Tukey's box plot (3 interquartile
+    ranges beyond the quartiles), or the ends of the data if nearer. 0 is always inside.
 
-    One recipe that ruins everything, such as random weights, would otherwise flatten all other
-    panels. 0 is always inside.
+    Otherwise one very bad recipe, such as random weights, would flatten all other panels.
     """
     first, third = np.percentile(rows["gain"], [25, 75])
     reach = 3 * max(third - first, 1.0)
@@ -120,8 +120,8 @@ def fences(rows: pd.DataFrame) -> tuple[float, float]:
 def _draw_languages(
     axes: Axes, rows: pd.DataFrame, languages: Sequence[str], reach: tuple[float, float]
 ) -> None:
-    """One panel: a marker and its interval per language, English set apart by a line; what lies
-    beyond `reach` is written at the edge."""
+    """Draw one panel: a marker and its interval per language, with a line below English. A gain
+    beyond `reach` is written as a number at the edge."""
     axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
     for row in rows.itertuples():
         y = languages.index(row.language)
@@ -152,7 +152,7 @@ def _draw_languages(
                 solid_capstyle="butt",
                 zorder=2,
             )
-        face = color if row.resource_level == "high" else _FACES.get(row.resource_level, "white")
+        face = color if row.resource_level == "high" else _FILLS.get(row.resource_level, "white")
         shape = _MARKERS.get(row.script, OTHER)
         axes.plot(
             row.gain,
@@ -175,7 +175,7 @@ def _draw_languages(
 
 
 def finish_panels(grid: np.ndarray, used: int, across: int) -> None:
-    """Empty panels away; numbers below the last panel of every column."""
+    """Hide the unused panels, and put tick labels below the last panel of every column."""
     for position, axes in enumerate(grid.flat):
         if position >= used:
             axes.set_visible(False)
@@ -184,7 +184,7 @@ def finish_panels(grid: np.ndarray, used: int, across: int) -> None:
 
 
 def legend(rows: pd.DataFrame) -> list[Line2D]:
-    """Handles for the scripts and resource levels that occur, and the two colors."""
+    """Return legend handles for the scripts and resource levels that occur, and the two colors."""
 
     def mark(shape: str, face: str, label: str) -> Line2D:
         return Line2D(
@@ -198,28 +198,28 @@ def legend(rows: pd.DataFrame) -> list[Line2D]:
             label=label,
         )
 
-    found = {_script_name(script) for script in rows["script"]}
+    scripts = {_script_name(script) for script in rows["script"]}
     handles = [
         mark(shape, NEUTRAL, name)
         for name, shape in {**_MARKERS, "other": OTHER}.items()
-        if name in found
+        if name in scripts
     ]
     levels = set(rows["resource_level"])
     if len(levels) > 1:
         handles += [
-            mark("o", face, f"{name} resources") for name, face in _FACES.items() if name in levels
+            mark("o", face, f"{name} resources") for name, face in _FILLS.items() if name in levels
         ]
-    sure = ((BLUE, rows["low"] > 0, "above 0"), (ORANGE, rows["high"] < 0, "below 0"))
+    colors = ((BLUE, rows["low"] > 0, "above 0"), (ORANGE, rows["high"] < 0, "below 0"))
     return handles + [
         Line2D([], [], color=color, linewidth=1.4, label=label)
-        for color, where, label in sure
-        if where.any()
+        for color, outside_zero, label in colors
+        if outside_zero.any()
     ]
 
 
 def training_curves(log: pd.DataFrame, width: float = FULL) -> Figure:
-    """Training loss by step, a panel per stage, a line per run, from `training_log`. Dark: the
-    baseline; light: other recipes."""
+    """Draw training loss by step from `training_log`, a panel per stage and a line per run. Dark:
+    the baseline; light: other recipes."""
     lines = log.dropna(subset=["step", "loss"])
     if lines.empty:
         return message("no training logs yet", width)

@@ -1,4 +1,4 @@
-"""The way of an encoder through the phases, with what a study runs of each."""
+"""Draw the three phases an encoder goes through, with what a study runs in each."""
 
 from collections import Counter
 
@@ -15,15 +15,15 @@ _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
 
 def phases(study: Study, width: float = FULL) -> Figure:
-    """Three boxes: pretraining, English intermediate training, English target training with
-    zero-shot evaluation; how many runs of each."""
+    """Draw three boxes with their numbers of runs: pretraining, English intermediate training, and
+    English target training with zero-shot evaluation."""
     wide = check_width(width) > 5
     counts = Counter(spec.phase for spec in study.specs)
     single = sum(len(recipe.intermediate) == 1 for recipe in study.recipes.values())
     several = sum(len(recipe.intermediate) > 1 for recipe in study.recipes.values())
-    recipes = f"{single} of one task" + (f", {several} of several" if several else "")
+    recipes = f"{single} with one task" + (f", {several} with several" if several else "")
     encoder = (
-        "of its own for each seed" if study.pretrain else study.encoder.rstrip("/").split("/")[-1]
+        "a new one for each seed" if study.pretrain else study.encoder.rstrip("/").split("/")[-1]
     )
     boxes = (
         (
@@ -39,7 +39,7 @@ def phases(study: Study, width: float = FULL) -> Figure:
         (
             "3  Target training, in English",
             f"zero-shot evaluation on\n{len(study.targets)} targets; retrieval\nwithout training",
-            f"{counted(counts['target'], 'run')}, and {counts['retrieval']} of retrieval",
+            f"{counted(counts['target'], 'run')}, {counts['retrieval']} for retrieval",
         ),
     )
     with look():
@@ -47,11 +47,11 @@ def phases(study: Study, width: float = FULL) -> Figure:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        for place, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
+        for index, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
             corner, size = (
-                ((0.01 + 0.345 * place, 0.16), (0.29, 0.8))
+                ((0.01 + 0.345 * index, 0.16), (0.29, 0.8))
                 if wide
-                else ((0.12, 0.72 - 0.345 * place), (0.86, 0.26))
+                else ((0.12, 0.72 - 0.345 * index), (0.86, 0.26))
             )
             _draw_box(axes, corner, size, box, fill)
         arrows(axes, wide)
@@ -65,7 +65,7 @@ def _draw_box(
     words: tuple[str, str, str],
     fill: str,
 ) -> None:
-    """One phase: its name, what is done, and how many runs it has."""
+    """Draw one phase: its name, what is done in it, and its number of runs."""
     style = "round,pad=0,rounding_size=0.015"
     axes.add_patch(
         FancyBboxPatch(
@@ -89,29 +89,29 @@ def _draw_box(
 
 
 def arrows(axes: Axes, wide: bool) -> None:
-    """From phase to phase, and the way of the baseline around the second."""
-    along = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
-    around = along | {"color": FAINT}
+    """Draw the arrows from phase to phase, and the baseline's path around the second phase."""
+    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    bypass_arrow = arrow | {"color": FAINT}
     middles = (
         [(0.155, 0.56), (0.5, 0.56), (0.845, 0.56)]
         if wide
         else [(0.55, 0.85), (0.55, 0.505), (0.55, 0.16)]
     )
-    for place in (0, 1):
-        (x, y), (next_x, next_y) = middles[place], middles[place + 1]
+    for index in (0, 1):
+        (x, y), (next_x, next_y) = middles[index], middles[index + 1]
         start, end = (
             ((x + 0.145, y), (next_x - 0.145, y)) if wide else ((x, y - 0.13), (x, next_y + 0.13))
         )
-        axes.annotate("", end, start, arrowprops=along)
+        axes.annotate("", end, start, arrowprops=arrow)
     path = (
         [(0.155, 0.16), (0.155, 0.05), (0.845, 0.05), (0.845, 0.155)]
         if wide
         else [(0.12, 0.85), (0.05, 0.85), (0.05, 0.16), (0.12, 0.16)]
     )
     axes.plot(*zip(*path[:-1], strict=True), color=FAINT, linewidth=0.8)
-    axes.annotate("", path[-1], path[-2], arrowprops=around)
+    axes.annotate("", path[-1], path[-2], arrowprops=bypass_arrow)
     x, y = (0.5, 0.05) if wide else (0.05, 0.505)
-    words = {
+    text_style = {
         "ha": "center",
         "va": "center",
         "fontsize": 6.5,
@@ -119,4 +119,4 @@ def arrows(axes: Axes, wide: bool) -> None:
         "backgroundcolor": "white",
         "rotation": 0 if wide else 90,
     }
-    axes.text(x, y, f"the baseline ({BASELINE})", **words)
+    axes.text(x, y, f"the baseline ({BASELINE})", **text_style)

@@ -1,5 +1,5 @@
-"""The look of every figure: widths of a paper's page, one sans-serif family, colors that
-color-blind readers can tell apart."""
+"""Define the look of every figure: widths of a paper's page, one sans-serif family, colors that
+color-blind readers can distinguish."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,17 +20,17 @@ from PIL import Image
 
 from xstilts_core.errors import UsageError
 
-# Inches: a column and the text width of the ACL style files.
+# Inches: column width and text width of the ACL style files.
 COLUMN = 3.03
 FULL = 6.3
 DOTS = 300
 _SCREEN_DOTS = 160
 INK = "#1a1a1a"
 FAINT = "#8a8a8a"
-# For numbers that are not to stand out: 4.7 to 1 on NOTHING.
+# For numbers that should not stand out: contrast 4.7 to 1 on NOTHING.
 PALE = "#6b6b6b"
 NOTHING = "#f0f0f0"
-# Okabe and Ito (2008), told apart with any color vision.
+# Okabe and Ito (2008): distinguishable with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
@@ -66,8 +66,8 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "xtick.color": INK,
         "ytick.color": INK,
         "figure.dpi": 150,
-        # Type 42 and text as text: fonts are embedded and journals and screen readers can read the
-        # words.
+        # Type 42 fonts are embedded, and text is kept as text, so that journals and screen readers
+        # can read it.
         "pdf.fonttype": 42,
         "ps.fonttype": 42,
         "svg.fonttype": "none",
@@ -78,13 +78,13 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw and save within this look; other figures of the same session keep theirs."""
+    """Draw and save with this look inside the context; figures outside it keep theirs."""
     with mpl.rc_context(dict(SETTINGS)):
         yield
 
 
 def check_width(width: float) -> float:
-    """UsageError for a width that no page has."""
+    """Return `width`; raise UsageError if it is not between 1 and 20 inches."""
     if not 1 <= width <= 20:
         raise UsageError(
             f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}"
@@ -93,11 +93,11 @@ def check_width(width: float) -> float:
 
 
 def diverging() -> Colormap:
-    """Purple for losses, white for none, orange-brown for gains (ColorBrewer's PuOr, safe for
-    color-blind readers).
+    """Return a colormap: purple for losses, white for 0, orange-brown for gains (ColorBrewer's
+    PuOr, safe for color-blind readers).
 
-    The outermost eighth on each side is left out: cells stay light enough for dark numbers in a
-    black-and-white print.
+    The outermost eighth on each side is left out, so that cells stay light enough for dark numbers
+    in a black-and-white print.
     """
     return LinearSegmentedColormap.from_list(
         "gains", mpl.colormaps["PuOr_r"](np.linspace(0.125, 0.875, 64))
@@ -105,25 +105,24 @@ def diverging() -> Colormap:
 
 
 class PrintFigure(Figure):
-    """A figure that a notebook shows as a picture without pyplot, whose global state would keep
-    every figure alive.
+    """A figure that notebooks show without pyplot, whose global state keeps every figure alive.
 
-    printed: its PNG file at print size, where it was saved: a smaller copy of that is shown, for
-    drawing takes much longer.
+    printed: its PNG file at print size, if it was saved. A notebook then shows a smaller copy of
+    that file, because drawing takes much longer.
     """
 
     printed: Path | None = None
 
     def _repr_png_(self) -> bytes:
-        """IPython's protocol for display()."""
+        """Return the PNG picture that IPython's display() shows."""
         picture = BytesIO()
         if self.printed and self.printed.is_file():
-            with Image.open(self.printed) as found:
+            with Image.open(self.printed) as image:
                 size = (
-                    round(found.width * _SCREEN_DOTS / DOTS),
-                    round(found.height * _SCREEN_DOTS / DOTS),
+                    round(image.width * _SCREEN_DOTS / DOTS),
+                    round(image.height * _SCREEN_DOTS / DOTS),
                 )
-                found.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
+                image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
             return picture.getvalue()
         with look():
             self.savefig(picture, format="png", dpi=_SCREEN_DOTS, facecolor="white")
@@ -131,14 +130,14 @@ class PrintFigure(Figure):
 
 
 def message(text: str, width: float = FULL) -> Figure:
-    """A figure that says in words why there is nothing to draw."""
+    """Return a figure whose text explains why there is nothing to draw."""
     figure = PrintFigure(figsize=(check_width(width), 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, style="italic")
     return figure
 
 
 def say(figure: Figure, words: str) -> None:
-    """The note below a figure, broken to its width."""
+    """Write the note below a figure, wrapped to the figure's width."""
     width = figure.get_size_inches()[0]
     figure.supxlabel(
         textwrap.fill(words, int(20.5 * width)), fontsize=6 if width > 5 else 5.5, x=0.01, ha="left"
@@ -146,17 +145,17 @@ def say(figure: Figure, words: str) -> None:
 
 
 def several(seeds: Iterable[float]) -> str:
-    """'1 seed', '3 seeds' or '2 to 3 seeds': how many seeds the numbers of a figure rest on; NaN is
-    left out."""
-    found = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
-    span = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
-    return f"{span} seed{'' if found == [1] else 's'}"
+    """Return the number of seeds behind a figure as '1 seed', '3 seeds' or '2 to 3 seeds'; skip
+    NaN."""
+    counts = sorted({int(number) for number in seeds if pd.notna(number)}) or [0]
+    range_text = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{range_text} seed{'' if counts == [1] else 's'}"
 
 
 def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
-    """A legend of up to `across` entries a row above the panels, below the figure's title: at the
-    bottom its note would lie upon it."""
-    shape = {
+    """Draw a legend of up to `across` entries per row above the panels, below the figure's title.
+    At the bottom, it would cover the note."""
+    style = {
         "frameon": False,
         "alignment": "left",
         "handlelength": 1,
@@ -170,25 +169,27 @@ def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: 
         ncols=min(len(handles), across),
         title=title,
         title_fontsize=size,
-        **shape,
+        **style,
     )
 
 
 def spread(table: pd.DataFrame, mark: str) -> str:
-    """'bar: its 95 % interval over seeds and items, 3 seeds', or that there is none; from a table
-    with low, seeds and maybe resampled.
+    """Return 'bar: its 95 % interval over seeds and items, 3 seeds', or 'no interval: 1 seed'.
 
-    mark: what shows the interval.
+    table: columns low, seeds and optionally resampled. mark: name of the interval's mark.
     """
-    known = table.dropna(subset=["low"])
-    if known.empty:
+    rows = table.dropna(subset=["low"])
+    if rows.empty:
         return f"no interval: {several(table['seeds'])}"
-    covers = sorted({name for name in known["resampled"] if name}) if "resampled" in known else []
-    return f"{mark}: its 95 % interval{' over ' + ' or '.join(covers) if covers else ''}, {several(table['seeds'])}"
+    units = sorted({name for name in rows["resampled"] if name}) if "resampled" in rows else []
+    return (
+        f"{mark}: its 95 % interval{' over ' + ' or '.join(units) if units else ''}, "
+        f"{several(table['seeds'])}"
+    )
 
 
 def on_top(axes: Axes) -> None:
-    """Column names above a table, without ticks or frame."""
+    """Put the column names above a table, without ticks or frame."""
     axes.xaxis.tick_top()
     axes.tick_params(length=0, pad=2)
     for spine in axes.spines.values():

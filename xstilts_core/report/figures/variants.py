@@ -1,4 +1,4 @@
-"""Differences between recipes and their variants, with intervals."""
+"""Draw differences between recipes and their variants, with intervals."""
 
 import numpy as np
 import pandas as pd
@@ -23,14 +23,17 @@ from xstilts_core.report.figures.style import (
 
 
 def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
-    """A row per pair of recipes, a panel per question, from `differences`: the mean of all targets
-    as a dot with its 95 % interval and its number, every target as a small gray mark. Blue: the
-    interval lies above 0; orange: below; no bar: one seed. source: whose runs."""
-    filled = table.dropna(subset=["difference"])
-    if filled.empty:
+    """Draw differences, from `differences`: a panel per question, a row per pair of recipes.
+
+    The dot is the mean of all targets, with its 95 % interval and its number; the gray marks are
+    the targets. Blue: the interval lies above 0; orange: below; no bar: one seed. source: the runs
+    used.
+    """
+    known = table.dropna(subset=["difference"])
+    if known.empty:
         return message("no finished pair of recipes to compare yet", width)
-    questions = list(dict.fromkeys(filled["question"]))
-    groups = [filled[filled["question"] == question] for question in questions]
+    questions = list(dict.fromkeys(known["question"]))
+    groups = [known[known["question"] == question] for question in questions]
     heights = [len(rows[["recipe", "beside"]].drop_duplicates()) for rows in groups]
     wide = check_width(width) > 5
     with look():
@@ -51,14 +54,17 @@ def difference_plot(table: pd.DataFrame, width: float = FULL, source: str = "") 
         panels[-1].set_xlabel(
             "difference in zero-shot score, points" if wide else "points", fontsize=7 if wide else 6
         )
-        targets = filled.loc[filled["task"] != AVERAGE, "task"].nunique()
-        words = f"Dot: mean of {targets} targets, {spread(filled, 'bar')}. Gray: one target each. Numbers: differences.csv."
-        say(figure, f"{words} {source}")
+        targets = known.loc[known["task"] != AVERAGE, "task"].nunique()
+        note = (
+            f"Dot: mean of {targets} targets, {spread(known, 'bar')}. Gray: single targets. "
+            "Numbers: differences.csv."
+        )
+        say(figure, f"{note} {source}")
     return figure
 
 
 def _draw_pairs(axes: Axes, rows: pd.DataFrame, wide: bool) -> None:
-    """One panel of `difference_plot`."""
+    """Draw one panel of `difference_plot`."""
     names = list(dict.fromkeys(zip(rows["recipe"], rows["beside"], strict=True)))
     for row in rows.itertuples():
         y = names.index((row.recipe, row.beside))

@@ -1,10 +1,9 @@
-"""Scores that others published and that ship with the package: whose they are, from where, on which
-terms.
+"""Describe the published scores that ship with the package: authors, origin and license.
 
-What is here is data: `analysis.performance` reads the files, and a study names one of them:
-`published: pruksachatkun2020`. phang2020.csv has those numbers of the paper that this suite
-reproduces of which the source is at hand, with it (a number that is not there is unconfirmed);
-claims.yaml has what the paper and reports about it claim. `analysis.claims` reads both.
+This folder holds data: `analysis.performance` reads the files, and a study names one of them:
+`published: pruksachatkun2020`. phang2020.csv holds the numbers of the paper that this suite
+reproduces, if their source is at hand, with that source (a number that is absent is unconfirmed).
+claims.yaml holds the claims of the paper and of reports about it. `analysis.claims` reads both.
 """
 
 from collections.abc import Mapping
@@ -20,13 +19,13 @@ PHANG, CLAIMS = FOLDER / "phang2020.csv", FOLDER / "claims.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Published scores of encoders after intermediate training, and of the same encoder without.
+    """Published scores of encoders after intermediate training, and of the same without it.
 
     <name>.csv: intermediate, kind (target or probing), task, run, score (0 to 1).
     <name>_baseline.csv, in the order of the paper's figures: kind (intermediate: the task's own
     score; target, probing: without intermediate training), task, label (as in those figures), run
     (empty: only the mean over runs is known), score, train_examples (empty: unknown).
-    <name>.LICENSE: the terms.
+    <name>.LICENSE: the license terms.
     """
 
     name: str
@@ -56,23 +55,29 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "pruksachatkun2020": Reference(
             name="pruksachatkun2020",
             authors="Pruksachatkun et al. (2020)",
-            title="RoBERTa Large: English intermediate tasks, English targets, probing tasks; three runs",
+            title="RoBERTa Large: English intermediate tasks, English targets, probing tasks; "
+            "three runs",
             citation=(
-                "Yada Pruksachatkun, Jason Phang, Haokun Liu, Phu Mon Htut, Xiaoyi Zhang, Richard Yuanzhe Pang, Clara Vania, "
-                "Katharina Kann, Samuel R. Bowman. 2020. Intermediate-Task Transfer Learning with Pretrained Language Models: "
-                "When and Why Does It Work? ACL 2020, pages 5231-5247."
+                "Yada Pruksachatkun, Jason Phang, Haokun Liu, Phu Mon Htut, Xiaoyi Zhang, Richard "
+                "Yuanzhe Pang, Clara Vania, Katharina Kann, Samuel R. Bowman. 2020. "
+                "Intermediate-Task Transfer Learning with Pretrained Language Models: When and Why "
+                "Does It Work? ACL 2020, pages 5231-5247."
             ),
             url="https://aclanthology.org/2020.acl-main.467",
             source=(
-                "github.com/nyu-mll/jiant, branch taskmaster, scripts/taskmaster/metadata/v1_data_files: the runs' result files (macro "
-                "average of a task's metrics), base_results2.tsv (probing of the encoder as it was pretrained; of duplicates the last, "
-                "as in the authors' script) and single_task_metadata.csv (mean score of a task trained on alone, number of examples)"
+                "github.com/nyu-mll/jiant, branch taskmaster, "
+                "scripts/taskmaster/metadata/v1_data_files: the runs' result files (macro average "
+                "of a task's metrics), base_results2.tsv (probing of the pretrained encoder; the "
+                "last of duplicates, as in the authors' script) and single_task_metadata.csv (mean "
+                "score of a task trained alone, number of examples)"
             ),
             license="MIT, copyright (c) 2019 New York University",
             remarks=(
-                "Ten of the paper's eleven intermediate tasks (without CCG). Cells without a published score are absent. A score of 0 is "
-                "as published: precision and recall of that probe were 0. Of targets without intermediate training only the mean over "
-                "runs is known; that it is the paper's baseline is a reading of that column's name (unconfirmed)."
+                "Ten of the paper's eleven intermediate tasks (without CCG). Cells without a "
+                "published score are absent. A score of 0 is as published: precision and recall of "
+                "that probe were 0. For targets without intermediate training only the mean over "
+                "runs is known; that this mean is the paper's baseline is inferred from the "
+                "column's name (unconfirmed)."
             ),
         ),
     }
@@ -80,8 +85,8 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
 
 
 def reference(name: str, where: str = "") -> Reference:
-    """The published scores of this name; UsageError where there are none. where: for the message,
-    the place the name came from."""
+    """Return the published scores of this name. Raise UsageError if there are none. `where` is the
+    name's origin, for the message."""
     if name not in REFERENCES:
         raise unknown("published scores", name, REFERENCES, where)
     return REFERENCES[name]

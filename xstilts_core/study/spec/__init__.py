@@ -1,11 +1,11 @@
-"""What one run needs: validated, frozen, flat.
+"""The validated, frozen, flat parameters of one run.
 
-base    the fields that runs share; the project's folder; a plain sentence for a wrong value
+base          fields that runs share, and the project's folder
 intermediate  the spec of phase 2
-phases  those of the other phases
-reads   the splits of tasks that a run reads
-weights which model a folder holds
-wording a wrong value as a plain sentence
+phases        the specs of the other phases
+reads         the task splits that a run reads
+weights       a fingerprint of the model in a folder
+wording       a wrong value as a plain sentence
 """
 
 from xstilts_core.study.spec.base import (

@@ -1,5 +1,5 @@
-"""What one run needs: validated, frozen, flat. A run notebook's parameters are the fields of its
-spec, under the same names."""
+"""Define the fields that runs share. A run notebook's parameters are the fields of its spec, under
+the same names."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,13 +29,12 @@ from xstilts_core.tasks import (
 )
 
 BASELINE = "none"
-# Of a study: letters of any script (with their accents), digits, _ and -. It names a folder, and
-# stands in links and job names.
+# A study's name: letters of any script (with their accents), digits, _ and -. It is used in folder
+# names, links and job names.
 NAME = r"^[\p{L}\p{M}\p{Nd}_-]+$"
-# Words for the suite's own encoders; anything else is a hub name or a folder.
+# Names of the suite's own encoders; any other name is a hub name or a folder.
 ENCODERS = ("mini", "pretrained")
-# Controls, and the formats of the targets that each is made for. Those of DATA_ONLY need no
-# encoder.
+# Each control with the formats of the targets it applies to. Those in DATA_ONLY need no encoder.
 CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "random_init": ("pair", "span", "tagging", "retrieval", "ranking"),
@@ -46,25 +45,30 @@ CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 DATA_ONLY = ("majority", "overlap")
-# Those that compare or hide one of a pair's two texts, and say nothing of a text alone.
+# Controls that compare or hide one of a pair's two texts, so they need tasks with two texts.
 _TWO_TEXTS = ("hypothesis_only", "overlap")
 Device = Literal["auto", "cpu", "cuda"]
-SCORED_LANGUAGES = "languages that a target is scored in: XTREME's, or with xtreme-r XTREME-R's, which has some more"
+SCORED_LANGUAGES = (
+    "languages that a target is scored in: XTREME's, or with xtreme-r XTREME-R's, "
+    "which has some more"
+)
 
 
 def misfit(control: str, entry: Task) -> str:
-    """Why a control says nothing of this task; "" where it does."""
+    """Return why `control` does not apply to a task, or "" if it does."""
     if entry.format not in CONTROLS[control]:
-        return f"control {control} is for {', '.join(CONTROLS[control])} tasks: {entry.name} has format {entry.format}"
+        return (
+            f"control {control} is for {', '.join(CONTROLS[control])} tasks: "
+            f"{entry.name} has format {entry.format}"
+        )
     if entry.single_text and control in _TWO_TEXTS:
         return f"control {control} is for tasks of two texts: {entry.name} has one"
     return ""
 
 
 class Spec(BaseModel):
-    """The fields every run has. `elsewhere` are those on which its numbers do not depend
-    (identity.py): where and how it is made, which may differ between machines, and what it is
-    called."""
+    """The fields that every run has. `elsewhere` lists those that do not affect its numbers (see
+    identity.py): its name, and where and how it is made, which may differ between machines."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     phase: ClassVar[str]
@@ -72,8 +76,8 @@ class Spec(BaseModel):
     elsewhere: ClassVar[frozenset[str]] = frozenset(
         {"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"}
     )
-    # The runs of the same study that this one starts from, as the study asks for them: no parameter
-    # of a notebook.
+    # The runs of the same study that this one starts from, with the study's settings. It is not a
+    # notebook parameter.
     _starts_from: tuple["Spec", ...] = PrivateAttr(())
 
     study: str = Field(
@@ -96,32 +100,32 @@ class Spec(BaseModel):
 
     @property
     def root(self) -> Path:
-        """outputs/<study>."""
+        """Path of outputs/<study>."""
         return home() / self.outputs / self.study
 
     @property
     def folder(self) -> Path:
-        """Where this run's result.json, notebook, log and model or predictions go."""
-        raise UsageError("a Spec of no phase has no folder")
+        """Folder of this run's result.json, notebook, log and model or predictions."""
+        raise UsageError("a Spec without a phase has no folder")
 
     @property
     def parents(self) -> tuple[Path, ...]:
-        """Folders of the runs of this study that must have finished before this one."""
+        """Folders of the runs of this study that must finish before this one."""
         return ()
 
     @property
     def starts_from(self) -> tuple["Spec", ...]:
-        """The specs of `parents`; empty for a spec that is in no study."""
+        """Specs of the `parents`; empty for a spec outside a study."""
         return self._starts_from
 
     @property
     def fingerprint(self) -> str:
-        """A fingerprint of the encoder that the run is given, where it is a folder; "" else."""
+        """Fingerprint of the encoder if it is a folder, otherwise ""."""
         return ""
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        """The data that the run reads, as far as labels go."""
+        """Splits whose labels the run reads."""
         return ()
 
     @property
@@ -131,7 +135,7 @@ class Spec(BaseModel):
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What data_root is needed for though none is given; empty where the run can start."""
+        """Reasons why the missing data_root is needed; empty if the run can start."""
         if self.data_root or self.source == "mini":
             return ()
         if self.source == "files":
@@ -140,23 +144,23 @@ class Spec(BaseModel):
         return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in read if name in LOCAL)
 
     def require_places(self) -> None:
-        """UsageError where a place is missing. Asked when a run starts: a study can be checked
-        without its data."""
+        """Raise UsageError if a required path is missing. It is called only when a run starts, so
+        that a study can be checked without its data."""
         if self.lacking:
             raise UsageError(f"{'; '.join(self.lacking)} (xstilts run ... --data-root DIR)")
 
     def changed(self) -> dict[str, Any]:
-        """The parameters to inject: only what differs from the defaults, as JSON types."""
+        """Return the parameters to inject: values that differ from the defaults, as JSON types."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     @property
     def uses(self) -> tuple[str, ...]:
-        """The tasks whose data or scores this run touches."""
+        """Tasks whose data or scores this run touches."""
         return ()
 
     @model_validator(mode="after")
     def source_has_tasks(self) -> Self:
-        # A target before what it is trained on: it is the one that was named.
+        # Check a target before its training task, because the user named the target.
         for name in reversed(self.uses):
             if name in TASKS and (reason := not_at_source(TASKS[name], self.source)):
                 raise ValueError(reason)
@@ -164,13 +168,13 @@ class Spec(BaseModel):
 
     @classmethod
     def of(cls, names: Mapping[str, Any], where: str = "the notebook's parameters") -> Self:
-        """The spec made from a notebook's variables: `TargetSpec.of(globals())`. UsageError where
-        one is wrong."""
+        """Build the spec from a notebook's variables: `TargetSpec.of(globals())`. Raise UsageError
+        if a value is wrong."""
         return make(cls, {name: names[name] for name in cls.model_fields if name in names}, where)
 
 
 class ScoringSpec(Spec):
-    """Fields of every run that scores targets."""
+    """The fields of every run that scores targets."""
 
     benchmark: Benchmark = Field("xtreme", description=SCORED_LANGUAGES)
     languages: list[str] = Field(
@@ -181,26 +185,27 @@ class ScoringSpec(Spec):
     def lacking(self) -> tuple[str, ...]:
         if self.source != "hub" or self.data_root or self.benchmark == "xtreme":
             return super().lacking
-        wanted = {
+        added_languages = {
             name: [
                 code for code in TASKS[name].added if not self.languages or code in self.languages
             ]
             for name in self.uses
         }
-        more = [
+        reasons = [
             f"{name} in {', '.join(codes)} needs data_root: {LOCAL_ADDED[name]}"
-            for name, codes in wanted.items()
+            for name, codes in added_languages.items()
             if codes and name in LOCAL_ADDED
         ]
-        return (*super().lacking, *more)
+        return (*super().lacking, *reasons)
 
 
 class EncoderSpec(Spec):
-    """Fields of every run that starts from an encoder."""
+    """The fields of every run that starts from an encoder."""
 
     encoder: str = Field(
         "mini",
-        description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name or a folder",
+        description="phase 1 model: mini (shipped), pretrained (this study's phase 1), a hub name "
+        "or a folder",
     )
     recipe: str = Field(
         BASELINE,
@@ -213,17 +218,19 @@ class EncoderSpec(Spec):
     max_length: int = Field(
         128,
         ge=8,
-        description="longest input in tokens; longer ones are split (tagging), windowed (spans) or cut",
+        description="longest input in tokens; longer ones are split (tagging), windowed (spans) "
+        "or cut",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 on), else float32",
+        description="auto: bfloat16 where GPU or CPU compute it natively (on a CPU from width 256 "
+        "on), else float32",
     )
 
     @property
     def fingerprint(self) -> str:
         if self.encoder == "pretrained":
-            return ""  # a run of the study, which it starts from
+            return ""  # the encoder is a parent run of the study
         return fingerprint(
             encoder_files.shipped()
             if self.encoder == encoder_files.SHIPPED
@@ -241,8 +248,8 @@ class EncoderSpec(Spec):
 
     @property
     def start(self) -> str:
-        """Name or folder of the encoder to load: phase 1's for the baseline and controls, else the
-        recipe's phase 2 model."""
+        """Name or folder of the encoder to load: the phase 1 encoder for the baseline and controls,
+        otherwise the recipe's phase 2 model."""
         if self.recipe == BASELINE or self.control:
             return self.phase1
         return str(self.root / "intermediate" / self.recipe / f"seed{self.seed}" / "model")
@@ -253,7 +260,7 @@ class EncoderSpec(Spec):
 
 
 class TuneSpec(EncoderSpec):
-    """Fields of phases 2 and 3: fine-tuning with a head."""
+    """The fields of phases 2 and 3: fine-tuning with a head."""
 
     epochs: int = Field(0, ge=0, description="passes over the training data; 0: the task's recipe")
     batch_size: int = Field(
@@ -312,38 +319,38 @@ class TuneSpec(EncoderSpec):
 
     @classmethod
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
-        """Names of the tasks whose recipes fill what is not given."""
+        """Return the names of the tasks whose published recipes fill missing values."""
         return []
 
     def passes(self, rows: float) -> int:
-        """Passes over so many training rows: `epochs`, or as many more as `least_steps` needs."""
+        """Return the passes over `rows` rows: `epochs`, or as many more as `least_steps` needs."""
         return passes(rows, self.batch_size, self.epochs, self.least_steps)
 
     def examples_of(self, name: str) -> int:
-        """At most so many training examples of a task; 0: all."""
+        """Return the largest number of training examples of a task; 0: all."""
         return self.train_examples
 
     def evaluations_in(self, steps: int) -> int:
-        """Development evaluations of a training of so many steps: evenly spaced, the last at its
-        end."""
-        wanted = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations
-        return max(1, min(wanted, steps))
+        """Return the number of development evaluations in a training of this many steps. They are
+        evenly spaced, the last at the end."""
+        count = round(steps / self.evaluate_every) if self.evaluate_every else self.evaluations
+        return max(1, min(count, steps))
 
     @model_validator(mode="before")
     @classmethod
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Layer two: what is not given comes from the first such task's recipe; max_length is the
-        largest of all of them."""
+        """Fill missing values from the recipe of the first task that has one. max_length is the
+        largest of all recipes."""
         values = once_accumulated(values)
-        found = [
+        tasks = [
             TASKS[name]
             for name in cls.recipe_tasks(values)
             if isinstance(name, str) and name in TASKS
         ]
         layers = [
             layer
-            for entry in found
-            if isinstance(layer := recipe(entry, values.get("source", "mini")), Published)
+            for task in tasks
+            if isinstance(layer := recipe(task, values.get("source", "mini")), Published)
         ]
         if not layers:
             return values
@@ -354,16 +361,19 @@ class TuneSpec(EncoderSpec):
         }
 
     def require_recipe(self) -> None:
-        """ValueError where a field is still 0, which stands for a recipe's value: no task here has
-        a recipe."""
+        """Raise ValueError if a field is still 0, its placeholder for a recipe's value: no task of
+        this run has a recipe."""
         if empty := [name for name in RECIPE_FIELDS if not getattr(self, name)]:
             tasks = ", ".join(self.recipe_tasks(self.model_dump()))
-            way = f"give {', '.join(empty)} (in a study under train: or tasks:), or the task a published=Published(...)"
-            raise ValueError(f"no recipe is published for {tasks}: {way}")
+            remedy = (
+                f"give {', '.join(empty)} (in a study under train: or tasks:), "
+                "or give the task a published=Published(...)"
+            )
+            raise ValueError(f"no recipe is published for {tasks}: {remedy}")
 
 
 def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
-    """The runs of a study, each of which knows from now on which of them it starts from."""
+    """Return the runs of a study after recording in each the runs that it starts from."""
     runs = tuple(runs)
     by_folder = {spec.folder: spec for spec in runs}
     for spec in runs:
@@ -372,7 +382,7 @@ def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
 
 
 def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:
-    """A validated spec; UsageError with a plain sentence where a value is wrong."""
+    """Return a validated spec. Raise UsageError with a plain sentence if a value is wrong."""
     try:
         return cls(**values)
     except ValidationError as error:

@@ -1,5 +1,5 @@
-"""Phase 2's spec: intermediate tasks, how they are mixed, what is trained beside them, in which
-languages their data are."""
+"""Define phase 2's spec: the intermediate tasks, their mixture, masked language modelling beside
+them, and the languages of their data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,15 +25,14 @@ Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 MIXTURE = ("sampling", "temperature", "cap", "probabilities")
 TEXT_FIELDS = ("mask_share", "mlm_languages", "mlm_documents")
-"""Fields that say how tasks are mixed, and how masked language modeling goes beside them."""
+"""Fields that control the mixture of tasks, and the masked language modelling beside them."""
 ENGLISH = "en"
-# Formats whose texts can be translated or disturbed while labels, and the places of answers, stay
-# true.
+# Formats whose labels and answer positions stay valid when the text is translated or noised.
 _WITH_LABELS = ("pair", "choice", "span", "tagging")
 
 
 class IntermediateSpec(TuneSpec):
-    """Phase 2: English intermediate tasks."""
+    """Phase 2: train on English intermediate tasks."""
 
     phase: ClassVar[str] = "intermediate"
     notebook: ClassVar[str] = "20_intermediate"
@@ -70,7 +69,8 @@ class IntermediateSpec(TuneSpec):
         0.0,
         ge=0,
         le=100,
-        description="batches of multilingual masked language modelling to one of the tasks; 0: none",
+        description="batches of multilingual masked language modelling to one of the tasks; "
+        "0: none",
     )
     mask_share: float = Field(
         0.15, gt=0, lt=1, description="mlm: share of the tokens to predict, masked as in phase 1"
@@ -86,11 +86,13 @@ class IntermediateSpec(TuneSpec):
     lora: int = Field(
         0,
         ge=0,
-        description="rank of low-rank adapters, trained instead of the encoder's weights and merged; 0: none",
+        description="rank of low-rank adapters, trained instead of the encoder's weights and "
+        "merged; 0: none",
     )
     data_languages: list[str] = Field(
         [],
-        description="languages of the training data; several share the English size; empty: English",
+        description="languages of the training data; several share the English size; "
+        "empty: English",
     )
     noise: float = Field(
         0.0,
@@ -102,11 +104,13 @@ class IntermediateSpec(TuneSpec):
         0,
         ge=0,
         le=20,
-        description="further trainings, in another order with longer warm-up, while a task is not learnt",
+        description="further trainings, in another order with longer warm-up, while a task is not "
+        "learnt",
     )
     translator: str = Field(
         "",
-        description="model that translates the training data: hub name or folder; empty: published translations",
+        description="model that translates the training data: hub name or folder; "
+        "empty: published translations",
     )
 
     @classmethod
@@ -119,22 +123,22 @@ class IntermediateSpec(TuneSpec):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The data sets that are trained on: a task's parts, or itself."""
+        """Names of the training data sets: each task's parts, or the task itself."""
         return tuple(part for name in self.tasks for part in TASKS[name].parts or (name,))
 
     @property
     def translated(self) -> tuple[str, ...]:
-        """The languages other than English that training data are read or made in."""
+        """Languages other than English in which training data are read or generated."""
         return tuple(code for code in self.data_languages if code != ENGLISH)
 
     def translator_for(self, code: str) -> str:
-        """The translation model for a language: where each has a model of its own, {language} in
-        the name stands for the code."""
+        """Return the translation model for a language. {language} in the name is replaced by the
+        code, for families with one model per language."""
         return self.translator.replace("{language}", code)
 
     @property
     def translators(self) -> tuple[str, ...]:
-        """Every translation model of the run."""
+        """Names of all translation models of the run."""
         return (
             tuple(dict.fromkeys(self.translator_for(code) for code in self.translated))
             if self.translator
@@ -171,7 +175,7 @@ class IntermediateSpec(TuneSpec):
 
     @property
     def text_languages(self) -> tuple[str, ...]:
-        """Languages whose texts the run needs from the hub: with mlm those asked for, or
+        """Languages whose texts the run needs from the hub: with mlm the given ones, or
         XTREME's."""
         return (
             tuple(self.mlm_languages or XTREME_LANGUAGES)
@@ -194,33 +198,40 @@ class IntermediateSpec(TuneSpec):
 
     @model_validator(mode="after")
     def mixture_fits(self) -> "IntermediateSpec":
-        set_here = [
+        mixture_fields = [
             name for name in MIXTURE if getattr(self, name) != type(self).model_fields[name].default
         ]
         for name in self.tasks:
             if TASKS[name].staged and len(self.tasks) > 1 and not self.sequence:
                 stages = ", then ".join(TASKS[name].parts)
                 raise ValueError(
-                    f"{name} is trained on in stages ({stages}): it cannot be mixed with other tasks (sequence: true can)"
+                    f"{name} is trained in stages ({stages}): it cannot be mixed with other tasks "
+                    "(sequence: true trains on them one after the other)"
                 )
         if self.sequence and len(self.tasks) < 2:
-            raise ValueError(f"sequence needs two or more tasks, and here is {self.tasks[0]} alone")
-        if self.sequence and set_here:
             raise ValueError(
-                f"sequence and {set_here[0]} exclude each other: tasks that follow one another are not mixed"
+                f"sequence needs two or more tasks: the only one here is {self.tasks[0]}"
             )
-        if self.sampling == "uniform" and "temperature" in set_here:
+        if self.sequence and mixture_fields:
             raise ValueError(
-                "sampling uniform and temperature exclude each other: a temperature evens out tasks mixed by their sizes"
+                f"sequence and {mixture_fields[0]} exclude each other: "
+                "tasks that follow one another are not mixed"
             )
-        if self.probabilities and len(set_here) > 1:
+        if self.sampling == "uniform" and "temperature" in mixture_fields:
             raise ValueError(
-                f"probabilities and {set_here[0]} exclude each other: fixed probabilities depend on no size"
+                "sampling uniform and temperature exclude each other: "
+                "a temperature only changes the sampling by size"
+            )
+        if self.probabilities and len(mixture_fields) > 1:
+            raise ValueError(
+                f"probabilities and {mixture_fields[0]} exclude each other: "
+                "fixed probabilities do not depend on sizes"
             )
         if self.probabilities and set(self.probabilities) != set(self.tasks):
-            found = ", ".join(self.probabilities)
+            task_names = ", ".join(self.probabilities)
             raise ValueError(
-                f"probabilities must have each of {', '.join(self.tasks)}, and nothing else: it has {found}"
+                f"probabilities must have each of {', '.join(self.tasks)}, and nothing else: "
+                f"it has {task_names}"
             )
         if self.probabilities and abs((total := sum(self.probabilities.values())) - 1) > 1e-6:
             raise ValueError(f"probabilities must sum to 1: they sum to {total:g}")
@@ -233,10 +244,11 @@ class IntermediateSpec(TuneSpec):
     @model_validator(mode="after")
     def texts_fit(self) -> "IntermediateSpec":
         if self.mlm and self.layer != -1:
-            raise ValueError(f"mlm reads the last layer, and layer is {self.layer}: leave it -1")
+            raise ValueError(f"mlm reads the last layer, but layer is {self.layer}: leave it at -1")
         if self.mlm and self.control:
             raise ValueError(
-                f"mlm and control {self.control} exclude each other: its language-model head belongs to the trained weights"
+                f"mlm and control {self.control} exclude each other: "
+                "the language-model head belongs to the pretrained weights"
             )
         for code in self.mlm_languages if self.source == "mini" else ():
             if code not in EMBEDDED_LANGUAGES:
@@ -254,26 +266,29 @@ class IntermediateSpec(TuneSpec):
         for code in codes:
             language(code, "data_languages")
             if codes.count(code) > 1:
-                raise ValueError(f"{code!r} stands twice: keep one of them")
+                raise ValueError(f"{code!r} is listed twice: keep one of them")
         return codes
 
     @model_validator(mode="after")
     def data_can_be_had(self) -> "IntermediateSpec":
-        """Training data in the languages wished for, with noise and by the translator wished
-        for."""
+        """Check that training data are available in data_languages, with noise and from the
+        translator."""
         if self.translator and not self.translated:
             raise ValueError(
-                f"translator {self.translator!r} has nothing to translate into: give data_languages, such as [de, sw]"
+                f"translator {self.translator!r} has nothing to translate into: "
+                "give data_languages, such as [de, sw]"
             )
         for part in self.parts if self.translated or self.noise else ():
             form = TASKS[part].format
             if form not in _WITH_LABELS:
                 raise ValueError(
-                    f"{part} has format {form}: data_languages and noise are for tasks of format {', '.join(_WITH_LABELS)}"
+                    f"{part} has format {form}: data_languages and noise are for tasks of format "
+                    f"{', '.join(_WITH_LABELS)}"
                 )
             if self.translator and form == "tagging":
                 raise ValueError(
-                    f"{part} has a tag for every word: a translator's words have none (source mini has exact translations)"
+                    f"{part} has a tag for every word, but translated words have none "
+                    "(source mini has exact translations)"
                 )
             for code in self.translated:
                 if reason := not_in_language(part, code, self.source, self.translator):

@@ -1,5 +1,5 @@
-"""The specs of all phases but the second: what a notebook's parameters are, and where its run
-goes."""
+"""Define the specs of all phases but the second: each notebook's parameters and its run's
+folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +23,13 @@ from xstilts_core.study.spec.reads import Read, trained
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
-# How sentences are mined, by an encoder or by the control beside it.
+# Settings of sentence mining, shared by encoders and the control without one.
 NEIGHBOURS = Field(4, ge=1, description="k of the ratio margin (mining)")
 MARGIN = Field(True, description="mining: ratio margin; off: plain cosine")
 
 
 class PretrainSpec(Spec):
-    """Phase 1: a multilingual masked language model from scratch, on the texts of the source."""
+    """Phase 1: train a multilingual masked language model from scratch on the source's texts."""
 
     phase: ClassVar[str] = "pretrain"
     notebook: ClassVar[str] = "10_pretrain"
@@ -77,18 +77,20 @@ class PretrainSpec(Spec):
         return (
             ()
             if self.data_root or self.source == "mini"
-            else ("phase 1 needs data_root: its texts are those of the original files",)
+            else ("phase 1 needs data_root: it reads the texts of the original files",)
         )
 
     @model_validator(mode="after")
     def heads_divide_width(self) -> "PretrainSpec":
         if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}"
+            )
         return self
 
 
 class TargetSpec(TuneSpec, ScoringSpec):
-    """Phase 3: fine-tune on a target's English training split, score it zero-shot in every
+    """Phase 3: fine-tune on a target's English training split, then score zero-shot in every
     language."""
 
     phase: ClassVar[str] = "target"
@@ -107,12 +109,13 @@ class TargetSpec(TuneSpec, ScoringSpec):
     )
     control: Literal["", "random_init", "hypothesis_only"] = Field(
         "",
-        description="control: random_init forgets the encoder's weights, hypothesis_only hides the first text of a pair",
+        description="control: random_init forgets the encoder's weights, hypothesis_only hides the "
+        "first text of a pair",
     )
 
     @classmethod
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
-        """The targets: XNLI's recipe trains on MNLI for XNLI; MNLI's own is that of phase 2."""
+        """Return the targets: XNLI's recipe is to train on MNLI; MNLI's own is that of phase 2."""
         return list(values.get("targets") or cls.model_fields["targets"].default)
 
     @property
@@ -134,21 +137,19 @@ class TargetSpec(TuneSpec, ScoringSpec):
     def targets_fit(self) -> "TargetSpec":
         if self.control and (reason := misfit(self.control, task(self.train_on, "train_on"))):
             raise ValueError(reason)
-        learnt = {entry.train_on for entry in TASKS.values() if entry.train_on}
-        if self.train_on not in learnt:
-            raise unknown("task that targets are trained on,", self.train_on, learnt, "train_on")
+        possible = {entry.train_on for entry in TASKS.values() if entry.train_on}
+        if self.train_on not in possible:
+            raise unknown("task that targets are trained on,", self.train_on, possible, "train_on")
         for name in self.targets:
             if task(name, "targets").train_on != self.train_on:
-                fitting = [
-                    entry.name for entry in TASKS.values() if entry.train_on == self.train_on
-                ]
-                raise unknown(f"target trained on {self.train_on}", name, fitting, "targets")
+                legal = [entry.name for entry in TASKS.values() if entry.train_on == self.train_on]
+                raise unknown(f"target trained on {self.train_on}", name, legal, "targets")
         self.require_recipe()
         return self
 
 
 class RetrievalSpec(EncoderSpec, ScoringSpec):
-    """Phase 3 without training: bitext mining and sentence retrieval with pooled hidden states."""
+    """Phase 3 without training: mine bitext and retrieve sentences with pooled hidden states."""
 
     phase: ClassVar[str] = "retrieval"
     notebook: ClassVar[str] = "22_retrieval"
@@ -164,7 +165,8 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
     margin: bool = MARGIN
     control: Literal["", "random_init", "names_masked"] = Field(
         "",
-        description="control: random_init forgets the encoder's weights, names_masked hides names on both sides",
+        description="control: random_init forgets the encoder's weights, names_masked hides names "
+        "on both sides",
     )
 
     @property
@@ -192,8 +194,8 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
 
 
 class ProbingSpec(EncoderSpec):
-    """Beside phase 3: what can be read off an encoder that stays as it is, learnt in English and
-    scored zero-shot in every language."""
+    """Beside phase 3: train probes on a frozen encoder in English and score them zero-shot in every
+    language."""
 
     phase: ClassVar[str] = "probing"
     notebook: ClassVar[str] = "24_probing"
@@ -228,8 +230,7 @@ class ProbingSpec(EncoderSpec):
 
 
 class ControlSpec(ScoringSpec):
-    """A control without an encoder: what the English training data's labels, or words in common,
-    give away on their own."""
+    """A control without an encoder: what training labels or shared words alone achieve."""
 
     phase: ClassVar[str] = "control"
     notebook: ClassVar[str] = "23_control"
@@ -259,17 +260,17 @@ class ControlSpec(ScoringSpec):
 
     @property
     def uses(self) -> tuple[str, ...]:
-        learnt = [TASKS[name].train_on for name in self.targets]
-        return tuple(dict.fromkeys((*filter(None, learnt), *self.targets)))
+        training_tasks = [TASKS[name].train_on for name in self.targets]
+        return tuple(dict.fromkeys((*filter(None, training_tasks), *self.targets)))
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        found = (
+        label_reads = (
             trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),)
             for name in self.targets
         )
         return (
-            *(read for reads in found for read in reads),
+            *(read for reads in label_reads for read in reads),
             *(Read(name, "scored") for name in self.targets),
         )
 
@@ -290,8 +291,8 @@ class ControlSpec(ScoringSpec):
 
 
 class DataSpec(Spec):
-    """Before the phases: all that a study takes from the hub, fetched once, so that its runs need
-    not ask there."""
+    """Before the phases: fetch everything a study takes from the hub, so that its runs can work
+    offline."""
 
     phase: ClassVar[str] = "data"
     notebook: ClassVar[str] = "01_data"

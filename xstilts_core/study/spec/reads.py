@@ -1,11 +1,11 @@
-"""What a run reads: splits of tasks."""
+"""Name the task splits that a run reads."""
 
 from typing import Literal, NamedTuple
 
 
 class Read(NamedTuple):
-    """A split of a task that a run reads. split: train, dev, or scored (the one that scores are
-    reported on). languages: None: those that are scored."""
+    """A task split that a run reads. split: train, dev, or scored (the split whose scores are
+    reported). languages: None for the scored languages."""
 
     task: str
     split: Literal["train", "dev", "scored"]
@@ -13,5 +13,5 @@ class Read(NamedTuple):
 
 
 def trained(name: str) -> tuple[Read, ...]:
-    """What training on a task reads, in English."""
+    """Return the English splits that training on a task reads."""
     return (Read(name, "train", ("en",)), Read(name, "dev", ("en",)))

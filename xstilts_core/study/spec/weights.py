@@ -1,4 +1,4 @@
-"""Which model a folder holds: another one at the same place is another experiment."""
+"""Identify the model in a folder. A different model at the same path is a different experiment."""
 
 import hashlib
 from functools import lru_cache
@@ -9,31 +9,30 @@ BLOCK, BLOCKS = 2**16, 64
 
 
 def fingerprint(folder: Path) -> str:
-    """A hash of the model's files: their names, sizes and 64 blocks spread over each. "" where
-    there is no such folder.
+    """Return a hash of the model's files, or "" if there is no such folder.
 
-    Training moves every weight, so that a model of gigabytes need not be read to be told from
-    another.
+    It covers the names, the sizes and 64 blocks spread over each file. Training changes every
+    weight, so two models of gigabytes can be distinguished without reading them whole.
     """
-    found = sorted({path for kind in FILES for path in folder.glob(kind) if path.is_file()})
+    files = sorted({path for kind in FILES for path in folder.glob(kind) if path.is_file()})
     return (
-        digest(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in found))
-        if found
+        digest(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+        if files
         else ""
     )
 
 
 @lru_cache(maxsize=64)
 def digest(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """The hash of files as they are at these sizes and times; specs of one study ask for it again
-    and again."""
-    made = hashlib.sha256()
+    """Return the hash of files with these sizes and times. Cached, because the specs of one study
+    ask for the same files repeatedly."""
+    sha256 = hashlib.sha256()
     for path, size, _ in files:
-        made.update(f"{path.name} {size}\n".encode())
+        sha256.update(f"{path.name} {size}\n".encode())
         with path.open("rb") as stream:
-            for place in sorted(
+            for offset in sorted(
                 {max(0, (size - BLOCK) * step // (BLOCKS - 1)) for step in range(BLOCKS)}
             ):
-                stream.seek(place)
-                made.update(stream.read(BLOCK))
-    return made.hexdigest()[:16]
+                stream.seek(offset)
+                sha256.update(stream.read(BLOCK))
+    return sha256.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A wrong value as one plain sentence: the file, the key, the value, what is legal."""
+"""Turn a wrong value into a plain sentence: the file, the key, the value and what is legal."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from xstilts_core.errors import UsageError, shown, unknown
 
 YAML_WORDS = " (YAML reads an unquoted no, yes, on or off as true or false: quote it)"
-# pydantic's kind of mistake -> what the value must be, with the numbers of its context.
+# pydantic's error type -> what the value must be, with the numbers of the error's context.
 PLAIN = {
     "list_type": "must be a list, such as [a, b]",
     "dict_type": "must be keys and values, such as {{key: value}}",
@@ -34,27 +34,27 @@ PLAIN = {
 
 
 def sentence(first: Mapping[str, Any], key: str, where: str) -> UsageError:
-    """One of pydantic's errors in plain words."""
+    """Return a UsageError that states one of pydantic's errors in plain words."""
     if first["type"] == "value_error":
         return UsageError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}")
     if first["type"] == "missing":
         return UsageError(f"{where}: {key} is missing")
-    plain = PLAIN.get(first["type"], "").format(**first.get("ctx", {}))
-    plain = plain or f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    requirement = PLAIN.get(first["type"], "").format(**first.get("ctx", {}))
+    requirement = requirement or f"{first['msg'][0].lower()}{first['msg'][1:]}"
     if first["type"] == "string_pattern_mismatch":
-        plain = "may have letters, digits, _ and - only"
+        requirement = "may contain only letters, digits, _ and -"
     hint = (
         YAML_WORDS
         if isinstance(first["input"], bool)
-        else " (nothing, ~ or null stands there)"
+        else " (the file has nothing, ~ or null there)"
         if first["input"] is None
         else ""
     )
-    return UsageError(f"{where}: {key} is {shown(first['input'])}: it {plain}{hint}")
+    return UsageError(f"{where}: {key} is {shown(first['input'])}: it {requirement}{hint}")
 
 
 def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageError:
-    """The first mistake pydantic found, as one sentence that names key, value, place and what is
+    """Return pydantic's first error as one sentence with the key, the value, its origin and what is
     legal."""
     first, key = error.errors()[0], ".".join(str(part) for part in error.errors()[0]["loc"])
     return (
@@ -65,22 +65,21 @@ def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageEr
 
 
 def _has_number_for_bool(annotation: Any, value: Any) -> bool:
-    """Whether YAML's true or false stands where a number is wanted: pydantic would take it for 1 or
-    0."""
+    """Return whether a bool was given for a number, which pydantic would read as 1 or 0."""
     return isinstance(value, bool) and annotation in (int, float, int | None, float | None)
 
 
 def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
-    """UsageError where `value` is nothing that the field can hold; on its own, before other fields
-    are looked at."""
+    """Raise UsageError if the field cannot hold `value`. Other fields are not considered."""
     options = get_args(field.annotation)
     if get_origin(field.annotation) is Literal and value not in options:
         raise unknown(name, value, [option for option in options if option], where)
-    inner = options[0] if get_origin(field.annotation) is list else None
-    for part in [value, *(value if inner and isinstance(value, list) else ())]:
-        if _has_number_for_bool(inner if part is not value else field.annotation, part):
+    item_type = options[0] if get_origin(field.annotation) is list else None
+    for item in [value, *(value if item_type and isinstance(value, list) else ())]:
+        if _has_number_for_bool(item_type if item is not value else field.annotation, item):
             raise UsageError(
-                f"{where}: {name} is {part!r}: it must be a number (YAML reads no, yes, on and off as true or false)"
+                f"{where}: {name} is {item!r}: it must be a number "
+                "(YAML reads no, yes, on and off as true or false)"
             )
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{where}: {name} is {value!r}: it must be a finite number")
@@ -90,5 +89,5 @@ def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
         ).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        problem = sentence(first, ".".join(str(part) for part in (name, *first["loc"])), where)
+        problem = sentence(first, ".".join(str(item) for item in (name, *first["loc"])), where)
         raise (UsageError(f"{problem} (or null)") if type(None) in options else problem) from None

@@ -1,5 +1,5 @@
-"""(task, split) -> the places where its labelled files may stand, the first with labelled files
-wins: a table per format."""
+"""Map (task, split) to the locations of its labelled files. The first location with labelled files
+wins; there is a table per format."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

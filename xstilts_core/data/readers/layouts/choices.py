@@ -1,4 +1,4 @@
-"""Files of multiple choice: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA, XCOPA."""
+"""List the files of multiple choice: HellaSwag, CosmosQA, CommonsenseQA, SIQA, COPA, XCOPA."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,13 +26,13 @@ COPA = each(choices.read_copa)
 
 
 def _four_fifths(examples: list[ChoiceExample]) -> int:
-    """Where a lone development file of a slice is cut in two: after four fifths of its rows."""
+    """Return the row after four fifths, at which a slice's only development file is divided."""
     return len(examples) * 4 // 5
 
 
 def _first_part_of(read: Read) -> Read:
-    """The first four fifths of a development set, in place of a training set that the slices
-    lack."""
+    """Read the first four fifths of a development set, which replaces the training set that the
+    slices lack."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
         examples = read(paths, code)
@@ -42,7 +42,7 @@ def _first_part_of(read: Read) -> Read:
 
 
 def _rest_of(read: Read) -> Read:
-    """The last fifth, without the rows about a text that the first part has too; numbered as in the
+    """Read the last fifth, without rows about a text of the first part. Ids stay those of the
     file."""
 
     def cut(paths: list[Path], code: str) -> list[ChoiceExample]:
@@ -65,32 +65,34 @@ def _hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
 
 
 def siqa(split: str, older: str) -> tuple[Layout, ...]:
-    """The release that XTREME-R takes, then the older one with a file of labels beside the
+    """Return the release that XTREME-R uses, then the older one with a file of labels beside the
     questions."""
-    newer = (
+    current_release = (
         Layout((f"{folder}socialIQa_v1.4_{split}.jsonl",), SIQA)
         for folder in ("", "socialIQa_v1.4/")
     )
-    plain = Layout(
+    older_release = Layout(
         (f"socialiqa-train-dev/{older}.jsonl",),
         SIQA,
         holds=lambda path: choices.labels_beside(path) is not None,
     )
-    return also_below(("siqa",), *newer, plain)
+    return also_below(("siqa",), *current_release, older_release)
 
 
 def copa(split: str) -> tuple[Layout, ...]:
-    """XTREME-R's names, now and in its first release, then SuperGLUE's."""
+    """Return XTREME-R's names, now and in its first release, then SuperGLUE's."""
     names = (f"xcopa/xtreme/{split}-en.jsonl", f"xcopa/{split}-en.jsonl", f"xcopa/{split}.en.jsonl")
     names += (f"copa/{split}.jsonl", f"COPA/{split}.jsonl", f"copa/COPA/{split}.jsonl")
     return tuple(Layout((name,), COPA, holds=choices.has_labels) for name in names)
 
 
 def xcopa(split: str) -> tuple[Layout, ...]:
-    """XCOPA's own repository, with labels, then XTREME-R's folder, where those of the test set are
-    0 throughout."""
-    own = (f"{folder}/data/{{code}}/{split}.{{code}}.jsonl" for folder in ("xcopa", "xcopa-master"))
-    names = (*own, *(f"xcopa/{split}{between}{{code}}.jsonl" for between in ("-", ".")))
+    """Return XCOPA's own repository, with labels, then XTREME-R's folder, where the labels of the
+    test set are all 0."""
+    paths = (
+        f"{folder}/data/{{code}}/{split}.{{code}}.jsonl" for folder in ("xcopa", "xcopa-master")
+    )
+    names = (*paths, *(f"xcopa/{split}{sign}{{code}}.jsonl" for sign in ("-", ".")))
     return tuple(
         Layout((name,), COPA, holds=choices.has_labels, languages=LANGUAGES) for name in names
     )
@@ -113,8 +115,8 @@ def hellaswag(split: str) -> tuple[Layout, ...]:
     )
 
 
-# What marks the slices of a data set whose training set they lack: their development file is cut in
-# two. Elsewhere it is whole, and a training set that is not there is an error.
+# Paths that mark slices of a data set without a training set: their development file is divided.
+# Elsewhere it is used whole, and a missing training set is an error.
 _COSMOSQA_SLICES, _COSMOSQA_LONE = "cosmosqa/heads", ("cosmosqa/data/valid.csv",)
 _SIQA_SLICES, _SIQA_LONE = "siqa/LICENCE-CC-BY-4.txt", ("siqa/socialIQa_v1.4_dev.jsonl",)
 

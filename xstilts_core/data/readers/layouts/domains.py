@@ -1,4 +1,4 @@
-"""Files of the tasks in other domains: UMSAB, TweetEval's offensive tweets, AbstRCT, PubMedQA."""
+"""List the files of other domains: UMSAB, TweetEval's offensive tweets, AbstRCT, PubMedQA."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +10,14 @@ from xstilts_core.data.readers.texts import read_abstracts, read_labelled_lines
 from xstilts_core.examples import PairExample, TagsExample
 from xstilts_core.tasks import task
 
-# As both releases number their classes (TweetEval's mapping.txt, which says "not-offensive").
+# The class numbers of both releases (TweetEval's mapping.txt, which has "not-offensive").
 POLARITY: Spelling = {"0": "negative", "1": "neutral", "2": "positive"}
 _OFFENSIVE: Spelling = {"0": "non-offensive", "1": "offensive"}
 _DECISIONS: Spelling = {label: label for label in task("pubmedqa").labels}
 
 RELEASED = {"train": "train", "dev": "val", "test": "test"}
-# Whose translation of AbstRCT is read: all are by machine, with their marks projected and corrected
-# by hand.
+# The translator of AbstRCT in each language. All are machine translations, whose annotations were
+# projected and corrected by hand.
 _TRANSLATORS = {"es": "deepl", "fr": "nllb", "it": "nllb"}
 LABELLED, _ARTIFICIAL = "data/ori_pqal.json", "data/ori_pqaa.json"
 
@@ -31,16 +31,16 @@ def _abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def _first_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
-    """The first four fifths of the questions that experts answered, where the artificial training
-    set is not there."""
-    found = _abstracts_of(paths, code)
-    return found[: len(found) * 4 // 5]
+    """Read the first four fifths of the expert-answered questions, for use without the artificial
+    training set."""
+    examples = _abstracts_of(paths, code)
+    return examples[: len(examples) * 4 // 5]
 
 
 def _last_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
-    """The last fifth, numbered as in the file."""
-    found = _abstracts_of(paths, code)
-    return found[len(found) * 4 // 5 :]
+    """Read the last fifth, numbered as in the file."""
+    examples = _abstracts_of(paths, code)
+    return examples[len(examples) * 4 // 5 :]
 
 
 def _components_of(paths: list[Path], code: str) -> list[TagsExample]:
@@ -48,46 +48,47 @@ def _components_of(paths: list[Path], code: str) -> list[TagsExample]:
 
 
 def sentiment(split: str) -> tuple[Layout, ...]:
-    """XLM-T's folder. Its other languages have training tweets too: the suite trains on the English
-    ones."""
+    """Return XLM-T's folder. Its other languages have training tweets too, but the suite trains on
+    the English ones."""
     languages = ("en",) if split == "train" else task("tweet_sentiment").languages
-    place = Layout(
+    layout = Layout(
         (f"data/sentiment/{{name}}/{RELEASED[split]}_text.txt",),
         _labelled_lines(POLARITY),
         languages=languages,
     )
-    return also_below(("tweet_sentiment", "xlm-t"), place)
+    return also_below(("tweet_sentiment", "xlm-t"), layout)
 
 
 def offensive(split: str) -> tuple[Layout, ...]:
-    place = Layout((f"datasets/offensive/{RELEASED[split]}_text.txt",), _labelled_lines(_OFFENSIVE))
-    return also_below(("tweet_offensive", "tweeteval"), place)
+    texts = Layout((f"datasets/offensive/{RELEASED[split]}_text.txt",), _labelled_lines(_OFFENSIVE))
+    return also_below(("tweet_offensive", "tweeteval"), texts)
 
 
 def components(split: str) -> tuple[Layout, ...]:
-    """The abstracts about neoplasm in abstrct-projections: the original, and of each language the
+    """Return the abstracts about neoplasm in abstrct-projections: the original, and each language's
     translation corrected by hand."""
     folder = "data/data_for_experiments"
     english = Layout(
         (f"{folder}/EN/argument_components/original_data/neoplasm_{split}.tsv",), _components_of
     )
-    others = [
+    translations = [
         Layout(
             (
-                f"{folder}/{code.upper()}/{by}/argument_components/manual_revision/{code}_neoplasm_{by}_awesome_{split}.tsv",
+                f"{folder}/{code.upper()}/{translator}/argument_components/manual_revision/"
+                f"{code}_neoplasm_{translator}_awesome_{split}.tsv",
             ),
             _components_of,
             languages=(code,),
         )
-        for code, by in _TRANSLATORS.items()
+        for code, translator in _TRANSLATORS.items()
         if split != "train"
     ]
-    return also_below(("abstrct", "abstrct-projections"), english, *others)
+    return also_below(("abstrct", "abstrct-projections"), english, *translations)
 
 
-# Where PubMedQA's artificial training set is missing, which its authors do not keep beside the
-# rest, the questions that experts answered are cut in two; with it they are the development set, as
-# on the hub.
+# PubMedQA's authors keep the artificial training set apart from the rest. If it is missing, the
+# expert-answered questions are divided into training and development set; with it they are the
+# development set, as on the hub.
 _PUBMEDQA: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("pubmedqa", "train"): tuple(
         Layout((f"{folder}{name}",), read)

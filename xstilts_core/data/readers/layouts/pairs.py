@@ -1,5 +1,5 @@
-"""Files of sentence pairs: MNLI, SNLI, ANLI, QQP, XNLI, PAWS-X, and the translated training
-sets."""
+"""List the files of sentence pairs: MNLI, SNLI, ANLI, QQP, XNLI, PAWS-X, and the translated
+training sets."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ _WITHOUT_ENGLISH = {
     name: tuple(code for code in LANGUAGES[name] if code != "en") for name in ("xnli", "pawsx")
 }
 _ROUNDS = ("R1", "R2", "R3")
-# The few-shot seeds that the slices are trained on; seed 32, which shares no row with them, is
-# their development set.
+# The few-shot seeds of the slices' training sets; seed 32, which shares no row with them, is the
+# development set.
 SEEDS = (0, 1, 42, 1024)
 
 
@@ -42,11 +42,12 @@ def _anli_round(path: Path) -> list[PairExample]:
 
 
 def _anli_of(paths: list[Path], code: str) -> list[PairExample]:
-    """The three rounds, one after another."""
-    there = [path.parent.name for path in paths]
-    if missing := [name for name in _ROUNDS if name not in there]:
+    """Read the three rounds, one after another."""
+    rounds = [path.parent.name for path in paths]
+    if missing_rounds := [name for name in _ROUNDS if name not in rounds]:
         raise UsageError(
-            f"{paths[0].parents[1]} has {paths[0].name} in {', '.join(there)} only: expected {' and '.join(missing)} too"
+            f"{paths[0].parents[1]} has {paths[0].name} only in {', '.join(rounds)}: "
+            f"expected {' and '.join(missing_rounds)} too"
         )
     return pairs.joined(map(_anli_round, paths))
 
@@ -60,10 +61,10 @@ def _snli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def _anli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
-    """Rows of the release, and few-shot samples of its training set in Hugging Face's columns and
-    class numbers."""
+    """Read rows of the release, and few-shot samples of its training set with Hugging Face's
+    columns and class numbers."""
     columns = ("premise", "hypothesis", "label")
-    shots = [
+    samples = [
         pairs.read_json_pairs(path, columns, pairs.NUMBERS)
         for path in paths
         if path.name.endswith("_seed.jsonl")
@@ -71,7 +72,7 @@ def _anli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
     return pairs.distinct(
         pairs.joined(
             [
-                *shots,
+                *samples,
                 *(_anli_round(path) for path in paths if not path.name.endswith("_seed.jsonl")),
             ]
         )
@@ -79,16 +80,16 @@ def _anli_slices_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def glue(name: str, split: str, shape: pairs.PairTable) -> tuple[Layout, ...]:
-    """A table of GLUE: below its own folder, below the download script's, or below one with the
-    task's name."""
-    place = Layout((f"{name}/{split}.tsv",), table(shape))
-    return also_below(("glue_data", "glue", f"{name.lower()}/glue", name.lower()), place)
+    """Return a table of GLUE: below its own folder, the download script's, or one with the task's
+    name."""
+    layout = Layout((f"{name}/{split}.tsv",), table(shape))
+    return also_below(("glue_data", "glue", f"{name.lower()}/glue", name.lower()), layout)
 
 
 def _released_nli(
     task: str, release: str, split: str, shape: pairs.PairTable
 ) -> tuple[Layout, ...]:
-    """MultiNLI's and SNLI's own archives: the same rows as a table and as JSON lines."""
+    """Return MultiNLI's and SNLI's own archives: the same rows as a table and as JSON lines."""
     texts = Layout((f"{release}/{release}_{split}.txt",), table(shape))
     return also_below((task,), texts, Layout((f"{release}/{release}_{split}.jsonl",), _json_nli_of))
 
@@ -108,8 +109,8 @@ def anli(split: str) -> tuple[Layout, ...]:
 
 
 def xnli(split: str) -> tuple[Layout, ...]:
-    """XTREME's files, then XNLI's own, where all languages stand in one."""
-    own = Layout(
+    """Return XTREME's files, then XNLI's own, which hold all languages in one file."""
+    released = Layout(
         (f"XNLI-1.0/xnli.{split}.tsv",),
         table(pairs.XNLI_RAW),
         languages=LANGUAGES["xnli"],
@@ -119,11 +120,11 @@ def xnli(split: str) -> tuple[Layout, ...]:
         Layout((f"{folder}/{split}-{{code}}.tsv",), xnli_of, 3)
         for folder in ("xnli/xtreme", "xnli")
     )
-    return (*prepared, *also_below(("xnli", "xnli-tmp"), own))
+    return (*prepared, *also_below(("xnli", "xnli-tmp"), released))
 
 
 def pawsx(split: str, own: str, languages: tuple[str, ...] = ()) -> tuple[Layout, ...]:
-    """XTREME's files, then PAWS-X's own."""
+    """Return XTREME's files, then PAWS-X's own."""
     prepared = (
         Layout((f"{folder}/{split}-{{code}}.tsv",), _pawsx_of, 3, languages=languages)
         for folder in ("pawsx/xtreme", "pawsx")
@@ -138,14 +139,14 @@ def pawsx(split: str, own: str, languages: tuple[str, ...] = ()) -> tuple[Layout
 
 
 def translated(task: str, folder: str, shape: pairs.PairTable) -> tuple[Layout, ...]:
-    """XTREME's translations, the bucket xtreme_translations: English texts, their translations,
-    label."""
-    place = Layout(
+    """Return XTREME's translations, the bucket xtreme_translations: English texts, their
+    translations, label."""
+    layout = Layout(
         (f"{folder}/translate-train/en-{{code}}-translated.tsv",),
         table(shape),
         languages=_WITHOUT_ENGLISH[task],
     )
-    return also_below(("xtreme_translations", task), place)
+    return also_below(("xtreme_translations", task), layout)
 
 
 XNLI_MT = Layout(
@@ -163,12 +164,12 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(_MNLI_SLICES, _mnli_slices_of, given="mnli/k-shot"),
         *glue("MNLI", "train", pairs.GLUE_MNLI),
         *_released_nli("mnli", "multinli_1.0", "train", pairs.MULTINLI),
-        # XTREME trains on the English side of XNLI's translations: the same pairs, tokenized.
+        # XTREME trains on the English side of XNLI's translations: MNLI's pairs, tokenized.
         *(Layout((f"{folder}/train-en.tsv",), xnli_of, 3) for folder in ("xnli/xtreme", "xnli")),
         *also_below(("xnli", "mnli", "xnli-tmp"), XNLI_MT),
     ),
-    # The paper's development set is the matched one alone. The k-shot development rows were drawn
-    # from MNLI's training set, but none of them stands in the k-shot training files.
+    # The paper's development set is only the matched one. The k-shot development rows were drawn
+    # from MNLI's training set, but none of them is in the k-shot training files.
     ("mnli", "dev"): (
         Layout(
             ("mnli/glue/MNLI/dev_matched.tsv", "mnli/k-shot/MNLI/*/dev_matched.tsv"),
@@ -177,7 +178,7 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         ),
         *glue("MNLI", "dev_matched", pairs.GLUE_MNLI),
         *_released_nli("mnli", "multinli_1.0", "dev_matched", pairs.MULTINLI),
-        # XTREME's download has no development set of MNLI: it selects on XNLI's English one.
+        # XTREME's download has no development set of MNLI; it selects on XNLI's English one.
         *(
             Layout((f"{folder}/dev-en.tsv",), xnli_of, 3, unless="mnli")
             for folder in ("xnli/xtreme", "xnli")
@@ -213,8 +214,8 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ),
     ("pawsx", "train"): pawsx("train", "train", ("en",)),
     ("pawsx", "dev"): pawsx("dev", "dev_2k"),
-    # XTREME's test files have no labels. Those of PAWS-X differ between languages: none is copied
-    # from another.
+    # XTREME's test files have no labels. Those of PAWS-X differ between languages, so none is
+    # copied from another language.
     ("pawsx", "test"): pawsx("test", "test_2k"),
     ("mnli_translated", "train"): (
         *also_below(("xnli", "mnli"), _XNLI_MT_TRANSLATED),

@@ -1,5 +1,5 @@
-"""Files of queries and the passages that answer them: LAReQA, SQuAD by sentence, Mewsli-X; and of
-the pools that are searched."""
+"""List the files of queries and the passages that answer them (LAReQA, SQuAD by sentence,
+Mewsli-X), and of the pools that are searched."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ def _mention_pairs_of(paths: list[Path], code: str) -> list[RankingExample]:
 
 
 def sentences_of(layout: Layout) -> Layout:
-    """The same files, their span questions read as queries for a sentence."""
+    """Return a layout of the same files whose span questions are read as queries for a sentence."""
 
     def read(paths: list[Path], code: str) -> Sequence[Example]:
         return by_sentence(layout.read(paths, code))
@@ -44,11 +44,11 @@ def sentences_of(layout: Layout) -> Layout:
 
 
 def _beside_entities(path: Path) -> bool:
-    """Whether the pool stands in the same folder: a mention's entity is looked up there."""
+    """Return whether the pool is in the same folder, where a mention's entity is looked up."""
     return (path.parent / Path(_ENTITIES).name).is_file()
 
 
-# The names that XTREME-R's scripts give. One file of mentions holds all languages.
+# The names in XTREME-R's scripts. One file of mentions holds all languages.
 RANKING: dict[tuple[str, str], tuple[Layout, ...]] = {
     **{
         ("squad_sentences", split): tuple(map(sentences_of, SPANS["squad_v1", split]))
@@ -77,7 +77,7 @@ RANKING: dict[tuple[str, str], tuple[Layout, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The file below the data root that leads to a task's passages, and what reads them."""
+    """The file below the data root that leads to a task's passages, and its reader."""
 
     file: str
     read: Callable[[Path], Sequence[Passage]]
@@ -92,7 +92,7 @@ _POOLS: dict[str, Pool] = {
 
 
 def pool_files(task: str, data_root: Path) -> list[Path]:
-    """The files of a task's pool that are there; those of LAReQA's other languages stand beside the
+    """Return the existing files of a task's pool. Those of LAReQA's other languages are beside the
     first."""
     path = Path(data_root) / _POOLS[task].file if task in _POOLS else Path()
     if not path.is_file():
@@ -101,11 +101,11 @@ def pool_files(task: str, data_root: Path) -> list[Path]:
 
 
 def read_pool(task: str, data_root: Path) -> Sequence[Passage]:
-    """The passages of all languages that the queries of a task are ranked against; none for tasks
-    that search no pool."""
+    """Return the passages of all languages against which a task's queries are ranked; none for
+    tasks without a pool."""
     if task not in _POOLS:
         return ()
     path = Path(data_root) / _POOLS[task].file
     if not path.is_file():
-        raise UsageError(f"{path} is missing: {task} ranks what stands there")
+        raise UsageError(f"{path} is missing: {task} ranks its passages")
     return _POOLS[task].read(path)

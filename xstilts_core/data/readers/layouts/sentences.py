@@ -1,4 +1,4 @@
-"""Files of two-sided collections of sentences: Tatoeba, BUCC 2018."""
+"""List the files of two-sided collections of sentences: Tatoeba, BUCC 2018."""
 
 from pathlib import Path
 
@@ -7,7 +7,10 @@ from xstilts_core.data.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.examples import SentenceExample
 from xstilts_core.tasks import task
 
-_SORTED = "holds no gold: XTREME sorts the English side, and line k no longer translates line k; LASER's files do (data/tatoeba/v1)"
+_SORTED = (
+    "holds no gold: XTREME sorts the English side, so line k no longer translates line k; "
+    "use LASER's files (data/tatoeba/v1)"
+)
 
 
 def _tatoeba_of(paths: list[Path], code: str) -> list[SentenceExample]:
@@ -19,7 +22,7 @@ def _bucc_of(paths: list[Path], code: str) -> list[SentenceExample]:
 
 
 def tatoeba() -> tuple[Layout, ...]:
-    """LASER's names, in a folder of the task or as its repository has them; XTREME's are
+    """Return LASER's names, in a folder of the task or as in its repository. XTREME's names are
     refused."""
     names = "tatoeba/v1/tatoeba.{tatoeba}-eng.{tatoeba}"
     return (
@@ -32,7 +35,7 @@ def tatoeba() -> tuple[Layout, ...]:
 
 
 def bucc(split: str, original: str) -> tuple[Layout, ...]:
-    """XTREME's names, then those of the shared task's archives, unpacked."""
+    """Return XTREME's names, then those of the shared task's archives, unpacked."""
     patterns = (
         f"bucc2018/{{code}}-en.{split}.{{code}}",
         f"bucc2018/{{code}}-en/{{code}}-en.{original}.{{code}}",

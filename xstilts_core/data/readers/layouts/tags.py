@@ -1,4 +1,4 @@
-"""Files of tagged words: PAN-X, Universal Dependencies, CCGbank."""
+"""List the files of tagged words: PAN-X, Universal Dependencies, CCGbank."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def _ccg_of(paths: list[Path], code: str) -> list[TagsExample]:
 
 
 def panx(split: str) -> tuple[Layout, ...]:
-    """XTREME's files, then the archives {code}.tar.gz of Rahimi et al. (2019), each unpacked into a
-    folder of its own."""
-    places = (
+    """Return XTREME's files, then the archives {code}.tar.gz of Rahimi et al. (2019), each unpacked
+    into its own folder."""
+    folders = (
         "panx/{code}",
         "panx/panx_dataset/{code}",
         "panx_dataset/{code}",
@@ -40,18 +40,18 @@ def panx(split: str) -> tuple[Layout, ...]:
             Layout((f"panx/{folder}{split}-{{code}}.tsv",), _panx_of, 2)
             for folder in ("", "xtreme/")
         ),
-        *(Layout((f"{place}/{split}",), _panx_of, 2) for place in places),
+        *(Layout((f"{parent}/{split}",), _panx_of, 2) for parent in folders),
         packed("panx/AmazonPhotos.zip", "AmazonPhotos.zip", languages=tuple(LANGUAGES)),
         packed(*(f"{archive}/{{code}}.tar.gz" for archive in archives)),
     )
 
 
 def udpos(split: str) -> tuple[Layout, ...]:
-    """XTREME's files, then the releases of Universal Dependencies that it takes: every treebank of
-    a language, none left out.
+    """Return XTREME's files, then its releases of Universal Dependencies, with every treebank of a
+    language.
 
-    XTREME's scripts began with UD 2.5 and moved to 2.7 for XTREME-R; both are read, the one of the
-    language's benchmark first. Large treebanks come in several files (de_hdt-ud-train-a.conllu).
+    XTREME's scripts began with UD 2.5 and moved to 2.7 for XTREME-R. Both are read, first that of
+    the language's benchmark. Large treebanks come in several files (de_hdt-ud-train-a.conllu).
     """
     old, new = (
         tuple(
