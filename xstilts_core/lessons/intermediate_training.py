@@ -162,7 +162,7 @@ def _seeds_exercise() -> Number:
 
     def of_scores() -> float:
         recipe_scores = analysis.target_scores(scores()).query(
-            "recipe == @SUPERTAGS and task == @QUESTIONS and language != @ENGLISH"
+            "recipe == @_SUPERTAGS and task == @QUESTIONS and language != @ENGLISH"
         )
         return float(recipe_scores.groupby("seed")["value"].mean().std(ddof=1))
 

@@ -93,7 +93,7 @@ def _score_questions() -> list[Number | Names]:
         return margin(score, items()) / 1.96 * factor
 
     def items() -> int:
-        return int(scores().query("task == @INFERENCE and recipe == @BASELINE")["n"].iloc[0])
+        return int(scores().query("task == @_INFERENCE and recipe == @BASELINE")["n"].iloc[0])
 
     return [
         Number(

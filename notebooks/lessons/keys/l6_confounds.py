@@ -2,10 +2,7 @@
 one_change = ["none, 600", "mnli, 200", "ccg, 200", "second_only, 200"]
 
 # %% claimed
-claimed = (
-    table.drop(columns="en").loc["mnli, 200"].mean()
-    - table.drop(columns="en").loc["none, 200"].mean()
-)
+claimed = table.drop(columns="en").loc["mnli, 200"].mean() - table.drop(columns="en").loc["none, 200"].mean()
 
 # %% same_data
 # 600 examples in phase 2; the 200 of phase 3 are among them.
