@@ -51,13 +51,14 @@ STUDY_FILE = re.compile(r"# (my_\w+\.yaml)\n")
 VARIABLES = {"JOBS", "STUDY", "PYTHON", "VENV"}
 # The tests that run what takes longer than a reader waits, or needs results.
 RUN_BY = {
-    "run": "test_cli.py",
-    "notebook": "test_cli.py",
-    "score": "test_xtreme_score.py",
-    "submission": "test_submission.py",
-    "export": "test_export.py",
-    "card": "test_cards.py",
-    "reference": "test_reference_command.py",
+    "init": "commands/test_wheel.py",
+    "run": "commands/test_cli.py",
+    "notebook": "commands/test_cli.py",
+    "score": "publish/test_xtreme_score.py",
+    "submission": "publish/test_submission.py",
+    "export": "publish/test_export.py",
+    "card": "publish/test_cards.py",
+    "reference": "commands/test_reference_command.py",
 }
 
 

@@ -395,7 +395,7 @@ def test_the_explorer_opens_kept_runs_where_there_is_no_study_of_ones_own(
     page = Explorer()
     assert (
         page.choice.value == "measured"
-        and "made elsewhere" in page.title.html
+        and "runs from another machine" in page.title.html
         and len(page.reader.frame)
     )
     # A study of one's own comes first as soon as it has scores of targets.

@@ -3,9 +3,9 @@ weaknesses of a study's design."""
 
 import numpy as np
 import pytest
+from course import chance, confounds, design, plan, retrieval
 
 from xstilts_core.errors import UsageError
-from xstilts_core.lessons import chance, confounds, design, plan, retrieval
 from xstilts_core.study import Study
 
 

@@ -15,9 +15,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-
-from xstilts_core.jobs.notebook import run_notebook
-from xstilts_core.lessons import (
+from course import (
     Check,
     Choice,
     Feedback,
@@ -27,6 +25,8 @@ from xstilts_core.lessons import (
     compare,
     tokenisation,
 )
+
+from xstilts_core.jobs.notebook import run_notebook
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.ipynb"))
@@ -71,9 +71,9 @@ def plain(path: Path) -> list[str]:
 def check_of(path: Path) -> Check:
     """The checker that the lesson's first code cell makes."""
     (module,) = re.findall(
-        r"^from xstilts_core\.lessons import (\w+) as lesson$", plain(path)[0], flags=re.MULTILINE
+        r"^from course import (\w+) as lesson$", plain(path)[0], flags=re.MULTILINE
     )
-    return importlib.import_module(f"xstilts_core.lessons.{module}").check()
+    return importlib.import_module(f"course.{module}").check()
 
 
 def key(path: Path) -> dict[str, str]:
@@ -179,7 +179,7 @@ def faults(check: Any) -> list[str]:
     """
     import re
 
-    from xstilts_core.lessons import Written
+    from course import Written
 
     def says(hint: str, solution: Any) -> bool:
         if isinstance(solution, float):

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from course.exercise import Exercise, Feedback, filled
+from course.values import as_number, same, short, unwrapped
 from xstilts_core.errors import unknown
-from xstilts_core.lessons.exercise import Exercise, Feedback, filled
-from xstilts_core.lessons.values import as_number, same, short, unwrapped
 
 
 class Check:
@@ -19,9 +19,7 @@ class Check:
     def __getattr__(self, name: str) -> Callable[[Any], Feedback]:
         """Return the check of an exercise, or raise AttributeError with the nearest name."""
         if name.startswith("_") or name not in self._exercises:
-            raise AttributeError(
-                name if name.startswith("_") else str(unknown("exercise", name, self._exercises))
-            )
+            raise AttributeError(name if name.startswith("_") else str(unknown("exercise", name, self._exercises)))
         return lambda answer: self.answer(name, answer)
 
     def __dir__(self) -> list[str]:
@@ -72,8 +70,7 @@ def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
         if not math.isfinite(value):
             return Feedback(
                 False,
-                f"A finite number was expected, and this is {short(predicted)}. "
-                f"Measured: {measured_text}.",
+                f"A finite number was expected, and this is {short(predicted)}. Measured: {measured_text}.",
                 title,
             )
         error = value - measured
@@ -87,8 +84,7 @@ def compare(predicted: Any, measured: Any, unit: str = "") -> Feedback:
     if isinstance(measured, str) and not isinstance(predicted, str):
         return Feedback(
             False,
-            f"One word in quotes was expected, and this is {short(predicted)}. Measured: "
-            f"{measured_text}.",
+            f"One word in quotes was expected, and this is {short(predicted)}. Measured: {measured_text}.",
             title,
         )
     if same(predicted, measured):

@@ -7,12 +7,12 @@ import time
 
 import pandas as pd
 
+from course.check import Check
+from course.exercise import Choice, Names, Number
+from course.plan import ENGLISH, FLAWED, FLAWS, NAME, Plan, flaws, prepared
 from xstilts_core import analysis, results
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Names, Number
-from xstilts_core.lessons.plan import ENGLISH, FLAWED, FLAWS, NAME, Plan, flaws, prepared
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -23,9 +23,7 @@ def save(text: str, outputs: str = "outputs") -> str:
     """Write the study to <outputs>/my_study.yaml and return the path. Its runs go to
     <outputs>/my_study/. Raise UsageError if `text` is not a string."""
     if not isinstance(text, str):
-        raise UsageError(
-            "my_study is not a text yet: write the YAML between three quotes, and check it"
-        )
+        raise UsageError("my_study is not a text yet: write the YAML between three quotes, and check it")
     path = home() / outputs / f"{NAME}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(path, text)
@@ -49,11 +47,7 @@ def xstilts(*words: str) -> float:
     command_line = [sys.executable, "-m", "xstilts_core.commands.cli", *words]
     # A notebook's kernel requests colors, so the command would treat its pipe as a terminal and
     # redraw its progress bars.
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
     lines: list[str] = []
     with subprocess.Popen(
         command_line,
@@ -67,10 +61,7 @@ def xstilts(*words: str) -> float:
             lines.append(line)
             print(line, end="", flush=True)
     if process.returncode:
-        raise UsageError(
-            f"xstilts {words[0]} ended with exit code {process.returncode}: "
-            f"{lines[-1].strip() if lines else 'no output'}"
-        )
+        raise UsageError(f"xstilts {words[0]} ended with exit code {process.returncode}: {lines[-1].strip() if lines else 'no output'}")
     return time.perf_counter() - started
 
 
@@ -105,19 +96,13 @@ def _english_gain(study: Study) -> float:
     """Return the same recipe's gain in English, in points."""
     table = analysis.gains(analysis.contenders(analysis.finished(study), study.controls))
     recipe, target = first(study)
-    return float(
-        table[
-            (table["recipe"] == recipe) & (table["task"] == target) & (table["language"] == ENGLISH)
-        ]["gain"].mean()
-    )
+    return float(table[(table["recipe"] == recipe) & (table["task"] == target) & (table["language"] == ENGLISH)]["gain"].mean())
 
 
 def more_seeds(study: Study) -> int:
     """Return the number of runs that another seed adds."""
     fields = {name: getattr(study, name) for name in type(study).model_fields}
-    return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(
-        study.specs
-    )
+    return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(study.specs)
 
 
 def check(outputs: str = "outputs") -> Check:
@@ -126,16 +111,14 @@ def check(outputs: str = "outputs") -> Check:
         "flaws",
         f"What is wrong with the design of this study? A list, out of: {', '.join(FLAWS)}.",
         lambda: flaws(FLAWED),
-        "All of them can be seen before anything runs. The suite does not forbid such a study: "
-        "its syntax is right.",
+        "All of them can be seen before anything runs. The suite does not forbid such a study: its syntax is right.",
         "Go through the list, and look for the line of the file that each item is about.",
         legal=tuple(FLAWS),
     )
     plan = Plan(
         "my_study",
         "The YAML text of a study of your own.",
-        "It asks one question, has something to compare with, and can tell a large difference "
-        "from chance.",
+        "It asks one question, has something to compare with, and can tell a large difference from chance.",
     )
     return Check(
         [
@@ -154,18 +137,13 @@ def _runs_exercise(outputs: str) -> Number:
         "runs",
         "How many runs does your study have, in all phases?",
         lambda: float(len(saved(outputs).specs)),
-        "Recipes times seeds, phase by phase; a control without an encoder needs no second seed. "
-        "Grids grow by multiplication.",
+        "Recipes times seeds, phase by phase; a control without an encoder needs no second seed. Grids grow by multiplication.",
         "Runs of phase 2: recipes with a task, times seeds. Then for every recipe and seed one "
         "run for each task that targets are trained on, and one for each retrieval target. "
         "Controls too.",
         "runs",
         0.0,
-        lambda: {
-            "Phase 2 has runs too.": float(
-                len(saved(outputs).specs) - len(prepared(saved(outputs)))
-            )
-        },
+        lambda: {"Phase 2 has runs too.": float(len(saved(outputs).specs) - len(prepared(saved(outputs))))},
     )
 
 
@@ -174,24 +152,18 @@ def _again_exercise(outputs: str) -> Number:
         "third_seed",
         "You add another seed when all is done. How many runs does `xstilts run` then make?",
         lambda: float(more_seeds(saved(outputs))),
-        "What is done stays done, as long as its settings are the same. So begin small, and add "
-        "seeds.",
+        "What is done stays done, as long as its settings are the same. So begin small, and add seeds.",
         "Only the runs that do not exist yet.",
         "runs",
         0.0,
-        lambda: {
-            "That would be all of them, again.": float(
-                len(saved(outputs).specs) + more_seeds(saved(outputs))
-            )
-        },
+        lambda: {"That would be all of them, again.": float(len(saved(outputs).specs) + more_seeds(saved(outputs)))},
     )
 
 
 def gain_exercise(outputs: str) -> Number:
     return Number(
         "my_gain",
-        "The gain of your first recipe with an intermediate task on your first target, "
-        "zero-shot, in points.",
+        "The gain of your first recipe with an intermediate task on your first target, zero-shot, in points.",
         lambda: gain(outputs),
         f"Over '{BASELINE}', of the same seed, on the same items, over all languages but English.",
         "In the report: the table of gains by recipe and target.",

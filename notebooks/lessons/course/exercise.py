@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from course.values import as_number, equal, short
 from xstilts_core.errors import unknown
 from xstilts_core.languages import EMBEDDED_LANGUAGES
-from xstilts_core.lessons.values import as_number, equal, short
 
 # Units in which a share of 1 is 100.
 _HUNDREDTHS = ("percent", "points")
@@ -40,9 +40,7 @@ class Feedback:
     def _repr_html_(self) -> str:
         color = COLORS.get(self.title, "#666666")
         box = f"border-left:4px solid {color};padding:.3em .8em;margin:.3em 0"
-        return (
-            f'<div style="{box}"><b>{html.escape(self.title)}.</b> {html.escape(self.text)}</div>'
-        )
+        return f'<div style="{box}"><b>{html.escape(self.title)}.</b> {html.escape(self.text)}</div>'
 
 
 class Exercise(Protocol):
@@ -93,10 +91,7 @@ class Number:
         try:
             value = as_number(answer)
         except (TypeError, ValueError):
-            return (
-                f"One number is expected{f' (in {self.unit})' if self.unit else ''}; "
-                f"this is of type {type(answer).__name__}."
-            )
+            return f"One number is expected{f' (in {self.unit})' if self.unit else ''}; this is of type {type(answer).__name__}."
         if not math.isfinite(value):
             return "This is not a finite number: is a score missing, or do you divide by zero?"
         truth = self.solution()
@@ -106,25 +101,15 @@ class Number:
         """Return the hint for a wrong number."""
 
         def near(other: float) -> bool:
-            return (
-                abs(value - other) <= max(self.tolerance * abs(other / truth), 1e-9)
-                if truth
-                else abs(value - other) <= self.tolerance
-            )
+            return abs(value - other) <= max(self.tolerance * abs(other / truth), 1e-9) if truth else abs(value - other) <= self.tolerance
 
         for text, wrong in self.slips().items():
             if abs(value - wrong) <= self.tolerance:
                 return text
         if truth and self.unit in _HUNDREDTHS and near(truth / 100):
-            return (
-                f"The unit: the suite's scores are in {self.unit} (0 to 100), "
-                "this is a share between 0 and 1."
-            )
+            return f"The unit: the suite's scores are in {self.unit} (0 to 100), this is a share between 0 and 1."
         if truth and self.unit not in _HUNDREDTHS and near(100 * truth):
-            return (
-                f"The unit should be {self.unit or 'a plain number'}; "
-                "this is a hundred times as much."
-            )
+            return f"The unit should be {self.unit or 'a plain number'}; this is a hundred times as much."
         if truth and near(-truth):
             return "The size is right, the direction is not: what is subtracted from what?"
         return self.nudge
@@ -166,10 +151,7 @@ class Choice:
         if not filled(answer):
             return NOTHING
         if not isinstance(answer, str):
-            return (
-                f"One word in quotes is expected, and this is of type {type(answer).__name__}; "
-                f"legal: {', '.join(self.options)}."
-            )
+            return f"One word in quotes is expected, and this is of type {type(answer).__name__}; legal: {', '.join(self.options)}."
         if answer not in self.options:
             return f"{unknown('answer', answer, self.options)}."
         return "" if answer == self.solution() else self.hints().get(answer, self.nudge)
@@ -218,15 +200,10 @@ class Names:
         truth = self.solution()
         if self.alike(answer, truth):
             return ""
-        if text := next(
-            (text for text, wrong in self.slips().items() if self.alike(answer, wrong)), ""
-        ):
+        if text := next((text for text, wrong in self.slips().items() if self.alike(answer, wrong)), ""):
             return text
         if "en" in answer and "en" not in truth:
-            return (
-                "English is among them: here it is the language of training, not one to transfer "
-                "to."
-            )
+            return "English is among them: here it is the language of training, not one to transfer to."
         if self.ordered and answer == truth[::-1]:
             return "The right names in the wrong direction."
         if set(answer) == set(truth):
@@ -295,9 +272,7 @@ class Written:
             try:
                 values.append(answer(*case))
             except Exception as error:  # any error of the pupil's function becomes a hint
-                return (
-                    f"Your function stopped with {type(error).__name__}: {error} for {short(case)}."
-                )
+                return f"Your function stopped with {type(error).__name__}: {error} for {short(case)}."
         if all(value is None or value is ... for value in values):
             return "Your function returns nothing: is there a `return`?"
         if self.same(self.truth, values):
@@ -307,10 +282,7 @@ class Written:
 
     def same(self, function: Callable[..., Any], found: Sequence[Any]) -> bool:
         """Return whether a function gives these values on the cases."""
-        return all(
-            equal(function(*case), value, self.tolerance)
-            for case, value in zip(self.cases(), found, strict=True)
-        )
+        return all(equal(function(*case), value, self.tolerance) for case, value in zip(self.cases(), found, strict=True))
 
     def mistakes(self) -> list[Any]:
         return [

@@ -9,7 +9,7 @@ Each lesson is a module with the content of its notebook in notebooks/lessons/ a
 `check()` that returns its exercises.
 """
 
-from xstilts_core.lessons.check import Check, compare
-from xstilts_core.lessons.exercise import Choice, Exercise, Feedback, Names, Number, Written
+from course.check import Check, compare
+from course.exercise import Choice, Exercise, Feedback, Names, Number, Written
 
 __all__ = ["Check", "Choice", "Exercise", "Feedback", "Names", "Number", "Written", "compare"]

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from course.check import Check
+from course.exercise import Choice, Names, Number, Written
 from xstilts_core import model
 from xstilts_core.data import splits, words
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Names, Number, Written
 from xstilts_core.mini import corpus
 from xstilts_core.phases import pretrain
 
@@ -33,9 +33,7 @@ def shipped() -> PreTrainedTokenizerBase:
 
 
 @lru_cache(maxsize=8)
-def trained(
-    vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES
-) -> PreTrainedTokenizerBase:
+def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) -> PreTrainedTokenizerBase:
     """Return a tokenizer of at most `vocabulary` pieces, trained as in phase 1 on `languages`."""
     return pretrain.train_tokenizer(corpus.spaced(languages, SEED, SENTENCES), vocabulary, 192)
 
@@ -43,10 +41,7 @@ def trained(
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
     """Return the same paragraphs by language, in the same order."""
-    return {
-        code: tuple(example.context for example in splits.load(TASK, _SPLIT, code))
-        for code in EMBEDDED_LANGUAGES
-    }
+    return {code: tuple(example.context for example in splits.load(TASK, _SPLIT, code)) for code in EMBEDDED_LANGUAGES}
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
@@ -57,10 +52,7 @@ def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
 @lru_cache(maxsize=64)
 def encoded(tokenizer: PreTrainedTokenizerBase, code: str) -> tuple[np.ndarray, ...]:
     """Return the ids of each of the language's texts, without special tokens."""
-    return tuple(
-        np.array(ids)
-        for ids in tokenizer(list(texts()[code]), add_special_tokens=False)["input_ids"]
-    )
+    return tuple(np.array(ids) for ids in tokenizer(list(texts()[code]), add_special_tokens=False)["input_ids"])
 
 
 @lru_cache(maxsize=16)
@@ -97,30 +89,19 @@ def costs(tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     for code in texts():
         ids = np.concatenate(encoded(tokenizer, code))
         unknown = 100 * float((ids == tokenizer.unk_token_id).mean())
-        rows.append(
-            (language(code).script, len(ids) / _word_count(code), len(ids) / english, unknown)
-        )
-    return pd.DataFrame(
-        rows, index=list(texts()), columns=["script", "pieces_per_word", "premium", "unknown"]
-    )
+        rows.append((language(code).script, len(ids) / _word_count(code), len(ids) / english, unknown))
+    return pd.DataFrame(rows, index=list(texts()), columns=["script", "pieces_per_word", "premium", "unknown"])
 
 
 def _cut_share(tokenizer: PreTrainedTokenizerBase, code: str, longest: int) -> float:
     """Return the percentage of the language's texts that are longer than `longest` tokens,
     including <s> and </s>, and so lose their end."""
-    return 100 * float(
-        (lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean()
-    )
+    return 100 * float((lengths(tokenizer, code) + tokenizer.num_special_tokens_to_add() > longest).mean())
 
 
 def cut_table(longest: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
     """Return the percentage of truncated texts by language and maximum length."""
-    return pd.DataFrame(
-        {
-            f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()}
-            for most in longest
-        }
-    )
+    return pd.DataFrame({f"{most} tokens": {code: _cut_share(tokenizer, code, most) for code in texts()} for most in longest})
 
 
 def by_vocabulary(sizes: Sequence[int] = SIZES) -> pd.DataFrame:
@@ -145,9 +126,7 @@ def grown() -> str:
 
 def check() -> Check:
     """Return the exercises of the lesson."""
-    return Check(
-        [_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()]
-    )
+    return Check([_premium_exercise(), *_premium_questions(), *_length_questions(), _unseen_exercise()])
 
 
 def _premium_exercise() -> Written:
@@ -164,18 +143,11 @@ def _premium_exercise() -> Written:
         "Costs that are counted in tokens, such as a bill or a training, differ by this factor.",
         "Add up each side first, then divide.",
         {
-            "The direction: 2 must mean twice as many pieces as English has.": (
-                lambda pieces, english: sum(english) / sum(pieces)
+            "The direction: 2 must mean twice as many pieces as English has.": (lambda pieces, english: sum(english) / sum(pieces)),
+            "A mean of the texts' ratios gives a short text the weight of a long one; the question is what all texts cost together.": (
+                lambda pieces, english: float(np.mean([a / b for a, b in zip(pieces, english, strict=True)]))
             ),
-            "A mean of the texts' ratios gives a short text the weight of a long one; the "
-            "question is what all texts cost together.": (
-                lambda pieces, english: float(
-                    np.mean([a / b for a, b in zip(pieces, english, strict=True)])
-                )
-            ),
-            "A difference in pieces grows with the number of texts; give a ratio.": (
-                lambda pieces, english: sum(pieces) - sum(english)
-            ),
+            "A difference in pieces grows with the number of texts; give a ratio.": (lambda pieces, english: sum(pieces) - sum(english)),
         },
     )
 
@@ -185,10 +157,7 @@ def _premium_questions() -> list[Choice]:
         fertile = str(costs(shipped())["pieces_per_word"].idxmax())
         return {
             fertile: "This one has the most pieces per word. But how many words does it need?",
-            "zh": (
-                "What is a word here? Without spaces, a character was counted as one. Take the "
-                "column that needs no words."
-            ),
+            "zh": ("What is a word here? Without spaces, a character was counted as one. Take the column that needs no words."),
         }
 
     return [
@@ -204,8 +173,7 @@ def _premium_questions() -> list[Choice]:
         ),
         Choice(
             "squeezed",
-            "The language whose premium grows most if the shared vocabulary shrinks from "
-            f"{SIZES[-1]:,} to {VOCABULARY:,} pieces.",
+            f"The language whose premium grows most if the shared vocabulary shrinks from {SIZES[-1]:,} to {VOCABULARY:,} pieces.",
             EMBEDDED_LANGUAGES,
             grown,
             "Pieces go to what is frequent in the tokenizer's training text. A script of its own "
@@ -225,13 +193,11 @@ def _length_questions() -> list[Number]:
     return [
         Number(
             "cut",
-            f"Percent of the Hindi texts that lose their end with {VOCABULARY:,} pieces and a "
-            f"max_length of {LONGEST}.",
+            f"Percent of the Hindi texts that lose their end with {VOCABULARY:,} pieces and a max_length of {LONGEST}.",
             lambda: cut("hi"),
             "The same limit cuts far more texts here than in English. If the part that is cut "
             "contains the answer to the question, the score blames the model.",
-            "Count the texts with more tokens than the limit, and divide by the number of all "
-            "texts.",
+            "Count the texts with more tokens than the limit, and divide by the number of all texts.",
             "percent",
             0.1,
             lambda: {
@@ -269,8 +235,7 @@ def _unseen_exercise() -> Names:
 
     return Names(
         "unseen",
-        "The languages of which more than half of the pieces are unknown to a tokenizer that has "
-        "learnt from English alone.",
+        "The languages of which more than half of the pieces are unknown to a tokenizer that has learnt from English alone.",
         unknown,
         "Their scripts were never seen, so not even single characters are in the vocabulary. "
         "Byte-level tokenizers avoid <unk>; they pay with length.",

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from course.check import Check
+from course.exercise import Choice, Exercise, Number, Written
 from xstilts_core import analysis, results
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Exercise, Number, Written
 from xstilts_core.phases import embeddings
 from xstilts_core.phases.embeddings import ENGLISH, SentenceSpace
 from xstilts_core.study import Study
@@ -46,9 +46,7 @@ def space(study: Study, recipe: str = BEFORE) -> SentenceSpace:
 def sentences(found: SentenceSpace, count: int) -> pd.DataFrame:
     """Return the first sentences: a row per language, a column per sentence."""
     rows = {code: texts[:count] for code, texts in zip(found.languages, found.texts, strict=True)}
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=[f"sentence {number}" for number in range(1, count + 1)]
-    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"sentence {number}" for number in range(1, count + 1)])
 
 
 def unrelated(vectors: np.ndarray) -> float:
@@ -76,10 +74,7 @@ def nearest_accuracy(asked: np.ndarray, found: np.ndarray) -> float:
 
 def cosines(found: SentenceSpace) -> pd.DataFrame:
     """Return the mean cosine of unrelated sentences: a row per language, a column per layer."""
-    rows = {
-        code: [unrelated(layer[position]) for layer in found.vectors]
-        for position, code in enumerate(found.languages)
-    }
+    rows = {code: [unrelated(layer[position]) for layer in found.vectors] for position, code in enumerate(found.languages)}
     return pd.DataFrame.from_dict(rows, orient="index", columns=_layer_names(len(found.vectors)))
 
 
@@ -137,12 +132,8 @@ def pull(found: SentenceSpace) -> pd.DataFrame:
 def development(study: Study, recipe: str = BEFORE) -> pd.Series:
     """Return mean development accuracy by layer in percent: the suite's criterion for the layer."""
     folder = study.root / "retrieval" / TASK / f"from-{recipe}" / f"seed{SEED}"
-    accuracies = json.loads((folder / results.RESULT).read_text(encoding="utf-8"))["details"][
-        "development"
-    ]
-    return pd.Series(
-        {int(layer): float(value) for layer, value in accuracies.items()}, name="development"
-    )
+    accuracies = json.loads((folder / results.RESULT).read_text(encoding="utf-8"))["details"]["development"]
+    return pd.Series({int(layer): float(value) for layer, value in accuracies.items()}, name="development")
 
 
 def scores(study: Study) -> pd.DataFrame:
@@ -150,18 +141,15 @@ def scores(study: Study) -> pd.DataFrame:
     control. Each uses the layer chosen on its own development data."""
     frame = analysis.finished(study)
     test_scores = frame[(frame["task"] == TASK) & (frame["metric"] == "accuracy")]
-    return test_scores.pivot(index="language", columns="recipe", values="value")[
-        [BEFORE, AFTER, _NAMELESS, RANDOM]
-    ].rename_axis(columns=None)
+    return test_scores.pivot(index="language", columns="recipe", values="value")[[BEFORE, AFTER, _NAMELESS, RANDOM]].rename_axis(
+        columns=None
+    )
 
 
 def before_and_after(study: Study) -> pd.DataFrame:
     """Return centred accuracy in percent, averaged over all languages other than English: a row per
     layer, before and after training on an English task."""
-    sides = {
-        name: _accuracies(space(study, recipe), True).drop(index=ENGLISH)
-        for name, recipe in (("before", BEFORE), ("after", AFTER))
-    }
+    sides = {name: _accuracies(space(study, recipe), True).drop(index=ENGLISH) for name, recipe in (("before", BEFORE), ("after", AFTER))}
     return pd.DataFrame({name: table.mean() for name, table in sides.items()})
 
 
@@ -204,8 +192,7 @@ def _cosine_exercise(own: Callable[[], Study]) -> Written:
 
     return Written(
         "unrelated",
-        "A function of vectors [sentences, width] that returns the mean cosine of all pairs of "
-        "different sentences.",
+        "A function of vectors [sentences, width] that returns the mean cosine of all pairs of different sentences.",
         unrelated,
         lambda: [
             (np.array([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),),
@@ -213,11 +200,9 @@ def _cosine_exercise(own: Callable[[], Study]) -> Written:
         ],
         "The sentences say different things, and yet their vectors point in similar directions: "
         "the space is a cone. A cosine means nothing until you know that of unrelated sentences.",
-        "Scale every row to length 1, multiply by the transpose, and take the mean of the right "
-        "entries.",
+        "Scale every row to length 1, multiply by the transpose, and take the mean of the right entries.",
         {
-            "Each sentence is also compared with itself, and that cosine is always 1: leave out "
-            "the diagonal.": with_itself,
+            "Each sentence is also compared with itself, and that cosine is always 1: leave out the diagonal.": with_itself,
             "These are dot products: divide each vector by its length first.": products,
         },
         1e-4,
@@ -236,8 +221,7 @@ def _accuracy_exercise(own: Callable[[], Study]) -> Written:
         "translation, after each language's mean has been subtracted.",
         centred_accuracy,
         lambda: [tuple(_some_vectors(own(), ("en", code), 120)) for code in ("hi", "tr", "zh")],
-        "A few lines and no training, and much of what looked like bad alignment was a constant "
-        "by which the languages differ.",
+        "A few lines and no training, and much of what looked like bad alignment was a constant by which the languages differ.",
         "Subtract, normalise, multiply, argmax; then count.",
         {
             "You subtracted one mean of both languages: each language has its own.": jointly,
@@ -261,11 +245,9 @@ def _space_questions(own: Callable[[], Study]) -> list[Exercise]:
     return [
         Number(
             "gap",
-            "How many points does centring gain in the last layer, on average over all languages "
-            "but English?",
+            "How many points does centring gain in the last layer, on average over all languages but English?",
             gap,
-            "A step of preprocessing that papers easily forget to mention, and larger than most "
-            "gains that papers are written about.",
+            "A step of preprocessing that papers easily forget to mention, and larger than most gains that papers are written about.",
             "For each language: centred minus raw, in the last layer; then the mean.",
             "points",
             0.1,
@@ -303,8 +285,7 @@ def control_questions(own: Callable[[], Study]) -> list[Exercise]:
             "names",
             "How many points of the Swahili score are lost if every name is hidden, on both sides?",
             lambda: lost("sw"),
-            'This part of the score was a search for names. What is left is nearer to what "the '
-            'same meaning" promises.',
+            'This part of the score was a search for names. What is left is nearer to what "the same meaning" promises.',
             "The encoder as it is, minus the same encoder with names masked.",
             "points",
             0.06,
@@ -328,17 +309,14 @@ def _change_questions(own: Callable[[], Study]) -> list[Exercise]:
             "After minus before, in the row of the last layer.",
             "points",
             0.1,
-            lambda: {
-                "This row is the embeddings, which were frozen: nothing can change there.": 0.0
-            },
+            lambda: {"This row is the embeddings, which were frozen: nothing can change there.": 0.0},
         ),
         Number(
             "rechosen",
             "The same change of Tatoeba's test score, mean of the languages, each encoder with "
             "the layer that its own development data choose.",
             lambda: rechosen(own()),
-            "The choice of the layer is part of the comparison. A layer fixed for all encoders "
-            "would have given another result.",
+            "The choice of the layer is part of the comparison. A layer fixed for all encoders would have given another result.",
             "Two columns of the table of test scores: their difference, then the mean.",
             "points",
             0.06,

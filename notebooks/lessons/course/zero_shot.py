@@ -5,10 +5,10 @@ from functools import lru_cache
 
 import pandas as pd
 
+from course import small_study
+from course.check import Check
+from course.exercise import Choice, Names, Number
 from xstilts_core import analysis
-from xstilts_core.lessons import small_study
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Names, Number
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -40,13 +40,9 @@ def _analysis_frame() -> pd.DataFrame:
 
 def table(task: str) -> pd.DataFrame:
     """Return percentages by recipe or control (rows) and language (columns), English first."""
-    task_scores = scores()[scores()["task"] == task].pivot(
-        index="recipe", columns="language", values="value"
-    )
+    task_scores = scores()[scores()["task"] == task].pivot(index="recipe", columns="language", values="value")
     rows = [name for name in study().recipes if name in task_scores.index]
-    return task_scores.loc[
-        rows, [ENGLISH, *(code for code in task_scores if code != ENGLISH)]
-    ].rename_axis(index=None, columns=None)
+    return task_scores.loc[rows, [ENGLISH, *(code for code in task_scores if code != ENGLISH)]].rename_axis(index=None, columns=None)
 
 
 def others(task: str, recipe: str) -> pd.Series:
@@ -98,25 +94,21 @@ def _score_questions() -> list[Number | Names]:
     return [
         Number(
             "zero_shot",
-            "The zero-shot score of the baseline (`none`) on XNLI: the mean over the languages "
-            "it was not trained in, in percent.",
+            "The zero-shot score of the baseline (`none`) on XNLI: the mean over the languages it was not trained in, in percent.",
             lambda: mean(_INFERENCE),
             "This is the number that tables of transfer report. English is not part of it.",
             "The row of the baseline; every column but one; their mean.",
             "percent",
             0.06,
             lambda: {
-                "English is among them: it is the language of training.": float(
-                    table(_INFERENCE).loc[BASELINE].mean()
-                ),
+                "English is among them: it is the language of training.": float(table(_INFERENCE).loc[BASELINE].mean()),
                 "This is the English score.": english(_INFERENCE, BASELINE),
                 "This is the encoder of random weights.": mean(_INFERENCE, RANDOM),
             },
         ),
         Number(
             "gap",
-            "The transfer gap of the baseline on UDPOS: how many points are the other languages "
-            "below English, in the mean?",
+            "The transfer gap of the baseline on UDPOS: how many points are the other languages below English, in the mean?",
             lambda: gap(TAGGING),
             "A gap alone says little: a model that is bad in English has a small one.",
             "English less the mean of the others.",
@@ -126,29 +118,23 @@ def _score_questions() -> list[Number | Names]:
         ),
         Names(
             "lowest",
-            f"The {LOWEST} languages in which the baseline tags words worst (UDPOS), the lowest "
-            "first.",
+            f"The {LOWEST} languages in which the baseline tags words worst (UDPOS), the lowest first.",
             lambda: list(others(TAGGING, BASELINE).sort_values().index[:LOWEST]),
-            "No single cause explains them: word order, script, the amount of text in phase 1 "
-            "and the tokenizer all differ from English.",
+            "No single cause explains them: word order, script, the amount of text in phase 1 and the tokenizer all differ from English.",
             "Sort the row of the baseline.",
             ordered=True,
         ),
         Number(
             "margin",
-            "The 95 % margin of error of the baseline's English XNLI score, in points, from the "
-            "number of its test items alone.",
+            "The 95 % margin of error of the baseline's English XNLI score, in points, from the number of its test items alone.",
             lambda: error(1.96),
-            "Differences smaller than this between two languages are not worth an explanation. "
-            "Seeds add to it: lesson 7.",
+            "Differences smaller than this between two languages are not worth an explanation. Seeds add to it: lesson 7.",
             "The standard error of a share p over n items is sqrt(p (1 - p) / n).",
             "points",
             0.06,
             lambda: {
                 "This is one standard error. How many standard errors make 95 %?": error(1.0),
-                "This is the width of the whole interval; the margin goes to one side.": error(
-                    3.92
-                ),
+                "This is the width of the whole interval; the margin goes to one side.": error(3.92),
             },
         ),
     ]
@@ -166,23 +152,16 @@ def control_questions() -> list[Number | Choice]:
     return [
         Choice(
             "strongest",
-            "The control that comes nearest to the baseline's zero-shot score on XNLI, or is "
-            "above it: the highest one.",
+            "The control that comes nearest to the baseline's zero-shot score on XNLI, or is above it: the highest one.",
             tuple(study().controls),
             best,
-            "It needs no understanding of both texts. A score that is not above this one shows "
-            "no transfer of inference.",
+            "It needs no understanding of both texts. A score that is not above this one shows no transfer of inference.",
             "The highest mean of the languages other than English.",
-            lambda: {
-                RANDOM: (
-                    "Look at its languages other than English: what is chance with three labels?"
-                )
-            },
+            lambda: {RANDOM: ("Look at its languages other than English: what is chance with three labels?")},
         ),
         Number(
             "pretraining",
-            "How many points of the baseline's zero-shot score on UDPOS are above those of the "
-            "same encoder with random weights?",
+            "How many points of the baseline's zero-shot score on UDPOS are above those of the same encoder with random weights?",
             lambda: above("others"),
             "This part is due to pretraining. In English the difference is smaller: English "
             "words can be learnt without it, so the English score hides what an encoder has to "

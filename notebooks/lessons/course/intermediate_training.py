@@ -4,20 +4,18 @@ from functools import lru_cache
 
 import pandas as pd
 
+from course import small_study
+from course.check import Check
+from course.exercise import Choice, Names, Number
 from xstilts_core import analysis
 from xstilts_core.analysis import GainDraws
-from xstilts_core.lessons import small_study
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Names, Number
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
 STUDY = "lesson_intermediate"
 ENGLISH, QUESTIONS, TAGGING = "en", "xquad", "udpos"
 _SQUAD, _SUPERTAGS = "squad_v1", "ccg"
-CELLS = tuple(
-    f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS)
-)
+CELLS = tuple(f"{recipe} on {task}" for recipe in (_SQUAD, _SUPERTAGS) for task in (TAGGING, QUESTIONS))
 SIGNS = (
     "both rise",
     "both fall",
@@ -53,17 +51,13 @@ def draws() -> GainDraws:
 def gain_table() -> pd.DataFrame:
     """Return mean zero-shot gains with 95 % intervals, a row per cell."""
     table = analysis.gain_table(draws())
-    return table[table["task"] != "average"][
-        ["recipe", "task", "gain", "low", "high", "seeds"]
-    ].reset_index(drop=True)
+    return table[table["task"] != "average"][["recipe", "task", "gain", "low", "high", "seeds"]].reset_index(drop=True)
 
 
 def by_seed(recipe: str, task: str) -> pd.DataFrame:
     """Return the gains by language (rows) and seed (columns)."""
     rows = gains().query("recipe == @recipe and task == @task")
-    return rows.pivot(index="language", columns="seed", values="gain").rename_axis(
-        index=None, columns=None
-    )
+    return rows.pivot(index="language", columns="seed", values="gain").rename_axis(index=None, columns=None)
 
 
 def english_and_others() -> pd.DataFrame:
@@ -114,13 +108,7 @@ def check() -> Check:
 def gain_exercise() -> Number:
     def mean(english: bool | None, seed: int | None = None) -> float:
         gains_by_seed = by_seed(_SQUAD, QUESTIONS)
-        rows = (
-            gains_by_seed
-            if english is None
-            else gains_by_seed.loc[[ENGLISH]]
-            if english
-            else gains_by_seed.drop(ENGLISH)
-        )
+        rows = gains_by_seed if english is None else gains_by_seed.loc[[ENGLISH]] if english else gains_by_seed.drop(ENGLISH)
         return float(rows.to_numpy().mean() if seed is None else rows[seed].mean())
 
     return Number(
@@ -150,8 +138,7 @@ def _signs_exercise() -> Choice:
         "What does squad_v1 do to UDPOS: in English, and in the mean of the other languages?",
         SIGNS,
         signs,
-        "One of the two numbers cannot stand for the other. Whether each is more than chance is "
-        "another question: see the intervals.",
+        "One of the two numbers cannot stand for the other. Whether each is more than chance is another question: see the intervals.",
         "Two numbers, two signs: the table of English and the others has both.",
     )
 
@@ -161,9 +148,7 @@ def _seeds_exercise() -> Number:
         return float(by_seed(_SUPERTAGS, QUESTIONS).drop(ENGLISH).mean().std(ddof=degrees))
 
     def of_scores() -> float:
-        recipe_scores = analysis.target_scores(scores()).query(
-            "recipe == @_SUPERTAGS and task == @QUESTIONS and language != @ENGLISH"
-        )
+        recipe_scores = analysis.target_scores(scores()).query("recipe == @_SUPERTAGS and task == @QUESTIONS and language != @ENGLISH")
         return float(recipe_scores.groupby("seed")["value"].mean().std(ddof=1))
 
     return Number(
@@ -178,8 +163,7 @@ def _seeds_exercise() -> Number:
         0.06,
         lambda: {
             "This divides by n: numpy's std does, unless you give it ddof=1.": deviation(0),
-            "This is the deviation of the recipe's scores. The baseline varies with the seed, "
-            "too: take the gains.": of_scores(),
+            "This is the deviation of the recipe's scores. The baseline varies with the seed, too: take the gains.": of_scores(),
         },
     )
 
@@ -188,18 +172,13 @@ def _clear_exercise() -> Names:
     def clear() -> list[str]:
         table = gain_table()
         clear_rows = table[(table["low"] > 0) | (table["high"] < 0)]
-        return [
-            f"{recipe} on {task}"
-            for recipe, task in zip(clear_rows[("recipe")], clear_rows[("task")], strict=True)
-        ]
+        return [f"{recipe} on {task}" for recipe, task in zip(clear_rows[("recipe")], clear_rows[("task")], strict=True)]
 
     return Names(
         "clear",
-        "The cells (such as 'ccg on xquad') whose 95 % interval over seeds and test items "
-        "excludes zero.",
+        "The cells (such as 'ccg on xquad') whose 95 % interval over seeds and test items excludes zero.",
         clear,
-        "The others are not shown to be zero: this study is too small for that. And of many "
-        "cells some exclude zero by chance: lesson 7.",
+        "The others are not shown to be zero: this study is too small for that. And of many cells some exclude zero by chance: lesson 7.",
         "Low above 0, or high below it.",
         legal=CELLS,
     )
@@ -211,8 +190,7 @@ def _ranked_exercise() -> Names:
 
     return Names(
         "ranked",
-        "The three recipes for UDPOS, the best first, as a user would rank them before any test "
-        "score is seen.",
+        "The three recipes for UDPOS, the best first, as a user would rank them before any test score is seen.",
         lambda: ranked(development()),
         "Ranked on English development data, reported on test data: whoever chooses on test data "
         "reports too large a gain. What is best in English need not be best elsewhere; without "
@@ -220,8 +198,5 @@ def _ranked_exercise() -> Names:
         "What may be looked at before the test? Its column for this target.",
         ordered=True,
         legal=(BASELINE, _SQUAD, _SUPERTAGS),
-        slips=lambda: {
-            "That is the order of the test scores. Whoever chooses by them has nothing left to "
-            "report.": ranked(tested())
-        },
+        slips=lambda: {"That is the order of the test scores. Whoever chooses by them has nothing left to report.": ranked(tested())},
     )

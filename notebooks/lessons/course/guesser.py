@@ -44,12 +44,7 @@ class _Guesser:
 def documents(seed: int, count: int) -> dict[str, list[str]]:
     """Return `count` new documents of the suite's corpus for each language."""
     return {
-        code: [
-            document.text
-            for document in corpus.documents(
-                (code,), seed, math.ceil(count / corpus.RESOURCE[code])
-            )
-        ][:count]
+        code: [document.text for document in corpus.documents((code,), seed, math.ceil(count / corpus.RESOURCE[code]))][:count]
         for code in EMBEDDED_LANGUAGES
     }
 
@@ -77,19 +72,13 @@ def trained(random_weights: bool) -> _Guesser:
     )
     encoder.network.requires_grad_(False)
     head = model.language_head(encoder, model.SHIPPED, seed=1)
-    texts = [
-        (text, None)
-        for language_documents in documents(_TRAINING_SEED, _DOCUMENTS).values()
-        for text in language_documents
-    ]
+    texts = [(text, None) for language_documents in documents(_TRAINING_SEED, _DOCUMENTS).values() for text in language_documents]
     encoded = mlm.encode(texts, encoder.tokenizer, LONGEST)
     counts = np.bincount(encoded.ids, minlength=len(encoder.tokenizer)) + 1.0
     with torch.no_grad():
         head.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
     masks = mlm.masking(encoder.tokenizer, MASKED, np.random.default_rng(_TRAINING_SEED))
-    stream = Stream(
-        "mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True
-    )
+    stream = Stream("mlm", head, mlm.loss, encoded, len(encoded), BATCH_TOKENS, masks, by_length=True)
     result = train(
         encoder,
         [stream],
@@ -123,10 +112,7 @@ def guess(found: _Guesser, gaps: Sequence[Gap]) -> torch.Tensor:
             found.encoder.packed,
         )
         masked_indices = np.concatenate(
-            [
-                start + positions
-                for start, (_, positions) in zip(starts, gaps[first : first + 64], strict=False)
-            ]
+            [start + positions for start, (_, positions) in zip(starts, gaps[first : first + 64], strict=False)]
         )
         batches.append(found.head(hidden[torch.from_numpy(masked_indices)]).log_softmax(-1))
     return torch.cat(batches)

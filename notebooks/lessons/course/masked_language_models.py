@@ -13,13 +13,9 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from xstilts_core.data import splits
-from xstilts_core.examples import SentenceExample, TagsExample
-from xstilts_core.formats.tokens import Template
-from xstilts_core.languages import EMBEDDED_LANGUAGES, language
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Number, Written
-from xstilts_core.lessons.guesser import (
+from course.check import Check
+from course.exercise import Choice, Number, Written
+from course.guesser import (
     LONGEST,
     MASKED,
     Gap,
@@ -29,6 +25,10 @@ from xstilts_core.lessons.guesser import (
     hidden_ids,
     trained,
 )
+from xstilts_core.data import splits
+from xstilts_core.examples import SentenceExample, TagsExample
+from xstilts_core.formats.tokens import Template
+from xstilts_core.languages import EMBEDDED_LANGUAGES, language
 
 ENGLISH = "en"
 OTHERS = tuple(code for code in EMBEDDED_LANGUAGES if code != ENGLISH)
@@ -40,9 +40,7 @@ TAGS = ("NOUN", "VERB", "PROPN", "ADP", "PUNCT")
 
 def learning_curves() -> pd.DataFrame:
     """Return the training loss of the two heads by step."""
-    return pd.DataFrame(
-        {"shipped encoder": trained(False).log, "random weights": trained(True).log}
-    )
+    return pd.DataFrame({"shipped encoder": trained(False).log, "random weights": trained(True).log})
 
 
 @lru_cache(maxsize=16)
@@ -74,9 +72,7 @@ def by_language() -> pd.DataFrame:
     """Return the loss and the percentage of right first guesses by language, for the shipped
     encoder and for random weights."""
     rows = {code: (*scores(code, False), *scores(code, True)) for code in EMBEDDED_LANGUAGES}
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["loss", "right", "loss_random", "right_random"]
-    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["loss", "right", "loss_random", "right_random"])
 
 
 @lru_cache(maxsize=16)
@@ -88,10 +84,7 @@ def _tagged_gaps(code: str) -> tuple[tuple[Gap, str, int], ...]:
     for number, example in enumerate(splits.load("udpos", "test", code)[:TAGGED]):
         assert isinstance(example, TagsExample)
         ends = np.cumsum([len(word) + len(between) for word in example.words]) - len(between)
-        spans = {
-            int(end): (len(word), tag)
-            for word, end, tag in zip(example.words, ends, example.tags, strict=True)
-        }
+        spans = {int(end): (len(word), tag) for word, end, tag in zip(example.words, ends, example.tags, strict=True)}
         encoding = tokenizer(between.join(example.words), return_offsets_mapping=True)
         for position, (first, end) in enumerate(encoding["offset_mapping"]):
             size, tag = spans.get(end, (0, ""))
@@ -108,10 +101,7 @@ def by_tag() -> pd.DataFrame:
     for code in EMBEDDED_LANGUAGES:
         gaps = [gap for gap, _, _ in _tagged_gaps(code)]
         right = (guess(guesser(), gaps).argmax(-1) == hidden_ids(gaps)).numpy()
-        rows += [
-            (code, tag, 100 * float(hit))
-            for (_, tag, _), hit in zip(_tagged_gaps(code), right, strict=True)
-        ]
+        rows += [(code, tag, 100 * float(hit)) for (_, tag, _), hit in zip(_tagged_gaps(code), right, strict=True)]
     table = pd.DataFrame(rows, columns=["language", "tag", "right"])
     means = table.groupby(["tag", "language"])["right"].mean().unstack("language").loc[list(TAGS)]
     counts = table.groupby("tag").size()
@@ -126,12 +116,7 @@ def by_tag() -> pd.DataFrame:
 
 def readable(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """Join pieces to a text, with a line for each mask."""
-    return (
-        "".join(tokenizer.convert_ids_to_tokens(list(ids)))
-        .replace("▁", " ")
-        .replace(tokenizer.mask_token, " ____ ")
-        .strip()
-    )
+    return "".join(tokenizer.convert_ids_to_tokens(list(ids))).replace("▁", " ").replace(tokenizer.mask_token, " ____ ").strip()
 
 
 def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFrame:
@@ -149,13 +134,8 @@ def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFr
         if matching_gap is None:
             continue
         best = guess(guesser(), [matching_gap])[0].topk(count)
-        names = [
-            tokenizer.convert_ids_to_tokens(int(position)).lstrip("▁") for position in best.indices
-        ]
-        guesses = [
-            f"{name} {100 * math.exp(value):.0f} %"
-            for name, value in zip(names, best.values.tolist(), strict=True)
-        ]
+        names = [tokenizer.convert_ids_to_tokens(int(position)).lstrip("▁") for position in best.indices]
+        guesses = [f"{name} {100 * math.exp(value):.0f} %" for name, value in zip(names, best.values.tolist(), strict=True)]
         (position,) = matching_gap[1]
         sentence = [
             *matching_gap[0][1:position],
@@ -167,18 +147,12 @@ def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFr
             readable(tokenizer, [matching_gap[0][position]]),
             ", ".join(guesses),
         )
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["sentence", "stood there", "best guesses"]
-    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["sentence", "stood there", "best guesses"])
 
 
 def sides(code: str) -> tuple[list[str], list[str]]:
     """Return sentences of Tatoeba's development data and their translations, in the same order."""
-    examples = [
-        example
-        for example in splits.load("tatoeba", "dev", code)
-        if isinstance(example, SentenceExample)
-    ]
+    examples = [example for example in splits.load("tatoeba", "dev", code) if isinstance(example, SentenceExample)]
     originals = {example.id: example.text for example in examples if example.language == code}
     english = {example.match: example.text for example in examples if example.language == ENGLISH}
     keys = [key for key in originals if key in english][:PAIRS]
@@ -193,15 +167,10 @@ def beside_translation() -> pd.DataFrame:
     template, rows = Template.of(tokenizer), {}
     for code in OTHERS:
         texts, english = sides(code)
-        pieces = [
-            tokenizer(side, add_special_tokens=False)["input_ids"] for side in (texts, english)
-        ]
+        pieces = [tokenizer(side, add_special_tokens=False)["input_ids"] for side in (texts, english)]
         rng = np.random.default_rng(_TEST_SEED)
         positions = [np.flatnonzero(rng.random(len(ids)) < MASKED) for ids in pieces[0]]
-        positions = [
-            sentence_positions if len(sentence_positions) else np.array([0])
-            for sentence_positions in positions
-        ]
+        positions = [sentence_positions if len(sentence_positions) else np.array([0]) for sentence_positions in positions]
         right = hidden_ids(list(zip(pieces[0], positions, strict=True)))
         unrelated = [*pieces[1][1:], pieces[1][0]]
         alone = [
@@ -215,13 +184,8 @@ def beside_translation() -> pd.DataFrame:
             ]
             for side in (unrelated, pieces[1])
         ]
-        rows[code] = [
-            100 * float((guess(guesser(), gaps).argmax(-1) == right).float().mean())
-            for gaps in (alone, *beside)
-        ]
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["alone", "beside another", "beside its translation"]
-    )
+        rows[code] = [100 * float((guess(guesser(), gaps).argmax(-1) == right).float().mean()) for gaps in (alone, *beside)]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["alone", "beside another", "beside its translation"])
 
 
 def check() -> Check:
@@ -236,37 +200,29 @@ def _loss_questions() -> list[Number | Written]:
     return [
         Number(
             "uniform",
-            "The loss (mean of -ln p) of a guesser that gives every piece of the vocabulary the "
-            "same probability.",
+            "The loss (mean of -ln p) of a guesser that gives every piece of the vocabulary the same probability.",
             lambda: math.log(entries()),
-            "Every loss below this means that something was learnt; how far below depends on how "
-            "predictable the text is.",
+            "Every loss below this means that something was learnt; how far below depends on how predictable the text is.",
             "What is p if all pieces are equally likely?",
             "nats",
             0.005,
             lambda: {
-                "This is a logarithm to the base 2: bits. The suite, as torch, takes the natural "
-                "one.": math.log2(entries()),
+                "This is a logarithm to the base 2: bits. The suite, as torch, takes the natural one.": math.log2(entries()),
                 "This is a logarithm to the base 10.": math.log10(entries()),
-                "This is the number of pieces, the perplexity of that guesser. Its loss is asked "
-                "for.": float(entries()),
+                "This is the number of pieces, the perplexity of that guesser. Its loss is asked for.": float(entries()),
                 "p is right; the loss is -ln p.": 1 / entries(),
             },
         ),
         Written(
             "perplexity",
-            "A function of a mean loss (in nats): between how many equally likely pieces does a "
-            "guesser with that loss choose?",
+            "A function of a mean loss (in nats): between how many equally likely pieces does a guesser with that loss choose?",
             math.exp,
             lambda: [(0.0,), (1.0,), (3.2,)],
-            "Perplexity is the loss, expressed as a number of choices. Compare it only between "
-            "models with the same vocabulary.",
+            "Perplexity is the loss, expressed as a number of choices. Compare it only between models with the same vocabulary.",
             "Undo the logarithm.",
             {
                 "The base: torch's losses are natural logarithms.": lambda loss: 2**loss,
-                "The base: torch's losses are natural logarithms, not decimal ones.": lambda loss: (
-                    10**loss
-                ),
+                "The base: torch's losses are natural logarithms, not decimal ones.": lambda loss: 10**loss,
                 "The sign: a larger loss must give more choices.": lambda loss: math.exp(-loss),
             },
         ),
@@ -283,11 +239,9 @@ def _learnt_questions() -> list[Number | Choice]:
     return [
         Number(
             "above_random",
-            "By how many points does the shipped encoder beat random weights in right first "
-            "guesses, in the mean over the nine languages?",
+            "By how many points does the shipped encoder beat random weights in right first guesses, in the mean over the nine languages?",
             lambda: above(EMBEDDED_LANGUAGES),
-            "Only this part is what phase 1 has taught the encoder. The head learns the rest "
-            "from the frequency of words.",
+            "Only this part is what phase 1 has taught the encoder. The head learns the rest from the frequency of words.",
             "Subtract within each language, then take the mean of all nine.",
             "points",
             0.1,
@@ -301,8 +255,7 @@ def _learnt_questions() -> list[Number | Choice]:
             "The part of speech that is guessed worst in the languages other than English.",
             TAGS,
             lambda: str(by_tag()["others"].idxmin()),
-            "Grammar can be read off the sentence around a gap; who or what is meant mostly "
-            "cannot, however good the model is.",
+            "Grammar can be read off the sentence around a gap; who or what is meant mostly cannot, however good the model is.",
             "Which words could you guess yourself from the rest of the sentence?",
         ),
         Number(
@@ -317,8 +270,9 @@ def _learnt_questions() -> list[Number | Choice]:
             "points",
             0.1,
             lambda: {
-                "Against the sentence alone, more context and the translation are mixed up. "
-                "Which column has as much context?": gap("alone", "beside its translation"),
+                "Against the sentence alone, more context and the translation are mixed up. Which column has as much context?": gap(
+                    "alone", "beside its translation"
+                ),
             },
         ),
     ]

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from course.check import Check
+from course.exercise import Choice, Exercise, Names, Number
 from xstilts_core import analysis
 from xstilts_core.analysis.performance import by_run
 from xstilts_core.data import splits
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Choice, Exercise, Names, Number
 from xstilts_core.report.figures.style import BLUE, FULL, PrintFigure, look, say
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
@@ -54,9 +54,7 @@ def arms(study: Study) -> pd.DataFrame:
                 spec.train_examples,
                 visible_input,
             )
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["intermediate task", "target examples", "the model sees"]
-    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["intermediate task", "target examples", "the model sees"])
 
 
 def one_change(study: Study, start: str) -> list[str]:
@@ -68,16 +66,10 @@ def one_change(study: Study, start: str) -> list[str]:
 
 def seen_twice(study: Study, size: int) -> int:
     """Return how many of the target's `size` training examples CLAIMED has seen in phase 2."""
-    (phase_2,) = [
-        spec
-        for spec in study.specs
-        if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED
-    ]
+    (phase_2,) = [spec for spec in study.specs if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED]
 
     def drawn(count: int) -> set[str]:
-        (drawn_examples,) = splits.training(
-            CLAIMED, count, phase_2.seed, study.source, study.data_root
-        ).values()
+        (drawn_examples,) = splits.training(CLAIMED, count, phase_2.seed, study.source, study.data_root).values()
         return {example.id for example in drawn_examples}
 
     return len(drawn(phase_2.train_examples) & drawn(size))
@@ -89,20 +81,9 @@ def scores(study: Study) -> pd.DataFrame:
     tables = []
     for size in study.target_sizes:
         frame = analysis.finished(analysis.of_size(study, size))
-        target_rows = frame[
-            (frame["phase"].isin(("target", "control")))
-            & (frame["metric"] == "accuracy")
-            & (frame["split"] == "test")
-        ]
-        names = [
-            _OVERLAP if recipe == _OVERLAP else arm(recipe, size)
-            for recipe in target_rows[("recipe")]
-        ]
-        tables.append(
-            target_rows.assign(run=names).pivot(
-                index=("run"), columns=("language"), values=("value")
-            )
-        )
+        target_rows = frame[(frame["phase"].isin(("target", "control"))) & (frame["metric"] == "accuracy") & (frame["split"] == "test")]
+        names = [_OVERLAP if recipe == _OVERLAP else arm(recipe, size) for recipe in target_rows[("recipe")]]
+        tables.append(target_rows.assign(run=names).pivot(index=("run"), columns=("language"), values=("value")))
     table = pd.concat(tables)
     table = table[~table.index.duplicated()].rename_axis(index=None, columns=None)
     rows = [name for name in (*arms(study).index, _OVERLAP) if name in table.index]
@@ -137,9 +118,7 @@ def recipes() -> pd.DataFrame:
 def left_out() -> pd.DataFrame:
     """Return the number of correlated pairs of tasks (Holm), with all recipes and without each."""
     study = Study.load(_PUBLISHED)
-    return analysis.left_out(study, analysis.performance(study))[
-        ["left_out", "target_pairs", "probing_pairs", "mean_estimate"]
-    ]
+    return analysis.left_out(study, analysis.performance(study))[["left_out", "target_pairs", "probing_pairs", "mean_estimate"]]
 
 
 def together(without: Sequence[str] = ()) -> float:
@@ -160,8 +139,7 @@ def scatter() -> Figure:
         axes.set(xlabel=f"{X}, percent", ylabel=f"{Y}, percent")
         say(
             figure,
-            "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate "
-            "task",
+            "Scores of Pruksachatkun et al. (2020), mean over runs; a point is an intermediate task",
         )
     return figure
 
@@ -194,16 +172,13 @@ def _one_change_exercise(planned: Study, small: int) -> Names:
         "one_change",
         f"The runs that differ from '{arm(BASELINE, small)}' in exactly one setting.",
         lambda: one_change(planned, arm(BASELINE, small)),
-        "Each of these comparisons shows what one setting does. All others mix two, and no "
-        "statistics can separate them.",
+        "Each of these comparisons shows what one setting does. All others mix two, and no statistics can separate them.",
         "Compare row by row, and count the columns that differ.",
         legal=tuple(arms(planned).index),
     )
 
 
-def _contrast_questions(
-    table: Callable[[], pd.DataFrame], small: int, large: int
-) -> list[Exercise]:
+def _contrast_questions(table: Callable[[], pd.DataFrame], small: int, large: int) -> list[Exercise]:
     def contrast(run: str, size: int, against: str, other: int) -> float:
         return difference(table(), arm(run, size), arm(against, other))
 
@@ -215,8 +190,7 @@ def _contrast_questions(
     return [
         Number(
             "claimed",
-            f"The gain as it would be advertised: {claim} over '{arm(BASELINE, small)}', "
-            "zero-shot, in points.",
+            f"The gain as it would be advertised: {claim} over '{arm(BASELINE, small)}', zero-shot, in points.",
             lambda: contrast(CLAIMED, small, BASELINE, small),
             "So far so good: one setting was changed. But what is that setting made of?",
             "The mean over all languages other than English, of both runs; then subtract.",
@@ -229,31 +203,24 @@ def _contrast_questions(
         ),
         Number(
             "same_data",
-            f"XNLI's own training task is MNLI. Compare {claim} with the baseline that has seen "
-            "the very same MNLI examples, in points.",
+            f"XNLI's own training task is MNLI. Compare {claim} with the baseline that has seen the very same MNLI examples, in points.",
             lambda: contrast(CLAIMED, small, BASELINE, large),
             "What is left is what training on them in two phases adds to just having them. The "
             "rest was more data of the target's own kind.",
-            f"How many different MNLI examples has {claim} seen in both phases together? Which "
-            "run of the table has as many?",
+            f"How many different MNLI examples has {claim} seen in both phases together? Which run of the table has as many?",
             "points",
             0.06,
             lambda: {
                 "This baseline has seen fewer examples.": contrast(CLAIMED, small, BASELINE, small),
-                "Here the first run trains on more of them in phase 3 as well.": contrast(
-                    CLAIMED, large, BASELINE, large
-                ),
+                "Here the first run trains on more of them in phase 3 as well.": contrast(CLAIMED, large, BASELINE, large),
             },
         ),
         Number(
             "this_task",
-            f"Would any English training have done? Compare {claim} with the other intermediate "
-            "task, all else equal, in points.",
+            f"Would any English training have done? Compare {claim} with the other intermediate task, all else equal, in points.",
             lambda: contrast(CLAIMED, small, OTHER, small),
-            "Another task of the same size is the baseline for what this task teaches; no task "
-            "at all, for what any training does.",
-            "Two runs with the same number of target examples, and with one intermediate task "
-            "each.",
+            "Another task of the same size is the baseline for what this task teaches; no task at all, for what any training does.",
+            "Two runs with the same number of target examples, and with one intermediate task each.",
             "points",
             0.06,
             lambda: {
@@ -270,17 +237,13 @@ def _overlap_exercise(table: Callable[[], pd.DataFrame], large: int) -> Number:
 
     return Number(
         "better_than_counting",
-        f"In how many languages other than English is '{arm(BASELINE, large)}' better than "
-        "counting common words?",
+        f"In how many languages other than English is '{arm(BASELINE, large)}' better than counting common words?",
         better,
-        "Wherever it is not, its score can be had without any model. It may still come from "
-        "understanding, but this does not show it.",
+        "Wherever it is not, its score can be had without any model. It may still come from understanding, but this does not show it.",
         "Compare the two rows, language by language.",
         "languages",
         0.0,
-        lambda: {
-            "That is where counting is as good or better.": len(table().columns) - 1 - better()
-        },
+        lambda: {"That is where counting is as good or better.": len(table().columns) - 1 - better()},
     )
 
 
@@ -290,21 +253,13 @@ def lurking() -> list[Exercise]:
             "lurking",
             "The recipe without which the fewest pairs of tasks still go together.",
             tuple(str(name) for name in recipes().index),
-            lambda: str(
-                left_out()
-                .iloc[1:]
-                .set_index("left_out")[["target_pairs", "probing_pairs"]]
-                .sum(axis=1)
-                .idxmin()
-            ),
-            "It did badly on nearly everything. One such row correlates every column with every "
-            "other.",
+            lambda: str(left_out().iloc[1:].set_index("left_out")[["target_pairs", "probing_pairs"]].sum(axis=1).idxmin()),
+            "It did badly on nearly everything. One such row correlates every column with every other.",
             "Add the two columns of pairs; the first row leaves out nothing.",
         ),
         Number(
             "without_ruined",
-            f"Pearson's correlation of {X} and {Y} over the recipes, without the {_RUINED} "
-            f"recipes that are worst on {X}.",
+            f"Pearson's correlation of {X} and {Y} over the recipes, without the {_RUINED} recipes that are worst on {X}.",
             lambda: together(worst()),
             "The correlation was between encoders that were ruined and encoders that were not. "
             "Among the latter little of it is left; but eight points do not show that there is "
@@ -315,9 +270,7 @@ def lurking() -> list[Exercise]:
             lambda: {
                 "That is with all of them.": together(),
                 "Only one is left out.": together(worst()[:1]),
-                "These are the two that are best.": together(
-                    [str(name) for name in recipes()[X].nlargest(_RUINED).index]
-                ),
+                "These are the two that are best.": together([str(name) for name in recipes()[X].nlargest(_RUINED).index]),
             },
         ),
     ]

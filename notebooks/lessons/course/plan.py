@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from course.exercise import NOTHING, filled
 from xstilts_core.errors import UsageError
-from xstilts_core.lessons.exercise import NOTHING, filled
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec, RetrievalSpec, TargetSpec
 
@@ -44,20 +44,10 @@ def _too_large(study: Study) -> bool:
     """Return whether a study has too many runs or examples for a class, or a phase 1 of its own."""
     runs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
     train_sizes = [spec.train_examples or _MOST_EXAMPLES + 1 for spec in runs]
-    test_sizes = [
-        spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)
-    ]
-    retrieval_runs = [
-        spec
-        for spec in study.specs
-        if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4
-    ]
+    test_sizes = [spec.test_examples or _MOST_TESTED + 1 for spec in runs if isinstance(spec, TargetSpec)]
+    retrieval_runs = [spec for spec in study.specs if isinstance(spec, RetrievalSpec) and len(spec.languages or range(9)) > 4]
     many_runs = len(study.specs) > _MOST_RUNS or bool(retrieval_runs) or study.pretrain is not None
-    return (
-        many_runs
-        or max(train_sizes, default=0) > _MOST_EXAMPLES
-        or max(test_sizes, default=0) > _MOST_TESTED
-    )
+    return many_runs or max(train_sizes, default=0) > _MOST_EXAMPLES or max(test_sizes, default=0) > _MOST_TESTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +64,7 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
             lambda study: not study.title.rstrip().endswith("?"),
             "What would you like to know? The title is the place to ask.",
         ),
-        "nothing to compare": _Flaw(
-            lambda study: not prepared(study), "Which recipe is compared with the baseline?"
-        ),
+        "nothing to compare": _Flaw(lambda study: not prepared(study), "Which recipe is compared with the baseline?"),
         "one seed": _Flaw(
             lambda study: len(study.seeds) < 2,
             "Would it come out the same a second time? One seed cannot tell.",
@@ -95,8 +83,7 @@ FLAWS: Mapping[str, _Flaw] = MappingProxyType(
         ),
         "no English": _Flaw(
             lambda study: bool(study.languages) and ENGLISH not in study.languages,
-            "If scores are low: was the task not learnt, or not transferred? The English score "
-            "tells.",
+            "If scores are low: was the task not learnt, or not transferred? The English score tells.",
         ),
         "too large": _Flaw(
             _too_large,
@@ -121,11 +108,7 @@ def loaded(text: str, outputs: str = "outputs") -> Study:
         try:
             return Study.load(str(path), outputs)
         except UsageError as error:
-            raise UsageError(
-                str(error)
-                .replace(str(path.resolve()), "your study")
-                .replace(str(path), "your study")
-            ) from None
+            raise UsageError(str(error).replace(str(path.resolve()), "your study").replace(str(path), "your study")) from None
 
 
 def flaws(text: str) -> list[str]:
@@ -161,10 +144,7 @@ class Plan:
         if not filled(answer):
             return NOTHING
         if not isinstance(answer, str):
-            return (
-                "A text is expected, between three quotes; this is of type "
-                f"{type(answer).__name__}."
-            )
+            return f"A text is expected, between three quotes; this is of type {type(answer).__name__}."
         try:
             names = flaws(answer)
         except UsageError as error:
@@ -186,7 +166,5 @@ class Plan:
             ("[mnli]", "[mnlu]"),
             ("seeds:", "seed:"),
         )
-        without_recipes = "\n".join(
-            line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg"))
-        )
+        without_recipes = "\n".join(line for line in good.splitlines() if not line.startswith(("  mnli", "  ccg")))
         return [..., 3, FLAWED, without_recipes, *(good.replace(old, new) for old, new in swaps)]

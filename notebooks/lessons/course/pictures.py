@@ -34,10 +34,7 @@ _SERIES = (
 def many(found: Sequence[object]) -> None:
     """Raise UsageError for more series than there are colors and shapes."""
     if len(found) > len(_SERIES):
-        raise UsageError(
-            f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; "
-            "leave some out"
-        )
+        raise UsageError(f"{len(found)} series in one figure: at most {len(_SERIES)} can be told apart; leave some out")
 
 
 def named(label: object) -> str:
@@ -75,9 +72,7 @@ def dots(table: pd.DataFrame, label: str, note: str = "", reference: float | Non
     return figure
 
 
-def lines(
-    table: pd.DataFrame, across: str, up: str, note: str = "", reference: float | None = None
-) -> Figure:
+def lines(table: pd.DataFrame, across: str, up: str, note: str = "", reference: float | None = None) -> Figure:
     """Plot a curve per column over the table's index. across, up: labels of the x and y axes.
     reference: position of a horizontal line."""
     many(table.columns)
@@ -108,8 +103,4 @@ def lines(
 def texts(table: pd.DataFrame) -> Styler:
     """Return a left-aligned table of full texts, with markup such as <unk> escaped."""
     header_styles = [{"selector": "th.col_heading", "props": "text-align: left"}]
-    return (
-        table.style.format(escape="html", precision=1)
-        .set_properties(**{"text-align": "left"})
-        .set_table_styles(header_styles)
-    )
+    return table.style.format(escape="html", precision=1).set_properties(**{"text-align": "left"}).set_table_styles(header_styles)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from course.check import Check
+from course.exercise import Exercise, Number, Written
 from xstilts_core import analysis
 from xstilts_core.analysis import hierarchy, power
-from xstilts_core.lessons.check import Check
-from xstilts_core.lessons.exercise import Exercise, Number, Written
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -45,9 +45,7 @@ def gains() -> pd.DataFrame:
     table = scores()
     baseline_scores = table[table["recipe"] == BASELINE].set_index("task")["score"]
     rows = []
-    for (recipe, task), run_scores in table[table["recipe"] != BASELINE].groupby(
-        ["recipe", "task"], sort=False
-    ):
+    for (recipe, task), run_scores in table[table["recipe"] != BASELINE].groupby(["recipe", "task"], sort=False):
         values = (run_scores["score"] - baseline_scores[task]).to_numpy()
         spread = float(values.std(ddof=1)) if len(values) > 1 else np.nan
         variance_parts = _parts_of(values) if spread > power.ROUNDING else []
@@ -64,9 +62,7 @@ def gains() -> pd.DataFrame:
                 power.p_value(values.mean(), variance_parts),
             )
         )
-    return pd.DataFrame(
-        rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"]
-    )
+    return pd.DataFrame(rows, columns=["recipe", "task", "runs", "gain", "spread", "low", "high", "p"])
 
 
 def runs_of(recipe: str, task: str) -> list[float]:
@@ -104,9 +100,7 @@ def findings(p: Sequence[float]) -> pd.DataFrame:
         "Holm: any false finding": analysis.holm(values),
         "Benjamini-Hochberg: share of false findings": analysis.benjamini_hochberg(values),
     }
-    return pd.DataFrame(
-        {"findings": {name: int((adjusted < LEVEL).sum()) for name, adjusted in rules.items()}}
-    )
+    return pd.DataFrame({"findings": {name: int((adjusted < LEVEL).sum()) for name, adjusted in rules.items()}})
 
 
 def holm_findings(p: Sequence[float]) -> int:
@@ -151,12 +145,7 @@ def detectable(seeds: int, spread: float) -> float:
 
 def detectable_table(seeds: Sequence[int], spreads: Sequence[float]) -> pd.DataFrame:
     """Return `detectable` in points, with a row per number of seeds and a column per spread."""
-    return pd.DataFrame(
-        {
-            f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds}
-            for spread in spreads
-        }
-    )
+    return pd.DataFrame({f"spread {spread:.1f}": {count: detectable(count, spread) for count in seeds} for spread in spreads})
 
 
 def check() -> Check:
@@ -179,8 +168,7 @@ def _width_exercise() -> Written:
 
     return Written(
         "half_width",
-        "A function of a list of gains, one per run, that returns half the width of the 95 % "
-        "interval of their mean, with Student's t.",
+        "A function of a list of gains, one per run, that returns half the width of the 95 % interval of their mean, with Student's t.",
         half_width,
         lambda: [
             ([1.0, 2.0, 4.0],),
@@ -188,16 +176,16 @@ def _width_exercise() -> Written:
             (runs_of("mnli", "rte"),),
             ([0.0, 1.0, 1.5, 3.0, 2.0],),
         ],
-        "With three runs t is 4.3, not 1.96: an interval of one standard error, as in many "
-        "figures, covers the truth in 58 % of cases.",
+        "With three runs t is 4.3, not 1.96: an interval of one standard error, as in many figures, covers the truth in 58 % of cases.",
         "Standard deviation over runs, divided by the root of their number, times t.",
         {
-            "1.96 is for many runs. With few, the spread itself is uncertain: take "
-            "`lesson.quantile(number of runs)`.": (lambda values: 1.96 * error(values)),
-            "The standard deviation divides by n - 1 here (ddof=1), as the true mean of the "
-            "three runs is not known.": (lambda values: quantile(len(values)) * error(values, 0)),
-            "That is for a single run. The question is about their mean, whose error is smaller "
-            "by the root of n.": (
+            "1.96 is for many runs. With few, the spread itself is uncertain: take `lesson.quantile(number of runs)`.": (
+                lambda values: 1.96 * error(values)
+            ),
+            "The standard deviation divides by n - 1 here (ddof=1), as the true mean of the three runs is not known.": (
+                lambda values: quantile(len(values)) * error(values, 0)
+            ),
+            "That is for a single run. The question is about their mean, whose error is smaller by the root of n.": (
                 lambda values: quantile(len(values)) * float(np.std(values, ddof=1))
             ),
             "That is the standard error. How many standard errors make 95 %?": error,
@@ -215,10 +203,8 @@ def _flip_exercise() -> Number:
         "seeds_needed",
         "The fewest seeds with which a two-sided sign-flip test can give a p below 0.05.",
         lambda: seeds(2),
-        "With three seeds no result whatsoever is below 0.25 in this test. Student's t goes "
-        "lower, at the price of assuming normal noise.",
-        "S seeds have 2 ** S patterns of signs. How many of them are as extreme as all signs "
-        "alike?",
+        "With three seeds no result whatsoever is below 0.25 in this test. Student's t goes lower, at the price of assuming normal noise.",
+        "S seeds have 2 ** S patterns of signs. How many of them are as extreme as all signs alike?",
         "seeds",
         0.0,
         lambda: {"One-sided: a loss of the same size would have been reported too.": seeds(1)},
@@ -245,11 +231,9 @@ def _test_questions() -> list[Exercise]:
         ),
         Number(
             "by_chance",
-            "How many cells with p below 0.05 are to be expected if no intermediate task changed "
-            "anything at all?",
+            "How many cells with p below 0.05 are to be expected if no intermediate task changed anything at all?",
             lambda: LEVEL * len(p_values()),
-            "Expected: in one study it may be one, or ten. A table with that many stars is a "
-            "table of nothing.",
+            "Expected: in one study it may be one, or ten. A table with that many stars is a table of nothing.",
             "A p is below 0.05 in 5 % of the tests in which there is nothing to find.",
             "cells",
             0.1,
@@ -267,8 +251,7 @@ def _holm_exercise() -> Written:
 
     return Written(
         "holm_findings",
-        "A function of a list of p-values that returns how many are findings at 0.05 by Holm's "
-        "rule.",
+        "A function of a list of p-values that returns how many are findings at 0.05 by Holm's rule.",
         holm_findings,
         lambda: [
             ([0.001, 0.02, 0.03],),
@@ -277,16 +260,13 @@ def _holm_exercise() -> Written:
             (p_values().tolist(),),
             ([0.2],),
         ],
-        "Holm keeps the chance of a single false finding below 5 % for the whole table, however "
-        "the tests depend on one another.",
-        "Sort; the smallest must be below 0.05 / m, the next below 0.05 / (m - 1) ...; stop at "
-        "the first that is not.",
+        "Holm keeps the chance of a single false finding below 5 % for the whole table, however the tests depend on one another.",
+        "Sort; the smallest must be below 0.05 / m, the next below 0.05 / (m - 1) ...; stop at the first that is not.",
         {
-            "No correction: each p is compared with 0.05.": lambda p: sum(
-                value < LEVEL for value in p
+            "No correction: each p is compared with 0.05.": lambda p: sum(value < LEVEL for value in p),
+            "Every p is compared with 0.05 / m, which is Bonferroni's rule: Holm's bound grows after each finding.": (
+                lambda p: sum(value < LEVEL / len(p) for value in p)
             ),
-            "Every p is compared with 0.05 / m, which is Bonferroni's rule: Holm's bound grows "
-            "after each finding.": (lambda p: sum(value < LEVEL / len(p) for value in p)),
             "After the first p that fails, no other is a finding.": unstopped,
             "That is Benjamini and Hochberg's rule, which controls something else.": stepped_up,
         },
@@ -305,16 +285,12 @@ def _curse_exercise() -> Number:
         "Ten recipes that change nothing, three seeds each, runs that spread as much as the "
         "published ones do (the median): the mean gain of the best of them, in points.",
         expected,
-        'This is what "the best of ten tasks gains" is worth if nothing is true. Choose on '
-        "development data, report test data.",
-        "Draw ten mean gains around 0, take the largest, do it a few thousand times: "
-        "`lesson.largest` does.",
+        'This is what "the best of ten tasks gains" is worth if nothing is true. Choose on development data, report test data.',
+        "Draw ten mean gains around 0, take the largest, do it a few thousand times: `lesson.largest` does.",
         "points",
         0.05,
         lambda: {
-            "That is the best single run; the question is about the best mean of three.": largest(
-                recipes(), usual_spread(), 1
-            ),
+            "That is the best single run; the question is about the best mean of three.": largest(recipes(), usual_spread(), 1),
             "Over all ten the average is 0; but the best is chosen because it is high.": 0.0,
             "That is the spread of one run.": usual_spread(),
         },
@@ -326,9 +302,7 @@ def _power_exercise() -> Number:
         return next(count for count in range(2, 200) if gain_of(count) <= _WISHED)
 
     def half(count: int) -> float:
-        return hierarchy.half_width(
-            [hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)]
-        )
+        return hierarchy.half_width([hierarchy.Part("seeds", usual_spread() ** 2 / count, count - 1)])
 
     return Number(
         "enough_seeds",
@@ -337,12 +311,10 @@ def _power_exercise() -> Number:
         lambda: enough(lambda count: detectable(count, usual_spread())),
         "Know this number before you start. If you cannot pay for it, ask a question about "
         "something larger, or about the mean of many targets.",
-        "`lesson.detectable(seeds, spread)` for 2, 3, 4 ... seeds: when is it at most the gain "
-        "you wish to find?",
+        "`lesson.detectable(seeds, spread)` for 2, 3, 4 ... seeds: when is it at most the gain you wish to find?",
         "seeds",
         0.0,
         lambda: {
-            "There the half-width of the interval is the gain itself: about half of such studies "
-            "would miss it.": enough(half),
+            "There the half-width of the interval is the gain itself: about half of such studies would miss it.": enough(half),
         },
     )
