@@ -249,7 +249,7 @@ def test_make_help_lists_what_the_pages_name():
 def test_longer_commands_are_run_by_other_tests():
     for name in cli.COMMANDS.keys() - {"check", "status", "tasks", "data"}:
         text = (ROOT / "tests" / RUN_BY[name]).read_text(encoding="utf-8")
-        assert re.search(rf'(\(|\[)"{name}", (str|"|\w)', text), (
+        assert re.search(rf'(\(|\[)\s*"{name}",\s*(str|"|\w)', text), (
             f"{RUN_BY[name]} does not run xstilts {name}"
         )
 
