@@ -140,7 +140,7 @@ def test_a_damaged_file_is_read_right_or_told(tmp_path: Path, name: str) -> None
             ]
         if (
             isinstance(found[0], TagsExample)
-            and "\t" in text
+            and "\t" in original
             and kind.task != "ccg"
             and name != "treebank"
         ):

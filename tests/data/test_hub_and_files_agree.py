@@ -112,7 +112,7 @@ def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -
         (
             "squad_v1",
             ("q", "Who?", "a b a", {"text": ["c"], "answer_start": [-1]}),
-            "row 1: the answer 'c' does not stand",
+            "row 1: the answer 'c' is not in its context",
         ),
         (
             "tatoeba",

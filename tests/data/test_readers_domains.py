@@ -198,7 +198,7 @@ def test_what_is_wrong_with_pubmedqa_is_told(tmp_path, changed, message):
     [
         ("{}", "holds no entry"),
         ("[1]", "holds no entry"),
-        ('{"1": 2}', "line 1, entry 1: int in place"),
+        ('{"1": 2}', "line 1, entry 1: int instead of an object"),
     ],
 )
 def test_pubmedqa_of_another_shape_is_refused(tmp_path, text, message):

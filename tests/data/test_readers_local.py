@@ -114,7 +114,7 @@ def test_supertags(tmp_path):
 def test_how_to_bring_what_the_hub_lacks_is_told(tmp_path):
     with pytest.raises(
         UsageError,
-        match=r"looked for ccg/train\.tsv.*LDC.*from your own copy \(a sentence a line, words TAB tags\)",
+        match=r"looked for ccg/train\.tsv.*LDC.*from your own copy \(one sentence per line, words TAB tags\)",
     ):
         readers.read_files("ccg", "train", "en", tmp_path)
     with pytest.raises(

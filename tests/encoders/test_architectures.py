@@ -150,7 +150,7 @@ def test_an_architecture_is_used_from_end_to_end_or_refused_in_one_line(
 def test_the_table_of_the_guide_has_every_architecture_that_is_tried() -> None:
     assert list(table()) == list(ARCHITECTURES) and len(table()) > 40
     counts = re.search(
-        r"(\d+) architectures .*: (\d+) of them .*; (\d+) are refused",
+        r"(\d+) architectures .*\. (\d+) of them .*; (\d+) are refused",
         PAGE.read_text(encoding="utf-8"),
         re.DOTALL,
     )
