@@ -56,7 +56,7 @@ def test_what_is_not_there_is_named(study):
         embeddings.parallel_sentences(study, "none", 1, 1)
 
 
-@pytest.mark.parametrize("module", ["embeddings", "widgets"])
+@pytest.mark.parametrize("module", ["phases.embeddings", "explore"])
 def test_torch_is_loaded_only_when_an_encoder_is(module):
     code = f"import sys, xstilts_core.{module}; print('torch' in sys.modules)"
     assert (
