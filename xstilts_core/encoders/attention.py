@@ -79,6 +79,7 @@ class Attended(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of query, key and value, and None for the other arguments."""
         flat, plan, saved = gradients[0], ctx.plan, ctx.saved_tensors
         if ctx.rate:
             flat = flat * dropout.scale(ctx.rate)
