@@ -111,7 +111,7 @@ class TestSource:
     def test_thin(self, path):
         assert len(plain(path)) <= 16
         for source in plain(path):
-            assert len(source.splitlines()) <= 14, source
+            assert len(source.splitlines()) <= 12, source
             found = [
                 type(node).__name__
                 for node in ast.walk(ast.parse(source))

@@ -65,7 +65,7 @@ class TestSource:
         assert len(code(path)) <= 10
         for cell in code(path):
             if "parameters" not in cell.metadata.get("tags", []):
-                assert len(cell.source.splitlines()) <= 14, cell.source[:80]
+                assert len(cell.source.splitlines()) <= 12, cell.source[:80]
 
     def test_no_logic(self, path):
         for cell in code(path):
