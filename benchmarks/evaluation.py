@@ -27,7 +27,7 @@ from benchmarks.workload import (
 from xstilts_core.evaluate import predict
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.tokens import Encoded
-from xstilts_core.schedule import in_bfloat16
+from xstilts_core.model import in_bfloat16
 from xstilts_core.tasks import task
 
 PART = "evaluate"

@@ -28,7 +28,7 @@ from benchmarks.workload import (
 )
 from xstilts_core.formats import FORMATS, Batch, select
 from xstilts_core.formats.tokens import Encoded
-from xstilts_core.schedule import in_bfloat16
+from xstilts_core.model import in_bfloat16
 from xstilts_core.streams import Stream
 from xstilts_core.tasks import task
 from xstilts_core.train import Schedule, train

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from xstilts_core import run
-from xstilts_core.data import splits
+from xstilts_core.data import sampling
+from xstilts_core.data.source import Embedded
 from xstilts_core.examples import (
     Answer,
     ChoiceExample,
@@ -34,8 +35,8 @@ def pairs(part: str, count: int, premises: int = 0) -> list[PairExample]:
 
 @pytest.mark.parametrize("most", [3, 7, 50, 100, 500, 1199])
 def test_every_part_has_its_share(most):
-    everything = splits.development("anli_plus", "mini", "")
-    found = splits.sample("anli_plus", everything, most)
+    everything = Embedded().development("anli_plus")
+    found = sampling.sample("anli_plus", everything, most)
     counts = Counter(map(part_of, found))
     assert (
         len(found) == most
@@ -54,11 +55,11 @@ def test_shares_are_in_proportion_and_none_is_left_out(sizes):
         for example in pairs(part, size)
     ]
     for most in (3, 4, 10, 500):
-        counts = Counter(map(part_of, splits.sample("anli_plus", everything, most)))
+        counts = Counter(map(part_of, sampling.sample("anli_plus", everything, most)))
         assert sum(counts.values()) == min(most, sum(sizes)) and len(counts) == 3
         for part, size in zip(("mnli", "snli", "anli"), sizes, strict=True):
             assert abs(counts[part] - most * size / sum(sizes)) <= 2 and counts[part] <= size
-    assert len(splits.sample("anli_plus", everything, 1)) == 1
+    assert len(sampling.sample("anli_plus", everything, 1)) == 1
 
 
 def questions(articles: int, contexts: int, each: int) -> list[SpanExample]:
@@ -72,14 +73,14 @@ def questions(articles: int, contexts: int, each: int) -> list[SpanExample]:
 
 
 def test_questions_are_spread_over_the_articles_and_contexts():
-    found = splits.sample("squad_v1", questions(48, 40, 5), 480)
+    found = sampling.sample("squad_v1", questions(48, 40, 5), 480)
     assert len({example.context for example in found}) == 480, (
         "no paragraph twice while others have none"
     )
     articles = Counter(example.context.split(" paragraph")[0] for example in found)
     assert len(articles) == 48 and max(articles.values()) <= 12 and min(articles.values()) >= 8
     more = Counter(
-        example.context for example in splits.sample("squad_v1", questions(10, 4, 5), 90)
+        example.context for example in sampling.sample("squad_v1", questions(10, 4, 5), 90)
     )
     assert len(more) == 40 and set(more.values()) == {2, 3}
 
@@ -97,9 +98,9 @@ def test_questions_are_spread_over_the_articles_and_contexts():
     ids=["premises", "stories", "paragraphs"],
 )
 def test_examples_that_come_in_groups_are_one_of_each(examples):
-    found = splits.sample("mnli", examples, 100)
-    assert [splits.group(example) for example in found] == list(
-        dict.fromkeys(map(splits.group, examples))
+    found = sampling.sample("mnli", examples, 100)
+    assert [sampling.group(example) for example in found] == list(
+        dict.fromkeys(map(sampling.group, examples))
     )
     assert len({int(example.id.removeprefix("x-")) % 3 for example in found}) == 3, (
         "not the first of each group"
@@ -110,15 +111,15 @@ def test_sentences_and_examples_without_a_context_are_spread_over_the_file():
     sentences = [TagsExample(str(k), ("a",), ("X",)) for k in range(1_000)]
     empty = [ChoiceExample(str(k), "", "?", ("a", "b"), 0) for k in range(1_000)]
     for examples in (sentences, empty):
-        places = np.array([int(example.id) for example in splits.sample("udpos", examples, 100)])
+        places = np.array([int(example.id) for example in sampling.sample("udpos", examples, 100)])
         assert (places // 10).tolist() == list(range(100))
         assert len(set(places % 10)) > 5
 
 
 def test_all_of_them_stay_in_their_order():
-    everything = splits.development("anli_plus", "mini", "")
+    everything = Embedded().development("anli_plus")
     for most in (None, len(everything), len(everything) + 1):
-        assert splits.sample("anli_plus", everything, most) == everything
+        assert sampling.sample("anli_plus", everything, most) == everything
 
 
 def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(
@@ -151,5 +152,5 @@ def test_recipes_seeds_and_controls_are_judged_on_the_same_examples(
         with pytest.raises(KeyboardInterrupt):
             run.develop(spec, encoder, learners, spec.dev_examples)
     assert len(seen) == 4 and len(seen[0]) == 40 and all(texts == seen[0] for texts in seen)
-    first = [example.text_b for example in splits.development("mnli", "mini", "")[:40]]
+    first = [example.text_b for example in Embedded().development("mnli")[:40]]
     assert seen[0] != first

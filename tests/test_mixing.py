@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from xstilts_core import run
-from xstilts_core.data import splits
+from xstilts_core.data import sampling
+from xstilts_core.data.source import Embedded, Files, Source
 from xstilts_core.errors import UsageError
 from xstilts_core.formats import mlm
 from xstilts_core.formats.tokens import IGNORED
@@ -26,13 +27,13 @@ TWO = {"tasks": ["qqp", "ccg"], "task_examples": {"qqp": 120, "ccg": 40}}
 def quickly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first examples of the suite, and no more drawn than are wanted."""
 
-    def training(name: str, most: int, *_: object) -> dict[str, list]:
-        parts = splits.parts(name)
+    def training(_: Source, name: str, most: int, seed: int) -> dict[str, list]:
+        parts = sampling.parts(name)
         return {part: suite.load(part, "train", "en", limit=most // len(parts)) for part in parts}
 
-    monkeypatch.setattr(splits, "training", training)
+    monkeypatch.setattr(Source, "training", training)
     monkeypatch.setattr(
-        splits, "development", lambda name, *_: suite.load(name, "dev", "en", limit=8)
+        Source, "development", lambda _, name: suite.load(name, "dev", "en", limit=8)
     )
 
 
@@ -143,21 +144,21 @@ def test_texts_change_what_is_learnt_and_are_masked_at_their_share(tmp_path, enc
 
 
 def test_the_texts_of_a_source_have_no_label_and_no_translation():
-    found = splits.unlabelled("mini", "", ["en", "de"], 20, 3)
+    found = Embedded().unlabelled(["en", "de"], 20, 3)
     expected = [
         entry
         for entry in corpus.documents(("en", "de"), 3, 20)
         if entry.language in ("en", "de") and entry.pair is None
     ]
     assert found == [entry.text for entry in expected][:40] and len(found) == 40
-    assert len(splits.unlabelled("mini", "", [], 20, 3)) == sum(
+    assert len(Embedded().unlabelled([], 20, 3)) == sum(
         round(20 * corpus.RESOURCE[code]) for code in suite.LANGUAGES
     )
 
 
 def test_files_without_text_in_a_language_say_so(tmp_path):
     with pytest.raises(UsageError, match=r"no text in de below .*: mlm has nothing to learn from"):
-        splits.unlabelled("files", str(tmp_path), ["de"], 20, 3)
+        Files(str(tmp_path)).unlabelled(["de"], 20, 3)
 
 
 def test_a_sequence_ends_with_its_last_task_and_is_judged_by_it(tmp_path, encoders):

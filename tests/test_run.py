@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from xstilts_core import metrics, model, results, retrieve, run
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded, Source
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import retrieval
@@ -204,7 +204,7 @@ def test_xcopa_is_scored_after_siqa_and_copa(tmp_path, encoders):
 def test_texts_alone_are_classified(tmp_path, encoders, monkeypatch):
     labels = TASKS["tweet_sentiment"].labels
     tweets = [PairExample(str(k), f"Anna reads {k} books.", "", labels[k % 3]) for k in range(20)]
-    monkeypatch.setattr(splits, "load", lambda name, split, code, source, root: tweets)
+    monkeypatch.setattr(Source, "load", lambda *_: tweets)
     places = {"source": "hub", "languages": ["en", "de"], "max_length": 32}
     scores, _ = run_target(
         target(
@@ -327,7 +327,7 @@ def test_wrong_encoders_and_languages_are_named(tmp_path, encoders):
     with pytest.raises(UsageError, match="at most 256 tokens"):
         run.load_encoder(target(tmp_path, encoders["xlmr"], max_length=300))
     with pytest.raises(UsageError, match="pawsx: no labelled test data in sw"):
-        splits.evaluated("pawsx", "test", ["sw"], "mini", "")
+        Embedded().evaluated("pawsx", "test", ["sw"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

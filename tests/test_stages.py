@@ -7,7 +7,8 @@ import torch
 
 from xstilts_core import model, run
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.data import splits
+from xstilts_core.data import sampling
+from xstilts_core.data.source import Files, Source
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits
@@ -162,14 +163,14 @@ def test_a_killed_training_goes_on_bit_for_bit_across_the_stages(
 def parts(monkeypatch):
     """SIQA and COPA in small, instead of files."""
 
-    def load(name, split, code, source="mini", data_root=""):
+    def load(source, name, split, code):
         return [
             example
-            for part in splits.parts(name)
+            for part in sampling.parts(name)
             for example in questions(part, PART_SIZES[part, split])
         ]
 
-    monkeypatch.setattr(splits, "load", load)
+    monkeypatch.setattr(Source, "load", load)
 
 
 def spec_of(folder, encoder, **changes):
@@ -200,11 +201,11 @@ def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(
 
 
 def test_a_limit_is_one_for_each_stage(tmp_path, encoders, parts):
-    found = splits.training("siqa_copa", 10, 1, "files", "somewhere")
+    found = Files("somewhere").training("siqa_copa", 10, 1)
     assert {part: len(examples) for part, examples in found.items()} == {"siqa": 10, "copa": 10}
     assert {
         part: len(examples)
-        for part, examples in splits.training("siqa_copa", 20, 1, "files", "somewhere").items()
+        for part, examples in Files("somewhere").training("siqa_copa", 20, 1).items()
     } == {
         "siqa": 20,
         "copa": 12,

@@ -18,7 +18,7 @@ from xstilts_core.examples import Passage
 from xstilts_core.formats import FORMATS, Encoded, Format, Limits, gather
 from xstilts_core.formats.ranking import Candidates, Ranking, encode_passages
 from xstilts_core.model import Encoder
-from xstilts_core.packing import BUDGET, budgeted, flat_hidden
+from xstilts_core.packing import BUDGET, budgeted
 from xstilts_core.results import Score
 from xstilts_core.tasks import Task
 
@@ -41,21 +41,14 @@ class Scored:
     counted: dict[str, int] = field(default_factory=dict)
 
 
-def predict(
-    encoder: Encoder,
-    head: nn.Module,
-    form: Format,
-    encoded: Encoded,
-    layer: int = -1,
-    bfloat16: bool = False,
-) -> np.ndarray:
+def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -> np.ndarray:
     """Return the format's outputs for every row [rows, k] or token [tokens, k], in the order of
     `encoded`. The head computes in float32.
 
     Raise NotFinite if hidden states or the head's weights are not finite: the best of such scores
     would look like any prediction.
     """
-    where = next(encoder.network.parameters()).device
+    where = encoder.device
     encoder.network.eval()
     head.eval()
     for name, weight in head.named_parameters():
@@ -64,13 +57,13 @@ def predict(
     chunks, order = [], []
     token_starts = np.concatenate([[0], np.cumsum(lengths)])
     # One context for all batches, so that the encoder's weights are cast to bfloat16 only once.
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode(), encoder.autocast():
         for rows in budgeted(lengths, BUDGET[where.type]):
             batch = gather(encoded, rows, where)
-            hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed, layer)
+            hidden, _ = encoder.hidden(batch.sequences)
             require_finite("the encoder's hidden states", hidden)
             with torch.autocast(where.type, enabled=False):
-                chunks.append(form.outputs(head, hidden.float(), batch).float().cpu().numpy())
+                chunks.append(form.outputs(head, hidden, batch).float().cpu().numpy())
             order.append(
                 np.concatenate(
                     [np.arange(token_starts[row], token_starts[row + 1]) for row in rows]
@@ -97,19 +90,15 @@ def against(
     task: Task,
     pool: Sequence[Passage],
     limits: Limits,
-    layer: int = -1,
-    bfloat16: bool = False,
 ) -> Format:
     """Return the task's format. If queries are ranked against a pool, it holds the pool's vectors,
     embedded block by block, once for all languages."""
     if not pool:
         return FORMATS[task.format]
-    vectors = torch.empty(
-        len(pool), encoder.width, device=next(encoder.network.parameters()).device
-    )
+    vectors = torch.empty(len(pool), encoder.width, device=encoder.device)
     for first in range(0, len(pool), BLOCK):
         encoded = encode_passages(pool[first : first + BLOCK], encoder.tokenizer, limits)
-        block = predict(encoder, head, FORMATS[task.format], encoded, layer, bfloat16)
+        block = predict(encoder, head, FORMATS[task.format], encoded)
         vectors[first : first + len(block)] = torch.from_numpy(block)
     return Ranking(Candidates([passage.id for passage in pool], vectors))
 
@@ -121,15 +110,13 @@ def score(
     examples: Sequence[Any],
     language: str,
     limits: Limits,
-    layer: int = -1,
-    bfloat16: bool = False,
     form: Format | None = None,
 ) -> Scored:
     """Predict every example and score it by the benchmark's rule.
     form: the result of `against` if there is a pool to search."""
     form = form or FORMATS[task.format]
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
-    outputs = predict(encoder, head, form, encoded, layer, bfloat16)
+    outputs = predict(encoder, head, form, encoded)
     predictions = form.decode(outputs, encoded, examples, task)
     columns, statistics = form.statistics(examples, predictions, task, language)
     return Scored(predictions, columns, statistics, metrics.score(statistics, columns))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoModelForMaskedLM,
     PretrainedConfig,
@@ -22,7 +22,9 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.encoder_files import SHIPPED, shipped
 from xstilts_core.files.paths import expanded, home
+from xstilts_core.packing import Sequences, flat_hidden
 from xstilts_core.results import LANGUAGE_HEAD
+from xstilts_core.study import precision
 
 # Names of the head modules in transformers' masked language models, in the order in which they are
 # applied: the families of RoBERTa, BERT, ModernBERT, ALBERT, ELECTRA and DistilBERT.
@@ -38,11 +40,21 @@ _HEADS = (
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A loaded encoder, its tokenizer, and whether its batches may be packed."""
+    """A loaded encoder, its tokenizer, and how it computes.
+
+    packed: whether its batches may be packed. layer: the hidden state that heads read, -1 for the
+    last; higher layers are not computed. bfloat16: whether it computes in bfloat16.
+    """
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     packed: bool
+    layer: int = -1
+    bfloat16: bool = False
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     @property
     def width(self) -> int:
@@ -63,6 +75,18 @@ class Encoder:
             if traits(self.network).padding
             else "by equal length"
         )
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the network computes in its precision. One context for many
+        batches casts the weights only once."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
+
+    def hidden(self, batch: Sequences) -> tuple[Tensor, float]:
+        """Return the hidden states that heads read [tokens, width], in float32, and the share of
+        padding."""
+        with self.autocast():
+            hidden, padding = flat_hidden(self.network, batch, self.packed, self.layer)
+        return hidden.float(), padding
 
 
 def locate(name: str, kind: str = "encoder") -> str:
@@ -100,6 +124,19 @@ def device_name(where: torch.device) -> str:
         torch.cuda.get_device_name(where)
         if where.type == "cuda"
         else f"cpu, {torch.get_num_threads()} threads"
+    )
+
+
+def in_bfloat16(wish: str, where: torch.device, width: int | None) -> bool:
+    """Return whether a network of this hidden size computes in bfloat16 on this device.
+    auto: if the device does so natively, as older GPUs emulate it slowly. On a CPU the network must
+    be wide enough to gain from it."""
+    if wish != "auto":
+        return wish == "bfloat16"
+    return (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if where.type == "cuda"
+        else precision.on_cpu(width)
     )
 
 
@@ -148,6 +185,8 @@ def load(
     attention_dropout: float | None = None,
     random_init: bool = False,
     seed: int = 0,
+    layer: int = -1,
+    bfloat16: bool = False,
 ) -> Encoder:
     """Load encoder and tokenizer by name ("mini", a hub name) or folder, in float32, and check them
     as a whole.
@@ -171,7 +210,7 @@ def load(
     loading.check_tokenizer(tokenizer, network, path, what)
     loading.without_types(tokenizer, network)
     network = network.to(where)
-    return Encoder(network, tokenizer, trial.examine(network, what, packed))
+    return Encoder(network, tokenizer, trial.examine(network, what, packed), layer, bfloat16)
 
 
 def longest_input(network: PreTrainedModel) -> int:

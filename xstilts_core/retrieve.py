@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from xstilts_core import metrics
-from xstilts_core.data import splits, words
+from xstilts_core.data import words
+from xstilts_core.data.source import source_of
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats import retrieval
 from xstilts_core.model import Encoder, device
 from xstilts_core.results import Score
 from xstilts_core.run import Run
-from xstilts_core.schedule import uses_bfloat16
 from xstilts_core.study.spec import RetrievalSpec
 from xstilts_core.tasks import task
 
@@ -41,13 +41,12 @@ def one_side(
     max_length: int,
     layers: tuple[int, ...],
     centred: bool,
-    bfloat16: bool = False,
 ) -> list[Tensor]:
     """Return unit vectors by layer. The cache of two serves English, which is requested before
     every language: unless its sentences change, it is embedded once."""
     return [
         retrieval.prepare(vectors, centred)
-        for vectors in retrieval.embed(encoder, texts, max_length, layers, bfloat16)
+        for vectors in retrieval.embed(encoder, texts, max_length, layers)
     ]
 
 
@@ -61,7 +60,7 @@ def embedded(
     The control names_masked first replaces every name with the mask token."""
     texts = [example.text for example in examples]
     if spec.control == "names_masked":
-        names, mark = splits.names(examples, spec.source), encoder.tokenizer.mask_token
+        names, mark = source_of(spec).names(examples), encoder.tokenizer.mask_token
         texts = [
             words.masked(example.text, example.language, names[example.language], mark)
             for example in examples
@@ -69,9 +68,8 @@ def embedded(
     sides: list[list[str]] = [[], []]
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
-    bfloat16 = uses_bfloat16(spec)
     vectors = [
-        one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred, bfloat16)
+        one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred)
         for side in sides
     ]
     return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
@@ -146,13 +144,11 @@ def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
     """Return layer -> mean development score over the languages, for the spec's layer alone if it
     names one. Empty without development data."""
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
-    languages = splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark)
-    languages = tuple(code for code in languages if not spec.languages or code in spec.languages)
+    source = source_of(spec)
     tables = [
-        development_score(
-            spec, encoder, splits.load(spec.task, "dev", code, spec.source, spec.data_root), layers
-        )
-        for code in languages
+        development_score(spec, encoder, source.load(spec.task, "dev", code), layers)
+        for code in source.languages(spec.task, "dev")
+        if not spec.languages or code in spec.languages
     ]
     return (
         {
@@ -223,11 +219,9 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
     Empty for search tasks."""
     if task(spec.task).metric != "f1":
         return {}
-    by_language = {}
-    for code in splits.evaluated(
-        spec.task, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark
-    ):
-        examples = splits.load(spec.task, "dev", code, spec.source, spec.data_root)
+    source, by_language = source_of(spec), {}
+    for code in source.evaluated(spec.task, "dev", spec.languages):
+        examples = source.load(spec.task, "dev", code)
         candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
         by_language[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return by_language
@@ -238,14 +232,12 @@ def score_retrieval(
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions.
     Mining counts clamped margins in `run.counted`."""
-    spec = run.spec
+    spec, source = run.spec, source_of(run.spec)
     target = task(spec.task)
-    split = splits.test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
+    split = source.test_split(spec.task)
     scores: list[Score] = []
-    for code in splits.evaluated(
-        spec.task, split, spec.languages, spec.source, spec.data_root, spec.benchmark
-    ):
-        examples = splits.load(spec.task, split, code, spec.source, spec.data_root)
+    for code in source.evaluated(spec.task, split, spec.languages):
+        examples = source.load(spec.task, split, code)
         vectors = embedded(spec, encoder, examples, [layer])[0]
         mining = target.metric == "f1"
         queries, scored = (

@@ -14,7 +14,8 @@ import torch
 from xstilts_core import model, results
 from xstilts_core import train as loop
 from xstilts_core.checkpoint import Checkpoint
-from xstilts_core.data import hub_lock, splits
+from xstilts_core.data import hub_lock, sampling
+from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
 from xstilts_core.examples import Example
@@ -23,11 +24,19 @@ from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
 from xstilts_core.model import Encoder
 from xstilts_core.phases import attempts, learnt, trivial
 from xstilts_core.results import Score
-from xstilts_core.schedule import Learner, Schedule, plan, precision, shares, uses_bfloat16
+from xstilts_core.schedule import Learner, Schedule, plan, shares
 from xstilts_core.streams import Stream
 from xstilts_core.study import identity
+from xstilts_core.study import precision as chosen
 from xstilts_core.study.identity import Identity
-from xstilts_core.study.spec import EncoderSpec, IntermediateSpec, Spec, TargetSpec, TuneSpec
+from xstilts_core.study.spec import (
+    EncoderSpec,
+    Encoding,
+    IntermediateSpec,
+    PretrainSpec,
+    Spec,
+    Tuning,
+)
 from xstilts_core.tasks import task
 from xstilts_core.train import Trained, train
 from xstilts_core.translation import translated
@@ -138,48 +147,59 @@ class Run:
         return path
 
 
-def load_encoder(spec: EncoderSpec) -> Encoder:
-    """Load the spec's starting encoder onto its device. Retrieval runs use no dropout."""
-    dropout, attention = (
-        (spec.dropout, spec.attention_dropout) if isinstance(spec, TuneSpec) else (0.0, None)
-    )
-    packed = spec.packed if isinstance(spec, TuneSpec) else True
-    where = model.device(spec.device)
-    options = {"dropout": dropout, "attention_dropout": attention, "packed": packed, "where": where}
+def precision(spec: Spec) -> str:
+    """Return the precision of the run's network, "" without one. Heads and losses are float32."""
+    if not isinstance(spec, EncoderSpec):
+        return "float32" if isinstance(spec, PretrainSpec) else ""
+    return "bfloat16" if uses_bfloat16(spec) else "float32"
+
+
+def uses_bfloat16(spec: EncoderSpec) -> bool:
+    """Return whether the run computes in bfloat16."""
+    return model.in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
+
+
+def load_encoder(spec: Encoding) -> Encoder:
+    """Load the spec's starting encoder onto its device. Only training uses dropout."""
     encoder = model.load(
-        spec.start, **options, random_init=spec.control == "random_init", seed=spec.seed
+        spec.start,
+        dropout=spec.dropout,
+        attention_dropout=spec.attention_dropout,
+        packed=spec.packed,
+        where=model.device(spec.device),
+        random_init=spec.control == "random_init",
+        seed=spec.seed,
+        layer=spec.layer,
+        bfloat16=uses_bfloat16(spec),
     )
-    if reason := encoder_files.beyond(
-        encoder.network.config.to_dict(), spec.start, getattr(spec, "layer", -1), spec.max_length
-    ):
+    configuration = encoder.network.config.to_dict()
+    if reason := encoder_files.beyond(configuration, spec.start, spec.layer, spec.max_length):
         raise UsageError(reason)
-    if isinstance(spec, TuneSpec) and spec.freeze_embeddings:
+    if spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)
-    if isinstance(spec, IntermediateSpec) and spec.lora:
+    if spec.lora:
         model.add_adapters(encoder.network, spec.lora, spec.seed)
     return encoder
 
 
-def limits(spec: TuneSpec) -> Limits:
+def limits(spec: Tuning) -> Limits:
     return Limits(spec.max_length, spec.doc_stride)
 
 
-def seen(spec: TuneSpec, examples: Sequence[Example]) -> list[Example]:
+def seen(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
     """Return the examples as the model sees them.
     The control hypothesis_only hides the first text of a pair."""
     return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
 
 
-def training(name: str, spec: TuneSpec) -> translated.Prepared:
+def training(name: str, spec: Tuning) -> translated.Prepared:
     """Return a task's training examples by part: English ones, or what phase 2 specifies."""
     if isinstance(spec, IntermediateSpec):
         return translated.training(name, spec)
-    return translated.Prepared(
-        splits.training(name, spec.train_examples, spec.seed, spec.source, spec.data_root)
-    )
+    return translated.Prepared(source_of(spec).training(name, spec.train_examples, spec.seed))
 
 
-def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
+def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
     """Build the learner of one task: training data, English development data and a new head.
     The head's weights are drawn from the seed."""
     form, config = FORMATS[task(name).format], encoder.network.config
@@ -202,21 +222,12 @@ def learner(name: str, spec: TuneSpec, encoder: Encoder) -> Learner:
                 part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group
             )
         )
-    return Learner(
-        entry, head, streams, splits.development(name, spec.source, spec.data_root), prepared.counts
-    )
+    return Learner(entry, head, streams, source_of(spec).development(name), prepared.counts)
 
 
-def learners(spec: TuneSpec, encoder: Encoder) -> list[Learner]:
+def learners(spec: Tuning, encoder: Encoder) -> list[Learner]:
     """Return one learner per task that the spec trains on."""
-    names = (
-        spec.tasks
-        if isinstance(spec, IntermediateSpec)
-        else [spec.train_on]
-        if isinstance(spec, TargetSpec)
-        else []
-    )
-    members = [learner(name, spec, encoder) for name in names]
+    members = [learner(name, spec, encoder) for name in spec.trains]
     if len(members) == 1:
         return members
     # MNLI is both a task and a part of ANLI+: trained together, its streams need two names.
@@ -239,9 +250,7 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     The stream learns with the encoder's own language-model head."""
     if not spec.mlm:
         return []
-    texts = splits.unlabelled(
-        spec.source, spec.data_root, spec.mlm_languages, spec.mlm_documents, spec.seed
-    )
+    texts = source_of(spec).unlabelled(spec.mlm_languages, spec.mlm_documents, spec.seed)
     encoded = mlm.encode([(text, None) for text in texts], encoder.tokenizer, spec.max_length)
     head = model.language_head(encoder, spec.start, spec.seed)
     draws = np.random.default_rng([spec.seed, 6])
@@ -287,7 +296,7 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
 
 
 def examine(
-    spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None = None
+    spec: Tuning, encoder: Encoder, found: list[Learner], count: int | None = None
 ) -> tuple[list[Score], list[learnt.Judgement]]:
     """Return scores on English development examples of every task, and which were learnt.
 
@@ -296,17 +305,8 @@ def examine(
     """
     scores, judgements = [], []
     for entry in found:
-        examples = seen(spec, splits.sample(entry.task.name, entry.development, count))
-        scored = score(
-            encoder,
-            entry.head,
-            entry.task,
-            examples,
-            "en",
-            limits(spec),
-            spec.layer,
-            uses_bfloat16(spec),
-        )
+        examples = seen(spec, sampling.sample(entry.task.name, entry.development, count))
+        scored = score(encoder, entry.head, entry.task, examples, "en", limits(spec))
         scores += as_scores(scored, entry.task, "en", "dev")
         judgements.append(
             None
@@ -316,16 +316,14 @@ def examine(
     return scores, [entry for entry in judgements if entry]
 
 
-def develop(
-    spec: TuneSpec, encoder: Encoder, found: list[Learner], count: int | None
-) -> list[Score]:
+def develop(spec: Tuning, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
     """Return scores on `count` English development examples of every task (see `examine`)."""
     return examine(spec, encoder, found, count)[0]
 
 
-def judged(spec: TuneSpec, found: list[Learner]) -> list[Learner]:
+def judged(spec: Tuning, found: list[Learner]) -> list[Learner]:
     """Return the tasks by which a training is judged: all, or the last one of a sequence."""
-    return found[-1:] if isinstance(spec, IntermediateSpec) and spec.sequence else found
+    return found[-1:] if spec.sequence else found
 
 
 def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
@@ -375,7 +373,7 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
             run.checkpoint(),
         )
 
-    if isinstance(spec, IntermediateSpec) and spec.restarts:
+    if spec.restarts:
         modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
         schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
         same = loop.identity(modules, streams, probabilities, schedule)
@@ -391,42 +389,25 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
         run.log_anew(trained.log)
     else:
         trained = attempt(schedule)
-    if isinstance(spec, IntermediateSpec) and spec.lora:
+    if spec.lora:
         model.merge_adapters(encoder.network)
     return trained
 
 
 def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
     """Score every target in every language, zero-shot, and write the predictions."""
-    spec = run.spec
+    spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []
     for name in spec.targets:
-        split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
+        split = source.test_split(name)
         # The head belongs to the training task: the target contributes its languages and scoring
         # rule, but not its labels.
         target = replace(task(name), labels=trained_on.task.labels)
-        pool = splits.pool(name, spec.source, spec.data_root)
-        form = against(
-            encoder, trained_on.head, target, pool, limits(spec), spec.layer, uses_bfloat16(spec)
-        )
-        for language in splits.evaluated(
-            name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
-        ):
-            examples = splits.load(name, split, language, spec.source, spec.data_root)[
-                : spec.test_examples or None
-            ]
+        form = against(encoder, trained_on.head, target, source.pool(name), limits(spec))
+        for language in source.evaluated(name, split, spec.languages):
+            examples = source.load(name, split, language)[: spec.test_examples or None]
             inputs = seen(spec, examples)
-            scored = score(
-                encoder,
-                trained_on.head,
-                target,
-                inputs,
-                language,
-                limits(spec),
-                spec.layer,
-                uses_bfloat16(spec),
-                form,
-            )
+            scored = score(encoder, trained_on.head, target, inputs, language, limits(spec), form)
             write_predictions(spec.folder, target, language, examples, scored)
             scores += as_scores(scored, target, language, split)
     return scores

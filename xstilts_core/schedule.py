@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
-import torch
 from torch import nn
 
-from xstilts_core import model
 from xstilts_core.examples import Example
 from xstilts_core.streams import Stream, mixture
-from xstilts_core.study import precision as chosen
-from xstilts_core.study.spec import EncoderSpec, IntermediateSpec, PretrainSpec, Spec, TuneSpec
+from xstilts_core.study.spec import IntermediateSpec, Tuning
 from xstilts_core.tasks import Task
 from xstilts_core.translation.translated import Count
 
@@ -40,8 +37,6 @@ class Schedule:
     evaluations: int = 0
     patience: int = 30
     betas: tuple[float, float] = (0.9, 0.999)
-    bfloat16: bool = False
-    layer: int = -1
     stages: tuple[int, ...] = ()
 
     @property
@@ -91,37 +86,7 @@ class Learner:
     counts: tuple[Count, ...] = ()
 
 
-def in_bfloat16(precision: str, where: torch.device, width: int | None) -> bool:
-    """Return whether a network of this hidden size computes in bfloat16 on this device.
-    auto: if the device does so natively, as older GPUs emulate it slowly. On a CPU the network must
-    be wide enough to gain from it."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    return (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if where.type == "cuda"
-        else chosen.on_cpu(width)
-    )
-
-
-def uses_bfloat16(spec: EncoderSpec) -> bool:
-    """Return whether the run computes in bfloat16."""
-    return in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
-
-
-def precision(spec: Spec) -> str:
-    """Return the precision of the run's network, "" without one. Heads and losses are float32."""
-    if not isinstance(spec, EncoderSpec | PretrainSpec):
-        return ""
-    return "bfloat16" if isinstance(spec, EncoderSpec) and uses_bfloat16(spec) else "float32"
-
-
-def _mlm_batches(spec: TuneSpec) -> float:
-    """Return the number of masked language modelling batches per batch of the tasks."""
-    return spec.mlm if isinstance(spec, IntermediateSpec) else 0.0
-
-
-def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
+def cap(spec: Tuning, found: Sequence[Learner]) -> int:
     """Return the cap on the examples that count of a task.
     A single task or a sequence has none: ANLI+ draws its parts by their sizes."""
     return (
@@ -131,7 +96,7 @@ def cap(spec: TuneSpec, found: Sequence[Learner]) -> int:
     )
 
 
-def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
+def _task_shares(spec: Tuning, found: Sequence[Learner]) -> np.ndarray:
     """Return the probability of each task in the mixture."""
     if not isinstance(spec, IntermediateSpec) or len(found) == 1:
         return np.ones(1)
@@ -146,10 +111,10 @@ def _task_shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
     )
 
 
-def stages(spec: TuneSpec, found: Sequence[Learner]) -> list[list[Stream]]:
+def stages(spec: Tuning, found: Sequence[Learner]) -> list[list[Stream]]:
     """Return the streams of each stage if tasks, or the parts of one, are trained on one after the
     other; [] if there is only one stage."""
-    if not (isinstance(spec, IntermediateSpec) and spec.sequence) and not found[0].task.staged:
+    if not spec.sequence and not found[0].task.staged:
         return []
     return [
         part
@@ -160,7 +125,7 @@ def stages(spec: TuneSpec, found: Sequence[Learner]) -> list[list[Stream]]:
     ]
 
 
-def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
+def shares(spec: Tuning, found: Sequence[Learner]) -> np.ndarray:
     """Return the probability of each stream, [streams], or [stages, streams] if there are stages.
     The last one belongs to the texts, if any.
 
@@ -182,13 +147,13 @@ def shares(spec: TuneSpec, found: Sequence[Learner]) -> np.ndarray:
                 for weight, part in zip(_task_shares(spec, found), sizes, strict=True)
             ]
         )
-    if not (ratio := _mlm_batches(spec)):
+    if not spec.mlm:
         return probabilities
-    texts = np.full((*probabilities.shape[:-1], 1), ratio / (1 + ratio))
-    return np.concatenate([probabilities / (1 + ratio), texts], axis=-1)
+    texts = np.full((*probabilities.shape[:-1], 1), spec.mlm / (1 + spec.mlm))
+    return np.concatenate([probabilities / (1 + spec.mlm), texts], axis=-1)
 
 
-def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
+def _task_steps(spec: Tuning, found: Sequence[Learner]) -> list[int]:
     """Return the steps on the tasks alone, of each stage if there are stages: ~ sum over tasks of
     epochs * min(rows, cap) / batch_size, as the paper's code counts them."""
 
@@ -206,10 +171,10 @@ def _task_steps(spec: TuneSpec, found: Sequence[Learner]) -> list[int]:
     return [sum(min(passes(member.streams) * most, count(member.streams)) for member in found)]
 
 
-def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
+def plan(spec: Tuning, found: Sequence[Learner]) -> Schedule:
     """Return the schedule. Each task keeps its own number of steps, whatever is drawn besides it;
     `mlm` adds that multiple of it for the texts."""
-    counts = [round(count * (1 + _mlm_batches(spec))) for count in _task_steps(spec, found)]
+    counts = [round(count * (1 + spec.mlm)) for count in _task_steps(spec, found)]
     return Schedule(
         sum(counts),
         spec.learning_rate,
@@ -219,7 +184,5 @@ def plan(spec: TuneSpec, found: Sequence[Learner]) -> Schedule:
         spec.seed,
         spec.evaluations_in(counts[-1]),
         spec.patience,
-        bfloat16=uses_bfloat16(spec),
-        layer=spec.layer,
         stages=tuple(counts) if len(counts) > 1 else (),
     )

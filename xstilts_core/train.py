@@ -15,7 +15,6 @@ from xstilts_core.encoders.dropout import use_bytes
 from xstilts_core.encoders.finite import HELP, NotFinite, Watch, require_finite
 from xstilts_core.encoders.memory import most_tokens
 from xstilts_core.model import Encoder
-from xstilts_core.packing import flat_hidden
 from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Order, Stream
 
@@ -313,7 +312,7 @@ def train(
     about LOGS in between. Raise UsageError naming the first step whose loss or gradient is not
     finite.
     """
-    network, where = encoder.network, next(encoder.network.parameters()).device
+    network, where = encoder.network, encoder.device
     now = Progress.begin(encoder, streams, schedule)
     same = identity(now.modules, streams, probabilities, schedule) if checkpoint else {}
     if checkpoint:
@@ -337,11 +336,8 @@ def train(
         for batch in batches:
             if not batch.terms:
                 continue  # no labelled token, so its mean loss is undefined
-            with torch.autocast(where.type, torch.bfloat16, enabled=schedule.bfloat16):
-                hidden, padding = flat_hidden(
-                    network, batch.sequences, encoder.packed, schedule.layer
-                )
-            loss = stream.loss(stream.head, hidden.float(), batch) * (batch.terms / terms)
+            hidden, padding = encoder.hidden(batch.sequences)
+            loss = stream.loss(stream.head, hidden, batch) * (batch.terms / terms)
             loss.backward()
             loss_of_step += loss.detach()
             now.window.add(loss.detach(), padding / len(batches), len(batch.sequences.ids))

@@ -10,7 +10,7 @@ import reference_pages
 from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from sphinx.application import Sphinx
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.study import Study
 
 PICTURED = "mini"
@@ -24,8 +24,9 @@ def make(app: Sphinx) -> None:
     shutil.rmtree(target, ignore_errors=True)
     study = Study.load(PICTURED)
     concept_figures.write(study, target / "figures")
-    codes = splits.languages(ITEM_TASK, "test")
-    items = {code: splits.load(ITEM_TASK, "test", code)[0] for code in codes}
+    suite = Embedded()
+    codes = suite.languages(ITEM_TASK, "test")
+    items = {code: suite.load(ITEM_TASK, "test", code)[0] for code in codes}
     write(target / "parts" / "same_item.md", reference_pages.item_table(items))
     write(target / "commands.md", reference_pages.commands_page())
     write(target / "parameters.md", reference_pages.parameters_page())

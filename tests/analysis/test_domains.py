@@ -15,7 +15,7 @@ from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN, general_recipes, of_domains
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.commands import cli
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded, named
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
@@ -134,7 +134,7 @@ def test_texts_are_those_of_the_domain(name: str) -> None:
     }
     # A short sentence may stand in the texts of any domain.
     assert told == plain and len(general.intersection(told)) < 6
-    for code in splits.languages(name, "dev"):
+    for code in Embedded().languages(name, "dev"):
         texts = [
             str(example)
             for example in suite.load(name, "test" if code in WARD else "dev", code, limit=300)
@@ -167,7 +167,7 @@ def test_other_sources_refuse_them(tmp_path: Path, capsys: pytest.CaptureFixture
     for source in ("hub", "files"):
         reason = "udpos_clinic is made by the embedded suite .*in other sources name udpos"
         with pytest.raises(UsageError, match=reason):
-            splits.load("udpos_clinic", "test", "hi", source, str(tmp_path))
+            named(source, str(tmp_path)).load("udpos_clinic", "test", "hi")
         with pytest.raises(UsageError, match=reason):
             load(
                 tmp_path,

@@ -12,12 +12,13 @@ from typing import Any
 
 import hub_content
 import pytest
-from hub_stand_in import Hub
+from hub_stand_in import Hub as Server
 
 from xstilts_core import model
-from xstilts_core.data import hub_client, splits
+from xstilts_core.data import hub_client
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, ChoiceExample
 from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS, HubData
@@ -28,11 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """
 import json, sys
 from dataclasses import asdict
-from xstilts_core.data import splits
+from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 for name, split, code in json.load(sys.stdin):
     try:
-        print(json.dumps([asdict(example) for example in splits.load(name, split, code, "hub")]))
+        print(json.dumps([asdict(example) for example in Hub().load(name, split, code)]))
     except UsageError as error:
         print(json.dumps(str(error)))
 """
@@ -76,7 +77,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(hub: Hub, cache: Path) -> dict[tuple[str, str, str], Any]:
+def served(hub: Server, cache: Path) -> dict[tuple[str, str, str], Any]:
     """Everything that the stand-in has, read through the client."""
     return dict(zip([*WISHES, *MORE], ask(hub.address, cache, [*WISHES, *MORE]), strict=True))
 
@@ -190,7 +191,7 @@ def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch):
         UsageError,
         match=f"^mnli: data set nyu-mll/glue, configuration mnli, split train: {sentence}",
     ):
-        splits.load("mnli", "train", "en", "hub")
+        Hub().load("mnli", "train", "en")
     with pytest.raises(UsageError, match=f"^encoder 'FacebookAI/xlm-roberta-large': {sentence}"):
         model.load(
             "FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, where=model.device("cpu")
@@ -215,8 +216,8 @@ def test_every_task_is_on_the_hub_or_says_why_not():
     assert all(source.shape in SHAPES and source.dataset.count("/") == 1 for source in HUB.values())
     for name in LOCAL:
         for asked in (
-            lambda name=name: splits.load(name, "test", "de", "hub"),
-            lambda name=name: splits.languages(name, "test", "hub"),
+            lambda name=name: Hub().load(name, "test", "de"),
+            lambda name=name: Hub().languages(name, "test"),
         ):
             with pytest.raises(
                 UsageError, match=f"{name} cannot be read from the hub: .*--data-root"
@@ -227,24 +228,25 @@ def test_every_task_is_on_the_hub_or_says_why_not():
 def test_languages_are_the_benchmarks():
     for name in set(TARGET_NAMES) - LOCAL.keys() - VERSIONS.keys():
         assert (
-            splits.languages(name, "test", "hub") == TASKS[name].languages
-            and splits.test_split(name, "hub", "") == "test"
+            Hub().languages(name, "test") == TASKS[name].languages
+            and Hub().test_split(name) == "test"
         )
-    assert set(splits.languages("udpos", "test", "hub")) - set(
-        splits.languages("udpos", "dev", "hub")
-    ) == {"kk", "th", "tl", "yo"}
-    assert splits.languages("xquad", "dev", "hub") == () and splits.languages(
-        "panx", "train", "hub"
-    ) == ("en",)
+    assert set(Hub().languages("udpos", "test")) - set(Hub().languages("udpos", "dev")) == {
+        "kk",
+        "th",
+        "tl",
+        "yo",
+    }
+    assert Hub().languages("xquad", "dev") == () and Hub().languages("panx", "train") == ("en",)
     with pytest.raises(
         UsageError,
         match=r"unknown language 'de' in mnli train on the hub \(nyu-mll/glue\):.* legal: en",
     ):
-        splits.load("mnli", "train", "de", "hub")
+        Hub().load("mnli", "train", "de")
     with pytest.raises(
         UsageError, match=r"unknown split 'dev' in tatoeba on the hub \(google/xtreme\)"
     ):
-        splits.load("tatoeba", "dev", "de", "hub")
+        Hub().load("tatoeba", "dev", "de")
 
 
 def test_what_the_hub_lacks_comes_from_local_files(tmp_path):
@@ -256,10 +258,13 @@ def test_what_the_hub_lacks_comes_from_local_files(tmp_path):
         ("gold", "de-2\ten-1\n"),
     ):
         (folder / f"de-en.dev.{suffix}").write_text(text, encoding="utf-8")
-    assert splits.languages("bucc2018", "dev", "hub", str(tmp_path)) == ("de",)
-    assert [
-        example.match for example in splits.load("bucc2018", "dev", "de", "hub", str(tmp_path))
-    ] == [None, "en-1", "de-2", None]
+    assert Hub(str(tmp_path)).languages("bucc2018", "dev") == ("de",)
+    assert [example.match for example in Hub(str(tmp_path)).load("bucc2018", "dev", "de")] == [
+        None,
+        "en-1",
+        "de-2",
+        None,
+    ]
 
 
 def table(columns: dict[str, list], features: Any = None) -> Any:
@@ -276,7 +281,7 @@ def test_a_missing_column_is_named(monkeypatch):
         UsageError,
         match=r"unknown column 'hypothesis' in nyu-mll/glue, configuration mnli, split train: did you mean 'hyp",
     ):
-        splits.load("mnli", "train", "en", "hub")
+        Hub().load("mnli", "train", "en")
 
 
 def test_numbers_without_class_names_are_refused(monkeypatch):
@@ -287,7 +292,7 @@ def test_numbers_without_class_names_are_refused(monkeypatch):
         UsageError,
         match=r"split train, row 1: label is 0 and the data set names no classes: expected entailment, neutral",
     ):
-        splits.load("mnli", "train", "en", "hub")
+        Hub().load("mnli", "train", "en")
 
 
 def test_an_unknown_class_name_is_refused(monkeypatch):
@@ -309,7 +314,7 @@ def test_an_unknown_class_name_is_refused(monkeypatch):
         UsageError,
         match=r"unknown class 'yes' in nyu-mll/glue, configuration mnli, split train, column label",
     ):
-        splits.load("mnli", "train", "en", "hub")
+        Hub().load("mnli", "train", "en")
 
 
 def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:

@@ -266,7 +266,7 @@ def test_a_download_that_breaks_off_is_told_and_leaves_nothing(server, cache):
 
 
 def test_first_fetches_at_once_agree(server, cache):
-    code = "import sys, json; from xstilts_core.data import splits; print(len(splits.load('mnli', sys.stdin.read(), 'en', 'hub')))"
+    code = "import sys, json; from xstilts_core.data.source import Hub; print(len(Hub().load('mnli', sys.stdin.read(), 'en')))"
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     places = {
         "HF_ENDPOINT": server.address,

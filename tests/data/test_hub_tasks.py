@@ -5,12 +5,12 @@ from typing import Any
 
 import hub_content
 import pytest
-from hub_stand_in import Hub
+from hub_stand_in import Hub as Server
 from test_hub import ask, content, expected
 
-from xstilts_core.data import splits
 from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample
 from xstilts_core.tasks import ADDED, HUB, LOCAL_ADDED, TASKS
@@ -34,7 +34,7 @@ REFUSED = [
 class TestAddedLanguages:
     @pytest.fixture(scope="class")
     def served(
-        self, hub: Hub, tmp_path_factory: pytest.TempPathFactory
+        self, hub: Server, tmp_path_factory: pytest.TempPathFactory
     ) -> dict[tuple[str, str, str], Any]:
         cache = tmp_path_factory.mktemp("cache")
         return dict(
@@ -70,8 +70,8 @@ def test_added_languages_count_for_xtreme_r_alone():
     """Counts of XTREME-R's evaluate.py."""
     counts = {"panx": 48, "tatoeba": 41, "xquad": 12, "udpos": 33}
     for name, count in counts.items():
-        assert len(splits.languages(name, "test", "hub", benchmark="xtreme-r")) == count
-        assert splits.languages(name, "test", "hub") == TASKS[name].languages
+        assert len(Hub(benchmark="xtreme-r").languages(name, "test")) == count
+        assert Hub().languages(name, "test") == TASKS[name].languages
     assert {
         name for name, entry in TASKS.items() if entry.added
     } == ADDED.keys() | LOCAL_ADDED.keys()
@@ -83,9 +83,9 @@ def test_translated_training_sets_have_no_english():
         "squad_translated": 6,
         "pawsx_translated": 6,
     }.items():
-        found = splits.languages(name, "train", "hub")
+        found = Hub().languages(name, "train")
         assert len(found) == count and "en" not in found and found == TASKS[name].languages
-    assert splits.languages("mnli_translated", "test", "hub") == ()
+    assert Hub().languages("mnli_translated", "test") == ()
 
 
 def test_a_configuration_is_named_by_language_and_split():
@@ -111,7 +111,7 @@ def served_as(monkeypatch: pytest.MonkeyPatch, columns: dict[str, list], label: 
 
 def test_numbers_are_mapped_by_the_documented_names(monkeypatch):
     served_as(monkeypatch, {"text": ["gut ", "so", "übel"], "label": [2, 1, 0]})
-    found = splits.load("tweet_sentiment", "test", "de", "hub")
+    found = Hub().load("tweet_sentiment", "test", "de")
     assert found[0] == PairExample("1", "gut", "", "positive") and [
         example.label for example in found[1:]
     ] == ["neutral", "negative"]
@@ -125,7 +125,7 @@ def test_names_of_the_column_go_before_the_documented_ones(monkeypatch):
         {"text": ["gut"], "label": [0]},
         datasets.ClassLabel(names=["positive", "neutral", "negative"]),
     )
-    assert splits.load("tweet_sentiment", "test", "de", "hub")[0].label == "positive"
+    assert Hub().load("tweet_sentiment", "test", "de")[0].label == "positive"
 
 
 def test_numbers_without_any_names_are_refused(monkeypatch):
@@ -134,7 +134,7 @@ def test_numbers_without_any_names_are_refused(monkeypatch):
         UsageError,
         match=r"row 1: label is 1 and the data set names no classes: expected non-offensive, offensive by name",
     ):
-        splits.load("tweet_offensive", "train", "en", "hub")
+        Hub().load("tweet_offensive", "train", "en")
 
 
 def read(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:

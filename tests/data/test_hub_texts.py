@@ -17,7 +17,7 @@ from xstilts_core.study.spec import DataSpec, IntermediateSpec
 from xstilts_core.tasks import XTREME_LANGUAGES
 
 DATASET = "wikimedia/wikipedia"
-READ = "import json; from xstilts_core.data import splits; print(json.dumps(splits.unlabelled('hub', '', ['sw', 'en'], 3, 1)))"
+READ = "import json; from xstilts_core.data.source import Hub; print(json.dumps(Hub().unlabelled(['sw', 'en'], 3, 1)))"
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import json
 import pytest
 from damaged_files import write
 
-from xstilts_core.data import readers, splits
+from xstilts_core.data import readers
+from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample, TagsExample
 
@@ -43,7 +44,7 @@ def test_tweets_with_their_labels_beside(tmp_path, folder):
         PairExample("2", "", "", "neutral"),
         PairExample("3", "Na.", "", "negative"),
     ]
-    assert [text for _, text in splits.texts(str(tmp_path), ["de"], 9)] == ["Ach\u2028ja!", "Na."]
+    assert [text for _, text in Files(str(tmp_path)).texts(["de"], 9)] == ["Ach\u2028ja!", "Na."]
 
 
 def test_tweets_are_trained_on_in_english_alone(tmp_path):

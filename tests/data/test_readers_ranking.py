@@ -9,10 +9,11 @@ import ranking_files
 from ranking_files import LANGUAGES, write_json, write_lines
 from test_readers_real import REAL
 
-from xstilts_core.data import readers, splits
+from xstilts_core.data import readers
 from xstilts_core.data.readers.breaks import sentence_spans
 from xstilts_core.data.readers.ranking import by_sentence
 from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.source import Embedded, Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.tasks import TASKS
@@ -30,11 +31,11 @@ def root(tmp_path):
 
 
 def lareqa(root, code="de"):
-    return splits.load("lareqa", "test", code, "files", str(root))
+    return Files(str(root)).load("lareqa", "test", code)
 
 
 def mewslix(root, code="en", split="dev"):
-    return splits.load("mewslix", split, code, "files", str(root))
+    return Files(str(root)).load("mewslix", split, code)
 
 
 # ---- sentences
@@ -112,12 +113,12 @@ def test_a_question_of_one_language_is_answered_in_all(root):
 
 
 def test_the_pool_has_every_sentence_of_every_language_once(root):
-    pool = splits.pool("lareqa", "files", str(root))
+    pool = Files(str(root)).pool("lareqa")
     assert len(pool) == len({passage.id for passage in pool}) == 9 * len(LANGUAGES)
     assert {passage.id for example in lareqa(root, "zh") for passage in example.passages} <= {
         passage.id for passage in pool
     }
-    assert splits.pool("xnli", "files", str(root)) == () == splits.pool("lareqa", "mini", "")
+    assert Files(str(root)).pool("xnli") == () == Embedded().pool("lareqa")
 
 
 def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sentences_are_left_out(
@@ -139,11 +140,7 @@ def test_equal_sentences_of_a_paragraph_are_both_right_and_answers_between_sente
         "de_1_0",
         "de_1_1",
     ]
-    pool = {
-        passage.id
-        for passage in splits.pool("lareqa", "files", str(root))
-        if passage.language == "de"
-    }
+    pool = {passage.id for passage in Files(str(root)).pool("lareqa") if passage.language == "de"}
     assert pool == {"de_1_0", "de_1_1", "de_1_2", "de_3_0", "de_3_1", "de_3_2"}
 
 
@@ -167,7 +164,7 @@ def test_what_is_wrong_with_lareqas_files_is_told_in_one_sentence(root):
         lareqa(root)
     path.write_text(json.dumps(content)[:300], encoding="utf-8")
     with pytest.raises(UsageError, match=r"de\.json, line 1: JSON breaks off"):
-        splits.pool("lareqa", "files", str(root))
+        Files(str(root)).pool("lareqa")
     path.unlink()
     with pytest.raises(
         UsageError,
@@ -177,7 +174,7 @@ def test_what_is_wrong_with_lareqas_files_is_told_in_one_sentence(root):
 
 
 def test_squad_questions_ask_for_the_sentence_with_the_answer(root):
-    examples = splits.load("squad_sentences", "train", "en", "files", str(root))
+    examples = Files(str(root)).load("squad_sentences", "train", "en")
     assert [example.passages[0].text for example in examples[:2]] == [
         "Anna lives in Rome (en).",
         "The apple belongs to Anna (en).",
@@ -235,7 +232,7 @@ def test_lareqa_and_squad_on_the_real_slices():
             for example in examples
         )
     span = {example.id: example for example in readers.read_files("squad_v1", "train", "en", REAL)}
-    examples = splits.load("squad_sentences", "train", "en", "files", str(REAL))
+    examples = Files(str(REAL)).load("squad_sentences", "train", "en")
     assert len(examples) == len(span) == 3286  # no answer falls between two sentences
     whole = [
         span[example.id].answers[0].text.strip() in example.passages[0].text for example in examples
@@ -253,13 +250,13 @@ def test_a_mention_stands_before_its_sentence_and_between_braces(root):
     entity = examples[1].passages[0]
     assert (entity.id, entity.language, entity.context) == ("Q1", "de", "")
     assert entity.text == "Peter 1 is a doctor. Peter 1 lives in New York."
-    assert splits.languages("mewslix", "test", "files", str(root))[:2] == ("en", "ar")
+    assert Files(str(root)).languages("mewslix", "test")[:2] == ("en", "ar")
 
 
 def test_the_pool_of_entities_and_the_training_pairs(root):
-    pool = splits.pool("mewslix", "files", str(root))
+    pool = Files(str(root)).pool("mewslix")
     assert [passage.id for passage in pool] == [f"Q{number}" for number in range(40)]
-    pairs = splits.load("wikipedia_mentions", "train", "en", "files", str(root))
+    pairs = Files(str(root)).load("wikipedia_mentions", "train", "en")
     assert (
         len(pairs) == 12
         and pairs[2].query.startswith("Maria: ")
@@ -306,7 +303,7 @@ def test_a_language_without_mentions_and_a_missing_pool_are_told(root):
         UsageError,
         match=r"candidate_set_entities\.jsonl is missing: mewslix ranks its passages",
     ):
-        splits.pool("mewslix", "files", str(root))
+        Files(str(root)).pool("mewslix")
 
 
 @pytest.mark.parametrize(
@@ -337,7 +334,7 @@ def test_what_is_wrong_with_an_entity_names_its_line(root, line, message):
     with (root / "mewslix/candidate_set_entities.jsonl").open("ab") as file:
         file.write(line)
     with pytest.raises(UsageError, match=message):
-        splits.pool("mewslix", "files", str(root))
+        Files(str(root)).pool("mewslix")
 
 
 @pytest.mark.parametrize("name", ["lareqa", "mewslix", "wikipedia_mentions"])

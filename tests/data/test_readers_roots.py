@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
-from xstilts_core.data import readers, splits
+from xstilts_core.data import readers
+from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.study.identity import Below
@@ -194,7 +195,7 @@ def check_resource_level(root, rows, codes):
             (rows, 0, 0)
         ]
         read |= set(Below().asked(spec, str(root)))
-    assert splits.test_split("xnli", "files", str(root)) == "test"
+    assert Files(str(root)).test_split("xnli") == "test"
     read |= set(Below().asked(TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)))
     assert {name for name in read if name.startswith("xnli/")} == {
         name for name in read if name.startswith("xnli/labelled_test/")

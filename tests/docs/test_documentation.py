@@ -16,11 +16,12 @@ import yaml
 
 from xstilts_core import languages
 from xstilts_core.commands import cli
-from xstilts_core.data import readers, splits
+from xstilts_core.data import readers
 from xstilts_core.data.readers import files as local_files
 from xstilts_core.data.readers.layout import Layout
 from xstilts_core.data.readers.layouts.pairs import xnli_of
 from xstilts_core.data.readers.layouts.tags import udpos_of
+from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.study import Study, identity
@@ -306,12 +307,12 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
     (rows,) = fenced((DOCS / "guides" / "task.md").read_text(encoding="utf-8"), "text")
     (tmp_path / entry.name).mkdir()
     (tmp_path / entry.name / "test-sw.tsv").write_text(rows, encoding="utf-8")
-    examples = splits.load(entry.name, "test", "sw", "files", str(tmp_path))
+    examples = Files(str(tmp_path)).load(entry.name, "test", "sw")
     assert [example.label for example in examples] == ["entailment", "contradiction"] and len(
         examples
     ) == entry.sizes["test"]
     with pytest.raises(UsageError, match=r"my_nli/test-de\.tsv"):
-        splits.load(entry.name, "test", "de", "files", str(tmp_path))
+        Files(str(tmp_path)).load(entry.name, "test", "de")
 
 
 def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):
@@ -357,11 +358,8 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
     (tmp_path / entry.name / "test-ga.tsv").write_text(
         "Anna\tPROPN\nléann\tVERB\n\nLéann\tVERB\nsí\tPRON\n", encoding="utf-8"
     )
-    assert (
-        len(splits.load(entry.name, "test", row.code, "files", str(tmp_path)))
-        == entry.sizes["test"]
-    )
-    assert splits.evaluated(entry.name, "test", (), "files", str(tmp_path)) == (row.code,)
+    assert len(Files(str(tmp_path)).load(entry.name, "test", row.code)) == entry.sizes["test"]
+    assert Files(str(tmp_path)).evaluated(entry.name, "test", ()) == (row.code,)
     content = {
         "title": "As shown",
         "source": "files",

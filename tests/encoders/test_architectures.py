@@ -12,7 +12,7 @@ import torch
 from made_encoders import ARCHITECTURES, configuration, save
 
 from xstilts_core import evaluate, model
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather, retrieval
@@ -42,7 +42,7 @@ def table() -> dict[str, tuple[str, str]]:
 
 @lru_cache
 def examples(name: str) -> list[Any]:
-    return list(splits.load(name, "train" if name == "mnli" else "dev", "en", "mini", ""))[:6]
+    return list(Embedded().load(name, "train" if name == "mnli" else "dev", "en"))[:6]
 
 
 def trained(encoder: model.Encoder) -> dict[str, torch.nn.Module]:

@@ -7,7 +7,7 @@ import torch
 
 from xstilts_core import model
 from xstilts_core import train as training
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.encoders import memory
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
@@ -31,8 +31,8 @@ TASKS = {
 
 def examples(name):
     if task(name).format != "ranking":
-        return list(splits.load(name, "train", "en", "mini", ""))[:COUNT]
-    found = list(splits.load("squad_v1", "train", "en", "mini", ""))[:COUNT]
+        return list(Embedded().load(name, "train", "en"))[:COUNT]
+    found = list(Embedded().load("squad_v1", "train", "en"))[:COUNT]
     return [
         RankingExample(str(k), one.question, (Passage(str(k), "en", one.context),))
         for k, one in enumerate(found)

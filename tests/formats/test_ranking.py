@@ -12,7 +12,7 @@ from ranking_files import LANGUAGES
 from test_run import run_target, target
 
 from xstilts_core import evaluate, metrics, model
-from xstilts_core.data import splits
+from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Passage, RankingExample
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, gather
@@ -250,7 +250,7 @@ def test_a_lareqa_run_embeds_the_pool_once_and_keeps_lists_of_ids(
         (code, "test", "map@20", 6) for code in ("en", "de", "zh")
     ]
     lines = kept(run, "lareqa", "de")
-    pool = {passage.id for passage in splits.pool("lareqa", "files", str(root))}
+    pool = {passage.id for passage in Files(str(root)).pool("lareqa")}
     assert lines[0] == {"columns": ["average_precision"], "metric": "map@20"} and len(lines) == 7
     for line in lines[1:]:
         assert (

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xstilts_core import metrics, results
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.results import Result, Score
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import SPECS, Spec
@@ -46,7 +46,7 @@ def guesses(
 ) -> tuple[tuple[str, ...], np.ndarray, list[dict]]:
     """Columns, statistics and items of made-up answers to the first test items, `share` of them
     right."""
-    examples = splits.load(name, "test", code)
+    examples = Embedded().load(name, "test", code)
     format_name = task(name).format
     if format_name == "retrieval":
         examples = [example for example in examples if example.language == "en"]

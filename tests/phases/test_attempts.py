@@ -11,7 +11,7 @@ import torch
 from test_resume import Kill, log_of
 
 from xstilts_core import checkpoint, metrics, model, run
-from xstilts_core.data import splits
+from xstilts_core.data.source import Source
 from xstilts_core.examples import Answer, ChoiceExample, PairExample, SpanExample, TagsExample
 from xstilts_core.phases import attempts, learnt, trivial
 from xstilts_core.schedule import Schedule
@@ -36,8 +36,8 @@ PLAN = Schedule(40, 1e-3, 0.1, 0.01, 1.0, 7)
 @pytest.fixture(autouse=True)
 def few_items(monkeypatch):
     """A quarter of the development data."""
-    whole = splits.development
-    monkeypatch.setattr(splits, "development", lambda *values: whole(*values)[::4])
+    whole = Source.development
+    monkeypatch.setattr(Source, "development", lambda *values: whole(*values)[::4])
 
 
 def labels(*names: str) -> list[PairExample]:

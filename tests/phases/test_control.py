@@ -11,7 +11,7 @@ import torch
 from made_studies import load
 
 from xstilts_core import results, retrieve, run
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded, Files, Source
 from xstilts_core.data.words import masked, words
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, PairExample, SentenceExample, SpanExample
@@ -64,8 +64,8 @@ def test_the_longest_name_is_masked_and_nothing_else():
 @pytest.mark.parametrize("code", ["bg", "tr", "hi", "zh", "id"])
 def test_translations_of_the_embedded_suite_have_equally_many_masks(code):
     """German and Swahili are left out: a fisher is a Fischer there, and leo is today."""
-    examples = splits.load("tatoeba", "dev", code)
-    names = splits.names(examples, "mini")
+    examples = Embedded().load("tatoeba", "dev", code)
+    names = Embedded().names(examples)
     marks = {
         entry.id: masked(entry.text, entry.language, names[entry.language], "#").count("#")
         for entry in examples
@@ -79,7 +79,7 @@ def test_in_files_what_stands_on_both_sides_is_a_name():
     examples = [
         SentenceExample(str(row), code, text, None) for row, (code, text) in enumerate(pairs)
     ]
-    names = splits.names(examples, "files")
+    names = Files().names(examples)
     assert names["en"] == names["de"] == {("Ann",), ("30",), ("in",)}
 
 
@@ -104,7 +104,7 @@ def test_masked_names_cannot_tell_sentences_apart(encoders):
 def test_the_hypothesis_alone_is_all_the_model_sees(tmp_path, encoders, monkeypatch):
     """Two whole runs whose first texts differ everywhere: without the control other predictions'
     inputs, with it the same run."""
-    load, found = splits.load, {}
+    load, found = Source.load, {}
 
     def changed(*arguments):
         return [
@@ -113,7 +113,7 @@ def test_the_hypothesis_alone_is_all_the_model_sees(tmp_path, encoders, monkeypa
         ]
 
     for source, reader in (("true", load), ("changed", changed)):
-        monkeypatch.setattr(splits, "load", reader)
+        monkeypatch.setattr(Source, "load", reader)
         for name in ("", "hypothesis_only"):
             settings = {
                 **SMALL,
@@ -200,15 +200,13 @@ def test_the_most_frequent_label_and_tag(tmp_path):
     scores = {
         (entry.task, entry.language, entry.metric): entry.value for entry in run_control(spec)
     }
-    sample = [
-        example.label for example in splits.training("mnli", 100, spec.seed, "mini", "")["mnli"]
-    ]
+    sample = [example.label for example in Embedded().training("mnli", 100, spec.seed)["mnli"]]
     assert len(sample) == 100 and sample.count(label) == max(map(sample.count, set(sample)))
-    gold = [example.label for example in splits.load("xnli", "test", "tr")]
+    gold = [example.label for example in Embedded().load("xnli", "test", "tr")]
     assert scores["xnli", "tr", "accuracy"] == pytest.approx(
         100 * gold.count(label) / len(gold), abs=1e-3
     )
-    tags = [tag for example in splits.load("panx", "test", "tr") for tag in example.tags]
+    tags = [tag for example in Embedded().load("panx", "test", "tr") for tag in example.tags]
     assert scores["panx", "tr", "accuracy"] == pytest.approx(
         100 * tags.count("O") / len(tags), abs=1e-3
     )

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoTokenizer
 
 from xstilts_core import model
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.mini import corpus, suite
 from xstilts_core.phases import pretrain
 from xstilts_core.study.spec import PretrainSpec
@@ -82,7 +82,7 @@ def test_most_words_of_the_suite_are_one_piece(tokenizer):
     words = {
         word
         for code in suite.LANGUAGES
-        for example in splits.load("panx", "train", code)[:300]
+        for example in Embedded().load("panx", "train", code)[:300]
         for word in example.words
     }
     assert sum(len(pieces(tokenizer, word)) == 1 for word in words) / len(words) > 0.95

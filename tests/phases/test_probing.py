@@ -16,7 +16,7 @@ import torch
 from xstilts_core import analysis, results, run
 from xstilts_core.analysis.items import prediction_files
 from xstilts_core.analysis.performance import by_run, tasks_of
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded, named
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner
 from xstilts_core.jobs.estimate import probe
@@ -67,7 +67,7 @@ def test_items_are_the_same_in_every_language(name: str) -> None:
     assert entry.sizes == suite.SIZES[name] and entry.languages == suite.LANGUAGES
     for split, count in entry.sizes.items():
         found = {
-            code: splits.load(name, split, code)
+            code: Embedded().load(name, split, code)
             for code in (suite.LANGUAGES if split == "test" else ("en", "tr", "zh"))
         }
         assert (
@@ -86,7 +86,7 @@ def test_length_does_not_tell_the_label(name: str) -> None:
     sentences."""
     rows = [
         (len(item.text_a.split()), item.label == TASKS[name].labels[1])
-        for item in splits.load(name, "train", "en")
+        for item in Embedded().load(name, "train", "en")
     ]
     length, label = np.array(rows).T
     best = max(np.mean((length > limit) == label) for limit in range(1, 25))
@@ -97,7 +97,7 @@ def test_length_does_not_tell_the_label(name: str) -> None:
 def test_word_order_changes_two_neighbours_and_no_word(code: str) -> None:
     """Both labels of a sentence are in one split: each swapped one has the letters of a kept
     one."""
-    items = splits.load("probe_word_order", "test", code)
+    items = Embedded().load("probe_word_order", "test", code)
     kept, swapped = (
         [item.text_a for item in items if item.label == label] for label in ("kept", "swapped")
     )
@@ -109,9 +109,9 @@ def test_word_order_changes_two_neighbours_and_no_word(code: str) -> None:
 
 
 def test_labels_are_true_of_the_english_sentences() -> None:
-    for item in splits.load("probe_negation", "test", "en"):
+    for item in Embedded().load("probe_negation", "test", "en"):
         assert ("never" in item.text_a) == (item.label == "negated")
-    for item in splits.load("probe_word_content", "test", "en"):
+    for item in Embedded().load("probe_word_content", "test", "en"):
         said = {
             verb: f" {'cries' if verb == 'cry' else f'{verb}s'}"
             for verb in TASKS["probe_word_content"].labels
@@ -119,7 +119,7 @@ def test_labels_are_true_of_the_english_sentences() -> None:
         assert [verb for verb, form in said.items() if re.search(rf"{form}\b", item.text_a)] == [
             item.label
         ]
-    for item in splits.load("probe_translation", "test", "en"):
+    for item in Embedded().load("probe_translation", "test", "en"):
         words = [Counter(re.findall(r"\w+", text.lower())) for text in (item.text_a, item.text_b)]
         assert (words[0] == words[1]) == (item.label == "same")
 
@@ -132,7 +132,7 @@ def test_what_the_vectors_carry_is_read_off_and_nothing_else(
         item.text_a: TASKS["probe_word_content"].labels.index(item.label)
         for split, codes in (("train", ["en"]), ("dev", ["en"]), ("test", ["en", "de"]))
         for code in codes
-        for item in splits.load("probe_word_content", split, code)
+        for item in Embedded().load("probe_word_content", split, code)
     }
     for carried, low, high in ((4.0, 100, 100), (0.0, 2, 25)):
 
@@ -257,7 +257,7 @@ def test_other_sources_refuse(tmp_path) -> None:
         with pytest.raises(
             UsageError, match=f"made by the embedded suite .source mini.: source {source} has none"
         ):
-            splits.load("probe_number", "test", "en", source, str(tmp_path))
+            named(source, str(tmp_path)).load("probe_number", "test", "en")
         with pytest.raises(UsageError, match=f"source {source} has none"):
             ProbingSpec.of({"source": source})
 

@@ -13,7 +13,7 @@ import torch
 
 from xstilts_core import metrics, results, retrieve, run
 from xstilts_core.commands import cli
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.formats import FORMATS
@@ -72,7 +72,7 @@ def guessed(example: Any, examples: list[Any], generator: random.Random, task: s
 
 def scored(task: str, code: str, generator: random.Random) -> tuple[list[Any], Scored]:
     """Examples asked for, and predictions of them with their statistics, as a run makes them."""
-    entry, examples = TASKS[task], splits.load(task, "test", code)
+    entry, examples = TASKS[task], Embedded().load(task, "test", code)
     if entry.format == "retrieval":
         # Mining asks about every sentence of the other language, search about every English one.
         examples = [
@@ -130,7 +130,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 def write_labels(root: Path, task: str, code: str) -> None:
     """The official file of labels, from the same data."""
-    examples = splits.load(task, "test", code)
+    examples = Embedded().load(task, "test", code)
     path = root / task / XTREME.file(task, code)
     path.parent.mkdir(parents=True, exist_ok=True)
     if task in ("udpos", "panx"):

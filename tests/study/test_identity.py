@@ -13,8 +13,8 @@ from made_studies import load
 
 from xstilts_core import analysis, mini, results
 from xstilts_core.commands.cli import main
-from xstilts_core.data import splits
 from xstilts_core.data.readers import text
+from xstilts_core.data.source import Files, source_of
 from xstilts_core.files import encoder_files
 from xstilts_core.jobs import grid, sharing
 from xstilts_core.results import RESULT, Score
@@ -283,15 +283,13 @@ def read(study: Study, seed: int) -> None:
     for spec in study.specs:
         if isinstance(spec, TargetSpec) and spec.seed == seed:
             begun = identity.begin(spec)
-            splits.training(spec.train_on, 0, spec.seed, spec.source, spec.data_root)
-            splits.development(spec.train_on, spec.source, spec.data_root)
+            source_of(spec).training(spec.train_on, 0, spec.seed)
+            source_of(spec).development(spec.train_on)
             scores = []
             for name in spec.targets:
-                split = splits.test_split(name, spec.source, spec.data_root, spec.benchmark)
-                for code in splits.evaluated(
-                    name, split, (), spec.source, spec.data_root, spec.benchmark
-                ):
-                    count = len(splits.load(name, split, code, spec.source, spec.data_root))
+                split = source_of(spec).test_split(name)
+                for code in source_of(spec).evaluated(name, split, ()):
+                    count = len(source_of(spec).load(name, split, code))
                     scores.append(
                         Score(
                             name, code, split, "accuracy" if name == "xnli" else "f1", 50.0, count
@@ -348,7 +346,7 @@ def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_
         source="files", data_root=str(tmp_path / "data"), outputs=str(tmp_path / "outputs")
     )
     begun = identity.begin(spec)
-    assert len(list(splits.texts(spec.data_root, (), 1000))) > 4
+    assert len(list(Files(spec.data_root).texts((), 1000))) > 4
     results.write(spec, [], "cpu", 1.0, begun=begun)
     assert (
         set(results.read(spec.folder / RESULT).identity.files) == set(NAMES)
@@ -430,7 +428,7 @@ def test_scores_of_other_test_items_are_left_out_and_named(rows: Study, tmp_path
 def test_a_file_that_changes_while_it_is_read_is_no_record(rows: Study, tmp_path: Path) -> None:
     spec = rows.specs[0]
     begun = identity.begin(spec)
-    splits.load("xnli", "dev", "de", "files", spec.data_root)
+    Files(spec.data_root).load("xnli", "dev", "de")
     (tmp_path / "data" / "xnli" / "dev-de.tsv").write_text(ROWS + ROWS, encoding="utf-8")
     results.write(spec, [], "cpu", 1.0, begun=begun)
     assert "xnli/dev-de.tsv" in results.state(spec).reason

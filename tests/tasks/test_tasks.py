@@ -3,7 +3,7 @@ declaration."""
 
 import pytest
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded, Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import (
     ChoiceExample,
@@ -86,9 +86,9 @@ EMBEDDED = [
 
 @pytest.mark.parametrize("entry", EMBEDDED, ids=lambda entry: entry.name)
 def test_the_embedded_suite_has_every_task_in_its_format(entry):
-    languages = splits.languages(entry.name, "test", "mini") or ("en",)
+    languages = Embedded().languages(entry.name, "test") or ("en",)
     assert set(languages) <= set(suite.LANGUAGES)
-    examples = splits.load(entry.name, "dev", languages[-1])
+    examples = Embedded().load(entry.name, "dev", languages[-1])
     assert examples and all(type(example) is EXAMPLE[entry.format] for example in examples)
     assert len({example.id for example in examples}) == len(examples)
     if entry.format == "pair":
@@ -129,9 +129,9 @@ def test_another_domain_has_a_target_in_many_languages_and_an_english_intermedia
     assert intermediate.languages == ("en",) and intermediate.name not in INTERMEDIATE_NAMES
     for entry in found:
         assert (
-            splits.languages(entry.name, "train", "hub")
+            Hub().languages(entry.name, "train")
             == ("en",)
-            == splits.languages(entry.name, "dev", "hub")[:1]
+            == Hub().languages(entry.name, "dev")[:1]
         )
         assert entry.published and not entry.published.confirmed
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate import sample, work
 from xstilts_core.jobs.estimate.question import Stage
@@ -85,12 +85,12 @@ def test_languages_that_the_hub_lacks_are_read_beside_it(tmp_path):
     folder.mkdir(parents=True)
     word = "1\tkot\tkot\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
     (folder / "pl_pdb-ud-test.conllu").write_text(word, encoding="utf-8")
-    found = splits.languages("udpos", "test", "hub", str(tmp_path), "xtreme-r")
+    found = Hub(str(tmp_path), "xtreme-r").languages("udpos", "test")
     assert found == (*TASKS["udpos"].languages, "pl")
-    assert "pl" not in splits.languages("udpos", "test", "hub", str(tmp_path))
-    assert [
-        example.words for example in splits.load("udpos", "test", "pl", "hub", str(tmp_path))
-    ] == [("kot",)]
+    assert "pl" not in Hub(str(tmp_path)).languages("udpos", "test")
+    assert [example.words for example in Hub(str(tmp_path)).load("udpos", "test", "pl")] == [
+        ("kot",)
+    ]
 
 
 def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from xstilts_core.data import splits, words
+from xstilts_core.data import words
+from xstilts_core.data.source import Embedded
 from xstilts_core.examples import ChoiceExample, PairExample, SentenceExample, TagsExample
 from xstilts_core.translation import noise
 
@@ -15,7 +16,7 @@ TASKS = ("mnli", "squad_v1", "squad_v2", "hellaswag", "ccg")
 
 
 def some(task: str, code: str) -> list:
-    return splits.load(task, "train", code)[:150]
+    return Embedded().load(task, "train", code)[:150]
 
 
 @pytest.mark.parametrize("code", ("en", "hi", "zh"))

@@ -8,8 +8,9 @@ import pytest
 from made_studies import load
 
 from xstilts_core import run
-from xstilts_core.data import hub_client, hub_lock, splits
+from xstilts_core.data import hub_client, hub_lock
 from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data.source import Embedded
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
@@ -29,10 +30,10 @@ def made(**values) -> IntermediateSpec:
 class TestTraining:
     def test_by_default_it_is_the_english_set_as_it_is(self):
         found = translated.training("mnli", made())
-        assert found == translated.Prepared(splits.training("mnli", 90, 1, "mini", ""))
+        assert found == translated.Prepared(Embedded().training("mnli", 90, 1))
 
     def test_one_language_has_the_same_examples_in_the_same_order(self):
-        english = splits.training("mnli", 90, 1, "mini", "")["mnli"]
+        english = Embedded().training("mnli", 90, 1)["mnli"]
         german = translated.training("mnli", made(data_languages=["de"]))
         assert [example.id for example in german.parts["mnli"]] == [
             f"de-{example.id}" for example in english
@@ -46,7 +47,7 @@ class TestTraining:
         assert german.counts == (Count("mnli", "de", 90),)
 
     def test_several_share_the_english_size_and_each_example_is_there_once(self):
-        english = splits.training("mnli", 90, 1, "mini", "")["mnli"]
+        english = Embedded().training("mnli", 90, 1)["mnli"]
         spec = made(data_languages=["de", "en", "sw", "tr"])
         found = translated.training("mnli", spec).parts["mnli"]
         codes = Counter(example.id.split("-")[0] for example in found)

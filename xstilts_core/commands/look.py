@@ -22,7 +22,7 @@ def tasks(options: argparse.Namespace) -> int:
 
 
 def data(options: argparse.Namespace) -> int:
-    from xstilts_core.data.splits import load as examples
+    from xstilts_core.data.source import named
     from xstilts_core.languages import language
     from xstilts_core.tasks import task
 
@@ -30,14 +30,9 @@ def data(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit}: give 1 or more, or 0 for all")
     task(options.task, "xstilts data")
     language(options.language)
-    loaded_examples = examples(
-        options.task,
-        options.split,
-        options.language,
-        source=options.source,
-        data_root=place(options.data_root),
-    )
-    for example in loaded_examples[: options.limit or None]:
+    source = named(options.source, place(options.data_root))
+    examples = source.load(options.task, options.split, options.language)
+    for example in examples[: options.limit or None]:
         print(json.dumps(asdict(example), ensure_ascii=False))
     return 0
 

@@ -44,10 +44,10 @@ def given(options: argparse.Namespace) -> dict[str, str]:
     Raise UsageError for an unknown source or for an encoder that cannot be trained from.
     """
     from xstilts_core.study import study_file
-    from xstilts_core.tasks import Source
+    from xstilts_core.tasks import SourceName
 
-    if options.source and options.source not in get_args(Source):
-        raise unknown("source", options.source, get_args(Source), "--source")
+    if options.source and options.source not in get_args(SourceName):
+        raise unknown("source", options.source, get_args(SourceName), "--source")
     encoder = model(options.encoder)
     if encoder and options.command != "status":
         study_file.check_encoder(
@@ -151,7 +151,7 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     out = summary.console()
     _print_overrides(study)
     trains = bool(part.specs) and not study.reference
-    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.source == "hub", trains):
+    with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.on_hub, trains):
         queue = grid.wait_for_jobs(study, profile, lambda text: print(text, flush=True))
         if study.reference:
             kept_runs.unpack(study)

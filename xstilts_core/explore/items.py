@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import Source
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import (
     ChoiceExample,
@@ -20,7 +20,6 @@ from xstilts_core.examples import (
 from xstilts_core.explore.predictions import Compared
 from xstilts_core.explore.text import Span, name, passage, plain
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.tasks import Source
 
 ENGLISH = "en"
 # Targets whose real items with the same id are translations of each other (see analysis.items). In
@@ -41,18 +40,14 @@ class Items:
 
 
 @lru_cache(maxsize=64)
-def read_items(task: str, split: str, language: str, source: Source, data_root: str) -> Items:
+def read_items(task: str, split: str, language: str, source: Source) -> Items:
     """Read the texts behind predictions from the study's source; raise UsageError if they are
     missing."""
-    examples = {
-        example.id: example for example in splits.load(task, split, language, source, data_root)
-    }
-    if language == ENGLISH or (source != "mini" and task not in TRANSLATED):
+    examples = {example.id: example for example in source.load(task, split, language)}
+    if language == ENGLISH or not (source.name == "mini" or task in TRANSLATED):
         return Items(language, examples)
     try:
-        english = {
-            example.id: example for example in splits.load(task, split, ENGLISH, source, data_root)
-        }
+        english = {example.id: example for example in source.load(task, split, ENGLISH)}
     except UsageError:
         return Items(language, examples)  # retrieval has no English-only collection
     return Items(

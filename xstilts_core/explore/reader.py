@@ -10,6 +10,7 @@ import pandas as pd
 from xstilts_core import analysis, results
 from xstilts_core.analysis.gains import PHASES, target_scores
 from xstilts_core.analysis.items import ItemScores, Run, item_scores, prediction_files
+from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.explore.index import GainIndex
 from xstilts_core.explore.items import Items, read_items
@@ -84,9 +85,7 @@ class Reader:
 
     def texts(self, task: str, language: str) -> Items:
         """Return the texts of a task's scored items."""
-        return read_items(
-            task, self.splits[task], language, self.study.source, self.study.data_root
-        )
+        return read_items(task, self.splits[task], language, source_of(self.study))
 
 
 def studies(outputs: str = "outputs") -> list[str]:

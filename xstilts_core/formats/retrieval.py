@@ -70,25 +70,18 @@ def _sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Ten
     return sums
 
 
-def embed(
-    encoder: Encoder,
-    texts: Sequence[str],
-    max_length: int,
-    layers: Sequence[int],
-    bfloat16: bool = False,
-) -> Tensor:
+def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Sequence[int]) -> Tensor:
     """Return mean hidden states [layers, texts, width] in float32. The mean is over all tokens,
     special tokens included, as in the paper's code (jiant MeanPoolerHead).
 
     layers: indices of hidden states, 0 for the embeddings; layers above the highest index are not
-    computed. bfloat16: whether the network computes in bfloat16; means are always float32.
+    computed.
     """
-    network = encoder.network
-    device = next(network.parameters()).device
-    network.eval()
+    device = encoder.device
+    encoder.network.eval()
     encoded = encode(texts, encoder, max_length)
     means = torch.zeros(len(layers), len(texts), encoder.width)
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode(), encoder.autocast():
         for rows in budgeted(encoded.lengths, BUDGET[device.type]):
             batch = gather(encoded, rows, device)
             counts = torch.from_numpy(batch.sequences.lengths).to(device)

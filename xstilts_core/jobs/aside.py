@@ -193,7 +193,7 @@ def prepare(study: Study) -> Plan:
                 _set_aside(folder)
     for folder in planned.back:
         _put_back(folder)
-    if study.source == "hub" and not study.reference:
+    if study.on_hub and not study.reference:
         date_back(study.specs[0].folder / RESULT, study)
     return planned
 

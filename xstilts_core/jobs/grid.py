@@ -164,7 +164,7 @@ def command(
         else ["--jobs", str(jobs)]
     )
     executor_options = cluster.arguments(study, _profile_folder(profile))
-    data_spec = study.specs[0] if study.source == "hub" and not partial else None
+    data_spec = study.specs[0] if study.on_hub and not partial else None
     again = (
         [*again, "data/result.json"]
         if data_spec and results.state(data_spec).state != "done"

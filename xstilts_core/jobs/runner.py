@@ -194,7 +194,7 @@ def run_report(study: Study, name: str, threads: int = 0) -> Path:
             folder,
             threads,
             "cpu",
-            offline=study.source == "hub",
+            offline=study.on_hub,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xstilts_core import metrics
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import Example
 from xstilts_core.formats import FORMATS, retrieval
@@ -54,13 +54,8 @@ def _predicting(
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
     """Return the English examples that the study's models of this target are trained on."""
-    parts = splits.training(
-        entry.train_on or "",
-        spec.train_examples.get(entry.name, 0),
-        spec.seed,
-        spec.source,
-        spec.data_root,
-    )
+    most = spec.train_examples.get(entry.name, 0)
+    parts = source_of(spec).training(entry.train_on or "", most, spec.seed)
     return [example for examples in parts.values() for example in examples]
 
 
@@ -103,7 +98,7 @@ def _label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
 
 def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     """Choose the answer's length, in words, that is best on English development data."""
-    examples = splits.development(entry.train_on or "", spec.source, spec.data_root)
+    examples = source_of(spec).development(entry.train_on or "")
     gold = [[answer.text for answer in example.answers] for example in examples]
     lengths = range(1, LONGEST_ANSWER + 1)
     by_length = {
@@ -145,11 +140,9 @@ def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
         neighbours=spec.neighbours,
         margin=spec.margin,
     )
-    thresholds = {}
-    for code in splits.evaluated(
-        entry.name, "dev", spec.languages, spec.source, spec.data_root, spec.benchmark
-    ):
-        examples = splits.load(entry.name, "dev", code, spec.source, spec.data_root)
+    source, thresholds = source_of(spec), {}
+    for code in source.evaluated(entry.name, "dev", spec.languages):
+        examples = source.load(entry.name, "dev", code)
         candidates = mined(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return Fitted(
@@ -183,15 +176,13 @@ def describe(fitted: list[Fitted]) -> dict[str, dict[str, Any]]:
 def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
     """Score every target in every language on the items that the study's models see, and write the
     predictions."""
-    spec = run.spec
+    spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []
     for control in fitted:
         target = task(control.target)
-        split = splits.test_split(target.name, spec.source, spec.data_root, spec.benchmark)
-        for code in splits.evaluated(
-            target.name, split, spec.languages, spec.source, spec.data_root, spec.benchmark
-        ):
-            examples = splits.load(target.name, split, code, spec.source, spec.data_root)
+        split = source.test_split(target.name)
+        for code in source.evaluated(target.name, split, spec.languages):
+            examples = source.load(target.name, split, code)
             queries, scored = control.answer(
                 examples[: spec.test_examples.get(target.name) or None], code
             )

@@ -6,13 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.study import Study
 from xstilts_core.study.spec import EncoderSpec, Spec
 from xstilts_core.study.study_kinds import kept_folder
-from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 # XNLI's hypotheses are short sentences with the same meaning in every language.
 SENTENCES = "xnli"
@@ -41,16 +40,12 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
 
     Raise UsageError if the study's source has none.
     """
-    source, root = study.source, study.data_root
-    split = splits.test_split(SENTENCES, source, root)
-    codes = (
-        EMBEDDED_LANGUAGES
-        if source == "mini"
-        else splits.evaluated(SENTENCES, split, study.languages, source, root)
-    )
+    source = source_of(study)
+    split = source.test_split(SENTENCES)
+    codes = source.evaluated(SENTENCES, split, () if study.embedded else study.languages)
     tables: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
-        examples = splits.load(SENTENCES, split, code, source, root)
+        examples = source.load(SENTENCES, split, code)
         tables[code] = {
             example.id: example.text_b for example in examples if isinstance(example, PairExample)
         }

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from xstilts_core.data import hub_client, hub_lock, readers, splits
+from xstilts_core.data import hub_client, hub_lock, readers, sampling
 from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data.source import SPLITS, Hub
 from xstilts_core.files.paths import home
 from xstilts_core.study.spec import ENCODERS, DataSpec
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
@@ -35,12 +36,12 @@ class Fetched:
 
 def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
     """Yield (task, hub data, configuration, split) of everything to fetch, each once."""
-    visited = set()
-    for name in (part for task in spec.tasks for part in splits.parts(task)):
+    hub, visited = Hub(benchmark=spec.benchmark), set()
+    for name in (part for task in spec.tasks for part in sampling.parts(task)):
         # A translated training set has a file for every language, as large as the English one.
         unread = spec.data_languages and name in TRANSLATIONS.values()
-        for split in splits.SPLITS:
-            for code in splits.languages(name, split, "hub", "", spec.benchmark):
+        for split in SPLITS:
+            for code in hub.languages(name, split):
                 if unread and code not in spec.data_languages:
                     continue
                 if split == "train" or code == "en" or not spec.languages or code in spec.languages:

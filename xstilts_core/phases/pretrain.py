@@ -9,12 +9,12 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from torch import nn
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.encoders.finite import require_finite
 from xstilts_core.formats import mlm
 from xstilts_core.mini import corpus, suite
 from xstilts_core.model import Encoder, count_parameters, device
-from xstilts_core.packing import budgeted, can_pack, flat_hidden
+from xstilts_core.packing import budgeted, can_pack
 from xstilts_core.schedule import Schedule
 from xstilts_core.streams import Stream
 from xstilts_core.study.spec import PretrainSpec
@@ -26,21 +26,13 @@ _DEVELOPMENT_SHARE = 0.02
 def documents(spec: PretrainSpec) -> list[tuple[str, str | None]]:
     """Return the texts of phase 1, each a text or a translation pair: for the embedded suite as
     described in `mini.corpus`, else the source's texts."""
-    if spec.source == "mini":
-        languages = tuple(spec.languages) or suite.LANGUAGES
-        return [
-            (document.text, document.pair)
-            for document in corpus.documents(languages, spec.seed, spec.documents)
-        ]
-    return [
-        (text, None) for _, text in splits.texts(spec.data_root, spec.languages, spec.documents)
-    ]
+    return source_of(spec).documents(spec.languages, spec.documents, spec.seed)
 
 
 def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
     """Yield the texts that the tokenizer learns from. The embedded suite separates words by spaces
     in every language, so that no piece crosses words in a language written without spaces."""
-    if spec.source == "mini":
+    if spec.embedded:
         yield from corpus.spaced(
             tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4)
         )
@@ -188,12 +180,11 @@ def perplexity(encoder: Encoder, development: Stream) -> tuple[float, int]:
     """Return exp of the mean loss over masked development tokens, and the number of those tokens.
     Masks are drawn once, by the seed. Raise NotFinite if the value is undefined or too large."""
     encoder.network.eval()
-    where = next(encoder.network.parameters()).device
     total, count = 0.0, 0
     with torch.inference_mode():
         for rows in budgeted(development.encoded.row_lengths, 4_000):
-            batch = development.batches(rows, where)[0]
-            hidden, _ = flat_hidden(encoder.network, batch.sequences, encoder.packed)
+            batch = development.batches(rows, encoder.device)[0]
+            hidden, _ = encoder.hidden(batch.sequences)
             total += float(mlm.loss(development.head, hidden, batch)) * batch.terms
             count += batch.terms
     value = torch.tensor(total / count, dtype=torch.float64).exp()

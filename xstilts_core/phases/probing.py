@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from xstilts_core import metrics
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.evaluate import Scored, as_scores, write_predictions
 from xstilts_core.examples import PairExample
 from xstilts_core.formats import FORMATS
@@ -25,7 +25,6 @@ from xstilts_core.model import Encoder
 from xstilts_core.results import Score
 from xstilts_core.retrieve import one_side
 from xstilts_core.run import Run
-from xstilts_core.schedule import uses_bfloat16
 from xstilts_core.study.spec import ProbingSpec
 from xstilts_core.tasks import task
 
@@ -57,14 +56,8 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     [examples, 2 * width]."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        return one_side(
-            encoder,
-            tuple(texts),
-            spec.max_length,
-            (_layer_of(spec, encoder),),
-            True,
-            uses_bfloat16(spec),
-        )[0].numpy()
+        layers = (_layer_of(spec, encoder),)
+        return one_side(encoder, tuple(texts), spec.max_length, layers, True)[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):
@@ -75,9 +68,7 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
 
 def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
     """Fit the classifier of one probing task, with its strength chosen on English data."""
-    train, dev = (
-        splits.load(name, split, ENGLISH, spec.source, spec.data_root) for split in ("train", "dev")
-    )
+    train, dev = (source_of(spec).load(name, split, ENGLISH) for split in ("train", "dev"))
     table, dev_table = features(spec, encoder, train), features(spec, encoder, dev)
     gold, dev_gold = label_indices(train, task(name)), label_indices(dev, task(name))
     fitted = {
@@ -107,14 +98,12 @@ def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
 
 def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[Score]:
     """Score every probe in every language, zero-shot, and write the predictions."""
-    spec = run.spec
+    spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []
     for probe in fitted:
         target = task(probe.task)
-        for code in splits.evaluated(
-            target.name, "test", spec.languages, spec.source, spec.data_root
-        ):
-            examples = splits.load(target.name, "test", code, spec.source, spec.data_root)
+        for code in source.evaluated(target.name, "test", spec.languages):
+            examples = source.load(target.name, "test", code)
             indices = probe.classifier.predict(features(spec, encoder, examples))
             predictions = [target.labels[index] for index in indices]
             columns, statistics = FORMATS[target.format].statistics(

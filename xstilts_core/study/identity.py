@@ -120,7 +120,7 @@ def settings(spec: Spec) -> dict[str, Any]:
 def versions(spec: Spec) -> dict[str, int]:
     """Return the versions that a run's numbers depend on. Fetching data produces no numbers."""
     core = {} if isinstance(spec, DataSpec) else {_CORE: CORE_VERSION}
-    suite = {_SUITE: mini.VERSION} if spec.source == "mini" else {}
+    suite = {_SUITE: mini.VERSION} if spec.embedded else {}
     return {**core, **suite, **{TASK + name: TASKS[name].version for name in spec.uses}}
 
 
@@ -306,12 +306,12 @@ class Below:
 
     def asked(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Yield the paths, relative to data_root, of the files that a run would read now."""
-        from xstilts_core.data import splits
+        from xstilts_core.data.source import Files
 
         if spec.reads_texts:
             if (data_root,) not in self.listed:
                 self.listed[data_root,] = tuple(
-                    path.relative_to(data_root).as_posix() for path in splits.text_files(data_root)
+                    path.relative_to(data_root).as_posix() for path in Files(data_root).text_files()
                 )
             yield from self.listed[data_root,]
         for task, split, codes in spec.reads:
@@ -331,20 +331,15 @@ def listed(
 ) -> Iterator[str]:
     """Yield the paths, relative to data_root, that hold a split of a task in these languages (None:
     those that are scored). Yield none if it lacks them."""
-    from xstilts_core.data import splits
+    from xstilts_core.data.source import source_of
 
+    source = replace(source_of(spec), data_root=data_root)
     try:
         if isinstance(spec, ScoringSpec) and codes is None:
-            split = (
-                splits.test_split(task, spec.source, data_root, spec.benchmark)
-                if split == "scored"
-                else split
-            )
-            codes = splits.evaluated(
-                task, split, spec.languages, spec.source, data_root, spec.benchmark
-            )
+            split = source.test_split(task) if split == "scored" else split
+            codes = source.evaluated(task, split, spec.languages)
         for code in codes or ():
-            for path in splits.files(task, split, code, spec.source, data_root):
+            for path in source.files(task, split, code):
                 yield path.relative_to(data_root).as_posix()
     except UsageError:
         return

@@ -22,6 +22,7 @@ from xstilts_core.study.spec import (
     PretrainSpec,
     ProbingSpec,
     RetrievalSpec,
+    ScoringSpec,
     Spec,
     TargetSpec,
     explain,
@@ -29,7 +30,7 @@ from xstilts_core.study.spec import (
     make,
     misfit,
 )
-from xstilts_core.tasks import LOCAL, TASKS, Benchmark, Source, task
+from xstilts_core.tasks import LOCAL, TASKS, Benchmark, SourceName, task
 
 REPORTS = ["00_study", "30_transfer"]
 Size = Annotated[int, Field(ge=0)]
@@ -48,7 +49,7 @@ class Study(BaseModel):
     given: dict[str, str] = {}
 
     title: str = Field(description="one line: the question")
-    source: Source = "mini"
+    source: SourceName = "mini"
     encoder: str = Field(
         "mini", description="mini, pretrained (needs pretrain:), a hub name or a folder"
     )
@@ -196,6 +197,16 @@ class Study(BaseModel):
         return home() / self.outputs / self.name
 
     @property
+    def embedded(self) -> bool:
+        """Whether the data are those of the embedded suite."""
+        return self.source == "mini"
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether the data come from the hub."""
+        return self.source == "hub"
+
+    @property
     def controls(self) -> tuple[str, ...]:
         """Names of the recipes that are controls: references for the scores, never candidates for
         the best recipe."""
@@ -205,7 +216,7 @@ class Study(BaseModel):
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
         runs = linked(self.expand())
-        return (self.fetching(runs), *runs) if self.source == "hub" else runs
+        return (self.fetching(runs), *runs) if self.on_hub else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
         """Return the study with only the runs of these seeds and the run that fetches their data.
@@ -265,11 +276,7 @@ class Study(BaseModel):
         """Return the run that fetches from the hub whatever these runs need. It has no seed of its
         own."""
         names = dict.fromkeys(name for spec in runs for name in spec.uses)
-        lists = [
-            list(spec.languages)
-            for spec in runs
-            if isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec)
-        ]
+        lists = [list(spec.languages) for spec in runs if isinstance(spec, ScoringSpec)]
         languages = (
             list(dict.fromkeys(code for codes in lists for code in codes)) if all(lists) else []
         )
@@ -296,7 +303,7 @@ class Study(BaseModel):
     def goes_offline(self, spec: Spec) -> bool:
         """Return whether a run of this grid does without the hub because another run has already
         fetched its data."""
-        return self.source == "hub" and not isinstance(spec, DataSpec)
+        return self.on_hub and not isinstance(spec, DataSpec)
 
     def parents(self, spec: Spec) -> tuple[Path, ...]:
         """Return the folders of the grid's runs that must finish before this one."""

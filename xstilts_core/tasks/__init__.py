@@ -8,7 +8,7 @@ from xstilts_core.tasks.probing import PROBING
 from xstilts_core.tasks.sources import (
     EMBEDDED_LANGUAGES,
     EMBEDDED_TASKS,
-    Source,
+    SourceName,
     not_at_source,
     not_in_language,
     not_intermediate,
@@ -41,7 +41,7 @@ __all__ = [
     "Benchmark",
     "HubData",
     "Published",
-    "Source",
+    "SourceName",
     "Task",
     "not_at_source",
     "not_in_language",

@@ -11,7 +11,7 @@ from xstilts_core.tasks.targets import TARGETS
 from xstilts_core.tasks.task import Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
-Source = Literal["mini", "files", "hub"]
+SourceName = Literal["mini", "files", "hub"]
 # Tasks of the embedded suite: the paper's tasks and the parts of ANLI+, in nine languages, some of
 # them in other domains, and probing tasks.
 EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS, *PROBING)), *VERSIONS)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from xstilts_core import model
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.examples import Answer, ChoiceExample, Example, PairExample, SpanExample
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
@@ -62,7 +62,7 @@ class Prepared:
 def training(name: str, spec: IntermediateSpec) -> Prepared:
     """Return the training examples of an intermediate task with the languages, translator and noise
     of the spec. By default they are the unchanged English examples."""
-    english = splits.training(name, spec.examples_of(name), spec.seed, spec.source, spec.data_root)
+    english = source_of(spec).training(name, spec.examples_of(name), spec.seed)
     if not spec.data_languages and not spec.noise:
         return Prepared(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
@@ -106,13 +106,9 @@ def _in_language(
         total = sum(example is not None for example in translations)
         examples, count = translations, Count(part, code, total, 0, len(translations) - total)
     else:
-        name = part if spec.source == "mini" else TRANSLATIONS[part]
-        examples, count = matched(
-            english,
-            splits.load(name, "train", code, spec.source, spec.data_root),
-            Count(part, code, 0),
-            spec.seed,
-        )
+        name = part if spec.embedded else TRANSLATIONS[part]
+        own = source_of(spec).load(name, "train", code)
+        examples, count = matched(english, own, Count(part, code, 0), spec.seed)
     return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 

@@ -17,7 +17,7 @@ from course.check import Check
 from course.exercise import Choice, Exercise, Names, Number
 from xstilts_core import analysis
 from xstilts_core.analysis.performance import by_run
-from xstilts_core.data import splits
+from xstilts_core.data.source import source_of
 from xstilts_core.report.figures.style import BLUE, FULL, PrintFigure, look, say
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
@@ -69,7 +69,7 @@ def seen_twice(study: Study, size: int) -> int:
     (phase_2,) = [spec for spec in study.specs if isinstance(spec, IntermediateSpec) and spec.recipe == CLAIMED]
 
     def drawn(count: int) -> set[str]:
-        (drawn_examples,) = splits.training(CLAIMED, count, phase_2.seed, study.source, study.data_root).values()
+        (drawn_examples,) = source_of(study).training(CLAIMED, count, phase_2.seed).values()
         return {example.id for example in drawn_examples}
 
     return len(drawn(phase_2.train_examples) & drawn(size))

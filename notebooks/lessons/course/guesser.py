@@ -19,7 +19,6 @@ from xstilts_core.formats import Encoded, gather, mlm
 from xstilts_core.languages import EMBEDDED_LANGUAGES
 from xstilts_core.mini import corpus
 from xstilts_core.model import Encoder
-from xstilts_core.packing import flat_hidden
 from xstilts_core.streams import Stream
 from xstilts_core.train import Schedule, train
 
@@ -106,11 +105,7 @@ def guess(found: _Guesser, gaps: Sequence[Gap]) -> torch.Tensor:
             np.arange(len(batch) + 1),
             np.arange(len(batch)),
         )
-        hidden, _ = flat_hidden(
-            found.encoder.network,
-            gather(flat, np.arange(len(batch))).sequences,
-            found.encoder.packed,
-        )
+        hidden, _ = found.encoder.hidden(gather(flat, np.arange(len(batch))).sequences)
         masked_indices = np.concatenate(
             [start + positions for start, (_, positions) in zip(starts, gaps[first : first + 64], strict=False)]
         )

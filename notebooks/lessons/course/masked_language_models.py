@@ -25,7 +25,7 @@ from course.guesser import (
     hidden_ids,
     trained,
 )
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.examples import SentenceExample, TagsExample
 from xstilts_core.formats.tokens import Template
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
@@ -81,7 +81,7 @@ def _tagged_gaps(code: str) -> tuple[tuple[Gap, str, int], ...]:
     speech and the number of its sentence."""
     tokenizer, between = guesser().encoder.tokenizer, " " if language(code).whitespace else ""
     gaps = []
-    for number, example in enumerate(splits.load("udpos", "test", code)[:TAGGED]):
+    for number, example in enumerate(Embedded().load("udpos", "test", code)[:TAGGED]):
         assert isinstance(example, TagsExample)
         ends = np.cumsum([len(word) + len(between) for word in example.words]) - len(between)
         spans = {int(end): (len(word), tag) for word, end, tag in zip(example.words, ends, example.tags, strict=True)}
@@ -152,7 +152,7 @@ def top_guesses(tag: str = "VERB", number: int = 0, count: int = 5) -> pd.DataFr
 
 def sides(code: str) -> tuple[list[str], list[str]]:
     """Return sentences of Tatoeba's development data and their translations, in the same order."""
-    examples = [example for example in splits.load("tatoeba", "dev", code) if isinstance(example, SentenceExample)]
+    examples = [example for example in Embedded().load("tatoeba", "dev", code) if isinstance(example, SentenceExample)]
     originals = {example.id: example.text for example in examples if example.language == code}
     english = {example.match: example.text for example in examples if example.language == ENGLISH}
     keys = [key for key in originals if key in english][:PAIRS]

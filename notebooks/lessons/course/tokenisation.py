@@ -11,7 +11,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from course.check import Check
 from course.exercise import Choice, Names, Number, Written
 from xstilts_core import model
-from xstilts_core.data import splits, words
+from xstilts_core.data import words
+from xstilts_core.data.source import Embedded
 from xstilts_core.languages import EMBEDDED_LANGUAGES, language
 from xstilts_core.mini import corpus
 from xstilts_core.phases import pretrain
@@ -41,7 +42,7 @@ def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) ->
 @lru_cache(maxsize=1)
 def texts() -> Mapping[str, tuple[str, ...]]:
     """Return the same paragraphs by language, in the same order."""
-    return {code: tuple(example.context for example in splits.load(TASK, _SPLIT, code)) for code in EMBEDDED_LANGUAGES}
+    return {code: tuple(example.context for example in Embedded().load(TASK, _SPLIT, code)) for code in EMBEDDED_LANGUAGES}
 
 
 def pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:

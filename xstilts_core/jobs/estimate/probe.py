@@ -21,7 +21,7 @@ from torch import nn
 from transformers.utils import logging
 
 from xstilts_core import evaluate, model
-from xstilts_core.data import splits
+from xstilts_core.data.source import Embedded
 from xstilts_core.encoders.dropout import use_bytes
 from xstilts_core.encoders.memory import CPU_BYTES, token_bytes
 from xstilts_core.errors import UsageError
@@ -38,9 +38,8 @@ from xstilts_core.jobs.estimate.bench import (
 from xstilts_core.jobs.estimate.question import TEXTS, Answer, Question, Speed, Stage
 from xstilts_core.jobs.estimate.sample import ASSUMED, SAMPLE, examples, timed
 from xstilts_core.jobs.estimate.translating import rendered
-from xstilts_core.packing import flat_hidden
+from xstilts_core.model import Encoder
 from xstilts_core.phases import pretrain
-from xstilts_core.schedule import in_bfloat16
 from xstilts_core.study.spec import PretrainSpec
 from xstilts_core.tasks import Task, task
 from xstilts_core.train import Stream, parameter_groups
@@ -84,15 +83,22 @@ def adapted(stage: Stage, made: Bench) -> Iterator[None]:
         network.requires_grad_(True)
 
 
+def encoder_of(stage: Stage, made: Bench) -> Encoder:
+    """Return the encoder in the stage's precision."""
+    bfloat16 = model.in_bfloat16(stage.precision, made.where, made.encoder.width)
+    return replace(made.encoder, bfloat16=bfloat16)
+
+
 def training(
-    stage: Stage, stream: Stream, made: Bench, tokens: float, bfloat16: bool
+    stage: Stage, stream: Stream, made: Bench, tokens: float
 ) -> tuple[float, float, float]:
     """Return (seconds per token in a step of this many tokens, seconds per optimizer step, bytes
     kept per token) of the whole encoder.
 
     The network is `adapted` to the stage.
     """
-    network, modules = made.encoder.network, [made.encoder.network, stream.head]
+    encoder = encoder_of(stage, made)
+    network, modules = encoder.network, [encoder.network, stream.head]
     for module in modules:
         use_bytes(module)
         module.train()
@@ -111,9 +117,8 @@ def training(
 
     def batch() -> None:
         for minibatch in stream.batches(rows, made.where, chunk_tokens):
-            with torch.autocast(made.where.type, torch.bfloat16, enabled=bfloat16):
-                hidden, _ = flat_hidden(network, minibatch.sequences, made.encoder.packed)
-            stream.loss(stream.head, hidden.float(), minibatch).backward()
+            hidden, _ = encoder.hidden(minibatch.sequences)
+            stream.loss(stream.head, hidden, minibatch).backward()
 
     def step() -> None:
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -157,7 +162,7 @@ def tune(stage: Stage, made: Bench) -> Speed:
     completed, stream = _head_and_rows(sampled, stage, made, sample)
     rows = len(stream.encoded) / len(sample)
     mean = float(stream.encoded.row_lengths.mean())
-    known = at_hand and (made.own or stage.source == "mini")
+    known = at_hand and (made.own or stage.embedded)
     choices = len(stream.encoded.lengths) / len(stream.encoded)
     tokens = mean if known else min(ASSUMED[completed.format], stage.max_length * choices)
     batch = tokens * stage.batch_size
@@ -195,8 +200,7 @@ def measure(
     for module in made.encoder.network.modules():
         if isinstance(module, nn.Dropout) and stage.dropout is not None:
             module.p = stage.dropout
-    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
-    trained, step, activations = training(stage, stream, made, batch, bfloat16)
+    trained, step, activations = training(stage, stream, made, batch)
     limits = Limits(stage.max_length, stage.doc_stride)
     subset = (
         found[: max(2, int(made.most_tokens() / len(stream.encoded.ids) * len(found)))]
@@ -204,11 +208,9 @@ def measure(
         else found
     )
     tokens = len(stream.encoded.ids) * len(subset) / len(found)
+    encoder = encoder_of(stage, made)
     scored = timed(
-        lambda: evaluate.score(
-            made.encoder, stream.head, entry, subset, "en", limits, bfloat16=bfloat16
-        ),
-        made.where,
+        lambda: evaluate.score(encoder, stream.head, entry, subset, "en", limits), made.where
     )
     return trained, step, scored / tokens * made.scale, activations
 
@@ -226,7 +228,7 @@ def embed(stage: Stage, made: Bench) -> Speed:
         for example in sample
     ]
     lengths = retrieval.encode(texts, made.encoder, stage.max_length).lengths
-    known = at_hand and (made.own or stage.source == "mini")
+    known = at_hand and (made.own or stage.embedded)
     tokens = float(lengths.mean()) if known else min(ASSUMED["retrieval"], float(stage.max_length))
     batch = texts[: max(2, int(min(len(texts), made.most_tokens() / lengths.mean())))]
     # Layers above the requested one are not computed.
@@ -235,9 +237,9 @@ def embed(stage: Stage, made: Bench) -> Speed:
         if stage.layer < 0
         else ([made.depth], stage.layer / made.layers)
     )
-    bfloat16 = in_bfloat16(stage.precision, made.where, made.encoder.width)
+    encoder = encoder_of(stage, made)
     seconds = timed(
-        lambda: retrieval.embed(made.encoder, batch, stage.max_length, layers, bfloat16), made.where
+        lambda: retrieval.embed(encoder, batch, stage.max_length, layers), made.where
     ) / len(batch)
     return Speed(
         1.0,
@@ -252,7 +254,7 @@ def continued(stage: Stage, made: Bench) -> Speed:
     """Measure masked language modelling beside tasks. Short documents of the embedded suite
     represent the texts of every source."""
     started = time.process_time()
-    texts = splits.unlabelled("mini", "", ("en", "de"), SAMPLE, 1)
+    texts = Embedded().unlabelled(("en", "de"), SAMPLE, 1)
     read = (time.process_time() - started) / len(texts)
     encoded = mlm.encode([(text, None) for text in texts], made.encoder.tokenizer, stage.max_length)
     width, vocabulary = made.encoder.width, made.encoder.network.config.vocab_size
@@ -262,14 +264,10 @@ def continued(stage: Stage, made: Bench) -> Speed:
     head[-1].weight = made.encoder.network.get_input_embeddings().weight
     mask = mlm.masking(made.encoder.tokenizer, 0.15, np.random.default_rng(0))
     stream = Stream(stage.task, head, mlm.loss, encoded, len(texts), stage.batch_size, mask)
-    tokens = (
-        float(encoded.row_lengths.mean()) if stage.source == "mini" else float(stage.max_length)
-    )
+    tokens = float(encoded.row_lengths.mean()) if stage.embedded else float(stage.max_length)
     batch = tokens * stage.batch_size
     with adapted(stage, made):
-        trained, step, size = training(
-            stage, stream, made, batch, in_bfloat16(stage.precision, made.where, made.encoder.width)
-        )
+        trained, step, size = training(stage, stream, made, batch)
         head_seconds, head_bytes = _vocabulary_head(stage, stream, made, batch)
     # Scaling by layers counts the measured head once per layer; the whole encoder has one head with
     # its full vocabulary.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from xstilts_core.tasks import SourceName
+
 # The task of a stage that continues masked language modelling beside tasks.
 TEXTS = "texts"
 
@@ -19,7 +21,7 @@ class Stage:
     """
 
     task: str
-    source: str
+    source: SourceName
     data_root: str
     max_length: int
     doc_stride: int = 64
@@ -31,6 +33,11 @@ class Stage:
     lora: int = 0
     pool: int = 0
     layer: int = -1
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the examples are those of the embedded suite."""
+        return self.source == "mini"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Rendering:
     translator: str
     language: str
     task: str
-    source: str
+    source: SourceName
     data_root: str
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts_core.data import splits
+from xstilts_core.data import sampling
 from xstilts_core.data.readers.ranking import by_sentence
+from xstilts_core.data.source import source_of
 from xstilts_core.jobs.estimate.question import Stage
-from xstilts_core.jobs.estimate.work import at_hand, is_small
+from xstilts_core.jobs.estimate.work import is_small
 from xstilts_core.mini import suite
 from xstilts_core.tasks import EMBEDDED_TASKS, Task, task
 
@@ -70,25 +71,17 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
     Data that is not on this machine is replaced by the embedded suite's task of the same name, or
     by one of the same format.
     """
-    name = splits.parts(stage.task)[0]
+    name = sampling.parts(stage.task)[0]
     first = task(name)
     split, code = ("dev", first.languages[0]) if first.format == "retrieval" else ("train", "en")
-    if stage.source == "files":
-        for part in (split, "test"):
-            code = (
-                next(iter(splits.languages(name, part, "files", stage.data_root)), code)
-                if at_hand("files", stage.data_root)
-                else code
-            )
-            if is_small(name, part, stage.data_root, code):
-                started = time.process_time()
-                loaded = splits.load(name, part, code, "files", stage.data_root)
-                return (
-                    task(stage.task),
-                    loaded[:SAMPLE],
-                    (time.process_time() - started) / len(loaded),
-                    True,
-                )
+    source = source_of(stage)
+    for part in (split, "test"):
+        code = next(iter(source.languages(name, part)), code) if source.at_hand else code
+        if is_small(source, name, part, code):
+            started = time.process_time()
+            loaded = source.load(name, part, code)
+            seconds = (time.process_time() - started) / len(loaded)
+            return task(stage.task), loaded[:SAMPLE], seconds, True
     if name not in EMBEDDED_TASKS:
         stand_in, convert = STAND_INS[first.format]
         return (
@@ -104,5 +97,5 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
         task(stage.task),
         suite.load(name, split, code, limit=SAMPLE),
         0.0,
-        stage.source == "mini",
+        stage.embedded,
     )

@@ -8,6 +8,7 @@ data, when a share q of it is translated already, p * (1 - q) are new on average
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from xstilts_core.data.source import source_of
 from xstilts_core.jobs.estimate.question import Rendered, Rendering
 from xstilts_core.jobs.estimate.work import size
 from xstilts_core.study.spec import IntermediateSpec, Spec
@@ -47,7 +48,7 @@ def sizes(spec: IntermediateSpec) -> list[tuple[str, float, int]]:
     counts = []
     for name in spec.tasks:
         parts = task(name).parts or (name,)
-        rows = [size(part, "train", spec.source, spec.data_root) for part in parts]
+        rows = [size(source_of(spec), part, "train") for part in parts]
         limit = spec.examples_of(name) or sum(rows)
         for part, count in zip(parts, rows, strict=True):
             share = limit if task(name).staged else limit * count / max(1, sum(rows))

@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
-from xstilts_core.data import splits
-from xstilts_core.data.readers.files import FILES
-from xstilts_core.data.readers.layouts.ranking import pool_files
+from xstilts_core.data.source import Source, source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate.question import TEXTS, Stage
 from xstilts_core.mini import suite
@@ -22,10 +19,10 @@ from xstilts_core.study.spec import (
     RetrievalSpec,
     Spec,
     TargetSpec,
-    TuneSpec,
+    Tuning,
     passes,
 )
-from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, Benchmark, task
+from xstilts_core.tasks import EMBEDDED_LANGUAGES, XTREME_LANGUAGES, task
 
 # Larger files are not read for a count; the sizes of the public releases are used instead.
 _LARGEST_FILE_BYTES = 8_000_000
@@ -99,77 +96,65 @@ def published(name: str, split: str) -> int:
     return sizes.get(split) or sizes.get(other, 0)
 
 
-def at_hand(source: str, data_root: str) -> bool:
-    """Return whether the data can be inspected without a download."""
-    return source == "mini" or (source == "files" and bool(data_root) and Path(data_root).is_dir())
-
-
-def is_small(name: str, split: str, data_root: str, code: str) -> bool:
+def is_small(source: Source, name: str, split: str, code: str) -> bool:
     """Return whether local files of this split are small enough to be read for an estimate."""
-    if not at_hand("files", data_root):
-        return False
-    candidates = (layout.find(code, Path(data_root)) for layout in FILES.get((name, split), ()))
-    paths = next((paths for paths in candidates if paths), [])
-    return bool(paths) and sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
+    with suppress(UsageError):  # no files of this split are known
+        if source.at_hand and (paths := source.located(name, split, code)):
+            return sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
+    return False
 
 
 @lru_cache(maxsize=512)
-def size(name: str, split: str, source: str, data_root: str, code: str = "en") -> int:
+def size(source: Source, name: str, split: str, code: str = "en") -> int:
     """Return the examples of a split in one language: exact for the embedded suite and for small
     files, otherwise those of the public release."""
     if task(name).parts:
-        return sum(size(part, split, source, data_root, code) for part in task(name).parts)
-    if source == "mini":
+        return sum(size(source, part, split, code) for part in task(name).parts)
+    if source.name == "mini":
         return suite.SIZES.get(name, {}).get(split, 0)
-    if source == "files" and is_small(name, split, data_root, code):
-        return len(splits.load(name, split, code, "files", data_root))
+    if is_small(source, name, split, code):
+        return len(source.load(name, split, code))
     return published(name, split)
 
 
-def evaluated(
-    name: str, split: str, wish: list[str], source: str, data_root: str, benchmark: Benchmark
-) -> tuple[str, ...]:
+def evaluated(source: Source, name: str, split: str, wish: list[str]) -> tuple[str, ...]:
     """Return the languages that are scored: those on this machine, or the benchmark's if there are
     no data yet."""
-    if at_hand(source, data_root):
+    if source.at_hand:
         with suppress(UsageError):  # these files do not exist yet
-            return splits.evaluated(name, split, wish, source, data_root, benchmark)
-    return tuple(code for code in task(name).languages_of(benchmark) if not wish or code in wish)
+            return source.evaluated(name, split, wish)
+    codes = task(name).languages_of(source.benchmark)
+    return tuple(code for code in codes if not wish or code in wish)
 
 
-def test_split(name: str, source: str, data_root: str, benchmark: Benchmark) -> str:
+def test_split(source: Source, name: str) -> str:
     """Return the split that scores are reported on."""
-    if at_hand(source, data_root) and any(
-        splits.languages(name, split, source, data_root, benchmark) for split in ("test", "dev")
-    ):
-        return splits.test_split(name, source, data_root, benchmark)
+    if source.at_hand and any(source.languages(name, split) for split in ("test", "dev")):
+        return source.test_split(name)
     return "test" if "test" in task(name).sizes else "dev"
 
 
 def tested(name: str, spec: TargetSpec) -> tuple[int, int, int]:
     """Return (number of languages, examples read, examples scored) of a target, assuming the first
     language's size for every language."""
-    split = test_split(name, spec.source, spec.data_root, spec.benchmark)
-    codes = evaluated(name, split, spec.languages, spec.source, spec.data_root, spec.benchmark)
-    rows = size(name, split, spec.source, spec.data_root, codes[0]) if codes else 0
+    source = source_of(spec)
+    split = test_split(source, name)
+    codes = evaluated(source, name, split, spec.languages)
+    rows = size(source, name, split, codes[0]) if codes else 0
     return len(codes), len(codes) * rows, len(codes) * min(rows, spec.test_examples or rows)
 
 
-def _pool_size(name: str, source: str, data_root: str) -> int:
+def _pool_size(source: Source, name: str) -> int:
     """Return the number of passages that a target's queries are ranked against, counted if the
     files are small, otherwise that of the public release."""
-    files = (
-        pool_files(name, Path(data_root))
-        if source != "mini" and at_hand("files", data_root)
-        else []
-    )
-    if files and sum(path.stat().st_size for path in files) <= _LARGEST_FILE_BYTES:
-        with suppress(UsageError):  # some of these files do not exist yet
-            return len(splits.pool(name, "files", data_root))
+    with suppress(UsageError):  # some of these files do not exist yet
+        files = source.pool_files(name)
+        if files and sum(path.stat().st_size for path in files) <= _LARGEST_FILE_BYTES:
+            return len(source.pool(name))
     return task(name).pool
 
 
-def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
+def trained_on(name: str, spec: Tuning) -> list[Piece]:
     """Return a task's training examples, up to the spec's limit: one piece, or one for each of the
     task's stages, each with this limit.
 
@@ -184,38 +169,28 @@ def trained_on(name: str, spec: TuneSpec) -> list[Piece]:
         spec.pooling,
         spec.precision,
     )
-    lora = spec.lora if isinstance(spec, IntermediateSpec) else 0
-    pieces = []
+    source, pieces = source_of(spec), []
     for part in task(name).parts if task(name).staged else (name,):
-        rows = size(part, "train", spec.source, spec.data_root)
-        stage = Stage(part, spec.source, spec.data_root, *settings, lora=lora)
+        rows = size(source, part, "train")
+        stage = Stage(part, spec.source, spec.data_root, *settings, lora=spec.lora)
         pieces.append(Piece(stage, rows, min(rows, spec.examples_of(name) or rows)))
-    development = (
-        size(pieces[-1].stage.task, "dev", spec.source, spec.data_root) or spec.dev_examples
-    )
+    development = size(source, pieces[-1].stage.task, "dev") or spec.dev_examples
     pieces[-1] = replace(pieces[-1], read=pieces[-1].read + development, scored=development)
     return pieces
 
 
-def tuned(spec: TuneSpec) -> Work:
+def tuned(spec: Tuning) -> Work:
     """Return the work of phases 2 and 3: training, evaluations on development data, and the final
     scores (development in phase 2, all targets in phase 3)."""
-    names = (
-        spec.tasks
-        if isinstance(spec, IntermediateSpec)
-        else [spec.train_on]
-        if isinstance(spec, TargetSpec)
-        else []
-    )
-    pieces = tuple(piece for name in names for piece in trained_on(name, spec))
-    in_turn = len(pieces) > len(names) or (isinstance(spec, IntermediateSpec) and spec.sequence)
+    pieces = tuple(piece for name in spec.trains for piece in trained_on(name, spec))
+    in_turn = len(pieces) > len(spec.trains) or spec.sequence
     planned = Work(pieces, spec.epochs, spec.least_steps, in_turn=in_turn)
     planned = mixed(spec, planned) if isinstance(spec, IntermediateSpec) else planned
     planned = replace(planned, pieces=judged(spec, planned))
     return _with_targets(spec, planned) if isinstance(spec, TargetSpec) else planned
 
 
-def judged(spec: TuneSpec, planned: Work) -> tuple[Piece, ...]:
+def judged(spec: Tuning, planned: Work) -> tuple[Piece, ...]:
     """Return the pieces with all scorings of their development examples.
 
     They are scored at every evaluation; for tasks in sequence only those of the last task, during
@@ -249,7 +224,7 @@ def _with_targets(spec: TargetSpec, planned: Work) -> Work:
     """Add the targets to a run: their examples and the pools that they search, scored with the last
     training stage."""
     totals = [tested(name, spec) for name in spec.targets]
-    pool = sum(_pool_size(name, spec.source, spec.data_root) for name in spec.targets)
+    pool = sum(_pool_size(source_of(spec), name) for name in spec.targets)
     *before, last = planned.pieces
     read = last.read + pool + sum(read for _, read, _ in totals)
     scored = last.scored + sum(scored for _, _, scored in totals)
@@ -270,7 +245,7 @@ def mixed(spec: IntermediateSpec, planned: Work) -> Work:
     if not spec.mlm:
         return planned
     languages = len(
-        spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.source == "mini" else XTREME_LANGUAGES)
+        spec.mlm_languages or (EMBEDDED_LANGUAGES if spec.embedded else XTREME_LANGUAGES)
     )
     texts = Piece(
         replace(planned.pieces[-1].stage, task=TEXTS), read=languages * spec.mlm_documents
@@ -280,31 +255,25 @@ def mixed(spec: IntermediateSpec, planned: Work) -> Work:
 
 def sentences(name: str, split: str, spec: RetrievalSpec, code: str) -> int:
     """Return the number of sentences on both sides of one language pair."""
-    distractors = (
-        suite.RETRIEVAL[name] if spec.source == "mini" and size(name, split, "mini", "") else 0
-    )
-    count = size(name, split, spec.source, spec.data_root, code)
+    source = source_of(spec)
+    count = size(source, name, split, code)
+    distractors = suite.RETRIEVAL[name] if spec.embedded and count else 0
     # A file's examples are single sentences of either side; a table's rows are pairs of sentences.
-    return (
-        count
-        if spec.source == "files" and is_small(name, split, spec.data_root, code)
-        else 2 * (count + distractors)
-    )
+    return count if is_small(source, name, split, code) else 2 * (count + distractors)
 
 
 def _retrieved(spec: RetrievalSpec) -> Work:
     """Return the work of a retrieval run: embed development data once for the layer and, for
     mining, once more for the threshold; then embed test data."""
-    split = test_split(spec.task, spec.source, spec.data_root, spec.benchmark)
+    source = source_of(spec)
+    split = test_split(source, spec.task)
     passes = [(split, 1)]
     if split == "test" and has_development(spec):
         passes.append(("dev", 1 + (task(spec.task).metric == "f1")))
     count = read = 0
     languages: tuple[str, ...] = ()
     for data_split, times in passes:
-        codes = evaluated(
-            spec.task, data_split, spec.languages, spec.source, spec.data_root, spec.benchmark
-        )
+        codes = evaluated(source, spec.task, data_split, spec.languages)
         rows = sentences(spec.task, data_split, spec, codes[0]) if codes else 0
         count, read, languages = (
             count + times * len(codes) * rows,
@@ -323,20 +292,18 @@ def _retrieved(spec: RetrievalSpec) -> Work:
 
 
 def has_development(spec: RetrievalSpec) -> bool:
-    if at_hand(spec.source, spec.data_root):
-        return bool(splits.languages(spec.task, "dev", spec.source, spec.data_root, spec.benchmark))
+    if (source := source_of(spec)).at_hand:
+        return bool(source.languages(spec.task, "dev"))
     return "dev" in task(spec.task).sizes
 
 
 def probed(spec: ProbingSpec) -> Work:
     """Return the work of a probing run: embed English training and development data once, and test
     data in every language."""
-    pieces, languages = [], 0
+    source, pieces, languages = source_of(spec), [], 0
     for name in spec.probes:
-        codes = splits.evaluated(name, "test", spec.languages, spec.source, spec.data_root)
-        sizes = [
-            size(name, split, spec.source, spec.data_root) for split in ("train", "dev", "test")
-        ]
+        codes = source.evaluated(name, "test", spec.languages)
+        sizes = [size(source, name, split) for split in ("train", "dev", "test")]
         count = sizes[0] + sizes[1] + len(codes) * sizes[2]
         pieces.append(
             Piece(
@@ -367,17 +334,17 @@ def work(spec: Spec) -> Work:
                 dropout=spec.dropout,
             )
             return Work((Piece(stage, spec.documents, 1),), steps=spec.steps)
-        case TuneSpec():
+        case IntermediateSpec() | TargetSpec():
             return tuned(spec)
         case RetrievalSpec():
             return _retrieved(spec)
         case ProbingSpec():
             return probed(spec)
         case ControlSpec():
-            data_settings = (spec.languages, spec.source, spec.data_root, spec.benchmark)
-            return Work(
-                languages=sum(len(evaluated(name, "test", *data_settings)) for name in spec.targets)
-            )
+            codes = [
+                evaluated(source_of(spec), name, "test", spec.languages) for name in spec.targets
+            ]
+            return Work(languages=sum(map(len, codes)))
         case DataSpec():
             return Work()
     raise UsageError(f"phase {spec.phase!r}: its work cannot be counted")

@@ -339,7 +339,7 @@ def reproduction(study: Study, runs: Sequence[Record]) -> list[str]:
             f"Its runs were made from {len(commits)} commits. A single commit reproduces the grid, "
             "but perhaps not the same numbers.",
         ]
-    if study.source == "hub":
+    if study.on_hub:
         lines += [
             "",
             "With the commits above in `params/hub.lock` the same data and encoder are fetched.",

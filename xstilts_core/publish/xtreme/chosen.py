@@ -9,7 +9,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.publish.xtreme.rules import RULES
 from xstilts_core.results import RESULT
 from xstilts_core.study import Study
-from xstilts_core.study.spec import BASELINE, ControlSpec, RetrievalSpec, Spec, TargetSpec
+from xstilts_core.study.spec import BASELINE, ControlSpec, Spec, TargetSpec
 
 CHOSEN = "chosen"
 
@@ -26,13 +26,6 @@ class Part:
     spec: Spec | None
     files: dict[str, Path]
     lacking: tuple[str, ...]
-
-
-def scored(spec: Spec) -> list[str]:
-    """Return the targets that a run scores."""
-    if isinstance(spec, RetrievalSpec):
-        return [spec.task]
-    return spec.targets if isinstance(spec, TargetSpec | ControlSpec) else []
 
 
 def recipes(study: Study, wish: str) -> dict[str, str]:
@@ -80,7 +73,7 @@ def part(study: Study, name: str, recipe: str, seed: int) -> Part:
     runs = [
         spec
         for spec in analysis.of_size(study).specs
-        if name in scored(spec) and spec.recipe == recipe
+        if name in spec.scores and spec.recipe == recipe
     ]
     spec = next((spec for spec in runs if spec.seed == seed or isinstance(spec, ControlSpec)), None)
     if spec is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xstilts_core.data import splits
 from xstilts_core.data.readers.text import listing
+from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.kept_runs import require_answers
 from xstilts_core.publish.xtreme.chosen import CHOSEN, Part, parts
@@ -81,9 +81,7 @@ def text_of(part: Part, code: str) -> str:
             f"{part.files[code]}: question {numbered_id!r} has a number, because the source "
             "repeats its id: expected a source with unique ids"
         )
-    return kind_of(task).write(
-        lines, partial(splits.load, part.task, "test", code, spec.source, spec.data_root)
-    )
+    return kind_of(task).write(lines, partial(source_of(spec).load, part.task, "test", code))
 
 
 def kept(path: Path) -> list[dict[str, Any]]:

@@ -29,10 +29,12 @@ from xstilts_core.study.spec.phases import (
     SPECS,
     ControlSpec,
     DataSpec,
+    Encoding,
     PretrainSpec,
     ProbingSpec,
     RetrievalSpec,
     TargetSpec,
+    Tuning,
 )
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "DataSpec",
     "Device",
     "EncoderSpec",
+    "Encoding",
     "IntermediateSpec",
     "PretrainSpec",
     "ProbingSpec",
@@ -55,6 +58,7 @@ __all__ = [
     "Spec",
     "TargetSpec",
     "TuneSpec",
+    "Tuning",
     "explain",
     "linked",
     "make",

@@ -22,7 +22,7 @@ from xstilts_core.tasks import (
     TASKS,
     Benchmark,
     Published,
-    Source,
+    SourceName,
     Task,
     not_at_source,
     recipe,
@@ -88,7 +88,7 @@ class Spec(BaseModel):
     seed: int = Field(
         1, ge=0, lt=2**31, description="seed of this run; seed k runs through all phases"
     )
-    source: Source = Field(
+    source: SourceName = Field(
         "mini",
         description="mini (the embedded suite), files (upstream layouts under data_root) or hub",
     )
@@ -124,6 +124,21 @@ class Spec(BaseModel):
         return ""
 
     @property
+    def embedded(self) -> bool:
+        """Whether the data are those of the embedded suite."""
+        return self.source == "mini"
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        """Tasks that the run trains on."""
+        return ()
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Targets that the run scores in the languages of the study."""
+        return ()
+
+    @property
     def reads(self) -> tuple[Read, ...]:
         """Splits whose labels the run reads."""
         return ()
@@ -136,7 +151,7 @@ class Spec(BaseModel):
     @property
     def lacking(self) -> tuple[str, ...]:
         """Reasons why the missing data_root is needed; empty if the run can start."""
-        if self.data_root or self.source == "mini":
+        if self.data_root or self.embedded:
             return ()
         if self.source == "files":
             return ("source files needs data_root: the folder that holds the original files",)
@@ -257,6 +272,16 @@ class EncoderSpec(Spec):
     @property
     def parents(self) -> tuple[Path, ...]:
         return (Path(self.start).parent,) if Path(self.start).is_relative_to(self.root) else ()
+
+
+class FrozenSpec(EncoderSpec):
+    """The fields of runs that read an encoder without training it."""
+
+    dropout: ClassVar[float] = 0.0
+    attention_dropout: ClassVar[float | None] = None
+    packed: ClassVar[bool] = True
+    freeze_embeddings: ClassVar[bool] = False
+    lora: ClassVar[int] = 0
 
 
 class TuneSpec(EncoderSpec):

@@ -122,6 +122,10 @@ class IntermediateSpec(TuneSpec):
         return self.phase1
 
     @property
+    def trains(self) -> tuple[str, ...]:
+        return tuple(self.tasks)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Names of the training data sets: each task's parts, or the task itself."""
         return tuple(part for name in self.tasks for part in TASKS[name].parts or (name,))
@@ -147,7 +151,7 @@ class IntermediateSpec(TuneSpec):
 
     @property
     def uses(self) -> tuple[str, ...]:
-        published = self.translated and not self.translator and self.source != "mini"
+        published = self.translated and not self.translator and not self.embedded
         return (
             (*self.tasks, *(TRANSLATIONS[part] for part in self.parts if part in TRANSLATIONS))
             if published
@@ -250,7 +254,7 @@ class IntermediateSpec(TuneSpec):
                 f"mlm and control {self.control} exclude each other: "
                 "the language-model head belongs to the pretrained weights"
             )
-        for code in self.mlm_languages if self.source == "mini" else ():
+        for code in self.mlm_languages if self.embedded else ():
             if code not in EMBEDDED_LANGUAGES:
                 raise unknown(
                     "language of the embedded suite (source mini)",

@@ -12,7 +12,7 @@ from xstilts_core.languages import language
 from xstilts_core.study.spec.base import (
     SCORED_LANGUAGES,
     Device,
-    EncoderSpec,
+    FrozenSpec,
     ScoringSpec,
     Spec,
     TuneSpec,
@@ -70,13 +70,13 @@ class PretrainSpec(Spec):
 
     @property
     def reads_texts(self) -> bool:
-        return self.source != "mini"
+        return not self.embedded
 
     @property
     def lacking(self) -> tuple[str, ...]:
         return (
             ()
-            if self.data_root or self.source == "mini"
+            if self.data_root or self.embedded
             else ("phase 1 needs data_root: it reads the texts of the original files",)
         )
 
@@ -95,6 +95,11 @@ class TargetSpec(TuneSpec, ScoringSpec):
 
     phase: ClassVar[str] = "target"
     notebook: ClassVar[str] = "21_target"
+    # What phase 2 alone can do.
+    sequence: ClassVar[bool] = False
+    mlm: ClassVar[float] = 0.0
+    lora: ClassVar[int] = 0
+    restarts: ClassVar[int] = 0
 
     train_on: str = Field("mnli", description="task whose English training split is used")
     targets: list[str] = Field(
@@ -117,6 +122,14 @@ class TargetSpec(TuneSpec, ScoringSpec):
     def recipe_tasks(cls, values: Mapping[str, Any]) -> list[str]:
         """Return the targets: XNLI's recipe is to train on MNLI; MNLI's own is that of phase 2."""
         return list(values.get("targets") or cls.model_fields["targets"].default)
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        return (self.train_on,)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        return tuple(self.targets)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -148,7 +161,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
         return self
 
 
-class RetrievalSpec(EncoderSpec, ScoringSpec):
+class RetrievalSpec(FrozenSpec, ScoringSpec):
     """Phase 3 without training: mine bitext and retrieve sentences with pooled hidden states."""
 
     phase: ClassVar[str] = "retrieval"
@@ -174,6 +187,10 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
         return self.root / "retrieval" / self.task / f"from-{self.recipe}" / f"seed{self.seed}"
 
     @property
+    def scores(self) -> tuple[str, ...]:
+        return (self.task,)
+
+    @property
     def uses(self) -> tuple[str, ...]:
         return (self.task,)
 
@@ -193,7 +210,7 @@ class RetrievalSpec(EncoderSpec, ScoringSpec):
         return name
 
 
-class ProbingSpec(EncoderSpec):
+class ProbingSpec(FrozenSpec):
     """Beside phase 3: train probes on a frozen encoder in English and score them zero-shot in every
     language."""
 
@@ -257,6 +274,10 @@ class ControlSpec(ScoringSpec):
     @property
     def folder(self) -> Path:
         return self.root / "control" / self.recipe / f"seed{self.seed}"
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        return tuple(self.targets)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -342,6 +363,9 @@ class DataSpec(Spec):
         return names
 
 
+# A run of phase 2 or 3, and any run that starts from an encoder.
+Tuning = IntermediateSpec | TargetSpec
+Encoding = Tuning | RetrievalSpec | ProbingSpec
 SPECS: dict[str, type[Spec]] = {
     cls.phase: cls
     for cls in (
