@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from xstilts_core.encoders.finite import require_finite
@@ -83,7 +83,7 @@ def embed(
     layers: indices of hidden states, 0 for the embeddings; layers above the highest index are not
     computed. bfloat16: whether the network computes in bfloat16; means are always float32.
     """
-    network = encoder.network
+    network: nn.Module = encoder.network
     device = next(network.parameters()).device
     network.eval()
     encoded = encode(texts, encoder, max_length)
