@@ -129,9 +129,9 @@ def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Tes
     if test == "permutation":
         values = rows.to_numpy(float)
         for number, (_, _, index) in enumerate(pairs):
-            both = values[:, index][np.isfinite(values[:, index]).all(axis=1)].T
-            if len(both[0]) >= LEAST_ROWS:
-                table.loc[number, "p"] = permutation_p(*both, "spearman", RESAMPLES, 0)
+            first, second = values[:, index][np.isfinite(values[:, index]).all(axis=1)].T
+            if len(first) >= LEAST_ROWS:
+                table.loc[number, "p"] = permutation_p(first, second, "spearman", RESAMPLES, 0)
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 

@@ -25,7 +25,8 @@ CHUNK = 1000
 def signs(values: np.ndarray) -> np.ndarray:
     """Return [rows, rows]: 1 if the first value is larger than the second, -1 if smaller, 0 if
     tied."""
-    return np.sign(values[:, None] - values)
+    compared: np.ndarray = np.sign(values[:, None] - values)
+    return compared
 
 
 def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
@@ -45,24 +46,29 @@ def centred(values: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarr
             float(np.abs(values).max()),
         )
     spread = np.sqrt(np.einsum("dr,dr->d", weights * rest, rest))
-    return rest / np.where(spread > ROUNDING * scale, spread, np.nan)[:, None]
+    scaled: np.ndarray = rest / np.where(spread > ROUNDING * scale, spread, np.nan)[:, None]
+    return scaled
 
 
 def untied(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return [draws]: twice the number of untied pairs of each resample."""
-    return np.einsum("dr,dr->d", weights @ np.abs(signs(values)), weights)
+    twice: np.ndarray = np.einsum("dr,dr->d", weights @ np.abs(signs(values)), weights)
+    return twice
 
 
 def correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray, method: Method) -> np.ndarray:
     """Return the coefficients [draws] of x and y [rows] in the resamples `weights` [draws, rows];
     NaN if x or y does not vary."""
+    coefficients: np.ndarray
     if method == "kendall":
         concordance = np.einsum("dr,dr->d", weights @ (signs(x) * signs(y)), weights)
         pairs = untied(x, weights) * untied(y, weights)
-        return concordance / np.sqrt(np.where(pairs > 0, pairs, np.nan))
-    return np.einsum(
-        "dr,dr,dr->d", weights, centred(x, weights, method), centred(y, weights, method)
-    )
+        coefficients = concordance / np.sqrt(np.where(pairs > 0, pairs, np.nan))
+    else:
+        coefficients = np.einsum(
+            "dr,dr,dr->d", weights, centred(x, weights, method), centred(y, weights, method)
+        )
+    return coefficients
 
 
 def pair_draws(
@@ -97,11 +103,14 @@ def pair_draws(
 def permuted(x: np.ndarray, y: np.ndarray, orders: np.ndarray, method: Method) -> np.ndarray:
     """Return the coefficients [orders] of x [rows] with y [rows] in the orders [orders, rows]."""
     ones = np.ones((1, len(x)))
+    coefficients: np.ndarray
     if method == "kendall":
         pairs, shuffled = signs(x), y[orders]
         concordance = sum(
             np.sign(shuffled[:, [row]] - shuffled[:, :row]) @ pairs[row, :row]
             for row in range(1, len(x))
         )
-        return 2 * concordance / np.sqrt(untied(x, ones) * untied(y, ones))
-    return centred(y, ones, method)[0][orders] @ centred(x, ones, method)[0]
+        coefficients = 2 * concordance / np.sqrt(untied(x, ones) * untied(y, ones))
+    else:
+        coefficients = centred(y, ones, method)[0][orders] @ centred(x, ones, method)[0]
+    return coefficients

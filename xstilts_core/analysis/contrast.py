@@ -155,9 +155,7 @@ def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     """
     kind, cells = kinds(study), _transfer_cells(study, draws)
     by_target = {
-        task: differences
-        for task in draws.tasks
-        if (differences := _on_target(cells, kind, task)) is not None
+        task: value for task in draws.tasks if (value := _on_target(cells, kind, task)) is not None
     }
     groups = {
         group: [task for task in by_target if _target_group(task) == group]

@@ -39,7 +39,8 @@ def settled(values: Numbers) -> Numbers:
 
     For final results only: the mean of rounded numbers is not the rounded mean.
     """
-    return np.round(values, _DECIMALS) + 0.0
+    rounded: Numbers = np.round(values, _DECIMALS) + 0.0
+    return rounded
 
 
 def recipe_order(recipes: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ at random.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -94,8 +95,11 @@ def _of_level(
     """Return the gain of a level, its difference from the other languages of the same targets (None
     if there are none), and its targets."""
     others = sorted(draws.languages - set(codes))
-    gains = {task: of_languages(draws, recipe, task, codes) for task in tasks}
-    gains = {task: gain for task, gain in gains.items() if gain is not None}
+    gains = {
+        task: gain
+        for task in tasks
+        if (gain := of_languages(draws, recipe, task, codes)) is not None
+    }
     other_gains = {task: of_languages(draws, recipe, task, others) for task in gains}
     pairs = [less(gains[task], gain) for task, gain in other_gains.items() if gain is not None]
     return (
@@ -151,14 +155,16 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
                 parts = [_of_level(draws, member, tasks, subset) for member in members]
                 if not parts or parts[0][0] is None:
                     continue
-                gain, low, high, estimate = numbers(averaged([part[0] for part in parts]))
-                *difference, contrast = numbers(
-                    averaged([part[1] for part in parts]) if parts[0][1] else None
-                )
+                # What the first recipe has, all have; `averaged` raises otherwise.
+                found = averaged(cast("list[Mean]", [part[0] for part in parts]))
+                others = cast("list[Mean]", [part[1] for part in parts])
+                gain, low, high, _ = numbers(found)
+                *difference, contrast = numbers(averaged(others) if parts[0][1] else None)
                 p = p_value(contrast.value, contrast.parts) if contrast else NOTHING
                 size = detectable_gain(contrast.parts) if contrast else NOTHING
-                words = covers(estimate.count, all(part[0].itemwise for part in parts))
-                counts = (" ".join(subset), len(parts[0][2]), len(members), estimate.count, words)
+                seeds = found.estimate.count
+                words = covers(seeds, found.itemwise)
+                counts = (" ".join(subset), len(parts[0][2]), len(members), seeds, words)
                 rows.append(
                     (name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts)
                 )

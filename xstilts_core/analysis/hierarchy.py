@@ -79,7 +79,8 @@ def half_widths(variances: np.ndarray, freedoms: np.ndarray, level: float = 0.95
     freedom = total**2 / np.where(total > 0, (variances**2 / freedoms).sum(axis=-1), 1)
     satterthwaite = stdtrit(np.where(total > 0, freedom, 1), tail) * np.sqrt(total)
     howe = np.sqrt((stdtrit(freedoms, tail) ** 2 * variances).sum(axis=-1))
-    return (satterthwaite + howe) / 2
+    half: np.ndarray = (satterthwaite + howe) / 2
+    return half
 
 
 def degrees_of_freedom(parts: Sequence[Part]) -> float:
@@ -115,9 +116,9 @@ def _mean_square(values: np.ndarray, axes: Sequence[int], over: Sequence[int]) -
         means = terms.mean(axis=axis, keepdims=True)
         terms = terms - means if axis in over else means
     cells = [values.shape[axis] for axis in over]
-    return (
-        (terms**2).sum(axis=tuple(axes)) / np.prod([count - 1 for count in cells]) / np.prod(cells)
-    )
+    squares, freedom = (terms**2).sum(axis=tuple(axes)), np.prod([count - 1 for count in cells])
+    variance: np.ndarray = squares / freedom / np.prod(cells)
+    return variance
 
 
 def variance_parts(
@@ -161,11 +162,9 @@ def variance_parts(
 
 def block(rows: pd.DataFrame, unit: str, codes: Sequence[str]) -> np.ndarray:
     """Return mean gains [units, languages]; NaN if a unit lacks a language."""
-    return (
-        rows.pivot_table(index=unit, columns="language", values="gain")
-        .reindex(columns=list(codes))
-        .to_numpy(float)
-    )
+    table = rows.pivot_table(index=unit, columns="language", values="gain")
+    values: np.ndarray = table.reindex(columns=list(codes)).to_numpy(float)
+    return values
 
 
 def _item_block(

@@ -89,7 +89,7 @@ class Estimate:
         return combined([self, other], [1, -1])
 
 
-def combined(parts: Sequence[Estimate], factors: Sequence[float]) -> Estimate:
+def combined(parts: Sequence[Estimate], factors: Sequence[float] | np.ndarray) -> Estimate:
     """Return the sum of the parts times the factors, with the smallest positive number of seeds."""
     exact = float(np.dot([part.exact for part in parts], factors))
     pulls = np.tensordot(factors, np.stack([part.pulls for part in parts]), axes=1)
@@ -108,7 +108,8 @@ def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
     known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
     half = np.where(known, half_widths(variances, freedoms), NOTHING)
     values = np.array([estimate.exact for estimate in estimates])
-    return settled(np.stack([values - half, values + half], axis=-1))
+    ends: np.ndarray = settled(np.stack([values - half, values + half], axis=-1))
+    return ends
 
 
 def mean(parts: Sequence[Estimate]) -> Estimate:

@@ -122,7 +122,8 @@ def held(basis: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return M Z [rows, levels] of a source from the level of each row; `basis` is an orthonormal
     basis of X."""
     indicator = np.eye(codes.max() + 1)[codes]
-    return indicator - basis @ (basis.T @ indicator)
+    remaining: np.ndarray = indicator - basis @ (basis.T @ indicator)
+    return remaining
 
 
 def fit(

@@ -136,7 +136,9 @@ def design(table: pd.DataFrame, factors: Sequence[str]) -> tuple[list[_Term], di
 
 def levels(table: pd.DataFrame, source: str) -> np.ndarray:
     """Return the level of each row, from 0: of recipe, task, language or seed, or of CELL."""
-    return table.groupby(["recipe", "task"] if source == CELL else source).ngroup().to_numpy()
+    groups = table.groupby(["recipe", "task"] if source == CELL else source)
+    codes: np.ndarray = groups.ngroup().to_numpy()
+    return codes
 
 
 def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.DataFrame:

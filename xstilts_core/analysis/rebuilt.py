@@ -31,7 +31,7 @@ from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
-from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
+from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME, Task
 
 UNCONFIRMED, _SECOND_HAND = "unconfirmed", "second hand"
 # The average over fewer targets is a different quantity.
@@ -88,11 +88,10 @@ def known(system: str, task: str, quantity: str = "score", language: str = MEAN)
         & (rows["language"] == language)
     ]
     rows = rows.sort_values("split", key=lambda column: column != "test")
-    return (
-        Published(*rows.iloc[0][["value", "split"]], rows["evidence"].iloc[0] == _SECOND_HAND)
-        if len(rows)
-        else Published()
-    )
+    if rows.empty:
+        return Published()
+    first = rows.iloc[0]
+    return Published(first["value"], first["split"], first["evidence"] == _SECOND_HAND)
 
 
 def _tasks_table(study: Study) -> pd.DataFrame:
@@ -138,7 +137,7 @@ def _tasks_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def size(found, split: str) -> str:
+def size(found: Task, split: str) -> str:
     """Format the number of examples of a split: "unconfirmed" if it is from memory alone, empty if
     the split does not exist."""
     return (
@@ -258,7 +257,8 @@ def _benchmark_table(
     for task in draws.tasks:
         recipe = chosen.get(task, "")
         gain = all_draws.gain(recipe, task) if recipe else None
-        gains.append(gain)
+        if gain:
+            gains.append(gain)
         (before, split, _), after = known(ENCODER, task), known(_SYSTEM, task).value
         paper_gain = after - before
         gain_gap = (
@@ -293,14 +293,15 @@ def _benchmark_table(
             )
         )
     paper_gain = known("chosen", AVERAGE, "gain").value
-    average = mean(gains) if None not in gains and set(draws.tasks) == set(XTREME) else None
+    complete = len(gains) == len(draws.tasks) and set(draws.tasks) == set(XTREME)
+    average = mean(gains) if complete else None
     gain_gap = ranged(average - all_draws.nothing(paper_gain)) if average else PART
-    before = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
+    base_scores = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
     rows.append(
         (
             AVERAGE,
             "",
-            *before,
+            *base_scores,
             "",
             ranged(average),
             UNCONFIRMED,

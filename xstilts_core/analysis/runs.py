@@ -310,7 +310,7 @@ def training_log(study: Study) -> pd.DataFrame:
     )
 
 
-def log_lines(lines: Sequence[str]) -> list[dict]:
+def log_lines(lines: Sequence[str]) -> list[dict[str, object]]:
     """Return the JSON objects among the lines of a log."""
     records = []
     for line in lines:

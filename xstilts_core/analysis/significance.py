@@ -97,7 +97,7 @@ def sign_flip_p(values: np.ndarray, permutations: int = _PERMUTATIONS, seed: int
     return tail_share(float(values.mean()), signs @ values / len(values), exact)
 
 
-def adjusted(rows: Sequence[tuple]) -> pd.DataFrame:
+def adjusted(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     """Return a table of rows that have the COLUMNS up to p, with p adjusted over all of them."""
     table = pd.DataFrame(rows, columns=COLUMNS[:-2])
     p = table["p"].to_numpy(float)
@@ -236,4 +236,5 @@ def item_tests(
                 (name, task, settled(values[0]), "test item", items, 1 / (1 + permutations), p)
             )
     order = recipe_order(row[0] for row in rows)
-    return adjusted(sorted(rows, key=lambda row: order.index(row[0])))
+    rows.sort(key=lambda row: order.index(row[0]))
+    return adjusted(rows)

@@ -19,6 +19,7 @@ correction across claims.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -210,7 +211,7 @@ def placed(found: Estimate, value: float | None) -> str:
     return "below it" if high < value else "above it" if low > value else "holds it"
 
 
-def row(name: str, claim: Claim, found: Found) -> tuple:
+def row(name: str, claim: Claim, found: Found) -> tuple[object, ...]:
     """Return a row of TABLE."""
     listed = contrasts(claim, found)
     estimates = [difference.found for difference in listed if difference.found is not None]
@@ -321,23 +322,41 @@ def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def sized(entry: tuple) -> str:
+class _Entry(Protocol):
+    """A row of `claim_table`, as `itertuples` yields it: what the texts below read."""
+
+    estimate: float
+    low: float
+    high: float
+    above: int
+    below: int
+    open: int
+    missing: int
+    published: float
+    detectable: float
+    power: float
+    scope: str
+    measure: str
+    reason: str
+
+
+def sized(entry: _Entry) -> str:
     """Format a row of `claim_table` as 'gain +4.2 points, +1.0 to +7.4'."""
     interval = "" if np.isnan(entry.low) else f", {entry.low:+z.1f} to {entry.high:+z.1f}"
     return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
 
 
-def _of_each(entry: tuple) -> str:
+def _of_each(entry: _Entry) -> str:
     """Count the differences on each side of 0, if there are several."""
     total = entry.above + entry.below + entry.open + entry.missing
     return f"; {entry.above} above 0, {entry.below} below, of {total}" if total > 1 else ""
 
 
-def _partly(entry: tuple) -> str:
+def _partly(entry: _Entry) -> str:
     return f"; {entry.scope}" if entry.scope else ""
 
 
-def could(entry: tuple) -> str:
+def could(entry: _Entry) -> str:
     """Describe what the study could have decided, or why it could not."""
     if np.isnan(entry.detectable):
         return entry.reason

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.encoders.dropout import dropout as drop
-from xstilts_core.examples import Example
 from xstilts_core.formats.tokens import IGNORED, Encoded
 from xstilts_core.packing import Sequences
 from xstilts_core.tasks import Task
 
-Prediction = str | int | list[str] | None
+Predictions = list[str] | list[int] | list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,9 @@ class Batch:
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Concatenate the ranges starts[i] .. starts[i] + lengths[i] - 1."""
-    return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    shifts = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    indices: np.ndarray = np.arange(lengths.sum()) + shifts
+    return indices
 
 
 def select(encoded: Encoded, rows: np.ndarray) -> Encoded:
@@ -128,7 +129,9 @@ class SentenceHead(nn.Module):
         pooled = drop(
             pool(hidden, batch, self.options.pooling), self.options.dropout, self.training
         )
-        return self.out(drop(torch.tanh(self.dense(pooled)), self.options.dropout, self.training))
+        dense = drop(torch.tanh(self.dense(pooled)), self.options.dropout, self.training)
+        logits: Tensor = self.out(dense)
+        return logits
 
 
 class TokenHead(nn.Module):
@@ -143,7 +146,8 @@ class TokenHead(nn.Module):
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Return logits [tokens, labels]."""
-        return self.out(drop(hidden, self.dropout, self.training))
+        logits: Tensor = self.out(drop(hidden, self.dropout, self.training))
+        return logits
 
 
 class Format(Protocol):
@@ -176,8 +180,8 @@ class Format(Protocol):
         """Return what `decode` needs: [rows, k], or [tokens, k] if per_token."""
 
     def decode(
-        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Example], task: Task
-    ) -> list[Prediction]:
+        self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Any], task: Task
+    ) -> Predictions:
         """Return a prediction per example in the data set's terms (label, index, text, tags)."""
 
     def statistics(

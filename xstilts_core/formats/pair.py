@@ -81,7 +81,8 @@ class Pair:
         return cross_entropy(head(hidden, batch), batch.columns["label"])
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return head(hidden, batch)
+        logits: Tensor = head(hidden, batch)
+        return logits
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[PairExample], task: Task

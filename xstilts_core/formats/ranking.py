@@ -58,7 +58,7 @@ class Candidates:
         """Return the ids of the `count` nearest candidates of each query [queries, width], best
         first. The search is exact, in tiles of bounded size."""
         rankings = []
-        for block in queries.split(QUERIES):
+        for block in torch.split(queries, QUERIES):
             vectors = block.to(self.vectors.device)
             values, positions = (
                 vectors.new_empty(len(vectors), 0),
@@ -163,7 +163,8 @@ class Ranking:
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """Return [rows, sequences of a row * width]: the vectors of a row side by side."""
-        return head(hidden, batch).reshape(len(batch.choices), -1)
+        vectors: Tensor = head(hidden, batch)
+        return vectors.reshape(len(batch.choices), -1)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[RankingExample], task: Task

@@ -136,7 +136,8 @@ class Span:
         win."""
         outside = batch.token_columns["first"] < 0
         outside = outside.index_fill(0, batch.starts, False)
-        return head(hidden, batch).float().masked_fill(outside[:, None], OUTSIDE)
+        logits: Tensor = head(hidden, batch)
+        return logits.float().masked_fill(outside[:, None], OUTSIDE)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         logits = self.logits(head, hidden, batch)

@@ -42,7 +42,11 @@ def split(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
 def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the id for a word without sub-tokens: <unk>, or another special token if the
     vocabulary has no <unk> (bytes)."""
-    special = (tokenizer.unk_token_id, tokenizer.mask_token_id, *tokenizer.all_special_ids)
+    special: tuple[int | None, ...] = (
+        tokenizer.unk_token_id,
+        tokenizer.mask_token_id,
+        *tokenizer.all_special_ids,
+    )
     return next(number for number in special if number is not None)
 
 
@@ -117,7 +121,8 @@ class Tagging:
         )
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return head(hidden, batch).argmax(1, keepdim=True)
+        logits: Tensor = head(hidden, batch)
+        return logits.argmax(1, keepdim=True)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task

@@ -99,7 +99,8 @@ def writes_space(tokenizer: PreTrainedTokenizerBase) -> bool:
     """
 
     def pieces(text: str) -> list[int]:
-        return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
 
     return any(
         pieces(f"{first} {word}")
