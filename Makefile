@@ -24,9 +24,10 @@ paper: $(VENV)/ready  ## the paper's tables and figures from a study: make paper
 test: $(VENV)/ready  ## the tests
 	$(BIN)/python -m pytest -n $(or $(JOBS),auto) --dist worksteal tests
 
-lint: $(VENV)/ready  ## style, formatting, floors, notebooks without outputs
+lint: $(VENV)/ready  ## style, formatting, types, floors, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb notebooks/lessons/*.ipynb
 
@@ -50,7 +51,7 @@ checkpoint: $(VENV)/ready  ## make the phase 1 model that ships, again (half an 
 
 clean:  ## remove results and caches (not the environment)
 	find outputs -mindepth 1 ! -path outputs/README.md -delete
-	rm -rf .snakemake .pytest_cache .ruff_cache .import_linter_cache .grimp_cache build site docs/made *.egg-info
+	rm -rf .snakemake .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .grimp_cache build site docs/made *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/python

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -65,16 +65,15 @@ class Checkpoint:
         Return None if there is none, or, with a printed explanation, if it cannot be used."""
         if not self.path.is_file():
             return None
+        state: dict[str, Any] = {}
         try:
             # torch.load itself reads damaged weights silently.
             with zipfile.ZipFile(self.path) as archive:
                 broken = archive.testzip()
-            state = None if broken else torch.load(self.path, map_location="cpu", weights_only=True)
-            problem = (
-                f"it is damaged ({broken})"
-                if broken
-                else difference(state["identity"], {**self.run, **identity})
-            )
+            problem = f"it is damaged ({broken})"
+            if not broken:
+                state = torch.load(self.path, map_location="cpu", weights_only=True)
+                problem = difference(state["identity"], {**self.run, **identity})
         except (
             OSError,
             RuntimeError,
@@ -108,14 +107,14 @@ def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
-        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
 def random_states() -> dict[str, Any]:
     """Return the states of the global generators of torch (used by dropout), CUDA, numpy and
     Python, as types that torch loads without code."""
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = cast("tuple[str, np.ndarray, int, int, float]", np.random.get_state())
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
     return {
         "torch": torch.get_rng_state(),

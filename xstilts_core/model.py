@@ -206,10 +206,10 @@ def load(
         network = loading.new_network(config)
     else:
         network = loading.network_of(path, config, what)
-    network.own_dropout = rates
+    network.own_dropout = rates  # type: ignore[assignment]  # a field of our own
     loading.check_tokenizer(tokenizer, network, path, what)
     loading.without_types(tokenizer, network)
-    network = network.to(where)
+    network = network.to(where)  # type: ignore[arg-type]  # its decorator hides the signature
     return Encoder(network, tokenizer, trial.examine(network, what, packed), layer, bfloat16)
 
 
@@ -359,12 +359,8 @@ def save(
 
 def untied(head: nn.Module, network: PreTrainedModel) -> dict[str, torch.Tensor]:
     """Return the head's weights except the word embeddings, which belong to the network."""
-    words = network.get_input_embeddings().weight
-    return {
-        name: value
-        for name, value in head.state_dict().items()
-        if value.data_ptr() != words.data_ptr()
-    }
+    words = network.get_input_embeddings().state_dict()["weight"].data_ptr()
+    return {name: value for name, value in head.state_dict().items() if value.data_ptr() != words}
 
 
 def count_parameters(network: nn.Module) -> int:

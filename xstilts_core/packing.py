@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 from xstilts_core.encoders import attention
 from xstilts_core.encoders.states import hidden_states, traits
@@ -149,9 +149,9 @@ def _packed_attention(
         flat = [part.to(torch.get_autocast_dtype(query.device.type)) for part in flat]
     if attention.here(flat[0], dropout):
         masks = [allowed(part, sliding_window) for part in plan.bins]
-        return attention.Attended.apply(
-            *flat, plan, masks, width**-0.5 if scaling is None else scaling, dropout
-        )[None], None
+        options = (plan, masks, width**-0.5 if scaling is None else scaling, dropout)
+        attended = attention.Attended.apply(*flat, *options)  # type: ignore[no-untyped-call]
+        return attended[None], None
     outputs = []
     for part in plan.bins:
         q, k, v = (
@@ -188,7 +188,7 @@ class Sequences:
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
 
 
-def first_position(encoder: nn.Module) -> int:
+def first_position(encoder: PreTrainedModel) -> int:
     """Return the position id of the first token."""
     return encoder_files.first_position(encoder.config.to_dict())
 
@@ -213,7 +213,7 @@ def few_shapes(device: torch.device) -> bool:
 
 
 def _packed_parts(
-    encoder: nn.Module, batch: Sequences, device: torch.device
+    encoder: PreTrainedModel, batch: Sequences, device: torch.device
 ) -> tuple[list[Part], float]:
     """Return the batch as one pack, and the share of padding in its bins.
     In bfloat16 on a CPU a final sequence of padding is computed but not part of it."""
@@ -238,7 +238,7 @@ def _packed_parts(
 
 
 def _sorted_parts(
-    encoder: nn.Module, batch: Sequences, device: torch.device
+    encoder: PreTrainedModel, batch: Sequences, device: torch.device
 ) -> tuple[list[Part], float]:
     """Return the same without the registered function: sorted by length, in a few padded parts, or
     in one part per length if padding would change what the encoder computes."""
@@ -268,7 +268,7 @@ def _sorted_parts(
     return parts, 1 - len(batch.ids) / slots
 
 
-def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
+def arrange(encoder: PreTrainedModel, batch: Sequences, packed: bool) -> tuple[list[Part], float]:
     """Return one pack for the registered attention (the encoder's attention implementation must be
     "packed"), else sorted padded parts."""
     device = next(encoder.parameters()).device
@@ -276,7 +276,7 @@ def arrange(encoder: nn.Module, batch: Sequences, packed: bool) -> tuple[list[Pa
 
 
 def flat_hidden(
-    encoder: nn.Module, batch: Sequences, packed: bool, layer: int = -1
+    encoder: PreTrainedModel, batch: Sequences, packed: bool, layer: int = -1
 ) -> tuple[Tensor, float]:
     """Return hidden states of every token, [tokens, width] in the batch's order, and the share of
     padding that was computed.
@@ -293,7 +293,7 @@ def flat_hidden(
     ), padding
 
 
-def windows(encoder: nn.Module) -> int:
+def windows(encoder: PreTrainedModel) -> int:
     """Return the largest number of tokens that the configuration limits attention to; 0 if none."""
     limits = [
         value
@@ -306,7 +306,7 @@ def windows(encoder: nn.Module) -> int:
     return max((item for item in flat if type(item) is int), default=0)
 
 
-def sample(encoder: nn.Module) -> Sequences:
+def sample(encoder: PreTrainedModel) -> Sequences:
     """Return short texts, two of them of equal length, and one longer than any window of the
     encoder if its positions allow it."""
     config = encoder.config
@@ -328,7 +328,7 @@ def near(found: Tensor, expected: Tensor) -> bool:
     return bool((found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1))
 
 
-def can_pack(encoder: nn.Module) -> bool:
+def can_pack(encoder: PreTrainedModel) -> bool:
     """Return whether packs of this encoder give the same states as other batches. This is tried on
     a few texts (`sample`), not looked up in a list.
 

@@ -50,6 +50,12 @@ def one_side(
     ]
 
 
+def sentences(spec: RetrievalSpec, split: str, code: str) -> list[SentenceExample]:
+    """Return the sentences of both sides of a language pair."""
+    examples = source_of(spec).load(spec.task, split, code)
+    return [example for example in examples if isinstance(example, SentenceExample)]
+
+
 def embedded(
     spec: RetrievalSpec,
     encoder: Encoder,
@@ -146,7 +152,7 @@ def sweep(spec: RetrievalSpec, encoder: Encoder) -> dict[int, float]:
     layers = [spec.layer] if spec.layer >= 0 else range(encoder.layers + 1)
     source = source_of(spec)
     tables = [
-        development_score(spec, encoder, source.load(spec.task, "dev", code), layers)
+        development_score(spec, encoder, sentences(spec, "dev", code), layers)
         for code in source.languages(spec.task, "dev")
         if not spec.languages or code in spec.languages
     ]
@@ -221,14 +227,14 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
         return {}
     source, by_language = source_of(spec), {}
     for code in source.evaluated(spec.task, "dev", spec.languages):
-        examples = source.load(spec.task, "dev", code)
+        examples = sentences(spec, "dev", code)
         candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
         by_language[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return by_language
 
 
 def score_retrieval(
-    run: Run, encoder: Encoder, layer: int, threshold: dict[str, float]
+    run: Run[RetrievalSpec], encoder: Encoder, layer: int, threshold: dict[str, float]
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions.
     Mining counts clamped margins in `run.counted`."""
@@ -237,7 +243,7 @@ def score_retrieval(
     split = source.test_split(spec.task)
     scores: list[Score] = []
     for code in source.evaluated(spec.task, split, spec.languages):
-        examples = source.load(spec.task, split, code)
+        examples = sentences(spec, split, code)
         vectors = embedded(spec, encoder, examples, [layer])[0]
         mining = target.metric == "f1"
         queries, scored = (

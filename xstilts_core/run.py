@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from xstilts_core.data import hub_lock, sampling
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
-from xstilts_core.examples import Example
+from xstilts_core.examples import Example, PairExample
 from xstilts_core.files import encoder_files
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
 from xstilts_core.model import Encoder
@@ -35,6 +35,7 @@ from xstilts_core.study.spec import (
     IntermediateSpec,
     PretrainSpec,
     Spec,
+    TargetSpec,
     Tuning,
 )
 from xstilts_core.tasks import task
@@ -53,8 +54,11 @@ def _interactive() -> bool:
     return bool(getattr(kernel, "_allow_stdin", False)) if kernel else sys.stdout.isatty()
 
 
+Kind = TypeVar("Kind", bound=Spec, covariant=True)
+
+
 @dataclass(slots=True)
-class Run:
+class Run(Generic[Kind]):
     """A run in progress: its spec, start time, identity (what its numbers depend on) and log.
 
     Three fields go into the details of result.json. `counted`: what the scoring counted, name ->
@@ -62,7 +66,7 @@ class Run:
     a record of each training, if training may be repeated.
     """
 
-    spec: Spec
+    spec: Kind
     started: float = field(default_factory=time.perf_counter)
     counted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     learnt: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -114,7 +118,7 @@ class Run:
             self.counted.setdefault(what, {}).setdefault(name, {})[language] = number
             print(f"{name} in {language}: {what} {number}", flush=True)
 
-    def checkpoint(self) -> Checkpoint | None:
+    def checkpoint(self: "Run[PretrainSpec | Tuning]") -> Checkpoint | None:
         """Return the checkpoint of the unfinished run, or None if the spec wants none."""
         every = self.spec.checkpoint_every
         return (
@@ -189,7 +193,11 @@ def limits(spec: Tuning) -> Limits:
 def seen(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
     """Return the examples as the model sees them.
     The control hypothesis_only hides the first text of a pair."""
-    return pair.second_only(examples) if spec.control == "hypothesis_only" else list(examples)
+    if spec.control != "hypothesis_only":
+        return list(examples)
+    return list(
+        pair.second_only([example for example in examples if isinstance(example, PairExample)])
+    )
 
 
 def training(name: str, spec: Tuning) -> translated.Prepared:
@@ -326,7 +334,7 @@ def judged(spec: Tuning, found: list[Learner]) -> list[Learner]:
     return found[-1:] if spec.sequence else found
 
 
-def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
+def judge(run: Run[Tuning], encoder: Encoder, found: list[Learner]) -> list[Score]:
     """Return scores on all English development examples of every task.
 
     Record in the run which of the tasks it is judged by were learnt, and print those that were not.
@@ -344,7 +352,9 @@ def judge(run: Run, encoder: Encoder, found: list[Learner]) -> list[Score]:
     return scores
 
 
-def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()) -> Trained:
+def fit(
+    run: Run[Tuning], encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()
+) -> Trained:
     """Train, and leave the checkpoint of the best mean of the tasks' own metrics on English
     development data.
 
@@ -394,7 +404,7 @@ def fit(run: Run, encoder: Encoder, found: list[Learner], texts: Sequence[Stream
     return trained
 
 
-def score_targets(run: Run, encoder: Encoder, trained_on: Learner) -> list[Score]:
+def score_targets(run: Run[TargetSpec], encoder: Encoder, trained_on: Learner) -> list[Score]:
     """Score every target in every language, zero-shot, and write the predictions."""
     spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []

@@ -1,7 +1,7 @@
 """Training data of a run: streams of rows, the order they are drawn in, and how they are mixed."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +85,7 @@ class Order:
 
     stream: Stream
     rng: np.random.Generator
-    begun: dict[str, Any] = field(init=False)
+    begun: Mapping[str, Any] = field(init=False)
     batches: list[np.ndarray] = field(init=False)
     position: int = field(init=False)
 
@@ -125,4 +125,5 @@ def mixture(sizes: Sequence[int], cap: int, temperature: float) -> np.ndarray:
     """Return each task's probability ~ min(size, cap) ** (1 / temperature) (Raffel et al. 2020; the
     paper's cap is 2 ** 17, recalled)."""
     weights = np.minimum(np.array(sizes, dtype=float), cap) ** (1 / temperature)
-    return weights / weights.sum()
+    probabilities: np.ndarray = weights / weights.sum()
+    return probabilities

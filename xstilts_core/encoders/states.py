@@ -12,6 +12,7 @@ from functools import partial
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 Take = Callable[[int, Tensor], None]
 
@@ -31,13 +32,13 @@ class Traits:
 TRAITS: WeakKeyDictionary[nn.Module, Traits] = WeakKeyDictionary()
 
 
-def traits(encoder: nn.Module) -> Traits:
+def traits(encoder: PreTrainedModel) -> Traits:
     """Return the encoder's traits, or those that its modules suggest if nobody tried it."""
     recorded = TRAITS.get(encoder)
     return Traits(likely_layers(encoder)) if recorded is None else recorded
 
 
-def likely_layers(encoder: nn.Module) -> tuple[nn.Module, ...]:
+def likely_layers(encoder: PreTrainedModel) -> tuple[nn.Module, ...]:
     """Return the only list of as many modules as there are layers; () if there is none (ALBERT's
     layers share their weights)."""
     count = encoder.config.num_hidden_layers
@@ -52,7 +53,7 @@ class _Reached(Exception):
 
 
 def visit_states(
-    encoder: nn.Module, layers: Sequence[int], inputs: dict[str, object], take: Take
+    encoder: PreTrainedModel, layers: Sequence[int], inputs: dict[str, object], take: Take
 ) -> None:
     """Call take(k, hidden state k [batch, length, width]) for each of `layers` (0: the embeddings)
     during one pass.
@@ -89,7 +90,7 @@ def visit_states(
             hook.remove()
 
 
-def hidden_states(encoder: nn.Module, layer: int, inputs: dict[str, object]) -> Tensor:
+def hidden_states(encoder: PreTrainedModel, layer: int, inputs: dict[str, object]) -> Tensor:
     """Return [batch, length, width] of one layer: -1 for the encoder's output, k >= 0 for hidden
     state k (0: the embeddings)."""
     if layer < 0:

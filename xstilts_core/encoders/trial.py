@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from xstilts_core.encoders.states import TRAITS, Traits, likely_layers, visit_states
@@ -13,7 +14,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.packing import can_pack, flat_hidden, near, sample
 
 
-def examine(network: nn.Module, what: str, packed: bool = True) -> bool:
+def examine(network: PreTrainedModel, what: str, packed: bool = True) -> bool:
     """Try an encoder on a few texts and record what it needs (`states.TRAITS`). Return whether its
     batches may be packed.
 
@@ -82,13 +83,13 @@ def predicts(whole: nn.Module, head: nn.Module) -> bool:
         whole.train(training)
 
 
-def _inputs_of(network: nn.Module, ids: np.ndarray) -> dict[str, object]:
+def _inputs_of(network: PreTrainedModel, ids: np.ndarray) -> dict[str, object]:
     """Return one text as a batch of its own."""
     rows = torch.from_numpy(ids.astype(np.int64))[None].to(next(network.parameters()).device)
     return {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
 
 
-def _states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor]:
+def _states_alone(network: PreTrainedModel, ids: np.ndarray, what: str) -> list[Tensor]:
     """Return [length, width] of every layer, 0 to the last, followed by the encoder's output, for a
     text in a batch of its own."""
     name, length, config = type(network).__name__, len(ids), network.config
@@ -112,7 +113,7 @@ def _states_alone(network: nn.Module, ids: np.ndarray, what: str) -> list[Tensor
     return [state[0] for state in states]
 
 
-def _refuse_causal(network: nn.Module, ids: np.ndarray, output: Tensor, what: str) -> None:
+def _refuse_causal(network: PreTrainedModel, ids: np.ndarray, output: Tensor, what: str) -> None:
     """Raise UsageError if the first token's state is the same whatever follows."""
     changed = np.concatenate([ids[:1], ids[:0:-1]])
     if torch.equal(_states_alone(network, changed, what)[-1][0], output[0]):
@@ -129,7 +130,7 @@ def causal(name: str) -> str:
 
 
 def caught(
-    network: nn.Module, layers: tuple[nn.Module, ...], ids: np.ndarray, expected: list[Tensor]
+    network: PreTrainedModel, layers: tuple[nn.Module, ...], ids: np.ndarray, expected: list[Tensor]
 ) -> bool:
     """Return whether these modules receive every hidden state."""
     TRAITS[network], captured = Traits(layers), {}

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from xstilts_core.encoders.finite import require_finite
@@ -77,9 +77,8 @@ def embed(encoder: Encoder, texts: Sequence[str], max_length: int, layers: Seque
     layers: indices of hidden states, 0 for the embeddings; layers above the highest index are not
     computed.
     """
-    network: nn.Module = encoder.network
-    network.eval()
     device = encoder.device
+    encoder.network.eval()
     encoded = encode(texts, encoder, max_length)
     means = torch.zeros(len(layers), len(texts), encoder.width)
     with torch.inference_mode(), encoder.autocast():

@@ -293,11 +293,11 @@ class Below:
                 return after(str(parent.folder.relative_to(parent.root)), reason)
         if not made.files:
             return ""
-        for name, (size, time, before) in made.files.items():
+        for name, (size, time, made_digest) in made.files.items():
             now = seen(root / name)
             if now is None:
                 return f"made with {name} below {data_root}, which is gone"
-            if now != (size, time) and (now[0] != size or digest(root / name, *now) != before):
+            if now != (size, time) and (now[0] != size or digest(root / name, *now) != made_digest):
                 return f"made with {name} below {data_root}, which has other rows now"
         for name in self.asked(spec, data_root):
             if name not in made.files:

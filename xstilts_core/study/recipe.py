@@ -1,5 +1,6 @@
 """Define a recipe: how a study prepares an encoder before the targets."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
@@ -49,7 +50,7 @@ class Recipe(BaseModel):
     def typed(cls, settings: Settings) -> Settings:
         """Convert each setting to its field's type. YAML reads 1e-5 as text, but readers of a
         recipe expect a number."""
-        fields = IntermediateSpec.model_fields
+        fields: Mapping[str, Any] = IntermediateSpec.model_fields
         for name in settings:
             if name not in fields:
                 raise unknown("key", name, fields, "a recipe")

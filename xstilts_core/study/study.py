@@ -4,7 +4,7 @@ anything starts."""
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -116,7 +116,7 @@ class Study(BaseModel):
         content = study_file.read(path)
         from xstilts_core.study.study_kinds import KINDS
 
-        places = {
+        places: dict[str, Any] = {
             "name": path.stem,
             "file": str(path),
             "outputs": outputs,

@@ -18,11 +18,9 @@ from xstilts_core.study.spec.base import (
     ScoringSpec,
     Spec,
     TuneSpec,
-    explain,
     linked,
     make,
     misfit,
-    passes,
 )
 from xstilts_core.study.spec.intermediate import MIXTURE, TEXT_FIELDS, IntermediateSpec
 from xstilts_core.study.spec.phases import (
@@ -36,6 +34,8 @@ from xstilts_core.study.spec.phases import (
     TargetSpec,
     Tuning,
 )
+from xstilts_core.study.spec.steps import passes
+from xstilts_core.study.spec.wording import explain
 
 __all__ = [
     "BASELINE",

@@ -4,7 +4,7 @@ the same names."""
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -397,6 +397,9 @@ class TuneSpec(EncoderSpec):
             raise ValueError(f"no recipe is published for {tasks}: {remedy}")
 
 
+Made = TypeVar("Made", bound=Spec)
+
+
 def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
     """Return the runs of a study after recording in each the runs that it starts from."""
     runs = tuple(runs)
@@ -406,7 +409,7 @@ def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
     return runs
 
 
-def make(cls: type[Spec], values: dict[str, Any], where: str) -> Spec:
+def make(cls: type[Made], values: dict[str, Any], where: str) -> Made:
     """Return a validated spec. Raise UsageError with a plain sentence if a value is wrong."""
     try:
         return cls(**values)

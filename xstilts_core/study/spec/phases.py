@@ -112,7 +112,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
         False,
         description="train_examples is a dimension of the study: a folder size-<n> of its own",
     )
-    control: Literal["", "random_init", "hypothesis_only"] = Field(
+    control: Literal["", "random_init", "hypothesis_only"] = Field(  # type: ignore[assignment]  # one more
         "",
         description="control: random_init forgets the encoder's weights, hypothesis_only hides the "
         "first text of a pair",
@@ -176,7 +176,7 @@ class RetrievalSpec(FrozenSpec, ScoringSpec):
     centred: bool = Field(True, description="subtract each language's mean vector")
     neighbours: int = NEIGHBOURS
     margin: bool = MARGIN
-    control: Literal["", "random_init", "names_masked"] = Field(
+    control: Literal["", "random_init", "names_masked"] = Field(  # type: ignore[assignment]  # one more
         "",
         description="control: random_init forgets the encoder's weights, names_masked hides names "
         "on both sides",

@@ -84,8 +84,9 @@ def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{where}: {name} is {value!r}: it must be a finite number")
     try:
+        annotation: Any = field.annotation
         TypeAdapter(
-            Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            Annotated[(annotation, *field.metadata)] if field.metadata else annotation
         ).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
