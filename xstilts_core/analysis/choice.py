@@ -18,7 +18,7 @@ from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study
-from xstilts_core.study.spec import BASELINE, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import BASELINE, Scoring
 
 NOTHING = float("nan")
 PER_TARGET, ONE, DIFFERENCE = (
@@ -56,16 +56,9 @@ def development(study: Study) -> pd.DataFrame:
     rows = []
     for run in states(of_size(study)):
         spec = run.spec
-        if (
-            run.state == "done"
-            and isinstance(spec, TargetSpec | RetrievalSpec)
-            and spec.recipe not in study.controls
-        ):
+        if run.state == "done" and isinstance(spec, Scoring) and spec.recipe not in study.controls:
             value = development_score(results.read(spec.folder / RESULT))
-            rows += [
-                (spec.recipe, name, spec.seed, value)
-                for name in (spec.targets if isinstance(spec, TargetSpec) else [spec.task])
-            ]
+            rows += [(spec.recipe, name, spec.seed, value) for name in spec.scores]
     return (
         pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
         .dropna(subset=["value"])

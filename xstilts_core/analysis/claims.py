@@ -346,4 +346,4 @@ def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
         if name != BASELINE and name not in study.controls
     }
     machine = any(spec.translator for spec in study.specs if isinstance(spec, IntermediateSpec))
-    return Found(draws, recipes, development, study.source == "mini" and not machine)
+    return Found(draws, recipes, development, study.embedded and not machine)

@@ -80,7 +80,7 @@ def target_sentence(table: pd.DataFrame) -> str:
 
 def scope(study: Study) -> str:
     """Describe the study's domains and therefore what they cannot show."""
-    if study.source != "mini":
+    if not study.embedded:
         return (
             "General and in-domain data sets differ not only in their domain but also in task, "
             "format and size, and these effects are not separated."

@@ -82,7 +82,7 @@ class _Comparison:
 
 def domain(study: Study, name: str) -> str:
     """Return the domain of a task's texts in this study."""
-    return GENERAL if study.source == "mini" and name not in VERSIONS else TASKS[name].domain
+    return GENERAL if study.embedded and name not in VERSIONS else TASKS[name].domain
 
 
 def of_domains(study: Study) -> dict[str, str]:

@@ -12,7 +12,6 @@ at random.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -70,9 +69,12 @@ def fact(code: str, factor: str) -> str:
     }[factor]
 
 
-def averaged(parts: Sequence[Mean]) -> Mean:
-    """Return the mean of means."""
-    return Mean(mean([part.estimate for part in parts]), all(part.itemwise for part in parts))
+def averaged(parts: Sequence[Mean | None]) -> Mean | None:
+    """Return the mean of means, or None if one of them is missing or there are none."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return Mean(mean([part.estimate for part in known]), all(part.itemwise for part in known))
 
 
 def less(first: Mean, second: Mean) -> Mean:
@@ -102,11 +104,7 @@ def _of_level(
     }
     other_gains = {task: of_languages(draws, recipe, task, others) for task in gains}
     pairs = [less(gains[task], gain) for task, gain in other_gains.items() if gain is not None]
-    return (
-        averaged(list(gains.values())) if gains else None,
-        averaged(pairs) if pairs else None,
-        list(gains),
-    )
+    return averaged(list(gains.values())), averaged(pairs), list(gains)
 
 
 def _shared_targets(draws: GainDraws, recipes: Sequence[str]) -> list[str]:
@@ -153,13 +151,11 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
                 members = recipes if name == ALL else [name]
                 tasks = shared if name == ALL else _shared_targets(draws, members)
                 parts = [_of_level(draws, member, tasks, subset) for member in members]
-                if not parts or parts[0][0] is None:
-                    continue
-                # What the first recipe has, all have; `averaged` raises otherwise.
-                found = averaged(cast("list[Mean]", [part[0] for part in parts]))
-                others = cast("list[Mean]", [part[1] for part in parts])
+                found = averaged([part[0] for part in parts])
+                if found is None or any(part[2] != parts[0][2] for part in parts):
+                    continue  # recipes without the same languages of the same targets
                 gain, low, high, _ = numbers(found)
-                *difference, contrast = numbers(averaged(others) if parts[0][1] else None)
+                *difference, contrast = numbers(averaged([part[1] for part in parts]))
                 p = p_value(contrast.value, contrast.parts) if contrast else NOTHING
                 size = detectable_gain(contrast.parts) if contrast else NOTHING
                 seeds = found.estimate.count

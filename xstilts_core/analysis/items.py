@@ -24,7 +24,7 @@ from xstilts_core import metrics
 from xstilts_core.analysis.runs import finished, of_size, states
 from xstilts_core.errors import UsageError
 from xstilts_core.study import Study
-from xstilts_core.study.spec import ControlSpec, RetrievalSpec, TargetSpec
+from xstilts_core.study.spec import ControlSpec, Scoring
 from xstilts_core.tasks import TARGET_NAMES
 
 DRAWS = 2_000
@@ -178,7 +178,7 @@ def prediction_files(study: Study) -> dict[str, dict[Run, Path]]:
     )
     for run in states(of_size(study)):
         spec = run.spec
-        if run.state == "done" and isinstance(spec, TargetSpec | RetrievalSpec | ControlSpec):
+        if run.state == "done" and isinstance(spec, Scoring):
             for path in sorted((spec.folder / "predictions").glob("*.jsonl.gz")):
                 task, code = path.name.removesuffix(".jsonl.gz").split(".", 1)
                 for seed in study.seeds if isinstance(spec, ControlSpec) else [spec.seed]:

@@ -97,17 +97,11 @@ def known(system: str, task: str, quantity: str = "score", language: str = MEAN)
 def _tasks_table(study: Study) -> pd.DataFrame:
     """Return the tasks with their published sizes and the most examples of each that this study
     trains on."""
-    specs = [spec for spec in study.specs if isinstance(spec, IntermediateSpec | TargetSpec)]
     limits = {
-        spec.tasks[0]: spec.train_examples
-        for spec in specs
-        if isinstance(spec, IntermediateSpec) and len(spec.tasks) == 1
-    }
-    limits |= {
         name: spec.train_examples
-        for spec in specs
-        if isinstance(spec, TargetSpec)
-        for name in spec.targets
+        for spec in study.specs
+        if isinstance(spec, IntermediateSpec | TargetSpec) and len(spec.trains) == 1
+        for name in spec.scores or spec.trains
     }
     rows = []
     for role, names in (("intermediate", INTERMEDIATE_NAMES), ("target", study.targets)):
@@ -154,13 +148,10 @@ def _training_table(study: Study) -> pd.DataFrame:
     published ones."""
     rows = []
     for spec in study.specs:
-        if isinstance(spec, IntermediateSpec) and len(spec.tasks) == 1:
-            name = spec.tasks[0]
-        elif isinstance(spec, TargetSpec):
-            name = spec.train_on
-        else:
+        if not isinstance(spec, IntermediateSpec | TargetSpec) or len(spec.trains) != 1:
             continue
-        task = TASKS[spec.targets[0]] if isinstance(spec, TargetSpec) else TASKS[name]
+        (name,) = spec.trains
+        task = TASKS[(spec.scores or spec.trains)[0]]
         ours = (spec.epochs, spec.batch_size, f"{spec.learning_rate:g}", spec.max_length)
         setup = task.published or TASKS[name].published
         paper = (

@@ -228,7 +228,7 @@ def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
 def resource_level(study: Study, code: str) -> str:
     """Return high, mid or low: how much of a language phase 1 saw, by the embedded suite's own
     corpus or, for any other encoder, by CC-100."""
-    if study.source == "mini" and study.encoder in ("mini", "pretrained") and code in RESOURCE:
+    if study.embedded and study.encoder in ("mini", "pretrained") and code in RESOURCE:
         return "high" if RESOURCE[code] >= 1 else "mid" if RESOURCE[code] >= 0.5 else "low"
     return LANGUAGES[code].resource_level
 

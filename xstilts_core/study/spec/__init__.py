@@ -31,6 +31,7 @@ from xstilts_core.study.spec.phases import (
     PretrainSpec,
     ProbingSpec,
     RetrievalSpec,
+    Scoring,
     TargetSpec,
     Tuning,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "PretrainSpec",
     "ProbingSpec",
     "RetrievalSpec",
+    "Scoring",
     "ScoringSpec",
     "Spec",
     "TargetSpec",

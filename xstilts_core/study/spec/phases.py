@@ -363,9 +363,11 @@ class DataSpec(Spec):
         return names
 
 
-# A run of phase 2 or 3, and any run that starts from an encoder.
+# A run of phase 2 or 3; any run that starts from an encoder.
 Tuning = IntermediateSpec | TargetSpec
 Encoding = Tuning | RetrievalSpec | ProbingSpec
+# A run that scores targets.
+Scoring = TargetSpec | RetrievalSpec | ControlSpec
 SPECS: dict[str, type[Spec]] = {
     cls.phase: cls
     for cls in (
