@@ -5,7 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,7 +64,8 @@ def ours(
     encoder, head = our_model(case.kind, case.size, 0.0, seed)
     form = FORMATS[task(case.kind.task).format]
     started = time.process_time()
-    return predict(encoder, head, form, encoded, bfloat16=bfloat16), time.process_time() - started
+    encoder = replace(encoder, bfloat16=bfloat16)
+    return predict(encoder, head, form, encoded), time.process_time() - started
 
 
 def theirs(case: Case, encoded: Encoded, seed: int) -> tuple[np.ndarray, float]:

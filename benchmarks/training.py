@@ -5,7 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -128,10 +128,10 @@ def ours(case: Case, encoded: Encoded, dropout: float, seed: int, bfloat16: bool
 
     stream = Stream("benchmark", head, loss, encoded, len(encoded), case.batch, recording_select)
     train(
-        encoder,
+        replace(encoder, bfloat16=bfloat16),
         [stream],
         np.array([1.0]),
-        Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed, bfloat16=bfloat16),
+        Schedule(case.steps, RATE, 0.0, WEIGHT_DECAY, CLIP, seed),
     )
     return trace
 

@@ -129,13 +129,14 @@ def test_without_attention_dropout_float32_takes_torchs_fused_kernel(
         attention_dropout=rate,
         packed=True,
         where=torch.device("cpu"),
+        bfloat16=bfloat16,
     )
     assert (
         loaded.network.config.attention_probs_dropout_prob == rate
         and loaded.network.config.hidden_dropout_prob == 0.1
     )
     seen.clear()
-    training.train(loaded, streams, np.array([1.0]), schedule(steps=1, bfloat16=bfloat16))
+    training.train(loaded, streams, np.array([1.0]), schedule(steps=1))
     assert bool(seen) != own and all(named["dropout_p"] == 0 for named in seen)
 
 

@@ -2,7 +2,7 @@
 the result says so."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import made_studies
@@ -13,10 +13,9 @@ from test_run import run_target, target
 from test_train import schedule as of_steps
 from test_train import setup
 
-from xstilts_core import analysis, evaluate, model, results, run, schedule
+from xstilts_core import analysis, evaluate, model, results, run
 from xstilts_core import train as training
 from xstilts_core.formats import FORMATS
-from xstilts_core.jobs.estimate import probe
 from xstilts_core.packing import flat_hidden
 from xstilts_core.results import Score
 from xstilts_core.study import identity, precision
@@ -58,13 +57,11 @@ def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(
     monkeypatch.setattr(model, "device", lambda wish: where)
     monkeypatch.setattr(precision, "native", lambda: native)
     monkeypatch.setattr(precision, "width", lambda spec: 384)
-    assert schedule.in_bfloat16(wish, where, 384) == found == probe.in_bfloat16(wish, where, 384)
+    assert model.in_bfloat16(wish, where, 384) == found
     assert True not in asked
     for cls in (TargetSpec, RetrievalSpec, ProbingSpec):
-        assert schedule.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
-    assert (
-        schedule.precision(PretrainSpec()) == "float32" and schedule.precision(ControlSpec()) == ""
-    )
+        assert run.precision(cls(precision=wish)) == ("bfloat16" if found else "float32")
+    assert run.precision(PretrainSpec()) == "float32" and run.precision(ControlSpec()) == ""
 
 
 @pytest.mark.parametrize(("wish", "found"), [("auto", "float32"), ("bfloat16", "bfloat16")])
@@ -84,13 +81,13 @@ def test_every_phase_with_a_network_says_it_and_a_control_does_not(tmp_path):
 @pytest.mark.parametrize("last", [torch.float32, torch.bfloat16])
 def test_heads_and_losses_are_float32_under_bfloat16(encoders, monkeypatch, last):
     """Whether an encoder's last layer gives float32 (a norm does) or bfloat16."""
-    for module in (training, evaluate):
-        monkeypatch.setattr(
-            module,
-            "flat_hidden",
-            lambda *given: ((found := flat_hidden(*given))[0].to(last), found[1]),
-        )
+    monkeypatch.setattr(
+        model,
+        "flat_hidden",
+        lambda *given: ((found := flat_hidden(*given))[0].to(last), found[1]),
+    )
     encoder, streams = setup(encoders["xlmr"], dropout=0.0)
+    encoder = replace(encoder, bfloat16=True)
     seen = []
     streams[0].head.register_forward_hook(
         lambda head, inputs, output: seen.append((inputs[0].dtype, output.dtype))
@@ -99,8 +96,8 @@ def test_heads_and_losses_are_float32_under_bfloat16(encoders, monkeypatch, last
     hook = encoder.network.encoder.layer[0].output.dense.register_forward_hook(
         lambda part, given, output: inner.append(output.dtype)
     )
-    training.train(encoder, streams, np.array([1.0]), of_steps(steps=2, bfloat16=True))
-    evaluate.predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded, bfloat16=True)
+    training.train(encoder, streams, np.array([1.0]), of_steps(steps=2))
+    evaluate.predict(encoder, streams[0].head, FORMATS["pair"], streams[0].encoded)
     hook.remove()
     assert set(seen) == {(torch.float32, torch.float32)} and len(seen) > 2
     assert set(inner) == {torch.bfloat16}, "the encoder itself does compute in bfloat16"

@@ -8,6 +8,7 @@ hierarchy   intervals over chosen levels (pretraining seeds, seeds, languages, i
 significance  paired permutation tests of gains; Holm's and Benjamini-Hochberg's adjusted p-values
 association, correlations  coefficients of resampled rows; tables of correlations, partial
     correlations, influence of single rows, smallest detectable correlation
+likelihood  the restricted likelihood that mixed maximises
 mixed       a mixed-effects model of gains, and the share of their variance due to each source
 chance      text on whether gains exceed chance: tests, other languages, shares of variance
 groups      gains by script, family, word order and resource level, and in each language
@@ -21,7 +22,6 @@ scaling     gains against sizes of intermediate and target training sets, and th
 contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
 answers     text on the results of scaling and contrast
 domains, domain_answer  in-domain against general intermediate tasks on each domain's targets; text
-paper       the paper's statements and the findings of a study on them
 variants    several tasks against one, other mixtures, all but one, a sequence, masked language
     modelling
 performance  scores of every recipe and run on every task, for runs and published scores alike

@@ -1,5 +1,5 @@
 """Express the claims of Phang et al. (2020), and of reports about it, as tests that a study's gains
-can answer; `reference/claims.yaml` states them in a few words.
+can answer; `study/published/claims.yaml` states them in a few words.
 
 Each claim reduces to one or several differences of mean gains (`contrasts`), all averaged over the
 same targets. A claim that compares recipes of one study is tested on the targets that the study has
@@ -58,7 +58,7 @@ LEAST = 2
 
 
 class Claim(BaseModel):
-    """One claim and its test: the keys of `reference/claims.yaml`, which explains them."""
+    """One claim and its test: the keys of `study/published/claims.yaml`, which explains them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
