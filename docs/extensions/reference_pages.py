@@ -83,7 +83,8 @@ def index_page(layers: list[list[str]]) -> str:
         "# Modules",
         "",
         "Generated from the docstrings of the package, floor by floor from the top: a module",
-        "imports only from its own floor or from floors below. Only members with a docstring are listed.",
+        "imports only from its own floor or from floors below. Only members with a docstring are",
+        "listed.",
         "",
     ]
     for number, names in zip(range(len(layers), 0, -1), layers, strict=True):

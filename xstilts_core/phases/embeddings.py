@@ -12,6 +12,7 @@ from xstilts_core.examples import PairExample
 from xstilts_core.study import Study
 from xstilts_core.study.spec import EncoderSpec, Spec
 from xstilts_core.study.study_kinds import kept_folder
+from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 # XNLI's hypotheses are short sentences with the same meaning in every language.
 SENTENCES = "xnli"
@@ -42,7 +43,11 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
     """
     source = source_of(study)
     split = source.test_split(SENTENCES)
-    codes = source.evaluated(SENTENCES, split, () if study.embedded else study.languages)
+    codes = (
+        EMBEDDED_LANGUAGES
+        if study.embedded
+        else source.evaluated(SENTENCES, split, study.languages)
+    )
     tables: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
         examples = source.load(SENTENCES, split, code)
