@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from xstilts_core import model, results, run
+from xstilts_core.data.source import Files, Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate import bench, forecast, notes, probe
 from xstilts_core.jobs.estimate.earlier import Cost, by_earlier, finished, on_device
@@ -79,8 +80,8 @@ def test_every_spec_of_the_shipped_studies_is_counted() -> None:
 
 
 def test_public_sizes_stand_for_data_that_is_not_here(tmp_path: Path) -> None:
-    assert size("mnli", "train", "hub", "") == 392_702
-    assert size("anli_plus", "train", "files", str(tmp_path)) == 392_702 + 549_367 + 162_865
+    assert size(Hub(), "mnli", "train") == 392_702
+    assert size(Files(str(tmp_path)), "anli_plus", "train") == 392_702 + 549_367 + 162_865
     spec = TargetSpec(train_on="udpos", targets=["udpos"], source="files", data_root=str(tmp_path))
     assert work(spec).languages == 33
 

@@ -104,7 +104,7 @@ def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():
         ("siqa", 1000),
         ("copa", 400),
     ]
-    assert work.size("siqa_copa", "train", "hub", "") == 33_810
+    assert work.size(Hub(), "siqa_copa", "train") == 33_810
 
 
 @pytest.mark.parametrize(
