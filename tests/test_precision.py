@@ -117,7 +117,7 @@ def finish(spec, **details) -> None:
     made = results.Result(
         spec.phase,
         spec.model_dump(mode="json"),
-        identity.wanted(spec),
+        identity.of_spec(spec),
         {"device": "x"},
         [Score("xnli", "en", "test", "a", 1.0, 1)],
         details,

@@ -419,10 +419,12 @@ def test_how_often_makes_no_other_run(tmp_path):
     spec = TargetSpec(outputs=str(tmp_path))
     often = spec.model_copy(update={"checkpoint_every": 50})
     assert (
-        identity.wanted(spec) == identity.wanted(often)
+        identity.of_spec(spec) == identity.of_spec(often)
         and often.changed()["checkpoint_every"] == 50
     )
     assert run.Run(spec).checkpoint() is None
     assert run.Run(often).checkpoint() == Checkpoint(
-        spec.folder, 50, {**(own := identity.wanted(spec)).own, "versions": own.versions}
+        spec.folder,
+        50,
+        {**(own := identity.of_spec(spec)).changed_settings, "versions": own.versions},
     )

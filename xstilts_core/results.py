@@ -17,7 +17,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files import locks
 from xstilts_core.files.disk import sync, write_text
 from xstilts_core.study import identity, precision
-from xstilts_core.study.identity import Below, Identity
+from xstilts_core.study.identity import DataRoots, Identity
 from xstilts_core.study.spec import Spec
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def write(
             )
     origin = provenance(spec, device, seconds, revisions)
     own_identity = replace(
-        begun or identity.wanted(spec), files=identity.files_of(spec), precision=precision.of(spec)
+        begun or identity.of_spec(spec), files=identity.files_of(spec), precision=precision.of(spec)
     )
     result = Result(
         spec.phase, spec.model_dump(mode="json"), own_identity, origin, list(scores), details or {}
@@ -275,7 +275,7 @@ def write_scores(root: Path, specs: Iterable[Spec]) -> Path:
 def token(spec: Spec) -> str:
     """Return a short text whose change makes Snakemake rerun a job: it identifies the result if
     that is the one requested, else the run."""
-    current = identity.wanted(spec)
+    current = identity.of_spec(spec)
     with suppress(OSError, UsageError):
         result = read(spec.folder / RESULT)
         current = current if difference(result, spec) else result.identity
@@ -298,11 +298,11 @@ def busy(folder: Path) -> bool:
 
 def states(specs: Iterable[Spec]) -> list[State]:
     """Return the state of each run; files below data_root are looked up once for all of them."""
-    below = Below()
+    below = DataRoots()
     return [state(spec, below) for spec in specs]
 
 
-def state(spec: Spec, below: Below | None = None) -> State:
+def state(spec: Spec, below: DataRoots | None = None) -> State:
     """Return the state of one run from its folder and the settings of its study.
     below: the files below data_root, if already looked up."""
     try:
@@ -331,7 +331,7 @@ def state(spec: Spec, below: Below | None = None) -> State:
     return State(spec, "missing")
 
 
-def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
+def difference(result: Result, spec: Spec, below: DataRoots | None = None) -> str:
     """Explain what has changed since a result was made; "" if it is the one that `spec` requests
     (identity.py).
 
@@ -339,12 +339,12 @@ def difference(result: Result, spec: Spec, below: Below | None = None) -> str:
     """
     if REFERENCE in result.provenance:
         return ""
-    if reason := identity.difference(result.identity, identity.wanted(spec)):
+    if reason := identity.difference(result.identity, identity.of_spec(spec)):
         return reason
     # A study can be viewed without its data. Then the folder that the run read from is checked, if
     # it still exists.
     roots = (spec.data_root, result.spec.get("data_root", ""))
     root = next(
-        (root for root in roots if root and identity.stands_below(result.identity, root)), ""
+        (root for root in roots if root and identity.has_files_below(result.identity, root)), ""
     )
-    return (below or Below()).difference(result.identity, spec, root) if root else ""
+    return (below or DataRoots()).difference(result.identity, spec, root) if root else ""

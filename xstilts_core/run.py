@@ -123,7 +123,9 @@ class Run(Generic[Kind]):
         every = self.spec.checkpoint_every
         return (
             Checkpoint(
-                self.spec.folder, every, {**self.identity.own, "versions": self.identity.versions}
+                self.spec.folder,
+                every,
+                {**self.identity.changed_settings, "versions": self.identity.versions},
             )
             if every
             else None
@@ -177,7 +179,9 @@ def load_encoder(spec: Encoding) -> Encoder:
         bfloat16=uses_bfloat16(spec),
     )
     configuration = encoder.network.config.to_dict()
-    if reason := encoder_files.beyond(configuration, spec.start, spec.layer, spec.max_length):
+    if reason := encoder_files.limits_problem(
+        configuration, spec.start, spec.layer, spec.max_length
+    ):
         raise UsageError(reason)
     if spec.freeze_embeddings:
         model.freeze_embeddings(encoder.network)

@@ -15,7 +15,7 @@ from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN, general_recipes, of_domains
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.commands import cli
-from xstilts_core.data.source import Embedded, named
+from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
@@ -167,7 +167,7 @@ def test_other_sources_refuse_them(tmp_path: Path, capsys: pytest.CaptureFixture
     for source in ("hub", "files"):
         reason = "udpos_clinic is made by the embedded suite .*in other sources name udpos"
         with pytest.raises(UsageError, match=reason):
-            named(source, str(tmp_path)).load("udpos_clinic", "test", "hi")
+            find_source(source, str(tmp_path)).load("udpos_clinic", "test", "hi")
         with pytest.raises(UsageError, match=reason):
             load(
                 tmp_path,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.data.source import Embedded, Files, Hub, named
+from xstilts_core.data.source import Embedded, Files, Hub, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.phases import pretrain
 from xstilts_core.study import Study
@@ -30,7 +30,7 @@ def test_wrong_names_are_answered():
     with pytest.raises(UsageError, match="did you mean 'test'"):
         Embedded().load("xnli", "tset", "en")
     with pytest.raises(UsageError, match="did you mean 'files'"):
-        named("file").load("xnli", "test", "en")
+        find_source("file").load("xnli", "test", "en")
     with pytest.raises(UsageError, match="needs data_root"):
         Files().load("xnli", "test", "en")
 

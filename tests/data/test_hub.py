@@ -202,8 +202,8 @@ def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch):
 
 def test_any_answer_is_an_answer(hub):
     assert (
-        hub_client.silence(hub.address)
-        == hub_client.silence(f"{hub.address}/models/not/there")
+        hub_client.connection_error(hub.address)
+        == hub_client.connection_error(f"{hub.address}/models/not/there")
         == ""
     )
 

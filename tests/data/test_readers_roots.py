@@ -12,7 +12,7 @@ from xstilts_core.data import readers
 from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.study.identity import Below
+from xstilts_core.study.identity import DataRoots
 from xstilts_core.study.spec import IntermediateSpec, TargetSpec
 from xstilts_core.tasks import TASKS
 from xstilts_core.translation import translated
@@ -194,9 +194,13 @@ def check_resource_level(root, rows, codes):
         assert [(count.found, count.filled, count.dropped) for count in found.counts] == [
             (rows, 0, 0)
         ]
-        read |= set(Below().asked(spec, str(root)))
+        read |= set(DataRoots().input_paths(spec, str(root)))
     assert Files(str(root)).test_split("xnli") == "test"
-    read |= set(Below().asked(TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)))
+    read |= set(
+        DataRoots().input_paths(
+            TargetSpec(train_on="mnli", targets=["xnli"], **settings), str(root)
+        )
+    )
     assert {name for name in read if name.startswith("xnli/")} == {
         name for name in read if name.startswith("xnli/labelled_test/")
     }

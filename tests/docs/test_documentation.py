@@ -369,11 +369,11 @@ def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_ther
     }
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (spec,) = Study.load(str(tmp_path / "shown.yaml")).specs
-    before = identity.wanted(spec)
+    before = identity.of_spec(spec)
     monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd")))
-    assert identity.wanted(spec) == before, "a language alone makes no run stale"
+    assert identity.of_spec(spec) == before, "a language alone makes no run stale"
     monkeypatch.setitem(TASKS, entry.name, replace(entry, languages=("ga", "gd"), version=2))
-    assert identity.difference(before, identity.wanted(spec))
+    assert identity.difference(before, identity.of_spec(spec))
 
 
 def test_every_key_of_a_command_has_help():

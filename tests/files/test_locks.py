@@ -111,7 +111,7 @@ def test_what_killed_processes_left_is_removed(
         if name != "young":
             os.utime(folder, (old, old))
     with (tmp_path / f"{kernel.PREFIX}used" / kernel.LOCK).open() as lock:
-        assert locks.acquired(lock)
+        assert locks.acquire(lock)
         kernel.remove_left(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"{kernel.PREFIX}used",

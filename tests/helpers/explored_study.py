@@ -94,7 +94,7 @@ def write_result(spec: Spec, scores: Sequence[Score]) -> None:
     spec.folder.mkdir(parents=True, exist_ok=True)
     content = asdict(
         Result(
-            spec.phase, spec.model_dump(mode="json"), identity.wanted(spec), made(), list(scores)
+            spec.phase, spec.model_dump(mode="json"), identity.of_spec(spec), made(), list(scores)
         )
     )
     (spec.folder / results.RESULT).write_text(json.dumps(content), encoding="utf-8")

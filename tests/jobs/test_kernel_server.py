@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts_core.files.locks import acquired
+from xstilts_core.files.locks import acquire
 from xstilts_core.jobs import kernel_server
 from xstilts_core.jobs.kernel import environment
 from xstilts_core.jobs.kernel_server import ADDRESS, serving
@@ -137,7 +137,7 @@ def test_a_lock_is_held_until_the_kernel_is_gone(server, tmp_path):
         with pytest.raises(BlockingIOError):
             fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stand_in.kill()
-        wait(lambda: acquired(again))
+        wait(lambda: acquire(again))
 
 
 def test_other_threads_than_the_server_s_make_an_ordinary_kernel(server, tmp_path):

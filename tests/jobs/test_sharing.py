@@ -136,7 +136,7 @@ def test_nobody_reads_a_run_that_somebody_writes(studies: tuple[Study, Study]) -
     for folder in (first.root / "target/udpos/from-none/seed1", spec.folder):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / results.LOCK).open("a") as lock:
-            assert locks.acquired(lock)
+            assert locks.acquire(lock)
             assert sharing.gather(second, [spec]) == []
     assert len(sharing.gather(second, [spec])) == 1
 

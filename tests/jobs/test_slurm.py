@@ -38,7 +38,7 @@ def slurm() -> Iterator[None]:
             "Slurm is not installed (Debian, Ubuntu: tests/slurm/one_machine.sh start installs it)"
         )
     with (Path(tempfile.gettempdir()) / "xstilts-one-machine-slurm.lock").open("a") as lock:
-        if not locks.acquired(lock):
+        if not locks.acquire(lock):
             pytest.skip("another test has this machine's Slurm")
         yield from started()
 

@@ -27,7 +27,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return pretrain.train_tokenizer(corpus.spaced(suite.LANGUAGES, 1, 800), 6_000, 192)
+    return pretrain.train_tokenizer(corpus.spaced_sentences(suite.LANGUAGES, 1, 800), 6_000, 192)
 
 
 def pieces(tokenizer, text: str) -> list[str]:

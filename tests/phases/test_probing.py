@@ -16,7 +16,7 @@ import torch
 from xstilts_core import analysis, results, run
 from xstilts_core.analysis.items import prediction_files
 from xstilts_core.analysis.performance import by_run, tasks_of
-from xstilts_core.data.source import Embedded, named
+from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner
 from xstilts_core.jobs.estimate import probe
@@ -257,7 +257,7 @@ def test_other_sources_refuse(tmp_path) -> None:
         with pytest.raises(
             UsageError, match=f"made by the embedded suite .source mini.: source {source} has none"
         ):
-            named(source, str(tmp_path)).load("probe_number", "test", "en")
+            find_source(source, str(tmp_path)).load("probe_number", "test", "en")
         with pytest.raises(UsageError, match=f"source {source} has none"):
             ProbingSpec.of({"source": source})
 

@@ -237,7 +237,7 @@ def test_its_command_makes_the_very_same_run(outputs: str, spec: Spec) -> None:
     given = {words[at + 1]: yaml.safe_load(words[at + 2]) for at in range(3, len(words), 3)}
     cls = next(entry for entry in SPECS.values() if entry.notebook == words[2])
     again = cls.of(given)
-    assert identity.wanted(again) == identity.wanted(spec) and again.folder.relative_to(
+    assert identity.of_spec(again) == identity.of_spec(spec) and again.folder.relative_to(
         again.root
     ) == spec.folder.relative_to(spec.root)
 

@@ -119,7 +119,7 @@ def fill(study: Study, every: int, scores: Callable[..., Iterator[Score]] = scor
             content = {
                 "phase": spec.phase,
                 "spec": spec.model_dump(mode="json"),
-                "identity": asdict(identity.wanted(spec)),
+                "identity": asdict(identity.of_spec(spec)),
                 "provenance": made,
             }
             spec.folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ import pytest
 
 from xstilts_core import model
 from xstilts_core.study import identity, precision
-from xstilts_core.study.spec import PretrainSpec, RetrievalSpec, TargetSpec, linked
+from xstilts_core.study.spec import PretrainSpec, RetrievalSpec, TargetSpec, link_parents
 
 FLAGS = {
     "amx": ("flags\t\t: fpu sse2 amx_bf16 amx_tile", True),
@@ -26,10 +26,10 @@ def machine(tmp_path, monkeypatch):
 
     def said(text: str) -> None:
         (tmp_path / "cpuinfo").write_text(text, encoding="utf-8")
-        precision.native.cache_clear()
+        precision.has_bfloat16.cache_clear()
 
     yield said
-    precision.native.cache_clear()
+    precision.has_bfloat16.cache_clear()
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def folder(tmp_path):
 def test_a_cpu_says_what_it_computes_natively(machine, name):
     text, found = FLAGS[name]
     machine(text)
-    assert precision.native() is found
+    assert precision.has_bfloat16() is found
     precision.CPUINFO.unlink()
-    precision.native.cache_clear()
-    assert precision.native() is False, "nothing is known of other systems"
+    precision.has_bfloat16.cache_clear()
+    assert precision.has_bfloat16() is False, "nothing is known of other systems"
 
 
 def test_narrow_encoders_stay_in_float32(machine, folder):
@@ -76,7 +76,7 @@ def test_what_cannot_be_known_yet_is_left_open(machine, folder, monkeypatch):
     machine(FLAGS["amx"][0])
     assert precision.of(TargetSpec(encoder="someone/never-fetched")) == ""
     phase1 = PretrainSpec(hidden_size=512)
-    target = linked([phase1, TargetSpec(encoder="pretrained")])[1]
+    target = link_parents([phase1, TargetSpec(encoder="pretrained")])[1]
     assert precision.width(target) == 512
     (precision.DEVICES / "nvidia0").touch()
     assert precision.of(TargetSpec(encoder=folder(384))) == "", (
@@ -88,22 +88,22 @@ def test_what_cannot_be_known_yet_is_left_open(machine, folder, monkeypatch):
 def test_a_run_made_in_another_precision_is_stale_and_the_reason_names_both(machine, folder):
     spec = TargetSpec(encoder=folder(384))
     machine(FLAGS["amx"][0])
-    made = identity.wanted(spec)
+    made = identity.of_spec(spec)
     machine(FLAGS["old"][0])
-    asked = identity.wanted(spec)
+    asked = identity.of_spec(spec)
     assert (
         identity.difference(made, asked)
         == "made in bfloat16, and precision auto gives float32 here"
     )
     assert identity.difference(asked, asked) == ""
     assert identity.Identity.of(json.loads(json.dumps({**vars_of(made)}))).precision == "bfloat16"
-    kept = identity.wanted(spec.model_copy(update={"precision": "bfloat16"}))
+    kept = identity.of_spec(spec.model_copy(update={"precision": "bfloat16"}))
     assert identity.difference(made, kept) == "", (
         "who says the precision keeps the results of another machine"
     )
     assert identity.difference(asked, kept) == "made with other precision"
     (precision.DEVICES / "nvidia0").touch()
-    assert identity.difference(made, identity.wanted(spec)) == ""
+    assert identity.difference(made, identity.of_spec(spec)) == ""
 
 
 def vars_of(made: identity.Identity) -> dict:
@@ -115,16 +115,16 @@ def vars_of(made: identity.Identity) -> dict:
 def test_a_run_after_one_of_another_precision_is_stale_too(machine, folder):
     from xstilts_core.study.spec import IntermediateSpec
 
-    chain = linked(
+    chain = link_parents(
         [
             IntermediateSpec(encoder=folder(384), recipe="mnli"),
             RetrievalSpec(encoder=folder(384), recipe="mnli", precision="float32"),
         ]
     )
     machine(FLAGS["amx"][0])
-    made = identity.wanted(chain[1])
+    made = identity.of_spec(chain[1])
     machine(FLAGS["old"][0])
-    reason = identity.difference(made, identity.wanted(chain[1]))
+    reason = identity.difference(made, identity.of_spec(chain[1]))
     assert reason.startswith(identity.STARTS) and reason.endswith(
         "which was made in bfloat16, and precision auto gives float32 here"
     )

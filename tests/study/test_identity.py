@@ -220,7 +220,7 @@ def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
         given = {
             name: value
             for name, value in content["provenance"].pop("parameters").items()
-            if name not in base.Spec.elsewhere
+            if name not in base.Spec.bookkeeping
         }
         known = {
             name.removeprefix("task "): number
@@ -450,5 +450,5 @@ def test_it_is_kept_whole(quick: Study) -> None:
         assert (
             identity.Identity.of(json.loads(json.dumps(asdict(kept))))
             == kept
-            == identity.wanted(spec)
+            == identity.of_spec(spec)
         )

@@ -166,8 +166,8 @@ def test_places_make_no_other_run(tmp_path: Path) -> None:
     path = tmp_path / "my_study.yaml"
     path.write_text(GOOD)
     here, there = Study.load(str(path)), Study.load(str(path), "/elsewhere")
-    assert [identity.wanted(spec) for spec in here.specs] == [
-        identity.wanted(spec) for spec in there.specs
+    assert [identity.of_spec(spec) for spec in here.specs] == [
+        identity.of_spec(spec) for spec in there.specs
     ]
     assert str(there.specs[0].folder).startswith("/elsewhere/my_study/")
 
@@ -416,7 +416,7 @@ def test_added_languages_belong_to_xtreme_r(tmp_path: Path) -> None:
     )
     usual = study(tmp_path, text.replace("en, pl", "en, de"))
     assert [spec.folder for spec in usual.specs] == [spec.folder for spec in made.specs]
-    assert not any("benchmark" in identity.wanted(spec).own for spec in usual.specs)
+    assert not any("benchmark" in identity.of_spec(spec).changed_settings for spec in usual.specs)
 
 
 def test_a_task_without_english_data_is_no_intermediate_task(
@@ -487,9 +487,9 @@ def test_a_study_is_checked_without_its_places_and_says_what_they_will_be(tmp_pa
         made = study(tmp_path, GOOD.replace("tatoeba", "bucc2018") + f"source: {source}\n")
         assert len(made.lacking) == 1 and made.lacking[0].startswith(lacking)
         with pytest.raises(UsageError, match=f"my_study.yaml: {lacking}.*--data-root"):
-            made.require_places()
+            made.require_data_root()
         there = Study.load(made.file, data_root=str(tmp_path))
-        assert there.lacking == () and there.require_places() is None
+        assert there.lacking == () and there.require_data_root() is None
         with pytest.raises(UsageError, match=lacking):
             runner.run_spec(made.spec(Path("retrieval/bucc2018/from-none/seed1")))
     assert (

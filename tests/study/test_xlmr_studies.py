@@ -36,7 +36,7 @@ def study(name: str) -> Study:
 def identities(name: str) -> frozenset[str]:
     """What makes each run of a study the same as another's."""
     return frozenset(
-        identity.wanted(spec).key for spec in study(name).specs if not isinstance(spec, DataSpec)
+        identity.of_spec(spec).key for spec in study(name).specs if not isinstance(spec, DataSpec)
     )
 
 

@@ -208,7 +208,7 @@ class TestSpec:
     def test_the_english_default_changes_nothing(self):
         assert (
             not {"data_languages", "noise", "translator"}
-            & identity.wanted(IntermediateSpec.of({})).own.keys()
+            & identity.of_spec(IntermediateSpec.of({})).changed_settings.keys()
         )
 
     def test_a_model_for_each_language(self):

@@ -22,7 +22,7 @@ def tasks(options: argparse.Namespace) -> int:
 
 
 def data(options: argparse.Namespace) -> int:
-    from xstilts_core.data.source import named
+    from xstilts_core.data.source import find_source
     from xstilts_core.languages import language
     from xstilts_core.tasks import task
 
@@ -30,7 +30,7 @@ def data(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit}: give 1 or more, or 0 for all")
     task(options.task, "xstilts data")
     language(options.language)
-    source = named(options.source, place(options.data_root))
+    source = find_source(options.source, place(options.data_root))
     examples = source.load(options.task, options.split, options.language)
     for example in examples[: options.limit or None]:
         print(json.dumps(asdict(example), ensure_ascii=False))

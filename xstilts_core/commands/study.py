@@ -87,7 +87,7 @@ def check_encoder(study: Any) -> None:
     for spec in study.specs:
         reach = (getattr(spec, "layer", -1), getattr(spec, "max_length", 0))
         if spec.phase != "pretrain" and (
-            reason := encoder_files.beyond(config, study.encoder, *reach)
+            reason := encoder_files.limits_problem(config, study.encoder, *reach)
         ):
             raise UsageError(f"{study.file}, {spec.folder.relative_to(study.root)}: {reason}")
 
@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return foresee(parts, jobs, options.profile)
     for member in members(study):
-        member.require_places()
+        member.require_data_root()
     code = max(
         run_one(member, part, jobs, options.profile)
         for member, part in zip(members(study), parts, strict=True)

@@ -40,18 +40,18 @@ class NotOnHub(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class _Snapshot:
     """Files at a commit: their paths here and their checksums. locked: the lock's content of them,
     or None if they are new to it."""
 
     commit: str
     paths: dict[str, Path]
-    found: Content
+    content: Content
     locked: Content | None
 
 
 @functools.lru_cache(maxsize=4)
-def silence(endpoint: str) -> str:
+def connection_error(endpoint: str) -> str:
     """Return why no server answers at the address, or "" if one answers, whatever its answer.
     Checked once per process."""
     try:
@@ -66,14 +66,14 @@ def silence(endpoint: str) -> str:
     return ""
 
 
-def require_hub(wanted: str) -> None:
-    """Raise UsageError if `wanted` needs the hub and the hub does not answer. The clients would
+def require_hub(subject: str) -> None:
+    """Raise UsageError if `subject` needs the hub and the hub does not answer. The clients would
     retry for most of a minute."""
     from huggingface_hub import constants
 
-    if not constants.HF_HUB_OFFLINE and (reason := silence(constants.ENDPOINT)):
+    if not constants.HF_HUB_OFFLINE and (reason := connection_error(constants.ENDPOINT)):
         raise UsageError(
-            f"{wanted}: the hub at {constants.ENDPOINT} does not answer ({reason}). "
+            f"{subject}: the hub at {constants.ENDPOINT} does not answer ({reason}). "
             "HF_HUB_OFFLINE=1 reads only the local cache, "
             "HF_ENDPOINT names a mirror, and source files needs no hub"
         )
@@ -86,15 +86,15 @@ def offline() -> bool:
 
 
 @contextmanager
-def asking(wanted: str, repository: Repository, commit: str = "") -> Iterator[None]:
+def request(subject: str, repository: Repository, commit: str = "") -> Iterator[None]:
     """Wrap a request to the hub. Raise UsageError if requests are forbidden, the hub does not
     answer, or it refuses."""
     if offline():
         raise UsageError(
-            f"{wanted} cannot be loaded from the hub ({_OFFLINE}): "
-            f"{missing(repository, commit)}. {FETCH}"
+            f"{subject} cannot be loaded from the hub ({_OFFLINE}): "
+            f"{_missing_commit(repository, commit)}. {FETCH}"
         )
-    require_hub(wanted)
+    require_hub(subject)
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
@@ -104,29 +104,29 @@ def asking(wanted: str, repository: Repository, commit: str = "") -> Iterator[No
     except RevisionNotFoundError:
         if not commit:
             raise NotOnHub(
-                f"{wanted} cannot be loaded from the hub: "
+                f"{subject} cannot be loaded from the hub: "
                 f"it has no branch {repository.branch or 'main'}"
             ) from None
         raise UsageError(
-            f"{wanted} cannot be loaded: the hub no longer has commit {commit}, "
+            f"{subject} cannot be loaded: the hub no longer has commit {commit}, "
             f"to which {hub_lock.path()} locks {repository.key}. A copy of the cache (HF_HOME) of "
             f"a machine that has fetched it still works. Or delete the entry {repository.key} "
             "there to lock the hub's current commit, and repeat every run that depends on it"
         ) from None
     except RepositoryNotFoundError as error:
-        raise NotOnHub(f"{wanted} cannot be loaded from the hub: {plain(error)}") from None
+        raise NotOnHub(f"{subject} cannot be loaded from the hub: {one_line(error)}") from None
     except (
         Exception
     ) as error:  # the client, its transports and its card parser each raise their own
-        raise UsageError(f"{wanted} cannot be loaded from the hub: {plain(error)}") from None
+        raise UsageError(f"{subject} cannot be loaded from the hub: {one_line(error)}") from None
 
 
-def plain(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Return an error's message in one line of limited length."""
     return (" ".join(str(error).split()) or type(error).__name__)[:SHOWN]
 
 
-def missing(repository: Repository, commit: str) -> str:
+def _missing_commit(repository: Repository, commit: str) -> str:
     """Return what an offline run lacks."""
     return (
         f"commit {commit[:12]} is not there"
@@ -135,9 +135,9 @@ def missing(repository: Repository, commit: str) -> str:
     )
 
 
-def head(repository: Repository, wanted: str) -> str:
+def head(repository: Repository, subject: str) -> str:
     """Return the current commit of the repository's branch."""
-    with asking(wanted, repository):
+    with request(subject, repository):
         from huggingface_hub import HfApi
 
         return str(
@@ -149,7 +149,7 @@ def head(repository: Repository, wanted: str) -> str:
         )
 
 
-def cached(repository: Repository, name: str, commit: str) -> Path | None:
+def cached_path(repository: Repository, name: str, commit: str) -> Path | None:
     """Return the path of a file in the local cache, or None."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -157,12 +157,12 @@ def cached(repository: Repository, name: str, commit: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def file(repository: Repository, name: str, commit: str, wanted: str) -> Path:
+def fetch_file(repository: Repository, name: str, commit: str, subject: str) -> Path:
     """Return the path of a file at a commit, from the local cache or downloaded to it."""
-    path = cached(repository, name, commit)
+    path = cached_path(repository, name, commit)
     if path is not None:
         return path
-    with asking(wanted, repository, commit):
+    with request(subject, repository, commit):
         from huggingface_hub import hf_hub_download
 
         return Path(
@@ -170,16 +170,16 @@ def file(repository: Repository, name: str, commit: str, wanted: str) -> Path:
         )
 
 
-def checksum(place: Path) -> str:
+def checksum(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
-    status = place.stat()
-    return digest(place, status.st_mtime_ns, status.st_size)
+    status = path.stat()
+    return _digest(path, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=1024)
-def digest(place: Path, _changed: int, _size: int) -> str:
+def _digest(path: Path, _time: int, _size: int) -> str:
     """Return the checksum of one file version. Cached: one file has all of TyDiQA's languages."""
-    with place.open("rb") as stream:
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -187,37 +187,39 @@ def fetch(
     repository: Repository,
     part: tuple[str, ...],
     names_at: Callable[[str], Sequence[str]],
-    wanted: str,
-) -> Fetched:
+    subject: str,
+) -> _Snapshot:
     """Return the checked files of a part of a repository at its locked commit. A repository that is
     new to the lock is locked to its current commit.
 
     names_at: returns the part's files at a commit; called only if the lock does not list them.
-    wanted: what is loaded, for errors. Raise UsageError if the commit, a file or its content is not
-    what was locked. `keep` records new content.
+    subject: what is loaded, for errors. Raise UsageError if the commit, a file or its content is
+    not what was locked. `lock` records new content.
     """
-    commit = hub_lock.commit(repository) or hub_lock.settle(repository, head(repository, wanted))
+    commit = hub_lock.commit(repository) or hub_lock.settle(repository, head(repository, subject))
     locked = hub_lock.content(repository, *part)
     names = sorted(locked.files if locked else names_at(commit))
-    paths = {name: file(repository, name, commit, wanted) for name in names}
-    sums = {name: checksum(place) for name, place in paths.items()}
-    expected = locked.files if locked else stated(repository, commit, names, wanted)
+    paths = {name: fetch_file(repository, name, commit, subject) for name in names}
+    sums = {name: checksum(path) for name, path in paths.items()}
+    expected = locked.files if locked else _stated_checksums(repository, commit, names, subject)
     for name, value in expected.items():
         if sums[name] != value:
-            raise changed(
+            raise _checksum_error(
                 repository,
                 commit,
-                wanted,
+                subject,
                 paths[name],
                 (value, sums[name]),
                 "the lock" if locked else "the hub",
             )
-    return Fetched(commit, paths, Content(sums), locked)
+    return _Snapshot(commit, paths, Content(sums), locked)
 
 
-def stated(repository: Repository, commit: str, names: list[str], wanted: str) -> dict[str, str]:
+def _stated_checksums(
+    repository: Repository, commit: str, names: list[str], subject: str
+) -> dict[str, str]:
     """Return the SHA-256 that the hub states for the files that it stores as large ones."""
-    with asking(wanted, repository, commit):
+    with request(subject, repository, commit):
         from huggingface_hub import HfApi
 
         entries = HfApi().get_paths_info(
@@ -226,38 +228,44 @@ def stated(repository: Repository, commit: str, names: list[str], wanted: str) -
         return {entry.path: entry.lfs.sha256 for entry in entries if getattr(entry, "lfs", None)}
 
 
-def changed(
-    repository: Repository, commit: str, wanted: str, place: Path, sums: tuple[str, str], who: str
+def _checksum_error(
+    repository: Repository,
+    commit: str,
+    subject: str,
+    path: Path,
+    sums: tuple[str, str],
+    origin: str,
 ) -> UsageError:
     """Return the error for a file whose bytes are not the expected ones. sums: expected, found."""
     cache_folder = next(
-        (folder for folder in place.parents if folder.parent.name == "snapshots"), place.parent
+        (folder for folder in path.parents if folder.parent.name == "snapshots"), path.parent
     ).parent.parent
-    source = hub_lock.path() if who == "the lock" else "the hub"
+    source = hub_lock.path() if origin == "the lock" else "the hub"
     return UsageError(
-        f"{wanted}: {place.name} differs from the file that {source} has at commit {commit[:12]}: "
+        f"{subject}: {path.name} differs from the file that {source} has at commit {commit[:12]}: "
         f"expected SHA-256 {sums[0][:16]}..., found {sums[1][:16]}... in "
-        f"{place.stat().st_size:,} bytes. Delete the cached copy, {cache_folder}, and run again. "
+        f"{path.stat().st_size:,} bytes. Delete the cached copy, {cache_folder}, and run again. "
         "If the error remains, the hub itself has changed the file: delete the entry "
         f"{repository.key} in {hub_lock.path()} to lock the current one"
     )
 
 
-def keep(
-    repository: Repository, part: tuple[str, ...], got: Fetched, rows: int | None = None
+def lock(
+    repository: Repository, part: tuple[str, ...], snapshot: _Snapshot, rows: int | None = None
 ) -> None:
     """Write what was fetched into the lock if it is new to it; otherwise raise UsageError if the
     number of rows is not the locked one."""
-    if got.locked is None:
-        hub_lock.record(repository, got.commit, part, Content(got.found.files, rows))
-    elif got.locked.rows != rows:
+    if snapshot.locked is None:
+        hub_lock.record(repository, snapshot.commit, part, Content(snapshot.content.files, rows))
+    elif snapshot.locked.rows != rows:
         split = ", ".join(
             f"{kind} {name}" for kind, name in zip(("configuration", "split"), part, strict=False)
         )
         raise UsageError(
             f"data set {repository.name}, {split}: {rows} rows, but {hub_lock.path()} has "
-            f"{got.locked.rows} at commit {got.commit[:12]}: delete the entry {repository.key} "
-            "there to lock the hub's current data, and repeat every run that depends on it"
+            f"{snapshot.locked.rows} at commit {snapshot.commit[:12]}: "
+            f"delete the entry {repository.key} there to lock the hub's current data, "
+            "and repeat every run that depends on it"
         )
 
 
@@ -272,16 +280,16 @@ def encoder_files(names: Sequence[str]) -> list[str]:
     )
 
 
-def _encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[str]:
+def _encoder_files_at(repository: Repository, commit: str, subject: str) -> list[str]:
     """Return the files of an encoder at a commit, as the hub lists them."""
-    with asking(wanted, repository, commit):
+    with request(subject, repository, commit):
         from huggingface_hub import HfApi
 
         names = HfApi().list_repo_files(repository.name, revision=commit, repo_type=repository.kind)
     files = encoder_files(names)
     if not files:
         raise UsageError(
-            f"{wanted}: the repository has no config.json with weights (safetensors or bin) "
+            f"{subject}: the repository has no config.json with weights (safetensors or bin) "
             f"beside it: {', '.join(names)}"
         )
     return files
@@ -290,7 +298,7 @@ def _encoder_files_at(repository: Repository, commit: str, wanted: str) -> list[
 def _adopt(repository: Repository) -> None:
     """Lock an encoder that another program left in the cache, at the commit that the cache names.
     It serves runs that may not contact the hub."""
-    config = cached(repository, "config.json", "main")
+    config = cached_path(repository, "config.json", "main")
     names = encoder_files([path.name for path in config.parent.iterdir()]) if config else []
     if config and names:
         commit = hub_lock.settle(repository, config.parent.name)
@@ -308,14 +316,14 @@ def encoder(name: str, kind: str = "encoder") -> Path:
 
     kind: the model's purpose, for errors: an encoder, a translator.
     """
-    repository, wanted = Repository("model", name), f"{kind} {name!r}"
+    repository, subject = Repository("model", name), f"{kind} {name!r}"
     if offline() and not hub_lock.commit(repository):
         _adopt(repository)
-    fetched = fetch(
-        repository, (), lambda commit: _encoder_files_at(repository, commit, wanted), wanted
+    snapshot = fetch(
+        repository, (), lambda commit: _encoder_files_at(repository, commit, subject), subject
     )
-    keep(repository, (), fetched)
-    return fetched.paths["config.json"].parent
+    lock(repository, (), snapshot)
+    return snapshot.paths["config.json"].parent
 
 
 def encoder_at_hand(name: str) -> str:
@@ -323,5 +331,5 @@ def encoder_at_hand(name: str) -> str:
     requested or checked."""
     repository = Repository("model", name)
     commit = hub_lock.commit(repository)
-    path = cached(repository, "config.json", commit) if commit else None
+    path = cached_path(repository, "config.json", commit) if commit else None
     return str(path.parent) if path else name

@@ -82,15 +82,15 @@ def read() -> dict[str, Any]:
         status = file.stat()
     except FileNotFoundError:
         return {"dataset": {}, "model": {}}
-    return parsed(file, (status.st_ino, status.st_mtime_ns, status.st_size))
+    return _parse(file, (status.st_ino, status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
-def parsed(place: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
+def _parse(file: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
     """Return the content of the file. Each version is parsed once, since a run of forty languages
     reads it forty times."""
     try:
-        groups = yaml.load(place.read_text(encoding="utf-8"), _LOADER) or {}
+        groups = yaml.load(file.read_text(encoding="utf-8"), _LOADER) or {}
         content = {kind: dict(groups.pop(f"{kind}s", None) or {}) for kind in ("dataset", "model")}
         entries = [(key, entry) for group in content.values() for key, entry in group.items()]
         wrong = [
@@ -105,15 +105,17 @@ def parsed(place: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
         TypeError,
         ValueError,
     ) as error:
-        raise damaged(place, f"{type(error).__name__}: {' '.join(str(error).split())}") from None
+        raise _damage_error(
+            file, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        ) from None
     if wrong:
-        raise damaged(place, f"{wrong[0]!r} is not an entry with a commit")
+        raise _damage_error(file, f"{wrong[0]!r} is not an entry with a commit")
     return content
 
 
-def damaged(place: Path, problem: str) -> UsageError:
+def _damage_error(file: Path, problem: str) -> UsageError:
     return UsageError(
-        f"{place} is not a lock that this suite wrote ({problem}): "
+        f"{file} is not a lock that this suite wrote ({problem}): "
         "restore it, or delete it to lock the hub's current data"
     )
 
@@ -136,18 +138,18 @@ def content(repository: Repository, *part: str) -> Content | None:
             else None
         )
     except (AttributeError, TypeError, ValueError) as error:
-        raise damaged(path(), f"{repository.key}: {error}") from None
+        raise _damage_error(path(), f"{repository.key}: {error}") from None
 
 
 @contextmanager
-def writing() -> Iterator[dict[str, Any]]:
+def _edit() -> Iterator[dict[str, Any]]:
     """Yield the whole lock for changes by one process at a time. The changes are written completely
     or not at all."""
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     # Wait on a separate file, because the lock itself is replaced while others wait.
     with file.with_name(f".{file.name}.writer").open("a") as writer:
-        while not locks.acquired(writer):
+        while not locks.acquire(writer):
             time.sleep(0.05)
         lock = {kind: dict(entries) for kind, entries in read().items()}
         before = text(lock)
@@ -156,9 +158,9 @@ def writing() -> Iterator[dict[str, Any]]:
             write_text(file, after)
 
 
-def text(changed: Mapping[str, Any]) -> str:
+def text(lock: Mapping[str, Any]) -> str:
     """Return the file's text, sorted so that two versions can be compared line by line."""
-    groups = {f"{kind}s": entries for kind, entries in changed.items() if entries}
+    groups = {f"{kind}s": entries for kind, entries in lock.items() if entries}
     return HEADER + yaml.dump(
         groups,
         Dumper=_DUMPER,
@@ -169,32 +171,34 @@ def text(changed: Mapping[str, Any]) -> str:
     )
 
 
-def settle(repository: Repository, found: str) -> str:
-    """Lock the repository to the commit found, unless another run was faster. Return the commit in
+def settle(repository: Repository, commit_id: str) -> str:
+    """Lock the repository to this commit, unless another run was faster. Return the commit in
     force."""
-    with writing() as lock:
-        entry = lock[repository.kind].setdefault(repository.key, {"commit": found})
+    with _edit() as lock:
+        entry = lock[repository.kind].setdefault(repository.key, {"commit": commit_id})
         return str(entry["commit"])
 
 
-def record(repository: Repository, at: str, part: tuple[str, ...], found: Content) -> None:
-    """Write down the content of a part at commit `at`. Raise UsageError if the repository has
+def record(
+    repository: Repository, commit_id: str, part: tuple[str, ...], part_content: Content
+) -> None:
+    """Write down the content of a part at a commit. Raise UsageError if the repository has
     meanwhile been locked to another commit."""
-    with writing() as lock:
-        entry = dict(lock[repository.kind].get(repository.key, {"commit": at}))
-        if entry["commit"] != at:
+    with _edit() as lock:
+        entry = dict(lock[repository.kind].get(repository.key, {"commit": commit_id}))
+        if entry["commit"] != commit_id:
             raise UsageError(
                 f"{path()}: {repository.key} was locked to {entry['commit']} "
-                f"while {at} was loaded: run it again"
+                f"while {commit_id} was loaded: run it again"
             )
         lock[repository.kind][repository.key] = entry
         for name in ("configurations", *part) if part else ():
             entry[name] = dict(entry.get(name, {}))
             entry = entry[name]
         entry.update(
-            {"files": dict(found.files)}
-            if found.rows is None
-            else {"files": dict(found.files), "rows": found.rows}
+            {"files": dict(part_content.files)}
+            if part_content.rows is None
+            else {"files": dict(part_content.files), "rows": part_content.rows}
         )
 
 
@@ -212,4 +216,8 @@ def revisions(spec: Any) -> dict[str, str]:
             Repository.of(data[name]) for data in tables for name in names if name in data
         ]
         repositories += [Repository.of(TEXTS)] if getattr(spec, "text_languages", ()) else []
-    return {repository.key: locked for repository in repositories if (locked := commit(repository))}
+    return {
+        repository.key: commit_id
+        for repository in repositories
+        if (commit_id := commit(repository))
+    }

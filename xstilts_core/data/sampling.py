@@ -102,10 +102,10 @@ def spread(groups: Sequence[str], count: int, generator: np.random.Generator) ->
     stretch gives one position.
     """
     rounds: list[list[int]] = []
-    taken: Counter[str] = Counter()
+    group_counts: Counter[str] = Counter()
     for position in generator.permutation(len(groups)).tolist():
-        round_index = taken[groups[position]]
-        taken[groups[position]] += 1
+        round_index = group_counts[groups[position]]
+        group_counts[groups[position]] += 1
         if round_index == len(rounds):
             rounds.append([])
         rounds[round_index].append(position)

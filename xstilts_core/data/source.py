@@ -84,15 +84,15 @@ class Source(ABC):
         sequences of words."""
 
     @abstractmethod
-    def unlabelled(self, wish: Sequence[str], most: int, seed: int) -> list[str]:
+    def unlabelled(self, languages: Sequence[str], most: int, seed: int) -> list[str]:
         """Return texts for continued masked language modelling, each in one language: at most
         `most` per language, the same for the same arguments."""
 
     @abstractmethod
-    def documents(self, wish: Sequence[str], most: int, seed: int) -> list[Text]:
+    def documents(self, languages: Sequence[str], most: int, seed: int) -> list[Text]:
         """Return the texts of phase 1: `most` for a language of full resources."""
 
-    def located(self, name: str, split: str, code: str) -> list[Path]:
+    def split_files(self, name: str, split: str, code: str) -> list[Path]:
         """Return the files below data_root that hold a split in one language; none if it is read
         elsewhere."""
         return []
@@ -138,15 +138,18 @@ class Source(ABC):
             if all(code in present for present in codes)
         )
 
-    def evaluated(self, name: str, split: str, wish: Sequence[str]) -> tuple[str, ...]:
-        """Return the languages to score: all available ones, or those of `wish` that the task
-        has."""
+    def evaluated(self, name: str, split: str, languages: Sequence[str]) -> tuple[str, ...]:
+        """Return the languages to score: all available ones, or those of `languages` that the
+        task has."""
         available = self.languages(name, split)
-        chosen = tuple(code for code in available if not wish or code in wish)
+        chosen = tuple(code for code in available if not languages or code in languages)
         if not chosen:
-            wanted, legal = (", ".join(wish) or "any language", ", ".join(available) or "none")
+            request, legal = (
+                ", ".join(languages) or "any language",
+                ", ".join(available) or "none",
+            )
             raise UsageError(
-                f"{name}: no labelled {split} data in {wanted} (source {self.name}); "
+                f"{name}: no labelled {split} data in {request} (source {self.name}); "
                 f"available: {legal}"
             )
         return chosen
@@ -180,8 +183,8 @@ class Source(ABC):
         """
         parts = sampling.parts(name)
         parts = parts[-1:] if split == "dev" and task(name).staged else parts
-        located = [path for part in parts for path in self.located(part, split, code)]
-        return [*located, *self.pool_files(name)]
+        paths = [path for part in parts for path in self.split_files(part, split, code)]
+        return [*paths, *self.pool_files(name)]
 
 
 class Embedded(Source):
@@ -203,16 +206,16 @@ class Embedded(Source):
             for code in {example.language for example in examples}
         }
 
-    def unlabelled(self, wish: Sequence[str], most: int, seed: int) -> list[str]:
+    def unlabelled(self, languages: Sequence[str], most: int, seed: int) -> list[str]:
         """Return documents of the corpus that phase 1 has read, without code-switched documents and
         translation pairs, so that no translations are learnt from unlabelled text."""
-        codes = tuple(wish) or suite.LANGUAGES
+        codes = tuple(languages) or suite.LANGUAGES
         documents = corpus.documents(codes, seed, most)
-        own = takewhile(lambda document: document.language in codes, documents)
-        return [document.text for document in own]
+        monolingual = takewhile(lambda document: document.language in codes, documents)
+        return [document.text for document in monolingual]
 
-    def documents(self, wish: Sequence[str], most: int, seed: int) -> list[Text]:
-        documents = corpus.documents(tuple(wish) or suite.LANGUAGES, seed, most)
+    def documents(self, languages: Sequence[str], most: int, seed: int) -> list[Text]:
+        documents = corpus.documents(tuple(languages) or suite.LANGUAGES, seed, most)
         return [(document.text, document.pair) for document in documents]
 
 
@@ -225,7 +228,7 @@ class Files(Source):
     def at_hand(self) -> bool:
         return bool(self.data_root) and Path(self.data_root).is_dir()
 
-    def local(self, entry: Task, code: str) -> bool:
+    def is_local(self, entry: Task, code: str) -> bool:
         """Return whether a task in a language is read from files."""
         return bool(self.data_root)
 
@@ -252,10 +255,10 @@ class Files(Source):
             return ()
         return readers.available(name, split, Path(self.data_root))
 
-    def located(self, name: str, split: str, code: str) -> list[Path]:
-        if not self.local(task(name), code):
+    def split_files(self, name: str, split: str, code: str) -> list[Path]:
+        if not self.is_local(task(name), code):
             return []
-        return readers.located(name, split, code, Path(self.data_root))
+        return readers.find_files(name, split, code, Path(self.data_root))
 
     def pool_files(self, name: str) -> Sequence[Path]:
         return readers.pool_files(name, Path(self.data_root)) if self.data_root else ()
@@ -275,20 +278,20 @@ class Files(Source):
         shared = frozenset((word,) for word in set.intersection(*by_code.values()))
         return dict.fromkeys(by_code, shared)
 
-    def unlabelled(self, wish: Sequence[str], most: int, seed: int) -> list[str]:
+    def unlabelled(self, languages: Sequence[str], most: int, seed: int) -> list[str]:
         """Return the texts of `texts`."""
-        texts = [text for _, text in self.texts(wish, most)]
+        texts = [text for _, text in self.texts(languages, most)]
         if not texts:
             raise UsageError(
-                f"no text in {', '.join(wish) or 'any language'} below {self.data_root}: "
+                f"no text in {', '.join(languages) or 'any language'} below {self.data_root}: "
                 "mlm has nothing to learn from"
             )
         return texts
 
-    def documents(self, wish: Sequence[str], most: int, seed: int) -> list[Text]:
-        return [(text, None) for _, text in self.texts(wish, most)]
+    def documents(self, languages: Sequence[str], most: int, seed: int) -> list[Text]:
+        return [(text, None) for _, text in self.texts(languages, most)]
 
-    def texts(self, wish: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
+    def texts(self, languages: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
         """Yield (language, text) for all unlabelled text in the tasks' files, for pretraining: at
         most `most` texts per language.
 
@@ -298,10 +301,10 @@ class Files(Source):
         counts: dict[str, int] = {}
         seen: set[tuple[str, str]] = set()
         files = Files(self.data_root, "xtreme-r")
-        for name, split, code in files.held():
+        for name, split, code in files.labelled_splits():
             for pair in _plain_texts(files.read(task(name), split, code), code):
                 if (
-                    (not wish or pair[0] in wish)
+                    (not languages or pair[0] in languages)
                     and pair not in seen
                     and counts.get(pair[0], 0) < most
                 ):
@@ -312,10 +315,10 @@ class Files(Source):
     def text_files(self) -> Iterator[Path]:
         """Yield the files whose texts `texts` reads."""
         files = Files(self.data_root, "xtreme-r")
-        for name, split, code in files.held():
-            yield from files.located(name, split, code)
+        for name, split, code in files.labelled_splits():
+            yield from files.split_files(name, split, code)
 
-    def held(self) -> Iterator[tuple[str, str, str]]:
+    def labelled_splits(self) -> Iterator[tuple[str, str, str]]:
         """Yield the task, split and language of everything that the files hold."""
         for name, split in readers.FILES:
             for code in self.languages(name, split):
@@ -328,12 +331,12 @@ class Hub(Files):
     name = "hub"
     at_hand = False
 
-    def local(self, entry: Task, code: str) -> bool:
+    def is_local(self, entry: Task, code: str) -> bool:
         on_hub = entry.name in HUB and not (code in entry.added and entry.name in LOCAL_ADDED)
         return bool(self.data_root) and not on_hub
 
     def _read(self, entry: Task, split: str, code: str) -> list[Example]:
-        if self.local(entry, code):
+        if self.is_local(entry, code):
             return super()._read(entry, split, code)
         return readers.read_hub(entry.name, split, code)
 
@@ -348,10 +351,10 @@ class Hub(Files):
     def is_scrap(self, name: str, code: str) -> bool:
         return False
 
-    def unlabelled(self, wish: Sequence[str], most: int, seed: int) -> list[str]:
+    def unlabelled(self, languages: Sequence[str], most: int, seed: int) -> list[str]:
         """Return first paragraphs of Wikipedia articles, drawn with the seed."""
         texts = []
-        for position, code in enumerate(wish or XTREME_LANGUAGES):
+        for position, code in enumerate(languages or XTREME_LANGUAGES):
             paragraphs = readers.read_hub_texts(code)
             draws = np.random.default_rng([seed, 8, position]).permutation(len(paragraphs))
             texts += [paragraphs[index] for index in draws[:most]]
@@ -361,7 +364,7 @@ class Hub(Files):
 SOURCES: dict[str, type[Source]] = {cls.name: cls for cls in (Embedded, Files, Hub)}
 
 
-def named(name: str, data_root: str = "", benchmark: Benchmark = "xtreme") -> Source:
+def find_source(name: str, data_root: str = "", benchmark: Benchmark = "xtreme") -> Source:
     """Return the source of this name. Raise UsageError if there is none."""
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
@@ -370,7 +373,9 @@ def named(name: str, data_root: str = "", benchmark: Benchmark = "xtreme") -> So
 
 def source_of(settings: Settings) -> Source:
     """Return the source that a spec or a study names."""
-    return named(settings.source, settings.data_root, getattr(settings, "benchmark", "xtreme"))
+    return find_source(
+        settings.source, settings.data_root, getattr(settings, "benchmark", "xtreme")
+    )
 
 
 def _plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:

@@ -87,17 +87,12 @@ def masked(text: str, code: str, names: Collection[Name], mark: str) -> str:
     text_words = [text[first:end] for first, end in word_spans]
     pieces, copied_end, position = [], 0, 0
     while position < len(text_words):
-        size = _longest_name(text_words, position, names, longest)
+        sizes = range(min(longest, len(text_words) - position), 0, -1)
+        size = next(
+            (size for size in sizes if tuple(text_words[position : position + size]) in names), 0
+        )
         if size:
             pieces += [text[copied_end : word_spans[position][0]], mark]
             copied_end = word_spans[position + size - 1][1]
         position += max(1, size)
     return "".join([*pieces, text[copied_end:]])
-
-
-def _longest_name(
-    found: Sequence[str], position: int, names: Collection[Name], longest: int
-) -> int:
-    """Return the number of words of the longest name that begins at this word; 0 if none does."""
-    sizes = range(min(longest, len(found) - position), 0, -1)
-    return next((size for size in sizes if tuple(found[position : position + size]) in names), 0)

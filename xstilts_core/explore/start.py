@@ -68,7 +68,7 @@ def state_of(spec: Spec) -> State:
 @places()
 def check(spec: Spec) -> None:
     """Raise UsageError if the run cannot start or would replace an existing result."""
-    spec.require_places()
+    spec.require_data_root()
     state = state_of(spec).state
     if state == "running":
         raise UsageError(f"{spec.folder}: a run is already at work there")

@@ -27,9 +27,9 @@ def size(folder: Path) -> int:
 
 def full_sentence(folder: Path, needed: int) -> str:
     """Describe a full disk: which one, the minimum number of bytes needed, and how to go on."""
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(place).free
-    mount = next(path for path in (place, *place.parents) if os.path.ismount(path))
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    mount = next(path for path in (existing, *existing.parents) if os.path.ismount(path))
     amount = max(1, -(-max(needed, free + 1) // MEGABYTE))
     room = f"at least {amount:,} MB are needed, {free / MEGABYTE:,.1f} MB are free"
     return (

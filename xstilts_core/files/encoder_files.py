@@ -72,7 +72,7 @@ def pointer(path: Path) -> str:
     )
 
 
-def parsed(path: Path) -> tuple[dict[str, Any], str]:
+def _read_json(path: Path) -> tuple[dict[str, Any], str]:
     """Return the object in a JSON file, and the reason if there is none."""
     if path.is_file() and (reason := pointer(path)):
         return {}, reason
@@ -91,12 +91,12 @@ def parsed(path: Path) -> tuple[dict[str, Any], str]:
 
 def configuration(folder: Path) -> dict[str, Any]:
     """Return the content of config.json, empty if it cannot be read."""
-    return parsed(folder / "config.json")[0]
+    return _read_json(folder / "config.json")[0]
 
 
 def _config_problem(folder: Path) -> str:
     """Describe a fault of config.json. Only transformers knows whether its model_type exists."""
-    config, reason = parsed(folder / "config.json")
+    config, reason = _read_json(folder / "config.json")
     if reason:
         return reason
     if not isinstance(config.get("model_type"), str):
@@ -120,7 +120,7 @@ def _weights_problem(folder: Path) -> str:
         return f"there are no weights: no {', '.join(WEIGHTS[:-1])} or {WEIGHTS[-1]}"
     shards = {name}
     if name.endswith(".index.json"):
-        index, reason = parsed(folder / name)
+        index, reason = _read_json(folder / name)
         weights = index.get("weight_map")
         if reason or not isinstance(weights, dict) or not weights:
             return reason or f"{name} has no weight_map, which maps each weight to its file"
@@ -194,7 +194,7 @@ def _tokenizer_problem(folder: Path) -> str:
     tokenizer, to which every word is unknown."""
     complete, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
     for path in (complete, settings):
-        if path.is_file() and (reason := parsed(path)[1]):
+        if path.is_file() and (reason := _read_json(path)[1]):
             return reason
     # If there is a tokenizer.json, the other files are never read.
     vocabularies = (
@@ -206,7 +206,7 @@ def _tokenizer_problem(folder: Path) -> str:
     )
     if any(path.stat().st_size for path in vocabularies):
         return next(filter(None, map(pointer, vocabularies)), "")
-    if parsed(settings)[0].get("tokenizer_class") in _WITHOUT_VOCABULARY:
+    if _read_json(settings)[0].get("tokenizer_class") in _WITHOUT_VOCABULARY:
         return ""
     return "there are no tokenizer files: no tokenizer.json, vocab.txt, vocab.json or *.model"
 
@@ -243,7 +243,7 @@ def positions(config: Mapping[str, Any]) -> int | None:
     return rows - first_position(config)
 
 
-def beyond(config: Mapping[str, Any], start: str, layer: int, max_length: int) -> str:
+def limits_problem(config: Mapping[str, Any], start: str, layer: int, max_length: int) -> str:
     """Explain why encoder `start` cannot read this layer or texts of this length; "" if it can."""
     layers, longest = depth(config), positions(config)
     if layers is not None and layer > layers:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TextIO
 
 
-def acquired(lock: TextIO) -> bool:
-    """Take the lock on this open file if no process has it; return whether it was taken."""
+def acquire(lock: TextIO) -> bool:
+    """Acquire the lock on this open file if no process has it; return whether it was acquired."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

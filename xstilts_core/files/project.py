@@ -46,8 +46,8 @@ def lay_out(folder: Path) -> tuple[list[Path], list[Path]]:
 def _files() -> Iterator[tuple[Path, Path]]:
     """Yield each file of a new project and its path there. A wheel carries them in its package; in
     a clone they are the repository's own folders."""
-    carried = _PACKAGE / "project"
-    root = carried if carried.is_dir() else _PACKAGE.parent
+    packaged = _PACKAGE / "project"
+    root = packaged if packaged.is_dir() else _PACKAGE.parent
     for name in _PARTS:
         top = root / name
         for source in [top] if top.is_file() else sorted(top.rglob("*")):

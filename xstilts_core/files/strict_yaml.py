@@ -56,17 +56,17 @@ class _StrictLoader(yaml.SafeLoader):
 _StrictLoader.add_constructor(f"{_TAG}map", _StrictLoader.construct_yaml_map)
 
 
-def located(block: Any, key: Any, file: str, place: str = "") -> str:
-    """Join file, line of the key, and place within the file, as far as they are known."""
+def location(block: Any, key: Any, file: str, section: str = "") -> str:
+    """Join file, line of the key, and section of the file, as far as they are known."""
     line = getattr(block, "lines", {}).get(key)
-    return ", ".join(part for part in (file, f"line {line}" if line else "", place) if part)
+    return ", ".join(part for part in (file, f"line {line}" if line else "", section) if part)
 
 
-def load(text: str, place: str) -> Any:
+def load(text: str, origin: str) -> Any:
     """Return the content of a YAML text. Raise UsageError in one sentence, with the line, on text
     that is not YAML or that YAML reads differently than it looks.
 
-    place: the file, or another origin of the text.
+    origin: the file, or another origin of the text.
     """
     loader = None
     try:
@@ -75,22 +75,22 @@ def load(text: str, place: str) -> Any:
         _check_scalars(loader, node)
         return loader.construct_document(node) if node else None
     except UsageError as error:
-        raise UsageError(f"{place}, {error}") from None
+        raise UsageError(f"{origin}, {error}") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(
-            f"{place}{line}: this is not valid YAML: "
+            f"{origin}{line}: this is not valid YAML: "
             f"{' '.join(str(error.problem or error.context).split())}"
         ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UsageError(
-            f"{place}, line {line}: this is not valid YAML: the character "
+            f"{origin}, line {line}: this is not valid YAML: the character "
             f"{chr(error.character)!a} is not allowed"
         ) from None
     except RecursionError:
         raise UsageError(
-            f"{place}, line {loader.line + 1 if loader else 1}: this YAML cannot be read: it is "
+            f"{origin}, line {loader.line + 1 if loader else 1}: this YAML cannot be read: it is "
             "nested too deeply"
         ) from None
 
@@ -134,12 +134,12 @@ def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> Non
     if kind == "timestamp":
         raise UsageError(f"{what}: YAML reads it as a date: quote it")
     if kind == "int" and not WHOLE.fullmatch(text):
-        raise UsageError(f"{what}: {said(loader, node)}: write {_in_digits(loader, node)}")
+        raise UsageError(f"{what}: {_reading(loader, node)}: write {_in_digits(loader, node)}")
     if kind == "float" and not (_FRACTION.fullmatch(text) and math.isfinite(float(text))):
         if text.lstrip("+-").lower() in (".inf", ".nan") or _FRACTION.fullmatch(text):
             raise UsageError(f"{what}: it must be a finite number")
         raise UsageError(
-            f"{what}: {said(loader, node)}: write a number as 0.5 or 5.0e-6, or quote the text"
+            f"{what}: {_reading(loader, node)}: write a number as 0.5 or 5.0e-6, or quote the text"
         )
     if kind == "str" and node.style is None and _SEEMING.fullmatch(text):
         raise UsageError(
@@ -152,7 +152,7 @@ def _check_scalar(loader: _StrictLoader, node: yaml.ScalarNode, key: str) -> Non
         raise UsageError(f"{what}: it is tagged as {kind} but is not one: leave tags out")
 
 
-def number(loader: _StrictLoader, node: yaml.ScalarNode) -> float | None:
+def _parsed_number(loader: _StrictLoader, node: yaml.ScalarNode) -> float | None:
     """Return the number that YAML reads, or None if it fails."""
     try:
         return (
@@ -164,8 +164,8 @@ def number(loader: _StrictLoader, node: yaml.ScalarNode) -> float | None:
         return None
 
 
-def said(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
-    value = number(loader, node)
+def _reading(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    value = _parsed_number(loader, node)
     return (
         f"YAML reads it as {shown(value)}" if value is not None else "it is not a readable number"
     )
@@ -183,5 +183,5 @@ def _in_digits(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
         )
     if plain[:2] == "0o" and plain[2:]:
         return f"{sign.replace('+', '')}{int(plain[2:40], 8)}"
-    value = number(loader, node)
+    value = _parsed_number(loader, node)
     return shown(value) if value is not None else "decimal digits"

@@ -18,7 +18,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files import locks
 from xstilts_core.results import ASIDE, EARLIER, FAILURE, LOCK, MADE, NOTEBOOK, RESULT, UNFINISHED
 from xstilts_core.study import Study
-from xstilts_core.study.identity import STARTS, Below
+from xstilts_core.study.identity import STARTS, DataRoots
 from xstilts_core.study.spec import Spec
 
 TOLD = (NOTEBOOK, "train_log.jsonl")
@@ -31,7 +31,7 @@ def held(folder: Path) -> Iterator[bool]:
     Never waiting rules out deadlocks."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as lock:
-        yield locks.acquired(lock)
+        yield locks.acquire(lock)
 
 
 def remove(path: Path) -> None:
@@ -101,7 +101,7 @@ def standing(folder: Path) -> Path | None:
     return next((path for path in paths if path.is_file() and path.stat().st_size), None)
 
 
-def fits(spec: Spec, below: Below | None = None) -> bool:
+def fits(spec: Spec, below: DataRoots | None = None) -> bool:
     """Return whether the result that was set aside belongs to this run: same settings, and not
     older than the runs that it starts from."""
     path = standing(spec.folder)
@@ -161,7 +161,7 @@ class Plan:
 def plan(study: Study) -> Plan:
     """Return the plan for a study without changing any file."""
     steps: dict[Path, str] = {}
-    below = Below()
+    below = DataRoots()
     for spec in study.specs:
         grounded = all(steps.get(parent, "done") in ("done", "back") for parent in spec.parents)
         state = results.state(spec, below)

@@ -212,7 +212,7 @@ def only_grid(study: Study) -> Iterator[TextIO]:
     _require_writable(study.root)
     with (study.root / results.LOCK).open("a+", encoding="ascii") as lock:
         deadline = time.monotonic() + _SECONDS_TO_FOLLOW
-        while not locks.acquired(lock):
+        while not locks.acquire(lock):
             if time.monotonic() > deadline:
                 lock.seek(0)
                 holder = f" (process {lock.read().strip()})"

@@ -32,7 +32,7 @@ from xstilts_core.results import REFERENCE, RESULT, Result
 from xstilts_core.study import Study, identity, study_file
 from xstilts_core.study.identity import STARTS, Identity
 from xstilts_core.study.spec import SPECS, DataSpec, Spec
-from xstilts_core.study.study_kinds import RUNS, STUDY, kept_folder, kept_seeds
+from xstilts_core.study.study_kinds import RUNS, STUDY, reference_folder, reference_seeds
 
 ITEMS = "seed{}.items.jsonl.gz"
 # The file with the digest of the packed files that a study's folder was unpacked from.
@@ -130,7 +130,7 @@ def pack(study: Study, folder: Path) -> list[str]:
         )
     seeds = {
         seed: read(folder, seed)
-        for seed in {*kept_seeds(folder), *(spec.seed for spec in finished)}
+        for seed in {*reference_seeds(folder), *(spec.seed for spec in finished)}
     }
     known_results = {
         alike(name): _result_of(line) for kept in seeds.values() for name, line in kept.runs.items()
@@ -261,7 +261,7 @@ def unpack(study: Study) -> None:
     The caller holds the folder's lock. Whatever was not kept of a run stays absent: the files of
     predictions have no gold answers and no predictions.
     """
-    folder = kept_folder(study.reference)
+    folder = reference_folder(study.reference)
     stamp = digest(folder)
     with suppress(FileNotFoundError):
         if (study.root / _UNPACKED).read_text(encoding="ascii") == stamp:
@@ -327,7 +327,7 @@ def require_answers(head: Line, path: Path) -> None:
     """Raise UsageError if the first line of a file of predictions marks it as having no answers."""
     if kept := head.get(REFERENCE):
         raise UsageError(
-            f"{path}: {kept_folder(kept)} has no texts, gold answers or predictions: "
+            f"{path}: {reference_folder(kept)} has no texts, gold answers or predictions: "
             "run that study yourself"
         )
 

@@ -127,7 +127,7 @@ def socket_config(variables: dict[str, str]) -> Iterator[Config]:
     }
     try:
         with (folder / LOCK).open("w", encoding="ascii") as lock:
-            locks.acquired(lock)
+            locks.acquire(lock)
             locks.inherit(lock)
             yield Config({"RunKernelManager": settings})
     finally:

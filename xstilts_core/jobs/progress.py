@@ -20,7 +20,7 @@ from xstilts_core import results
 from xstilts_core.files import disk
 from xstilts_core.jobs import cluster, stopping
 from xstilts_core.study import Study
-from xstilts_core.study.identity import Below
+from xstilts_core.study.identity import DataRoots
 from xstilts_core.study.spec import SPECS, DataSpec, PretrainSpec, Spec
 
 POLL_SECONDS = 0.5
@@ -72,7 +72,7 @@ class Watch:
 
     def look(self) -> list[str]:
         """Read the folders; return the runs that finished or failed since the last look."""
-        news, started, below = [], time.process_time(), Below()
+        news, started, below = [], time.process_time(), DataRoots()
         queued = self.queue.look() if self.queue else {}
         with undisturbed():
             for spec in self.study.specs:

@@ -39,7 +39,7 @@ def only_writer(folder: Path) -> Iterator[bool]:
     folder.mkdir(parents=True, exist_ok=True)
     waited = 0.0
     with (folder / results.LOCK).open("a") as lock:
-        while not locks.acquired(lock):
+        while not locks.acquire(lock):
             waited += 0.2
             time.sleep(0.2)
         locks.inherit(lock)
@@ -70,7 +70,7 @@ def one_gpu(device: str) -> Iterator[str | None]:
         for name in ids:
             path = Path(tempfile.gettempdir()) / f"xstilts-{os.getuid()}-gpu-{name}.lock"
             with path.open("a") as lock:
-                if locks.acquired(lock):
+                if locks.acquire(lock):
                     locks.inherit(lock)
                     yield name
                     return
@@ -163,7 +163,7 @@ def run_spec(spec: Spec, threads: int = 0, offline: bool = False) -> Path:
 
     offline: the notebook must not access the hub.
     """
-    spec.require_places()
+    spec.require_data_root()
     with only_writer(spec.folder) as had_to_wait:
         if had_to_wait and results.state(spec).state == "done":
             return spec.folder / results.RESULT
@@ -209,7 +209,7 @@ def run_by_hand(
     )
     if spec_class is not None:
         spec = make(spec_class, dict(parameters), "-p")
-        spec.require_places()
+        spec.require_data_root()
         folder, values = spec.folder, spec.changed()
         with only_writer(folder), aside.keeping(spec):
             run_in_folder(notebook, values, folder, threads, spec.device)

@@ -23,7 +23,7 @@ from xstilts_core.jobs import aside
 from xstilts_core.jobs.aside import TOLD, held
 from xstilts_core.results import Result
 from xstilts_core.study import Study, identity
-from xstilts_core.study.identity import Below, Identity
+from xstilts_core.study.identity import DataRoots, Identity
 from xstilts_core.study.spec import DataSpec, Spec
 
 # The file in a study's folder with the path of the study's YAML file.
@@ -55,9 +55,9 @@ def shared(study: Study) -> dict[str, list[tuple[Result, Path]]]:
     return runs
 
 
-def same(known: dict[str, list[tuple[Result, Path]]], spec: Spec, below: Below) -> Path | None:
+def same(known: dict[str, list[tuple[Result, Path]]], spec: Spec, below: DataRoots) -> Path | None:
     """Return the folder of a finished run with the identity of `spec`; None if there is none."""
-    runs = known.get(identity.wanted(spec).key, ())
+    runs = known.get(identity.of_spec(spec).key, ())
     return next(
         (folder for result, folder in runs if not results.difference(result, spec, below)), None
     )
@@ -124,7 +124,7 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
     A run is taken over only after the runs that it starts from: files older than their parents'
     would be created again.
     """
-    runs_by_key, folders, below = shared(study) if study.shares else {}, [], Below()
+    runs_by_key, folders, below = shared(study) if study.shares else {}, [], DataRoots()
     for spec in (specs or study.specs) if runs_by_key else ():
         source = same(runs_by_key, spec, below)
         if source is None or results.state(spec).state in ("done", "running"):
@@ -141,10 +141,10 @@ def gather(study: Study, specs: Sequence[Spec] = ()) -> list[Path]:
 def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
     """Return the folders of the runs that will be taken over: another study has finished them, or
     one of `earlier` will have by then."""
-    runs, below = shared(study) if study.shares else {}, Below()
+    runs, below = shared(study) if study.shares else {}, DataRoots()
     plans: dict[str, list[Identity]] = {}
     for plan in (
-        identity.wanted(spec)
+        identity.of_spec(spec)
         for other in earlier
         if other.name in study.shares
         for spec in other.specs
@@ -157,7 +157,7 @@ def foreseen(study: Study, earlier: Sequence[Study] = ()) -> frozenset[Path]:
     ]
 
     def will_be(spec: Spec) -> bool:
-        request = identity.wanted(spec)
+        request = identity.of_spec(spec)
         return any(not identity.difference(plan, request) for plan in plans.get(request.key, ()))
 
     return frozenset(

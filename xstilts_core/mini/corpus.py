@@ -12,7 +12,7 @@ from random import Random
 
 from xstilts_core.errors import unknown
 from xstilts_core.mini.grammar import LANGUAGES, detokenise, realise
-from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.paraphrase import question_roles
 from xstilts_core.mini.makers.passage import ROLE_LETTERS, Sentence, separator
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.world import World, pretraining_world
@@ -75,14 +75,14 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
         random = Random(f"corpus/{seed}/{language}")
         for _ in range(round(count * RESOURCE[language])):
             single += 1
-            domain = _drawn_domain(random)
+            domain = _draw_domain(random)
             yield _CorpusDocument(language, document(random, domain, _Voice(language, domain)))
     if len(languages) < 2:
         return
     random = Random(f"corpus/{seed}/mixed/{'-'.join(languages)}")
     mixed = round(single * _SWITCHED_SHARE / (1 - _SWITCHED_SHARE))
     for _ in range(mixed):
-        domain = _drawn_domain(random)
+        domain = _draw_domain(random)
         yield _CorpusDocument(
             "mixed", document(random, domain, _SwitchingVoice(languages, random, domain))
         )
@@ -90,11 +90,11 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
         yield pair(random, languages)
 
 
-def _drawn_domain(random: Random) -> str:
+def _draw_domain(random: Random) -> str:
     return random.choices(tuple(DOMAIN_SHARES), tuple(DOMAIN_SHARES.values()))[0]
 
 
-def _drawn_language(random: Random, languages: tuple[str, ...]) -> str:
+def _draw_language(random: Random, languages: tuple[str, ...]) -> str:
     """Draw a language by its resource weight."""
     return random.choices(languages, [RESOURCE[language] for language in languages])[0]
 
@@ -102,17 +102,17 @@ def _drawn_language(random: Random, languages: tuple[str, ...]) -> str:
 def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     """Return a short sentence in two languages, half of the time English and another; or a
     statement in one language with a question and its answer in the other."""
-    first = second = _drawn_language(random, languages)
+    first = second = _draw_language(random, languages)
     if "en" in languages and random.random() < 0.5:
         first = second = "en"
     while second == first:
-        second = _drawn_language(random, languages)
-    domain = _drawn_domain(random)
+        second = _draw_language(random, languages)
+    domain = _draw_domain(random)
     world = pretraining_world(domain)
     left, right = _Voice(first, domain), _Voice(second, domain)
     if random.random() < _QUESTION_PAIR_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
-        role = random.choice(asked_roles(event))
+        role = random.choice(question_roles(event))
         dialogue = right.between.join(
             (right.tell(Sentence(event, role)), right.answer(event, role))
         )
@@ -137,9 +137,11 @@ class _Voice:
         )[0]
 
     def answer(self, event: Event, role: str) -> str:
-        """Return one chunk of the event as a sentence of its own."""
+        """Return one chunk of the event as a sentence, with the event's final punctuation."""
         tokens = realise(event, self.language, None, self.domain)
-        return detokenise(answer_tokens(tokens, role), self.language)[0]
+        chunk = tuple(token for token in tokens if token.role in ROLE_LETTERS[role])
+        mark = tokens[-1:] if tokens[-1].pos == "PUNCT" else ()
+        return detokenise(chunk + mark, self.language)[0]
 
 
 class _SwitchingVoice(_Voice):
@@ -147,7 +149,7 @@ class _SwitchingVoice(_Voice):
     base language: "Anna 吃 un Apfel in the kitchen"."""
 
     def __init__(self, languages: tuple[str, ...], random: Random, domain: str):
-        super().__init__(_drawn_language(random, languages), domain)
+        super().__init__(_draw_language(random, languages), domain)
         self.languages, self.random = languages, random
         self.between = separator("en", domain)
 
@@ -173,7 +175,7 @@ class _SwitchingVoice(_Voice):
                 if token.role not in language_of_role:
                     switches = self.random.random() < _SWITCH_CHANCE
                     language_of_role[token.role] = (
-                        _drawn_language(self.random, self.languages) if switches else self.language
+                        _draw_language(self.random, self.languages) if switches else self.language
                     )
                 language = language_of_role[token.role]
                 other = self.parts(meaning, sentence.ask, language, versions)
@@ -187,7 +189,7 @@ class _SwitchingVoice(_Voice):
                     if chunk
                     else (self.language, [word for word in part if word.role == token.role])
                 )
-        return written(runs)
+        return _join_runs(runs)
 
     def parts(
         self, meaning: Meaning, ask: str | None, language: str, versions: _Versions
@@ -209,7 +211,7 @@ class _SwitchingVoice(_Voice):
     ) -> tuple[str, list[Token]]:
         """Return a conjunction, possibly of another language; other function words stay."""
         if token.pos == "CCONJ" and self.random.random() < _SWITCH_CHANCE:
-            language = _drawn_language(self.random, self.languages)
+            language = _draw_language(self.random, self.languages)
             parts = self.parts(meaning, ask, language, versions)
             if len(parts) > number and parts[number][0].pos == "CCONJ":
                 return language, [parts[number][0]]
@@ -217,17 +219,11 @@ class _SwitchingVoice(_Voice):
 
     def answer(self, event: Event, role: str) -> str:
         """Return the chunk in a random language."""
-        language = _drawn_language(self.random, self.languages)
+        language = _draw_language(self.random, self.languages)
         return _Voice(language, self.domain).answer(event, role)
 
 
-def answer_tokens(tokens: tuple[Token, ...], role: str) -> tuple[Token, ...]:
-    """Return the chunk of a role, with the sentence's final punctuation."""
-    chunk = tuple(token for token in tokens if token.role in ROLE_LETTERS[role])
-    return (*chunk, tokens[-1]) if tokens[-1].pos == "PUNCT" else chunk
-
-
-def written(runs: list[tuple[str, list[Token]]]) -> str:
+def _join_runs(runs: list[tuple[str, list[Token]]]) -> str:
     """Join runs of one language each, with spaces between runs but not before punctuation."""
     merged: list[tuple[str, list[Token]]] = []
     for language, tokens in runs:
@@ -264,30 +260,30 @@ def document(random: Random, domain: str, voice: _Voice) -> str:
     return voice.between.join(sentences)
 
 
-def _dialogue(random: Random, world: World, voice: _Voice, told: list[str]) -> list[str]:
+def _dialogue(random: Random, world: World, voice: _Voice, sentences: list[str]) -> list[str]:
     """Add an event, a question about it (or about a fact) and the short answer."""
     person = world.person(random)
     if random.random() < 0.25:
         fact = world.fact(random, person)
         return [
-            *told[:2],
+            *sentences[:2],
             voice.tell(Sentence(fact, random.choice(("value", "person")))),
             voice.tell(Sentence(fact)),
         ]
     event = world.event(random, person, negated=0.0)
-    role = random.choice(asked_roles(event))
+    role = random.choice(question_roles(event))
     statement = voice.tell(Sentence(event))
-    before = [*told[:2], statement] if random.random() < 0.5 else [statement, *told[:2]]
+    before = [*sentences[:2], statement] if random.random() < 0.5 else [statement, *sentences[:2]]
     return [*before, voice.tell(Sentence(event, role)), voice.answer(event, role)]
 
 
-def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
+def spaced_sentences(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
     """Yield sentences and questions with a space between any two words, even in a language without
     spaces, for learning a vocabulary."""
     for language in languages:
         random = Random(f"vocabulary/{seed}/{language}")
         for _ in range(count):
-            domain = _drawn_domain(random)
+            domain = _draw_domain(random)
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))
@@ -295,7 +291,7 @@ def spaced(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
                 (joined, None),
                 (fact, None),
                 (fact, "value"),
-                *((event, role) for role in asked_roles(event)),
+                *((event, role) for role in question_roles(event)),
             ]
             yield from (
                 " ".join(token.text for token in realise(meaning, language, ask, domain))

@@ -5,6 +5,7 @@ agreement and word order from `realise/`. Parts of speech are those of Universal
 the conventions of each language's own treebank.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from xstilts_core.mini.lexicon import LANGUAGES, unknown
@@ -72,7 +73,7 @@ def _capital(token: Token, language: str) -> Token:
     """Return the token with its first letter in upper case; Turkish i becomes İ."""
     first = token.text[0]
     upper = "İ" if language == "tr" and first == "i" else first.upper()
-    return Token(upper + token.text[1:], token.pos, token.ner, token.role, token.concept)
+    return replace(token, text=upper + token.text[1:])
 
 
 @cache

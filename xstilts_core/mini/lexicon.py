@@ -144,7 +144,7 @@ def names(language: str) -> frozenset[str]:
     """Return every written form of the proper names of persons, cities and organisations: case
     endings, and first name with surname."""
 
-    def written(*classes: str) -> list[str]:
+    def forms_of(*classes: str) -> list[str]:
         cells = [
             cell
             for name in classes
@@ -153,12 +153,12 @@ def names(language: str) -> frozenset[str]:
         ]
         return [cell for cell in cells if cell != ABSENT]
 
-    first, last = written("name_f", "name_m"), written("surname")
+    first, last = forms_of("name_f", "name_m"), forms_of("surname")
     return frozenset(
         [
             *first,
             *last,
-            *written("city", "organisation"),
+            *forms_of("city", "organisation"),
             *(f"{first_name} {surname}" for first_name in first for surname in last),
         ]
     )

@@ -11,8 +11,8 @@ import functools
 
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
+from xstilts_core.mini.disk_cache import cached
 from xstilts_core.mini.grammar import LANGUAGES
-from xstilts_core.mini.kept import kept
 from xstilts_core.mini.makers import (
     choices,
     inference,
@@ -106,7 +106,7 @@ def load(
         ]
     if limit is not None:
         return generate(task, split, language, domain, limit)
-    return kept(
+    return cached(
         f"{task}-{split}-{language}-{domain}", lambda: generate(task, split, language, domain)
     )
 
@@ -159,5 +159,5 @@ def items(task: str, split: str, domain: str, limit: int | None = None) -> tuple
         )
     count = size if limit is None else min(limit, size)
     if task in RETRIEVAL:
-        return retrieval.mined(setting, count, RETRIEVAL[task])
+        return retrieval.draw_items(setting, count, RETRIEVAL[task])
     return MAKERS[task].draw(setting, count)

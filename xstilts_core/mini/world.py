@@ -22,8 +22,8 @@ from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
 _HELD_SHARE = 0.15
-"""Share of held-out names, surnames, cities and organisations in a world with `held` set (dev and
-test splits)."""
+"""Share of held-out names, surnames, cities and organisations in a world with `held_out` set
+(dev and test splits)."""
 _DOMAIN_WEIGHT = 3.0
 """Weight of a clinic or chat concept, relative to a general one, in a text of that domain."""
 _AGES = range(18, 80)
@@ -47,12 +47,12 @@ _FLAT, _FLAT_UNIFORM = 0.6, 0.10
 
 
 @functools.cache
-def vocabulary(class_name: str, domain: str = "general", held: bool = False) -> tuple[str, ...]:
+def vocabulary(class_name: str, domain: str = "general", held_out: bool = False) -> tuple[str, ...]:
     """Return the concepts of a class in a domain's texts: the general ones, then the domain's own.
-    With `held`, return the held-out ones."""
+    With `held_out`, return the held-out ones."""
     if domain not in DOMAINS:
         raise unknown("domain", domain, DOMAINS)
-    seen = "held" if held else "open"
+    seen = "held" if held_out else "open"
     domain_concepts = () if domain == "general" else concepts(class_name, domain=domain, seen=seen)
     return concepts(class_name, domain="general", seen=seen) + domain_concepts
 
@@ -127,9 +127,9 @@ class World:
     the caller's `Random`.
 
     sharpness: Dirichlet concentration; uniform: share of the uniform mixture. domain: adds concepts
-    to the general ones. held: a share of the entities are held out (dev and test splits only).
-    lasting: facts about a person never change (the pretraining world); otherwise every call of
-    `fact` draws a new value, so that no task can be solved from memory.
+    to the general ones. held_out: a share of the entities are held out (dev and test splits
+    only). lasting: facts about a person never change (the pretraining world); otherwise every call
+    of `fact` draws a new value, so that no task can be solved from memory.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class World:
         sharpness: float = _FLAT,
         uniform: float = _FLAT_UNIFORM,
         domain: Literal["general", "clinic", "chat"] = "general",
-        held: bool = False,
+        held_out: bool = False,
         lasting: bool = False,
     ):
         self.seed, self.sharpness, self.uniform = seed, sharpness, uniform
-        self.domain, self.held, self.lasting = domain, held, lasting
+        self.domain, self.held_out, self.lasting = domain, held_out, lasting
         self._preferences: dict[tuple[str, str], _Preference] = {}
         self._facts: dict[tuple[str, str], str | int] = {}
         self.occupations = vocabulary("occupation", domain)
@@ -206,8 +206,10 @@ class World:
         if kind == "number":
             return tuple("234567"), 1.7
         if kind in ("name", "held_name"):
-            held = kind == "held_name"
-            return vocabulary("name_f", held=held) + vocabulary("name_m", held=held), 20.0
+            held_out = kind == "held_name"
+            return vocabulary("name_f", held_out=held_out) + vocabulary(
+                "name_m", held_out=held_out
+            ), 20.0
         raise unknown("kind of preference", kind, KINDS)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
@@ -229,19 +231,21 @@ class World:
         return verbs
 
     def entity_name(self, random: Random, class_name: str) -> str:
-        """Draw a surname, city or organisation; with `held`, a share of them is held out."""
+        """Draw a surname, city or organisation; with `held_out`, a share of them is held
+        out."""
         return random.choice(
-            vocabulary(class_name, held=self.held and random.random() < _HELD_SHARE)
+            vocabulary(class_name, held_out=self.held_out and random.random() < _HELD_SHARE)
         )
 
     def person(
-        self, random: Random, surname: float = 0.25, but: frozenset[str] = frozenset()
+        self, random: Random, surname: float = 0.25, exclude: frozenset[str] = frozenset()
     ) -> Entity:
-        """Draw a named person, but none of `but`; `surname` is the probability of a second name."""
+        """Draw a named person who is none of `exclude`. surname: probability of a second
+        name."""
         while True:
-            kind = "held_name" if self.held and random.random() < _HELD_SHARE else "name"
+            kind = "held_name" if self.held_out and random.random() < _HELD_SHARE else "name"
             name = self.preference(kind, "").draw(random)
-            if name not in but:
+            if name not in exclude:
                 return Entity(
                     name, self.entity_name(random, "surname") if random.random() < surname else None
                 )
@@ -332,7 +336,13 @@ class World:
         if (fronted == "place" and not where) or (fronted == "time" and not when):
             fronted = None
         return Event(
-            subject, verb, self.object(random, verb, subject, surname), where, when, never, fronted
+            subject=subject,
+            verb=verb,
+            object=self.object(random, verb, subject, surname),
+            place=where,
+            time=when,
+            negated=never,
+            front=fronted,
         )
 
     def value(self, random: Random, attribute: Attribute) -> str | int:
@@ -388,6 +398,6 @@ def pretraining_world(domain: str = "general") -> World:
 
 
 @functools.cache
-def task_world(task: str, domain: str = "general", held: bool = False) -> World:
+def task_world(task: str, domain: str = "general", held_out: bool = False) -> World:
     """Return the flat world of a task. Tasks with different names share no preferences."""
-    return World(f"task/{task}", _FLAT, _FLAT_UNIFORM, domain, held)
+    return World(f"task/{task}", _FLAT, _FLAT_UNIFORM, domain, held_out)

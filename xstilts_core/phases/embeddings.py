@@ -11,7 +11,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.study import Study
 from xstilts_core.study.spec import EncoderSpec, Spec
-from xstilts_core.study.study_kinds import kept_folder
+from xstilts_core.study.study_kinds import reference_folder
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
 # XNLI's hypotheses are short sentences with the same meaning in every language.
@@ -123,7 +123,7 @@ def parallel_sentences(study: Study, recipe: str, seed: int, count: int = 150) -
         raise UsageError(f"count {count}: two sentences or more are needed to search among them")
     if study.reference:
         raise UsageError(
-            f"{study.name}: no models are kept of the runs in {kept_folder(study.reference)}: "
+            f"{study.name}: no models are kept of the runs in {reference_folder(study.reference)}: "
             "run that study yourself"
         )
     texts = parallel_texts(study, count)

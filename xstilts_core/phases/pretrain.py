@@ -33,7 +33,7 @@ def vocabulary_texts(spec: PretrainSpec, texts: Iterable[tuple[str, str | None]]
     """Yield the texts that the tokenizer learns from. The embedded suite separates words by spaces
     in every language, so that no piece crosses words in a language written without spaces."""
     if spec.embedded:
-        yield from corpus.spaced(
+        yield from corpus.spaced_sentences(
             tuple(spec.languages) or suite.LANGUAGES, spec.seed, max(200, spec.documents // 4)
         )
     else:

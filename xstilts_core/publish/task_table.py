@@ -163,7 +163,7 @@ def places(entry: Task) -> dict[str, list[str]]:
     """
     layouts_by_split = {split: FILES.get((entry.name, split), ()) for split in SPLITS}
     accepted_layouts = {
-        split: [layout for layout in layouts if not (layout.refused or layout.given)]
+        split: [layout for layout in layouts if not (layout.refusal or layout.requires)]
         for split, layouts in layouts_by_split.items()
     }
     return {

@@ -96,7 +96,7 @@ def asking(repository: str, user: str = "") -> Iterator[None]:
                 f"Name a repository of your own, such as {own_repository}, or {_LOGIN}"
             ) from None
         raise UsageError(
-            f"{repository}: nothing was uploaded, the hub says: {hub_client.plain(error)}"
+            f"{repository}: nothing was uploaded, the hub says: {hub_client.one_line(error)}"
         ) from None
     except Exception as error:  # the client's transports each have exceptions of their own
-        raise UsageError(f"{repository}: upload failed: {hub_client.plain(error)}") from None
+        raise UsageError(f"{repository}: upload failed: {hub_client.one_line(error)}") from None

@@ -74,16 +74,18 @@ class Identity:
         return cls(**{**values, "files": files, "parents": parents})
 
     @property
-    def own(self) -> dict[str, Any]:
+    def changed_settings(self) -> dict[str, Any]:
         """Settings that differ from today's defaults, and the encoder's fingerprint. They are equal
         for equal runs, whatever fields the runs' versions had."""
-        today, elsewhere = SPECS[self.phase].model_fields, SPECS[self.phase].elsewhere
+        model_fields, bookkeeping = SPECS[self.phase].model_fields, SPECS[self.phase].bookkeeping
         compared = (
             (name, self.settings[name])
-            for name in today
-            if name in self.settings and name not in elsewhere
+            for name in model_fields
+            if name in self.settings and name not in bookkeeping
         )
-        changed = {name: value for name, value in compared if value != today[name].get_default()}
+        changed = {
+            name: value for name, value in compared if value != model_fields[name].get_default()
+        }
         if not self.fingerprint:
             return changed
         return {
@@ -96,7 +98,7 @@ class Identity:
         """Text shared by equal runs whose parents are equal, too. Such runs can still differ in
         versions or files."""
         return json.dumps(
-            [self.phase, self.own, [parent and parent.key for parent in self.parents]],
+            [self.phase, self.changed_settings, [parent and parent.key for parent in self.parents]],
             sort_keys=True,
         )
 
@@ -113,7 +115,7 @@ def settings(spec: Spec) -> dict[str, Any]:
     return {
         name: value
         for name, value in spec.model_dump(mode="json").items()
-        if name not in type(spec).elsewhere
+        if name not in type(spec).bookkeeping
     }
 
 
@@ -131,10 +133,10 @@ def begin(spec: Spec) -> Identity:
         from xstilts_core.data.readers import text
 
         text.opened.clear()
-    return wanted(spec)
+    return of_spec(spec)
 
 
-def wanted(spec: Spec) -> Identity:
+def of_spec(spec: Spec) -> Identity:
     """Return the identity that a result of this spec would have if it were made now, without files,
     which only the run itself knows.
 
@@ -143,22 +145,21 @@ def wanted(spec: Spec) -> Identity:
     """
     specs = {other.folder: other for other in spec.starts_from}
     parents = tuple(
-        wanted(specs[folder]) if folder in specs else standing(folder) for folder in spec.parents
+        of_spec(specs[folder]) if folder in specs else _of_folder(folder) for folder in spec.parents
     )
-    run = str(spec.folder.relative_to(spec.root))
     return Identity(
-        spec.phase,
-        run,
-        settings(spec),
-        versions(spec),
-        spec.fingerprint,
-        hub_lock.revisions(spec),
+        phase=spec.phase,
+        run=str(spec.folder.relative_to(spec.root)),
+        settings=settings(spec),
+        versions=versions(spec),
+        fingerprint=spec.fingerprint,
+        revisions=hub_lock.revisions(spec),
         parents=parents,
         precision=precision.of(spec),
     )
 
 
-def standing(folder: Path) -> Identity | None:
+def _of_folder(folder: Path) -> Identity | None:
     """Return the identity of the finished run in this folder, read from its result.json. Return
     None if there is none."""
     try:
@@ -182,48 +183,58 @@ def of_result(content: Mapping[str, Any], folder: Path) -> Identity:
         for name in parent_names
     ]
     parents = tuple(
-        None if root is None else standing(root / name)
+        None if root is None else _of_folder(root / name)
         for root, name in zip(roots, parent_names, strict=True)
     )
-    values = {name: value for name, value in spec.items() if name not in SPECS[phase].elsewhere}
+    values = {name: value for name, value in spec.items() if name not in SPECS[phase].bookkeeping}
     versions = {TASK + name: version for name, version in science.get("versions", {}).items()}
     return Identity(
-        phase, "", values, versions, science.get("weights", ""), parents=parents, older=True
+        phase=phase,
+        run="",
+        settings=values,
+        versions=versions,
+        fingerprint=science.get("weights", ""),
+        parents=parents,
+        older=True,
     )
 
 
-def difference(made: Identity, asked: Identity) -> str:
+def difference(recorded: Identity, required: Identity) -> str:
     """Return how a result's identity differs from the required one, in words; "" if it does not."""
-    if made.older and not made.fingerprint:  # older results lack the shipped encoder's fingerprint
-        asked = replace(asked, fingerprint="")
-    if not asked.fingerprint:  # results can be inspected on a machine without the encoder
-        made = replace(made, fingerprint="")
-    before, now, mode = made.own, asked.own, asked.settings.get("precision")
-    if made.precision and asked.precision and (made.precision == asked.precision or mode == "auto"):
+    # Older results lack the shipped encoder's fingerprint.
+    if recorded.older and not recorded.fingerprint:
+        required = replace(required, fingerprint="")
+    if not required.fingerprint:  # results can be inspected on a machine without the encoder
+        recorded = replace(recorded, fingerprint="")
+    before, now = recorded.changed_settings, required.changed_settings
+    auto = required.settings.get("precision") == "auto"
+    both_known = bool(recorded.precision and required.precision)
+    if both_known and (recorded.precision == required.precision or auto):
         before.pop("precision", None), now.pop("precision", None)
     if keys := sorted(key for key in {*before, *now} if before.get(key) != now.get(key)):
         return f"made with other {', '.join(keys)}"
-    if mode == "auto" and made.precision and asked.precision and made.precision != asked.precision:
-        return f"made in {made.precision}, and precision auto gives {asked.precision} here"
-    for name, version in asked.versions.items():
+    if auto and both_known and recorded.precision != required.precision:
+        return f"made in {recorded.precision}, and precision auto gives {required.precision} here"
+    for name, version in required.versions.items():
         # Older results give a task's version only if it was not 1, and no version of the core.
-        version_made = made.versions.get(
-            name, 1 if made.older and name.startswith(TASK) else version
+        recorded_version = recorded.versions.get(
+            name, 1 if recorded.older and name.startswith(TASK) else version
         )
-        if version_made != version:
-            return f"made with version {version_made} of {name}, now {version}"
-    for name, commit in asked.revisions.items():
-        if (locked := made.revisions.get(name, commit)) != commit:
-            return f"made with {name} at commit {locked[:12]}, now locked to {commit[:12]}"
-    if len(made.parents) != len(asked.parents):  # the baseline against a recipe of equal settings
+        if recorded_version != version:
+            return f"made with version {recorded_version} of {name}, now {version}"
+    for name, commit in required.revisions.items():
+        if (recorded_commit := recorded.revisions.get(name, commit)) != commit:
+            return f"made with {name} at commit {recorded_commit[:12]}, now locked to {commit[:12]}"
+    # The baseline against a recipe of equal settings.
+    if len(recorded.parents) != len(required.parents):
         return f"{STARTS} another run"
-    for parent, other in zip(made.parents, asked.parents, strict=True):
+    for parent, other in zip(recorded.parents, required.parents, strict=True):
         if parent and other and (reason := difference(parent, other)):
-            return after(other.run, reason)
+            return _inherited_reason(other.run, reason)
     return ""
 
 
-def after(run: str, reason: str) -> str:
+def _inherited_reason(run: str, reason: str) -> str:
     """Return the reason for a run that starts from `run`, given the `reason` for `run` itself."""
     return f"{STARTS} {run}, which {'' if reason.startswith(STARTS) else 'was '}{reason}"
 
@@ -241,20 +252,19 @@ def files_of(spec: Spec) -> Files:
     from xstilts_core.data.readers import text
 
     root = Path(spec.data_root)
-    opened = {
-        path: seen(path) for path in (root / name for name in Below().asked(spec, spec.data_root))
-    } | text.opened
+    inputs = (root / name for name in DataRoots().input_paths(spec, spec.data_root))
+    opened = {path: _size_and_time(path) for path in inputs} | text.opened
     files: Files = {}
-    for path, read in opened.items():
-        if read and path.is_relative_to(root):
+    for path, size_and_time in opened.items():
+        if size_and_time and path.is_relative_to(root):
             files[path.relative_to(root).as_posix()] = (
-                *read,
-                digest(path, *read) if seen(path) == read else "",
+                *size_and_time,
+                digest(path, *size_and_time) if _size_and_time(path) == size_and_time else "",
             )
     return dict(sorted(files.items()))
 
 
-def seen(path: Path) -> tuple[int, int] | None:
+def _size_and_time(path: Path) -> tuple[int, int] | None:
     """Return (bytes, modification time in ns) of a file, or None if it is gone."""
     try:
         status = path.stat()
@@ -270,50 +280,52 @@ def digest(path: Path, _size: int, _time: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def stands_below(made: Identity, data_root: str) -> bool:
+def has_files_below(recorded: Identity, data_root: str) -> bool:
     """Return whether any file that a run or one of its parents has read exists below this folder.
     If none does, the folder does not hold their data."""
-    names = any((Path(data_root) / name).is_file() for name in made.files)
-    return names or any(stands_below(parent, data_root) for parent in made.parents if parent)
+    names = any((Path(data_root) / name).is_file() for name in recorded.files)
+    return names or any(has_files_below(parent, data_root) for parent in recorded.parents if parent)
 
 
-class Below:
+class DataRoots:
     """The current content of data roots. Each lookup is cached, so reuse one instance when
     comparing many runs."""
 
     def __init__(self) -> None:
-        self.listed: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._paths: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def difference(self, made: Identity, spec: Spec, data_root: str) -> str:
+    def difference(self, recorded: Identity, spec: Spec, data_root: str) -> str:
         """Return what has changed below data_root among the files that a run or one of its parents
         has read or would now read in addition; "" if nothing."""
         root = Path(data_root)
-        for before, parent in zip(made.parents, spec.starts_from, strict=False):
+        for before, parent in zip(recorded.parents, spec.starts_from, strict=False):
             if before and (reason := self.difference(before, parent, data_root)):
-                return after(str(parent.folder.relative_to(parent.root)), reason)
-        if not made.files:
+                return _inherited_reason(str(parent.folder.relative_to(parent.root)), reason)
+        if not recorded.files:
             return ""
-        for name, (size, time, made_digest) in made.files.items():
-            now = seen(root / name)
+        for name, (size, time, recorded_digest) in recorded.files.items():
+            now = _size_and_time(root / name)
             if now is None:
                 return f"made with {name} below {data_root}, which is gone"
-            if now != (size, time) and (now[0] != size or digest(root / name, *now) != made_digest):
+            if now != (size, time) and (
+                now[0] != size or digest(root / name, *now) != recorded_digest
+            ):
                 return f"made with {name} below {data_root}, which has other rows now"
-        for name in self.asked(spec, data_root):
-            if name not in made.files:
+        for name in self.input_paths(spec, data_root):
+            if name not in recorded.files:
                 return f"made without {name}, which is below {data_root} now"
         return ""
 
-    def asked(self, spec: Spec, data_root: str) -> Iterator[str]:
+    def input_paths(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Yield the paths, relative to data_root, of the files that a run would read now."""
         from xstilts_core.data.source import Files
 
         if spec.reads_texts:
-            if (data_root,) not in self.listed:
-                self.listed[data_root,] = tuple(
+            if (data_root,) not in self._paths:
+                self._paths[data_root,] = tuple(
                     path.relative_to(data_root).as_posix() for path in Files(data_root).text_files()
                 )
-            yield from self.listed[data_root,]
+            yield from self._paths[data_root,]
         for task, split, codes in spec.reads:
             languages = (
                 (spec.benchmark, *spec.languages)
@@ -321,12 +333,12 @@ class Below:
                 else codes or ()
             )
             key = (task, split, spec.source, data_root, *languages)
-            if key not in self.listed:
-                self.listed[key] = tuple(listed(spec, task, split, codes, data_root))
-            yield from self.listed[key]
+            if key not in self._paths:
+                self._paths[key] = tuple(_split_paths(spec, task, split, codes, data_root))
+            yield from self._paths[key]
 
 
-def listed(
+def _split_paths(
     spec: Spec, task: str, split: str, codes: tuple[str, ...] | None, data_root: str
 ) -> Iterator[str]:
     """Yield the paths, relative to data_root, that hold a split of a task in these languages (None:

@@ -18,19 +18,21 @@ _KEYS = {"source": "mini", "encoder": "mini"}
 FILE = ".given"
 
 
-def settle(content: dict[str, Any], root: Path, typed: Mapping[str, str]) -> dict[str, str]:
-    """Apply the typed values to a study's content, or else those that its runs in `root` were made
-    with. Return the values that differ from the file's."""
-    stored, replaced = kept(root), {}
+def apply(content: dict[str, Any], root: Path, options: Mapping[str, str]) -> dict[str, str]:
+    """Apply the values of command line options to a study's content, or else those that its runs in
+    `root` were made with. Return the values that differ from the file's."""
+    stored, replacements = _stored_overrides(root), {}
     for key, default in _KEYS.items():
-        given = content.get(key, default)
-        value = typed.get(key) or (stored[key][1] if stored.get(key, [""])[0] == given else given)
-        if value != given:
-            content[key] = replaced[key] = value
-    return replaced
+        file_value = content.get(key, default)
+        value = options.get(key) or (
+            stored[key][1] if stored.get(key, [""])[0] == file_value else file_value
+        )
+        if value != file_value:
+            content[key] = replacements[key] = value
+    return replacements
 
 
-def kept(root: Path) -> dict[str, list[str]]:
+def _stored_overrides(root: Path) -> dict[str, list[str]]:
     """Return by key the file's value and its replacement when the runs in this folder were made;
     empty if nothing was replaced."""
     try:
@@ -40,10 +42,12 @@ def kept(root: Path) -> dict[str, list[str]]:
         return {}
 
 
-def text(file: str, given: Mapping[str, str]) -> str:
-    """Return the text that `kept` reads."""
+def text(file: str, replacements: Mapping[str, str]) -> str:
+    """Return the text that `_stored_overrides` reads."""
     content = study_file.read(Path(file))
     return (
-        json.dumps({key: [content.get(key, _KEYS[key]), value] for key, value in given.items()})
+        json.dumps(
+            {key: [content.get(key, _KEYS[key]), value] for key, value in replacements.items()}
+        )
         + "\n"
     )

@@ -21,7 +21,7 @@ AMX core, two rounds each, were 0.8 and 1.3 times as fast at width 128, 1.0 and 
 
 
 @lru_cache(maxsize=1)
-def native() -> bool:
+def has_bfloat16() -> bool:
     """Return whether this CPU multiplies bfloat16 in hardware. Only Linux reports it; on other
     systems the answer is False."""
     if not CPUINFO.is_file():
@@ -37,12 +37,7 @@ def native() -> bool:
 
 def on_cpu(width: int | None) -> bool:
     """Return whether auto computes an encoder of this hidden size in bfloat16 on this CPU."""
-    return width is not None and width >= NARROWEST and native()
-
-
-def gpu() -> bool:
-    """Return whether this machine may have a GPU. Only torch knows whether it can use it."""
-    return any(next(DEVICES.glob(name), None) for name in _GPUS)
+    return width is not None and width >= NARROWEST and has_bfloat16()
 
 
 def width(spec: EncoderSpec) -> int | None:
@@ -69,6 +64,9 @@ def of(spec: Spec) -> str:
         return ""
     if spec.precision != "auto":
         return spec.precision
-    if (spec.device != "cpu" and gpu()) or (size := width(spec)) is None:
+    # This machine may have a GPU; only torch knows whether it can use it.
+    if spec.device != "cpu" and any(next(DEVICES.glob(name), None) for name in _GPUS):
+        return ""
+    if (size := width(spec)) is None:
         return ""
     return "bfloat16" if on_cpu(size) else "float32"

@@ -47,7 +47,7 @@ class Recipe(BaseModel):
 
     @field_validator("settings")
     @classmethod
-    def typed(cls, settings: Settings) -> Settings:
+    def convert(cls, settings: Settings) -> Settings:
         """Convert each setting to its field's type. YAML reads 1e-5 as text, but readers of a
         recipe expect a number."""
         fields: Mapping[str, Any] = IntermediateSpec.model_fields
@@ -76,19 +76,21 @@ class Recipe(BaseModel):
     def check_used(self, where: str, mlm: bool) -> None:
         """Raise UsageError for a setting that would change nothing. mlm: whether the study sets it
         for all recipes."""
-        why = (
+        reasons = (
             {}
             if len(self.intermediate) > 1
             else dict.fromkeys(MIXTURE, "with one intermediate task nothing is mixed")
         )
-        why |= (
+        reasons |= (
             {}
             if mlm or self.setting("mlm")
             else dict.fromkeys(TEXT_FIELDS, "mlm is 0, so no text is read")
         )
         for name in self.settings if self.intermediate else ():
-            if name in why:
-                raise UsageError(f"{where} sets {name}, which would change nothing: {why[name]}")
+            if name in reasons:
+                raise UsageError(
+                    f"{where} sets {name}, which would change nothing: {reasons[name]}"
+                )
 
     @property
     def changed(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from xstilts_core.study.spec import (
     Spec,
     TargetSpec,
     explain,
-    linked,
+    link_parents,
     make,
     misfit,
 )
@@ -116,7 +116,7 @@ class Study(BaseModel):
         content = study_file.read(path)
         from xstilts_core.study.study_kinds import KINDS
 
-        places: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "name": path.stem,
             "file": str(path),
             "outputs": outputs,
@@ -124,18 +124,20 @@ class Study(BaseModel):
             "given": dict(given or {}),
         }
         if kind := next((kind for key, kind in KINDS.items() if key in content), None):
-            return kind.of(content, places)
+            return kind.of(content, arguments)
         content.setdefault("recipes", {})
-        places["given"] = overrides.settle(content, home() / outputs / path.stem, places["given"])
-        fields = {name: field for name, field in cls.model_fields.items() if name not in places}
+        arguments["given"] = overrides.apply(
+            content, home() / outputs / path.stem, arguments["given"]
+        )
+        fields = {name: field for name, field in cls.model_fields.items() if name not in arguments}
         study_file.check(content, fields, Recipe.model_fields, str(path))
         try:
-            study = cls(**content, **places)
+            study = cls(**content, **arguments)
         except ValidationError as error:
             raise explain(error, cls, str(path)) from None
         study.check()
         for name in study.shares:
-            study_file.beside(name, study.file, "shares")
+            study_file.find_other(name, study.file, "shares")
         return study
 
     def check(self) -> None:
@@ -176,7 +178,7 @@ class Study(BaseModel):
                     f"{self.file}: recipe {name}: "
                     f"{recipe.control} is a control without intermediate tasks"
                 )
-            if not self.fitting(name):
+            if not self.targets_for(name):
                 formats = " or ".join(CONTROLS[recipe.control])
                 texts = (
                     " with two texts"
@@ -215,8 +217,8 @@ class Study(BaseModel):
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
-        runs = linked(self.expand())
-        return (self.fetching(runs), *runs) if self.on_hub else runs
+        runs = link_parents(self.expand())
+        return (self.data_spec(runs), *runs) if self.on_hub else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
         """Return the study with only the runs of these seeds and the run that fetches their data.
@@ -226,10 +228,10 @@ class Study(BaseModel):
         if unknown_seeds := [seed for seed in seeds if seed not in self.seeds]:
             raise unknown("seed", unknown_seeds[0], map(str, self.seeds), self.file)
         all_runs, selection = self.by_folder, self.model_copy()
-        chosen = tuple(
+        specs = tuple(
             spec for spec in self.specs if spec.seed in seeds or isinstance(spec, DataSpec)
         )
-        selection.__dict__.update(specs=chosen, by_folder=all_runs)
+        selection.__dict__.update(specs=specs, by_folder=all_runs)
         return selection
 
     @cached_property
@@ -253,10 +255,14 @@ class Study(BaseModel):
                     settings = {
                         **self.train,
                         **self.intermediate,
-                        **self.together(recipe.intermediate),
+                        **self.task_settings(recipe.intermediate),
                         **recipe.settings,
                     }
-                    settings = {"tasks": recipe.intermediate, **self.start(name), **settings}
+                    settings = {
+                        "tasks": recipe.intermediate,
+                        **self.encoder_settings(name),
+                        **settings,
+                    }
                     yield self.make(
                         IntermediateSpec,
                         seed,
@@ -267,12 +273,12 @@ class Study(BaseModel):
                 if recipe.control not in DATA_ONLY:
                     yield from self.expand_targets(seed, name)
         yield from (
-            self.data_only(name, recipe.control)
+            self.control_spec(name, recipe.control)
             for name, recipe in self.recipes.items()
             if recipe.control in DATA_ONLY
         )
 
-    def fetching(self, runs: Sequence[Spec]) -> Spec:
+    def data_spec(self, runs: Sequence[Spec]) -> Spec:
         """Return the run that fetches from the hub whatever these runs need. It has no seed of its
         own."""
         names = dict.fromkeys(name for spec in runs for name in spec.uses)
@@ -312,28 +318,26 @@ class Study(BaseModel):
             *spec.parents,
         )
 
-    def fitting(self, recipe: str) -> list[str]:
+    def targets_for(self, recipe: str) -> list[str]:
         """Return the targets that a recipe applies to: all, or those of its control's formats."""
         control = self.recipes[recipe].control
         return [name for name in self.targets if not control or not misfit(control, TASKS[name])]
 
     def expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
         groups: dict[str | None, list[str]] = {}
-        for name in self.fitting(recipe):
+        for name in self.targets_for(recipe):
             groups.setdefault(TASKS[name].train_on, []).append(name)
-        evaluated = {**self.start(recipe), **self.evaluated()}
+        shared = {**self.encoder_settings(recipe), **self.scoring_settings()}
         for train_on, targets in groups.items():
             if train_on is None:
                 for name in targets:
-                    yield self.make(
-                        RetrievalSpec, seed, {"task": name, **evaluated, **self.retrieval}
-                    )
+                    yield self.make(RetrievalSpec, seed, {"task": name, **shared, **self.retrieval})
             else:
                 settings = {
                     "train_on": train_on,
                     "targets": targets,
-                    **evaluated,
-                    **self.training(train_on),
+                    **shared,
+                    **self.target_settings(train_on),
                 }
                 sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
                 yield from (
@@ -347,17 +351,19 @@ class Study(BaseModel):
                 {
                     "probes": self.probes,
                     "languages": self.languages,
-                    **self.start(recipe),
+                    **self.encoder_settings(recipe),
                     **self.probing,
                 },
             )
 
-    def data_only(self, recipe: str, control: str) -> Spec:
+    def control_spec(self, recipe: str, control: str) -> Spec:
         """Return the run of a control without an encoder. It uses the training and test items of
         the study's other runs and their rules of mining."""
-        targets = self.fitting(recipe)
-        trained = {
-            name: self.training(train_on) for name in targets if (train_on := TASKS[name].train_on)
+        targets = self.targets_for(recipe)
+        training_settings = {
+            name: self.target_settings(train_on)
+            for name in targets
+            if (train_on := TASKS[name].train_on)
         }
         has_retrieval = any(TASKS[name].format == "retrieval" for name in targets)
         shared = {
@@ -367,29 +373,31 @@ class Study(BaseModel):
         }
         for key in ("train_examples", "test_examples"):
             if sizes := {
-                name: settings[key] for name, settings in trained.items() if settings.get(key)
+                name: settings[key]
+                for name, settings in training_settings.items()
+                if settings.get(key)
             }:
                 shared[key] = sizes
         settings = {
             "control": control,
             "recipe": recipe,
             "targets": targets,
-            **self.evaluated(),
+            **self.scoring_settings(),
             **shared,
         }
         return self.make(ControlSpec, self.seeds[0], settings)
 
-    def training(self, train_on: str) -> Settings:
+    def target_settings(self, train_on: str) -> Settings:
         """Return the settings of the target runs that train on this task."""
         return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
-    def evaluated(self) -> Settings:
+    def scoring_settings(self) -> Settings:
         return {
             "benchmark": self.benchmark,
             **({"languages": self.languages} if self.languages else {}),
         }
 
-    def start(self, recipe: str) -> Settings:
+    def encoder_settings(self, recipe: str) -> Settings:
         """Return the settings that choose the encoder from which this recipe's runs start."""
         control = self.recipes[recipe].control
         return {
@@ -398,7 +406,7 @@ class Study(BaseModel):
             **({"control": control} if control else {}),
         }
 
-    def together(self, names: list[str]) -> Settings:
+    def task_settings(self, names: list[str]) -> Settings:
         """Return the settings by task for one run of phase 2. Several tasks each keep their number
         of examples, and all other settings are those of the first task."""
         first, limits = (self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {}))
@@ -429,7 +437,7 @@ class Study(BaseModel):
         """Reasons why the missing data_root is needed; empty if the study can be run."""
         return tuple(dict.fromkeys(reason for spec in self.specs for reason in spec.lacking))
 
-    def require_places(self) -> None:
+    def require_data_root(self) -> None:
         """Raise UsageError if a required path is missing. It is called before anything starts."""
         if self.lacking:
             raise UsageError(

@@ -13,7 +13,7 @@ from xstilts_core.errors import UsageError, shown, unknown
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.files.project import require_project
-from xstilts_core.files.strict_yaml import load, located
+from xstilts_core.files.strict_yaml import load, location
 from xstilts_core.languages import language
 from xstilts_core.study.published import reference
 from xstilts_core.study.spec import (
@@ -48,9 +48,9 @@ BLOCKS: Mapping[str, type[Spec]] = {
     "probing": ProbingSpec,
 }
 # Fields that the study itself sets for every run: its position in the grid.
-PLACES = {"study", "seed", "source", "data_root", "outputs"}
+_GRID_FIELDS = {"study", "seed", "source", "data_root", "outputs"}
 _ASSIGNED = {
-    *PLACES,
+    *_GRID_FIELDS,
     "encoder",
     "recipe",
     "control",
@@ -107,35 +107,35 @@ def check(
             )
     for name, value in content.items():
         if name in blocks:
-            mapping(value, name, located(content, name, file))
+            _check_mapping(value, name, location(content, name, file))
         else:
-            check_value(name, study[name], value, located(content, name, file))
-            once(name, value, located(content, name, file))
+            check_value(name, study[name], value, location(content, name, file))
+            _check_unique(name, value, location(content, name, file))
     recipes = content.get("recipes", {})
     _check_keys(recipes, recipes, file, "recipes")
     for name, settings in recipes.items():
-        mapping(settings, f"recipe {name}", located(recipes, name, file))
+        _check_mapping(settings, f"recipe {name}", location(recipes, name, file))
         fields = {
-            **legal(IntermediateSpec),
+            **_legal_fields(IntermediateSpec),
             **{key: field for key, field in recipe.items() if key != "settings"},
         }
         _check_keys(settings, fields, file, f"recipe {name}")
         for key, value in settings.items():
-            where = located(settings, key, file, f"recipe {name}")
+            where = location(settings, key, file, f"recipe {name}")
             check_value(key, fields[key], value, where)
-            once(key, value, where)
+            _check_unique(key, value, where)
             if key not in recipe and value in ([], ""):
                 raise UsageError(
                     f"{where}: {key} is {value!r}: it must not be empty "
                     "(leave the key out to use the default)"
                 )
     for name, cls in BLOCKS.items():
-        _check_block(content.get(name, {}), name, legal(cls), file, name)
+        _check_block(content.get(name, {}), name, _legal_fields(cls), file, name)
     tasks = content.get("tasks", {})
     _check_keys(tasks, tasks, file, "tasks")
     for name, settings in tasks.items():
-        mapping(settings, f"tasks.{name}", located(tasks, name, file))
-        _check_block(settings, "tasks", legal(TuneSpec), file, f"tasks, {name}")
+        _check_mapping(settings, f"tasks.{name}", location(tasks, name, file))
+        _check_block(settings, "tasks", _legal_fields(TuneSpec), file, f"tasks, {name}")
     _check_names(content, file)
 
 
@@ -161,14 +161,14 @@ def check_kind(
     if "title" not in content:
         raise UsageError(f"{file}: title is missing: {fields['title'].description}")
     for name, value in content.items():
-        check_value(name, fields[name], value, located(content, name, file))
-        once(name, value, located(content, name, file))
+        check_value(name, fields[name], value, location(content, name, file))
+        _check_unique(name, value, location(content, name, file))
 
 
 def check_published(content: Mapping[str, Any], reports: Sequence[str], file: str) -> None:
     """Raise UsageError if the published scores do not ship with the package, or if a report does
     not read such scores."""
-    reference(content["published"], located(content, "published", file, "published"))
+    reference(content["published"], location(content, "published", file, "published"))
     for name in content.get("reports", ()):
         if name not in reports:
             raise unknown("report on published scores", name, reports, f"{file}, reports")
@@ -186,7 +186,7 @@ def check_reports(content: Mapping[str, Any], file: str) -> None:
 def _check_names(content: Mapping[str, Any], file: str) -> None:
     """Check that targets, probes, languages, tasks with settings and reports are known and used."""
     targets = [
-        task(name, located(content, "targets", file, "targets")) for name in content["targets"]
+        task(name, location(content, "targets", file, "targets")) for name in content["targets"]
     ]
     for target in targets:
         if target.role != "target":
@@ -199,25 +199,28 @@ def _check_names(content: Mapping[str, Any], file: str) -> None:
             raise unknown("probing task", name, PROBING_NAMES, f"{file}, probes")
         if reason := not_at_source(TASKS[name], content.get("source", "mini")):
             raise UsageError(f"{file}, probes: {reason}")
-    prepared = [
+    intermediate_tasks = [
         name
         for settings in content["recipes"].values()
         for name in settings.get("intermediate", ())
     ]
     for name in content.get("intermediate", {}).get("task_examples", ()):
-        if name not in prepared:
+        if name not in intermediate_tasks:
             raise unknown(
                 "intermediate task of a recipe",
                 name,
-                prepared,
+                intermediate_tasks,
                 f"{file}, intermediate, task_examples",
             )
-    trained = {*prepared, *(target.train_on for target in targets if target.train_on)}
+    training_tasks = {
+        *intermediate_tasks,
+        *(target.train_on for target in targets if target.train_on),
+    }
     for name in content.get("tasks", {}):
         if name not in TASKS:
-            raise unknown("task", name, trained, f"{file}, tasks")
-        if name not in trained:
-            raise unknown("task that a run trains on,", name, trained, f"{file}, tasks")
+            raise unknown("task", name, training_tasks, f"{file}, tasks")
+        if name not in training_tasks:
+            raise unknown("task that a run trains on,", name, training_tasks, f"{file}, tasks")
     check_reports(content, file)
 
 
@@ -261,16 +264,20 @@ def _check_languages(content: Mapping[str, Any], targets: Sequence[Task], file: 
                 )
 
 
-def legal(cls: type[Spec]) -> dict[str, FieldInfo]:
+def _legal_fields(cls: type[Spec]) -> dict[str, FieldInfo]:
     """Return the fields that a block of settings may set. The block of both training phases may
     also set how many test examples are scored afterwards."""
-    scored = {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
+    scoring_fields = (
+        {"test_examples": TargetSpec.model_fields["test_examples"]} if cls is TuneSpec else {}
+    )
     return {
-        name: field for name, field in (cls.model_fields | scored).items() if name not in _ASSIGNED
+        name: field
+        for name, field in (cls.model_fields | scoring_fields).items()
+        if name not in _ASSIGNED
     }
 
 
-def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
+def _check_mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
     """Return the value if it is a mapping of keys to values; otherwise raise UsageError."""
     if not isinstance(value, dict):
         raise UsageError(
@@ -279,7 +286,7 @@ def mapping(value: Any, name: str, file: str) -> Mapping[str, Any]:
     return value
 
 
-def once(name: str, value: Any, where: str) -> None:
+def _check_unique(name: str, value: Any, where: str) -> None:
     """Raise UsageError if a list repeats an item."""
     duplicates = (
         [item for item in value if isinstance(item, str | int) and value.count(item) > 1]
@@ -291,11 +298,11 @@ def once(name: str, value: Any, where: str) -> None:
 
 
 def _check_keys(
-    content: Mapping[Any, Any], fields: Iterable[str], file: str, place: str = ""
+    content: Mapping[Any, Any], fields: Iterable[str], file: str, section: str = ""
 ) -> None:
     """Raise UsageError on the first key that is not text or not one of the fields."""
     for key in content:
-        where = located(content, key, file, place)
+        where = location(content, key, file, section)
         if not isinstance(key, str):
             hint = YAML_WORDS if isinstance(key, bool) else " (quote it)"
             raise UsageError(f"{where}: a key is {key!r}: it must be text{hint}")
@@ -304,12 +311,18 @@ def _check_keys(
 
 
 def _check_block(
-    settings: Mapping[str, Any], block: str, fields: Mapping[str, FieldInfo], file: str, place: str
+    settings: Mapping[str, Any],
+    block: str,
+    fields: Mapping[str, FieldInfo],
+    file: str,
+    section: str,
 ) -> None:
     """Check a block of settings: each key belongs to the block, each value fits its field."""
     for key, value in settings.items():
-        where = located(settings, key, file, place)
-        owners = [name for name, cls in BLOCKS.items() if name != block and key in legal(cls)]
+        where = location(settings, key, file, section)
+        owners = [
+            name for name, cls in BLOCKS.items() if name != block and key in _legal_fields(cls)
+        ]
         if key in _ASSIGNED and key not in fields:
             raise UsageError(
                 f"{where}: key {key!r} cannot be set here: the study sets it for every run. "
@@ -337,16 +350,16 @@ def check_encoder(name: str, what: str) -> Path | None:
     return folder
 
 
-def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> Path | None:
-    """Return the model's folder, or None for a hub name or one of the suite's `own` models.
+def check_model(name: str, what: str, example: str, builtin: Sequence[str] = ()) -> Path | None:
+    """Return the model's folder, or None for a hub name or one of the suite's `builtin` models.
 
     what: the file and the key, for messages. example: a hub name. Nothing is downloaded or loaded.
     Raise UsageError if the name is none of these, or a folder without a model.
     """
-    if name in own:
+    if name in builtin:
         return None
     choices = (
-        f"Legal: {''.join(f'{word}, ' for word in own)}a hub name such as {example}, "
+        f"Legal: {''.join(f'{word}, ' for word in builtin)}a hub name such as {example}, "
         "or a folder with a config.json"
     )
     folder = home() / expanded(name)
@@ -363,7 +376,7 @@ def check_model(name: str, what: str, example: str, own: Sequence[str] = ()) -> 
         )
         hint = f": did you mean {str(Path(name).parent / near[0])!r}?" if near else "."
         raise UsageError(f"{what} is {name!r}: {problem} ({folder}){hint} {choices}")
-    near = get_close_matches(name, own, n=1, cutoff=0.6) if "/" not in name else []
+    near = get_close_matches(name, builtin, n=1, cutoff=0.6) if "/" not in name else []
     if near or not all(
         part.replace("-", "").replace("_", "").replace(".", "").isalnum()
         for part in name.split("/")
@@ -403,7 +416,7 @@ def find(name_or_path: str) -> Path:
     return path
 
 
-def beside(name: str, file: str, key: str = "parts") -> Path:
+def find_other(name: str, file: str, key: str = "parts") -> Path:
     """Return the path of another study that `file` names under `key`, in params/ or in the file's
     own folder. Raise UsageError if there is none."""
     paths = studies() | {path.stem: path for path in sorted(Path(file).parent.glob("*.yaml"))}
@@ -420,10 +433,10 @@ def check_group(content: Mapping[str, Any], fields: Mapping[str, FieldInfo], pat
     if "title" not in content:
         raise UsageError(f"{path}: title is missing: {fields['title'].description}")
     for name, value in content.items():
-        check_value(name, fields[name], value, located(content, name, str(path)))
-        once(name, value, located(content, name, str(path)))
+        check_value(name, fields[name], value, location(content, name, str(path)))
+        _check_unique(name, value, location(content, name, str(path)))
     if not content["parts"]:
         raise UsageError(f"{path}: parts is []: it must not be empty")
     for name in content["parts"]:
-        if "parts" in read(beside(name, str(path))):
+        if "parts" in read(find_other(name, str(path))):
             raise UsageError(f"{path}, parts: {name} has parts of its own: list those instead")

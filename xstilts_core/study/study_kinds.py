@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError
 
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded, home
-from xstilts_core.files.strict_yaml import located
+from xstilts_core.files.strict_yaml import location
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.recipe import Recipe, Settings
-from xstilts_core.study.spec import Spec, explain, linked
+from xstilts_core.study.spec import Spec, explain, link_parents
 
 _PUBLISHED_REPORTS = ["31_correlations"]
 # The project's folder of finished runs, and the names of the files there (kept_runs.py).
@@ -41,7 +41,7 @@ class _PublishedStudy(_WithoutRuns):
     )
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "_PublishedStudy":
+    def of(cls, content: Settings, arguments: Settings) -> "_PublishedStudy":
         """Build the study of a file that has `published`. Raise UsageError on the first mistake."""
         legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
         study_file.check_kind(
@@ -50,10 +50,10 @@ class _PublishedStudy(_WithoutRuns):
             "published scores have no runs",
             legal,
             cls.model_fields,
-            places["file"],
+            arguments["file"],
         )
-        study_file.check_published(content, _PUBLISHED_REPORTS, places["file"])
-        return cls(**content, **{**places, "given": {}})
+        study_file.check_published(content, _PUBLISHED_REPORTS, arguments["file"])
+        return cls(**content, **{**arguments, "given": {}})
 
 
 class _ReferenceStudy(Study):
@@ -61,22 +61,22 @@ class _ReferenceStudy(Study):
     no training."""
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "_ReferenceStudy":
+    def of(cls, content: Settings, arguments: Settings) -> "_ReferenceStudy":
         """Build the study of a file that has `reference`: the grid of study.yaml in that folder,
         with the kept seeds.
 
         Raise UsageError on the first mistake, or if the folder keeps no runs. No data are read, so
         data_root is ignored.
         """
-        file = places["file"]
+        file = arguments["file"]
         legal = {name: cls.model_fields[name] for name in ("title", "reference", "reports")}
         study_file.check_kind(
             content, "reference", "the kept runs define the study", legal, cls.model_fields, file
         )
         study_file.check_reports(content, file)
-        folder = kept_folder(content["reference"])
-        if not (seeds := kept_seeds(folder)) or not (folder / STUDY).is_file():
-            where = f"{located(content, 'reference', file)}: reference is {content['reference']!r}"
+        folder = reference_folder(content["reference"])
+        if not (seeds := reference_seeds(folder)) or not (folder / STUDY).is_file():
+            where = f"{location(content, 'reference', file)}: reference is {content['reference']!r}"
             raise UsageError(
                 f"{where}: no runs are kept in {folder} "
                 "(xstilts reference STUDY keeps the runs of a study)"
@@ -91,7 +91,7 @@ class _ReferenceStudy(Study):
             **content,
         }
         try:
-            study = cls(**grid, **{**places, "data_root": "", "given": {}})
+            study = cls(**grid, **{**arguments, "data_root": "", "given": {}})
         except ValidationError as error:
             raise explain(error, cls, str(folder / STUDY)) from None
         study.check()
@@ -100,7 +100,7 @@ class _ReferenceStudy(Study):
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, without a run that fetches data."""
-        return linked(self.expand())
+        return link_parents(self.expand())
 
     def goes_offline(self, spec: Spec) -> bool:
         """Return False: nothing is run, so nothing contacts the hub."""
@@ -112,7 +112,7 @@ class _ReferenceStudy(Study):
         return ()
 
 
-def kept_folder(reference: str) -> Path:
+def reference_folder(reference: str) -> Path:
     """Return the folder that `reference` means. A plain name is a folder of reference/."""
     return home() / (
         expanded(reference)
@@ -121,7 +121,7 @@ def kept_folder(reference: str) -> Path:
     )
 
 
-def kept_seeds(folder: Path) -> list[int]:
+def reference_seeds(folder: Path) -> list[int]:
     """Return the seeds whose runs are kept in this folder."""
     prefix, suffix = RUNS.split("{}")
     return sorted(
@@ -140,7 +140,7 @@ def references() -> list[str]:
     return [
         name
         for name, content in contents.items()
-        if "reference" in content and kept_seeds(kept_folder(str(content["reference"])))
+        if "reference" in content and reference_seeds(reference_folder(str(content["reference"])))
     ]
 
 
@@ -151,14 +151,14 @@ class GroupStudy(_WithoutRuns):
     reports: list[str] = Field([])
 
     @classmethod
-    def of(cls, content: Settings, places: Settings) -> "GroupStudy":
+    def of(cls, content: Settings, arguments: Settings) -> "GroupStudy":
         """Build the study of a file that has `parts`. Raise UsageError on the first mistake."""
         study_file.check_group(
             content,
             {name: cls.model_fields[name] for name in ("title", "parts")},
-            Path(places["file"]),
+            Path(arguments["file"]),
         )
-        return cls(**content, **places)
+        return cls(**content, **arguments)
 
     @cached_property
     def members(self) -> tuple[Study, ...]:
@@ -167,7 +167,10 @@ class GroupStudy(_WithoutRuns):
         members: list[Study] = []
         for name in self.parts:
             study = Study.load(
-                str(study_file.beside(name, self.file)), self.outputs, self.data_root, self.given
+                str(study_file.find_other(name, self.file)),
+                self.outputs,
+                self.data_root,
+                self.given,
             )
             earlier = [
                 other.name

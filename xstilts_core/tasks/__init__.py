@@ -1,5 +1,6 @@
 """The registry of tasks: `TASKS[name]`, and `task(name)` with a helpful error."""
 
+from xstilts_core.errors import unknown
 from xstilts_core.tasks.domains import DOMAINS
 from xstilts_core.tasks.embedded_domains import EMBEDDED_DOMAINS, GENERAL, VERSIONS, original
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
@@ -14,7 +15,7 @@ from xstilts_core.tasks.sources import (
     not_intermediate,
 )
 from xstilts_core.tasks.targets import TARGETS
-from xstilts_core.tasks.task import RECIPE_FIELDS, Benchmark, Published, Task, find
+from xstilts_core.tasks.task import RECIPE_FIELDS, Benchmark, Published, Task
 from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 from xstilts_core.tasks.xtreme_r import XTREME_R
 
@@ -77,7 +78,9 @@ PROBING_NAMES = tuple(entry.name for entry in PROBING)
 def task(name: str, where: str = "") -> Task:
     """Return the task called `name`; otherwise raise UsageError with the nearest name. `where` is
     the file or option that gave it."""
-    return find(name, TASKS, where)
+    if name not in TASKS:
+        raise unknown("task", name, TASKS, where)
+    return TASKS[name]
 
 
 # The embedded suite's own recipes. They were measured on its development splits, because a model of

@@ -25,7 +25,7 @@ from xstilts_core.tasks.task import Published, Task
 CHOSEN = "none published for this use; chosen after XTREME's tasks of this format"
 
 
-def chosen(epochs: int, max_length: int) -> Published:
+def _unpublished_recipe(epochs: int, max_length: int) -> Published:
     return Published(epochs, 32, max_length, CHOSEN, confirmed=False)
 
 
@@ -43,7 +43,7 @@ DOMAINS: tuple[Task, ...] = (
         languages=codes("en es fr it"),
         labels=("O", "B-Claim", "I-Claim", "B-Premise", "I-Premise"),
         train_on="abstrct",
-        published=chosen(10, 256),
+        published=_unpublished_recipe(10, 256),
         sizes={"train": 4_404, "dev": 679, "test": 1_251},
     ),
     Task(
@@ -57,7 +57,7 @@ DOMAINS: tuple[Task, ...] = (
         citation="Jin et al. 2019",
         licence="MIT",
         labels=("yes", "no", "maybe"),
-        published=chosen(2, 384),
+        published=_unpublished_recipe(2, 384),
         sizes={"train": 211_269, "dev": 1_000},
     ),
     Task(
@@ -75,7 +75,7 @@ DOMAINS: tuple[Task, ...] = (
         languages=codes("en ar de es fr hi it pt"),
         labels=("negative", "neutral", "positive"),
         train_on="tweet_sentiment",
-        published=chosen(5, 128),
+        published=_unpublished_recipe(5, 128),
         single_text=True,
         sizes={"train": 1_839, "dev": 324, "test": 870},
     ),
@@ -90,7 +90,7 @@ DOMAINS: tuple[Task, ...] = (
         citation="Zampieri et al. 2019; Barbieri et al. 2020 (TweetEval)",
         licence="not stated",
         labels=("non-offensive", "offensive"),
-        published=chosen(3, 128),
+        published=_unpublished_recipe(3, 128),
         single_text=True,
         sizes={"train": 11_916, "dev": 1_324},
     ),

@@ -11,7 +11,7 @@ NLI = ("entailment", "neutral", "contradiction")
 _APPENDIX = "Phang et al. 2020, appendix (recalled, unconfirmed)"
 
 
-def recalled(epochs: int, batch_size: int, max_length: int = 256) -> Published:
+def _recalled_recipe(epochs: int, batch_size: int, max_length: int = 256) -> Published:
     return Published(epochs, batch_size, max_length, _APPENDIX, confirmed=False)
 
 
@@ -27,7 +27,7 @@ INTERMEDIATE = (
         citation="Nie et al. 2020; Williams et al. 2018; Bowman et al. 2015",
         licence="CC BY-NC 4.0 and the parts' licences",
         labels=NLI,
-        published=recalled(2, 24),
+        published=_recalled_recipe(2, 24),
         parts=("mnli", "snli", "anli"),
         sizes={"train": 1_104_934, "dev": 22_857},
         recalled=("train", "dev"),
@@ -43,7 +43,7 @@ INTERMEDIATE = (
         citation="Williams et al. 2018",
         licence="OANC, CC BY 3.0, CC BY-SA 3.0",
         labels=NLI,
-        published=recalled(2, 24),
+        published=_recalled_recipe(2, 24),
         sizes={"train": 392_702, "dev": 9_815},
     ),
     Task(
@@ -57,7 +57,7 @@ INTERMEDIATE = (
         citation="Iyer et al. 2017; Wang et al. 2019 (GLUE)",
         licence="Quora's terms",
         labels=("different", "duplicate"),
-        published=recalled(3, 24),
+        published=_recalled_recipe(3, 24),
         sizes={"train": 363_846, "dev": 40_430},
     ),
     Task(
@@ -70,7 +70,7 @@ INTERMEDIATE = (
         domain="Wikipedia",
         citation="Rajpurkar et al. 2018",
         licence="CC BY-SA 4.0",
-        published=recalled(3, 8, 384),
+        published=_recalled_recipe(3, 8, 384),
         sizes={"train": 130_319, "dev": 11_873},
         scoring="squad_v2",
     ),
@@ -84,7 +84,7 @@ INTERMEDIATE = (
         domain="Wikipedia",
         citation="Rajpurkar et al. 2016",
         licence="CC BY-SA 4.0",
-        published=recalled(3, 8, 384),
+        published=_recalled_recipe(3, 8, 384),
         sizes={"train": 87_599, "dev": 10_570},
         scoring="squad",
     ),
@@ -98,7 +98,7 @@ INTERMEDIATE = (
         domain="video captions, WikiHow",
         citation="Zellers et al. 2019",
         licence="MIT",
-        published=recalled(7, 24),
+        published=_recalled_recipe(7, 24),
         sizes={"train": 39_905, "dev": 10_042},
     ),
     Task(
@@ -111,7 +111,7 @@ INTERMEDIATE = (
         domain="newswire",
         citation="Hockenmaier and Steedman 2007",
         licence="LDC (CCGbank): provide your own copy",
-        published=recalled(15, 24),
+        published=_recalled_recipe(15, 24),
         sizes={"train": 38_015},
     ),
     Task(
@@ -124,7 +124,7 @@ INTERMEDIATE = (
         domain="blogs",
         citation="Huang et al. 2019",
         licence="CC BY 4.0 (unconfirmed)",
-        published=recalled(15, 4),
+        published=_recalled_recipe(15, 4),
         sizes={"train": 25_262, "dev": 2_985},
     ),
     Task(
@@ -137,7 +137,7 @@ INTERMEDIATE = (
         domain="crowd (ConceptNet)",
         citation="Talmor et al. 2019",
         licence="MIT (unconfirmed)",
-        published=recalled(10, 4),
+        published=_recalled_recipe(10, 4),
         sizes={"train": 9_741, "dev": 1_221},
     ),
     Task(

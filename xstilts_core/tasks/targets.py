@@ -15,7 +15,7 @@ def codes(text: str) -> tuple[str, ...]:
 UPOS = codes("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
-def _classified(epochs: int) -> Published:
+def _classification_recipe(epochs: int) -> Published:
     """Return the recipe of a classification or tagging task: 8 micro-batches of 4 per step."""
     return Published(epochs, 32, 256, RECIPE)
 
@@ -37,7 +37,7 @@ TARGETS = (
         languages=codes("en ar bg de el es fr hi ru sw th tr ur vi zh"),
         labels=NLI,
         train_on="mnli",
-        published=_classified(2),
+        published=_classification_recipe(2),
         sizes={"dev": 2_490, "test": 5_010},
     ),
     Task(
@@ -53,7 +53,7 @@ TARGETS = (
         languages=codes("en de es fr ja ko zh"),
         labels=("0", "1"),
         train_on="pawsx",
-        published=_classified(5),
+        published=_classification_recipe(5),
         sizes={"train": 49_401, "dev": 2_000, "test": 2_000},
     ),
     Task(
@@ -73,7 +73,7 @@ TARGETS = (
         added=codes("lt pl uk wo ro"),
         labels=UPOS,
         train_on="udpos",
-        published=_classified(10),
+        published=_classification_recipe(10),
         sizes={"train": 21_253, "dev": 3_974},
         # 2: words that are written as one are read as one word.
         version=2,
@@ -95,7 +95,7 @@ TARGETS = (
         added=codes("qu pl uk az lt pa gu ro"),
         labels=BIO,
         train_on="panx",
-        published=_classified(10),
+        published=_classification_recipe(10),
         sizes={"train": 20_000, "dev": 10_000, "test": 10_000},
     ),
     Task(

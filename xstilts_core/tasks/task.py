@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xstilts_core.errors import unknown
-
 _FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
 # part: only trained on, as one of the data sets behind a head, or before a target. probing:
 # predicted from a frozen encoder.
@@ -81,10 +79,3 @@ class Task:
     def languages_of(self, benchmark: Benchmark) -> tuple[str, ...]:
         """Return the languages in which a benchmark scores the task."""
         return self.languages if benchmark == "xtreme" else (*self.languages, *self.added)
-
-
-def find(name: str, tasks: dict[str, Task], where: str = "") -> Task:
-    """Return the task of that name; otherwise raise UsageError with the nearest name."""
-    if name not in tasks:
-        raise unknown("task", name, tasks, where)
-    return tasks[name]

@@ -248,7 +248,7 @@ def turn(path: Path) -> Iterator[None]:
     """Hold the exclusive right to append to `path`; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
-        while not locks.acquired(lock):
+        while not locks.acquire(lock):
             time.sleep(_LOOK_SECONDS)
         yield
 

@@ -36,7 +36,7 @@ def shipped() -> PreTrainedTokenizerBase:
 @lru_cache(maxsize=8)
 def trained(vocabulary: int, languages: tuple[str, ...] = EMBEDDED_LANGUAGES) -> PreTrainedTokenizerBase:
     """Return a tokenizer of at most `vocabulary` pieces, trained as in phase 1 on `languages`."""
-    return pretrain.train_tokenizer(corpus.spaced(languages, SEED, SENTENCES), vocabulary, 192)
+    return pretrain.train_tokenizer(corpus.spaced_sentences(languages, SEED, SENTENCES), vocabulary, 192)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ reported in one sentence (UsageError).
 """
 
 from xstilts_core.data.readers.conllu import read_conllu, read_treebanks
-from xstilts_core.data.readers.files import FILES, available, is_scrap, located, read_files
+from xstilts_core.data.readers.files import FILES, available, find_files, is_scrap, read_files
 from xstilts_core.data.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
 from xstilts_core.data.readers.layouts.ranking import pool_files, read_pool
 from xstilts_core.data.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
@@ -18,10 +18,10 @@ __all__ = [
     "FILES",
     "available",
     "fetch",
+    "find_files",
     "hub_data",
     "hub_languages",
     "is_scrap",
-    "located",
     "pool_files",
     "read_bucc",
     "read_ccg",

@@ -41,7 +41,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return [(first, first + len(piece)) for first, piece in stripped]
 
 
-def _is_break(text: str, found: re.Match[str]) -> bool:
+def _is_break(text: str, match: re.Match[str]) -> bool:
     """Return whether a sentence ends here, that is, not after an abbreviation."""
-    before = text[max(0, found.start() - 20) : found.start()]
-    return not UNFINISHED.search(before) or bool(_BEGINNINGS.match(text, found.end()))
+    before = text[max(0, match.start() - 20) : match.start()]
+    return not UNFINISHED.search(before) or bool(_BEGINNINGS.match(text, match.end()))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from xstilts_core.data.readers.text import (
-    cut_off,
     json_member,
     parse_json,
     read_json_lines,
     read_lines,
+    truncation_hint,
     wrong,
 )
 from xstilts_core.errors import UsageError, shown, unknown
@@ -31,11 +31,11 @@ def numbered(rows: Iterable[tuple[str, str, Sequence[str], int]]) -> list[Choice
     """Return examples numbered from 1, with white space around their texts stripped."""
     return [
         ChoiceExample(
-            str(number),
-            context.strip(),
-            question.strip(),
-            tuple(choice.strip() for choice in choices),
-            label,
+            id=str(number),
+            context=context.strip(),
+            question=question.strip(),
+            choices=tuple(choice.strip() for choice in choices),
+            label=label,
         )
         for number, (context, question, choices, label) in enumerate(rows, start=1)
     ]
@@ -50,7 +50,7 @@ def joined(parts: Iterable[Sequence[ChoiceExample]]) -> list[ChoiceExample]:
     )
 
 
-def chosen(value: Any, count: int, path: Path, line: int, first: int = 0) -> int:
+def _choice_index(value: Any, count: int, path: Path, line: int, first: int = 0) -> int:
     """Return the index of the right choice, written as a number that counts from `first`."""
     legal = [str(number) for number in range(first, first + count)]
     if not isinstance(value, str | int) or str(value).strip() not in legal:
@@ -75,7 +75,9 @@ def read_hellaswag(path: Path) -> list[ChoiceExample]:
         endings = [f"{row['ctx_b']} {ending}" for ending in row["endings"]]
         if len(endings) != 4:
             raise wrong(path, number, f"{len(endings)} endings: expected 4")
-        rows.append((row["ctx_a"], "", endings, chosen(row["label"], len(endings), path, number)))
+        rows.append(
+            (row["ctx_a"], "", endings, _choice_index(row["label"], len(endings), path, number))
+        )
     return numbered(rows)
 
 
@@ -94,7 +96,7 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
         start = reader.line_num + 1
         for cells in reader:
             if len(cells) != len(header):
-                cut = cut_off(start, lines[: reader.line_num])
+                cut = truncation_hint(start, lines[: reader.line_num])
                 problem = f"{len(cells)} columns: expected {len(header)}, as the header has"
                 raise wrong(
                     path,
@@ -102,7 +104,9 @@ def read_cosmosqa(path: Path) -> list[ChoiceExample]:
                     problem + (cut if not "".join(lines[reader.line_num :]).strip() else ""),
                 )
             context, question, *answers, label = (cells[column] for column in columns)
-            rows.append((context, question, answers, chosen(label, len(answers), path, start)))
+            rows.append(
+                (context, question, answers, _choice_index(label, len(answers), path, start))
+            )
             start = reader.line_num + 1
     except csv.Error as error:
         problem = (
@@ -139,7 +143,7 @@ def read_commonsenseqa(path: Path) -> list[ChoiceExample]:
 def read_siqa(path: Path) -> list[ChoiceExample]:
     """Read SIQA's JSON lines: "correct" is A, B or C. The older release (train.jsonl) has 1, 2 or 3
     per line in train-labels.lst."""
-    labels_path = labels_beside(path)
+    labels_path = labels_file(path)
     keys = {"context": str, "question": str, **dict.fromkeys(ANSWERS, str)} | (
         {} if labels_path else {"correct": str}
     )
@@ -154,7 +158,7 @@ def read_siqa(path: Path) -> list[ChoiceExample]:
                 "expected as many",
             )
         labels = [
-            chosen(label, len(ANSWERS), labels_path, number, first=1)
+            _choice_index(label, len(ANSWERS), labels_path, number, first=1)
             for number, label in enumerate(label_lines, start=1)
         ]
     else:
@@ -169,7 +173,7 @@ def read_siqa(path: Path) -> list[ChoiceExample]:
     )
 
 
-def labels_beside(path: Path) -> Path | None:
+def labels_file(path: Path) -> Path | None:
     """Return the file of labels that SIQA's older release has beside the questions, or None."""
     labels = path.with_name(f"{path.stem}-labels.lst")
     return labels if labels.is_file() else None
@@ -190,7 +194,7 @@ def read_copa(path: Path) -> list[ChoiceExample]:
     ):
         if row["question"] not in QUESTIONS:
             raise unknown("question", row["question"], QUESTIONS, f"{path}, line {number}")
-        label = chosen(row["label"], 2, path, number)
+        label = _choice_index(row["label"], 2, path, number)
         rows.append(
             (
                 row["premise"],

@@ -38,13 +38,13 @@ _PRECEDENCE: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A syntactic word: its line, form, tag and the word ids directly above it in the basic and the
+    """A syntactic word: its line, form, tag and the word ids of its heads in the basic and the
     enhanced tree (0 is the root)."""
 
     line: int
     form: str
     tag: str
-    above: tuple[int, ...]
+    heads: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def read_conllu(path: Path, code: str) -> list[TagsExample]:
         )
     examples: list[TagsExample] = []
     for block in sentences(lines):
-        tokens = fuse(path, *parsed(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
+        tokens = fuse(path, *_parse_sentence(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
         hidden_count = sum(form == "_" for form, _ in tokens)
         plain = [(plain_word(form), tag) for form, tag in tokens]
         tagged_words = [(form, tag) for form, tag in plain if tag != "_" and form]
@@ -109,7 +109,9 @@ def read_conllu(path: Path, code: str) -> list[TagsExample]:
     return examples
 
 
-def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], list[_Fused]]:
+def _parse_sentence(
+    path: Path, block: Sequence[tuple[int, str]]
+) -> tuple[list[Word], list[_Fused]]:
     """Return the syntactic words of one sentence, in order, and its multiword tokens."""
     words: list[Word] = []
     tokens: list[_Fused] = []
@@ -166,11 +168,11 @@ def parsed(path: Path, block: Sequence[tuple[int, str]]) -> tuple[list[Word], li
             Word(line, form, tag, tuple(int(head) for head in heads if HEAD.fullmatch(head)))
         )
     for word in words:
-        if max(word.above, default=0) > len(words):
+        if max(word.heads, default=0) > len(words):
             raise wrong(
                 path,
                 word.line,
-                f"head {max(word.above)}: "
+                f"head {max(word.heads)}: "
                 f"expected a word id up to {len(words)}, the sentence's last",
             )
     return words, tokens
@@ -180,7 +182,8 @@ def fuse(
     path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Return (form, tag) of the sentence's words, with multiword tokens in place of their words."""
-    forms: dict[int, str] = {place: word.form for place, word in enumerate(words, start=1)}
+    forms: dict[int, str] = {word_id: word.form for word_id, word in enumerate(words, start=1)}
+    ranks = {tag: rank for rank, tag in enumerate(precedence)}
     for token in tokens:
         if token.last > len(words):
             raise wrong(
@@ -189,26 +192,24 @@ def fuse(
                 f"word ids up to {token.last}: expected at most {len(words)}, the sentence's last",
             )
         span = range(token.first, token.last + 1)
-        depths = [_ancestors(place, words) for place in span]
-        highest = [place for place, depth in zip(span, depths, strict=True) if depth == min(depths)]
-        head = min(highest, key=lambda place: rank(words[place - 1].tag, precedence))
-        for place in span:
-            del forms[place]
+        depths = [_depth(word_id, words) for word_id in span]
+        highest = [
+            word_id for word_id, depth in zip(span, depths, strict=True) if depth == min(depths)
+        ]
+        head = min(highest, key=lambda word_id: ranks.get(words[word_id - 1].tag, len(precedence)))
+        for word_id in span:
+            del forms[word_id]
         forms[head] = token.form
-    return [(forms[place], words[place - 1].tag) for place in sorted(forms)]
+    return [(forms[word_id], words[word_id - 1].tag) for word_id in sorted(forms)]
 
 
-def rank(tag: str, precedence: Sequence[str]) -> int:
-    return precedence.index(tag) if tag in precedence else len(precedence)
-
-
-def _ancestors(place: int, words: Sequence[Word]) -> int:
+def _depth(word_id: int, words: Sequence[Word]) -> int:
     """Return the number of nodes above a word, including the root."""
     ancestors: set[int] = set()
-    waiting = list(words[place - 1].above)
-    while waiting:
-        node = waiting.pop()
+    stack = list(words[word_id - 1].heads)
+    while stack:
+        node = stack.pop()
         if node not in ancestors:
             ancestors.add(node)
-            waiting += words[node - 1].above if node else ()
-    return len(ancestors - {place})
+            stack += words[node - 1].heads if node else ()
+    return len(ancestors - {word_id})

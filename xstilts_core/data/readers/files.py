@@ -41,7 +41,7 @@ def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
     )
 
 
-def located(task: str, split: str, language: str, data_root: Path) -> list[Path]:
+def find_files(task: str, split: str, language: str, data_root: Path) -> list[Path]:
     """Return the labelled files of a task, split and language below the data root, as `read_files`
     reads them; none if there are none."""
     path_lists = (
@@ -54,7 +54,7 @@ def is_scrap(task: str, code: str, data_root: Path) -> bool:
     """Return whether a language's test files are almost empty: less than a twentieth of its
     development files, which is true of no release."""
     test, dev = (
-        sum(path.stat().st_size for path in located(task, split, code, data_root))
+        sum(path.stat().st_size for path in find_files(task, split, code, data_root))
         for split in ("test", "dev")
     )
     return test * _SCRAP < dev
@@ -74,15 +74,15 @@ def read_files(task: str, split: str, language: str, data_root: Path) -> list[Ex
     patterns = [
         pattern
         for layout in layouts
-        if not (layout.refused or layout.given)
-        for pattern in layout.expected(language)
+        if not (layout.refusal or layout.requires)
+        for pattern in layout.patterns_for(language)
     ]
     present = [
-        (str(path), layout.refused)
+        (str(path), layout.refusal)
         for layout in layouts
-        for path in layout.present(language, Path(data_root))
+        for path in layout.files_of(language, Path(data_root))
     ]
-    unlabelled = list(dict.fromkeys(path for path, refused in present if not refused))
+    unlabelled = list(dict.fromkeys(path for path, refusal in present if not refusal))
     verb = "is" if len(unlabelled) == 1 else "are"
     raise UsageError(
         f"no labelled {task} {split} files of language {language!r} below {data_root}: "
@@ -97,7 +97,7 @@ def read_files(task: str, split: str, language: str, data_root: Path) -> list[Ex
             if unlabelled
             else ""
         )
-        + "".join(f"; {path} {refused}" for path, refused in present if refused)
+        + "".join(f"; {path} {refusal}" for path, refusal in present if refusal)
         + f"; languages there: {', '.join(available(task, split, data_root)) or 'none'}"
         + (f". {LOCAL[task]}" if task in LOCAL else "")
     )

@@ -100,7 +100,13 @@ def _rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
     table = dataset.select_columns(list(source.columns))
     classes = {column: _class_names(table.features[column]) for column in source.columns}
     classes[source.columns[-1]] = classes[source.columns[-1]] or source.names
-    return Rows(origin, list(source.columns), table[:], classes, dict(source.classes))
+    return Rows(
+        origin=origin,
+        columns=list(source.columns),
+        values=table[:],
+        classes=classes,
+        renamed=dict(source.classes),
+    )
 
 
 def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
@@ -109,23 +115,23 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     from datasets import Dataset
 
     repository = Repository.of(source)
-    wanted = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
-    fetched = hub_client.fetch(
+    subject = f"{name}: data set {source.dataset}, configuration {config}, split {split}"
+    snapshot = hub_client.fetch(
         repository,
         (config, split),
-        lambda commit: _split_files(source, config, split, commit, wanted),
-        wanted,
+        lambda commit: _split_files(source, config, split, commit, subject),
+        subject,
     )
-    table = parquet([path for file, path in fetched.paths.items() if file != CARD], wanted)
-    hub_client.keep(repository, (config, split), fetched, table.num_rows)
+    table = parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
+    hub_client.lock(repository, (config, split), snapshot, table.num_rows)
     return (
-        Dataset(table).cast(_card_features(fetched.paths[CARD])[config].features)
-        if CARD in fetched.paths
+        Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
+        if CARD in snapshot.paths
         else Dataset(table)
     )
 
 
-def parquet(paths: Sequence[Path], wanted: str) -> Any:
+def parquet(paths: Sequence[Path], subject: str) -> Any:
     """Return the rows of the files, one after another, as a table that datasets accepts."""
     from datasets.table import InMemoryTable, concat_tables
     from pyarrow import ArrowException
@@ -134,30 +140,32 @@ def parquet(paths: Sequence[Path], wanted: str) -> Any:
     try:
         return concat_tables([InMemoryTable(read_table(path)) for path in paths])
     except (ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"{wanted}: not a parquet table: {' '.join(str(error).split())}") from None
+        raise UsageError(
+            f"{subject}: not a parquet table: {' '.join(str(error).split())}"
+        ) from None
 
 
-def _split_files(source: HubData, config: str, split: str, commit: str, wanted: str) -> list[str]:
+def _split_files(source: HubData, config: str, split: str, commit: str, subject: str) -> list[str]:
     """Return the parquet files of a split at a commit, and the card if they do not contain the
     class names themselves."""
     repository = Repository.of(source)
-    with hub_client.asking(wanted, repository, commit):
+    with hub_client.request(subject, repository, commit):
         names = (
             _converted_files(repository, f"{config}/{split}", commit)
             if repository.branch == CONVERTED
             else []
         )
-        names = names or _declared_files(repository, config, split, commit, wanted)
+        names = names or _declared_files(repository, config, split, commit, subject)
     names = names[:1] if source.first_file else names
     for name in names:
         if not name.endswith(".parquet"):
             raise UsageError(
-                f"{wanted} cannot be loaded from the hub: {name} is not a parquet file, "
+                f"{subject} cannot be loaded from the hub: {name} is not a parquet file, "
                 "and no other format is read from the hub"
             )
-    if _has_features(hub_client.file(repository, names[0], commit, wanted), wanted):
+    if _has_features(hub_client.fetch_file(repository, names[0], commit, subject), subject):
         return names
-    card = hub_client.cached(repository, CARD, commit)
+    card = hub_client.cached_path(repository, CARD, commit)
     declared = _card_features(card).get(config) if card else None
     return [*names, CARD] if declared and declared.features else names
 
@@ -174,7 +182,7 @@ def _converted_files(repository: Repository, folder: str, commit: str) -> list[s
 
 
 def _declared_files(
-    repository: Repository, config: str, split: str, commit: str, wanted: str
+    repository: Repository, config: str, split: str, commit: str, subject: str
 ) -> list[str]:
     """Return the files of a split as declared by the data set's card or its folder names."""
     import datasets
@@ -183,7 +191,7 @@ def _declared_files(
         builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
     files = builder.config.data_files or {}
     if split not in files:
-        raise unknown("split", split, files, f"{wanted} on the hub")
+        raise unknown("split", split, files, f"{subject} on the hub")
     return [path.partition(f"@{commit}/")[2] for path in files[split]]
 
 
@@ -201,7 +209,7 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _has_features(path: Path, wanted: str) -> bool:
+def _has_features(path: Path, subject: str) -> bool:
     """Return whether a parquet file carries the client's own description of its columns, with the
     class names."""
     from pyarrow import ArrowException
@@ -211,7 +219,7 @@ def _has_features(path: Path, wanted: str) -> bool:
         return b"huggingface" in (read_schema(path).metadata or {})
     except (ArrowException, OSError, ValueError) as error:
         raise UsageError(
-            f"{wanted}: {path.name} is not a parquet table: {' '.join(str(error).split())}"
+            f"{subject}: {path.name} is not a parquet table: {' '.join(str(error).split())}"
         ) from None
 
 
@@ -242,7 +250,7 @@ def _of_language(rows: Rows, code: str) -> Rows:
     if not positions:
         prefixes = sorted({str(name).partition("-")[0] for name in rows.values["id"]})
         raise UsageError(
-            f"{rows.place}: no id begins with {prefix!r}: "
+            f"{rows.origin}: no id begins with {prefix!r}: "
             f"expected ids that name the language; found {', '.join(prefixes)}"
         )
     return rows.select(positions)

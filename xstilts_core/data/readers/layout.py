@@ -17,24 +17,25 @@ class Layout:
     language. All matching files are read together, in the order of the patterns and then of their
     names. A pattern without a language is for English. read: files and language code to examples.
     labelled_columns: number of columns of a labelled file, if a copy without labels has the same
-    file name; otherwise 0. beside: suffixes of the files that must accompany a labelled one. holds:
-    a further test of a file, if neither of these shows whether it is labelled. languages: the only
-    languages of this location, even if its path names none. refused: why files there cannot be
-    used: they are never read, and the error states the reason. given, unless: a path below the data
-    root that must exist, or must not, for the location to apply (slices of a data set).
+    file name; otherwise 0. companions: suffixes of the files that must accompany a labelled one.
+    condition: a further test of a file, if neither of these shows whether it is labelled.
+    languages: the only languages of this location, even if its path names none. refusal: why files
+    there cannot be used: they are never read, and the error states the reason. requires, excludes:
+    a path below the data root that must exist, or must not, for the location to apply (slices of a
+    data set).
     """
 
     patterns: tuple[str, ...]
     read: Callable[[list[Path], str], Sequence[Example]]
     labelled_columns: int = 0
-    beside: tuple[str, ...] = ()
-    holds: Callable[[Path], bool] | None = None
+    companions: tuple[str, ...] = ()
+    condition: Callable[[Path], bool] | None = None
     languages: tuple[str, ...] = ()
-    refused: str = ""
-    given: str = ""
-    unless: str = ""
+    refusal: str = ""
+    requires: str = ""
+    excludes: str = ""
 
-    def expected(self, code: str) -> list[str]:
+    def patterns_for(self, code: str) -> list[str]:
         """Return the patterns of one language. There are none if files are named by a code that the
         language lacks."""
         row = language(code)
@@ -51,31 +52,31 @@ class Layout:
             and all(value or f"{{{key}}}" not in pattern for key, value in names.items())
         ]
 
-    def present(self, code: str, data_root: Path) -> list[Path]:
+    def files_of(self, code: str, data_root: Path) -> list[Path]:
         """Return the files of one language, labelled or not."""
-        if (self.given and not (data_root / self.given).exists()) or (
-            self.unless and (data_root / self.unless).exists()
+        if (self.requires and not (data_root / self.requires).exists()) or (
+            self.excludes and (data_root / self.excludes).exists()
         ):
             return []
         return [
             path
-            for pattern in self.expected(code)
+            for pattern in self.patterns_for(code)
             for path in sorted(data_root.glob(pattern))
             if path.is_file()
         ]
 
     def find(self, code: str, data_root: Path) -> list[Path]:
         """Return the labelled files of one language."""
-        if self.refused:
+        if self.refusal:
             return []
-        return [path for path in self.present(code, data_root) if self.is_labelled(path)]
+        return [path for path in self.files_of(code, data_root) if self.is_labelled(path)]
 
     def is_labelled(self, path: Path) -> bool:
         """Return whether the first line that is not blank has as many columns as a labelled file.
         The line is not decoded, because `available` checks many files."""
-        if not all(path.with_suffix(suffix).is_file() for suffix in self.beside):
+        if not all(path.with_suffix(suffix).is_file() for suffix in self.companions):
             return False
-        if self.holds and not self.holds(path):
+        if self.condition and not self.condition(path):
             return False
         if not self.labelled_columns:
             return True
@@ -87,7 +88,7 @@ class Layout:
 def refusal(reason: str, *patterns: str, languages: tuple[str, ...] = ()) -> Layout:
     """Return a location that is never read. If it has files, the error for missing files states the
     reason ("... is packed: ...")."""
-    return Layout(patterns, lambda paths, code: (), languages=languages, refused=reason)
+    return Layout(patterns, lambda paths, code: (), languages=languages, refusal=reason)
 
 
 def packed(*patterns: str, languages: tuple[str, ...] = ()) -> Layout:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from xstilts_core.data.readers.text import cut_off, read_json_lines, read_lines, wrong
+from xstilts_core.data.readers.text import read_json_lines, read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.languages import LANGUAGES
@@ -131,7 +131,7 @@ def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample
             cells = next(csv.reader([line], delimiter="\t", strict=True), [])
         except csv.Error as error:
             problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
-            raise wrong(path, number, problem + cut_off(number, lines)) from None
+            raise wrong(path, number, problem + truncation_hint(number, lines)) from None
         columns = columns or len(cells)
         if len(cells) != columns or columns not in (2, 3):
             expected = columns if columns in (2, 3) else "2 or 3"
@@ -139,7 +139,7 @@ def read_xtreme_pairs(path: Path, spelling: Spelling = XNLI) -> list[PairExample
                 f"{len(cells)} columns: expected {expected} "
                 "(first text, second text and, if labelled, label)"
             )
-            raise wrong(path, number, problem + cut_off(number, lines))
+            raise wrong(path, number, problem + truncation_hint(number, lines))
         label = label_of(cells[2], spelling, path, number) if columns == 3 else None
         rows.append((cells[0].strip(), cells[1].strip(), label))
     return numbered(rows)
@@ -164,7 +164,7 @@ def read_pairs(path: Path, table: PairTable, code: str = "en") -> list[PairExamp
             continue
         try:
             rows.append(
-                _row_of(cells, header, columns, table, path, number, cut_off(number, lines))
+                _row_of(cells, header, columns, table, path, number, truncation_hint(number, lines))
             )
         except UsageError as error:
             # A broken last row may also be the sign of a truncated download.
@@ -216,7 +216,7 @@ def _cells_of(lines: list[str], table: PairTable) -> Iterator[tuple[int, list[st
 def _row_of(
     cells: list[str],
     header: list[str],
-    places: Sequence[int],
+    positions: Sequence[int],
     table: PairTable,
     path: Path,
     number: int,
@@ -236,7 +236,7 @@ def _row_of(
             else f"{most}, as the header has"
         )
         raise wrong(path, number, f"{len(cells)} columns: expected {expected}{cut}")
-    first, second, label = places
+    first, second, label = positions
     if table.annotators and label == len(header) - 1:
         label = -1
     return (

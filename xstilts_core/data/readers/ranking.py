@@ -9,7 +9,7 @@ from typing import Any
 
 from xstilts_core.data.readers.breaks import sentence_spans
 from xstilts_core.data.readers.spans import example_of, member, paragraphs
-from xstilts_core.data.readers.text import json_member, opening, parse_json, wrong
+from xstilts_core.data.readers.text import json_member, parse_json, record_opening, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Passage, RankingExample, SpanExample
 from xstilts_core.languages import LANGUAGES
@@ -17,7 +17,7 @@ from xstilts_core.languages import LANGUAGES
 # ---- questions and the sentences that answer them
 
 
-def answering(
+def _answer_passages(
     example: SpanExample, sentences: Sequence[Passage], spans: Sequence[tuple[int, int]]
 ) -> tuple[Passage, ...]:
     """Return the sentence in which the first answer begins, and any other of the paragraph with the
@@ -35,7 +35,9 @@ def answering(
     return tuple(passage for passage in sentences if passage.text == text)
 
 
-def cut(context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int) -> list[Passage]:
+def _sentence_passages(
+    context: str, spans: Sequence[tuple[int, int]], code: str, paragraph: int
+) -> list[Passage]:
     """Return the sentences of a paragraph. Their ids are XTREME-R's: language, number of the
     paragraph (from 1) and of the sentence (from 0)."""
     return [
@@ -53,10 +55,10 @@ def by_sentence(examples: Sequence[SpanExample]) -> list[RankingExample]:
         if example.context not in by_context:
             spans = sentence_spans(example.context)
             by_context[example.context] = (
-                cut(example.context, spans, "en", len(by_context) + 1),
+                _sentence_passages(example.context, spans, "en", len(by_context) + 1),
                 spans,
             )
-        if answers := answering(example, *by_context[example.context]):
+        if answers := _answer_passages(example, *by_context[example.context]):
             queries.append(RankingExample(example.id, example.question.strip(), answers[:1]))
     return queries
 
@@ -72,21 +74,23 @@ def _read_xquad_r(path: Path) -> list[tuple[RankingExample, list[Passage]]]:
     pairs = []
     for number, (origin, paragraph) in enumerate(paragraphs(path), start=1):
         context = member(paragraph, "context", str, path, origin)
-        spans = breaks(path, origin, paragraph, context)
-        sentences = cut(context, spans, path.stem, number)
+        spans = _sentence_breaks(path, origin, paragraph, context)
+        sentences = _sentence_passages(context, spans, path.stem, number)
         for entry in member(paragraph, "qas", list, path, origin):
             example = example_of(path, context, entry)
-            if answers := answering(example, sentences, spans):
+            if answers := _answer_passages(example, sentences, spans):
                 pairs.append((RankingExample(example.id, example.question, answers), sentences))
     return pairs
 
 
-def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[int, int]]:
+def _sentence_breaks(
+    path: Path, origin: str, paragraph: Any, context: str
+) -> list[tuple[int, int]]:
     """Return the paragraph's "sentence_breaks"."""
     spans = paragraph.get("sentence_breaks") if isinstance(paragraph, dict) else None
     expected = "expected sentence_breaks [[start, end], ...], as in XQuAD-R (plain XQuAD has none)"
     if not isinstance(spans, list) or not spans:
-        raise UsageError(f"{path}, {place}: no sentence_breaks: {expected}")
+        raise UsageError(f"{path}, {origin}: no sentence_breaks: {expected}")
     for span in spans:
         valid = (
             isinstance(span, list)
@@ -95,13 +99,13 @@ def breaks(path: Path, place: str, paragraph: Any, context: str) -> list[tuple[i
         )
         if not valid or not 0 <= span[0] < span[1] <= len(context):
             raise UsageError(
-                f"{path}, {place}: sentence break {span!r} is not within the "
+                f"{path}, {origin}: sentence break {span!r} is not within the "
                 f"{len(context)} characters: {expected}"
             )
     return [(first, end) for first, end in spans]
 
 
-def _languages_beside(path: Path, codes: Sequence[str]) -> list[Path]:
+def _language_files(path: Path, codes: Sequence[str]) -> list[Path]:
     """Return the files of all these languages in the path's folder. Raise UsageError with those
     that are missing."""
     files = [path.with_name(f"{code}.json") for code in codes]
@@ -117,7 +121,7 @@ def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
     """Return the questions of a file with their answer sentences in all languages, whose files are
     beside it."""
     answers: dict[str, tuple[Passage, ...]] = {}
-    for file in _languages_beside(path, codes):
+    for file in _language_files(path, codes):
         for example, _ in _read_xquad_r(file):
             answers[example.id] = answers.get(example.id, ()) + example.passages
     return [
@@ -129,7 +133,7 @@ def read_lareqa(path: Path, codes: Sequence[str]) -> list[RankingExample]:
 def read_sentences(path: Path, codes: Sequence[str]) -> list[Passage]:
     """Return LAReQA's pool: the sentences of all languages, each once, in the order of the
     languages and of their files."""
-    files = _languages_beside(path, codes)
+    files = _language_files(path, codes)
     return list(
         {
             passage.id: passage
@@ -151,7 +155,7 @@ _BRACES = re.compile(r"\{(.*?)\}")
 def records(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield (line number from 1, value) of every line of a JSON lines file. Lines are read one by
     one, because the file of entities has half a gigabyte."""
-    with opening(path).open("rb") as file:
+    with record_opening(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

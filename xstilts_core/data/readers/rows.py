@@ -29,10 +29,10 @@ class Rows:
     column.
 
     columns: in the order in which the shape reads them. renamed: classes with another name in the
-    task. place: for errors.
+    task. origin: for errors.
     """
 
-    place: str
+    origin: str
     columns: list[str]
     values: Mapping[str, Sequence[Any]]
     classes: Mapping[str, tuple[str, ...]]
@@ -41,20 +41,21 @@ class Rows:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return zip(*(self.values[name] for name in self.columns), strict=True)
 
-    def select(self, kept: Sequence[int]) -> "Rows":
+    def select(self, positions: Sequence[int]) -> "Rows":
+        """Return the rows at these positions, from 0."""
         return replace(
             self,
             values={
-                name: [column[position] for position in kept]
+                name: [column[position] for position in positions]
                 for name, column in self.values.items()
             },
         )
 
     def wrong(self, row: int, problem: str) -> UsageError:
         """Return the error for row `row` (from 1)."""
-        return UsageError(f"{self.place}, row {row}: {problem}")
+        return UsageError(f"{self.origin}, row {row}: {problem}")
 
-    def naming(self, column: str, legal: Sequence[str]) -> Callable[[Any, int], str | None]:
+    def labeller(self, column: str, legal: Sequence[str]) -> Callable[[Any, int], str | None]:
         """Return a function from a value of the column, and its row, to the task's label, or None
         if there is no gold label (-1).
 
@@ -64,7 +65,7 @@ class Rows:
         names = [self.renamed.get(name, name) for name in self.classes[column]]
         for name in names:
             if name not in legal:
-                raise unknown("class", name, legal, f"{self.place}, column {column}")
+                raise unknown("class", name, legal, f"{self.origin}, column {column}")
 
         def label(value: Any, row: int) -> str | None:
             if value == -1:
@@ -72,7 +73,7 @@ class Rows:
             if isinstance(value, str):
                 name = self.renamed.get(value, value)
                 if name not in legal:
-                    raise unknown("label", value, legal, f"{self.place}, row {row}")
+                    raise unknown("label", value, legal, f"{self.origin}, row {row}")
                 return name
             if not names:
                 raise self.wrong(
@@ -90,7 +91,7 @@ def pairs(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     left out; ids number the rest from 1."""
     rows_read = []
     for rows in parts:
-        label = rows.naming(rows.columns[2], task.labels)
+        label = rows.labeller(rows.columns[2], task.labels)
         rows_read += [
             (first, second, label(value, number))
             for number, (first, second, value) in enumerate(rows, start=1)
@@ -106,7 +107,7 @@ def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Read the columns text, label: single texts, as pairs whose second text is empty."""
     examples: list[Example] = []
     for rows in parts:
-        label = rows.naming(rows.columns[1], task.labels)
+        label = rows.labeller(rows.columns[1], task.labels)
         for number, (text, value) in enumerate(rows, start=1):
             if (name := label(value, number)) is None:
                 raise rows.wrong(number, f"no label (-1): expected {', '.join(task.labels)}")
@@ -117,15 +118,17 @@ def texts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 def abstracts(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Read the columns question, context {contexts: the parts of an abstract}, decision. The pair
     is the question and the abstract."""
-    found: list[Example] = []
+    examples: list[Example] = []
     for rows in parts:
-        label = rows.naming(rows.columns[2], task.labels)
+        label = rows.labeller(rows.columns[2], task.labels)
         for number, (question, context, value) in enumerate(rows, start=1):
             abstract = " ".join(text.strip() for text in context["contexts"])
-            found.append(
-                PairExample(str(len(found) + 1), question.strip(), abstract, label(value, number))
+            examples.append(
+                PairExample(
+                    str(len(examples) + 1), question.strip(), abstract, label(value, number)
+                )
             )
-    return found
+    return examples
 
 
 def spans(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
@@ -182,7 +185,7 @@ def syntactic_words(parts: Sequence[Rows], task: Task, code: str) -> list[Exampl
 def words_of(parts: Sequence[Rows], task: Task, plain: Callable[[str], str]) -> list[Example]:
     sentences = [
         [(form, tag) for word, tag in zip(*row, strict=True) if (form := plain(word))]
-        for row in tagged(parts, task)
+        for row in _tagged_sentences(parts, task)
     ]
     return [
         TagsExample(str(number), *map(tuple, zip(*row, strict=True)))
@@ -190,10 +193,12 @@ def words_of(parts: Sequence[Rows], task: Task, plain: Callable[[str], str]) -> 
     ]
 
 
-def tagged(parts: Sequence[Rows], task: Task) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+def _tagged_sentences(
+    parts: Sequence[Rows], task: Task
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Yield (words, tags) of every sentence that has words."""
     for rows in parts:
-        label = rows.naming(rows.columns[1], task.labels)
+        label = rows.labeller(rows.columns[1], task.labels)
         for number, (words, values) in enumerate(rows, start=1):
             if len(words) != len(values):
                 raise rows.wrong(
@@ -233,7 +238,7 @@ def translations(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     return [*sides[0], *sides[1]]
 
 
-def chosen(rows: Rows, number: int, value: Any, count: int) -> int:
+def _choice_index(rows: Rows, number: int, value: Any, count: int) -> int:
     """Return the index of the right choice, written as a number."""
     if not isinstance(value, str | int) or not str(value).isdecimal() or int(value) >= count:
         raise rows.wrong(
@@ -248,7 +253,7 @@ def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     questions = []
     for rows in parts:
         for number, (first, opening, ends, value) in enumerate(rows, start=1):
-            right = chosen(rows, number, value, len(ends))
+            right = _choice_index(rows, number, value, len(ends))
             if len(ends) != 4:
                 raise rows.wrong(number, f"{len(ends)} endings: expected 4")
             questions.append((first, "", [f"{opening} {end}" for end in ends], right))
@@ -258,7 +263,7 @@ def hellaswag(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
 def cosmosqa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
     """Read the columns context, question, four answers, label."""
     return numbered(
-        (context, question, answers, chosen(rows, number, value, len(answers)))
+        (context, question, answers, _choice_index(rows, number, value, len(answers)))
         for rows in parts
         for number, (context, question, *answers, value) in enumerate(rows, start=1)
     )
@@ -298,7 +303,7 @@ def copa(parts: Sequence[Rows], task: Task, code: str) -> list[Example]:
             right = (
                 choices.index(names[value])
                 if names and value >= 0
-                else chosen(rows, number, value, len(choices))
+                else _choice_index(rows, number, value, len(choices))
             )
             questions.append((premise, f"What was the {question}?", (first, second), right))
     return numbered(questions)

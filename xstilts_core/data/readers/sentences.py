@@ -3,7 +3,7 @@ task."""
 
 from pathlib import Path
 
-from xstilts_core.data.readers.text import cut_off, read_lines, wrong
+from xstilts_core.data.readers.text import read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
 
@@ -85,7 +85,9 @@ def rows(path: Path, expected: str) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         name, _, text = (part.strip() for part in line.partition("\t"))
         if not name or not text:
-            raise wrong(path, number, f"{line[:60]!r}: expected {expected}{cut_off(number, lines)}")
+            raise wrong(
+                path, number, f"{line[:60]!r}: expected {expected}{truncation_hint(number, lines)}"
+            )
         if name in texts:
             raise wrong(path, number, f"id {name!r} is also on an earlier line: expected each once")
         texts[name] = text

@@ -16,7 +16,7 @@ from xstilts_core.examples import Answer, SpanExample
 # The first answers in a file if they were removed: XTREME's copies of test files have
 # [{"answer_start": 0, "text": ""}] in every question.
 REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
-_STATED = re.compile(rb'"answers"')
+_ANSWERS_KEY = re.compile(rb'"answers"')
 _HEAD_BYTES = 1 << 20
 
 _SHAPE = (
@@ -60,7 +60,7 @@ def has_answers(path: Path) -> bool:
     `available` checks many files."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    answers = _STATED.search(head)
+    answers = _ANSWERS_KEY.search(head)
     return not (answers and REMOVED.match(head, answers.start()))
 
 
@@ -97,11 +97,11 @@ def paragraphs(path: Path) -> Iterator[tuple[str, Any]]:
             yield f"{origin}.paragraphs[{paragraph_number}]", paragraph
 
 
-def member(parent: Any, key: str, kind: type, path: Path, place: str | Question) -> Any:
+def member(parent: Any, key: str, kind: type, path: Path, origin: str | Question) -> Any:
     """Return parent[key]. Raise UsageError unless it has type `kind`."""
     value = parent.get(key) if isinstance(parent, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{path}, {place}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
+        raise UsageError(f"{path}, {origin}: no {kind.__name__} named {key!r}: expected {_SHAPE}")
     return value
 
 

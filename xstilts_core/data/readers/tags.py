@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from xstilts_core.data.readers.text import cut_off, read_lines, wrong
+from xstilts_core.data.readers.text import read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
 from xstilts_core.tasks.targets import BIO, UPOS
@@ -37,7 +37,7 @@ def read_udpos(path: Path) -> list[TagsExample]:
 
 
 def read_tagged(
-    path: Path, tags: Sequence[str], prefix: str = "", between: Literal["\t", " "] = "\t"
+    path: Path, tags: Sequence[str], prefix: str = "", separator: Literal["\t", " "] = "\t"
 ) -> list[TagsExample]:
     """Read token TAB tag. A file with only a token per line (XTREME's test files) gives examples
     without tags, unless token and tag are separated by a space.
@@ -48,9 +48,11 @@ def read_tagged(
     one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
-    rows = [[(number, line.split(between)) for number, line in block] for block in sentences(lines)]
+    rows = [
+        [(number, line.split(separator)) for number, line in block] for block in sentences(lines)
+    ]
     columns, tagged = (
-        (len(rows[0][0][1]), "token TAB tag") if between == "\t" else (2, "token SPACE tag")
+        (len(rows[0][0][1]), "token TAB tag") if separator == "\t" else (2, "token SPACE tag")
     )
     for number, cells in (row for block in rows for row in block):
         if len(cells) != columns or columns > 2:
@@ -61,16 +63,18 @@ def read_tagged(
                 path,
                 number,
                 f"{len(cells)} columns ({' | '.join(cells)[:80]}): "
-                f"expected {expected}{cut_off(number, lines)}",
+                f"expected {expected}{truncation_hint(number, lines)}",
             )
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")
-    shared = (
+    shared_prefix = (
         prefix if all(cells[0].startswith(prefix) for block in rows for _, cells in block) else ""
     )
     examples: list[TagsExample] = []
     for block in rows:
-        words = [(cells[0].removeprefix(shared).strip(), cells[-1].strip()) for _, cells in block]
+        words = [
+            (cells[0].removeprefix(shared_prefix).strip(), cells[-1].strip()) for _, cells in block
+        ]
         nonempty = [row for row in words if row[0]]
         if nonempty:
             forms, word_tags = zip(*nonempty, strict=True)

@@ -24,7 +24,7 @@ def wrong(path: Path, line: int, problem: str) -> UsageError:
     return UsageError(f"{path}, line {line}: {problem}")
 
 
-def cut_off(line: int, lines: list[str]) -> str:
+def truncation_hint(line: int, lines: list[str]) -> str:
     """Return the hint for an error on line `line` (from 1) if it is the last one: a broken download
     ends inside a row."""
     return (
@@ -56,7 +56,7 @@ def listing(folder: Path, pattern: str) -> str:
     return ", ".join(names[:SHOWN]) + rest if names else "nothing"
 
 
-def opening(path: Path) -> Path:
+def record_opening(path: Path) -> Path:
     """Record in `opened` that this file is being read, and return it."""
     status = path.stat()
     opened.setdefault(path, (status.st_size, status.st_mtime_ns))
@@ -74,7 +74,7 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is a folder: expected a file; it holds {listing(path, '*')}")
     if not path.is_file():
         raise UsageError(f"{path} is missing: {neighbours(path)}")
-    content = opening(path).read_bytes()
+    content = record_opening(path).read_bytes()
     for start, kind in _PACKED:
         if content.startswith(start):
             raise UsageError(f"{path} is a compressed file ({kind}): unpack it first")
@@ -129,12 +129,12 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
     appended to the message if the text breaks off.
     """
 
-    def at(found: int = 1) -> int:
-        return line or found
+    def at(line_number: int = 1) -> int:
+        return line or line_number
 
     def unique_keys(entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(entries)
-        if len(found) < len(entries):
+        mapping = dict(entries)
+        if len(mapping) < len(entries):
             names = [name for name, _ in entries]
             repeated = next(name for position, name in enumerate(names) if name in names[:position])
             number = text.count("\n", 0, max(0, text.rfind(f'"{repeated}"'))) + 1
@@ -143,7 +143,7 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
                 at(number),
                 f"key {shown(repeated)} is repeated in an object: expected each once",
             )
-        return found
+        return mapping
 
     def refuse_constant(name: str) -> NoReturn:
         raise wrong(
@@ -153,9 +153,9 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
         )
 
     try:
-        found = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
+        value = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
         if _SURROGATE.search(text):
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         problem = f"JSON breaks off at column {error.colno} ({error.msg}): expected {expected}{cut}"
         raise wrong(path, at(error.lineno), problem) from None
@@ -170,7 +170,7 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
         raise
     except ValueError:
         raise wrong(path, at(), f"a number with too many digits: expected {expected}") from None
-    return found
+    return value
 
 
 def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -184,7 +184,7 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int,
         if not line.strip():
             continue
         row = parse_json(
-            line, path, f"one object with {', '.join(keys)}", number, cut_off(number, lines)
+            line, path, f"one object with {', '.join(keys)}", number, truncation_hint(number, lines)
         )
         for key, kind in keys.items():
             json_member(row, key, kind, path, number)

@@ -91,8 +91,8 @@ def examples(stage: Stage) -> tuple[Task, list[Any], float, bool]:
             False,
         )
     code = next(language for language in first.languages if language in suite.LANGUAGES)
-    # Generated data are stored (mini/kept.py), so loading them costs almost nothing after the first
-    # run on a machine.
+    # Generated data are stored (mini/disk_cache.py), so loading them costs almost nothing after the
+    # first run on a machine.
     return (
         task(stage.task),
         suite.load(name, split, code, limit=SAMPLE),

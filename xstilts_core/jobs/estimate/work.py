@@ -99,7 +99,7 @@ def published(name: str, split: str) -> int:
 def is_small(source: Source, name: str, split: str, code: str) -> bool:
     """Return whether local files of this split are small enough to be read for an estimate."""
     with suppress(UsageError):  # no files of this split are known
-        if source.at_hand and (paths := source.located(name, split, code)):
+        if source.at_hand and (paths := source.split_files(name, split, code)):
             return sum(path.stat().st_size for path in paths) <= _LARGEST_FILE_BYTES
     return False
 

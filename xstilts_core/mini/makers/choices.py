@@ -12,7 +12,7 @@ from random import Random
 
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.paraphrase import question_roles
 from xstilts_core.mini.makers.passage import Sentence, chunk, passage, persons
 from xstilts_core.mini.meaning import Entity, Fact, Meaning
 from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
@@ -58,7 +58,12 @@ def shuffled(
     order = list(range(len(options)))
     random.shuffle(order)
     return Choice(
-        context, question, tuple(options[index] for index in order), role, order.index(0), unit
+        context=context,
+        question=question,
+        options=tuple(options[index] for index in order),
+        role=role,
+        right=order.index(0),
+        unit=unit,
     )
 
 
@@ -116,7 +121,7 @@ def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
             Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)
         ]
         target, job = about[0], jobs[0]
-        roles = [role for role in asked_roles(target) if role in ("place", "time")]
+        roles = [role for role in question_roles(target) if role in ("place", "time")]
         if not roles:
             continue
         role = random.choice(roles)
@@ -241,7 +246,11 @@ def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExamp
     else:
         options = tuple(chunk(option, language, item.role) for option in item.options)
     return ChoiceExample(
-        identity, passage(item.context, language, domain), question, options, item.right
+        id=identity,
+        context=passage(item.context, language, domain),
+        question=question,
+        choices=options,
+        label=item.right,
     )
 
 

@@ -31,8 +31,8 @@ from xstilts_core.mini.makers.variation import (
     SOMETHING,
     addable,
     added,
+    altered,
     details,
-    otherwise,
     strengthened,
     subject_kind,
     weakened,
@@ -83,13 +83,6 @@ class _Inference:
         )
 
 
-def _entailed(random: Random, world: World, event: Event) -> Event | None:
-    """Return a hypothesis that the event entails."""
-    if event.negated:
-        return strengthened(random, world, event, 1)
-    return weakened(random, event, random.choice((1, 1, 2)))
-
-
 def contradicted(
     random: Random, world: World, event: Event, rival: Event | None = None
 ) -> Event | None:
@@ -108,7 +101,7 @@ def contradicted(
             ),
             negated=True,
         )
-    changed = otherwise(random, world, event, rival)
+    changed = altered(random, world, event, rival)
     if changed is None:
         return None
     weak = weakened(random, changed, random.choice((0, 0, 1)), whole_subject=True)
@@ -123,10 +116,12 @@ def undecided(
     world: World,
     event: Event,
     rival: Event | None = None,
-    taken: frozenset[str] = frozenset(),
+    stated_verbs: frozenset[str] = frozenset(),
 ) -> Event | None:
-    """Return a hypothesis that the event neither entails nor contradicts; `taken` are verbs about
-    which the premise states more."""
+    """Return a hypothesis that the event neither entails nor contradicts.
+
+    stated_verbs: verbs about which the premise states more.
+    """
     chance = random.random()
     # "Someone" would make the hypothesis true: the rival must be somebody in particular, and of a
     # kind that can do the same.
@@ -157,7 +152,7 @@ def undecided(
             goal, negated=random.random() < 0.15 and goal.object not in (SOMETHING, ANIMAL)
         )
     goal = world.event(random, event.subject, place=0.5, time=0.5, negated=0.15)
-    return goal if goal.verb != event.verb and goal.verb not in taken else None
+    return goal if goal.verb != event.verb and goal.verb not in stated_verbs else None
 
 
 def _loosened(random: Random, event: Event) -> Event | None:
@@ -198,14 +193,18 @@ def _derive(
     others = [other for other in rest if isinstance(other, Event)]
     rival = others[0] if rivals and others else None
     if label == "entailment":
-        goal = _entailed(random, world, clause)
+        goal = (
+            strengthened(random, world, clause, 1)
+            if clause.negated
+            else weakened(random, clause, random.choice((1, 1, 2)))
+        )
     elif label == "contradiction":
         goal = contradicted(random, world, clause, rival)
     else:
-        taken = frozenset(other.verb for other in others) | (
+        stated_verbs = frozenset(other.verb for other in others) | (
             {"work"} if any(isinstance(other, Fact) for other in rest) else frozenset()
         )
-        goal = undecided(random, world, clause, rival, taken)
+        goal = undecided(random, world, clause, rival, stated_verbs)
     jobs = [
         other.value
         for other in rest
@@ -241,7 +240,7 @@ def _fact_hypothesis(
     if random.random() < 0.5:
         return replace(
             fact,
-            person=world.person(random, but=frozenset(other.person.concept for other in facts)),
+            person=world.person(random, exclude=frozenset(other.person.concept for other in facts)),
         )
     free = [
         name
@@ -251,11 +250,11 @@ def _fact_hypothesis(
     return world.fact(random, fact.person, random.choice(free))
 
 
-def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
+def _draw_premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
     """Draw a task's premise. SNLI: one rich event (a caption). MNLI: two clauses, or a fact and an
     event, in one sentence or two. XNLI: the same kinds, with more single events. ANLI: three
     clauses in two sentences, two of them events with rival subjects."""
-    first = event(random, world)
+    first = _draw_event(random, world)
     if task == "snli" or random.random() < {"mnli": 0.6, "xnli": 0.75, "anli": 0.0}[task]:
         return (Sentence(first),)
     if task != "anli" and random.random() < 0.45:
@@ -263,13 +262,13 @@ def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
         second = world.fact(random, person)
         pair = (second, first)
     else:
-        second = event(random, world)
+        second = _draw_event(random, world)
         if (
             persons(first) & persons(second)
             or first.verb == second.verb
             or subject_kind(first) in INDEFINITE.values()
         ):
-            return premise(random, world, task)
+            return _draw_premise(random, world, task)
         pair = (first, second)
     link = "but" if random.random() < 0.3 else "and"
     joined = task == "anli" or random.random() < (0.7 if task == "mnli" else 0.4)
@@ -283,21 +282,21 @@ def premise(random: Random, world: World, task: str) -> tuple[Sentence, ...]:
         return (
             (Sentence(fact), *sentences)
             if fact.person.concept not in persons(second)
-            else premise(random, world, task)
+            else _draw_premise(random, world, task)
         )
     return sentences
 
 
-def event(random: Random, world: World) -> Event:
+def _draw_event(random: Random, world: World) -> Event:
     """Draw an event with many details, sometimes negated, and occasionally with the subject
     "someone" or "an animal"."""
     chance = random.random()
     subject = SOMEONE if chance < 0.08 else world.subject(random) if chance < 0.94 else ANIMAL
-    drawn = world.event(random, subject, place=0.55, time=0.5, negated=0.15)
+    event = world.event(random, subject, place=0.55, time=0.5, negated=0.15)
     return (
-        replace(drawn, negated=False)
+        replace(event, negated=False)
         if subject == ANIMAL or subject.quantifier == "every"
-        else drawn
+        else event
     )
 
 
@@ -305,17 +304,19 @@ def candidates(setting: Setting, random: Random) -> Iterator[_Inference]:
     """Yield endless premises with a hypothesis for each label that can be drawn."""
     world = setting.world()
     while True:
-        sentences = premise(random, world, setting.task)
-        stated = tuple(clause for sentence in sentences for clause in clauses(sentence.meaning))
-        clause = random.choice(stated)
+        sentences = _draw_premise(random, world, setting.task)
+        premise_clauses = tuple(
+            clause for sentence in sentences for clause in clauses(sentence.meaning)
+        )
+        clause = random.choice(premise_clauses)
         if isinstance(clause, Fact) and random.random() < _FACT_SKIPPED:
             continue
         for label in LABELS:
             if isinstance(clause, Fact):
-                facts = tuple(other for other in stated if isinstance(other, Fact))
+                facts = tuple(other for other in premise_clauses if isinstance(other, Fact))
                 goal = _fact_hypothesis(random, world, clause, facts, label)
             else:
-                rest = tuple(other for other in stated if other is not clause)
+                rest = tuple(other for other in premise_clauses if other is not clause)
                 goal = _derive(
                     random, world, clause, rest, label, random.random() < _RIVALS[setting.task]
                 )

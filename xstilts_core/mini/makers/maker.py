@@ -27,13 +27,13 @@ class Setting:
     domain: str
 
     @property
-    def held(self) -> bool:
+    def held_out(self) -> bool:
         """Whether held-out entities occur: in dev and test only."""
         return self.split != "train"
 
     def world(self) -> World:
         """Return the task's own flat world."""
-        return task_world(self.task, self.domain, self.held)
+        return task_world(self.task, self.domain, self.held_out)
 
     def random(self) -> Random:
         return Random(f"{self.task}/{self.split}/{self.domain}")
@@ -97,13 +97,13 @@ def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
 def balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
     """Yield items in groups of one per label, all of one profile, so that neither label counts nor
     profiles predict the label."""
-    waiting: dict[object, dict[str, list[Item]]] = defaultdict(
+    pending: dict[object, dict[str, list[Item]]] = defaultdict(
         lambda: {label: [] for label in labels}
     )
     for item in items:
-        shelf = waiting[item.profile]
-        shelf[item.label].append(item)
-        if all(shelf.values()):
-            group = [shelf[label].pop() for label in labels]
+        by_label = pending[item.profile]
+        by_label[item.label].append(item)
+        if all(by_label.values()):
+            group = [by_label[label].pop() for label in labels]
             random.shuffle(group)
             yield from group

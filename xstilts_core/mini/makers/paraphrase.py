@@ -14,7 +14,7 @@ from random import Random
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.makers.maker import Maker, Setting
 from xstilts_core.mini.makers.passage import Sentence, passage, persons, refronted, settled
-from xstilts_core.mini.makers.variation import details, otherwise, subject_kind, without
+from xstilts_core.mini.makers.variation import altered, details, subject_kind, without
 from xstilts_core.mini.meaning import Event, Joined
 from xstilts_core.mini.world import World, classes
 
@@ -40,7 +40,7 @@ class _Paraphrase:
         return self.first
 
 
-def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
+def _swap_roles(random: Random, first: Event, second: Event) -> tuple[Event, Event] | None:
     """Return the two events with their subjects, places or times swapped; None if no swap changes
     the meaning and makes sense."""
     roles = [name for name in ("place", "time") if getattr(first, name) != getattr(second, name)]
@@ -50,8 +50,10 @@ def _traded(random: Random, first: Event, second: Event) -> tuple[Event, Event] 
     if not roles:
         return None
     role = random.choice(roles)
-    there, here = getattr(first, role), getattr(second, role)
-    return settled(replace(first, **{role: here})), settled(replace(second, **{role: there}))
+    first_value, second_value = getattr(first, role), getattr(second, role)
+    return settled(replace(first, **{role: second_value})), settled(
+        replace(second, **{role: first_value})
+    )
 
 
 def _paws_single(random: Random, world: World) -> Iterator[_Paraphrase]:
@@ -85,7 +87,7 @@ def _paws_joined(random: Random, world: World) -> Iterator[_Paraphrase]:
     if not reverse and fronted.front is None:
         return
     first = (Sentence(Joined(event, other_event)),)
-    swapped = _traded(random, event, other_event)
+    swapped = _swap_roles(random, event, other_event)
     pairs = [((fronted, other_event), "1")] + (
         [((replace(swapped[0], front=None), swapped[1]), "0")] if swapped else []
     )
@@ -100,7 +102,7 @@ def _paws_changed(random: Random, world: World) -> Iterator[_Paraphrase]:
     """Yield pairs of one clause in two orders; for one label its place, time or number differs."""
     first = world.event(random, place=0.8, time=0.8, every=0.0)
     moved = refronted(random, first, chance=1.0)
-    changed = otherwise(random, world, moved)
+    changed = altered(random, world, moved)
     if moved.front == first.front or changed is None:
         return
     profile = ("changed", first.front, moved.front)
@@ -118,7 +120,7 @@ def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
         ](random, world)
 
 
-def asked_roles(event: Event) -> list[str]:
+def question_roles(event: Event) -> list[str]:
     """Return the roles that a question about the event can ask for. Animals and indefinites cannot
     answer "who"."""
     roles = (
@@ -135,7 +137,7 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
     """Return a question that differs in what it asks about, in a word, or in its subject."""
     event, chance = question.meaning, random.random()
     if chance < 0.3:
-        roles = [role for role in asked_roles(event) if role != question.ask]
+        roles = [role for role in question_roles(event) if role != question.ask]
         return Sentence(event, random.choice(roles)) if roles else None
     if chance < 0.6 and question.ask != "subject":
         subject = world.subject(random, every=0.0)
@@ -144,7 +146,7 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
         ) == (subject_kind(event) == "animal")
         return Sentence(replace(event, subject=subject), question.ask) if usable else None
     if chance < 0.8:
-        changed = otherwise(random, world, event)
+        changed = altered(random, world, event)
         if changed is None or (
             question.ask in ("place", "time")
             and getattr(changed, question.ask) != getattr(event, question.ask)
@@ -156,7 +158,7 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
             else None
         )
     changed = world.event(random, event.subject, place=0.6, time=0.6, negated=0.0, front=0.0)
-    if changed.verb == event.verb or question.ask not in asked_roles(changed):
+    if changed.verb == event.verb or question.ask not in question_roles(changed):
         return None
     return Sentence(changed, question.ask)
 
@@ -176,7 +178,7 @@ def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
     world = setting.world()
     while True:
         event = world.event(random, place=0.6, time=0.6, negated=0.0, front=0.0, every=0.0)
-        roles = asked_roles(event)
+        roles = question_roles(event)
         if not roles:
             continue
         question = Sentence(event, random.choice(roles))
@@ -187,13 +189,16 @@ def _qqp_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
             (Sentence(world.fact(random, world.person(random))),) if random.random() < 0.4 else ()
         )
         first = (Sentence(remark), *facts, question)
-        again = Sentence(_reworded(random, remark))
+        reworded_remark = Sentence(_reworded(random, remark))
         other = _other_question(random, world, question)
-        early = random.random() < 0.5
+        question_first = random.random() < 0.5
         for second, label in ((question, "duplicate"), (other, "different")):
             if second is not None:
                 yield _Paraphrase(
-                    first, (second, again) if early else (again, second), label, (early, len(facts))
+                    first,
+                    (second, reworded_remark) if question_first else (reworded_remark, second),
+                    label,
+                    (question_first, len(facts)),
                 )
 
 

@@ -41,7 +41,7 @@ def separator(language: str, domain: str) -> str:
     return "" if language == "zh" else " "
 
 
-def told(sentence: Sentence, language: str, domain: str = "general") -> str:
+def sentence_text(sentence: Sentence, language: str, domain: str = "general") -> str:
     """Return the text of one sentence."""
     return detokenise(realise(sentence.meaning, language, sentence.ask, domain), language)[0]
 
@@ -49,7 +49,7 @@ def told(sentence: Sentence, language: str, domain: str = "general") -> str:
 def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
     """Return the text of several sentences."""
     return separator(language, domain).join(
-        told(sentence, language, domain) for sentence in sentences
+        sentence_text(sentence, language, domain) for sentence in sentences
     )
 
 

@@ -14,8 +14,8 @@ from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 from xstilts_core.mini.grammar import detokenise, realise
 from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.passage import Sentence, persons, refronted, told
-from xstilts_core.mini.makers.variation import otherwise
+from xstilts_core.mini.makers.passage import Sentence, persons, refronted, sentence_text
+from xstilts_core.mini.makers.variation import altered
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World, classes
@@ -127,7 +127,7 @@ def translation(setting: Setting, random: Random) -> Iterator[Probe]:
     while True:
         event = world.event(random, place=0.8, time=0.8, every=0.0)
         moved = refronted(random, event, chance=1.0)
-        changed = otherwise(random, world, moved)
+        changed = altered(random, world, moved)
         if (
             moved.front == event.front
             or changed is None
@@ -157,8 +157,8 @@ def tell(item: Probe, language: str, domain: str, identity: str) -> PairExample:
     """Return the sentence in a language; in translation match, after the English one."""
     if item.second is not None:
         first, second = (
-            told(Sentence(item.meaning), ENGLISH, domain),
-            told(Sentence(item.second), language, domain),
+            sentence_text(Sentence(item.meaning), ENGLISH, domain),
+            sentence_text(Sentence(item.second), language, domain),
         )
         return PairExample(identity, first, second, item.label)
     tokens = realise(item.meaning, language, domain=domain)

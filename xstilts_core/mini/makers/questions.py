@@ -13,7 +13,7 @@ from random import Random
 
 from xstilts_core.examples import Answer, SpanExample
 from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.paraphrase import question_roles
 from xstilts_core.mini.makers.passage import (
     Sentence,
     Spot,
@@ -21,7 +21,7 @@ from xstilts_core.mini.makers.passage import (
     passage,
     passage_with_spot,
     persons,
-    told,
+    sentence_text,
 )
 from xstilts_core.mini.makers.variation import subject_kind
 from xstilts_core.mini.meaning import Event, Fact, Joined
@@ -68,7 +68,7 @@ class Question:
         return (self.context, self.question)
 
 
-def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
+def _draw_clauses(random: Random, world: World, style: _Style) -> list[Event | Fact] | None:
     """Draw events of different subjects and verbs, and facts; None if a person or verb repeats."""
     events: list[Event] = []
     for _ in range(random.randint(*style.events)):
@@ -90,7 +90,7 @@ def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | 
         person = (
             random.choice(candidate_persons)
             if candidate_persons and random.random() < 0.5
-            else world.person(random, but=known_persons)
+            else world.person(random, exclude=known_persons)
         )
         # Half the facts repeat the attribute of the first, so that an answer of the right kind is
         # not necessarily right.
@@ -107,11 +107,13 @@ def _drawn_clauses(random: Random, world: World, style: _Style) -> list[Event | 
     return all_clauses
 
 
-def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple[Sentence, ...]:
+def _arrange(
+    random: Random, context_clauses: list[Event | Fact], style: _Style
+) -> tuple[Sentence, ...]:
     """Arrange the clauses as sentences, joining neighbours at random. The second clause of a joined
     sentence has nothing fronted."""
     sentences: list[Sentence] = []
-    remaining = list(drawn)
+    remaining = list(context_clauses)
     while remaining:
         first = remaining.pop(0)
         if remaining and random.random() < style.joined:
@@ -123,7 +125,9 @@ def _arranged(random: Random, drawn: list[Event | Fact], style: _Style) -> tuple
     return tuple(sentences)
 
 
-def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> Sentence | None:
+def _draw_question(
+    random: Random, clause: Event | Fact, others: list[Event | Fact]
+) -> Sentence | None:
     """Return a question about the clause; details that are not needed are left out at random."""
     if isinstance(clause, Fact):
         if any(
@@ -136,7 +140,7 @@ def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> S
             isinstance(other, Event) and clause.value == other.subject.concept for other in others
         )
         return Sentence(clause, "person" if random.random() < 0.3 and not acting else "value")
-    roles = [] if clause.negated else asked_roles(clause)
+    roles = [] if clause.negated else question_roles(clause)
     if not roles:
         return None
     role = random.choice(roles)
@@ -149,10 +153,12 @@ def asked(random: Random, clause: Event | Fact, others: list[Event | Fact]) -> S
     return Sentence(clause, role)
 
 
-def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sentence | None:
+def _draw_unanswerable(
+    random: Random, world: World, context_clauses: list[Event | Fact]
+) -> Sentence | None:
     """Return a question whose subject and verb are both in the context, but not together, so that
     rivals of the right kind are there."""
-    events = [clause for clause in drawn if isinstance(clause, Event)]
+    events = [clause for clause in context_clauses if isinstance(clause, Event)]
     event = random.choice(events)
     other = random.choice([clause for clause in events if clause is not event] or [event])
     if random.random() < 0.5:
@@ -164,9 +170,12 @@ def unanswerable(random: Random, world: World, drawn: list[Event | Fact]) -> Sen
         if event is other or event.subject == other.object or not both_animals:
             return None
         target = replace(other, subject=event.subject, negated=False, front=None)
-    roles = [role for role in asked_roles(target) if role != "subject"]
+    roles = [role for role in question_roles(target) if role != "subject"]
     if (
-        any(isinstance(clause, Fact) and clause.attribute == "employer" for clause in drawn)
+        any(
+            isinstance(clause, Fact) and clause.attribute == "employer"
+            for clause in context_clauses
+        )
         and target.verb == "work"
     ):
         return None
@@ -187,28 +196,30 @@ def candidates(setting: Setting, random: Random) -> Iterator[Question]:
     """Yield endless contexts, each with one question."""
     world, style = setting.world(), STYLES[setting.task]
     while True:
-        drawn = _drawn_clauses(random, world, style)
-        if not drawn:
+        context_clauses = _draw_clauses(random, world, style)
+        if not context_clauses:
             continue
-        context = _arranged(random, drawn, style)
+        context = _arrange(random, context_clauses, style)
         if random.random() < style.unanswerable:
-            question = unanswerable(random, world, drawn)
+            question = _draw_unanswerable(random, world, context_clauses)
             if question is not None:
                 yield Question(context, question, None)
             continue
         about_fact = random.random() < style.ask_facts
-        suitable = [clause for clause in drawn if isinstance(clause, Fact) == about_fact]
+        suitable = [clause for clause in context_clauses if isinstance(clause, Fact) == about_fact]
         if not suitable:
             continue
         clause = random.choice(suitable)
-        question = asked(random, clause, [other for other in drawn if other is not clause])
+        question = _draw_question(
+            random, clause, [other for other in context_clauses if other is not clause]
+        )
         if question is not None:
             yield Question(context, question, _spot_of(context, clause, question.ask))
 
 
 def tell(item: Question, language: str, domain: str, identity: str) -> SpanExample:
     """Return context, question and answer in a language; the answer is a part of the context."""
-    question = told(item.question, language, domain)
+    question = sentence_text(item.question, language, domain)
     if item.spot is None:
         return SpanExample(identity, question, passage(item.context, language, domain), ())
     context, start, end = passage_with_spot(item.context, item.spot, language, domain)

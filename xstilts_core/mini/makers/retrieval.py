@@ -11,8 +11,8 @@ from random import Random
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
 from xstilts_core.mini.makers.maker import Setting, of_split
-from xstilts_core.mini.makers.passage import Sentence, clauses, told, unfronted
-from xstilts_core.mini.makers.variation import otherwise
+from xstilts_core.mini.makers.passage import Sentence, clauses, sentence_text, unfronted
+from xstilts_core.mini.makers.variation import altered
 from xstilts_core.mini.meaning import Event, Joined, Meaning
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import World
@@ -22,12 +22,12 @@ _HARD_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _RetrievalItem:
     """A sentence and its side: both (a translation pair); a distractor's is "english" or
     "other"."""
 
     meaning: Meaning
-    place: str = "both"
+    side: str = "both"
 
     @property
     def key(self) -> object:
@@ -38,11 +38,11 @@ class _Side:
         return self.key
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[_Side]:
+def candidates(setting: Setting, random: Random) -> Iterator[_RetrievalItem]:
     """Yield endless sentences: Tatoeba's are single clauses, half of BUCC's are joined."""
     world = setting.world()
     while True:
-        yield _Side(meaning(random, world, setting.task))
+        yield _RetrievalItem(meaning(random, world, setting.task))
 
 
 def meaning(random: Random, world: World, task: str) -> Meaning:
@@ -62,38 +62,42 @@ def meaning(random: Random, world: World, task: str) -> Meaning:
     return Joined(world.event(random, place=0.6, time=0.5), second)
 
 
-def mined(setting: Setting, gold: int, distractors: int) -> tuple[_Side, ...]:
+def draw_items(setting: Setting, gold: int, distractors: int) -> tuple[_RetrievalItem, ...]:
     """Return gold pairs, followed in BUCC by distractors for the English and for the other side."""
     random = setting.random()
     stream = of_split(candidates(setting, random), setting)
-    sides = [next(stream) for _ in range(gold)]
-    taken = {side.key for side in sides}
-    for place in ("english", "other"):
+    items = [next(stream) for _ in range(gold)]
+    keys = {item.key for item in items}
+    for side in ("english", "other"):
         count = 0
         while count < distractors:
             hard = (
-                changed(random, setting.world(), random.choice(sides[:gold]).meaning)
+                _altered_sentence(random, setting.world(), random.choice(items[:gold]).meaning)
                 if random.random() < _HARD_SHARE
                 else None
             )
-            side = _Side(hard, place) if hard is not None else replace(next(stream), place=place)
-            if hard is None or side.key not in taken:
-                taken.add(side.key)
-                sides.append(side)
+            item = (
+                _RetrievalItem(hard, side) if hard is not None else replace(next(stream), side=side)
+            )
+            if hard is None or item.key not in keys:
+                keys.add(item.key)
+                items.append(item)
                 count += 1
-    return tuple(sides)
+    return tuple(items)
 
 
-def changed(random: Random, world: World, gold: Meaning) -> Meaning | None:
+def _altered_sentence(random: Random, world: World, gold: Meaning) -> Meaning | None:
     """Return a gold sentence with another place, time or number."""
     first = gold.first if isinstance(gold, Joined) else gold
-    other = otherwise(random, world, first) if isinstance(first, Event) else None
+    other = altered(random, world, first) if isinstance(first, Event) else None
     if other is None or (other.negated and other.time in TIMES_WITHOUT_NEVER):
         return None
     return replace(gold, first=other) if isinstance(gold, Joined) else other
 
 
-def tell_sides(items: tuple[_Side, ...], setting: Setting, language: str) -> list[SentenceExample]:
+def tell_sides(
+    items: tuple[_RetrievalItem, ...], setting: Setting, language: str
+) -> list[SentenceExample]:
     """Return both sides, English first, each in its own random order; `match` is the id of the
     translation on the other side."""
     if language == "en":
@@ -107,11 +111,11 @@ def tell_sides(items: tuple[_Side, ...], setting: Setting, language: str) -> lis
             SentenceExample(
                 f"{code}-{number:06d}",
                 code,
-                told(Sentence(item.meaning), code, setting.domain),
-                f"{other}-{number:06d}" if item.place == "both" else None,
+                sentence_text(Sentence(item.meaning), code, setting.domain),
+                f"{other}-{number:06d}" if item.side == "both" else None,
             )
             for number, item in enumerate(items)
-            if item.place in ("both", distractor)
+            if item.side in ("both", distractor)
         ]
         random.shuffle(side)
         sides += side

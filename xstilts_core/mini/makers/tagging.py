@@ -12,7 +12,7 @@ from random import Random
 from xstilts_core.examples import TagsExample
 from xstilts_core.mini.grammar import realise
 from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import asked_roles
+from xstilts_core.mini.makers.paraphrase import question_roles
 from xstilts_core.mini.makers.passage import Sentence, concepts_of
 from xstilts_core.mini.makers.supertags import supertags
 from xstilts_core.mini.meaning import Entity, Fact, Joined, Meaning
@@ -40,15 +40,15 @@ class Tagged:
         return self.key
 
 
-def sentence(random: Random, world: World, task: str) -> Sentence:
+def _draw_sentence(random: Random, world: World, task: str) -> Sentence:
     """Draw a sentence. UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full
     names, cities and organisations. CCG: longer clauses."""
     chance = random.random()
     if task == "panx":
         if chance < 0.4:
-            return Sentence(fact(random, world, surname=0.6))
+            return Sentence(_draw_fact(random, world, surname=0.6))
         if chance < 0.7:
-            first, second = fact(random, world, 0.5), fact(random, world, 0.5)
+            first, second = _draw_fact(random, world, 0.5), _draw_fact(random, world, 0.5)
             return Sentence(
                 Joined(
                     first,
@@ -65,7 +65,7 @@ def sentence(random: Random, world: World, task: str) -> Sentence:
         )
     if chance < 0.15:
         event = world.event(random, negated=0.0, front=0.0)
-        roles = asked_roles(event)
+        roles = question_roles(event)
         return Sentence(event, random.choice(roles) if roles else None)
     if chance < 0.35:
         return Sentence(world.fact(random))
@@ -77,7 +77,7 @@ def sentence(random: Random, world: World, task: str) -> Sentence:
     return Sentence(Joined(world.event(random), second, random.choice(("and", "but"))))
 
 
-def fact(random: Random, world: World, surname: float) -> Fact:
+def _draw_fact(random: Random, world: World, surname: float) -> Fact:
     """Draw a fact about a person, whose probability of a surname is `surname`."""
     return world.fact(random, world.person(random, surname), random.choice(("city", "employer")))
 
@@ -86,9 +86,9 @@ def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
     """Yield endless sentences; those of a training split have no held-out lemma."""
     world = setting.world()
     while True:
-        drawn = sentence(random, world, setting.task)
-        if setting.held or HELD_OUT_LEMMAS.isdisjoint(concepts_of(drawn.meaning)):
-            yield Tagged(drawn)
+        sentence = _draw_sentence(random, world, setting.task)
+        if setting.held_out or HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning)):
+            yield Tagged(sentence)
 
 
 def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:

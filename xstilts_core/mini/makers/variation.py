@@ -115,9 +115,7 @@ def strengthened(random: Random, world: World, event: Event, steps: int) -> Even
     return event
 
 
-def otherwise(
-    random: Random, world: World, event: Event, rival: Event | None = None
-) -> Event | None:
+def altered(random: Random, world: World, event: Event, rival: Event | None = None) -> Event | None:
     """Return the event with a detail that excludes the old one: another place, number or exclusive
     time (the rival's if it fits)."""
     ways = [name for name in ("place", "time", "number") if name in details(event)]

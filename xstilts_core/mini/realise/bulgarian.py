@@ -84,7 +84,7 @@ class Bulgarian(Realiser):
         """Order: subject никога не verb object place time. After a question word the subject
         follows the verb."""
         if parts.ask in (None, "subject"):
-            lead, parts = parts.fronted()
+            lead, parts = parts.extract_front()
             return (
                 lead
                 + parts.subject
@@ -94,7 +94,7 @@ class Bulgarian(Realiser):
                 + parts.place
                 + parts.time
             )
-        lead, parts = parts.taken(parts.ask)
+        lead, parts = parts.extract(parts.ask)
         return (
             lead
             + parts.negation

@@ -68,7 +68,7 @@ class Chinese(Realiser):
 
     def order(self, parts: Parts) -> Chunk:
         """Order: subject time (都) 从不 place verb object. A fronted place ends in a comma."""
-        lead, parts = parts.fronted()
+        lead, parts = parts.extract_front()
         if lead and parts.front == "place":
             lead = lead + word(self.comma, "PUNCT")
         split = len(parts.verb) - 1

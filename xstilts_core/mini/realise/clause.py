@@ -44,11 +44,11 @@ class Parts(NamedTuple):
     front: str | None
     ask: str | None
 
-    def fronted(self) -> tuple[Chunk, "Parts"]:
+    def extract_front(self) -> tuple[Chunk, "Parts"]:
         """Return the chunk that precedes the subject (empty if none), and the other parts."""
-        return (EMPTY, self) if self.front is None else self.taken(self.front)
+        return (EMPTY, self) if self.front is None else self.extract(self.front)
 
-    def taken(self, role: str) -> tuple[Chunk, "Parts"]:
+    def extract(self, role: str) -> tuple[Chunk, "Parts"]:
         """Return a chunk and the other parts. role: subject, object, place or time."""
         if role == "time":
             return self.time, self._replace(time=EMPTY)
@@ -61,7 +61,7 @@ class Parts(NamedTuple):
 
 def word(text: str, pos: str, role: str = "-") -> Chunk:
     """Return a chunk of one function word."""
-    return (Token(text, pos, "O", role),)
+    return (Token(text, pos, role=role),)
 
 
 def words(
@@ -79,7 +79,7 @@ def words(
         tag = stated_tag or pos
         content = concept if tag in ("NOUN", "PROPN", "VERB", "ADJ", "ADV", "PRON", "NUM") else None
         ner = f"{'I' if position else 'B'}-{entity}" if entity else "O"
-        tokens.append(Token(text, tag, ner, role, content))
+        tokens.append(Token(text=text, pos=tag, ner=ner, role=role, concept=content))
     return tuple(tokens)
 
 
@@ -173,7 +173,14 @@ class Realiser:
         if entity.surname is None:
             return words(self.cell(entity.concept, column), role, "PROPN", entity.concept, "PER")
         first = words(self.cell(entity.concept, "word"), role, "PROPN", entity.concept, "PER")
-        return (*first, Token(self.surname(entity, column), "PROPN", "I-PER", role, entity.surname))
+        surname = Token(
+            text=self.surname(entity, column),
+            pos="PROPN",
+            ner="I-PER",
+            role=role,
+            concept=entity.surname,
+        )
+        return (*first, surname)
 
     def surname(self, entity: Entity, column: str) -> str:
         """Return the surname's form; languages with feminine surnames look at the first name."""
@@ -228,7 +235,7 @@ class Realiser:
         """Return the verb with its auxiliaries and particles, role V."""
         return words(self.cell(verb, agreement), "V", "VERB", verb)
 
-    def asked_kind(self, event: Event, role: str) -> str:
+    def question_kind(self, event: Event, role: str) -> str:
         """Return whether a question about subject or object is about a human, animal or thing."""
         entity = event.subject if role == "subject" else event.object
         kind = self.kind(entity.concept) if entity else "thing"
@@ -236,7 +243,7 @@ class Realiser:
 
     def question_word(self, event: Event, role: str) -> Chunk:
         """Return the question word for a role of the event."""
-        kind = self.asked_kind(event, role) if role in ("subject", "object") else ""
+        kind = self.question_kind(event, role) if role in ("subject", "object") else ""
         return self.question_chunk(role, kind)
 
     def make_question_chunk(self, role: str, kind: str) -> Chunk:
@@ -256,28 +263,28 @@ class Realiser:
         subject, thing, place, time = event.subject, event.object, event.place, event.time
         return self.order(
             Parts(
-                self.question_word(event, "subject")
+                subject=self.question_word(event, "subject")
                 if ask == "subject"
                 else self.chunk(subject, "subject", ""),
-                self.verb_group(event.verb, self.agreement(event, ask), event.negated),
-                self.negation if event.negated else EMPTY,
-                self.question_word(event, "object")
+                verb=self.verb_group(event.verb, self.agreement(event, ask), event.negated),
+                negation=self.negation if event.negated else EMPTY,
+                object=self.question_word(event, "object")
                 if ask == "object"
                 else self.chunk(thing, "object", event.verb)
                 if thing
                 else EMPTY,
-                self.question_word(event, "place")
+                place=self.question_word(event, "place")
                 if ask == "place"
                 else self.adverbial(place, "P")
                 if place
                 else EMPTY,
-                self.question_word(event, "time")
+                time=self.question_word(event, "time")
                 if ask == "time"
                 else self.adverbial(time, "T")
                 if time
                 else EMPTY,
-                None if ask else event.front,
-                ask,
+                front=None if ask else event.front,
+                ask=ask,
             )
         )
 

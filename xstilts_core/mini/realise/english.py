@@ -58,10 +58,10 @@ class English(Realiser):
         comma."""
         lead: Chunk = EMPTY
         if parts.ask in (None, "subject"):
-            lead, parts = parts.fronted()
+            lead, parts = parts.extract_front()
             lead = lead + word(",", "PUNCT") if lead else lead
         else:
-            lead, parts = parts.taken(parts.ask)
+            lead, parts = parts.extract(parts.ask)
         return (
             lead
             + parts.subject

@@ -84,9 +84,9 @@ class German(Realiser):
     def order(self, parts: Parts) -> Chunk:
         """Order: first field, verb, subject, time, nie, object, place, particle."""
         if parts.ask is not None:
-            lead, parts = parts.taken(parts.ask)
+            lead, parts = parts.extract(parts.ask)
         else:
-            lead, parts = parts.taken(parts.front or "subject")
+            lead, parts = parts.extract(parts.front or "subject")
         finite, particle = parts.verb[:1], parts.verb[1:]
         return (
             lead

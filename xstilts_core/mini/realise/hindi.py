@@ -99,7 +99,7 @@ class Hindi(Realiser):
 
     def question_word(self, event: Event, role: str) -> Chunk:
         """Return a question word: कौन, किसको, किसकी, क्या, कौन सा जानवर, कहाँ, कब."""
-        kind = self.asked_kind(event, role) if role == "object" else "thing"
+        kind = self.question_kind(event, role) if role == "object" else "thing"
         postposition = self.postposition(kind, event.verb)
         if kind == "human":
             return word("किस" + postposition, "PRON", "O")
@@ -111,7 +111,7 @@ class Hindi(Realiser):
 
     def order(self, parts: Parts) -> Chunk:
         """Order: subject time place object never verb; a compound verb's noun precedes never."""
-        lead, parts = parts.fronted()
+        lead, parts = parts.extract_front()
         noun, verb = EMPTY, parts.verb
         if verb[0].pos != "VERB":
             noun, verb = verb[:1], verb[1:]

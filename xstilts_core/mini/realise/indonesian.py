@@ -47,9 +47,9 @@ class Indonesian(Realiser):
         """Order: subject tidak pernah verb object place time. Fronted chunks end in a comma; di
         mana and kapan open the clause."""
         if parts.ask in ("place", "time"):
-            lead, parts = parts.taken(parts.ask)
+            lead, parts = parts.extract(parts.ask)
         else:
-            lead, parts = parts.fronted()
+            lead, parts = parts.extract_front()
             lead = lead + word(",", "PUNCT") if lead else lead
         return (
             lead

@@ -66,7 +66,7 @@ class Spanish(Realiser):
     def question_word(self, event: Event, role: str) -> Chunk:
         """Return a question word: quién, a quién, qué, qué animal, dónde, cuándo."""
         chunk = super().question_word(event, role)
-        kind = self.asked_kind(event, role) if role == "object" else "human"
+        kind = self.question_kind(event, role) if role == "object" else "human"
         return (
             word("a", "ADP", "O") + chunk
             if kind != "human" and self.takes_a(kind, event.verb)
@@ -76,7 +76,7 @@ class Spanish(Realiser):
     def order(self, parts: Parts) -> Chunk:
         """Order: subject nunca verb object place time; nunca verb subject after a question word."""
         if parts.ask in (None, "subject"):
-            lead, parts = parts.fronted()
+            lead, parts = parts.extract_front()
             lead = lead + word(",", "PUNCT") if lead else EMPTY
             return (
                 lead
@@ -87,7 +87,7 @@ class Spanish(Realiser):
                 + parts.place
                 + parts.time
             )
-        lead, parts = parts.taken(parts.ask)
+        lead, parts = parts.extract(parts.ask)
         return (
             lead
             + parts.negation

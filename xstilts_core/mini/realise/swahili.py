@@ -103,11 +103,11 @@ class Swahili(Realiser):
         negative = "ha" if subject == "1" else "ha" + _SUBJECT[subject]
         prefix = negative if negated else _SUBJECT[subject] + "na"
         text = prefix + marker + first.text
-        return (Token(text, "VERB", "O", "V", verb), *rest)
+        return (Token(text=text, pos="VERB", ner="O", role="V", concept=verb), *rest)
 
     def order(self, parts: Parts) -> Chunk:
         """Order: subject verb kamwe object place time. Question words stay in place."""
-        lead, parts = parts.fronted()
+        lead, parts = parts.extract_front()
         return (
             lead
             + parts.subject

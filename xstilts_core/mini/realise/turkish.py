@@ -70,7 +70,7 @@ class Turkish(Realiser):
     def question_word(self, event: Event, role: str) -> Chunk:
         """Return a question word: kim, kimi, kime, ne, hangi hayvan, nerede, ne zaman."""
         if role == "object":
-            return self.question_chunk(self.case(event.verb), self.asked_kind(event, role))
+            return self.question_chunk(self.case(event.verb), self.question_kind(event, role))
         return super().question_word(event, role)
 
     def make_question_chunk(self, role: str, kind: str) -> Chunk:
@@ -79,7 +79,7 @@ class Turkish(Realiser):
 
     def order(self, parts: Parts) -> Chunk:
         """Order: subject time place asla object verb. A question word stays in place."""
-        lead, parts = parts.fronted()
+        lead, parts = parts.extract_front()
         return (
             lead
             + parts.subject
@@ -107,13 +107,10 @@ class Turkish(Realiser):
         if ask != "value":
             return (word("kim", "PRON", "S") if ask else person) + self.value(fact) + verb
         if fact.attribute == "occupation":
-            return self.genitive(fact.person) + words("mesleği/NOUN") + words("ne/PRON", "O")
+            person = super().name(fact.person, "S", "", "genitive")
+            return person + words("mesleği/NOUN") + words("ne/PRON", "O")
         question = "kaç/DET yaşında/NOUN" if fact.attribute == "age" else "nerede/ADV"
         return person + words(question, "O") + verb
-
-    def genitive(self, person: Entity) -> Chunk:
-        """Return the genitive of a name: Anna'nın."""
-        return Realiser.name(self, person, "S", "", "genitive")
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """Return the conjunction, without a comma before ve."""

@@ -11,7 +11,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.results import FAILURE, REFERENCE, RESULT, Result
 from xstilts_core.study.spec import SPECS, IntermediateSpec, PretrainSpec, RetrievalSpec, TargetSpec
-from xstilts_core.study.study_kinds import kept_folder
+from xstilts_core.study.study_kinds import reference_folder
 
 MODEL = "model"
 # The phases that train a model, and the phases that also keep it.
@@ -177,8 +177,8 @@ def model_folder(run: Record) -> Path:
     phase, parent_names = run.result.phase, run.result.provenance["parents"]
     if reference := run.result.provenance.get(REFERENCE):
         raise UsageError(
-            f"{run.name}: of the runs in {kept_folder(reference)} no models are kept, only scores: "
-            "run that study yourself"
+            f"{run.name}: of the runs in {reference_folder(reference)} no models are kept, "
+            "only scores: run that study yourself"
         )
     if phase in KEPT:
         raise UsageError(

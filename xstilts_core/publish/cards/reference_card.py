@@ -16,7 +16,7 @@ from xstilts_core.publish.cards.study_card import finished, sections
 from xstilts_core.publish.task_table import pipes
 from xstilts_core.results import SCORES, write_text
 from xstilts_core.study import Study, study_file
-from xstilts_core.study.study_kinds import STUDY, kept_folder
+from xstilts_core.study.study_kinds import STUDY, reference_folder
 
 GAINS, _RUN_TABLE, README = "gains.csv", "runs.csv", "README.md"
 DIGITS = 4
@@ -132,7 +132,7 @@ def cautions(study: Study) -> list[str]:
         if train_limit
         else ""
     )
-    all_seeds = study_file.read(kept_folder(study.reference) / STUDY)["seeds"]
+    all_seeds = study_file.read(reference_folder(study.reference) / STUDY)["seeds"]
     seeds_caution = (
         f"Only {len(study.seeds)} of {len(all_seeds)} seeds are kept. "
         if len(study.seeds) < len(all_seeds)

@@ -18,7 +18,7 @@ from xstilts_core.study.spec.base import (
     ScoringSpec,
     Spec,
     TuneSpec,
-    linked,
+    link_parents,
     make,
     misfit,
 )
@@ -62,7 +62,7 @@ __all__ = [
     "TuneSpec",
     "Tuning",
     "explain",
-    "linked",
+    "link_parents",
     "make",
     "misfit",
     "passes",

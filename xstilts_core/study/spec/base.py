@@ -12,7 +12,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
 from xstilts_core.files.paths import expanded, home
 from xstilts_core.study.spec.reads import Read
-from xstilts_core.study.spec.steps import once_accumulated, passes
+from xstilts_core.study.spec.steps import merge_accumulation, passes
 from xstilts_core.study.spec.weights import fingerprint
 from xstilts_core.study.spec.wording import explain
 from xstilts_core.tasks import (
@@ -67,13 +67,13 @@ def misfit(control: str, entry: Task) -> str:
 
 
 class Spec(BaseModel):
-    """The fields that every run has. `elsewhere` lists those that do not affect its numbers (see
+    """The fields that every run has. `bookkeeping` lists those that do not affect its numbers (see
     identity.py): its name, and where and how it is made, which may differ between machines."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     phase: ClassVar[str]
     notebook: ClassVar[str]
-    elsewhere: ClassVar[frozenset[str]] = frozenset(
+    bookkeeping: ClassVar[frozenset[str]] = frozenset(
         {"outputs", "data_root", "device", "checkpoint_every", "study", "recipe", "by_size"}
     )
     # The runs of the same study that this one starts from, with the study's settings. It is not a
@@ -155,10 +155,10 @@ class Spec(BaseModel):
             return ()
         if self.source == "files":
             return ("source files needs data_root: the folder that holds the original files",)
-        read = dict.fromkeys(part for name in self.uses for part in TASKS[name].parts or (name,))
-        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in read if name in LOCAL)
+        names = dict.fromkeys(part for name in self.uses for part in TASKS[name].parts or (name,))
+        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in names if name in LOCAL)
 
-    def require_places(self) -> None:
+    def require_data_root(self) -> None:
         """Raise UsageError if a required path is missing. It is called only when a run starts, so
         that a study can be checked without its data."""
         if self.lacking:
@@ -366,7 +366,7 @@ class TuneSpec(EncoderSpec):
     def fill_from_recipe(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Fill missing values from the recipe of the first task that has one. max_length is the
         largest of all recipes."""
-        values = once_accumulated(values)
+        values = merge_accumulation(values)
         tasks = [
             TASKS[name]
             for name in cls.recipe_tasks(values)
@@ -397,10 +397,10 @@ class TuneSpec(EncoderSpec):
             raise ValueError(f"no recipe is published for {tasks}: {remedy}")
 
 
-Made = TypeVar("Made", bound=Spec)
+SpecType = TypeVar("SpecType", bound=Spec)
 
 
-def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
+def link_parents(runs: Iterable[Spec]) -> tuple[Spec, ...]:
     """Return the runs of a study after recording in each the runs that it starts from."""
     runs = tuple(runs)
     by_folder = {spec.folder: spec for spec in runs}
@@ -409,7 +409,7 @@ def linked(runs: Iterable[Spec]) -> tuple[Spec, ...]:
     return runs
 
 
-def make(cls: type[Made], values: dict[str, Any], where: str) -> Made:
+def make(cls: type[SpecType], values: dict[str, Any], where: str) -> SpecType:
     """Return a validated spec. Raise UsageError with a plain sentence if a value is wrong."""
     try:
         return cls(**values)

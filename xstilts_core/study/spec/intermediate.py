@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from xstilts_core.errors import unknown
 from xstilts_core.languages import language
 from xstilts_core.study.spec.base import TuneSpec
-from xstilts_core.study.spec.reads import Read, trained
+from xstilts_core.study.spec.reads import Read, training_reads
 from xstilts_core.tasks import (
     EMBEDDED_LANGUAGES,
     TASKS,
@@ -162,7 +162,7 @@ class IntermediateSpec(TuneSpec):
     def reads(self) -> tuple[Read, ...]:
         published = [name for name in self.uses if name not in self.tasks]
         return (
-            *(read for name in self.tasks for read in trained(name)),
+            *(read for name in self.tasks for read in training_reads(name)),
             *(Read(name, "train", self.translated) for name in published),
         )
 
@@ -189,7 +189,7 @@ class IntermediateSpec(TuneSpec):
 
     @field_validator("tasks")
     @classmethod
-    def known(cls, names: list[str]) -> list[str]:
+    def check_tasks(cls, names: list[str]) -> list[str]:
         for name in names:
             if reason := not_intermediate(task(name, "tasks")):
                 raise ValueError(reason)
@@ -197,7 +197,7 @@ class IntermediateSpec(TuneSpec):
 
     @field_validator("mlm_languages")
     @classmethod
-    def spoken(cls, codes: list[str]) -> list[str]:
+    def check_mlm_languages(cls, codes: list[str]) -> list[str]:
         return [language(code, "mlm_languages").code for code in codes]
 
     @model_validator(mode="after")
@@ -266,7 +266,7 @@ class IntermediateSpec(TuneSpec):
 
     @field_validator("data_languages")
     @classmethod
-    def data_spoken(cls, codes: list[str]) -> list[str]:
+    def check_data_languages(cls, codes: list[str]) -> list[str]:
         for code in codes:
             language(code, "data_languages")
             if codes.count(code) > 1:
@@ -274,7 +274,7 @@ class IntermediateSpec(TuneSpec):
         return codes
 
     @model_validator(mode="after")
-    def data_can_be_had(self) -> "IntermediateSpec":
+    def data_are_available(self) -> "IntermediateSpec":
         """Check that training data are available in data_languages, with noise and from the
         translator."""
         if self.translator and not self.translated:

@@ -19,7 +19,7 @@ from xstilts_core.study.spec.base import (
     misfit,
 )
 from xstilts_core.study.spec.intermediate import IntermediateSpec
-from xstilts_core.study.spec.reads import Read, trained
+from xstilts_core.study.spec.reads import Read, training_reads
 from xstilts_core.tasks import LOCAL, PROBING_NAMES, TARGET_NAMES, TASKS, Benchmark, task
 
 Size = Annotated[int, Field(ge=0)]
@@ -137,7 +137,7 @@ class TargetSpec(TuneSpec, ScoringSpec):
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        return (*trained(self.train_on), *(Read(name, "scored") for name in self.targets))
+        return (*training_reads(self.train_on), *(Read(name, "scored") for name in self.targets))
 
     @property
     def folder(self) -> Path:
@@ -200,7 +200,7 @@ class RetrievalSpec(FrozenSpec, ScoringSpec):
 
     @field_validator("task")
     @classmethod
-    def retrieves(cls, name: str) -> str:
+    def check_task(cls, name: str) -> str:
         if task(name).format != "retrieval":
             raise unknown(
                 "retrieval task",
@@ -239,7 +239,7 @@ class ProbingSpec(FrozenSpec):
 
     @field_validator("probes")
     @classmethod
-    def probing(cls, names: list[str]) -> list[str]:
+    def check_probes(cls, names: list[str]) -> list[str]:
         for name in names:
             if name not in PROBING_NAMES:
                 raise unknown("probing task", name, PROBING_NAMES, "probes")
@@ -287,7 +287,9 @@ class ControlSpec(ScoringSpec):
     @property
     def reads(self) -> tuple[Read, ...]:
         label_reads = (
-            trained(TASKS[name].train_on or "") if TASKS[name].train_on else (Read(name, "dev"),)
+            training_reads(TASKS[name].train_on or "")
+            if TASKS[name].train_on
+            else (Read(name, "dev"),)
             for name in self.targets
         )
         return (
@@ -297,7 +299,7 @@ class ControlSpec(ScoringSpec):
 
     @field_validator("targets")
     @classmethod
-    def known(cls, names: list[str]) -> list[str]:
+    def check_targets(cls, names: list[str]) -> list[str]:
         for name in names:
             if task(name, "targets").role != "target":
                 raise unknown("target task", name, TARGET_NAMES, "targets")
@@ -350,12 +352,12 @@ class DataSpec(Spec):
 
     @field_validator("texts")
     @classmethod
-    def spoken(cls, codes: list[str]) -> list[str]:
+    def check_texts(cls, codes: list[str]) -> list[str]:
         return [language(code, "texts").code for code in codes]
 
     @field_validator("tasks")
     @classmethod
-    def on_the_hub(cls, names: list[str]) -> list[str]:
+    def check_tasks(cls, names: list[str]) -> list[str]:
         for name in names:
             for part in task(name, "tasks").parts or (name,):
                 if part in LOCAL:

@@ -12,6 +12,6 @@ class Read(NamedTuple):
     languages: tuple[str, ...] | None = None
 
 
-def trained(name: str) -> tuple[Read, ...]:
+def training_reads(name: str) -> tuple[Read, ...]:
     """Return the English splits that training on a task reads."""
     return (Read(name, "train", ("en",)), Read(name, "dev", ("en",)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def once_accumulated(values: Mapping[str, Any]) -> dict[str, Any]:
+def merge_accumulation(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values with batch_size as the number of examples of an optimizer step.
 
     Older studies split it into `accumulation` parts. Raise ValueError if they give no batch_size

@@ -64,11 +64,6 @@ def explain(error: ValidationError, cls: type[BaseModel], where: str) -> UsageEr
     )
 
 
-def _has_number_for_bool(annotation: Any, value: Any) -> bool:
-    """Return whether a bool was given for a number, which pydantic would read as 1 or 0."""
-    return isinstance(value, bool) and annotation in (int, float, int | None, float | None)
-
-
 def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
     """Raise UsageError if the field cannot hold `value`. Other fields are not considered."""
     options = get_args(field.annotation)
@@ -76,7 +71,9 @@ def check_value(name: str, field: FieldInfo, value: Any, where: str) -> None:
         raise unknown(name, value, [option for option in options if option], where)
     item_type = options[0] if get_origin(field.annotation) is list else None
     for item in [value, *(value if item_type and isinstance(value, list) else ())]:
-        if _has_number_for_bool(item_type if item is not value else field.annotation, item):
+        expected_type = item_type if item is not value else field.annotation
+        # Pydantic would read a bool as 1 or 0.
+        if isinstance(item, bool) and expected_type in (int, float, int | None, float | None):
             raise UsageError(
                 f"{where}: {name} is {item!r}: it must be a number "
                 "(YAML reads no, yes, on and off as true or false)"

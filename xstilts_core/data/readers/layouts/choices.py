@@ -14,15 +14,15 @@ LANGUAGES = next(entry.languages for entry in XTREME_R if entry.name == "xcopa")
 SEEDS = (0, 1, 42, 1024)
 
 
-def each(read: Callable[[Path], list[ChoiceExample]]) -> Read:
+def _joined_reader(read: Callable[[Path], list[ChoiceExample]]) -> Read:
     return lambda paths, code: choices.joined(map(read, paths))
 
 
-HELLASWAG = each(choices.read_hellaswag)
-COSMOSQA = each(choices.read_cosmosqa)
-COMMONSENSEQA = each(choices.read_commonsenseqa)
-SIQA = each(choices.read_siqa)
-COPA = each(choices.read_copa)
+HELLASWAG = _joined_reader(choices.read_hellaswag)
+COSMOSQA = _joined_reader(choices.read_cosmosqa)
+COMMONSENSEQA = _joined_reader(choices.read_commonsenseqa)
+SIQA = _joined_reader(choices.read_siqa)
+COPA = _joined_reader(choices.read_copa)
 
 
 def _four_fifths(examples: list[ChoiceExample]) -> int:
@@ -60,7 +60,7 @@ def _rest_of(read: Read) -> Read:
 def _hellaswag_slices(split: str, seeds: tuple[int, ...]) -> Layout:
     samples = (f"hellaswag/t-few/h-swag/20_shot/{seed}_seed.jsonl" for seed in seeds)
     return Layout(
-        (*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, given="hellaswag/t-few"
+        (*samples, f"hellaswag/hellaswag_{split}.jsonl"), HELLASWAG, requires="hellaswag/t-few"
     )
 
 
@@ -74,7 +74,7 @@ def siqa(split: str, older: str) -> tuple[Layout, ...]:
     older_release = Layout(
         (f"socialiqa-train-dev/{older}.jsonl",),
         SIQA,
-        holds=lambda path: choices.labels_beside(path) is not None,
+        condition=lambda path: choices.labels_file(path) is not None,
     )
     return also_below(("siqa",), *current_release, older_release)
 
@@ -83,7 +83,7 @@ def copa(split: str) -> tuple[Layout, ...]:
     """Return XTREME-R's names, now and in its first release, then SuperGLUE's."""
     names = (f"xcopa/xtreme/{split}-en.jsonl", f"xcopa/{split}-en.jsonl", f"xcopa/{split}.en.jsonl")
     names += (f"copa/{split}.jsonl", f"COPA/{split}.jsonl", f"copa/COPA/{split}.jsonl")
-    return tuple(Layout((name,), COPA, holds=choices.has_labels) for name in names)
+    return tuple(Layout((name,), COPA, condition=choices.has_labels) for name in names)
 
 
 def xcopa(split: str) -> tuple[Layout, ...]:
@@ -94,7 +94,7 @@ def xcopa(split: str) -> tuple[Layout, ...]:
     )
     names = (*paths, *(f"xcopa/{split}{sign}{{code}}.jsonl" for sign in ("-", ".")))
     return tuple(
-        Layout((name,), COPA, holds=choices.has_labels, languages=LANGUAGES) for name in names
+        Layout((name,), COPA, condition=choices.has_labels, languages=LANGUAGES) for name in names
     )
 
 
@@ -125,14 +125,14 @@ CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("hellaswag", "dev"): (_hellaswag_slices("val", (32,)), *hellaswag("val")),
     ("cosmosqa", "train"): (
         *cosmosqa("train"),
-        Layout(_COSMOSQA_LONE, _first_part_of(COSMOSQA), given=_COSMOSQA_SLICES),
+        Layout(_COSMOSQA_LONE, _first_part_of(COSMOSQA), requires=_COSMOSQA_SLICES),
     ),
     ("cosmosqa", "dev"): (
         Layout(
             _COSMOSQA_LONE,
             _rest_of(COSMOSQA),
-            given=_COSMOSQA_SLICES,
-            unless="cosmosqa/data/train.csv",
+            requires=_COSMOSQA_SLICES,
+            excludes="cosmosqa/data/train.csv",
         ),
         *cosmosqa("valid"),
     ),
@@ -140,11 +140,14 @@ CHOICES: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("commonsenseqa", "dev"): commonsenseqa("dev"),
     ("siqa", "train"): (
         *siqa("trn", "train"),
-        Layout(_SIQA_LONE, _first_part_of(SIQA), given=_SIQA_SLICES),
+        Layout(_SIQA_LONE, _first_part_of(SIQA), requires=_SIQA_SLICES),
     ),
     ("siqa", "dev"): (
         Layout(
-            _SIQA_LONE, _rest_of(SIQA), given=_SIQA_SLICES, unless="siqa/socialIQa_v1.4_trn.jsonl"
+            _SIQA_LONE,
+            _rest_of(SIQA),
+            requires=_SIQA_SLICES,
+            excludes="siqa/socialIQa_v1.4_trn.jsonl",
         ),
         *siqa("dev", "dev"),
     ),

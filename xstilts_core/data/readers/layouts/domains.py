@@ -44,7 +44,7 @@ def _last_abstracts_of(paths: list[Path], code: str) -> list[PairExample]:
 
 
 def _components_of(paths: list[Path], code: str) -> list[TagsExample]:
-    return read_tagged(paths[0], task("abstrct").labels, between=" ")
+    return read_tagged(paths[0], task("abstrct").labels, separator=" ")
 
 
 def sentiment(split: str) -> tuple[Layout, ...]:
@@ -96,10 +96,10 @@ _PUBMEDQA: dict[tuple[str, str], tuple[Layout, ...]] = {
         for folder in ("pubmedqa/", "")
     ),
     ("pubmedqa", "dev"): tuple(
-        Layout((f"{folder}{LABELLED}",), read, **place)
+        Layout((f"{folder}{LABELLED}",), read, **conditions)
         for folder in ("pubmedqa/", "")
-        for read, place in (
-            (_last_abstracts_of, {"unless": f"{folder}{_ARTIFICIAL}"}),
+        for read, conditions in (
+            (_last_abstracts_of, {"excludes": f"{folder}{_ARTIFICIAL}"}),
             (_abstracts_of, {}),
         )
     ),

@@ -97,7 +97,7 @@ def _released_nli(
 def _anli_slices(split: str, seeds: Sequence[int]) -> Layout:
     samples = (f"anli/t-few/anli-r?/50_shot/{seed}_seed.jsonl" for seed in seeds)
     return Layout(
-        (*samples, f"anli/anli_v0.1/R?/{split}.jsonl"), _anli_slices_of, given="anli/t-few"
+        (*samples, f"anli/anli_v0.1/R?/{split}.jsonl"), _anli_slices_of, requires="anli/t-few"
     )
 
 
@@ -114,7 +114,7 @@ def xnli(split: str) -> tuple[Layout, ...]:
         (f"XNLI-1.0/xnli.{split}.tsv",),
         table(pairs.XNLI_RAW),
         languages=LANGUAGES["xnli"],
-        unless="xnli/labelled_test",
+        excludes="xnli/labelled_test",
     )
     prepared = (
         Layout((f"{folder}/{split}-{{code}}.tsv",), xnli_of, 3)
@@ -123,7 +123,7 @@ def xnli(split: str) -> tuple[Layout, ...]:
     return (*prepared, *also_below(("xnli", "xnli-tmp"), released))
 
 
-def pawsx(split: str, own: str, languages: tuple[str, ...] = ()) -> tuple[Layout, ...]:
+def pawsx(split: str, release: str, languages: tuple[str, ...] = ()) -> tuple[Layout, ...]:
     """Return XTREME's files, then PAWS-X's own."""
     prepared = (
         Layout((f"{folder}/{split}-{{code}}.tsv",), _pawsx_of, 3, languages=languages)
@@ -133,7 +133,7 @@ def pawsx(split: str, own: str, languages: tuple[str, ...] = ()) -> tuple[Layout
         *prepared,
         *also_below(
             ("pawsx",),
-            Layout((f"x-final/{{code}}/{own}.tsv",), table(pairs.PAWS_X), languages=languages),
+            Layout((f"x-final/{{code}}/{release}.tsv",), table(pairs.PAWS_X), languages=languages),
         ),
     )
 
@@ -161,7 +161,7 @@ _MNLI_SLICES = (
 
 PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("mnli", "train"): (
-        Layout(_MNLI_SLICES, _mnli_slices_of, given="mnli/k-shot"),
+        Layout(_MNLI_SLICES, _mnli_slices_of, requires="mnli/k-shot"),
         *glue("MNLI", "train", pairs.GLUE_MNLI),
         *_released_nli("mnli", "multinli_1.0", "train", pairs.MULTINLI),
         # XTREME trains on the English side of XNLI's translations: MNLI's pairs, tokenized.
@@ -174,13 +174,13 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(
             ("mnli/glue/MNLI/dev_matched.tsv", "mnli/k-shot/MNLI/*/dev_matched.tsv"),
             _mnli_slices_of,
-            given="mnli/k-shot",
+            requires="mnli/k-shot",
         ),
         *glue("MNLI", "dev_matched", pairs.GLUE_MNLI),
         *_released_nli("mnli", "multinli_1.0", "dev_matched", pairs.MULTINLI),
         # XTREME's download has no development set of MNLI; it selects on XNLI's English one.
         *(
-            Layout((f"{folder}/dev-en.tsv",), xnli_of, 3, unless="mnli")
+            Layout((f"{folder}/dev-en.tsv",), xnli_of, 3, excludes="mnli")
             for folder in ("xnli/xtreme", "xnli")
         ),
     ),
@@ -188,7 +188,7 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(
             ("snli/k-shot/SNLI/*/train.tsv", "snli/snli_1.0/snli_1.0_train.txt"),
             _snli_slices_of,
-            given="snli/k-shot",
+            requires="snli/k-shot",
         ),
         *_released_nli("snli", "snli_1.0", "train", pairs.SNLI),
         *glue("SNLI", "train", pairs.SNLI),
@@ -197,7 +197,7 @@ PAIRS: dict[tuple[str, str], tuple[Layout, ...]] = {
         Layout(
             ("snli/k-shot/SNLI/*/dev.tsv", "snli/snli_1.0/snli_1.0_dev.txt"),
             _snli_slices_of,
-            given="snli/k-shot",
+            requires="snli/k-shot",
         ),
         *_released_nli("snli", "snli_1.0", "dev", pairs.SNLI),
         *glue("SNLI", "dev", pairs.SNLI),

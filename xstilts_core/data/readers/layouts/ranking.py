@@ -66,7 +66,7 @@ RANKING: dict[tuple[str, str], tuple[Layout, ...]] = {
             Layout(
                 (f"mewslix/wikinews_mentions-{split}.jsonl",),
                 _mewslix_of,
-                holds=_beside_entities,
+                condition=_beside_entities,
                 languages=TASKS["mewslix"].languages,
             ),
         )

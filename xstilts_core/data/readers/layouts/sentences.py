@@ -27,7 +27,7 @@ def tatoeba() -> tuple[Layout, ...]:
     names = "tatoeba/v1/tatoeba.{tatoeba}-eng.{tatoeba}"
     return (
         *(
-            Layout((f"{folder}{names}",), _tatoeba_of, beside=(".eng",))
+            Layout((f"{folder}{names}",), _tatoeba_of, companions=(".eng",))
             for folder in ("", "data/", "LASER*/data/")
         ),
         refusal(_SORTED, "tatoeba/{code}-en.{code}", "tatoeba/xtreme/{code}-en.{code}"),
@@ -44,7 +44,10 @@ def bucc(split: str, original: str) -> tuple[Layout, ...]:
     return (
         *(
             Layout(
-                (pattern,), _bucc_of, beside=(".en", ".gold"), languages=task("bucc2018").languages
+                (pattern,),
+                _bucc_of,
+                companions=(".en", ".gold"),
+                languages=task("bucc2018").languages,
             )
             for pattern in patterns
         ),

@@ -95,8 +95,8 @@ def has_development(path: Path) -> bool:
 
 
 _TYDIQA_EVALUATION = tuple(
-    Layout((place,), _tydiqa_of, holds=has_answers, languages=TYDIQA)
-    for place in (
+    Layout((pattern,), _tydiqa_of, condition=has_answers, languages=TYDIQA)
+    for pattern in (
         f"{_TYDIQA_DEV}/tydiqa-goldp-dev-{{name}}.json",
         f"{_TYDIQA_DEV}/tydiqa.goldp.{{code}}.dev.json",
         _ALL_DEV,
@@ -116,7 +116,7 @@ def mlqa(split: str) -> tuple[Layout, ...]:
     removes the answers of test."""
     names = f"MLQA_V1/{split}/{split}-context-{{code}}-question-{{code}}.json"
     layouts = tuple(
-        Layout((f"{folder}{names}",), _squad_of, holds=has_answers) for folder in ("mlqa/", "")
+        Layout((f"{folder}{names}",), _squad_of, condition=has_answers) for folder in ("mlqa/", "")
     )
     return (*layouts, packed("mlqa/MLQA_V1.zip", "MLQA_V1.zip", languages=task("mlqa").languages))
 
@@ -143,7 +143,7 @@ SPANS: dict[tuple[str, str], tuple[Layout, ...]] = {
     # XTREME removes the answers of its copy. XQuAD-R (LAReQA) has the same questions about the same
     # texts.
     ("xquad", "test"): (
-        Layout(("xquad/xquad.{code}.json",), _squad_of, holds=has_answers),
+        Layout(("xquad/xquad.{code}.json",), _squad_of, condition=has_answers),
         Layout(("lareqa/xquad-r/{code}.json",), _squad_of),
     ),
     ("mlqa", "dev"): mlqa("dev"),
@@ -152,21 +152,21 @@ SPANS: dict[tuple[str, str], tuple[Layout, ...]] = {
     # development data.
     ("tydiqa", "train"): tuple(
         layout
-        for place in (*_BY_LANGUAGE, *TOGETHER)
+        for pattern in (*_BY_LANGUAGE, *TOGETHER)
         for layout in (
-            Layout((place,), _tydiqa_of, holds=has_development, languages=ENGLISH),
-            Layout((place,), _tydiqa_training_of, languages=ENGLISH),
+            Layout((pattern,), _tydiqa_of, condition=has_development, languages=ENGLISH),
+            Layout((pattern,), _tydiqa_training_of, languages=ENGLISH),
         )
     ),
     ("tydiqa", "dev"): (
         *_TYDIQA_EVALUATION,
         *(
-            Layout((place,), _tydiqa_development_of, languages=ENGLISH)
-            for place in (*_BY_LANGUAGE, *TOGETHER)
+            Layout((pattern,), _tydiqa_development_of, languages=ENGLISH)
+            for pattern in (*_BY_LANGUAGE, *TOGETHER)
         ),
         *(
-            Layout((place,), _tydiqa_of, languages=TYDIQA[1:])
-            for place in (*_BY_LANGUAGE, *TOGETHER)
+            Layout((pattern,), _tydiqa_of, languages=TYDIQA[1:])
+            for pattern in (*_BY_LANGUAGE, *TOGETHER)
         ),
         _TYDIQA_PACKED,
     ),

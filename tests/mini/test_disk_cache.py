@@ -3,12 +3,12 @@
 import pytest
 
 from xstilts_core.errors import UsageError
-from xstilts_core.mini import kept, suite
+from xstilts_core.mini import disk_cache, suite
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(kept.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 )
 def test_what_is_kept_is_what_is_generated(cache, task, split, language):
     first = suite.load(task, split, language)
-    (file,) = (cache / kept.generator()).iterdir()
+    (file,) = (cache / disk_cache.generator()).iterdir()
     assert file.name == f"{task}-{split}-{language}-general"
     assert (
         suite.load(task, split, language)
@@ -40,7 +40,7 @@ def test_it_is_read_and_not_generated_again(cache, monkeypatch):
 
 def test_damaged_and_cut_files_are_made_again(cache):
     first = suite.load("udpos", "test", "tr")
-    (file,) = (cache / kept.generator()).iterdir()
+    (file,) = (cache / disk_cache.generator()).iterdir()
     for damaged in (b"", file.read_bytes()[:1000], b"no pickle"):
         file.write_bytes(damaged)
         assert suite.load("udpos", "test", "tr") == first
@@ -49,26 +49,26 @@ def test_damaged_and_cut_files_are_made_again(cache):
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(kept.VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "file"))
     assert suite.load("udpos", "dev", "en") == suite.generate("udpos", "dev", "en", "general")
 
 
 def test_none_is_kept_where_the_variable_is_empty(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv(kept.VARIABLE, "")
+    monkeypatch.setenv(disk_cache.VARIABLE, "")
     assert suite.load("udpos", "dev", "en", limit=3) == suite.load("udpos", "dev", "en")[:3]
     assert not list(tmp_path.iterdir())
 
 
 def test_the_folder_is_named_by_the_generator(cache, monkeypatch, tmp_path):
-    before = kept.folder()
-    kept.generator.cache_clear()
-    monkeypatch.setattr(kept.examples, "__file__", str(tmp_path / "examples.py"))
+    before = disk_cache.folder()
+    disk_cache.generator.cache_clear()
+    monkeypatch.setattr(disk_cache.examples, "__file__", str(tmp_path / "examples.py"))
     (tmp_path / "examples.py").write_text("# changed\n")
     try:
-        assert kept.folder() != before
+        assert disk_cache.folder() != before
     finally:
-        kept.generator.cache_clear()
+        disk_cache.generator.cache_clear()
 
 
 def test_wrong_names_are_refused_before_anything_is_looked_up(cache):

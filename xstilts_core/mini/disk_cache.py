@@ -50,16 +50,16 @@ def folder() -> Path | None:
         return None
 
 
-def kept(name: str, make: Callable[[], list[Example]]) -> list[Example]:
+def cached(name: str, generate: Callable[[], list[Example]]) -> list[Example]:
     """Return the data set of this name from the cache; generate and cache it if it is not there."""
     cache = folder()
     if cache is None:
-        return make()
+        return generate()
     with suppress(
         OSError, EOFError, ValueError, IndexError, AttributeError, pickle.UnpicklingError
     ):  # absent or damaged
         return pickle.loads((cache / name).read_bytes())
-    data = make()
+    data = generate()
     with suppress(OSError):
         write(cache / name, pickle.dumps(data, pickle.HIGHEST_PROTOCOL))
     return data
