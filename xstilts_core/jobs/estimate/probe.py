@@ -318,7 +318,7 @@ def phase1(spec: PretrainSpec, stage: Stage, where: torch.device) -> tuple[Bench
     made = Bench(
         encoder, encoder.layers, encoder.layers, parameters, embeddings, len(tokenizer), True, where
     )
-    trained, step, activations = training(stage, stream, made, float(stage.batch_size), False)
+    trained, step, activations = training(stage, stream, made, float(stage.batch_size))
     made.hold(activations * stage.batch_size)
     return made, Speed(
         1.0, float(stage.batch_size), True, read, trained * stage.batch_size, step, once=once
@@ -334,7 +334,9 @@ def answer(question: Question) -> Answer:
         made, note = bench(question, where)
     else:
         spec = PretrainSpec(**question.pretrain)
-        default_stage = Stage("mlm", spec.source, spec.data_root, spec.max_length)
+        default_stage = Stage(
+            "mlm", spec.source, spec.data_root, spec.max_length, precision="float32"
+        )
         stage = next(
             (request for request in question.stages if request.task == "mlm"), default_stage
         )

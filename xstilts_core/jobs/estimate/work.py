@@ -332,6 +332,7 @@ def work(spec: Spec) -> Work:
                 spec.max_length,
                 batch_size=spec.batch_tokens,
                 dropout=spec.dropout,
+                precision="float32",
             )
             return Work((Piece(stage, spec.documents, 1),), steps=spec.steps)
         case IntermediateSpec() | TargetSpec():
