@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from xstilts_core.errors import unknown
+from xstilts_core.errors import UsageError, unknown
 
 _WordOrder = Literal["SVO", "SOV", "VSO", "none"]
 _ResourceLevel = Literal["high", "mid", "low"]
@@ -347,4 +347,5 @@ def language(code: str, where: str = "") -> Language:
     for row in LANGUAGES.values():
         if query in (row.code, row.name.lower(), row.tatoeba):
             raise unknown("language", code, (row.code,), where)
-    raise unknown("language", code, LANGUAGES, where)
+    error = unknown("language", code, LANGUAGES, where)
+    raise UsageError(f"{error} (another one: a row in xstilts_core/languages.py)")

@@ -48,11 +48,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tasks: {mnli: {layer: 5}}\n", "layer is 5: encoder '{folder}' has the layers 0 "),
         (
             "target: {max_length: 129}\n",
-            "target/mnli/from-none/seed1: max_length 129 is more than encoder '{folder}' takes: at most 128 tokens",
+            "target/mnli/from-none/seed1: max_length 129 is more than encoder '{folder}' takes: at most 128 tokens (set max_length, or another encoder)",
         ),
         (
             "retrieval: {max_length: 512}\n",
-            "max_length 512 is more than encoder '{folder}' takes: at most 128 tokens",
+            "max_length 512 is more than encoder '{folder}' takes: at most 128 tokens (set max_length, or another encoder)",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_the_first_cell_of_a_run_says_what_lies_beyond_the_encoder(
         run.load_encoder(spec)
     with pytest.raises(
         UsageError,
-        match=r"^max_length 129 is more than encoder '.*/good' takes: at most 128 tokens$",
+        match=r"^max_length 129 is more than encoder '.*/good' takes: at most 128 tokens \(set max_length, or another encoder\)$",
     ):
         run.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 129}))
     assert run.load_encoder(spec.model_copy(update={"layer": 2, "max_length": 128})).layers == 2

@@ -251,6 +251,6 @@ def limits_problem(config: Mapping[str, Any], start: str, layer: int, max_length
     if longest is not None and max_length > longest:
         return (
             f"max_length {max_length} is more than encoder {start!r} takes: at most {longest} "
-            "tokens"
+            "tokens (set max_length, or another encoder)"
         )
     return ""

@@ -16,6 +16,7 @@ from xstilts_core.study.spec.steps import merge_accumulation, passes
 from xstilts_core.study.spec.weights import fingerprint
 from xstilts_core.study.spec.wording import explain
 from xstilts_core.tasks import (
+    HUB,
     LOCAL,
     LOCAL_ADDED,
     RECIPE_FIELDS,
@@ -156,7 +157,12 @@ class Spec(BaseModel):
         if self.source == "files":
             return ("source files needs data_root: the folder that holds the original files",)
         names = dict.fromkeys(part for name in self.uses for part in TASKS[name].parts or (name,))
-        return tuple(f"{name} needs data_root: {LOCAL[name]}" for name in names if name in LOCAL)
+        undeclared = "no data set on the hub is declared for it (tasks/hub.py)"
+        return tuple(
+            f"{name} needs data_root: {LOCAL.get(name, undeclared)}"
+            for name in names
+            if name not in HUB
+        )
 
     def require_data_root(self) -> None:
         """Raise UsageError if a required path is missing. It is called only when a run starts, so
