@@ -31,7 +31,7 @@ REPORTS = [f"{HERE}report/{name}/result.json" for name in STUDY.reports]
 
 
 def identity(folder):
-    """What the numbers of a run depend on, from its wildcards alone: a change of it, and only that, runs it again."""
+    """What the numbers of a run depend on, from its wildcards alone. By hand, a change of it runs the job again; `xstilts run` uses aside.py."""
     return lambda wildcards: results.token(STUDY.spec(Path(folder.format(**wildcards))))
 
 

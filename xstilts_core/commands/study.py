@@ -70,8 +70,8 @@ def check_encoder(study: Any) -> None:
     """Raise UsageError if the study cannot start from its encoder, or if a run needs more layers or
     positions than the encoder has.
 
-    A local folder is checked completely, which takes seconds. A hub encoder is checked in the first
-    cell of a run, when it is in the cache. A study of kept runs needs no encoder.
+    A local folder is checked completely, which takes seconds. A hub encoder is checked when it is
+    fetched or loaded. A study of kept runs needs no encoder.
     """
     if study.reference:
         return

@@ -10,9 +10,8 @@ def home() -> Path:
     """Return the project's folder: the nearest ancestor of the current folder with notebooks/ and
     params/, otherwise the current folder.
 
-    A kernel of JupyterLab starts in notebooks/, papermill's in the folder where the command was
-    typed: both must find the same outputs/. XSTILTS_HOME gives the folder under Snakemake, which
-    works in the study's folder.
+    A kernel of JupyterLab starts in notebooks/, and must find the same outputs/. XSTILTS_HOME gives
+    the folder under Snakemake, which works in the study's folder.
     """
     if HOME in os.environ:
         return Path(os.environ[HOME])

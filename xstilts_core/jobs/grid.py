@@ -128,7 +128,8 @@ def command(
     again: Sequence[str] = (),
 ) -> list[str]:
     """Return the Snakemake call, wrapped so that Snakemake ends with this process (`lifeline`). It
-    works in `folder`, by default the study's own.
+    works in `folder`, by default the study's own. Each job of the Snakefile is `python -m
+    xstilts_core.jobs.runner STUDY FOLDER`.
 
     That folder holds Snakemake's own files (.snakemake), and relative to it, the paths in the graph
     contain only the characters of recipes and tasks. All other settings travel as one base64 word,

@@ -30,7 +30,8 @@ from xstilts_core.study.spec import SPECS, Spec, make
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock. Yield True if another process held it first and had to be waited for.
+    """Hold the folder's lock. Yield True if another process held it for more than a second, long
+    enough to have made the result.
 
     The kernel inherits the lock, so a kernel that outlives a killed runner is no second writer: the
     next runner waits until it has gone too, within a second because of its lifeline. A run started

@@ -1,4 +1,4 @@
-"""Print a finished study's gains, baseline scores and failures in the terminal."""
+"""Conclude a study: write scores.csv, make its reports, print gains and failures."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -148,8 +148,8 @@ def _make_reports(study: Study, jobs: int, profile: str, lock: TextIO) -> dict[s
 def conclude(
     study: Study, jobs: int, profile: str, lock: TextIO
 ) -> tuple[list[str], dict[str, str]]:
-    """Collect the scores, then make the reports and their page. Return lines with their paths, and
-    a mapping from what failed to the reason."""
+    """Write scores.csv, then make the reports and their page. Return lines with their paths, and a
+    mapping from what failed to the reason."""
     lines, failures = [], {}
     try:
         if not study.published:

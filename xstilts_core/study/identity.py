@@ -1,8 +1,8 @@
 """Answer "is this the result that the study requires?" with one definition for status, reports,
 explorer, sharing, checkpoints and Snakefile.
 
-The identity of a run is everything that its numbers depend on. It is written into result.json when
-the run begins, and compared with the study's current requirements:
+The identity of a run is everything that its numbers depend on. It is taken when the run begins,
+written into its result.json at the end, and compared with the study's current requirements:
 - settings: every field of the spec, defaults included, except the run's name and where it is made;
 - versions: of the core, of the embedded suite if it is read, and of the tasks;
 - fingerprint: of the files of an encoder in a folder, including the shipped one;

@@ -1,9 +1,10 @@
 """Replace keys of a study's file from the command line (`--source`, `--encoder`), so that one file
 serves the hub and a machine without it.
 
-`xstilts run` writes the replacements beside the runs that it makes, so that status, reports, the
-explorer and a resumed run need no options. A stored replacement applies as long as the file still
-has the value that it had then, and no other value is given.
+`xstilts run` hands the replacements to the Snakefile and writes them beside the runs that it makes,
+so that the runner, status, reports, the explorer and a resumed run need no options. A stored
+replacement applies as long as the file still has the value that it had then, and no other value is
+given.
 """
 
 import json

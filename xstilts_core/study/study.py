@@ -37,8 +37,12 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Study(BaseModel):
-    """The content of params/<study>.yaml. `name` and `file` come from the path, the next three
-    fields from the command line (overrides.py)."""
+    """The content of params/<study>.yaml. `name` and `file` come from the path, `outputs` and
+    `data_root` from the command line; `given`: see overrides.py.
+
+    Settings of a run, from the weakest: the spec's defaults, the published ones of its task, then
+    in the file `train`, `intermediate` or `target`, `tasks: <task>` and the recipe's own keys.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -141,8 +145,8 @@ class Study(BaseModel):
         return study
 
     def check(self) -> None:
-        """Raise UsageError on the first mistake in the grid as a whole. Names and values have
-        already been checked in the file."""
+        """Raise UsageError on the first mistake in the grid as a whole. Names (but those of
+        intermediate tasks) and values have already been checked in the file."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
             raise UsageError(
                 f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: "

@@ -48,8 +48,8 @@ class Task:
     per split, in the first language; recalled: the splits whose size is from memory alone. pool:
     number of passages, in all languages, among which a ranking task's queries are ranked; group:
     number of queries that in training use each other's passages as negatives. version: increase it
-    when reading or scoring changes; it is part of every run's spec, so that only these runs are
-    repeated.
+    when reading or scoring changes; it is part of the identity of every run that uses the task, so
+    that only these runs are repeated.
     """
 
     name: str

@@ -4,6 +4,7 @@ base          fields that runs share, and the project's folder
 intermediate  the spec of phase 2
 phases        the specs of the other phases
 reads         the task splits that a run reads
+steps         the passes over a training set
 weights       a fingerprint of the model in a folder
 wording       a wrong value as a plain sentence
 """
