@@ -89,7 +89,7 @@ def by_domain(spec: Spec, name: str) -> float:
     return 0.0 if own != GENERAL and there == GENERAL else 1.0
 
 
-def draws_of(study: Study) -> analysis.GainDraws:
+def draws_of(study: Study) -> analysis.Gains:
     return analysis.gain_draws(
         analysis.contenders(analysis.finished(study), study.controls), analysis.item_scores(study)
     )

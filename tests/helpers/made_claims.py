@@ -5,10 +5,11 @@ import pandas as pd
 
 from xstilts_core.analysis import verdicts
 from xstilts_core.analysis.claims import Claim, Contrast, Found
-from xstilts_core.analysis.intervals import Cell, Estimate, GainDraws
+from xstilts_core.analysis.intervals import Axes, Estimate, Gains, gain_array
 from xstilts_core.tasks import XTREME
 
-NOTHING = Found(GainDraws((), (), {}, frozenset(), (), 1), {}, pd.DataFrame())
+EMPTY = Axes((), (), (), ())
+NOTHING = Found(gain_array(EMPTY, np.zeros(EMPTY.shape), np.zeros(EMPTY.shape)), {}, pd.DataFrame())
 
 
 def estimate(*gains: float) -> Estimate:
@@ -36,13 +37,10 @@ def decided(asked: Claim, contrasts: list[Contrast]) -> str:
     return verdicts.verdict(asked, contrasts, NOTHING)[0]
 
 
-def gains_in(values: dict[str, float], tasks: tuple[str, ...] = XTREME[:4]) -> GainDraws:
+def gains_in(values: dict[str, float], tasks: tuple[str, ...] = XTREME[:4]) -> Gains:
     """Each recipe's gain on every target, three seeds close together."""
-    cells = {
-        (name, task): Cell(
-            ("de",), (estimate(value - 0.1, value, value + 0.1),), np.array([9]), np.array([False])
-        )
-        for name, value in values.items()
-        for task in tasks
-    }
-    return GainDraws(tuple(values), tasks, cells, frozenset({"de"}), (1, 2, 3), 1)
+    axes = Axes(("none", *values), tasks, ("de",), (1, 2, 3))
+    scores = np.zeros(axes.shape)
+    for row, value in enumerate(values.values(), start=1):
+        scores[row] = [value - 0.1, value, value + 0.1]
+    return gain_array(axes, scores, np.full(axes.shape, 9), languages=["de"])

@@ -106,7 +106,7 @@ def by_size(spec: Spec, name: str) -> float:
     return spec.seed + (1.5 if name == "udpos" else 0.7) * np.log2(total[spec.recipe] / 80) + extra
 
 
-def draws_of(study: Study) -> analysis.GainDraws:
+def draws_of(study: Study) -> analysis.Gains:
     return analysis.gain_draws(
         analysis.contenders(analysis.finished(study), study.controls), analysis.item_scores(study)
     )

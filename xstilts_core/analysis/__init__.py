@@ -77,7 +77,7 @@ from xstilts_core.analysis.gains import (
 )
 from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
 from xstilts_core.analysis.hierarchy import hierarchical_gains
-from xstilts_core.analysis.intervals import GainDraws, by_language, gain_draws, gain_table
+from xstilts_core.analysis.intervals import Gains, by_language, gain_draws, gain_table
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
@@ -118,7 +118,7 @@ from xstilts_core.analysis.variants import differences, multitask, variant_findi
 from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
 
 __all__ = [
-    "GainDraws",
+    "Gains",
     "baseline",
     "baseline_by_language",
     "benjamini_hochberg",

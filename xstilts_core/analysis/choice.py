@@ -14,7 +14,7 @@ import pandas as pd
 
 from xstilts_core import results
 from xstilts_core.analysis.gains import recipe_order, settled
-from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, mean
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study
@@ -66,7 +66,7 @@ def development(study: Study) -> pd.DataFrame:
     )
 
 
-def _development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def _development_gains(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     """Return mean gains on development data, paired by seed: a row per recipe, baseline first, and
     a column per target that has any.
 
@@ -99,7 +99,7 @@ def _development_gains(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def choices(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     """Return the recipe chosen for each target: columns CHOICES. `scores` is from `development`;
     targets without development data have no row.
 
@@ -130,7 +130,7 @@ def choices(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CHOICES)
 
 
-def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def strategies(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     """Return the value of choosing per target, averaged over the targets of `choices`: columns
     strategy recipe gain low high targets.
 
@@ -161,7 +161,7 @@ def strategies(draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["strategy", "recipe", "gain", "low", "high", "targets"])
 
 
-def per_target_gain(draws: GainDraws, table: pd.DataFrame) -> Estimate:
+def per_target_gain(draws: Gains, table: pd.DataFrame) -> Estimate:
     """Return the mean gain of the recipes chosen per target in `choices`."""
     return mean(
         [draws.gain(name, task) for name, task in zip(table["chosen"], table["task"], strict=True)]

@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xstilts_core.analysis.choice import choices, per_target_gain
-from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, mean
 from xstilts_core.analysis.variants import TEXT
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.study import Study, study_file
@@ -98,7 +98,7 @@ class Found:
     """The results of a study that claims are tested on: gains, recipes by name, and development
     scores to choose by (from `development`)."""
 
-    draws: GainDraws
+    draws: Gains
     recipes: Mapping[str, Recipe]
     development: pd.DataFrame
     exact: bool = False
@@ -201,7 +201,7 @@ def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
 
 
 def gain(
-    draws: GainDraws, recipe: str, targets: Sequence[str], less: Sequence[str] = ()
+    draws: Gains, recipe: str, targets: Sequence[str], less: Sequence[str] = ()
 ) -> Estimate | None:
     """Return the mean gain over `targets` minus that over `less`, or None if the recipe or a target
     is missing."""
@@ -221,7 +221,7 @@ def difference(first: Estimate | None, second: Estimate | None) -> Estimate | No
     return None if first is None or second is None else first - second
 
 
-def targets_of(claim: Claim, draws: GainDraws) -> Sequence[str]:
+def targets_of(claim: Claim, draws: Gains) -> Sequence[str]:
     """Return the targets over which a claim's gains are averaged."""
     return claim.named_targets or draws.tasks
 
@@ -338,7 +338,7 @@ def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
     return Contrast(f"mean of {len(known)} of {len(listed)}", mean(known) if enough else None)
 
 
-def facts(study: Study, draws: GainDraws, development: pd.DataFrame) -> Found:
+def facts(study: Study, draws: Gains, development: pd.DataFrame) -> Found:
     """Collect a study's results that claims are tested on. Controls do not count as recipes."""
     recipes = {
         name: recipe

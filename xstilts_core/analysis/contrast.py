@@ -22,7 +22,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, GainDraws, covers, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, covers, mean
 from xstilts_core.analysis.mixed import described, mixed_effects, told
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
@@ -81,7 +81,7 @@ def transfers(study: Study, recipe: str, task: str) -> bool:
     )
 
 
-def _transfer_cells(study: Study, draws: GainDraws) -> Cells:
+def _transfer_cells(study: Study, draws: Gains) -> Cells:
     """Return (recipe, target) -> gain for the finished cells that are transfer."""
     gains = {
         (name, task): draws.gain(name, task)
@@ -145,7 +145,7 @@ def _over_recipes(
     return tail_share(observed, np.array(permuted), exact=True), 1 / len(permuted)
 
 
-def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
+def contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the planned contrast first, then its parts, then each target: columns COLUMNS; points,
     low and high in points of gain.
 
@@ -191,7 +191,7 @@ def contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def kind_table(study: Study, draws: GainDraws) -> pd.DataFrame:
+def kind_table(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the gains that are transfer, by recipe: columns recipe kind group gain low high cells
     seeds resampled. group: of targets."""
     kind, cells, rows = kinds(study), _transfer_cells(study, draws), []

@@ -26,7 +26,7 @@ import pandas as pd
 
 from xstilts_core.analysis.contrast import transfers
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, mean
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original
@@ -134,7 +134,7 @@ def rivals(study: Study, name: str, task: str, among: Sequence[str]) -> tuple[st
     )
 
 
-def comparisons(study: Study, draws: GainDraws) -> Iterator[_Comparison]:
+def comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
     """Yield all comparisons of the study's grid, finished or not, target by target and recipe by
     recipe."""
     domain_of, general = of_domains(study), general_recipes(study)
@@ -164,7 +164,7 @@ def comparisons(study: Study, draws: GainDraws) -> Iterator[_Comparison]:
                     )
 
 
-def domain_cells(study: Study, draws: GainDraws) -> pd.DataFrame:
+def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
     """Return every comparison, columns CELLS, in points; NaN if runs are missing. gain: over the
     baseline; against: recipes, joined by +.
 
@@ -196,7 +196,7 @@ def _target_means(found: Sequence[_Comparison]) -> dict[str, Estimate]:
     }
 
 
-def domain_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
+def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the planned contrast first, then its parts: columns COLUMNS, in points. Contrasts
     without finished runs have no row.
 

@@ -20,7 +20,7 @@ from xstilts_core.analysis import mixed
 from xstilts_core.analysis.findings import COVERS, counted
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import Estimate, GainDraws, covers, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, covers, mean
 from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
 from xstilts_core.analysis.power import detectable_gain, p_value
 from xstilts_core.analysis.significance import holm
@@ -82,17 +82,17 @@ def less(first: Mean, second: Mean) -> Mean:
     return Mean(first.estimate - second.estimate, first.itemwise and second.itemwise)
 
 
-def of_languages(draws: GainDraws, recipe: str, task: str, codes: Sequence[str]) -> Mean | None:
+def of_languages(draws: Gains, recipe: str, task: str, codes: Sequence[str]) -> Mean | None:
     """Return the mean gain over these languages of a target, or None if it has none of them."""
-    cell = draws.cells[recipe, task]
-    indices = [index for index in draws.picked(recipe, task) if cell.languages[index] in codes]
-    if not indices:
+    rows = draws.rows(recipe, task, codes)
+    if not rows:
         return None
-    return Mean(mean([cell.gains[index] for index in indices]), bool(cell.itemwise[indices].all()))
+    weights = np.full(len(rows), 1 / len(rows))
+    return Mean(draws.estimate(rows, weights), bool(draws.itemwise[rows].all()))
 
 
 def _of_level(
-    draws: GainDraws, recipe: str, tasks: Sequence[str], codes: Sequence[str]
+    draws: Gains, recipe: str, tasks: Sequence[str], codes: Sequence[str]
 ) -> tuple[Mean | None, Mean | None, list[str]]:
     """Return the gain of a level, its difference from the other languages of the same targets (None
     if there are none), and its targets."""
@@ -107,7 +107,7 @@ def _of_level(
     return averaged(list(gains.values())), averaged(pairs), list(gains)
 
 
-def _shared_targets(draws: GainDraws, recipes: Sequence[str]) -> list[str]:
+def _shared_targets(draws: Gains, recipes: Sequence[str]) -> list[str]:
     """Return the targets on which all of the recipes have gains."""
     return [
         task for task in draws.tasks if all((recipe, task) in draws.cells for recipe in recipes)
@@ -125,7 +125,7 @@ def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
     return gain.value, *gain.interval, gain
 
 
-def group_gains(draws: GainDraws) -> pd.DataFrame:
+def group_gains(draws: Gains) -> pd.DataFrame:
     """Return one row per recipe, factor and level, and for the mean of all recipes (ALL) on the
     targets that they share: columns COLUMNS.
 
@@ -139,7 +139,7 @@ def group_gains(draws: GainDraws) -> pd.DataFrame:
         {
             code
             for (name, task), cell in draws.cells.items()
-            for code in cell.languages
+            for code in cell
             if code in draws.languages
         }
     )

@@ -12,8 +12,9 @@ items. With one seed there is no interval, because nothing is known about other 
 `resampled` states both cases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -23,7 +24,6 @@ from xstilts_core.analysis.gains import (
     AVERAGE,
     LAST_DIGIT,
     chosen_languages,
-    gains,
     recipe_order,
     settled,
     target_scores,
@@ -117,66 +117,122 @@ def mean(parts: Sequence[Estimate]) -> Estimate:
     return combined(parts, np.full(len(parts), 1 / len(parts)))
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The gains of a recipe on one target, by language: the estimate, the number of test items, and
-    whether items were resampled."""
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """The gains of a study as one array; every question about them is a vector of weights over its
+    rows.
 
-    languages: tuple[str, ...]
-    gains: tuple[Estimate, ...]
-    items: np.ndarray
-    itemwise: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class GainDraws:
-    """The gains of a study by (recipe, task). languages: those that means are taken over; seeds:
-    all seeds of the study; count: number of item draws."""
+    values [rows, seeds]: gains in points, NaN where a score is missing; a row is a recipe, target
+    and language with at least one gain. cells: (recipe, target) -> language -> row. n [rows]:
+    numbers of test items. recipes, tasks: those of the study, in their order. languages: those that
+    means are taken over. runs: for each row, the resampled scores of recipe and baseline with each
+    seed, or None where predictions are missing; see `items.ItemScores`.
+    """
 
     recipes: tuple[str, ...]
     tasks: tuple[str, ...]
-    cells: dict[tuple[str, str], Cell]
     languages: frozenset[str]
     seeds: tuple[int, ...]
-    count: int
+    cells: Mapping[tuple[str, str], Mapping[str, int]]
+    values: np.ndarray
+    n: np.ndarray
+    runs: Sequence[Sequence[tuple[np.ndarray, np.ndarray] | None]]
 
-    def picked(self, recipe: str, task: str) -> np.ndarray:
-        """Return the positions of the cell's languages that enter the mean; empty if there is no
-        cell."""
-        cell = self.cells.get((recipe, task))
-        return np.array(
-            []
-            if cell is None
-            else [index for index, code in enumerate(cell.languages) if code in self.languages],
-            dtype=int,
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Whether there is a gain [rows, seeds]."""
+        return np.isfinite(self.values)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Numbers of seeds [rows]."""
+        counts: np.ndarray = self.known.sum(axis=1)
+        return counts
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Mean gains [rows]."""
+        means: np.ndarray = np.nansum(self.values, axis=1) / self.counts
+        return means
+
+    @cached_property
+    def pulls(self) -> np.ndarray:
+        """The `pulls` of each row's mean [rows, seeds]."""
+        deviations = np.where(self.known, self.values - self.means[:, None], 0.0)
+        pulls: np.ndarray = (
+            deviations / np.sqrt(np.maximum(self.counts * (self.counts - 1), 1))[:, None]
         )
+        return pulls
+
+    @cached_property
+    def itemwise(self) -> np.ndarray:
+        """Whether test items can be resampled [rows]: every gain has the predictions of both
+        runs."""
+        rows = zip(self.runs, self.known, strict=True)
+        return np.array(
+            [all(run or not gain for run, gain in zip(*row, strict=True)) for row in rows],
+            dtype=bool,
+        )
+
+    @cached_property
+    def count(self) -> int:
+        """The number of item draws; 1 without predictions."""
+        return next((len(run[0]) for row in self.runs for run in row if run), 1)
 
     @property
     def finished(self) -> tuple[str, ...]:
         """The tasks on which at least one recipe has a gain."""
         return tuple(name for name in self.tasks if any(task == name for _, task in self.cells))
 
+    def rows(self, recipe: str, task: str, codes: Collection[str] | None = None) -> list[int]:
+        """Return the rows of a recipe on a target: those that its mean is taken over, or of these
+        only some languages. Empty if there are none."""
+        by_language = self.cells.get((recipe, task), {})
+        return [
+            row
+            for code, row in by_language.items()
+            if code in self.languages and (codes is None or code in codes)
+        ]
+
+    def covered(self, rows: Sequence[int]) -> str:
+        """Return what an interval over these rows covers: "seeds and items", "seeds", or why there
+        is none; "" without rows."""
+        if not rows:
+            return ""
+        return covers(int(self.counts[rows].min()), bool(self.itemwise[rows].all()))
+
+    def estimate(self, rows: Sequence[int], weights: Sequence[float] | np.ndarray) -> Estimate:
+        """Return the sum of the rows' mean gains times the weights; NaN without rows. Items are
+        resampled if they can be in all of the rows."""
+        if not rows:
+            return self.nothing(NOTHING)
+        changes = np.zeros((self.count, len(self.seeds)))
+        for row, weight in zip(rows, weights, strict=True) if self.itemwise[rows].all() else ():
+            for column, run in enumerate(self.runs[row]):
+                if run and self.known[row, column]:
+                    changes[:, column] += weight / self.counts[row] * (run[0] - run[1])
+        return Estimate(
+            float(np.dot(self.means[rows], weights)),
+            np.tensordot(weights, self.pulls[rows], axes=1),
+            changes - changes.mean(axis=0),
+            int(self.counts[rows].min()),
+        )
+
     def nothing(self, value: float) -> Estimate:
         """Return a constant, which has neither seeds nor items."""
-        return Estimate(
-            value, np.zeros(len(self.seeds)), np.zeros((self.count, len(self.seeds))), 0
-        )
+        seeds = len(self.seeds)
+        return Estimate(value, np.zeros(seeds), np.zeros((self.count, seeds)), 0)
+
+    def language(self, row: int) -> Estimate:
+        """Return the mean over seeds in one language."""
+        return self.estimate([row], [1.0])
 
     def gain(self, recipe: str, task: str) -> Estimate:
         """Return the mean over languages and seeds: 0 for the baseline, NaN if runs are missing."""
         if recipe == BASELINE:
             return self.nothing(0.0)
-        estimates = [self.cells[recipe, task].gains[index] for index in self.picked(recipe, task)]
-        if not estimates:
-            return self.nothing(NOTHING)
-        runs = sum(part.count for part in estimates)
-        average = combined(estimates, [part.count / runs for part in estimates])
-        covers_items = self.resampled(recipe, task) == SEEDS_ITEMS
-        return (
-            average
-            if covers_items
-            else Estimate(average.exact, average.pulls, np.zeros_like(average.draws), average.count)
-        )
+        rows = self.rows(recipe, task)
+        return self.estimate(rows, self.counts[rows] / max(1, self.counts[rows].sum()))
 
     def average(self, recipe: str) -> Estimate:
         """Return the mean over all targets; NaN if one is missing."""
@@ -187,15 +243,8 @@ class GainDraws:
         )
 
     def resampled(self, recipe: str, task: str) -> str:
-        """Return what the interval of `gain` covers: "seeds and items", "seeds", or why there is
-        none; "" if runs are missing."""
-        indices = self.picked(recipe, task)
-        if len(indices) == 0:
-            return ""
-        cell = self.cells[recipe, task]
-        return covers(
-            min(cell.gains[index].count for index in indices), bool(cell.itemwise[indices].all())
-        )
+        """Return what the interval of `gain` covers (see `covered`)."""
+        return self.covered(self.rows(recipe, task))
 
 
 def covers(seeds: int, itemwise: bool) -> str:
@@ -203,28 +252,97 @@ def covers(seeds: int, itemwise: bool) -> str:
     return ONE_SEED if seeds < 2 else SEEDS_ITEMS if itemwise else SEEDS
 
 
-def language_gain(
-    rows: pd.DataFrame, items: ItemScores, seeds: Sequence[int], draws: int
-) -> tuple[Estimate, bool]:
-    """Return one recipe's gain on one task and language, from a row per seed, and whether items
-    were resampled."""
-    rows = rows.sort_values("seed")
-    first, count = rows.iloc[0], len(rows)
-    positions = [seeds.index(number) for number in rows["seed"]]
-    values = rows["gain"].to_numpy(float)
-    pulls, replicates = np.zeros(len(seeds)), np.zeros((draws, len(seeds)))
-    if count > 1:
-        pulls[positions] = (values - values.mean()) / np.sqrt(count * (count - 1))
-    keys = [
-        [(first["task"], first["language"], name, int(seed)) for seed in rows["seed"]]
-        for name in (first["recipe"], BASELINE)
-    ]
-    itemwise = all(key in items for side in keys for key in side)
-    if itemwise:
-        scores, baseline = (np.stack([items[key] for key in side], axis=1) for side in keys)
-        differences = scores - baseline
-        replicates[:, positions] = (differences - differences.mean(axis=0)) / count
-    return Estimate(float(values.mean()), pulls, replicates, count), itemwise
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The labels of an array of scores [recipes, tasks, languages, seeds], in their order."""
+
+    recipes: tuple[str, ...]
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.recipes), len(self.tasks), len(self.languages), len(self.seeds)
+
+    def array(self, scores: pd.DataFrame, column: str) -> np.ndarray:
+        """Return a column of `target_scores` as an array, NaN where there is no score."""
+        labels = (self.recipes, self.tasks, self.languages, self.seeds)
+        indices = tuple(
+            scores[name].map({label: index for index, label in enumerate(axis)}).to_numpy(int)
+            for name, axis in zip(("recipe", "task", "language", "seed"), labels, strict=True)
+        )
+        values = np.full(self.shape, np.nan)
+        values[indices] = scores[column].to_numpy(float)
+        return values
+
+
+def axes_of(scores: pd.DataFrame) -> Axes:
+    """Return the labels of scores: recipes and tasks in the order of the tables."""
+    return Axes(
+        tuple(recipe_order(scores["recipe"])),
+        tuple(task_order(scores["task"])),
+        tuple(sorted(scores["language"].unique())),
+        tuple(sorted({int(number) for number in scores["seed"]})),
+    )
+
+
+def gain_array(
+    axes: Axes,
+    scores: np.ndarray,
+    n: np.ndarray,
+    items: ItemScores = NO_ITEMS,
+    baseline: str = BASELINE,
+    languages: Collection[str] = (),
+    targets: Sequence[str] = (),
+) -> Gains:
+    """Return the gains over `baseline` from scores [recipes, tasks, languages, seeds] in percent,
+    NaN where there is none, and numbers of test items n of the same shape.
+
+    The baseline is called `none` in the result, and `none` by the baseline's name.
+    """
+    base = axes.recipes.index(baseline) if baseline in axes.recipes else None
+    gains = scores - scores[base] if base is not None else np.full(axes.shape, np.nan)
+    if base is not None:
+        gains[base] = np.nan
+    known = np.isfinite(gains)
+    columns = np.flatnonzero(known.any(axis=(0, 1, 2)))
+    seeds = tuple(axes.seeds[column] for column in columns)
+    cells: dict[tuple[str, str], dict[str, int]] = {}
+    runs: list[list[tuple[np.ndarray, np.ndarray] | None]] = []
+    alias = {baseline: BASELINE, BASELINE: baseline}
+    indices = np.argwhere(known.any(axis=-1))
+    for row, (recipe, task, language) in enumerate(indices):
+        name, target, code = axes.recipes[recipe], axes.tasks[task], axes.languages[language]
+        cells.setdefault((alias.get(name, name), target), {})[code] = row
+        pairs = (
+            (items.get((target, code, name, seed)), items.get((target, code, baseline, seed)))
+            for seed in seeds
+        )
+        runs.append(
+            [
+                (first, second) if first is not None and second is not None else None
+                for first, second in pairs
+            ]
+        )
+    scored = np.isfinite(scores)
+    recipes = tuple(
+        alias.get(name, name)
+        for index, name in enumerate(axes.recipes)
+        if name != baseline and scored[index].any()
+    )
+    tasks = (name for index, name in enumerate(axes.tasks) if scored[:, index].any())
+    where = tuple(indices.T)
+    return Gains(
+        recipes=recipes,
+        tasks=tuple(task_order({*tasks, *targets})),
+        languages=frozenset(languages),
+        seeds=seeds,
+        cells=cells,
+        values=gains[where][:, columns],
+        n=np.where(known, n, 0)[where].max(axis=-1, initial=0).astype(int),
+        runs=runs,
+    )
 
 
 def gain_draws(
@@ -233,37 +351,27 @@ def gain_draws(
     languages: Sequence[str] | None = None,
     metric: str | None = None,
     targets: Sequence[str] = (),
-) -> GainDraws:
-    """Return the gains and the components of their intervals, from tidy scores, and from
-    `item_scores` of the same study if predictions were stored.
+) -> Gains:
+    """Return the gains of tidy scores, with `item_scores` of the same study if predictions were
+    stored.
 
     languages: those to average over; None selects all but English, that is zero-shot transfer.
     metric: None selects each task's primary metric; item scores are of that metric and are ignored
     for another one. targets: those of the study; all count in the average, even without a score.
     """
     scores = target_scores(frame, metric)
-    table = gains(frame, metric).dropna(subset=["gain"])
-    item_draws = items if metric is None else NO_ITEMS
-    count = len(next(iter(item_draws.values()))) if item_draws else 1
-    seeds = tuple(sorted({int(number) for number in table["seed"]}))
-    cells = {}
-    for key, rows in table.groupby(["recipe", "task"], sort=False):
-        groups = list(rows.groupby("language", sort=True))
-        estimates = [language_gain(group, item_draws, seeds, count) for _, group in groups]
-        cells[key] = Cell(
-            tuple(code for code, _ in groups),
-            tuple(estimate for estimate, _ in estimates),
-            np.array([group["n"].max() for _, group in groups]),
-            np.array([itemwise for _, itemwise in estimates]),
-        )
-    recipes = tuple(name for name in recipe_order(scores["recipe"]) if name != BASELINE)
-    averaged = frozenset(chosen_languages(scores["language"], languages))
-    return GainDraws(
-        recipes, tuple(task_order({*scores["task"], *targets})), cells, averaged, seeds, count
+    axes = axes_of(scores)
+    return gain_array(
+        axes,
+        axes.array(scores, "value"),
+        axes.array(scores, "n"),
+        items if metric is None else NO_ITEMS,
+        languages=chosen_languages(scores["language"], languages),
+        targets=targets,
     )
 
 
-def gain_table(draws: GainDraws) -> pd.DataFrame:
+def gain_table(draws: Gains) -> pd.DataFrame:
     """Return the cells of `gain_matrix` with intervals: columns recipe task gain low high seeds
     languages n resampled; task `average` too.
 
@@ -275,12 +383,10 @@ def gain_table(draws: GainDraws) -> pd.DataFrame:
     for recipe in draws.recipes:
         counts, task_gains, codes = [], [], set()
         for task in draws.tasks:
-            indices = draws.picked(recipe, task)
-            seeds = np.array(
-                [draws.cells[recipe, task].gains[index].count for index in indices] or [0]
-            )
-            counts.append((int(seeds.max()), len(indices), int(seeds.sum())))
-            codes |= {draws.cells[recipe, task].languages[index] for index in indices}
+            indices = draws.rows(recipe, task)
+            seeds = draws.counts[indices]
+            counts.append((int(seeds.max(initial=0)), len(indices), int(seeds.sum())))
+            codes |= draws.cells.get((recipe, task), {}).keys() & draws.languages
             task_gains.append(draws.gain(recipe, task))
             rows.append((recipe, task, *counts[-1], draws.resampled(recipe, task)))
         estimates += task_gains
@@ -314,7 +420,7 @@ def _with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) 
     return pd.concat([table.iloc[:, :place], columns, table.iloc[:, place:]], axis=1)
 
 
-def by_language(draws: GainDraws) -> pd.DataFrame:
+def by_language(draws: Gains) -> pd.DataFrame:
     """Return gains by language: columns recipe task language gain low high seeds n resampled script
     resource_level word_order.
 
@@ -325,16 +431,16 @@ def by_language(draws: GainDraws) -> pd.DataFrame:
     """
     rows, estimates = [], []
     for (recipe, task), cell in draws.cells.items():
-        for index, code in enumerate(cell.languages):
-            estimate = cell.gains[index]
-            scope = covers(estimate.count, bool(cell.itemwise[index]))
+        for code, index in cell.items():
+            estimate = draws.language(index)
+            scope = draws.covered([index])
             facts = LANGUAGES.get(code)
             traits = (
                 (facts.script, facts.resource_level, facts.word_order)
                 if facts
                 else ("unknown",) * 3
             )
-            rows.append((recipe, task, code, estimate.count, cell.items[index], scope, *traits))
+            rows.append((recipe, task, code, estimate.count, draws.n[index], scope, *traits))
             estimates.append(estimate)
     columns = [
         "recipe",

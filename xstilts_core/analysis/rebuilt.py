@@ -26,7 +26,7 @@ from xstilts_core.analysis.claims import (
 )
 from xstilts_core.analysis.findings import gain_text
 from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
-from xstilts_core.analysis.intervals import Estimate, GainDraws, gain_draws, gain_table, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, gain_draws, gain_table, mean
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
@@ -192,7 +192,7 @@ def _brief(row: pd.Series) -> str:
     )
 
 
-def _gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.DataFrame:
+def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     """Return gains by recipe and target, the average with its interval, the published average gain,
     and the difference from a confirmed one."""
     base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
@@ -218,7 +218,7 @@ def _gains_table(study: Study, draws: GainDraws, scores: pd.DataFrame) -> pd.Dat
     )
 
 
-def _intervals_table(draws: GainDraws) -> pd.DataFrame:
+def _intervals_table(draws: Gains) -> pd.DataFrame:
     """Return the gains of `_gains_table` with their intervals."""
     table = gain_table(draws)
     texts_of = {
@@ -230,7 +230,7 @@ def _intervals_table(draws: GainDraws) -> pd.DataFrame:
 
 
 def _benchmark_table(
-    scores: pd.DataFrame, items: ItemScores, draws: GainDraws, development: pd.DataFrame
+    scores: pd.DataFrame, items: ItemScores, draws: Gains, development: pd.DataFrame
 ) -> pd.DataFrame:
     """Return scores of the baseline and of the recipe that development data choose for each target,
     next to the published scores, with the difference of gains.
@@ -340,7 +340,7 @@ def language_table(scores: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _variants_table(study: Study, draws: GainDraws, kind: str) -> pd.DataFrame:
+def _variants_table(study: Study, draws: Gains, kind: str) -> pd.DataFrame:
     """Return gains of the recipes with that setting minus those of the same tasks in plain English;
     no rows if a study has none."""
     recipes = {name: recipe for name, recipe in study.recipes.items() if name not in study.controls}
@@ -359,7 +359,7 @@ def paper_tables(
     study: Study,
     scores: pd.DataFrame,
     items: ItemScores,
-    draws: GainDraws,
+    draws: Gains,
     development: pd.DataFrame,
 ) -> Mapping[str, PaperTable]:
     """Return every table by the name of its file. scores: from `finished`, without controls; draws:
@@ -409,7 +409,7 @@ def paper_tables(
     return tables
 
 
-def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: GainDraws) -> pd.DataFrame:
+def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: Gains) -> pd.DataFrame:
     """Return what this study cannot show of the paper, and why: columns table reason."""
     rows = [
         (kind, f"no recipe of this study has {WORDS[kind]}")

@@ -17,7 +17,7 @@ import pandas as pd
 
 from xstilts_core.analysis.gains import AVERAGE, contenders, task_order
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, GainDraws, combined, covers, gain_draws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, combined, covers, gain_draws, mean
 from xstilts_core.analysis.items import DRAWS, item_scores
 from xstilts_core.analysis.runs import finished, of_size
 from xstilts_core.mini import suite
@@ -103,14 +103,14 @@ def _with_average(
     return points
 
 
-def _recipe_points(draws: GainDraws, recipe: str, series: str, size: float) -> list[Point]:
+def _recipe_points(draws: Gains, recipe: str, series: str, size: float) -> list[Point]:
     gains = {
         name: (draws.gain(recipe, name), draws.resampled(recipe, name)) for name in draws.tasks
     }
     return _with_average(series, dict.fromkeys(gains, size), gains)
 
 
-def by_intermediate_size(study: Study, draws: GainDraws) -> list[Point]:
+def by_intermediate_size(study: Study, draws: Gains) -> list[Point]:
     """Return gains of the single-task recipes against their training examples: a series per task
     that has at least two sizes."""
     sizes = {
@@ -127,7 +127,7 @@ def by_intermediate_size(study: Study, draws: GainDraws) -> list[Point]:
     ]
 
 
-def by_number_of_tasks(study: Study, draws: GainDraws) -> list[Point]:
+def by_number_of_tasks(study: Study, draws: Gains) -> list[Point]:
     """Return gains against the number of intermediate tasks at one total size, that of the recipe
     with most tasks (within 2 %).
 

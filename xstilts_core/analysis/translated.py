@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gains import AVERAGE, ENGLISH
-from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, mean
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.mini.corpus import RESOURCE
 from xstilts_core.study import Study
@@ -117,13 +117,13 @@ def compared(study: Study) -> list[_Condition]:
     return [case for case in conditions(study) if case.english and case.english != case.recipe]
 
 
-def estimate(draws: GainDraws, recipe: str, task: str) -> Estimate:
+def estimate(draws: Gains, recipe: str, task: str) -> Estimate:
     """Return a recipe's gain on a target, or its mean over all (AVERAGE); NaN if runs are
     missing."""
     return draws.average(recipe) if task == AVERAGE else draws.gain(recipe, task)
 
 
-def data_effects(study: Study, draws: GainDraws) -> pd.DataFrame:
+def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     """Return every recipe that is part of a comparison with an English one, by target and on
     average: columns COLUMNS, in points.
 
@@ -172,7 +172,7 @@ def contrast(text: str, parts: Iterable[Estimate]) -> tuple[object, ...]:
     )
 
 
-def data_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
+def data_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the planned contrasts, mean over intermediate tasks and targets: columns _CONTRASTS,
     in points; NaN if all runs are missing.
 
@@ -234,21 +234,22 @@ def resource_level(study: Study, code: str) -> str:
 
 
 def _language_change(
-    draws: GainDraws, entry: _Condition, task: str, codes: Iterable[str]
+    draws: Gains, entry: _Condition, task: str, codes: Iterable[str]
 ) -> Estimate | None:
     """Return the mean difference from the English recipe on these languages of a target, or None if
     the target has none of them or runs are missing."""
-    cells = [draws.cells.get((name, task)) for name in (entry.recipe, entry.english)]
-    if None in cells:
-        return None
-    gains, english = (dict(zip(cell.languages, cell.gains, strict=True)) for cell in cells if cell)
-    parts = [gains[code] - english[code] for code in codes if code in gains and code in english]
+    gains, english = (draws.cells.get((name, task), {}) for name in (entry.recipe, entry.english))
+    parts = [
+        draws.language(gains[code]) - draws.language(english[code])
+        for code in codes
+        if code in gains and code in english
+    ]
     return mean(parts) if parts else None
 
 
-def _relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
+def _relation_codes(draws: Gains, code: str) -> dict[str, list[str]]:
     """Group the scored languages by their relation to a language of the data."""
-    scored = sorted({language for cell in draws.cells.values() for language in cell.languages})
+    scored = sorted({language for cell in draws.cells.values() for language in cell})
     return {
         OWN: [code],
         OTHERS: [language for language in scored if language not in (code, ENGLISH)],
@@ -256,9 +257,7 @@ def _relation_codes(draws: GainDraws, code: str) -> dict[str, list[str]]:
     }
 
 
-def _relation_estimates(
-    study: Study, draws: GainDraws
-) -> list[tuple[_Condition, str, list[Estimate]]]:
+def _relation_estimates(study: Study, draws: Gains) -> list[tuple[_Condition, str, list[Estimate]]]:
     """Return, for clean data in one other language and each relation of the scored languages to it,
     a difference from English for each target."""
     estimates = []
@@ -269,7 +268,7 @@ def _relation_estimates(
     return estimates
 
 
-def data_relations(study: Study, draws: GainDraws) -> pd.DataFrame:
+def data_relations(study: Study, draws: Gains) -> pd.DataFrame:
     """Return where intermediate data in another language help or harm: columns _RELATIONS, in
     points of difference from English data.
 
@@ -301,7 +300,7 @@ def data_relations(study: Study, draws: GainDraws) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def resource_contrasts(study: Study, draws: GainDraws) -> pd.DataFrame:
+def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     """Return planned contrasts of data in one other language against English, mean over
     intermediate tasks: columns _CONTRASTS.
 

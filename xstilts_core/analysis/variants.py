@@ -13,7 +13,7 @@ import pandas as pd
 from xstilts_core.analysis.findings import COVERS, FEW_SEEDS, counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import GainDraws
+from xstilts_core.analysis.intervals import Gains
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import TEXT_FIELDS
 
@@ -114,7 +114,7 @@ def with_texts(recipes: Mapping[str, Recipe]) -> list[Pair]:
     return pairs
 
 
-def differences(draws: GainDraws, pairs: Sequence[Pair]) -> pd.DataFrame:
+def differences(draws: Gains, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return one row per pair and target, and their average: columns COLUMNS, in points. NaN if
     runs of either recipe are missing."""
     rows = []

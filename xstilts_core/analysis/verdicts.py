@@ -45,7 +45,7 @@ from xstilts_core.analysis.claims import (
 from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
-from xstilts_core.analysis.intervals import Estimate, GainDraws, mean
+from xstilts_core.analysis.intervals import Estimate, Gains, mean
 from xstilts_core.analysis.power import (
     ROUNDING,
     USUAL_POWER,
@@ -259,7 +259,7 @@ def row(name: str, claim: Claim, found: Found) -> tuple[object, ...]:
     )
 
 
-def claim_table(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
+def claim_table(study: Study, draws: Gains, development: pd.DataFrame) -> pd.DataFrame:
     """Return every claim with its verdict, columns TABLE. draws: from `gain_draws` of the study;
     development: from `development`.
 
@@ -272,7 +272,7 @@ def claim_table(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd
     )
 
 
-def claim_parts(study: Study, draws: GainDraws, development: pd.DataFrame) -> pd.DataFrame:
+def claim_parts(study: Study, draws: Gains, development: pd.DataFrame) -> pd.DataFrame:
     """Return the differences behind each verdict, columns PARTS. level: that of their intervals, as
     the claim's rule requires."""
     results, rows = facts(study, draws, development), []

@@ -1,7 +1,7 @@
 """Hold a study's scores as one array, so that every choice of a view is a slice and a mean.
 
 Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`. Their `Cell` and
-`GainDraws` are filled here from the array, because selecting from a table with tens of thousands of
+`Gains` are filled here from the array, because selecting from a table with tens of thousands of
 rows takes seconds.
 """
 
@@ -19,7 +19,7 @@ from xstilts_core.analysis.gains import (
     target_scores,
     task_order,
 )
-from xstilts_core.analysis.intervals import NO_ITEMS, Cell, Estimate, GainDraws, gain_table
+from xstilts_core.analysis.intervals import NO_ITEMS, Axes, Gains, gain_array, gain_table
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
@@ -74,8 +74,8 @@ def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores by one metric. values: [recipes, tasks, languages, seeds] in percent, NaN if there
-    is no score. items: [tasks, languages], the numbers of test items."""
+    """The scores by one metric, [recipes, tasks, languages, seeds]: values in percent, and the
+    numbers of test items; NaN if there is no score."""
 
     values: np.ndarray
     items: np.ndarray
@@ -93,8 +93,7 @@ class GainIndex:
     seeds: tuple[int, ...] = ()
     metrics: tuple[str, ...] = (PRIMARY,)
     tables: dict[str, Scores] = field(default_factory=dict)
-    made: dict[tuple[str, str, int], GainDraws] = field(default_factory=dict)
-    centred: tuple[np.ndarray, np.ndarray] | None = None
+    made: dict[tuple[str, str, int], Gains] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         scores = target_scores(self.frame)
@@ -110,21 +109,11 @@ class GainIndex:
 
     def table(self, scores: pd.DataFrame) -> Scores:
         """Build the array of one metric."""
-        axes = {
-            "recipe": self.recipes,
-            "task": self.tasks,
-            "language": self.languages,
-            "seed": self.seeds,
-        }
-        indices = [
-            scores[column].map({label: index for index, label in enumerate(labels)}).to_numpy()
-            for column, labels in axes.items()
-        ]
-        values = np.full([len(labels) for labels in axes.values()], np.nan)
-        values[tuple(indices)] = scores["value"].to_numpy(float)
-        items = np.zeros(values.shape[1:3], dtype=int)
-        np.maximum.at(items, (indices[1], indices[2]), scores["n"].to_numpy(int))
-        return Scores(values, items)
+        return Scores(self.axes.array(scores, "value"), self.axes.array(scores, "n"))
+
+    @property
+    def axes(self) -> Axes:
+        return Axes(self.recipes, self.tasks, self.languages, self.seeds)
 
     def scores(self, metric: str) -> Scores:
         """Return the array of a metric; raise UsageError if no target has that metric."""
@@ -151,8 +140,8 @@ class GainIndex:
         baseline."""
         return {baseline: BASELINE, BASELINE: baseline}.get(recipe, recipe)
 
-    def draws(self, choice: Choice, items: ItemScores = NO_ITEMS) -> GainDraws:
-        """Return the `GainDraws`, as of `analysis.gain_draws`, for the chosen languages and kind of
+    def draws(self, choice: Choice, items: ItemScores = NO_ITEMS) -> Gains:
+        """Return the `Gains`, as of `analysis.gain_draws`, for the chosen languages and kind of
         task.
 
         items: resampled scores by the tasks' own metrics; they are ignored for other metrics.
@@ -160,86 +149,16 @@ class GainIndex:
         resampled_items = items if choice.metric == PRIMARY else NO_ITEMS
         key = (choice.baseline, choice.metric, len(resampled_items))
         if key not in self.made:
-            self.made[key] = self.fill(choice, resampled_items)
+            scores = self.scores(choice.metric)
+            self.made[key] = gain_array(
+                self.axes, scores.values, scores.items, resampled_items, choice.baseline
+            )
         tasks = tuple(
             name
             for name in self.made[key].tasks
             if not choice.kind or TASKS[name].kind == choice.kind
         )
         return replace(self.made[key], tasks=tasks, languages=chosen(self.languages, choice))
-
-    def fill(self, choice: Choice, items: ItemScores) -> GainDraws:
-        """Fill every cell in one pass over all languages; the formulas are those of
-        `analysis.intervals.language_gain`."""
-        gains = self.change(choice)
-        known = ~np.isnan(gains)
-        counts = known.sum(axis=-1)
-        means = np.divide(
-            np.nansum(gains, axis=-1), counts, out=np.full(counts.shape, np.nan), where=counts > 0
-        )
-        pulls = (
-            np.where(known, gains - means[..., None], 0.0)
-            / np.sqrt(np.maximum(counts * (counts - 1), 1))[..., None]
-        )
-        base, tested = self.place(choice.baseline), self.scores(choice.metric).items
-        scores, available = (
-            self.resampled(items)
-            if items
-            else (np.zeros((*gains.shape, 1)), np.zeros(gains.shape, dtype=bool))
-        )
-        # Items can be resampled only if every seed with a gain has the predictions of both runs.
-        itemwise = ((available & available[base]) | ~known).all(axis=-1)
-        draws, cells = scores.shape[-1], {}
-        no_changes = np.zeros((draws, len(self.seeds)))
-        for row, recipe in enumerate(self.recipes):
-            for column, name in enumerate(self.tasks):
-                indices = np.flatnonzero(counts[row, column])
-                if row == base or len(indices) == 0:
-                    continue
-                estimates = []
-                for cell in ((row, column, index) for index in indices):
-                    seeds, changes = int(counts[cell]), no_changes
-                    if itemwise[cell]:
-                        changes = (
-                            (scores[cell] - scores[(base, *cell[1:])])
-                            * known[cell][:, None]
-                            / seeds
-                        ).T
-                    estimates.append(Estimate(float(means[cell]), pulls[cell], changes, seeds))
-                codes = tuple(self.languages[index] for index in indices)
-                cells[self.named(recipe, choice.baseline), name] = Cell(
-                    codes, tuple(estimates), tested[column, indices], itemwise[row, column, indices]
-                )
-        scored = np.isfinite(
-            self.scores(choice.metric).values
-        )  # some tasks and recipes lack a metric
-        tasks = tuple(name for index, name in enumerate(self.tasks) if scored[:, index].any())
-        other_names = [
-            name for index, name in enumerate(self.recipes) if scored[index].any() and index != base
-        ]
-        recipes = tuple(self.named(name, choice.baseline) for name in other_names)
-        return GainDraws(recipes, tasks, cells, frozenset(), self.seeds, draws)
-
-    def resampled(self, items: ItemScores) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores on resampled items minus their mean, [recipes, tasks, languages, seeds,
-        draws], and a mask of the runs that have them."""
-        if self.centred is None:
-            shape = (len(self.recipes), len(self.tasks), len(self.languages), len(self.seeds))
-            scores = np.zeros((*shape, len(next(iter(items.values())))), dtype=np.float32)
-            available = np.zeros(shape, dtype=bool)
-            axes = [
-                {label: index for index, label in enumerate(labels)}
-                for labels in (self.recipes, self.tasks, self.languages, self.seeds)
-            ]
-            for (name, language, recipe, seed), values in items.items():
-                index = tuple(
-                    axis.get(label, -1)
-                    for axis, label in zip(axes, (recipe, name, language, seed), strict=True)
-                )
-                if min(index) >= 0:
-                    scores[index], available[index] = values - values.mean(), True
-            self.centred = scores, available
-        return self.centred
 
     def matrix(
         self, choice: Choice, items: ItemScores = NO_ITEMS, without: Sequence[str] = ()
@@ -312,18 +231,19 @@ class GainIndex:
         if cell is None:
             raise UsageError(self.reason(recipe, task, choice))
         row, column = self.place(recipe), self.tasks.index(task)
-        indices = [self.languages.index(code) for code in cell.languages]
+        indices = [self.languages.index(code) for code in cell]
+        estimates = [draws.language(index) for index in cell.values()]
         seeds = self.change(choice)[row, column, indices]
         scores = self.scores(choice.metric).values[self.place(choice.baseline), column, indices]
         table = pd.DataFrame(
             {
-                "language": cell.languages,
-                "gain": [estimate.value for estimate in cell.gains],
-                "low": [estimate.interval[0] for estimate in cell.gains],
-                "high": [estimate.interval[1] for estimate in cell.gains],
-                "n": cell.items,
+                "language": list(cell),
+                "gain": [estimate.value for estimate in estimates],
+                "low": [estimate.interval[0] for estimate in estimates],
+                "high": [estimate.interval[1] for estimate in estimates],
+                "n": draws.n[list(cell.values())],
                 "baseline": np.nanmean(np.where(np.isnan(seeds), np.nan, scores), axis=1),
-                "counted": [code in draws.languages for code in cell.languages],
+                "counted": [code in draws.languages for code in cell],
             }
         )
         return table.assign(

@@ -8,7 +8,7 @@ from course import small_study
 from course.check import Check
 from course.exercise import Choice, Names, Number
 from xstilts_core import analysis
-from xstilts_core.analysis import GainDraws
+from xstilts_core.analysis import Gains
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -43,7 +43,7 @@ def gains() -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def draws() -> GainDraws:
+def draws() -> Gains:
     """Return the gains with the sources of their intervals: seeds and test items."""
     return analysis.gain_draws(scores(), analysis.item_scores(study()))
 
