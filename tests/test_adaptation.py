@@ -63,7 +63,7 @@ def test_adapters_leave_embeddings_and_norms_alone_and_are_merged_before_the_enc
 ):
     pytest.importorskip("peft")
     before = model.load(
-        str(encoders["xlmr"]), dropout=0.0, packed=True, where=CPU
+        str(encoders["xlmr"]), dropout=0.0, packed=True, device=CPU
     ).network.state_dict()
     spec, after, _ = finished(tmp_path, encoders["xlmr"], lora=4, learning_rate=5e-3)
     assert before.keys() == after.keys()
@@ -76,7 +76,7 @@ def test_adapters_leave_embeddings_and_norms_alone_and_are_merged_before_the_enc
         torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-4) <= 4 for name in changed
     )
     saved = model.load(
-        str(spec.folder / "model"), dropout=0.0, packed=True, where=CPU
+        str(spec.folder / "model"), dropout=0.0, packed=True, device=CPU
     ).network.state_dict()
     assert all(torch.equal(value, saved[name]) for name, value in after.items())
     assert "lora" not in (spec.folder / "model" / "config.json").read_text()
@@ -98,7 +98,7 @@ def test_a_killed_training_with_adapters_and_texts_goes_on_bit_for_bit(tmp_path,
 
 def test_without_peft_the_way_to_it_is_said(monkeypatch, encoders):
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, device=CPU)
     with pytest.raises(
         UsageError, match=r"lora needs the package peft: pip install 'xstilts\[lora\]'"
     ):
@@ -109,7 +109,7 @@ def test_without_peft_the_way_to_it_is_said(monkeypatch, encoders):
 def test_the_language_head_of_phase_1_goes_on_in_phase_2(tmp_path, encoders, capsys, family):
     """An encoder saved without a head gets a new one and says so; saved with it, the very same head
     comes back, tied to the words."""
-    encoder = model.load(str(encoders[family]), dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(str(encoders[family]), dropout=0.0, packed=True, device=CPU)
     head = model.language_head(encoder, str(encoders[family]), 1)
     assert (
         "was saved without its language-model head: a new one is trained, drawn from seed 1"
@@ -121,7 +121,7 @@ def test_the_language_head_of_phase_1_goes_on_in_phase_2(tmp_path, encoders, cap
         weight is words for weight in head.parameters()
     )
     folder = model.save(encoder, tmp_path / "model", language_head=head)
-    again = model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+    again = model.load(str(folder), dropout=0.0, packed=True, device=CPU)
     found = model.language_head(again, str(folder), 2)
     assert torch.equal(found(hidden), head(hidden)) and capsys.readouterr().out == ""
     assert any(

@@ -82,9 +82,9 @@ def test_attention_equals_torchs_in_outputs_and_gradients():
     lengths = [3, 9, 8, 1, 9]
     plan, inputs = packing.plan(np.array(lengths)), tokens(lengths)
     assert any(part.valid is not None for part in plan.bins), "some padding must be in the bins"
-    masks = [packing.allowed(part, None) for part in plan.bins]
+    masks = [packing.bin_mask(part, None) for part in plan.bins]
     found, expected = (
-        attention.Attended.apply(*inputs, plan, masks, 8**-0.5, 0.0),
+        attention.BinAttention.apply(*inputs, plan, masks, 8**-0.5, 0.0),
         padded(*inputs, lengths),
     )
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
@@ -97,14 +97,14 @@ def test_attention_equals_torchs_in_outputs_and_gradients():
 def test_the_gradient_of_attention_dropout_is_that_of_its_own_mask():
     lengths = [6, 5]
     plan, inputs = packing.plan(np.array(lengths)), tokens(lengths, torch.float64)
-    masks = [packing.allowed(part, None) for part in plan.bins]
+    masks = [packing.bin_mask(part, None) for part in plan.bins]
 
     def attend(*parts):
         torch.manual_seed(3)
-        return attention.Attended.apply(*parts, plan, masks, 0.4, 0.3)
+        return attention.BinAttention.apply(*parts, plan, masks, 0.4, 0.3)
 
     assert not torch.equal(
-        attend(*inputs), attention.Attended.apply(*inputs, plan, masks, 0.4, 0.0)
+        attend(*inputs), attention.BinAttention.apply(*inputs, plan, masks, 0.4, 0.0)
     )
     assert torch.autograd.gradcheck(attend, inputs)
 
@@ -128,7 +128,7 @@ def test_without_attention_dropout_float32_takes_torchs_fused_kernel(
         dropout=0.1,
         attention_dropout=rate,
         packed=True,
-        where=torch.device("cpu"),
+        device=torch.device("cpu"),
         bfloat16=bfloat16,
     )
     assert (
@@ -141,16 +141,16 @@ def test_without_attention_dropout_float32_takes_torchs_fused_kernel(
 
 
 def test_dropout_of_its_own_is_left_to_the_encoder(encoders):
-    before = model.own_dropout(
+    before = model.dropout_rates(
         model.load(
-            str(encoders["xlmr"]), dropout=None, packed=True, where=torch.device("cpu")
+            str(encoders["xlmr"]), dropout=None, packed=True, device=torch.device("cpu")
         ).network.config
     )
     options = {
         "dropout": None,
         "attention_dropout": 0.0,
         "packed": True,
-        "where": torch.device("cpu"),
+        "device": torch.device("cpu"),
     }
-    found = model.own_dropout(model.load(str(encoders["xlmr"]), **options).network.config)
+    found = model.dropout_rates(model.load(str(encoders["xlmr"]), **options).network.config)
     assert found == {**before, "attention_probs_dropout_prob": 0.0} != before

@@ -26,7 +26,7 @@ CASES = [
 
 
 def load(folder: Path) -> model.Encoder:
-    return model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+    return model.load(str(folder), dropout=0.0, packed=True, device=CPU)
 
 
 @pytest.mark.parametrize(("architecture", "tie"), CASES)

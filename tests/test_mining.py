@@ -164,10 +164,10 @@ def test_a_text_that_a_side_has_twice_is_in_no_pair_and_does_not_shift_the_other
         for side in (english, other)
     ]
     spec = RetrievalSpec(task="bucc2018", margin=False, device="cpu")
-    found = retrieve.mined(spec, retrieve.Vectors(*sides), [*other, *english])
+    found = retrieve.candidate_pairs(spec, retrieve.Vectors(*sides), [*other, *english])
     pairs = {(other[x].id, english[y].id) for x, y in zip(found.other, found.english, strict=True)}
     assert pairs == {("de-1", "en-4"), ("de-3", "en-2")}
-    first, alone = retrieval.different(["A", "B", "A", "C"])
+    first, alone = retrieval.distinct(["A", "B", "A", "C"])
     assert first.tolist() == [0, 1, 3] and alone.tolist() == [False, True, True]
 
 
@@ -186,7 +186,7 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
     encoders, family, packed
 ):
     encoder = model.load(
-        str(encoders[family]), dropout=0.0, packed=packed, where=torch.device("cpu")
+        str(encoders[family]), dropout=0.0, packed=packed, device=torch.device("cpu")
     )
     network, batch = encoder.network.eval(), batch_of(encoder.network.config.vocab_size)
     states = []
@@ -196,7 +196,7 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
             "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
         }
         stock = model.load(
-            str(encoders[family]), dropout=0.0, packed=False, where=torch.device("cpu")
+            str(encoders[family]), dropout=0.0, packed=False, device=torch.device("cpu")
         ).network.eval()
         with torch.no_grad():
             states.append(stock(**alone, output_hidden_states=True).hidden_states)
@@ -218,7 +218,7 @@ def test_a_cut_pass_gives_the_states_of_a_whole_one_and_leaves_out_the_layers_ab
 
 def test_a_pass_that_fails_is_not_taken_for_one_that_is_over(encoders):
     encoder = model.load(
-        str(encoders["xlmr"]), dropout=0.0, packed=False, where=torch.device("cpu")
+        str(encoders["xlmr"]), dropout=0.0, packed=False, device=torch.device("cpu")
     )
     layers = traits(encoder.network).layers
 
@@ -257,7 +257,9 @@ def test_layers_that_share_their_weights_are_read_from_all_states():
 def test_texts_are_tokenised_some_at_a_time_and_the_result_is_the_same(
     encoders, monkeypatch, family
 ):
-    encoder = model.load(str(encoders[family]), dropout=0.0, packed=True, where=torch.device("cpu"))
+    encoder = model.load(
+        str(encoders[family]), dropout=0.0, packed=True, device=torch.device("cpu")
+    )
     texts = [
         "Anna reads.",
         "A doctor reads three old books today.",
@@ -292,7 +294,9 @@ def test_english_is_embedded_once_where_it_stays_the_same(encoders, monkeypatch)
     found = []
     for text in ("Anna liest.", "安娜读书。", "Anna liest."):
         found.append(
-            retrieve.embedded(spec, encoder, [*english, sentence("xx-1", "xx", text)], [1, 2])
+            retrieve.vectors_by_layer(
+                spec, encoder, [*english, sentence("xx-1", "xx", text)], [1, 2]
+            )
         )
     assert seen == [2, 1, 1, 1]
     for one, same in zip(found[0], found[2], strict=True):

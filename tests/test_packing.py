@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def load(folder: object, packed: bool) -> model.Encoder:
-    return model.load(str(folder), dropout=0.0, packed=packed, where=CPU)
+    return model.load(str(folder), dropout=0.0, packed=packed, device=CPU)
 
 
 def random_batch(words: int, count: int = 24) -> packing.Sequences:

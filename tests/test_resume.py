@@ -83,7 +83,7 @@ def pairs(
     `kill` or later."""
     random.seed(0)
     np.random.seed(0)
-    encoder = model.load(str(folder), dropout=0.1, packed=True, where=CPU)
+    encoder = model.load(str(folder), dropout=0.1, packed=True, device=CPU)
     with torch.no_grad():
         next(encoder.network.parameters()).mul_(scale)
     form, task = FORMATS["pair"], TASKS["mnli"]

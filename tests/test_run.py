@@ -280,7 +280,7 @@ def test_mean_pooled_states_equal_the_padded_mean(encoders):
     assert torch.allclose(vectors[2], retrieval.embed(encoder, texts, 64, [2])[0], atol=1e-6)
     for position, text in enumerate(texts):
         stock = model.load(
-            str(encoders["xlmr"]), dropout=0.0, packed=False, where=torch.device("cpu")
+            str(encoders["xlmr"]), dropout=0.0, packed=False, device=torch.device("cpu")
         )
         states = stock.network(
             **stock.tokenizer(text, return_tensors="pt"), output_hidden_states=True

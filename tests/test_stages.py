@@ -46,7 +46,7 @@ def questions(part: str, count: int) -> list[ChoiceExample]:
 def staged(folder, checkpoint=None, kill=None, stages=STAGES, evaluations=2):
     """A training in two stages as in a process of its own, from the same weights. Raises Kill at
     the first line at step `kill` or later."""
-    encoder = model.load(str(folder), dropout=0.1, packed=True, where=CPU)
+    encoder = model.load(str(folder), dropout=0.1, packed=True, device=CPU)
     form, task = FORMATS["choice"], TASKS["siqa_copa"]
     torch.manual_seed(5)
     head = form.head(task, HeadOptions(32, 0.1, "first"))
@@ -97,7 +97,9 @@ def test_the_rate_rises_and_falls_in_every_stage():
     )
     alone = Schedule(20, **{**PLAN, "warmup": 0.1})
     assert rates[10:] == [alone.rate(step) for step in range(20)]
-    assert plan.marks() == {15, 20, 25, 30} and [plan.stage(step) for step in (0, 9, 10, 29)] == [
+    assert plan.evaluation_steps() == {15, 20, 25, 30} and [
+        plan.stage(step) for step in (0, 9, 10, 29)
+    ] == [
         0,
         0,
         1,
@@ -193,7 +195,11 @@ def test_the_plan_of_a_run_has_a_stage_per_part_and_is_judged_by_the_last(
     encoder = run.load_encoder(spec)
     learners = run.learners(spec, encoder)
     plan = run.plan(spec, learners)
-    assert plan.stages == (3 * 8, 3 * 3) and plan.steps == 33 and plan.marks() == {24 + 4, 33}
+    assert (
+        plan.stages == (3 * 8, 3 * 3)
+        and plan.steps == 33
+        and plan.evaluation_steps() == {24 + 4, 33}
+    )
     assert run.shares(spec, learners).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert [example.id for example in learners[0].development] == [f"copa{k}" for k in range(8)]
     trained = run.fit(run.Run(spec), encoder, learners)

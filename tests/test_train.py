@@ -30,7 +30,7 @@ EXAMPLES = [
 
 
 def setup(folder, batch_size=8, names=("mnli",), dropout=0.1):
-    encoder = model.load(str(folder), dropout=dropout, packed=True, where=CPU)
+    encoder = model.load(str(folder), dropout=dropout, packed=True, device=CPU)
     form, task = FORMATS["pair"], TASKS["mnli"]
     torch.manual_seed(5)
     head = form.head(task, HeadOptions(32, dropout, "first"))

@@ -73,7 +73,10 @@ class Checkpoint:
             problem = f"it is damaged ({broken})"
             if not broken:
                 state = torch.load(self.path, map_location="cpu", weights_only=True)
-                problem = difference(state["identity"], {**self.run, **identity})
+                stored, current = state["identity"], {**self.run, **identity}
+                keys = {*stored, *current}
+                names = sorted(key for key in keys if stored.get(key) != current.get(key))
+                problem = f"it was made with other {', '.join(names)}" if names else ""
         except (
             OSError,
             RuntimeError,
@@ -94,12 +97,6 @@ class Checkpoint:
         """Delete the checkpoint of a finished training."""
         for path in (self.path, self.temporary):
             path.unlink(missing_ok=True)
-
-
-def difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Explain what differs since a checkpoint was made; "" if nothing."""
-    keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
-    return f"it was made with other {', '.join(keys)}" if keys else ""
 
 
 def fingerprint(arrays: Iterable[Tensor | np.ndarray]) -> str:

@@ -31,14 +31,14 @@ class Scored:
     """Predictions for one task in one language, their sufficient statistics [examples, columns] and
     the metrics in percent.
 
-    counted: further counts for result.json's details.
+    counts: further counts for result.json's details.
     """
 
     predictions: list[Any]
     columns: tuple[str, ...]
     statistics: np.ndarray
     values: dict[str, float]
-    counted: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -> np.ndarray:
@@ -48,7 +48,7 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
     Raise NotFinite if hidden states or the head's weights are not finite: the best of such scores
     would look like any prediction.
     """
-    where = encoder.device
+    device = encoder.device
     encoder.network.eval()
     head.eval()
     for name, weight in head.named_parameters():
@@ -58,11 +58,11 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
     token_starts = np.concatenate([[0], np.cumsum(lengths)])
     # One context for all batches, so that the encoder's weights are cast to bfloat16 only once.
     with torch.inference_mode(), encoder.autocast():
-        for rows in budgeted(lengths, BUDGET[where.type]):
-            batch = gather(encoded, rows, where)
+        for rows in budgeted(lengths, BUDGET[device.type]):
+            batch = gather(encoded, rows, device)
             hidden, _ = encoder.hidden(batch.sequences)
             require_finite("the encoder's hidden states", hidden)
-            with torch.autocast(where.type, enabled=False):
+            with torch.autocast(device.type, enabled=False):
                 chunks.append(form.outputs(head, hidden, batch).float().cpu().numpy())
             order.append(
                 np.concatenate(
@@ -71,12 +71,12 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
                 if form.per_token
                 else rows
             )
-    width = max(part.shape[1] for part in chunks)
+    width = max(chunk.shape[1] for chunk in chunks)
     # Choice rows differ in width: a missing choice never wins.
     table = np.concatenate(
         [
-            np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-np.inf)
-            for part in chunks
+            np.pad(chunk, ((0, 0), (0, width - chunk.shape[1])), constant_values=-np.inf)
+            for chunk in chunks
         ]
     )
     outputs = np.empty_like(table)
@@ -84,7 +84,7 @@ def predict(encoder: Encoder, head: nn.Module, form: Format, encoded: Encoded) -
     return outputs
 
 
-def against(
+def format_with_pool(
     encoder: Encoder,
     head: nn.Module,
     task: Task,
@@ -113,7 +113,7 @@ def score(
     form: Format | None = None,
 ) -> Scored:
     """Predict every example and score it by the benchmark's rule.
-    form: the result of `against` if there is a pool to search."""
+    form: the result of `format_with_pool` if there is a pool to search."""
     form = form or FORMATS[task.format]
     encoded = form.encode(examples, task, encoder.tokenizer, limits)
     outputs = predict(encoder, head, form, encoded)
@@ -127,7 +127,12 @@ def as_scores(scored: Scored, task: Task, language: str, split: str) -> list[Sco
     names = sorted(scored.values, key=lambda name: (name != task.metric, name))
     return [
         Score(
-            task.name, language, split, name, round(scored.values[name], 4), len(scored.statistics)
+            task=task.name,
+            language=language,
+            split=split,
+            metric=name,
+            value=round(scored.values[name], 4),
+            n=len(scored.statistics),
         )
         for name in names
     ]

@@ -109,33 +109,33 @@ def folder(name: str, kind: str = "encoder") -> str:
     return location if Path(location).is_dir() else str(hub_client.encoder(location, kind))
 
 
-def device(wish: str) -> torch.device:
+def device(setting: str) -> torch.device:
     """Return the device. auto: CUDA if available. Raise UsageError if cuda is not available."""
-    if wish == "cuda" and not torch.cuda.is_available():
+    if setting == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "device cuda: this machine or this build of torch has no CUDA device (use auto or cpu)"
         )
-    return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if setting != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def device_name(where: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """Return the device as in provenance: the GPU's name, or cpu and its number of threads."""
     return (
-        torch.cuda.get_device_name(where)
-        if where.type == "cuda"
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
         else f"cpu, {torch.get_num_threads()} threads"
     )
 
 
-def in_bfloat16(wish: str, where: torch.device, width: int | None) -> bool:
+def in_bfloat16(setting: str, device: torch.device, width: int | None) -> bool:
     """Return whether a network of this hidden size computes in bfloat16 on this device.
     auto: if the device does so natively, as older GPUs emulate it slowly. On a CPU the network must
     be wide enough to gain from it."""
-    if wish != "auto":
-        return wish == "bfloat16"
+    if setting != "auto":
+        return setting == "bfloat16"
     return (
         torch.cuda.is_bf16_supported(including_emulation=False)
-        if where.type == "cuda"
+        if device.type == "cuda"
         else precision.on_cpu(width)
     )
 
@@ -148,13 +148,13 @@ def set_dropout(
     share: None leaves the fields as they are. attention: another value for attention's fields;
     None: like the others.
     """
-    for name, value in own_dropout(config).items():
+    for name, value in dropout_rates(config).items():
         rate = attention if "attention" in name and attention is not None else share
         if isinstance(value, float) and "classifier" not in name and rate is not None:
             setattr(config, name, rate)
 
 
-def own_dropout(config: PretrainedConfig) -> dict[str, float]:
+def dropout_rates(config: PretrainedConfig) -> dict[str, float]:
     """Return the dropout fields of a configuration as they are, including those of heads."""
     return {
         name: value
@@ -166,7 +166,7 @@ def own_dropout(config: PretrainedConfig) -> dict[str, float]:
 def head_dropout(config: PretrainedConfig) -> float:
     """Return the configuration's dropout for a head, else that for hidden states, else any other;
     0.1, as in BERT, if it has none."""
-    rates = own_dropout(config)
+    rates = dropout_rates(config)
     matches = [
         value
         for word in ("classif", "cls", "hidden")
@@ -181,7 +181,7 @@ def load(
     *,
     dropout: float | None,
     packed: bool,
-    where: torch.device,
+    device: torch.device,
     attention_dropout: float | None = None,
     random_init: bool = False,
     seed: int = 0,
@@ -199,18 +199,24 @@ def load(
     path, what = Path(folder(name)), f"encoder {name!r}"
     encoder_files.check(path, what)
     config, tokenizer = loading.configuration(path, what), loading.tokenizer_of(path, what)
-    rates = own_dropout(config)
+    rates = dropout_rates(config)
     set_dropout(config, dropout, attention_dropout)
     if random_init:
         torch.manual_seed(seed)
         network = loading.new_network(config)
     else:
         network = loading.network_of(path, config, what)
-    network.own_dropout = rates  # type: ignore[assignment]  # a field of our own
+    network.original_dropout = rates  # type: ignore[assignment]  # a field of our own
     loading.check_tokenizer(tokenizer, network, path, what)
     loading.without_types(tokenizer, network)
-    network = network.to(where)  # type: ignore[arg-type]  # its decorator hides the signature
-    return Encoder(network, tokenizer, trial.examine(network, what, packed), layer, bfloat16)
+    network = network.to(device)  # type: ignore[arg-type]  # its decorator hides the signature
+    return Encoder(
+        network=network,
+        tokenizer=tokenizer,
+        packed=trial.examine(network, what, packed),
+        layer=layer,
+        bfloat16=bfloat16,
+    )
 
 
 def longest_input(network: PreTrainedModel) -> int:
@@ -237,16 +243,16 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
     path, what = Path(folder(name)), f"encoder {name!r} has no masked language model"
     config, head_file = loading.configuration(path, what), path / LANGUAGE_HEAD
     torch.manual_seed(seed)
-    with loading.told(path, what):
+    with loading.one_line_errors(path, what):
         if head_file.is_file():
-            whole, missing = AutoModelForMaskedLM.from_config(config), []
+            language_model, missing = AutoModelForMaskedLM.from_config(config), []
         else:
             options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
-            whole, report = AutoModelForMaskedLM.from_pretrained(path, **options)
+            language_model, report = AutoModelForMaskedLM.from_pretrained(path, **options)
             missing = [
                 key
                 for key in report["missing_keys"]
-                if not key.startswith(f"{whole.base_model_prefix}.")
+                if not key.startswith(f"{language_model.base_model_prefix}.")
             ]
     if missing:
         print(
@@ -254,8 +260,8 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
             f"a new one is trained, drawn from seed {seed}",
             flush=True,
         )
-    head, output = head_of(whole, name), whole.get_output_embeddings()
-    tied = output.weight is whole.get_input_embeddings().weight
+    head, output = head_of(language_model, name), language_model.get_output_embeddings()
+    tied = output.weight is language_model.get_input_embeddings().weight
     if head_file.is_file():
         saved = load_file(head_file)
         head.load_state_dict(saved, strict=False)
@@ -268,24 +274,26 @@ def language_head(encoder: Encoder, name: str, seed: int) -> nn.Module:
     return head.to(encoder.network.device)
 
 
-def head_of(whole: PreTrainedModel, name: str) -> nn.Module:
+def head_of(language_model: PreTrainedModel, name: str) -> nn.Module:
     """Return the language-model head of a masked language model, including what it shares with the
     embeddings.
 
     name: for the UsageError if the architecture has no head that is known here, or one that reads
     more than the last hidden states.
     """
-    what = f"encoder {name!r}: {type(whole).__name__} has no language-model head"
-    parts = next((names for names in _HEADS if all(hasattr(whole, part) for part in names)), ())
+    what = f"encoder {name!r}: {type(language_model).__name__} has no language-model head"
+    parts = next(
+        (names for names in _HEADS if all(hasattr(language_model, part) for part in names)), ()
+    )
     if not parts:
         supported = "; ".join(" and ".join(names) for names in _HEADS)
         raise UsageError(f"{what} that is known here ({supported})")
     head = (
-        getattr(whole, parts[0])
+        getattr(language_model, parts[0])
         if len(parts) == 1
-        else nn.Sequential(*(getattr(whole, part) for part in parts))
+        else nn.Sequential(*(getattr(language_model, part) for part in parts))
     )
-    if not trial.predicts(whole, head):
+    if not trial.predicts(language_model, head):
         raise UsageError(
             f"{what} that can be used alone: "
             f"{' and '.join(parts)} reads more than the last hidden states"
@@ -337,8 +345,8 @@ def save(
     network = encoder.network
     attention = network.config._attn_implementation
     network.config._attn_implementation = None
-    rates = own_dropout(network.config)
-    vars(network.config).update(getattr(network, "own_dropout", {}))
+    rates = dropout_rates(network.config)
+    vars(network.config).update(getattr(network, "original_dropout", {}))
     dtype = torch.float16 if weights == "float16" else torch.float32
     state = {
         name: value.detach().to("cpu", dtype).contiguous()
@@ -347,20 +355,17 @@ def save(
     network.save_pretrained(folder, state_dict=state)
     encoder.tokenizer.save_pretrained(folder)
     if language_head is not None:
-        head_weights = untied(language_head, network)
-        save_file(
-            {name: value.detach().to("cpu", dtype).clone() for name, value in head_weights.items()},
-            folder / LANGUAGE_HEAD,
-        )
+        # The word embeddings belong to the network.
+        embeddings = network.get_input_embeddings().state_dict()["weight"].data_ptr()
+        head_weights = {
+            name: value.detach().to("cpu", dtype).clone()
+            for name, value in language_head.state_dict().items()
+            if value.data_ptr() != embeddings
+        }
+        save_file(head_weights, folder / LANGUAGE_HEAD)
     network.config._attn_implementation = attention
     vars(network.config).update(rates)
     return folder
-
-
-def untied(head: nn.Module, network: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """Return the head's weights except the word embeddings, which belong to the network."""
-    words = network.get_input_embeddings().state_dict()["weight"].data_ptr()
-    return {name: value for name, value in head.state_dict().items() if value.data_ptr() != words}
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -108,20 +108,21 @@ def plan(lengths: np.ndarray, device: torch.device | str = "cpu", coarse: bool =
     return Plan(tuple(bins), torch.from_numpy(back).to(device), 1 - starts[-1] / offset)
 
 
-def allowed(part: _Bin, window: int | None) -> Tensor | None:
+def bin_mask(part: _Bin, window: int | None) -> Tensor | None:
     """Return a boolean mask [count or 1, 1, length or 1, length] of the keys that a query may see,
     None for all. `window` limits |query - key|."""
     mask = None if part.valid is None else part.valid[:, None, None, :]
     if window is None or part.length <= window:
         return mask
     steps = torch.arange(part.length, device=part.tokens.device)
-    near = ((steps[:, None] - steps[None, :]).abs() < window)[None, None]
+    in_window = ((steps[:, None] - steps[None, :]).abs() < window)[None, None]
     # A padded query far from every real key would see nothing and give NaN: let each position see
     # itself.
     return (
-        near
+        in_window
         if mask is None
-        else (near & mask) | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
+        else (in_window & mask)
+        | torch.eye(part.length, dtype=torch.bool, device=part.tokens.device)
     )
 
 
@@ -144,13 +145,13 @@ def _packed_attention(
             "packed attention was called without a plan: call packing.flat_hidden instead"
         )
     heads, width = query.shape[1], query.shape[3]
-    flat = [part.transpose(1, 2)[0] for part in (query, key, value)]
+    flat = [states.transpose(1, 2)[0] for states in (query, key, value)]
     if torch.is_autocast_enabled(query.device.type):  # as torch's own kernel does
-        flat = [part.to(torch.get_autocast_dtype(query.device.type)) for part in flat]
-    if attention.here(flat[0], dropout):
-        masks = [allowed(part, sliding_window) for part in plan.bins]
+        flat = [states.to(torch.get_autocast_dtype(query.device.type)) for states in flat]
+    if attention.is_faster(flat[0], dropout):
+        masks = [bin_mask(part, sliding_window) for part in plan.bins]
         options = (plan, masks, width**-0.5 if scaling is None else scaling, dropout)
-        attended = attention.Attended.apply(*flat, *options)  # type: ignore[no-untyped-call]
+        attended = attention.BinAttention.apply(*flat, *options)  # type: ignore[no-untyped-call]
         return attended[None], None
     outputs = []
     for part in plan.bins:
@@ -161,7 +162,7 @@ def _packed_attention(
             for x in flat
         )
         out = scaled_dot_product_attention(
-            q, k, v, attn_mask=allowed(part, sliding_window), dropout_p=dropout, scale=scaling
+            q, k, v, attn_mask=bin_mask(part, sliding_window), dropout_p=dropout, scale=scaling
         )
         outputs.append(out.transpose(1, 2).reshape(-1, heads, width))
     return torch.cat(outputs).index_select(0, plan.back)[None], None
@@ -186,11 +187,6 @@ class Sequences:
     def starts(self) -> np.ndarray:
         """Return [sequences]: the position of each sequence's first token."""
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
-
-
-def first_position(encoder: PreTrainedModel) -> int:
-    """Return the position id of the first token."""
-    return encoder_files.first_position(encoder.config.to_dict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +214,10 @@ def _packed_parts(
     """Return the batch as one pack, and the share of padding in its bins.
     In bfloat16 on a CPU a final sequence of padding is computed but not part of it."""
     coarse = few_shapes(device)
-    over = -len(batch.ids) % _COARSE_TOKENS if coarse else 0
+    extra = -len(batch.ids) % _COARSE_TOKENS if coarse else 0
     steps = np.arange(len(batch.ids)) - np.repeat(batch.starts, batch.lengths)
-    arrangement = plan(np.append(batch.lengths, over) if over else batch.lengths, device, coarse)
-    first = first_position(encoder)
+    arrangement = plan(np.append(batch.lengths, extra) if extra else batch.lengths, device, coarse)
+    first = encoder_files.first_position(encoder.config.to_dict())
     pad = encoder.config.pad_token_id or 0
     fields = {
         "input_ids": (batch.ids, pad),
@@ -232,7 +228,7 @@ def _packed_parts(
     for name, (values, fill) in fields.items():
         if values is not None:
             inputs[name] = torch.from_numpy(
-                np.append(values.astype(np.int64), np.full(over, fill))
+                np.append(values.astype(np.int64), np.full(extra, fill))
             )[None].to(device)
     return [Part(inputs, torch.arange(len(batch.ids), device=device), None)], arrangement.padding
 
@@ -323,9 +319,9 @@ def sample(encoder: PreTrainedModel) -> Sequences:
     return Sequences(ordinary[(np.arange(lengths.sum()) * 7) % len(ordinary)], lengths)
 
 
-def near(found: Tensor, expected: Tensor) -> bool:
+def near(actual: Tensor, expected: Tensor) -> bool:
     """Return whether two arrays of states are equal up to rounding."""
-    return bool((found - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1))
+    return bool((actual - expected).abs().max() < TOLERANCE * expected.abs().max().clamp(min=1))
 
 
 def can_pack(encoder: PreTrainedModel) -> bool:
@@ -340,7 +336,7 @@ def can_pack(encoder: PreTrainedModel) -> bool:
         < (encoder_files.positions(encoder.config.to_dict()) or sys.maxsize)
     ):
         return False
-    before, training = encoder.config._attn_implementation, encoder.training
+    implementation, training = encoder.config._attn_implementation, encoder.training
     encoder.eval()
     batch = sample(encoder)
     try:
@@ -352,7 +348,7 @@ def can_pack(encoder: PreTrainedModel) -> bool:
     except (ValueError, TypeError, RuntimeError, AttributeError):
         equal = False
     if not equal:
-        encoder.set_attn_implementation(before)
+        encoder.set_attn_implementation(implementation)
     encoder.train(training)
     return equal
 

@@ -153,13 +153,13 @@ def write(
     details: dict[str, Any] | None = None,
     folder: Path | None = None,
     revisions: Mapping[str, str] = MappingProxyType({}),
-    begun: Identity | None = None,
+    initial_identity: Identity | None = None,
 ) -> Path:
     """Write a run's result.json, which marks it as done, and return its path. Under the runner the
     file gets that name a moment later.
 
-    begun: what `identity.begin` returned at the start of the run; None: what it would return now.
-    Raise UsageError if a score is not a finite number: such a run is not done.
+    initial_identity: what `identity.begin` returned at the start of the run; None: what it would
+    return now. Raise UsageError if a score is not a finite number: such a run is not done.
     """
     for score in scores:
         if not isfinite(score.value):
@@ -168,11 +168,18 @@ def write(
                 "a score must be a finite number"
             )
     origin = provenance(spec, device, seconds, revisions)
-    own_identity = replace(
-        begun or identity.of_spec(spec), files=identity.files_of(spec), precision=precision.of(spec)
+    run_identity = replace(
+        initial_identity or identity.of_spec(spec),
+        files=identity.files_of(spec),
+        precision=precision.of(spec),
     )
     result = Result(
-        spec.phase, spec.model_dump(mode="json"), own_identity, origin, list(scores), details or {}
+        phase=spec.phase,
+        spec=spec.model_dump(mode="json"),
+        identity=run_identity,
+        provenance=origin,
+        scores=list(scores),
+        details=details or {},
     )
     target = folder or spec.folder
     target.mkdir(parents=True, exist_ok=True)
@@ -200,7 +207,7 @@ def read(path: Path) -> Result:
 def parsed(content: dict[str, Any], folder: Path) -> Result:
     """Build the result from the content of a result.json.
     Raise KeyError or TypeError if it is not one."""
-    own_identity = identity.of_result(content, folder)
+    result_identity = identity.of_result(content, folder)
     science = content.get("science", {})  # of results from before identities
     options = {
         name: value for name, value in science.items() if name not in ("versions", "weights")
@@ -213,7 +220,7 @@ def parsed(content: dict[str, Any], folder: Path) -> Result:
         **{
             **{name: value for name, value in content.items() if name != "science"},
             **rebuilt,
-            "identity": own_identity,
+            "identity": result_identity,
         }
     )
 
@@ -249,17 +256,17 @@ def frame(specs: Iterable[Spec]) -> "pandas.DataFrame":
     return table(finished(specs))
 
 
-def table(found: Sequence[Result]) -> "pandas.DataFrame":
+def table(results: Sequence[Result]) -> "pandas.DataFrame":
     """Return the scores of these runs, tidy: one row per score, columns COLUMNS (and SIZE, see
     there), values in percent."""
     import pandas
 
-    scores = pandas.DataFrame(rows(found), columns=list(COLUMNS))
-    if not any(result.spec.get("by_size") for result in found):
+    scores = pandas.DataFrame(rows(results), columns=list(COLUMNS))
+    if not any(result.spec.get("by_size") for result in results):
         return scores
     sizes = [
         result.spec["train_examples"] if result.spec.get("by_size") else None
-        for result in found
+        for result in results
         for _ in result.scores
     ]
     return scores.assign(**{SIZE: pandas.array(sizes, dtype="Int64")})

@@ -35,7 +35,7 @@ class Vectors:
 
 
 @lru_cache(maxsize=2)
-def one_side(
+def unit_vectors(
     encoder: Encoder,
     texts: tuple[str, ...],
     max_length: int,
@@ -56,7 +56,7 @@ def sentences(spec: RetrievalSpec, split: str, code: str) -> list[SentenceExampl
     return [example for example in examples if isinstance(example, SentenceExample)]
 
 
-def embedded(
+def vectors_by_layer(
     spec: RetrievalSpec,
     encoder: Encoder,
     examples: Sequence[SentenceExample],
@@ -75,13 +75,13 @@ def embedded(
     for example, text in zip(examples, texts, strict=True):
         sides[example.language != retrieval.ENGLISH].append(text)
     vectors = [
-        one_side(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred)
+        unit_vectors(encoder, tuple(side), spec.max_length, tuple(layers), spec.centred)
         for side in sides
     ]
     return [Vectors(*pair) for pair in zip(*vectors, strict=True)]
 
 
-def mined(
+def candidate_pairs(
     spec: RetrievalSpec, vectors: Vectors, examples: Sequence[SentenceExample]
 ) -> retrieval.Candidates:
     """Return candidate pairs as indices into both sides.
@@ -92,12 +92,12 @@ def mined(
     """
     english, other = ([example.text for example in side] for side in retrieval.two_sides(examples))
     (first_english, alone_english), (first_other, alone_other) = (
-        retrieval.different(english),
-        retrieval.different(other),
+        retrieval.distinct(english),
+        retrieval.distinct(other),
     )
     candidates = retrieval.mine(
-        picked(vectors.other, first_other),
-        picked(vectors.english, first_english),
+        _select_rows(vectors.other, first_other),
+        _select_rows(vectors.english, first_english),
         spec.neighbours,
         spec.margin,
         device(spec.device),
@@ -111,7 +111,7 @@ def mined(
     )
 
 
-def picked(vectors: Tensor, positions: np.ndarray) -> Tensor:
+def _select_rows(vectors: Tensor, positions: np.ndarray) -> Tensor:
     """Return these rows; all rows are returned without a copy."""
     return vectors if len(positions) == len(vectors) else vectors[torch.from_numpy(positions)]
 
@@ -136,13 +136,13 @@ def development_score(
     (mining) or accuracy (search)."""
     if task(spec.task).metric == "f1":
         scores = []
-        for vectors in embedded(spec, encoder, examples, layers):
-            right, gold = right_pairs(mined(spec, vectors, examples), examples)
+        for vectors in vectors_by_layer(spec, encoder, examples, layers):
+            right, gold = right_pairs(candidate_pairs(spec, vectors, examples), examples)
             scores.append(100 * float(retrieval.f1_of_prefixes(right, gold).max(initial=0)))
         return scores
     return [
         search_language(examples, vectors)[1].values["accuracy"]
-        for vectors in embedded(spec, encoder, examples, layers)
+        for vectors in vectors_by_layer(spec, encoder, examples, layers)
     ]
 
 
@@ -195,10 +195,10 @@ def mine_language(
     """Score candidate pairs at or above the threshold by set F1, as in BUCC. Every sentence of the
     other language has one prediction, its partner or None.
 
-    counted: `clamped` of retrieval.Candidates.
+    counts: `clamped` of retrieval.Candidates.
     """
     english, other = retrieval.two_sides(examples)
-    candidates = mined(spec, vectors, examples)
+    candidates = candidate_pairs(spec, vectors, examples)
     selected = candidates.scores >= threshold
     partner = {
         other[x].id: english[y].id
@@ -214,9 +214,12 @@ def mine_language(
         for example, guess in zip(other, partners, strict=True)
     ]
     statistics = np.array(rows)
-    counted = {"clamped": candidates.clamped}
     return other, Scored(
-        partners, metrics.BITEXT, statistics, metrics.score(statistics, metrics.BITEXT), counted
+        predictions=partners,
+        columns=metrics.BITEXT,
+        statistics=statistics,
+        values=metrics.score(statistics, metrics.BITEXT),
+        counts={"clamped": candidates.clamped},
     )
 
 
@@ -228,7 +231,8 @@ def thresholds(spec: RetrievalSpec, encoder: Encoder, layer: int) -> dict[str, f
     source, by_language = source_of(spec), {}
     for code in source.evaluated(spec.task, "dev", spec.languages):
         examples = sentences(spec, "dev", code)
-        candidates = mined(spec, embedded(spec, encoder, examples, [layer])[0], examples)
+        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
+        candidates = candidate_pairs(spec, vectors, examples)
         by_language[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
     return by_language
 
@@ -237,14 +241,14 @@ def score_retrieval(
     run: Run[RetrievalSpec], encoder: Encoder, layer: int, threshold: dict[str, float]
 ) -> list[Score]:
     """Score the task in every language with one layer, and write the predictions.
-    Mining counts clamped margins in `run.counted`."""
+    Mining counts clamped margins in `run.counts`."""
     spec, source = run.spec, source_of(run.spec)
     target = task(spec.task)
     split = source.test_split(spec.task)
     scores: list[Score] = []
     for code in source.evaluated(spec.task, split, spec.languages):
         examples = sentences(spec, split, code)
-        vectors = embedded(spec, encoder, examples, [layer])[0]
+        vectors = vectors_by_layer(spec, encoder, examples, [layer])[0]
         mining = target.metric == "f1"
         queries, scored = (
             mine_language(spec, examples, vectors, threshold[code])

@@ -17,7 +17,7 @@ from xstilts_core.checkpoint import Checkpoint
 from xstilts_core.data import hub_lock, sampling
 from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError
-from xstilts_core.evaluate import Scored, against, as_scores, score, write_predictions
+from xstilts_core.evaluate import Scored, as_scores, format_with_pool, score, write_predictions
 from xstilts_core.examples import Example, PairExample
 from xstilts_core.files import encoder_files
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
@@ -27,7 +27,7 @@ from xstilts_core.results import Score
 from xstilts_core.schedule import Learner, Schedule, plan, shares
 from xstilts_core.streams import Stream
 from xstilts_core.study import identity
-from xstilts_core.study import precision as chosen
+from xstilts_core.study import precision as study_precision
 from xstilts_core.study.identity import Identity
 from xstilts_core.study.spec import (
     EncoderSpec,
@@ -61,14 +61,14 @@ Kind = TypeVar("Kind", bound=Spec, covariant=True)
 class Run(Generic[Kind]):
     """A run in progress: its spec, start time, identity (what its numbers depend on) and log.
 
-    Three fields go into the details of result.json. `counted`: what the scoring counted, name ->
+    Three fields go into the details of result.json. `counts`: what the scoring counted, name ->
     task -> language -> number. `learnt`: whether the run's tasks were learnt, by task. `attempts`:
     a record of each training, if training may be repeated.
     """
 
     spec: Kind
     started: float = field(default_factory=time.perf_counter)
-    counted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    counts: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     learnt: dict[str, dict[str, Any]] = field(default_factory=dict)
     attempts: list[dict[str, Any]] = field(default_factory=list)
     identity: Identity = field(init=False)
@@ -114,8 +114,8 @@ class Run(Generic[Kind]):
 
     def count(self, name: str, language: str, scored: Scored) -> None:
         """Record and print what the scoring of a task in one language counted."""
-        for what, number in scored.counted.items():
-            self.counted.setdefault(what, {}).setdefault(name, {})[language] = number
+        for what, number in scored.counts.items():
+            self.counts.setdefault(what, {}).setdefault(name, {})[language] = number
             print(f"{name} in {language}: {what} {number}", flush=True)
 
     def checkpoint(self: "Run[PretrainSpec | Tuning]") -> Checkpoint | None:
@@ -144,9 +144,15 @@ class Run(Generic[Kind]):
             **({learnt.DETAIL: self.learnt} if self.learnt else {}),
             **({"attempts": self.attempts} if self.attempts else {}),
         }
-        details = {**({"precision": dtype} if dtype else {}), **facts, **self.counted, **details}
+        details = {**({"precision": dtype} if dtype else {}), **facts, **self.counts, **details}
         path = results.write(
-            self.spec, scores, machine, seconds, details, revisions=revisions, begun=self.identity
+            self.spec,
+            scores,
+            machine,
+            seconds,
+            details,
+            revisions=revisions,
+            initial_identity=self.identity,
         )
         Checkpoint(self.spec.folder).remove()
         Checkpoint(self.spec.folder, name=attempts.FILE).remove()
@@ -162,7 +168,7 @@ def precision(spec: Spec) -> str:
 
 def uses_bfloat16(spec: EncoderSpec) -> bool:
     """Return whether the run computes in bfloat16."""
-    return model.in_bfloat16(spec.precision, model.device(spec.device), chosen.width(spec))
+    return model.in_bfloat16(spec.precision, model.device(spec.device), study_precision.width(spec))
 
 
 def load_encoder(spec: Encoding) -> Encoder:
@@ -172,7 +178,7 @@ def load_encoder(spec: Encoding) -> Encoder:
         dropout=spec.dropout,
         attention_dropout=spec.attention_dropout,
         packed=spec.packed,
-        where=model.device(spec.device),
+        device=model.device(spec.device),
         random_init=spec.control == "random_init",
         seed=spec.seed,
         layer=spec.layer,
@@ -194,7 +200,7 @@ def limits(spec: Tuning) -> Limits:
     return Limits(spec.max_length, spec.doc_stride)
 
 
-def seen(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
+def _apply_input_control(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
     """Return the examples as the model sees them.
     The control hypothesis_only hides the first text of a pair."""
     if spec.control != "hypothesis_only":
@@ -204,19 +210,19 @@ def seen(spec: Tuning, examples: Sequence[Example]) -> list[Example]:
     )
 
 
-def training(name: str, spec: Tuning) -> translated.Prepared:
-    """Return a task's training examples by part: English ones, or what phase 2 specifies."""
-    if isinstance(spec, IntermediateSpec):
-        return translated.training(name, spec)
-    return translated.Prepared(source_of(spec).training(name, spec.train_examples, spec.seed))
-
-
 def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
     """Build the learner of one task: training data, English development data and a new head.
     The head's weights are drawn from the seed."""
     form, config = FORMATS[task(name).format], encoder.network.config
-    prepared = training(name, spec)
-    parts = {part: seen(spec, examples) for part, examples in prepared.parts.items()}
+    if isinstance(spec, IntermediateSpec):
+        training_set = translated.training(name, spec)
+    else:
+        training_set = translated.TrainingSet(
+            source_of(spec).training(name, spec.train_examples, spec.seed)
+        )
+    parts = {
+        part: _apply_input_control(spec, examples) for part, examples in training_set.parts.items()
+    }
     entry = form.complete(
         task(name), [example for examples in parts.values() for example in examples]
     )
@@ -231,10 +237,22 @@ def learner(name: str, spec: Tuning, encoder: Encoder) -> Learner:
         encoded = form.encode(examples, entry, encoder.tokenizer, limits(spec))
         streams.append(
             Stream(
-                part, head, form.loss, encoded, len(examples), spec.batch_size, group=entry.group
+                name=part,
+                head=head,
+                loss=form.loss,
+                encoded=encoded,
+                size=len(examples),
+                batch_size=spec.batch_size,
+                group=entry.group,
             )
         )
-    return Learner(entry, head, streams, source_of(spec).development(name), prepared.counts)
+    return Learner(
+        task=entry,
+        head=head,
+        streams=streams,
+        development=source_of(spec).development(name),
+        counts=training_set.counts,
+    )
 
 
 def learners(spec: Tuning, encoder: Encoder) -> list[Learner]:
@@ -244,17 +262,17 @@ def learners(spec: Tuning, encoder: Encoder) -> list[Learner]:
         return members
     # MNLI is both a task and a part of ANLI+: trained together, its streams need two names.
     return [
-        replace(
+        member
+        if len(member.streams) == 1
+        else replace(
             member,
-            streams=[replace(part, name=_part_name(member, part)) for part in member.streams],
+            streams=[
+                replace(stream, name=f"{member.task.name}/{stream.name}")
+                for stream in member.streams
+            ],
         )
         for member in members
     ]
-
-
-def _part_name(entry: Learner, part: Stream) -> str:
-    """Return a name such as 'ccg', or 'anli_plus/mnli' for a task of several parts."""
-    return part.name if len(entry.streams) == 1 else f"{entry.task.name}/{part.name}"
 
 
 def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
@@ -271,24 +289,26 @@ def unlabelled(spec: IntermediateSpec, encoder: Encoder) -> list[Stream]:
     logits = int(3 * 4 * spec.mask_share * encoder.network.config.vocab_size)
     return [
         Stream(
-            TEXTS,
-            head,
-            mlm.loss,
-            encoded,
-            len(encoded),
-            spec.batch_size,
-            mask,
+            name=TEXTS,
+            head=head,
+            loss=mlm.loss,
+            encoded=encoded,
+            size=len(encoded),
+            batch_size=spec.batch_size,
+            mask=mask,
             draws=draws,
             token_bytes=logits,
         )
     ]
 
 
-def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
+def describe(learners: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[str, Any]]:
     """List the task, part, examples, rows and tokens of every stream to train on.
     Streams that are not plain English also list what became of how many examples by language."""
     streams = [
-        (member.task.name, member.counts, stream) for member in found for stream in member.streams
+        (member.task.name, member.counts, stream)
+        for member in learners
+        for stream in member.streams
     ]
     return [
         {
@@ -308,7 +328,7 @@ def describe(found: list[Learner], texts: Sequence[Stream] = ()) -> list[dict[st
 
 
 def examine(
-    spec: Tuning, encoder: Encoder, found: list[Learner], count: int | None = None
+    spec: Tuning, encoder: Encoder, learners: list[Learner], count: int | None = None
 ) -> tuple[list[Score], list[learnt.Judgement]]:
     """Return scores on English development examples of every task, and which were learnt.
 
@@ -316,48 +336,52 @@ def examine(
     then are the tasks judged.
     """
     scores, judgements = [], []
-    for entry in found:
-        examples = seen(spec, sampling.sample(entry.task.name, entry.development, count))
-        scored = score(encoder, entry.head, entry.task, examples, "en", limits(spec))
-        scores += as_scores(scored, entry.task, "en", "dev")
+    for member in learners:
+        examples = _apply_input_control(
+            spec, sampling.sample(member.task.name, member.development, count)
+        )
+        scored = score(encoder, member.head, member.task, examples, "en", limits(spec))
+        scores += as_scores(scored, member.task, "en", "dev")
         judgements.append(
             None
             if count
-            else trivial.judge(entry.task, examples, scored.columns, scored.statistics, spec.seed)
+            else trivial.judge(member.task, examples, scored.columns, scored.statistics, spec.seed)
         )
-    return scores, [entry for entry in judgements if entry]
+    return scores, [judgement for judgement in judgements if judgement]
 
 
-def develop(spec: Tuning, encoder: Encoder, found: list[Learner], count: int | None) -> list[Score]:
+def develop(
+    spec: Tuning, encoder: Encoder, learners: list[Learner], count: int | None
+) -> list[Score]:
     """Return scores on `count` English development examples of every task (see `examine`)."""
-    return examine(spec, encoder, found, count)[0]
+    return examine(spec, encoder, learners, count)[0]
 
 
-def judged(spec: Tuning, found: list[Learner]) -> list[Learner]:
+def _judging_learners(spec: Tuning, learners: list[Learner]) -> list[Learner]:
     """Return the tasks by which a training is judged: all, or the last one of a sequence."""
-    return found[-1:] if spec.sequence else found
+    return learners[-1:] if spec.sequence else learners
 
 
-def judge(run: Run[Tuning], encoder: Encoder, found: list[Learner]) -> list[Score]:
+def judge(run: Run[Tuning], encoder: Encoder, learners: list[Learner]) -> list[Score]:
     """Return scores on all English development examples of every task.
 
     Record in the run which of the tasks it is judged by were learnt, and print those that were not.
     """
-    scores, judgements = examine(run.spec, encoder, found)
-    names = [entry.task.name for entry in judged(run.spec, found)]
+    scores, judgements = examine(run.spec, encoder, learners)
+    names = [member.task.name for member in _judging_learners(run.spec, learners)]
     verdicts = [
-        replace(entry, attempts=max(1, len(run.attempts)))
-        for entry in judgements
-        if entry.task in names
+        replace(judgement, attempts=max(1, len(run.attempts)))
+        for judgement in judgements
+        if judgement.task in names
     ]
-    run.learnt = {entry.task: entry.content() for entry in verdicts}
-    if missed := [(run.spec.seed, entry) for entry in verdicts if not entry.learnt]:
-        print(learnt.sentence(run.spec.recipe, len(found), missed), flush=True)
+    run.learnt = {verdict.task: verdict.content() for verdict in verdicts}
+    if missed := [(run.spec.seed, verdict) for verdict in verdicts if not verdict.learnt]:
+        print(learnt.sentence(run.spec.recipe, len(learners), missed), flush=True)
     return scores
 
 
 def fit(
-    run: Run[Tuning], encoder: Encoder, found: list[Learner], texts: Sequence[Stream] = ()
+    run: Run[Tuning], encoder: Encoder, learners: list[Learner], texts: Sequence[Stream] = ()
 ) -> Trained:
     """Train, and leave the checkpoint of the best mean of the tasks' own metrics on English
     development data.
@@ -367,12 +391,12 @@ def fit(
     learnt (attempts.py). Low-rank adapters are merged into the encoder at the end.
     """
     spec = run.spec
-    schedule, probabilities = plan(spec, found), shares(spec, found)
-    metrics = {member.task.name: member.task.metric for member in judged(spec, found)}
-    streams = [*(stream for member in found for stream in member.streams), *texts]
+    schedule, probabilities = plan(spec, learners), shares(spec, learners)
+    metrics = {member.task.name: member.task.metric for member in _judging_learners(spec, learners)}
+    streams = [*(stream for member in learners for stream in member.streams), *texts]
 
     def evaluate() -> float:
-        scores = develop(spec, encoder, judged(spec, found), spec.dev_examples)
+        scores = develop(spec, encoder, _judging_learners(spec, learners), spec.dev_examples)
         return float(np.mean([item.value for item in scores if item.metric == metrics[item.task]]))
 
     def attempt(schedule: Schedule) -> Trained:
@@ -390,15 +414,15 @@ def fit(
     if spec.restarts:
         modules = [encoder.network, *{id(stream.head): stream.head for stream in streams}.values()]
         schedules = [attempts.schedule_of(schedule, number) for number in range(spec.restarts + 1)]
-        same = loop.identity(modules, streams, probabilities, schedule)
+        training_identity = loop.identity(modules, streams, probabilities, schedule)
         trained, run.attempts = attempts.until_learnt(
             modules,
             streams,
             schedules,
             attempt,
-            lambda: examine(spec, encoder, judged(spec, found))[1],
+            lambda: examine(spec, encoder, _judging_learners(spec, learners))[1],
             run.checkpoint(),
-            same,
+            training_identity,
         )
         run.log_anew(trained.log)
     else:
@@ -417,20 +441,20 @@ def score_targets(run: Run[TargetSpec], encoder: Encoder, trained_on: Learner) -
         # The head belongs to the training task: the target contributes its languages and scoring
         # rule, but not its labels.
         target = replace(task(name), labels=trained_on.task.labels)
-        form = against(encoder, trained_on.head, target, source.pool(name), limits(spec))
+        form = format_with_pool(encoder, trained_on.head, target, source.pool(name), limits(spec))
         for language in source.evaluated(name, split, spec.languages):
             examples = source.load(name, split, language)[: spec.test_examples or None]
-            inputs = seen(spec, examples)
+            inputs = _apply_input_control(spec, examples)
             scored = score(encoder, trained_on.head, target, inputs, language, limits(spec), form)
             write_predictions(spec.folder, target, language, examples, scored)
             scores += as_scores(scored, target, language, split)
     return scores
 
 
-def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -> dict[str, Any]:
+def details(encoder: Encoder, trained: Trained, learners: Sequence[Learner] = ()) -> dict[str, Any]:
     """Return what result.json records about the training besides the scores.
 
-    found: learners whose examples are counted, with what became of them in other languages.
+    learners: those whose examples are counted, with what became of them in other languages.
     """
     summary = {name: value for name, value in asdict(trained).items() if name != "log"}
     padding = float(np.mean([line["padding"] for line in trained.log]))
@@ -439,8 +463,8 @@ def details(encoder: Encoder, trained: Trained, found: Sequence[Learner] = ()) -
         "packed": encoder.packed,
         "parameters": model.count_parameters(encoder.network),
     }
-    counts = [asdict(count) for member in found for count in member.counts]
-    examples = {stream.name: stream.size for member in found for stream in member.streams}
+    counts = [asdict(count) for member in learners for count in member.counts]
+    examples = {stream.name: stream.size for member in learners for stream in member.streams}
     return {
         **summary,
         **facts,

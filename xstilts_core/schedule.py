@@ -40,19 +40,19 @@ class Schedule:
     stages: tuple[int, ...] = ()
 
     @property
-    def begins(self) -> list[int]:
+    def stage_starts(self) -> list[int]:
         """Return the number of steps before each stage."""
         return [0, *accumulate(self.stages[:-1])]
 
     def stage(self, step: int) -> int:
         """Return the stage that `step` (from 0) belongs to."""
-        return bisect_right(self.begins, step) - 1
+        return bisect_right(self.stage_starts, step) - 1
 
     def rate(self, step: int) -> float:
         """Return the share of the peak rate at `step`, at most 1.
         In every stage it rises linearly during warm-up and then falls linearly to zero."""
         stage = self.stage(step)
-        steps, done = (self.stages or (self.steps,))[stage], step - self.begins[stage]
+        steps, done = (self.stages or (self.steps,))[stage], step - self.stage_starts[stage]
         rise = self.warmup * steps
         # A warm-up shorter than a step, or ending within one, must not pass the peak.
         return (
@@ -61,10 +61,10 @@ class Schedule:
             else max(0.0, (steps - done) / max(1.0, steps - rise))
         )
 
-    def marks(self) -> set[int]:
+    def evaluation_steps(self) -> set[int]:
         """Return the steps after which development data are scored: evenly spaced in the last
         stage, the last one at its end."""
-        begin = self.begins[-1]
+        begin = self.stage_starts[-1]
         return {
             begin + round((self.steps - begin) * (k + 1) / self.evaluations)
             for k in range(self.evaluations)
@@ -86,65 +86,65 @@ class Learner:
     counts: tuple[Count, ...] = ()
 
 
-def cap(spec: Tuning, found: Sequence[Learner]) -> int:
+def cap(spec: Tuning, learners: Sequence[Learner]) -> int:
     """Return the cap on the examples that count of a task.
     A single task or a sequence has none: ANLI+ draws its parts by their sizes."""
     return (
         spec.cap
-        if isinstance(spec, IntermediateSpec) and len(found) > 1 and not spec.sequence
+        if isinstance(spec, IntermediateSpec) and len(learners) > 1 and not spec.sequence
         else sys.maxsize
     )
 
 
-def _task_shares(spec: Tuning, found: Sequence[Learner]) -> np.ndarray:
+def _task_shares(spec: Tuning, learners: Sequence[Learner]) -> np.ndarray:
     """Return the probability of each task in the mixture."""
-    if not isinstance(spec, IntermediateSpec) or len(found) == 1:
+    if not isinstance(spec, IntermediateSpec) or len(learners) == 1:
         return np.ones(1)
     if spec.probabilities:
-        return np.array([spec.probabilities[member.task.name] for member in found])
+        return np.array([spec.probabilities[learner.task.name] for learner in learners])
     if spec.sampling == "uniform":
-        return np.full(len(found), 1 / len(found))
+        return np.full(len(learners), 1 / len(learners))
     return mixture(
-        [sum(stream.size for stream in member.streams) for member in found],
+        [sum(stream.size for stream in learner.streams) for learner in learners],
         spec.cap,
         spec.temperature,
     )
 
 
-def stages(spec: Tuning, found: Sequence[Learner]) -> list[list[Stream]]:
+def stages(spec: Tuning, learners: Sequence[Learner]) -> list[list[Stream]]:
     """Return the streams of each stage if tasks, or the parts of one, are trained on one after the
     other; [] if there is only one stage."""
-    if not spec.sequence and not found[0].task.staged:
+    if not spec.sequence and not learners[0].task.staged:
         return []
     return [
         part
-        for member in found
+        for learner in learners
         for part in (
-            [[stream] for stream in member.streams] if member.task.staged else [member.streams]
+            [[stream] for stream in learner.streams] if learner.task.staged else [learner.streams]
         )
     ]
 
 
-def shares(spec: Tuning, found: Sequence[Learner]) -> np.ndarray:
+def shares(spec: Tuning, learners: Sequence[Learner]) -> np.ndarray:
     """Return the probability of each stream, [streams], or [stages, streams] if there are stages.
     The last one belongs to the texts, if any.
 
     A task's probability is divided among its parts in proportion to size. Each batch of the tasks
     comes with `mlm` batches of text.
     """
-    streams = [stream for member in found for stream in member.streams]
-    if parts := stages(spec, found):
+    streams = [stream for learner in learners for stream in learner.streams]
+    if parts := stages(spec, learners):
         rows = [
             [stream.size if any(stream is other for other in part) else 0 for stream in streams]
             for part in parts
         ]
         probabilities = np.array([np.array(row) / sum(row) for row in rows])
     else:
-        sizes = [[stream.size for stream in member.streams] for member in found]
+        sizes = [[stream.size for stream in learner.streams] for learner in learners]
         probabilities = np.concatenate(
             [
                 weight * np.array(part) / sum(part)
-                for weight, part in zip(_task_shares(spec, found), sizes, strict=True)
+                for weight, part in zip(_task_shares(spec, learners), sizes, strict=True)
             ]
         )
     if not spec.mlm:
@@ -153,7 +153,7 @@ def shares(spec: Tuning, found: Sequence[Learner]) -> np.ndarray:
     return np.concatenate([probabilities / (1 + spec.mlm), texts], axis=-1)
 
 
-def _task_steps(spec: Tuning, found: Sequence[Learner]) -> list[int]:
+def _task_steps(spec: Tuning, learners: Sequence[Learner]) -> list[int]:
     """Return the steps on the tasks alone, of each stage if there are stages: ~ sum over tasks of
     epochs * min(rows, cap) / batch_size, as the paper's code counts them."""
 
@@ -165,24 +165,26 @@ def _task_steps(spec: Tuning, found: Sequence[Learner]) -> list[int]:
             -(-len(stream.encoded) // spec.batch_size) for stream in streams
         )
 
-    if parts := stages(spec, found):
+    if parts := stages(spec, learners):
         return [count(part) for part in parts]
-    most = -(-cap(spec, found) // spec.batch_size)
-    return [sum(min(passes(member.streams) * most, count(member.streams)) for member in found)]
+    most = -(-cap(spec, learners) // spec.batch_size)
+    return [
+        sum(min(passes(learner.streams) * most, count(learner.streams)) for learner in learners)
+    ]
 
 
-def plan(spec: Tuning, found: Sequence[Learner]) -> Schedule:
+def plan(spec: Tuning, learners: Sequence[Learner]) -> Schedule:
     """Return the schedule. Each task keeps its own number of steps, whatever is drawn besides it;
     `mlm` adds that multiple of it for the texts."""
-    counts = [round(count * (1 + spec.mlm)) for count in _task_steps(spec, found)]
+    counts = [round(count * (1 + spec.mlm)) for count in _task_steps(spec, learners)]
     return Schedule(
-        sum(counts),
-        spec.learning_rate,
-        spec.warmup,
-        spec.weight_decay,
-        spec.clip,
-        spec.seed,
-        spec.evaluations_in(counts[-1]),
-        spec.patience,
+        steps=sum(counts),
+        learning_rate=spec.learning_rate,
+        warmup=spec.warmup,
+        weight_decay=spec.weight_decay,
+        clip=spec.clip,
+        seed=spec.seed,
+        evaluations=spec.evaluations_in(counts[-1]),
+        patience=spec.patience,
         stages=tuple(counts) if len(counts) > 1 else (),
     )

@@ -85,7 +85,7 @@ class Order:
 
     stream: Stream
     rng: np.random.Generator
-    begun: Mapping[str, Any] = field(init=False)
+    start_state: Mapping[str, Any] = field(init=False)
     batches: list[np.ndarray] = field(init=False)
     position: int = field(init=False)
 
@@ -93,8 +93,8 @@ class Order:
         self.begin_pass()
 
     def begin_pass(self) -> None:
-        """Draw the next pass; `begun` is the generator's state before it."""
-        self.begun, self.position = self.rng.bit_generator.state, 0
+        """Draw the next pass; `start_state` is the generator's state before it."""
+        self.start_state, self.position = self.rng.bit_generator.state, 0
         self.batches = self.stream.one_pass(self.rng)
 
     def __iter__(self) -> "Order":
@@ -110,7 +110,7 @@ class Order:
         """Return the generator's state before this pass, the position in the pass, and the state of
         the generator that masks are drawn from."""
         draws = self.stream.draws.bit_generator.state if self.stream.draws else None
-        return {"begun": self.begun, "position": self.position, "draws": draws}
+        return {"begun": self.start_state, "position": self.position, "draws": draws}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go to the position that `state` returned."""

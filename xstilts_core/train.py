@@ -103,17 +103,17 @@ class Best:
     """The best weights so far by development score, and the number of evaluations since then."""
 
     modules: list[nn.Module]
-    done: Trained
+    outcome: Trained
     weights: list[dict[str, Tensor]] = field(default_factory=list)
     since: int = 0
 
-    def see(self, score: float, step: int) -> None:
+    def update(self, score: float, step: int) -> None:
         """Keep the weights if their score beats all before.
         Ties keep the earlier weights, and a score that is not finite never wins."""
         for module in self.modules:
             module.train()
-        if isfinite(score) and (self.done.best_score is None or score > self.done.best_score):
-            self.done.best_score, self.done.best_step, self.since = score, step, 0
+        if isfinite(score) and (self.outcome.best_score is None or score > self.outcome.best_score):
+            self.outcome.best_score, self.outcome.best_step, self.since = score, step, 0
             self.weights = [trained_weights(module) for module in self.modules]
         else:
             self.since += 1
@@ -135,7 +135,7 @@ class Progress:
     optimizer: torch.optim.Optimizer
     draws: np.random.Generator
     orders: list[Order]
-    done: Trained
+    outcome: Trained
     best: Best
     window: _Window = field(default_factory=_Window)
     step: int = 0
@@ -157,20 +157,20 @@ class Progress:
             for k, stream in enumerate(streams)
         ]
         torch.manual_seed(schedule.seed)
-        done = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
+        outcome = Trained(schedule.steps, None, {stream.name: 0 for stream in streams})
         return cls(
-            modules,
-            optimizer,
-            np.random.default_rng([schedule.seed, 1]),
-            orders,
-            done,
-            Best(modules, done),
+            modules=modules,
+            optimizer=optimizer,
+            draws=np.random.default_rng([schedule.seed, 1]),
+            orders=orders,
+            outcome=outcome,
+            best=Best(modules, outcome),
         )
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to the log and open the next window."""
-        self.done.log.append(line)
-        self.done.tokens += self.window.tokens
+        self.outcome.log.append(line)
+        self.outcome.tokens += self.window.tokens
         self.window = _Window()
 
     def judge(self, evaluate: Callable[[], float], line: dict[str, Any]) -> None:
@@ -183,23 +183,23 @@ class Progress:
                 f"learning rate {line['learning_rate']:.3g})"
             )
             raise NotFinite(f"{moment}: {error}") from None
-        self.best.see(score, self.step)
+        self.best.update(score, self.step)
         line["dev"] = score if isfinite(score) else None
 
-    def finish(self, judged: bool) -> Trained:
-        """Leave the best weights, or the last ones if nothing was `judged`.
+    def finish(self, evaluated: bool) -> Trained:
+        """Leave the best weights, or the last ones if nothing was `evaluated`.
         Raise NotFinite if no score was finite or a trained weight is not."""
         self.watch.check()
-        if judged and self.done.best_score is None:
+        if evaluated and self.outcome.best_score is None:
             raise NotFinite(f"no development score was finite: {HELP}")
         self.best.restore()
         for name, weight in (
             named for module in self.modules for named in module.named_parameters()
         ):
             if weight.requires_grad:
-                require_finite(f"after step {self.done.best_step} weights {name}", weight)
-        self.done.seconds = time.perf_counter() - self.started
-        return self.done
+                require_finite(f"after step {self.outcome.best_step} weights {name}", weight)
+        self.outcome.seconds = time.perf_counter() - self.started
+        return self.outcome
 
     def over(self, schedule: Schedule) -> bool:
         """Return whether all steps are done or the patience is exhausted."""
@@ -214,7 +214,7 @@ class Progress:
             "optimizer": self.optimizer.state_dict(),
             "draws": self.draws.bit_generator.state,
             "orders": [order.state() for order in self.orders],
-            "done": {**asdict(self.done), "seconds": now - self.started},
+            "done": {**asdict(self.outcome), "seconds": now - self.started},
             "best": {"weights": self.best.weights, "since": self.best.since},
             "window": {
                 **asdict(self.window),
@@ -226,7 +226,7 @@ class Progress:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
-        now, where = time.perf_counter(), next(self.modules[0].parameters()).device
+        now, device = time.perf_counter(), next(self.modules[0].parameters()).device
         for module, weights in zip(self.modules, state["modules"], strict=True):
             module.load_state_dict(weights)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -234,13 +234,13 @@ class Progress:
         for order, order_state in zip(self.orders, state["orders"], strict=True):
             order.restore(order_state)
         for name, value in state["done"].items():
-            setattr(self.done, name, value)
-        self.done.earlier_seconds = self.done.seconds
+            setattr(self.outcome, name, value)
+        self.outcome.earlier_seconds = self.outcome.seconds
         self.best.weights, self.best.since = state["best"]["weights"], state["best"]["since"]
         self.window = _Window(**{**state["window"], "since": now - state["window"]["since"]})
         if isinstance(self.window.loss, Tensor):
-            self.window.loss = self.window.loss.to(where)
-        self.step, self.started = state["step"], now - self.done.seconds
+            self.window.loss = self.window.loss.to(device)
+        self.step, self.started = state["step"], now - self.outcome.seconds
         set_random_states(state["random"])
 
 
@@ -275,19 +275,19 @@ def identity(
 
 
 def resume(
-    now: Progress,
+    progress: Progress,
     checkpoint: Checkpoint,
-    same: dict[str, Any],
+    training_identity: dict[str, Any],
     report: Callable[[dict[str, Any]], None],
 ) -> None:
     """Continue from the checkpoint if it belongs to this training.
     Its log lines are reported again, because the log file was begun anew."""
-    state = checkpoint.read(same)
+    state = checkpoint.read(training_identity)
     if state is None:
         return
-    now.restore(state)
-    print(f"goes on after step {now.step}, from {checkpoint.path}", flush=True)
-    for line in now.done.log:
+    progress.restore(state)
+    print(f"goes on after step {progress.step}, from {checkpoint.path}", flush=True)
+    for line in progress.outcome.log:
         report(line)
 
 
@@ -312,26 +312,29 @@ def train(
     about LOGS in between. Raise UsageError naming the first step whose loss or gradient is not
     finite.
     """
-    network, where = encoder.network, encoder.device
-    now = Progress.begin(encoder, streams, schedule)
-    same = identity(now.modules, streams, probabilities, schedule) if checkpoint else {}
+    network, device = encoder.network, encoder.device
+    progress = Progress.begin(encoder, streams, schedule)
+    training_identity: dict[str, Any] = {}
     if checkpoint:
-        resume(now, checkpoint, same, report)
-    weights = [weight for group in now.optimizer.param_groups for weight in group["params"]]
-    marks, shares = schedule.marks() if evaluate else set(), np.atleast_2d(probabilities)
-    most = most_tokens(network, streams)
-    for module in now.modules:
+        training_identity = identity(progress.modules, streams, probabilities, schedule)
+        resume(progress, checkpoint, training_identity, report)
+    weights = [weight for group in progress.optimizer.param_groups for weight in group["params"]]
+    evaluation_steps = schedule.evaluation_steps() if evaluate else set()
+    shares = np.atleast_2d(probabilities)
+    token_limit = most_tokens(network, streams)
+    for module in progress.modules:
         module.train()
-    while not now.over(schedule):
-        if now.step in schedule.begins[1:]:
-            now.optimizer.state.clear()
-        now.step += 1
-        rate = schedule.learning_rate * schedule.rate(now.step - 1)
-        for group in now.optimizer.param_groups:
+    while not progress.over(schedule):
+        if progress.step in schedule.stage_starts[1:]:
+            progress.optimizer.state.clear()
+        progress.step += 1
+        rate = schedule.learning_rate * schedule.rate(progress.step - 1)
+        for group in progress.optimizer.param_groups:
             group["lr"] = rate
-        chosen = int(now.draws.choice(len(streams), p=shares[schedule.stage(now.step - 1)]))
-        stream, loss_of_step = streams[chosen], torch.zeros((), device=where)
-        batches = stream.batches(next(now.orders[chosen]), where, most)
+        stage = schedule.stage(progress.step - 1)
+        index = int(progress.draws.choice(len(streams), p=shares[stage]))
+        stream, loss_of_step = streams[index], torch.zeros((), device=device)
+        batches = stream.batches(next(progress.orders[index]), device, token_limit)
         terms = sum(batch.terms for batch in batches)
         for batch in batches:
             if not batch.terms:
@@ -340,21 +343,21 @@ def train(
             loss = stream.loss(stream.head, hidden, batch) * (batch.terms / terms)
             loss.backward()
             loss_of_step += loss.detach()
-            now.window.add(loss.detach(), padding / len(batches), len(batch.sequences.ids))
+            progress.window.add(loss.detach(), padding / len(batches), len(batch.sequences.ids))
         norm = torch.nn.utils.clip_grad_norm_(weights, schedule.clip)
-        now.watch.add(now.step, stream.name, rate, loss_of_step, norm)
-        now.optimizer.step()
-        now.optimizer.zero_grad(set_to_none=True)
-        now.window.steps += 1
-        now.done.counts[stream.name] += 1
-        if now.step % max(1, schedule.steps // LOGS) == 0 or now.step in marks:
-            now.watch.check()
-            line = now.window.line(now.step, stream.name, rate)
-            if evaluate and now.step in marks:
-                now.judge(evaluate, line)
-            now.log(line)
+        progress.watch.add(progress.step, stream.name, rate, loss_of_step, norm)
+        progress.optimizer.step()
+        progress.optimizer.zero_grad(set_to_none=True)
+        progress.window.steps += 1
+        progress.outcome.counts[stream.name] += 1
+        if progress.step % max(1, schedule.steps // LOGS) == 0 or progress.step in evaluation_steps:
+            progress.watch.check()
+            line = progress.window.line(progress.step, stream.name, rate)
+            if evaluate and progress.step in evaluation_steps:
+                progress.judge(evaluate, line)
+            progress.log(line)
             report(line)
-        if checkpoint and (now.step % checkpoint.every == 0 or now.over(schedule)):
-            now.watch.check()
-            checkpoint.write(now.state(), same)
-    return now.finish(judged=bool(marks))
+        if checkpoint and (progress.step % checkpoint.every == 0 or progress.over(schedule)):
+            progress.watch.check()
+            checkpoint.write(progress.state(), training_identity)
+    return progress.finish(evaluated=bool(evaluation_steps))

@@ -194,7 +194,7 @@ def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch):
         Hub().load("mnli", "train", "en")
     with pytest.raises(UsageError, match=f"^encoder 'FacebookAI/xlm-roberta-large': {sentence}"):
         model.load(
-            "FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, where=model.device("cpu")
+            "FacebookAI/xlm-roberta-large", dropout=0.0, packed=False, device=model.device("cpu")
         )
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub_client.require_hub("nothing is asked offline")

@@ -161,7 +161,7 @@ def test_a_run_names_the_commits_it_stands_on(lock):
 
 def test_what_is_fetched_is_all_that_runs_read():
     spec = DataSpec(tasks=["anli_plus", "xnli", "tydiqa"], languages=["de"])
-    places = {(name, config, split) for name, _, config, split in fetch.wanted(spec)}
+    places = {(name, config, split) for name, _, config, split in fetch.hub_splits(spec)}
     assert {name for name, _, _ in places} == {"mnli", "snli", "anli", "xnli", "tydiqa"}
     assert {(config, split) for name, config, split in places if name == "xnli"} == {
         (code, split) for code in ("en", "de") for split in ("validation", "test")

@@ -30,7 +30,7 @@ NAMES = ("mnli", "udpos", "squad_v1")
 
 
 def load(folder: Path) -> model.Encoder:
-    return model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+    return model.load(str(folder), dropout=0.0, packed=True, device=CPU)
 
 
 def table() -> dict[str, tuple[str, str]]:

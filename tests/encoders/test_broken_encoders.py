@@ -219,7 +219,7 @@ def test_a_broken_encoder_is_refused_in_one_line_that_names_it(
         and told.err.startswith(f"xstilts check: {folder.parent / 'my_study.yaml'}: encoder ")
     )
     with pytest.raises(UsageError) as caught:
-        model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+        model.load(str(folder), dropout=0.0, packed=True, device=CPU)
     assert (
         sentence in str(caught.value)
         and str(folder) in str(caught.value)
@@ -242,7 +242,7 @@ def test_a_whole_encoder_is_accepted_in_every_form(
 ) -> None:
     change(folder)
     assert check(folder) == 0 and capsys.readouterr().err == ""
-    assert model.load(str(folder), dropout=0.0, packed=True, where=CPU).packed
+    assert model.load(str(folder), dropout=0.0, packed=True, device=CPU).packed
 
 
 def test_weights_that_are_no_numbers_are_found_when_they_are_loaded(folder: Path) -> None:
@@ -251,13 +251,13 @@ def test_weights_that_are_no_numbers_are_found_when_they_are_loaded(folder: Path
         UsageError,
         match=r"XLMRobertaModel gives states that are NaN or infinite: its weights are damaged",
     ):
-        model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+        model.load(str(folder), dropout=0.0, packed=True, device=CPU)
 
 
 def test_a_control_of_random_weights_needs_the_files_too(folder: Path) -> None:
     write("tokenizer.json", POINTER)(folder)
     with pytest.raises(UsageError, match=r"tokenizer.json is a git-lfs pointer"):
-        model.load(str(folder), dropout=0.0, packed=True, where=CPU, random_init=True)
+        model.load(str(folder), dropout=0.0, packed=True, device=CPU, random_init=True)
 
 
 @pytest.mark.parametrize("fault", ["weights cut", "tokens were added", "causal"])

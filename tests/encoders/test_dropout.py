@@ -23,8 +23,8 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def folder(tmp_path, encoders):
     """A ModernBERT with dropouts of its own."""
-    encoder = model.load(str(encoders["modernbert"]), dropout=None, packed=True, where=CPU)
-    encoder.network.own_dropout = {
+    encoder = model.load(str(encoders["modernbert"]), dropout=None, packed=True, device=CPU)
+    encoder.network.original_dropout = {
         "attention_dropout": 0.0,
         "embedding_dropout": 0.0,
         "mlp_dropout": 0.05,
@@ -34,27 +34,27 @@ def folder(tmp_path, encoders):
 
 
 def test_null_leaves_what_the_encoder_has(folder, encoders):
-    own = model.own_dropout(
-        model.load(str(folder), dropout=None, packed=True, where=CPU).network.config
+    own = model.dropout_rates(
+        model.load(str(folder), dropout=None, packed=True, device=CPU).network.config
     )
     assert (own["mlp_dropout"], own["attention_dropout"], own["classifier_dropout"]) == (
         0.05,
         0.0,
         0.3,
     )
-    given = model.load(str(folder), dropout=0.2, packed=True, where=CPU)
+    given = model.load(str(folder), dropout=0.2, packed=True, device=CPU)
     rates = {part.p for part in given.network.modules() if isinstance(part, torch.nn.Dropout)}
-    assert rates == {0.2} and model.own_dropout(given.network.config)["mlp_dropout"] == 0.2
+    assert rates == {0.2} and model.dropout_rates(given.network.config)["mlp_dropout"] == 0.2
 
 
 def test_a_phase_2_encoder_is_saved_with_the_dropout_that_it_came_with(folder, tmp_path):
-    encoder = model.load(str(folder), dropout=0.2, packed=True, where=CPU)
+    encoder = model.load(str(folder), dropout=0.2, packed=True, device=CPU)
     saved = model.save(encoder, tmp_path / "saved")
     kept = [
         json.loads((place / "config.json").read_text(encoding="utf-8")) for place in (folder, saved)
     ]
     assert kept[0] == kept[1] and kept[1]["mlp_dropout"] == 0.05
-    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == 0.2, (
+    assert model.dropout_rates(encoder.network.config)["mlp_dropout"] == 0.2, (
         "the encoder at hand is as it was"
     )
 
@@ -72,7 +72,7 @@ def test_the_head_takes_the_encoders_own(folder, tmp_path, monkeypatch, wish, fo
     encoder = run.load_encoder(spec)
     run.learners(spec, encoder)
     assert seen == [found]
-    assert model.own_dropout(encoder.network.config)["mlp_dropout"] == (
+    assert model.dropout_rates(encoder.network.config)["mlp_dropout"] == (
         0.05 if wish is None else wish
     )
 

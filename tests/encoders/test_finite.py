@@ -41,7 +41,7 @@ def spoilt(stream, call: int, spoil):
 
 def broken(folder, place, value=math.nan):
     """A copy of an encoder with a weight that is no number."""
-    encoder = model.load(str(folder), dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(str(folder), dropout=0.0, packed=True, device=CPU)
     with torch.no_grad():
         encoder.network.get_input_embeddings().weight[7:] = value
     return model.save(encoder, place / "broken")
@@ -134,7 +134,7 @@ def test_an_evaluation_of_what_diverged_names_the_step(encoders):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("name", ["mnli", "hellaswag", "udpos", "squad_v1"])
 def test_nothing_is_scored_with_hidden_states_or_heads_that_are_not_finite(encoders, name, value):
-    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, device=CPU)
     form, entry = FORMATS[TASKS[name].format], TASKS[name]
     encoded = form.encode(
         examples_of(name, "dev", "en", limit=4), entry, encoder.tokenizer, Limits(64)

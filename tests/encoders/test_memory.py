@@ -61,7 +61,7 @@ def stream_of(kind, encoder):
 def gradients(kind, most, packed, monkeypatch):
     """(the gradients of one step with at most so many tokens at once, the loss in the log, forward
     passes)."""
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=packed, where=CPU)
+    encoder = model.load(model.SHIPPED, dropout=0.0, packed=packed, device=CPU)
     stream, found, passes = stream_of(kind, encoder), [], []
     encoder.network.register_forward_hook(lambda *_: passes.append(1))
 
@@ -91,7 +91,7 @@ def test_gradients_do_not_depend_on_the_parts_of_a_step(kind, packed, monkeypatc
 
 
 def test_every_row_is_in_one_part_and_no_part_has_more_tokens_than_are_allowed():
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, device=CPU)
     stream = stream_of("pair", encoder)
     rows = np.random.default_rng(0).permutation(COUNT)
     parts = stream.batches(rows, CPU, 120)
@@ -107,7 +107,7 @@ def test_every_row_is_in_one_part_and_no_part_has_more_tokens_than_are_allowed()
 
 
 def test_ranked_rows_stay_with_those_that_they_are_told_apart_from():
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, device=CPU)
     stream = stream_of("ranking", encoder)
     assert stream.group == 4
     assert [len(part.choices) % 4 for part in stream.batches(np.arange(COUNT), CPU, 200)].count(
@@ -119,7 +119,7 @@ def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_a
     from xstilts_core.jobs.estimate.probe import kept_bytes
     from xstilts_core.packing import Sequences, flat_hidden
 
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, device=CPU)
     encoder.network.train()
     batch = Sequences(np.full(8 * 64, 9, dtype=np.int32), np.full(8, 64))
     kept = kept_bytes(
@@ -130,7 +130,7 @@ def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_a
 
 
 def test_a_large_encoder_takes_fewer_tokens_at_once_and_a_gpu_what_is_free(monkeypatch):
-    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, where=CPU)
+    encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, device=CPU)
     stream = stream_of("pair", encoder)
     found = memory.most_tokens(encoder.network, [stream])
     encoder.network.config.num_hidden_layers *= 4

@@ -18,7 +18,7 @@ from xstilts_core.tasks import TASKS
 
 @pytest.fixture(scope="module")
 def encoder(encoders):
-    return model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=torch.device("cpu"))
+    return model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("family", ["xlmr", "bert", "modernbert"])

@@ -118,7 +118,9 @@ def test_words_of_no_or_too_many_pieces_are_unknown(encoders):
 def test_a_long_sentence_is_tagged_to_its_end(encoders):
     """XTREME splits what is longer than the maximum; truncation would leave the last words without
     a tag."""
-    encoder = model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=torch.device("cpu"))
+    encoder = model.load(
+        str(encoders["xlmr"]), dropout=0.0, packed=True, device=torch.device("cpu")
+    )
     form, task = FORMATS["tagging"], TASKS["udpos"]
     examples = [tagged(("Anna", "never", "eats", "an", "apple", ".") * 60), tagged(("Anna",), 1)]
     torch.manual_seed(0)

@@ -26,7 +26,7 @@ TASK = TASKS["squad_sentences"]
 
 @pytest.fixture(scope="module")
 def encoder(encoders):
-    return model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, where=torch.device("cpu"))
+    return model.load(str(encoders["xlmr"]), dropout=0.0, packed=True, device=torch.device("cpu"))
 
 
 def example(number: int, query: str, text: str, context: str = "") -> RankingExample:
@@ -191,7 +191,7 @@ def test_the_pool_is_embedded_alike_in_blocks_of_any_size(encoder, monkeypatch):
     found = []
     for block in (1, 4, 1_000):
         monkeypatch.setattr(evaluate, "BLOCK", block)
-        form = evaluate.against(encoder, head, TASK, pool, Limits(64))
+        form = evaluate.format_with_pool(encoder, head, TASK, pool, Limits(64))
         found.append(
             evaluate.score(encoder, head, TASK, EXAMPLES, "en", Limits(64), form=form).predictions
         )
@@ -200,7 +200,9 @@ def test_the_pool_is_embedded_alike_in_blocks_of_any_size(encoder, monkeypatch):
         )
     assert found[0] == found[1] == found[2]
     assert all(sorted(row) == sorted(passage.id for passage in pool) for row in found[0])
-    assert evaluate.against(encoder, head, TASKS["xnli"], (), Limits(64)) is FORMATS["pair"]
+    assert (
+        evaluate.format_with_pool(encoder, head, TASKS["xnli"], (), Limits(64)) is FORMATS["pair"]
+    )
 
 
 # ---- whole runs

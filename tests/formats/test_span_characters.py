@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xstilts_core.examples import Answer, SpanExample, TagsExample
 from xstilts_core.formats import FORMATS
-from xstilts_core.formats.characters import whole
+from xstilts_core.formats.characters import widen_offsets
 from xstilts_core.formats.format import Limits
 from xstilts_core.formats.span import LONGEST_ANSWER
 from xstilts_core.tasks import TASKS
@@ -125,8 +125,16 @@ def test_answers_of_drawn_words_come_back(kind: str) -> None:
 def test_offsets_are_widened_to_whole_characters() -> None:
     text = "e\u0301 कि 각".replace("각", unicodedata.normalize("NFD", "각"))
     cut = np.array([[0, 1], [1, 2], [3, 4], [4, 5], [6, 7], [7, 9], [2, 2]])
-    assert whole(text, cut).tolist() == [[0, 2], [0, 2], [3, 5], [3, 5], [6, 9], [6, 9], [2, 2]]
-    assert whole("\u0301a", np.array([[0, 1], [1, 2]])).tolist() == [[0, 1], [1, 2]], (
+    assert widen_offsets(text, cut).tolist() == [
+        [0, 2],
+        [0, 2],
+        [3, 5],
+        [3, 5],
+        [6, 9],
+        [6, 9],
+        [2, 2],
+    ]
+    assert widen_offsets("\u0301a", np.array([[0, 1], [1, 2]])).tolist() == [[0, 1], [1, 2]], (
         "a mark that nothing stands before is its own"
     )
 

@@ -122,7 +122,7 @@ def test_the_shipped_checkpoint_is_small_loads_and_says_how_it_was_made():
         and made["provenance"]["commit"]
         and made["spec"]["source"] == "mini"
     )
-    encoder = model.load("mini", dropout=0.0, packed=True, where=torch.device("cpu"))
+    encoder = model.load("mini", dropout=0.0, packed=True, device=torch.device("cpu"))
     assert (
         encoder.packed
         and encoder.width == made["spec"]["hidden_size"]

@@ -141,7 +141,7 @@ def test_what_the_vectors_carry_is_read_off_and_nothing_else(
             noise[np.arange(len(texts)), [labels[text] for text in texts]] += carried
             return [torch.from_numpy(noise)]
 
-        monkeypatch.setattr(probing, "one_side", planted)
+        monkeypatch.setattr(probing, "unit_vectors", planted)
         spec = ProbingSpec(
             outputs=str(tmp_path),
             encoder=str(encoders["xlmr"]),

@@ -45,7 +45,7 @@ def finished(
 ) -> cards.Record:
     """A run with the encoder of `folder` for its model; none where there is no folder."""
     if folder is not None:
-        encoder = model.load(str(folder), dropout=0.1, packed=False, where=CPU)
+        encoder = model.load(str(folder), dropout=0.1, packed=False, device=CPU)
         language_head = model.language_head(encoder, str(folder), 1) if head else None
         model.save(encoder, spec.folder / "model", weights, language_head)
     results.write(spec, [Score("mnli", "en", "dev", "accuracy", 50.0, 10)], "cpu", 1.0)
@@ -70,7 +70,7 @@ def test_auto_model_computes_what_the_suite_computes(encoders, tmp_path, family)
     made = finished(spec, place)
     out = export.export(made, tmp_path / "exported")
     assert sorted(path.name for path in out.iterdir()) == FILES
-    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
+    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, device=CPU)
     tokenizer = AutoTokenizer.from_pretrained(out)
     assert tokenizer(TEXTS)["input_ids"] == own.tokenizer(TEXTS)["input_ids"]
     assert (
@@ -86,7 +86,7 @@ def test_auto_model_computes_what_the_suite_computes(encoders, tmp_path, family)
 def test_a_model_of_phase_1_keeps_its_language_head(encoders, tmp_path, family) -> None:
     spec = PretrainSpec(study="t", outputs=str(tmp_path / "outputs"))
     out = export.export(finished(spec, encoders[family], head=True), tmp_path / "exported")
-    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
+    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, device=CPU)
     head = model.language_head(own, str(spec.folder / "model"), 7)
     tokenizer = AutoTokenizer.from_pretrained(out)
     whole = AutoModelForMaskedLM.from_pretrained(out).eval()
@@ -112,7 +112,7 @@ def test_an_encoder_half_is_exported_and_the_card_says_how_it_is_loaded(tmp_path
         and not report["missing_keys"]
         and not report["unexpected_keys"]
     )
-    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
+    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, device=CPU)
     texts = ["Anna reads.", "A doctor reads three old books."]
     batch = own.tokenizer(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
@@ -126,7 +126,7 @@ def test_half_precision_is_written_in_full(encoders, tmp_path) -> None:
     suite, which computes in float32."""
     spec = PretrainSpec(study="t", outputs=str(tmp_path / "outputs"))
     out = export.export(finished(spec, encoders["xlmr"], weights="float16"), tmp_path / "exported")
-    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, where=CPU)
+    own = model.load(str(spec.folder / "model"), dropout=0.0, packed=False, device=CPU)
     network = AutoModel.from_pretrained(out)
     assert network.dtype == torch.float32
     assert_equal(

@@ -295,7 +295,7 @@ def read(study: Study, seed: int) -> None:
                             name, code, split, "accuracy" if name == "xnli" else "f1", 50.0, count
                         )
                     )
-            results.write(spec, scores, "cpu", 1.0, begun=begun)
+            results.write(spec, scores, "cpu", 1.0, initial_identity=begun)
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ def test_texts_for_masked_language_modelling_are_all_there_are(rows: Study, tmp_
     )
     begun = identity.begin(spec)
     assert len(list(Files(spec.data_root).texts((), 1000))) > 4
-    results.write(spec, [], "cpu", 1.0, begun=begun)
+    results.write(spec, [], "cpu", 1.0, initial_identity=begun)
     assert (
         set(results.read(spec.folder / RESULT).identity.files) == set(NAMES)
         and results.state(spec).state == "done"
@@ -430,7 +430,7 @@ def test_a_file_that_changes_while_it_is_read_is_no_record(rows: Study, tmp_path
     begun = identity.begin(spec)
     Files(spec.data_root).load("xnli", "dev", "de")
     (tmp_path / "data" / "xnli" / "dev-de.tsv").write_text(ROWS + ROWS, encoding="utf-8")
-    results.write(spec, [], "cpu", 1.0, begun=begun)
+    results.write(spec, [], "cpu", 1.0, initial_identity=begun)
     assert "xnli/dev-de.tsv" in results.state(spec).reason
     assert text.opened
 

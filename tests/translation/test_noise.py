@@ -23,7 +23,7 @@ def some(task: str, code: str) -> list:
 @pytest.mark.parametrize("task", TASKS)
 def test_labels_and_answers_stay_true(task, code):
     clean = some(task, code)
-    noisy = noise.noised(clean, code, 0.4, 1)
+    noisy = noise.add_noise(clean, code, 0.4, 1)
     assert noisy != clean and [example.id for example in noisy] == [example.id for example in clean]
     for before, after in zip(clean, noisy, strict=True):
         if task in ("mnli", "hellaswag"):
@@ -59,14 +59,14 @@ def test_the_share_of_disturbed_words_is_the_one_asked_for(code):
 
 def test_none_is_none_and_the_seed_decides():
     clean = some("mnli", "en")
-    assert noise.noised(clean, "en", 0.0, 1) == clean
-    assert noise.noised(clean, "en", 0.3, 1) == noise.noised(clean, "en", 0.3, 1)
-    assert noise.noised(clean, "en", 0.3, 1) != noise.noised(clean, "en", 0.3, 2)
+    assert noise.add_noise(clean, "en", 0.0, 1) == clean
+    assert noise.add_noise(clean, "en", 0.3, 1) == noise.add_noise(clean, "en", 0.3, 1)
+    assert noise.add_noise(clean, "en", 0.3, 1) != noise.add_noise(clean, "en", 0.3, 2)
 
 
 def test_more_noise_disturbs_the_same_words_and_others():
     clean = some("mnli", "en")
-    weak, strong = noise.noised(clean, "en", 0.05, 1), noise.noised(clean, "en", 0.5, 1)
+    weak, strong = noise.add_noise(clean, "en", 0.05, 1), noise.add_noise(clean, "en", 0.5, 1)
     touched = [number for number, example in enumerate(weak) if example != clean[number]]
     assert 0 < len(touched) < len(clean)
     assert all(strong[number] != clean[number] for number in touched)
@@ -94,25 +94,25 @@ def test_punctuation_stays_and_a_dropped_word_leaves_no_hole():
 def test_no_text_loses_its_last_word():
     example = PairExample("1", "Yes.", "", "neutral")
     for seed in range(20):
-        noisy = noise.noised([example], "en", 0.99, seed)[0]
+        noisy = noise.add_noise([example], "en", 0.99, seed)[0]
         assert noisy.text_a == "Yes." and noisy.text_b == ""
 
 
 def test_tags_go_with_their_words():
     example = TagsExample("1", ("a", "b", "c", "d"), ("A", "B", "C", "D"))
     for seed in range(30):
-        noisy = noise.noised([replace(example, id=str(seed))], "en", 0.9, seed)[0]
+        noisy = noise.add_noise([replace(example, id=str(seed))], "en", 0.9, seed)[0]
         assert set(noisy.tags) <= {"A", "B", "C", "D"} and len(noisy.words) == len(noisy.tags)
 
 
 def test_what_has_no_labels_is_refused():
     with pytest.raises(TypeError, match="SentenceExample has no labels"):
-        noise.noised([SentenceExample("1", "en", "Anna sees.", None)], "en", 0.2, 1)
+        noise.add_noise([SentenceExample("1", "en", "Anna sees.", None)], "en", 0.2, 1)
 
 
 def test_choices_are_disturbed_one_by_one():
     example = ChoiceExample(
         "1", "Anna sees a big dog.", "", ("It runs in the park.", "It eats a red apple."), 1
     )
-    noisy = noise.noised([example], "en", 0.6, 3)[0]
+    noisy = noise.add_noise([example], "en", 0.6, 3)[0]
     assert noisy.question == "" and len(noisy.choices) == 2 and noisy.choices != example.choices

@@ -30,7 +30,7 @@ def made(**values) -> IntermediateSpec:
 class TestTraining:
     def test_by_default_it_is_the_english_set_as_it_is(self):
         found = translated.training("mnli", made())
-        assert found == translated.Prepared(Embedded().training("mnli", 90, 1))
+        assert found == translated.TrainingSet(Embedded().training("mnli", 90, 1))
 
     def test_one_language_has_the_same_examples_in_the_same_order(self):
         english = Embedded().training("mnli", 90, 1)["mnli"]
@@ -89,7 +89,7 @@ class TestTraining:
     def test_a_published_set_that_lacks_examples_gives_others(self):
         english = [PairExample(str(number), "a", "b", "neutral") for number in range(6)]
         own = [PairExample(str(number), "x", "y", "neutral") for number in (0, 2, 4, 7, 8)]
-        got, count = translated.matched(english, own, Count("mnli", "de", 0), 1)
+        got, count = translated.match_by_id(english, own, Count("mnli", "de", 0), 1)
         assert count == Count("mnli", "de", 3, 2, 1)
         assert [example and example.id for example in got[::2]] == ["0", "2", "4"]
         assert {example.id for example in (got[1], got[3]) if example} == {"7", "8"} and got[
@@ -134,7 +134,7 @@ class TestTraining:
             PairExample("2", "x", "y", "entailment"),
             PairExample("3", "x", "y", "neutral"),
         ]
-        got, count = translated.matched(english, own, Count("mnli", "de", 0), 1)
+        got, count = translated.match_by_id(english, own, Count("mnli", "de", 0), 1)
         assert (
             count == Count("mnli", "de", 1, 1, 0)
             and got[1] == own[1]
@@ -274,7 +274,7 @@ class TestStudy:
         ]
 
     def test_of_a_translated_set_only_the_languages_wished_for_are_fetched(self):
-        found = fetch.wanted(
+        found = fetch.hub_splits(
             DataSpec(
                 tasks=["mnli_translated", "xnli"], languages=["fr"], data_languages=["de", "sw"]
             )
@@ -282,7 +282,9 @@ class TestStudy:
         places = {(name, config) for name, _, config, _ in found}
         assert {config for name, config in places if name == "mnli_translated"} == {"de", "sw"}
         assert {config for name, config in places if name == "xnli"} == {"en", "fr"}
-        every = {config for name, _, config, _ in fetch.wanted(DataSpec(tasks=["mnli_translated"]))}
+        every = {
+            config for name, _, config, _ in fetch.hub_splits(DataSpec(tasks=["mnli_translated"]))
+        }
         assert every == set(TASKS["mnli_translated"].languages)
 
     def test_translators_are_fetched_and_their_commits_named(self, monkeypatch, tmp_path):
@@ -296,7 +298,7 @@ class TestStudy:
         monkeypatch.setattr(hub_client, "encoder", lock)
         monkeypatch.setattr(hub_client, "offline", lambda: True)
         monkeypatch.setattr(loading, "check", lambda folder, what: None)
-        monkeypatch.setattr(fetch, "wanted", lambda spec: iter(()))
+        monkeypatch.setattr(fetch, "hub_splits", lambda spec: iter(()))
         found = fetch.fetch(DataSpec(encoder="org/encoder", translators=["org/to-de", "org/to-sw"]))
         assert [(row.task, row.repository, row.commit[:1]) for row in found] == [
             ("encoder", "org/encoder", "2"),

@@ -44,14 +44,14 @@ class TestRebuilding:
             "q2", "When?", SPANS.context, (Answer(SPANS.context[start : start + 9], start),)
         )
         assert (
-            translated.marked(wide)[0][0]
+            translated.mark_answer(wide)[0][0]
             == "Mr. Adams was born in [1735. He ]won in New York City in May!"
         )
 
     @pytest.mark.parametrize("code", ("de", "zh"))
     def test_it_is_found_again(self, code):
         told = {source: german(source) for source in translated.sources_of(SPANS)}
-        found = translated.rebuilt(SPANS, code, told)
+        found = translated.rebuild(SPANS, code, told)
         assert found.answers[0].text == "NEW YORK CITY"
         assert found.context[found.answers[0].start :].startswith("NEW YORK CITY IN MAY!")
         assert not set("[]") & set(found.context) and found.question == "WHERE DID MR. ADAMS WIN?"
@@ -76,7 +76,7 @@ class TestRebuilding:
         told = {source: german(source) for source in translated.sources_of(SPANS)} | {
             "He won in [New York City] in May!": translation
         }
-        assert translated.rebuilt(SPANS, "de", told) is None
+        assert translated.rebuild(SPANS, "de", told) is None
 
     @pytest.mark.parametrize(
         ("translation", "context"),
@@ -87,7 +87,7 @@ class TestRebuilding:
         ],
     )
     def test_blanks_inside_the_marks_belong_outside(self, translation, context):
-        told_context, answer = translated.projected(
+        told_context, answer = translated.project_answer(
             (["s"], 0, ("[", "]")), "de", {"s": translation}
         )
         assert (
@@ -102,7 +102,7 @@ class TestRebuilding:
         full = SpanExample("q", "Who?", "Anna [1] {2} <3> saw Bo.", (Answer("Bo", 21),))
         assert (
             translated.sources_of(full) == []
-            and translated.rebuilt(full, "de", {"Who?": "Wer?"}) is None
+            and translated.rebuild(full, "de", {"Who?": "Wer?"}) is None
         )
 
     def test_pairs_choices_and_questions_without_an_answer(self):
@@ -114,17 +114,17 @@ class TestRebuilding:
             for example in (pair, choice, open_)
             for source in translated.sources_of(example)
         }
-        assert translated.rebuilt(pair, "de", told) == PairExample(
+        assert translated.rebuild(pair, "de", told) == PairExample(
             "1", "ONE. TWO.", "THREE.", "neutral"
         )
-        assert translated.rebuilt(choice, "de", told) == ChoiceExample(
+        assert translated.rebuild(choice, "de", told) == ChoiceExample(
             "2", "HE RUNS", "", ("FAST.", "SLOWLY."), 1
         )
-        assert translated.rebuilt(open_, "de", told) == SpanExample(
+        assert translated.rebuild(open_, "de", told) == SpanExample(
             "3", "WHY?", "NOBODY KNEW. NOBODY ASKED.", ()
         )
         told["Two."] = told["fast."] = told["Why?"] = ""
-        assert [translated.rebuilt(example, "de", told) for example in (pair, choice, open_)] == [
+        assert [translated.rebuild(example, "de", told) for example in (pair, choice, open_)] == [
             None,
             None,
             None,

@@ -153,7 +153,7 @@ class TestKeeping:
 def write(path: Path, _number: int) -> None:
     """What `translations` does around the model, many times."""
     for number in range(15):
-        with translator.turn(path):
+        with translator.append_lock(path):
             if f"sentence {number}" not in translator.read(path):
                 with path.open("a", encoding="utf-8") as stream:
                     stream.write(

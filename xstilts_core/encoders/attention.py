@@ -16,7 +16,7 @@ from torch import Tensor
 from xstilts_core.encoders import dropout
 
 
-def here(query: Tensor, rate: float) -> bool:
+def is_faster(query: Tensor, rate: float) -> bool:
     """Return whether this attention is the faster one for such queries."""
     learns = torch.is_grad_enabled() and query.requires_grad
     return query.device.type == "cpu" and (rate > 0 or (learns and query.dtype == torch.bfloat16))
@@ -41,7 +41,7 @@ def _tokens_first(part: Tensor, count: int) -> Tensor:
     )
 
 
-class Attended(torch.autograd.Function):
+class BinAttention(torch.autograd.Function):
     """Softmax attention bin by bin, with dropout of its probabilities from random bytes.
 
     Padding gets no gradient: it is never a key, and the output of its queries is never read.
@@ -70,7 +70,7 @@ class Attended(torch.autograd.Function):
                 scores.view(part.count, -1, part.length, part.length).add_(bias)
             shares = torch.softmax(scores, -1)
             keep = dropout.mask(shares.numel(), ctx.rate) if ctx.rate else shares.new_empty(0)
-            weights = dropout.kept(shares, keep) if ctx.rate else shares
+            weights = dropout.apply_mask(shares, keep) if ctx.rate else shares
             outputs.append(_tokens_first(torch.bmm(weights, v), part.count))
             saved += [q, k, v, shares, keep]
         ctx.save_for_backward(*saved)
@@ -84,12 +84,11 @@ class Attended(torch.autograd.Function):
         if ctx.rate:
             flat = flat * dropout.scale(ctx.rate)
         by_bin: list[tuple[Tensor, Tensor, Tensor]] = []
-        for part, output, (q, k, v, shares, keep) in zip(
-            plan.bins, placed(flat, plan), zip(*[iter(saved)] * 5, strict=True), strict=True
-        ):
+        outputs, tensors = _output_gradients(flat, plan), zip(*[iter(saved)] * 5, strict=True)
+        for part, output, (q, k, v, shares, keep) in zip(plan.bins, outputs, tensors, strict=True):
             below = torch.bmm(output, v.transpose(1, 2))
             weights, below = (
-                (dropout.kept(shares, keep), dropout.kept(below, keep))
+                (dropout.apply_mask(shares, keep), dropout.apply_mask(below, keep))
                 if ctx.rate
                 else (shares, below)
             )
@@ -109,7 +108,7 @@ class Attended(torch.autograd.Function):
         )
 
 
-def placed(flat: Tensor, plan: Any) -> Iterator[Tensor]:
+def _output_gradients(flat: Tensor, plan: Any) -> Iterator[Tensor]:
     """Yield the gradient of each bin's output, [count * heads, length, width], from that of the
     pack. Padding has none."""
     slots = flat.new_zeros(

@@ -44,7 +44,7 @@ def mask(count: int, rate: float) -> Tensor:
     )
 
 
-def kept(values: Tensor, keep: Tensor) -> Tensor:
+def apply_mask(values: Tensor, keep: Tensor) -> Tensor:
     """Return the values that the mask keeps, else 0; of the same shape, contiguous."""
     word = WORDS[values.element_size()]
     return (
@@ -55,19 +55,19 @@ def kept(values: Tensor, keep: Tensor) -> Tensor:
     )
 
 
-class _Dropped(torch.autograd.Function):
+class _DropoutFromBytes(torch.autograd.Function):
     """Dropout that saves one byte per value for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, rate: float) -> Tensor:
         keep, ctx.scale = mask(values.numel(), rate), scale(rate)
         ctx.save_for_backward(keep)
-        return kept(values, keep).mul_(ctx.scale)
+        return apply_mask(values, keep).mul_(ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (keep,) = ctx.saved_tensors
-        return kept(gradients[0], keep).mul_(ctx.scale), None
+        return apply_mask(gradients[0], keep).mul_(ctx.scale), None
 
 
 def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
@@ -75,7 +75,7 @@ def dropout(values: Tensor, rate: float, training: bool = True) -> Tensor:
     if not training or not rate:
         return values
     return (
-        _Dropped.apply(values, rate)
+        _DropoutFromBytes.apply(values, rate)
         if values.device.type == "cpu"
         else functional.dropout(values, rate)
     )

@@ -27,7 +27,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from xstilts_core.encoders.trial import causal, quiet
+from xstilts_core.encoders.trial import causal_message, quiet
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files import encoder_files
 from xstilts_core.files.encoder_files import fault
@@ -55,7 +55,7 @@ def check(folder: Path, what: str) -> None:
 
 
 @contextmanager
-def told(folder: Path, what: str) -> Iterator[None]:
+def one_line_errors(folder: Path, what: str) -> Iterator[None]:
     """Report any error of transformers about a folder in one line, and hide its tables."""
     try:
         with quiet():
@@ -82,7 +82,7 @@ def configuration(folder: Path, what: str) -> PretrainedConfig:
     if kind not in CONFIG_MAPPING:
         model_types = sorted(cls.model_type for cls in MODEL_FOR_MASKED_LM_MAPPING)
         raise fault(what, str(unknown("model_type", kind, model_types, "config.json")), folder)
-    with told(folder, what):
+    with one_line_errors(folder, what):
         config = AutoConfig.from_pretrained(folder)
         if type(config) not in MODEL_MAPPING:
             raise fault(
@@ -118,7 +118,7 @@ def _refuse_family(config: PretrainedConfig, folder: Path, what: str) -> None:
     if (left_to_right and family.model_type not in _BOTH_WAYS) or getattr(
         config, "is_decoder", False
     ):
-        raise fault(what, causal(name), folder)
+        raise fault(what, causal_message(name), folder)
 
 
 def _options_of(config: PretrainedConfig) -> dict[str, bool]:
@@ -142,7 +142,7 @@ def network_of(
     device: "meta" only checks that the weights exist, which takes no memory.
     """
     placement: dict[str, Any] = {} if device == "cpu" else {"device_map": device}
-    with told(folder, what):
+    with one_line_errors(folder, what):
         network, report = network_class(config).from_pretrained(
             folder,
             config=config,
@@ -178,7 +178,7 @@ def shape(size: torch.Size) -> str:
 def tokenizer_of(folder: Path, what: str) -> PreTrainedTokenizerBase:
     """Return the folder's tokenizer.
     Raise UsageError if it is not a fast one, whose character offsets are needed."""
-    with told(folder, what):
+    with one_line_errors(folder, what):
         tokenizer = AutoTokenizer.from_pretrained(folder)
     if not getattr(tokenizer, "is_fast", False):
         raise fault(
@@ -207,7 +207,7 @@ def check_tokenizer(
 ) -> None:
     """Raise UsageError if tokens have no row in the word embeddings, or if ordinary words are
     unknown tokens."""
-    with told(folder, what):
+    with one_line_errors(folder, what):
         rows = network.get_input_embeddings().weight.shape[0]
     token, last = max(
         ((token, number) for token, number in tokenizer.get_vocab().items()),
@@ -224,7 +224,7 @@ def check_tokenizer(
             f"{reason}: they do not belong together, or tokens were added to the tokenizer alone",
             folder,
         )
-    with told(folder, what):
+    with one_line_errors(folder, what):
         pieces = tokenizer(_SENTENCE, add_special_tokens=False)["input_ids"]
     if not set(pieces) - {tokenizer.unk_token_id}:
         raise fault(

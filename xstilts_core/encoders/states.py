@@ -69,8 +69,8 @@ def visit_states(
             take(layer, states[layer][:, : inputs["input_ids"].shape[1]])
         return
 
-    def capture(layer: int, module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        take(layer, given[0])
+    def capture(layer: int, module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        take(layer, arguments[0])
         if layer == last:
             raise _Reached
 

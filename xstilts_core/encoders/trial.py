@@ -30,16 +30,20 @@ def examine(network: PreTrainedModel, what: str, packed: bool = True) -> bool:
         with torch.no_grad(), quiet():
             batch = sample(network)
             texts = np.split(batch.ids, np.cumsum(batch.lengths)[:-1])
-            alone = [_states_alone(network, ids, what) for ids in texts]
-            output = torch.cat([states[-1] for states in alone])
+            text_states = [_states_alone(network, ids, what) for ids in texts]
+            output = torch.cat([states[-1] for states in text_states])
             if not output.isfinite().all():
                 raise UsageError(
                     f"{what}: {type(network).__name__} gives states that are NaN or infinite: "
                     "its weights are damaged"
                 )
-            _refuse_causal(network, texts[2], alone[2][-1], what)
+            # The first token's state, with the tokens after it in reverse.
+            reverse = np.concatenate([texts[2][:1], texts[2][:0:-1]])
+            if torch.equal(_states_alone(network, reverse, what)[-1][0], text_states[2][-1][0]):
+                raise UsageError(f"{what}: {causal_message(type(network).__name__)}")
             layers = likely_layers(network)
-            layers = layers if layers and caught(network, layers, texts[2], alone[2]) else ()
+            if not (layers and _receive_all_states(network, layers, texts[2], text_states[2])):
+                layers = ()
             for padding in (True, False):
                 TRAITS[network] = Traits(layers, padding)
                 if near(flat_hidden(network, batch, packed=False)[0], output):
@@ -67,20 +71,21 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def predicts(whole: nn.Module, head: nn.Module) -> bool:
+def predicts(language_model: nn.Module, head: nn.Module) -> bool:
     """Return whether a language model's logits are what its head computes from its encoder's
     output, tried on one text."""
-    training = whole.training
-    whole.eval()
+    training = language_model.training
+    language_model.eval()
     try:
         with torch.no_grad(), quiet():
-            inputs = _inputs_of(whole, sample(whole).ids[:12])
-            logits = head(getattr(whole, whole.base_model_prefix)(**inputs).last_hidden_state)
-            return isinstance(logits, Tensor) and near(logits, whole(**inputs).logits)
+            inputs = _inputs_of(language_model, sample(language_model).ids[:12])
+            encoder = getattr(language_model, language_model.base_model_prefix)
+            logits = head(encoder(**inputs).last_hidden_state)
+            return isinstance(logits, Tensor) and near(logits, language_model(**inputs).logits)
     except (ValueError, TypeError, RuntimeError, AttributeError, IndexError):
         return False
     finally:
-        whole.train(training)
+        language_model.train(training)
 
 
 def _inputs_of(network: PreTrainedModel, ids: np.ndarray) -> dict[str, object]:
@@ -113,14 +118,7 @@ def _states_alone(network: PreTrainedModel, ids: np.ndarray, what: str) -> list[
     return [state[0] for state in states]
 
 
-def _refuse_causal(network: PreTrainedModel, ids: np.ndarray, output: Tensor, what: str) -> None:
-    """Raise UsageError if the first token's state is the same whatever follows."""
-    changed = np.concatenate([ids[:1], ids[:0:-1]])
-    if torch.equal(_states_alone(network, changed, what)[-1][0], output[0]):
-        raise UsageError(f"{what}: {causal(type(network).__name__)}")
-
-
-def causal(name: str) -> str:
+def causal_message(name: str) -> str:
     """Return the error message for a model that reads from left to right."""
     return (
         f"{name} is no encoder: the first token's state is the same whatever follows it (a causal "
@@ -129,7 +127,7 @@ def causal(name: str) -> str:
     )
 
 
-def caught(
+def _receive_all_states(
     network: PreTrainedModel, layers: tuple[nn.Module, ...], ids: np.ndarray, expected: list[Tensor]
 ) -> bool:
     """Return whether these modules receive every hidden state."""

@@ -32,7 +32,7 @@ def _continuing() -> np.ndarray:
     return table
 
 
-def whole(text: str, offsets: np.ndarray) -> np.ndarray:
+def widen_offsets(text: str, offsets: np.ndarray) -> np.ndarray:
     """Widen the character offsets of tokens [n, 2] to whole characters of the text.
 
     A normalizer that composes or drops marks (NFC, stripped accents) maps a token to the base

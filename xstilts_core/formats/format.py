@@ -70,13 +70,13 @@ def select(encoded: Encoded, rows: np.ndarray) -> Encoded:
     lengths = encoded.lengths[sequences]
     tokens = ranges(encoded.starts[sequences], lengths)
     return Encoded(
-        encoded.ids[tokens],
-        lengths,
-        np.concatenate([[0], np.cumsum(choices)]),
-        encoded.example[rows],
-        None if encoded.types is None else encoded.types[tokens],
-        {name: values[rows] for name, values in encoded.columns.items()},
-        {name: values[tokens] for name, values in encoded.token_columns.items()},
+        ids=encoded.ids[tokens],
+        lengths=lengths,
+        rows=np.concatenate([[0], np.cumsum(choices)]),
+        example=encoded.example[rows],
+        types=None if encoded.types is None else encoded.types[tokens],
+        columns={name: values[rows] for name, values in encoded.columns.items()},
+        token_columns={name: values[tokens] for name, values in encoded.token_columns.items()},
     )
 
 
@@ -85,20 +85,23 @@ def gather(encoded: Encoded, rows: np.ndarray, device: torch.device | str = "cpu
     return batch_of(select(encoded, rows), device)
 
 
-def batch_of(found: Encoded, device: torch.device | str = "cpu") -> Batch:
+def batch_of(encoded: Encoded, device: torch.device | str = "cpu") -> Batch:
     """Return all rows as one batch."""
-    sequences, labels = (
-        Sequences(found.ids, found.lengths, found.types),
-        found.token_columns.get("label"),
+    sequences = Sequences(encoded.ids, encoded.lengths, encoded.types)
+    owner = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)
+    columns, token_columns = (
+        {name: torch.from_numpy(values).to(device) for name, values in arrays.items()}
+        for arrays in (encoded.columns, encoded.token_columns)
     )
+    labels = encoded.token_columns.get("label")
     return Batch(
-        sequences,
-        torch.from_numpy(sequences.starts).to(device),
-        torch.from_numpy(np.repeat(np.arange(len(found.lengths)), found.lengths)).to(device),
-        np.diff(found.rows),
-        {name: torch.from_numpy(values).to(device) for name, values in found.columns.items()},
-        {name: torch.from_numpy(values).to(device) for name, values in found.token_columns.items()},
-        len(found) if labels is None else int(np.count_nonzero(labels != IGNORED)),
+        sequences=sequences,
+        starts=torch.from_numpy(sequences.starts).to(device),
+        owner=torch.from_numpy(owner).to(device),
+        choices=np.diff(encoded.rows),
+        columns=columns,
+        token_columns=token_columns,
+        terms=len(encoded) if labels is None else int(np.count_nonzero(labels != IGNORED)),
     )
 
 

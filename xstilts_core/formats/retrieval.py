@@ -49,7 +49,9 @@ def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
         for name in ("ids", "lengths", "example")
     )
     types = np.concatenate([part.types for part in parts]) if template.types else None
-    return Encoded(ids, lengths, np.arange(len(texts) + 1), example, types)
+    return Encoded(
+        ids=ids, lengths=lengths, rows=np.arange(len(texts) + 1), example=example, types=types
+    )
 
 
 def _sums_by_layer(encoder: Encoder, batch: Batch, layers: Sequence[int]) -> Tensor:
@@ -144,9 +146,9 @@ def best_in_rows(tile: Tensor, first: int, count: int) -> Tensor:
     return keys(values, columns + first).topk(min(count, width), dim=1).values
 
 
-def merge(best: Tensor, found: Tensor) -> None:
-    """Keep the highest keys of `best` and `found` in `best` [rows, count], which is on the CPU."""
-    best.copy_(torch.cat([best, found.cpu()], 1).topk(best.shape[1], dim=1).values)
+def merge(best: Tensor, tile_best: Tensor) -> None:
+    """Keep the highest keys of both in `best` [rows, count], which is on the CPU."""
+    best.copy_(torch.cat([best, tile_best.cpu()], 1).topk(best.shape[1], dim=1).values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +164,22 @@ class Nearest:
         return cls(values_of(best).numpy(), indices_of(best).numpy())
 
 
-def nearest(x: Tensor, y: Tensor, count: int, where: torch.device = CPU) -> tuple[Nearest, Nearest]:
+def nearest(
+    x: Tensor, y: Tensor, count: int, device: torch.device = CPU
+) -> tuple[Nearest, Nearest]:
     """Return the `count` nearest y of every x and the nearest x of every y, for unit vectors
     [sentences, width].
 
     One pass over tiles of similarities serves both directions: half the arithmetic of two searches,
-    and memory for one tile whatever the collections' sizes. where: the device that computes.
+    and memory for one tile whatever the collections' sizes. device: the device that computes.
     """
     forward = torch.full((len(x), min(count, len(y))), LOWEST)
     backward = torch.full((len(y), min(count, len(x))), LOWEST)
-    rows, columns = TILES[where.type]
+    rows, columns = TILES[device.type]
     for top in range(0, len(x), rows):
-        block = x[top : top + rows].to(where)
+        block = x[top : top + rows].to(device)
         for left in range(0, len(y), columns):
-            tile = block @ y[left : left + columns].to(where).T
+            tile = block @ y[left : left + columns].to(device).T
             merge(forward[top : top + rows], best_in_rows(tile, left, count))
             merge(backward[left : left + columns], best_in_rows(tile.T.contiguous(), top, count))
     return Nearest.of(forward), Nearest.of(backward)
@@ -211,19 +215,20 @@ class Candidates:
 
 
 def _best_partners(
-    found: Nearest, own: np.ndarray, others: np.ndarray, margin: bool
+    neighbours: Nearest, means: np.ndarray, neighbour_means: np.ndarray, margin: bool
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return index and score of the best of each sentence's nearest candidates, and how many means
     were clamped at LEAST_MEAN.
 
-    own, others: mean cosines of the sentences of both sides.
+    means, neighbour_means: mean cosines of the sentences of both sides.
     """
-    means = (own[:, None] + others[found.indices]) / 2
-    scores = found.cosines / np.maximum(means, LEAST_MEAN) if margin else found.cosines
+    pair_means = (means[:, None] + neighbour_means[neighbours.indices]) / 2
+    cosines = neighbours.cosines
+    scores = cosines / np.maximum(pair_means, LEAST_MEAN) if margin else cosines
     best = scores.argmax(1)[:, None]
-    clamped = int((means < LEAST_MEAN).sum()) if margin else 0
+    clamped = int((pair_means < LEAST_MEAN).sum()) if margin else 0
     return (
-        np.take_along_axis(found.indices, best, 1)[:, 0],
+        np.take_along_axis(neighbours.indices, best, 1)[:, 0],
         np.take_along_axis(scores, best, 1)[:, 0],
         clamped,
     )
@@ -243,7 +248,7 @@ def one_to_one(xs: np.ndarray, ys: np.ndarray, scores: np.ndarray) -> np.ndarray
 
 
 def mine(
-    other: Tensor, english: Tensor, neighbours: int, margin: bool, where: torch.device = CPU
+    other: Tensor, english: Tensor, neighbours: int, margin: bool, device: torch.device = CPU
 ) -> Candidates:
     """Mine candidate pairs by ratio margin cos(x, y) / mean of both sides' k nearest cosines
     (Artetxe and Schwenk 2019), or by cosine.
@@ -252,7 +257,7 @@ def mine(
     directions; proposals are selected greedily by score, one to one, and only scores above 0 count,
     as in XTREME's mine_bitext with retrieval "max".
     """
-    forward, backward = nearest(other, english, neighbours, where)
+    forward, backward = nearest(other, english, neighbours, device)
     mean_other, mean_english = forward.cosines.mean(1), backward.cosines.mean(1)
     english_best, forward_scores, clamped = _best_partners(
         forward, mean_other, mean_english, margin
@@ -268,7 +273,7 @@ def mine(
     return Candidates(xs[selected], ys[selected], scores[selected], clamped + backward_clamped)
 
 
-def different(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def distinct(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of each distinct text's first occurrence, and whether it is the only one."""
     positions: dict[str, list[int]] = {}
     for position, text in enumerate(texts):

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from xstilts_core import metrics
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SpanExample
-from xstilts_core.formats.characters import whole
+from xstilts_core.formats.characters import widen_offsets
 from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
 from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, tokenise
 from xstilts_core.tasks import Task
@@ -65,7 +65,7 @@ class Span:
         pieces = tokenise(tokenizer, texts, offsets=True)
         contexts = dict.fromkeys(example.context for example in examples)
         offsets = {
-            text: whole(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2))
+            text: widen_offsets(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2))
             for text in contexts
         }
         builder = Builder(template)
@@ -163,7 +163,10 @@ class Span:
         spans = best_spans(outputs, encoded, len(examples))
         empty = np.isneginf(spans.scores)
         if task.scoring == "squad_v2":
-            empty |= _no_answer(outputs, encoded, len(examples)) > spans.scores
+            # The first token as start and end scores "no answer"; the lowest of all windows counts.
+            no_answer = np.full(len(examples), np.inf)
+            np.minimum.at(no_answer, encoded.example, outputs[encoded.starts[:-1]].sum(1))
+            empty |= no_answer > spans.scores
         first, last = (
             encoded.token_columns["first"][spans.starts],
             encoded.token_columns["last"][spans.ends],
@@ -240,12 +243,3 @@ def best_spans(outputs: np.ndarray, encoded: Encoded, count: int) -> Spans:
     token = np.zeros(size, dtype=np.int64)
     token[slots] = context
     return Spans(token[best], token[np.minimum(last, size - 1)], scores)
-
-
-def _no_answer(outputs: np.ndarray, encoded: Encoded, count: int) -> np.ndarray:
-    """Return the lowest "no answer" score (the first token as start and end) over the windows of
-    each example [examples]."""
-    null = outputs[encoded.starts[:-1]].sum(1)
-    lowest = np.full(count, np.inf)
-    np.minimum.at(lowest, encoded.example, null)
-    return lowest

@@ -42,11 +42,11 @@ class Template:
         second = next(k for k in range(start + size, len(two)) if two[k : k + size] == probe)
         types = "token_type_ids" in tokenizer.model_input_names
         return cls(
-            one[:start],
-            two[start + size : second],
-            two[second + size :],
-            one[start + size :],
-            types,
+            before=one[:start],
+            between=two[start + size : second],
+            after=two[second + size :],
+            single_after=one[start + size :],
+            types=types,
         )
 
     @property
@@ -195,13 +195,13 @@ class Builder:
             steps = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             types = (steps >= np.repeat(self.seconds, lengths)).astype(np.int8)
         return Encoded(
-            ids,
-            lengths,
-            np.array(self.rows),
-            np.array(self.example, dtype=np.int64),
-            types,
-            columns or {},
-            token_columns or {},
+            ids=ids,
+            lengths=lengths,
+            rows=np.array(self.rows),
+            example=np.array(self.example, dtype=np.int64),
+            types=types,
+            columns=columns or {},
+            token_columns=token_columns or {},
         )
 
 

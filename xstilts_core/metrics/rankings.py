@@ -9,19 +9,19 @@ from xstilts_core.metrics.scores import RANKING, check_lengths, score
 TOP = 20
 
 
-def average_precision(right: Collection[str], ranked: Sequence[str], most: int = TOP) -> float:
-    """Average the precision at each right id among the first `most`, over min(right, most), 0 to 1.
-    A repeated id counts once.
+def average_precision(right: Collection[str], ranked: Sequence[str], cutoff: int = TOP) -> float:
+    """Average the precision at each right id among the first `cutoff`, over min(right, cutoff),
+    0 to 1. A repeated id counts once.
 
-    With one right id this is its reciprocal rank, 0 beyond `most`, which XTREME-R calls map@20 for
-    Mewsli-X.
+    With one right id this is its reciprocal rank, 0 beyond `cutoff`, which XTREME-R calls map@20
+    for Mewsli-X.
     """
     hits, total = set(), 0.0
-    for rank, name in enumerate(ranked[:most], start=1):
+    for rank, name in enumerate(ranked[:cutoff], start=1):
         if name in right and name not in hits:
             hits.add(name)
             total += len(hits) / rank
-    return total / min(len(right), most)
+    return total / min(len(right), cutoff)
 
 
 def ranking_statistics(

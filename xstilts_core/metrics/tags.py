@@ -103,7 +103,7 @@ def tagging_statistics(
         hit,
     )
     return np.stack(
-        [*(np.bincount(where, minlength=len(lengths)) for where in owners), lengths], axis=1
+        [*(np.bincount(sentences, minlength=len(lengths)) for sentences in owners), lengths], axis=1
     )
 
 

@@ -60,28 +60,27 @@ def until_learnt(
     attempt: Callable[[Schedule], Trained],
     judge: Callable[[], list[Judgement]],
     checkpoint: Checkpoint | None,
-    same: dict[str, Any],
+    training_identity: dict[str, Any],
 ) -> tuple[Trained, list[dict[str, Any]]]:
     """Train by one schedule after the other until all tasks are learnt, and leave the weights of
     that attempt. If none learns, leave those of the highest mean development score (the first of
     equals). Return how it was trained, and a record of each attempt.
 
-    A killed run resumes in its last attempt, from the attempts' `checkpoint`; `same` is what that
-    shares with its training.
+    A killed run resumes in its last attempt, from the attempts' `checkpoint`.
+    training_identity: what that shares with its training.
     """
     start = weights(modules)
     store = replace(checkpoint, name=FILE) if checkpoint else None
-    state = (store.read(same) if store else None) or {"records": [], "best": {}}
-    records, earlier = state["records"], sum(record["seconds"] for record in state["records"])
+    state = (store.read(training_identity) if store else None) or {"records": [], "best": {}}
+    records = state["records"]
+    earlier_seconds = sum(record["seconds"] for record in records)
     for number, schedule in list(enumerate(schedules))[len(records) :]:
         begin(modules, streams, start, schedule.seed)
         trained = attempt(schedule)
         judgements = judge()
-        earlier += trained.earlier_seconds
-        learnt, score = (
-            all(judgement.learnt for judgement in judgements),
-            float(np.mean([judgement.score for judgement in judgements] or [0.0])),
-        )
+        earlier_seconds += trained.earlier_seconds
+        learnt = all(judgement.learnt for judgement in judgements)
+        score = float(np.mean([judgement.score for judgement in judgements] or [0.0]))
         outcome = {
             "best_step": trained.best_step,
             "best_score": trained.best_score,
@@ -114,11 +113,11 @@ def until_learnt(
             flush=True,
         )
         if store and checkpoint:
-            store.write(state, same)
+            store.write(state, training_identity)
             checkpoint.remove()
     best = state["best"]
     begin(modules, (), best["weights"], 0)
     for module in modules:
         module.eval()
     report = [{**record, "kept": number == best["number"]} for number, record in enumerate(records)]
-    return Trained(**{**best["trained"], "earlier_seconds": earlier}), report
+    return Trained(**{**best["trained"], "earlier_seconds": earlier_seconds}), report

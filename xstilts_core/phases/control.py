@@ -14,7 +14,13 @@ from xstilts_core.formats import FORMATS, retrieval
 from xstilts_core.formats.pair import label_indices
 from xstilts_core.phases import overlap
 from xstilts_core.results import Score
-from xstilts_core.retrieve import Vectors, mine_language, mined, right_pairs, search_language
+from xstilts_core.retrieve import (
+    Vectors,
+    candidate_pairs,
+    mine_language,
+    right_pairs,
+    search_language,
+)
 from xstilts_core.run import Run
 from xstilts_core.study.spec import ControlSpec, RetrievalSpec
 from xstilts_core.tasks import Task, task
@@ -24,7 +30,7 @@ Predict = Callable[[Sequence[Any], str], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class Control:
     """A target's fitted control: what it learnt, to display, and how it answers examples in a
     language.
 
@@ -37,7 +43,7 @@ class Fitted:
     answer: Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 
-def _predicting(
+def _answer_function(
     entry: Task, predict: Predict
 ) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
     """Return an answer function that scores `predict` by the rule of the task's format."""
@@ -54,49 +60,49 @@ def _predicting(
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
     """Return the English examples that the study's models of this target are trained on."""
-    most = spec.train_examples.get(entry.name, 0)
-    parts = source_of(spec).training(entry.train_on or "", most, spec.seed)
+    count = spec.train_examples.get(entry.name, 0)
+    parts = source_of(spec).training(entry.train_on or "", count, spec.seed)
     return [example for examples in parts.values() for example in examples]
 
 
-def _most_frequent_label(spec: ControlSpec, entry: Task) -> Fitted:
+def _most_frequent_label(spec: ControlSpec, entry: Task) -> Control:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return Fitted(
+    return Control(
         entry.name,
         {"label": label},
-        _predicting(entry, lambda examples, code: [label] * len(examples)),
+        _answer_function(entry, lambda examples, code: [label] * len(examples)),
     )
 
 
-def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Fitted:
+def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Control:
     """Predict one tag for all words, not one per word: for entities O, with an F1 of 0."""
     tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[
         0
     ][0]
-    return Fitted(
+    return Control(
         entry.name,
         {"tag": tag},
-        _predicting(
+        _answer_function(
             entry, lambda examples, code: [[tag] * len(example.words) for example in examples]
         ),
     )
 
 
-def _label_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _label_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     examples = training(spec, entry)
     classifier = overlap.fit_classifier(
         overlap.features(examples, "en"), label_indices(examples, entry), len(entry.labels)
     )
 
-    def predict(asked: Sequence[Any], code: str) -> list[str]:
-        return [entry.labels[best] for best in classifier.choose(overlap.features(asked, code))]
+    def predict(queries: Sequence[Any], code: str) -> list[str]:
+        return [entry.labels[best] for best in classifier.choose(overlap.features(queries, code))]
 
     rows = zip((*overlap.FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
     learnt = {name: dict(zip(entry.labels, row, strict=True)) for name, row in rows}
-    return Fitted(entry.name, learnt, _predicting(entry, predict))
+    return Control(entry.name, learnt, _answer_function(entry, predict))
 
 
-def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     """Choose the answer's length, in words, that is best on English development data."""
     examples = source_of(spec).development(entry.train_on or "")
     gold = [[answer.text for answer in example.answers] for example in examples]
@@ -110,10 +116,10 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
         "length": length,
         "development": {size: round(value, 2) for size, value in by_length.items()},
     }
-    return Fitted(
+    return Control(
         entry.name,
         learnt,
-        _predicting(entry, lambda asked, code: overlap.answers(asked, code, length)),
+        _answer_function(entry, lambda queries, code: overlap.answers(queries, code, length)),
     )
 
 
@@ -126,11 +132,11 @@ def vectors(examples: Sequence[Any]) -> Vectors:
     return Vectors(*sides)
 
 
-def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
+def _search_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     """Find nearest neighbours by character trigrams.
     Mine by the rules of the study's retrieval runs, with thresholds from development data."""
     if entry.metric != "f1":
-        return Fitted(
+        return Control(
             entry.name, {}, lambda examples, code: search_language(examples, vectors(examples))
         )
     settings = RetrievalSpec(
@@ -143,9 +149,9 @@ def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     source, thresholds = source_of(spec), {}
     for code in source.evaluated(entry.name, "dev", spec.languages):
         examples = source.load(entry.name, "dev", code)
-        candidates = mined(settings, vectors(examples), examples)
+        candidates = candidate_pairs(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
-    return Fitted(
+    return Control(
         entry.name,
         {"threshold": thresholds},
         lambda examples, code: mine_language(
@@ -154,7 +160,7 @@ def _search_by_overlap(spec: ControlSpec, entry: Task) -> Fitted:
     )
 
 
-_FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Fitted]] = {
+_FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Control]] = {
     ("majority", "pair"): _most_frequent_label,
     ("majority", "tagging"): _most_frequent_tag,
     ("overlap", "pair"): _label_by_overlap,
@@ -163,22 +169,22 @@ _FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Fitted]] = {
 }
 
 
-def fit(spec: ControlSpec) -> list[Fitted]:
+def fit(spec: ControlSpec) -> list[Control]:
     """Fit the control of every target on English training and development data."""
     return [_FITTERS[spec.control, task(name).format](spec, task(name)) for name in spec.targets]
 
 
-def describe(fitted: list[Fitted]) -> dict[str, dict[str, Any]]:
+def describe(controls: list[Control]) -> dict[str, dict[str, Any]]:
     """Return what each target's control learnt."""
-    return {control.target: control.learnt for control in fitted}
+    return {control.target: control.learnt for control in controls}
 
 
-def score_targets(run: Run, fitted: list[Fitted]) -> list[Score]:
+def score_targets(run: Run, controls: list[Control]) -> list[Score]:
     """Score every target in every language on the items that the study's models see, and write the
     predictions."""
     spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []
-    for control in fitted:
+    for control in controls:
         target = task(control.target)
         split = source.test_split(target.name)
         for code in source.evaluated(target.name, split, spec.languages):

@@ -81,7 +81,7 @@ def encoder_of(study: Study, recipe: str, seed: int) -> str:
 
 
 @lru_cache(maxsize=8)
-def embedded(
+def _sentence_space(
     start: str, texts: tuple[tuple[str, ...], ...], languages: tuple[str, ...]
 ) -> SentenceSpace:
     """Return the vectors of one encoder, computed on the CPU."""
@@ -89,10 +89,10 @@ def embedded(
     from xstilts_core import model
     from xstilts_core.formats import retrieval
 
-    encoder = model.load(start, dropout=0.0, packed=False, where=model.device("cpu"))
+    encoder = model.load(start, dropout=0.0, packed=False, device=model.device("cpu"))
     layers = range(encoder.layers + 1)
-    longest = min(128, model.longest_input(encoder.network))
-    vectors = [retrieval.embed(encoder, side, longest, layers) for side in texts]
+    max_length = min(128, model.longest_input(encoder.network))
+    vectors = [retrieval.embed(encoder, side, max_length, layers) for side in texts]
     count = len(texts[0])
     accuracy = {}
     for centred in (True, False):
@@ -127,4 +127,4 @@ def parallel_sentences(study: Study, recipe: str, seed: int, count: int = 150) -
             "run that study yourself"
         )
     texts = parallel_texts(study, count)
-    return embedded(encoder_of(study, recipe, seed), tuple(texts.values()), tuple(texts))
+    return _sentence_space(encoder_of(study, recipe, seed), tuple(texts.values()), tuple(texts))

@@ -34,7 +34,7 @@ class Fetched:
     head: str = ""
 
 
-def wanted(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
+def hub_splits(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
     """Yield (task, hub data, configuration, split) of everything to fetch, each once."""
     hub, visited = Hub(benchmark=spec.benchmark), set()
     for name in (part for task in spec.tasks for part in sampling.parts(task)):
@@ -65,16 +65,16 @@ def on_hub(encoder: str) -> bool:
     )
 
 
-def standing(repository: Repository, before: str) -> tuple[State, str]:
-    """Return what became of a repository that was locked at commit `before` ("" if it was not), and
+def standing(repository: Repository, locked_commit: str) -> tuple[State, str]:
+    """Return what became of a repository that was locked at `locked_commit` ("" if it was not), and
     the current commit of its branch on the hub."""
-    if not before or hub_client.offline():
-        return ("locked" if before else "new"), ""
+    if not locked_commit or hub_client.offline():
+        return ("locked" if locked_commit else "new"), ""
     try:
         head = hub_client.head(repository, f"{repository.kind} {repository.name}")
     except hub_client.NotOnHub:
         return "gone", ""
-    return ("locked" if head == before else "moved"), head
+    return ("locked" if head == locked_commit else "moved"), head
 
 
 def fetch(spec: DataSpec) -> list[Fetched]:
@@ -83,19 +83,26 @@ def fetch(spec: DataSpec) -> list[Fetched]:
     fetched: list[Fetched] = []
     standings: dict[Repository, tuple[State, str]] = {}
 
-    def look(repository: Repository) -> None:
+    def record_standing(repository: Repository) -> None:
         """Look at a repository before it is fetched: afterwards everything is locked."""
         if repository not in standings:
             standings[repository] = standing(repository, hub_lock.commit(repository))
 
-    for name, source, config, split in wanted(spec):
+    for name, source, config, split in hub_splits(spec):
         repository = Repository.of(source)
-        look(repository)
+        record_standing(repository)
         rows = readers.fetch(name, source, config, split).num_rows
         state, head = standings[repository]
         fetched.append(
             Fetched(
-                name, repository.key, config, split, rows, state, hub_lock.commit(repository), head
+                task=name,
+                repository=repository.key,
+                configuration=config,
+                split=split,
+                rows=rows,
+                state=state,
+                commit=hub_lock.commit(repository),
+                head=head,
             )
         )
     for kind, name in (
@@ -104,7 +111,7 @@ def fetch(spec: DataSpec) -> list[Fetched]:
     ):
         if on_hub(name):
             repository = Repository("model", name)
-            look(repository)
+            record_standing(repository)
             path = hub_client.encoder(name, kind)
             if kind == ENCODER:  # here, not in each of the runs that wait for this one
                 from xstilts_core.encoders import loading
@@ -113,16 +120,23 @@ def fetch(spec: DataSpec) -> list[Fetched]:
             state, head = standings[repository]
             fetched.append(
                 Fetched(
-                    kind, repository.key, "", "", None, state, hub_lock.commit(repository), head
+                    task=kind,
+                    repository=repository.key,
+                    configuration="",
+                    split="",
+                    rows=None,
+                    state=state,
+                    commit=hub_lock.commit(repository),
+                    head=head,
                 )
             )
     return fetched
 
 
-def notices(found: Sequence[Fetched]) -> list[str]:
+def notices(rows: Sequence[Fetched]) -> list[str]:
     """Return a sentence for every repository that is no longer on the hub as it was locked."""
     sentences = {}
-    for row in found:
+    for row in rows:
         pinned = f"this study stays with commit {row.commit}, as recorded in {hub_lock.path()}"
         if row.state == "moved":
             sentences[row.repository] = (
@@ -138,6 +152,6 @@ def notices(found: Sequence[Fetched]) -> list[str]:
     return list(sentences.values())
 
 
-def details(found: Sequence[Fetched]) -> dict[str, Any]:
+def details(rows: Sequence[Fetched]) -> dict[str, Any]:
     """Return what result.json stores: every row, and the notices."""
-    return {"fetched": [asdict(row) for row in found], "notices": notices(found)}
+    return {"fetched": [asdict(row) for row in rows], "notices": notices(rows)}

@@ -62,22 +62,26 @@ def records(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
     run_states = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
     done = [run.spec for run in run_states if run.state == "done"]
     return [
-        (spec, judged) for spec in done for judged in judgements(results.read(spec.folder / RESULT))
+        (spec, judgement)
+        for spec in done
+        for judgement in judgements(results.read(spec.folder / RESULT))
     ]
 
 
 def missed(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
     """Return those of `records` that did not learn."""
-    return [(spec, judged) for spec, judged in records(study) if not judged.learnt]
+    return [(spec, judgement) for spec, judgement in records(study) if not judgement.learnt]
 
 
 def unlearnt(study: Study) -> dict[str, str]:
     """Return recipe -> `sentence` of the recipes that did not learn a task with some seed."""
     by_recipe: dict[str, list[tuple[IntermediateSpec, Judgement]]] = {}
-    for spec, judged in missed(study):
-        by_recipe.setdefault(spec.recipe, []).append((spec, judged))
+    for spec, judgement in missed(study):
+        by_recipe.setdefault(spec.recipe, []).append((spec, judgement))
     return {
-        name: sentence(name, len(rows[0][0].tasks), [(spec.seed, judged) for spec, judged in rows])
+        name: sentence(
+            name, len(rows[0][0].tasks), [(spec.seed, judgement) for spec, judgement in rows]
+        )
         for name, rows in by_recipe.items()
     }
 
@@ -88,31 +92,29 @@ def listed(values: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def sentence(recipe: str, tasks: int, found: Sequence[tuple[int, Judgement]]) -> str:
+def sentence(recipe: str, tasks: int, failures: Sequence[tuple[int, Judgement]]) -> str:
     """Return a sentence on which of a recipe's `tasks` were not learnt with which seeds, and what
-    that means for its gains. found: (seed, judgement)."""
-    names, seeds = (
-        list(dict.fromkeys(judged.task for _, judged in found)),
-        {seed for seed, _ in found},
-    )
+    that means for its gains. failures: (seed, judgement)."""
+    names = list(dict.fromkeys(judgement.task for _, judgement in failures))
+    seeds = {seed for seed, _ in failures}
     parts = []
     for name in names:
-        failures = [(seed, judged) for seed, judged in found if judged.task == name]
-        first, word = failures[0][1], "seed" if len(failures) == 1 else "seeds"
-        values = " and ".join(f"{judged.score:.1f}" for _, judged in failures)
+        of_task = [(seed, judgement) for seed, judgement in failures if judgement.task == name]
+        first, word = of_task[0][1], "seed" if len(of_task) == 1 else "seeds"
+        values = " and ".join(f"{judgement.score:.1f}" for _, judgement in of_task)
         verdict = (
             "is not distinguishable from"
-            if any(judged.high >= 0 for _, judged in failures)
+            if any(judgement.high >= 0 for _, judgement in of_task)
             else "is below"
         )
         score_text = (
             f"English development {first.metric} of {name} after phase 2, {values} "
-            f"({word} {listed(seed for seed, _ in failures)})"
+            f"({word} {listed(seed for seed, _ in of_task)})"
         )
         parts.append(f"{score_text}, {verdict} {first.reference:.1f} ({first.answer})")
     one_seed = len(seeds) == 1
     what = "nothing" if len(names) == tasks else f"nothing of {listed(names)}"
-    most = max(judged.attempts for _, judged in found)
+    most = max(judgement.attempts for _, judgement in failures)
     way = "restarts: 2 would train it again" if most == 1 else f"the best of {most} attempts"
     who, owner, such = (
         ("this encoder", "its", "a spoilt encoder")
@@ -125,12 +127,12 @@ def sentence(recipe: str, tasks: int, found: Sequence[tuple[int, Judgement]]) ->
     )
 
 
-def marked(recipe: str, found: Iterable[str]) -> str:
-    """Return the name of a recipe for a table, with a dagger if it is in `found`, the recipes that
-    did not learn."""
-    return f"{recipe} {MARK}" if recipe in found else recipe
+def marked(recipe: str, recipes: Iterable[str]) -> str:
+    """Return the name of a recipe for a table, with a dagger if it is in `recipes`, those that did
+    not learn."""
+    return f"{recipe} {MARK}" if recipe in recipes else recipe
 
 
-def note(found: Mapping[str, str]) -> str:
+def note(sentences: Mapping[str, str]) -> str:
     """Return the note beneath a table with daggers, from `unlearnt`; "" without any."""
-    return f"{MARK} {'; '.join(found.values())}." if found else ""
+    return f"{MARK} {'; '.join(sentences.values())}." if sentences else ""

@@ -116,9 +116,9 @@ def new_model(spec: PretrainSpec, tokenizer: PreTrainedTokenizerFast) -> tuple[E
         bos_token_id=0,
         eos_token_id=2,
     )
-    whole = XLMRobertaForMaskedLM(config).to(device(spec.device))
-    network = whole.roberta
-    return Encoder(network, tokenizer, can_pack(network)), whole.lm_head
+    language_model = XLMRobertaForMaskedLM(config).to(device(spec.device))
+    network = language_model.roberta
+    return Encoder(network, tokenizer, can_pack(network)), language_model.lm_head
 
 
 def stream(
@@ -134,13 +134,13 @@ def stream(
         mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
         parts.append(
             Stream(
-                "mlm",
-                head,
-                mlm.loss,
-                encoded,
-                len(encoded),
-                spec.batch_tokens,
-                mask,
+                name="mlm",
+                head=head,
+                loss=mlm.loss,
+                encoded=encoded,
+                size=len(encoded),
+                batch_size=spec.batch_tokens,
+                mask=mask,
                 by_length=True,
                 draws=draws,
             )
@@ -166,10 +166,10 @@ def describe(
 
 def schedule(spec: PretrainSpec) -> Schedule:
     return Schedule(
-        spec.steps,
-        spec.learning_rate,
-        spec.warmup,
-        spec.weight_decay,
+        steps=spec.steps,
+        learning_rate=spec.learning_rate,
+        warmup=spec.warmup,
+        weight_decay=spec.weight_decay,
         clip=1.0,
         seed=spec.seed,
         betas=(0.9, 0.98),

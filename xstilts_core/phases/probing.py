@@ -23,7 +23,7 @@ from xstilts_core.formats import FORMATS
 from xstilts_core.formats.pair import label_indices
 from xstilts_core.model import Encoder
 from xstilts_core.results import Score
-from xstilts_core.retrieve import one_side
+from xstilts_core.retrieve import unit_vectors
 from xstilts_core.run import Run
 from xstilts_core.study.spec import ProbingSpec
 from xstilts_core.tasks import task
@@ -36,7 +36,7 @@ _MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class Probe:
     """A probe: its task, the classifier, the chosen strength, and the accuracy of each strength on
     English development data in percent."""
 
@@ -46,18 +46,13 @@ class Fitted:
     development: dict[float, float]
 
 
-def _layer_of(spec: ProbingSpec, encoder: Encoder) -> int:
-    """Return the hidden state that is pooled; 0: the embeddings."""
-    return spec.layer if spec.layer >= 0 else encoder.layers
-
-
 def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample]) -> np.ndarray:
     """Return standardised features of examples in one language, [examples, width], or of pairs,
     [examples, 2 * width]."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
-        layers = (_layer_of(spec, encoder),)
-        return one_side(encoder, tuple(texts), spec.max_length, layers, True)[0].numpy()
+        layers = (spec.layer if spec.layer >= 0 else encoder.layers,)
+        return unit_vectors(encoder, tuple(texts), spec.max_length, layers, True)[0].numpy()
 
     table = vectors([example.text_a for example in examples])
     if any(example.text_b for example in examples):
@@ -66,41 +61,41 @@ def features(spec: ProbingSpec, encoder: Encoder, examples: Sequence[PairExample
     return (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)
 
 
-def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Fitted:
+def _fit_probe(spec: ProbingSpec, encoder: Encoder, name: str) -> Probe:
     """Fit the classifier of one probing task, with its strength chosen on English data."""
     train, dev = (source_of(spec).load(name, split, ENGLISH) for split in ("train", "dev"))
     table, dev_table = features(spec, encoder, train), features(spec, encoder, dev)
     gold, dev_gold = label_indices(train, task(name)), label_indices(dev, task(name))
-    fitted = {
+    classifiers = {
         strength: LogisticRegression(C=strength, max_iter=_MOST_STEPS).fit(table, gold)
         for strength in _STRENGTHS
     }
     accuracies = {
-        strength: round(100 * float(probe.score(dev_table, dev_gold)), 2)
-        for strength, probe in fitted.items()
+        strength: round(100 * float(classifier.score(dev_table, dev_gold)), 2)
+        for strength, classifier in classifiers.items()
     }
     best = max(accuracies, key=lambda strength: accuracies[strength])
-    return Fitted(name, fitted[best], best, accuracies)
+    return Probe(name, classifiers[best], best, accuracies)
 
 
-def fit(spec: ProbingSpec, encoder: Encoder) -> list[Fitted]:
+def fit(spec: ProbingSpec, encoder: Encoder) -> list[Probe]:
     """Fit the probes of all the spec's tasks."""
     return [_fit_probe(spec, encoder, name) for name in spec.probes]
 
 
-def describe(fitted: Sequence[Fitted]) -> dict[str, dict[str, Any]]:
+def describe(probes: Sequence[Probe]) -> dict[str, dict[str, Any]]:
     """Return each task's accuracies on English development data, and the chosen strength."""
     return {
         probe.task: {"strength": probe.strength, "development": probe.development}
-        for probe in fitted
+        for probe in probes
     }
 
 
-def score_probes(run: Run, encoder: Encoder, fitted: Sequence[Fitted]) -> list[Score]:
+def score_probes(run: Run, encoder: Encoder, probes: Sequence[Probe]) -> list[Score]:
     """Score every probe in every language, zero-shot, and write the predictions."""
     spec, source = run.spec, source_of(run.spec)
     scores: list[Score] = []
-    for probe in fitted:
+    for probe in probes:
         target = task(probe.task)
         for code in source.evaluated(target.name, "test", spec.languages):
             examples = source.load(target.name, "test", code)

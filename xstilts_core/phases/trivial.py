@@ -20,21 +20,21 @@ DRAWS = 1_000
 _GUESS = "a guess"
 
 
-def answers(entry: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
+def answers(task: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
     """Return the answers that are the same for every item, in words -> predictions; empty for
     formats without such answers."""
     count = len(examples)
-    if entry.format == "pair":
-        return {f"always {label}": [label] * count for label in entry.labels}
-    if entry.format == "choice":
+    if task.format == "pair":
+        return {f"always {label}": [label] * count for label in task.labels}
+    if task.format == "choice":
         return {
             f"always choice {k + 1}": [k] * count
             for k in range(max(len(example.choices) for example in examples))
         }
-    if entry.format == "tagging":
+    if task.format == "tagging":
         tag = Counter(tag for example in examples for tag in example.tags).most_common(1)[0][0]
         return {f"every word {tag}": [[tag] * len(example.words) for example in examples]}
-    if entry.format == "span":
+    if task.format == "span":
         return {
             "never an answer": [""] * count,
             "all of the context": [example.context for example in examples],
@@ -42,27 +42,32 @@ def answers(entry: Task, examples: Sequence[Any]) -> dict[str, list[Any]]:
     return {}
 
 
-def reference(entry: Task, examples: Sequence[Any]) -> tuple[str, np.ndarray] | None:
+def reference(task: Task, examples: Sequence[Any]) -> tuple[str, np.ndarray] | None:
     """Return the trivial answer of the highest score, in words, and its statistics [examples,
     columns]; None if there is none."""
-    form = FORMATS[entry.format]
+    form = FORMATS[task.format]
     columns: tuple[str, ...] = ()
     by_answer: dict[str, np.ndarray] = {}
-    for words, predictions in answers(entry, examples).items():
-        columns, by_answer[words] = form.statistics(examples, predictions, entry, "en")
-    if entry.format == "choice":
+    for words, predictions in answers(task, examples).items():
+        columns, by_answer[words] = form.statistics(examples, predictions, task, "en")
+    if task.format == "choice":
         by_answer[_GUESS] = np.array([[1 / len(example.choices)] for example in examples])
     if not by_answer:
         return None
-    best = max(by_answer, key=lambda words: metrics.score(by_answer[words], columns)[entry.metric])
+    best = max(by_answer, key=lambda words: metrics.score(by_answer[words], columns)[task.metric])
     return best, np.asarray(by_answer[best], float)
 
 
 def differences(
-    own: np.ndarray, other: np.ndarray, columns: Sequence[str], metric: str, seed: int
+    statistics: np.ndarray,
+    reference_statistics: np.ndarray,
+    columns: Sequence[str],
+    metric: str,
+    seed: int,
 ) -> np.ndarray:
     """Return [DRAWS] score differences on the same resampled items; statistics [items, columns]."""
-    generator, table, count = np.random.default_rng([seed, 10]), np.hstack([own, other]), len(own)
+    generator, count = np.random.default_rng([seed, 10]), len(statistics)
+    table = np.hstack([statistics, reference_statistics])
     sums = np.stack(
         [
             np.bincount(generator.integers(count, size=count), minlength=count) @ table
@@ -76,23 +81,23 @@ def differences(
 
 
 def judge(
-    entry: Task, examples: Sequence[Any], columns: Sequence[str], statistics: np.ndarray, seed: int
+    task: Task, examples: Sequence[Any], columns: Sequence[str], statistics: np.ndarray, seed: int
 ) -> Judgement | None:
     """Compare a run's statistics [examples, columns] of a task with the best trivial answer.
     Return None if the format has none."""
-    if (best := reference(entry, examples)) is None:
+    if (best := reference(task, examples)) is None:
         return None
     answer, trivial = best
     run = np.asarray(statistics, float)
-    low, high = np.quantile(differences(run, trivial, columns, entry.metric, seed), (0.025, 0.975))
-    score, other = (metrics.score(part, columns)[entry.metric] for part in (run, trivial))
-    numbers = (round(float(value), 4) for value in (score, other))
+    low, high = np.quantile(differences(run, trivial, columns, task.metric, seed), (0.025, 0.975))
+    score, trivial_score = (metrics.score(rows, columns)[task.metric] for rows in (run, trivial))
     return Judgement(
-        entry.name,
-        entry.metric,
-        *numbers,
-        answer,
-        round(float(low), 4),
-        round(float(high), 4),
-        len(run),
+        task=task.name,
+        metric=task.metric,
+        score=round(float(score), 4),
+        reference=round(float(trivial_score), 4),
+        answer=answer,
+        low=round(float(low), 4),
+        high=round(float(high), 4),
+        items=len(run),
     )

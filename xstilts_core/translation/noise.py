@@ -48,22 +48,22 @@ class _Vocabulary:
         return self.words[random.choice(candidates)] if candidates else word
 
 
-def vocabulary(found: Iterable[str]) -> _Vocabulary:
+def vocabulary(tokens: Iterable[str]) -> _Vocabulary:
     """Rank words by frequency, then alphabetically, so that a set always has the same ranks."""
     ranking = tuple(
-        word for word, _ in sorted(Counter(found).items(), key=lambda entry: (-entry[1], entry[0]))
+        word for word, _ in sorted(Counter(tokens).items(), key=lambda entry: (-entry[1], entry[0]))
     )
     return _Vocabulary(ranking, {word: rank for rank, word in enumerate(ranking)})
 
 
-def noised(examples: Sequence[Example], code: str, share: float, seed: int) -> list[Example]:
+def add_noise(examples: Sequence[Example], code: str, share: float, seed: int) -> list[Example]:
     """Return the examples of one language with this share of their words (0 to 1) disturbed;
     unchanged if the share is 0."""
     if not share:
         return list(examples)
-    known = vocabulary(word for example in examples for word in words_of(example, code))
+    vocab = vocabulary(word for example in examples for word in words_of(example, code))
     return [
-        disturbed(example, code, share, known, Random(f"{seed}/{code}/{example.id}"))
+        _disturb(example, code, share, vocab, Random(f"{seed}/{code}/{example.id}"))
         for example in examples
     ]
 
@@ -86,18 +86,20 @@ def words_of(example: Example, code: str) -> Iterable[str]:
     # An answer is disturbed separately: its words may be segmented differently than in the running
     # text.
     answers = example.answers if isinstance(example, SpanExample) else ()
-    passages = [passage for answer in answers[:1] for passage in around(example.context, answer)]
+    passages = [
+        passage for answer in answers[:1] for passage in _split_at_answer(example.context, answer)
+    ]
     return (word for text in (*texts, *passages) for word in words.words(text, code))
 
 
-def disturbed(
-    example: Example, code: str, share: float, known: _Vocabulary, random: Random
+def _disturb(
+    example: Example, code: str, share: float, vocab: _Vocabulary, random: Random
 ) -> Example:
     """Add noise to every text of one example. Of several answers the first is kept, because
     training data have one."""
 
     def text(clean: str) -> str:
-        return noisy_text(clean, code, share, known, random)
+        return noisy_text(clean, code, share, vocab, random)
 
     match example:
         case PairExample():
@@ -112,7 +114,7 @@ def disturbed(
             )
         case SpanExample() if example.answers:
             before, answer, after = (
-                text(part) for part in around(example.context, example.answers[0])
+                text(part) for part in _split_at_answer(example.context, example.answers[0])
             )
             return replace(
                 example,
@@ -123,7 +125,7 @@ def disturbed(
         case SpanExample():
             return replace(example, question=text(example.question), context=text(example.context))
         case TagsExample():
-            order = noisy_order(example.words, share, known, random)
+            order = noisy_order(example.words, share, vocab, random)
             return replace(
                 example,
                 words=tuple(word for word, _ in order),
@@ -132,38 +134,40 @@ def disturbed(
     raise TypeError(f"a {type(example).__name__} has no labels that noise could leave in place")
 
 
-def around(context: str, answer: Answer) -> tuple[str, str, str]:
+def _split_at_answer(context: str, answer: Answer) -> tuple[str, str, str]:
     """Split a context into the text before the answer, the answer, and the text after it."""
     end = answer.start + len(answer.text)
     return context[: answer.start], context[answer.start : end], context[end:]
 
 
 def noisy_order(
-    found: Sequence[str], share: float, known: _Vocabulary, random: Random
+    originals: Sequence[str], share: float, vocab: _Vocabulary, random: Random
 ) -> list[tuple[str, int]]:
     """Return (word, position of the word that it stems from) after noise; at least one."""
     # Every word draws the same numbers at every share, so that levels of noise are nested.
-    draws = [(random.random(), random.choice(KINDS), known.near(word, random)) for word in found]
+    draws = [
+        (random.random(), random.choice(KINDS), vocab.near(word, random)) for word in originals
+    ]
     changes = [kind if number < share else "" for number, kind, _ in draws]
-    order = list(range(len(found)))
+    order = list(range(len(originals)))
     for position, kind in enumerate(changes[:-1]):
         if kind == "order":
             order[position], order[position + 1] = order[position + 1], order[position]
     noisy = [
-        (draws[position][2] if changes[position] == "sense" else found[position], position)
+        (draws[position][2] if changes[position] == "sense" else originals[position], position)
         for position in order
     ]
     return [item for item in noisy if changes[item[1]] != "drop"] or noisy[:1]
 
 
-def noisy_text(text: str, code: str, share: float, known: _Vocabulary, random: Random) -> str:
+def noisy_text(text: str, code: str, share: float, vocab: _Vocabulary, random: Random) -> str:
     """Return the text after noise. Punctuation stays where it is; a dropped word is removed
     together with the space before it."""
     bounds = words.spans(text, code)
     if not bounds:
         return text
     originals = [text[first:end] for first, end in bounds]
-    order = noisy_order(originals, share, known, random)
+    order = noisy_order(originals, share, vocab, random)
     dropped = set(range(len(originals))) - {position for _, position in order}
     remaining = iter(word for word, _ in order)
     # The text between two words stays between the two words that replace them.

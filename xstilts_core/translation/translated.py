@@ -52,23 +52,23 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TrainingSet:
     """Training examples by part, and the counts of found, replaced and dropped examples."""
 
     parts: dict[str, list[Example]]
     counts: tuple[Count, ...] = ()
 
 
-def training(name: str, spec: IntermediateSpec) -> Prepared:
+def training(name: str, spec: IntermediateSpec) -> TrainingSet:
     """Return the training examples of an intermediate task with the languages, translator and noise
     of the spec. By default they are the unchanged English examples."""
     english = source_of(spec).training(name, spec.examples_of(name), spec.seed)
     if not spec.data_languages and not spec.noise:
-        return Prepared(english)
+        return TrainingSet(english)
     codes, parts, counts = spec.data_languages or [ENGLISH], {}, []
     for part, examples in english.items():
         examples_by_position: list[Example | None] = [None] * len(examples)
-        for code, positions in divided(len(examples), codes, spec.seed).items():
+        for code, positions in _divide(len(examples), codes, spec.seed).items():
             translations, count = _in_language(
                 part, code, [examples[index] for index in positions], spec
             )
@@ -76,16 +76,16 @@ def training(name: str, spec: IntermediateSpec) -> Prepared:
             kept_positions = [
                 position for position, example in enumerate(translations) if example is not None
             ]
-            disturbed = noise.noised(
+            noisy = noise.add_noise(
                 [translations[position] for position in kept_positions], code, spec.noise, spec.seed
             )
-            for position, example in zip(kept_positions, disturbed, strict=True):
+            for position, example in zip(kept_positions, noisy, strict=True):
                 examples_by_position[positions[position]] = example
         parts[part] = [example for example in examples_by_position if example is not None]
-    return Prepared(parts, tuple(counts))
+    return TrainingSet(parts, tuple(counts))
 
 
-def divided(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]:
+def _divide(count: int, codes: Sequence[str], seed: int) -> dict[str, list[int]]:
     """Assign `count` examples to languages at random, in sizes that differ by at most one. Return
     the positions by language, in ascending order."""
     order = np.random.default_rng([seed, 6]).permutation(count)
@@ -100,20 +100,20 @@ def _in_language(
     """Return the examples in a language, in the same order, with None for a dropped one. Their ids
     begin with the language."""
     if code == ENGLISH:
-        return list(english), Count(part, code, len(english))
+        return list(english), Count(part, code, found=len(english))
     if spec.translator:
-        translations = _by_model(english, code, spec)
-        total = sum(example is not None for example in translations)
-        examples, count = translations, Count(part, code, total, 0, len(translations) - total)
+        examples = _by_model(english, code, spec)
+        total = sum(example is not None for example in examples)
+        count = Count(part, code, found=total, dropped=len(examples) - total)
     else:
         name = part if spec.embedded else TRANSLATIONS[part]
-        own = source_of(spec).load(name, "train", code)
-        examples, count = matched(english, own, Count(part, code, 0), spec.seed)
+        published = source_of(spec).load(name, "train", code)
+        examples, count = match_by_id(english, published, Count(part, code, found=0), spec.seed)
     return [example and replace(example, id=f"{code}-{example.id}") for example in examples], count
 
 
-def matched(
-    english: Sequence[Example], own: Sequence[Example], count: Count, seed: int
+def match_by_id(
+    english: Sequence[Example], translations: Sequence[Example], count: Count, seed: int
 ) -> tuple[list[Example | None], Count]:
     """Match English examples with those of a set in another language by id and label. Others of
     that set, drawn by the seed, replace the examples without a match, as far as there are enough.
@@ -121,13 +121,13 @@ def matched(
     If ids are row numbers, comparing labels detects tables that are not parallel: few examples are
     then found, and most are replaced.
     """
-    by_id = {example.id: example for example in own}
+    by_id = {example.id: example for example in translations}
     matches = {
         example.id: match
         for example in english
         if (match := by_id.get(example.id)) is not None and label(match) == label(example)
     }
-    spare = [example for example in own if example.id not in matches]
+    spare = [example for example in translations if example.id not in matches]
     draws = iter(np.random.default_rng([seed, 7]).permutation(len(spare)).tolist())
     examples: list[Example | None] = []
     for example in english:
@@ -154,7 +154,7 @@ def _by_model(
     translations = translator.translations(
         spec.translator_for(code), code, sources, Path(folder), lambda: model.device(spec.device)
     )
-    return [rebuilt(example, code, translations) for example in english]
+    return [rebuild(example, code, translations) for example in english]
 
 
 def sentences(text: str) -> list[str]:
@@ -162,7 +162,7 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in BREAK.split(text) if part and part.strip()]
 
 
-def marked(example: SpanExample) -> tuple[list[str], int, tuple[str, str]] | None:
+def mark_answer(example: SpanExample) -> tuple[list[str], int, tuple[str, str]] | None:
     """Return (sentences of the context, index of the sentence with the marked answer, its marks),
     or None if the context contains all kinds of marks."""
     answer, context = example.answers[0], example.context
@@ -192,24 +192,21 @@ def sources_of(example: Example) -> list[str]:
                 for part in sentences(text)
             ]
         case SpanExample() if example.answers:
-            marking = marked(example)
+            marking = mark_answer(example)
             return [*sentences(example.question), *marking[0]] if marking else []
         case SpanExample():
             return [*sentences(example.question), *sentences(example.context)]
     raise TypeError(f"a {type(example).__name__} cannot be translated")
 
 
-def joined(parts: Sequence[str], code: str) -> str | None:
-    """Join translated sentences to one text; None if one of them has no translation."""
-    return (" " if language(code).whitespace else "").join(parts) if all(parts) else None
-
-
-def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | None:
+def rebuild(example: Example, code: str, translations: Mapping[str, str]) -> Example | None:
     """Return the example with every text translated and its label unchanged; None if a sentence has
     no translation or the answer is lost."""
 
     def text(english: str) -> str | None:
-        return joined([told[part] for part in sentences(english)], code)
+        """Join the sentences' translations; None if one of them has none."""
+        parts = [translations[part] for part in sentences(english)]
+        return (" " if language(code).whitespace else "").join(parts) if all(parts) else None
 
     match example:
         case PairExample():
@@ -232,8 +229,8 @@ def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | N
                 choices=tuple(choice or "" for choice in choices),
             )
         case SpanExample() if example.answers:
-            marking, query = marked(example), text(example.question)
-            context = projected(marking, code, told) if marking else None
+            marking, query = mark_answer(example), text(example.question)
+            context = project_answer(marking, code, translations) if marking else None
             return (
                 None
                 if context is None or not query
@@ -249,16 +246,16 @@ def rebuilt(example: Example, code: str, told: Mapping[str, str]) -> Example | N
     raise TypeError(f"a {type(example).__name__} cannot be translated")
 
 
-def projected(
-    found: tuple[list[str], int, tuple[str, str]], code: str, told: Mapping[str, str]
+def project_answer(
+    marking: tuple[list[str], int, tuple[str, str]], code: str, translations: Mapping[str, str]
 ) -> tuple[str, Answer] | None:
     """Return the translated context without the marks, and the answer that was between them.
 
     Return None if a sentence is missing, a mark is missing or doubled, the marks are in the wrong
     order, or nothing is between them.
     """
-    parts, index, (opening, closing) = found
-    translated = [told[part] for part in parts]
+    parts, index, (opening, closing) = marking
+    translated = [translations[part] for part in parts]
     whole = translated[index]
     if not all(translated) or whole.count(opening) != 1 or whole.count(closing) != 1:
         return None

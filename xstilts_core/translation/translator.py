@@ -36,7 +36,7 @@ from xstilts_core.languages import language
 BATCH_TOKENS = 4096
 # Limit of a translation in tokens: STRETCH times the source's length, plus MARGIN.
 STRETCH, MARGIN = 2, 16
-_LOOK_SECONDS, _TELL_SECONDS = 0.2, 30
+_POLL_SECONDS, _REPORT_SECONDS = 0.2, 30
 # ISO 15924 codes of scripts, and ISO 639-3 codes of languages for which NLLB differs from Tatoeba
 # or Tatoeba has none. Source: the FLORES-200 list that transformers has for NLLB.
 SCRIPTS = {
@@ -107,7 +107,7 @@ def _first_tokens(code: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     ]
 
 
-def known(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
+def _in_vocabulary(token: str, tokenizer: PreTrainedTokenizerBase) -> bool:
     """Return whether a token is in the vocabulary."""
     return tokenizer.convert_tokens_to_ids(token) not in (None, tokenizer.unk_token_id)
 
@@ -123,7 +123,7 @@ def target(
     only their name tells which language it is.
     """
     for token in _first_tokens(code, tokenizer):
-        if known(token, tokenizer):
+        if _in_vocabulary(token, tokenizer):
             return "", int(tokenizer.convert_tokens_to_ids(token))
     flores = nllb_code(code)
     for token in (
@@ -132,7 +132,7 @@ def target(
         f">>{language(code).tatoeba}<<",
         f">>{flores}<<",
     ):
-        if known(token, tokenizer):
+        if _in_vocabulary(token, tokenizer):
             return f"{token} ", None
     marks = [
         token for token in tokenizer.get_vocab() if token.startswith(">>") and token.endswith("<<")
@@ -150,20 +150,21 @@ def target(
 def source_language(tokenizer: PreTrainedTokenizerBase) -> None:
     """Set a multilingual tokenizer's source language to English, by the name in its vocabulary."""
     english = next(
-        (token for token in _first_tokens("en", tokenizer) if known(token, tokenizer)), None
+        (token for token in _first_tokens("en", tokenizer) if _in_vocabulary(token, tokenizer)),
+        None,
     )
     if english and hasattr(tokenizer, "src_lang"):
         # M2M-100's tokenizer expects the bare code.
         tokenizer.src_lang = english.strip("_") if english.startswith("__") else english
 
 
-def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
-    """Load the model in the folder `place` to translate into a language, in float32, on a GPU in
+def load(name: str, folder: str, code: str, device: torch.device) -> _Translator:
+    """Load the model in `folder` to translate into a language, in float32, on a GPU in
     bfloat16. Raise UsageError if it is no sequence-to-sequence model."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
         network = AutoModelForSeq2SeqLM.from_pretrained(
-            place, dtype=torch.bfloat16 if where.type == "cuda" else torch.float32
+            folder, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32
         )
     except (OSError, KeyError, ValueError, ImportError) as error:
         reason = " ".join(str(error).split())[:400]
@@ -174,7 +175,7 @@ def load(name: str, place: str, code: str, where: torch.device) -> _Translator:
     source_language(tokenizer)
     # `generate` sets the limit batch by batch, in new tokens.
     network.generation_config.max_length = None
-    return _Translator(network.to(where).eval(), tokenizer, prefix, first)
+    return _Translator(network.to(device).eval(), tokenizer, prefix, first)
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -188,46 +189,49 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         start += size
 
 
-def generate(made: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
+def generate(translator: _Translator, sentences: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
     """Translate sentences with the model's own search; yield (sentence, translation) pairs, a batch
     at a time. A sentence that is too long for the model gets ""."""
-    texts = [made.prefix + sentence for sentence in sentences]
-    lengths = [len(ids) for ids in made.tokenizer(texts)["input_ids"]] if texts else []
-    long = [position for position, length in enumerate(lengths) if length > made.longest]
+    texts = [translator.prefix + sentence for sentence in sentences]
+    lengths = [len(ids) for ids in translator.tokenizer(texts)["input_ids"]] if texts else []
+    long = [position for position, length in enumerate(lengths) if length > translator.longest]
     if long:
         yield [(sentences[position], "") for position in long]
-    short = [position for position, length in enumerate(lengths) if length <= made.longest]
+    short = [position for position, length in enumerate(lengths) if length <= translator.longest]
     for batch in batches([lengths[position] for position in short]):
         positions = [short[position] for position in batch]
-        inputs = made.tokenizer(
+        inputs = translator.tokenizer(
             [texts[position] for position in positions], return_tensors="pt", padding=True
-        ).to(made.network.device)
+        ).to(translator.network.device)
         inputs.pop("token_type_ids", None)
         room = min(
-            made.longest - 1, STRETCH * max(lengths[position] for position in positions) + MARGIN
+            translator.longest - 1,
+            STRETCH * max(lengths[position] for position in positions) + MARGIN,
         )
-        forced = {} if made.first is None else {"forced_bos_token_id": made.first}
+        forced = {} if translator.first is None else {"forced_bos_token_id": translator.first}
         with torch.inference_mode():
-            ids = made.network.generate(**inputs, max_new_tokens=room, do_sample=False, **forced)
-        translations = made.tokenizer.batch_decode(ids, skip_special_tokens=True)
+            ids = translator.network.generate(
+                **inputs, max_new_tokens=room, do_sample=False, **forced
+            )
+        translations = translator.tokenizer.batch_decode(ids, skip_special_tokens=True)
         yield [
             (sentences[position], text.strip())
             for position, text in zip(positions, translations, strict=True)
         ]
 
 
-def identity(place: str) -> str:
+def identity(folder: str) -> str:
     """Return a short checksum over the files that a model is loaded from."""
-    folder = Path(place)
-    names = hub_client.encoder_files(sorted(path.name for path in folder.iterdir()))
-    sums = [f"{name} {hub_client.checksum(folder / name)}" for name in sorted(names)]
+    path = Path(folder)
+    names = hub_client.encoder_files(sorted(file.name for file in path.iterdir()))
+    sums = [f"{name} {hub_client.checksum(path / name)}" for name in sorted(names)]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:12]
 
 
-def kept_file(name: str, place: str, code: str, folder: Path) -> Path:
-    """Return the file with a language's translations by the model in the folder `place`."""
+def kept_file(name: str, model_folder: str, code: str, folder: Path) -> Path:
+    """Return the file with a language's translations by the model in `model_folder`."""
     label = re.sub(r"[^A-Za-z0-9_.-]+", "--", name).strip("-.")
-    return folder / f"{label}-{identity(place)}" / f"{code}.jsonl"
+    return folder / f"{label}-{identity(model_folder)}" / f"{code}.jsonl"
 
 
 def read(path: Path) -> dict[str, str]:
@@ -244,12 +248,12 @@ def read(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def turn(path: Path) -> Iterator[None]:
+def append_lock(path: Path) -> Iterator[None]:
     """Hold the exclusive right to append to `path`; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
         while not locks.acquire(lock):
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         yield
 
 
@@ -260,17 +264,17 @@ class Progress:
     code: str
     total: int
     done: int = 0
-    begun: float = 0.0
-    told: float = 0.0
+    started: float = 0.0
+    reported: float = 0.0
 
     def __post_init__(self) -> None:
-        self.begun = self.told = time.perf_counter()
+        self.started = self.reported = time.perf_counter()
 
     def add(self, count: int) -> None:
         self.done += count
         now = time.perf_counter()
-        if now - self.told >= _TELL_SECONDS or self.done == self.total:
-            self.told, rate = now, self.done / max(now - self.begun, 1e-9)
+        if now - self.reported >= _REPORT_SECONDS or self.done == self.total:
+            self.reported, rate = now, self.done / max(now - self.started, 1e-9)
             minutes = (self.total - self.done) / rate / 60
             print(
                 f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, "
@@ -279,28 +283,35 @@ class Progress:
 
 
 def translations(
-    name: str, code: str, sentences: Iterable[str], folder: Path, where: Callable[[], torch.device]
+    name: str,
+    code: str,
+    sentences: Iterable[str],
+    folder: Path,
+    get_device: Callable[[], torch.device],
 ) -> dict[str, str]:
     """Return sentence -> translation into a language; "" if the model has no translation.
 
-    name: a hub name or a folder. folder: where translations are kept. where: returns the device,
-    called only if a translation is missing. Raise UsageError if the model is unavailable, is no
-    sequence-to-sequence model, or does not know the language.
+    name: a hub name or a folder. folder: where translations are kept. get_device: returns the
+    device, called only if a translation is missing. Raise UsageError if the model is unavailable,
+    is no sequence-to-sequence model, or does not know the language.
     """
-    place = model.folder(name, "translator")
-    path = kept_file(name, place, code, folder)
+    model_folder = model.folder(name, "translator")
+    path = kept_file(name, model_folder, code, folder)
     unique = list(dict.fromkeys(sentences))
-    known_translations = read(path)
-    if not all(sentence in known_translations for sentence in unique):
-        with turn(path):
-            known_translations = read(path)
-            missing = [sentence for sentence in unique if sentence not in known_translations]
+    by_source = read(path)
+    if not all(sentence in by_source for sentence in unique):
+        with append_lock(path):
+            by_source = read(path)
+            missing = [sentence for sentence in unique if sentence not in by_source]
             if missing:
-                known_translations |= add(load(name, place, code, where()), code, missing, path)
-    return {sentence: known_translations[sentence] for sentence in unique}
+                translator = load(name, model_folder, code, get_device())
+                by_source |= _translate_missing(translator, code, missing, path)
+    return {sentence: by_source[sentence] for sentence in unique}
 
 
-def add(made: _Translator, code: str, missing: Sequence[str], path: Path) -> dict[str, str]:
+def _translate_missing(
+    translator: _Translator, code: str, missing: Sequence[str], path: Path
+) -> dict[str, str]:
     """Translate the missing sentences and append them, batch by batch."""
     translations: dict[str, str] = {}
     progress = Progress(code, len(missing))
@@ -308,7 +319,7 @@ def add(made: _Translator, code: str, missing: Sequence[str], path: Path) -> dic
         # End the line that a kill cut off.
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             stream.write("\n")
-        for pairs in generate(made, missing):
+        for pairs in generate(translator, missing):
             for source, translation in pairs:
                 stream.write(
                     json.dumps({"source": source, "target": translation}, ensure_ascii=False) + "\n"

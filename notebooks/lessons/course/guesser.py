@@ -65,7 +65,7 @@ def trained(random_weights: bool) -> _Guesser:
         model.SHIPPED,
         dropout=0.0,
         packed=True,
-        where=torch.device("cpu"),
+        device=torch.device("cpu"),
         random_init=random_weights,
         seed=1,
     )
