@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis, results
+from xstilts_core.data.source import Embedded
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import (
     Answer,
@@ -323,9 +324,9 @@ class TestItems:
         ]
 
     def test_english_beside_only_where_ids_are_translations(self):
-        shown = read_items("xnli", "test", "hi", "mini", "")
+        shown = read_items("xnli", "test", "hi", Embedded())
         assert shown.english["xnli-test-00003"].label == shown.examples["xnli-test-00003"].label
-        assert read_items("xnli", "test", "en", "mini", "").english == {}
+        assert read_items("xnli", "test", "en", Embedded()).english == {}
 
     def test_predictions_are_read_once_and_again_when_they_change(self, tmp_path):
         path = tmp_path / "xnli.de.jsonl.gz"
