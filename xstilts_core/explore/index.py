@@ -146,6 +146,7 @@ class GainIndex:
 
         items: resampled scores by the tasks' own metrics; they are ignored for other metrics.
         """
+        self.place(choice.baseline)
         resampled_items = items if choice.metric == PRIMARY else NO_ITEMS
         key = (choice.baseline, choice.metric, len(resampled_items))
         if key not in self.made:
