@@ -141,7 +141,8 @@ class Gains:
     @cached_property
     def known(self) -> np.ndarray:
         """Whether there is a gain [rows, seeds]."""
-        return np.isfinite(self.values)
+        known: np.ndarray = np.isfinite(self.values)
+        return known
 
     @cached_property
     def counts(self) -> np.ndarray:
