@@ -5,7 +5,8 @@ import pandas as pd
 
 from xstilts_core.analysis import verdicts
 from xstilts_core.analysis.claims import Claim, Contrast, Found
-from xstilts_core.analysis.intervals import Axes, Estimate, Gains, gain_array
+from xstilts_core.analysis.gain_array import Axes, Gains, gain_array
+from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.tasks import XTREME
 
 EMPTY = Axes((), (), (), ())

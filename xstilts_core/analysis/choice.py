@@ -13,8 +13,9 @@ curse), so the regret is an upper estimate.
 import pandas as pd
 
 from xstilts_core import results
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import recipe_order, settled
-from xstilts_core.analysis.intervals import Estimate, Gains, mean
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.runs import of_size, states
 from xstilts_core.results import RESULT, Result
 from xstilts_core.study import Study

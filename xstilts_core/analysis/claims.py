@@ -20,7 +20,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xstilts_core.analysis.choice import choices, per_target_gain
-from xstilts_core.analysis.intervals import Estimate, Gains, mean
+from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.variants import TEXT
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.study import Study, study_file

@@ -20,9 +20,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, Gains, covers, mean
+from xstilts_core.analysis.intervals import Estimate, covers, mean
 from xstilts_core.analysis.mixed import described, mixed_effects, told
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study

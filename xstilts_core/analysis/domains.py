@@ -25,8 +25,9 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.contrast import transfers
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.intervals import Estimate, Gains, mean
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original

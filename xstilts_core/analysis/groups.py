@@ -18,9 +18,10 @@ import pandas as pd
 
 from xstilts_core.analysis import mixed
 from xstilts_core.analysis.findings import COVERS, counted
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import Estimate, Gains, covers, mean
+from xstilts_core.analysis.intervals import Estimate, covers, mean
 from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
 from xstilts_core.analysis.power import detectable_gain, p_value
 from xstilts_core.analysis.significance import holm

@@ -25,8 +25,9 @@ from xstilts_core.analysis.claims import (
     variants,
 )
 from xstilts_core.analysis.findings import gain_text
+from xstilts_core.analysis.gain_array import Gains, gain_draws, gain_table
 from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
-from xstilts_core.analysis.intervals import Estimate, Gains, gain_draws, gain_table, mean
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study

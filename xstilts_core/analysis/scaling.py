@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.gain_array import Gains, gain_draws
 from xstilts_core.analysis.gains import AVERAGE, contenders, task_order
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, Gains, combined, covers, gain_draws, mean
+from xstilts_core.analysis.intervals import Estimate, combined, covers, mean
 from xstilts_core.analysis.items import DRAWS, item_scores
 from xstilts_core.analysis.runs import finished, of_size
 from xstilts_core.mini import suite

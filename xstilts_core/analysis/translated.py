@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import AVERAGE, ENGLISH
-from xstilts_core.analysis.intervals import Estimate, Gains, mean
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.mini.corpus import RESOURCE
 from xstilts_core.study import Study

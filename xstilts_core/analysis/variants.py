@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from xstilts_core.analysis.findings import COVERS, FEW_SEEDS, counted
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import Gains
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import TEXT_FIELDS
 

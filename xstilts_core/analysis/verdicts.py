@@ -43,9 +43,10 @@ from xstilts_core.analysis.claims import (
     tested,
 )
 from xstilts_core.analysis.findings import counted
+from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
-from xstilts_core.analysis.intervals import Estimate, Gains, mean
+from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.power import (
     ROUNDING,
     USUAL_POWER,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from xstilts_core.analysis.gain_array import Axes, Gains, gain_array, gain_table
 from xstilts_core.analysis.gains import (
     AVERAGE,
     ENGLISH,
@@ -19,7 +20,7 @@ from xstilts_core.analysis.gains import (
     target_scores,
     task_order,
 )
-from xstilts_core.analysis.intervals import NO_ITEMS, Axes, Gains, gain_array, gain_table
+from xstilts_core.analysis.intervals import NO_ITEMS
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
