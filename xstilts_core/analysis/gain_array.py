@@ -1,9 +1,9 @@
 """Hold the gains of a study in one array, so that every question about them is a vector of weights
 over its rows.
 
-A row is a recipe, a target and a language; a column is a seed. Gains and items are paired with those
-of the baseline. `Gains.estimate` turns rows and weights into a number with the components of its
-interval (intervals.py).
+A row is a recipe, a target and a language; a column is a seed. Gains and items are paired with
+those of the baseline. `Gains.estimate` turns rows and weights into a number with the components of
+its interval (intervals.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -9,6 +9,7 @@ import argparse
 import html
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from xstilts_core.jobs.notebook import skip_address_grammar
 from xstilts_core.study import Study
 
 PAGE = "index.html"
+# The id of the cell of a report notebook that says how its numbers were made.
+METHOD = "method"
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; }
 body { max-width: 72rem; padding: 1.5rem; overflow-wrap: break-word; } a { color: #0b57a4; }
@@ -29,7 +32,8 @@ pre { padding: .6rem .8rem; border-radius: 4px; }
 table { border-collapse: collapse; font-size: .9rem; margin: .8rem 0; }
 table { font-variant-numeric: tabular-nums; } th:first-child, td:first-child { text-align: left; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; }
-thead th { border-bottom: 2px solid #57606a; } details, .state { color: #57606a; margin: .3rem 0; }
+thead th { border-bottom: 2px solid #57606a; } .state { color: #57606a; }
+details { margin: .4rem 0; } summary { cursor: pointer; color: #57606a; }
 section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
 .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
 @media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } }
@@ -38,9 +42,20 @@ section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
 
 
 def body(notebook: Path) -> str:
-    """Convert a notebook's Markdown and outputs to HTML, without code and with embedded images."""
+    """Convert a notebook's Markdown and outputs to HTML, without code, with embedded images, and
+    with the cell METHOD folded. Links to tables lead from the page to the report's folder."""
     skip_address_grammar()
+    import nbformat
     from nbconvert import HTMLExporter
+
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
+        if cell.get("id") == METHOD:
+            head, _, text = cell.source.partition("\n")
+            # Without empty lines, so that Markdown takes it as one block of HTML.
+            lines = [line for line in markdown(text).splitlines() if line.strip()]
+            title = head.removeprefix("## ")
+            cell.source = "\n".join([f"<details><summary>{title}</summary>", *lines, "</details>"])
 
     exporter = HTMLExporter(
         template_name="basic",
@@ -49,8 +64,9 @@ def body(notebook: Path) -> str:
         exclude_output_prompt=True,
     )
     exporter.embed_images = True
-    text, _ = exporter.from_filename(str(notebook))
-    return text
+    text, _ = exporter.from_notebook_node(content)
+    folder = notebook.parent.name
+    return re.sub(r'href="([\w-]+\.csv)"', rf'href="{folder}/\1"', text)
 
 
 def markdown(text: str) -> str:

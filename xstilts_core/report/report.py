@@ -1,0 +1,149 @@
+"""What the report notebooks share: a report reads a study's finished runs, shows figures, folded
+tables and an answer, and leaves their files in a folder of its own."""
+
+import html
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from inspect import signature
+
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+from matplotlib.figure import Figure
+
+from xstilts_core import analysis
+from xstilts_core.analysis.items import ItemScores
+from xstilts_core.phases import learnt
+from xstilts_core.report.figures.files import (
+    finish,
+    report_folder,
+    save,
+    save_panels,
+    save_table,
+)
+from xstilts_core.report.figures.style import COLUMN
+from xstilts_core.study import Study
+
+
+class Report:
+    """A report notebook at work.
+
+    notebook: its name, which names its folder too. folder: another folder for its files. A report
+    reads results only, so any folder may be the data root of a study of local files.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        notebook: str,
+        outputs: str = "outputs",
+        data_root: str = "",
+        folder: str = "",
+    ) -> None:
+        self.study = Study.load(study, outputs, data_root or ".")
+        self.notebook = notebook
+        self.folder = report_folder(self.study, notebook, folder)
+        self.answers: list[str] = []
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        return analysis.runs(self.study)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The scores of the finished runs of all recipes, without controls."""
+        return analysis.contenders(analysis.finished(self.study), self.study.controls)
+
+    @cached_property
+    def items(self) -> ItemScores:
+        return analysis.item_scores(self.study)
+
+    @cached_property
+    def draws(self) -> analysis.Gains:
+        return analysis.gain_draws(self.scores, self.items, targets=self.study.targets)
+
+    @cached_property
+    def unlearnt(self) -> Mapping[str, str]:
+        """The recipes that did not learn in phase 2, each with a sentence."""
+        return learnt.unlearnt(self.study)
+
+    @cached_property
+    def source(self) -> str:
+        """The runs behind the figures, for their notes."""
+        return analysis.origin(self.study, self.runs)
+
+    def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
+        """Show the study's title and what is done of it, and fold what is missing: the unfinished
+        runs, unless `missing` is given."""
+        save_table(self.runs, self.folder, "runs")
+        words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
+        display(Markdown(f"**{self.study.name}**: {self.study.title}\n\n{words}"))
+        missing = analysis.unfinished(self.runs) if missing is None else missing
+        if len(missing):
+            display(folded(missing, "what is missing"))
+
+    @property
+    def several_seeds(self) -> bool:
+        """Whether there are gains with more than one seed."""
+        return len(self.draws.seeds) > 1
+
+    def table(self, frame: pd.DataFrame, name: str, title: str = "", digits: int = 1) -> None:
+        """Save a table as CSV and LaTeX, and show it folded, rounded to `digits`, if it has a
+        title. Recipes that did not learn in phase 2 have a dagger."""
+        save_table(frame, self.folder, name, digits)
+        if title:
+            self.show(frame, title, digits, name)
+
+    def show(self, frame: pd.DataFrame, title: str, digits: int = 1, name: str = "") -> None:
+        """Show a table folded. name: of its file, if it is saved."""
+        (marked,) = analysis.dagger(self.unlearnt, frame)
+        display(folded(marked.round(digits), title, name))
+
+    def figure(
+        self,
+        name: str,
+        draw: Callable[..., Figure],
+        *data: object,
+        narrow: bool = True,
+        **options: object,
+    ) -> None:
+        """Draw a figure at full width, show and save it, and save another at column width if
+        `narrow`."""
+        if "source" in signature(draw).parameters:
+            options = {"source": self.source, **options}
+        full = draw(*data, **options)
+        save(full, self.folder, name)
+        if narrow:
+            save(draw(*data, width=COLUMN, **options), self.folder, f"{name}_column")
+        display(full)
+
+    def panels(self, prefix: str, draw: Callable[..., Mapping[str, Figure]], *data: object) -> None:
+        """Draw several figures, show them, and save each as <prefix>_<key>."""
+        pictures = draw(*data, source=self.source)
+        save_panels(pictures, self.folder, prefix)
+        display(*pictures.values())
+
+    def say(self, text: str, answer: bool = True) -> None:
+        """Show a Markdown text. answer: it is (part of) the report's answer, which stands on the
+        page of a study of several studies."""
+        self.answers += [text] if answer else []
+        if text:
+            display(Markdown(text))
+
+    def finish(self) -> None:
+        """Write result.json, which marks the report as done."""
+        finish(self.folder, self.notebook, "\n\n".join(self.answers))
+
+
+def folded(frame: pd.DataFrame, title: str, name: str = "") -> HTML:
+    """Return a table that opens on a click, with its number of rows and its file; an empty one is a
+    sentence. A named index is a column."""
+    title = html.escape(title)
+    if frame.empty:
+        return HTML(f"<p>{title[:1].upper()}{title[1:]}: nothing to show yet.</p>")
+    table = frame.reset_index() if frame.index.name else frame
+    file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
+    body = table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")
+    return HTML(
+        f"<details><summary>{title[:1].upper()}{title[1:]} ({len(table)} rows{file})</summary>"
+        f"{body}</details>"
+    )
