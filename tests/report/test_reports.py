@@ -142,9 +142,9 @@ def read(
     def display(*shown: object) -> None:
         said.extend(str(getattr(thing, "data", thing)) for thing in shown)
 
-    for place in ("xstilts_core.report.figures.save", "xstilts_core.report.figures.files.save"):
-        monkeypatch.setattr(place, save)
-    monkeypatch.setattr("IPython.display.display", display)
+    for place in ("figures.save", "figures.files.save", "report.save"):
+        monkeypatch.setattr(f"xstilts_core.report.{place}", save)
+    monkeypatch.setattr("xstilts_core.report.report.display", display)
     space: dict[str, object] = {}
     cells = nbformat.read(home() / "notebooks" / f"{report}.ipynb", as_version=4).cells
     for cell in cells:
