@@ -8,7 +8,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_PARTS = ("notebooks", "params", "outputs/README.md", "Snakefile")
+_PARTS = ("notebooks", "params", "reference", "outputs/README.md", "Snakefile")
 # Written by JupyterLab and by runs from the hub: no part of a new project.
 _SKIPPED = (".ipynb_checkpoints", "__pycache__", "hub.lock", ".hub.lock")
 
