@@ -55,7 +55,7 @@ def test_auto_takes_bfloat16_where_gpu_or_cpu_compute_it_natively(
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     monkeypatch.setattr(model, "device", lambda wish: where)
-    monkeypatch.setattr(precision, "native", lambda: native)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: native)
     monkeypatch.setattr(precision, "width", lambda spec: 384)
     assert model.in_bfloat16(wish, where, 384) == found
     assert True not in asked
