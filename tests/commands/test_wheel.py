@@ -74,7 +74,9 @@ def test_the_wheel_has_every_file_of_the_package(programs: Path, project: Path) 
 
 
 def test_a_project_has_what_git_has(project: Path) -> None:
-    listed = call(ROOT, "git", "ls-files", "notebooks", "params", "reference", "outputs", "Snakefile")
+    listed = call(
+        ROOT, "git", "ls-files", "notebooks", "params", "reference", "outputs", "Snakefile"
+    )
     laid_out = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
     assert {name for name in listed.splitlines() if name != "params/hub.lock"} <= laid_out
     assert os.access(project / "params" / "profiles" / "kubernetes" / "submit", os.X_OK)

@@ -37,6 +37,7 @@ from xstilts_core.jobs.notebook import notebook_path, run_notebook
 from xstilts_core.report.figures.cells import ink_on
 from xstilts_core.report.figures.style import diverging
 from xstilts_core.study import Study
+from xstilts_core.study.study_kinds import references
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +328,7 @@ def test_a_study_without_runs_says_so(tmp_path: Path):
 
 
 def test_studies_to_choose_from_have_runs(tmp_path: Path):
-    """`everything` and `published` leave a report alone, and the newest."""
+    """`everything` and `published` leave a report alone; the newest first, kept runs last."""
     for place, folder in enumerate(
         (
             "quick/target/xnli",
@@ -339,7 +340,7 @@ def test_studies_to_choose_from_have_runs(tmp_path: Path):
     ):
         (tmp_path / folder).mkdir(parents=True)
         os.utime((tmp_path / folder).parents[folder.count("/") - 1], (place, place))
-    assert studies(str(tmp_path)) == ["mini", "quick"]
+    assert studies(str(tmp_path)) == ["mini", "quick", *references()]
 
 
 @pytest.mark.slow
