@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 NOTEBOOK = "run.ipynb"
+LOG = "train_log.jsonl"
+# The keys of a training log's line that reports read.
+LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 FAILURE = "failure.txt"
 LOCK = ".lock"
 SCORES = "scores.csv"

@@ -23,7 +23,7 @@ from xstilts_core.files import encoder_files
 from xstilts_core.formats import FORMATS, HeadOptions, Limits, mlm, pair
 from xstilts_core.model import Encoder
 from xstilts_core.phases import attempts, learnt, trivial
-from xstilts_core.results import Score
+from xstilts_core.results import LOG, Score
 from xstilts_core.schedule import Learner, Schedule, plan, shares
 from xstilts_core.streams import Stream
 from xstilts_core.study import identity
@@ -42,7 +42,6 @@ from xstilts_core.tasks import task
 from xstilts_core.train import Trained, train
 from xstilts_core.translation import translated
 
-LOG = "train_log.jsonl"
 TEXTS = "mlm"
 
 

@@ -11,9 +11,8 @@ from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.errors import unknown
-from xstilts_core.jobs.kept_runs import LOG, LOGGED
 from xstilts_core.phases import learnt
-from xstilts_core.results import COLUMNS, RESULT, State
+from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 

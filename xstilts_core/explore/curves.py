@@ -9,7 +9,7 @@ import ipywidgets
 import pandas as pd
 
 from xstilts_core import results
-from xstilts_core.analysis.runs import LOG, LOGGED, log_lines, stage
+from xstilts_core.analysis.runs import log_lines, stage
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
 from xstilts_core.explore.page import Page
@@ -18,7 +18,7 @@ from xstilts_core.explore.reader import Reader
 from xstilts_core.explore.tables import plain_table
 from xstilts_core.explore.text import name, plain
 from xstilts_core.report import figures
-from xstilts_core.results import RESULT, State
+from xstilts_core.results import LOG, LOGGED, RESULT, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, Spec
 

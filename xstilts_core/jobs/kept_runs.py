@@ -28,7 +28,7 @@ from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.files.disk import TEMPORARY
 from xstilts_core.jobs.aside import held
-from xstilts_core.results import REFERENCE, RESULT, Result
+from xstilts_core.results import LOG, LOGGED, REFERENCE, RESULT, Result
 from xstilts_core.study import Study, identity, study_file
 from xstilts_core.study.identity import STARTS, Identity
 from xstilts_core.study.spec import SPECS, DataSpec, Spec
@@ -37,9 +37,6 @@ from xstilts_core.study.study_kinds import RUNS, STUDY, reference_folder, refere
 ITEMS = "seed{}.items.jsonl.gz"
 # The file with the digest of the packed files that a study's folder was unpacked from.
 _UNPACKED = ".reference"
-LOG = "train_log.jsonl"
-# The keys of a training log's line that reports read.
-LOGGED = ("step", "loss", "dev", "tokens_per_second", "padding")
 _PREDICTIONS = "predictions"
 _ENDING = ".jsonl.gz"
 Line = dict[str, Any]
