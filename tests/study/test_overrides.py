@@ -146,10 +146,18 @@ def test_a_grid_with_another_encoder_and_its_status_without_the_option(
     assert "finished runs: 5" in (root / "report/index.html").read_text()
     status = command("status", "tiny", folder=project).communicate()[0]
     assert "5 done" in status and "encoder encoder in place of what" in status
+    assert "5 done, 0 to do" in command("run", "tiny", "--dry-run", folder=project).communicate()[0]
     shutil.move(
         project / "encoder", project / "elsewhere"
     )  # results can be read where their encoder is not
     assert "5 done" in command("status", "tiny", folder=project).communicate()[0]
-    for name, state in (("elsewhere", "5 done"), ("mini", "5 stale")):
-        status = command("status", "tiny", "--encoder", name, folder=project)
-        assert state in status.communicate()[0]
+    assert (
+        "5 done, 0 to do"
+        in command(
+            "run", "tiny", "--encoder", "elsewhere", "--dry-run", folder=project
+        ).communicate()[0]
+    )
+    assert (
+        "5 of them stale"
+        in command("run", "tiny", "--encoder", "mini", "--dry-run", folder=project).communicate()[0]
+    )

@@ -36,7 +36,7 @@ class Gains:
     and language with at least one gain. cells: (recipe, target) -> language -> row. n [rows]:
     numbers of test items. recipes, tasks: those of the study, in their order. languages: those that
     means are taken over. runs: for each row, the resampled scores of recipe and baseline with each
-    seed, or None where predictions are missing; see `items.ItemScores`.
+    seed, or None where predictions are missing; see `items.ItemScores`. Empty without any.
     """
 
     recipes: tuple[str, ...]
@@ -79,6 +79,8 @@ class Gains:
     def itemwise(self) -> np.ndarray:
         """Whether test items can be resampled [rows]: every gain has the predictions of both
         runs."""
+        if not self.runs:
+            return np.zeros(len(self.values), dtype=bool)
         rows = zip(self.runs, self.known, strict=True)
         return np.array(
             [all(run or not gain for run, gain in zip(*row, strict=True)) for row in rows],
@@ -124,7 +126,7 @@ class Gains:
                     changes[:, column] += weight / self.counts[row] * (run[0] - run[1])
         return Estimate(
             float(np.dot(self.means[rows], weights)),
-            np.tensordot(weights, self.pulls[rows], axes=1),
+            np.dot(weights, self.pulls[rows]),
             changes - changes.mean(axis=0),
             int(self.counts[rows].min()),
         )
@@ -221,6 +223,8 @@ def gain_array(
     for row, (recipe, task, language) in enumerate(indices):
         name, target, code = axes.recipes[recipe], axes.tasks[task], axes.languages[language]
         cells.setdefault((alias.get(name, name), target), {})[code] = row
+        if not items:
+            continue
         pairs = (
             (items.get((target, code, name, seed)), items.get((target, code, baseline, seed)))
             for seed in seeds
@@ -315,15 +319,17 @@ def gain_table(draws: Gains) -> pd.DataFrame:
     )
 
 
-def _with_intervals(table: pd.DataFrame, place: int, found: Sequence[Estimate]) -> pd.DataFrame:
-    """Insert the columns gain, low and high at position `place`: one estimate per row."""
-    low, high = intervals(found).T
+def _with_intervals(
+    table: pd.DataFrame, position: int, estimates: Sequence[Estimate]
+) -> pd.DataFrame:
+    """Insert the columns gain, low and high at a position: one estimate per row."""
+    low, high = intervals(estimates).T
     columns = pd.DataFrame(
-        {"gain": [estimate.value for estimate in found], "low": low, "high": high},
+        {"gain": [estimate.value for estimate in estimates], "low": low, "high": high},
         index=table.index,
         dtype=float,
     )
-    return pd.concat([table.iloc[:, :place], columns, table.iloc[:, place:]], axis=1)
+    return pd.concat([table.iloc[:, :position], columns, table.iloc[:, position:]], axis=1)
 
 
 def by_language(draws: Gains) -> pd.DataFrame:

@@ -152,15 +152,15 @@ def group_gains(draws: Gains) -> pd.DataFrame:
                 members = recipes if name == ALL else [name]
                 tasks = shared if name == ALL else _shared_targets(draws, members)
                 parts = [_of_level(draws, member, tasks, subset) for member in members]
-                found = averaged([part[0] for part in parts])
-                if found is None or any(part[2] != parts[0][2] for part in parts):
+                average = averaged([part[0] for part in parts])
+                if average is None or any(part[2] != parts[0][2] for part in parts):
                     continue  # recipes without the same languages of the same targets
-                gain, low, high, _ = numbers(found)
+                gain, low, high, _ = numbers(average)
                 *difference, contrast = numbers(averaged([part[1] for part in parts]))
                 p = p_value(contrast.value, contrast.parts) if contrast else NOTHING
                 size = detectable_gain(contrast.parts) if contrast else NOTHING
-                seeds = found.estimate.count
-                words = covers(seeds, found.itemwise)
+                seeds = average.estimate.count
+                words = covers(seeds, average.itemwise)
                 counts = (" ".join(subset), len(parts[0][2]), len(members), seeds, words)
                 rows.append(
                     (name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts)

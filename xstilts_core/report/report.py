@@ -13,13 +13,7 @@ from matplotlib.figure import Figure
 from xstilts_core import analysis
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.phases import learnt
-from xstilts_core.report.figures.files import (
-    finish,
-    report_folder,
-    save,
-    save_panels,
-    save_table,
-)
+from xstilts_core.report.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
 
@@ -137,13 +131,10 @@ class Report:
 def folded(frame: pd.DataFrame, title: str, name: str = "") -> HTML:
     """Return a table that opens on a click, with its number of rows and its file; an empty one is a
     sentence. A named index is a column."""
-    title = html.escape(title)
+    title = html.escape(f"{title[:1].upper()}{title[1:]}")
     if frame.empty:
-        return HTML(f"<p>{title[:1].upper()}{title[1:]}: nothing to show yet.</p>")
+        return HTML(f"<p>{title}: nothing to show yet.</p>")
     table = frame.reset_index() if frame.index.name else frame
     file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
     body = table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")
-    return HTML(
-        f"<details><summary>{title[:1].upper()}{title[1:]} ({len(table)} rows{file})</summary>"
-        f"{body}</details>"
-    )
+    return HTML(f"<details><summary>{title} ({len(table)} rows{file})</summary>{body}</details>")
