@@ -74,14 +74,14 @@ class Pooling:
         self._gain = evidence["gain"].to_numpy(float) / _SCALE
         self._noise = (evidence["error"].to_numpy(float) / _SCALE) ** 2
         self._terms = self._kernels(evidence, evidence)
-        found = minimize(
+        optimum = minimize(
             self._loss,
             np.full(len(self._terms) + 1, _START),
             jac=True,
             method="L-BFGS-B",
             bounds=[_BOUNDS] * (len(self._terms) + 1),
         )
-        self.variances = np.exp(found.x)
+        self.variances = np.exp(optimum.x)
         self._factor = cho_factor(self._covariance(self.variances), lower=True)
         self._weights = cho_solve(self._factor, self._gain)
 
@@ -145,8 +145,8 @@ def calibrated(predicted: pd.DataFrame) -> dict[float, float]:
     """Return for each level the quantile of the standardised errors of predictions of left-out
     targets, and at least that of a normal distribution where there are too few to tell.
 
-    predicted: as of `leave_one_target_out`. With n errors the quantile is the ceil((n + 1) level)-th
-    smallest one (split conformal prediction: Lei et al. 2018).
+    predicted: as of `leave_one_target_out`. With n errors the quantile is the
+    ceil((n + 1) level)-th smallest one (split conformal prediction: Lei et al. 2018).
     """
     errors = np.sort(np.abs(predicted["gain"] - predicted["mean"]) / predicted["deviation"])
     ranks = {level: int(np.ceil((len(errors) + 1) * level)) for level in LEVELS}
@@ -194,7 +194,10 @@ def by_format(evidence: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
 
 def regret(gains: np.ndarray, scores: np.ndarray, first: int = 1) -> float:
     """Return the points lost against the best of the recipes and none by trying the `first` best
-    scored ones. none has score and gain 0. gains, scores: [recipes]; a score of nan counts as -inf."""
+    scored ones.
+
+    gains, scores: [recipes]; none has score and gain 0, a score of nan counts as -inf.
+    """
     scores = np.append(np.where(np.isnan(scores), -np.inf, scores), 0.0)
     gains = np.append(gains, 0.0)
     tried = np.argsort(-scores, kind="stable")[:first]

@@ -1,0 +1,147 @@
+"""Advice on hand-written evidence, against the mixed model equations, and in simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import check_grad
+
+from xstilts_core.analysis import advice
+
+FORMATS = {"xnli": "pair", "pawsx": "pair", "xquad": "span", "tydiqa": "span"}
+
+
+def drawn(seed: int, targets: int = 8, recipes: int = 6) -> pd.DataFrame:
+    """Evidence from the model itself: effects of recipes, of formats and of both."""
+    generator = np.random.default_rng(seed)
+    kinds = ("pair", "span")
+    of_recipe = generator.normal(0, 3, recipes)
+    of_both = generator.normal(0, 4, (recipes, 2))
+    of_target = generator.normal(0, 2, targets)
+    rows = [
+        {
+            "table": "drawn",
+            "recipe": f"r{recipe}",
+            "target": f"t{target}",
+            "format": kinds[target % 2],
+            "gain": of_recipe[recipe] + of_both[recipe, target % 2] + of_target[target],
+            "error": 1.0,
+            "size": 1000 * (recipe + 1),
+            "same_format": float(recipe % 2 == target % 2),
+        }
+        for target in range(targets)
+        for recipe in range(recipes)
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(gain=frame["gain"] + generator.normal(0, 2, len(frame)))
+
+
+def test_predictions_solve_the_mixed_model_equations():
+    """Henderson's equations: (Z'WZ + G^-1) u = Z'Wy, with W the weights of the rows."""
+    evidence = drawn(1)
+    held = evidence["target"] == "t3"
+    model = advice.Pooling(evidence[~held], ("size",))
+    mean, _ = model.predict(evidence[held])
+
+    def columns(frame: pd.DataFrame) -> pd.DataFrame:
+        keys = [frame[list(group)].agg("/".join, axis=1) for group in advice.GROUPS]
+        labels = pd.concat(
+            [pd.get_dummies(key, dtype=float).add_prefix(f"{n}:") for n, key in enumerate(keys)],
+            axis=1,
+        )
+        size = (frame["size"] - evidence[~held]["size"].mean()) / evidence[~held]["size"].std(
+            ddof=0
+        )
+        return labels.assign(one=1.0, size=size)
+
+    train = columns(evidence[~held])
+    variance = [
+        model.variances[
+            0 if name == "one" else len(advice.GROUPS) + 1 if name == "size" else int(name[0]) + 1
+        ]
+        for name in train
+    ]
+    weights = 1 / (model.variances[-1] + (evidence[~held]["error"].to_numpy() / 5) ** 2)
+    design = train.to_numpy()
+    left = design.T @ (weights[:, None] * design) + np.diag(1 / np.array(variance))
+    effects = np.linalg.solve(left, design.T @ (weights * evidence[~held]["gain"] / 5))
+    test = columns(evidence[held]).reindex(columns=train.columns, fill_value=0.0).to_numpy()
+    np.testing.assert_allclose(mean, 5 * test @ effects, atol=1e-8)
+
+
+def test_the_gradient_is_that_of_the_loss():
+    model = advice.Pooling(drawn(2), ("same_format",))
+    at = np.random.default_rng(0).normal(-1, 1, len(model.variances))
+    assert check_grad(lambda x: model._loss(x)[0], lambda x: model._loss(x)[1], at) < 1e-3
+
+
+def test_intervals_cover_targets_that_were_left_out():
+    inside = {level: [] for level in advice.LEVELS}
+    for seed in range(12):
+        evidence = drawn(seed)
+        held = evidence["target"] == "t0"
+        prediction = advice.predict(evidence[~held], evidence[held], ("same_format",))
+        for level in advice.LEVELS:
+            low, high = prediction.interval(level)
+            gain = evidence[held]["gain"].to_numpy()
+            inside[level] += list((low <= gain) & (gain <= high))
+    assert 0.7 < np.mean(inside[0.8]) < 0.95
+    assert 0.88 < np.mean(inside[0.95]) <= 1
+
+
+def frame(gains: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Evidence by hand: recipe -> target -> gain."""
+    rows = [
+        {"table": "s", "recipe": recipe, "target": target, "format": FORMATS[target], "gain": gain}
+        for recipe, row in gains.items()
+        for target, gain in row.items()
+    ]
+    return pd.DataFrame(rows).assign(error=0.5, size=1000)
+
+
+def test_a_recipe_that_helps_its_own_format_is_first_there_and_nowhere_else():
+    gains = {
+        "mnli": {"xnli": 9.0, "pawsx": 8.0, "xquad": -2.0, "tydiqa": -3.0},
+        "squad": {"xnli": -3.0, "pawsx": -2.0, "xquad": 9.0, "tydiqa": 7.0},
+        "ccg": {"xnli": -9.0, "pawsx": -9.0, "xquad": -8.0, "tydiqa": -9.0},
+    }
+    evidence = frame(gains)
+    for target, best in (("xnli", "mnli"), ("tydiqa", "squad")):
+        held = evidence["target"] == target
+        prediction = advice.predict(evidence[~held], evidence[held])
+        order = evidence[held]["recipe"].to_numpy()[np.argsort(-prediction.mean)]
+        assert order[0] == best
+        assert order[-1] == "ccg"
+        assert prediction.chance[evidence[held]["recipe"].to_numpy() == "ccg"] < 0.1
+
+
+def test_nothing_is_expected_to_help_where_nothing_ever_did():
+    evidence = frame({name: dict.fromkeys(FORMATS, -5.0) for name in ("mnli", "squad", "ccg")})
+    held = evidence["target"] == "xnli"
+    assert (advice.predict(evidence[~held], evidence[held]).mean < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("scores", "first", "lost"),
+    [
+        ([3.0, 1.0, -1.0], 1, 4.0),  # the worst recipe is tried
+        ([3.0, 1.0, -1.0], 2, 0.0),  # the best one is second
+        ([-1.0, -2.0, -3.0], 1, 2.0),  # none is tried, and the best would have gained 2
+        ([float("nan"), -1.0, -1.0], 1, 2.0),
+    ],
+)
+def test_regret_counts_none(scores, first, lost):
+    assert advice.regret(np.array([-2.0, 2.0, 1.0]), np.array(scores), first) == lost
+
+
+def test_rules():
+    evidence = drawn(3)
+    held = evidence["target"] == "t0"
+    rows = evidence[held]
+    means = evidence[~held].groupby("recipe")["gain"].mean()
+    np.testing.assert_allclose(
+        advice.by_average(evidence[~held], rows), means.loc[rows["recipe"]].to_numpy()
+    )
+    assert advice.by_size(evidence[~held], rows).argmax() == 5
+    same = advice.by_format(evidence[~held], rows)
+    assert np.isinf(same[rows["same_format"].to_numpy() == 0]).all()
+    assert np.isfinite(same[rows["same_format"].to_numpy() == 1]).all()
