@@ -327,7 +327,7 @@ def texts(figure) -> list[str]:
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_figure(width: float):
-    found = texts(figures.claim_verdicts(TABLE, "Study s: 3 of 4 runs done.", width))
+    found = texts(figures.claim_verdicts(TABLE, source="Study s: 3 of 4 runs done.", width=width))
     for word in (
         "It gains",
         "All of them (on xnli)",
@@ -353,12 +353,12 @@ def test_figure(width: float):
 
 def test_figure_of_one_seed_and_of_nothing():
     alone = TABLE.assign(low=np.nan, high=np.nan, detectable=np.nan, seeds=1)
-    found = texts(figures.claim_verdicts(alone, "s"))
+    found = texts(figures.claim_verdicts(alone))
     assert (
         any("1 seed; no intervals: one seed" in " ".join(text.split()) for text in found)
         and "too small to detect" not in found
     )
-    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED), "s")) == [
+    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED))) == [
         "no claim can be tested on the finished runs yet"
     ]
 

@@ -252,7 +252,7 @@ def test_missing_runs_are_counted_and_one_seed_has_no_interval(tmp_path: Path) -
     fill(study, by_domain)
     table = analysis.domain_contrasts(study, draws_of(study))
     assert table["low"].isna().all() and "There is one seed" in analysis.domain_answer(study, table)
-    figure = figures.domain_differences(table, "Made up.")
+    figure = figures.domain_differences(table, source="Made up.")
     said = " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
     assert "no interval: 1 seed" in said and said.endswith("Made up."), said
 
@@ -265,7 +265,7 @@ def test_a_study_without_domains_has_nothing_to_compare(tmp_path: Path) -> None:
     fill(study, by_domain)
     table = analysis.domain_contrasts(study, draws_of(study))
     assert table.empty and "No contrast yet" in analysis.domain_answer(study, table)
-    assert "nothing to compare" in figures.domain_differences(table, "").texts[0].get_text()
+    assert "nothing to compare" in figures.domain_differences(table).texts[0].get_text()
 
 
 def on_real_data(spec: Spec, name: str) -> float:

@@ -226,7 +226,7 @@ def texts(figure) -> list[str]:
 
 def test_figure():
     table = grouped(scores({"hi": 6.0}))
-    found = texts(figures.group_gains(table, "Study s."))
+    found = texts(figures.group_gains(table, source="Study s."))
     for word in (
         "script",
         "word order",
@@ -240,14 +240,12 @@ def test_figure():
     assert (
         "3 seeds" in note and "95 % intervals over seeds" in note and "language_groups.csv" in note
     )
-    assert "Latin (3)" in texts(figures.group_gains(table, "s", ["script"], figures.COLUMN))
+    assert "Latin (3)" in texts(figures.group_gains(table, ["script"], width=figures.COLUMN))
 
 
 def test_figure_of_one_seed_and_of_nothing():
     assert any(
         "No intervals: one seed" in " ".join(text.split())
-        for text in texts(figures.group_gains(grouped(scores({}, seeds=1)), "s"))
+        for text in texts(figures.group_gains(grouped(scores({}, seeds=1))))
     )
-    assert texts(figures.group_gains(grouped(scores({}).head(0)), "s")) == [
-        "no gains by language yet"
-    ]
+    assert texts(figures.group_gains(grouped(scores({}).head(0)))) == ["no gains by language yet"]

@@ -311,8 +311,7 @@ def compiled(folder: Path, name: str) -> str:
 
 def test_the_document_holds_together(tmp_path):
     made, tables = study(tmp_path), rebuilt(tmp_path, scores())
-    figures.save_tables(tables, tmp_path)
-    figures.save(figures.phases(made, figures.COLUMN), tmp_path, "figure_phases")
+    figures.save(figures.phases(made, width=figures.COLUMN), tmp_path, "figure_phases")
     path = figures.save_document(
         tmp_path,
         made.title,
@@ -374,8 +373,7 @@ def test_the_document_compiles(tmp_path):
         "hard": PaperTable(" ".join(HARD), pd.DataFrame({"cell": HARD})),
         "tall": PaperTable("Higher and wider than a page.", tall),
     }
-    figures.save_tables(tables, tmp_path)
-    figures.save(figures.phases(made, figures.COLUMN), tmp_path, "figure_phases")
+    figures.save(figures.phases(made, width=figures.COLUMN), tmp_path, "figure_phases")
     figures.save_document(
         tmp_path, made.title, tables, {"figure_phases": "The phases."}, " ".join(HARD)
     )
@@ -405,7 +403,7 @@ def test_minus_signs():
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_phases(tmp_path, width):
-    figure = figures.phases(study(tmp_path), width)
+    figure = figures.phases(study(tmp_path), width=width)
     figure.canvas.draw()
     found = " ".join(text.get_text() for text in figure.findobj(Text))
     for word in (

@@ -133,7 +133,7 @@ def test_the_figure_has_every_pair_with_its_number(study):
     pairs = analysis.multitask(study.recipes)
     table = analysis.differences(analysis.gain_draws(analysis.finished(study)), pairs)
     for width in (figures.FULL, figures.COLUMN):
-        figure = figures.difference_plot(table, width)
+        figure = figures.difference_plot(table, width=width)
         figure.canvas.draw()
         found = [text.get_text().replace("\n\u2212", " \u2212") for text in figure.findobj(Text)]
         for word in (TOGETHER, WITHOUT, "all \u2212 mnli", "first \u2212 two", "+6.0", "\u22122.0"):

@@ -204,7 +204,7 @@ class TestTables:
         )
         full, column = (
             figures.data_effects_figure(effects),
-            figures.data_effects_figure(effects, figures.COLUMN),
+            figures.data_effects_figure(effects, width=figures.COLUMN),
         )
         assert [axes.get_title() for axes in full.axes] == ["xnli", "xquad", "average"]
         assert [axes.get_title() for axes in column.axes] == ["average"]

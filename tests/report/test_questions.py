@@ -342,8 +342,8 @@ def test_a_contrast_needs_both_kinds(tmp_path: Path) -> None:
 def test_figures_of_nothing_say_so() -> None:
     nothing = analysis.point_table([])
     for figure in (
-        figures.size_curves(nothing, analysis.curves([]), "size", ""),
-        figures.contrast_rows(pd.DataFrame(columns=["points"]), ""),
+        figures.size_curves(nothing, analysis.curves([]), "size"),
+        figures.contrast_rows(pd.DataFrame(columns=["points"])),
     ):
         assert len(figure.texts) == 1 and "yet" in figure.texts[0].get_text()
 
@@ -353,7 +353,7 @@ def test_two_sizes_are_drawn_without_a_curve() -> None:
         Point("mnli", "udpos", size, Estimate(1.0, np.zeros(2), np.zeros((1, 2)), 2), "seeds")
         for size in (32.0, 128.0)
     ]
-    figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size", "")
+    figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size")
     assert analysis.curves(points).empty and [axes.get_title() for axes in figure.axes] == ["udpos"]
 
 

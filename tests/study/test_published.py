@@ -277,7 +277,7 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     assert "There is one seed, so there are no intervals." in analysis.correlation_findings(
         study, found, without, table
     )
-    drawn = figures.correlation_map(found, analysis.source(study, table))
+    drawn = figures.correlation_map(found, source=analysis.source(study, table))
     note = " ".join(drawn.get_supxlabel().split())
     assert "No intervals" in note and "4 recipes, 1 seed. Study mine: " in note
     assert len(drawn.axes[0].texts) == 6, "in a small table every coefficient is shown"
@@ -287,20 +287,20 @@ def test_figures(published: Study, scores: pd.DataFrame, tmp_path: Path) -> None
     labels, words = analysis.labels(published), analysis.source(published, scores)
     table = analysis.task_correlations(published, scores, resamples=0)
     for width in (figures.FULL, figures.COLUMN):
-        drawn = figures.correlation_map(table, words, labels, width)
+        drawn = figures.correlation_map(table, labels, source=words, width=width)
         texts = [text.get_text() for text in drawn.axes[0].texts]
         assert len(texts) == (table["p_holm"] < 0.05).sum() and ".90" in texts
         note = " ".join(drawn.get_supxlabel().split())
         assert "22 to 29 rows" in note and "Pruksachatkun" in note and "10 recipes, 3 runs" in note
     names = {label.get_text() for label in drawn.axes[0].get_yticklabels()}
     assert {"EP-Coref", "CB"} < names
-    gains = figures.transfer_map(analysis.transfer(scores), words, labels)
+    gains = figures.transfer_map(analysis.transfer(scores), labels, source=words)
     assert "\N{MINUS SIGN}97.4" in [text.get_text() for text in gains.axes[0].texts]
     own = figures.own_scores(
         analysis.own_and_gains(scores),
         analysis.own_correlations(published, scores, 0),
-        words,
         labels,
+        source=words,
     )
     assert [axes.get_title().split("\n")[0] for axes in own.axes if axes.get_visible()][
         -1

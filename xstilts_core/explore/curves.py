@@ -126,7 +126,7 @@ def curves_html(logs: Logs, runs: Sequence[str], value: str, narrow: bool = Fals
     """Return the curves of the chosen runs as HTML."""
     if not runs:
         raise UsageError("choose at least one run")
-    figure = figures.run_curves(logs.lines(runs), runs, value, width(narrow))
+    figure = figures.run_curves(logs.lines(runs), runs, value, width=width(narrow))
     return picture(figure, f"{value} by training step of {', '.join(runs)}")
 
 

@@ -13,7 +13,7 @@ from xstilts_core.explore.tables import plain_table
 from xstilts_core.explore.text import plain, visible
 from xstilts_core.explore.variables import NO_COLOR, UNITS, Variables, variables
 from xstilts_core.report import figures
-from xstilts_core.report.figures.correlations import SIGNS
+from xstilts_core.report.figures.cells import SIGNS
 
 _MOST_DROPPED = 3
 
@@ -66,7 +66,7 @@ def scatter_html(
 ) -> str:
     """Return points and statistics of two variables as HTML."""
     figure = figures.scatter(
-        found.values, x, y, found.groups.get(color), labels, found.caution, width(narrow)
+        found.values, x, y, found.groups.get(color), labels, found.caution, width=width(narrow)
     )
     return picture(figure, f"{y} against {x}, a point per row") + statistics(found.values, x, y)
 

@@ -94,7 +94,7 @@ def space_html(
     accuracy = {title: space.accuracy[centred] for title, space in spaces.items()}
     languages = next(iter(spaces.values())).languages
     names = ("first component", "second component") if method == PCA else ("UMAP 1", "UMAP 2")
-    figure = figures.sentence_map(points, accuracy, languages, layer, names, width(narrow))
+    figure = figures.sentence_map(points, accuracy, languages, layer, names, width=width(narrow))
     rows = [
         (language_name(code), *(float(table[layer, index]) for table in accuracy.values()))
         for index, code in enumerate(languages)

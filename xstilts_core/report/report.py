@@ -4,7 +4,6 @@ tables and an answer, and leaves their files in a folder of its own."""
 import html
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from inspect import signature
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from xstilts_core import analysis
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.phases import learnt
-from xstilts_core.report.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.report.figures.files import finish, report_folder, save, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
 
@@ -102,19 +101,18 @@ class Report:
     ) -> None:
         """Draw a figure at full width, show and save it, and save another at column width if
         `narrow`."""
-        if "source" in signature(draw).parameters:
-            options = {"source": self.source, **options}
+        options = {"source": self.source, **options}
         full = draw(*data, **options)
         save(full, self.folder, name)
         if narrow:
-            save(draw(*data, width=COLUMN, **options), self.folder, f"{name}_column")
+            save(draw(*data, **{**options, "width": COLUMN}), self.folder, f"{name}_column")
         display(full)
 
-    def panels(self, prefix: str, draw: Callable[..., Mapping[str, Figure]], *data: object) -> None:
-        """Draw several figures, show them, and save each as <prefix>_<key>."""
-        pictures = draw(*data, source=self.source)
-        save_panels(pictures, self.folder, prefix)
-        display(*pictures.values())
+    def figures(self, name: str, draw: Callable[..., Figure], data: pd.DataFrame, by: str) -> None:
+        """Draw a figure for each value of the column `by`, which `draw` takes too; save each as
+        <name>_<value>."""
+        for value in dict.fromkeys(data[by]):
+            self.figure(f"{name}_{value}", draw, data, value, narrow=False)
 
     def say(self, text: str, answer: bool = True) -> None:
         """Show a Markdown text. answer: it is (part of) the report's answer, which stands on the

@@ -3,21 +3,21 @@
 from collections import Counter
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from xstilts_core.analysis.findings import counted
-from xstilts_core.report.figures.style import FAINT, FULL, INK, PrintFigure, check_width, look
+from xstilts_core.report.figures.style import FAINT, INK, PrintFigure, printed
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
 _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
 
-def phases(study: Study, width: float = FULL) -> Figure:
+@printed
+def phases(figure: PrintFigure, study: Study) -> None:
     """Draw three boxes with their numbers of runs: pretraining, English intermediate training, and
     English target training with zero-shot evaluation."""
-    wide = check_width(width) > 5
+    wide = figure.wide
     counts = Counter(spec.phase for spec in study.specs)
     single = sum(len(recipe.intermediate) == 1 for recipe in study.recipes.values())
     several = sum(len(recipe.intermediate) > 1 for recipe in study.recipes.values())
@@ -42,20 +42,19 @@ def phases(study: Study, width: float = FULL) -> Figure:
             f"{counted(counts['target'], 'run')}, {counts['retrieval']} for retrieval",
         ),
     )
-    with look():
-        figure = PrintFigure(figsize=(width, 1.35 if wide else 2.9))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        for index, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
-            corner, size = (
-                ((0.01 + 0.345 * index, 0.16), (0.29, 0.8))
-                if wide
-                else ((0.12, 0.72 - 0.345 * index), (0.86, 0.26))
-            )
-            _draw_box(axes, corner, size, box, fill)
-        arrows(axes, wide)
-    return figure
+    figure.set_layout_engine(None)
+    figure.set_figheight(1.35 if wide else 2.9)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    for index, (words, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
+        corner, size = (
+            ((0.01 + 0.345 * index, 0.16), (0.29, 0.8))
+            if wide
+            else ((0.12, 0.72 - 0.345 * index), (0.86, 0.26))
+        )
+        _draw_box(axes, corner, size, words, fill)
+    _draw_arrows(axes, wide)
 
 
 def _draw_box(
@@ -88,7 +87,7 @@ def _draw_box(
     axes.text(x, y + 0.1 * height, words[2], ha="center", va="center", fontsize=6, style="italic")
 
 
-def arrows(axes: Axes, wide: bool) -> None:
+def _draw_arrows(axes: Axes, wide: bool) -> None:
     """Draw the arrows from phase to phase, and the baseline's path around the second phase."""
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
     bypass_arrow = arrow | {"color": FAINT}
