@@ -65,14 +65,21 @@ class Report:
         return analysis.origin(self.study, self.runs)
 
     def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
-        """Show the study's title and what is done of it, and fold what is missing: the unfinished
-        runs, unless `missing` is given."""
+        """Show how much of the study is done; fold its title, remarks and what is missing: the
+        unfinished runs, unless `missing` is given."""
         save_table(self.runs, self.folder, "runs")
         words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
-        display(Markdown(f"**{self.study.name}**: {self.study.title}\n\n{words}"))
         missing = analysis.unfinished(self.runs) if missing is None else missing
-        if len(missing):
-            display(folded(missing, "what is missing"))
+        done = f"{(self.runs['state'] == 'done').sum()} of {len(self.runs)} runs done"
+        summary = f"{self.study.name}: {done if len(self.runs) else 'published scores'}"
+        lines = [
+            f"<details><summary>{html.escape(summary)}; what is missing, and remarks</summary>",
+            f"**{self.study.title}**",
+            words,
+            _table(missing) if len(missing) else "",
+            "</details>",
+        ]
+        display(Markdown("\n\n".join(filter(None, lines))))
 
     @property
     def several_seeds(self) -> bool:
@@ -87,9 +94,14 @@ class Report:
             self.show(frame, title, digits, name)
 
     def show(self, frame: pd.DataFrame, title: str, digits: int = 1, name: str = "") -> None:
-        """Show a table folded. name: of its file, if it is saved."""
+        """Show a table folded, unless it is empty. name: of its file, if it is saved."""
+        if frame.empty:
+            return
         (marked,) = analysis.dagger(self.unlearnt, frame)
-        display(folded(marked.round(digits), title, name))
+        title = html.escape(f"{title[:1].upper()}{title[1:]}")
+        file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
+        summary = f"<summary>{title} ({len(frame)} rows{file})</summary>"
+        display(HTML(f"<details>{summary}{_table(marked.round(digits))}</details>"))
 
     def figure(
         self,
@@ -100,13 +112,16 @@ class Report:
         **options: object,
     ) -> None:
         """Draw a figure at full width, show and save it, and save another at column width if
-        `narrow`."""
+        `narrow`, which the page shows on phones. If there is nothing to draw, show the reason."""
         options = {"source": self.source, **options}
         full = draw(*data, **options)
         save(full, self.folder, name)
         if narrow:
             save(draw(*data, **{**options, "width": COLUMN}), self.folder, f"{name}_column")
-        display(full)
+        if full.axes:
+            display(full, metadata={"figure": name, "wide": full.get_figwidth() > 5})
+        else:
+            display(Markdown(f"*{' '.join(full.texts[0].get_text().split())}.*"))
 
     def figures(self, name: str, draw: Callable[..., Figure], data: pd.DataFrame, by: str) -> None:
         """Draw a figure for each value of the column `by`, which `draw` takes too; save each as
@@ -126,13 +141,7 @@ class Report:
         finish(self.folder, self.notebook, "\n\n".join(self.answers))
 
 
-def folded(frame: pd.DataFrame, title: str, name: str = "") -> HTML:
-    """Return a table that opens on a click, with its number of rows and its file; an empty one is a
-    sentence. A named index is a column."""
-    title = html.escape(f"{title[:1].upper()}{title[1:]}")
-    if frame.empty:
-        return HTML(f"<p>{title}: nothing to show yet.</p>")
+def _table(frame: pd.DataFrame) -> str:
+    """Return a table as HTML. A named index is a column; a missing value is a dash."""
     table = frame.reset_index() if frame.index.name else frame
-    file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
-    body = table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")
-    return HTML(f"<details><summary>{title} ({len(table)} rows{file})</summary>{body}</details>")
+    return table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")

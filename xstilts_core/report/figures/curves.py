@@ -3,6 +3,7 @@ shows, two variables and an encoder's space of sentences."""
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from types import MappingProxyType
 
 import numpy as np
@@ -36,6 +37,8 @@ from xstilts_core.study.spec import BASELINE
 
 # Series differ in color, mark and line; mark and line still differ in a print without color.
 _SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
+# An eleventh group repeats a color of the palette, but with another mark.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 # Share of a logarithmic axis that a number of four digits takes up in the narrowest panel.
 _LABEL_WIDTH = 0.21
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
@@ -248,7 +251,8 @@ def _looks(names: Sequence[str]) -> dict[str, object]:
     """Return seaborn's options for groups that differ in color and in mark or line, so that they
     can be told apart in a print without color."""
     palette = dict(zip(names, sns.color_palette(PALETTE, len(names)), strict=True))
-    return {"palette": palette, "hue_order": names, "style_order": names}
+    markers = dict(zip(names, cycle(_MARKERS), strict=False))
+    return {"palette": palette, "markers": markers, "hue_order": names, "style_order": names}
 
 
 def _axes_with_margins(
@@ -297,12 +301,11 @@ def run_curves(
         y=value,
         hue="run",
         style="run",
-        markers=bool(few),
-        markersize=3,
         linewidth=1,
         estimator=None,
         ax=axes,
-        **_looks(names),
+        **_looks(names)
+        | ({"markersize": 3.5, "markeredgewidth": 0} if few else {"markers": False}),
     )
     axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
     _make_room(axes)
@@ -344,7 +347,7 @@ def scatter(
         y="y",
         hue="group",
         style="group",
-        s=16,
+        s=20,
         linewidth=0.4,
         edgecolor=INK,
         ax=axes,
@@ -434,7 +437,7 @@ def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -
         {_written(title): table[:, 1:].mean(axis=1) for title, table in accuracy.items()}
     )
     looks = _looks(list(means))
-    sns.lineplot(means, markers=True, markersize=3, ax=axes, **looks)
+    sns.lineplot(means, markersize=3.5, markeredgewidth=0, ax=axes, **looks)
     axes.axvline(layer, color=GRAY, linewidth=0.6, linestyle=":")
     axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %", xticks=means.index)
     axes.set_title("retrieval from English", pad=3)

@@ -46,7 +46,7 @@ _BAND = "#e8e8e8"
 _VERDICTS = MappingProxyType(
     {SUPPORTED: ("o", BLUE, BLUE), CONTRADICTED: ("X", ORANGE, ORANGE), UNDECIDED: ("o", INK, "w")}
 )
-_PUBLISHED = ("D", GREEN, "none")
+_PUBLISHED = ("D", GREEN, "white")
 _CONTROLS = MappingProxyType(
     {
         "": ("o", INK, INK),
@@ -133,12 +133,14 @@ def _forest(figure: PrintFigure, table: pd.DataFrame, title: str, mention: str) 
     ]
     places = [rows.index(key) for key in zip(known["group"], known["row"], strict=True)]
     known = known.assign(y=places)
-    height = 0.15 if figure.wide else 0.13
-    figure.set_figheight(height * "\n".join(labels).count("\n") + (0.9 if figure.wide else 1.15))
+    wrapped = any("\n" in label for label in labels)
+    height = 0.22 if wrapped and not figure.wide else 0.15
+    figure.set_figheight(height * len(rows) + (0.9 if figure.wide else 1.15))
     sharing = {"sharex": True, "sharey": True}
     for axes, name in zip(panels(figure, names, len(names), **sharing), names, strict=True):
         draw_estimates(axes, known[known["panel"] == name], labels)
         axes.locator_params(axis="x", nbins=4)
+        axes.tick_params(axis="y", labelsize=5.5 if wrapped else 7)
         if not figure.wide and len(names) > 1:
             axes.set_title(textwrap.fill(name, 12), pad=3, fontsize=6)
         for y in range(1, len(rows)):
