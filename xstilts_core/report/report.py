@@ -119,7 +119,7 @@ class Report:
         if narrow:
             save(draw(*data, **{**options, "width": COLUMN}), self.folder, f"{name}_column")
         if full.axes:
-            display(full, metadata={"figure": name, "wide": full.get_figwidth() > 5})
+            display(full, metadata={"figure": name, "wide": bool(full.get_figwidth() > 5)})
         else:
             display(Markdown(f"*{' '.join(full.texts[0].get_text().split())}.*"))
 

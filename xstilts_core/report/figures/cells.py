@@ -174,53 +174,31 @@ def _draw_cells(
 
 def _hatch(axes: Axes, cells: pd.DataFrame, hatch: str = "////", color: str = NOTHING) -> None:
     """Hatch the cells that are true, with white borders."""
+    style = {"facecolor": color, "edgecolor": "#c8c8c8", "hatch": hatch, "linewidth": 0}
     for row, column in np.argwhere(cells.to_numpy(bool)):
-        for edge, style in (("white", {}), ("#c8c8c8", {"hatch": hatch, "fill": False})):
-            width = 0 if style else 0.8
-            axes.add_patch(
-                Rectangle(
-                    (column, row),
-                    1,
-                    1,
-                    facecolor=color,
-                    edgecolor=edge,
-                    linewidth=width,
-                    **style,
-                )
-            )
+        axes.add_patch(Rectangle((column + 0.015, row + 0.03), 0.97, 0.94, **style))
 
 
-def _name_cells(
-    axes: Axes,
-    columns: Sequence[str],
-    rows: Sequence[str],
-    turn: int = 0,
-    size: float = 7,
-    column_size: float = 0,
-) -> None:
-    """Write the names of the columns above the cells, turned by `turn` degrees, and those of the
-    rows on the left, without ticks or frame."""
-    text_style = (
-        {"rotation": turn, "ha": "left", "rotation_mode": "anchor"} if turn % 90 else {}
-    ) or {"rotation": turn, "ha": "center"}
+def _name_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str], turn: int = -1) -> None:
+    """Write the names of the columns above the cells and those of the rows on the left, without
+    ticks or frame.
+
+    turn: degrees by which column names are turned; by default, they are slanted in a narrow figure.
+    """
+    wide = axes.figure.wide
+    size, column_size, style = (6 if wide else 5.5,) * 2 + ({"rotation": turn, "ha": "center"},)
+    if turn < 0 and wide:
+        # Ten names, one of them "intermediate", fit side by side only in a slightly smaller font.
+        size, column_size, style = 7, 7 if len(columns) < 10 else 6.3, {"rotation": 0}
+    elif turn < 0:
+        style = {"rotation": 50, "ha": "left", "rotation_mode": "anchor"}
+        size = column_size = 6
     axes.xaxis.tick_top()
-    axes.set_xticks(
-        np.arange(len(columns)) + 0.5, columns, fontsize=column_size or size, **text_style
-    )
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=column_size, **style)
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, rotation=0, fontsize=size)
     axes.set(xlabel="", ylabel="", xlim=(0, len(columns)), ylim=(len(rows), 0))
     axes.tick_params(length=0, pad=2)
     bare(axes)
-
-
-def _name_columns_of(figure: PrintFigure, count: int) -> dict[str, float]:
-    """Return the turn and the size of column names that fit: narrow columns have slanted names."""
-    # Ten names, one of them "intermediate", fit side by side only in a slightly smaller font.
-    return (
-        {"turn": 0, "size": 7, "column_size": 7 if count < 10 else 6.3}
-        if figure.wide
-        else {"turn": 50, "size": 6}
-    )
 
 
 @printed
@@ -272,7 +250,7 @@ def heat_map(
         if baseline is None or row > 0:
             _mark_estimate(axes, text, estimates[gains.index[row], columns[column]], wide)
     _hatch(axes, gains.isna())
-    _name_cells(axes, columns, names, **_name_columns_of(figure, len(columns)))
+    _name_cells(axes, columns, names)
     axes.axvline(len(columns) - 1, color="white", linewidth=3)
     if baseline is not None:
         axes.axhline(1, color=INK, linewidth=0.6)
@@ -351,7 +329,7 @@ def baseline_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
         f"{LANGUAGES[code].name} ({code})" if figure.wide and code in LANGUAGES else code
         for code in values.index
     ]
-    _name_cells(axes, list(values), names, **_name_columns_of(figure, values.shape[1]))
+    _name_cells(axes, list(values), names)
     return (
         f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, "
         "without an interval."
@@ -390,7 +368,7 @@ def status_grid(figure: PrintFigure, grid: pd.DataFrame, unlearnt: Collection[st
         if hatch:
             _hatch(axes, worst == index, hatch, color)
     names = [marked(name, unlearnt) for name in recipes]
-    _name_cells(axes, stages, names, **_name_columns_of(figure, len(stages)))
+    _name_cells(axes, stages, names)
     return _dagger_note(recipes, unlearnt)
 
 
@@ -456,7 +434,7 @@ def correlation_map(
     _draw_cells(axes, significant, short, 4.8, diverging(), (-1, 1), method)
     _hatch(axes, estimates.isna() & counts.notna())
     names = [[labels.get(name, name) for name in side] for side in (across, down)]
-    _name_cells(axes, *names, turn=90, size=6 if figure.wide else 5.5)
+    _name_cells(axes, *names, turn=90)
     gap = axes.axvline if figure.wide else axes.axhline
     gap(sum(name in x_tasks for name in y_tasks), color="white", linewidth=4)
     missing = " Hatched: too few rows." if table["estimate"].isna().any() else ""
@@ -497,7 +475,7 @@ def transfer_map(
     )
     _hatch(axes, gains.isna())
     names = [[labels.get(name, name) for name in side] for side in (texts, tasks)]
-    _name_cells(axes, *names, turn=90, size=6 if figure.wide else 5.5)
+    _name_cells(axes, *names, turn=90)
     axes.axvline(len(recipes), color="white", linewidth=4)
     probing = set(table.loc[table["kind"] == "probing", "task"])
     for index, name in enumerate(tasks):

@@ -78,13 +78,14 @@ def _draw_box(
         )
     )
     x, (y, height) = corner[0] + size[0] / 2, (corner[1], size[1])
-    axes.text(
-        x, y + 0.85 * height, words[0], ha="center", va="center", fontsize=7, fontweight="bold"
+    looks = (
+        (0.85, {"size": 7, "weight": "bold"}),
+        (0.47, {"size": 6.5}),
+        (0.1, {"style": "italic"}),
     )
-    axes.text(
-        x, y + 0.47 * height, words[1], ha="center", va="center", fontsize=6.5, linespacing=1.2
-    )
-    axes.text(x, y + 0.1 * height, words[2], ha="center", va="center", fontsize=6, style="italic")
+    for text, (share, look) in zip(words, looks, strict=True):
+        place = {"ha": "center", "va": "center"}
+        axes.text(x, y + share * height, text, **{"size": 6, "linespacing": 1.2} | place | look)
 
 
 def _draw_arrows(axes: Axes, wide: bool) -> None:

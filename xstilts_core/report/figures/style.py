@@ -111,7 +111,7 @@ class PrintFigure(Figure):
     @property
     def wide(self) -> bool:
         """Whether the figure is as wide as the text, not a column."""
-        return self.get_figwidth() > 5
+        return bool(self.get_figwidth() > 5)
 
     def _repr_png_(self) -> bytes:
         """Return the PNG picture that IPython's display() shows."""
