@@ -65,21 +65,17 @@ class Report:
         return analysis.origin(self.study, self.runs)
 
     def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
-        """Show how much of the study is done; fold its title, remarks and what is missing: the
-        unfinished runs, unless `missing` is given."""
+        """Show the study's title, how much of it is done, and what is missing: the unfinished runs,
+        unless `missing` is given."""
         save_table(self.runs, self.folder, "runs")
         words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
         missing = analysis.unfinished(self.runs) if missing is None else missing
         done = f"{(self.runs['state'] == 'done').sum()} of {len(self.runs)} runs done"
         summary = f"{self.study.name}: {done if len(self.runs) else 'published scores'}"
-        lines = [
-            f"<details><summary>{html.escape(summary)}; what is missing, and remarks</summary>",
-            f"**{self.study.title}**",
-            words,
-            _table(missing) if len(missing) else "",
-            "</details>",
-        ]
-        display(Markdown("\n\n".join(filter(None, lines))))
+        text = f"**{self.study.title}**\n\n{words}"
+        # The page folds a text with a summary, as it folds the method.
+        display(Markdown(text), metadata={"summary": f"{summary}, and remarks"})
+        self.show(missing, "what is missing")
 
     @property
     def several_seeds(self) -> bool:

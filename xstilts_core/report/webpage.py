@@ -61,7 +61,12 @@ def body(notebook: Path) -> str:
             title = head.removeprefix("## ")
             cell.source = "\n".join([f"<details><summary>{title}</summary>", *lines, "</details>"])
         for output in cell.get("outputs", []):
-            if name := output.get("metadata", {}).get("figure"):
+            metadata = output.get("metadata", {})
+            if summary := metadata.get("summary"):
+                text = markdown(output["data"]["text/markdown"])
+                folded = f"<details><summary>{html.escape(summary)}</summary>{text}</details>"
+                output["data"] = {"text/html": folded}
+            if name := metadata.get("figure"):
                 output["data"] = {"text/html": _picture(output, notebook.parent, name)}
 
     exporter = HTMLExporter(

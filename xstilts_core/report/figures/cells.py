@@ -241,7 +241,7 @@ def heat_map(
         ]
         texts = texts.loc[gains.index]
         names = [f"{BASELINE} (score, %)" if wide else f"{BASELINE} (%)", *names]
-    figure.set_figheight((0.3 if wide else 0.18) * len(names) + (0.85 if wide else 1.0))
+    figure.set_figheight((0.3 if wide else 0.18) * len(names) + (0.95 if wide else 1.4))
     axes, limit = figure.add_subplot(), scale(table["gain"])
     bar = f"zero-shot gain over {BASELINE}, points"
     for text, row, column in _draw_cells(
