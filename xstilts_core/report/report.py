@@ -5,6 +5,7 @@ import html
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import signature
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
@@ -16,6 +17,7 @@ from xstilts_core.phases import learnt
 from xstilts_core.report.figures.files import finish, report_folder, save, save_panels, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
+from xstilts_core.wording.text import sentences
 
 
 class Report:
@@ -63,13 +65,13 @@ class Report:
     @cached_property
     def source(self) -> str:
         """The runs behind the figures, for their notes."""
-        return analysis.origin(self.study, self.runs)
+        return sentences("origin", study=self.study, runs=self.runs)
 
     def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
         """Show the study's title and what is done of it, and fold what is missing: the unfinished
         runs, unless `missing` is given."""
         save_table(self.runs, self.folder, "runs")
-        words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
+        words = words or sentences("opening", states=self.runs, **analysis.remarks(self.study))
         display(Markdown(f"**{self.study.name}**: {self.study.title}\n\n{words}"))
         missing = analysis.unfinished(self.runs) if missing is None else missing
         if len(missing):
@@ -116,9 +118,11 @@ class Report:
         save_panels(pictures, self.folder, prefix)
         display(*pictures.values())
 
-    def say(self, text: str, answer: bool = True) -> None:
-        """Show a Markdown text. answer: it is (part of) the report's answer, which stands on the
-        page of a study of several studies."""
+    def say(self, template: str, answer: bool = True, **values: Any) -> None:
+        """Show the sentences of a template of `wording/templates/`, filled in with these values.
+        answer: they are (part of) the report's answer, which is also on the page of a study of
+        several studies."""
+        text = sentences(template, **values)
         self.answers += [text] if answer else []
         if text:
             display(Markdown(text))

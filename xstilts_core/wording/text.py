@@ -8,10 +8,12 @@ an error, not an empty text.
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from xstilts_core.languages import LANGUAGES
 from xstilts_core.wording import numbers
 
 
@@ -29,9 +31,11 @@ def _environment() -> Environment:
             name: getattr(numbers, name)
             for name in ("number", "whole", "gain", "interval", "counted")
         },
+        median=median,
+        language_name=_language_name,
         table=table,
     )
-    environment.filters["prose"] = prose
+    environment.filters.update(prose=prose, largest=_largest)
     environment.tests.update(known=_is_known, clear=_is_clear)
     return environment
 
@@ -70,6 +74,16 @@ def prose(text: str) -> str:
 def sentences(name: str, **values: Any) -> str:
     """Return the text of <name>.txt.j2: a paragraph or several, in Markdown."""
     return prose(page(f"{name}.txt.j2", **values)).strip()
+
+
+def _language_name(code: str) -> str:
+    return LANGUAGES[code].name if code in LANGUAGES else code
+
+
+def _largest(rows: Iterable[Any], attribute: str, digits: int = 12) -> list[Any]:
+    """Return rows by the size of a number of theirs, whatever its sign, the largest first. Numbers
+    that are equal when rounded to `digits` keep their order."""
+    return sorted(rows, key=lambda row: round(abs(getattr(row, attribute)), digits), reverse=True)
 
 
 def _is_known(value: float) -> bool:

@@ -9,7 +9,6 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from xstilts_core.errors import UsageError
 from xstilts_core.files import encoder_files
-from xstilts_core.languages import LANGUAGES
 from xstilts_core.publish.cards import facts
 from xstilts_core.publish.cards.record import (
     KEPT,
@@ -88,10 +87,6 @@ def model_card(run: Record) -> ModelCard:
         use=_use(run) if phase in KEPT else {},
         earlier=[(item.name.partition("/")[2], facts.titles(item.tasks)) for item in lineage[:-1]],
         parameters=_parameters(run),
-        translated=[
-            {**part, "language": LANGUAGES[part["language"]].name}
-            for part in run.result.details.get("translated", ())
-        ],
         data=facts.data_rows(data_names, run.spec, facts.revisions(lineage)),
         own_licence=facts.OWN_LICENCE if own_licence else "",
         scores=_score_rows(run.result.scores),

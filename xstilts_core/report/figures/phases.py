@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from xstilts_core.analysis.findings import counted
 from xstilts_core.report.figures.style import FAINT, FULL, INK, PrintFigure, check_width, look
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import counted
 
 _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
