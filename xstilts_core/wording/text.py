@@ -33,14 +33,14 @@ def _environment() -> Environment:
         },
         median=median,
         language_name=_language_name,
-        table=table,
+        markdown_table=markdown_table,
     )
     environment.filters.update(prose=prose, largest=_largest)
     environment.tests.update(known=_is_known, clear=_is_clear)
     return environment
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(
@@ -62,13 +62,13 @@ def page(template: str, **values: Any) -> str:
 def prose(text: str) -> str:
     """Return the paragraphs of a text, each in one line, whatever its lines were.
 
-    "- " begins an item of a list. A space before a closing mark is dropped, so that the mark may be
-    on a line of its own in a template.
+    A pilcrow (¶) begins a paragraph, "- " at the beginning of a line an item of a list. A space
+    before a closing mark is dropped, so that the mark may be on a line of its own in a template.
     """
-    text = re.sub(r"\s+(?=[.,;:)])", "", text.strip())
-    paragraphs = (re.split(r"\n(?=- )", part) for part in re.split(r"\n\s*\n", text))
-    lines = ("\n".join(" ".join(line.split()) for line in items) for items in paragraphs)
-    return "\n\n".join(lines) + "\n"
+    paragraphs = re.sub(r"\s+(?=[.,;:)])", "", text).split("¶")
+    items = (re.split(r"\n(?=- )", paragraph) for paragraph in paragraphs)
+    lines = ("\n".join(filter(None, (" ".join(item.split()) for item in group))) for group in items)
+    return "\n\n".join(filter(None, lines)) + "\n"
 
 
 def sentences(name: str, **values: Any) -> str:
