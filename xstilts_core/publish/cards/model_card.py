@@ -24,20 +24,6 @@ from xstilts_core.study.spec import SPECS, PretrainSpec, RetrievalSpec
 from xstilts_core.wording.numbers import number
 from xstilts_core.wording.text import page
 
-# Parameters that describe where and how a run was made, or its names, not the training.
-_PLACES = frozenset(
-    {
-        "study",
-        "recipe",
-        "outputs",
-        "data_root",
-        "device",
-        "checkpoint_every",
-        "by_size",
-        "test_examples",
-        "languages",
-    }
-)
 _OWN_ENCODERS = MappingProxyType(
     {"mini": "Encoder of the embedded suite", "pretrained": "Encoder of this study's phase 1"}
 )
@@ -86,10 +72,10 @@ def model_card(run: Record) -> ModelCard:
         started=started,
         use=_use(run) if phase in KEPT else {},
         earlier=[(item.name.partition("/")[2], facts.titles(item.tasks)) for item in lineage[:-1]],
-        parameters=_parameters(run),
+        fields=SPECS[phase].model_fields,
+        shown=facts.shown,
         data=facts.data_rows(data_names, run.spec, facts.revisions(lineage)),
         own_licence=facts.OWN_LICENCE if own_licence else "",
-        scores=_score_rows(run.result.scores),
         model_scores=[row for item in scoring_runs for row in _language_rows(item)],
         in_english=not any(item.spec.get("data_languages") for item in lineage),
         limits=limits_of(run.spec),
@@ -133,23 +119,6 @@ def _use(run: Record) -> dict[str, object]:
         "loader": "AutoModelForTextEncoding" if encoder_only else "AutoModel",
         "head": (folder / LANGUAGE_HEAD).is_file(),
     }
-
-
-def _parameters(run: Record) -> list[tuple[str, str, str]]:
-    """Return the parameters of the training: name, value, meaning."""
-    fields = SPECS[run.result.phase].model_fields
-    return [
-        (f"`{name}`", facts.shown(value), (name in fields and fields[name].description) or "")
-        for name, value in run.spec.items()
-        if name not in _PLACES and value not in ("", [], {})
-    ]
-
-
-def _score_rows(scores: list[Score]) -> list[tuple[str, ...]]:
-    return [
-        (score.task, score.language, score.split, score.metric, number(score.value), f"{score.n:,}")
-        for score in scores
-    ]
 
 
 def _language_rows(run: Record) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xstilts_core import analysis, results
@@ -101,21 +102,23 @@ def study_facts(study: Study, runs: Sequence[Record]) -> dict[str, Any]:
     )
     spec, revisions = {"source": study.source, "benchmark": study.benchmark}, facts.revisions(runs)
     machines = analysis.machines(study)
+    frame = analysis.contenders(analysis.finished(study), study.controls)
     provenances = [run.result.provenance for run in runs]
     shared = {
         str(made["shared_from"]).partition("/")[0] for made in provenances if "shared_from" in made
     }
     return {
         "study": study,
-        "encoder": facts.shown(study.encoder),
         "states": analysis.runs(study),
-        "recipes": _recipe_rows(study),
+        "tasks": TASKS,
+        "titles": facts.titles,
+        "shown": facts.shown,
         "hyperparameters": _HYPERPARAMETERS,
         "settings": _setting_rows(trained),
         "data": facts.data_rows(names, spec, revisions),
         "revisions": revisions,
-        "gains": _gain_rows(study),
-        "scores": _score_rows(study),
+        "gains": _gain_rows(frame),
+        "scores": analysis.baseline_by_language(frame),
         "columns": list(results.table([run.result for run in runs]).columns),
         "phases": [name for name in SPECS if name != DataSpec.phase],
         "missing": sum(state.state != "done" for state in results.states(study.specs)),
@@ -137,16 +140,6 @@ def command(study: Study, runs: Sequence[Record]) -> str:
     return f"xstilts run {name}{options}"
 
 
-def _recipe_rows(study: Study) -> Rows:
-    """Return the recipes: name, intermediate tasks or control, settings."""
-    rows = []
-    for name, recipe in study.recipes.items():
-        control = f"control: {recipe.control}" if recipe.control else "nothing: the baseline"
-        settings = [f"{key} {facts.shown(value)}" for key, value in recipe.settings.items()]
-        rows.append((name, facts.titles(recipe.intermediate) or control, ", ".join(settings)))
-    return rows
-
-
 def _setting_rows(runs: Sequence[Record]) -> Rows:
     """Return all values of the hyper-parameters in finished runs, by phase and tasks."""
     groups: dict[tuple[str, str], list[Record]] = {}
@@ -162,10 +155,9 @@ def _setting_rows(runs: Sequence[Record]) -> Rows:
     return rows
 
 
-def _gain_rows(study: Study) -> Rows | str:
+def _gain_rows(frame: pd.DataFrame) -> Rows | str:
     """Return the targets, the baseline's scores and the mean gains by recipe, or why there are
     none."""
-    frame = analysis.contenders(analysis.finished(study), study.controls)
     try:
         gains, baseline = analysis.gain_matrix(frame), analysis.baseline(frame)
     except UsageError as error:
@@ -175,14 +167,3 @@ def _gain_rows(study: Study) -> Rows | str:
         (f"{BASELINE} (score)", *map(number, baseline.iloc[0][gains.columns])),
         *((f"{recipe} (gain)", *map(gain, row)) for recipe, row in gains.iterrows()),
     ]
-
-
-def _score_rows(study: Study) -> Rows:
-    """Return the baseline's scores: a row per task, with value and n per language."""
-    frame = analysis.contenders(analysis.finished(study), study.controls)
-    rows = []
-    for name, group in analysis.baseline_by_language(frame).groupby("task", sort=False):
-        cells = [f"{row.language} {number(row.value)} (n {row.n:,})" for row in group.itertuples()]
-        task, seeds = TASKS[str(name)], str(group["seeds"].max())
-        rows.append((task.title, task.metric, seeds, ", ".join(cells)))
-    return rows
