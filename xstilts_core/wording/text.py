@@ -65,7 +65,7 @@ def prose(text: str) -> str:
     A pilcrow (¶) begins a paragraph, "- " at the beginning of a line an item of a list. A space
     before a closing mark is dropped, so that the mark may be on a line of its own in a template.
     """
-    paragraphs = re.sub(r"\s+(?=[.,;:)])", "", text).split("¶")
+    paragraphs = re.sub(r"\s+(?=[.,;:)](?:[\s.,;:)*]|$))", "", text).split("¶")
     items = (re.split(r"\n(?=- )", paragraph) for paragraph in paragraphs)
     lines = ("\n".join(filter(None, (" ".join(item.split()) for item in group))) for group in items)
     return "\n\n".join(filter(None, lines)) + "\n"
