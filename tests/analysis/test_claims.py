@@ -9,15 +9,15 @@ from made_claims import NOTHING, claim, decided, estimate, gains_in, listed
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis
 from xstilts_core.analysis import claims, verdicts
 from xstilts_core.analysis.claims import Contrast, Found
 from xstilts_core.analysis.hierarchy import half_width
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.errors import UsageError
-from xstilts_core.report import figures
+from xstilts_core.report import figures, tables
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
+from xstilts_core.wording.text import sentences
 
 
 def test_the_file_says_what_the_paper_claims():
@@ -211,7 +211,7 @@ def test_all_nine_together_on_the_targets_of_the_study():
     assert table.loc["together_average", "verdict"] == NOT_MEASURED, (
         "an average over nine targets needs nine"
     )
-    text = analysis.claim_findings(table.reset_index())
+    text = sentences("claims", table=table.reset_index())
     assert (
         "(gain less that of the best single task +2.0 points, +2.0 to +2.0; 2 of 9 single tasks; on xnli"
         in text
@@ -364,11 +364,11 @@ def test_figure_of_one_seed_and_of_nothing():
 
 
 def test_words():
-    words = analysis.claims_in_words(TABLE)
+    words = tables.claims_in_words(TABLE)
     assert words["study"].tolist() == ["+4.2 (+1.0 to +7.4)", "-3.0 (-5.0 to -1.0)", ""] and words[
         "paper"
     ].tolist() == ["+8.2", "", ""]
-    text = analysis.claim_findings(TABLE)
+    text = sentences("claims", table=TABLE)
     assert (
         "Of 3 claims: 1 supported, 1 contradicted, 0 undecided at this sample size, 1 not measured."
         in text
@@ -381,7 +381,7 @@ def test_words():
     unsure = TABLE.assign(verdict=UNDECIDED).head(1)
     assert (
         "80 % power begins at 5.0 points; the paper's +8.2 would be told from 0 with 90 %"
-        in analysis.claim_findings(unsure)
+        in sentences("claims", table=unsure)
     )
 
 

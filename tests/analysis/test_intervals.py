@@ -15,6 +15,7 @@ from xstilts_core.analysis.intervals import Estimate, intervals
 from xstilts_core.analysis.items import read_predictions, resample
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
+from xstilts_core.wording.text import sentences
 
 
 def scores(rows: list[tuple[str, int, str, str, float]]) -> pd.DataFrame:
@@ -123,12 +124,12 @@ def test_intervals_come_from_seeds_and_items_where_predictions_are_kept():
     assert table.loc[("mnli", "xnli"), "gain"] == alone.loc[("mnli", "xnli"), "gain"] == 3.0
     # Seeds gain 2 and 4: 3 -+ 12.706 * 1, t with one degree of freedom.
     assert alone.loc[("mnli", "xnli"), "low"] == pytest.approx(3 - 12.7062, abs=1e-3)
-    words = analysis.findings(analysis.gain_table(both))
+    words = sentences("transfer", table=analysis.gain_table(both))
     assert (
         "other test items of the same languages" in words and "on the same test items" not in words
     )
-    assert "other seeds on the same test items" in analysis.findings(
-        analysis.gain_table(analysis.gain_draws(HAND))
+    assert "other seeds on the same test items" in sentences(
+        "transfer", table=analysis.gain_table(analysis.gain_draws(HAND))
     )
 
 
@@ -142,7 +143,7 @@ def test_one_seed_has_no_interval_and_says_so():
         and np.isnan(cell["low"])
         and np.isnan(cell["high"])
     )
-    words = analysis.findings(table)
+    words = sentences("transfer", table=table)
     assert "2 have no interval" in words and "one seed there is no interval" in words
 
 

@@ -20,6 +20,7 @@ from xstilts_core.report.figures.files import is_set, latex
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES, TASKS, XTREME
+from xstilts_core.wording.text import sentences
 
 GAINS = {"none": 0.0, "mnli": 7.5, "squad_v1": 2.0, "ccg": -1.0}
 TARGETS = ("xnli", "tydiqa", "udpos", "tatoeba")
@@ -227,7 +228,7 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path):
         "no recipe of this study has additional masked language modeling",
         "no recipe of this study has translated intermediate data",
     } <= reasons and "no recipe of mnli" not in reasons
-    sentence = analysis.rebuilt_without(analysis.not_rebuilt(made, tables, draws))
+    sentence = sentences("not_rebuilt", missing=analysis.not_rebuilt(made, tables, draws))
     assert (
         sentence.startswith("Not rebuilt: no recipe of this study")
         and "ccg on tydiqa: runs missing" in sentence

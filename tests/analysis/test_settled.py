@@ -11,6 +11,7 @@ from xstilts_core.analysis.intervals import Estimate, combined, mean
 from xstilts_core.analysis.performance import by_run, own_and_gains
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.text import sentences
 
 CODES = ("de", "hi", "sw")
 # Gains over 50.1 by language: the mean of each recipe is 0.3, which no order of adding floats gives
@@ -73,7 +74,7 @@ def test_equal_gains_tie_in_tables_and_sentences():
     assert raw.nunique() > 1, "otherwise there is nothing to settle"
     table = analysis.gain_table(analysis.gain_draws(frame))
     assert table["gain"].nunique() == table["low"].nunique() == table["high"].nunique() == 1
-    text = analysis.findings(table)
+    text = sentences("transfer", table=table)
     assert "Best on average over all targets: mnli" in text and "worst: ccg" in text, (
         "the order of the paper's tables"
     )
@@ -91,7 +92,7 @@ def test_a_difference_that_is_nothing_is_not_told_from_0():
     lost = analysis.gain_draws(scores({"mnli": (0.1, 0.2, -0.3), "ccg": (-0.3, 0.1, 0.2)}))
     table = analysis.gain_table(lost)
     assert (table[["gain", "low", "high"]] == 0).all(axis=None)
-    assert "lies above 0 in 0 and below 0 in 0" in analysis.findings(table)
+    assert "lies above 0 in 0 and below 0 in 0" in sentences("transfer", table=table)
 
 
 def test_a_choice_between_equal_recipes_goes_to_the_baseline():

@@ -77,10 +77,8 @@ def test_a_task_is_told_in_full(name, said):
 def test_only_confirmed_recipes_are_told_without_a_mark():
     for entry in TASKS.values():
         if entry.published:
-            assert ("(unconfirmed)" in task_table.short_recipe(entry)) == (
-                not entry.published.confirmed
-            )
-            assert entry.published.source in task_table.recipe_with_source(entry)
+            assert ("(unconfirmed)" in task_table.recipe(entry)) == (not entry.published.confirmed)
+            assert entry.published.source in task_table.recipe(entry, with_source=True)
         assert set(entry.recalled) <= entry.sizes.keys()
 
 

@@ -17,10 +17,8 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis import mixed
-from xstilts_core.analysis.findings import COVERS, counted
 from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import ENGLISH
-from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.intervals import Estimate, covers, mean
 from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
 from xstilts_core.analysis.power import detectable_gain, p_value
@@ -215,108 +213,3 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
     )
     effects = mixed.told(effects, seeds)
     return effects.assign(p_holm=holm(effects["p"].to_numpy(float)))
-
-
-def named(level: str, factor: str) -> str:
-    """Describe a level in words."""
-    words = {
-        LANGUAGE: LANGUAGES[level].name if level in LANGUAGES else level,
-        "resource_level": f"{level} resources",
-    }
-    return words.get(factor, f"word order {level}" if factor == "word_order" else level)
-
-
-def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
-    """Summarize `group_gains` and `language_effects` in Markdown: where gains differ and what
-    cannot be told."""
-    overall = table[table["recipe"] == ALL]
-    if overall.empty:
-        return (
-            "**No finished target runs to compare yet.** Gains need the baseline and one other "
-            "recipe on the same target and seed."
-        )
-    first = overall.iloc[0]
-    tested = overall.dropna(subset=["p"])
-    lines = [
-        f"Mean of {counted(int(first['recipes']), 'recipe')} on "
-        f"{counted(int(overall['targets'].max()), 'target')}."
-    ]
-    single = overall[overall["factor"] == LANGUAGE].sort_values(
-        "gain", ascending=False, kind="stable"
-    )
-    best, worst = (told(row, "gain", "low", "high") for _, row in single.iloc[[0, -1]].iterrows())
-    lines.append(f"By language, the mean gain is largest in {best} and smallest in {worst}.")
-    significant = tested[tested["p_holm"] < LEVEL].sort_values("p_holm", kind="stable")
-    if tested.empty:
-        some_seeds = overall["seeds"].max() > 1 or effects["p"].notna().any()
-        cause = "some cells have one seed" if some_seeds else ONE_SEED.removeprefix("no interval: ")
-        lines.append(
-            f"Whether levels differ among these languages is unknown: {cause}, no interval."
-        )
-    elif significant.empty:
-        median = tested["detectable"].median()
-        words = f"a difference of {median:.1f} points (median) would be told from 0 with 80 % power"
-        lines.append(
-            f"Of {counted(len(tested), 'level')}, none differs from the other languages of its "
-            f"targets after Holm's correction; {words}."
-        )
-    else:
-        levels = "; ".join(
-            told(row, "difference", "difference_low", "difference_high")
-            for _, row in significant.iterrows()
-        )
-        lines.append(
-            f"Of {counted(len(tested), 'level')}, these differ from the other languages of their "
-            f"targets (Holm): {levels}."
-        )
-    lines.append(beyond(effects))
-    limits = [COVERS[name] for name in COVERS if name in set(overall["resampled"])]
-    limits.append(
-        "Levels share languages (one script is often one family), so a difference by script may "
-        "be one by family."
-    )
-    if (table["recipe"] != ALL).any():
-        limits.append(
-            "The mean of recipes can hide recipes with opposite gains; see the points of each "
-            "recipe."
-        )
-    return "\n".join([" ".join(lines), "", "**What this does not show.** " + " ".join(limits)])
-
-
-def told(row: "pd.Series", value: str, low: str, high: str) -> str:
-    """Format a row as 'Swahili (+3.1 points, -0.2 to +5.0)'."""
-    interval = "no interval" if pd.isna(row[low]) else f"{row[low]:+z.1f} to {row[high]:+z.1f}"
-    return f"{named(row['level'], row['factor'])} ({row[value]:+z.1f} points, {interval})"
-
-
-def beyond(effects: pd.DataFrame) -> str:
-    """Describe what the models show about other languages."""
-    fitted = effects.dropna(subset=["estimate", "p"])
-    if fitted.empty:
-        constant = effects["reason"].str.contains(mixed.NO_VARIANCE).any()
-        reason = mixed.NO_VARIANCE if constant else "too few languages, targets or seeds"
-        return f"About other languages of the same kind nothing can be said yet: {reason}."
-    significant = fitted[fitted["p_holm"] < LEVEL]
-    count = f"over {int(fitted['units'].max())} languages, {counted(len(fitted), 'effect')}"
-    if significant.empty:
-        closest = fitted.sort_values("p", kind="stable").iloc[0]
-        span = (
-            f"{closest['estimate']:+z.1f}, {closest['low']:+z.1f} to {closest['high']:+z.1f}, "
-            f"p {closest['p']:.2f}"
-        )
-        nearest = (
-            f"nearest: {named(closest['level'], closest['effect'])} against "
-            f"{named(closest['reference'], closest['effect'])}, {span}"
-        )
-        return (
-            f"For other languages of the same kind ({count} in mixed-effects models) none can be "
-            f"told from 0 after Holm ({nearest})."
-        )
-    effect_texts = "; ".join(
-        f"{named(row.level, row.effect)} against {named(row.reference, row.effect)} "
-        f"({row.estimate:+z.1f}, {row.low:+z.1f} to {row.high:+z.1f})"
-        for row in significant.itertuples()
-    )
-    return (
-        f"For other languages of the same kind ({count} in mixed-effects models): {effect_texts}."
-    )

@@ -19,7 +19,6 @@ correction across claims.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -42,20 +41,19 @@ from xstilts_core.analysis.claims import (
     targets_of,
     tested,
 )
-from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import settled
 from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
 from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.power import (
     ROUNDING,
-    USUAL_POWER,
     detectable_gain,
     joint_detectable_gain,
     power_at,
 )
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
+from xstilts_core.wording.numbers import counted
 
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "supported",
@@ -63,15 +61,12 @@ SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "undecided at this sample size",
     "not measured",
 )
-_VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
 _EVIDENCE = {
     "abstract": "confirmed: abstract of version 2",
     "reported": "second hand: reported of the paper, its tables not seen",
 }
 LEVEL = 0.05
 NOTHING = float("nan")
-# Scores range from 0 to 100.
-_MOST_POINTS = 100
 _SIDES = {"above": 1, "below": -1}
 TABLE = [
     "name",
@@ -296,119 +291,3 @@ def claim_parts(study: Study, draws: Gains, development: pd.DataFrame) -> pd.Dat
                     )
                 )
     return pd.DataFrame(rows, columns=PARTS)
-
-
-def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Format `claim_table` for readers, as texts in points: columns claim evidence paper study
-    verdict detectable rule."""
-    rows = []
-    for entry in table.itertuples():
-        paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
-        interval = (
-            "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
-        )
-        gain = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
-        size = (
-            ""
-            if np.isnan(entry.detectable)
-            else "none"
-            if entry.detectable > _MOST_POINTS
-            else f"{entry.detectable:.1f}"
-        )
-        size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
-        rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
-        rows.append((entry.claim, entry.evidence, paper, gain, entry.verdict, size, rule))
-    return pd.DataFrame(
-        rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"]
-    )
-
-
-class _Entry(Protocol):
-    """A row of `claim_table`, as `itertuples` yields it: what the texts below read."""
-
-    estimate: float
-    low: float
-    high: float
-    above: int
-    below: int
-    open: int
-    missing: int
-    published: float
-    detectable: float
-    power: float
-    scope: str
-    measure: str
-    reason: str
-
-
-def sized(entry: _Entry) -> str:
-    """Format a row of `claim_table` as 'gain +4.2 points, +1.0 to +7.4'."""
-    interval = "" if np.isnan(entry.low) else f", {entry.low:+z.1f} to {entry.high:+z.1f}"
-    return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
-
-
-def _of_each(entry: _Entry) -> str:
-    """Count the differences on each side of 0, if there are several."""
-    total = entry.above + entry.below + entry.open + entry.missing
-    return f"; {entry.above} above 0, {entry.below} below, of {total}" if total > 1 else ""
-
-
-def _partly(entry: _Entry) -> str:
-    return f"; {entry.scope}" if entry.scope else ""
-
-
-def could(entry: _Entry) -> str:
-    """Describe what the study could have decided, or why it could not."""
-    if np.isnan(entry.detectable):
-        return entry.reason
-    each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
-    sensitivity = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
-    if entry.detectable > _MOST_POINTS:
-        sensitivity = (
-            "no possible difference of scores would be told from 0 with "
-            f"{100 * USUAL_POWER:.0f} % power"
-        )
-    chance = (
-        ""
-        if np.isnan(entry.power)
-        else f"; the paper's {entry.published:+z.1f} would be told from 0 with "
-        f"{100 * entry.power:.0f} % power"
-    )
-    return "; ".join(filter(None, (entry.reason, sensitivity))) + chance
-
-
-def claim_findings(table: pd.DataFrame) -> str:
-    """Summarize `claim_table` in Markdown: what was decided, with which interval, and what was
-    not."""
-    lines = [
-        f"Of {counted(len(table), 'claim')}: "
-        f"{', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."
-    ]
-    for name in (SUPPORTED, CONTRADICTED):
-        for entry in table[table["verdict"] == name].itertuples():
-            lines.append(
-                f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)})."
-            )
-    undecided = table[table["verdict"] == UNDECIDED]
-    for entry in undecided.itertuples():
-        lines.append(
-            f"- **undecided**: {entry.claim} "
-            f"({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)})."
-        )
-    missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
-    lines += [
-        f"- **not measured**: {reason} ({counted(count, 'claim')})."
-        for reason, count in missing.items()
-    ]
-    lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]
-    return "\n".join(lines)
-
-
-LIMITS = (
-    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's "
-    "on its test data. Translations of the embedded suite are exact, unlike machine translations; "
-    "recipes with noise are excluded. Intervals cover other seeds and test items in the same "
-    "languages. The best single task was picked by the same scores, which favours it over all "
-    "nine together. There is no correction across claims: of twenty claims about effects of 0, "
-    "one would be decided by chance."
-)

@@ -22,10 +22,10 @@ from xstilts_core.explore.predictions import CHANGES, LOST, Compared
 from xstilts_core.explore.reader import DRAWS, Reader
 from xstilts_core.explore.tables import SEPARATOR, language_name, language_table, matrix_table
 from xstilts_core.explore.text import name, plain
-from xstilts_core.phases import learnt
 from xstilts_core.report.figures.style import several as seeds_in_words
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.text import sentences
 
 _OFF, SEEDS, SEEDS_ITEMS = "off", "over seeds", "over seeds and items"
 _INTERVALS = (_OFF, SEEDS, SEEDS_ITEMS)
@@ -72,7 +72,7 @@ class Gains:
             for recipe, line in self.reader.unlearnt.items()
             if recipe in {*table["recipe"], self.choice.baseline}
         }
-        note = " ".join(filter(None, [note, learnt.note(unlearnt)]))
+        note = " ".join(filter(None, [note, sentences("unlearnt", unlearnt=unlearnt)]))
         return matrix_table(
             table,
             scores,

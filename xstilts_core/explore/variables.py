@@ -7,7 +7,6 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.performance import by_run, labels, own_and_gains, performance
 from xstilts_core.errors import UsageError, unknown
@@ -17,6 +16,7 @@ from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.numbers import counted
 
 _CORPUS_SIZE = "log10 GiB in CC-100"
 NO_COLOR = "nothing"

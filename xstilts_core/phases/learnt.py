@@ -6,7 +6,7 @@ to everything (trivial.py). Degenerate runs are known from the first STILTs pape
 2018, arXiv 1811.01088). Results without such a record are not judged.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -131,8 +131,3 @@ def marked(recipe: str, recipes: Iterable[str]) -> str:
     """Return the name of a recipe for a table, with a dagger if it is in `recipes`, those that did
     not learn."""
     return f"{recipe} {MARK}" if recipe in recipes else recipe
-
-
-def note(sentences: Mapping[str, str]) -> str:
-    """Return the note beneath a table with daggers, from `unlearnt`; "" without any."""
-    return f"{MARK} {'; '.join(sentences.values())}." if sentences else ""

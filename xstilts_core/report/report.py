@@ -4,6 +4,7 @@ tables and an answer, and leaves their files in a folder of its own."""
 import html
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
@@ -15,6 +16,7 @@ from xstilts_core.phases import learnt
 from xstilts_core.report.figures.files import finish, report_folder, save, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
+from xstilts_core.wording.text import sentences
 
 
 class Report:
@@ -62,19 +64,23 @@ class Report:
     @cached_property
     def source(self) -> str:
         """The runs behind the figures, for their notes."""
-        return analysis.origin(self.study, self.runs)
+        return sentences("origin", study=self.study, runs=self.runs)
 
     def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
         """Show the study's title, how much of it is done, and what is missing: the unfinished runs,
-        unless `missing` is given."""
+        unless `missing` is given, which is saved too."""
         save_table(self.runs, self.folder, "runs")
-        words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
+        if missing is not None:
+            save_table(missing, self.folder, "missing")
+        remarks = "" if words else sentences("remarks", **analysis.remarks(self.study))
+        words = words or sentences("headline", states=self.runs)
         missing = analysis.unfinished(self.runs) if missing is None else missing
         done = f"{(self.runs['state'] == 'done').sum()} of {len(self.runs)} runs done"
         summary = f"{self.study.name}: {done if len(self.runs) else 'published scores'}"
-        text = f"**{self.study.title}**\n\n{words}"
-        # The page folds a text with a summary, as it folds the method.
-        display(Markdown(text), metadata={"summary": f"{summary}, and remarks"})
+        # The page folds a text with a summary, as it folds the method. Warnings stay visible.
+        display(Markdown(f"**{self.study.title}**\n\n{words}"), metadata={"summary": summary})
+        if remarks:
+            display(Markdown(remarks))
         self.show(missing, "what is missing")
 
     @property
@@ -125,9 +131,11 @@ class Report:
         for value in dict.fromkeys(data[by]):
             self.figure(f"{name}_{value}", draw, data, value, narrow=False)
 
-    def say(self, text: str, answer: bool = True) -> None:
-        """Show a Markdown text. answer: it is (part of) the report's answer, which stands on the
-        page of a study of several studies."""
+    def say(self, template: str, answer: bool = True, **values: Any) -> None:
+        """Show the sentences of a template of `wording/templates/`, filled in with these values.
+        answer: they are (part of) the report's answer, which is also on the page of a study of
+        several studies."""
+        text = sentences(template, **values)
         self.answers += [text] if answer else []
         if text:
             display(Markdown(text))

@@ -5,10 +5,10 @@ from collections import Counter
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from xstilts_core.analysis.findings import counted
 from xstilts_core.report.figures.style import FAINT, INK, PrintFigure, printed
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import counted
 
 _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
