@@ -8,7 +8,6 @@ from traitlets import TraitError
 
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
-from xstilts_core.explore.form import Form
 from xstilts_core.explore.page import Page, pages, problem
 from xstilts_core.explore.reader import Reader, first_shown, studies
 from xstilts_core.explore.text import name
@@ -30,7 +29,6 @@ class Explorer:
         known = studies(outputs)
         first = study or first_shown(known, outputs)
         self.shown: list[tuple[ipywidgets.VBox, _View]] = []
-        self.runs: Form | None = None
         self.reader = self.read(first)
         self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
         self.again = controls.button(
@@ -80,13 +78,6 @@ class Explorer:
         self.shown.append((box, view))
         self.fill(box, view)
         return box
-
-    def form(self) -> ipywidgets.Widget:
-        """Return the form that starts a run. It is the same for all studies, so that choosing
-        another study loses neither what was typed nor a running run."""
-        if self.runs is None:
-            self.runs = Form()
-        return self.runs.box
 
     def fill(self, box: ipywidgets.VBox, view: _View) -> None:
         """Build a view, or show a one-sentence error in its place so that the others still work."""
