@@ -27,9 +27,9 @@ from xstilts_core.explore import (
 )
 from xstilts_core.explore.gains import SEEDS_ITEMS
 from xstilts_core.explore.index import EVERY
+from xstilts_core.explore.markup import paint
 from xstilts_core.explore.predictions import WON
 from xstilts_core.explore.reader import studies
-from xstilts_core.explore.tables import paint
 from xstilts_core.jobs.notebook import notebook_path, run_notebook
 from xstilts_core.report.figures.cells import ink_on
 from xstilts_core.report.figures.style import diverging

@@ -5,9 +5,9 @@ Each view consists of functions that return HTML or a Figure and need no widget;
 functions put ipywidgets around them.
 
 reader, index       a study's scores as one array; predictions and texts, read on request
-text, tables, items, predictions, pictures
-                    what is shown: escaped text, language and direction, marks
+text, markup        escaped text with language, direction and marks; the HTML of templates/
 page, controls      HTML with parts that can be chosen (anywidget), and the ipywidgets around it
+predictions, items  the answers of two runs to the same test items, and the items' texts
 gains               recipe x target, languages, seeds, test items
 space               the same sentences in all languages, layer by layer
 curves              training curves, and the progress of a running study
