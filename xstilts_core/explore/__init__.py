@@ -15,12 +15,12 @@ variables, scatter  any two variables, with the statistics of `analysis.correlat
 explorer            the choice of a study, and the views that follow it
 """
 
-from xstilts_core.explore.curves import Logs, curves_html, curves_view, standing
+from xstilts_core.explore.curves import Logs, curves_view
 from xstilts_core.explore.explorer import Explorer
 from xstilts_core.explore.gains import Gains, gain_view
-from xstilts_core.explore.reader import Reader, studies
-from xstilts_core.explore.scatter import scatter_html, scatter_view
-from xstilts_core.explore.space import space_html, space_view
+from xstilts_core.explore.reader import Reader
+from xstilts_core.explore.scatter import scatter_view
+from xstilts_core.explore.space import space_view
 from xstilts_core.explore.variables import variables
 
 __all__ = [
@@ -28,14 +28,9 @@ __all__ = [
     "Gains",
     "Logs",
     "Reader",
-    "curves_html",
     "curves_view",
     "gain_view",
-    "scatter_html",
     "scatter_view",
-    "space_html",
     "space_view",
-    "standing",
-    "studies",
     "variables",
 ]

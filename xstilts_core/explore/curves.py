@@ -83,11 +83,10 @@ def _stamp(path: Path) -> _Stamp | None:
 
 def standing(states: dict[str, State]) -> Markup:
     """Return HTML with a progress bar per phase, and the runs that are running or have failed."""
-    phases: dict[str, Counter[str]] = {}
-    for phase in SPECS:
-        counts = Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
-        if counts:
-            phases[phase] = counts
+    phases = {
+        phase: Counter(state.state for run, state in states.items() if run.split("/")[0] == phase)
+        for phase in SPECS
+    }
     running = [run for run, state in states.items() if state.state == "running"]
     failed = [(run, state.reason) for run, state in states.items() if state.state == "failed"]
     return render(

@@ -38,15 +38,15 @@ _MORE, _BACK = "page:next", "page:back"
 
 @dataclass
 class Gains:
-    """The state of the view: the choice, the opened cell (recipe, task), its language and seed, the
-    kind of change, and the first item shown."""
+    """The state of the view: the choice, the opened cell ("recipe/task"), its opened language and
+    seed ("language/seed"), "" for none, the kind of change, and the first item shown."""
 
     reader: Reader
     choice: Choice = field(default_factory=Choice)
     intervals: str = _OFF
     with_controls: bool = False
-    cell: tuple[str, str] | None = None
-    spot: tuple[str, int] | None = None
+    cell: str = ""
+    spot: str = ""
     change: str = LOST
     first: int = 0
 
@@ -87,34 +87,33 @@ class Gains:
             unlearnt=unlearnt,
             learnt=learnt.note(unlearnt),
             reason=partial(index.reason, choice=self.choice),
-            choice=self.choice,
+            view=self,
             seeds=several([table["seeds"].max()]),
             languages=sorted(index.draws(self.choice).languages),
-            intervals=self.intervals,
             draws=DRAWS,
         )
 
-    def open(self, key: str) -> None:
-        """Open the cell of the matrix with the key "recipe/task"."""
-        recipe, _, task = key.rpartition("/")
-        self.cell, self.spot, self.first = (recipe, task), None, 0
+    @property
+    def opened(self) -> tuple[str, str]:
+        """Return recipe and task of the opened cell; "" without one."""
+        recipe, _, task = self.cell.rpartition("/")
+        return recipe, task
 
-    def close(self) -> None:
-        """Close the opened cell, for example if its recipe, now the baseline, has no gain over
-        itself."""
-        self.cell, self.spot, self.first = None, None, 0
+    def open(self, key: str) -> None:
+        """Open the cell of the matrix with the key "recipe/task"; "" closes it."""
+        self.cell, self.spot, self.first = key, "", 0
 
     def languages(self) -> Markup:
         """Return the languages and seeds of the opened cell as HTML."""
-        if self.cell is None:
+        if not self.cell:
             return note("Choose a cell above for its languages and seeds.")
-        recipe, task = self.cell
+        recipe, task = self.opened
         index = self.reader.index
         table = index.by_language(recipe, task, self.choice, self.items)
         return render(
             "languages.html",
             recipe=recipe,
-            title=TASKS[task].title,
+            task=TASKS[task].title,
             baseline=self.choice.baseline,
             seeds=index.axes.seeds,
             rows=self._shown(table).to_dict("records"),
@@ -124,8 +123,7 @@ class Gains:
     def open_items(self, key: str) -> None:
         """Open the items of the language and seed with the key "language/seed". The kind of change
         stays the same if there are such items; otherwise it becomes the first kind that occurs."""
-        language, _, seed = key.rpartition("/")
-        self.spot, self.first = (language, int(seed)), 0
+        self.spot, self.first = key, 0
         with suppress(UsageError):  # the error is shown in place of the items
             changes = {item.change for item in self.compared()}
             kinds = (kind for kind in (self.change, *CHANGES) if kind in changes)
@@ -133,9 +131,10 @@ class Gains:
 
     def compared(self) -> list[Compared]:
         """Return every item of the opened language and seed."""
-        if self.cell is None or self.spot is None:
+        if not self.spot:
             raise UsageError("no language and seed is chosen yet")
-        return self.reader.compared(self.cell[1], *self.spot, self.choice.baseline, self.cell[0])
+        (recipe, task), (language, seed) = self.opened, self.spot.split("/")
+        return self.reader.compared(task, language, int(seed), self.choice.baseline, recipe)
 
     def select(self, key: str) -> None:
         """Select a kind of change, or go to the next or previous items."""
@@ -147,11 +146,11 @@ class Gains:
 
     def flips(self) -> Markup:
         """Return HTML with the opened language and seed's items that changed in the chosen way."""
-        if self.cell is None:
+        if not self.cell:
             return Markup()
-        if self.spot is None:
+        if not self.spot:
             return note("Choose the gain of one seed for the test items behind it.")
-        (recipe, task), (language, seed) = self.cell, self.spot
+        (recipe, task), (language, seed) = self.opened, self.spot.split("/")
         items = self.compared()
         selected = [item for item in items if item.change == self.change]
         shown = selected[self.first : self.first + _ITEMS_SHOWN]
@@ -163,13 +162,12 @@ class Gains:
         return render(
             "flips.html",
             task=TASKS[task].title,
-            code=language,
+            language=language,
             seed=seed,
             counts=Counter(item.change for item in items),
             changes=CHANGES,
-            change=self.change,
+            view=self,
             cards=cards,
-            first=self.first,
             last=self.first + len(shown),
             back=_BACK,
             more=_MORE,
@@ -209,35 +207,33 @@ def gain_view(reader: Reader) -> ipywidgets.Widget:
         values = {key: box.value for key, box in filters.items()}
         state.choice = Choice(baseline=baseline.value, metric=metric.value, **values)
         state.intervals, state.with_controls = intervals.value, others.value
-        if state.cell and state.cell[0] == baseline.value:
-            state.close()
-            matrix.pressed = languages.pressed = ""
+        if state.opened[0] == baseline.value:  # it has no gain over itself
+            state.open("")
         if state.intervals == SEEDS_ITEMS and not reader.has_items:
             matrix.html = note("Reading and resampling all predictions, once: some seconds ...")
         matrix.show(state.matrix)
+        show_cell()
+
+    def show_cell() -> None:
+        matrix.pressed, languages.pressed, items.pressed = state.cell, state.spot, state.change
         languages.show(state.languages)
         items.show(state.flips)
 
     def open_cell(key: str) -> None:
         state.open(key)
         # The texts are read while the person looks at the languages.
-        Thread(target=_warm, args=(reader, state.cell[1]), daemon=True).start()
-        matrix.pressed, languages.pressed = key, ""
-        languages.show(state.languages)
-        items.show(state.flips)
+        Thread(target=_warm, args=(reader, state.opened[1]), daemon=True).start()
+        show_cell()
 
     def open_items(key: str) -> None:
         state.open_items(key)
-        languages.pressed, items.pressed = key, state.change
-        items.show(state.flips)
+        show_cell()
 
     def select(key: str) -> None:
         state.select(key)
-        items.pressed = state.change
-        items.show(state.flips)
+        show_cell()
 
-    matrix, languages = Page(open_cell), Page(open_items)
-    items = Page(select, pressed=state.change)
+    matrix, languages, items = Page(open_cell), Page(open_items), Page(select)
     controls.on_change(draw, baseline, metric, intervals, others, *filters.values())
     draw()
     top = controls.row(baseline, metric, intervals, others)

@@ -145,11 +145,11 @@ class GainIndex:
         """Return the chosen baseline's mean score in percent by task and on average. A task without
         scores is NaN, and then so is the average."""
         draws, values = self.draws(choice), self.values(choice.baseline, choice.metric)
-        selected = [code in draws.languages for code in self.axes.languages]
-        means = {}
-        for name in draws.tasks:
-            scores = values[self.axes.tasks.index(name)][selected]
-            means[name] = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+        selected = values[:, [code in draws.languages for code in self.axes.languages]]
+        means = {
+            name: pd.Series(selected[self.axes.tasks.index(name)].ravel()).mean()
+            for name in draws.tasks
+        }
         return {**means, AVERAGE: float(np.mean(list(means.values())))} if means else {}
 
     def reason(self, recipe: str, task: str, choice: Choice) -> str:

@@ -3,7 +3,6 @@
 Color is never a cell's only cue.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +69,6 @@ def render(template: str, **values: object) -> Markup:
     return Markup(TEMPLATES.get_template(template).render(values))
 
 
-def plain_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
-    """Return any small table as HTML, with numbers aligned to the right."""
-    return render("table.html", columns=columns, rows=rows)
+def plain_table(table: pd.DataFrame) -> Markup:
+    """Return any small table as HTML without its index, with numbers aligned to the right."""
+    return render("table.html", columns=table.columns, rows=table.itertuples(index=False))

@@ -24,19 +24,16 @@ def statistics(table: pd.DataFrame, x: str, y: str) -> Markup:
     size, and the most influential rows."""
     pair = table[[x]], table[y].to_frame(f"{y} ") if x == y else table[[y]]
     coefficients = analysis.correlations(*pair, METHODS)
-    rows = []
-    for row in coefficients.itertuples():
-        detectable = analysis.detectable(int(row.n), row.method)
-        rows.append(
-            (SIGNS[row.method], row.estimate, row.low, row.high, row.p, int(row.n), detectable)
-        )
-    html = plain_table(
-        ["coefficient", "estimate", "95 % from", "to", "p", "n", "detectable"], rows
-    ) + note(
+    count = int(coefficients["n"].iloc[0])
+    rows = coefficients[["estimate", "low", "high", "p"]].assign(
+        n=count, detectable=[analysis.detectable(count, name) for name in coefficients["method"]]
+    )
+    rows.insert(0, "coefficient", coefficients["method"].map(SIGNS))
+    html = plain_table(rows.rename(columns={"low": "95 % from", "high": "to"})) + note(
         "p: from permutations. detectable: the smallest coefficient that 80 % of such studies "
         "would find."
     )
-    if int(coefficients["n"].iloc[0]) < 4 or x == y:
+    if count < 4 or x == y:
         return html
     influences = analysis.influence(table[x], table[y]).head(_MOST_DROPPED)
     examples = "; ".join(

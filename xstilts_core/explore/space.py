@@ -11,6 +11,7 @@ from typing import Protocol
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from xstilts_core.errors import UsageError, unknown
@@ -90,11 +91,6 @@ def space_html(
     languages = next(iter(spaces.values())).languages
     names = ("first component", "second component") if method == _PCA else ("UMAP 1", "UMAP 2")
     figure = figures.sentence_map(points, accuracy, languages, layer, names, width)
-    rows = [
-        (language_name(code), *(float(table[layer, index]) for table in accuracy.values()))
-        for index, code in enumerate(languages)
-        if index
-    ]
     means = ", ".join(
         f"{title}: {table[layer, 1:].mean():.1f} %" for title, table in accuracy.items()
     )
@@ -102,8 +98,10 @@ def space_html(
         f"sentences of {len(languages)} languages at layer {layer}; "
         f"nearest neighbor right, mean: {means}"
     )
-    columns = [f"layer {layer}, nearest neighbor right, %", *spaces]
-    return picture(figure, alt) + plain_table(columns, rows)
+    table = pd.DataFrame({title: rows[layer, 1:].astype(float) for title, rows in accuracy.items()})
+    names_of_languages = [language_name(code) for code in languages[1:]]
+    table.insert(0, f"layer {layer}, nearest neighbor right, %", names_of_languages)
+    return picture(figure, alt) + plain_table(table)
 
 
 def space_view(embed: _Embed) -> Callable[[Reader], ipywidgets.Widget]:
