@@ -168,7 +168,7 @@ class Gains:
             changes=CHANGES,
             view=self,
             cards=cards,
-            last=self.first + len(shown),
+            page_size=_ITEMS_SHOWN,
             back=_BACK,
             more=_MORE,
         )

@@ -23,9 +23,6 @@ from xstilts_core.explore.text import plain
 from xstilts_core.report.figures.style import COLUMN, FULL, look
 
 _HERE = Path(__file__).parent
-# On a phone a narrow figure keeps its text readable; elsewhere a full-width figure is shown
-# slightly larger than in print.
-_DOTS = {COLUMN: 200, FULL: 150}
 
 
 class Page(anywidget.AnyWidget):
@@ -88,7 +85,9 @@ def picture(figure: Figure, alt: str) -> Markup:
     """Return an <img> element that contains the figure. alt: a description of the figure."""
     buffer = BytesIO()
     with look():
-        dots = _DOTS[COLUMN if figure.get_figwidth() <= COLUMN else FULL]
+        # On a phone a narrow figure keeps its text readable; elsewhere a full-width figure is shown
+        # slightly larger than in print.
+        dots = 200 if figure.get_figwidth() <= COLUMN else 150
         figure.savefig(buffer, format="png", dpi=dots, facecolor="white")
     content = base64.b64encode(buffer.getvalue()).decode("ascii")
     source = f"data:image/png;base64,{content}"

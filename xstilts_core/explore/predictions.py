@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,21 +27,19 @@ CHANGES = (LOST, WON, LOWER, HIGHER, _WRONG, _RIGHT)
 _FILES_CACHED = 64
 # Columns of statistics -> the share of an item that is right, from 0 to 1. A mined pair is right if
 # it is the gold pair, or if the item rightly has none.
-_SHARES: Mapping[tuple[str, ...], Callable[[_Columns], np.ndarray]] = MappingProxyType(
-    {
-        metrics.ACCURACY: lambda column: column["hit"],
-        metrics.BINARY: lambda column: column["hit"],
-        metrics.SPAN: lambda column: np.where(
-            column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
-        ),
-        metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
-        metrics.BITEXT: lambda column: (
-            (column["predicted"] == column["true_positive"])
-            & (column["gold"] == column["true_positive"])
-        ).astype(float),
-        metrics.RANKING: lambda column: column["average_precision"],
-    }
-)
+_SHARES: Mapping[tuple[str, ...], Callable[[_Columns], np.ndarray]] = {
+    metrics.ACCURACY: lambda column: column["hit"],
+    metrics.BINARY: lambda column: column["hit"],
+    metrics.SPAN: lambda column: np.where(
+        column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
+    ),
+    metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
+    metrics.BITEXT: lambda column: (
+        (column["predicted"] == column["true_positive"])
+        & (column["gold"] == column["true_positive"])
+    ).astype(float),
+    metrics.RANKING: lambda column: column["average_precision"],
+}
 
 
 @dataclass(frozen=True, slots=True)

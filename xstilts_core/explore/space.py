@@ -6,7 +6,6 @@ The vectors come from a function of the notebook, because nothing here may load 
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from types import MappingProxyType
 from typing import Protocol
 
 import ipywidgets
@@ -56,9 +55,7 @@ def _umap(vectors: np.ndarray) -> np.ndarray:
     return UMAP(n_neighbors=neighbours, random_state=0).fit_transform(vectors)
 
 
-_METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {_PCA: principal, _UMAP: _umap}
-)
+_METHODS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {_PCA: principal, _UMAP: _umap}
 
 
 def _methods() -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -24,11 +23,11 @@ NO_COLOR = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables of one kind of unit. values: a row per unit, a numeric column per variable.
-    groups: name -> the groups by which points can be colored. caution: a note on what n counts."""
+    """The variables of one kind of unit, a row per unit. values: a numeric column per variable.
+    groups: a column per grouping that can color the points. caution: a note on what n counts."""
 
     values: pd.DataFrame
-    groups: Mapping[str, pd.Series]
+    groups: pd.DataFrame
     caution: str
 
 
@@ -44,7 +43,7 @@ def _recipe_variables(reader: Reader) -> Variables:
     """Return a row per recipe: its own score and its gains, as means over runs."""
     table = own_and_gains(performance(reader.study))
     kinds = [_kind(reader.study, recipe) for recipe in table.index]
-    groups = {"kind of task": pd.Series(kinds, index=table.index)}
+    groups = pd.DataFrame({"kind of task": kinds}, index=table.index)
     return Variables(table, groups, "A point per recipe, mean over its runs.")
 
 
@@ -53,12 +52,8 @@ def _run_variables(reader: Reader) -> Variables:
     published scores, the scores themselves."""
     study = reader.study
     table = by_run(performance(study), paired=not study.published)
-    recipes, runs = table.index.get_level_values("recipe"), table.index.get_level_values("run")
-    groups = {
-        "recipe": pd.Series(recipes, index=table.index),
-        "kind of task": pd.Series([_kind(study, recipe) for recipe in recipes], index=table.index),
-        "run": pd.Series(runs.astype(str), index=table.index),
-    }
+    groups = table.index.to_frame()[["recipe", "run"]].astype(str)
+    groups.insert(1, "kind of task", [_kind(study, recipe) for recipe in groups["recipe"]])
     caution = (
         "A point per recipe and run. Runs of one recipe resemble each other, "
         "so intervals and p-values are too small."
@@ -94,12 +89,10 @@ def _language_variables(reader: Reader) -> Variables:
     if len(common.columns):
         tasks = counted(len(common.columns), "task")
         table[f"{AVERAGE} ({tasks} in all languages): mean gain"] = common.mean(axis=1)
-    groups = {
-        key.replace("_", " "): pd.Series(
-            [fact(code, key) for code in axes.languages], index=table.index
-        )
-        for key in FACTS
-    }
+    groups = pd.DataFrame(
+        {key.replace("_", " "): [fact(code, key) for code in axes.languages] for key in FACTS},
+        index=table.index,
+    )
     caution = (
         "A point per language, including English. Related languages resemble each other, "
         "so intervals and p-values are too small."
@@ -107,13 +100,11 @@ def _language_variables(reader: Reader) -> Variables:
     return Variables(table, groups, caution)
 
 
-UNITS: Mapping[str, Callable[[Reader], Variables]] = MappingProxyType(
-    {
-        "recipes": _recipe_variables,
-        "recipes and runs": _run_variables,
-        "languages": _language_variables,
-    }
-)
+UNITS: Mapping[str, Callable[[Reader], Variables]] = {
+    "recipes": _recipe_variables,
+    "recipes and runs": _run_variables,
+    "languages": _language_variables,
+}
 
 
 def variables(reader: Reader, unit: str) -> Variables:
