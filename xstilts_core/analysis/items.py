@@ -17,12 +17,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xstilts_core import metrics
 from xstilts_core.analysis.runs import finished, of_size, states
 from xstilts_core.errors import UsageError
+from xstilts_core.jobs.kept_runs import require_answers
 from xstilts_core.study import Study
 from xstilts_core.study.spec import ControlSpec, Scoring
 from xstilts_core.tasks import TARGET_NAMES
@@ -40,28 +42,39 @@ drawn with replacement and as large as the test set."""
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions of a run: ids [items], statistics [items, columns], and the metric that they
-    give."""
+    give; if they were asked for, the gold answers and the run's own [items]."""
 
     file: Path
     ids: tuple[str, ...]
     statistics: np.ndarray
     columns: tuple[str, ...]
     metric: str
+    answers: tuple[tuple[Any, Any], ...] = ()
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read a predictions file. Raise UsageError naming the file and what is wrong with it."""
+def read_predictions(path: Path, answers: bool = False) -> Predictions:
+    """Read a predictions file, with its answers if wanted. Raise UsageError naming the file and
+    what is wrong with it."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
             header = json.loads(stream.readline())
             lines = [json.loads(line) for line in stream]
+        if answers:
+            require_answers(header, path)
         columns = tuple(header["columns"])
         statistics = np.array([line["stats"] for line in lines], dtype=float).reshape(
             len(lines), len(columns)
         )
         predictions = Predictions(
-            path, tuple(str(line["id"]) for line in lines), statistics, columns, header["metric"]
+            file=path,
+            ids=tuple(str(line["id"]) for line in lines),
+            statistics=statistics,
+            columns=columns,
+            metric=header["metric"],
+            answers=tuple((line["gold"], line["prediction"]) for line in lines) if answers else (),
         )
+    except UsageError:
+        raise
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
