@@ -12,7 +12,7 @@ import functools
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.mini.disk_cache import cached
-from xstilts_core.mini.grammar import LANGUAGES
+from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
 from xstilts_core.mini.makers import (
     choices,
     inference,
@@ -23,7 +23,6 @@ from xstilts_core.mini.makers import (
     tagging,
 )
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.world import DOMAINS
 from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
 
 __all__ = ["LANGUAGES", "PARTS", "SIZES", "load"]
@@ -55,34 +54,20 @@ PARTS = {
 }
 """Tasks that combine several data sets behind one head."""
 TRAIN, DEV, _TEST = 8_000, 400, 300
-_BUCC_GOLD = _BUCC_DISTRACTORS = 500
-RETRIEVAL = {"bucc2018": _BUCC_DISTRACTORS, "tatoeba": 0}
+RETRIEVAL = {"bucc2018": 500, "tatoeba": 0}
 """Retrieval task -> distractors per side."""
-
-_GENERAL_SIZES: dict[str, dict[str, int]] = {
-    **{
-        name: {"train": TRAIN, "dev": DEV, "test": _TEST}
-        for name in (
-            "mnli",
-            "snli",
-            "anli",
-            "qqp",
-            "squad_v2",
-            "squad_v1",
-            "hellaswag",
-            "ccg",
-            "cosmosqa",
-            "commonsenseqa",
-        )
-    },
-    **{name: {"dev": DEV, "test": _TEST} for name in ("xnli", "xquad", "mlqa")},
-    "pawsx": {"train": 6_000, "dev": DEV, "test": _TEST},
-    **{name: {"train": 4_000, "dev": DEV, "test": _TEST} for name in ("udpos", "panx", "tydiqa")},
-    "bucc2018": {"dev": _BUCC_GOLD, "test": _BUCC_GOLD},
+_EVALUATION = {"dev": DEV, "test": _TEST}
+_LARGE = ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg")
+_ORIGINAL_SIZES: dict[str, dict[str, int]] = {
+    **dict.fromkeys((*_LARGE, "cosmosqa", "commonsenseqa"), {"train": TRAIN, **_EVALUATION}),
+    **dict.fromkeys(("xnli", "xquad", "mlqa"), _EVALUATION),
+    "pawsx": {"train": 6_000, **_EVALUATION},
+    **dict.fromkeys(("udpos", "panx", "tydiqa"), {"train": 4_000, **_EVALUATION}),
+    "bucc2018": {"dev": 500, "test": 500},
     "tatoeba": {"dev": 200, "test": 1_000},
     **{name: TASKS[name].sizes for name in PROBING_NAMES},
 }
-SIZES = _GENERAL_SIZES | {name: _GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
+SIZES = _ORIGINAL_SIZES | {name: _ORIGINAL_SIZES[entry.task] for name, entry in VERSIONS.items()}
 """Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many
 distractors again on each side."""
 
@@ -97,7 +82,7 @@ def load(
     sentences of both sides are in one list. Raise UsageError on an unknown task, split, language or
     domain.
     """
-    check(task, split, language, domain)
+    _check(task, split, language, domain)
     if task in PARTS:
         return [
             example
@@ -126,7 +111,7 @@ def generate(
     ]
 
 
-def check(task: str, split: str, language: str, domain: str) -> None:
+def _check(task: str, split: str, language: str, domain: str) -> None:
     """Raise UsageError if one of the four names is unknown to the suite."""
     if task not in SIZES and task not in PARTS:
         raise unknown("task", task, (*SIZES, *PARTS), "the embedded suite")
