@@ -46,7 +46,6 @@ def _right_pair(column: Columns) -> np.ndarray:
 SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxyType(
     {
         metrics.ACCURACY: lambda column: column["hit"],
-        metrics.BINARY: lambda column: column["hit"],
         metrics.SPAN: lambda column: np.where(
             column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
         ),

@@ -54,7 +54,7 @@ class _Rules:
     person_questions: dict[str, str] = field(default_factory=dict)
     """Attribute -> question about the person, where it is not the statement."""
     determiners: dict[str, Any] = field(default_factory=dict)
-    """every and article -> cell, by gender in some languages."""
+    """every and article -> cell, by gender (and "_object") in some languages."""
     first: str = ""
     """The chunk that begins a statement with nothing fronted, if not by `order`."""
     opening: tuple[str, ...] = ()
@@ -206,7 +206,14 @@ class Language:
         if slot == "number":
             return f"{self.number_word(entity)}/NUM"
         cell: str | dict[str, str] = self.rules.determiners[slot]
-        return cell if isinstance(cell, str) else cell[self.feature(entity.concept, "gender")]
+        if isinstance(cell, str):
+            return cell
+        return cell.get(self.declension(entity, verb)) or cell[self.declension(entity, "")]
+
+    def declension(self, entity: Entity, verb: str) -> str:
+        """Return gender and case, the key of the forms that agree with a noun."""
+        gender = self.feature(entity.concept, "gender")
+        return f"{gender}_object" if verb else gender
 
     def number_word(self, entity: Entity) -> str:
         """Return the word for the entity's number, 2 to 7."""
@@ -392,33 +399,23 @@ class German(Language):
 
     code = "de"
 
-    def endings(self, entity: Entity, verb: str) -> dict[str, str]:
-        """Return determiners and adjective endings of the noun's gender and case."""
-        gender = self.feature(entity.concept, "gender")
-        return self.rules.rules[f"{gender}_object" if verb else gender]
-
     def columns(self, entity: Entity, verb: str) -> tuple[str, str]:
         """Return number or case of the noun, and the adjective's ending: ein großer Hund, jeden
         Hund, drei große Hunde, kalter Tee."""
         if entity.number is not None:
             return "plural", "e"
-        slot = "every" if entity.quantifier == "every" else "article"
-        ending = "bare" if self.is_bare(entity) else f"after_{slot}"
-        return "accusative" if verb else "word", (
-            self.endings(entity, verb)[ending] if entity.adjective else ""
-        )
+        ending = ""
+        if entity.adjective is not None:
+            slot = "every" if entity.quantifier == "every" else "article"
+            endings = self.rules.rules[self.declension(entity, verb)]
+            ending = endings["bare" if self.is_bare(entity) else slot]
+        return "accusative" if verb else "word", ending
 
     def adjective(self, entity: Entity, column: str, role: str) -> Chunk:
         """Return the adjective with an ending; empty if there is none."""
         if entity.adjective is None:
             return ()
         return words(self.cell(entity.adjective, "word") + column, role, "ADJ", entity.adjective)
-
-    def determiner(self, entity: Entity, slot: str, verb: str) -> str:
-        """Return ein or jed- with its ending, or the number."""
-        if slot == "number":
-            return super().determiner(entity, slot, verb)
-        return self.endings(entity, verb)[slot]
 
     def agreement(self, event: Event, ask: str | None) -> str:
         """Return the verb form; animals have their own ("frisst") in column animal, "singular

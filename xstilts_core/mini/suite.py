@@ -57,12 +57,18 @@ TRAIN, DEV, _TEST = 8_000, 400, 300
 RETRIEVAL = {"bucc2018": 500, "tatoeba": 0}
 """Retrieval task -> distractors per side."""
 _EVALUATION = {"dev": DEV, "test": _TEST}
-_LARGE = ("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg")
+_TRAIN_SIZES = {
+    **dict.fromkeys(("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag"), TRAIN),
+    **dict.fromkeys(("ccg", "cosmosqa", "commonsenseqa"), TRAIN),
+    **dict.fromkeys(("xnli", "xquad", "mlqa"), 0),
+    "pawsx": 6_000,
+    **dict.fromkeys(("udpos", "panx", "tydiqa"), 4_000),
+}
 _ORIGINAL_SIZES: dict[str, dict[str, int]] = {
-    **dict.fromkeys((*_LARGE, "cosmosqa", "commonsenseqa"), {"train": TRAIN, **_EVALUATION}),
-    **dict.fromkeys(("xnli", "xquad", "mlqa"), _EVALUATION),
-    "pawsx": {"train": 6_000, **_EVALUATION},
-    **dict.fromkeys(("udpos", "panx", "tydiqa"), {"train": 4_000, **_EVALUATION}),
+    **{
+        name: {"train": size, **_EVALUATION} if size else _EVALUATION
+        for name, size in _TRAIN_SIZES.items()
+    },
     "bucc2018": {"dev": 500, "test": 500},
     "tatoeba": {"dev": 200, "test": 1_000},
     **{name: TASKS[name].sizes for name in PROBING_NAMES},
@@ -120,13 +126,13 @@ def _check(task: str, split: str, language: str, domain: str) -> None:
             f"{task} trains on several data sets behind one head: load its parts "
             f"{', '.join(PARTS[task])} one by one"
         )
+    where = "the embedded suite"
     splits = SIZES[PARTS[task][0] if task in PARTS else task]
     if split not in splits:
-        raise unknown("split", split, splits, f"the embedded suite's {task}")
-    if language not in LANGUAGES:
-        raise unknown("language", language, LANGUAGES, "the embedded suite")
-    if domain not in DOMAINS:
-        raise unknown("domain", domain, DOMAINS, "the embedded suite")
+        raise unknown("split", split, splits, f"{where}'s {task}")
+    for kind, value, legal in (("language", language, LANGUAGES), ("domain", domain, DOMAINS)):
+        if value not in legal:
+            raise unknown(kind, value, legal, where)
     if task in VERSIONS and domain not in (GENERAL, VERSIONS[task].domain):
         raise UsageError(
             f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name "

@@ -13,8 +13,8 @@ from random import Random
 from xstilts_core.examples import ChoiceExample
 from xstilts_core.mini.grammar import Sentence, chunk, passage
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import question_roles
-from xstilts_core.mini.meaning import Entity, Event, Fact, Meaning, persons
+from xstilts_core.mini.makers.variation import asked_about, question_roles
+from xstilts_core.mini.meaning import Entity, Fact, Meaning, persons
 from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
@@ -106,14 +106,6 @@ def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
         yield _shuffled(random, right, wrong, topic=(context, ending), context=context)
 
 
-def _without_details(random: Random, event: Event, role: str) -> Event:
-    """Return the event that a question about a role states, some details left out."""
-    for name in ("place", "time"):
-        if name != role and random.random() < 0.5:
-            event = replace(event, **{name: None})
-    return event
-
-
 def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
@@ -136,8 +128,7 @@ def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
         if not roles:
             continue
         role = random.choice(roles)
-        question = replace(target, subject=Entity(jobs[0]), front=None)
-        question = _without_details(random, question, role)
+        question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
         right = getattr(target, role)
         stated = dict.fromkeys(getattr(event, role) for event in events)
         inside = [value for value in stated if value not in (None, right)]

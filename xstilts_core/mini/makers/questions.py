@@ -20,7 +20,7 @@ from xstilts_core.mini.grammar import (
     sentence_text,
 )
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.makers.variation import question_roles, subject_kind
+from xstilts_core.mini.makers.variation import asked_about, question_roles, subject_kind
 from xstilts_core.mini.meaning import Event, Fact, Joined, clauses, persons, same_clause, unfronted
 from xstilts_core.mini.world import World
 
@@ -136,10 +136,7 @@ def _draw_question(
     if not roles:
         return None
     role = random.choice(roles)
-    for name in ("place", "time"):
-        if name != role and random.random() < 0.5:
-            clause = replace(clause, **{name: None})
-    clause = replace(clause, front=None)
+    clause = asked_about(random, clause, role)
     if clause.object is not None and role != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
     return Sentence(clause, role)

@@ -31,6 +31,15 @@ def question_roles(event: Event) -> list[str]:
     return ["subject", *roles] if is_person else roles
 
 
+def asked_about(random: Random, event: Event, role: str) -> Event:
+    """Return the event that a question about a role states, with nothing fronted: places and times
+    that are not asked for are left out at random."""
+    for name in ("place", "time"):
+        if name != role and random.random() < 0.5:
+            event = replace(event, **{name: None})
+    return replace(event, front=None)
+
+
 def refronted(random: Random, event: Event, chance: float = 0.25) -> Event:
     """Return the event with another random choice of the fronted adjunct."""
     fronted = random.choice(("place", "time")) if random.random() < chance else None
