@@ -29,7 +29,6 @@ _FILES_CACHED = 64
 # it is the gold pair, or if the item rightly has none.
 _SHARES: Mapping[tuple[str, ...], Callable[[_Columns], np.ndarray]] = {
     metrics.ACCURACY: lambda column: column["hit"],
-    metrics.BINARY: lambda column: column["hit"],
     metrics.SPAN: lambda column: np.where(
         column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
     ),

@@ -29,7 +29,9 @@ def generator() -> str:
     """Return a short checksum over what the generated data depend on: this package's files, the
     example types and Python's version."""
     package = Path(__file__).parent
-    files = [*package.rglob("*.py"), *package.rglob("*.tsv"), Path(examples.__file__)]
+    endings = ("py", "tsv", "yaml")
+    files = [file for ending in endings for file in package.rglob(f"*.{ending}")]
+    files.append(Path(examples.__file__))
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(files):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
