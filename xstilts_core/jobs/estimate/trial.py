@@ -71,12 +71,15 @@ def measure(specs: Sequence[Spec], threads: int) -> list[Speed | str]:
         problem = "the trial failed: "
         with open(Path(folder) / "errors", "w+", encoding="utf-8") as errors:
             try:
-                text = json.dumps([folder, runs])
-                reply = subprocess.run(
-                    call, input=text, stdout=subprocess.PIPE, stderr=errors, text=True,
-                    timeout=SECONDS, env=variables,
-                )  # fmt: skip
-                output = reply.stdout
+                output = subprocess.run(
+                    call,
+                    input=json.dumps([folder, runs]),
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    timeout=SECONDS,
+                    env=variables,
+                ).stdout
                 errors.seek(0)
                 problem += (errors.read().strip().splitlines() or ["no output"])[-1]
             except subprocess.TimeoutExpired as late:
@@ -159,15 +162,16 @@ def _try(spec: Spec, outputs: str) -> Speed:
     few = ALL if isinstance(spec, RetrievalSpec) else _FEW
     small = _cut(spec, outputs, 1)
     training, rest = _execute(small, few)
-    if training + rest < _SECONDS_A_TRIAL:  # once more: late imports must not count
+    if training + rest < 4 * _SECONDS_A_TRIAL:  # once more: late imports must not count
         training, rest = _execute(small, few)
     times = max(2, min(_MOST_TIMES, round(_SECONDS_A_TRIAL / (training + rest))))
     large = _cut(spec, outputs, times)
     before, after = work(small, few), work(large, few * times)
     training, all_rest = _execute(large, few * times)
-    more = after.scored - before.scored
-    scored = max(0.0, all_rest - rest) / more if more else all_rest / max(1, after.scored)
-    fixed = max(0.0, all_rest - scored * after.scored)
+    scored = all_rest / max(1, after.scored)
+    if all_rest > rest and after.scored > before.scored:
+        scored = min(scored, (all_rest - rest) / (after.scored - before.scored))
+    fixed = all_rest - scored * after.scored
     return Speed(fixed, training / max(1, after.trained), scored)
 
 
