@@ -27,7 +27,7 @@ from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.study import Study, identity
 from xstilts_core.study.study_file import studies
 from xstilts_core.tasks import RECIPE_FIELDS, TASKS, Published, Task
-from xstilts_core.tasks.targets import TARGETS
+from xstilts_core.tasks.registry import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -17,7 +17,7 @@ from xstilts_core.errors import unknown
 from xstilts_core.mini import preferences
 from xstilts_core.mini.lexicon import concepts
 from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact
-from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
+from xstilts_core.tasks import GENERAL, OTHER_DOMAINS
 
 DOMAINS = (GENERAL, *OTHER_DOMAINS)
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")

@@ -17,7 +17,9 @@ from xstilts_core.data.readers.tags import plain_word, sentences
 from xstilts_core.data.readers.text import read_lines, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
-from xstilts_core.tasks.targets import UPOS
+from xstilts_core.tasks import TASKS
+
+UPOS = TASKS["udpos"].labels
 
 COLUMNS = 10
 _RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")

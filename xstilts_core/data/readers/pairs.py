@@ -16,7 +16,9 @@ from xstilts_core.data.readers.text import read_json_lines, read_lines, truncati
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.tasks.intermediate import NLI
+from xstilts_core.tasks import TASKS
+
+NLI = TASKS["mnli"].labels
 
 # A file's spelling -> the task's label. None: the annotators agreed on no label, and the row is
 # left out.

@@ -8,7 +8,10 @@ from typing import Literal
 from xstilts_core.data.readers.text import read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
-from xstilts_core.tasks.targets import BIO, UPOS
+from xstilts_core.tasks import TASKS
+
+BIO = TASKS["panx"].labels
+UPOS = TASKS["udpos"].labels
 
 _ZERO_WIDTH_NON_JOINER = "\u200c"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from xstilts_core.data.readers import choices
 from xstilts_core.data.readers.layout import Layout, also_below
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.tasks.xtreme_r import XTREME_R
+from xstilts_core.tasks import TASKS
 
 Read = Callable[[list[Path], str], list[ChoiceExample]]
-LANGUAGES = next(entry.languages for entry in XTREME_R if entry.name == "xcopa")
+LANGUAGES = TASKS["xcopa"].languages
 # The few-shot seeds that the slices of HellaSwag are trained on; seed 32 is their development set.
 SEEDS = (0, 1, 42, 1024)
 

@@ -8,10 +8,10 @@ from xstilts_core.data.readers import pairs
 from xstilts_core.data.readers.layout import Layout, also_below
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.tasks.targets import TARGETS
+from xstilts_core.tasks import TASKS
 
 Read = Callable[[list[Path], str], list[PairExample]]
-LANGUAGES = {entry.name: entry.languages for entry in TARGETS}
+LANGUAGES = {name: entry.languages for name, entry in TASKS.items()}
 _WITHOUT_ENGLISH = {
     name: tuple(code for code in LANGUAGES[name] if code != "en") for name in ("xnli", "pawsx")
 }
