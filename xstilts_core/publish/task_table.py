@@ -167,7 +167,7 @@ def places(entry: Task) -> dict[str, list[str]]:
         for split, layouts in layouts_by_split.items()
     }
     return {
-        split: list(dict.fromkeys(pattern for layout in layouts for pattern in layout.patterns))
+        split: list(dict.fromkeys(pattern for layout in layouts for pattern in layout.files))
         for split, layouts in accepted_layouts.items()
         if layouts
     }
