@@ -179,7 +179,7 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
         lambda commit: _split_files(source, config, split, commit, subject),
         subject,
     )
-    table = parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
+    table = _parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
     hub_client.lock(repository, (config, split), snapshot, table.num_rows)
     return (
         Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
@@ -188,17 +188,25 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     )
 
 
-def parquet(paths: Sequence[Path], subject: str) -> Any:
+def _parquet(paths: Sequence[Path], subject: str) -> Any:
     """Return the rows of the files, one after another, as a table that datasets accepts."""
     from datasets.table import InMemoryTable, concat_tables
-    from pyarrow import ArrowException
     from pyarrow.parquet import read_table
 
-    try:
+    with _parquet_errors(subject):
         return concat_tables([InMemoryTable(read_table(path)) for path in paths])
+
+
+@contextmanager
+def _parquet_errors(subject: str) -> Iterator[None]:
+    """Raise UsageError if a file cannot be read as parquet."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
     except (ArrowException, OSError, ValueError) as error:
         raise UsageError(
-            f"{subject}: not a parquet table: {' '.join(str(error).split())}"
+            f"{subject} is not a parquet table: {hub_client.one_line(error)}"
         ) from None
 
 
@@ -244,40 +252,26 @@ def _declared_files(
     """Return the files of a split as declared by the data set's card or its folder names."""
     import datasets
 
-    with quiet():
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
         builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()
     files = builder.config.data_files or {}
     if split not in files:
         raise unknown("split", split, files, f"{subject} on the hub")
     return [path.partition(f"@{commit}/")[2] for path in files[split]]
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hide the client's progress bars."""
-    import datasets
-
-    enabled = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()
-
-
 def _has_features(path: Path, subject: str) -> bool:
     """Return whether a parquet file carries the client's own description of its columns, with the
     class names."""
-    from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
 
-    try:
+    with _parquet_errors(f"{subject}: {path.name}"):
         return b"huggingface" in (read_schema(path).metadata or {})
-    except (ArrowException, OSError, ValueError) as error:
-        raise UsageError(
-            f"{subject}: {path.name} is not a parquet table: {' '.join(str(error).split())}"
-        ) from None
 
 
 @lru_cache(maxsize=1)
