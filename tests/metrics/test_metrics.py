@@ -10,7 +10,10 @@ from benchmarks import official
 from xstilts_core import metrics
 from xstilts_core.errors import UsageError
 from xstilts_core.metrics import answers as answer_rules
-from xstilts_core.tasks.targets import BIO, UPOS
+from xstilts_core.tasks import TASKS
+
+BIO = TASKS["panx"].labels
+UPOS = TASKS["udpos"].labels
 
 ODD = [
     "O",

@@ -90,7 +90,7 @@ def test_the_page_has_the_places_of_data_on_the_hub_and_in_files():
     assert all(f"local files: {reason}" in page for reason in LOCAL.values())
     for layouts in FILES.values():
         usual = [layout for layout in layouts if not layout.refusal and not layout.requires]
-        assert all(f"`{pattern}`" in page for layout in usual for pattern in layout.patterns)
+        assert all(f"`{pattern}`" in page for layout in usual for pattern in layout.files)
     assert all(place not in page for place in ("k-shot", "t-few", "20_shot")), "places of slices"
     assert page.count("| searched |") == 2 and "1,003,893 passages" in page
 

@@ -177,7 +177,7 @@ def _patterns(task: Task) -> dict[str, list[str]]:
             if not (layout.refusal or layout.requires)
         ]
         if layouts:
-            names = (pattern for layout in layouts for pattern in layout.patterns)
+            names = (pattern for layout in layouts for pattern in layout.files)
             patterns[split] = list(dict.fromkeys(names))
     return patterns
 

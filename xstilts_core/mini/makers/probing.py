@@ -1,4 +1,4 @@
-"""Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether
+"""Sentences for probing (tasks/tasks.yaml): negation, number, word order, word content, and whether
 two sentences have the same meaning.
 
 Labels share their sentences if possible, so that only the property distinguishes them, and all

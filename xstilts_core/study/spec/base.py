@@ -157,7 +157,7 @@ class Spec(BaseModel):
         if self.source == "files":
             return ("source files needs data_root: the folder that holds the original files",)
         names = dict.fromkeys(part for name in self.uses for part in TASKS[name].parts or (name,))
-        undeclared = "no data set on the hub is declared for it (tasks/hub.py)"
+        undeclared = "no data set on the hub is declared for it (tasks/hub.yaml)"
         return tuple(
             f"{name} needs data_root: {LOCAL.get(name, undeclared)}"
             for name in names
