@@ -7,9 +7,9 @@ from xstilts_core.analysis.answers import interval, seeds_words
 from xstilts_core.analysis.domains import LESS_GENERAL, LESS_OTHER, OWN
 from xstilts_core.analysis.findings import counted
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.mini.corpus import DOMAIN_SHARES
 from xstilts_core.study import Study
 from xstilts_core.tasks import GENERAL
+from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES
 
 NO_CONTRAST = (
     "**No contrast yet.** It needs finished runs of an intermediate task in a target's domain and "
