@@ -19,7 +19,6 @@ from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.mini import suite
-from xstilts_core.mini.corpus import DOMAIN_SHARES
 from xstilts_core.mini.world import DOMAINS
 from xstilts_core.report import figures
 from xstilts_core.results import Score
@@ -34,6 +33,7 @@ from xstilts_core.tasks import (
     VERSIONS,
     XTREME,
 )
+from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES
 from xstilts_core.wording.text import sentences
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

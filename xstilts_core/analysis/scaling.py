@@ -21,10 +21,10 @@ from xstilts_core.analysis.hierarchy import NOTHING
 from xstilts_core.analysis.intervals import Estimate, combined, covers, mean
 from xstilts_core.analysis.items import DRAWS, item_scores
 from xstilts_core.analysis.runs import finished, of_size
-from xstilts_core.mini import suite
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
+from xstilts_core.tasks.embedded_sizes import SIZES
 
 NUMBER = "number of tasks"
 _POINTS = ["series", "task", "size", "gain", "low", "high", "seeds", "resampled"]
@@ -62,7 +62,7 @@ def training_size(name: str, source: str) -> float:
     for the hub, NaN for local files."""
     subtasks = TASKS[name].parts or (name,)
     if source == "mini":
-        return float(sum(suite.SIZES[subtask]["train"] for subtask in subtasks))
+        return float(sum(SIZES[subtask]["train"] for subtask in subtasks))
     return (
         float(sum(TASKS[subtask].sizes.get("train", NOTHING) for subtask in subtasks))
         if source == "hub"

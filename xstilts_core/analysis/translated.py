@@ -19,9 +19,9 @@ from xstilts_core.analysis.gain_array import Gains
 from xstilts_core.analysis.gains import AVERAGE, ENGLISH
 from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.mini.corpus import RESOURCE
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
+from xstilts_core.tasks.embedded_sizes import RESOURCE
 
 COLUMNS = [
     "intermediate",

@@ -24,21 +24,8 @@ from xstilts_core.mini.grammar import (
 from xstilts_core.mini.makers.variation import question_roles
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.world import World, pretraining_world
+from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES, RESOURCE
 
-RESOURCE: dict[str, float] = {
-    "en": 1.0,
-    "de": 1.0,
-    "es": 1.0,
-    "zh": 1.0,
-    "bg": 0.6,
-    "tr": 0.6,
-    "hi": 0.6,
-    "id": 0.6,
-    "sw": 0.25,
-}
-"""Documents of a language relative to a high-resource one, by design: high 1.0, middle 0.6, low
-(Swahili) 0.25. The same weights determine a language's share of code-switched text and of
-translation pairs."""
 _SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
 _PAIR_SHARE = 0.2
@@ -51,7 +38,6 @@ _NEGATED_PAIRS, _NEGATED = 0.35, 0.25
 """Shares of negated events among translated sentences and in documents. Nothing in a text predicts
 "never", so its translations align late: without these shares, contradictions in German, Bulgarian
 and Hindi are not recognised."""
-DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
 _FACT_SHARE, _DIALOGUE_SHARE = 0.3, 0.5
 
 

@@ -311,13 +311,16 @@ class Language:
             "auxiliary": self.auxiliary(event) if opens else (),
         }
         # A question word and a fronted adverbial would compete for the first position.
-        first = ask if opens else (event.front or rules.first) if ask is None else ""
-        if ask is not None:
+        if ask is None:
+            first = event.front or rules.first
+        else:
+            first = ask if opens else ""
             chunks[ask] = self.question_word(event, ask)
-        lead = chunks.pop(first, ()) if first else ()
+        lead: Chunk = ()
+        if first:
+            lead, chunks[first] = chunks[first], ()
         if lead and ask is None and first in rules.commas:
             lead += self.words(rules.comma, pos="PUNCT")
-        chunks[first or ""] = ()
         order = self._question_order if opens else self._order
         return lead + tuple(chain.from_iterable([chunks[name] for name in order]))
 

@@ -18,7 +18,7 @@ import yaml
 
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.tasks import EMBEDDED_LANGUAGES as LANGUAGES
-from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
+from xstilts_core.tasks import GENERAL, OTHER_DOMAINS
 
 _FOLDER = Path(__file__).with_name("lexicon")
 ABSENT = "-"

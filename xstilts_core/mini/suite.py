@@ -23,9 +23,10 @@ from xstilts_core.mini.makers import (
     tagging,
 )
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
+from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
+from xstilts_core.tasks.embedded_sizes import DEV, RETRIEVAL, SIZES
 
-__all__ = ["LANGUAGES", "PARTS", "SIZES", "load"]
+__all__ = ["DEV", "LANGUAGES", "PARTS", "RETRIEVAL", "SIZES", "load"]
 
 MAKERS: dict[str, Maker] = {
     "mnli": inference.MAKER,
@@ -53,29 +54,6 @@ PARTS = {
     if entry.parts and MAKERS.keys() >= set(entry.parts)
 }
 """Tasks that combine several data sets behind one head."""
-TRAIN, DEV, _TEST = 8_000, 400, 300
-RETRIEVAL = {"bucc2018": 500, "tatoeba": 0}
-"""Retrieval task -> distractors per side."""
-_EVALUATION = {"dev": DEV, "test": _TEST}
-_TRAIN_SIZES = {
-    **dict.fromkeys(("mnli", "snli", "anli", "qqp", "squad_v2", "squad_v1", "hellaswag"), TRAIN),
-    **dict.fromkeys(("ccg", "cosmosqa", "commonsenseqa"), TRAIN),
-    **dict.fromkeys(("xnli", "xquad", "mlqa"), 0),
-    "pawsx": 6_000,
-    **dict.fromkeys(("udpos", "panx", "tydiqa"), 4_000),
-}
-_ORIGINAL_SIZES: dict[str, dict[str, int]] = {
-    **{
-        name: {"train": size, **_EVALUATION} if size else _EVALUATION
-        for name, size in _TRAIN_SIZES.items()
-    },
-    "bucc2018": {"dev": 500, "test": 500},
-    "tatoeba": {"dev": 200, "test": 1_000},
-    **{name: TASKS[name].sizes for name in PROBING_NAMES},
-}
-SIZES = _ORIGINAL_SIZES | {name: _ORIGINAL_SIZES[entry.task] for name, entry in VERSIONS.items()}
-"""Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many
-distractors again on each side."""
 
 
 def load(
