@@ -14,8 +14,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.explore.fields import fields, papermill_command, spec_of, xstilts_command
 from xstilts_core.formats import FORMATS
 from xstilts_core.study import identity
-from xstilts_core.study.spec import IntermediateSpec, TargetSpec, TuneSpec
-from xstilts_core.study.spec.wording import check_value
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec, make
 
 CPU = torch.device("cpu")
 
@@ -124,7 +123,7 @@ tasks:
 @pytest.mark.parametrize("value", [True, 1.5, -0.1, "none", [], math.nan, math.inf])
 def test_what_is_neither_null_nor_a_share_is_refused(value):
     with pytest.raises(UsageError, match=r"study\.yaml: dropout is .*: it must be "):
-        check_value("dropout", TuneSpec.model_fields["dropout"], value, "study.yaml")
+        make(IntermediateSpec, {"dropout": value}, "study.yaml")
 
 
 def test_the_form_takes_null_and_no_empty_number():

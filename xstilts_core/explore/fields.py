@@ -76,9 +76,8 @@ def fields(phase: str) -> tuple[Field, ...]:
         )
         legal += " (or null)" if "anyOf" in entry else ""
         first = name in FIRST or name in own_names
-        items.append(
-            Field(name, kind, choices, entry["default"], entry.get("description", ""), legal, first)
-        )
+        description = cls.model_fields[name].description or ""
+        items.append(Field(name, kind, choices, entry["default"], description, legal, first))
     return tuple(
         sorted(
             items,
