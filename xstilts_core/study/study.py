@@ -219,6 +219,8 @@ class Study(Checked):
         for name in self.probes:
             if name not in PROBING_NAMES:
                 raise unknown("probing task", name, PROBING_NAMES, where("probes"))
+            if reason := not_at_source(TASKS[name], self.source):
+                raise UsageError(f"{where('probes')}: {reason}")
         intermediate_tasks = [
             name for recipe in self.recipes.values() for name in recipe.intermediate
         ]
@@ -321,7 +323,7 @@ class Study(Checked):
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
         runs = link_parents(self.expand())
-        return (self.data_spec(runs), *runs) if self.on_hub else runs
+        return (self._data_spec(runs), *runs) if self.on_hub else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
         """Return the study with only the runs of these seeds and the run that fetches their data.
@@ -348,66 +350,43 @@ class Study(Checked):
 
         Last comes one run per control without an encoder, since it does not depend on the seed.
         """
-        # Phase 2 takes only its own fields: `train` may also set test_examples, for phase 3.
-        fields = IntermediateSpec.model_fields.keys()
         if self.pretrain is not None:
-            yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
+            yield from (self._make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
-                if recipe.intermediate:
-                    settings = {
-                        **self.train,
-                        **self.intermediate,
-                        **self.task_settings(recipe.intermediate),
-                        **recipe.settings,
-                    }
-                    settings = {
-                        "tasks": recipe.intermediate,
-                        **self.encoder_settings(name),
-                        **settings,
-                    }
-                    yield self.make(
-                        IntermediateSpec,
-                        seed,
-                        {key: settings[key] for key in settings.keys() & fields},
-                    )
+                if tasks := recipe.intermediate:
+                    layers = (self.train, self.intermediate, self._task_settings(tasks))
+                    own = {"recipe": name, "tasks": tasks}
+                    yield self._make(IntermediateSpec, seed, own, *layers, recipe.settings)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.control not in DATA_ONLY:
-                    yield from self.expand_targets(seed, name)
+                    yield from self._expand_targets(seed, name)
         yield from (
-            self.control_spec(name, recipe.control)
+            self._control_spec(name, recipe.control)
             for name, recipe in self.recipes.items()
             if recipe.control in DATA_ONLY
         )
 
-    def data_spec(self, runs: Sequence[Spec]) -> Spec:
+    def _data_spec(self, runs: Sequence[Spec]) -> Spec:
         """Return the run that fetches from the hub whatever these runs need. It has no seed of its
         own."""
-        names = dict.fromkeys(name for spec in runs for name in spec.uses)
-        lists = [list(spec.languages) for spec in runs if isinstance(spec, ScoringSpec)]
-        languages = (
-            list(dict.fromkeys(code for codes in lists for code in codes)) if all(lists) else []
-        )
+        names = [name for spec in runs for name in spec.uses]
+        lists = [spec.languages for spec in runs if isinstance(spec, ScoringSpec)]
+        phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
         settings = {
             "tasks": [
-                name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()
+                name for name in names if LOCAL.keys().isdisjoint(TASKS[name].parts or [name])
             ],
-            "languages": languages,
+            "languages": [code for codes in lists for code in codes] if all(lists) else [],
+            "texts": [code for spec in phase2 for code in spec.text_languages],
+            "data_languages": [
+                code for spec in phase2 if not spec.translator for code in spec.translated
+            ],
+            "translators": [name for spec in phase2 for name in spec.translators],
         }
-        phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
-        for key, values in (
-            ("texts", [code for spec in phase2 for code in spec.text_languages]),
-            (
-                "data_languages",
-                [code for spec in phase2 if not spec.translator for code in spec.translated],
-            ),
-            ("translators", [name for spec in phase2 for name in spec.translators]),
-        ):
-            settings |= {key: list(dict.fromkeys(values))} if values else {}
-        return self.make(
-            DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder}
-        )
+        distinct = {key: list(dict.fromkeys(values)) for key, values in settings.items()}
+        return self._make(DataSpec, 1, distinct)
 
     def goes_offline(self, spec: Spec) -> bool:
         """Return whether a run of this grid does without the hub because another run has already
@@ -426,114 +405,79 @@ class Study(Checked):
         control = self.recipes[recipe].control
         return [name for name in self.targets if not control or not misfit(control, TASKS[name])]
 
-    def expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
+    def _expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
         groups: dict[str | None, list[str]] = {}
         for name in self.targets_for(recipe):
             groups.setdefault(TASKS[name].train_on, []).append(name)
-        shared = {**self.encoder_settings(recipe), **self.scoring_settings()}
+        control = self.recipes[recipe].control
+        shared = {"recipe": recipe, "control": control, "languages": self.languages}
         for train_on, targets in groups.items():
             if train_on is None:
                 for name in targets:
-                    yield self.make(RetrievalSpec, seed, {"task": name, **shared, **self.retrieval})
+                    yield self._make(RetrievalSpec, seed, shared, {"task": name}, self.retrieval)
             else:
-                settings = {
-                    "train_on": train_on,
-                    "targets": targets,
-                    **shared,
-                    **self.target_settings(train_on),
-                }
+                own = {"train_on": train_on, "targets": targets, **self._target_settings(train_on)}
                 sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
-                yield from (
-                    self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}]
-                )
+                for size in sizes or [{}]:
+                    yield self._make(TargetSpec, seed, shared, own, size)
         # Other controls concern a target's texts, so they have no probing runs.
-        if self.probes and self.recipes[recipe].control in ("", "random_init"):
-            yield self.make(
-                ProbingSpec,
-                seed,
-                {
-                    "probes": self.probes,
-                    "languages": self.languages,
-                    **self.encoder_settings(recipe),
-                    **self.probing,
-                },
-            )
+        if self.probes and control in ("", "random_init"):
+            yield self._make(ProbingSpec, seed, shared, {"probes": self.probes}, self.probing)
 
-    def control_spec(self, recipe: str, control: str) -> Spec:
+    def _control_spec(self, recipe: str, control: str) -> Spec:
         """Return the run of a control without an encoder. It uses the training and test items of
         the study's other runs and their rules of mining."""
         targets = self.targets_for(recipe)
-        training_settings = {
-            name: self.target_settings(train_on)
-            for name in targets
-            if (train_on := TASKS[name].train_on)
-        }
-        has_retrieval = any(TASKS[name].format == "retrieval" for name in targets)
-        shared = {
-            key: value
-            for key, value in self.retrieval.items()
-            if has_retrieval and key in ("neighbours", "margin")
-        }
-        for key in ("train_examples", "test_examples"):
-            if sizes := {
-                name: settings[key]
-                for name, settings in training_settings.items()
-                if settings.get(key)
-            }:
-                shared[key] = sizes
-        settings = {
+        settings: Settings = {
             "control": control,
             "recipe": recipe,
             "targets": targets,
-            **self.scoring_settings(),
-            **shared,
+            "languages": self.languages,
         }
-        return self.make(ControlSpec, self.seeds[0], settings)
+        if any(TASKS[name].format == "retrieval" for name in targets):
+            rules = self.retrieval.items()
+            settings |= {key: value for key, value in rules if key in ("neighbours", "margin")}
+        for key in ("train_examples", "test_examples"):
+            settings[key] = {
+                name: size
+                for name in targets
+                if (size := self._target_settings(TASKS[name].train_on).get(key))
+            }
+        return self._make(ControlSpec, self.seeds[0], settings)
 
-    def target_settings(self, train_on: str) -> Settings:
-        """Return the settings of the target runs that train on this task."""
+    def _target_settings(self, train_on: str | None) -> Settings:
+        """Return the settings of the target runs that train on this task; none for retrieval."""
+        if train_on is None:
+            return {}
         return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
-    def scoring_settings(self) -> Settings:
-        return {
-            "benchmark": self.benchmark,
-            **({"languages": self.languages} if self.languages else {}),
-        }
-
-    def encoder_settings(self, recipe: str) -> Settings:
-        """Return the settings that choose the encoder from which this recipe's runs start."""
-        control = self.recipes[recipe].control
-        return {
-            "recipe": recipe,
-            "encoder": self.encoder,
-            **({"control": control} if control else {}),
-        }
-
-    def task_settings(self, names: list[str]) -> Settings:
+    def _task_settings(self, names: list[str]) -> Settings:
         """Return the settings by task for one run of phase 2. Several tasks each keep their number
         of examples, and all other settings are those of the first task."""
-        first, limits = (self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {}))
+        first, limits = dict(self.tasks.get(names[0], {})), {}
         if len(names) > 1:
-            own_examples = {
-                name: settings["train_examples"]
-                for name in names
-                if "train_examples" in (settings := self.tasks.get(name, {}))
-            }
-            first, limits = (
-                {key: value for key, value in first.items() if key != "train_examples"},
-                {**own_examples, **limits},
-            )
+            first.pop("train_examples", None)
+            sizes = {name: self.tasks.get(name, {}).get("train_examples") for name in names}
+            limits = {name: size for name, size in sizes.items() if size is not None}
+        limits |= self.intermediate.get("task_examples", {})
         return {**first, "task_examples": {name: limits[name] for name in names if name in limits}}
 
-    def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
-        shared = {
+    def _make(self, cls: type[Spec], seed: int, *layers: Settings) -> Spec:
+        """Return a run of this study with the settings of the layers, the last of which win. It
+        takes those that its spec has: `train` may set test_examples, which phase 2 lacks."""
+        settings: Settings = {
             "study": self.name,
             "source": self.source,
             "outputs": self.outputs,
             "data_root": self.data_root,
             "seed": seed,
+            "encoder": self.encoder,
+            "benchmark": self.benchmark,
         }
-        return make(cls, {**shared, **settings}, self.file)
+        for layer in layers:
+            settings |= layer
+        fields = cls.model_fields
+        return make(cls, {key: settings[key] for key in settings if key in fields}, self.file)
 
     @property
     def lacking(self) -> tuple[str, ...]:
