@@ -13,8 +13,7 @@ from xstilts_core import model, results, run
 from xstilts_core.errors import UsageError
 from xstilts_core.formats import FORMATS
 from xstilts_core.study import identity
-from xstilts_core.study.spec import IntermediateSpec, TargetSpec, TuneSpec
-from xstilts_core.study.spec.wording import check_value
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec, make
 
 CPU = torch.device("cpu")
 
@@ -123,4 +122,4 @@ tasks:
 @pytest.mark.parametrize("value", [True, 1.5, -0.1, "none", [], math.nan, math.inf])
 def test_what_is_neither_null_nor_a_share_is_refused(value):
     with pytest.raises(UsageError, match=r"study\.yaml: dropout is .*: it must be "):
-        check_value("dropout", TuneSpec.model_fields["dropout"], value, "study.yaml")
+        make(IntermediateSpec, {"dropout": value}, "study.yaml")

@@ -16,7 +16,7 @@ from xstilts_core.jobs import grid
 from xstilts_core.publish.cards.study_card import command as study_command
 from xstilts_core.study import Study, overrides
 from xstilts_core.study.spec import DataSpec
-from xstilts_core.study.spec.weights import fingerprint
+from xstilts_core.study.weights import fingerprint
 
 HUB = TINY.replace("recipes:", "source: hub\nencoder: intfloat/multilingual-e5-small\nrecipes:")
 

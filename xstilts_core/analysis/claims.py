@@ -27,7 +27,8 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.published import CLAIMS, PHANG
 from xstilts_core.study.recipe import Recipe
-from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
+from xstilts_core.study.spec import BASELINE, IntermediateSpec
+from xstilts_core.study.wording import explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 _SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"

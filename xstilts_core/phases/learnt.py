@@ -59,12 +59,12 @@ def judgements(result: Result) -> list[Judgement]:
 
 def records(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
     """Return every judged task of the study's finished phase 2 runs, in the order of the grid."""
-    run_states = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
-    done = [run.spec for run in run_states if run.state == "done"]
+    runs = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
     return [
-        (spec, judgement)
-        for spec in done
-        for judgement in judgements(results.read(spec.folder / RESULT))
+        (run.spec, judgement)
+        for run in runs
+        if run.state == "done"
+        for judgement in judgements(results.read(run.spec.folder / RESULT))
     ]
 
 
@@ -79,9 +79,7 @@ def unlearnt(study: Study) -> dict[str, str]:
     for spec, judgement in missed(study):
         by_recipe.setdefault(spec.recipe, []).append((spec, judgement))
     return {
-        name: sentence(
-            name, len(rows[0][0].tasks), [(spec.seed, judgement) for spec, judgement in rows]
-        )
+        name: sentence(name, len(rows[0][0].tasks), [(spec.seed, row) for spec, row in rows])
         for name, rows in by_recipe.items()
     }
 
