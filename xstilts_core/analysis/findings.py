@@ -6,8 +6,7 @@ import pandas as pd
 
 from xstilts_core.analysis.choice import DIFFERENCE, ONE, ORACLE, PER_TARGET, REGRET
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import SEEDS, SEEDS_ITEMS
+from xstilts_core.analysis.hierarchy import ONE_SEED, SEEDS, SEEDS_ITEMS
 from xstilts_core.analysis.runs import STATES
 from xstilts_core.phases.learnt import marked
 from xstilts_core.study.spec import BASELINE

@@ -12,7 +12,7 @@ from xstilts_core.analysis.comparable import comparable, left_out
 from xstilts_core.analysis.gains import recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
-from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, State
+from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 
@@ -52,6 +52,15 @@ def states(study: Study) -> list[State]:
     """Return the state of every run of the grid. A result that cannot be read counts as failed,
     with the reason."""
     return results.states(study.specs)
+
+
+def finished_results(study: Study) -> list[tuple[Spec, Result]]:
+    """Return the finished runs of the grid with their results."""
+    return [
+        (run.spec, results.read(run.spec.folder / RESULT))
+        for run in states(study)
+        if run.state == "done"
+    ]
 
 
 def stage(spec: Spec) -> str:
@@ -135,12 +144,8 @@ def finished(study: Study) -> pd.DataFrame:
 
 def _every_score(study: Study) -> pd.DataFrame:
     """Return the scores of `finished` together with those that it excludes."""
-    finished_results = [
-        results.read(run.spec.folder / RESULT)
-        for run in states(of_size(study))
-        if run.state == "done"
-    ]
-    return pd.DataFrame(results.rows(finished_results), columns=list(COLUMNS))
+    rows = results.rows([result for _, result in finished_results(of_size(study))])
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def remarks(study: Study) -> str:
@@ -205,55 +210,42 @@ def wall_times(table: pd.DataFrame) -> pd.DataFrame:
 def machines(study: Study) -> pd.DataFrame:
     """Return the provenance of the finished runs, one row per distinct combination: runs, commit,
     dirty, device and a column per package."""
-    rows = []
-    for run in states(study):
-        if run.state == "done":
-            provenance = results.read(run.spec.folder / RESULT).provenance
-            commit = provenance.get("commit", "")[:12] or "not in git"
-            rows.append(
-                {
-                    "commit": commit,
-                    "dirty": provenance.get("dirty", False),
-                    "device": provenance.get("device", ""),
-                    **provenance.get("versions", {}),
-                }
-            )
+    rows = [
+        {
+            "commit": result.provenance.get("commit", "")[:12] or "not in git",
+            "dirty": result.provenance.get("dirty", False),
+            "device": result.provenance.get("device", ""),
+            **result.provenance.get("versions", {}),
+        }
+        for _, result in finished_results(study)
+    ]
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
     table = pd.DataFrame(rows).fillna("")
-    combinations = (
-        table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
-    )
-    return combinations[["runs", *table.columns]]
+    combinations = table.groupby(list(table.columns), sort=False).size()
+    return combinations.rename("runs").reset_index()[["runs", *table.columns]]
 
 
 def precisions(study: Study) -> str:
     """Describe which finished runs computed in which precision, for reports whose tables average
     over them. Empty if all used the same precision."""
-    finished_specs = [
-        run.spec
-        for run in states(study)
-        if run.state == "done" and isinstance(run.spec, EncoderSpec | PretrainSpec)
+    rows = [
+        (
+            result.details.get("precision", "not recorded"),
+            spec.phase,
+            str(spec.folder.relative_to(study.root)),
+        )
+        for spec, result in finished_results(study)
+        if isinstance(spec, EncoderSpec | PretrainSpec)
     ]
-    precision_of = {
-        spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded")
-        for spec in finished_specs
-    }
-    distinct = [name for name, _ in Counter(precision_of.values()).most_common()]
+    table = pd.DataFrame(rows, columns=["precision", "phase", "run"])
+    distinct = [name for name, _ in Counter(table["precision"]).most_common()]
     if len(distinct) < 2:
         return ""
-    precisions_by_phase: dict[str, set[str]] = {}
-    for spec in finished_specs:
-        precisions_by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
-    run_names = {name: list[str]() for name in distinct}
-    for spec in finished_specs:
-        uniform = len(precisions_by_phase[spec.phase]) == 1
-        run_names[precision_of[spec.folder]].append(
-            f"all {spec.phase} runs" if uniform else str(spec.folder.relative_to(study.root))
-        )
-    listing = "; ".join(
-        f"{name}: {', '.join(dict.fromkeys(run_names[name]))}" for name in reversed(distinct)
-    )
+    uniform = table.groupby("phase")["precision"].transform("nunique") == 1
+    table["run"] = table["run"].mask(uniform, "all " + table["phase"] + " runs")
+    runs_of = table.groupby("precision")["run"].unique()
+    listing = "; ".join(f"{name}: {', '.join(runs_of[name])}" for name in reversed(distinct))
     return (
         f"**Not all runs computed in the same precision**; averages include all of them: {listing}."
     )

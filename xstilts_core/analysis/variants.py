@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from xstilts_core.analysis.findings import COVERS, FEW_SEEDS, counted
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Gains, answer_table
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.study.recipe import Recipe
@@ -24,19 +24,6 @@ TOGETHER, MIXTURE, WITHOUT, SEQUENCE = (
     "one after the other",
 )
 TEXTS = "with text beside without"
-COLUMNS = [
-    "question",
-    "recipe",
-    "beside",
-    "task",
-    "difference",
-    "low",
-    "high",
-    "seeds",
-    "resampled",
-]
-
-
 # Masked language modelling and the settings that only it reads.
 TEXT = ("mlm", *TEXT_FIELDS)
 
@@ -115,40 +102,18 @@ def with_texts(recipes: Mapping[str, Recipe]) -> list[Pair]:
 
 
 def differences(draws: Gains, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return one row per pair and target, and their average: columns COLUMNS, in points. NaN if
-    runs of either recipe are missing."""
-    rows = []
-    for pair in pairs:
-        for name in (*draws.tasks, AVERAGE):
-            gains = [
-                draws.average(recipe) if name == AVERAGE else draws.gain(recipe, name)
-                for recipe in (pair.recipe, pair.beside)
-            ]
-            change = gains[0] - gains[1]
-            low, high = change.interval if change.value == change.value else (float("nan"),) * 2
-            coverage = {
-                draws.resampled(recipe, task)
-                for recipe in (pair.recipe, pair.beside)
-                for task in draws.tasks
-                if name in (task, AVERAGE)
-            }
-            words = (
-                " / ".join(sorted(filter(None, coverage))) if change.value == change.value else ""
-            )
-            rows.append(
-                (
-                    pair.question,
-                    pair.recipe,
-                    pair.beside,
-                    name,
-                    change.value,
-                    low,
-                    high,
-                    change.count,
-                    words,
-                )
-            )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    """Return one row per pair and target, and their average: columns question, recipe, beside, task
+    and those of `answer_table`, in points. NaN if runs of either recipe are missing."""
+    keys = [
+        (pair.question, pair.recipe, pair.beside, task)
+        for pair in pairs
+        for task in (*draws.tasks, AVERAGE)
+    ]
+    changes = [
+        draws.mean_gain(recipe, task) - draws.mean_gain(beside, task)
+        for _, recipe, beside, task in keys
+    ]
+    return answer_table(["question", "recipe", "beside", "task"], keys, changes, "difference")
 
 
 def worded(row: "pd.Series") -> str:

@@ -11,8 +11,7 @@ from threading import Thread
 
 import ipywidgets
 
-from xstilts_core.analysis.intervals import NO_ITEMS
-from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.explore import controls
 from xstilts_core.explore.index import FACTS, PRIMARY, SCOPES, Choice, GainIndex, fact

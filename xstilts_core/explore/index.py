@@ -1,8 +1,7 @@
 """Hold a study's scores as one array, so that every choice of a view is a slice and a mean.
 
-Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`. Their `Cell` and
-`Gains` are filled here from the array, because selecting from a table with tens of thousands of
-rows takes seconds.
+Gains, means and intervals are those of `analysis.gain_array`, whose `Gains` is filled from the
+array, because selecting from a table with tens of thousands of rows takes seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +19,7 @@ from xstilts_core.analysis.gains import (
     target_scores,
     task_order,
 )
-from xstilts_core.analysis.intervals import NO_ITEMS
-from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import BASELINE
@@ -130,12 +128,6 @@ class GainIndex:
             raise unknown("recipe", recipe, self.recipes, "the finished runs")
         return self.recipes.index(recipe)
 
-    def change(self, choice: Choice) -> np.ndarray:
-        """Return gains over the chosen baseline, [recipes, tasks, languages, seeds], paired by seed
-        and language. NaN if either score is missing."""
-        values = self.scores(choice.metric).values
-        return values - values[self.place(choice.baseline)]
-
     def named(self, recipe: str, baseline: str) -> str:
         """Swap the names of the chosen baseline and of "none", the analysis's name for the
         baseline."""
@@ -232,22 +224,19 @@ class GainIndex:
         cell = draws.cells.get((self.named(recipe, choice.baseline), task))
         if cell is None:
             raise UsageError(self.reason(recipe, task, choice))
-        row, column = self.place(recipe), self.tasks.index(task)
+        rows, estimates = list(cell.values()), [draws.of_rows([row]) for row in cell.values()]
+        gains = pd.DataFrame(draws.values[rows], columns=draws.seeds).reindex(columns=self.seeds)
         indices = [self.languages.index(code) for code in cell]
-        estimates = [draws.language(index) for index in cell.values()]
-        seeds = self.change(choice)[row, column, indices]
-        scores = self.scores(choice.metric).values[self.place(choice.baseline), column, indices]
+        scores = self.scores(choice.metric).values[
+            self.place(choice.baseline), self.tasks.index(task), indices
+        ]
         table = pd.DataFrame(
-            {
-                "language": list(cell),
-                "gain": [estimate.value for estimate in estimates],
-                "low": [estimate.interval[0] for estimate in estimates],
-                "high": [estimate.interval[1] for estimate in estimates],
-                "n": draws.n[list(cell.values())],
-                "baseline": np.nanmean(np.where(np.isnan(seeds), np.nan, scores), axis=1),
-                "counted": [code in draws.languages for code in cell],
-            }
+            [estimate.numbers for estimate in estimates], columns=["gain", "low", "high"]
         )
+        table.insert(0, "language", list(cell))
         return table.assign(
-            **{f"seed{seed}": seeds[:, index] for index, seed in enumerate(self.seeds)}
+            n=draws.n[rows],
+            baseline=np.nanmean(np.where(gains.isna(), np.nan, scores), axis=1),
+            counted=[code in draws.languages for code in cell],
+            **{f"seed{seed}": gains[seed] for seed in self.seeds},
         )
