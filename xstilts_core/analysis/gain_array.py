@@ -184,6 +184,17 @@ class Gains:
         gains = [self.gain(recipe, task) for task in self.tasks]
         return mean(gains) if gains else self.nothing(NOTHING)
 
+    def less_others(self, cells: Sequence[tuple[str, str]], codes: Collection[str]) -> "Estimate":
+        """Return the gain in some languages minus that in the others of the same target, mean over
+        the `cells` (recipe, target) that have both; NaN if none has."""
+        others = self.languages - set(codes)
+        differences = [
+            self.gain(*cell, codes) - self.gain(*cell, others)
+            for cell in cells
+            if self.rows(*cell, codes) and self.rows(*cell, others)
+        ]
+        return mean(differences) if differences else self.nothing(NOTHING)
+
     def mean_gain(self, recipe: str, task: str) -> "Estimate":
         """Return `gain`, or `average` if the task is AVERAGE."""
         return self.average(recipe) if task == AVERAGE else self.gain(recipe, task)
@@ -261,14 +272,13 @@ class Estimate:
 
     @property
     def resampled(self) -> str:
-        """What the interval covers: "seeds and items", "seeds", both if targets differ, or why
-        there is none; "" for a constant or if a gain is missing."""
+        """What the interval covers: "seeds and items"; "seeds" if predictions of a target are
+        missing; or why there is none. "" for a constant or if a gain is missing."""
         if np.isnan(self.constant) or not self.weights.any():
             return ""
         if self.count < 2:
             return ONE_SEED
-        rows, complete = self.itemwise
-        return SEEDS_ITEMS if complete else f"{SEEDS} / {SEEDS_ITEMS}" if len(rows) else SEEDS
+        return SEEDS_ITEMS if self.itemwise[1] else SEEDS
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         return combined([self, other], [1, -1])

@@ -18,7 +18,7 @@ import pandas as pd
 
 from xstilts_core.analysis import mixed
 from xstilts_core.analysis.findings import COVERS, counted
-from xstilts_core.analysis.gain_array import Estimate, Gains, mean
+from xstilts_core.analysis.gain_array import Gains, mean
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
@@ -74,18 +74,6 @@ def _targets_with(
     ]
 
 
-def _less_others(draws: Gains, cells: Sequence[tuple[str, str]], codes: Sequence[str]) -> Estimate:
-    """Return the gain in these languages minus that in the others, mean over the recipes and
-    targets that have both; NaN if none has."""
-    others = draws.languages - set(codes)
-    differences = [
-        draws.gain(*cell, codes) - draws.gain(*cell, others)
-        for cell in cells
-        if draws.rows(*cell, others)
-    ]
-    return mean(differences) if differences else draws.nothing(NOTHING)
-
-
 def group_gains(draws: Gains) -> pd.DataFrame:
     """Return one row per recipe, factor and level, and for the mean of all recipes (ALL) on the
     targets that they share: columns COLUMNS.
@@ -116,8 +104,9 @@ def group_gains(draws: Gains) -> pd.DataFrame:
                 targets = level_targets[0]
                 if not targets or any(other != targets for other in level_targets):
                     continue  # recipes without the same languages of the same targets
-                gain = mean([draws.gain(*cell, subset) for cell in product(members, targets)])
-                contrast = _less_others(draws, list(product(members, targets)), subset)
+                cells = list(product(members, targets))
+                gain = mean([draws.gain(*cell, subset) for cell in cells])
+                contrast = draws.less_others(cells, subset)
                 counts = len(targets), len(members), gain.count, gain.resampled
                 rows.append(
                     (
@@ -233,9 +222,7 @@ def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
             f"targets (Holm): {levels}."
         )
     lines.append(beyond(effects))
-    limits = [
-        COVERS[name] for name in COVERS if name in " / ".join(overall["resampled"]).split(" / ")
-    ]
+    limits = [COVERS[name] for name in COVERS if name in set(overall["resampled"])]
     limits.append(
         "Levels share languages (one script is often one family), so a difference by script may "
         "be one by family."

@@ -201,7 +201,7 @@ def transfer(scores: pd.DataFrame) -> pd.DataFrame:
     The mean over all targets follows as task "average": NaN unless the recipe and the baseline have
     every target. Values are NaN without a run; runs counts the recipe's.
     """
-    groups = scores[scores["kind"].isin(KINDS)].groupby(["recipe", "task"])["score"]
+    groups = scores[scores["kind"].isin(KINDS)].groupby(["recipe", "task"], sort=False)["score"]
     means, counts, rows = groups.mean(), groups.count(), []
     for name in dict.fromkeys(scores.loc[scores["recipe"] != BASELINE, "recipe"]):
         for kind in KINDS:

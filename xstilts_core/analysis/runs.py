@@ -229,23 +229,30 @@ def machines(study: Study) -> pd.DataFrame:
 def precisions(study: Study) -> str:
     """Describe which finished runs computed in which precision, for reports whose tables average
     over them. Empty if all used the same precision."""
-    rows = [
-        (
-            result.details.get("precision", "not recorded"),
-            spec.phase,
-            str(spec.folder.relative_to(study.root)),
-        )
-        for spec, result in finished_results(study)
-        if isinstance(spec, EncoderSpec | PretrainSpec)
+    finished_specs = [
+        run.spec
+        for run in states(study)
+        if run.state == "done" and isinstance(run.spec, EncoderSpec | PretrainSpec)
     ]
-    table = pd.DataFrame(rows, columns=["precision", "phase", "run"])
-    distinct = [name for name, _ in Counter(table["precision"]).most_common()]
+    precision_of = {
+        spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded")
+        for spec in finished_specs
+    }
+    distinct = [name for name, _ in Counter(precision_of.values()).most_common()]
     if len(distinct) < 2:
         return ""
-    uniform = table.groupby("phase")["precision"].transform("nunique") == 1
-    table["run"] = table["run"].mask(uniform, "all " + table["phase"] + " runs")
-    runs_of = table.groupby("precision")["run"].unique()
-    listing = "; ".join(f"{name}: {', '.join(runs_of[name])}" for name in reversed(distinct))
+    precisions_by_phase: dict[str, set[str]] = {}
+    for spec in finished_specs:
+        precisions_by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
+    run_names = {name: list[str]() for name in distinct}
+    for spec in finished_specs:
+        uniform = len(precisions_by_phase[spec.phase]) == 1
+        run_names[precision_of[spec.folder]].append(
+            f"all {spec.phase} runs" if uniform else str(spec.folder.relative_to(study.root))
+        )
+    listing = "; ".join(
+        f"{name}: {', '.join(dict.fromkeys(run_names[name]))}" for name in reversed(distinct)
+    )
     return (
         f"**Not all runs computed in the same precision**; averages include all of them: {listing}."
     )
