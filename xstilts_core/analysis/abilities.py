@@ -26,7 +26,7 @@ from xstilts_core.analysis.correlations import (
     partial_correlations,
 )
 from xstilts_core.analysis.findings import counted, headline
-from xstilts_core.analysis.gains import AVERAGE, settled
+from xstilts_core.analysis.gains import AVERAGE, in_order, settled
 from xstilts_core.analysis.performance import (
     KINDS,
     OWN,
@@ -97,10 +97,7 @@ def _of_rows(
         if study.published
         else np.concatenate([single, single[len(probing) :]])
     )
-    order = {name: position for position, name in enumerate(rows.columns)}
-    table = table[COLUMNS].sort_values(
-        ["x", "y"], key=lambda column: column.map(order), ignore_index=True
-    )
+    table = in_order(table[COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns)))
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
     return table

@@ -21,7 +21,7 @@ from xstilts_core.analysis.findings import COVERS, counted
 from xstilts_core.analysis.gain_array import Gains, mean
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
+from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
 from xstilts_core.analysis.power import detectable_gain, p_value
 from xstilts_core.analysis.significance import holm
 from xstilts_core.languages import LANGUAGES
@@ -47,18 +47,6 @@ COLUMNS = [
 COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled"]
 """difference: from the other languages of the same targets. p_holm: over all rows of ALL, and
 separately over all others. detectable: difference in points that is told from 0 with 80 % power."""
-
-
-def fact(code: str, factor: str) -> str:
-    """Return the level of a language; for the factor family, without the branch."""
-    row = LANGUAGES[code]
-    return {
-        LANGUAGE: code,
-        "script": row.script,
-        "family": row.family.split(":")[0],
-        "word_order": row.word_order,
-        "resource_level": row.resource_level,
-    }[factor]
 
 
 def _targets_with(

@@ -18,6 +18,7 @@ from xstilts_core.analysis.gains import (
     ENGLISH,
     chosen_languages,
     contenders,
+    in_order,
     recipe_order,
     settled,
     target_scores,
@@ -125,16 +126,8 @@ def ordered(scores: pd.DataFrame, recipes: list[str], tasks: list[str]) -> pd.Da
             raise UsageError(
                 f"scores of the {column} {', '.join(sorted(unknown))}, which nothing else mentions"
             )
-    order = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
-
-    def rank(column: pd.Series) -> pd.Series:
-        return column.map(order[column.name].index) if column.name in order else column
-
-    return (
-        scores[COLUMNS]
-        .sort_values(["recipe", "kind", "task", "run"], key=rank, kind="stable")
-        .reset_index(drop=True)
-    )
+    orders = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
+    return in_order(scores[COLUMNS], ["recipe", "kind", "task", "run"], orders)
 
 
 def labels(study: Study) -> Mapping[str, str]:

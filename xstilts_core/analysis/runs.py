@@ -9,7 +9,7 @@ import pandas as pd
 
 from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
-from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.analysis.gains import in_order, recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
 from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result, State
@@ -162,11 +162,8 @@ def remarks(study: Study) -> str:
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are not done and why, failures first: columns state run reason."""
-    not_done = table[table["state"] != "done"]
-    rank = {name: position for position, name in enumerate(reversed(STATES))}
-    return not_done.sort_values("state", key=lambda column: column.map(rank), kind="stable")[
-        ["state", "run", "reason"]
-    ].reset_index(drop=True)
+    not_done = table.loc[table["state"] != "done", ["state", "run", "reason"]]
+    return in_order(not_done, ["state"], {"state": STATES[::-1]})
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -185,10 +182,7 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     )
     counts = counts.reindex(columns=list(STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
-    order = [_PHASE1, *recipe_order(counts["recipe"])]
-    return counts.sort_values(
-        "recipe", key=lambda column: column.map(order.index), kind="stable"
-    ).reset_index(drop=True)
+    return in_order(counts, ["recipe"], {"recipe": [_PHASE1, *recipe_order(counts["recipe"])]})
 
 
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:

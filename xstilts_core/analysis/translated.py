@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH
+from xstilts_core.analysis.gains import AVERAGE, ENGLISH, in_order
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.mini.corpus import RESOURCE
 from xstilts_core.study import Study
@@ -242,10 +242,7 @@ def data_relations(study: Study, draws: Gains) -> pd.DataFrame:
             change, level = mean(parts), resource_level(study, case.foreign)
             key = case.intermediate, case.foreign, level, case.recipe, relation
             rows.append((*key, *change.numbers, len(parts), change.count))
-    table = pd.DataFrame(rows, columns=_RELATIONS)
-    return table.sort_values(
-        "level", key=lambda levels: levels.map(LEVELS.index), kind="stable"
-    ).reset_index(drop=True)
+    return in_order(pd.DataFrame(rows, columns=_RELATIONS), ["level"], {"level": LEVELS})
 
 
 def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
