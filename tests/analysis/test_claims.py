@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_claims import NOTHING, claim, decided, estimate, gains_in, listed
+from made_claims import MISSING, NOTHING, claim, decided, estimate, gains_in, listed
 from made_studies import load
 from matplotlib.text import Text
 
@@ -72,7 +72,7 @@ def test_one_difference_is_decided_by_its_interval():
     assert decided(claim(), listed(5)) == SUPPORTED and decided(claim(), listed(-5)) == CONTRADICTED
     assert decided(claim(direction="below"), listed(-5)) == SUPPORTED
     assert decided(claim(), listed(0.5)) == UNDECIDED
-    assert decided(claim(), [Contrast("a", None)]) == NOT_MEASURED
+    assert decided(claim(), [Contrast("a", MISSING)]) == NOT_MEASURED
     assert verdicts.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (
         UNDECIDED,
         "no interval: one seed",
@@ -87,9 +87,9 @@ def test_several_differences():
     assert decided(claim("for all but one"), listed(5, -9, -9)) == CONTRADICTED
     assert decided(claim("for one", "below"), listed(5, 6, -9)) == SUPPORTED
     assert decided(claim("for one", "below"), listed(5, 6, 7)) == CONTRADICTED
-    assert decided(claim("for all"), [*listed(5, 6), Contrast("c", None)]) == UNDECIDED
+    assert decided(claim("for all"), [*listed(5, 6), Contrast("c", MISSING)]) == UNDECIDED
     assert (
-        decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", None)]) == SUPPORTED
+        decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", MISSING)]) == SUPPORTED
     ), "the missing one may fail"
 
 
@@ -239,7 +239,7 @@ def test_the_choice_is_among_plain_recipes():
     (chosen,) = claims.contrasts(
         claims.claims()["chosen_per_target"], Found(gains, recipes, scores)
     )
-    assert chosen.found is not None and chosen.found.value == pytest.approx(5.0)
+    assert chosen.found.value == pytest.approx(5.0)
 
 
 # scope, measure, rule, reason.

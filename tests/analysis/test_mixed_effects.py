@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis
@@ -227,7 +228,7 @@ def test_gains_that_are_all_equal_have_no_variance_and_no_interval():
 def test_the_report_says_where_no_variance_was_found():
     found = made(np.random.default_rng(0), (6, 3, 4, 3), (1.0, 2.0, 0.0, 0.0, 0.5))
     found = Made(found.values - found.values.mean(axis=(0, 1, 2)), found.kind)
-    wider = analysis.hierarchical_gains(found.table, {})
+    wider = analysis.hierarchical_gains(draws_of(found.table))
     text = sentences(
         "chance",
         items=pd.DataFrame(),

@@ -8,12 +8,12 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import estimates
 from made_studies import load
 
 from xstilts_core import analysis, results
 from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST, transfers
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.analysis.scaling import NUMBER, Point, coefficients, recipe_sizes, training_size
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures
@@ -253,19 +253,8 @@ def test_slopes_cover_their_truth() -> None:
     sizes, hits, trials, seeds = np.array([32, 128, 512, 2048.0]), 0, 600, 5
     for _ in range(trials):
         noise = generator.normal(size=(len(sizes), seeds)) + generator.normal(size=seeds)
-        points = []
-        for size, own in zip(sizes, noise, strict=True):
-            values = 3 - 0.5 * np.log2(size) + own
-            pulls = (values - values.mean()) / np.sqrt(seeds * (seeds - 1))
-            points.append(
-                Point(
-                    "x",
-                    "udpos",
-                    size,
-                    Estimate(values.mean(), pulls, np.zeros((1, seeds)), seeds),
-                    "seeds",
-                )
-            )
+        gains = estimates(3 - 0.5 * np.log2(sizes)[:, None] + noise)
+        points = [Point("x", "udpos", *pair) for pair in zip(sizes, gains, strict=True)]
         row = analysis.fits(points).iloc[0]
         hits += row["low"] <= -0.5 <= row["high"]
     assert 0.93 <= hits / trials <= 0.97
@@ -349,8 +338,8 @@ def test_figures_of_nothing_say_so() -> None:
 
 def test_two_sizes_are_drawn_without_a_curve() -> None:
     points = [
-        Point("mnli", "udpos", size, Estimate(1.0, np.zeros(2), np.zeros((1, 2)), 2), "seeds")
-        for size in (32.0, 128.0)
+        Point("mnli", "udpos", size, gain)
+        for size, gain in zip((32.0, 128.0), estimates(np.ones((2, 2))), strict=True)
     ]
     figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size")
     assert analysis.curves(points).empty and [axes.get_title() for axes in figure.axes] == ["udpos"]

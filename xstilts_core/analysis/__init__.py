@@ -4,9 +4,9 @@ out. No module here imports torch; the sentences on the numbers are templates
 
 gains       gains over the baseline, paired by seed and language; the recipe x target matrix
 items       scores on resampled test items, from stored predictions
-gain_array  the gains of a study in one array; a question is a vector of weights over its rows
-intervals   95 % intervals over seeds and test items
-hierarchy   intervals over chosen levels (pretraining seeds, seeds, languages, items); their method
+gain_array  the gains of a study in one array; a question is a vector of weights over its rows, its
+    answer an estimate with a 95 % interval
+hierarchy   variances and intervals over chosen levels (seeds, languages, items); their method
 significance  paired permutation tests of gains; Holm's and Benjamini-Hochberg's adjusted p-values
 association, correlations  coefficients of resampled rows; tables of correlations, partial
     correlations, influence of single rows, smallest detectable correlation
@@ -52,7 +52,13 @@ from xstilts_core.analysis.correlations import (
     partial_correlations,
 )
 from xstilts_core.analysis.domains import domain_cells, domain_contrasts
-from xstilts_core.analysis.gain_array import Gains, by_language, gain_draws, gain_table
+from xstilts_core.analysis.gain_array import (
+    Gains,
+    by_language,
+    gain_draws,
+    gain_table,
+    hierarchical_gains,
+)
 from xstilts_core.analysis.gains import (
     baseline,
     baseline_by_language,
@@ -62,7 +68,6 @@ from xstilts_core.analysis.gains import (
     target_scores,
 )
 from xstilts_core.analysis.groups import group_gains, language_effects
-from xstilts_core.analysis.hierarchy import hierarchical_gains
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer

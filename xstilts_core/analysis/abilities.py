@@ -13,7 +13,7 @@ Rows of one recipe are not independent draws, so the p-values are smaller than t
 """
 
 from collections.abc import Sequence
-from itertools import combinations, product
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,12 @@ import pandas as pd
 
 from xstilts_core.analysis.correlations import (
     COLUMNS,
-    LEAST_ROWS,
     RESAMPLES,
-    Test,
     correlations,
     detectable,
     partial_correlations,
-    permutation_p,
-    student_p,
 )
-from xstilts_core.analysis.gains import settled
+from xstilts_core.analysis.gains import in_order, settled
 from xstilts_core.analysis.performance import (
     KINDS,
     OWN,
@@ -64,27 +60,28 @@ def task_correlations(
     one seed there is no interval.
     """
     rows = by_run(scores, paired=not study.published)
-    return _of_rows(
-        rows, tasks_of(scores, "target"), bool(study.published), _test_of(study), resamples
-    )
-
-
-def _test_of(study: Study) -> Test:
-    """Return the test to use: published scores are tested as their authors did."""
-    return "scipy" if study.published else "permutation"
+    return _of_rows(study, rows, tasks_of(scores, "target"), resamples)
 
 
 def _of_rows(
-    rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test, resamples: int
+    study: Study,
+    rows: pd.DataFrame,
+    targets: Sequence[str],
+    resamples: int = RESAMPLES,
+    bootstrap: bool = True,
 ) -> pd.DataFrame:
-    """Compute `task_correlations` from rows of `by_run`. twice: each order of a pair of targets is
-    a separate test."""
+    """Compute `task_correlations` from rows of `by_run`. bootstrap: whether to compute intervals,
+    which take most of the time."""
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    pairs = correlations(rows[list(targets)], test=test, resamples=resamples)
-    probing = correlations(
-        rows[list(targets)], rows.drop(columns=list(targets)), test=test, resamples=resamples
+    compute = partial(
+        correlations,
+        rows[list(targets)],
+        test="scipy" if study.published else "permutation",
+        resamples=resamples,
+        bootstrap=bootstrap,
     )
+    pairs, probing = compute(), compute(rows.drop(columns=list(targets)))
     # The other order of each pair of targets: a separate test, or the same one again.
     reversed_pairs = pairs.rename(columns={"x": "y", "y": "x"})
     table = pd.concat([probing, pairs, reversed_pairs], ignore_index=True).astype(
@@ -92,43 +89,14 @@ def _of_rows(
     )
     single = holm(table["p"].to_numpy()[: len(probing) + len(pairs)])
     table["p_holm"] = (
-        holm(table["p"].to_numpy()) if twice else np.concatenate([single, single[len(probing) :]])
+        holm(table["p"].to_numpy())
+        if study.published
+        else np.concatenate([single, single[len(probing) :]])
     )
-    order = {name: position for position, name in enumerate(rows.columns)}
-    table = table[COLUMNS].sort_values(
-        ["x", "y"], key=lambda column: column.map(order), ignore_index=True
-    )
+    table = in_order(table[COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns)))
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
     return table
-
-
-def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test) -> pd.DataFrame:
-    """Compute `_of_rows` without intervals and with each pair once, in a fraction of the time:
-    columns x y estimate p p_holm."""
-    rho, present = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    coefficient, count = settled(rho.to_numpy()), (present.T @ present).to_numpy()
-    at = {name: index for index, name in enumerate(rows.columns)}
-    both = (
-        [(x, y) for x, y in product(targets, targets) if x != y]
-        if twice
-        else list(combinations(targets, 2))
-    )
-    pairs = [
-        (x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]
-    ]
-    tests = [
-        (x, y, coefficient[index], student_p(coefficient[index], count[index] - 2))
-        for x, y, index in pairs
-    ]
-    table = pd.DataFrame(tests, columns=["x", "y", "estimate", "p"])
-    if test == "permutation":
-        values = rows.to_numpy(float)
-        for number, (_, _, index) in enumerate(pairs):
-            first, second = values[:, index][np.isfinite(values[:, index]).all(axis=1)].T
-            if len(first) >= LEAST_ROWS:
-                table.loc[number, "p"] = permutation_p(first, second, "spearman", RESAMPLES, 0)
-    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 def _first_of_pair(table: pd.DataFrame) -> pd.Series:
@@ -223,15 +191,10 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     summaries = []
     for name in [ALL, *rows.index.unique("recipe")] if len(rows) else []:
         others = rows[rows.index.get_level_values("recipe") != name]
-        table = estimates(others, targets, bool(study.published), _test_of(study))
-        summaries.append(
-            (
-                name,
-                len(others),
-                *counts(table[table["p_holm"] < LEVEL], targets),
-                settled(table["estimate"].mean()),
-            )
-        )
+        table = _of_rows(study, others, targets, bootstrap=False)
+        tests = table if study.published else table[_first_of_pair(table)]
+        significant = counts(table[table["p_holm"] < LEVEL], targets)
+        summaries.append((name, len(others), *significant, settled(tests["estimate"].mean())))
     summaries.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
     return pd.DataFrame(
         summaries, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"]

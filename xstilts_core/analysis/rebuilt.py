@@ -18,15 +18,13 @@ from xstilts_core.analysis.choice import choices
 from xstilts_core.analysis.claims import (
     VARIANTS,
     WORDS,
-    difference,
     gain,
     plain,
     published,
     variants,
 )
-from xstilts_core.analysis.gain_array import Gains, gain_draws, gain_table
+from xstilts_core.analysis.gain_array import Estimate, Gains, gain_draws, gain_table, mean
 from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
-from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
@@ -338,11 +336,10 @@ def _variants_table(study: Study, draws: Gains, kind: str) -> pd.DataFrame:
     rows = []
     for name, base in variants(recipes, kind):
         cells = [
-            ranged(difference(gain(draws, name, [task]), gain(draws, base, [task])))
-            for task in draws.tasks
+            ranged(gain(draws, name, tasks) - gain(draws, base, tasks))
+            for tasks in (*([task] for task in draws.tasks), draws.tasks)
         ]
-        average = ranged(difference(gain(draws, name, draws.tasks), gain(draws, base, draws.tasks)))
-        rows.append((name, base or "no plain recipe", *cells, average, UNCONFIRMED))
+        rows.append((name, base or "no plain recipe", *cells, UNCONFIRMED))
     return pd.DataFrame(rows, columns=["recipe", "plain", *draws.tasks, AVERAGE, "paper"])
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
-from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.analysis.gains import in_order, recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
-from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, State
+from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 
@@ -53,6 +53,15 @@ def states(study: Study) -> list[State]:
     """Return the state of every run of the grid. A result that cannot be read counts as failed,
     with the reason."""
     return results.states(study.specs)
+
+
+def finished_results(study: Study) -> list[tuple[Spec, Result]]:
+    """Return the finished runs of the grid with their results."""
+    return [
+        (run.spec, results.read(run.spec.folder / RESULT))
+        for run in states(study)
+        if run.state == "done"
+    ]
 
 
 def stage(spec: Spec) -> str:
@@ -120,12 +129,8 @@ def finished(study: Study) -> pd.DataFrame:
 
 def _every_score(study: Study) -> pd.DataFrame:
     """Return the scores of `finished` together with those that it excludes."""
-    finished_results = [
-        results.read(run.spec.folder / RESULT)
-        for run in states(of_size(study))
-        if run.state == "done"
-    ]
-    return pd.DataFrame(results.rows(finished_results), columns=list(COLUMNS))
+    rows = results.rows([result for _, result in finished_results(of_size(study))])
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def remarks(study: Study) -> dict[str, Any]:
@@ -145,11 +150,8 @@ def remarks(study: Study) -> dict[str, Any]:
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are not done and why, failures first: columns state run reason."""
-    not_done = table[table["state"] != "done"]
-    rank = {name: position for position, name in enumerate(reversed(STATES))}
-    return not_done.sort_values("state", key=lambda column: column.map(rank), kind="stable")[
-        ["state", "run", "reason"]
-    ].reset_index(drop=True)
+    not_done = table.loc[table["state"] != "done", ["state", "run", "reason"]]
+    return in_order(not_done, ["state"], {"state": STATES[::-1]})
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -168,10 +170,7 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     )
     counts = counts.reindex(columns=list(STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
-    order = [_PHASE1, *recipe_order(counts["recipe"])]
-    return counts.sort_values(
-        "recipe", key=lambda column: column.map(order.index), kind="stable"
-    ).reset_index(drop=True)
+    return in_order(counts, ["recipe"], {"recipe": [_PHASE1, *recipe_order(counts["recipe"])]})
 
 
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -193,26 +192,20 @@ def wall_times(table: pd.DataFrame) -> pd.DataFrame:
 def machines(study: Study) -> pd.DataFrame:
     """Return the provenance of the finished runs, one row per distinct combination: runs, commit,
     dirty, device and a column per package."""
-    rows = []
-    for run in states(study):
-        if run.state == "done":
-            provenance = results.read(run.spec.folder / RESULT).provenance
-            commit = provenance.get("commit", "")[:12] or "not in git"
-            rows.append(
-                {
-                    "commit": commit,
-                    "dirty": provenance.get("dirty", False),
-                    "device": provenance.get("device", ""),
-                    **provenance.get("versions", {}),
-                }
-            )
+    rows = [
+        {
+            "commit": result.provenance.get("commit", "")[:12] or "not in git",
+            "dirty": result.provenance.get("dirty", False),
+            "device": result.provenance.get("device", ""),
+            **result.provenance.get("versions", {}),
+        }
+        for _, result in finished_results(study)
+    ]
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
     table = pd.DataFrame(rows).fillna("")
-    combinations = (
-        table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
-    )
-    return combinations[["runs", *table.columns]]
+    combinations = table.groupby(list(table.columns), sort=False).size()
+    return combinations.rename("runs").reset_index()[["runs", *table.columns]]
 
 
 def precisions(study: Study) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Gains, answer_table
 from xstilts_core.analysis.gains import AVERAGE
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import TEXT_FIELDS
@@ -22,19 +22,6 @@ TOGETHER, MIXTURE, WITHOUT, SEQUENCE = (
     "one after the other",
 )
 TEXTS = "with text beside without"
-COLUMNS = [
-    "question",
-    "recipe",
-    "beside",
-    "task",
-    "difference",
-    "low",
-    "high",
-    "seeds",
-    "resampled",
-]
-
-
 # Masked language modelling and the settings that only it reads.
 TEXT = ("mlm", *TEXT_FIELDS)
 
@@ -113,37 +100,15 @@ def with_texts(recipes: Mapping[str, Recipe]) -> list[Pair]:
 
 
 def differences(draws: Gains, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return one row per pair and target, and their average: columns COLUMNS, in points. NaN if
-    runs of either recipe are missing."""
-    rows = []
-    for pair in pairs:
-        for name in (*draws.tasks, AVERAGE):
-            gains = [
-                draws.average(recipe) if name == AVERAGE else draws.gain(recipe, name)
-                for recipe in (pair.recipe, pair.beside)
-            ]
-            change = gains[0] - gains[1]
-            low, high = change.interval if change.value == change.value else (float("nan"),) * 2
-            coverage = {
-                draws.resampled(recipe, task)
-                for recipe in (pair.recipe, pair.beside)
-                for task in draws.tasks
-                if name in (task, AVERAGE)
-            }
-            words = (
-                " / ".join(sorted(filter(None, coverage))) if change.value == change.value else ""
-            )
-            rows.append(
-                (
-                    pair.question,
-                    pair.recipe,
-                    pair.beside,
-                    name,
-                    change.value,
-                    low,
-                    high,
-                    change.count,
-                    words,
-                )
-            )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    """Return one row per pair and target, and their average: columns question, recipe, beside, task
+    and those of `answer_table`, in points. NaN if runs of either recipe are missing."""
+    keys = [
+        (pair.question, pair.recipe, pair.beside, task)
+        for pair in pairs
+        for task in (*draws.tasks, AVERAGE)
+    ]
+    changes = [
+        draws.mean_gain(recipe, task) - draws.mean_gain(beside, task)
+        for _, recipe, beside, task in keys
+    ]
+    return answer_table(["question", "recipe", "beside", "task"], keys, changes, "difference")

@@ -35,16 +35,15 @@ from xstilts_core.analysis.claims import (
     claims,
     contrasts,
     facts,
+    measured,
     number,
     plain,
     scope,
     targets_of,
     tested,
 )
-from xstilts_core.analysis.gain_array import Gains
-from xstilts_core.analysis.gains import settled
-from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
-from xstilts_core.analysis.intervals import Estimate, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, mean
+from xstilts_core.analysis.hierarchy import ONE_SEED, half_width, student_interval
 from xstilts_core.analysis.power import (
     ROUNDING,
     detectable_gain,
@@ -139,14 +138,14 @@ def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
     """Count the differences whose interval lies on the claimed side of 0, and those on the other
     side, each at its level."""
     need, claimed_side = needs(claim, len(listed)), _SIDES[claim.direction]
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     agreeing = sum(side(estimate, need.support) == claimed_side for estimate in estimates)
     return agreeing, sum(side(estimate, need.contradict) == -claimed_side for estimate in estimates)
 
 
 def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str, str]:
     """Return the verdict by the module's rule and, if undecided or not measured, the reason."""
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     if not estimates:
         return NOT_MEASURED, lacking(claim, found)
     need, (agreeing, opposed) = needs(claim, len(listed)), counts(claim, listed)
@@ -210,13 +209,13 @@ def placed(found: Estimate, value: float | None) -> str:
 def row(name: str, claim: Claim, found: Found) -> tuple[object, ...]:
     """Return a row of TABLE."""
     listed = contrasts(claim, found)
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     outcome, reason = verdict(claim, listed, found)
     value, need = number(claim), needs(claim, len(listed)) if listed else _Needs(1, 1)
     right, wrong = counts(claim, listed) if listed else (0, 0)
     sides = (right, wrong) if claim.direction == "above" else (wrong, right)
     average = mean(estimates) if estimates else None
-    numbers = (average.value, *average.interval) if average else (NOTHING,) * 3
+    numbers = average.numbers if average else (NOTHING,) * 3
     if len(estimates) == 1 and need.needed == 1:
         size = detectable_gain(estimates[0].parts, need.support)
     else:
@@ -275,19 +274,10 @@ def claim_parts(study: Study, draws: Gains, development: pd.DataFrame) -> pd.Dat
     for name, claim in claims().items():
         listed = contrasts(claim, results)
         for difference in listed:
-            if difference.found is not None:
+            estimate = difference.found
+            if np.isfinite(estimate.exact):
                 level = needs(claim, len(listed)).support
-                half = half_width(difference.found.parts, level)
-                value, size = difference.found.value, detectable_gain(difference.found.parts, level)
-                rows.append(
-                    (
-                        name,
-                        difference.name,
-                        value,
-                        *settled([value - half, value + half]),
-                        level,
-                        size,
-                        difference.found.count,
-                    )
-                )
+                interval = student_interval(estimate.value, estimate.parts, level)
+                numbers = level, detectable_gain(estimate.parts, level), estimate.count
+                rows.append((name, difference.name, estimate.value, *interval, *numbers))
     return pd.DataFrame(rows, columns=PARTS)
