@@ -223,10 +223,9 @@ def passage_with_spot(
 ) -> tuple[str, int, int]:
     """Return the text of a passage and the character range [start, end) of one chunk in it."""
     between = separator(language, domain)
-    texts = [sentence_text(sentence, language, domain) for sentence in sentences]
+    tokens = [tokens_of(sentence, language, domain) for sentence in sentences]
+    texts, spans = zip(*(detokenise(words, language) for words in tokens), strict=True)
     offset = len(between.join([*texts[: spot.sentence], ""]))
-    sentence = sentences[spot.sentence]
-    tokens = tokens_of(sentence, language, domain)
-    indices = _chunk_indices(tokens, sentence.meaning, spot)
-    spans = detokenise(tokens, language)[1]
-    return between.join(texts), offset + spans[indices[0]][0], offset + spans[indices[-1]][1]
+    indices = _chunk_indices(tokens[spot.sentence], sentences[spot.sentence].meaning, spot)
+    first, last = (spans[spot.sentence][index] for index in (indices[0], indices[-1]))
+    return between.join(texts), offset + first[0], offset + last[1]

@@ -125,6 +125,7 @@ class Language:
         self.value = cache(self._value)
         self.kind = cache(self._kind)
         self.question = cache(self._question)
+        self.template = cache(self._template)
         self.words = cache(words)
         self._order = tuple(self.rules.order.split())
         self._question_order = tuple((self.rules.question_order or self.rules.order).split())
@@ -185,7 +186,7 @@ class Language:
         slot = "every" if entity.quantifier == "every" else "article"
         slot = "number" if entity.number is not None else slot
         if slot == "number" or not self.is_bare(entity):
-            chunks[slot] = words(self.determiner(entity, slot, verb), role)
+            chunks[slot] = self.words(self.determiner(entity, slot, verb), role)
         return tuple(chain.from_iterable(chunks[name] for name in self._phrase if name in chunks))
 
     def columns(self, entity: Entity, verb: str) -> tuple[str, str]:
@@ -308,7 +309,6 @@ class Language:
             "object": self.chunk(event.object, event.verb) if event.object else (),
             "place": self.adverbial(event.place, "P") if event.place else (),
             "time": self.adverbial(event.time, "T") if event.time else (),
-            "auxiliary": self.auxiliary(event) if opens else (),
         }
         # A question word and a fronted adverbial would compete for the first position.
         if ask is None:
@@ -316,13 +316,14 @@ class Language:
         else:
             first = ask if opens else ""
             chunks[ask] = self.question_word(event, ask)
+            chunks["auxiliary"] = self.auxiliary(event)
         lead: Chunk = ()
         if first:
             lead, chunks[first] = chunks[first], ()
         if lead and ask is None and first in rules.commas:
             lead += self.words(rules.comma, pos="PUNCT")
         order = self._question_order if opens else self._order
-        return lead + tuple(chain.from_iterable([chunks[name] for name in order]))
+        return lead + tuple(chain.from_iterable(map(chunks.__getitem__, order)))
 
     def link(self, joined: Joined, second: Chunk) -> Chunk:
         """Return the tokens between two clauses."""
@@ -341,17 +342,19 @@ class Language:
         return self._filled(template, "-", feminine, {"{person}": person, "{value}": value})
 
     def _filled(self, template: str, role: str, feminine: bool, chunks: dict[str, Chunk]) -> Chunk:
-        """Return a template's tokens with the chunks in their places. "masculine|feminine" agrees
-        with the person."""
-        tokens: list[Token] = []
+        """Return a template's tokens with the chunks in their places."""
+        parts = self.template(template, role, feminine)
+        return tuple(chain.from_iterable([chunks.get(part, part) for part in parts]))
+
+    def _template(self, template: str, role: str, feminine: bool) -> list[str | Chunk]:
+        """Split a template into chunks and placeholders. "masculine|feminine" agrees with the
+        person."""
+        parts: list[str | Chunk] = []
         for item in template.split():
-            if item in chunks:
-                tokens += chunks[item]
-                continue
             text, _, tags = item.partition("/")
             text = text.split("|")[-1 if feminine else 0]
-            tokens += self.words(f"{text}/{tags}", role)
-        return tuple(tokens)
+            parts.append(words(f"{text}/{tags}", role) if tags else item)
+        return parts
 
     def _value(self, fact: Fact, ask: str | None = None) -> Chunk:
         """Return the predicate of a fact, role O, after a check that its value fits."""
