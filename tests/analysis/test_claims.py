@@ -134,6 +134,20 @@ def test_variants_are_compared_with_the_same_recipe_without():
     )
 
 
+def test_a_recipe_with_its_own_training_settings_is_plain_if_it_is_the_only_one():
+    recipes = {
+        "none": Recipe(),
+        "mnli": Recipe(intermediate=["mnli"], train_examples=5000, epochs=2),
+        "qqp": Recipe(intermediate=["qqp"], noise=0.1, data_languages=["de"]),
+    }
+    assert claims.plain(recipes, ["mnli"]) == "mnli"
+    assert claims.plain(recipes, ["qqp"]) == ""
+    recipes["mnli_100"] = Recipe(intermediate=["mnli"], train_examples=100)
+    assert claims.plain(recipes, ["mnli"]) == "", "one of several sizes"
+    recipes["mnli_as_all"] = Recipe(intermediate=["mnli"])
+    assert claims.plain(recipes, ["mnli"]) == "mnli_as_all"
+
+
 def test_claims_on_variants():
     recipes = {
         name: Recipe(intermediate=[name.removesuffix("_mlm")], mlm=float(name.endswith("_mlm")))

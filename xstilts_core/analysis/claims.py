@@ -43,6 +43,17 @@ WORDS: Mapping[str, str] = MappingProxyType(
 GROUPS = (_SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings with which a recipe still counts as the paper's: how several tasks are mixed.
 _MIXING = {"temperature", "cap"}
+# Settings of how long and on how much a recipe trains. A small study needs its own for each task.
+_TRAINING = {
+    "batch_size",
+    "doc_stride",
+    "epochs",
+    "learning_rate",
+    "max_length",
+    "restarts",
+    "task_examples",
+    "train_examples",
+}
 # Settings that may differ between a variant and its plain recipe without confounding them.
 _TUNING = {"learning_rate", "epochs", *TEXT}
 # The measured quantity, by `against`.
@@ -153,15 +164,15 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """Return the recipe that trains on exactly these intermediate tasks in plain English without
-    additions, or an empty string if there is none."""
-    return next(
-        (
-            name
-            for name, recipe in recipes.items()
-            if set(recipe.intermediate) == set(tasks) and recipe.changed <= _MIXING
-        ),
-        "",
-    )
+    additions. Return an empty string if there is none, or several that differ in how they train,
+    such as the sizes of a curve."""
+    plain_recipes = [
+        name
+        for name, recipe in recipes.items()
+        if set(recipe.intermediate) == set(tasks) and recipe.changed <= _MIXING | _TRAINING
+    ]
+    unchanged = [name for name in plain_recipes if recipes[name].changed <= _MIXING]
+    return next(iter(unchanged), plain_recipes[0] if len(plain_recipes) == 1 else "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
@@ -261,7 +272,11 @@ def _selected(claim: Claim, found: Found) -> dict[str, Estimate]:
     if claim.group == CHOSEN:
         scores, candidates = (
             found.development,
-            [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING],
+            [
+                name
+                for name, recipe in found.recipes.items()
+                if recipe.intermediate and plain(found.recipes, recipe.intermediate) == name
+            ],
         )
         table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *candidates])])
         complete = set(table["task"]) == set(targets_of(claim, found.draws))
