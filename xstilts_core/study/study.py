@@ -267,10 +267,11 @@ class Study(Checked):
                 raise unknown(kind, code, EMBEDDED_LANGUAGES, where)
 
     def check_reports(self, where: str) -> None:
-        """Raise UsageError if a name in `reports` is not a report notebook."""
+        """Raise UsageError if a name in the file's `reports` is not a report notebook. A project
+        may lack the notebooks of the default."""
         run_notebooks = {cls.notebook for cls in SPECS.values()}
         reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
-        for name in self.reports:
+        for name in self.reports if "reports" in self.model_fields_set else ():
             if name not in reports:
                 raise unknown("report notebook", name, reports, where)
 
