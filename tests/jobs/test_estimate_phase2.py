@@ -94,7 +94,7 @@ def test_runs_with_adapters_and_with_translations_say_nothing_of_others(tmp_path
     )
     for spec in (adapted, translated):
         remember(spec, 10.0)
-    runs = finished(tmp_path, 1, False)
+    runs = finished(tmp_path)
     assert [past.kind for past in runs] == [("intermediate", "lora 8", "mnli")]
     units = work(adapted).units
     assert by_earlier(adapted.model_copy(update={"study": "now"}), units, runs)

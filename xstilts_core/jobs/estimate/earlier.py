@@ -89,19 +89,23 @@ def _remembered(path: Path) -> _Past | None:
         return None
 
 
-def finished(outputs: Path, threads: int, gpu: bool) -> list[_Past]:
-    """Return the finished runs below the outputs folder, of all studies, on a device like that of
-    the next runs: a GPU, or a CPU with this many threads."""
-    runs = [
-        _remembered(path)
+def finished(outputs: Path) -> list[_Past]:
+    """Return every finished run below the outputs folder, of all studies."""
+    paths = (
+        path
         for path in sorted(outputs.glob(f"*/*/**/{results.RESULT}"))
         if path.relative_to(outputs).parts[1] != "report"
-    ]
+    )
+    return [past for past in map(_remembered, paths) if past]
+
+
+def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
+    """Select the runs on a device like that of the next runs: a GPU, or a CPU with this many
+    threads."""
     return [
         past
         for past in runs
-        if past
-        and (not past.device.startswith("cpu") if gpu else past.device == f"cpu, {threads} threads")
+        if (not past.device.startswith("cpu") if gpu else past.device == f"cpu, {threads} threads")
     ]
 
 

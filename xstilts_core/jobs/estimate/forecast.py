@@ -9,7 +9,14 @@ from pathlib import Path
 from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import aside
-from xstilts_core.jobs.estimate.earlier import Cost, by_earlier, finished, kind, report_seconds
+from xstilts_core.jobs.estimate.earlier import (
+    Cost,
+    by_earlier,
+    finished,
+    kind,
+    on_device,
+    report_seconds,
+)
 from xstilts_core.jobs.estimate.memory import Shape, shape_of
 from xstilts_core.jobs.estimate.trial import Speed, measure
 from xstilts_core.jobs.estimate.work import Work, work
@@ -92,7 +99,7 @@ def estimate(
         return {}, (), None
     plans = {spec.folder: work(spec) for spec in specs}
     gpu = gpu and any(spec.device != "cpu" for spec in specs)
-    past = finished(specs[0].root.parent, threads, gpu)
+    past = on_device(finished(specs[0].root.parent), threads, gpu)
     costs = {
         spec.folder: cost
         for spec in specs
