@@ -392,6 +392,5 @@ def all_tables(kind: str) -> dict[str, dict[str, Any]]:
         "performance": performance,
         "performance_origin": performance,
         "remarks": remarks,
-        "opening": {"states": states, **remarks},
         "unlearnt": {"unlearnt": remarks["unlearnt"]},
     }

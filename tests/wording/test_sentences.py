@@ -140,7 +140,6 @@ SAID = {
         "",
         "",
     ),
-    "opening": ("3 done.", "1 failed. **Left out", "1 done.", "**The grid has no runs.**"),
     "unlearnt": ("", "† ccg: it learnt nothing.", "", ""),
 }
 

@@ -475,19 +475,20 @@ def gain_table(draws: Gains) -> pd.DataFrame:
     return table
 
 
-def by_language(draws: Gains) -> pd.DataFrame:
-    """Return gains by language: columns recipe task language gain low high seeds n resampled script
-    resource_level word_order.
+def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return gains by language, of all rows of the array or of these: columns recipe task language
+    gain low high seeds n resampled script resource_level word_order.
 
     low and high cover seeds, and test items if predictions were stored; they are NaN with one seed.
     `resampled` is "seeds and items", "seeds", or why there is no interval. n: number of test items.
     English is included. resource_level: from the size of the language in CC-100 (languages.py), not
     from the study's own phase 1 data.
     """
-    keys = list(draws.labels.itertuples(index=False, name=None))
-    estimates = [draws.of_rows([row]) for row in range(len(keys))]
+    chosen = list(range(len(draws.labels)) if rows is None else rows)
+    keys = list(draws.labels.iloc[chosen].itertuples(index=False, name=None))
+    estimates = [draws.of_rows([row]) for row in chosen]
     table = answer_table(["recipe", "task", "language"], keys, estimates)
-    table.insert(7, "n", draws.n)
+    table.insert(7, "n", draws.n[chosen])
     facts = [LANGUAGES.get(code) for code in table["language"]]
     for trait in ("script", "resource_level", "word_order"):
         table[trait] = [getattr(fact, trait, "unknown") for fact in facts]

@@ -12,7 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Gains, axes_of, gain_array, gain_table
+from xstilts_core.analysis.gain_array import (
+    Gains,
+    axes_of,
+    by_language,
+    gain_array,
+    gain_table,
+)
 from xstilts_core.analysis.gains import AVERAGE, ENGLISH, PHASES, target_scores
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
@@ -185,10 +191,7 @@ class GainIndex:
             raise UsageError(self.reason(recipe, task, choice))
         cell = draws.cells[key]
         rows = list(cell.values())
-        table = pd.DataFrame(
-            [draws.of_rows([row]).numbers for row in rows], columns=["gain", "low", "high"]
-        )
-        table.insert(0, "language", list(cell))
+        table = by_language(draws, rows)[["language", "gain", "low", "high", "n"]]
         gains = pd.DataFrame(draws.values[rows], columns=draws.seeds)
         gains = gains.reindex(columns=axes.seeds)
         scores = pd.DataFrame(
@@ -198,7 +201,6 @@ class GainIndex:
         )
         paired = scores.loc[list(cell)].reset_index(drop=True).where(gains.notna())
         return table.assign(
-            n=draws.n[rows],
             baseline=paired.mean(axis=1),
             counted=table["language"].isin(draws.languages),
             **{f"seed{seed}": gains[seed] for seed in axes.seeds},

@@ -16,6 +16,7 @@ from xstilts_core.phases import learnt
 from xstilts_core.report.figures.files import finish, report_folder, save, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
+from xstilts_core.wording.numbers import counted
 from xstilts_core.wording.text import sentences
 
 
@@ -102,7 +103,7 @@ class Report:
         (marked,) = analysis.dagger(self.unlearnt, frame)
         title = html.escape(f"{title[:1].upper()}{title[1:]}")
         file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
-        summary = f"<summary>{title} ({len(frame)} rows{file})</summary>"
+        summary = f"<summary>{title} ({counted(len(frame), 'row')}{file})</summary>"
         display(HTML(f"<details>{summary}{_table(marked.round(digits))}</details>"))
 
     def figure(
