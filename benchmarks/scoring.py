@@ -18,8 +18,9 @@ from xstilts_core.examples import SpanExample
 from xstilts_core.formats import FORMATS
 from xstilts_core.formats.span import windows
 from xstilts_core.formats.tokens import Encoded
-from xstilts_core.tasks import task
-from xstilts_core.tasks.targets import BIO
+from xstilts_core.tasks import TASKS, task
+
+BIO = TASKS["panx"].labels
 
 PART = "metrics"
 

@@ -19,7 +19,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "made_pages", "plain_docstrings",
 exclude_patterns = ["extensions", "theme", "made/parts"]
 
 myst_heading_anchors = 4
-myst_enable_extensions = ["attrs_inline"]
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
 nb_execution_mode = "off"  # reports are shown as their study left them
 nb_merge_streams = True
 nb_ipywidgets_js = {}

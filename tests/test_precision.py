@@ -18,7 +18,7 @@ from xstilts_core import train as training
 from xstilts_core.formats import FORMATS
 from xstilts_core.packing import flat_hidden
 from xstilts_core.results import Score
-from xstilts_core.study import identity, precision
+from xstilts_core.study import Study, identity, precision
 from xstilts_core.study.spec import (
     ControlSpec,
     IntermediateSpec,
@@ -27,6 +27,7 @@ from xstilts_core.study.spec import (
     RetrievalSpec,
     TargetSpec,
 )
+from xstilts_core.wording.text import sentences
 
 CPU, CUDA = torch.device("cpu"), SimpleNamespace(type="cuda")
 
@@ -125,23 +126,29 @@ def finish(spec, **details) -> None:
     results.write_text(spec.folder / results.RESULT, json.dumps(asdict(made)))
 
 
+def precisions(study: Study) -> str:
+    """What a report says of the precisions of the study's runs."""
+    nothing = {"left_out": [], "older": 0, "unlearnt": {}}
+    return sentences("remarks", **nothing, precisions=analysis.precisions(study))
+
+
 def test_a_study_of_two_precisions_says_which_runs_have_which(tmp_path):
     study = made_studies.load(tmp_path, STUDY)
     specs = {str(spec.folder.relative_to(study.root)): spec for spec in study.specs}
-    assert analysis.precisions(study) == ""
+    assert precisions(study) == ""
     for name, spec in specs.items():
         finish(spec, **({} if name.startswith("control") else {"precision": "float32"}))
-    assert analysis.precisions(study) == "", (
+    assert precisions(study) == "", (
         "all alike: nothing is said, and a control computes with no network"
     )
     finish(specs["target/mnli/from-none/seed2"], precision="bfloat16")
-    said = analysis.precisions(study)
+    said = precisions(study)
     assert "bfloat16: target/mnli/from-none/seed2;" in said
     assert (
         "float32: target/mnli/from-none/seed1, all retrieval runs" in said and "control" not in said
     )
     finish(specs["target/mnli/from-none/seed1"], precision="bfloat16")
-    said = analysis.precisions(study)
+    said = precisions(study)
     assert "bfloat16: all target runs" in said and "float32: all retrieval runs" in said
     finish(specs["target/mnli/from-none/seed1"])
-    assert "not recorded: target/mnli/from-none/seed1" in analysis.precisions(study)
+    assert "not recorded: target/mnli/from-none/seed1" in precisions(study)

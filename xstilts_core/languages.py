@@ -52,6 +52,16 @@ class Language:
             return "low"
         return "high" if self.xlmr_gib >= _HIGH_GIB else "mid"
 
+    @property
+    def file_names(self) -> dict[str, str | None]:
+        """Return how files and data sets name the language, by the placeholder in their paths."""
+        return {
+            "code": self.code,
+            "name": self.name.lower(),
+            "tatoeba": self.tatoeba,
+            "treebank": self.treebank,
+        }
+
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
     {

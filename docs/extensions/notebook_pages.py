@@ -12,6 +12,8 @@ from xstilts_core.study.study_kinds import references
 
 # A path before outputs/ belongs to the machine that ran the study.
 PLACE = re.compile(r"(?:/[\w.+-]+)+/(?=outputs/)")
+# A report's table is beside it in outputs/, not on the site. Quotes are escaped in a notebook.
+FILE = re.compile(r'<a href=\\"[\w-]+\.csv\\">([\w-]+\.csv)</a>')
 # The folder that the runner sets for a report does not help readers.
 FOLDER = re.compile(r"^folder = .*\n?", re.MULTILINE)
 
@@ -89,7 +91,8 @@ def python(text: str) -> nbformat.NotebookNode:
 
 def report(path: Path) -> str:
     """Return an executed notebook without the machine's folders and with its code folded."""
-    notebook = python(PLACE.sub("", path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    notebook = python(FILE.sub(r"\1", PLACE.sub("", text)))
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from xstilts_core import analysis
-from xstilts_core.analysis.findings import cell, gain_text
 from xstilts_core.analysis.runs import log_lines
 from xstilts_core.errors import UsageError
+from xstilts_core.report import tables
 from xstilts_core.results import COLUMNS
+from xstilts_core.wording.numbers import cell
+from xstilts_core.wording.text import sentences
 
 PRIMARY = {"xnli": "accuracy", "xquad": "f1", "tatoeba": "accuracy"}
 
@@ -150,14 +152,14 @@ def test_empty_frame_gives_empty_tables():
     assert analysis.by_language(analysis.gain_draws(empty)).empty
     nothing = analysis.choices(analysis.gain_draws(empty), DEVELOPMENT.iloc[:0])
     assert nothing.empty and analysis.strategies(analysis.gain_draws(empty), DEVELOPMENT).empty
-    assert "Nothing to choose" in analysis.choice_findings(nothing, nothing)
-    assert "No finished target runs" in analysis.findings(table_of(empty))
+    assert "Nothing to choose" in sentences("choice", choices=nothing, strategies=nothing)
+    assert "No finished target runs" in sentences("transfer", table=table_of(empty))
 
 
 def test_baseline_alone_gives_no_gains():
     alone = HAND[HAND["recipe"] == "none"]
     assert analysis.gain_matrix(alone).empty
-    assert "No finished target runs" in analysis.findings(table_of(alone))
+    assert "No finished target runs" in sentences("transfer", table=table_of(alone))
 
 
 DEVELOPMENT = pd.DataFrame(
@@ -201,7 +203,9 @@ def test_the_recipe_is_chosen_on_development_data_and_reported_on_test_data():
         averages["oracle: best on test data"] == 4.0
         and averages["regret of choosing on development data"] == 5.0
     )
-    text = analysis.choice_findings(table.reset_index(), analysis.strategies(draws, DEVELOPMENT))
+    text = sentences(
+        "choice", choices=table.reset_index(), strategies=analysis.strategies(draws, DEVELOPMENT)
+    )
     assert (
         "ccg, the one recipe" in text
         and "on 0 of 2" in text
@@ -231,24 +235,26 @@ def test_findings_state_numbers_and_limits():
     table = table_of(HAND)
     assert (
         "lies above 0 in 0 and below 0 in 0; 1 cannot be told from 0, 2 have no interval"
-        in analysis.findings(table)
+        in sentences("transfer", table=table)
     )
     table.loc[0, ["low", "high"]] = 1.0, 5.0
-    text = analysis.findings(table)
+    text = sentences("transfer", table=table)
     assert "mnli on xnli (+3.0 points, +1.0 to +5.0)" in text
     assert "1 to 2 seeds" in text and "1 cell is missing" in text
     assert "by chance" not in text, "cells of one seed have no interval that could exclude 0"
     table.loc[table["gain"].notna(), ["low", "high"]] = -1.0, 1.0
-    assert "Among 3 intervals about 0.2 would exclude 0 by chance" in analysis.findings(table)
+    assert "Among 3 intervals about 0.2 would exclude 0 by chance" in sentences(
+        "transfer", table=table
+    )
 
 
 def test_a_target_without_any_score_belongs_to_the_average():
     targets = ["xnli", "tatoeba", "panx"]
     table = analysis.gain_table(analysis.gain_draws(HAND, targets=targets))
     assert table[table["task"].isin(["panx", "average"])]["gain"].isna().all()
-    assert "3 cells are missing" in analysis.findings(
-        table
-    ) and "on average" not in analysis.findings(table)
+    assert "3 cells are missing" in sentences(
+        "transfer", table=table
+    ) and "on average" not in sentences("transfer", table=table)
     for found in (
         analysis.gain_matrix(HAND, targets=targets),
         analysis.baseline(HAND, targets=targets),
@@ -260,12 +266,12 @@ def test_a_target_without_any_score_belongs_to_the_average():
 
 def test_main_table_in_text():
     cells = table_of(HAND)
-    table = analysis.main_table(cells, analysis.baseline(HAND))
+    table = tables.main_table(cells, analysis.baseline(HAND))
     assert table.loc["none (score)"].tolist() == ["53.5", "30.0", "41.8"]
     assert table.loc["mnli", "xnli"] == "+3.0 (-9.7 to 15.7)"
     cells.loc[0, "low"] = 1.0
     assert (
-        analysis.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"]
+        tables.main_table(cells, analysis.baseline(HAND)).loc["mnli", "xnli"]
         == "+3.0 (1.0 to 15.7) *"
     )
     assert table.loc["mnli", "tatoeba"] == "" and table.loc["ccg", "tatoeba"] == "+5.0"
@@ -275,12 +281,19 @@ def test_zero_has_no_minus_sign_in_a_text():
     row = pd.DataFrame(
         [("mnli", "xnli", -0.04, -0.03, 2.0)], columns=["recipe", "task", "gain", "low", "high"]
     ).iloc[0]
-    assert gain_text(row) == "+0.0 (0.0 to 2.0)"
-    assert cell(row) == "mnli on xnli (+0.0 points, +0.0 to +2.0)"
+    assert cell(row["gain"], row["low"], row["high"]) == "+0.0 (0.0 to 2.0)"
+    said = sentences("transfer", table=pd.DataFrame([row]).assign(seeds=2, resampled="seeds"))
+    assert "1 cell (recipe x target)" in said and "-0.0" not in said
+    averages = pd.DataFrame([row, row]).assign(seeds=2, resampled="seeds", task=["xnli", "average"])
+    assert "mnli (+0.0 points, +0.0 to +2.0)" in sentences("transfer", table=averages)
     package = Path(analysis.__file__).parents[1]
     texts = [
         path.read_text(encoding="utf-8")
-        for path in (*package.glob("analysis/*.py"), *package.glob("cards/*.py"))
+        for path in (
+            path
+            for room in ("analysis", "publish", "wording")
+            for path in package.glob(f"{room}/**/*.py")
+        )
     ]
     assert not any(re.search(r":(\+|\{sign\})\.", text) for text in texts), (
         "a signed number without z in its format"

@@ -7,6 +7,7 @@ import pytest
 from xstilts_core import analysis
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.text import sentences
 
 CODES = ("en", "de", "es", "hi", "zh")
 
@@ -50,9 +51,13 @@ def item_table(p: dict[tuple[str, str], float]) -> pd.DataFrame:
 
 def words(seeds: int, items: pd.DataFrame) -> str:
     gains = analysis.gains(scores(seeds))
-    wider = analysis.hierarchical_gains(gains, {}, ("seeds", "languages"))
-    return analysis.chance_findings(
-        items, analysis.seed_tests(gains), wider, analysis.variance_shares(gains)
+    wider = analysis.hierarchical_gains(analysis.gain_draws(scores(seeds)), ("seeds", "languages"))
+    return sentences(
+        "chance",
+        items=items,
+        seeds=analysis.seed_tests(gains),
+        languages=wider,
+        shares=analysis.variance_shares(gains),
     )
 
 
@@ -100,4 +105,6 @@ def test_few_seeds_and_no_predictions(seeds):
 def test_nothing_finished():
     nothing = analysis.gains(scores(1).head(0))
     empty = analysis.seed_tests(nothing)
-    assert "Nothing to test yet" in analysis.chance_findings(item_table({}), empty, empty, empty)
+    assert "Nothing to test yet" in sentences(
+        "chance", items=item_table({}), seeds=empty, languages=empty, shares=empty
+    )

@@ -5,19 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_claims import NOTHING, claim, decided, estimate, gains_in, listed
+from made_claims import MISSING, NOTHING, claim, decided, estimate, gains_in, listed
 from made_studies import load
 from matplotlib.text import Text
 
-from xstilts_core import analysis
 from xstilts_core.analysis import claims, verdicts
 from xstilts_core.analysis.claims import Contrast, Found
 from xstilts_core.analysis.hierarchy import half_width
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
 from xstilts_core.errors import UsageError
-from xstilts_core.report import figures
+from xstilts_core.report import figures, tables
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
+from xstilts_core.wording.text import sentences
 
 
 def test_the_file_says_what_the_paper_claims():
@@ -72,7 +72,7 @@ def test_one_difference_is_decided_by_its_interval():
     assert decided(claim(), listed(5)) == SUPPORTED and decided(claim(), listed(-5)) == CONTRADICTED
     assert decided(claim(direction="below"), listed(-5)) == SUPPORTED
     assert decided(claim(), listed(0.5)) == UNDECIDED
-    assert decided(claim(), [Contrast("a", None)]) == NOT_MEASURED
+    assert decided(claim(), [Contrast("a", MISSING)]) == NOT_MEASURED
     assert verdicts.verdict(claim(), [Contrast("a", estimate(9.0))], NOTHING) == (
         UNDECIDED,
         "no interval: one seed",
@@ -87,9 +87,9 @@ def test_several_differences():
     assert decided(claim("for all but one"), listed(5, -9, -9)) == CONTRADICTED
     assert decided(claim("for one", "below"), listed(5, 6, -9)) == SUPPORTED
     assert decided(claim("for one", "below"), listed(5, 6, 7)) == CONTRADICTED
-    assert decided(claim("for all"), [*listed(5, 6), Contrast("c", None)]) == UNDECIDED
+    assert decided(claim("for all"), [*listed(5, 6), Contrast("c", MISSING)]) == UNDECIDED
     assert (
-        decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", None)]) == SUPPORTED
+        decided(claim("for all but one"), [*listed(5, 6, 7), Contrast("c", MISSING)]) == SUPPORTED
     ), "the missing one may fail"
 
 
@@ -132,6 +132,20 @@ def test_variants_are_compared_with_the_same_recipe_without():
     assert claims.plain(recipes, ["qqp"]) == "", (
         "with masked language modeling beside it is no plain recipe"
     )
+
+
+def test_a_recipe_with_its_own_training_settings_is_plain_if_it_is_the_only_one():
+    recipes = {
+        "none": Recipe(),
+        "mnli": Recipe(intermediate=["mnli"], train_examples=5000, epochs=2),
+        "qqp": Recipe(intermediate=["qqp"], noise=0.1, data_languages=["de"]),
+    }
+    assert claims.plain(recipes, ["mnli"]) == "mnli"
+    assert claims.plain(recipes, ["qqp"]) == ""
+    recipes["mnli_100"] = Recipe(intermediate=["mnli"], train_examples=100)
+    assert claims.plain(recipes, ["mnli"]) == "", "one of several sizes"
+    recipes["mnli_as_all"] = Recipe(intermediate=["mnli"])
+    assert claims.plain(recipes, ["mnli"]) == "mnli_as_all"
 
 
 def test_claims_on_variants():
@@ -211,7 +225,7 @@ def test_all_nine_together_on_the_targets_of_the_study():
     assert table.loc["together_average", "verdict"] == NOT_MEASURED, (
         "an average over nine targets needs nine"
     )
-    text = analysis.claim_findings(table.reset_index())
+    text = sentences("claims", table=table.reset_index())
     assert (
         "(gain less that of the best single task +2.0 points, +2.0 to +2.0; 2 of 9 single tasks; on xnli"
         in text
@@ -239,7 +253,7 @@ def test_the_choice_is_among_plain_recipes():
     (chosen,) = claims.contrasts(
         claims.claims()["chosen_per_target"], Found(gains, recipes, scores)
     )
-    assert chosen.found is not None and chosen.found.value == pytest.approx(5.0)
+    assert chosen.found.value == pytest.approx(5.0)
 
 
 # scope, measure, rule, reason.
@@ -327,7 +341,7 @@ def texts(figure) -> list[str]:
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_figure(width: float):
-    found = texts(figures.claim_verdicts(TABLE, "Study s: 3 of 4 runs done.", width))
+    found = texts(figures.claim_verdicts(TABLE, source="Study s: 3 of 4 runs done.", width=width))
     for word in (
         "It gains",
         "All of them (on xnli)",
@@ -353,22 +367,22 @@ def test_figure(width: float):
 
 def test_figure_of_one_seed_and_of_nothing():
     alone = TABLE.assign(low=np.nan, high=np.nan, detectable=np.nan, seeds=1)
-    found = texts(figures.claim_verdicts(alone, "s"))
+    found = texts(figures.claim_verdicts(alone))
     assert (
         any("1 seed; no intervals: one seed" in " ".join(text.split()) for text in found)
         and "too small to detect" not in found
     )
-    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED), "s")) == [
+    assert texts(figures.claim_verdicts(TABLE.assign(verdict=NOT_MEASURED))) == [
         "no claim can be tested on the finished runs yet"
     ]
 
 
 def test_words():
-    words = analysis.claims_in_words(TABLE)
+    words = tables.claims_in_words(TABLE)
     assert words["study"].tolist() == ["+4.2 (+1.0 to +7.4)", "-3.0 (-5.0 to -1.0)", ""] and words[
         "paper"
     ].tolist() == ["+8.2", "", ""]
-    text = analysis.claim_findings(TABLE)
+    text = sentences("claims", table=TABLE)
     assert (
         "Of 3 claims: 1 supported, 1 contradicted, 0 undecided at this sample size, 1 not measured."
         in text
@@ -381,7 +395,7 @@ def test_words():
     unsure = TABLE.assign(verdict=UNDECIDED).head(1)
     assert (
         "80 % power begins at 5.0 points; the paper's +8.2 would be told from 0 with 90 %"
-        in analysis.claim_findings(unsure)
+        in sentences("claims", table=unsure)
     )
 
 

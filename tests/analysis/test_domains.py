@@ -33,6 +33,8 @@ from xstilts_core.tasks import (
     VERSIONS,
     XTREME,
 )
+from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES
+from xstilts_core.wording.text import sentences
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EMBEDDED = """
@@ -224,7 +226,7 @@ def test_the_planned_contrast(tmp_path: Path) -> None:
     assert cells.loc[
         (LESS_GENERAL, "udpos_chat", "mnli_clinic"), ["against", "difference"]
     ].tolist() == ["mnli", pytest.approx(0.0)]
-    answer = analysis.domain_answer(study, table)
+    answer = sentences("domains", table=table, study=study, shares=DOMAIN_SHARES)
     assert (
         "targets of their own domain**: +3.5 points" in answer
         and "86 % general, 7 % clinic, 7 % chat" in answer
@@ -244,15 +246,20 @@ def test_missing_runs_are_counted_and_one_seed_has_no_interval(tmp_path: Path) -
         (LESS_GENERAL, OWN), ["difference", "recipes", "missing"]
     ].tolist() == pytest.approx([4, 5, 1])
     assert (LESS_GENERAL, "chat") not in rows.index and (LESS_OTHER, OWN) not in rows.index
-    assert "5 recipe-target pairs, 1 more missing" in analysis.domain_answer(
-        study, analysis.domain_contrasts(study, draws_of(study))
+    assert "5 recipe-target pairs, 1 more missing" in sentences(
+        "domains",
+        table=analysis.domain_contrasts(study, draws_of(study)),
+        study=study,
+        shares=DOMAIN_SHARES,
     )
     (one := tmp_path / "one").mkdir()
     study = load(one, EMBEDDED.replace("[1, 2]", "[1]"))
     fill(study, by_domain)
     table = analysis.domain_contrasts(study, draws_of(study))
-    assert table["low"].isna().all() and "There is one seed" in analysis.domain_answer(study, table)
-    figure = figures.domain_differences(table, "Made up.")
+    assert table["low"].isna().all() and "There is one seed" in sentences(
+        "domains", table=table, study=study, shares=DOMAIN_SHARES
+    )
+    figure = figures.domain_differences(table, source="Made up.")
     said = " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
     assert "no interval: 1 seed" in said and said.endswith("Made up."), said
 
@@ -264,8 +271,10 @@ def test_a_study_without_domains_has_nothing_to_compare(tmp_path: Path) -> None:
     )
     fill(study, by_domain)
     table = analysis.domain_contrasts(study, draws_of(study))
-    assert table.empty and "No contrast yet" in analysis.domain_answer(study, table)
-    assert "nothing to compare" in figures.domain_differences(table, "").texts[0].get_text()
+    assert table.empty and "No contrast yet" in sentences(
+        "domains", table=table, study=study, shares=DOMAIN_SHARES
+    )
+    assert "nothing to compare" in figures.domain_differences(table).texts[0].get_text()
 
 
 def on_real_data(spec: Spec, name: str) -> float:
@@ -292,7 +301,9 @@ def test_real_domains_are_held_against_all_general_recipes(tmp_path: Path) -> No
         ((-1 + 0) / 2 + (-0.5 + 0.5) / 2) / 2
     )
     table = analysis.domain_contrasts(study, draws_of(study))
-    assert "task, format and size" in analysis.domain_answer(study, table)
+    assert "task, format and size" in sentences(
+        "domains", table=table, study=study, shares=DOMAIN_SHARES
+    )
 
 
 def shown(path: Path) -> str:

@@ -13,6 +13,7 @@ from xstilts_core.analysis.groups import ALL, fact
 from xstilts_core.report import figures
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.text import sentences
 
 CODES = {
     "xnli": ("en", "de", "es", "hi", "zh"),
@@ -142,8 +143,10 @@ def test_one_seed_has_no_interval():
         table["gain"].notna().all()
         and table[["low", "high", "difference_low", "p", "p_holm", "detectable"]].isna().all().all()
     )
-    text = analysis.language_findings(
-        table, analysis.language_effects(analysis.gains(scores({}, seeds=1)), RECIPES)
+    text = sentences(
+        "languages",
+        table=table,
+        effects=analysis.language_effects(analysis.gains(scores({}, seeds=1)), RECIPES),
     )
     assert "one seed, no interval" in text and "no interval)" in text
     assert "too few languages, targets or seeds" in text and "nan" not in text
@@ -152,8 +155,10 @@ def test_one_seed_has_no_interval():
 def test_some_cells_of_one_seed_are_no_study_of_one_seed():
     frame = scores({"hi": 6.0})
     part = frame[(frame["seed"] == 1) | (frame["recipe"] != "ccg")]
-    text = analysis.language_findings(
-        grouped(part), analysis.language_effects(analysis.gains(part), RECIPES)
+    text = sentences(
+        "languages",
+        table=grouped(part),
+        effects=analysis.language_effects(analysis.gains(part), RECIPES),
     )
     assert "some cells have one seed, no interval" in text and "in mixed-effects models" in text
 
@@ -193,27 +198,30 @@ def test_effects_beyond_the_languages():
     assert row["estimate"] == pytest.approx(8, abs=1) and row["low"] > 6 and row["p_holm"] < 0.05
     missing = effects[effects["effect"] == "resource_level"].iloc[0]
     assert np.isnan(missing["estimate"]) and "one level" in missing["reason"], "all nine are high"
-    text = analysis.language_findings(grouped(scores({})), effects)
+    text = sentences("languages", table=grouped(scores({})), effects=effects)
     assert "word order SOV against word order SVO (+" in text
 
 
 def test_findings_in_words():
     frame = scores({"hi": 6.0})
-    text = analysis.language_findings(
-        grouped(frame), analysis.language_effects(analysis.gains(frame), RECIPES)
+    text = sentences(
+        "languages",
+        table=grouped(frame),
+        effects=analysis.language_effects(analysis.gains(frame), RECIPES),
     )
     assert "Mean of 2 recipes on 3 targets." in text and "largest in Swahili (+22.5 points" in text
     assert (
         "these differ from the other languages of their targets (Holm): " in text
         and "Hindi (+6.0 points" in text
     )
-    same = analysis.language_findings(
-        grouped(scores({}, noise=2.0)),
-        analysis.language_effects(analysis.gains(scores({}).head(0)), RECIPES),
+    same = sentences(
+        "languages",
+        table=grouped(scores({}, noise=2.0)),
+        effects=analysis.language_effects(analysis.gains(scores({}).head(0)), RECIPES),
     )
     assert "none differs" in same and "80 % power" in same and "nothing can be said yet" in same
-    assert "No finished target runs" in analysis.language_findings(
-        grouped(scores({}).head(0)), pd.DataFrame()
+    assert "No finished target runs" in sentences(
+        "languages", table=grouped(scores({}).head(0)), effects=pd.DataFrame()
     )
 
 
@@ -226,7 +234,7 @@ def texts(figure) -> list[str]:
 
 def test_figure():
     table = grouped(scores({"hi": 6.0}))
-    found = texts(figures.group_gains(table, "Study s."))
+    found = texts(figures.group_gains(table, source="Study s."))
     for word in (
         "script",
         "word order",
@@ -240,14 +248,12 @@ def test_figure():
     assert (
         "3 seeds" in note and "95 % intervals over seeds" in note and "language_groups.csv" in note
     )
-    assert "Latin (3)" in texts(figures.group_gains(table, "s", ["script"], figures.COLUMN))
+    assert "Latin (3)" in texts(figures.group_gains(table, ["script"], width=figures.COLUMN))
 
 
 def test_figure_of_one_seed_and_of_nothing():
     assert any(
         "No intervals: one seed" in " ".join(text.split())
-        for text in texts(figures.group_gains(grouped(scores({}, seeds=1)), "s"))
+        for text in texts(figures.group_gains(grouped(scores({}, seeds=1))))
     )
-    assert texts(figures.group_gains(grouped(scores({}).head(0)), "s")) == [
-        "no gains by language yet"
-    ]
+    assert texts(figures.group_gains(grouped(scores({}).head(0)))) == ["no gains by language yet"]

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import estimate, estimates
 
 from xstilts_core import analysis, metrics
+from xstilts_core.analysis.gain_array import combined, intervals
 from xstilts_core.analysis.hierarchy import student_interval
-from xstilts_core.analysis.intervals import Estimate, intervals
 from xstilts_core.analysis.items import read_predictions, resample
 from xstilts_core.errors import UsageError
 from xstilts_core.results import COLUMNS
+from xstilts_core.wording.text import sentences
 
 
 def scores(rows: list[tuple[str, int, str, str, float]]) -> pd.DataFrame:
@@ -64,27 +66,26 @@ def test_interval_covers_the_truth_in_93_to_97_of_100(seeds, spread):
     generator, covered, trials = np.random.default_rng(1), 0, 2000
     for _ in range(trials):
         values, drawn = pure_noise(seeds, 100, generator, spread)
-        pulls = (values - values.mean()) / np.sqrt(seeds * (seeds - 1))
-        low, high = Estimate(float(values.mean()), pulls, (drawn - values) / seeds, seeds).interval
+        low, high = estimates(values[None], drawn[:, None])[0].interval
         covered += low <= 2 <= high
     assert 0.93 <= covered / trials <= 0.97
 
 
 def test_items_alone_and_seeds_alone_give_the_textbook_intervals():
     values = np.array([1.0, 2.0, 6.0])
-    pulls = (values - values.mean()) / np.sqrt(6)
-    low, high = Estimate(3.0, pulls, np.zeros((10, 3)), 3).interval
+    low, high = estimate(*values).interval
     assert (3 - low, high - 3) == (
         pytest.approx(4.302653 * values.std(ddof=1) / np.sqrt(3)),
     ) * 2, "t with 2 degrees of freedom"
     noise = np.random.default_rng(0).normal(0, 3, (50_000, 1))
-    shared = Estimate(3.0, np.zeros(3), np.repeat(noise, 3, axis=1) / 3, 3).interval
+    steady = np.full((1, 3), 3.0)
+    shared = estimates(steady, np.repeat(noise[:, None], 3, axis=2))[0].interval
     assert shared == (
         pytest.approx(3 - 1.96 * 3, abs=0.05),
         pytest.approx(3 + 1.96 * 3, abs=0.05),
     ), "all seeds meet the same items"
-    own = np.random.default_rng(0).normal(0, 3, (50_000, 3)) / 3
-    assert Estimate(3.0, np.zeros(3), own, 3).parts[1].variance < 0.05, (
+    own = np.random.default_rng(0).normal(0, 3, (50_000, 1, 3))
+    assert estimates(steady, own)[0].parts[1].variance < 0.05, (
         "noise of a seed's own items is in the spread of seeds already"
     )
 
@@ -123,12 +124,12 @@ def test_intervals_come_from_seeds_and_items_where_predictions_are_kept():
     assert table.loc[("mnli", "xnli"), "gain"] == alone.loc[("mnli", "xnli"), "gain"] == 3.0
     # Seeds gain 2 and 4: 3 -+ 12.706 * 1, t with one degree of freedom.
     assert alone.loc[("mnli", "xnli"), "low"] == pytest.approx(3 - 12.7062, abs=1e-3)
-    words = analysis.findings(analysis.gain_table(both))
+    words = sentences("transfer", table=analysis.gain_table(both))
     assert (
         "other test items of the same languages" in words and "on the same test items" not in words
     )
-    assert "other seeds on the same test items" in analysis.findings(
-        analysis.gain_table(analysis.gain_draws(HAND))
+    assert "other seeds on the same test items" in sentences(
+        "transfer", table=analysis.gain_table(analysis.gain_draws(HAND))
     )
 
 
@@ -142,7 +143,7 @@ def test_one_seed_has_no_interval_and_says_so():
         and np.isnan(cell["low"])
         and np.isnan(cell["high"])
     )
-    words = analysis.findings(table)
+    words = sentences("transfer", table=table)
     assert "2 have no interval" in words and "one seed there is no interval" in words
 
 
@@ -307,14 +308,10 @@ def test_a_broken_predictions_file_is_named(tmp_path, rows, metric, words):
 
 def test_intervals_of_many_are_those_of_each():
     generator = np.random.default_rng(3)
-    found = [
-        Estimate(1.5, np.zeros(4), np.zeros((1, 4)), 0),
-        Estimate(float("nan"), np.zeros(4), np.zeros((1, 4)), 0),
-    ]
+    found = [estimate(1.0).gains.nothing(value) for value in (1.5, float("nan"))]
     for count, draws in ((1, 1), (2, 1), (3, 200), (4, 200)):
-        found.append(
-            Estimate(2.0, generator.normal(0, 1, 4), generator.normal(0, 0.1, (draws, 4)), count)
-        )
+        values = generator.normal(30, 1, (2, count)), generator.normal(0, 0.1, (draws, 2, count))
+        found += [*(pair := estimates(*values)), combined(pair, [0.5, -2])]
     expected = [
         (entry.value, entry.value)
         if entry.count == 0

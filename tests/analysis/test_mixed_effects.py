@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis
 from xstilts_core.analysis.likelihood import LEAST, MOST, Criterion, fit, lowest, told_apart
 from xstilts_core.analysis.mixed import CELL, NO_VARIANCE, RESIDUAL
 from xstilts_core.tasks import XTREME
+from xstilts_core.wording.text import sentences
 
 SOURCES = ("recipe", "task", "language", "seed")
 
@@ -226,18 +228,23 @@ def test_gains_that_are_all_equal_have_no_variance_and_no_interval():
 def test_the_report_says_where_no_variance_was_found():
     found = made(np.random.default_rng(0), (6, 3, 4, 3), (1.0, 2.0, 0.0, 0.0, 0.5))
     found = Made(found.values - found.values.mean(axis=(0, 1, 2)), found.kind)
-    wider = analysis.hierarchical_gains(found.table, {})
-    text = analysis.chance_findings(
-        pd.DataFrame(),
-        analysis.seed_tests(found.table),
-        wider,
-        analysis.variance_shares(found.table),
+    wider = analysis.hierarchical_gains(draws_of(found.table))
+    text = sentences(
+        "chance",
+        items=pd.DataFrame(),
+        seeds=analysis.seed_tests(found.table),
+        languages=wider,
+        shares=analysis.variance_shares(found.table),
     )
     known, none = text.split("Of the variance")[1].split("\n")[0].split(f"; {NO_VARIANCE} of ")
     assert "seed" in none and "seed 0 %" not in known and "task" in known
     equal = Made(np.zeros((4, 2, 3, 2)), np.arange(4) % 2).table
-    text = analysis.chance_findings(
-        pd.DataFrame(), analysis.seed_tests(equal), wider, analysis.variance_shares(equal)
+    text = sentences(
+        "chance",
+        items=pd.DataFrame(),
+        seeds=analysis.seed_tests(equal),
+        languages=wider,
+        shares=analysis.variance_shares(equal),
     )
     assert (
         f"with a seed: {NO_VARIANCE} of recipe or task or language or seed or recipe on target or what is left."

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_claims import claim, decided, estimate, gains_in
+from made_claims import claim, decided, estimate, estimates, gains_in
 from scipy import stats
 
 from xstilts_core.analysis import power, verdicts
 from xstilts_core.analysis.claims import Contrast, Found
+from xstilts_core.analysis.gain_array import Estimate
 from xstilts_core.analysis.hierarchy import MANY, Part, half_width
-from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.analysis.verdicts import SUPPORTED, UNDECIDED
 from xstilts_core.study.recipe import Recipe
 
@@ -58,15 +58,7 @@ def test_seeds_and_items_that_do_not_differ_at_all():
 def together(seeds: np.ndarray, items: np.ndarray) -> list[Estimate]:
     """Estimates from gains [estimates, seeds], with item replicates [draws, estimates] that are the
     same in every seed."""
-    found = []
-    for values, drawn in zip(seeds, items.T, strict=True):
-        plain, count = estimate(*values), len(values)
-        found.append(
-            Estimate(
-                plain.value, plain.pulls, np.repeat(drawn[:, None] / count, count, axis=1), count
-            )
-        )
-    return found
+    return estimates(seeds, np.repeat(items[:, :, None], seeds.shape[1], axis=2))
 
 
 def test_power_of_one_difference_by_simulation_is_that_of_t():

@@ -20,6 +20,7 @@ from xstilts_core.report.figures.files import is_set, latex
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import TARGET_NAMES, TASKS, XTREME
+from xstilts_core.wording.text import sentences
 
 GAINS = {"none": 0.0, "mnli": 7.5, "squad_v1": 2.0, "ccg": -1.0}
 TARGETS = ("xnli", "tydiqa", "udpos", "tatoeba")
@@ -227,7 +228,7 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path):
         "no recipe of this study has additional masked language modeling",
         "no recipe of this study has translated intermediate data",
     } <= reasons and "no recipe of mnli" not in reasons
-    sentence = analysis.rebuilt_without(analysis.not_rebuilt(made, tables, draws))
+    sentence = sentences("not_rebuilt", missing=analysis.not_rebuilt(made, tables, draws))
     assert (
         sentence.startswith("Not rebuilt: no recipe of this study")
         and "ccg on tydiqa: runs missing" in sentence
@@ -311,8 +312,7 @@ def compiled(folder: Path, name: str) -> str:
 
 def test_the_document_holds_together(tmp_path):
     made, tables = study(tmp_path), rebuilt(tmp_path, scores())
-    figures.save_tables(tables, tmp_path)
-    figures.save(figures.phases(made, figures.COLUMN), tmp_path, "figure_phases")
+    figures.save(figures.phases(made, width=figures.COLUMN), tmp_path, "figure_phases")
     path = figures.save_document(
         tmp_path,
         made.title,
@@ -374,8 +374,7 @@ def test_the_document_compiles(tmp_path):
         "hard": PaperTable(" ".join(HARD), pd.DataFrame({"cell": HARD})),
         "tall": PaperTable("Higher and wider than a page.", tall),
     }
-    figures.save_tables(tables, tmp_path)
-    figures.save(figures.phases(made, figures.COLUMN), tmp_path, "figure_phases")
+    figures.save(figures.phases(made, width=figures.COLUMN), tmp_path, "figure_phases")
     figures.save_document(
         tmp_path, made.title, tables, {"figure_phases": "The phases."}, " ".join(HARD)
     )
@@ -405,7 +404,7 @@ def test_minus_signs():
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_phases(tmp_path, width):
-    figure = figures.phases(study(tmp_path), width)
+    figure = figures.phases(study(tmp_path), width=width)
     figure.canvas.draw()
     found = " ".join(text.get_text() for text in figure.findobj(Text))
     for word in (

@@ -9,9 +9,11 @@ import pytest
 
 from xstilts_core import analysis
 from xstilts_core.analysis.verdicts import CONTRADICTED, NOT_MEASURED, SUPPORTED, UNDECIDED
+from xstilts_core.report import tables
 from xstilts_core.results import COLUMNS
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME
+from xstilts_core.wording.text import sentences
 
 SEEDS = (1, 2, 3)
 CODES = {"bucc2018": ("de", "fr", "ru", "zh"), "tatoeba": ("de", "es", "hi", "zh")}
@@ -104,7 +106,7 @@ def test_controls_stand_beside_the_baseline(controlled):
         "one run stands beside all three seeds"
     )
     assert np.isnan(rows.loc[("tatoeba", "none"), "english"])
-    matrix = analysis.control_matrix(table)
+    matrix = tables.control_matrix(table)
     assert matrix.columns.tolist() == [
         "none",
         "random_init",
@@ -122,7 +124,7 @@ def test_the_strongest_control_counts_and_masked_names_do_not(controlled):
     table = analysis.control_table(controlled, CONTROLS)
     found = analysis.strongest(table).set_index("task")["recipe"].to_dict()
     assert found == {"xnli": "hypothesis_only", "pawsx": "majority", "tatoeba": "random_init"}
-    text = analysis.control_findings(table)
+    text = sentences("controls", table=table, strongest=analysis.strongest(table))
     assert "is not above its strongest control** on pawsx (majority, -1.8 points" in text
     assert "xnli (hypothesis_only, +12" in text and "no recipe" not in text
     assert "With names masked, tatoeba goes from 90" in text and "20 % of the score less" in text
@@ -131,8 +133,10 @@ def test_the_strongest_control_counts_and_masked_names_do_not(controlled):
 def test_without_controls_it_says_so(tmp_path):
     study = made(tmp_path, ["mnli"])
     table = analysis.control_table(study, CONTROLS[CONTROLS["recipe"].isin(["none", "mnli"])])
-    assert table.empty and analysis.control_matrix(table).empty
-    assert "no controls with finished runs" in analysis.control_findings(table)
+    assert table.empty and tables.control_matrix(table).empty
+    assert "no controls with finished runs" in sentences(
+        "controls", table=table, strongest=analysis.strongest(table)
+    )
 
 
 def gains_of(

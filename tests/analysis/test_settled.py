@@ -4,13 +4,15 @@ rounding is neither above nor below it."""
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import estimates
 
 from xstilts_core import analysis
+from xstilts_core.analysis.gain_array import combined, mean
 from xstilts_core.analysis.gains import settled
-from xstilts_core.analysis.intervals import Estimate, combined, mean
 from xstilts_core.analysis.performance import by_run, own_and_gains
 from xstilts_core.results import COLUMNS
 from xstilts_core.tasks import TASKS
+from xstilts_core.wording.text import sentences
 
 CODES = ("de", "hi", "sw")
 # Gains over 50.1 by language: the mean of each recipe is 0.3, which no order of adding floats gives
@@ -55,13 +57,10 @@ def scores(
 def test_what_differs_in_the_last_digit_is_equal():
     assert 0.1 + 0.2 != 0.3 and settled(0.1 + 0.2) == settled(0.3)
     assert str(settled(-1e-17)) == "0.0" and np.isnan(settled(float("nan")))
-    parts = [
-        Estimate(value, np.array([1e-17, -1e-17]), np.zeros((1, 2)), 2)
-        for value in (0.1, 0.2, -0.3)
-    ]
+    parts = estimates(np.array([[value - 1e-17, value + 1e-17] for value in (0.1, 0.2, -0.3)]))
     total = combined(parts, [1, 1, 1])
     assert (total.value, *total.interval) == (0.0, 0.0, 0.0) and total.parts[0].variance == 0.0
-    thirds = [Estimate(1 / 3, np.zeros(2), np.zeros((1, 2)), 2)] * 3
+    thirds = estimates(np.full((3, 2), 1 / 3))
     assert mean(thirds).value == settled(1 / 3) and combined(thirds, [1, 1, 1]).value == 1.0, (
         "results are settled, not what they are made of"
     )
@@ -73,7 +72,7 @@ def test_equal_gains_tie_in_tables_and_sentences():
     assert raw.nunique() > 1, "otherwise there is nothing to settle"
     table = analysis.gain_table(analysis.gain_draws(frame))
     assert table["gain"].nunique() == table["low"].nunique() == table["high"].nunique() == 1
-    text = analysis.findings(table)
+    text = sentences("transfer", table=table)
     assert "Best on average over all targets: mnli" in text and "worst: ccg" in text, (
         "the order of the paper's tables"
     )
@@ -91,7 +90,7 @@ def test_a_difference_that_is_nothing_is_not_told_from_0():
     lost = analysis.gain_draws(scores({"mnli": (0.1, 0.2, -0.3), "ccg": (-0.3, 0.1, 0.2)}))
     table = analysis.gain_table(lost)
     assert (table[["gain", "low", "high"]] == 0).all(axis=None)
-    assert "lies above 0 in 0 and below 0 in 0" in analysis.findings(table)
+    assert "lies above 0 in 0 and below 0 in 0" in sentences("transfer", table=table)
 
 
 def test_a_choice_between_equal_recipes_goes_to_the_baseline():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import draws_of
 from scipy import stats
 
 from xstilts_core import analysis, metrics
@@ -169,7 +170,7 @@ def noisy_items(
 def test_levels_of_an_interval_by_hand():
     values = {("de", 1): 1.0, ("de", 2): 3.0, ("sw", 1): 5.0, ("sw", 2): 7.0}
     table = gains([("mnli", "xnli", code, seed, value) for (code, seed), value in values.items()])
-    seeds = analysis.hierarchical_gains(table, {}).iloc[0]
+    seeds = analysis.hierarchical_gains(draws_of(table)).iloc[0]
     assert (seeds["gain"], seeds["resampled"], seeds["seeds"], seeds["languages"]) == (
         4.0,
         "seeds",
@@ -177,9 +178,9 @@ def test_levels_of_an_interval_by_hand():
         2,
     )
     assert seeds["high"] == pytest.approx(4 + stats.t.ppf(0.975, 1) * 1.0), "seeds gain 3 and 5"
-    both = analysis.hierarchical_gains(table, {}, ("seeds", "languages")).iloc[0]
+    both = analysis.hierarchical_gains(draws_of(table), ("seeds", "languages")).iloc[0]
     assert both["resampled"] == "seeds and languages" and both["high"] - 4 > seeds["high"] - 4
-    items = analysis.hierarchical_gains(table, noisy_items(table, 1.0), LEVELS).iloc[0]
+    items = analysis.hierarchical_gains(draws_of(table, noisy_items(table, 1.0)), LEVELS).iloc[0]
     assert items["resampled"] == "seeds and languages and items"
     rest = dict(
         zip(LEVELS, variance_parts(np.array([[1.0, 5.0], [3.0, 7.0]]), None, LEVELS), strict=False)
@@ -207,45 +208,30 @@ def test_the_variance_of_items_shared_by_seeds_is_counted_once():
 
 def test_why_there_is_no_interval():
     table = gains([("mnli", "xnli", "de", 1, 1.0), ("mnli", "xnli", "sw", 1, 2.0)])
-    found = analysis.hierarchical_gains(table, {}).iloc[0]
+    found = analysis.hierarchical_gains(draws_of(table)).iloc[0]
     assert (
         found["reason"] == "no interval: one seed"
         and found["gain"] == 1.5
         and np.isnan(found["low"])
     )
     one = gains([("mnli", "xnli", "de", seed, 1.0 * seed) for seed in (1, 2)])
-    assert analysis.hierarchical_gains(one, {}, LEVELS)["reason"][0] == "no interval: one language"
+    assert (
+        analysis.hierarchical_gains(draws_of(one), LEVELS)["reason"][0]
+        == "no interval: one language"
+    )
     lacking = pd.concat([one, gains([("mnli", "xnli", "sw", 1, 2.0)])])
     assert (
-        analysis.hierarchical_gains(lacking, {}, LEVELS)["reason"][0]
+        analysis.hierarchical_gains(draws_of(lacking), LEVELS)["reason"][0]
         == "no interval: a language lacks a seed"
     )
-    assert np.isfinite(analysis.hierarchical_gains(lacking, {})["low"][0]), (
+    assert np.isfinite(analysis.hierarchical_gains(draws_of(lacking))["low"][0]), (
         "fixed languages: means of what a seed has"
     )
-    assert analysis.hierarchical_gains(one[:0], {}).empty
+    assert analysis.hierarchical_gains(draws_of(one[:0])).empty
     with pytest.raises(UsageError, match="did you mean 'languages'"):
-        analysis.hierarchical_gains(one, {}, ("seeds", "language"))
+        analysis.hierarchical_gains(draws_of(one), ("seeds", "language"))
     with pytest.raises(UsageError, match="lack seeds"):
-        analysis.hierarchical_gains(one, {}, ("items",))
-
-
-def test_of_nested_seeds_the_pretraining_seed_is_drawn():
-    rows = [
-        ("mnli", "xnli", "de", seed, 1.0 * first + 0.1 * seed, first)
-        for first in (1, 2, 3)
-        for seed in (1, 2)
-    ]
-    table = pd.DataFrame(
-        rows, columns=["recipe", "task", "language", "seed", "gain", "pretraining"]
-    )
-    found = analysis.hierarchical_gains(table, {}).iloc[0]
-    assert (found["seeds"], found["resampled"]) == (3, "pretraining seeds")
-    assert found["high"] - found["gain"] == pytest.approx(stats.t.ppf(0.975, 2) / np.sqrt(3)), (
-        "means 1.15, 2.15, 3.15"
-    )
-    single = analysis.hierarchical_gains(table[table["pretraining"] == 1], {}).iloc[0]
-    assert (single["seeds"], single["resampled"]) == (2, "seeds")
+        analysis.hierarchical_gains(draws_of(one), ("items",))
 
 
 @pytest.mark.slow

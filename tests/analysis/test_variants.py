@@ -16,6 +16,7 @@ from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
+from xstilts_core.wording.text import sentences
 
 ROOT = Path(__file__).parents[2]
 # Points by which a recipe of the study below changes every score.
@@ -106,7 +107,7 @@ def test_differences_are_those_of_the_scores_and_nothing_missing_passes_for_one(
         found.loc[("evenly", "all", "tatoeba"), "low"]
     )
     assert set(table["seeds"]) == {3}
-    words = analysis.variant_findings(table)
+    words = sentences("variants", table=table)
     for part in (
         "**Together beside one alone**, mean of 2 targets: all beside mnli (+3.0 points, +3.0 to +3.0)",
         "first beside two (-2.0 points",
@@ -121,7 +122,7 @@ def test_a_study_without_pairs_or_results_says_so(study):
     empty = analysis.differences(
         analysis.gain_draws(analysis.finished(study)), analysis.multitask(study.recipes)
     )
-    assert "No finished pair" in analysis.variant_findings(empty)
+    assert "No finished pair" in sentences("variants", table=empty)
     assert any(
         "no finished pair" in text.get_text()
         for text in figures.difference_plot(empty).findobj(Text)
@@ -133,7 +134,7 @@ def test_the_figure_has_every_pair_with_its_number(study):
     pairs = analysis.multitask(study.recipes)
     table = analysis.differences(analysis.gain_draws(analysis.finished(study)), pairs)
     for width in (figures.FULL, figures.COLUMN):
-        figure = figures.difference_plot(table, width)
+        figure = figures.difference_plot(table, width=width)
         figure.canvas.draw()
         found = [text.get_text().replace("\n\u2212", " \u2212") for text in figure.findobj(Text)]
         for word in (TOGETHER, WITHOUT, "all \u2212 mnli", "first \u2212 two", "+6.0", "\u22122.0"):

@@ -17,11 +17,11 @@ from hub_stand_in import Hub as Server
 from xstilts_core import model
 from xstilts_core.data import hub_client
 from xstilts_core.data.readers import hub as hub_reader
-from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.readers.shapes import SHAPES
 from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, ChoiceExample
-from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS, HubData
+from xstilts_core.tasks import HUB, LOCAL, TARGET_NAMES, TASKS, VERSIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 # One process asks for everything: [[task, split, language], ...] in, a list of examples or a
@@ -213,7 +213,10 @@ def test_every_task_is_on_the_hub_or_says_why_not():
         name for name, entry in TASKS.items() if not entry.parts and entry.role != "probing"
     } == HUB.keys() | LOCAL.keys() | VERSIONS.keys()
     assert len(HUB.keys() | LOCAL.keys() | VERSIONS.keys()) == len(HUB) + len(LOCAL) + len(VERSIONS)
-    assert all(source.shape in SHAPES and source.dataset.count("/") == 1 for source in HUB.values())
+    assert all(
+        source.shape in (*SHAPES, "translations") and source.dataset.count("/") == 1
+        for source in HUB.values()
+    )
     for name in LOCAL:
         for asked in (
             lambda name=name: Hub().load(name, "test", "de"),
@@ -319,12 +322,10 @@ def test_an_unknown_class_name_is_refused(monkeypatch):
 
 def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
     """The examples that the task's shape makes of these rows."""
-    source: HubData = HUB[name]
+    source = HUB[name]
     columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    named = {column: classes if column == source.columns[-1] else () for column in source.columns}
-    return SHAPES[source.shape](
-        [Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], "de"
-    )
+    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    return hub_reader.examples_of(name, source, found, "de")
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
         (
             "squad_v1",
             ("q", "Who?", "Anna.", {"text": [], "answer_start": []}),
-            "row 1: question 'q' has no answer: expected one in squad_v1",
+            "row 1: no answer and not marked is_impossible",
         ),
         (
             "squad_v1",
@@ -342,12 +343,12 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
             "the answer 'Bo' is not in its context",
         ),
         ("panx", (["a", "b"], ["O"]), "row 1: 2 words but 1 tags"),
-        ("panx", (["a"], [-1]), r"row 1: a word without a tag \(-1\)"),
+        ("panx", (["a"], [-1]), r"unknown tag '-1' in there, row 1: legal: B-LOC"),
         ("tatoeba", ("a", "b", "fra", "eng"), "row 1: languages fra and eng: expected deu and eng"),
         (
             "hellaswag",
-            ("a", "b", ["c", "d"], ""),
-            "row 1: label '': expected the number of the right choice, 0 to 1",
+            ("a", "b", ["c", "d", "e", "f"], ""),
+            "row 1: label '': expected the number of the right choice, 0 to 3",
         ),
         (
             "cosmosqa",
@@ -357,7 +358,7 @@ def rows(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
         (
             "commonsenseqa",
             ("a", {"label": ["A", "B"], "text": ["c", "d"]}, ""),
-            "row 1: answerKey '': expected one of A, B",
+            "unknown answerKey '' in there, row 1: legal: A, B",
         ),
     ],
 )

@@ -11,9 +11,9 @@ import pytest
 from damaged_files import json_lines, write
 
 from xstilts_core.data import readers
-from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.errors import UsageError
-from xstilts_core.tasks import HUB, TASKS
+from xstilts_core.tasks import HUB
 
 BLANKS = (" ", "\u3000", "\xa0 ", " \u2028")
 
@@ -22,10 +22,8 @@ def hub(name: str, code: str, *values: tuple[Any, ...], classes: tuple[str, ...]
     """What the task's shape makes of these rows of one split."""
     source = HUB[name]
     columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    named = {column: classes if column == source.columns[-1] else () for column in source.columns}
-    return SHAPES[source.shape](
-        [Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], code
-    )
+    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    return hub_reader.examples_of(name, source, found, code)
 
 
 def around(*texts: str) -> list[str]:
@@ -103,11 +101,11 @@ def test_blanks_around_texts_mean_nothing_in_either(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     ("name", "row", "message"),
     [
-        ("squad_v1", ("q", "\u3000", CONTEXT, ANSWERS), "there, row 1: question 'q' is blank"),
+        ("squad_v1", ("q", "\u3000", CONTEXT, ANSWERS), "there, row 1: the question is blank"),
         (
             "squad_v1",
             ("q", "Who?", CONTEXT, {"text": [" "], "answer_start": [1]}),
-            "row 1: the answer ' ' is not in its context",
+            "row 1: no answer and not marked is_impossible",
         ),
         (
             "squad_v1",
@@ -138,16 +136,8 @@ def test_an_answer_before_the_beginning_is_looked_for() -> None:
 
 
 def test_rows_of_two_splits_are_numbered_through() -> None:
-    rows = [
-        Rows(
-            "there",
-            ["a", "b", "c", "d"],
-            {"a": ["x"], "b": ["y"], "c": [["1", "2", "3", "4"]], "d": ["0"]},
-            {},
-            {},
-        )
-    ] * 2
-    assert [example.id for example in SHAPES["hellaswag"](rows, TASKS["hellaswag"], "en")] == [
-        "1",
-        "2",
-    ]
+    part = {"ctx_a": ["x"], "ctx_b": ["y"], "endings": [["1", "2", "3", "4"]], "label": ["0"]}
+    source = HUB["hellaswag"]
+    rows = [row for _ in range(2) for row in hub_reader.rows_of("hellaswag", source, "there", part)]
+    examples = hub_reader.examples_of("hellaswag", source, rows, "en")
+    assert [example.id for example in examples] == ["1", "2"]

@@ -9,7 +9,6 @@ from hub_stand_in import Hub as Server
 from test_hub import ask, content, expected
 
 from xstilts_core.data.readers import hub as hub_reader
-from xstilts_core.data.readers.rows import SHAPES, Rows
 from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import ChoiceExample, PairExample
@@ -141,10 +140,8 @@ def read(name: str, *values: tuple, classes: tuple[str, ...] = ()) -> list:
     """The examples that the task's shape makes of these rows."""
     source = HUB[name]
     columns = dict(zip(source.columns, map(list, zip(*values, strict=True)), strict=True))
-    named = {column: classes if column == source.columns[-1] else () for column in source.columns}
-    return SHAPES[source.shape](
-        [Rows("there", list(source.columns), columns, named, source.classes)], TASKS[name], "en"
-    )
+    found = hub_reader.rows_of(name, source, "there", columns, classes)
+    return hub_reader.examples_of(name, source, found, "en")
 
 
 def test_the_question_of_a_cause_is_told_as_in_xtreme_r():
@@ -188,7 +185,7 @@ def test_an_abstract_is_one_text():
         (
             "xcopa",
             ("a", "reason", "b", "c", 0),
-            "row 1: question 'reason': expected cause or effect",
+            "unknown question 'reason' in there, row 1: legal: cause, effect",
         ),
         (
             "xcopa",
@@ -203,18 +200,18 @@ def test_an_abstract_is_one_text():
         (
             "siqa",
             ("a", "b", "c", "d", "e", "0\n"),
-            r"row 1: label '0\\n': expected the number of the right answer, 1 to 3",
+            r"row 1: label '0\\n': expected the number of the right choice, 1 to 3",
         ),
         (
             "tweet_offensive",
             ("a", -1),
-            r"row 1: no label \(-1\): expected non-offensive, offensive",
+            r"unknown label '-1' in there, row 1: legal: non-offensive, offensive",
         ),
         ("pubmedqa", ("a", {"contexts": []}, "perhaps"), "unknown label 'perhaps' in there, row 1"),
         (
             "abstrct",
             (["a"], ["B-Clam"]),
-            "unknown label 'B-Clam' in there, row 1: did you mean 'B-Claim'",
+            "unknown tag 'B-Clam' in there, row 1: did you mean 'B-Claim'",
         ),
     ],
 )

@@ -114,7 +114,7 @@ def test_repeated_ids_are_told_apart_by_position(tmp_path):
         ('[{"question": "x"}]', r"the top level: no list named 'data'"),
         (
             squad({"id": "a", "question": "?", "answers": [{"text": "Rome"}]}),
-            r"question 'a': no int named 'answer_start'",
+            r"question 'a': no 'answer_start' among text",
         ),
     ],
 )

@@ -8,12 +8,17 @@ import pytest
 from pair_files import GLUE_HEADER, PAWS_HEADER, SNLI_OWN, XNLI_HEADER, labels, table, texts, write
 
 from xstilts_core.data import readers
-from xstilts_core.data.readers import pairs
+from xstilts_core.data.readers.tables import TABLES, read_table, read_tables
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
 
 SNLI_HEADER = "index\tcaptionID\tpairID\tsentence1\tsentence2\tlabel1\tgold_label"
 QQP_HEADER = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"
+
+
+def read_mnli(path):
+    """MNLI in one of its two tables."""
+    return read_tables([path], "en", ("mnli", "xnli_mt"))
 
 
 # ---- XTREME's files: XNLI and PAWS-X
@@ -120,12 +125,12 @@ def test_mnli_in_both_tables(tmp_path):
         tmp_path / "train.tsv",
         table(GLUE_HEADER, '0\t1\t1e\tfiction\t"Quoted, unbalanced\tB\tneutral\tentailment'),
     )
-    assert readers.read_mnli(glue) == [PairExample("1", '"Quoted, unbalanced', "B", "entailment")]
+    assert read_mnli(glue) == [PairExample("1", '"Quoted, unbalanced', "B", "entailment")]
     translated = write(
         tmp_path / "multinli.train.en.tsv",
         table("premise\thypo\tlabel", "A .\tB .\tcontradictory", end="\r\n"),
     )
-    assert readers.read_mnli(translated) == [PairExample("1", "A .", "B .", "contradiction")]
+    assert read_mnli(translated) == [PairExample("1", "A .", "B .", "contradiction")]
 
 
 def test_a_table_without_labels_is_refused(tmp_path):
@@ -133,18 +138,14 @@ def test_a_table_without_labels_is_refused(tmp_path):
         UsageError,
         match=r"unknown column 'gold_label' in the header \(line 1\) of .*test_matched\.tsv",
     ):
-        readers.read_mnli(
-            write(tmp_path / "test_matched.tsv", "index\tsentence1\tsentence2\n0\tA\tB\n")
-        )
+        read_mnli(write(tmp_path / "test_matched.tsv", "index\tsentence1\tsentence2\n0\tA\tB\n"))
 
 
 def test_numbered_labels_are_mapped_by_the_numbers_stated(tmp_path):
     path = write(tmp_path / "es.tsv", "premise\thypothesis\tlabel\na\tb\t2\nc\td\t0\n")
-    assert labels(readers.read_pairs(path, pairs.XNLI_NUMBERED)) == ["contradiction", "entailment"]
+    assert labels(read_table(path, TABLES["nli_numbered"])) == ["contradiction", "entailment"]
     with pytest.raises(UsageError, match=r"unknown label '3' in .*es\.tsv, line 2: legal: 0, 1, 2"):
-        readers.read_pairs(
-            write(path, "premise\thypothesis\tlabel\na\tb\t3\n"), pairs.XNLI_NUMBERED
-        )
+        read_table(write(path, "premise\thypothesis\tlabel\na\tb\t3\n"), TABLES["nli_numbered"])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_numbered_labels_are_mapped_by_the_numbers_stated(tmp_path):
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
-        readers.read_mnli(write(tmp_path / "train.tsv", text))
+        read_mnli(write(tmp_path / "train.tsv", text))
 
 
 def test_rows_without_a_gold_label_are_left_out(tmp_path):
@@ -176,30 +177,31 @@ def test_rows_without_a_gold_label_are_left_out(tmp_path):
         tmp_path / "dev.txt",
         table(SNLI_OWN, "-\tA\tB\tc\tp\tneutral", "entailment\tC\tD\tc\tp\tneutral\tneutral"),
     )
-    assert readers.read_pairs(path, pairs.SNLI) == [PairExample("1", "C", "D", "entailment")]
+    assert read_table(path, TABLES["nli_release"]) == [PairExample("1", "C", "D", "entailment")]
     glue = write(
         tmp_path / "dev.tsv",
         table(SNLI_HEADER, "0\tc\tp\tA\tB\tneutral\t-1", "1\tc\tp\tC\tD\tneutral\tneutral"),
     )
-    assert readers.read_pairs(glue, pairs.SNLI) == [PairExample("1", "C", "D", "neutral")]
+    assert read_table(glue, TABLES["nli_release"]) == [PairExample("1", "C", "D", "neutral")]
     with pytest.raises(UsageError, match="holds no row with a gold label"):
-        readers.read_pairs(write(path, table(SNLI_OWN, "-\tA\tB\tc\tp\tneutral")), pairs.SNLI)
+        read_table(write(path, table(SNLI_OWN, "-\tA\tB\tc\tp\tneutral")), TABLES["nli_release"])
 
 
 def test_snli_rows_differ_in_their_annotators_and_the_gold_label_is_last(tmp_path):
     short = "0\tc\tp\tA\tB\tneutral\tentailment"
     long = "1\tc\tp\tC\tD\tneutral\tneutral\tneutral\tneutral\tcontradiction\tneutral"
     path = write(tmp_path / "train.tsv", table(SNLI_HEADER, short, long))
-    assert labels(readers.read_pairs(path, pairs.SNLI)) == ["entailment", "neutral"]
+    assert labels(read_table(path, TABLES["nli_release"])) == ["entailment", "neutral"]
     with pytest.raises(
         UsageError,
         match=r"line 2: 6 columns: expected 7 to 11, with one to five annotators; this is the last",
     ):
-        readers.read_pairs(
-            write(path, table(SNLI_HEADER, short.removesuffix("\tentailment"))), pairs.SNLI
+        read_table(
+            write(path, table(SNLI_HEADER, short.removesuffix("\tentailment"))),
+            TABLES["nli_release"],
         )
     with pytest.raises(UsageError, match=r"line 2: 5 columns: expected 6 to 10"):
-        readers.read_pairs(write(path, table(SNLI_OWN, "neutral\tA\tB\tc\tp")), pairs.SNLI)
+        read_table(write(path, table(SNLI_OWN, "neutral\tA\tB\tc\tp")), TABLES["nli_release"])
 
 
 def test_broken_rows_of_qqp_are_left_out(tmp_path):
@@ -214,7 +216,7 @@ def test_broken_rows_of_qqp_are_left_out(tmp_path):
             "7\t8\t9\tWho?\tWhen?\t0",
         ),
     )
-    assert readers.read_pairs(path, pairs.QQP) == [
+    assert read_table(path, TABLES["qqp"]) == [
         PairExample("1", "Why?", "How come?", "duplicate"),
         PairExample("2", "Who?", "When?", "different"),
     ]
@@ -222,23 +224,21 @@ def test_broken_rows_of_qqp_are_left_out(tmp_path):
         UsageError,
         match=r"line 3: 4 columns: expected 6.*this is the last line: the download may have been cut off",
     ):
-        readers.read_pairs(write(path, table(QQP_HEADER, whole, "4\t5\t6\tWhat is")), pairs.QQP)
+        read_table(write(path, table(QQP_HEADER, whole, "4\t5\t6\tWhat is")), TABLES["qqp"])
     with pytest.raises(UsageError, match=r"line 3: 3 columns: expected 6"):
-        readers.read_pairs(
-            write(path, table(QQP_HEADER, whole, *["a\tb\tc"] * 11, whole)), pairs.QQP
-        )
+        read_table(write(path, table(QQP_HEADER, whole, *["a\tb\tc"] * 11, whole)), TABLES["qqp"])
     with pytest.raises(
         UsageError, match=r"unknown label 'yes' in .*train\.tsv, line 2: legal: 0, 1"
     ):
-        readers.read_pairs(
-            write(path, table(QQP_HEADER, *["1\t2\t3\tWhy?\tHow come?\tyes"] * 2)), pairs.QQP
+        read_table(
+            write(path, table(QQP_HEADER, *["1\t2\t3\tWhy?\tHow come?\tyes"] * 2)), TABLES["qqp"]
         )
 
 
 def test_xnli_has_all_languages_in_one_file(tmp_path):
     rows = ("de\tneutral\t\tA\tB\t1", "fr\tentailment\t\tC\tD\t1", "de\tcontradictory\t\tE\tF\t2")
     path = write(tmp_path / "xnli/XNLI-1.0/xnli.test.tsv", table(XNLI_HEADER, *rows))
-    assert readers.read_pairs(path, pairs.XNLI_RAW, "de") == [
+    assert read_table(path, TABLES["xnli"], "de") == [
         PairExample("1", "A", "B", "neutral"),
         PairExample("2", "E", "F", "contradiction"),
     ]
@@ -264,16 +264,12 @@ def test_paws_x_is_read_without_quoting_and_its_rewritten_copies_with(tmp_path):
     quoted = write(tmp_path / "quoted.tsv", buffer.getvalue())
     assert '""nein""' in quoted.read_text("utf-8")
     expected = [PairExample("1", *sentences[:2], "0"), PairExample("2", sentences[2], "NS", "1")]
-    assert (
-        readers.read_pairs(plain, pairs.PAWS_X)
-        == readers.read_pairs(quoted, pairs.PAWS_X)
-        == expected
-    )
+    assert read_table(plain, TABLES["pawsx"]) == read_table(quoted, TABLES["pawsx"]) == expected
 
 
 def test_a_cell_in_quotes_is_no_quoted_cell(tmp_path):
     path = write(tmp_path / "test_2k.tsv", table(PAWS_HEADER, '1\t"Rosetta"\t"A" und "B"\t1'))
-    assert texts(readers.read_pairs(path, pairs.PAWS_X)) == [('"Rosetta"', '"A" und "B"')]
+    assert texts(read_table(path, TABLES["pawsx"])) == [('"Rosetta"', '"A" und "B"')]
 
 
 def test_paws_x_labels_are_those_of_each_language(tmp_path):
@@ -352,4 +348,4 @@ def test_anli_is_three_rounds_with_labels_of_one_letter(tmp_path):
 def test_what_is_wrong_with_json_lines_is_said(tmp_path, text, message):
     path = write(tmp_path / "dev.jsonl", text)
     with pytest.raises(UsageError, match=message):
-        pairs.read_json_pairs(path, ("context", "hypothesis", "label"), pairs.LETTERS)
+        read_table(path, TABLES["anli"])

@@ -10,13 +10,13 @@ from ranking_files import LANGUAGES, write_json, write_lines
 from test_readers_real import REAL
 
 from xstilts_core.data import readers
+from xstilts_core.data.readers import hub as hub_reader
 from xstilts_core.data.readers.breaks import sentence_spans
 from xstilts_core.data.readers.ranking import by_sentence
-from xstilts_core.data.readers.rows import SHAPES, Rows
 from xstilts_core.data.source import Embedded, Files
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import Answer, SpanExample
-from xstilts_core.tasks import TASKS
+from xstilts_core.tasks import HUB
 
 real = pytest.mark.skipif(
     not REAL.is_dir(), reason="the real slices are not at hand (set XSTILTS_REAL_DATA)"
@@ -203,16 +203,11 @@ def test_the_first_answer_counts_and_white_space_before_it_does_not():
 
 def test_squad_on_the_hub_asks_for_sentences_too():
     answers = {"text": ["Peter"], "answer_start": [12]}
-    columns = ["id", "question", "context", "answers"]
-    values = {
-        name: [value]
-        for name, value in zip(
-            columns, ("q", "Who sleeps?", "Anna reads. Peter sleeps.", answers), strict=True
-        )
-    }
-    found = SHAPES["answer_sentences"](
-        [Rows("here", columns, values, {}, {})], TASKS["squad_sentences"], "en"
-    )
+    cells = ("q", "Who sleeps?", "Anna reads. Peter sleeps.", answers)
+    source = HUB["squad_sentences"]
+    values = {name: [cell] for name, cell in zip(source.columns, cells, strict=True)}
+    rows = hub_reader.rows_of("squad_sentences", source, "here", values)
+    found = hub_reader.examples_of("squad_sentences", source, rows, "en")
     assert [(example.id, example.query, example.passages[0].text) for example in found] == [
         ("q", "Who sleeps?", "Peter sleeps.")
     ]

@@ -15,17 +15,7 @@ from typing import Any
 import pytest
 
 from xstilts_core.data import readers
-from xstilts_core.data.readers.pairs import (
-    ANNOTATED,
-    GOLD,
-    MULTINLI,
-    PARAPHRASE,
-    PAWS_X,
-    XNLI_RAW,
-    read_json_pairs,
-    read_pairs,
-    read_xtreme_pairs,
-)
+from xstilts_core.data.readers.tables import TABLES, read_table, read_xtreme_pairs
 from xstilts_core.errors import UsageError
 
 REAL = Path(os.environ.get("XSTILTS_REAL_DATA", Path(__file__).parents[3] / "shared/data/real"))
@@ -233,8 +223,8 @@ def test_real_splits_share_no_question(task):
 def test_real_pawsx_is_the_same_with_and_without_quoting(split, own, code):
     """XTREME quotes, the release does not, and three of its files here were rewritten with quoting:
     all mean the same texts."""
-    prepared = read_xtreme_pairs(REAL / f"pawsx/xtreme/{split}-{code}.tsv", PARAPHRASE)
-    released = read_pairs(REAL / f"pawsx/x-final/{code}/{own}.tsv", PAWS_X)
+    prepared = read_xtreme_pairs(REAL / f"pawsx/xtreme/{split}-{code}.tsv", "paraphrase")
+    released = read_table(REAL / f"pawsx/x-final/{code}/{own}.tsv", TABLES["pawsx"])
     count = min(len(prepared), len(released))
     assert count >= 4
     assert [(row.text_a, row.text_b) for row in released[:count]] == [
@@ -255,7 +245,7 @@ def test_real_pawsx_labels_differ_between_languages():
 def test_real_xnli_archive_agrees_with_xtreme():
     for code in XNLI.split():
         assert (
-            read_pairs(REAL / "xnli/XNLI-1.0/xnli.dev.tsv", XNLI_RAW, code)
+            read_table(REAL / "xnli/XNLI-1.0/xnli.dev.tsv", TABLES["xnli"], code)
             == readers.read_files("xnli", "dev", code, REAL)[:1]
         )
 
@@ -263,10 +253,10 @@ def test_real_xnli_archive_agrees_with_xtreme():
 def test_real_multinli_archive_is_the_same_as_a_table_and_as_json_lines():
     for split in ("train", "dev_matched"):
         stem = f"mnli/multinli_1.0/multinli_1.0_{split}"
-        found = read_pairs(REAL / f"{stem}.txt", MULTINLI)
+        found = read_table(REAL / f"{stem}.txt", TABLES["nli_release"])
         assert (
             len(found) >= 4
-            and found == read_json_pairs(REAL / f"{stem}.jsonl", GOLD, ANNOTATED)[: len(found)]
+            and found == read_table(REAL / f"{stem}.jsonl", TABLES["nli_release"])[: len(found)]
         )
 
 

@@ -6,9 +6,10 @@ import re
 import shlex
 import subprocess
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import papermill
 import pytest
@@ -18,16 +19,13 @@ from xstilts_core import languages
 from xstilts_core.commands import cli
 from xstilts_core.data import readers
 from xstilts_core.data.readers import files as local_files
-from xstilts_core.data.readers.layout import Layout
-from xstilts_core.data.readers.layouts.pairs import xnli_of
-from xstilts_core.data.readers.layouts.tags import udpos_of
 from xstilts_core.data.source import Files
 from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.study import Study, identity
 from xstilts_core.study.study_file import studies
-from xstilts_core.tasks import RECIPE_FIELDS, TASKS, Published, Task
-from xstilts_core.tasks.targets import TARGETS
+from xstilts_core.tasks import RECIPE_FIELDS, TASKS
+from xstilts_core.tasks.registry import declared
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -260,6 +258,7 @@ def test_examples_of_recipes_are_legal(tmp_path):
     blocks = [
         block
         for path in PAGES
+        if path.name not in ("task.md", "language.md")
         for block in fenced(path.read_text(encoding="utf-8"), "yaml")
         if not STUDY_FILE.match(block)
     ]
@@ -286,22 +285,22 @@ def test_a_study_of_a_guide_loads(name, tmp_path):
 
 def python_blocks(page: str) -> dict[str, object]:
     """What the blocks of Python of a guide define."""
-    names: dict[str, object] = {
-        "Task": Task,
-        "Published": Published,
-        "Layout": Layout,
-        "Language": Language,
-        "xnli_of": xnli_of,
-    }
-    names |= {"TARGETS": TARGETS, "replace": replace, "udpos_of": udpos_of}
+    names: dict[str, object] = {"Language": Language}
     for block in fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "python"):
         exec(block, names)
     return names
 
 
+def declarations(page: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of the task that a guide declares, by its name, and the places of its files."""
+    blocks = fenced((DOCS / "guides" / page).read_text(encoding="utf-8"), "yaml")
+    fields, places = map(yaml.safe_load, blocks)
+    return fields, local_files.layouts(places)
+
+
 def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
-    found = python_blocks("task.md")
-    entry, places = found["task"], found["files"]
+    fields, places = declarations("task.md")
+    (entry,) = declared(fields).values()
     monkeypatch.setitem(TASKS, entry.name, entry)
     monkeypatch.setattr(local_files, "FILES", MappingProxyType({**readers.FILES, **places}))
     (rows,) = fenced((DOCS / "guides" / "task.md").read_text(encoding="utf-8"), "text")
@@ -316,7 +315,7 @@ def test_the_guide_to_a_task_reads_its_files(monkeypatch, tmp_path):
 
 
 def test_the_guide_to_a_task_makes_one_that_can_be_trained(monkeypatch, tmp_path):
-    entry = python_blocks("task.md")["task"]
+    (entry,) = declared(declarations("task.md")[0]).values()
     monkeypatch.setitem(TASKS, entry.name, entry)
     content = {
         "title": "As shown",
@@ -346,12 +345,14 @@ def test_the_guide_to_a_language_names_the_fields_in_their_order():
 def test_the_guide_to_a_language_scores_it_with_the_model_of_a_task_that_is_there(
     monkeypatch, tmp_path
 ):
-    found = python_blocks("language.md")
-    row, entry = found["row"], found["task"]
+    row = python_blocks("language.md")["row"]
+    fields, layouts = declarations("language.md")
+    ((name, changed),) = fields.items()
+    (entry,) = declared({name: {**asdict(TASKS["udpos"]), "name": name, **changed}}).values()
     for module in (languages, local_files):
         monkeypatch.setattr(module, "LANGUAGES", {**LANGUAGES, row.code: row})
     monkeypatch.setitem(TASKS, entry.name, entry)
-    places = MappingProxyType({**readers.FILES, **found["files"]})
+    places = MappingProxyType({**readers.FILES, **layouts})
     for module in (readers, local_files):
         monkeypatch.setattr(module, "FILES", places)
     (tmp_path / entry.name).mkdir()

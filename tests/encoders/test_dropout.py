@@ -1,5 +1,5 @@
-"""dropout: null leaves an encoder's own, in a file, a form and a notebook; what is saved keeps the
-encoder's own too."""
+"""dropout: null leaves an encoder's own, in a file and a notebook; what is saved keeps the encoder's
+own too."""
 
 import json
 import math
@@ -11,11 +11,9 @@ from test_run import run_target, target
 
 from xstilts_core import model, results, run
 from xstilts_core.errors import UsageError
-from xstilts_core.explore.fields import fields, papermill_command, spec_of, xstilts_command
 from xstilts_core.formats import FORMATS
 from xstilts_core.study import identity
-from xstilts_core.study.spec import IntermediateSpec, TargetSpec, TuneSpec
-from xstilts_core.study.spec.wording import check_value
+from xstilts_core.study.spec import IntermediateSpec, TargetSpec, make
 
 CPU = torch.device("cpu")
 
@@ -124,22 +122,4 @@ tasks:
 @pytest.mark.parametrize("value", [True, 1.5, -0.1, "none", [], math.nan, math.inf])
 def test_what_is_neither_null_nor_a_share_is_refused(value):
     with pytest.raises(UsageError, match=r"study\.yaml: dropout is .*: it must be "):
-        check_value("dropout", TuneSpec.model_fields["dropout"], value, "study.yaml")
-
-
-def test_the_form_takes_null_and_no_empty_number():
-    entry = next(field for field in fields("target") if field.name == "dropout")
-    assert (entry.kind, entry.default, entry.legal) == (
-        "number",
-        0.1,
-        "a number, 0 or more, less than 1 (or null)",
-    )
-    assert (
-        spec_of("target", {"dropout": "null"}).dropout is None
-        and spec_of("target", {"dropout": "0.2"}).dropout == 0.2
-    )
-    assert xstilts_command("target", {"dropout": "null"}).endswith("-p dropout null")
-    assert papermill_command("target", {"dropout": "null"}).endswith("'{dropout: null}'")
-    for name in ("dropout", "warmup", "seed"):
-        with pytest.raises(UsageError, match=f"{name} is empty: it must be a "):
-            spec_of("target", {name: " "})
+        make(IntermediateSpec, {"dropout": value}, "study.yaml")

@@ -1,9 +1,12 @@
 """Memory: a step's examples go through the encoder in as many parts as it asks for, and gradients
 do not depend on them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from xstilts_core import model
 from xstilts_core import train as training
@@ -115,8 +118,24 @@ def test_ranked_rows_stay_with_those_that_they_are_told_apart_from():
     ) >= 5
 
 
+def kept_bytes(call: Callable[[], object], module: nn.Module) -> int:
+    """The bytes that a training batch keeps between forward and backward pass: every distinct
+    tensor except the weights."""
+    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
+    sizes: dict[int, int] = {}
+
+    def record(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
+        call()
+    return sum(sizes.values())
+
+
 def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_attention_dropout():
-    from xstilts_core.jobs.estimate.probe import kept_bytes
     from xstilts_core.packing import Sequences, flat_hidden
 
     encoder = model.load(model.SHIPPED, dropout=0.0, packed=True, device=CPU)
@@ -124,7 +143,7 @@ def test_what_a_token_keeps_is_not_underestimated_by_more_than_a_fifth_without_a
     batch = Sequences(np.full(8 * 64, 9, dtype=np.int32), np.full(8, 64))
     kept = kept_bytes(
         lambda: flat_hidden(encoder.network, batch, encoder.packed)[0].sum().backward(),
-        [encoder.network],
+        encoder.network,
     ) / (8 * 64)
     assert kept < 1.2 * memory.token_bytes(encoder.network.config, 64)
 

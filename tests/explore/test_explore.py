@@ -27,9 +27,9 @@ from xstilts_core.examples import (
 )
 from xstilts_core.explore import Gains, Reader
 from xstilts_core.explore.index import ALONE, EVERY, Choice, GainIndex
-from xstilts_core.explore.items import Items, item_card, read_items
+from xstilts_core.explore.items import Items, item_cards, read_items
+from xstilts_core.explore.markup import TEMPLATES
 from xstilts_core.explore.predictions import CHANGES, HIGHER, LOST, LOWER, WON, Compared, answers
-from xstilts_core.explore.tables import gain_cell
 from xstilts_core.explore.text import name, passage, plain
 from xstilts_core.study import Study
 
@@ -137,7 +137,10 @@ class TestGains:
         assert "no finished runs" in state.languages()
 
     def test_a_cell_says_the_same_to_eye_and_ear(self):
-        cell = escapes.unescape(gain_cell("mnli/xnli", "mnli on xnli", -0.2, -0.4, -0.04, 5.0))
+        cells = TEMPLATES.get_template("cells.html").module
+        cell = escapes.unescape(
+            cells.gain_cell("mnli on xnli", -0.2, 5.0, -0.4, -0.04, "mnli/xnli")
+        )
         assert "xs-sure" in cell and "<small>\u22120.40 to \u22120.04</small>" in cell
         assert (
             'aria-label="mnli on xnli: \u22120.2 points, 95 % interval \u22120.40 to \u22120.04"'
@@ -277,7 +280,7 @@ class TestItems:
             0.0,
         )
         items = Items("ar", {HOSTILE: example}, {HOSTILE: example})
-        page = item_card(item, items, (HOSTILE, HOSTILE))
+        page = item_cards([item], items, (HOSTILE, HOSTILE))
         assert not tags(page) & {"script", "img"} and "\u202e" not in page
         assert 'lang="ar"' in page and "in English" in page
 
@@ -346,7 +349,7 @@ class TestItems:
         assert answers(path) is first
         time.sleep(0.01)
         explored_study.write_predictions(path, ("hit",), "accuracy", [{**item, "stats": [0]}])
-        assert answers(path).rows["1"][2] == 0.0
+        assert answers(path)["1"][2] == 0.0
         path.write_bytes(b"no gzip")
         with pytest.raises(UsageError, match=r"xnli\.de.*run its notebook again"):
             answers(path)

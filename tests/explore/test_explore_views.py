@@ -2,8 +2,6 @@
 when they change; nothing is shown raw."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import explored_study
@@ -29,10 +27,9 @@ from xstilts_core.explore import (
 )
 from xstilts_core.explore.gains import SEEDS_ITEMS
 from xstilts_core.explore.index import EVERY
+from xstilts_core.explore.markup import paint
 from xstilts_core.explore.predictions import WON
 from xstilts_core.explore.reader import studies
-from xstilts_core.explore.start import Started
-from xstilts_core.explore.tables import paint
 from xstilts_core.jobs.notebook import notebook_path, run_notebook
 from xstilts_core.report.figures.cells import ink_on
 from xstilts_core.report.figures.style import diverging
@@ -120,52 +117,23 @@ class TestViews:
         shown = explorer.Explorer(study.file, study.outputs)
         assert "&lt;b&gt;of gains" in shown.title.html and "<b>of gains" not in shown.title.html
 
-    def test_read_again_keeps_controls_cells_and_the_form(self, study, monkeypatch):
+    def test_read_again_keeps_controls_and_cells(self, study, monkeypatch):
         monkeypatch.setattr(explorer, "studies", lambda outputs: [])
         shown = explorer.Explorer(study.file, study.outputs)
-        gains, training, form = shown.show(gain_view), shown.show(curves_view), shown.form()
+        gains, training = shown.show(gain_view), shown.show(curves_view)
         control(gains, "baseline").value, control(gains, "script").value = "ccg", "Latin"
         control(training, "runs").value = ("target/mnli/from-ccg/seed2",)
         choose(pages(gains)[0], "mnli/xnli")
         choose(pages(gains)[1], "de/2")
         choose(pages(gains)[2], WON)
         before = [page.html for page in pages(gains)]
-        control(form, "seed").value = "7"
         old = control(gains, "script")
         shown.again.click()
         assert control(gains, "script") is not old and control(gains, "script").value == "Latin"
         assert [page.html for page in pages(gains)] == before and pages(gains)[2].pressed == WON
         assert control(training, "runs").value == ("target/mnli/from-ccg/seed2",)
-        assert (
-            control(shown.form(), "seed") is control(form, "seed")
-            and control(form, "seed").value == "7"
-        )
         shown.change()
-        assert control(gains, "script").value == "" and control(form, "seed").value == "7"
-
-    def test_a_run_of_the_form_outlives_a_change_of_the_study(self, study, tmp_path, monkeypatch):
-        monkeypatch.setattr(explorer, "studies", lambda outputs: [])
-        shown = explorer.Explorer(study.file, study.outputs)
-        form = shown.form()
-        said = tmp_path / "said.log"
-        said.write_text("at it", encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
-        )
-        try:
-            monkeypatch.setattr(
-                "xstilts_core.explore.form.start",
-                lambda *_: Started(process, study.specs[-1], said),
-            )
-            control(form, "Start").click()
-            shown.again.click()
-            stop = control(shown.form(), "Stop")
-            assert not stop.disabled and "at work" in pages(shown.form())[2].html
-            stop.click()
-            assert process.poll() is not None and stop.disabled
-        finally:
-            process.kill()
-            process.wait()
+        assert control(gains, "script").value == ""
 
     def test_correlations_are_those_of_the_analysis(self, reader):
         found = variables(reader, "recipes and runs")
@@ -357,6 +325,6 @@ def test_the_notebook_runs_from_top_to_bottom(study, tmp_path):
         for cell in nbformat.read(copy, as_version=4).cells
         for output in cell.get("outputs", [])
     ]
-    assert len(shown) == 6 and all(
+    assert len(shown) == 5 and all(
         "application/vnd.jupyter.widget-view+json" in output.data for output in shown
     )

@@ -1,6 +1,7 @@
 """A Chromium that is there, and servers for it: started as `make explore` and `make lab` start
 them, with the token that they print."""
 
+import os
 import re
 import shutil
 import socket
@@ -10,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from xstilts_core.files.paths import HOME
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -63,7 +66,11 @@ def serving(target: str, project: Path) -> Iterator[tuple[str, int]]:
     extra = ["--allow-root"] if program == "jupyter" else []
     call = [sys.executable, "-m", program, *arguments, "--no-browser", f"--port={port}", *extra]
     with log.open("w", encoding="utf-8") as said:
-        server = subprocess.Popen(call, cwd=project, stdout=said, stderr=subprocess.STDOUT)
+        # The project's own studies, also where the variable names another project.
+        environment = {**os.environ, HOME: str(project)}
+        server = subprocess.Popen(
+            call, cwd=project, env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
     try:
         yield address(server, log, port), port
     finally:

@@ -6,7 +6,9 @@ from typing import Any
 
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.tasks import HUB, TASKS
-from xstilts_core.tasks.targets import BIO, UPOS
+
+BIO = TASKS["panx"].labels
+UPOS = TASKS["udpos"].labels
 
 NLI = ["entailment", "neutral", "contradiction"]
 # A class order of its own: a reader that maps by position would mix up the labels.

@@ -5,20 +5,46 @@ import pandas as pd
 
 from xstilts_core.analysis import verdicts
 from xstilts_core.analysis.claims import Claim, Contrast, Found
-from xstilts_core.analysis.gain_array import Axes, Gains, gain_array
-from xstilts_core.analysis.intervals import Estimate
+from xstilts_core.analysis.gain_array import Axes, Estimate, Gains, axes_of, gain_array
+from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.tasks import XTREME
 
 EMPTY = Axes((), (), (), ())
 NOTHING = Found(gain_array(EMPTY, np.zeros(EMPTY.shape), np.zeros(EMPTY.shape)), {}, pd.DataFrame())
+MISSING = NOTHING.draws.nothing(float("nan"))
+
+
+def estimates(values: np.ndarray, items: np.ndarray | None = None) -> list[Estimate]:
+    """Of gains [estimates, seeds], with their values on resampled items [draws, estimates, seeds]."""
+    rows, seeds = values.shape
+    items = np.zeros((1, rows, seeds)) if items is None else items
+    gains = Gains(
+        recipes=("mnli",),
+        tasks=("xnli",),
+        languages=frozenset(),
+        seeds=tuple(range(seeds)),
+        cells={(f"recipe{row}", "xnli"): {"de": row} for row in range(rows)},
+        values=values,
+        n=np.full(rows, 100),
+        runs=[
+            [(items[:, row, seed], np.zeros(len(items))) for seed in range(seeds)]
+            for row in range(rows)
+        ],
+    )
+    return [gains.of_rows([row]) for row in range(rows)]
+
+
+def draws_of(table: pd.DataFrame, items: ItemScores = NO_ITEMS) -> Gains:
+    """The array of a table of gains: columns recipe, task, language, seed and gain."""
+    axes = axes_of(pd.concat([table, table.assign(recipe="none")]))
+    gains = axes.array(pd.concat([table, table.assign(recipe="none", gain=0.0)]), "gain")
+    codes = set(table["language"]) - {"en"}
+    return gain_array(axes, gains, np.full(axes.shape, 100), items, languages=codes)
 
 
 def estimate(*gains: float) -> Estimate:
     """Of one gain per seed, on fixed items."""
-    values = np.array(gains, dtype=float)
-    count = len(values)
-    pulls = (values - values.mean()) / np.sqrt(count * max(1, count - 1))
-    return Estimate(float(values.mean()), pulls, np.zeros((1, count)), count)
+    return estimates(np.array([gains], dtype=float))[0]
 
 
 def claim(holds: str = "on average", direction: str = "above", **other: str) -> Claim:

@@ -187,7 +187,10 @@ def test_a_group_makes_each_run_once(tmp_path: Path) -> None:
         ),
         ("title: Both\nparts: [first, first]\n", "parts has 'first' twice"),
         ("title: Both\nparts: [first, group]\n", "unknown study 'group'"),
-        ("title: Both\nparts: [first]\nseeds: [1]\n", "unknown key 'seeds'.*no runs of its own"),
+        (
+            "title: Both\nparts: [first]\nseeds: [1]\n",
+            "seeds and parts exclude each other.*no runs of its own",
+        ),
         ("parts: [first]\n", "title is missing"),
         ("title: None\nparts: []\n", r"parts is \[\]: it must not be empty"),
         (FIRST + "shares: [secnd]\n", "unknown study 'secnd'.*shares: did you mean 'second'"),

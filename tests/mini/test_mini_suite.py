@@ -23,9 +23,8 @@ from xstilts_core.examples import (
 from xstilts_core.mini import suite
 from xstilts_core.mini.corpus import RESOURCE, documents
 from xstilts_core.mini.lexicon import concepts
-from xstilts_core.mini.makers.passage import concepts_of, persons
-from xstilts_core.mini.makers.supertags import supertags
-from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token
+from xstilts_core.mini.makers.tagging import supertags
+from xstilts_core.mini.meaning import Entity, Event, Fact, Joined, Token, concepts_of, persons
 from xstilts_core.mini.preferences import ADJECTIVES, HELD_OUT_LEMMAS, OBJECTS, PLACES
 from xstilts_core.mini.world import DOMAINS, pretraining_world, task_world
 

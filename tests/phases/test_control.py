@@ -267,7 +267,11 @@ def test_overlap_answers_the_items_of_the_studys_models(tmp_path, encoders):
             {"train_on": "udpos", "targets": ["udpos"], "control": "hypothesis_only"},
             "hypothesis_only is for pair tasks",
         ),
-        (TargetSpec, {"control": "names_masked"}, "control is 'names_masked'"),
+        (
+            TargetSpec,
+            {"control": "names_masked"},
+            "unknown control 'names_masked' .*legal: hypothesis_only, random_init",
+        ),
     ],
 )
 def test_a_control_that_a_run_cannot_do(cls, settings, message):

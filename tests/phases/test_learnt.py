@@ -23,6 +23,7 @@ from xstilts_core.phases.learnt import Judgement
 from xstilts_core.report import figures, summary
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
+from xstilts_core.wording.text import sentences
 
 YAML = """
 title: Did they learn?
@@ -146,9 +147,9 @@ def test_of_stale_and_older_results_nothing_is_said(study, tmp_path):
     assert (
         learnt.unlearnt(study) == {}
         and analysis.learning(study).empty
-        and analysis.remarks(study) == ""
+        and sentences("remarks", **analysis.remarks(study)) == ""
     )
-    assert learnt.note({}) == "" and learnt.marked("mnli", {}) == "mnli"
+    assert sentences("unlearnt", unlearnt={}) == "" and learnt.marked("mnli", {}) == "mnli"
 
 
 def test_status_says_it(study, capsys):

@@ -19,8 +19,7 @@ from xstilts_core.analysis.performance import by_run, tasks_of
 from xstilts_core.data.source import Embedded, find_source
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs import grid, runner
-from xstilts_core.jobs.estimate import probe
-from xstilts_core.jobs.estimate.question import Question
+from xstilts_core.jobs.estimate.trial import measure
 from xstilts_core.jobs.estimate.work import work
 from xstilts_core.mini import suite
 from xstilts_core.phases import probing
@@ -210,8 +209,8 @@ def test_the_grid_and_its_estimate(tmp_path) -> None:
     }
     planned = work(specs[0])
     assert (planned.scored, planned.languages) == (2 * (1_000 + 200 + 2 * 200), 4)
-    answer = probe.answer(Question("mini", "cpu", [piece.stage for piece in planned.pieces]))
-    assert all(speed.scored > 0 and speed.known for speed in answer.speeds)
+    (speed,) = measure(specs[:1], 1)
+    assert not isinstance(speed, str) and speed.scored > 0 == speed.trained
     assert "probing 10" in grid.dry_run(made, 1, "local")
 
 

@@ -77,10 +77,8 @@ def test_a_task_is_told_in_full(name, said):
 def test_only_confirmed_recipes_are_told_without_a_mark():
     for entry in TASKS.values():
         if entry.published:
-            assert ("(unconfirmed)" in task_table.short_recipe(entry)) == (
-                not entry.published.confirmed
-            )
-            assert entry.published.source in task_table.recipe_with_source(entry)
+            assert ("(unconfirmed)" in task_table.recipe(entry)) == (not entry.published.confirmed)
+            assert entry.published.source in task_table.recipe(entry, with_source=True)
         assert set(entry.recalled) <= entry.sizes.keys()
 
 
@@ -92,7 +90,7 @@ def test_the_page_has_the_places_of_data_on_the_hub_and_in_files():
     assert all(f"local files: {reason}" in page for reason in LOCAL.values())
     for layouts in FILES.values():
         usual = [layout for layout in layouts if not layout.refusal and not layout.requires]
-        assert all(f"`{pattern}`" in page for layout in usual for pattern in layout.patterns)
+        assert all(f"`{pattern}`" in page for layout in usual for pattern in layout.files)
     assert all(place not in page for place in ("k-shot", "t-few", "20_shot")), "places of slices"
     assert page.count("| searched |") == 2 and "1,003,893 passages" in page
 

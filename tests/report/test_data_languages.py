@@ -15,6 +15,7 @@ from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
+from xstilts_core.wording.text import sentences
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 STUDY = """
@@ -171,7 +172,7 @@ class TestTables:
             table.loc["Swahili, against English", "difference"]
             != table.loc["Swahili, against English", "difference"]
         )
-        text = analysis.contrast_findings(table.reset_index(), "A scope.")
+        text = sentences("data_contrasts", table=table.reset_index(), scope="A scope.")
         assert (
             "German, against English: +1." in text
             and "Swahili, against" not in text
@@ -182,18 +183,22 @@ class TestTables:
 
     def test_words(self, tmp_path):
         made = study(tmp_path)
-        text = analysis.contrast_findings(analysis.data_contrasts(made, drawn(made)), "")
+        text = sentences(
+            "data_contrasts", table=analysis.data_contrasts(made, drawn(made)), scope=""
+        )
         assert (
             "20 % noise, against the same data without: -" in text
             and "**worse**" in text
             and "**better**" in text
         )
         made = study(tmp_path, "[1]")
-        assert "no interval: one seed" in analysis.contrast_findings(
-            analysis.data_contrasts(made, drawn(made)), ""
+        assert "no interval: one seed" in sentences(
+            "data_contrasts", table=analysis.data_contrasts(made, drawn(made)), scope=""
         )
         empty = analysis.data_contrasts(made, drawn(made)).iloc[:0]
-        assert analysis.contrast_findings(empty, "").startswith("**Nothing to compare yet.**")
+        assert sentences("data_contrasts", table=empty, scope="").startswith(
+            "**Nothing to compare yet.**"
+        )
 
     def test_figures(self, tmp_path):
         made = study(tmp_path)
@@ -204,7 +209,7 @@ class TestTables:
         )
         full, column = (
             figures.data_effects_figure(effects),
-            figures.data_effects_figure(effects, figures.COLUMN),
+            figures.data_effects_figure(effects, width=figures.COLUMN),
         )
         assert [axes.get_title() for axes in full.axes] == ["xnli", "xquad", "average"]
         assert [axes.get_title() for axes in column.axes] == ["average"]

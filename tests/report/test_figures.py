@@ -13,9 +13,8 @@ from matplotlib.text import Text
 from xstilts_core.errors import UsageError
 from xstilts_core.report import figures
 from xstilts_core.report.figures.cells import contrast, ink_on, interval, scale, signed, told, whole
-from xstilts_core.report.figures.correlations import PALE
-from xstilts_core.report.figures.panels import fences
-from xstilts_core.report.figures.style import NOTHING, diverging
+from xstilts_core.report.figures.forest import fences
+from xstilts_core.report.figures.style import NOTHING, PALE, diverging
 
 NAN = float("nan")
 GAINS = pd.DataFrame(
@@ -68,7 +67,7 @@ def test_heat_map_shows_numbers_intervals_and_names():
 
 
 def test_heat_map_in_a_column_shows_whole_points():
-    found = texts(figures.heat_map(GAINS, BASELINE, figures.COLUMN))
+    found = texts(figures.heat_map(GAINS, BASELINE, width=figures.COLUMN))
     assert "+4" in found and "60" in found and "+4.2" not in found
 
 
@@ -116,7 +115,7 @@ def test_a_boxed_gain_is_not_0():
         high=[-0.1, *GAINS["high"][1:]],
     )
     assert {"\u22120.2", "\u22120.4 to \u22120.1"} <= set(texts(figures.heat_map(table, BASELINE)))
-    assert "\u22120.2" in texts(figures.heat_map(table, BASELINE, figures.COLUMN))
+    assert "\u22120.2" in texts(figures.heat_map(table, BASELINE, width=figures.COLUMN))
 
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
@@ -168,7 +167,9 @@ def test_explorations_stay_inside_and_uncovered(width):
         for name in ("before", "after squad_v1")
     }
     accuracy = {name: np.linspace(80, 1, 5)[:, None] * np.ones((5, 2)) for name in points}
-    figure = figures.sentence_map(points, accuracy, ("en", "de"), 3, ("first", "second"), width)
+    figure = figures.sentence_map(
+        points, accuracy, ("en", "de"), 3, ("first", "second"), width=width
+    )
     figure.canvas.draw()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     legends = [legend.get_window_extent() for legend in figure.legends]
@@ -213,9 +214,7 @@ def languages(recipes: int = 2) -> pd.DataFrame:
 
 def test_language_panels():
     table = languages()
-    panels = figures.panels_by_target(table)
-    assert list(panels) == ["xnli"]
-    found = texts(panels["xnli"])
+    found = texts(figures.language_panels(table, "xnli"))
     for word in ("r0", "r1", "en", "hi", "sw", "Devanagari", "low resources", "above 0"):
         assert word in found, word
     assert any(text.startswith("xnli: gain over none") for text in found) and any(
@@ -264,7 +263,7 @@ CONTROLS = pd.DataFrame(
 
 @pytest.mark.parametrize("width", [figures.FULL, figures.COLUMN])
 def test_controls_beside_the_baseline(width):
-    figure = figures.control_scores(CONTROLS, width)
+    figure = figures.control_scores(CONTROLS, width=width)
     found = texts(figure)
     for word in (
         "none",
@@ -281,10 +280,7 @@ def test_controls_beside_the_baseline(width):
     assert set(margins) <= set(found), "the strongest control counts; masked names do not"
     bold = {text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"}
     assert margins[0] in bold and margins[1] not in bold, "bold where the interval lies above 0"
-    values = [
-        [line.get_xdata()[0] for line in axes.lines if line.get_marker() != "None"]
-        for axes in figure.axes
-    ]
+    values = [axes.collections[-1].get_offsets()[:, 0].tolist() for axes in figure.axes]
     assert values == [[62.5, 33.0, 36.0, 50.0, 51.0, 49.0], [80.0, 40.0, 36.0]]
 
 
@@ -324,7 +320,6 @@ def test_nothing_to_draw_is_said_in_words():
     assert "no training logs yet" in texts(
         figures.training_curves(pd.DataFrame(columns=["run", "recipe", "stage", "step", "loss"]))
     )
-    assert figures.panels_by_target(languages().iloc[:0]) == {}
 
 
 def test_files_at_print_size(tmp_path):

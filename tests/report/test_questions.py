@@ -8,18 +8,19 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from made_claims import estimates
 from made_studies import load
 
 from xstilts_core import analysis, results
 from xstilts_core.analysis.contrast import LABELLING, PLANNED, REST, transfers
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.intervals import Estimate
 from xstilts_core.analysis.scaling import NUMBER, Point, coefficients, recipe_sizes, training_size
 from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 from xstilts_core.study.spec import Spec
+from xstilts_core.wording.text import sentences
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LANGUAGES = ("en", "de", "sw")
@@ -138,7 +139,7 @@ def test_slopes_of_a_made_up_study(tmp_path: Path) -> None:
     assert (line["size"].iloc[0], line["gain"].iloc[0], line["gain"].iloc[-1]) == pytest.approx(
         (80, 0.0, 6.0)
     )
-    text = analysis.scaling_answer(fits.reset_index())
+    text = sentences("scaling", fits=fits.reset_index())
     assert (
         "mnli on average over the targets: +1.10 points for a doubling" in text
         and "the gain grows" in text
@@ -156,9 +157,9 @@ def test_the_number_of_tasks_at_one_size(tmp_path: Path) -> None:
     assert table["gain"].tolist() == pytest.approx([3.0, 5.0, 7.0]), (
         "one task: the mean of mnli_320 and squad_v1_320"
     )
-    assert "only" not in analysis.number_answer(
-        analysis.fits(points)
-    ) and "one order" in analysis.number_answer(analysis.fits(points))
+    assert "only" not in sentences(
+        "task_number", fits=analysis.fits(points)
+    ) and "one order" in sentences("task_number", fits=analysis.fits(points))
 
 
 def test_all_examples_are_counted() -> None:
@@ -188,7 +189,7 @@ def test_where_it_stops_helping(tmp_path: Path) -> None:
     assert table[table["task"] == AVERAGE]["size"].iloc[-1] == pytest.approx(np.sqrt(8000 * 4000))
     stops = analysis.helps(points).set_index("task")
     assert (stops.loc["udpos", "largest"], stops.loc["udpos", "stops"]) == (128, 512)
-    text = analysis.target_size_answer(analysis.fits(points), analysis.helps(points))
+    text = sentences("target_size", fits=analysis.fits(points), stops=analysis.helps(points))
     assert (
         "ccg on average over the targets: the largest size with a gain above 0 is 128 examples; from 512 on"
         in text
@@ -224,8 +225,8 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     fill(study, helped)
     points = analysis.by_target_size(study, count=50)
     assert analysis.point_table(points)["low"].isna().all() and analysis.helps(points).empty
-    assert "There is one seed" in analysis.target_size_answer(
-        analysis.fits(points), analysis.helps(points)
+    assert "There is one seed" in sentences(
+        "target_size", fits=analysis.fits(points), stops=analysis.helps(points)
     )
 
 
@@ -240,8 +241,8 @@ def test_a_loss_is_named(tmp_path: Path) -> None:
     points = analysis.by_target_size(study, count=50)
     stops = analysis.helps(points).set_index(["series", "task"])
     assert stops.loc[("ccg", "udpos"), "losses"].startswith("32, 128, 512")
-    assert "With 32, 128, 512" in analysis.target_size_answer(
-        analysis.fits(points), stops.reset_index()
+    assert "With 32, 128, 512" in sentences(
+        "target_size", fits=analysis.fits(points), stops=stops.reset_index()
     )
 
 
@@ -252,19 +253,8 @@ def test_slopes_cover_their_truth() -> None:
     sizes, hits, trials, seeds = np.array([32, 128, 512, 2048.0]), 0, 600, 5
     for _ in range(trials):
         noise = generator.normal(size=(len(sizes), seeds)) + generator.normal(size=seeds)
-        points = []
-        for size, own in zip(sizes, noise, strict=True):
-            values = 3 - 0.5 * np.log2(size) + own
-            pulls = (values - values.mean()) / np.sqrt(seeds * (seeds - 1))
-            points.append(
-                Point(
-                    "x",
-                    "udpos",
-                    size,
-                    Estimate(values.mean(), pulls, np.zeros((1, seeds)), seeds),
-                    "seeds",
-                )
-            )
+        gains = estimates(3 - 0.5 * np.log2(sizes)[:, None] + noise)
+        points = [Point("x", "udpos", *pair) for pair in zip(sizes, gains, strict=True)]
         row = analysis.fits(points).iloc[0]
         hits += row["low"] <= -0.5 <= row["high"]
     assert 0.93 <= hits / trials <= 0.97
@@ -299,18 +289,18 @@ def test_the_planned_contrast(tmp_path: Path) -> None:
         0
     ] == pytest.approx(0.1)
     assert table["low"].iloc[0] > 0
-    answer = analysis.contrast_answer(table.reset_index())
+    answer = sentences("syntactic_semantic", table=table.reset_index())
     assert "+4.0 points" in answer and "each kind does better on its own kind of target" in answer
     # That the parts differ says nothing of a part that can be told from 0 no more.
     open_part = table.reset_index()
     open_part.loc[1, ["low", "high"]] = -0.5, 4.5
-    answer = analysis.contrast_answer(open_part)
+    answer = sentences("syntactic_semantic", table=open_part)
     assert (
         "each kind" not in answer
         and "syntactic ones do better on sequence labelling than on the rest" in answer
     )
     few = open_part.assign(seeds=[2, 1, *[2] * (len(open_part) - 2)])
-    assert f"1 of {len(few)} numbers rest on one seed" in analysis.contrast_answer(few)
+    assert f"1 of {len(few)} numbers rest on one seed" in sentences("syntactic_semantic", table=few)
     recipes = analysis.kind_table(study, draws_of(study)).set_index(["recipe", "group"])
     assert recipes.loc[("udpos", LABELLING), ["gain", "cells"]].tolist() == pytest.approx([3.0, 1])
     effects = analysis.kind_effects(study, analysis.gains(analysis.finished(study)))
@@ -332,28 +322,26 @@ def test_a_contrast_needs_both_kinds(tmp_path: Path) -> None:
     assert PLANNED in table.index
     (empty := tmp_path / "empty").mkdir()
     nothing = load(empty, SYNTACTIC)
-    assert analysis.contrasts(
-        nothing, draws_of(nothing)
-    ).empty and "No contrast yet" in analysis.contrast_answer(
-        analysis.contrasts(nothing, draws_of(nothing))
+    assert analysis.contrasts(nothing, draws_of(nothing)).empty and "No contrast yet" in sentences(
+        "syntactic_semantic", table=analysis.contrasts(nothing, draws_of(nothing))
     )
 
 
 def test_figures_of_nothing_say_so() -> None:
     nothing = analysis.point_table([])
     for figure in (
-        figures.size_curves(nothing, analysis.curves([]), "size", ""),
-        figures.contrast_rows(pd.DataFrame(columns=["points"]), ""),
+        figures.size_curves(nothing, analysis.curves([]), "size"),
+        figures.contrast_rows(pd.DataFrame(columns=["points"])),
     ):
         assert len(figure.texts) == 1 and "yet" in figure.texts[0].get_text()
 
 
 def test_two_sizes_are_drawn_without_a_curve() -> None:
     points = [
-        Point("mnli", "udpos", size, Estimate(1.0, np.zeros(2), np.zeros((1, 2)), 2), "seeds")
-        for size in (32.0, 128.0)
+        Point("mnli", "udpos", size, gain)
+        for size, gain in zip((32.0, 128.0), estimates(np.ones((2, 2))), strict=True)
     ]
-    figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size", "")
+    figure = figures.size_curves(analysis.point_table(points), analysis.curves(points), "size")
     assert analysis.curves(points).empty and [axes.get_title() for axes in figure.axes] == ["udpos"]
 
 

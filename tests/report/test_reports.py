@@ -139,7 +139,7 @@ def read(
         kept[name] = figure
         return []
 
-    def display(*shown: object) -> None:
+    def display(*shown: object, **options: object) -> None:
         said.extend(str(getattr(thing, "data", thing)) for thing in shown)
 
     for place in ("figures.save", "figures.files.save", "report.save"):

@@ -19,7 +19,8 @@ from xstilts_core.files import encoder_files
 from xstilts_core.jobs import grid, sharing
 from xstilts_core.results import RESULT, Score
 from xstilts_core.study import Study, identity
-from xstilts_core.study.spec import SPECS, PretrainSpec, Spec, TargetSpec, base
+from xstilts_core.study.spec import SPECS, PretrainSpec, Spec, TargetSpec
+from xstilts_core.wording.text import sentences
 
 QUICK = (Path(__file__).parents[2] / "params" / "quick.yaml").read_text(encoding="utf-8")
 RECIPES = tuple(f"from-{name}/" for name in ("mnli", "squad_v1", "hellaswag", "ccg"))
@@ -220,7 +221,7 @@ def test_an_older_result_is_read_and_told(quick: Study, tmp_path: Path) -> None:
         given = {
             name: value
             for name, value in content["provenance"].pop("parameters").items()
-            if name not in base.Spec.bookkeeping
+            if name not in Spec.bookkeeping
         }
         known = {
             name.removeprefix("task "): number
@@ -414,7 +415,7 @@ def test_scores_of_other_test_items_are_left_out_and_named(rows: Study, tmp_path
     assert sorted(kept) == [("de", 1), ("en", 2)] and set(
         scores.loc[scores["task"] == "xnli", "seed"]
     ) == {1, 2}
-    told = analysis.remarks(rows)
+    told = sentences("remarks", **analysis.remarks(rows))
     assert (
         "udpos from none, seed 1, in English: test (2 items), where the others have test (50 items)"
         in told

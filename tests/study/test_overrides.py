@@ -13,10 +13,10 @@ from test_cli import TINY, command, project  # noqa: F401
 from xstilts_core import results
 from xstilts_core.commands import cli
 from xstilts_core.jobs import grid
-from xstilts_core.publish.cards.study_card import reproduction
+from xstilts_core.publish.cards.study_card import command as study_command
 from xstilts_core.study import Study, overrides
 from xstilts_core.study.spec import DataSpec
-from xstilts_core.study.spec.weights import fingerprint
+from xstilts_core.study.weights import fingerprint
 
 HUB = TINY.replace("recipes:", "source: hub\nencoder: intfloat/multilingual-e5-small\nrecipes:")
 
@@ -86,8 +86,8 @@ def test_the_parts_of_a_study_are_given_it_too(tmp_path: Path) -> None:
 def test_a_data_card_says_what_was_given_and_no_place_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "encoder").mkdir()
     study = again(load(tmp_path, HUB), source="files", encoder=str(tmp_path / "encoder"))
-    assert "xstilts run made_up.yaml --source files --encoder DIR/encoder" in reproduction(
-        study, []
+    assert study_command(study, []) == (
+        "xstilts run made_up.yaml --source files --encoder DIR/encoder"
     )
 
 

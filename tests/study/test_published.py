@@ -20,6 +20,7 @@ from xstilts_core.jobs.notebook import run_notebook
 from xstilts_core.report import figures
 from xstilts_core.results import Score
 from xstilts_core.study import Study
+from xstilts_core.wording.text import sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "31_correlations.ipynb"
@@ -172,7 +173,9 @@ def test_leaving_nothing_out_is_the_whole_table(published: Study, scores: pd.Dat
     assert without.iloc[1]["mean_estimate"] == pytest.approx(
         analysis.task_correlations(published, kept, resamples=0)["estimate"].mean()
     )
-    words = analysis.correlation_findings(published, table, without, scores)
+    words = sentences(
+        "correlations", **analysis.correlation_summary(published, table, without, scores)
+    )
     assert (
         f"{first['target_pairs']} of 45 pairs of targets and {first['probing_pairs']} of 250"
         in words
@@ -240,9 +243,11 @@ def test_runs_have_the_same_shape(tmp_path: Path) -> None:
         == found.loc[first[::-1], "p_holm"]
         == pytest.approx(min(1, 3 * found.loc[first, "p"]))
     )
-    assert "Study mine: " in analysis.source(
-        study, table
-    ) and "4 recipes, 3 seeds" in analysis.source(study, table)
+    assert "Study mine: " in sentences(
+        "performance_origin", **analysis.performance_facts(study, table)
+    ) and "4 recipes, 3 seeds" in sentences(
+        "performance_origin", **analysis.performance_facts(study, table)
+    )
 
 
 def test_leaving_out_tests_as_the_table_does(tmp_path: Path) -> None:
@@ -274,33 +279,38 @@ def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
         and found[["low", "high"]].isna().all(axis=None)
         and own[["low", "high"]].isna().all(axis=None)
     )
-    assert "There is one seed, so there are no intervals." in analysis.correlation_findings(
-        study, found, without, table
+    assert "There is one seed, so there are no intervals." in sentences(
+        "correlations", **analysis.correlation_summary(study, found, without, table)
     )
-    drawn = figures.correlation_map(found, analysis.source(study, table))
+    drawn = figures.correlation_map(
+        found, source=sentences("performance_origin", **analysis.performance_facts(study, table))
+    )
     note = " ".join(drawn.get_supxlabel().split())
     assert "No intervals" in note and "4 recipes, 1 seed. Study mine: " in note
     assert len(drawn.axes[0].texts) == 6, "in a small table every coefficient is shown"
 
 
 def test_figures(published: Study, scores: pd.DataFrame, tmp_path: Path) -> None:
-    labels, words = analysis.labels(published), analysis.source(published, scores)
+    labels, words = (
+        analysis.labels(published),
+        sentences("performance_origin", **analysis.performance_facts(published, scores)),
+    )
     table = analysis.task_correlations(published, scores, resamples=0)
     for width in (figures.FULL, figures.COLUMN):
-        drawn = figures.correlation_map(table, words, labels, width)
+        drawn = figures.correlation_map(table, labels, source=words, width=width)
         texts = [text.get_text() for text in drawn.axes[0].texts]
         assert len(texts) == (table["p_holm"] < 0.05).sum() and ".90" in texts
         note = " ".join(drawn.get_supxlabel().split())
         assert "22 to 29 rows" in note and "Pruksachatkun" in note and "10 recipes, 3 runs" in note
     names = {label.get_text() for label in drawn.axes[0].get_yticklabels()}
     assert {"EP-Coref", "CB"} < names
-    gains = figures.transfer_map(analysis.transfer(scores), words, labels)
+    gains = figures.transfer_map(analysis.transfer(scores), labels, source=words)
     assert "\N{MINUS SIGN}97.4" in [text.get_text() for text in gains.axes[0].texts]
     own = figures.own_scores(
         analysis.own_and_gains(scores),
         analysis.own_correlations(published, scores, 0),
-        words,
         labels,
+        source=words,
     )
     assert [axes.get_title().split("\n")[0] for axes in own.axes if axes.get_visible()][
         -1

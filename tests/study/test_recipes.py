@@ -1,15 +1,18 @@
 """Settings that belong to one recipe, and sizes of the target's training set as a dimension of the
 grid."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from test_study import GOOD, study
 
 from xstilts_core.errors import UsageError
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.study.spec import IntermediateSpec, TargetSpec
+from xstilts_core.study.wording import explain
 from xstilts_core.tasks import RECIPE_FIELDS, TASKS
 
 
@@ -62,8 +65,10 @@ def test_a_recipe_tells_every_field_of_phase_2() -> None:
     )
     plain = recipe.without("noise", "lora")
     assert plain == Recipe(intermediate=["mnli"], epochs=3) and plain.plain
-    with pytest.raises(ValueError, match=r"unknown key 'noize'.*did you mean 'noise'"):
+    with pytest.raises(ValidationError) as error:
         Recipe(intermediate=["mnli"], noize=0.1)
+    sentence = str(explain(error.value, Recipe, "a recipe"))
+    assert re.search(r"unknown key 'noize' in a recipe.*did you mean 'noise'", sentence)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 
 from xstilts_core.data.source import Hub
 from xstilts_core.errors import UsageError
-from xstilts_core.jobs.estimate import sample, work
-from xstilts_core.jobs.estimate.question import Stage
+from xstilts_core.jobs.estimate import work
 from xstilts_core.study import Study
 from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS
@@ -97,22 +96,10 @@ def test_the_work_of_a_run_counts_the_languages_of_its_benchmark():
     for benchmark, count in (("xtreme", 40), ("xtreme-r", 48)):
         spec = TargetSpec(source="hub", train_on="panx", targets=["panx"], benchmark=benchmark)
         assert work.work(spec).languages == count
-    staged = work.work(
-        TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)
-    ).pieces
-    assert [(piece.stage.task, piece.trained) for piece in staged] == [
-        ("siqa", 1000),
-        ("copa", 400),
-    ]
+    staged = TargetSpec(source="hub", train_on="siqa_copa", targets=["xcopa"], train_examples=1000)
+    # Steps of 32 of SIQA's 1,000 examples, then of COPA's 400, five times each.
+    assert work.schedule(staged).stages == (5 * 32, 5 * 13)
     assert work.size(Hub(), "siqa_copa", "train") == 33_810
-
-
-@pytest.mark.parametrize(
-    "name", ["siqa_copa", "squad_sentences", "abstrct", "tweet_sentiment", "pubmedqa"]
-)
-def test_the_speed_of_a_task_that_the_embedded_suite_lacks_is_that_of_its_format(name):
-    task, found, seconds, own = sample.examples(Stage(name, "hub", "", 64, batch_size=8))
-    assert task.format == TASKS[name].format and found and seconds == 0.0 and not own
 
 
 def test_a_notebook_is_told_what_the_source_lacks() -> None:

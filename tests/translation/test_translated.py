@@ -163,7 +163,7 @@ class TestSpec:
                 {"data_languages": ["german"]},
                 "unknown language 'german' in data_languages: legal: de",
             ),
-            ({"data_languages": ["de", "de"]}, "'de' is listed twice"),
+            ({"data_languages": ["de", "de"]}, "data_languages has 'de' twice"),
             (
                 {"data_languages": ["ru"]},
                 "the embedded suite .source mini. has no mnli in 'ru', only in en, de",

@@ -1,17 +1,17 @@
 """Statistics of a study, from tidy scores to the statements of a paper: DataFrame in, DataFrame
-out. No module here imports torch.
+out. No module here imports torch; the sentences on the numbers are templates
+(`xstilts_core/wording/templates/`).
 
 gains       gains over the baseline, paired by seed and language; the recipe x target matrix
 items       scores on resampled test items, from stored predictions
-gain_array  the gains of a study in one array; a question is a vector of weights over its rows
-intervals   95 % intervals over seeds and test items
-hierarchy   intervals over chosen levels (pretraining seeds, seeds, languages, items); their method
+gain_array  the gains of a study in one array; a question is a vector of weights over its rows, its
+    answer an estimate with a 95 % interval
+hierarchy   variances and intervals over chosen levels (seeds, languages, items); their method
 significance  paired permutation tests of gains; Holm's and Benjamini-Hochberg's adjusted p-values
 association, correlations  coefficients of resampled rows; tables of correlations, partial
     correlations, influence of single rows, smallest detectable correlation
 likelihood  the restricted likelihood that mixed maximises
 mixed       a mixed-effects model of gains, and the share of their variance due to each source
-chance      text on whether gains exceed chance: tests, other languages, shares of variance
 groups      gains by script, family, word order and resource level, and in each language
 comparable  scores on the same test items; text naming the scores left out of all tables
 choice      the recipe for a target, chosen on development data, reported on test data
@@ -21,41 +21,27 @@ rebuilt     the paper's tables computed from a study, beside the published numbe
 power       the size of gain that the seeds and items of a study can distinguish from 0
 scaling     gains against sizes of intermediate and target training sets, and the number of tasks
 contrast    syntactic against semantic intermediate tasks, on sequence labelling and on the rest
-answers     text on the results of scaling and contrast
-domains, domain_answer  in-domain against general intermediate tasks on each domain's targets; text
+domains     in-domain against general intermediate tasks on each domain's targets
 variants    several tasks against one, other mixtures, all but one, a sequence, masked language
     modelling
 performance  scores of every recipe and run on every task, for runs and published scores alike
 abilities   correlations of tasks with target scores, and how much depends on one recipe
 runs        the state of a study's runs, with reasons; provenance; training logs
 translated  intermediate data in other languages, and with noise, against English data
-findings    text on the main results; contrast_findings: text on planned contrasts
 """
 
 from xstilts_core.analysis.abilities import (
     by_ability,
-    correlation_findings,
+    correlation_summary,
     left_out,
     missing,
     own_correlations,
-    own_findings,
-    provenance,
-    source,
+    performance_facts,
     task_correlations,
 )
-from xstilts_core.analysis.answers import (
-    contrast_answer,
-    number_answer,
-    scaling_answer,
-    target_size_answer,
-)
-from xstilts_core.analysis.chance import chance_findings
 from xstilts_core.analysis.choice import choices, development, strategies
 from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
-from xstilts_core.analysis.contrast_findings import contrast_findings
 from xstilts_core.analysis.controls import (
-    control_findings,
-    control_matrix,
     control_table,
     strongest,
 )
@@ -65,10 +51,14 @@ from xstilts_core.analysis.correlations import (
     influence,
     partial_correlations,
 )
-from xstilts_core.analysis.domain_answer import domain_answer
 from xstilts_core.analysis.domains import domain_cells, domain_contrasts
-from xstilts_core.analysis.findings import choice_findings, findings, headline, main_table
-from xstilts_core.analysis.gain_array import Gains, by_language, gain_draws, gain_table
+from xstilts_core.analysis.gain_array import (
+    Gains,
+    by_language,
+    gain_draws,
+    gain_table,
+    hierarchical_gains,
+)
 from xstilts_core.analysis.gains import (
     baseline,
     baseline_by_language,
@@ -77,19 +67,17 @@ from xstilts_core.analysis.gains import (
     gains,
     target_scores,
 )
-from xstilts_core.analysis.groups import group_gains, language_effects, language_findings
-from xstilts_core.analysis.hierarchy import hierarchical_gains
+from xstilts_core.analysis.groups import group_gains, language_effects
 from xstilts_core.analysis.items import item_scores
 from xstilts_core.analysis.mixed import described, mixed_effects, variance_shares
 from xstilts_core.analysis.performance import labels, own_and_gains, performance, transfer
-from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables, rebuilt_without
+from xstilts_core.analysis.rebuilt import not_rebuilt, paper_tables
 from xstilts_core.analysis.runs import (
     dagger,
     finished,
     learning,
     machines,
     of_size,
-    origin,
     precisions,
     remarks,
     run_grid,
@@ -115,8 +103,8 @@ from xstilts_core.analysis.translated import (
     data_relations,
     resource_contrasts,
 )
-from xstilts_core.analysis.variants import differences, multitask, variant_findings, with_texts
-from xstilts_core.analysis.verdicts import claim_findings, claim_parts, claim_table, claims_in_words
+from xstilts_core.analysis.variants import differences, multitask, with_texts
+from xstilts_core.analysis.verdicts import claim_parts, claim_table
 
 __all__ = [
     "Gains",
@@ -128,21 +116,13 @@ __all__ = [
     "by_language",
     "by_number_of_tasks",
     "by_target_size",
-    "chance_findings",
-    "choice_findings",
     "choices",
-    "claim_findings",
     "claim_parts",
     "claim_table",
-    "claims_in_words",
     "contenders",
-    "contrast_answer",
-    "contrast_findings",
     "contrasts",
-    "control_findings",
-    "control_matrix",
     "control_table",
-    "correlation_findings",
+    "correlation_summary",
     "correlations",
     "curves",
     "dagger",
@@ -153,10 +133,8 @@ __all__ = [
     "detectable",
     "development",
     "differences",
-    "domain_answer",
     "domain_cells",
     "domain_contrasts",
-    "findings",
     "finished",
     "fits",
     "gain_draws",
@@ -164,7 +142,6 @@ __all__ = [
     "gain_table",
     "gains",
     "group_gains",
-    "headline",
     "helps",
     "hierarchical_gains",
     "holm",
@@ -175,46 +152,36 @@ __all__ = [
     "kind_table",
     "labels",
     "language_effects",
-    "language_findings",
     "learning",
     "left_out",
     "machines",
-    "main_table",
     "missing",
     "mixed_effects",
     "multitask",
     "not_rebuilt",
-    "number_answer",
     "of_size",
-    "origin",
     "own_and_gains",
     "own_correlations",
-    "own_findings",
     "paper_tables",
     "partial_correlations",
     "performance",
+    "performance_facts",
     "point_table",
     "precisions",
-    "provenance",
-    "rebuilt_without",
     "remarks",
     "resource_contrasts",
     "run_grid",
     "runs",
-    "scaling_answer",
     "seed_tests",
-    "source",
     "strategies",
     "strongest",
     "target_scores",
-    "target_size_answer",
     "task_correlations",
     "training",
     "training_log",
     "transfer",
     "unfinished",
     "variance_shares",
-    "variant_findings",
     "wall_times",
     "with_texts",
 ]

@@ -13,24 +13,20 @@ Rows of one recipe are not independent draws, so the p-values are smaller than t
 """
 
 from collections.abc import Sequence
-from itertools import combinations, product
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.correlations import (
     COLUMNS,
-    LEAST_ROWS,
     RESAMPLES,
-    Test,
     correlations,
     detectable,
     partial_correlations,
-    permutation_p,
-    student_p,
 )
-from xstilts_core.analysis.findings import counted, headline
-from xstilts_core.analysis.gains import AVERAGE, settled
+from xstilts_core.analysis.gains import in_order, settled
 from xstilts_core.analysis.performance import (
     KINDS,
     OWN,
@@ -40,7 +36,7 @@ from xstilts_core.analysis.performance import (
     tasks_of,
     training_examples,
 )
-from xstilts_core.analysis.runs import origin, runs, unfinished
+from xstilts_core.analysis.runs import runs, unfinished
 from xstilts_core.analysis.significance import holm
 from xstilts_core.study import Study
 from xstilts_core.study.published import reference
@@ -51,10 +47,6 @@ NUMBERS = ("estimate", "low", "high", "p", "p_holm")
 GIVEN_SIZE = f"{OWN} given size"
 ALL = "nothing"
 SHOWN = 3
-NOTHING = (
-    "**No correlations yet.** They need finished runs of at least three recipes or seeds on the "
-    "same two targets, and of the baseline."
-)
 
 
 def task_correlations(
@@ -68,27 +60,28 @@ def task_correlations(
     one seed there is no interval.
     """
     rows = by_run(scores, paired=not study.published)
-    return _of_rows(
-        rows, tasks_of(scores, "target"), bool(study.published), _test_of(study), resamples
-    )
-
-
-def _test_of(study: Study) -> Test:
-    """Return the test to use: published scores are tested as their authors did."""
-    return "scipy" if study.published else "permutation"
+    return _of_rows(study, rows, tasks_of(scores, "target"), resamples)
 
 
 def _of_rows(
-    rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test, resamples: int
+    study: Study,
+    rows: pd.DataFrame,
+    targets: Sequence[str],
+    resamples: int = RESAMPLES,
+    bootstrap: bool = True,
 ) -> pd.DataFrame:
-    """Compute `task_correlations` from rows of `by_run`. twice: each order of a pair of targets is
-    a separate test."""
+    """Compute `task_correlations` from rows of `by_run`. bootstrap: whether to compute intervals,
+    which take most of the time."""
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    pairs = correlations(rows[list(targets)], test=test, resamples=resamples)
-    probing = correlations(
-        rows[list(targets)], rows.drop(columns=list(targets)), test=test, resamples=resamples
+    compute = partial(
+        correlations,
+        rows[list(targets)],
+        test="scipy" if study.published else "permutation",
+        resamples=resamples,
+        bootstrap=bootstrap,
     )
+    pairs, probing = compute(), compute(rows.drop(columns=list(targets)))
     # The other order of each pair of targets: a separate test, or the same one again.
     reversed_pairs = pairs.rename(columns={"x": "y", "y": "x"})
     table = pd.concat([probing, pairs, reversed_pairs], ignore_index=True).astype(
@@ -96,43 +89,14 @@ def _of_rows(
     )
     single = holm(table["p"].to_numpy()[: len(probing) + len(pairs)])
     table["p_holm"] = (
-        holm(table["p"].to_numpy()) if twice else np.concatenate([single, single[len(probing) :]])
+        holm(table["p"].to_numpy())
+        if study.published
+        else np.concatenate([single, single[len(probing) :]])
     )
-    order = {name: position for position, name in enumerate(rows.columns)}
-    table = table[COLUMNS].sort_values(
-        ["x", "y"], key=lambda column: column.map(order), ignore_index=True
-    )
+    table = in_order(table[COLUMNS], ["x", "y"], dict.fromkeys(("x", "y"), tuple(rows.columns)))
     if rows.index.unique("run").size < 2:
         table[["low", "high"]] = np.nan
     return table
-
-
-def estimates(rows: pd.DataFrame, targets: Sequence[str], twice: bool, test: Test) -> pd.DataFrame:
-    """Compute `_of_rows` without intervals and with each pair once, in a fraction of the time:
-    columns x y estimate p p_holm."""
-    rho, present = rows.corr("spearman", min_periods=LEAST_ROWS), rows.notna().astype(int)
-    coefficient, count = settled(rho.to_numpy()), (present.T @ present).to_numpy()
-    at = {name: index for index, name in enumerate(rows.columns)}
-    both = (
-        [(x, y) for x, y in product(targets, targets) if x != y]
-        if twice
-        else list(combinations(targets, 2))
-    )
-    pairs = [
-        (x, y, (at[x], at[y])) for x, y in [*both, *product(targets, rows.columns.drop(targets))]
-    ]
-    tests = [
-        (x, y, coefficient[index], student_p(coefficient[index], count[index] - 2))
-        for x, y, index in pairs
-    ]
-    table = pd.DataFrame(tests, columns=["x", "y", "estimate", "p"])
-    if test == "permutation":
-        values = rows.to_numpy(float)
-        for number, (_, _, index) in enumerate(pairs):
-            first, second = values[:, index][np.isfinite(values[:, index]).all(axis=1)].T
-            if len(first) >= LEAST_ROWS:
-                table.loc[number, "p"] = permutation_p(first, second, "spearman", RESAMPLES, 0)
-    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 def _first_of_pair(table: pd.DataFrame) -> pd.Series:
@@ -181,7 +145,7 @@ def own_correlations(
             )
         )
     result = pd.concat(tables, ignore_index=True)
-    if _extent(scores)[1] < 2:
+    if extent(scores)[1] < 2:
         result[["low", "high"]] = np.nan
     return result
 
@@ -227,56 +191,21 @@ def left_out(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     summaries = []
     for name in [ALL, *rows.index.unique("recipe")] if len(rows) else []:
         others = rows[rows.index.get_level_values("recipe") != name]
-        table = estimates(others, targets, bool(study.published), _test_of(study))
-        summaries.append(
-            (
-                name,
-                len(others),
-                *counts(table[table["p_holm"] < LEVEL], targets),
-                settled(table["estimate"].mean()),
-            )
-        )
+        table = _of_rows(study, others, targets, bootstrap=False)
+        tests = table if study.published else table[_first_of_pair(table)]
+        significant = counts(table[table["p_holm"] < LEVEL], targets)
+        summaries.append((name, len(others), *significant, settled(tests["estimate"].mean())))
     summaries.sort(key=lambda row: (row[0] != ALL, row[2] + row[3], row[4]))
     return pd.DataFrame(
         summaries, columns=["left_out", "rows", "target_pairs", "probing_pairs", "mean_estimate"]
     )
 
 
-def source(study: Study, scores: pd.DataFrame) -> str:
-    """Return the origin of a figure's numbers, with the numbers of recipes and runs."""
-    attribution = (
-        f"Scores of {reference(study.published).authors}: scores.csv."
-        if study.published
-        else origin(study, runs(study))
-    )
-    recipes, repeats = _extent(scores)
-    return (
-        f"{counted(recipes, 'recipe')}, {counted(repeats, 'run' if study.published else 'seed')}. "
-        f"{attribution}"
-    )
-
-
-def _extent(scores: pd.DataFrame) -> tuple[int, int]:
+def extent(scores: pd.DataFrame) -> tuple[int, int]:
     """Return the numbers of recipes (apart from the baseline) and runs (seeds) that have scores on
     targets and probing tasks."""
     rows = scores[(scores["recipe"] != BASELINE) & scores["kind"].isin(KINDS)]
     return rows["recipe"].nunique(), rows["run"].nunique()
-
-
-def provenance(study: Study, scores: pd.DataFrame) -> str:
-    """Return Markdown on the origin of the numbers and on what is missing."""
-    if not study.published:
-        return headline(runs(study))
-    publication, rows = reference(study.published), by_run(scores)
-    count = int(rows.isna().sum().sum())
-    cells = (
-        f"{counted(rows.size - count, 'score')} of {rows.size} (recipe and run by task) are "
-        f"available, {count} are missing: `missing.csv`."
-    )
-    return (
-        f"{publication.citation} <{publication.url}>\n\nTaken from {publication.source}. "
-        f"{publication.license}. {publication.remarks}\n\n{cells}"
-    )
 
 
 def missing(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
@@ -285,120 +214,59 @@ def missing(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     return absent(scores) if study.published else unfinished(runs(study))
 
 
-def pair(row: "pd.Series") -> str:
-    """Return text such as 'rte with multirc (0.81, 0.60 to 0.92)'."""
-    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:z.2f} to {row['high']:z.2f}"
-    return f"{row['x']} with {row['y']} ({row['estimate']:z.2f}, {interval})"
+def performance_facts(study: Study, scores: pd.DataFrame) -> dict[str, Any]:
+    """Return where the scores of `performance` come from: the numbers of recipes and runs
+    (`repeats`), the study's `runs` or the `publication`, and the numbers of cells (recipe and run
+    by task) and of `missing` ones."""
+    recipes, repeats = extent(scores)
+    rows = by_run(scores)
+    return {
+        "study": study,
+        "recipes": recipes,
+        "repeats": repeats,
+        "publication": reference(study.published) if study.published else None,
+        "runs": runs(study),
+        "cells": rows.size,
+        "missing": int(rows.isna().sum().sum()),
+    }
 
 
-def correlation_findings(
+def correlation_summary(
     study: Study, table: pd.DataFrame, without: pd.DataFrame, scores: pd.DataFrame
-) -> str:
-    """Return Markdown from `task_correlations` and `left_out`: which tasks are correlated, how much
-    depends on one recipe, and what this cannot show."""
-    filled = table.dropna(subset=["p_holm"])
-    if filled.empty:
-        return NOTHING
+) -> dict[str, Any]:
+    """Return the numbers of the sentences on `task_correlations` and `left_out`.
+
+    tests: their number. pairs, significant: those of two targets, and of a target and a probing
+    task; all, and with p_holm below 0.05. strongest_targets, strongest_probing, abilities: rows of
+    the first few. whole_table: the first row of `left_out`; without_one: the others. rows: the
+    median number behind a coefficient. detectable_by_one, detectable_by_all: the correlation that
+    one test, and one of all, detects with 80 % power.
+    """
+    known = table.dropna(subset=["p_holm"])
+    if known.empty:
+        return {"tests": 0}
     targets, probing = tasks_of(scores, "target"), tasks_of(scores, "probing")
-    significant = filled[filled["p_holm"] < LEVEL]
-    (some, with_probes), (pairs, all_probes) = counts(significant, targets), counts(filled, targets)
-    tests = len(filled) if study.published else pairs + all_probes
-    lines = [
-        f"After Holm's correction over {counted(tests, 'test')}, {some} of "
-        f"{counted(pairs, 'pair')} of targets"
-    ]
-    lines[0] += (
-        f" and {with_probes} of {all_probes} of a target and a probing task" if probing else ""
+    significant, pairs = known[known["p_holm"] < LEVEL], counts(known, targets)
+    tests = len(known) if study.published else sum(pairs)
+    first = significant[_first_of_pair(significant)].sort_values(
+        "estimate", ascending=False, kind="stable"
     )
-    lines[0] += " can be told from 0."
-    for names, word in ((targets, "targets"), (probing, "a target and a probing task")):
-        top = (
-            significant[significant["y"].isin(names) & _first_of_pair(significant)]
-            .sort_values("estimate", ascending=False, kind="stable")
-            .head(SHOWN)
-        )
-        if len(top):
-            lines.append(
-                f"Strongest between {word}: {'; '.join(pair(row) for _, row in top.iterrows())}."
-            )
-    abilities = by_ability(filled[filled["y"].isin(probing)])
-    abilities = abilities[abilities["significant"] > 0].head(SHOWN)
-    if len(abilities):
-        words = "; ".join(
-            f"{row.task} with {row.significant} of {row.targets} targets, "
-            f"mean {row.mean_estimate:z.2f}"
-            for row in abilities.itertuples()
-        )
-        lines.append(f"Probing tasks correlated with the most targets: {words}.")
-    return "\n".join(
-        [
-            " ".join(lines),
-            "",
-            "**What this does not show.** " + " ".join(cautions(filled, tests, without, scores)),
-        ]
-    )
-
-
-def cautions(
-    filled: pd.DataFrame, tests: int, without: pd.DataFrame, scores: pd.DataFrame
-) -> list[str]:
-    """Return sentences on dependent rows, on the influence of one recipe, on the power of so many
-    tests, and on a single seed."""
-    recipes, seeds = _extent(scores)
-    lines = [
-        f"The rows are {counted(recipes, 'recipe')} in {counted(seeds, 'run')}; runs of one recipe "
-        "are similar, so p-values are too small and intervals too narrow."
-    ]
-    whole, rest = without.iloc[0], without.iloc[1:]
-    if whole["target_pairs"] + whole["probing_pairs"] and len(rest):
-        least = rest.iloc[0]
-        remaining, all_pairs = (
-            row["target_pairs"] + row["probing_pairs"] for row in (least, whole)
-        )
-        verb = "is" if remaining == 1 else "are"
-        lines.append(
-            f"Without {least['left_out']} alone, {counted(remaining, 'pair')} {verb} told from 0 "
-            f"instead of {all_pairs}, and the mean coefficient of all pairs changes from "
-            f"{whole['mean_estimate']:z.2f} to {least['mean_estimate']:z.2f}."
-            if remaining < all_pairs
-            else "Leaving out any single recipe never reduces the number of pairs told from 0."
-        )
-    count = int(filled["n"].median())
-    if count >= 5:
-        lines.append(
-            f"With n = {count}, a single test detects a correlation of {detectable(count):.2f} "
-            f"with 80 % power, and one of {tests} tests a correlation of "
-            f"{detectable(count, alpha=LEVEL / tests):.2f} (by Bonferroni's rule); smaller ones "
-            "are detected less often."
-        )
-    if seeds < 2:
-        lines.append("There is one seed, so there are no intervals.")
-    lines.append("A correlation over recipes does not show that one ability causes the other.")
-    return lines
-
-
-def own_findings(table: pd.DataFrame) -> str:
-    """Return one paragraph of Markdown from `own_correlations`."""
-    filled = table[(table["x"] == OWN)].dropna(subset=["estimate"])
-    if filled.empty:
-        return "**No recipe has both its own score and gains yet.**"
-    significant = filled[filled["p_holm"] < LEVEL]
-    count, average = int(filled["n"].max()), filled[filled["y"] == AVERAGE]
-    words = "; ".join(pair(row) for _, row in significant.iterrows())
-    verb = "can be told from 0 after Holm's correction"
-    lines = [
-        f"{len(significant)} of {counted(len(filled), 'correlation')} "
-        f"{verb}{': ' if words else ''}{words}."
-    ]
-    if len(average):
-        lines.append(
-            f"With the average gain: {pair(average.iloc[0])}, p = {average['p'].iloc[0]:.2f}."
-        )
-    if count >= 5:
-        power = f"a single test detects a correlation of {detectable(count):.2f} with 80 % power"
-        lines.append(f"With n = {count} recipes, {power}, and smaller ones less often.")
-    lines.append(
-        "Own scores are on different tasks and metrics, so their order reflects only in part how "
-        "well a task was learnt."
-    )
-    return " ".join(lines)
+    abilities = by_ability(known[known["y"].isin(probing)])
+    recipes, runs = extent(scores)
+    rows = int(known["n"].median())
+    return {
+        "tests": tests,
+        "pairs": pairs,
+        "significant": counts(significant, targets),
+        "probing": bool(probing),
+        "strongest_targets": first[first["y"].isin(targets)].head(SHOWN),
+        "strongest_probing": first[first["y"].isin(probing)].head(SHOWN),
+        "abilities": abilities[abilities["significant"] > 0].head(SHOWN),
+        "recipes": recipes,
+        "runs": runs,
+        "whole_table": without.iloc[0],
+        "without_one": without.iloc[1:],
+        "rows": rows,
+        "detectable_by_one": detectable(rows),
+        "detectable_by_all": detectable(rows, alpha=LEVEL / tests),
+    }

@@ -12,12 +12,10 @@ curse), so the regret is an upper estimate.
 
 import pandas as pd
 
-from xstilts_core import results
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
 from xstilts_core.analysis.gains import recipe_order, settled
-from xstilts_core.analysis.intervals import Estimate, mean
-from xstilts_core.analysis.runs import of_size, states
-from xstilts_core.results import RESULT, Result
+from xstilts_core.analysis.runs import finished_results, of_size
+from xstilts_core.results import Result
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, Scoring
 
@@ -55,16 +53,12 @@ def development(study: Study) -> pd.DataFrame:
     """Return the development scores of the finished runs: columns recipe task seed value. A run
     that scores several targets has a row for each."""
     rows = []
-    for run in states(of_size(study)):
-        spec = run.spec
-        if run.state == "done" and isinstance(spec, Scoring) and spec.recipe not in study.controls:
-            value = development_score(results.read(spec.folder / RESULT))
+    for spec, result in finished_results(of_size(study)):
+        if isinstance(spec, Scoring) and spec.recipe not in study.controls:
+            value = development_score(result)
             rows += [(spec.recipe, name, spec.seed, value) for name in spec.scores]
-    return (
-        pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
-        .dropna(subset=["value"])
-        .reset_index(drop=True)
-    )
+    table = pd.DataFrame(rows, columns=["recipe", "task", "seed", "value"])
+    return table.dropna(subset=["value"], ignore_index=True)
 
 
 def _development_gains(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
@@ -120,12 +114,10 @@ def choices(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
                 task,
                 chosen,
                 means.loc[chosen, task],
-                gain.value,
-                *gain.interval,
+                *gain.numbers,
                 oracle,
                 best.value,
-                regret.value,
-                *regret.interval,
+                *regret.numbers,
             )
         )
     return pd.DataFrame(rows, columns=CHOICES)
@@ -148,18 +140,15 @@ def strategies(draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
     oracle = mean(
         [draws.gain(name, task) for name, task in zip(table["oracle"], tasks, strict=True)]
     )
-    rows: list[tuple[str, str, Estimate]] = [
-        (PER_TARGET, "as chosen", per_target),
-        (ONE, single, for_all),
-        (DIFFERENCE, "", per_target - for_all),
-        (ORACLE, "as best", oracle),
-        (REGRET, "", oracle - per_target),
-    ]
-    lines = [
-        (name, recipe, estimate.value, *estimate.interval, len(tasks))
-        for name, recipe, estimate in rows
-    ]
-    return pd.DataFrame(lines, columns=["strategy", "recipe", "gain", "low", "high", "targets"])
+    answers = {
+        (PER_TARGET, "as chosen"): per_target,
+        (ONE, single): for_all,
+        (DIFFERENCE, ""): per_target - for_all,
+        (ORACLE, "as best"): oracle,
+        (REGRET, ""): oracle - per_target,
+    }
+    result = answer_table(["strategy", "recipe"], list(answers), list(answers.values()))
+    return result.drop(columns=["seeds", "resampled"]).assign(targets=len(tasks))
 
 
 def per_target_gain(draws: Gains, table: pd.DataFrame) -> Estimate:

@@ -16,18 +16,19 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xstilts_core.analysis.choice import choices, per_target_gain
-from xstilts_core.analysis.gain_array import Gains
-from xstilts_core.analysis.intervals import Estimate, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, mean
 from xstilts_core.analysis.variants import TEXT
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.study import Study, study_file
 from xstilts_core.study.published import CLAIMS, PHANG
 from xstilts_core.study.recipe import Recipe
-from xstilts_core.study.spec import BASELINE, IntermediateSpec, explain
+from xstilts_core.study.spec import BASELINE, IntermediateSpec
+from xstilts_core.study.wording import explain
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME, task
 
 _SINGLE, TOGETHER, CHOSEN = "single", "together", "chosen"
@@ -42,6 +43,17 @@ WORDS: Mapping[str, str] = MappingProxyType(
 GROUPS = (_SINGLE, TOGETHER, CHOSEN, *VARIANTS)
 # Settings with which a recipe still counts as the paper's: how several tasks are mixed.
 _MIXING = {"temperature", "cap"}
+# Settings of how long and on how much a recipe trains. A small study needs its own for each task.
+_TRAINING = {
+    "batch_size",
+    "doc_stride",
+    "epochs",
+    "learning_rate",
+    "max_length",
+    "restarts",
+    "task_examples",
+    "train_examples",
+}
 # Settings that may differ between a variant and its plain recipe without confounding them.
 _TUNING = {"learning_rate", "epochs", *TEXT}
 # The measured quantity, by `against`.
@@ -87,11 +99,11 @@ class Claim(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A difference of mean gains in points: its name and its estimate, None if runs for it are
+    """A difference of mean gains in points: its name and its estimate, NaN if runs for it are
     missing."""
 
     name: str
-    found: Estimate | None
+    found: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +164,15 @@ def number(claim: Claim, where: str = "") -> float | None:
 
 def plain(recipes: Mapping[str, Recipe], tasks: Sequence[str]) -> str:
     """Return the recipe that trains on exactly these intermediate tasks in plain English without
-    additions, or an empty string if there is none."""
-    return next(
-        (
-            name
-            for name, recipe in recipes.items()
-            if set(recipe.intermediate) == set(tasks) and recipe.changed <= _MIXING
-        ),
-        "",
-    )
+    additions. Return an empty string if there is none, or several that differ in how they train,
+    such as the sizes of a curve."""
+    plain_recipes = [
+        name
+        for name, recipe in recipes.items()
+        if set(recipe.intermediate) == set(tasks) and recipe.changed <= _MIXING | _TRAINING
+    ]
+    unchanged = [name for name in plain_recipes if recipes[name].changed <= _MIXING]
+    return next(iter(unchanged), plain_recipes[0] if len(plain_recipes) == 1 else "")
 
 
 def variants(recipes: Mapping[str, Recipe], kind: str) -> list[tuple[str, str]]:
@@ -201,25 +213,19 @@ def without(recipe: Recipe, other: Recipe, kind: str) -> bool:
     )
 
 
-def gain(
-    draws: Gains, recipe: str, targets: Sequence[str], less: Sequence[str] = ()
-) -> Estimate | None:
-    """Return the mean gain over `targets` minus that over `less`, or None if the recipe or a target
-    is missing."""
-    if (
-        not recipe
-        or not targets
-        or any((recipe, name) not in draws.cells for name in (*targets, *less))
-    ):
-        return None
-    estimate = mean([draws.gain(recipe, name) for name in targets])
-    estimate = estimate - mean([draws.gain(recipe, name) for name in less]) if less else estimate
-    return estimate if pd.notna(estimate.value) else None
+def gain(draws: Gains, recipe: str, targets: Sequence[str], less: Sequence[str] = ()) -> Estimate:
+    """Return the mean gain over `targets` minus that over `less`; NaN if the recipe or a target is
+    missing."""
+    first, second = (
+        mean([draws.gain(recipe, name) for name in names]) if names else draws.nothing(value)
+        for names, value in ((targets, float("nan")), (less, 0.0))
+    )
+    return first - second
 
 
-def difference(first: Estimate | None, second: Estimate | None) -> Estimate | None:
-    """Return first - second, or None if either is None."""
-    return None if first is None or second is None else first - second
+def measured(contrasts: Sequence[Contrast]) -> list[Estimate]:
+    """Return the estimates of the differences whose runs are not missing."""
+    return [contrast.found for contrast in contrasts if np.isfinite(contrast.found.exact)]
 
 
 def targets_of(claim: Claim, draws: Gains) -> Sequence[str]:
@@ -228,13 +234,17 @@ def targets_of(claim: Claim, draws: Gains) -> Sequence[str]:
 
 
 def singles(claim: Claim, found: Found) -> dict[str, Estimate]:
-    """Return the gains of the single tasks that the study has, by name."""
+    """Return the gains of the single tasks, by name; NaN for those that the study lacks."""
     targets = targets_of(claim, found.draws)
-    gains = {
+    return {
         name: gain(found.draws, plain(found.recipes, [name]), targets, claim.less)
         for name in INTERMEDIATE_NAMES
     }
-    return {name: estimate for name, estimate in gains.items() if estimate is not None}
+
+
+def _present(gains: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Return the gains that are not missing."""
+    return {name: estimate for name, estimate in gains.items() if np.isfinite(estimate.exact)}
 
 
 def scope(claim: Claim, found: Found) -> str:
@@ -245,12 +255,10 @@ def scope(claim: Claim, found: Found) -> str:
         "other",
         "best",
     ):
-        single = singles(claim, found)
+        single = _present(singles(claim, found))
         asked = [name for name in INTERMEDIATE_NAMES if name not in claim.aside]
-        present = [name for name in asked if name in single]
-        limits += (
-            [f"{len(present)} of {len(asked)} single tasks"] if len(present) < len(asked) else []
-        )
+        count = sum(name in single for name in asked)
+        limits += [f"{count} of {len(asked)} single tasks"] if count < len(asked) else []
     if claim.group == "translated" and found.exact:
         limits.append("exact translations instead of a machine's")
     if claim.targets == "study" and set(found.draws.tasks) != set(XTREME):
@@ -258,17 +266,22 @@ def scope(claim: Claim, found: Found) -> str:
     return "; ".join(limits)
 
 
-def _selected(claim: Claim, found: Found) -> dict[str, Estimate | None]:
-    """Return the gains of the recipes that a claim is about, by name; None for those that the study
+def _selected(claim: Claim, found: Found) -> dict[str, Estimate]:
+    """Return the gains of the recipes that a claim is about, by name; NaN for those that the study
     lacks."""
     if claim.group == CHOSEN:
         scores, candidates = (
             found.development,
-            [name for name, recipe in found.recipes.items() if recipe.changed <= _MIXING],
+            [
+                name
+                for name, recipe in found.recipes.items()
+                if recipe.intermediate and plain(found.recipes, recipe.intermediate) == name
+            ],
         )
         table = choices(found.draws, scores[scores["recipe"].isin([BASELINE, *candidates])])
         complete = set(table["task"]) == set(targets_of(claim, found.draws))
-        return {"chosen per target": per_target_gain(found.draws, table) if complete else None}
+        missing = found.draws.nothing(float("nan"))
+        return {"chosen per target": per_target_gain(found.draws, table) if complete else missing}
     if claim.group == TOGETHER:
         names = {"all nine": plain(found.recipes, INTERMEDIATE_NAMES)}
     elif claim.group in VARIANTS:
@@ -286,44 +299,43 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
     """Return the differences that decide a claim, as many as the claim mentions. Empty if the study
     plans no runs for it."""
     gains, named = _selected(claim, found), claim.recipes if isinstance(claim.recipes, list) else ()
-    single = singles(claim, found)
     others = {
-        name: single.get(name)
-        for name in INTERMEDIATE_NAMES
+        name: value
+        for name, value in singles(claim, found).items()
         if name not in named and name not in claim.aside
     }
-    present = {name: value for name, value in others.items() if value is not None}
+    present, missing = _present(others), found.draws.nothing(float("nan"))
+    enough = len(present) >= LEAST
     match claim.against:
         case "none":
             listed = [Contrast(name, value) for name, value in gains.items()]
         case "each other":
             listed = [
-                Contrast(f"{name} less {other}", difference(gains[name], others[other]))
-                for name in gains
+                Contrast(f"{name} less {other}", value - others[other])
+                for name, value in gains.items()
                 for other in others
             ]
         case "plain":
-            pairs = dict(tested(found.recipes, claim.group))
-            plain_gains = {
-                name: gain(found.draws, other, targets_of(claim, found.draws))
-                for name, other in pairs.items()
-            }
+            targets, pairs = (
+                targets_of(claim, found.draws),
+                dict(tested(found.recipes, claim.group)),
+            )
             listed = [
-                Contrast(f"{name} less {pairs[name]}", difference(value, plain_gains[name]))
+                Contrast(
+                    f"{name} less {pairs[name]}", value - gain(found.draws, pairs[name], targets)
+                )
                 for name, value in gains.items()
             ]
         case "other":
-            average = mean(list(present.values())) if len(present) >= LEAST else None
+            average = mean(list(present.values())) if enough else missing
             listed = [
-                Contrast(f"{name} less {len(present)} others", difference(value, average))
+                Contrast(f"{name} less {len(present)} others", value - average)
                 for name, value in gains.items()
             ]
         case "best":
-            best = (
-                max(present, key=lambda name: present[name].value) if len(present) >= LEAST else ""
-            )
+            best = max(present, key=lambda name: present[name].value) if enough else "the best"
             listed = [
-                Contrast(f"{name} less {best or 'the best'}", difference(value, present.get(best)))
+                Contrast(f"{name} less {best}", value - present.get(best, missing))
                 for name, value in gains.items()
             ]
     if claim.holds == "on average" and len(listed) > 1:
@@ -334,9 +346,10 @@ def contrasts(claim: Claim, found: Found) -> list[Contrast]:
 def averaged(claim: Claim, listed: Sequence[Contrast]) -> Contrast:
     """Return the mean of the differences. All are needed if the claim names its recipes, at least
     two if it is about a group."""
-    known = [entry.found for entry in listed if entry.found is not None]
+    known = measured(listed)
     enough = len(known) == len(listed) if isinstance(claim.recipes, list) else len(known) >= LEAST
-    return Contrast(f"mean of {len(known)} of {len(listed)}", mean(known) if enough else None)
+    average = mean(known if enough else [contrast.found for contrast in listed])
+    return Contrast(f"mean of {len(known)} of {len(listed)}", average)
 
 
 def facts(study: Study, draws: Gains, development: pd.DataFrame) -> Found:

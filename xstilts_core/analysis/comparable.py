@@ -2,6 +2,7 @@
 language. Excluded scores are named."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
@@ -40,38 +41,27 @@ def comparable(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[~apart(scores)].reset_index(drop=True)
 
 
-def left_out(scores: pd.DataFrame) -> str:
-    """Return text on the scores that are in no table because they are on other test items than the
-    rest, and on what the rest has; "" if there are none."""
+def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the scores that are in no table because they are on other test items than the rest:
+    task recipe seed, their languages, split and numbers of items, and in `others` the splits and
+    numbers of items of the rest."""
     lost = apart(scores)
     rows = scores[lost].drop_duplicates([*CELL, *RUN])
-    lines = []
-    for (task, recipe, seed, split), group in rows.groupby(
-        ["task", "recipe", "seed", "split"], sort=False
-    ):
-        rest = scores[~lost & (scores["task"] == task) & scores["language"].isin(group["language"])]
-        splits = (
-            " and ".join(f"{other} ({items(data)})" for other, data in rest.groupby("split"))
-            or "none"
+    groups = []
+    keys = ["task", "recipe", "seed", "split"]
+    for key, group in rows.groupby(keys, sort=False):
+        same = (scores["task"] == key[0]) & scores["language"].isin(group["language"])
+        rest = scores[same & ~lost].groupby("split")
+        groups.append(
+            {
+                **dict(zip(keys, key, strict=True)),
+                "languages": [language(code).name for code in group["language"]],
+                "items": _range(group["n"]),
+                "others": [(split, _range(data["n"])) for split, data in rest],
+            }
         )
-        names = (
-            ", ".join(language(code).name for code in group["language"])
-            if len(group) <= 3
-            else f"{len(group)} languages"
-        )
-        lines.append(
-            f"{task} from {recipe}, seed {seed}, in {names}: {split} ({items(group)}), "
-            f"where the others have {splits}"
-        )
-    return (
-        "**Left out of all tables**, because they are on other test items than the rest: "
-        f"{'; '.join(lines)}."
-        if lines
-        else ""
-    )
+    return groups
 
 
-def items(group: pd.DataFrame) -> str:
-    """Return the number of test items of the scores of a split as text, or its range."""
-    low, high = int(group["n"].min()), int(group["n"].max())
-    return f"{low:,} items" if low == high else f"{low:,} to {high:,} items"
+def _range(counts: pd.Series) -> tuple[int, int]:
+    return int(counts.min()), int(counts.max())

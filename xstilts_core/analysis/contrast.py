@@ -20,10 +20,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
 from xstilts_core.analysis.gains import ENGLISH
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, covers, mean
 from xstilts_core.analysis.mixed import described, mixed_effects, told
 from xstilts_core.analysis.significance import tail_share
 from xstilts_core.study import Study
@@ -93,35 +92,22 @@ def _transfer_cells(study: Study, draws: Gains) -> Cells:
     return {key: gain for key, gain in gains.items() if np.isfinite(gain.value)}
 
 
-def _both_sides(cells: Cells, kind: Mapping[str, str], task: str) -> list[list[Estimate]]:
-    """Return the gains on one target of the syntactic and of the semantic recipes."""
-    return [
+def _on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
+    """Return syntactic minus semantic on one target, or None if either is missing."""
+    sides = [
         [gain for (name, target), gain in cells.items() if target == task and kind[name] == side]
         for side in (SYNTACTIC, SEMANTIC)
     ]
-
-
-def _on_target(cells: Cells, kind: Mapping[str, str], task: str) -> Estimate | None:
-    """Return syntactic minus semantic on one target, or None if either is missing."""
-    sides = _both_sides(cells, kind, task)
     return mean(sides[0]) - mean(sides[1]) if all(sides) else None
 
 
-def _values_on(cells: Cells, kind: Mapping[str, str], tasks: Sequence[str]) -> float:
-    """Return the planned contrast as a number, or its part on one group of targets; NaN if a group
-    lacks a kind."""
-    groups: dict[str, list[float]] = {}
-    for task in tasks:
-        sides = _both_sides(cells, kind, task)
-        if all(sides):
-            first, second = (np.mean([gain.exact for gain in side]) for side in sides)
-            groups.setdefault(_target_group(task), []).append(float(first - second))
-    if set(map(_target_group, tasks)) - set(groups):
-        return NOTHING
-    means = {name: float(np.mean(values)) for name, values in groups.items()}
-    return (
-        means[LABELLING] - means[REST] if len(means) == 2 else next(iter(means.values()), NOTHING)
-    )
+def _means(selected: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the means [n, columns] of the rows of `values` [rows, columns] that are `selected` (0
+    or 1, [n, rows]) and not NaN; NaN if there are none."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = selected @ np.where(known, values, 0.0) / (selected @ known)
+    return means
 
 
 def _over_recipes(
@@ -129,21 +115,24 @@ def _over_recipes(
 ) -> tuple[float, float]:
     """Return the exact two-sided p of the contrast over all ways to label as many recipes
     syntactic, and the smallest p possible."""
-    recipes = [
-        name for name in kind if any(recipe == name and task in tasks for recipe, task in cells)
-    ]
-    count = sum(kind[name] == SYNTACTIC for name in recipes)
-    permuted = []
-    for syntactic in combinations(recipes, count):
-        value = _values_on(
-            cells, {name: SYNTACTIC if name in syntactic else SEMANTIC for name in recipes}, tasks
-        )
-        if np.isfinite(value):
-            permuted.append(value)
-    observed = _values_on(cells, kind, tasks)
-    if not np.isfinite(observed) or len(permuted) < 2:
+    recipes = [name for name in kind if any((name, task) in cells for task in tasks)]
+    values = np.array(
+        [
+            [cells[name, task].exact if (name, task) in cells else NOTHING for task in tasks]
+            for name in recipes
+        ]
+    )
+    syntactic = [kind[name] == SYNTACTIC for name in recipes]
+    rows = range(len(recipes))
+    labels = np.array([np.isin(rows, some) for some in combinations(rows, sum(syntactic))], float)
+    by_target = _means(labels, values) - _means(1 - labels, values)
+    groups = [[_target_group(task) == group for task in tasks] for group in (LABELLING, REST)]
+    parts = [_means(np.array([group], float), by_target.T)[0] for group in groups if any(group)]
+    drawn = parts[0] - parts[1] if len(parts) == 2 else parts[0]
+    observed, possible = drawn[(labels == syntactic).all(axis=1)][0], drawn[np.isfinite(drawn)]
+    if not np.isfinite(observed) or len(possible) < 2:
         return NOTHING, NOTHING
-    return tail_share(observed, np.array(permuted), exact=True), 1 / len(permuted)
+    return tail_share(observed, possible, exact=True), 1 / len(possible)
 
 
 def contrasts(study: Study, draws: Gains) -> pd.DataFrame:
@@ -183,8 +172,7 @@ def contrasts(study: Study, draws: Gains) -> pd.DataFrame:
                 name,
                 len(tasks),
                 recipes,
-                value.value,
-                *value.interval,
+                *value.numbers,
                 *_over_recipes(cells, kind, tasks),
                 value.count,
             )
@@ -195,34 +183,22 @@ def contrasts(study: Study, draws: Gains) -> pd.DataFrame:
 def kind_table(study: Study, draws: Gains) -> pd.DataFrame:
     """Return the gains that are transfer, by recipe: columns recipe kind group gain low high cells
     seeds resampled. group: of targets."""
-    kind, cells, rows = kinds(study), _transfer_cells(study, draws), []
-    for name in draws.recipes:
-        for group in (LABELLING, REST):
-            gains = [
-                gain
-                for (recipe, task), gain in cells.items()
-                if recipe == name and _target_group(task) == group
-            ]
-            if gains:
-                value = mean(gains)
-                words = {draws.resampled(name, task) for recipe, task in cells if recipe == name}
-                text = covers(value.count, False) if value.count < 2 else " / ".join(sorted(words))
-                rows.append(
-                    (
-                        name,
-                        kind[name],
-                        group,
-                        value.value,
-                        *value.interval,
-                        len(gains),
-                        value.count,
-                        text,
-                    )
-                )
-    return pd.DataFrame(
-        rows,
-        columns=["recipe", "kind", "group", "gain", "low", "high", "cells", "seeds", "resampled"],
-    )
+    kind, cells = kinds(study), _transfer_cells(study, draws)
+    groups = {
+        (name, kind[name], group): [
+            gain
+            for (recipe, task), gain in cells.items()
+            if recipe == name and _target_group(task) == group
+        ]
+        for name in draws.recipes
+        if name in kind
+        for group in (LABELLING, REST)
+    }
+    filled = {key: gains for key, gains in groups.items() if gains}
+    means = [mean(gains) for gains in filled.values()]
+    table = answer_table(["recipe", "kind", "group"], list(filled), means)
+    table.insert(6, "cells", list(map(len, filled.values())))
+    return table
 
 
 def kind_effects(study: Study, table: pd.DataFrame) -> pd.DataFrame:

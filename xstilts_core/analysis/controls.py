@@ -8,13 +8,11 @@ encoder with a clue removed: what retrieval loses there had come from names.
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gain_array import gain_draws
 from xstilts_core.analysis.gains import ENGLISH, settled, target_scores, task_order
-from xstilts_core.analysis.intervals import NO_ITEMS
-from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.items import NO_ITEMS, ItemScores
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
 
@@ -75,27 +73,6 @@ def control_table(study: Study, frame: pd.DataFrame, items: ItemScores = NO_ITEM
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def control_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Format `control_table` for reading: a row per target and a column per baseline or control,
-    "62.7 (79.2)" for zero-shot mean (English)."""
-
-    def text(row: pd.Series) -> str:
-        english = "" if pd.isna(row["english"]) else f" ({row['english']:.1f})"
-        return "" if pd.isna(row["zero_shot"]) else f"{row['zero_shot']:.1f}{english}"
-
-    if table.empty:
-        return pd.DataFrame(index=pd.Index([], name="target"))
-    names, tasks = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["task"]))
-    cells = table.assign(text=[text(row) for _, row in table.iterrows()]).pivot(
-        index="task", columns="recipe", values="text"
-    )
-    return (
-        cells.reindex(index=tasks, columns=names)
-        .fillna("")
-        .rename_axis(index="target", columns=None)
-    )
-
-
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
     """Return the row of `control_table` with the highest floor per target by zero-shot score. Its
     `above` is the baseline's margin."""
@@ -105,48 +82,3 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
     return floors.loc[floors.groupby("task", sort=False)["zero_shot"].idxmax()].reset_index(
         drop=True
     )
-
-
-def margin(row: pd.Series) -> str:
-    """Format a row as 'xnli (random_init, +29.3 points, +25.1 to +33.0)'."""
-    interval = (
-        "no interval" if pd.isna(row["low"]) else f"{row['low']:+z.1f} to {row['high']:+z.1f}"
-    )
-    return f"{row['task']} ({row['recipe']}, {row['above']:+z.1f} points, {interval})"
-
-
-def control_findings(table: pd.DataFrame) -> str:
-    """Describe `control_table` in words: where the baseline is above its strongest control, where
-    it is not, and how much names contribute."""
-    if table.empty:
-        return (
-            "**This study has no controls with finished runs.** It cannot show what its scores are "
-            "worth."
-        )
-    floors = strongest(table)
-    clear, below = floors["low"] > 0, floors["above"] <= 0
-    lines = []
-    for rows, words in (
-        (
-            floors[clear],
-            "The baseline is above its strongest control, with the 95 % interval above 0, on",
-        ),
-        (floors[~clear & ~below], "**It cannot be told from its strongest control** on"),
-        (floors[below], "**It is not above its strongest control** on"),
-    ):
-        if len(rows):
-            lines.append(f"{words} {'; '.join(margin(row) for _, row in rows.iterrows())}.")
-    if (~clear).any():
-        lines.append(
-            "On such a target intermediate training may improve what the control already has "
-            "rather than transfer."
-        )
-    for _, row in table[table["control"] == _HIDDEN].iterrows():
-        unmasked = row["zero_shot"] + row["above"]
-        share = f", {100 * row['above'] / unmasked:.0f} % of the score less" if unmasked > 0 else ""
-        lines.append(
-            f"With names masked, {row['task']} goes from {unmasked:.1f} to "
-            f"{row['zero_shot']:.1f}{share}."
-        )
-    seeds = int(np.nanmin(table["seeds"]))
-    return " ".join([*lines, f"These numbers rest on {seeds} seed{'' if seeds == 1 else 's'}."])

@@ -146,8 +146,8 @@ def correlations(
     methods: Sequence[Method] = ("spearman",),
     test: Test = "permutation",
     resamples: int = RESAMPLES,
-    least: int = LEAST_ROWS,
     seed: int = 0,
+    bootstrap: bool = True,
 ) -> pd.DataFrame:
     """Correlate every column of x with every column of y, or all pairs of columns of x if y is
     None: columns COLUMNS, a row per pair and method.
@@ -155,9 +155,9 @@ def correlations(
     x, y: one row per unit, with the same index. A row with a missing value is left out of the pairs
     that need it; n counts the remaining ones. estimate: equals scipy's spearmanr, pearsonr,
     kendalltau (tau-b). low, high, p: see the module docstring, `permutation_p` and `_scipy_p`.
-    p_holm: p adjusted over all pairs of a method (Holm 1979). Below `least` rows, or if a column
+    p_holm: p adjusted over all pairs of a method (Holm 1979). Below LEAST_ROWS rows, or if a column
     does not vary, everything but n is NaN. resamples: number of bootstrap draws and of
-    permutations. Deterministic for a `seed`.
+    permutations. bootstrap: whether to compute intervals. Deterministic for a `seed`.
     """
     for name in methods:
         if name not in METHODS:
@@ -166,7 +166,9 @@ def correlations(
         raise unknown("test", test, _TESTS)
     pairs = list(_column_pairs(x, y))
     intervals = {
-        name: _row_intervals([(left, right) for *_, left, right in pairs], name, resamples, seed)
+        name: _row_intervals(
+            [(left, right) for *_, left, right in pairs], name, resamples * bootstrap, seed
+        )
         for name in methods
     }
     rows = []
@@ -174,7 +176,7 @@ def correlations(
         count = len(left)
         for method in methods:
             numbers = (NOTHING,) * 4
-            if count >= least:
+            if count >= LEAST_ROWS:
                 estimate = settled(correlation(left, right, np.ones((1, count)), method))[0]
                 numbers = (
                     estimate,

@@ -20,43 +20,20 @@ tasks and domains (intervals.py).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.contrast import transfers
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
 from xstilts_core.analysis.gains import AVERAGE
-from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
 from xstilts_core.tasks import GENERAL, TASKS, VERSIONS, original
 
 LESS_GENERAL, LESS_OTHER = "less general", "less another domain"
 OWN = "own domain"
-CELLS = [
-    "comparison",
-    "group",
-    "task",
-    "recipe",
-    "against",
-    "gain",
-    "difference",
-    "low",
-    "high",
-    "seeds",
-]
-COLUMNS = [
-    "comparison",
-    "group",
-    "task",
-    "difference",
-    "low",
-    "high",
-    "recipes",
-    "missing",
-    "seeds",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,40 +143,24 @@ def comparisons(study: Study, draws: Gains) -> Iterator[_Comparison]:
 
 
 def domain_cells(study: Study, draws: Gains) -> pd.DataFrame:
-    """Return every comparison, columns CELLS, in points; NaN if runs are missing. gain: over the
-    baseline; against: recipes, joined by +.
+    """Return every comparison in points: columns comparison, group, task, recipe, against, gain,
+    difference, low, high and seeds; NaN if runs are missing. gain: over the baseline; against:
+    recipes, joined by +.
 
     Only this table has recipes of one domain on targets of another; no contrast includes them.
     """
-    rows = [
-        (
-            c.comparison,
-            c.group,
-            c.task,
-            c.recipe,
-            "+".join(c.against),
-            c.gain.value,
-            c.change.value,
-            *c.change.interval,
-            c.change.count,
-        )
-        for c in comparisons(study, draws)
-    ]
-    return pd.DataFrame(rows, columns=CELLS)
-
-
-def _target_means(found: Sequence[_Comparison]) -> dict[str, Estimate]:
-    """Return target -> mean over the recipes whose runs are finished."""
-    tasks = dict.fromkeys(pair.task for pair in found if pair.finished)
-    return {
-        name: mean([pair.change for pair in found if pair.task == name and pair.finished])
-        for name in tasks
-    }
+    pairs = list(comparisons(study, draws))
+    keys = [(c.comparison, c.group, c.task, c.recipe, "+".join(c.against)) for c in pairs]
+    names = ["comparison", "group", "task", "recipe", "against"]
+    table = answer_table(names, keys, [pair.change for pair in pairs], "difference")
+    table.insert(5, "gain", np.array([pair.gain.value for pair in pairs], dtype=float))
+    return table.drop(columns="resampled")
 
 
 def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
-    """Return the planned contrast first, then its parts: columns COLUMNS, in points. Contrasts
-    without finished runs have no row.
+    """Return the planned contrast first, then its parts, in points: columns comparison, group,
+    task, difference, low, high, recipes, missing and seeds. Contrasts without finished runs have no
+    row.
 
     comparison: LESS_GENERAL or LESS_OTHER. group: OWN (targets of the recipe's own domain, all
     domains), one domain, or GENERAL. task: AVERAGE over the targets of the group, or one of them.
@@ -208,34 +169,30 @@ def domain_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     # On the targets of a domain only that domain's recipes count.
     planned = [pair for pair in comparisons(study, draws) if pair.own or pair.group == GENERAL]
     groups = [OWN, *dict.fromkeys(pair.group for pair in planned)]
-    rows, target_rows = [], []
-    for comparison in (LESS_GENERAL, LESS_OTHER):
-        for group in groups:
-            members = [
-                pair
-                for pair in planned
-                if pair.comparison == comparison
-                and (pair.own if group == OWN else pair.group == group)
-            ]
-            means = _target_means(members)
-            if not means:
-                continue
-            count = sum(pair.finished for pair in members)
-            average = mean(list(means.values()))
-            rows.append(
-                (
-                    comparison,
-                    group,
-                    AVERAGE,
-                    average.value,
-                    *average.interval,
-                    count,
-                    len(members) - count,
-                    average.count,
-                )
-            )
-            for task, value in means.items() if group != OWN else ():
-                recipes = [pair.finished for pair in members if pair.task == task]
-                counts = (sum(recipes), len(recipes) - sum(recipes), value.count)
-                target_rows.append((comparison, group, task, value.value, *value.interval, *counts))
-    return pd.DataFrame([*rows, *target_rows], columns=COLUMNS)
+    averages: dict[tuple[str, str, str], tuple[Estimate, list[_Comparison]]] = {}
+    by_target = averages.copy()
+    for comparison, group in product((LESS_GENERAL, LESS_OTHER), groups):
+        members = [
+            pair
+            for pair in planned
+            if pair.comparison == comparison and (pair.own if group == OWN else pair.group == group)
+        ]
+        pairs_on = {
+            task: [pair for pair in members if pair.task == task]
+            for task in dict.fromkeys(pair.task for pair in members if pair.finished)
+        }
+        means = {
+            task: mean([pair.change for pair in pairs if pair.finished])
+            for task, pairs in pairs_on.items()
+        }
+        if means:
+            averages[comparison, group, AVERAGE] = mean(list(means.values())), members
+        for task in means if group != OWN else ():
+            by_target[comparison, group, task] = means[task], pairs_on[task]
+    answers = averages | by_target
+    estimates = [estimate for estimate, _ in answers.values()]
+    table = answer_table(["comparison", "group", "task"], list(answers), estimates, "difference")
+    finished = [[pair.finished for pair in pairs] for _, pairs in answers.values()]
+    table.insert(6, "recipes", [sum(pairs) for pairs in finished])
+    table.insert(7, "missing", [pairs.count(False) for pairs in finished])
+    return table.drop(columns="resampled")

@@ -2,13 +2,23 @@
 over its rows.
 
 A row is a recipe, a target and a language; a column is a seed. Gains and items are paired with
-those of the baseline. `Gains.estimate` turns rows and weights into a number with the components of
-its interval (intervals.py).
+those of the baseline. An `Estimate` answers a question: it is a sum of the rows' mean gains times
+their weights, with its 95 % interval. The interval says whether the number would be the same with
+other seeds and other test items, in the same languages. Items are drawn with replacement, once per
+target for all recipes, seeds and languages (items.py). The contribution of seeds is computed, with
+Student's t because they are few: hierarchy.py has the method, its formulas, sources and coverage.
+Languages are the fixed list that the benchmark defines, so they are not drawn and nothing is
+claimed about other languages (`hierarchical_gains` can draw them).
+
+If predictions are missing, items cannot be drawn, and the interval covers other seeds on the same
+items. With one seed there is no interval, because nothing is known about other seeds.
+`Estimate.resampled` states both cases.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,14 +27,40 @@ from xstilts_core.analysis.gains import (
     AVERAGE,
     chosen_languages,
     recipe_order,
+    settled,
     target_scores,
     task_order,
 )
-from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import NO_ITEMS, Estimate, covers, intervals, mean
-from xstilts_core.analysis.items import ItemScores
+from xstilts_core.analysis.hierarchy import (
+    LEVELS,
+    MANY,
+    NOTHING,
+    ONE_SEED,
+    SEEDS,
+    SEEDS_ITEMS,
+    Level,
+    Part,
+    half_widths,
+    seed_and_item_parts,
+    student_interval,
+    variance_parts,
+)
+from xstilts_core.analysis.items import NO_ITEMS, ItemScores
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study.spec import BASELINE
+
+_OVER_LEVELS = [
+    "recipe",
+    "task",
+    "gain",
+    "low",
+    "high",
+    "seeds",
+    "languages",
+    "resampled",
+    "reason",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +124,23 @@ class Gains:
         )
 
     @cached_property
+    def labels(self) -> pd.DataFrame:
+        """The recipe, task and language of each row."""
+        rows = [
+            (row, *cell, code)
+            for cell, by_language in self.cells.items()
+            for code, row in by_language.items()
+        ]
+        table = pd.DataFrame(rows, columns=["row", "recipe", "task", "language"])
+        return table.set_index("row").sort_index()
+
+    @cached_property
+    def cell_of(self) -> np.ndarray:
+        """The number of each row's cell, its recipe and target [rows]."""
+        numbers: np.ndarray = self.labels.groupby(["recipe", "task"]).ngroup().to_numpy()
+        return numbers
+
+    @cached_property
     def count(self) -> int:
         """The number of item draws; 1 without predictions."""
         return next((len(run[0]) for row in self.runs for run in row if run), 1)
@@ -107,57 +160,156 @@ class Gains:
             if code in self.languages and (codes is None or code in codes)
         ]
 
-    def covered(self, rows: Sequence[int]) -> str:
-        """Return what an interval over these rows covers: "seeds and items", "seeds", or why there
-        is none; "" without rows."""
-        if not rows:
-            return ""
-        return covers(int(self.counts[rows].min()), bool(self.itemwise[rows].all()))
-
-    def estimate(self, rows: Sequence[int], weights: Sequence[float] | np.ndarray) -> Estimate:
-        """Return the sum of the rows' mean gains times the weights; NaN without rows. Items are
-        resampled if they can be in all of the rows."""
+    def of_rows(self, rows: Sequence[int]) -> "Estimate":
+        """Return the mean over some rows and their seeds; NaN without rows."""
         if not rows:
             return self.nothing(NOTHING)
-        changes = np.zeros((self.count, len(self.seeds)))
-        for row, weight in zip(rows, weights, strict=True) if self.itemwise[rows].all() else ():
-            for column, run in enumerate(self.runs[row]):
-                if run and self.known[row, column]:
-                    changes[:, column] += weight / self.counts[row] * (run[0] - run[1])
-        return Estimate(
-            float(np.dot(self.means[rows], weights)),
-            np.dot(weights, self.pulls[rows]),
-            changes - changes.mean(axis=0),
-            int(self.counts[rows].min()),
-        )
+        counts, weights = self.counts[rows], np.zeros(len(self.values))
+        weights[rows] = counts / counts.sum()
+        return Estimate(self, weights, 0.0, int(counts.min()))
 
-    def nothing(self, value: float) -> Estimate:
+    def nothing(self, value: float) -> "Estimate":
         """Return a constant, which has neither seeds nor items."""
-        seeds = len(self.seeds)
-        return Estimate(value, np.zeros(seeds), np.zeros((self.count, seeds)), 0)
+        return Estimate(self, np.zeros(len(self.values)), value, 0)
 
-    def language(self, row: int) -> Estimate:
-        """Return the mean over seeds in one language."""
-        return self.estimate([row], [1.0])
-
-    def gain(self, recipe: str, task: str) -> Estimate:
-        """Return the mean over languages and seeds: 0 for the baseline, NaN if runs are missing."""
+    def gain(self, recipe: str, task: str, codes: Collection[str] | None = None) -> "Estimate":
+        """Return the mean over languages (`codes`, or all that means are taken over) and seeds: 0
+        for the baseline, NaN if runs are missing."""
         if recipe == BASELINE:
             return self.nothing(0.0)
-        rows = self.rows(recipe, task)
-        return self.estimate(rows, self.counts[rows] / max(1, self.counts[rows].sum()))
+        return self.of_rows(self.rows(recipe, task, codes))
 
-    def average(self, recipe: str) -> Estimate:
+    def average(self, recipe: str) -> "Estimate":
         """Return the mean over all targets; NaN if one is missing."""
-        return (
-            mean([self.gain(recipe, task) for task in self.tasks])
-            if self.tasks
-            else self.nothing(NOTHING)
-        )
+        gains = [self.gain(recipe, task) for task in self.tasks]
+        return mean(gains) if gains else self.nothing(NOTHING)
 
-    def resampled(self, recipe: str, task: str) -> str:
-        """Return what the interval of `gain` covers (see `covered`)."""
-        return self.covered(self.rows(recipe, task))
+    def less_others(self, cells: Sequence[tuple[str, str]], codes: Collection[str]) -> "Estimate":
+        """Return the gain in some languages minus that in the others of the same target, mean over
+        the `cells` (recipe, target) that have both; NaN if none has."""
+        others = self.languages - set(codes)
+        differences = [
+            self.gain(*cell, codes) - self.gain(*cell, others)
+            for cell in cells
+            if self.rows(*cell, codes) and self.rows(*cell, others)
+        ]
+        return mean(differences) if differences else self.nothing(NOTHING)
+
+    def mean_gain(self, recipe: str, task: str) -> "Estimate":
+        """Return `gain`, or `average` if the task is AVERAGE."""
+        return self.average(recipe) if task == AVERAGE else self.gain(recipe, task)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A number in points with its interval: a weighted sum of mean gains and a constant. Estimates
+    over the same gains can be added and subtracted.
+
+    weights [rows]: those of `gains`. constant: points that do not depend on runs, such as a
+    published number; NaN if a gain is missing. count: the smallest number of seeds of the rows; 0
+    for a constant.
+    """
+
+    gains: Gains
+    weights: np.ndarray
+    constant: float
+    count: int
+
+    @cached_property
+    def exact(self) -> float:
+        """The number itself, not rounded."""
+        return float(self.weights @ self.gains.means) + self.constant
+
+    @property
+    def value(self) -> float:
+        """`exact`, rounded by `settled` for display and comparison."""
+        return float(settled(self.exact))
+
+    @cached_property
+    def pulls(self) -> np.ndarray:
+        """The seeds' parts [seeds] of the deviation: see `seed_and_item_parts`."""
+        pulls: np.ndarray = self.weights @ self.gains.pulls
+        return pulls
+
+    @cached_property
+    def itemwise(self) -> tuple[np.ndarray, bool]:
+        """The rows in which items are resampled, and whether these are all. A target's languages
+        share their items, so its rows are resampled together or not at all."""
+        rows = np.flatnonzero(self.weights)
+        complete = self.gains.itemwise[rows]
+        if complete.any() and not complete.all():
+            cells = self.gains.cell_of[rows]
+            complete = ~np.isin(cells, cells[~complete])
+        return rows[complete], bool(complete.all())
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """The deviation of each seed's share [draws, seeds] on resampled items."""
+        gains, changes = self.gains, np.zeros((self.gains.count, len(self.gains.seeds)))
+        for row in self.itemwise[0]:
+            weight = self.weights[row] / gains.counts[row]
+            for column, run in enumerate(gains.runs[row]):
+                if run and gains.known[row, column]:
+                    changes[:, column] += weight * (run[0] - run[1])
+        changes -= changes.mean(axis=0)
+        return changes
+
+    @property
+    def parts(self) -> list[Part]:
+        """The variance due to seeds, and that due to items which is not already in it."""
+        return seed_and_item_parts(self.pulls, self.draws, self.count)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Low and high end of the 95 % interval: NaN with one seed, of width 0 for a constant."""
+        low, high = intervals([self])[0]
+        return float(low), float(high)
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """The value and its interval, as tables have them."""
+        return self.value, *self.interval
+
+    @property
+    def resampled(self) -> str:
+        """What the interval covers: "seeds and items"; "seeds" if predictions of a target are
+        missing; or why there is none. "" for a constant or if a gain is missing."""
+        if np.isnan(self.constant) or not self.weights.any():
+            return ""
+        if self.count < 2:
+            return ONE_SEED
+        return SEEDS_ITEMS if self.itemwise[1] else SEEDS
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        return combined([self, other], [1, -1])
+
+
+def combined(parts: Sequence[Estimate], factors: Sequence[float] | np.ndarray) -> Estimate:
+    """Return the sum of the parts times the factors, with the smallest positive number of seeds."""
+    return Estimate(
+        parts[0].gains,
+        np.asarray(factors) @ [part.weights for part in parts],
+        float(np.dot(factors, [part.constant for part in parts])),
+        min((part.count for part in parts if part.count), default=0),
+    )
+
+
+def mean(parts: Sequence[Estimate]) -> Estimate:
+    """Return the plain mean; NaN if a part is NaN, so that a missing value cannot go unnoticed."""
+    return combined(parts, np.full(len(parts), 1 / len(parts)))
+
+
+def intervals(estimates: Sequence[Estimate]) -> np.ndarray:
+    """Return [estimates, low and high]: the `interval` of each estimate, computed in one pass."""
+    variances, freedoms = np.zeros((len(estimates), 2)), np.full((len(estimates), 2), MANY)
+    for row, estimate in enumerate(estimates):
+        for column, part in enumerate(estimate.parts):
+            variances[row, column], freedoms[row, column] = part.variance, part.freedom
+    known = np.array([estimate.count != 1 for estimate in estimates], dtype=bool)
+    half = np.where(known, half_widths(variances, freedoms), NOTHING)
+    values = np.array([estimate.exact for estimate in estimates])
+    ends: np.ndarray = settled(np.stack([values - half, values + half], axis=-1))
+    return ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,88 +433,116 @@ def gain_draws(
     )
 
 
+def answer_table(
+    names: Sequence[str],
+    keys: Sequence[tuple[object, ...]],
+    estimates: Sequence[Estimate],
+    value: str = "gain",
+) -> pd.DataFrame:
+    """Return one row per estimate: its key in the columns `names`, its value in points, then low,
+    high (95 %), seeds and resampled.
+
+    Numbers are NaN if runs are missing. resampled: what the interval covers, or why there is none.
+    """
+    low, high = intervals(estimates).T
+    values = np.array([estimate.value for estimate in estimates], dtype=float)
+    return pd.DataFrame(keys, columns=list(names)).assign(
+        **{value: values},
+        low=low,
+        high=high,
+        seeds=np.array([estimate.count for estimate in estimates], dtype=int),
+        resampled=[estimate.resampled for estimate in estimates],
+    )
+
+
 def gain_table(draws: Gains) -> pd.DataFrame:
     """Return the cells of `gain_matrix` with intervals: columns recipe task gain low high seeds
     languages n resampled; task `average` too.
 
     n counts the (seed, language) pairs in the mean. `resampled` is what the interval covers, or why
     there is none. gain, low and high are in points; low and high are NaN with one seed. If the runs
-    are missing, all three are NaN and the counts are 0.
+    are missing, all three are NaN and the number of seeds and languages is 0.
     """
-    rows, estimates = [], []
-    for recipe in draws.recipes:
-        counts, task_gains, codes = [], [], set()
-        for task in draws.tasks:
-            indices = draws.rows(recipe, task)
-            seeds = draws.counts[indices]
-            counts.append((int(seeds.max(initial=0)), len(indices), int(seeds.sum())))
-            codes |= draws.cells.get((recipe, task), {}).keys() & draws.languages
-            task_gains.append(draws.gain(recipe, task))
-            rows.append((recipe, task, *counts[-1], draws.resampled(recipe, task)))
-        estimates += task_gains
-        if draws.tasks:
-            whole = all(count[0] for count in counts)
-            scope = (
-                " / ".join(dict.fromkeys(row[-1] for row in rows[-len(draws.tasks) :]))
-                if whole
-                else ""
-            )
-            few = min(count[0] for count in counts)
-            rows.append(
-                (recipe, AVERAGE, few, len(codes) if whole else 0, sum(c[2] for c in counts), scope)
-            )
-            estimates.append(mean(task_gains))
-    return _with_intervals(
-        pd.DataFrame(rows, columns=["recipe", "task", "seeds", "languages", "n", "resampled"]),
-        2,
-        estimates,
-    )
+    tasks = (*draws.tasks, AVERAGE) if draws.tasks else ()
+    keys = list(product(draws.recipes, tasks))
+    gains = [draws.mean_gain(*key) for key in keys]
+    rows = [np.flatnonzero(gain.weights) for gain in gains]
+    codes = draws.labels["language"].to_numpy(object)
+    table = answer_table(["recipe", "task"], keys, gains)
+    table.insert(6, "languages", np.array([len(set(codes[row])) for row in rows], dtype=int))
+    table.insert(7, "n", [int(draws.counts[row].sum()) for row in rows])
+    table.loc[table["gain"].isna(), ["seeds", "languages"]] = 0
+    return table
 
 
-def _with_intervals(
-    table: pd.DataFrame, position: int, estimates: Sequence[Estimate]
-) -> pd.DataFrame:
-    """Insert the columns gain, low and high at a position: one estimate per row."""
-    low, high = intervals(estimates).T
-    columns = pd.DataFrame(
-        {"gain": [estimate.value for estimate in estimates], "low": low, "high": high},
-        index=table.index,
-        dtype=float,
-    )
-    return pd.concat([table.iloc[:, :position], columns, table.iloc[:, position:]], axis=1)
-
-
-def by_language(draws: Gains) -> pd.DataFrame:
-    """Return gains by language: columns recipe task language gain low high seeds n resampled script
-    resource_level word_order.
+def by_language(draws: Gains, rows: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return gains by language, of all rows of the array or of these: columns recipe task language
+    gain low high seeds n resampled script resource_level word_order.
 
     low and high cover seeds, and test items if predictions were stored; they are NaN with one seed.
     `resampled` is "seeds and items", "seeds", or why there is no interval. n: number of test items.
     English is included. resource_level: from the size of the language in CC-100 (languages.py), not
     from the study's own phase 1 data.
     """
-    rows, estimates = [], []
-    for (recipe, task), cell in draws.cells.items():
-        for code, index in cell.items():
-            estimate = draws.language(index)
-            scope = draws.covered([index])
-            facts = LANGUAGES.get(code)
-            traits = (
-                (facts.script, facts.resource_level, facts.word_order)
-                if facts
-                else ("unknown",) * 3
-            )
-            rows.append((recipe, task, code, estimate.count, draws.n[index], scope, *traits))
-            estimates.append(estimate)
-    columns = [
-        "recipe",
-        "task",
-        "language",
-        "seeds",
-        "n",
-        "resampled",
-        "script",
-        "resource_level",
-        "word_order",
+    chosen = list(range(len(draws.labels)) if rows is None else rows)
+    keys = list(draws.labels.iloc[chosen].itertuples(index=False, name=None))
+    estimates = [draws.of_rows([row]) for row in chosen]
+    table = answer_table(["recipe", "task", "language"], keys, estimates)
+    table.insert(7, "n", draws.n[chosen])
+    facts = [LANGUAGES.get(code) for code in table["language"]]
+    for trait in ("script", "resource_level", "word_order"):
+        table[trait] = [getattr(fact, trait, "unknown") for fact in facts]
+    return table
+
+
+def hierarchical_gains(
+    draws: Gains, levels: Collection[Level] = ("seeds", "items")
+) -> pd.DataFrame:
+    """Return mean gains and their 95 % intervals over the given levels, in points: one row per
+    recipe and target, columns _OVER_LEVELS.
+
+    resampled: the levels drawn; reason: why an interval is missing. hierarchy.py has the method,
+    formulas and sources.
+    """
+    for level in levels:
+        if level not in LEVELS:
+            raise unknown("level", level, LEVELS)
+    if "seeds" not in levels:
+        raise UsageError(
+            f"levels {', '.join(levels)} lack seeds: the interval of a gain would hold "
+            "for these runs alone; add 'seeds'"
+        )
+    rows = []
+    for recipe, task in draws.cells:
+        cell = draws.rows(recipe, task)
+        if not cell or task not in draws.tasks:
+            continue
+        parts, scope, reason = _drawn_parts(draws, cell, levels)
+        value = draws.of_rows(cell).value
+        counts = int(draws.known[cell].any(axis=0).sum()), len(cell)
+        rows.append((recipe, task, value, *student_interval(value, parts), *counts, scope, reason))
+    return pd.DataFrame(rows, columns=_OVER_LEVELS)
+
+
+def _drawn_parts(
+    draws: Gains, rows: Sequence[int], levels: Collection[Level]
+) -> tuple[list[Part], str, str]:
+    """Return the variance parts of a mean over rows, what they cover, and why there are none."""
+    columns, items = np.flatnonzero(draws.known[rows].any(axis=0)).tolist(), None
+    values = draws.values[rows][:, columns].T
+    if len(columns) < 2:
+        return [], "", ONE_SEED
+    if "languages" in levels and len(rows) < 2:
+        return [], "", "no interval: one language"
+    complete = np.isfinite(values).all()
+    if not complete:
+        if "languages" in levels:
+            return [], "", "no interval: a language lacks a seed"
+        values = np.nanmean(values, axis=1, keepdims=True)
+    if "items" in levels and complete and draws.itemwise[rows].all():
+        runs = [[draws.runs[row][column] for column in columns] for row in rows]
+        items = np.array([[run[0] - run[1] for run in row if run] for row in runs]).T
+    drawn = [
+        level for level in LEVELS if level in levels and (level != "items" or items is not None)
     ]
-    return _with_intervals(pd.DataFrame(rows, columns=columns), 3, estimates)
+    return variance_parts(values, items, levels), " and ".join(drawn), ""

@@ -10,7 +10,7 @@ examples) therefore cancels out. Phang et al. (2020), Table 2, reports such diff
 score is NaN, never 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -55,6 +55,19 @@ def task_order(tasks: Iterable[str]) -> list[str]:
     """Return the distinct targets in XTREME's order."""
     names = set(tasks)
     return [name for name in TARGET_NAMES if name in names]
+
+
+def in_order(
+    table: pd.DataFrame, columns: Sequence[str], orders: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Sort rows by columns, those in `orders` by the place of their values in these lists; equal
+    rows keep their order."""
+
+    def rank(column: pd.Series) -> pd.Series:
+        name = column.name
+        return column.map(list(orders[name]).index) if name in orders else column
+
+    return table.sort_values(list(columns), key=rank, kind="stable", ignore_index=True)
 
 
 def chosen_languages(found: Iterable[str], languages: Sequence[str] | None) -> list[str]:
@@ -126,13 +139,9 @@ def gains(frame: pd.DataFrame, metric: str | None = None, split: str | None = No
     recipe_scores = scores[scores["recipe"] != BASELINE]
     table = recipe_scores.merge(baseline_scores, on=PAIR, how="left", validate="many_to_one")
     table["gain"] = table["value"].astype(float) - table["baseline"].astype(float)
-    order = {"recipe": recipe_order(table["recipe"]), "task": task_order(table["task"])}
-
-    def rank(column: pd.Series) -> pd.Series:
-        return column.map(order[column.name].index) if column.name in order else column
-
-    table = table.sort_values(["recipe", "task", "language", "seed"], key=rank, kind="stable")
-    return table[["recipe", *PAIR, "value", "baseline", "gain", "n"]].reset_index(drop=True)
+    orders = {"recipe": recipe_order(table["recipe"]), "task": task_order(table["task"])}
+    table = in_order(table, ["recipe", "task", "language", "seed"], orders)
+    return table[["recipe", *PAIR, "value", "baseline", "gain", "n"]]
 
 
 def matrix(
@@ -203,6 +212,4 @@ def baseline_by_language(frame: pd.DataFrame) -> pd.DataFrame:
         value=("value", "mean"), spread=("value", "std"), seeds=("seed", "nunique"), n=("n", "max")
     ).reset_index()
     table[["value", "spread"]] = settled(table[["value", "spread"]])
-    return table.sort_values(
-        "task", key=lambda column: column.map(TARGET_NAMES.index), kind="stable"
-    ).reset_index(drop=True)
+    return in_order(table, ["task"], {"task": TARGET_NAMES})

@@ -11,21 +11,17 @@ at random.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis import mixed
-from xstilts_core.analysis.findings import COVERS, counted
-from xstilts_core.analysis.gain_array import Gains
+from xstilts_core.analysis.gain_array import Gains, mean
 from xstilts_core.analysis.gains import ENGLISH
-from xstilts_core.analysis.hierarchy import ONE_SEED
-from xstilts_core.analysis.intervals import Estimate, covers, mean
-from xstilts_core.analysis.mixed import EFFECTS, described, mixed_effects
+from xstilts_core.analysis.mixed import EFFECTS, described, fact, mixed_effects
 from xstilts_core.analysis.power import detectable_gain, p_value
 from xstilts_core.analysis.significance import holm
-from xstilts_core.languages import LANGUAGES
 
 ALL = "all recipes"
 LANGUAGE = "language"
@@ -50,80 +46,17 @@ COLUMNS += ["detectable", "languages", "targets", "recipes", "seeds", "resampled
 separately over all others. detectable: difference in points that is told from 0 with 80 % power."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean gain, and whether test items were resampled in all of its parts."""
-
-    estimate: Estimate
-    itemwise: bool
-
-
-def fact(code: str, factor: str) -> str:
-    """Return the level of a language; for the factor family, without the branch."""
-    row = LANGUAGES[code]
-    return {
-        LANGUAGE: code,
-        "script": row.script,
-        "family": row.family.split(":")[0],
-        "word_order": row.word_order,
-        "resource_level": row.resource_level,
-    }[factor]
-
-
-def averaged(parts: Sequence[Mean | None]) -> Mean | None:
-    """Return the mean of means, or None if one of them is missing or there are none."""
-    known = [part for part in parts if part is not None]
-    if not known or len(known) < len(parts):
-        return None
-    return Mean(mean([part.estimate for part in known]), all(part.itemwise for part in known))
-
-
-def less(first: Mean, second: Mean) -> Mean:
-    """Return first - second."""
-    return Mean(first.estimate - second.estimate, first.itemwise and second.itemwise)
-
-
-def of_languages(draws: Gains, recipe: str, task: str, codes: Sequence[str]) -> Mean | None:
-    """Return the mean gain over these languages of a target, or None if it has none of them."""
-    rows = draws.rows(recipe, task, codes)
-    if not rows:
-        return None
-    weights = np.full(len(rows), 1 / len(rows))
-    return Mean(draws.estimate(rows, weights), bool(draws.itemwise[rows].all()))
-
-
-def _of_level(
-    draws: Gains, recipe: str, tasks: Sequence[str], codes: Sequence[str]
-) -> tuple[Mean | None, Mean | None, list[str]]:
-    """Return the gain of a level, its difference from the other languages of the same targets (None
-    if there are none), and its targets."""
-    others = sorted(draws.languages - set(codes))
-    gains = {
-        task: gain
-        for task in tasks
-        if (gain := of_languages(draws, recipe, task, codes)) is not None
-    }
-    other_gains = {task: of_languages(draws, recipe, task, others) for task in gains}
-    pairs = [less(gains[task], gain) for task, gain in other_gains.items() if gain is not None]
-    return averaged(list(gains.values())), averaged(pairs), list(gains)
-
-
-def _shared_targets(draws: Gains, recipes: Sequence[str]) -> list[str]:
-    """Return the targets on which all of the recipes have gains."""
+def _targets_with(
+    draws: Gains, members: Sequence[str], recipe: str, codes: Sequence[str]
+) -> list[str]:
+    """Return the targets on which all members have gains and `recipe` has some in these
+    languages."""
     return [
-        task for task in draws.tasks if all((recipe, task) in draws.cells for recipe in recipes)
+        task
+        for task in draws.tasks
+        if all((member, task) in draws.cells for member in members)
+        and draws.rows(recipe, task, codes)
     ]
-
-
-def numbers(found: Mean | None) -> tuple[float, float, float, Estimate | None]:
-    """Return the value, its interval and the estimate. If items were not resampled in some part,
-    the interval covers seeds alone."""
-    if found is None:
-        return NOTHING, NOTHING, NOTHING, None
-    gain = found.estimate
-    if not found.itemwise:
-        gain = Estimate(gain.exact, gain.pulls, np.zeros_like(gain.draws), gain.count)
-    return gain.value, *gain.interval, gain
 
 
 def group_gains(draws: Gains) -> pd.DataFrame:
@@ -144,26 +77,30 @@ def group_gains(draws: Gains) -> pd.DataFrame:
             if code in draws.languages
         }
     )
-    shared, rows = _shared_targets(draws, recipes), []
+    rows = []
     for factor in (*GROUPS, LANGUAGE):
-        for level in dict.fromkeys(sorted((fact(code, factor) for code in codes), key=str)):
+        for level in sorted({fact(code, factor) for code in codes}, key=str):
             subset = [code for code in codes if fact(code, factor) == level]
             for name in (ALL, *recipes):
                 members = recipes if name == ALL else [name]
-                tasks = shared if name == ALL else _shared_targets(draws, members)
-                parts = [_of_level(draws, member, tasks, subset) for member in members]
-                average = averaged([part[0] for part in parts])
-                if average is None or any(part[2] != parts[0][2] for part in parts):
+                level_targets = [
+                    _targets_with(draws, members, member, subset) for member in members
+                ]
+                targets = level_targets[0]
+                if not targets or any(other != targets for other in level_targets):
                     continue  # recipes without the same languages of the same targets
-                gain, low, high, _ = numbers(average)
-                *difference, contrast = numbers(averaged([part[1] for part in parts]))
-                p = p_value(contrast.value, contrast.parts) if contrast else NOTHING
-                size = detectable_gain(contrast.parts) if contrast else NOTHING
-                seeds = average.estimate.count
-                words = covers(seeds, average.itemwise)
-                counts = (" ".join(subset), len(parts[0][2]), len(members), seeds, words)
+                cells = list(product(members, targets))
+                gain = mean([draws.gain(*cell, subset) for cell in cells])
+                contrast = draws.less_others(cells, subset)
+                counts = len(targets), len(members), gain.count, gain.resampled
                 rows.append(
-                    (name, factor, level, gain, low, high, *difference, p, NOTHING, size, *counts)
+                    (
+                        *(name, factor, level, *gain.numbers, *contrast.numbers),
+                        p_value(contrast.value, contrast.parts),
+                        NOTHING,
+                        detectable_gain(contrast.parts),
+                        *(" ".join(subset), *counts),
+                    )
                 )
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.assign(p_holm=_holm_once(table, codes))
@@ -215,108 +152,3 @@ def language_effects(table: pd.DataFrame, recipes: Mapping[str, Sequence[str]]) 
     )
     effects = mixed.told(effects, seeds)
     return effects.assign(p_holm=holm(effects["p"].to_numpy(float)))
-
-
-def named(level: str, factor: str) -> str:
-    """Describe a level in words."""
-    words = {
-        LANGUAGE: LANGUAGES[level].name if level in LANGUAGES else level,
-        "resource_level": f"{level} resources",
-    }
-    return words.get(factor, f"word order {level}" if factor == "word_order" else level)
-
-
-def language_findings(table: pd.DataFrame, effects: pd.DataFrame) -> str:
-    """Summarize `group_gains` and `language_effects` in Markdown: where gains differ and what
-    cannot be told."""
-    overall = table[table["recipe"] == ALL]
-    if overall.empty:
-        return (
-            "**No finished target runs to compare yet.** Gains need the baseline and one other "
-            "recipe on the same target and seed."
-        )
-    first = overall.iloc[0]
-    tested = overall.dropna(subset=["p"])
-    lines = [
-        f"Mean of {counted(int(first['recipes']), 'recipe')} on "
-        f"{counted(int(overall['targets'].max()), 'target')}."
-    ]
-    single = overall[overall["factor"] == LANGUAGE].sort_values(
-        "gain", ascending=False, kind="stable"
-    )
-    best, worst = (told(row, "gain", "low", "high") for _, row in single.iloc[[0, -1]].iterrows())
-    lines.append(f"By language, the mean gain is largest in {best} and smallest in {worst}.")
-    significant = tested[tested["p_holm"] < LEVEL].sort_values("p_holm", kind="stable")
-    if tested.empty:
-        some_seeds = overall["seeds"].max() > 1 or effects["p"].notna().any()
-        cause = "some cells have one seed" if some_seeds else ONE_SEED.removeprefix("no interval: ")
-        lines.append(
-            f"Whether levels differ among these languages is unknown: {cause}, no interval."
-        )
-    elif significant.empty:
-        median = tested["detectable"].median()
-        words = f"a difference of {median:.1f} points (median) would be told from 0 with 80 % power"
-        lines.append(
-            f"Of {counted(len(tested), 'level')}, none differs from the other languages of its "
-            f"targets after Holm's correction; {words}."
-        )
-    else:
-        levels = "; ".join(
-            told(row, "difference", "difference_low", "difference_high")
-            for _, row in significant.iterrows()
-        )
-        lines.append(
-            f"Of {counted(len(tested), 'level')}, these differ from the other languages of their "
-            f"targets (Holm): {levels}."
-        )
-    lines.append(beyond(effects))
-    limits = [COVERS[name] for name in COVERS if name in set(overall["resampled"])]
-    limits.append(
-        "Levels share languages (one script is often one family), so a difference by script may "
-        "be one by family."
-    )
-    if (table["recipe"] != ALL).any():
-        limits.append(
-            "The mean of recipes can hide recipes with opposite gains; see the points of each "
-            "recipe."
-        )
-    return "\n".join([" ".join(lines), "", "**What this does not show.** " + " ".join(limits)])
-
-
-def told(row: "pd.Series", value: str, low: str, high: str) -> str:
-    """Format a row as 'Swahili (+3.1 points, -0.2 to +5.0)'."""
-    interval = "no interval" if pd.isna(row[low]) else f"{row[low]:+z.1f} to {row[high]:+z.1f}"
-    return f"{named(row['level'], row['factor'])} ({row[value]:+z.1f} points, {interval})"
-
-
-def beyond(effects: pd.DataFrame) -> str:
-    """Describe what the models show about other languages."""
-    fitted = effects.dropna(subset=["estimate", "p"])
-    if fitted.empty:
-        constant = effects["reason"].str.contains(mixed.NO_VARIANCE).any()
-        reason = mixed.NO_VARIANCE if constant else "too few languages, targets or seeds"
-        return f"About other languages of the same kind nothing can be said yet: {reason}."
-    significant = fitted[fitted["p_holm"] < LEVEL]
-    count = f"over {int(fitted['units'].max())} languages, {counted(len(fitted), 'effect')}"
-    if significant.empty:
-        closest = fitted.sort_values("p", kind="stable").iloc[0]
-        span = (
-            f"{closest['estimate']:+z.1f}, {closest['low']:+z.1f} to {closest['high']:+z.1f}, "
-            f"p {closest['p']:.2f}"
-        )
-        nearest = (
-            f"nearest: {named(closest['level'], closest['effect'])} against "
-            f"{named(closest['reference'], closest['effect'])}, {span}"
-        )
-        return (
-            f"For other languages of the same kind ({count} in mixed-effects models) none can be "
-            f"told from 0 after Holm ({nearest})."
-        )
-    effect_texts = "; ".join(
-        f"{named(row.level, row.effect)} against {named(row.reference, row.effect)} "
-        f"({row.estimate:+z.1f}, {row.low:+z.1f} to {row.high:+z.1f})"
-        for row in significant.itertuples()
-    )
-    return (
-        f"For other languages of the same kind ({count} in mixed-effects models): {effect_texts}."
-    )

@@ -1,12 +1,10 @@
-"""Intervals of mean gains over chosen levels (pretraining seeds, fine-tuning seeds, languages, test
-items) that hold with few seeds.
+"""Variances and intervals of mean gains over chosen levels (seeds, languages, test items) that hold
+with few seeds.
 
 The levels that are drawn determine the claim. Seeds are always drawn: the claim holds for other
-trainings. Drawing items extends it to other test sets. Languages are drawn only on request: those
-of a benchmark are a fixed list, and drawing them makes a claim about languages outside of it. If
-there are several pretraining seeds, each is drawn with everything fine-tuned from it (of nested
-levels only the top one is drawn: Davison and Hinkley 1997); with one, the claim is about that
-encoder. Seeds, languages and items are crossed.
+trainings of the same encoder. Drawing items extends it to other test sets. Languages are drawn only
+on request: those of a benchmark are a fixed list, and drawing them makes a claim about languages
+outside of it. Seeds, languages and items are crossed.
 
 Test items are drawn with replacement (items.py). Seeds and languages are three or four: a
 percentile interval from so few draws covers the truth in 87 % of cases instead of 95 (two seeds: 70
@@ -34,23 +32,17 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtrit
 
-from xstilts_core.analysis.gains import chosen_languages, settled
-from xstilts_core.analysis.items import ItemScores
-from xstilts_core.errors import UsageError, unknown
-from xstilts_core.study.spec import BASELINE
+from xstilts_core.analysis.gains import LAST_DIGIT, settled
 
 Level = Literal["seeds", "languages", "items"]
 LEVELS: tuple[Level, ...] = ("seeds", "languages", "items")
+SEEDS_ITEMS, SEEDS = "seeds and items", "seeds"
 ONE_SEED = "no interval: one seed"
-_ONE_LANGUAGE = "no interval: one language"
-_INCOMPLETE = "no interval: a language lacks a seed"
 NOTHING = float("nan")
 # Degrees of freedom of a variance that is known.
 MANY = 1e9
-COLUMNS = ["recipe", "task", "gain", "low", "high", "seeds", "languages", "resampled", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,96 +152,24 @@ def variance_parts(
     return parts
 
 
-def block(rows: pd.DataFrame, unit: str, codes: Sequence[str]) -> np.ndarray:
-    """Return mean gains [units, languages]; NaN if a unit lacks a language."""
-    table = rows.pivot_table(index=unit, columns="language", values="gain")
-    values: np.ndarray = table.reindex(columns=list(codes)).to_numpy(float)
-    return values
+def seed_and_item_parts(pulls: np.ndarray, draws: np.ndarray, count: int) -> list[Part]:
+    """Return the parts of the variance of a sum of mean gains due to seeds, and to items as far as
+    it is not already in that due to seeds; empty below two seeds.
 
-
-def _item_block(
-    rows: pd.DataFrame, unit: str, codes: Sequence[str], items: ItemScores
-) -> np.ndarray | None:
-    """Return resampled gains [draws, units, languages]; None if a prediction is missing."""
-    units = []
-    for _, runs in rows.groupby(unit):
-        language_gains = []
-        for code in codes:
-            seeds = runs.loc[runs["language"] == code, "seed"]
-            keys = [
-                (runs["task"].iloc[0], code, name, int(seed))
-                for name in (runs["recipe"].iloc[0], BASELINE)
-                for seed in seeds
-            ]
-            if not keys or not all(key in items for key in keys):
-                return None
-            recipe_keys, baseline_keys = keys[: len(seeds)], keys[len(seeds) :]
-            language_gains.append(
-                np.mean([items[key] for key in recipe_keys], axis=0)
-                - np.mean([items[key] for key in baseline_keys], axis=0)
-            )
-        units.append(np.stack(language_gains, axis=-1))
-    return np.stack(units, axis=1)
-
-
-def _drawn_parts(
-    runs: pd.DataFrame,
-    unit: str,
-    codes: Sequence[str],
-    items: ItemScores,
-    levels: Collection[Level],
-) -> tuple[list[Part], str, str]:
-    """Return variance parts of a recipe on a target, what they cover, and why there are none."""
-    values = block(runs, unit, codes)
-    if len(values) < 2:
-        return [], "", ONE_SEED
-    if "languages" in levels and len(codes) < 2:
-        return [], "", _ONE_LANGUAGE
-    if np.isnan(values).any():
-        if "languages" in levels:
-            return [], "", _INCOMPLETE
-        values = np.nanmean(values, axis=1, keepdims=True)
-    draws = _item_block(runs, unit, codes, items) if "items" in levels else None
-    drawn_levels = [
-        level for level in LEVELS if level in levels and (level != "items" or draws is not None)
-    ]
-    return variance_parts(values, draws, levels), " and ".join(drawn_levels), ""
-
-
-def hierarchical_gains(
-    table: pd.DataFrame,
-    items: ItemScores,
-    levels: Collection[Level] = ("seeds", "items"),
-    languages: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Return mean gains and their 95 % intervals over the given levels, in points: one row per
-    recipe and target, columns COLUMNS.
-
-    table: from `gains`; a column `pretraining` holds the pretraining seed if a study crosses it
-    with fine-tuning seeds. items: from `item_scores`, {} without predictions. languages: None
-    selects all but English. In the result, `resampled` lists the levels drawn and `reason` explains
-    a missing interval. The module docstring has the method, formulas and sources.
+    pulls [seeds of the study]: deviation of each seed from the mean of its `count` seeds, (x_s - X)
+    / sqrt(S (S - 1)); their sum of squares is the variance due to seeds. draws [draws, seeds]:
+    deviation of each seed's share of the mean, 1 / S, on resampled items.
     """
-    for level in levels:
-        if level not in LEVELS:
-            raise unknown("level", level, LEVELS)
-    if "seeds" not in levels:
-        raise UsageError(
-            f"levels {', '.join(levels)} lack seeds: the interval of a gain would hold "
-            "for these runs alone; add 'seeds'"
-        )
-    rows = []
-    valid = table[table["language"].isin(chosen_languages(table["language"], languages))].dropna(
-        subset=["gain"]
+    if count < 2:
+        return []
+    item_variance = 0.0
+    if len(draws) > 1:
+        shared = draws.sum(axis=1).var()
+        both = count / (count - 1) * (draws.var(axis=0).sum() - shared / count)
+        item_variance = float(shared - both)
+    # A variance below the square of the last digit is rounding error.
+    seed_variance, item_variance = (
+        variance if variance > LAST_DIGIT**2 else 0.0
+        for variance in (float(pulls @ pulls), item_variance)
     )
-    for (recipe, task), runs in valid.groupby(["recipe", "task"], sort=False):
-        several_encoders = "pretraining" in runs and runs["pretraining"].nunique() > 1
-        unit = "pretraining" if several_encoders else "seed"
-        codes = sorted(runs["language"].unique())
-        parts, scope, reason = _drawn_parts(runs, unit, codes, items, levels)
-        if several_encoders:
-            scope = scope.replace("seeds", "pretraining seeds", 1)
-        value = float(settled(runs["gain"].mean()))
-        counts = (runs[unit].nunique(), len(codes))
-        rows.append((recipe, task, value, *student_interval(value, parts), *counts, scope, reason))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return [Part("seeds", seed_variance, count - 1), Part("items", item_variance, MANY)]

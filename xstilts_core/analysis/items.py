@@ -17,12 +17,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from xstilts_core import metrics
 from xstilts_core.analysis.runs import finished, of_size, states
 from xstilts_core.errors import UsageError
+from xstilts_core.jobs.kept_runs import require_answers
 from xstilts_core.study import Study
 from xstilts_core.study.spec import ControlSpec, Scoring
 from xstilts_core.tasks import TARGET_NAMES
@@ -35,33 +38,45 @@ Run = tuple[str, str, int]
 ItemScores = Mapping[tuple[str, str, str, int], np.ndarray]
 """(task, language, recipe, seed) -> [draws] scores in percent, each on a sample of the test items,
 drawn with replacement and as large as the test set."""
+NO_ITEMS: ItemScores = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions of a run: ids [items], statistics [items, columns], and the metric that they
-    give."""
+    give; if they were asked for, the gold answers and the run's own [items]."""
 
     file: Path
     ids: tuple[str, ...]
     statistics: np.ndarray
     columns: tuple[str, ...]
     metric: str
+    answers: tuple[tuple[Any, Any], ...] = ()
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read a predictions file. Raise UsageError naming the file and what is wrong with it."""
+def read_predictions(path: Path, answers: bool = False) -> Predictions:
+    """Read a predictions file, with its answers if wanted. Raise UsageError naming the file and
+    what is wrong with it."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
             header = json.loads(stream.readline())
             lines = [json.loads(line) for line in stream]
+        if answers:
+            require_answers(header, path)
         columns = tuple(header["columns"])
         statistics = np.array([line["stats"] for line in lines], dtype=float).reshape(
             len(lines), len(columns)
         )
         predictions = Predictions(
-            path, tuple(str(line["id"]) for line in lines), statistics, columns, header["metric"]
+            file=path,
+            ids=tuple(str(line["id"]) for line in lines),
+            statistics=statistics,
+            columns=columns,
+            metric=header["metric"],
+            answers=tuple((line["gold"], line["prediction"]) for line in lines) if answers else (),
         )
+    except UsageError:
+        raise
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
@@ -125,15 +140,37 @@ def counts(generator: np.random.Generator, items: int, draws: int) -> np.ndarray
     return np.bincount(cells.ravel(), minlength=draws * items).reshape(draws, items).astype(float)
 
 
-def placed(
-    ids: Sequence[str], table: np.ndarray, order: Mapping[str, int]
-) -> tuple[np.ndarray | slice, np.ndarray]:
-    """Return the positions of a language's items among those of all languages, and its table in
-    that order. Contiguous positions are a slice, which avoids a copy."""
-    positions = np.array([order[name] for name in ids])
-    rows = np.argsort(positions)
-    first, last = positions[rows[0]], positions[rows[-1]]
-    return slice(first, last + 1) if last - first + 1 == len(rows) else positions[rows], table[rows]
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The runs of one task in one language. positions [items]: those of its items among the items
+    of all languages; statistics [items, runs, columns], in that order."""
+
+    runs: Sequence[Run]
+    positions: np.ndarray | slice
+    statistics: np.ndarray
+    columns: tuple[str, ...]
+    metric: str
+
+
+def blocks(runs: Mapping[Run, Predictions]) -> tuple[int, list[Block]]:
+    """Return the number of test items of one task in all its languages, by id, and a block for each
+    language. Contiguous positions are a slice, which avoids a copy."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run[0], []).append(run)
+    tables = [aligned([runs[run] for run in group]) for group in groups.values()]
+    names = dict.fromkeys(name for ids, _ in tables for name in ids)
+    order = {name: index for index, name in enumerate(names)}
+    by_language = []
+    for group, (ids, table) in zip(groups.values(), tables, strict=True):
+        unsorted = np.array([order[name] for name in ids])
+        rows, first = np.argsort(unsorted), runs[group[0]]
+        positions: np.ndarray | slice = unsorted[rows]
+        if unsorted[rows[-1]] - unsorted[rows[0]] + 1 == len(rows):
+            positions = slice(unsorted[rows[0]], unsorted[rows[-1]] + 1)
+        statistics = table[rows].reshape(len(rows), len(group), len(first.columns))
+        by_language.append(Block(group, positions, statistics, first.columns, first.metric))
+    return len(order), by_language
 
 
 def resample(
@@ -141,30 +178,21 @@ def resample(
 ) -> dict[Run, np.ndarray]:
     """Return the scores [draws] of every run of one task. A draw takes items from those of all
     languages together, by id."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run[0], []).append(run)
-    by_language = {code: aligned([runs[run] for run in group]) for code, group in groups.items()}
-    order = {
-        name: index
-        for index, name in enumerate(
-            dict.fromkeys(name for ids, _ in by_language.values() for name in ids)
-        )
-    }
-    tables = {code: placed(*table, order) for code, table in by_language.items()}
+    items, by_language = blocks(runs)
     scores = {run: np.empty(draws) for run in runs}
-    step = max(1, CHUNK // len(order))
+    step = max(1, CHUNK // items)
     for start in range(0, draws, step):
-        sample = counts(generator, len(order), min(step, draws - start))
-        for code, group in groups.items():
-            (columns, table), first = tables[code], runs[group[0]]
-            weights = sample[:, columns]
-            sums = (weights @ table).reshape(len(weights), len(group), len(first.columns))
+        sample = counts(generator, items, min(step, draws - start))
+        for block in by_language:
+            weights, statistics = sample[:, block.positions], block.statistics
+            sums = weights @ statistics.reshape(len(statistics), -1)
             # If a tiny language has no item in a draw, its sums are 0, and so is its score.
             values = metrics.score_sums(
-                sums, np.maximum(weights.sum(axis=1), 1)[:, None], first.columns
-            )[first.metric]
-            for position, run in enumerate(group):
+                sums.reshape(len(weights), *statistics.shape[1:]),
+                np.maximum(weights.sum(axis=1), 1)[:, None],
+                block.columns,
+            )[block.metric]
+            for position, run in enumerate(block.runs):
                 scores[run][start : start + len(weights)] = values[:, position]
     return scores
 

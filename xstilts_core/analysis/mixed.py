@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, stdtr, stdtrit
 
-from xstilts_core.analysis.gains import settled
+from xstilts_core.analysis.gains import in_order, settled
 from xstilts_core.analysis.hierarchy import ONE_SEED
 from xstilts_core.analysis.likelihood import fit, told_apart
 from xstilts_core.errors import unknown
@@ -40,6 +40,12 @@ EFFECTS = ["effect", "level", "reference", "estimate", "low", "high", "p", "unit
 SHARES = ["source", "variance", "low", "high", "share", "levels", "reason"]
 CELL, RESIDUAL = "recipe x task", "residual"
 NO_VARIANCE = "no variance found"
+
+
+def fact(code: str, factor: str) -> str:
+    """Return a property of a language: "language" is its code, "family" lacks the branch."""
+    row = LANGUAGES[code]
+    return code if factor == "language" else str(getattr(row, factor)).split(":")[0]
 
 
 def described(
@@ -63,14 +69,11 @@ def described(
         )
         known = sum(entry.sizes.get("train", NOTHING) for entry in recipe_tasks)
         sizes[name] = np.log2(float((examples or {}).get(name, known) or NOTHING))
-    rows = [LANGUAGES[code] for code in table["language"]]
+    facts = ("script", "family", "word_order", "resource_level")
     return table.assign(
         kind=table["recipe"].map(kinds),
         size=table["recipe"].map(sizes),
-        script=[row.script for row in rows],
-        family=[row.family.split(":")[0] for row in rows],
-        word_order=[row.word_order for row in rows],
-        resource_level=[row.resource_level for row in rows],
+        **{name: [fact(code, name) for code in table["language"]] for name in facts},
     ).dropna(subset=["gain"])
 
 
@@ -193,12 +196,7 @@ def mixed_effects(table: pd.DataFrame, factors: Sequence[str] = _FACTORS) -> pd.
         (factor, "", "", *(NOTHING,) * 4, table[UNITS[factor]].nunique(), reason)
         for factor, reason in left_out.items()
     ]
-    return pd.DataFrame(rows, columns=EFFECTS).sort_values(
-        "effect",
-        key=lambda column: column.map(list(factors).index),
-        kind="stable",
-        ignore_index=True,
-    )
+    return in_order(pd.DataFrame(rows, columns=EFFECTS), ["effect"], {"effect": factors})
 
 
 def told(effects: pd.DataFrame, seeds: int) -> pd.DataFrame:

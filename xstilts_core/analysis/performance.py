@@ -11,7 +11,6 @@ minus the baseline's mean, as in Pruksachatkun et al. (2020), because their runs
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from xstilts_core.analysis.gains import (
@@ -19,6 +18,7 @@ from xstilts_core.analysis.gains import (
     ENGLISH,
     chosen_languages,
     contenders,
+    in_order,
     recipe_order,
     settled,
     target_scores,
@@ -126,16 +126,8 @@ def ordered(scores: pd.DataFrame, recipes: list[str], tasks: list[str]) -> pd.Da
             raise UsageError(
                 f"scores of the {column} {', '.join(sorted(unknown))}, which nothing else mentions"
             )
-    order = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
-
-    def rank(column: pd.Series) -> pd.Series:
-        return column.map(order[column.name].index) if column.name in order else column
-
-    return (
-        scores[COLUMNS]
-        .sort_values(["recipe", "kind", "task", "run"], key=rank, kind="stable")
-        .reset_index(drop=True)
-    )
+    orders = {"recipe": recipes, "task": tasks, "kind": ["intermediate", *KINDS]}
+    return in_order(scores[COLUMNS], ["recipe", "kind", "task", "run"], orders)
 
 
 def labels(study: Study) -> Mapping[str, str]:
@@ -202,37 +194,22 @@ def transfer(scores: pd.DataFrame) -> pd.DataFrame:
     The mean over all targets follows as task "average": NaN unless the recipe and the baseline have
     every target. Values are NaN without a run; runs counts the recipe's.
     """
-    measured = scores[scores["kind"].isin(KINDS)]
-    means = (
-        measured.groupby(["recipe", "kind", "task"], sort=False)
-        .agg(value=("score", "mean"), runs=("score", "count"))
-        .reset_index()
-    )
-    baseline = means[means["recipe"] == BASELINE].set_index("task")["value"]
-    rows = []
+    groups = scores[scores["kind"].isin(KINDS)].groupby(["recipe", "task"], sort=False)["score"]
+    means, counts, rows = groups.mean(), groups.count(), []
     for name in dict.fromkeys(scores.loc[scores["recipe"] != BASELINE, "recipe"]):
-        recipe_means = means[means["recipe"] == name].set_index("task")
         for kind in KINDS:
             tasks = tasks_of(scores, kind)
-            cells = [
-                (
-                    recipe_means["value"].get(task_name, np.nan),
-                    baseline.get(task_name, np.nan),
-                    int(recipe_means["runs"].get(task_name, 0)),
-                )
-                for task_name in tasks
-            ]
-            rows += [
-                (name, kind, task_name, value, base, value - base, runs)
-                for task_name, (value, base, runs) in zip(tasks, cells, strict=True)
-            ]
-            if kind == "target" and cells:
-                value, base, runs = (
-                    np.mean([cell[0] for cell in cells]),
-                    np.mean([cell[1] for cell in cells]),
-                    min(cell[2] for cell in cells),
-                )
-                rows.append((name, "target", AVERAGE, value, base, value - base, runs))
+            value, base = (
+                means.reindex([(recipe, task_name) for task_name in tasks]).to_numpy()
+                for recipe in (name, BASELINE)
+            )
+            runs = counts.reindex([(name, task_name) for task_name in tasks], fill_value=0)
+            columns = [tasks, value, base, value - base, runs]
+            if kind == "target" and tasks:
+                value, base = value.mean(), base.mean()
+                average = AVERAGE, value, base, value - base, runs.min()
+                columns = [[*column, last] for column, last in zip(columns, average, strict=True)]
+            rows += [(name, kind, *row) for row in zip(*columns, strict=True)]
     return pd.DataFrame(
         rows, columns=["recipe", "kind", "task", "value", "baseline", "gain", "runs"]
     )

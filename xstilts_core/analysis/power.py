@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import nctdtr
 
+from xstilts_core.analysis.gain_array import Estimate
 from xstilts_core.analysis.hierarchy import (
     MANY,
     NOTHING,
@@ -30,7 +31,6 @@ from xstilts_core.analysis.hierarchy import (
     half_width,
     half_widths,
 )
-from xstilts_core.analysis.intervals import Estimate
 
 # Degrees of freedom above which t is taken as normal; scipy's noncentral t does not support more.
 _NORMAL = 1e4

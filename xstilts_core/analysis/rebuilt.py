@@ -18,21 +18,19 @@ from xstilts_core.analysis.choice import choices
 from xstilts_core.analysis.claims import (
     VARIANTS,
     WORDS,
-    difference,
     gain,
     plain,
     published,
     variants,
 )
-from xstilts_core.analysis.findings import gain_text
-from xstilts_core.analysis.gain_array import Gains, gain_draws, gain_table
+from xstilts_core.analysis.gain_array import Estimate, Gains, gain_draws, gain_table, mean
 from xstilts_core.analysis.gains import AVERAGE, baseline, baseline_by_language, target_scores
-from xstilts_core.analysis.intervals import Estimate, mean
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec, TargetSpec
 from xstilts_core.tasks import INTERMEDIATE_NAMES, TASKS, XTREME, Task
+from xstilts_core.wording import numbers
 
 UNCONFIRMED, _SECOND_HAND = "unconfirmed", "second hand"
 # The average over fewer targets is a different quantity.
@@ -50,25 +48,13 @@ class PaperTable:
     frame: pd.DataFrame
 
 
-def number(value: float | None, signed: bool = False) -> str:
-    """Format a number as '80.4' or '+1.2', or as "unconfirmed" if there is none."""
-    if value is None or np.isnan(value):
-        return UNCONFIRMED
-    return f"{value:+z.1f}" if signed else f"{value:.1f}"
-
-
-def score(value: float) -> str:
-    """Format a score of the study; empty if its runs are missing."""
-    return "" if np.isnan(value) else f"{value:.1f}"
-
-
-def ranged(found: Estimate | None) -> str:
+def ranged(estimate: Estimate | None) -> str:
     """Format an estimate like the main table, '+1.2 (-0.3 to 2.7) *'. Return an empty string if
     runs are missing; omit the brackets with one seed or without a measurement."""
-    if found is None or np.isnan(found.value):
+    if estimate is None:
         return ""
-    low, high = found.interval if found.count else (np.nan, np.nan)
-    return gain_text(pd.Series({"gain": found.value, "low": low, "high": high}))
+    ends = estimate.interval if estimate.count else (np.nan, np.nan)
+    return numbers.cell(estimate.value, *ends)
 
 
 class Published(NamedTuple):
@@ -186,11 +172,13 @@ def _paper_name(study: Study, recipe: str) -> str:
 
 def _brief(row: pd.Series) -> str:
     """Format a gain as '-1.7*', with a star if its interval excludes 0."""
-    return (
-        ""
-        if np.isnan(row["gain"])
-        else f"{row['gain']:+z.1f}{'*' if row['low'] > 0 or row['high'] < 0 else ''}"
-    )
+    star = "*" if numbers.excludes_zero(row["low"], row["high"]) else ""
+    return f"{numbers.gain(row['gain'])}{star}"
+
+
+def _interval_text(row: pd.Series) -> str:
+    """Format a gain with its interval, like the main table."""
+    return numbers.cell(row["gain"], row["low"], row["high"])
 
 
 def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +186,7 @@ def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFra
     and the difference from a confirmed one."""
     base, table = baseline(scores, targets=draws.tasks), gain_table(draws)
     columns = list(draws.tasks)
-    base_scores = [score(base[name].iloc[0]) for name in (*columns, AVERAGE)]
+    base_scores = [numbers.number(base[name].iloc[0]) for name in (*columns, AVERAGE)]
     rows = [(f"{BASELINE} (score)", *base_scores, UNCONFIRMED, UNCONFIRMED)]
     for recipe, gains in table.groupby("recipe", sort=False):
         texts = gains.set_index("task").apply(_brief, axis=1)
@@ -206,7 +194,8 @@ def _gains_table(study: Study, draws: Gains, scores: pd.DataFrame) -> pd.DataFra
             known(_paper_name(study, recipe), AVERAGE, "gain"),
             draws.average(recipe),
         )
-        paper = number(value, signed=True) + (f" ({_SECOND_HAND})" if second_hand else "")
+        paper = numbers.number(value, sign=True, missing=UNCONFIRMED)
+        paper += f" ({_SECOND_HAND})" if second_hand else ""
         if second_hand or np.isnan(value):
             gap = UNCONFIRMED
         else:
@@ -223,7 +212,7 @@ def _intervals_table(draws: Gains) -> pd.DataFrame:
     """Return the gains of `_gains_table` with their intervals."""
     table = gain_table(draws)
     texts_of = {
-        recipe: gains.set_index("task").apply(gain_text, axis=1)
+        recipe: gains.set_index("task").apply(_interval_text, axis=1)
         for recipe, gains in table.groupby("recipe", sort=False)
     }
     rows = [(recipe, *(texts[name] for name in draws.tasks)) for recipe, texts in texts_of.items()]
@@ -262,20 +251,20 @@ def _benchmark_table(
         )
         choice_gain = "0 (the baseline)" if recipe == BASELINE else ranged(gain)
         gap = (
-            number(base[task].iloc[0] - before, signed=True)
+            numbers.number(base[task].iloc[0] - before, sign=True, missing=UNCONFIRMED)
             if np.isfinite(base[task].iloc[0])
             else ""
         )
         paper = (
-            number(before) + (f" ({split})" if split else ""),
-            number(after),
-            number(paper_gain, signed=True),
+            numbers.number(before, missing=UNCONFIRMED) + (f" ({split})" if split else ""),
+            numbers.number(after, missing=UNCONFIRMED),
+            numbers.number(paper_gain, sign=True, missing=UNCONFIRMED),
         )
         rows.append(
             (
                 task,
                 TASKS[task].metric,
-                score(base[task].iloc[0]),
+                numbers.number(base[task].iloc[0]),
                 paper[0],
                 gap,
                 recipe,
@@ -288,7 +277,7 @@ def _benchmark_table(
     complete = len(gains) == len(draws.tasks) and set(draws.tasks) == set(XTREME)
     average = mean(gains) if complete else None
     gain_gap = ranged(average - all_draws.nothing(paper_gain)) if average else PART
-    base_scores = (score(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
+    base_scores = (numbers.number(base[AVERAGE].iloc[0]), UNCONFIRMED, UNCONFIRMED)
     rows.append(
         (
             AVERAGE,
@@ -297,7 +286,7 @@ def _benchmark_table(
             "",
             ranged(average),
             UNCONFIRMED,
-            number(paper_gain, signed=True),
+            numbers.number(paper_gain, sign=True, missing=UNCONFIRMED),
             gain_gap,
         )
     )
@@ -327,16 +316,15 @@ def language_table(scores: pd.DataFrame) -> pd.DataFrame:
     )
     table = pd.DataFrame({"language": [f"{LANGUAGES[code].name} ({code})" for code in wide.index]})
     for task in wide:
-        table[task] = [score(value) for value in wide[task]]
+        table[task] = [numbers.number(value) for value in wide[task]]
         published_scores = [known(ENCODER, task, language=code).value for code in wide.index]
         if np.isfinite(published_scores).any():
             table[f"{task}, XLM-R Large"] = [
-                "" if not text else number(value)
+                "" if not text else numbers.number(value, missing=UNCONFIRMED)
                 for text, value in zip(table[task], published_scores, strict=True)
             ]
             table[f"{task}, difference"] = [
-                "" if np.isnan(value) else f"{value:+z.1f}"
-                for value in wide[task].to_numpy() - published_scores
+                numbers.gain(value) for value in wide[task].to_numpy() - published_scores
             ]
     return table
 
@@ -348,11 +336,10 @@ def _variants_table(study: Study, draws: Gains, kind: str) -> pd.DataFrame:
     rows = []
     for name, base in variants(recipes, kind):
         cells = [
-            ranged(difference(gain(draws, name, [task]), gain(draws, base, [task])))
-            for task in draws.tasks
+            ranged(gain(draws, name, tasks) - gain(draws, base, tasks))
+            for tasks in (*([task] for task in draws.tasks), draws.tasks)
         ]
-        average = ranged(difference(gain(draws, name, draws.tasks), gain(draws, base, draws.tasks)))
-        rows.append((name, base or "no plain recipe", *cells, average, UNCONFIRMED))
+        rows.append((name, base or "no plain recipe", *cells, UNCONFIRMED))
     return pd.DataFrame(rows, columns=["recipe", "plain", *draws.tasks, AVERAGE, "paper"])
 
 
@@ -435,8 +422,3 @@ def not_rebuilt(study: Study, tables: Mapping[str, PaperTable], draws: Gains) ->
     ]
     rows += [("gains", f"{name} on {task}: runs missing") for name, task in missing]
     return pd.DataFrame(rows, columns=["table", "reason"])
-
-
-def rebuilt_without(missing: pd.DataFrame) -> str:
-    """List in one sentence what `not_rebuilt` returned; empty if nothing is missing."""
-    return f"Not rebuilt: {'; '.join(missing['reason'])}." if len(missing) else ""

@@ -4,15 +4,16 @@ went."""
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pandas as pd
 
 from xstilts_core import results
 from xstilts_core.analysis.comparable import comparable, left_out
-from xstilts_core.analysis.gains import recipe_order
+from xstilts_core.analysis.gains import in_order, recipe_order
 from xstilts_core.errors import unknown
 from xstilts_core.phases import learnt
-from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, State
+from xstilts_core.results import COLUMNS, LOG, LOGGED, RESULT, Result, State
 from xstilts_core.study import Study
 from xstilts_core.study.spec import DataSpec, EncoderSpec, PretrainSpec, RetrievalSpec, Spec
 
@@ -52,6 +53,15 @@ def states(study: Study) -> list[State]:
     """Return the state of every run of the grid. A result that cannot be read counts as failed,
     with the reason."""
     return results.states(study.specs)
+
+
+def finished_results(study: Study) -> list[tuple[Spec, Result]]:
+    """Return the finished runs of the grid with their results."""
+    return [
+        (run.spec, results.read(run.spec.folder / RESULT))
+        for run in states(study)
+        if run.state == "done"
+    ]
 
 
 def stage(spec: Spec) -> str:
@@ -107,22 +117,6 @@ def runs(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_RUN_COLUMNS)
 
 
-def origin(study: Study, table: pd.DataFrame) -> str:
-    """Describe where a figure's numbers come from, for its note. table: from `runs`; a report
-    stores it as runs.csv."""
-    done = int((table["state"] == "done").sum())
-    commits = sorted({text for text in table["commit"] if text})
-    source = (
-        f", made from commit {commits[0]}"
-        if len(commits) == 1
-        else f", made from {len(commits)} commits"
-        if commits
-        else ""
-    )
-    label = f"{study.name} (runs kept in {study.reference})" if study.reference else study.name
-    return f"Study {label}: {done} of {len(table)} runs done{source}; runs.csv lists their folders."
-
-
 def finished(study: Study) -> pd.DataFrame:
     """Return the scores of the study's finished runs, columns COLUMNS.
 
@@ -135,33 +129,29 @@ def finished(study: Study) -> pd.DataFrame:
 
 def _every_score(study: Study) -> pd.DataFrame:
     """Return the scores of `finished` together with those that it excludes."""
-    finished_results = [
-        results.read(run.spec.folder / RESULT)
-        for run in states(of_size(study))
-        if run.state == "done"
-    ]
-    return pd.DataFrame(results.rows(finished_results), columns=list(COLUMNS))
+    rows = results.rows([result for _, result in finished_results(of_size(study))])
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def remarks(study: Study) -> str:
-    """Return what a reader of the study's numbers should know: excluded scores, older results,
-    mixed precisions and failed learning. Empty if there is nothing to report."""
-    older_results = sum(
-        run.state == "done" and run.reason.endswith(results.OLDER) for run in states(study)
-    )
-    messages = [f"**{older_results} of the results are {results.OLDER}**."] if older_results else []
-    failures = learnt.note(learnt.unlearnt(study))
-    messages += [f"**Not every phase 2 run learnt its task.** {failures}"] if failures else []
-    return " ".join(filter(None, [left_out(_every_score(study)), *messages, precisions(study)]))
+def remarks(study: Study) -> dict[str, Any]:
+    """Return what a reader of the study's numbers should know.
+
+    left_out: from comparable.py. older: number of results from a version that recorded less.
+    unlearnt: recipe -> sentence, from learnt.py. precisions: from `precisions`.
+    """
+    reasons = [run.reason for run in states(study) if run.state == "done"]
+    return {
+        "left_out": left_out(_every_score(study)),
+        "older": sum(reason.endswith(results.OLDER) for reason in reasons),
+        "unlearnt": learnt.unlearnt(study),
+        "precisions": precisions(study),
+    }
 
 
 def unfinished(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are not done and why, failures first: columns state run reason."""
-    not_done = table[table["state"] != "done"]
-    rank = {name: position for position, name in enumerate(reversed(STATES))}
-    return not_done.sort_values("state", key=lambda column: column.map(rank), kind="stable")[
-        ["state", "run", "reason"]
-    ].reset_index(drop=True)
+    not_done = table.loc[table["state"] != "done", ["state", "run", "reason"]]
+    return in_order(not_done, ["state"], {"state": STATES[::-1]})
 
 
 def run_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -180,10 +170,7 @@ def run_grid(table: pd.DataFrame) -> pd.DataFrame:
     )
     counts = counts.reindex(columns=list(STATES), fill_value=0)
     counts = counts.assign(total=counts.sum(axis=1)).rename_axis(columns=None).reset_index()
-    order = [_PHASE1, *recipe_order(counts["recipe"])]
-    return counts.sort_values(
-        "recipe", key=lambda column: column.map(order.index), kind="stable"
-    ).reset_index(drop=True)
+    return in_order(counts, ["recipe"], {"recipe": [_PHASE1, *recipe_order(counts["recipe"])]})
 
 
 def wall_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,58 +192,44 @@ def wall_times(table: pd.DataFrame) -> pd.DataFrame:
 def machines(study: Study) -> pd.DataFrame:
     """Return the provenance of the finished runs, one row per distinct combination: runs, commit,
     dirty, device and a column per package."""
-    rows = []
-    for run in states(study):
-        if run.state == "done":
-            provenance = results.read(run.spec.folder / RESULT).provenance
-            commit = provenance.get("commit", "")[:12] or "not in git"
-            rows.append(
-                {
-                    "commit": commit,
-                    "dirty": provenance.get("dirty", False),
-                    "device": provenance.get("device", ""),
-                    **provenance.get("versions", {}),
-                }
-            )
+    rows = [
+        {
+            "commit": result.provenance.get("commit", "")[:12] or "not in git",
+            "dirty": result.provenance.get("dirty", False),
+            "device": result.provenance.get("device", ""),
+            **result.provenance.get("versions", {}),
+        }
+        for _, result in finished_results(study)
+    ]
     if not rows:
         return pd.DataFrame(columns=["runs", "commit", "dirty", "device"])
     table = pd.DataFrame(rows).fillna("")
-    combinations = (
-        table.groupby(list(table.columns), sort=False).size().rename("runs").reset_index()
-    )
-    return combinations[["runs", *table.columns]]
+    combinations = table.groupby(list(table.columns), sort=False).size()
+    return combinations.rename("runs").reset_index()[["runs", *table.columns]]
 
 
-def precisions(study: Study) -> str:
-    """Describe which finished runs computed in which precision, for reports whose tables average
-    over them. Empty if all used the same precision."""
-    finished_specs = [
+def precisions(study: Study) -> dict[str, list[str]]:
+    """Return the finished runs by the precision in which they computed, the rarest first; a phase
+    with one precision counts as a whole. Empty if all runs used the same precision."""
+    specs = [
         run.spec
         for run in states(study)
         if run.state == "done" and isinstance(run.spec, EncoderSpec | PretrainSpec)
     ]
     precision_of = {
         spec.folder: results.read(spec.folder / RESULT).details.get("precision", "not recorded")
-        for spec in finished_specs
+        for spec in specs
     }
-    distinct = [name for name, _ in Counter(precision_of.values()).most_common()]
-    if len(distinct) < 2:
-        return ""
-    precisions_by_phase: dict[str, set[str]] = {}
-    for spec in finished_specs:
-        precisions_by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
-    run_names = {name: list[str]() for name in distinct}
-    for spec in finished_specs:
-        uniform = len(precisions_by_phase[spec.phase]) == 1
-        run_names[precision_of[spec.folder]].append(
-            f"all {spec.phase} runs" if uniform else str(spec.folder.relative_to(study.root))
-        )
-    listing = "; ".join(
-        f"{name}: {', '.join(dict.fromkeys(run_names[name]))}" for name in reversed(distinct)
-    )
-    return (
-        f"**Not all runs computed in the same precision**; averages include all of them: {listing}."
-    )
+    by_phase: dict[str, set[str]] = {}
+    for spec in specs:
+        by_phase.setdefault(spec.phase, set()).add(precision_of[spec.folder])
+    names = {name: list[str]() for name, _ in Counter(precision_of.values()).most_common()[::-1]}
+    for spec in specs:
+        folder = str(spec.folder.relative_to(study.root))
+        name = folder if len(by_phase[spec.phase]) > 1 else f"all {spec.phase} runs"
+        if name not in names[precision_of[spec.folder]]:
+            names[precision_of[spec.folder]].append(name)
+    return names if len(names) > 1 else {}
 
 
 def learning(study: Study) -> pd.DataFrame:

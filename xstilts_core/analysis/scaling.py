@@ -15,19 +15,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Gains, gain_draws
+from xstilts_core.analysis.gain_array import (
+    Estimate,
+    Gains,
+    answer_table,
+    combined,
+    gain_draws,
+    mean,
+)
 from xstilts_core.analysis.gains import AVERAGE, contenders, task_order
 from xstilts_core.analysis.hierarchy import NOTHING
-from xstilts_core.analysis.intervals import Estimate, combined, covers, mean
 from xstilts_core.analysis.items import DRAWS, item_scores
 from xstilts_core.analysis.runs import finished, of_size
-from xstilts_core.mini import suite
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec
 from xstilts_core.tasks import TASKS
+from xstilts_core.tasks.embedded_sizes import SIZES
 
 NUMBER = "number of tasks"
-_POINTS = ["series", "task", "size", "gain", "low", "high", "seeds", "resampled"]
 _FITS = [
     "series",
     "task",
@@ -40,7 +45,6 @@ _FITS = [
     "bend_high",
     "seeds",
 ]
-_CURVES = ["series", "task", "size", "gain", "low", "high"]
 # Fewest sizes for a line and for a bend; with one size fewer, any data fit exactly.
 LEAST, _LEAST_FOR_BEND = 3, 4
 
@@ -54,7 +58,6 @@ class Point:
     task: str
     size: float
     gain: Estimate
-    resampled: str
 
 
 def training_size(name: str, source: str) -> float:
@@ -62,7 +65,7 @@ def training_size(name: str, source: str) -> float:
     for the hub, NaN for local files."""
     subtasks = TASKS[name].parts or (name,)
     if source == "mini":
-        return float(sum(suite.SIZES[subtask]["train"] for subtask in subtasks))
+        return float(sum(SIZES[subtask]["train"] for subtask in subtasks))
     return (
         float(sum(TASKS[subtask].sizes.get("train", NOTHING) for subtask in subtasks))
         if source == "hub"
@@ -88,26 +91,24 @@ def recipe_sizes(study: Study) -> dict[str, tuple[tuple[str, ...], float]]:
 
 
 def _with_average(
-    series: str, sizes: Mapping[str, float], gains: Mapping[str, tuple[Estimate, str]]
+    series: str, sizes: Mapping[str, float], gains: Mapping[str, Estimate]
 ) -> list[Point]:
     """Return a point per target with a gain and, if none is missing, one for their average, placed
     at the geometric mean of the sizes."""
     points = [
-        Point(series, name, sizes[name], *gain)
+        Point(series, name, sizes[name], gain)
         for name, gain in gains.items()
-        if np.isfinite(gain[0].value)
+        if np.isfinite(gain.value)
     ]
     if len(points) == len(gains) > 1:
-        words = " / ".join(dict.fromkeys(point.resampled for point in points))
         middle = float(np.exp(np.mean(np.log([point.size for point in points]))))
-        points.append(Point(series, AVERAGE, middle, mean([point.gain for point in points]), words))
+        points.append(Point(series, AVERAGE, middle, mean([point.gain for point in points])))
     return points
 
 
-def _recipe_points(draws: Gains, recipe: str, series: str, size: float) -> list[Point]:
-    gains = {
-        name: (draws.gain(recipe, name), draws.resampled(recipe, name)) for name in draws.tasks
-    }
+def _at_size(draws: Gains, recipes: Sequence[str], series: str, size: float) -> list[Point]:
+    """Return the points of the recipes' mean gain at one size of all targets."""
+    gains = {task: mean([draws.gain(name, task) for name in recipes]) for task in draws.tasks}
     return _with_average(series, dict.fromkeys(gains, size), gains)
 
 
@@ -124,7 +125,7 @@ def by_intermediate_size(study: Study, draws: Gains) -> list[Point]:
     return [
         point
         for (names, size), recipe in ordered
-        for point in _recipe_points(draws, recipe, names[0], size)
+        for point in _at_size(draws, [recipe], names[0], size)
     ]
 
 
@@ -135,31 +136,45 @@ def by_number_of_tasks(study: Study, draws: Gains) -> list[Point]:
     The point for one task is the mean over the single-task recipes of that size; the same holds for
     any number that several recipes share.
     """
-    found = recipe_sizes(study)
-    if not found:
-        return []
-    total = max(found.values(), key=lambda entry: len(entry[0]))[1]
-    groups: dict[int, list[str]] = {}
-    for name, (tasks, size) in found.items():
+    sizes = recipe_sizes(study)
+    total = max(sizes.values(), key=lambda entry: len(entry[0]), default=((), NOTHING))[1]
+    by_count: dict[int, list[str]] = {}
+    for name, (tasks, size) in sizes.items():
         if abs(size - total) <= 0.02 * total:
-            groups.setdefault(len(tasks), []).append(name)
-    points = []
-    for count, recipes in sorted(groups.items()) if len(groups) > 1 else ():
-        cells = {task: mean([draws.gain(name, task) for name in recipes]) for task in draws.tasks}
-        gains = {task: (found, draws.resampled(recipes[0], task)) for task, found in cells.items()}
-        points += _with_average(NUMBER, dict.fromkeys(gains, float(count)), gains)
-    return points
+            by_count.setdefault(len(tasks), []).append(name)
+    return [
+        point
+        for count, recipes in (sorted(by_count.items()) if len(by_count) > 1 else ())
+        for point in _at_size(draws, recipes, NUMBER, float(count))
+    ]
 
 
-def placed(found: Estimate, seeds: Sequence[int], wanted: Sequence[int], count: int) -> Estimate:
-    """Return the estimate with an entry for every seed of the study and `count` item draws, so that
-    estimates of several sizes can be added."""
-    columns = [wanted.index(number) for number in seeds]
-    pulls, draws = np.zeros(len(wanted)), np.zeros((count, len(wanted)))
-    pulls[columns] = found.pulls
-    if len(found.draws) == count:
-        draws[:, columns] = found.draws
-    return Estimate(found.exact, pulls, draws, found.count)
+def _joined(parts: Mapping[int, Gains]) -> Gains:
+    """Return the rows of several arrays in one, so that weights can span them. The recipe `r` of
+    the array `k` is named "r k"."""
+    seeds = tuple(sorted({seed for part in parts.values() for seed in part.seeds}))
+    cells: dict[tuple[str, str], dict[str, int]] = {}
+    values, runs = [np.zeros((0, len(seeds)))], list[list[tuple[np.ndarray, np.ndarray] | None]]()
+    for key, part in parts.items():
+        first = sum(map(len, values))
+        for (recipe, task), rows in part.cells.items():
+            cells[f"{recipe} {key}", task] = {code: first + row for code, row in rows.items()}
+        values.append(
+            pd.DataFrame(part.values, columns=part.seeds).reindex(columns=seeds).to_numpy()
+        )
+        for row in part.runs or [()] * len(part.values):
+            run_of = dict(zip(part.seeds, row, strict=False))
+            runs.append([run_of.get(seed) for seed in seeds])
+    return Gains(
+        recipes=tuple(dict.fromkeys(recipe for recipe, _ in cells)),
+        tasks=tuple(task_order(task for _, task in cells)),
+        languages=frozenset().union(*(part.languages for part in parts.values())),
+        seeds=seeds,
+        cells=cells,
+        values=np.concatenate(values),
+        n=np.concatenate([np.zeros(0, dtype=int), *(part.n for part in parts.values())]),
+        runs=runs,
+    )
 
 
 def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
@@ -170,23 +185,21 @@ def by_target_size(study: Study, count: int = DRAWS) -> list[Point]:
     therefore no curve. In the average, the largest size is the geometric mean of the targets' full
     sizes.
     """
-    points = []
-    training_tasks = {
-        name: TASKS[name].train_on for name in task_order(study.targets) if TASKS[name].train_on
-    }
+    parts, points = {}, []
     for size in sorted(study.target_sizes, key=lambda number: number or np.inf):
         view = of_size(study, size)
-        draws = gain_draws(contenders(finished(view), view.controls), item_scores(view, count))
+        parts[size] = gain_draws(
+            contenders(finished(view), view.controls), item_scores(view, count)
+        )
+    draws = _joined(parts)
+    for size, part in parts.items():
         sizes = {
             name: taken(source, size, study.source)
-            for name, source in training_tasks.items()
-            if source
+            for name in task_order(study.targets)
+            if (source := TASKS[name].train_on)
         }
-        for recipe in draws.recipes:
-            gains = {}
-            for name in sizes:
-                gain = placed(draws.gain(recipe, name), draws.seeds, study.seeds, count)
-                gains[name] = (gain, draws.resampled(recipe, name))
+        for recipe in part.recipes:
+            gains = {name: draws.gain(f"{recipe} {size}", name) for name in sizes}
             points += _with_average(recipe, sizes, gains)
     return [point for point in points if np.isfinite(point.size)]
 
@@ -200,23 +213,9 @@ def groups(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
 
 
 def point_table(points: Sequence[Point]) -> pd.DataFrame:
-    """Return the gains as a table, columns _POINTS: gain, low, high in points, NaN without an
-    interval (`resampled` has the reason)."""
-    rows = []
-    for point in points:
-        words = covers(point.gain.count, False) if point.gain.count < 2 else point.resampled
-        rows.append(
-            (
-                point.series,
-                point.task,
-                point.size,
-                point.gain.value,
-                *point.gain.interval,
-                point.gain.count,
-                words,
-            )
-        )
-    return pd.DataFrame(rows, columns=_POINTS)
+    """Return the gains as a table: columns series, task, size and those of `answer_table`."""
+    keys = [(point.series, point.task, point.size) for point in points]
+    return answer_table(["series", "task", "size"], keys, [point.gain for point in points])
 
 
 def coefficients(sizes: np.ndarray, degree: int) -> np.ndarray:
@@ -239,34 +238,29 @@ def fits(points: Sequence[Point]) -> pd.DataFrame:
         if len(set(sizes)) < LEAST:
             continue
         gains = [point.gain for point in group]
-        slope = combined(gains, coefficients(sizes, 1)[1])
-        bend = (
-            combined(gains, coefficients(sizes, 2)[2])
-            if len(set(sizes)) >= _LEAST_FOR_BEND
-            else None
-        )
-        curvature = (bend.value, *bend.interval) if bend else (NOTHING,) * 3
-        rows.append(
-            (series, task, len(set(sizes)), slope.value, *slope.interval, *curvature, slope.count)
-        )
+        slope, bend = combined(gains, coefficients(sizes, 1)[1]), (NOTHING,) * 3
+        if len(set(sizes)) >= _LEAST_FOR_BEND:
+            bend = combined(gains, coefficients(sizes, 2)[2]).numbers
+        rows.append((series, task, len(set(sizes)), *slope.numbers, *bend, slope.count))
     return pd.DataFrame(rows, columns=_FITS)
 
 
 def curves(points: Sequence[Point], count: int = 25) -> pd.DataFrame:
-    """Return the fitted lines at `count` sizes from the smallest to the largest: columns _CURVES,
-    with the line's 95 % interval at each size."""
-    rows = []
+    """Return the fitted lines at `count` sizes from the smallest to the largest, with the line's
+    95 % interval at each size: columns series, task, size, gain, low and high."""
+    keys, gains = [], []
     for (series, task), group in groups(points).items():
         sizes = np.array([point.size for point in group])
         if len(set(sizes)) < LEAST:
             continue
         weights, middle = coefficients(sizes, 1), np.log2(sizes).mean()
         for size in np.geomspace(sizes.min(), sizes.max(), count):
-            gain = combined(
-                [point.gain for point in group], weights[0] + (np.log2(size) - middle) * weights[1]
-            )
-            rows.append((series, task, size, gain.value, *gain.interval))
-    return pd.DataFrame(rows, columns=_CURVES)
+            keys.append((series, task, size))
+            factors = weights[0] + (np.log2(size) - middle) * weights[1]
+            gains.append(combined([point.gain for point in group], factors))
+    return answer_table(["series", "task", "size"], keys, gains).drop(
+        columns=["seeds", "resampled"]
+    )
 
 
 def helps(points: Sequence[Point]) -> pd.DataFrame:

@@ -20,8 +20,7 @@ from xstilts_core.analysis.items import (
     CHUNK,
     Predictions,
     Run,
-    aligned,
-    placed,
+    blocks,
     prediction_files,
     read_predictions,
 )
@@ -124,18 +123,9 @@ def seed_tests(table: pd.DataFrame, languages: Sequence[str] | None = None) -> p
         )
         for name, values in [*gains.items(), (AVERAGE, gains.mean(axis=1, skipna=False))]:
             values = values.dropna().to_numpy()
-            if len(values):
-                rows.append(
-                    (
-                        recipe,
-                        name,
-                        settled(values.mean()),
-                        "seed",
-                        len(values),
-                        2.0 ** (1 - len(values)),
-                        sign_flip_p(values),
-                    )
-                )
+            if count := len(values):
+                test = "seed", count, 2.0 ** (1 - count), sign_flip_p(values)
+                rows.append((recipe, name, settled(values.mean()), *test))
     return adjusted(rows)
 
 
@@ -151,48 +141,34 @@ def swapped(
     An item is swapped in all its languages and seeds at once. Means are over the languages and the
     seeds that both have.
     """
-    by_language: dict[str, list[Run]] = {}
-    for run in runs:
-        by_language.setdefault(run[0], []).append(run)
-    blocks = {code: aligned([runs[run] for run in group]) for code, group in by_language.items()}
-    order = {
-        name: index
-        for index, name in enumerate(
-            dict.fromkeys(name for ids, _ in blocks.values() for name in ids)
-        )
-    }
-    tables = {code: placed(*table, order) for code, table in blocks.items()}
-    totals, counts = (
-        {name: np.zeros(1 + permutations) for name in recipes},
-        dict.fromkeys(recipes, 0),
-    )
-    step = max(1, CHUNK // len(order))
+    items, by_language = blocks(runs)
+    totals = {name: np.zeros(1 + permutations) for name in recipes}
+    counts, step = dict.fromkeys(recipes, 0), max(1, CHUNK // items)
     for start in range(0, 1 + permutations, step):
         swaps = generator.integers(
-            2, size=(min(step, 1 + permutations - start), len(order)), dtype=np.uint8
+            2, size=(min(step, 1 + permutations - start), items), dtype=np.uint8
         ).astype(float)
         if start == 0:
             swaps[0] = 0.0
-        for code, group in by_language.items():
-            (indices, table), columns = tables[code], runs[group[0]].columns
-            statistics = table.reshape(len(table), len(group), len(columns))
-            for name in recipes:
-                pairs = [
-                    (group.index((code, name, seed)), group.index((code, BASELINE, seed)))
-                    for seed in common(group, name)
-                ]
-                if not pairs:
-                    continue
-                ours, base = (statistics[:, [pair[side] for pair in pairs]] for side in (0, 1))
-                shift = (swaps[:, indices] @ (ours - base).reshape(len(table), -1)).reshape(
-                    len(swaps), *ours.shape[1:]
-                )
-                metric = runs[group[0]].metric
-                above = metrics.score_sums(ours.sum(axis=0) - shift, len(table), columns)[metric]
-                below = metrics.score_sums(base.sum(axis=0) + shift, len(table), columns)[metric]
-                totals[name][start : start + len(swaps)] += (above - below).sum(axis=1)
-                counts[name] += len(pairs) if start == 0 else 0
-    return len(order), {name: totals[name] / counts[name] for name in recipes if counts[name]}
+        for block, name in product(by_language, recipes):
+            code = block.runs[0][0]
+            pairs = [
+                (block.runs.index((code, name, seed)), block.runs.index((code, BASELINE, seed)))
+                for seed in common(block.runs, name)
+            ]
+            if not pairs:
+                continue
+            ours, base = (block.statistics[:, list(side)] for side in zip(*pairs, strict=True))
+            shift = (swaps[:, block.positions] @ (ours - base).reshape(len(ours), -1)).reshape(
+                len(swaps), *ours.shape[1:]
+            )
+            above, below = (
+                metrics.score_sums(sums, len(ours), block.columns)[block.metric]
+                for sums in (ours.sum(axis=0) - shift, base.sum(axis=0) + shift)
+            )
+            totals[name][start : start + len(swaps)] += (above - below).sum(axis=1)
+            counts[name] += len(pairs) if start == 0 else 0
+    return items, {name: totals[name] / counts[name] for name in recipes if counts[name]}
 
 
 def common(group: Sequence[Run], recipe: str) -> list[int]:

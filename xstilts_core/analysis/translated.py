@@ -9,19 +9,18 @@ and its interval is that of `intervals.py`. Contrasts are means of such differen
 targets, planned before the numbers are seen; everything else in the report is descriptive.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Gains
-from xstilts_core.analysis.gains import AVERAGE, ENGLISH
-from xstilts_core.analysis.intervals import Estimate, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, answer_table, mean
+from xstilts_core.analysis.gains import AVERAGE, ENGLISH, in_order
 from xstilts_core.languages import LANGUAGES
-from xstilts_core.mini.corpus import RESOURCE
 from xstilts_core.study import Study
 from xstilts_core.study.recipe import Recipe
+from xstilts_core.tasks.embedded_sizes import RESOURCE
 
 COLUMNS = [
     "intermediate",
@@ -36,7 +35,6 @@ COLUMNS = [
     "difference_high",
     "seeds",
 ]
-_CONTRASTS = ["contrast", "difference", "low", "high", "recipes", "missing", "seeds"]
 _RELATIONS = [
     "intermediate",
     "language",
@@ -73,6 +71,11 @@ class _Condition:
             f"{'+'.join(self.languages)}{noise}"
             f"{f', by {self.translator}' if self.translator else ''}"
         )
+
+    @property
+    def data(self) -> tuple[str, tuple[str, ...], str]:
+        """What the data are apart from their noise."""
+        return self.intermediate, self.languages, self.translator
 
     @property
     def plain(self) -> bool:
@@ -118,12 +121,6 @@ def compared(study: Study) -> list[_Condition]:
     return [case for case in conditions(study) if case.english and case.english != case.recipe]
 
 
-def estimate(draws: Gains, recipe: str, task: str) -> Estimate:
-    """Return a recipe's gain on a target, or its mean over all (AVERAGE); NaN if runs are
-    missing."""
-    return draws.average(recipe) if task == AVERAGE else draws.gain(recipe, task)
-
-
 def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     """Return every recipe that is part of a comparison with an English one, by target and on
     average: columns COLUMNS, in points.
@@ -136,46 +133,33 @@ def data_effects(study: Study, draws: Gains) -> pd.DataFrame:
     rows = []
     for case in conditions(study):
         for task in (*draws.tasks, AVERAGE) if case.recipe in recipes and draws.tasks else ():
-            gain = estimate(draws, case.recipe, task)
-            change = gain - estimate(draws, case.english, task)
+            gain = draws.mean_gain(case.recipe, task)
+            change = gain - draws.mean_gain(case.english, task)
             is_english = case.recipe == case.english
             label = "English" if case.plain else case.text
-            effect = (np.nan,) * 3 if is_english else (change.value, *change.interval)
-            rows.append(
-                (
-                    case.intermediate,
-                    label,
-                    case.recipe,
-                    task,
-                    gain.value,
-                    *gain.interval,
-                    *effect,
-                    (gain if is_english else change).count,
-                )
-            )
+            effect = (np.nan,) * 3 if is_english else change.numbers
+            seeds = (gain if is_english else change).count
+            key = case.intermediate, label, case.recipe, task
+            rows.append((*key, *gain.numbers, *effect, seeds))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def contrast(text: str, parts: Iterable[Estimate]) -> tuple[object, ...]:
-    """Return one row of _CONTRASTS: the mean of the parts that are known."""
-    estimates = list(parts)
-    known = [part for part in estimates if np.isfinite(part.value)]
-    if not known:
-        return (text, np.nan, np.nan, np.nan, 0, len(estimates), 0)
-    value = mean(known)
-    return (
-        text,
-        value.value,
-        *value.interval,
-        len(known),
-        len(estimates) - len(known),
-        value.count,
-    )
+def _contrast_table(contrasts: Mapping[str, Sequence[Estimate]]) -> pd.DataFrame:
+    """Return one row per contrast that has parts, the mean of those whose runs are finished:
+    columns contrast, difference, low, high, recipes, missing and seeds."""
+    planned = {text: parts for text, parts in contrasts.items() if parts}
+    known = [[part for part in parts if np.isfinite(part.exact)] for parts in planned.values()]
+    means = [mean(some or parts) for some, parts in zip(known, planned.values(), strict=True)]
+    table = answer_table(["contrast"], [(text,) for text in planned], means, "difference")
+    counts = np.array([len(some) for some in known], dtype=int)
+    table.insert(4, "recipes", counts)
+    table.insert(5, "missing", [len(parts) for parts in planned.values()] - counts)
+    return table.drop(columns="resampled")
 
 
 def data_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
-    """Return the planned contrasts, mean over intermediate tasks and targets: columns _CONTRASTS,
-    in points; NaN if all runs are missing.
+    """Return the planned contrasts, mean over intermediate tasks and targets, in points: the
+    columns of `_contrast_table`; NaN if all runs are missing.
 
     The contrasts are: clean data in another language against English, for each language and all of
     them; several languages against English; each level of noise against the same languages without
@@ -187,43 +171,20 @@ def data_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
         return [draws.average(case.recipe) - draws.average(case.english) for case in chosen]
 
     single = [case for case in planned if case.foreign]
-    several = [case for case in planned if len(case.languages) > 1 and not case.noise]
-    rows = (
-        [contrast("one other language, against English", against_english(single))] if single else []
-    )
+    contrasts = {"one other language, against English": against_english(single)}
     for code in dict.fromkeys(case.foreign for case in single):
-        rows.append(
-            contrast(
-                f"{LANGUAGES[code].name}, against English",
-                against_english([case for case in single if case.foreign == code]),
-            )
-        )
-    if several:
-        rows.append(contrast("several languages, against English", against_english(several)))
-    clean = {
-        (case.intermediate, case.languages, case.translator): case
-        for case in conditions(study)
-        if not case.noise
-    }
+        same = [case for case in single if case.foreign == code]
+        contrasts[f"{LANGUAGES[code].name}, against English"] = against_english(same)
+    several = [case for case in planned if len(case.languages) > 1 and not case.noise]
+    contrasts["several languages, against English"] = against_english(several)
+    clean = {case.data: case.recipe for case in conditions(study) if not case.noise}
     for level in sorted({case.noise for case in planned if case.noise}):
-        pairs = [
-            (case, clean[key])
+        contrasts[f"{100 * level:g} % noise, against the same data without"] = [
+            draws.average(case.recipe) - draws.average(clean[case.data])
             for case in planned
-            if case.noise == level
-            and (key := (case.intermediate, case.languages, case.translator)) in clean
+            if case.noise == level and case.data in clean
         ]
-        if pairs:
-            text = f"{100 * level:g} % noise, against the same data without"
-            rows.append(
-                contrast(
-                    text,
-                    [
-                        draws.average(noisy.recipe) - draws.average(base.recipe)
-                        for noisy, base in pairs
-                    ],
-                )
-            )
-    return pd.DataFrame(rows, columns=_CONTRASTS)
+    return _contrast_table(contrasts)
 
 
 def resource_level(study: Study, code: str) -> str:
@@ -240,12 +201,10 @@ def _language_change(
     """Return the mean difference from the English recipe on these languages of a target, or None if
     the target has none of them or runs are missing."""
     gains, english = (draws.cells.get((name, task), {}) for name in (entry.recipe, entry.english))
-    parts = [
-        draws.language(gains[code]) - draws.language(english[code])
-        for code in codes
-        if code in gains and code in english
-    ]
-    return mean(parts) if parts else None
+    shared = [code for code in codes if code in gains and code in english]
+    rows = ([cell[code] for code in shared] for cell in (gains, english))
+    first, second = map(draws.of_rows, rows)
+    return first - second if shared else None
 
 
 def _relation_codes(draws: Gains, code: str) -> dict[str, list[str]]:
@@ -280,30 +239,15 @@ def data_relations(study: Study, draws: Gains) -> pd.DataFrame:
     rows = []
     for case, relation, parts in _relation_estimates(study, draws):
         if parts:
-            change = mean(parts)
-            level = resource_level(study, case.foreign)
-            rows.append(
-                (
-                    case.intermediate,
-                    case.foreign,
-                    level,
-                    case.recipe,
-                    relation,
-                    change.value,
-                    *change.interval,
-                    len(parts),
-                    change.count,
-                )
-            )
-    table = pd.DataFrame(rows, columns=_RELATIONS)
-    return table.sort_values(
-        "level", key=lambda levels: levels.map(LEVELS.index), kind="stable"
-    ).reset_index(drop=True)
+            change, level = mean(parts), resource_level(study, case.foreign)
+            key = case.intermediate, case.foreign, level, case.recipe, relation
+            rows.append((*key, *change.numbers, len(parts), change.count))
+    return in_order(pd.DataFrame(rows, columns=_RELATIONS), ["level"], {"level": LEVELS})
 
 
 def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
     """Return planned contrasts of data in one other language against English, mean over
-    intermediate tasks: columns _CONTRASTS.
+    intermediate tasks: the columns of `_contrast_table`.
 
     By level of the data's language, on that language itself and on the others; over all levels,
     also on English; and own language minus others.
@@ -313,30 +257,18 @@ def resource_contrasts(study: Study, draws: Gains) -> pd.DataFrame:
         for case, relation, parts in _relation_estimates(study, draws)
         if parts
     ]
-    rows = []
+    contrasts = {}
     for relation in (OWN, OTHERS, _IN_ENGLISH):
         related = [(case, value) for case, name, value in means if name == relation]
         for level in LEVELS if relation != _IN_ENGLISH else ():
-            parts = [
+            contrasts[f"data of {level} resources, scored on {relation}"] = [
                 value for case, value in related if resource_level(study, case.foreign) == level
             ]
-            if parts:
-                rows.append(contrast(f"data of {level} resources, scored on {relation}", parts))
-        if related:
-            rows.append(
-                contrast(
-                    f"all data not English, scored on {relation}", [value for _, value in related]
-                )
-            )
+        contrasts[f"all data not English, scored on {relation}"] = [value for _, value in related]
     by_recipe = {(case.recipe, relation): value for case, relation, value in means}
-    names = [
-        name for name, relation in by_recipe if relation == OWN and (name, OTHERS) in by_recipe
+    contrasts[f"{OWN}, less {OTHERS}"] = [
+        value - by_recipe[name, OTHERS]
+        for (name, relation), value in by_recipe.items()
+        if relation == OWN and (name, OTHERS) in by_recipe
     ]
-    if names:
-        rows.append(
-            contrast(
-                f"{OWN}, less {OTHERS}",
-                [by_recipe[name, OWN] - by_recipe[name, OTHERS] for name in names],
-            )
-        )
-    return pd.DataFrame(rows, columns=_CONTRASTS)
+    return _contrast_table(contrasts)

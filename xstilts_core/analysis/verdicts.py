@@ -19,7 +19,6 @@ correction across claims.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -36,26 +35,24 @@ from xstilts_core.analysis.claims import (
     claims,
     contrasts,
     facts,
+    measured,
     number,
     plain,
     scope,
     targets_of,
     tested,
 )
-from xstilts_core.analysis.findings import counted
-from xstilts_core.analysis.gain_array import Gains
-from xstilts_core.analysis.gains import settled
-from xstilts_core.analysis.hierarchy import ONE_SEED, half_width
-from xstilts_core.analysis.intervals import Estimate, mean
+from xstilts_core.analysis.gain_array import Estimate, Gains, mean
+from xstilts_core.analysis.hierarchy import ONE_SEED, half_width, student_interval
 from xstilts_core.analysis.power import (
     ROUNDING,
-    USUAL_POWER,
     detectable_gain,
     joint_detectable_gain,
     power_at,
 )
 from xstilts_core.study import Study
 from xstilts_core.tasks import INTERMEDIATE_NAMES, XTREME
+from xstilts_core.wording.numbers import counted
 
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "supported",
@@ -63,15 +60,12 @@ SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "undecided at this sample size",
     "not measured",
 )
-_VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_MEASURED)
 _EVIDENCE = {
     "abstract": "confirmed: abstract of version 2",
     "reported": "second hand: reported of the paper, its tables not seen",
 }
 LEVEL = 0.05
 NOTHING = float("nan")
-# Scores range from 0 to 100.
-_MOST_POINTS = 100
 _SIDES = {"above": 1, "below": -1}
 TABLE = [
     "name",
@@ -144,14 +138,14 @@ def counts(claim: Claim, listed: Sequence[Contrast]) -> tuple[int, int]:
     """Count the differences whose interval lies on the claimed side of 0, and those on the other
     side, each at its level."""
     need, claimed_side = needs(claim, len(listed)), _SIDES[claim.direction]
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     agreeing = sum(side(estimate, need.support) == claimed_side for estimate in estimates)
     return agreeing, sum(side(estimate, need.contradict) == -claimed_side for estimate in estimates)
 
 
 def verdict(claim: Claim, listed: Sequence[Contrast], found: Found) -> tuple[str, str]:
     """Return the verdict by the module's rule and, if undecided or not measured, the reason."""
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     if not estimates:
         return NOT_MEASURED, lacking(claim, found)
     need, (agreeing, opposed) = needs(claim, len(listed)), counts(claim, listed)
@@ -215,13 +209,13 @@ def placed(found: Estimate, value: float | None) -> str:
 def row(name: str, claim: Claim, found: Found) -> tuple[object, ...]:
     """Return a row of TABLE."""
     listed = contrasts(claim, found)
-    estimates = [difference.found for difference in listed if difference.found is not None]
+    estimates = measured(listed)
     outcome, reason = verdict(claim, listed, found)
     value, need = number(claim), needs(claim, len(listed)) if listed else _Needs(1, 1)
     right, wrong = counts(claim, listed) if listed else (0, 0)
     sides = (right, wrong) if claim.direction == "above" else (wrong, right)
     average = mean(estimates) if estimates else None
-    numbers = (average.value, *average.interval) if average else (NOTHING,) * 3
+    numbers = average.numbers if average else (NOTHING,) * 3
     if len(estimates) == 1 and need.needed == 1:
         size = detectable_gain(estimates[0].parts, need.support)
     else:
@@ -280,135 +274,10 @@ def claim_parts(study: Study, draws: Gains, development: pd.DataFrame) -> pd.Dat
     for name, claim in claims().items():
         listed = contrasts(claim, results)
         for difference in listed:
-            if difference.found is not None:
+            estimate = difference.found
+            if np.isfinite(estimate.exact):
                 level = needs(claim, len(listed)).support
-                half = half_width(difference.found.parts, level)
-                value, size = difference.found.value, detectable_gain(difference.found.parts, level)
-                rows.append(
-                    (
-                        name,
-                        difference.name,
-                        value,
-                        *settled([value - half, value + half]),
-                        level,
-                        size,
-                        difference.found.count,
-                    )
-                )
+                interval = student_interval(estimate.value, estimate.parts, level)
+                numbers = level, detectable_gain(estimate.parts, level), estimate.count
+                rows.append((name, difference.name, estimate.value, *interval, *numbers))
     return pd.DataFrame(rows, columns=PARTS)
-
-
-def claims_in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Format `claim_table` for readers, as texts in points: columns claim evidence paper study
-    verdict detectable rule."""
-    rows = []
-    for entry in table.itertuples():
-        paper = "" if np.isnan(entry.published) else f"{entry.published:+z.1f}"
-        interval = (
-            "no interval" if np.isnan(entry.low) else f"{entry.low:+z.1f} to {entry.high:+z.1f}"
-        )
-        gain = "" if np.isnan(entry.estimate) else f"{entry.estimate:+z.1f} ({interval})"
-        size = (
-            ""
-            if np.isnan(entry.detectable)
-            else "none"
-            if entry.detectable > _MOST_POINTS
-            else f"{entry.detectable:.1f}"
-        )
-        size += "" if np.isnan(entry.power) else f" (the paper's: {100 * entry.power:.0f} %)"
-        rule = "; ".join(filter(None, (entry.reason or entry.rule, entry.scope)))
-        rows.append((entry.claim, entry.evidence, paper, gain, entry.verdict, size, rule))
-    return pd.DataFrame(
-        rows, columns=["claim", "evidence", "paper", "study", "verdict", "detectable", "rule"]
-    )
-
-
-class _Entry(Protocol):
-    """A row of `claim_table`, as `itertuples` yields it: what the texts below read."""
-
-    estimate: float
-    low: float
-    high: float
-    above: int
-    below: int
-    open: int
-    missing: int
-    published: float
-    detectable: float
-    power: float
-    scope: str
-    measure: str
-    reason: str
-
-
-def sized(entry: _Entry) -> str:
-    """Format a row of `claim_table` as 'gain +4.2 points, +1.0 to +7.4'."""
-    interval = "" if np.isnan(entry.low) else f", {entry.low:+z.1f} to {entry.high:+z.1f}"
-    return f"{entry.measure} {entry.estimate:+z.1f} points{interval}"
-
-
-def _of_each(entry: _Entry) -> str:
-    """Count the differences on each side of 0, if there are several."""
-    total = entry.above + entry.below + entry.open + entry.missing
-    return f"; {entry.above} above 0, {entry.below} below, of {total}" if total > 1 else ""
-
-
-def _partly(entry: _Entry) -> str:
-    return f"; {entry.scope}" if entry.scope else ""
-
-
-def could(entry: _Entry) -> str:
-    """Describe what the study could have decided, or why it could not."""
-    if np.isnan(entry.detectable):
-        return entry.reason
-    each = " each" if entry.above + entry.below + entry.open + entry.missing > 1 else ""
-    sensitivity = f"{100 * USUAL_POWER:.0f} % power begins at {entry.detectable:.1f} points{each}"
-    if entry.detectable > _MOST_POINTS:
-        sensitivity = (
-            "no possible difference of scores would be told from 0 with "
-            f"{100 * USUAL_POWER:.0f} % power"
-        )
-    chance = (
-        ""
-        if np.isnan(entry.power)
-        else f"; the paper's {entry.published:+z.1f} would be told from 0 with "
-        f"{100 * entry.power:.0f} % power"
-    )
-    return "; ".join(filter(None, (entry.reason, sensitivity))) + chance
-
-
-def claim_findings(table: pd.DataFrame) -> str:
-    """Summarize `claim_table` in Markdown: what was decided, with which interval, and what was
-    not."""
-    lines = [
-        f"Of {counted(len(table), 'claim')}: "
-        f"{', '.join(f'{(table.verdict == name).sum()} {name}' for name in _VERDICTS)}."
-    ]
-    for name in (SUPPORTED, CONTRADICTED):
-        for entry in table[table["verdict"] == name].itertuples():
-            lines.append(
-                f"- **{name}**: {entry.claim} ({sized(entry)}{_of_each(entry)}{_partly(entry)})."
-            )
-    undecided = table[table["verdict"] == UNDECIDED]
-    for entry in undecided.itertuples():
-        lines.append(
-            f"- **undecided**: {entry.claim} "
-            f"({sized(entry)}{_of_each(entry)}; {could(entry)}{_partly(entry)})."
-        )
-    missing = table.loc[table["verdict"] == NOT_MEASURED, "reason"].value_counts(sort=False)
-    lines += [
-        f"- **not measured**: {reason} ({counted(count, 'claim')})."
-        for reason, count in missing.items()
-    ]
-    lines += ["", "**What this does not show.** Undecided is not refuted. " + LIMITS]
-    return "\n".join(lines)
-
-
-LIMITS = (
-    "The paper's numbers are XLM-R Large's on development data, these are this study's encoder's "
-    "on its test data. Translations of the embedded suite are exact, unlike machine translations; "
-    "recipes with noise are excluded. Intervals cover other seeds and test items in the same "
-    "languages. The best single task was picked by the same scores, which favours it over all "
-    "nine together. There is no correction across claims: of twenty claims about effects of 0, "
-    "one would be decided by chance."
-)

@@ -53,7 +53,8 @@ def card(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from xstilts_core.publish import upload
+    from xstilts_core.publish import cards, upload
+    from xstilts_core.publish.export import export as write_encoder
 
     out, repository = expanded(options.dir), options.push_to_hub
     if options.public and not repository:
@@ -61,44 +62,27 @@ def export(options: argparse.Namespace) -> int:
     if repository:
         upload.writer(repository)
     study = _named_study(options)
-    name = _write_study(study, out) if study else write_model(options, out)
+    if study:
+        cards.export_study(study, out)
+        name = study.name
+    else:
+        run = cards.find(options.run, place(options.outputs))
+        write_encoder(run, out)
+        name = run.name
     print(f"{name}: {', '.join(sorted(path.name for path in out.iterdir()))} in {out}")
     if repository:
-        kind = "dataset" if study else "model"
+        kind, message = "dataset" if study else "model", f"{name}, exported by xstilts"
         try:
-            commit = upload.send(
-                out, repository, kind, f"{name}, exported by xstilts", options.public
-            )
+            commit = upload.send(out, repository, kind, message, options.public)
         except UsageError as error:
-            upload_command = (
-                f"hf upload {repository} {out} "
-                f"--repo-type {kind}{'' if options.public else ' --private'}"
-            )
+            private = "" if options.public else " --private"
             raise UsageError(
-                f"{error}. {out} is complete and can be uploaded later: {upload_command}"
+                f"{error}. {out} is complete and can be uploaded later: "
+                f"hf upload {repository} {out} --repo-type {kind}{private}"
             ) from None
-        print(
-            f"{commit.address} ({'private' if commit.private else 'public'}), "
-            f"commit {commit.commit[:12]}"
-        )
+        visibility = "private" if commit.private else "public"
+        print(f"{commit.address} ({visibility}), commit {commit.commit[:12]}")
     return 0
-
-
-def write_model(options: argparse.Namespace, out: Path) -> str:
-    """Write a run's encoder to `out` and return the run's name."""
-    from xstilts_core.publish import cards, export
-
-    run = cards.find(options.run, place(options.outputs))
-    export.export(run, out)
-    return run.name
-
-
-def _write_study(study: Any, out: Path) -> str:
-    """Write a study's scores to `out` and return its name."""
-    from xstilts_core.publish import cards
-
-    cards.export_study(study, out)
-    return study.name
 
 
 def reference(options: argparse.Namespace) -> int:

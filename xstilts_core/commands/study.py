@@ -5,6 +5,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,11 +29,9 @@ def load(options: argparse.Namespace) -> Any:
     if options.command not in ("status", "reference"):
         for member in members(study):
             check_encoder(member)
+        specs = () if study.reference else study.specs
         for name in dict.fromkeys(
-            name
-            for spec in study.specs
-            for name in getattr(spec, "translators", ())
-            if not study.reference
+            name for spec in specs for name in getattr(spec, "translators", ())
         ):
             check_model(name, f"{study.file}: translator", "facebook/nllb-200-distilled-600M")
     return study
@@ -107,10 +106,8 @@ def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
 def counted(study: Any) -> str:
     if study.published:
         return f"no runs, published scores ({study.published})"
-    return (
-        f"{len(study.specs)} runs"
-        f"{f', kept in reference ({study.reference}): no training' if study.reference else ''}"
-    )
+    kept = f", kept in reference ({study.reference}): no training" if study.reference else ""
+    return f"{len(study.specs)} runs{kept}"
 
 
 def members(study: Any) -> tuple[Any, ...]:
@@ -149,6 +146,7 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
     from xstilts_core.report import summary
 
     out = summary.console()
+    show = partial(out.print, highlight=False, soft_wrap=True)
     _print_overrides(study)
     trains = bool(part.specs) and not study.reference
     with grid.only_grid(study) as lock, grid.kernels(jobs, profile, study.on_hub, trains):
@@ -156,68 +154,37 @@ def run_one(study: Any, part: Any, jobs: int, profile: str) -> int:
         if study.reference:
             kept_runs.unpack(study)
         with aside.prepared(part) as plan:
-            shared_runs = sharing.gather(part)
-            outcomes = again(
-                plan,
-                [f"{len(shared_runs)} of them taken over from {', '.join(study.shares)}"]
-                if shared_runs
-                else [],
-            )
-            out.print(
-                f"{study.name}: {counted(part)}{outcomes}, {jobs} at once, in {study.root}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            outcomes = _outcomes(plan, sharing.gather(part), study)
+            show(f"{study.name}: {counted(part)}{outcomes}, {jobs} at once, in {study.root}")
             watch = progress.Watch(part, jobs, out, queue)
-            code = (
-                grid.run(
-                    grid.command(study, grid.targets(part), jobs, profile),
-                    study,
-                    lock,
-                    watch.follow,
-                )
-                if trains
-                else 0
-            )
+            code = 0
+            if trains:
+                command = grid.command(study, grid.targets(part), jobs, profile)
+                code = grid.run(command, study, lock, watch.follow)
         watch.queue = None  # from here on the state is read from the folders alone
         watch.look()
         failures = watch.failures()
         missing = 0 if study.reference else len(part.specs) - watch.count()["done"] - len(failures)
         if code and not failures:
-            out.print(grid.why_stopped(study, code), highlight=False, soft_wrap=True)
-        out.print(
-            f"making the reports: {', '.join(study.reports)}", highlight=False, soft_wrap=True
-        )
+            show(grid.why_stopped(study, code))
+        show(f"making the reports: {', '.join(study.reports)}")
         written_files, failed_reports = summary.conclude(study, jobs, profile, lock)
     if not study.published:
         summary.print_gains(study, out)
-    out.print(
-        "\n".join(written_files if study.published else [watch.line(), *written_files]),
-        highlight=False,
-        soft_wrap=True,
-    )
+    show("\n".join(written_files if study.published else [watch.line(), *written_files]))
     summary.print_failures(failures, failed_reports, missing, study.root, out)
     return 1 if code or failures or failed_reports or missing else 0
 
 
-def again(plan: Any, more: Sequence[str]) -> str:
+def _outcomes(plan: Any, shared_runs: Sequence[Any], study: Any) -> str:
     """Return the part of a sentence that says what happens to existing results."""
     outcomes = (
-        [f"{len(plan.stale)} of them made with other settings before and run again"]
-        if plan.stale
-        else []
+        (plan.stale, "made with other settings before and run again"),
+        (plan.after, "run again after those that they start from"),
+        (plan.back, "taken up again, as their settings are what they were"),
+        (shared_runs, f"taken over from {', '.join(study.shares)}"),
     )
-    outcomes += (
-        [f"{len(plan.after)} of them run again after those that they start from"]
-        if plan.after
-        else []
-    )
-    outcomes += (
-        [f"{len(plan.back)} of them taken up again, as their settings are what they were"]
-        if plan.back
-        else []
-    )
-    return "".join(f", {outcome}" for outcome in (*outcomes, *more))
+    return "".join(f", {len(runs)} of them {outcome}" for runs, outcome in outcomes if runs)
 
 
 def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
@@ -242,11 +209,8 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
             study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=shared
         )
         notes.show(prediction, summary.console())
-        print(
-            f"jobs of Snakemake"
-            f"{', before runs are taken over' if shared or aside.plan(study).back else ''}"
-            f": {jobs_planned}"
-        )
+        before = ", before runs are taken over" if shared or aside.plan(study).back else ""
+        print(f"jobs of Snakemake{before}: {jobs_planned}")
         walls.append(prediction.wall)
     if len(walls) > 1:
         print(f"all {len(studies)} studies, one after the other: about {notes.spent(sum(walls))}")
@@ -262,10 +226,10 @@ def _print_requirements(study: Any) -> None:
 def check(options: argparse.Namespace) -> int:
     study = load(options)
     if options.json:
-        specs = [spec for member in members(study) for spec in member.specs]
         runs = [
             {"folder": str(spec.folder.relative_to(spec.root)), "parameters": spec.changed()}
-            for spec in specs
+            for member in members(study)
+            for spec in member.specs
         ]
         print(json.dumps(runs, indent=1, ensure_ascii=False))
         return 0
@@ -278,14 +242,8 @@ def _print_runs(study: Any) -> None:
     counts = Counter(spec.phase for spec in study.specs)
     print(f"{study.file}: {study.title}")
     _print_overrides(study)
-    print(
-        ": ".join(
-            filter(
-                None,
-                (counted(study), ", ".join(f"{count} {phase}" for phase, count in counts.items())),
-            )
-        )
-    )
+    phases = ", ".join(f"{count} {phase}" for phase, count in counts.items())
+    print(f"{counted(study)}: {phases}" if phases else counted(study))
     for spec in study.specs:
         print(f"  {spec.folder.relative_to(study.root)}")
     _print_requirements(study)
@@ -294,30 +252,23 @@ def _print_runs(study: Any) -> None:
 def status(options: argparse.Namespace) -> int:
     studies = members(load(options))
     if options.json:
-        print(
-            json.dumps(
-                [row for study in studies for row in standing(study)], indent=1, ensure_ascii=False
-            )
-        )
+        rows = [row for study in studies for row in _standing(study)]
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
         return 0
     for study in studies:
         _print_status(study, options)
     return 0
 
 
-def standing(study: Any) -> list[dict[str, Any]]:
+def _standing(study: Any) -> list[dict[str, Any]]:
     """Return a row for each run: its state, and the tasks that it did not learn."""
     from xstilts_core.jobs import grid
     from xstilts_core.phases import learnt
 
-    missed_tasks = [
-        (str(spec.folder.relative_to(study.root)), judged.task)
-        for spec, judged in learnt.missed(study)
-    ]
-    return [
-        {**row, "not_learnt": [task for folder, task in missed_tasks if folder == row["folder"]]}
-        for row in grid.standing(study)
-    ]
+    rows = {row["folder"]: {**row, "not_learnt": []} for row in grid.standing(study)}
+    for spec, judged in learnt.missed(study):
+        rows[str(spec.folder.relative_to(study.root))]["not_learnt"].append(judged.task)
+    return list(rows.values())
 
 
 def _print_status(study: Any, options: argparse.Namespace) -> None:
@@ -327,10 +278,8 @@ def _print_status(study: Any, options: argparse.Namespace) -> None:
     _print_overrides(study)
     rows = grid.standing(study)
     for row in rows:
-        print(
-            f"{row['state']:<8} {row['folder']}"
-            f"{f'  ({reason})' if (reason := row['reason']) else ''}"
-        )
+        reason = f"  ({row['reason']})" if row["reason"] else ""
+        print(f"{row['state']:<8} {row['folder']}{reason}")
         if row["state"] == "failed" and row["notebook"]:
             print(f"{'':<8} traceback: {row['notebook']}")
     count = Counter(row["state"] for row in rows)
@@ -340,20 +289,11 @@ def _print_status(study: Any, options: argparse.Namespace) -> None:
     if holder := grid.at_work(study):
         print(f"'xstilts run' is at work on it (process {holder})")
     elif count["done"] < len(rows):
-        given_options = {
-            "outputs": options.outputs if options.outputs != "outputs" else "",
-            "data-root": options.data_root,
+        typed = {
+            "--outputs": "" if options.outputs == "outputs" else options.outputs,
+            "--data-root": options.data_root,
+            "--source": options.source,
+            "--encoder": options.encoder,
         }
-        given_options |= {"source": options.source, "encoder": options.encoder}
-        words = [
-            "xstilts",
-            "run",
-            options.study,
-            *(
-                word
-                for name, value in given_options.items()
-                if value
-                for word in (f"--{name}", value)
-            ),
-        ]
-        print(f"to go on: {shlex.join(words)}")
+        words = [word for option in typed.items() if option[1] for word in option]
+        print(f"to go on: {shlex.join(['xstilts', 'run', options.study, *words])}")

@@ -3,9 +3,7 @@ run loads exactly what was locked.
 
 Files in the local cache (HF_HOME) are loaded without a request to the hub. HF_ENDPOINT names
 another hub; HF_HUB_OFFLINE=1 forbids requests. Checksums are SHA-256 over the bytes on this disk,
-not the values that the hub states, so a damaged copy is detected as well as a changed file. The
-first fetch compares the two (the hub states checksums for large files, which include all parquet
-files and weights).
+so a damaged copy is detected as well as a changed file; the client checks what it downloads.
 """
 
 import functools
@@ -25,8 +23,6 @@ from xstilts_core.errors import UsageError
 
 _TIMEOUT_SECONDS = 10
 SHOWN = 300
-_OFFLINE = "HF_HUB_OFFLINE is set: only the local cache is read"
-FETCH = "xstilts notebook 01_data fetches what is missing, where the hub can be reached"
 # The files that an encoder is loaded from: configuration, tokenizer, weights (safetensors if any).
 SMALL = re.compile(r"[^/]+\.(json|txt|model|spm)")
 WEIGHTS = (
@@ -90,9 +86,15 @@ def request(subject: str, repository: Repository, commit: str = "") -> Iterator[
     """Wrap a request to the hub. Raise UsageError if requests are forbidden, the hub does not
     answer, or it refuses."""
     if offline():
+        missing = (
+            f"commit {commit[:12]} is not there"
+            if commit
+            else f"{hub_lock.path()} has no commit of {repository.key}"
+        )
         raise UsageError(
-            f"{subject} cannot be loaded from the hub ({_OFFLINE}): "
-            f"{_missing_commit(repository, commit)}. {FETCH}"
+            f"{subject} cannot be loaded from the hub (HF_HUB_OFFLINE is set: only the local cache "
+            f"is read): {missing}. xstilts notebook 01_data fetches what is missing, where the hub "
+            "can be reached"
         )
     require_hub(subject)
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
@@ -110,8 +112,7 @@ def request(subject: str, repository: Repository, commit: str = "") -> Iterator[
         raise UsageError(
             f"{subject} cannot be loaded: the hub no longer has commit {commit}, "
             f"to which {hub_lock.path()} locks {repository.key}. A copy of the cache (HF_HOME) of "
-            f"a machine that has fetched it still works. Or delete the entry {repository.key} "
-            "there to lock the hub's current commit, and repeat every run that depends on it"
+            f"a machine that has fetched it still works. Or {_relock(repository)}"
         ) from None
     except RepositoryNotFoundError as error:
         raise NotOnHub(f"{subject} cannot be loaded from the hub: {one_line(error)}") from None
@@ -124,15 +125,6 @@ def request(subject: str, repository: Repository, commit: str = "") -> Iterator[
 def one_line(error: Exception) -> str:
     """Return an error's message in one line of limited length."""
     return (" ".join(str(error).split()) or type(error).__name__)[:SHOWN]
-
-
-def _missing_commit(repository: Repository, commit: str) -> str:
-    """Return what an offline run lacks."""
-    return (
-        f"commit {commit[:12]} is not there"
-        if commit
-        else f"{hub_lock.path()} has no commit of {repository.key}"
-    )
 
 
 def head(repository: Repository, subject: str) -> str:
@@ -201,52 +193,32 @@ def fetch(
     names = sorted(locked.files if locked else names_at(commit))
     paths = {name: fetch_file(repository, name, commit, subject) for name in names}
     sums = {name: checksum(path) for name, path in paths.items()}
-    expected = locked.files if locked else _stated_checksums(repository, commit, names, subject)
-    for name, value in expected.items():
+    for name, value in (locked.files if locked else {}).items():
         if sums[name] != value:
-            raise _checksum_error(
-                repository,
-                commit,
-                subject,
-                paths[name],
-                (value, sums[name]),
-                "the lock" if locked else "the hub",
-            )
+            raise _checksum_error(repository, commit, subject, paths[name], (value, sums[name]))
     return _Snapshot(commit, paths, Content(sums), locked)
 
 
-def _stated_checksums(
-    repository: Repository, commit: str, names: list[str], subject: str
-) -> dict[str, str]:
-    """Return the SHA-256 that the hub states for the files that it stores as large ones."""
-    with request(subject, repository, commit):
-        from huggingface_hub import HfApi
-
-        entries = HfApi().get_paths_info(
-            repository.name, names, repo_type=repository.kind, revision=commit
-        )
-        return {entry.path: entry.lfs.sha256 for entry in entries if getattr(entry, "lfs", None)}
-
-
 def _checksum_error(
-    repository: Repository,
-    commit: str,
-    subject: str,
-    path: Path,
-    sums: tuple[str, str],
-    origin: str,
+    repository: Repository, commit: str, subject: str, path: Path, sums: tuple[str, str]
 ) -> UsageError:
-    """Return the error for a file whose bytes are not the expected ones. sums: expected, found."""
+    """Return the error for a file whose bytes are not the locked ones. sums: expected, found."""
     cache_folder = next(
         (folder for folder in path.parents if folder.parent.name == "snapshots"), path.parent
     ).parent.parent
-    source = hub_lock.path() if origin == "the lock" else "the hub"
     return UsageError(
-        f"{subject}: {path.name} differs from the file that {source} has at commit {commit[:12]}: "
-        f"expected SHA-256 {sums[0][:16]}..., found {sums[1][:16]}... in "
+        f"{subject}: {path.name} differs from the file that {hub_lock.path()} has at commit "
+        f"{commit[:12]}: expected SHA-256 {sums[0][:16]}..., found {sums[1][:16]}... in "
         f"{path.stat().st_size:,} bytes. Delete the cached copy, {cache_folder}, and run again. "
-        "If the error remains, the hub itself has changed the file: delete the entry "
-        f"{repository.key} in {hub_lock.path()} to lock the current one"
+        f"If the error remains, the hub itself has changed the file: {_relock(repository)}"
+    )
+
+
+def _relock(repository: Repository) -> str:
+    """Return how to take what the hub has now."""
+    return (
+        f"delete the entry {repository.key} there to lock the hub's current data, "
+        "and repeat every run that depends on it"
     )
 
 
@@ -263,9 +235,7 @@ def lock(
         )
         raise UsageError(
             f"data set {repository.name}, {split}: {rows} rows, but {hub_lock.path()} has "
-            f"{snapshot.locked.rows} at commit {snapshot.commit[:12]}: "
-            f"delete the entry {repository.key} there to lock the hub's current data, "
-            "and repeat every run that depends on it"
+            f"{snapshot.locked.rows} at commit {snapshot.commit[:12]}: {_relock(repository)}"
         )
 
 

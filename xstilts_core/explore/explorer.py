@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import ipywidgets
+from markupsafe import Markup
 from traitlets import TraitError
 
 from xstilts_core.errors import UsageError
 from xstilts_core.explore import controls
-from xstilts_core.explore.form import Form
-from xstilts_core.explore.page import Page, pages, problem
+from xstilts_core.explore.page import Page, problem
 from xstilts_core.explore.reader import Reader, first_shown, studies
 from xstilts_core.explore.text import name
 from xstilts_core.jobs.kept_runs import ready
@@ -30,45 +30,43 @@ class Explorer:
         known = studies(outputs)
         first = study or first_shown(known, outputs)
         self.shown: list[tuple[ipywidgets.VBox, _View]] = []
-        self.runs: Form | None = None
-        self.reader = self.read(first)
-        self.choice = controls.dropdown("study", list(dict.fromkeys([first, *known])), first)
-        self.again = controls.button(
-            "Read again", "read the results again: runs may have finished since"
-        )
         self.title = Page()
-        self.choice.observe(lambda _: self.change(), names="value")
-        self.again.on_click(lambda _: self.change(keep=True))
-        self.tell()
+        self._read(first)
+        self.choice = controls.dropdown("study", dict.fromkeys([first, *known]), first)
+        self.again = controls.button(
+            "Read again",
+            "read the results again: runs may have finished since",
+            lambda: self.change(keep=True),
+        )
+        controls.on_change(self.change, self.choice)
 
-    def read(self, study: str) -> Reader:
-        """Return a reader of the study as it is now. Because only results are read, a study of
-        local files may have any folder as its data root."""
-        return Reader(ready(Study.load(study, self.outputs, self.data_root or ".")))
+    def _read(self, study: str) -> None:
+        """Read the study as it is now. Because only results are read, a study of local files may
+        have any folder as its data root."""
+        self.reader = Reader(ready(Study.load(study, self.outputs, self.data_root or ".")))
+        loaded = self.reader.study
+        origin = (
+            f" ({loaded.reference}: runs from another machine, without texts and models)"
+            if loaded.reference
+            else ""
+        )
+        self.title.html = Markup(
+            f"<p><b>{name(loaded.name)}</b>: {name(loaded.title)}{name(origin)}</p>"
+        )
 
     def change(self, keep: bool = False) -> None:
         """Read the chosen study and rebuild every view. keep: preserve controls and opened
         cells."""
         try:
-            self.reader = self.read(self.choice.value)
+            self._read(self.choice.value)
         except UsageError as error:
             self.title.html = problem(error)
             return
-        self.tell()
         for box, view in self.shown:
             old_children = box.children
-            self.fill(box, view)
+            self._fill(box, view)
             if keep:
-                carry(old_children, box.children)
-
-    def tell(self) -> None:
-        study = self.reader.study
-        origin = (
-            f" ({study.reference}: runs from another machine, without texts and models)"
-            if study.reference
-            else ""
-        )
-        self.title.html = f"<p><b>{name(study.name)}</b>: {name(study.title)}{name(origin)}</p>"
+                _carry(old_children, box.children)
 
     def studies(self) -> ipywidgets.Widget:
         """Return the control that chooses the study for all views."""
@@ -78,39 +76,39 @@ class Explorer:
         """Return a view of the study that follows the choice."""
         box = controls.column()
         self.shown.append((box, view))
-        self.fill(box, view)
+        self._fill(box, view)
         return box
 
-    def form(self) -> ipywidgets.Widget:
-        """Return the form that starts a run. It is the same for all studies, so that choosing
-        another study loses neither what was typed nor a running run."""
-        if self.runs is None:
-            self.runs = Form()
-        return self.runs.box
-
-    def fill(self, box: ipywidgets.VBox, view: _View) -> None:
+    def _fill(self, box: ipywidgets.VBox, view: _View) -> None:
         """Build a view, or show a one-sentence error in its place so that the others still work."""
         try:
             box.children = (view(self.reader),)
         except Exception as error:
-            page = Page()
-            page.html = problem(error)
-            box.children = (page,)
+            box.children = (Page(html=problem(error)),)
 
 
-def carry(before: Sequence[ipywidgets.Widget], after: Sequence[ipywidgets.Widget]) -> None:
+def _carry(before: Sequence[ipywidgets.Widget], after: Sequence[ipywidgets.Widget]) -> None:
     """Restore controls and opened cells from a view of the same kind, if their values still
     exist."""
-    targets = {
-        control.description: control for view in after for control in controls.settings(view)
-    }
-    for control in (control for view in before for control in controls.settings(view)):
-        if control.description in targets and targets[control.description].value != control.value:
+    old_widgets, new_widgets = [list(controls.descendants(parts)) for parts in (before, after)]
+    targets = _settings(new_widgets)
+    for label, control in _settings(old_widgets).items():
+        if label in targets and targets[label].value != control.value:
             with suppress(TraitError):
-                targets[control.description].value = control.value
+                targets[label].value = control.value
     old_pages, new_pages = (
-        [page for view in views for page in pages(view)] for views in (before, after)
+        [widget for widget in widgets if isinstance(widget, Page)]
+        for widgets in (old_widgets, new_widgets)
     )
     for old, new in zip(old_pages, new_pages, strict=False):
         if old.pressed not in ("", new.pressed):
             new.choose(old.pressed)
+
+
+def _settings(widgets: Sequence[ipywidgets.Widget]) -> dict[str, ipywidgets.Widget]:
+    """Return the controls that hold a value by their labels."""
+    return {
+        widget.description: widget
+        for widget in widgets
+        if getattr(widget, "description", "") and hasattr(widget, "value")
+    }

@@ -1,26 +1,25 @@
 """Hold a study's scores as one array, so that every choice of a view is a slice and a mean.
 
-Gains, means and intervals are those of `analysis.gains` and `analysis.intervals`. Their `Cell` and
-`Gains` are filled here from the array, because selecting from a table with tens of thousands of
-rows takes seconds.
+Gains, means and intervals are those of `analysis.gain_array`, which is filled from the array,
+because selecting from a table with tens of thousands of rows takes seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from xstilts_core.analysis.gain_array import Axes, Gains, gain_array, gain_table
-from xstilts_core.analysis.gains import (
-    AVERAGE,
-    ENGLISH,
-    PHASES,
-    recipe_order,
-    target_scores,
-    task_order,
+from xstilts_core.analysis.gain_array import (
+    Gains,
+    axes_of,
+    by_language,
+    gain_array,
+    gain_table,
 )
-from xstilts_core.analysis.intervals import NO_ITEMS
+from xstilts_core.analysis.gains import AVERAGE, ENGLISH, PHASES, target_scores
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.languages import LANGUAGES
@@ -55,26 +54,19 @@ def fact(code: str, name: str) -> str:
     return str(getattr(language, name)).split(":")[0] if language else "unknown"
 
 
-def chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
+def _chosen(languages: Sequence[str], choice: Choice) -> frozenset[str]:
     """Return the languages that a choice selects."""
-    scopes = {
-        _ZERO_SHOT: lambda code: code != ENGLISH,
-        EVERY: lambda code: True,
-        ALONE: lambda code: code == ENGLISH,
-    }
-    if choice.scope not in scopes:
+    if choice.scope not in SCOPES:
         raise unknown("scope", choice.scope, SCOPES)
-    filters = {name: getattr(choice, name) for name in FACTS if getattr(choice, name)}
-    in_scope = scopes[choice.scope]
     return frozenset(
         code
         for code in languages
-        if in_scope(code) and all(fact(code, key) == value for key, value in filters.items())
+        if choice.scope == EVERY or (code == ENGLISH) == (choice.scope == ALONE)
+        if all(getattr(choice, key) in ("", fact(code, key)) for key in FACTS)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     """The scores by one metric, [recipes, tasks, languages, seeds]: values in percent, and the
     numbers of test items; NaN if there is no score."""
 
@@ -82,88 +74,65 @@ class Scores:
     items: np.ndarray
 
 
-@dataclass
 class GainIndex:
     """A study's target scores by recipe, task, language and seed, one array per metric, built from
-    a frame with the columns `results.COLUMNS`."""
+    a frame with the columns `results.COLUMNS`. axes: the arrays' labels, English first."""
 
-    frame: pd.DataFrame
-    recipes: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    metrics: tuple[str, ...] = (PRIMARY,)
-    tables: dict[str, Scores] = field(default_factory=dict)
-    made: dict[tuple[str, str, int], Gains] = field(default_factory=dict)
+    def __init__(self, frame: pd.DataFrame) -> None:
+        scores = target_scores(frame)
+        axes = axes_of(scores)
+        languages = tuple(sorted(axes.languages, key=lambda code: code != ENGLISH))
+        self.frame = frame[frame["phase"].isin(PHASES)]
+        self.axes = replace(axes, languages=languages)
+        self.metrics = (PRIMARY, *sorted(self.frame["metric"].unique()))
+        self.arrays = {PRIMARY: self._array(scores)}
+        self.made: dict[tuple[str, str, int], Gains] = {}
 
-    def __post_init__(self) -> None:
-        scores = target_scores(self.frame)
-        self.recipes = tuple(recipe_order(scores["recipe"]))
-        self.tasks = tuple(task_order(scores["task"]))
-        self.languages = tuple(
-            sorted(scores["language"].unique(), key=lambda code: (code != ENGLISH, code))
-        )
-        self.seeds = tuple(sorted({int(number) for number in scores["seed"]}))
-        self.tables[PRIMARY] = self.table(scores)
-        targets = self.frame[self.frame["phase"].isin(PHASES)]
-        self.metrics = (PRIMARY, *sorted(targets["metric"].unique()))
-
-    def table(self, scores: pd.DataFrame) -> Scores:
-        """Build the array of one metric."""
+    def _array(self, scores: pd.DataFrame) -> Scores:
         return Scores(self.axes.array(scores, "value"), self.axes.array(scores, "n"))
-
-    @property
-    def axes(self) -> Axes:
-        return Axes(self.recipes, self.tasks, self.languages, self.seeds)
 
     def scores(self, metric: str) -> Scores:
         """Return the array of a metric; raise UsageError if no target has that metric."""
         if metric not in self.metrics:
             raise unknown("metric", metric, self.metrics)
-        if metric not in self.tables:
-            self.tables[metric] = self.table(target_scores(self.frame, metric))
-        return self.tables[metric]
+        if metric not in self.arrays:
+            self.arrays[metric] = self._array(target_scores(self.frame, metric))
+        return self.arrays[metric]
 
-    def place(self, recipe: str) -> int:
-        """Return the row of a recipe; raise UsageError if it has no scores."""
-        if recipe not in self.recipes:
-            raise unknown("recipe", recipe, self.recipes, "the finished runs")
-        return self.recipes.index(recipe)
-
-    def change(self, choice: Choice) -> np.ndarray:
-        """Return gains over the chosen baseline, [recipes, tasks, languages, seeds], paired by seed
-        and language. NaN if either score is missing."""
-        values = self.scores(choice.metric).values
-        return values - values[self.place(choice.baseline)]
+    def values(self, recipe: str, metric: str) -> np.ndarray:
+        """Return a recipe's scores by a metric, [tasks, languages, seeds]; raise UsageError if it
+        has none."""
+        if recipe not in self.axes.recipes:
+            raise unknown("recipe", recipe, self.axes.recipes, "the finished runs")
+        return self.scores(metric).values[self.axes.recipes.index(recipe)]
 
     def named(self, recipe: str, baseline: str) -> str:
         """Swap the names of the chosen baseline and of "none", the analysis's name for the
         baseline."""
         return {baseline: BASELINE, BASELINE: baseline}.get(recipe, recipe)
 
-    def draws(self, choice: Choice, items: ItemScores = NO_ITEMS) -> Gains:
+    def draws(self, choice: Choice, items: ItemScores | None = None) -> Gains:
         """Return the `Gains`, as of `analysis.gain_draws`, for the chosen languages and kind of
         task.
 
         items: resampled scores by the tasks' own metrics; they are ignored for other metrics.
         """
-        self.place(choice.baseline)
-        resampled_items = items if choice.metric == PRIMARY else NO_ITEMS
-        key = (choice.baseline, choice.metric, len(resampled_items))
+        self.values(choice.baseline, choice.metric)
+        resampled = items if items and choice.metric == PRIMARY else {}
+        key = choice.baseline, choice.metric, len(resampled)
         if key not in self.made:
-            scores = self.scores(choice.metric)
             self.made[key] = gain_array(
-                self.axes, scores.values, scores.items, resampled_items, choice.baseline
+                self.axes, *self.scores(choice.metric), resampled, choice.baseline
             )
-        tasks = tuple(
-            name
-            for name in self.made[key].tasks
-            if not choice.kind or TASKS[name].kind == choice.kind
+        gains = self.made[key]
+        return replace(
+            gains,
+            tasks=tuple(name for name in gains.tasks if choice.kind in ("", TASKS[name].kind)),
+            languages=_chosen(self.axes.languages, choice),
         )
-        return replace(self.made[key], tasks=tasks, languages=chosen(self.languages, choice))
 
     def matrix(
-        self, choice: Choice, items: ItemScores = NO_ITEMS, without: Sequence[str] = ()
+        self, choice: Choice, items: ItemScores | None = None, without: Sequence[str] = ()
     ) -> pd.DataFrame:
         """Return the choice's `analysis.gain_table` without the recipes in `without`. Raise
         UsageError if no language or task is left."""
@@ -173,22 +142,20 @@ class GainIndex:
                 f"no {'language' if draws.tasks else 'task'} of this study matches all filters: "
                 "choose fewer filters"
             )
-        recipes = tuple(
-            name for name in draws.recipes if self.named(name, choice.baseline) not in without
-        )
+        names = {recipe: self.named(recipe, choice.baseline) for recipe in draws.recipes}
+        recipes = tuple(recipe for recipe in draws.recipes if names[recipe] not in without)
         table = gain_table(replace(draws, recipes=recipes))
-        return table.assign(recipe=[self.named(name, choice.baseline) for name in table["recipe"]])
+        return table.assign(recipe=table["recipe"].map(names))
 
     def baseline(self, choice: Choice) -> Mapping[str, float]:
         """Return the chosen baseline's mean score in percent by task and on average. A task without
         scores is NaN, and then so is the average."""
-        values = self.scores(choice.metric).values[self.place(choice.baseline)]
-        codes = chosen(self.languages, choice)
-        selected = np.array([code in codes for code in self.languages], dtype=bool)
-        means = {}
-        for name in self.draws(choice).tasks:
-            scores = values[self.tasks.index(name)][selected]
-            means[name] = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+        draws, values = self.draws(choice), self.values(choice.baseline, choice.metric)
+        selected = values[:, [code in draws.languages for code in self.axes.languages]]
+        means = {
+            name: pd.Series(selected[self.axes.tasks.index(name)].ravel()).mean()
+            for name in draws.tasks
+        }
         return {**means, AVERAGE: float(np.mean(list(means.values())))} if means else {}
 
     def reason(self, recipe: str, task: str, choice: Choice) -> str:
@@ -197,57 +164,44 @@ class GainIndex:
             return f"{recipe} is the baseline: choose another one, or another recipe"
         if task == AVERAGE:
             return "not every target has a gain"
-        values = self.scores(choice.metric).values[:, self.tasks.index(task)]
-        if not np.isfinite(values).any():
-            known = sorted(
-                self.frame.loc[
-                    self.frame["phase"].isin(PHASES) & (self.frame["task"] == task), "metric"
-                ].unique()
-            )
-            return f"{task} is not scored by {choice.metric}: it has {', '.join(known)}"
-        recipe_scored, baseline_scored = (
-            np.isfinite(values[self.place(name)]) for name in (recipe, choice.baseline)
-        )
-        unscored = [
-            name
-            for name, scored in ((recipe, recipe_scored), (choice.baseline, baseline_scored))
-            if not scored.any()
-        ]
-        if unscored:
+        column = self.axes.tasks.index(task)
+        if not np.isfinite(self.scores(choice.metric).values[:, column]).any():
+            metrics = self.frame.loc[self.frame["task"] == task, "metric"].unique()
+            return f"{task} is not scored by {choice.metric}: it has {', '.join(sorted(metrics))}"
+        scored = {
+            name: np.isfinite(self.values(name, choice.metric)[column])
+            for name in (recipe, choice.baseline)
+        }
+        if unscored := [name for name, finite in scored.items() if not finite.any()]:
             return f"no finished runs of {' and of '.join(unscored)} on {task}"
-        paired = recipe_scored & baseline_scored
+        paired = (scored[recipe] & scored[choice.baseline]).any(axis=-1)
         if not paired.any():
             return f"the finished runs of {recipe} and {choice.baseline} on {task} share no seed"
-        codes = ", ".join(
-            code for code, scored in zip(self.languages, paired.any(axis=-1), strict=True) if scored
-        )
+        codes = ", ".join(compress(self.axes.languages, paired))
         return f"none of this task's languages is chosen: {codes}"
 
     def by_language(
-        self, recipe: str, task: str, choice: Choice, items: ItemScores = NO_ITEMS
+        self, recipe: str, task: str, choice: Choice, items: ItemScores | None = None
     ) -> pd.DataFrame:
         """Return a row per language of a cell, with the columns language, gain, low, high, n,
         baseline, counted (whether it is part of the mean), and seed<k>, the gain of each seed."""
-        draws = self.draws(choice, items)
-        cell = draws.cells.get((self.named(recipe, choice.baseline), task))
-        if cell is None:
+        draws, axes = self.draws(choice, items), self.axes
+        key = self.named(recipe, choice.baseline), task
+        if key not in draws.cells:
             raise UsageError(self.reason(recipe, task, choice))
-        row, column = self.place(recipe), self.tasks.index(task)
-        indices = [self.languages.index(code) for code in cell]
-        estimates = [draws.language(index) for index in cell.values()]
-        seeds = self.change(choice)[row, column, indices]
-        scores = self.scores(choice.metric).values[self.place(choice.baseline), column, indices]
-        table = pd.DataFrame(
-            {
-                "language": list(cell),
-                "gain": [estimate.value for estimate in estimates],
-                "low": [estimate.interval[0] for estimate in estimates],
-                "high": [estimate.interval[1] for estimate in estimates],
-                "n": draws.n[list(cell.values())],
-                "baseline": np.nanmean(np.where(np.isnan(seeds), np.nan, scores), axis=1),
-                "counted": [code in draws.languages for code in cell],
-            }
+        cell = draws.cells[key]
+        rows = list(cell.values())
+        table = by_language(draws, rows)[["language", "gain", "low", "high", "n"]]
+        gains = pd.DataFrame(draws.values[rows], columns=draws.seeds)
+        gains = gains.reindex(columns=axes.seeds)
+        scores = pd.DataFrame(
+            self.values(choice.baseline, choice.metric)[axes.tasks.index(task)],
+            index=axes.languages,
+            columns=axes.seeds,
         )
+        paired = scores.loc[list(cell)].reset_index(drop=True).where(gains.notna())
         return table.assign(
-            **{f"seed{seed}": seeds[:, index] for index, seed in enumerate(self.seeds)}
+            baseline=paired.mean(axis=1),
+            counted=table["language"].isin(draws.languages),
+            **{f"seed{seed}": gains[seed] for seed in axes.seeds},
         )

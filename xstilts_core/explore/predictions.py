@@ -6,62 +6,39 @@ label, every tag of the sentence, the answer's exact words, the pair). Its share
 that is right: F1 of an answer's words, share of right tags, average precision of a ranking.
 """
 
-import gzip
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from xstilts_core import metrics
+from xstilts_core.analysis.items import read_predictions
 from xstilts_core.errors import UsageError
-from xstilts_core.jobs.kept_runs import require_answers
 
-Columns = Mapping[str, np.ndarray]
-LOST, WON, LOWER, HIGHER, RIGHT, _WRONG = (
-    "right to wrong",
-    "wrong to right",
-    "worse",
-    "better",
-    "both right",
-    "both wrong",
-)
-CHANGES = (LOST, WON, LOWER, HIGHER, _WRONG, RIGHT)
-_FILES_KEPT = 64
-
-
-def _right_pair(column: Columns) -> np.ndarray:
-    """Score mining: 1 if the predicted pair is right or if the item rightly has none, else 0."""
-    return (
+_Columns = Mapping[str, np.ndarray]
+Answers = Mapping[str, tuple[Any, Any, float]]
+"""Item id -> (gold answer, the run's answer, share that is right)."""
+LOST, WON, LOWER, HIGHER = "right to wrong", "wrong to right", "worse", "better"
+_RIGHT, _WRONG = "both right", "both wrong"
+CHANGES = (LOST, WON, LOWER, HIGHER, _WRONG, _RIGHT)
+_FILES_CACHED = 64
+# Columns of statistics -> the share of an item that is right, from 0 to 1. A mined pair is right if
+# it is the gold pair, or if the item rightly has none.
+_SHARES: Mapping[tuple[str, ...], Callable[[_Columns], np.ndarray]] = {
+    metrics.ACCURACY: lambda column: column["hit"],
+    metrics.SPAN: lambda column: np.where(
+        column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
+    ),
+    metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
+    metrics.BITEXT: lambda column: (
         (column["predicted"] == column["true_positive"])
         & (column["gold"] == column["true_positive"])
-    ).astype(float)
-
-
-# Columns of statistics -> the share of an item that is right, from 0 to 1.
-SHARES: Mapping[tuple[str, ...], Callable[[Columns], np.ndarray]] = MappingProxyType(
-    {
-        metrics.ACCURACY: lambda column: column["hit"],
-        metrics.BINARY: lambda column: column["hit"],
-        metrics.SPAN: lambda column: np.where(
-            column["exact_match"] == 1, 1.0, np.minimum(column["f1"], 0.999)
-        ),
-        metrics.TAGGING: lambda column: column["token_hit"] / np.maximum(column["token"], 1),
-        metrics.BITEXT: _right_pair,
-        metrics.RANKING: lambda column: column["average_precision"],
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """A run's answers by item id, each as (gold, prediction, share that is right)."""
-
-    rows: Mapping[str, tuple[Any, Any, float]]
+    ).astype(float),
+    metrics.RANKING: lambda column: column["average_precision"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +61,7 @@ class Compared:
             return LOST if before else WON
         if self.before_share != self.after_share:
             return LOWER if self.after_share < self.before_share else HIGHER
-        return RIGHT if before else _WRONG
+        return _RIGHT if before else _WRONG
 
 
 def answers(path: Path) -> Answers:
@@ -94,43 +71,24 @@ def answers(path: Path) -> Answers:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}: its run kept no predictions") from None
-    return read_answers(path, changed)
+    return _answers(path, changed)
 
 
-@lru_cache(maxsize=_FILES_KEPT)
-def read_answers(path: Path, changed: int) -> Answers:
-    """Read the file of predictions; its time of last change, `changed`, is part of the cache
-    key."""
-    try:
-        lines = gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
-        head = json.loads(lines[0])
-        require_answers(head, path)
-        columns = tuple(head["columns"])
-        items = [json.loads(line) for line in lines[1:]]
-        statistics = np.array([item["stats"] for item in items], dtype=float).reshape(
-            len(items), len(columns)
-        )
-        shares = SHARES[columns](dict(zip(columns, statistics.T, strict=True)))
-        return Answers(
-            {
-                str(item["id"]): (item["gold"], item["prediction"], float(share))
-                for item, share in zip(items, shares, strict=True)
-            }
-        )
-    except UsageError:
-        raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise UsageError(
-            f"{path} is not a file of predictions ({type(error).__name__}: {error}): "
-            "run its notebook again"
-        ) from None
+@lru_cache(maxsize=_FILES_CACHED)
+def _answers(path: Path, changed: int) -> Answers:
+    """Read a file of predictions that was last changed at that time."""
+    predictions = read_predictions(path, answers=True)
+    columns = dict(zip(predictions.columns, predictions.statistics.T, strict=True))
+    shares = _SHARES[predictions.columns](columns).tolist()
+    items = zip(predictions.ids, predictions.answers, shares, strict=True)
+    return {name: (*pair, share) for name, pair, share in items}
 
 
 def compared(before: Path, after: Path) -> list[Compared]:
     """Return the items that both files have, in the order of the baseline's."""
-    baseline_rows, recipe_rows = answers(before).rows, answers(after).rows
+    recipe_answers = answers(after)
     return [
-        Compared(name, gold, guess, recipe_rows[name][1], share, recipe_rows[name][2])
-        for name, (gold, guess, share) in baseline_rows.items()
-        if name in recipe_rows
+        Compared(name, gold, answer, recipe_answers[name][1], share, recipe_answers[name][2])
+        for name, (gold, answer, share) in answers(before).items()
+        if name in recipe_answers
     ]

@@ -17,7 +17,6 @@ from xstilts_core.explore.items import Items, read_items
 from xstilts_core.explore.predictions import Compared, compared
 from xstilts_core.files.paths import home
 from xstilts_core.phases import learnt
-from xstilts_core.results import RESULT
 from xstilts_core.study import Study
 from xstilts_core.study.study_kinds import references
 
@@ -40,7 +39,7 @@ class Reader:
     @cached_property
     def index(self) -> GainIndex:
         """Return the index of gains; raise UsageError if no target run has finished yet."""
-        if not self.frame["phase"].isin(("target", "retrieval")).any():
+        if not self.frame["phase"].isin(PHASES).any():
             raise UsageError(
                 f"{self.study.name}: no finished target runs to compare yet "
                 f"(xstilts status {self.study.name})"
@@ -92,35 +91,34 @@ def studies(outputs: str = "outputs") -> list[str]:
     """Return the names of the studies in params/ that have runs below `outputs`, the last changed
     first, followed by those that show the runs of reference/. A report alone does not count,
     because its runs can be elsewhere."""
-    root, reference_names = home() / outputs, references()
+    reference_names = references()
     known = {path.stem for path in (home() / "params").glob("*.yaml")} - set(reference_names)
-    folders = (
-        [path for path in root.iterdir() if path.name in known and _has_runs(path)]
-        if root.is_dir()
-        else []
-    )
-    return [*(path.name for path in sorted(folders, key=newest, reverse=True)), *reference_names]
+    folders = [
+        folder
+        for folder in (home() / outputs).glob("*")
+        if folder.name in known
+        if any(path.is_dir() and path.name != "report" for path in folder.glob("*"))
+    ]
+    folders.sort(key=_last_change, reverse=True)
+    return [*(folder.name for folder in folders), *reference_names]
 
 
 def first_shown(known: Sequence[str], outputs: str = "outputs") -> str:
     """Return the first of these `studies` that has scores of targets, counting those in reference/;
     else the first of all, else "quick"."""
-    reference_names, root = references(), home() / outputs
-    scored = (
-        name
-        for name in known
-        if name in reference_names
-        or any(any((root / name).glob(f"{phase}/**/{RESULT}")) for phase in PHASES)
-    )
-    return next(scored, known[0] if known else "quick")
+    reference_names = references()
+    for name in known:
+        results_of_targets = (
+            path
+            for phase in PHASES
+            for path in (home() / outputs / name / phase).glob(f"**/{results.RESULT}")
+        )
+        if name in reference_names or any(results_of_targets):
+            return name
+    return known[0] if known else "quick"
 
 
-def _has_runs(folder: Path) -> bool:
-    """Return whether a study's folder contains more than its report."""
-    return any(path.is_dir() and path.name != "report" for path in folder.iterdir())
-
-
-def newest(folder: Path) -> float:
+def _last_change(folder: Path) -> float:
     """Return when a study's scores were last collected or, without scores, its folder changed."""
     scores = folder / results.SCORES
     return (scores if scores.is_file() else folder).stat().st_mtime

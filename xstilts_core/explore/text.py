@@ -7,10 +7,12 @@ Annex 9) or that are invisible are replaced by their code points. Marks that a s
 (joiners, left-to-right and right-to-left marks) stay.
 """
 
-import html
 import re
 from collections.abc import Iterable
+from html import escape
 from itertools import pairwise
+
+from markupsafe import Markup
 
 # Bidirectional embeddings, overrides and isolates; line and paragraph separators; control
 # characters except tab and line feed.
@@ -21,38 +23,40 @@ Span = tuple[int, int, str]
 
 def visible(text: object) -> str:
     """Write out invisible characters, for text without markup such as the options of a control."""
-    return UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", str(text))
+    return UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", str(text))
 
 
-def plain(text: object) -> str:
-    """Convert text to HTML: escape markup and write out invisible characters."""
-    return html.escape(visible(text), quote=True)
+def plain(text: object) -> Markup:
+    """Convert text to HTML: escape markup and write out invisible characters. HTML stays."""
+    return text if isinstance(text, Markup) else Markup(escape(visible(text)))
 
 
-def name(text: object) -> str:
+def name(text: object) -> Markup:
     """Format a name (recipe, task, run, title) for use within English text; it is isolated so that
     its script cannot reorder the words around it."""
-    return f"<bdi>{plain(text)}</bdi>"
+    return Markup(f"<bdi>{plain(text)}</bdi>")
 
 
-def tagged(text: str, language: str) -> str:
-    """Put HTML in an element with its language: `lang` selects fonts and voices, and `dir="auto"`
-    the side where the text begins."""
-    return f'<span class="xs-text" lang="{plain(language)}" dir="auto">{text}</span>'
+def note(text: object) -> Markup:
+    """Format a remark below or in place of a table."""
+    return Markup(f'<p class="xs-note">{plain(text)}</p>')
 
 
-def passage(text: str, language: str, spans: Iterable[Span] = ()) -> str:
-    """Format a text of the data in its language. Spans become <mark> elements; where they overlap,
-    an element has several classes."""
+def passage(text: str, language: str, spans: Iterable[Span] = ()) -> Markup:
+    """Format a text of the data in its language: `lang` selects fonts and voices, and `dir="auto"`
+    the side where the text begins. Spans become <mark> elements; where they overlap, an element has
+    several classes."""
     clipped = [
         (max(0, first), min(len(text), end), label) for first, end, label in spans if first < end
     ]
     edges = sorted({0, len(text), *(edge for first, end, _ in clipped for edge in (first, end))})
-    runs = []
+    pieces = []
     for first, end in pairwise(edges):
-        marks = list(
-            dict.fromkeys(label for start, stop, label in clipped if start <= first and end <= stop)
-        )
-        run = plain(text[first:end])
-        runs.append(f'<mark class="{plain(" ".join(marks))}">{run}</mark>' if marks else run)
-    return tagged("".join(runs), language)
+        piece = plain(text[first:end])
+        labels = [label for start, stop, label in clipped if start <= first and end <= stop]
+        if labels:
+            piece = Markup(f'<mark class="{plain(" ".join(dict.fromkeys(labels)))}">{piece}</mark>')
+        pieces.append(piece)
+    return Markup(
+        f'<span class="xs-text" lang="{plain(language)}" dir="auto">{"".join(pieces)}</span>'
+    )

@@ -22,6 +22,8 @@ _FRACTION = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
 _SEEMING = re.compile(r"[-+]?(0[0-9_]+|0o[0-7_]+)")
 PLAIN = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "merge", "timestamp")}
 _DEEPEST = 50
+# libyaml's loader, for files that the package itself writes or brings: ten times as fast.
+FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Block(dict[Any, Any]):

@@ -9,9 +9,8 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.formats.format import Batch, HeadOptions, Limits, SentenceHead
-from xstilts_core.formats.tokens import Builder, Encoded, Template, cut_pair, tokenise
-from xstilts_core.metrics import ACCURACY, accuracy_statistics
+from xstilts_core.formats.format import Batch, Format, HeadOptions, Limits, SentenceHead
+from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.tasks import Task
 
 
@@ -24,20 +23,16 @@ def _by_row(scores: Tensor, batch: Batch) -> Tensor:
     """Arrange scores [sequences] as [rows, most choices]; absent choices score minus infinity."""
     most = int(batch.choices.max())
     table = scores.new_full((len(batch.choices), most), float("-inf"))
-    rows = torch.from_numpy(np.repeat(np.arange(len(batch.choices)), batch.choices)).to(
-        scores.device
-    )
-    columns = torch.from_numpy(np.concatenate([np.arange(count) for count in batch.choices])).to(
-        scores.device
-    )
-    return table.index_put((rows, columns), scores)
+    rows = np.repeat(np.arange(len(batch.choices)), batch.choices)
+    columns = np.concatenate([np.arange(count) for count in batch.choices])
+    places = tuple(torch.from_numpy(index).to(scores.device) for index in (rows, columns))
+    return table.index_put(places, scores)
 
 
-class Choice:
+class Choice(Format):
     """Multiple choice: each choice is read together with the prompt, and the best score wins."""
 
     name = "choice"
-    per_token = False
 
     def encode(
         self,
@@ -46,30 +41,16 @@ class Choice:
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        template = Template.of(tokenizer)
         texts = [prompt(example) for example in examples]
-        pieces = tokenise(
-            tokenizer, [*texts, *(choice for example in examples for choice in example.choices)]
-        )
-        builder = Builder(template)
+        choices = (choice for example in examples for choice in example.choices)
+        pieces = tokenise(tokenizer, [*texts, *choices])
+        builder = Builder(Template.of(tokenizer))
         for position, (example, text) in enumerate(zip(examples, texts, strict=True)):
             for choice in example.choices:
-                first, second = cut_pair(
-                    pieces[text].ids, pieces[choice].ids, limits.max_length - template.pair_size
-                )
-                builder.add(template.pair(first, second), template.second_start(first))
+                builder.add_texts(pieces[text].ids, pieces[choice].ids, limits.max_length)
             builder.close(position)
-        return builder.build(
-            {
-                "label": np.array(
-                    [-1 if example.label is None else example.label for example in examples],
-                    dtype=np.int64,
-                )
-            }
-        )
-
-    def complete(self, task: Task, examples: Sequence[ChoiceExample]) -> Task:
-        return task
+        labels = [-1 if example.label is None else example.label for example in examples]
+        return builder.build({"label": np.array(labels, dtype=np.int64)})
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return SentenceHead(options, 1)
@@ -84,12 +65,3 @@ class Choice:
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[ChoiceExample], task: Task
     ) -> list[int]:
         return [int(best) for best in outputs[:, 0]]
-
-    def statistics(
-        self,
-        examples: Sequence[ChoiceExample],
-        predictions: Sequence[int],
-        task: Task,
-        language: str,
-    ) -> tuple[tuple[str, ...], np.ndarray]:
-        return ACCURACY, accuracy_statistics([example.label for example in examples], predictions)

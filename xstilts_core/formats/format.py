@@ -1,9 +1,10 @@
-"""What all formats share: the protocol, the batch that a model reads, and the two kinds of head of
-the paper's code."""
+"""What all formats share: the base class, the batch that a model reads, and the two kinds of head
+of the paper's code."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.encoders.dropout import dropout as drop
 from xstilts_core.formats.tokens import IGNORED, Encoded
+from xstilts_core.metrics import ACCURACY, accuracy_statistics
 from xstilts_core.packing import Sequences
 from xstilts_core.tasks import Task
 
@@ -153,13 +155,14 @@ class TokenHead(nn.Module):
         return logits
 
 
-class Format(Protocol):
+class Format(ABC):
     """The only place where kinds of tasks differ. Outputs are [tokens, k] if `per_token`, else
     [rows, k]."""
 
     name: str
-    per_token: bool
+    per_token = False
 
+    @abstractmethod
     def encode(
         self,
         examples: Sequence[Any],
@@ -171,17 +174,23 @@ class Format(Protocol):
 
     def complete(self, task: Task, examples: Sequence[Any]) -> Task:
         """Return the task with the labels that only its training data define."""
+        return task
 
+    @abstractmethod
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         """Return a new head, whose initial weights come from torch's generator."""
 
+    @abstractmethod
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """Return the mean loss over a batch's `terms`: its rows, or for tags its labelled
         tokens."""
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """Return what `decode` needs: [rows, k], or [tokens, k] if per_token."""
+        logits: Tensor = head(hidden, batch)
+        return logits
 
+    @abstractmethod
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[Any], task: Task
     ) -> Predictions:
@@ -191,4 +200,5 @@ class Format(Protocol):
         self, examples: Sequence[Any], predictions: Sequence[Any], task: Task, language: str
     ) -> tuple[tuple[str, ...], np.ndarray]:
         """Return sufficient statistics for metrics.score: column names, values [examples,
-        columns]."""
+        columns]; by default those of label accuracy."""
+        return ACCURACY, accuracy_statistics([example.label for example in examples], predictions)

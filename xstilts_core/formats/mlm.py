@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.formats.format import Batch, select
-from xstilts_core.formats.tokens import IGNORED, Builder, Encoded, Template, cut_pair, tokenise
+from xstilts_core.formats.tokens import IGNORED, Encoded, encode_texts
 
 
 def encode(
@@ -19,19 +19,7 @@ def encode(
 ) -> Encoded:
     """Encode a sequence per document; a document of two texts (a translation pair) is encoded as a
     pair. Longer ones are cut."""
-    template = Template.of(tokenizer)
-    pieces = tokenise(tokenizer, (text for pair in texts for text in pair if text is not None))
-    builder = Builder(template)
-    for position, (first, second) in enumerate(texts):
-        if second is None:
-            builder.add(template.single(pieces[first].ids[: max_length - template.single_size]))
-        else:
-            left, right = cut_pair(
-                pieces[first].ids, pieces[second].ids, max_length - template.pair_size
-            )
-            builder.add(template.pair(left, right), template.second_start(left))
-        builder.close(position)
-    return builder.build()
+    return encode_texts(texts, tokenizer, max_length)
 
 
 def masking(

@@ -10,9 +10,8 @@ from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.errors import unknown
 from xstilts_core.examples import PairExample
-from xstilts_core.formats.format import Batch, HeadOptions, Limits, SentenceHead
-from xstilts_core.formats.tokens import Builder, Encoded, Template, cut_pair, tokenise
-from xstilts_core.metrics import ACCURACY, accuracy_statistics
+from xstilts_core.formats.format import Batch, Format, HeadOptions, Limits, SentenceHead
+from xstilts_core.formats.tokens import Encoded, encode_texts
 from xstilts_core.tasks import Task
 
 
@@ -23,10 +22,7 @@ def label_indices(examples: Sequence[PairExample], task: Task) -> np.ndarray:
     for example in examples:
         if example.label is not None and example.label not in order:
             raise unknown(f"label of {task.name}", example.label, order, f"example {example.id}")
-    return np.array(
-        [-1 if example.label is None else order[example.label] for example in examples],
-        dtype=np.int64,
-    )
+    return np.array([order.get(example.label or "", -1) for example in examples], dtype=np.int64)
 
 
 def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
@@ -35,12 +31,11 @@ def second_only(examples: Sequence[PairExample]) -> list[PairExample]:
     return [replace(example, text_a="") for example in examples]
 
 
-class Pair:
+class Pair(Format):
     """Pair classification: two texts in one sequence, or the first alone if the second is empty;
     the label is predicted from the pooled sequence."""
 
     name = "pair"
-    per_token = False
 
     def encode(
         self,
@@ -49,30 +44,9 @@ class Pair:
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        template = Template.of(tokenizer)
-        pieces = tokenise(
-            tokenizer, (text for example in examples for text in (example.text_a, example.text_b))
-        )
-        builder = Builder(template)
-        for position, example in enumerate(examples):
-            if example.text_b:
-                first, second = cut_pair(
-                    pieces[example.text_a].ids,
-                    pieces[example.text_b].ids,
-                    limits.max_length - template.pair_size,
-                )
-                builder.add(template.pair(first, second), template.second_start(first))
-            else:
-                builder.add(
-                    template.single(
-                        pieces[example.text_a].ids[: limits.max_length - template.single_size]
-                    )
-                )
-            builder.close(position)
-        return builder.build({"label": label_indices(examples, task)})
-
-    def complete(self, task: Task, examples: Sequence[PairExample]) -> Task:
-        return task
+        texts = [(example.text_a, example.text_b or None) for example in examples]
+        labels = {"label": label_indices(examples, task)}
+        return encode_texts(texts, tokenizer, limits.max_length, labels)
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return SentenceHead(options, len(task.labels))
@@ -80,16 +54,7 @@ class Pair:
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return cross_entropy(head(hidden, batch), batch.columns["label"])
 
-    def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        logits: Tensor = head(hidden, batch)
-        return logits
-
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[PairExample], task: Task
     ) -> list[str]:
         return [task.labels[best] for best in outputs.argmax(1)]
-
-    def statistics(
-        self, examples: Sequence[PairExample], predictions: Sequence[str], task: Task, language: str
-    ) -> tuple[tuple[str, ...], np.ndarray]:
-        return ACCURACY, accuracy_statistics([example.label for example in examples], predictions)

@@ -1,7 +1,7 @@
 """Rank a pool of passages for each query: one encoder for both sides, trained to find a query's
 passage among those of its batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy, normalize
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import Passage, RankingExample
-from xstilts_core.formats.format import Batch, HeadOptions, Limits, pool
-from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, cut_pair, tokenise
+from xstilts_core.formats.format import Batch, Format, HeadOptions, Limits, pool
+from xstilts_core.formats.tokens import Builder, Encoded, Template, encode_texts, tokenise
 from xstilts_core.metrics import RANKING, TOP, ranking_statistics
 from xstilts_core.tasks import Task
 
@@ -60,56 +60,34 @@ class Candidates:
         rankings = []
         for block in torch.split(queries, QUERIES):
             vectors = block.to(self.vectors.device)
-            values, positions = (
-                vectors.new_empty(len(vectors), 0),
-                torch.empty(len(vectors), 0, dtype=torch.long, device=vectors.device),
-            )
+            values = vectors.new_empty(len(vectors), 0)
+            positions = values.long()
             for first in range(0, len(self.vectors), CANDIDATES):
                 scores = vectors @ self.vectors[first : first + CANDIDATES].T
                 tile = scores.topk(min(count, scores.shape[1]), dim=1)
-                values, positions = (
-                    torch.cat([values, tile.values], 1),
-                    torch.cat([positions, tile.indices + first], 1),
-                )
+                values = torch.cat([values, tile.values], 1)
+                positions = torch.cat([positions, tile.indices + first], 1)
                 merged = values.topk(min(count, values.shape[1]), dim=1)
                 values, positions = merged.values, positions.gather(1, merged.indices)
             rankings += [[self.ids[position] for position in row] for row in positions.tolist()]
         return rankings
 
 
-def texts(passages: Iterable[Passage]) -> Iterable[str]:
-    for passage in passages:
-        yield passage.text
-        yield passage.context
-
-
-def _passage_ids(
-    passage: Passage, pieces: dict[str, Piece], template: Template, limits: Limits
-) -> tuple[list[int], int | None]:
-    """Return (token ids, start of the second text): the text and the paragraph around it as a pair,
-    of which the longer is cut first, or the text alone if it has no paragraph."""
-    text, context = pieces[passage.text].ids, pieces[passage.context].ids
-    if not passage.context:
-        return template.single(text[: limits.max_length - template.single_size]), None
-    first, second = cut_pair(text, context, limits.max_length - template.pair_size)
-    return template.pair(first, second), template.second_start(first)
+def _text_and_context(passage: Passage) -> tuple[str, str | None]:
+    """Return the text and the paragraph around it, None if it has none."""
+    return passage.text, passage.context or None
 
 
 def encode_passages(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase, limits: Limits
 ) -> Encoded:
-    """Encode a row per passage."""
-    template = Template.of(tokenizer)
-    pieces = tokenise(tokenizer, texts(passages))
-    builder = Builder(template)
-    for position, passage in enumerate(passages):
-        builder.add(*_passage_ids(passage, pieces, template, limits))
-        builder.close(position)
-    return builder.build()
+    """Encode a row per passage: text and paragraph as a pair, or the text alone."""
+    texts = [_text_and_context(passage) for passage in passages]
+    return encode_texts(texts, tokenizer, limits.max_length)
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+@dataclass(frozen=True)
+class Ranking(Format):
     """A dual encoder with shared weights, as in XTREME-R (third_party/run_retrieval_qa.py,
     run_retrieval_el.py).
 
@@ -122,7 +100,6 @@ class Ranking:
 
     candidates: Candidates | None = None
     name = "ranking"
-    per_token = False
 
     def encode(
         self,
@@ -131,20 +108,19 @@ class Ranking:
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        template = Template.of(tokenizer)
         passages = [] if self.candidates else [example.passages[0] for example in examples]
-        pieces = tokenise(tokenizer, [*(example.query for example in examples), *texts(passages)])
-        room = min(_LONGEST_QUERY, limits.max_length) - template.single_size
-        builder = Builder(template)
+        pairs = [_text_and_context(passage) for passage in passages]
+        texts = [text for pair in pairs for text in pair if text is not None]
+        pieces = tokenise(tokenizer, [*(example.query for example in examples), *texts])
+        builder = Builder(Template.of(tokenizer))
         for position, example in enumerate(examples):
-            builder.add(template.single(pieces[example.query].ids[:room]))
-            if passages:
-                builder.add(*_passage_ids(passages[position], pieces, template, limits))
+            longest = min(_LONGEST_QUERY, limits.max_length)
+            builder.add_texts(pieces[example.query].ids, None, longest)
+            for text, context in pairs[position : position + 1]:
+                ids = None if context is None else pieces[context].ids
+                builder.add_texts(pieces[text].ids, ids, limits.max_length)
             builder.close(position)
         return builder.build()
-
-    def complete(self, task: Task, examples: Sequence[RankingExample]) -> Task:
-        return task
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return _PassageHead(options, task.group)
@@ -163,8 +139,7 @@ class Ranking:
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         """Return [rows, sequences of a row * width]: the vectors of a row side by side."""
-        vectors: Tensor = head(hidden, batch)
-        return vectors.reshape(len(batch.choices), -1)
+        return super().outputs(head, hidden, batch).reshape(len(batch.choices), -1)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[RankingExample], task: Task
@@ -184,6 +159,5 @@ class Ranking:
         task: Task,
         language: str,
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        return RANKING, ranking_statistics(
-            [[passage.id for passage in example.passages] for example in examples], predictions
-        )
+        right = [[passage.id for passage in example.passages] for example in examples]
+        return RANKING, ranking_statistics(right, predictions)

@@ -13,7 +13,7 @@ from xstilts_core.encoders.finite import require_finite
 from xstilts_core.encoders.states import visit_states
 from xstilts_core.examples import SentenceExample
 from xstilts_core.formats.format import Batch, gather
-from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
+from xstilts_core.formats.tokens import Encoded, encode_texts
 from xstilts_core.model import Encoder
 from xstilts_core.packing import BUDGET, Part, arrange, budgeted
 
@@ -34,23 +34,21 @@ ENGLISH = "en"
 def encode(texts: Sequence[str], encoder: Encoder, max_length: int) -> Encoded:
     """Encode one sequence per text, cut at max_length. Tokenize TEXTS_AT_ONCE texts at a time,
     because a tokenizer's own results take far more memory than ids."""
-    template = Template.of(encoder.tokenizer)
-    parts = []
-    for first in range(0, len(texts), TEXTS_AT_ONCE):
-        chunk = texts[first : first + TEXTS_AT_ONCE]
-        pieces = tokenise(encoder.tokenizer, chunk)
-        builder = Builder(template)
-        for position, text in enumerate(chunk, start=first):
-            builder.add(template.single(pieces[text].ids[: max_length - template.single_size]))
-            builder.close(position)
-        parts.append(builder.build())
-    ids, lengths, example = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("ids", "lengths", "example")
-    )
-    types = np.concatenate([part.types for part in parts]) if template.types else None
+    parts = [
+        encode_texts(
+            [(text, None) for text in texts[first : first + TEXTS_AT_ONCE]],
+            encoder.tokenizer,
+            max_length,
+        )
+        for first in range(0, len(texts), TEXTS_AT_ONCE)
+    ]
+    types = [part.types for part in parts if part.types is not None]
     return Encoded(
-        ids=ids, lengths=lengths, rows=np.arange(len(texts) + 1), example=example, types=types
+        ids=np.concatenate([part.ids for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        rows=np.arange(len(texts) + 1),
+        example=np.arange(len(texts)),
+        types=np.concatenate(types) if types else None,
     )
 
 
@@ -278,9 +276,8 @@ def distinct(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     positions: dict[str, list[int]] = {}
     for position, text in enumerate(texts):
         positions.setdefault(text, []).append(position)
-    return np.array([occurrences[0] for occurrences in positions.values()]), np.array(
-        [len(occurrences) == 1 for occurrences in positions.values()]
-    )
+    firsts = np.array([occurrences[0] for occurrences in positions.values()])
+    return firsts, np.array([len(occurrences) == 1 for occurrences in positions.values()])
 
 
 def best_threshold(candidates: Candidates, right: np.ndarray, gold: int) -> float:

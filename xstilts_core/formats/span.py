@@ -13,8 +13,8 @@ from xstilts_core import metrics
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SpanExample
 from xstilts_core.formats.characters import widen_offsets
-from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
-from xstilts_core.formats.tokens import Builder, Encoded, Piece, Template, tokenise
+from xstilts_core.formats.format import Batch, Format, HeadOptions, Limits, TokenHead
+from xstilts_core.formats.tokens import Builder, Encoded, Template, tokenise
 from xstilts_core.tasks import Task
 
 LONGEST_ANSWER = 30
@@ -43,7 +43,7 @@ def windows(size: int, room: int, step: int) -> list[tuple[int, int]]:
     return bounds
 
 
-class Span:
+class Span(Format):
     """Span prediction. columns: start, end (the answer's tokens in its window; 0, the first token,
     if the window has no answer).
 
@@ -60,73 +60,41 @@ class Span:
         tokenizer: PreTrainedTokenizerBase,
         limits: Limits,
     ) -> Encoded:
-        template = Template.of(tokenizer)
+        template, builder = Template.of(tokenizer), Builder(Template.of(tokenizer))
         texts = (text for example in examples for text in (example.question, example.context))
         pieces = tokenise(tokenizer, texts, offsets=True)
-        contexts = dict.fromkeys(example.context for example in examples)
         offsets = {
             text: widen_offsets(text, np.array(pieces[text].offsets, dtype=np.int64).reshape(-1, 2))
-            for text in contexts
+            for text in dict.fromkeys(example.context for example in examples)
         }
-        builder = Builder(template)
         targets: list[tuple[int, int]] = []
         characters: list[np.ndarray] = []
         for position, example in enumerate(examples):
             question = pieces[example.question].ids[: min(LONGEST_QUESTION, limits.max_length // 2)]
-            self.add_windows(
-                builder,
-                position,
-                example,
-                question,
-                pieces[example.context],
-                offsets[example.context],
-                limits,
-                targets,
-                characters,
-            )
-        flat = np.concatenate(characters)
-        table = np.array(targets, dtype=np.int64)
-        return builder.build(
-            {"start": table[:, 0], "end": table[:, 1]}, {"first": flat[:, 0], "last": flat[:, 1]}
-        )
-
-    def add_windows(
-        self,
-        builder: Builder,
-        position: int,
-        example: SpanExample,
-        question: list[int],
-        context: Piece,
-        offsets: np.ndarray,
-        limits: Limits,
-        targets: list[tuple[int, int]],
-        characters: list[np.ndarray],
-    ) -> None:
-        """Add every window of one example, with the answer's tokens and the character offsets."""
-        room = limits.max_length - builder.template.pair_size - len(question)
-        if room < 1:
-            raise UsageError(
-                f"max_length {limits.max_length} leaves no room for the context of question "
-                f"{example.id}"
-            )
-        answer = answer_tokens(example, offsets)
-        before = builder.template.second_start(question)
-        for first, end in windows(len(context.ids), room, limits.doc_stride):
-            sequence = builder.template.pair(question, context.ids[first:end])
-            builder.add(sequence, before)
-            builder.close(position)
-            inside = answer is not None and first <= answer[0] and answer[1] < end
-            targets.append(
-                (before + answer[0] - first, before + answer[1] - first)
-                if inside and answer
-                else (0, 0)
-            )
-            table = np.full((len(sequence), 2), -1, dtype=np.int64)
-            table[before : before + end - first] = offsets[first:end]
-            characters.append(table)
-
-    def complete(self, task: Task, examples: Sequence[SpanExample]) -> Task:
-        return task
+            context, context_offsets = pieces[example.context].ids, offsets[example.context]
+            room = limits.max_length - template.pair_size - len(question)
+            if room < 1:
+                raise UsageError(
+                    f"max_length {limits.max_length} leaves no room for the context of question "
+                    f"{example.id}"
+                )
+            answer = answer_tokens(example, context_offsets)
+            before = template.second_start(question)
+            for first, end in windows(len(context), room, limits.doc_stride):
+                sequence = template.pair(question, context[first:end])
+                builder.add(sequence, before)
+                builder.close(position)
+                shift = before - first
+                if answer is not None and first <= answer[0] and answer[1] < end:
+                    targets.append((answer[0] + shift, answer[1] + shift))
+                else:
+                    targets.append((0, 0))
+                table = np.full((len(sequence), 2), -1, dtype=np.int64)
+                table[before : end + shift] = context_offsets[first:end]
+                characters.append(table)
+        starts, ends = np.array(targets, dtype=np.int64).T
+        firsts, lasts = np.concatenate(characters).T
+        return builder.build({"start": starts, "end": ends}, {"first": firsts, "last": lasts})
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return TokenHead(options, 2, 0.0)
@@ -143,14 +111,10 @@ class Span:
         logits = self.logits(head, hidden, batch)
         longest = int(batch.sequences.lengths.max())
         table = logits.new_full((len(batch.starts), longest, 2), float("-inf"))
-        step = (
-            batch.owner.new_tensor(np.arange(len(batch.sequences.ids))) - batch.starts[batch.owner]
-        )
-        table = table.index_put((batch.owner, step), logits)
-        return (
-            cross_entropy(table[..., 0], batch.columns["start"])
-            + cross_entropy(table[..., 1], batch.columns["end"])
-        ) / 2
+        tokens = batch.owner.new_tensor(np.arange(len(batch.sequences.ids)))
+        table = table.index_put((batch.owner, tokens - batch.starts[batch.owner]), logits)
+        start_loss = cross_entropy(table[..., 0], batch.columns["start"])
+        return (start_loss + cross_entropy(table[..., 1], batch.columns["end"])) / 2
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
         return self.logits(head, hidden, batch)
@@ -167,10 +131,8 @@ class Span:
             no_answer = np.full(len(examples), np.inf)
             np.minimum.at(no_answer, encoded.example, outputs[encoded.starts[:-1]].sum(1))
             empty |= no_answer > spans.scores
-        first, last = (
-            encoded.token_columns["first"][spans.starts],
-            encoded.token_columns["last"][spans.ends],
-        )
+        first = encoded.token_columns["first"][spans.starts]
+        last = encoded.token_columns["last"][spans.ends]
         rows = zip(examples, empty.tolist(), first.tolist(), last.tolist(), strict=True)
         return [
             "" if none else example.context[begin:end].strip() for example, none, begin, end in rows
@@ -204,12 +166,8 @@ def highest_ahead(values: np.ndarray, reach: int) -> np.ndarray:
     best, width = values, 1
     while width < reach:
         step = min(width, reach - width)
-        best = np.maximum(
-            best,
-            np.concatenate([best[step:], np.full(min(step, len(best)), -np.inf, dtype=best.dtype)])[
-                : len(best)
-            ],
-        )
+        padding = np.full(min(step, len(best)), -np.inf, dtype=best.dtype)
+        best = np.maximum(best, np.concatenate([best[step:], padding])[: len(best)])
         width += step
     return best
 

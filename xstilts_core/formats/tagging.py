@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from xstilts_core.examples import TagsExample
-from xstilts_core.formats.format import Batch, HeadOptions, Limits, TokenHead
+from xstilts_core.formats.format import Batch, Format, HeadOptions, Limits, TokenHead
 from xstilts_core.formats.tokens import (
     IGNORED,
     Builder,
@@ -50,7 +50,7 @@ def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int:
     return next(number for number in special if number is not None)
 
 
-class Tagging:
+class Tagging(Format):
     """Word tagging. token_columns: label (index in the inventory; IGNORED except on first
     sub-tokens), word (its position, -1 elsewhere)."""
 
@@ -68,13 +68,11 @@ class Tagging:
         spaced = writes_space(tokenizer)
         sentences = [sentence_words(example.words, spaced) for example in examples]
         pieces = tokenise(tokenizer, (word for words in sentences for word in words))
-        order = {tag: position for position, tag in enumerate(task.labels)}
         room = limits.max_length - template.single_size
         longest = min(_LONGEST_WORD, room)
         builder = Builder(template)
-        labels: list[int] = []
         words: list[int] = []
-        for position, (example, sentence) in enumerate(zip(examples, sentences, strict=True)):
+        for position, sentence in enumerate(sentences):
             word_ids = [pieces[word].ids for word in sentence]
             # A word with no sub-tokens (a lone control character) or very many is unknown, as in
             # XTREME's code.
@@ -82,56 +80,44 @@ class Tagging:
             for first, end in split([len(ids) for ids in word_ids], room):
                 builder.add(template.single([i for ids in word_ids[first:end] for i in ids]))
                 builder.close(position)
-                start, stop = len(template.before), len(template.single_after)
-                labels += [IGNORED] * start
-                words += [-1] * start
+                words += [-1] * len(template.before)
                 for word in range(first, end):
-                    # A supertag that is missing from the training data cannot be learnt; scoring
-                    # counts it as an error.
-                    label = order.get(example.tags[word], IGNORED) if example.tags else IGNORED
-                    rest = len(word_ids[word]) - 1
-                    labels += [label, *[IGNORED] * rest]
-                    words += [word, *[-1] * rest]
-                labels += [IGNORED] * stop
-                words += [-1] * stop
-        return builder.build(
-            token_columns={
-                "label": np.array(labels, dtype=np.int64),
-                "word": np.array(words, dtype=np.int64),
-            }
-        )
+                    words += [word, *[-1] * (len(word_ids[word]) - 1)]
+                words += [-1] * len(template.single_after)
+        columns = {"word": np.array(words, dtype=np.int64)}
+        # A supertag that is missing from the training data cannot be learnt; scoring counts it as
+        # an error.
+        order = {tag: position for position, tag in enumerate(task.labels)}
+        tags = (tag for example in examples for tag in example.tags or [""] * len(example.words))
+        columns["label"] = np.full(len(words), IGNORED)
+        columns["label"][columns["word"] >= 0] = [order.get(tag, IGNORED) for tag in tags]
+        return builder.build(token_columns=columns)
 
     def complete(self, task: Task, examples: Sequence[TagsExample]) -> Task:
         """Return the task with the tags of its training data if it has no list of labels
         (supertags)."""
-        return (
-            task
-            if task.labels
-            else replace(
-                task, labels=tuple(sorted({tag for example in examples for tag in example.tags}))
-            )
-        )
+        if task.labels:
+            return task
+        tags = {tag for example in examples for tag in example.tags}
+        return replace(task, labels=tuple(sorted(tags)))
 
     def head(self, task: Task, options: HeadOptions) -> nn.Module:
         return TokenHead(options, len(task.labels), options.dropout)
 
     def loss(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(
-            head(hidden, batch), batch.token_columns["label"], ignore_index=IGNORED
-        )
+        labels = batch.token_columns["label"]
+        return cross_entropy(head(hidden, batch), labels, ignore_index=IGNORED)
 
     def outputs(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
-        logits: Tensor = head(hidden, batch)
-        return logits.argmax(1, keepdim=True)
+        return super().outputs(head, hidden, batch).argmax(1, keepdim=True)
 
     def decode(
         self, outputs: np.ndarray, encoded: Encoded, examples: Sequence[TagsExample], task: Task
     ) -> list[list[str]]:
         # There is one first sub-token per word, in the order of examples and words: `encode` leaves
         # no word out.
-        tags = np.array(task.labels, dtype=object)[
-            outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)
-        ].tolist()
+        best = outputs[encoded.token_columns["word"] >= 0, 0].astype(np.int64)
+        tags = np.array(task.labels, dtype=object)[best].tolist()
         ends = accumulate((len(example.words) for example in examples), initial=0)
         return [tags[first:end] for first, end in pairwise(ends)]
 

@@ -174,6 +174,15 @@ class Builder:
         self.sequences.append(sequence)
         self.seconds.append(len(sequence) if second is None else second)
 
+    def add_texts(self, first: list[int], second: list[int] | None, max_length: int) -> None:
+        """Add a sequence of one text, or of two, of which the longer is cut first."""
+        template = self.template
+        if second is None:
+            self.add(template.single(first[: max_length - template.single_size]))
+            return
+        first, second = cut_pair(first, second, max_length - template.pair_size)
+        self.add(template.pair(first, second), template.second_start(first))
+
     def close(self, example: int) -> None:
         """End a row that belongs to this example."""
         self.rows.append(len(self.sequences))
@@ -220,3 +229,19 @@ def cut_pair(first: list[int], second: list[int], room: int) -> tuple[list[int],
             second = second[: max(len(first) - (len(first) == len(second)), len(second) - excess)]
         excess = len(first) + len(second) - room
     return first, second
+
+
+def encode_texts(
+    rows: Sequence[tuple[str, str | None]],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    columns: dict[str, np.ndarray] | None = None,
+) -> Encoded:
+    """Encode a row per text, or per pair of texts. Longer ones are cut."""
+    pieces = tokenise(tokenizer, (text for pair in rows for text in pair if text is not None))
+    builder = Builder(Template.of(tokenizer))
+    for position, (first, second) in enumerate(rows):
+        ids = None if second is None else pieces[second].ids
+        builder.add_texts(pieces[first].ids, ids, max_length)
+        builder.close(position)
+    return builder.build(columns)

@@ -23,6 +23,7 @@ from xstilts_core.jobs.runner import visible_gpus
 from xstilts_core.study import Study, overrides
 
 LOG = "grid.log"
+_LINES_SHOWN = 15
 # More parallel runs than this only compete for memory.
 _MOST_PER_CORE, _MOST_IN_QUEUE = 4, 10_000
 # The processes below a killed driver end within a second or two.
@@ -313,10 +314,10 @@ def why_stopped(study: Study, code: int) -> str:
     """Explain why Snakemake ended with this code although no run failed."""
     if full_disks := [folder for folder in (study.root, home()) if disk.is_exhausted(folder)]:
         return disk.full_sentence(full_disks[0], 0)
-    return (
-        f"Snakemake stopped with exit code {code}; the end of {study.root / LOG}:\n"
-        f"{_log_tail(study)}"
-    )
+    log = study.root / LOG
+    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    end = "\n".join(lines[-_LINES_SHOWN:])
+    return f"Snakemake stopped with exit code {code}; the end of {log}:\n{end}"
 
 
 def standing(study: Study) -> list[dict[str, str | None]]:
@@ -383,13 +384,3 @@ def dry_run(study: Study, jobs: int, profile: str) -> str:
         f"{rule} {count}" for rule, count in rule_counts if rule not in ("grid", "reports", "total")
     )
     return ", ".join(dict.fromkeys(jobs_by_rule)) or "nothing"
-
-
-def _log_tail(study: Study, lines: int = 15) -> str:
-    """Return the last lines of Snakemake's log."""
-    path = study.root / LOG
-    return (
-        "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-        if path.is_file()
-        else ""
-    )

@@ -1,12 +1,9 @@
 """Show the live progress of a grid, read from its folders: bars on a terminal, plain lines
 elsewhere."""
 
-import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -18,7 +15,7 @@ from rich.text import Text
 
 from xstilts_core import results
 from xstilts_core.files import disk
-from xstilts_core.jobs import cluster, stopping
+from xstilts_core.jobs import cluster
 from xstilts_core.study import Study
 from xstilts_core.study.identity import DataRoots
 from xstilts_core.study.spec import SPECS, DataSpec, PretrainSpec, Spec
@@ -27,17 +24,6 @@ POLL_SECONDS = 0.5
 _LINE_SECONDS = 15.0
 _NAMES_SHOWN = 6
 _GONE = "its process was killed before its first cell (out of memory?)"
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Block Ctrl-C and similar signals until the end of the block: Python discards an exception
-    raised while it destroys an object."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def clock(seconds: float) -> str:
@@ -74,25 +60,24 @@ class Watch:
         """Read the folders; return the runs that finished or failed since the last look."""
         news, started, below = [], time.process_time(), DataRoots()
         queued = self.queue.look() if self.queue else {}
-        with undisturbed():
-            for spec in self.study.specs:
-                name = self.name(spec)
-                before = self.states.get(name)
-                if before == "done":
-                    continue
-                run = cluster.seen(results.state(spec, below), queued)
-                state = (
-                    "missing"
-                    if run.state == "stale" or (run.state == "failed" and not self.was_begun(spec))
-                    else run.state
-                )
-                if state == "running":
-                    self.since.setdefault(name, time.time())
-                if state in ("done", "failed") and before is not None and before != state:
-                    news.append(name)
-                    if name in self.since:
-                        self.took[name] = time.time() - self.since.pop(name)
-                self.states[name], self.reasons[name] = state, run.reason
+        for spec in self.study.specs:
+            name = self.name(spec)
+            before = self.states.get(name)
+            if before == "done":
+                continue
+            run = cluster.seen(results.state(spec, below), queued)
+            state = (
+                "missing"
+                if run.state == "stale" or (run.state == "failed" and not self.was_begun(spec))
+                else run.state
+            )
+            if state == "running":
+                self.since.setdefault(name, time.time())
+            if state in ("done", "failed") and before is not None and before != state:
+                news.append(name)
+                if name in self.since:
+                    self.took[name] = time.time() - self.since.pop(name)
+            self.states[name], self.reasons[name] = state, run.reason
         self.cost = time.process_time() - started
         return news
 

@@ -8,29 +8,26 @@ row.
 
 from xstilts_core.metrics.answers import (
     mlqa,
-    mlqa_normalize,
     mlqa_statistics,
     squad,
-    squad_normalize,
     squad_statistics,
     squad_v2,
     squad_v2_statistics,
 )
-from xstilts_core.metrics.labels import (
-    accuracy,
-    accuracy_statistics,
-    binary_f1,
-    binary_f1_statistics,
-)
-from xstilts_core.metrics.pairs import bitext, bitext_statistics
-from xstilts_core.metrics.rankings import TOP, average_precision, ranking, ranking_statistics
 from xstilts_core.metrics.scores import (
     ACCURACY,
-    BINARY,
     BITEXT,
     RANKING,
     SPAN,
     TAGGING,
+    TOP,
+    accuracy,
+    accuracy_statistics,
+    average_precision,
+    bitext,
+    bitext_statistics,
+    ranking,
+    ranking_statistics,
     score,
     score_sums,
 )
@@ -38,7 +35,6 @@ from xstilts_core.metrics.tags import tagging, tagging_statistics
 
 __all__ = [
     "ACCURACY",
-    "BINARY",
     "BITEXT",
     "RANKING",
     "SPAN",
@@ -47,19 +43,15 @@ __all__ = [
     "accuracy",
     "accuracy_statistics",
     "average_precision",
-    "binary_f1",
-    "binary_f1_statistics",
     "bitext",
     "bitext_statistics",
     "mlqa",
-    "mlqa_normalize",
     "mlqa_statistics",
     "ranking",
     "ranking_statistics",
     "score",
     "score_sums",
     "squad",
-    "squad_normalize",
     "squad_statistics",
     "squad_v2",
     "squad_v2_statistics",

@@ -47,35 +47,25 @@ def _without_punctuation(text: str) -> str:
     return text
 
 
-def _squad_plain(text: str) -> str:
-    """Apply SQuAD's rules but white space: lower case, no ASCII punctuation or English article."""
+def squad_plain(text: str) -> str:
+    """Apply SQuAD's normalization except for white space, the same in every language: lower case,
+    no ASCII punctuation, no English article."""
     return re.sub(_MLQA_ARTICLES["en"], " ", _without_ascii_punctuation(text.lower()))
 
 
-def _mlqa_plain(text: str, language: str) -> str:
-    """Apply MLQA's normalization except for white space."""
+def mlqa_plain(text: str, language: str) -> str:
+    """Apply MLQA's normalization except for white space: lower case, no Unicode punctuation, no
+    article of that language.
+
+    Chinese is split into single characters from U+4E00 to U+9FA5, other text at white space. Raise
+    UsageError for a language outside MLQA.
+    """
     if language not in _MLQA_ARTICLES:
         raise unknown("MLQA language", language, _MLQA_ARTICLES)
     text = _without_punctuation(text.lower())
     articles = _MLQA_ARTICLES[language]
     text = re.sub(articles, " ", text) if articles else text
     return _CHINESE.sub(r" \1 ", text) if language == "zh" else text
-
-
-def squad_normalize(text: str) -> str:
-    """Apply SQuAD's normalization, the same in every language: lower case, no ASCII punctuation, no
-    English article, single spaces."""
-    return " ".join(_squad_plain(text).split())
-
-
-def mlqa_normalize(text: str, language: str) -> str:
-    """Apply MLQA's normalization: lower case, no Unicode punctuation, no article of that language,
-    tokens joined by single spaces.
-
-    Chinese is split into single characters from U+4E00 to U+9FA5, other text at white space. Raise
-    UsageError for a language outside MLQA.
-    """
-    return " ".join(_mlqa_plain(text, language).split())
 
 
 def normalized(
@@ -140,7 +130,7 @@ def _span_statistics(
 def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
     """Return [questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME
     third_party/evaluate_squad.py)."""
-    return _span_statistics(answers, predictions, _squad_plain)
+    return _span_statistics(answers, predictions, squad_plain)
 
 
 def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
@@ -153,7 +143,7 @@ def mlqa_statistics(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
 ) -> np.ndarray:
     """Return [questions, 2], columns SPAN, by MLQA's evaluation; `language` is the context's."""
-    return _span_statistics(answers, predictions, lambda text: _mlqa_plain(text, language))
+    return _span_statistics(answers, predictions, lambda text: mlqa_plain(text, language))
 
 
 def mlqa(
@@ -171,7 +161,7 @@ def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[
     every other question.
     """
     check_lengths(answers, predictions, "answers")
-    normal = normalized(answers, predictions, _squad_plain)
+    normal = normalized(answers, predictions, squad_plain)
     rows = []
     for texts, guess in zip(answers, predictions, strict=True):
         golds = [normal[text] for text in texts if normal[text]]

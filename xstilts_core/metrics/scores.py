@@ -1,15 +1,24 @@
-"""Metrics from rows of sufficient statistics."""
+"""Metrics from rows of sufficient statistics, and those of labels, mined pairs and rankings."""
 
-from collections.abc import Sequence, Sized
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence, Sized
+from operator import eq
 
 import numpy as np
 
 ACCURACY = ("hit",)
-BINARY = ("true_positive", "predicted", "gold", "hit")
 SPAN = ("exact_match", "f1")
 TAGGING = ("true_positive", "predicted", "gold", "token_hit", "token")
 BITEXT = ("true_positive", "predicted", "gold")
 RANKING = ("average_precision",)
+TOP = 20
+# Columns whose mean is a metric -> its name.
+_MEANS = {
+    "hit": "accuracy",
+    "f1": "f1",
+    "exact_match": "exact_match",
+    "average_precision": "map@20",
+}
 
 
 def check_lengths(gold: Sized, predicted: Sized, what: str) -> None:
@@ -54,17 +63,10 @@ def score_sums(sums: np.ndarray, count: int, columns: Sequence[str]) -> dict[str
         }
     if "token" in column:
         scores["accuracy"] = 100 * ratio(column["token_hit"], column["token"])
-    if "hit" in column:
-        scores["accuracy"] = 100 * column["hit"] / count
-    if "exact_match" in column:
-        scores = {
-            "f1": 100 * column["f1"] / count,
-            "exact_match": 100 * column["exact_match"] / count,
-        }
-    if "average_precision" in column:
-        scores = {"map@20": 100 * column["average_precision"] / count}
+    means = {name: column[key] for key, name in _MEANS.items() if key in column}
+    scores |= {name: 100 * total / count for name, total in means.items()}
     if not scores:
-        legal = (ACCURACY, BINARY, SPAN, TAGGING, BITEXT, RANKING)
+        legal = (ACCURACY, SPAN, TAGGING, BITEXT, RANKING)
         raise ValueError(
             f"columns {', '.join(columns)} belong to no metric: legal are "
             f"{', '.join(map(str, legal))}"
@@ -86,3 +88,85 @@ def score(statistics: np.ndarray, columns: Sequence[str]) -> dict[str, float]:
         name: float(value)
         for name, value in score_sums(statistics.sum(axis=0), len(statistics), columns).items()
     }
+
+
+def accuracy_statistics(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> np.ndarray:
+    """Return [examples, 1], columns ACCURACY: 1 if the prediction equals the gold label. Raise
+    ValueError on an unlabelled example (None)."""
+    check_lengths(gold, predicted, "labels")
+    if None in gold:
+        raise ValueError(
+            f"example {list(gold).index(None)} (counted from 0) has no gold label: an unlabelled "
+            "split cannot be scored"
+        )
+    return np.fromiter(map(eq, gold, predicted), dtype=np.int64, count=len(gold))[:, None]
+
+
+def accuracy(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> dict[str, float]:
+    """Return the share of equal labels, for XNLI, PAWS-X and multiple choice, and for sentence
+    retrieval, where the label is the id of the retrieved sentence."""
+    return score(accuracy_statistics(gold, predicted), ACCURACY)
+
+
+def bitext_statistics(
+    gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
+) -> np.ndarray:
+    """Return [source sentences, 3], columns BITEXT: a row per source id of a gold or predicted
+    pair, sorted by id."""
+    gold, predicted = set(gold), set(predicted)
+    if not gold:
+        raise ValueError("nothing to score: no gold pairs given")
+    counts = [
+        Counter(source for source, _ in pairs) for pairs in (gold & predicted, predicted, gold)
+    ]
+    sources = sorted(counts[1].keys() | counts[2].keys())
+    return np.array([[count[source] for count in counts] for source in sources])
+
+
+def bitext(
+    gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
+) -> dict[str, float]:
+    """Return F1, precision and recall of the (source id, target id) pairs (BUCC 2018, XTREME
+    evaluate.py)."""
+    return score(bitext_statistics(gold, predicted), BITEXT)
+
+
+def average_precision(right: Collection[str], ranked: Sequence[str], cutoff: int = TOP) -> float:
+    """Average the precision at each right id among the first `cutoff`, over min(right, cutoff),
+    0 to 1. A repeated id counts once.
+
+    With one right id this is its reciprocal rank, 0 beyond `cutoff`, which XTREME-R calls map@20
+    for Mewsli-X.
+    """
+    hits, total = set(), 0.0
+    for rank, name in enumerate(ranked[:cutoff], start=1):
+        if name in right and name not in hits:
+            hits.add(name)
+            total += len(hits) / rank
+    return total / min(len(right), cutoff)
+
+
+def ranking_statistics(
+    right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """Return [queries, 1], columns RANKING: the average precision of the first 20, 0 to 1. Raise
+    ValueError if a query has no right answer.
+
+    XTREME-R's rule (third_party/utils_lareqa.py, average_precision_at_k with k = 20;
+    utils_mewslix.py, mean_reciprocal_rank).
+    """
+    check_lengths(right, ranked, "rankings")
+    right = [frozenset(names) for names in right]
+    if frozenset() in right:
+        raise ValueError(
+            f"query {right.index(frozenset())} (counted from 0) has no right answer: it cannot be "
+            "scored"
+        )
+    return np.array(
+        [[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)]
+    )
+
+
+def ranking(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return map@20 over all queries, from their right ids and the retrieved ids, best first."""
+    return score(ranking_statistics(right, ranked), RANKING)

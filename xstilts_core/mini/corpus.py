@@ -11,26 +11,21 @@ from dataclasses import dataclass
 from random import Random
 
 from xstilts_core.errors import unknown
-from xstilts_core.mini.grammar import LANGUAGES, detokenise, realise
-from xstilts_core.mini.makers.paraphrase import question_roles
-from xstilts_core.mini.makers.passage import ROLE_LETTERS, Sentence, separator
+from xstilts_core.mini.grammar import (
+    LANGUAGES,
+    ROLE_LETTERS,
+    Sentence,
+    clause_tokens,
+    detokenise,
+    sentence_text,
+    separator,
+    tokens_of,
+)
+from xstilts_core.mini.makers.variation import question_roles
 from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
 from xstilts_core.mini.world import World, pretraining_world
+from xstilts_core.tasks.embedded_sizes import DOMAIN_SHARES, RESOURCE
 
-RESOURCE: dict[str, float] = {
-    "en": 1.0,
-    "de": 1.0,
-    "es": 1.0,
-    "zh": 1.0,
-    "bg": 0.6,
-    "tr": 0.6,
-    "hi": 0.6,
-    "id": 0.6,
-    "sw": 0.25,
-}
-"""Documents of a language relative to a high-resource one, by design: high 1.0, middle 0.6, low
-(Swahili) 0.25. The same weights determine a language's share of code-switched text and of
-translation pairs."""
 _SWITCHED_SHARE = 0.35
 """Share of code-switched documents among all documents."""
 _PAIR_SHARE = 0.2
@@ -43,10 +38,7 @@ _NEGATED_PAIRS, _NEGATED = 0.35, 0.25
 """Shares of negated events among translated sentences and in documents. Nothing in a text predicts
 "never", so its translations align late: without these shares, contradictions in German, Bulgarian
 and Hindi are not recognised."""
-DOMAIN_SHARES = {"general": 0.86, "clinic": 0.07, "chat": 0.07}
 _FACT_SHARE, _DIALOGUE_SHARE = 0.3, 0.5
-
-_Versions = dict[str, list[tuple[Token, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +65,22 @@ def documents(languages: tuple[str, ...], seed: int, count: int) -> Iterator[_Co
     single = 0
     for language in languages:
         random = Random(f"corpus/{seed}/{language}")
-        for _ in range(round(count * RESOURCE[language])):
-            single += 1
+        own_count = round(count * RESOURCE[language])
+        single += own_count
+        for _ in range(own_count):
             domain = _draw_domain(random)
-            yield _CorpusDocument(language, document(random, domain, _Voice(language, domain)))
+            text = _document(random, domain, _Voice(language, domain))
+            yield _CorpusDocument(language, text)
     if len(languages) < 2:
         return
     random = Random(f"corpus/{seed}/mixed/{'-'.join(languages)}")
     mixed = round(single * _SWITCHED_SHARE / (1 - _SWITCHED_SHARE))
     for _ in range(mixed):
         domain = _draw_domain(random)
-        yield _CorpusDocument(
-            "mixed", document(random, domain, _SwitchingVoice(languages, random, domain))
-        )
+        text = _document(random, domain, _SwitchingVoice(languages, random, domain))
+        yield _CorpusDocument("mixed", text)
     for _ in range(round((single + mixed) * _PAIR_SHARE / (1 - _PAIR_SHARE))):
-        yield pair(random, languages)
+        yield _pair(random, languages)
 
 
 def _draw_domain(random: Random) -> str:
@@ -99,7 +92,7 @@ def _draw_language(random: Random, languages: tuple[str, ...]) -> str:
     return random.choices(languages, [RESOURCE[language] for language in languages])[0]
 
 
-def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
+def _pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     """Return a short sentence in two languages, half of the time English and another; or a
     statement in one language with a question and its answer in the other."""
     first = second = _draw_language(random, languages)
@@ -113,14 +106,11 @@ def pair(random: Random, languages: tuple[str, ...]) -> _CorpusDocument:
     if random.random() < _QUESTION_PAIR_SHARE:
         event = world.event(random, world.person(random), negated=0.0)
         role = random.choice(question_roles(event))
-        dialogue = right.between.join(
-            (right.tell(Sentence(event, role)), right.answer(event, role))
-        )
-        return _CorpusDocument(first, left.tell(Sentence(event)), dialogue)
-    meaning: Meaning = (
-        world.fact(random) if random.random() < 0.2 else world.event(random, negated=_NEGATED_PAIRS)
-    )
-    return _CorpusDocument(first, left.tell(Sentence(meaning)), right.tell(Sentence(meaning)))
+        dialogue = (right.tell(event, role), right.answer(event, role))
+        return _CorpusDocument(first, left.tell(event), right.between.join(dialogue))
+    fact = random.random() < 0.2
+    meaning = world.fact(random) if fact else world.event(random, negated=_NEGATED_PAIRS)
+    return _CorpusDocument(first, left.tell(meaning), right.tell(meaning))
 
 
 class _Voice:
@@ -130,15 +120,13 @@ class _Voice:
         self.language, self.domain = language, domain
         self.between = separator(language, domain)
 
-    def tell(self, sentence: Sentence) -> str:
-        """Return the sentence as text."""
-        return detokenise(
-            realise(sentence.meaning, self.language, sentence.ask, self.domain), self.language
-        )[0]
+    def tell(self, meaning: Meaning, ask: str | None = None) -> str:
+        """Return a statement, or with `ask` a question, as text."""
+        return sentence_text(Sentence(meaning, ask), self.language, self.domain)
 
     def answer(self, event: Event, role: str) -> str:
         """Return one chunk of the event as a sentence, with the event's final punctuation."""
-        tokens = realise(event, self.language, None, self.domain)
+        tokens = tokens_of(Sentence(event), self.language, self.domain)
         chunk = tuple(token for token in tokens if token.role in ROLE_LETTERS[role])
         mark = tokens[-1:] if tokens[-1].pos == "PUNCT" else ()
         return detokenise(chunk + mark, self.language)[0]
@@ -153,69 +141,48 @@ class _SwitchingVoice(_Voice):
         self.languages, self.random = languages, random
         self.between = separator("en", domain)
 
-    def tell(self, sentence: Sentence) -> str:
+    def tell(self, meaning: Meaning, ask: str | None = None) -> str:
         """Return the sentence with switched chunks. Joined clauses are switched separately."""
-        meaning = sentence.meaning
-        versions: _Versions = {}
-        runs: list[tuple[str, list[Token]]] = []
-        parts = self.parts(meaning, sentence.ask, self.language, versions)
-        for number, part in enumerate(parts):
-            language_of_role: dict[str, str] = {}
-            done_roles: set[str] = set()
-            for token in part:
+        sentence = Sentence(meaning, ask)
+        runs: list[tuple[str, tuple[Token, ...]]] = []
+        clauses = self.clauses(sentence, self.language)
+        for number, clause in enumerate(clauses):
+            finished = set()
+            for token in clause:
                 if token.pos == "PUNCT":
-                    runs.append((self.language, [token]))
-                    continue
-                if token.role == "-":
-                    runs.append(self.linking(token, number, meaning, sentence.ask, versions))
-                    continue
-                if token.role in done_roles:
-                    continue
-                done_roles.add(token.role)
-                if token.role not in language_of_role:
-                    switches = self.random.random() < _SWITCH_CHANCE
-                    language_of_role[token.role] = (
-                        _draw_language(self.random, self.languages) if switches else self.language
-                    )
-                language = language_of_role[token.role]
-                other = self.parts(meaning, sentence.ask, language, versions)
-                chunk = (
-                    [word for word in other[number] if word.role == token.role]
-                    if len(other) == len(parts)
-                    else []
-                )
-                runs.append(
-                    (language, chunk)
-                    if chunk
-                    else (self.language, [word for word in part if word.role == token.role])
-                )
+                    runs.append((self.language, (token,)))
+                elif token.role == "-":
+                    runs.append(self.linking(token, number, sentence))
+                elif token.role not in finished:
+                    finished.add(token.role)
+                    language = self.switched()
+                    other = self.clauses(sentence, language)
+                    chunk = _chunk(other[number], token.role) if len(other) == len(clauses) else ()
+                    if not chunk:
+                        language, chunk = self.language, _chunk(clause, token.role)
+                    runs.append((language, chunk))
         return _join_runs(runs)
 
-    def parts(
-        self, meaning: Meaning, ask: str | None, language: str, versions: _Versions
-    ) -> list[tuple[Token, ...]]:
-        """Return the sentence's clauses in a language; the second begins with the conjunction."""
-        if language not in versions:
-            tokens = realise(meaning, language, ask, self.domain)
-            links = [
-                index
-                for index, token in enumerate(tokens)
-                if token.pos == "CCONJ" and token.role == "-"
-            ]
-            cut = links[0] if isinstance(meaning, Joined) and links else len(tokens)
-            versions[language] = [part for part in (tokens[:cut], tokens[cut:]) if part]
-        return versions[language]
+    def switched(self) -> str:
+        """Draw the language of a chunk."""
+        if self.random.random() < _SWITCH_CHANCE:
+            return _draw_language(self.random, self.languages)
+        return self.language
+
+    def clauses(self, sentence: Sentence, language: str) -> list[tuple[Token, ...]]:
+        """Return the sentence's clauses in a language."""
+        return clause_tokens(tokens_of(sentence, language, self.domain), sentence.meaning)
 
     def linking(
-        self, token: Token, number: int, meaning: Meaning, ask: str | None, versions: _Versions
-    ) -> tuple[str, list[Token]]:
+        self, token: Token, number: int, sentence: Sentence
+    ) -> tuple[str, tuple[Token, ...]]:
         """Return a conjunction, possibly of another language; other function words stay."""
         if token.pos == "CCONJ" and self.random.random() < _SWITCH_CHANCE:
             language = _draw_language(self.random, self.languages)
-            parts = self.parts(meaning, ask, language, versions)
-            if len(parts) > number and parts[number][0].pos == "CCONJ":
-                return language, [parts[number][0]]
-        return self.language, [token]
+            clauses = self.clauses(sentence, language)
+            if len(clauses) > number and clauses[number][0].pos == "CCONJ":
+                return language, clauses[number][:1]
+        return self.language, (token,)
 
     def answer(self, event: Event, role: str) -> str:
         """Return the chunk in a random language."""
@@ -223,18 +190,23 @@ class _SwitchingVoice(_Voice):
         return _Voice(language, self.domain).answer(event, role)
 
 
-def _join_runs(runs: list[tuple[str, list[Token]]]) -> str:
+def _chunk(clause: tuple[Token, ...], role: str) -> tuple[Token, ...]:
+    return tuple(token for token in clause if token.role == role)
+
+
+def _join_runs(runs: list[tuple[str, tuple[Token, ...]]]) -> str:
     """Join runs of one language each, with spaces between runs but not before punctuation."""
-    merged: list[tuple[str, list[Token]]] = []
+    merged: list[tuple[str, tuple[Token, ...]]] = []
     for language, tokens in runs:
         if merged and (merged[-1][0] == language or all(token.pos == "PUNCT" for token in tokens)):
-            merged[-1][1].extend(tokens)
+            previous, beginning = merged.pop()
+            merged.append((previous, beginning + tokens))
         else:
-            merged.append((language, list(tokens)))
-    return " ".join(detokenise(tuple(tokens), language)[0] for language, tokens in merged)
+            merged.append((language, tokens))
+    return " ".join(detokenise(tokens, language)[0] for language, tokens in merged)
 
 
-def document(random: Random, domain: str, voice: _Voice) -> str:
+def _document(random: Random, domain: str, voice: _Voice) -> str:
     """Return a document of one to four sentences, mostly about one person: facts, events and joined
     clauses. Half of the documents also contain a question and its answer."""
     world = pretraining_world(domain)
@@ -252,7 +224,7 @@ def document(random: Random, domain: str, voice: _Voice) -> str:
             meaning = Joined(first, world.event(random, place=0.3, time=0.3, front=0.0), link)
         else:
             meaning = world.event(random, negated=_NEGATED)
-        sentence = voice.tell(Sentence(meaning))
+        sentence = voice.tell(meaning)
         if sentence not in sentences:
             sentences.append(sentence)
     if random.random() < _DIALOGUE_SHARE:
@@ -262,19 +234,15 @@ def document(random: Random, domain: str, voice: _Voice) -> str:
 
 def _dialogue(random: Random, world: World, voice: _Voice, sentences: list[str]) -> list[str]:
     """Add an event, a question about it (or about a fact) and the short answer."""
-    person = world.person(random)
+    person, before = world.person(random), sentences[:2]
     if random.random() < 0.25:
         fact = world.fact(random, person)
-        return [
-            *sentences[:2],
-            voice.tell(Sentence(fact, random.choice(("value", "person")))),
-            voice.tell(Sentence(fact)),
-        ]
+        return [*before, voice.tell(fact, random.choice(("value", "person"))), voice.tell(fact)]
     event = world.event(random, person, negated=0.0)
     role = random.choice(question_roles(event))
-    statement = voice.tell(Sentence(event))
-    before = [*sentences[:2], statement] if random.random() < 0.5 else [statement, *sentences[:2]]
-    return [*before, voice.tell(Sentence(event, role)), voice.answer(event, role)]
+    statement = voice.tell(event)
+    before = [*before, statement] if random.random() < 0.5 else [statement, *before]
+    return [*before, voice.tell(event, role), voice.answer(event, role)]
 
 
 def spaced_sentences(languages: tuple[str, ...], seed: int, count: int) -> Iterator[str]:
@@ -287,13 +255,7 @@ def spaced_sentences(languages: tuple[str, ...], seed: int, count: int) -> Itera
             world = pretraining_world(domain)
             event, fact = world.event(random), world.fact(random)
             joined = Joined(event, world.event(random), random.choice(("and", "but")))
-            sentences = [
-                (joined, None),
-                (fact, None),
-                (fact, "value"),
-                *((event, role) for role in question_roles(event)),
-            ]
-            yield from (
-                " ".join(token.text for token in realise(meaning, language, ask, domain))
-                for meaning, ask in sentences
-            )
+            questions = (Sentence(event, role) for role in question_roles(event))
+            for sentence in (Sentence(joined), Sentence(fact), Sentence(fact, "value"), *questions):
+                tokens = tokens_of(sentence, language, domain)
+                yield " ".join(token.text for token in tokens)

@@ -20,6 +20,7 @@ from pathlib import Path
 from xstilts_core import examples
 from xstilts_core.examples import Example
 from xstilts_core.files.paths import expanded
+from xstilts_core.tasks import embedded_sizes
 
 VARIABLE = "XSTILTS_CACHE"
 
@@ -27,9 +28,11 @@ VARIABLE = "XSTILTS_CACHE"
 @functools.cache
 def generator() -> str:
     """Return a short checksum over what the generated data depend on: this package's files, the
-    example types and Python's version."""
+    example types, the sizes and Python's version."""
     package = Path(__file__).parent
-    files = [*package.rglob("*.py"), *package.rglob("*.tsv"), Path(examples.__file__)]
+    endings = ("py", "tsv", "yaml")
+    files = [file for ending in endings for file in package.rglob(f"*.{ending}")]
+    files += [Path(examples.__file__), Path(embedded_sizes.__file__)]
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(files):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())

@@ -1,71 +1,79 @@
-"""Realise meanings as sentences in any of the suite's languages, and join tokens to text.
+"""Put meanings into words: sentences and passages in any of the suite's languages.
 
-The same meaning in two languages is an exact translation. Word forms come from the lexicons,
-agreement and word order from `realise/`. Parts of speech are those of Universal Dependencies, by
-the conventions of each language's own treebank.
+The same meaning in two languages is an exact translation. Parts of speech are those of Universal
+Dependencies, by the conventions of each language's own treebank.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
-from xstilts_core.mini.lexicon import LANGUAGES, unknown
-from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token
-from xstilts_core.mini.realise.bulgarian import Bulgarian
-from xstilts_core.mini.realise.chinese import Chinese
-from xstilts_core.mini.realise.clause import Chunk, Realiser
-from xstilts_core.mini.realise.english import English
-from xstilts_core.mini.realise.german import German
-from xstilts_core.mini.realise.hindi import Hindi
-from xstilts_core.mini.realise.indonesian import Indonesian
-from xstilts_core.mini.realise.spanish import Spanish
-from xstilts_core.mini.realise.swahili import Swahili
-from xstilts_core.mini.realise.turkish import Turkish
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.mini.languages import LANGUAGE_CLASSES, Chunk, Language
+from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
+from xstilts_core.mini.meaning import Event, Fact, Joined, Meaning, Token, clauses
 
 __all__ = ["LANGUAGES", "detokenise", "phrase", "realise"]
 
-_REALISERS = {
-    kind.code: kind
-    for kind in (English, German, Spanish, Bulgarian, Turkish, Hindi, Chinese, Indonesian, Swahili)
+ROLE_LETTERS = {
+    "subject": "S",
+    "object": "O",
+    "place": "P",
+    "time": "T",
+    "person": "S",
+    "value": "OP",
 }
-DOMAINS = ("general", "clinic", "chat")
-_EVENT_ROLES = ("subject", "object", "place", "time")
-_FACT_QUESTIONS = ("person", "value")
 _CLOSING = frozenset({".", ",", "?", "!", "।", "。", "，", "？", "'s"})
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A statement, or with `ask` a question about one role of the meaning (realise's `ask`)."""
+
+    meaning: Meaning
+    ask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A chunk of a passage: sentence, clause (1 for the second of a joined sentence) and role."""
+
+    sentence: int
+    clause: int
+    role: str
+
+
 @cache
-def _realiser(language: str) -> Realiser:
+def _language(code: str) -> Language:
     """Return the grammar of a language, built once."""
-    if language not in _REALISERS:
-        raise unknown("language", language, "the embedded suite's grammar", LANGUAGES)
-    return _REALISERS[language]()
+    if code not in LANGUAGE_CLASSES:
+        raise unknown("language", code, LANGUAGES, "the embedded suite's grammar")
+    return LANGUAGE_CLASSES[code]()
 
 
 def _check_role(meaning: Meaning, role: str, use: str) -> None:
     """Raise an error for a role that this kind of meaning lacks, or this meaning leaves empty."""
     if isinstance(meaning, Joined):
-        raise ValueError(
+        raise UsageError(
             f"{use} {role!r}: a Joined meaning has no roles of its own; take its first or second "
             "clause"
         )
-    legal = _EVENT_ROLES if isinstance(meaning, Event) else _FACT_QUESTIONS
+    is_event = isinstance(meaning, Event)
+    legal = ("subject", "object", "place", "time") if is_event else ("person", "value")
     if role not in legal:
-        raise unknown(use, role, type(meaning).__name__, legal)
-    if isinstance(meaning, Event) and getattr(meaning, role) is None:
-        filled = tuple(name for name in _EVENT_ROLES if getattr(meaning, name) is not None)
-        raise ValueError(
-            f"{use} {role!r}: this Event has none (it has {', '.join(filled)}): {meaning}"
-        )
+        raise unknown(use, role, legal, type(meaning).__name__)
+    if getattr(meaning, role) is None:
+        present = ", ".join(name for name in legal if getattr(meaning, name) is not None)
+        raise UsageError(f"{use} {role!r}: this Event has none (it has {present}): {meaning}")
 
 
-def _clause(realiser: Realiser, meaning: Meaning, ask: str | None) -> Chunk:
+def _clause(language: Language, meaning: Meaning, ask: str | None) -> Chunk:
     """Realise a meaning without its final punctuation."""
     if isinstance(meaning, Event):
-        return realiser.event(meaning, ask)
+        return language.event(meaning, ask)
     if isinstance(meaning, Fact):
-        return realiser.fact(meaning, ask)
-    second = _clause(realiser, meaning.second, None)
-    return _clause(realiser, meaning.first, None) + realiser.link(meaning, second) + second
+        return language.fact(meaning, ask)
+    second = _clause(language, meaning.second, None)
+    return _clause(language, meaning.first, None) + language.link(meaning, second) + second
 
 
 @cache
@@ -77,9 +85,9 @@ def _capital(token: Token, language: str) -> Token:
 
 
 @cache
-def _mark(text: str, pos: str = "PUNCT") -> Token:
-    """Return a punctuation mark or an interjection, which has no role."""
-    return Token(text, pos)
+def _mark(text: str, pos: str = "PUNCT") -> Chunk:
+    """Return a punctuation mark or an interjection, which has no role; nothing for no text."""
+    return (Token(text, pos),) if text else ()
 
 
 def realise(
@@ -91,24 +99,23 @@ def realise(
     about it, whose question word has the letter of the asked role. None makes a statement, in which
     each of the chunks subject, object, place and time is contiguous. The value of a fact has role
     O. domain: chat begins with an interjection, without a capital, and has no final full stop.
-    Raise ValueError for an unknown language, role, domain or concept, or a role that is empty in
+    Raise UsageError for an unknown language, role, domain or concept, or a role that is empty in
     the meaning.
     """
-    realiser = _realiser(language)
+    grammar = _language(language)
+    rules = grammar.rules
     if domain not in DOMAINS:
-        raise unknown("domain", domain, "realise", DOMAINS)
+        raise unknown("domain", domain, DOMAINS, "realise")
     if ask is not None:
         _check_role(meaning, ask, "ask")
-    clause = _clause(realiser, meaning, ask)
-    chat = domain == "chat"
-    if chat:
-        clause = (_mark(realiser.interjection, "INTJ"), _mark(realiser.comma), *clause)
-        return (*clause, _mark(realiser.question_mark)) if ask else clause
+    clause = _clause(grammar, meaning, ask)
+    if domain == "chat":
+        end = _mark(rules.question_mark) if ask else ()
+        return _mark(rules.interjection, "INTJ") + _mark(rules.comma) + clause + end
     clause = (_capital(clause[0], language), *clause[1:])
     if ask is None:
-        return (*clause, _mark(realiser.stop))
-    opening = (_mark(realiser.question_opening),) if realiser.question_opening else ()
-    return (*opening, *clause, _mark(realiser.question_mark))
+        return clause + _mark(rules.stop)
+    return _mark(rules.question_opening) + clause + _mark(rules.question_mark)
 
 
 def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
@@ -116,23 +123,15 @@ def phrase(meaning: Meaning, language: str, role: str) -> tuple[Token, ...]:
 
     role: subject, object, place or time of an Event; person or value of a Fact.
     """
-    realiser = _realiser(language)
+    grammar = _language(language)
     _check_role(meaning, role, "role")
-    if isinstance(meaning, Fact):
-        return (
-            realiser.value(meaning)
-            if role == "value"
-            else realiser.chunk(meaning.person, "subject", "")
-        )
-    if role == "subject":
-        return realiser.chunk(meaning.subject, "subject", "")
+    if role == "value":
+        return grammar.value(meaning)
     if role == "object":
-        return realiser.chunk(meaning.object, "object", meaning.verb)
-    return (
-        realiser.adverbial(meaning.place, "P")
-        if role == "place"
-        else realiser.adverbial(meaning.time, "T")
-    )
+        return grammar.chunk(meaning.object, meaning.verb)
+    if role in ("subject", "person"):
+        return grammar.chunk(getattr(meaning, role))
+    return grammar.adverbial(getattr(meaning, role), ROLE_LETTERS[role])
 
 
 def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -140,8 +139,8 @@ def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tup
 
     Chinese has no spaces between words, and a dot between the parts of a foreign name.
     """
-    if language not in _REALISERS:
-        raise unknown("language", language, "the embedded suite's grammar", LANGUAGES)
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES, "the embedded suite's grammar")
     unspaced = language == "zh"
     pieces: list[str] = []
     spans = []
@@ -160,3 +159,73 @@ def detokenise(tokens: tuple[Token, ...], language: str) -> tuple[str, tuple[tup
         spans.append((start, position))
         previous = token
     return "".join(pieces), tuple(spans)
+
+
+def separator(language: str, domain: str) -> str:
+    """Return the text between two sentences: a space, nothing in Chinese, or a line break between
+    chat messages, which have no full stop."""
+    if domain == "chat":
+        return "\n"
+    return "" if language == "zh" else " "
+
+
+def tokens_of(sentence: Sentence, language: str, domain: str = "general") -> tuple[Token, ...]:
+    """Return the tokens of one sentence."""
+    return realise(sentence.meaning, language, sentence.ask, domain)
+
+
+def sentence_text(sentence: Sentence, language: str, domain: str = "general") -> str:
+    """Return the text of one sentence."""
+    return detokenise(tokens_of(sentence, language, domain), language)[0]
+
+
+def passage(sentences: tuple[Sentence, ...], language: str, domain: str = "general") -> str:
+    """Return the text of several sentences."""
+    return separator(language, domain).join(
+        sentence_text(sentence, language, domain) for sentence in sentences
+    )
+
+
+def chunk(meaning: Meaning, language: str, role: str) -> str:
+    """Return the text of one chunk alone, for short answers and choices."""
+    return detokenise(phrase(meaning, language, role), language)[0]
+
+
+def clause_tokens(tokens: tuple[Token, ...], meaning: Meaning) -> list[tuple[Token, ...]]:
+    """Return the tokens of each clause; the second clause begins with the conjunction."""
+    if not isinstance(meaning, Joined):
+        return [tokens]
+    cut = next(
+        index for index, token in enumerate(tokens) if token.pos == "CCONJ" and token.role == "-"
+    )
+    return [tokens[:cut], tokens[cut:]]
+
+
+def _chunk_indices(tokens: tuple[Token, ...], meaning: Meaning, spot: Spot) -> list[int]:
+    """Return the indices of the tokens of a spot in the tokens of its sentence."""
+    parts = clause_tokens(tokens, meaning)
+    start = len(parts[0]) if spot.clause else 0
+    indices = [
+        index
+        for index, token in enumerate(parts[spot.clause], start)
+        if token.role in ROLE_LETTERS[spot.role]
+    ]
+    if not indices or indices[-1] - indices[0] + 1 != len(indices):
+        raise ValueError(
+            f"no contiguous {spot.role} chunk of {clauses(meaning)[spot.clause]} in "
+            f"{' '.join(token.text for token in tokens)!r}"
+        )
+    return indices
+
+
+def passage_with_spot(
+    sentences: tuple[Sentence, ...], spot: Spot, language: str, domain: str = "general"
+) -> tuple[str, int, int]:
+    """Return the text of a passage and the character range [start, end) of one chunk in it."""
+    between = separator(language, domain)
+    tokens = [tokens_of(sentence, language, domain) for sentence in sentences]
+    texts, spans = zip(*(detokenise(words, language) for words in tokens), strict=True)
+    offset = len(between.join([*texts[: spot.sentence], ""]))
+    indices = _chunk_indices(tokens[spot.sentence], sentences[spot.sentence].meaning, spot)
+    first, last = (spans[spot.sentence][index] for index in (indices[0], indices[-1]))
+    return between.join(texts), offset + first[0], offset + last[1]

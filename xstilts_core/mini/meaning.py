@@ -5,7 +5,7 @@ Concepts are named by an English identifier (`lexicon/concepts.tsv`). The gramma
 into tokens of one language; the same meaning in two languages is an exact translation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Role = Literal["subject", "object", "place", "time"]
@@ -79,3 +79,52 @@ class Token:
     ner: str = "O"
     role: str = "-"
     concept: str | None = None
+
+
+def clauses(meaning: Meaning) -> tuple[Event | Fact, ...]:
+    """Return the one or two clauses of a meaning."""
+    return (meaning.first, meaning.second) if isinstance(meaning, Joined) else (meaning,)
+
+
+def persons(meaning: Meaning) -> set[str]:
+    """Return the concepts that act: subjects, persons of facts, and objects."""
+    concepts = set()
+    for clause in clauses(meaning):
+        if isinstance(clause, Fact):
+            concepts.add(clause.person.concept)
+            continue
+        concepts.add(clause.subject.concept)
+        if clause.object is not None:
+            concepts.add(clause.object.concept)
+    return concepts
+
+
+def concepts_of(meaning: Meaning) -> set[str]:
+    """Return every noun, verb and adjective concept of a meaning (for held-out lemmas)."""
+    concepts = persons(meaning)
+    for clause in clauses(meaning):
+        if isinstance(clause, Fact):
+            concepts.add(str(clause.value))
+            continue
+        concepts |= {clause.verb, clause.place or "", clause.time or ""}
+        entities = (clause.subject, clause.object)
+        concepts |= {entity.adjective or "" for entity in entities if entity is not None}
+    return concepts
+
+
+def unfronted(clause: Event | Fact) -> Event | Fact:
+    """Return the clause with nothing fronted."""
+    if isinstance(clause, Fact) or clause.front is None:
+        return clause
+    return replace(clause, front=None)
+
+
+def same_clause(first: Event | Fact, second: Event | Fact) -> bool:
+    """Return whether two clauses mean the same, whatever is fronted."""
+    return unfronted(first) == unfronted(second)
+
+
+def settled(event: Event) -> Event:
+    """Return the event without its front if the fronted adjunct is missing."""
+    is_missing = event.front is not None and getattr(event, event.front) is None
+    return replace(event, front=None) if is_missing else event

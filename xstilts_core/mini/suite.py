@@ -12,7 +12,7 @@ import functools
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
 from xstilts_core.mini.disk_cache import cached
-from xstilts_core.mini.grammar import LANGUAGES
+from xstilts_core.mini.lexicon import DOMAINS, LANGUAGES
 from xstilts_core.mini.makers import (
     choices,
     inference,
@@ -23,10 +23,10 @@ from xstilts_core.mini.makers import (
     tagging,
 )
 from xstilts_core.mini.makers.maker import Item, Maker, Setting
-from xstilts_core.mini.world import DOMAINS
-from xstilts_core.tasks import GENERAL, PROBING_NAMES, TASKS, VERSIONS
+from xstilts_core.tasks import GENERAL, TASKS, VERSIONS
+from xstilts_core.tasks.embedded_sizes import DEV, RETRIEVAL, SIZES
 
-__all__ = ["LANGUAGES", "PARTS", "SIZES", "load"]
+__all__ = ["DEV", "LANGUAGES", "PARTS", "RETRIEVAL", "SIZES", "load"]
 
 MAKERS: dict[str, Maker] = {
     "mnli": inference.MAKER,
@@ -54,37 +54,6 @@ PARTS = {
     if entry.parts and MAKERS.keys() >= set(entry.parts)
 }
 """Tasks that combine several data sets behind one head."""
-TRAIN, DEV, _TEST = 8_000, 400, 300
-_BUCC_GOLD = _BUCC_DISTRACTORS = 500
-RETRIEVAL = {"bucc2018": _BUCC_DISTRACTORS, "tatoeba": 0}
-"""Retrieval task -> distractors per side."""
-
-_GENERAL_SIZES: dict[str, dict[str, int]] = {
-    **{
-        name: {"train": TRAIN, "dev": DEV, "test": _TEST}
-        for name in (
-            "mnli",
-            "snli",
-            "anli",
-            "qqp",
-            "squad_v2",
-            "squad_v1",
-            "hellaswag",
-            "ccg",
-            "cosmosqa",
-            "commonsenseqa",
-        )
-    },
-    **{name: {"dev": DEV, "test": _TEST} for name in ("xnli", "xquad", "mlqa")},
-    "pawsx": {"train": 6_000, "dev": DEV, "test": _TEST},
-    **{name: {"train": 4_000, "dev": DEV, "test": _TEST} for name in ("udpos", "panx", "tydiqa")},
-    "bucc2018": {"dev": _BUCC_GOLD, "test": _BUCC_GOLD},
-    "tatoeba": {"dev": 200, "test": 1_000},
-    **{name: TASKS[name].sizes for name in PROBING_NAMES},
-}
-SIZES = _GENERAL_SIZES | {name: _GENERAL_SIZES[version.task] for name, version in VERSIONS.items()}
-"""Task -> split -> examples per language. For retrieval: translation pairs; BUCC has as many
-distractors again on each side."""
 
 
 def load(
@@ -97,7 +66,7 @@ def load(
     sentences of both sides are in one list. Raise UsageError on an unknown task, split, language or
     domain.
     """
-    check(task, split, language, domain)
+    _check(task, split, language, domain)
     if task in PARTS:
         return [
             example
@@ -126,7 +95,7 @@ def generate(
     ]
 
 
-def check(task: str, split: str, language: str, domain: str) -> None:
+def _check(task: str, split: str, language: str, domain: str) -> None:
     """Raise UsageError if one of the four names is unknown to the suite."""
     if task not in SIZES and task not in PARTS:
         raise unknown("task", task, (*SIZES, *PARTS), "the embedded suite")
@@ -135,13 +104,13 @@ def check(task: str, split: str, language: str, domain: str) -> None:
             f"{task} trains on several data sets behind one head: load its parts "
             f"{', '.join(PARTS[task])} one by one"
         )
+    where = "the embedded suite"
     splits = SIZES[PARTS[task][0] if task in PARTS else task]
     if split not in splits:
-        raise unknown("split", split, splits, f"the embedded suite's {task}")
-    if language not in LANGUAGES:
-        raise unknown("language", language, LANGUAGES, "the embedded suite")
-    if domain not in DOMAINS:
-        raise unknown("domain", domain, DOMAINS, "the embedded suite")
+        raise unknown("split", split, splits, f"{where}'s {task}")
+    for kind, value, legal in (("language", language, LANGUAGES), ("domain", domain, DOMAINS)):
+        if value not in legal:
+            raise unknown(kind, value, legal, where)
     if task in VERSIONS and domain not in (GENERAL, VERSIONS[task].domain):
         raise UsageError(
             f"{task} is of domain {VERSIONS[task].domain}, not {domain}: name "

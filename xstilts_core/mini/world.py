@@ -8,18 +8,18 @@ pretraining. Tasks use a flat world (0.6, 10 %), so that no answer can be guesse
 
 import functools
 from bisect import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
-from typing import Literal
 
 from xstilts_core.errors import unknown
 from xstilts_core.mini import preferences
-from xstilts_core.mini.lexicon import concepts
-from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact
-from xstilts_core.tasks.embedded_domains import GENERAL, OTHER_DOMAINS
+from xstilts_core.mini.lexicon import DOMAINS, GENERAL, class_of, concepts
+from xstilts_core.mini.meaning import Attribute, Entity, Event, Fact, settled
 
-DOMAINS = (GENERAL, *OTHER_DOMAINS)
+__all__ = ["DOMAINS"]
+
 ATTRIBUTES: tuple[Attribute, ...] = ("occupation", "city", "employer", "age")
 _HELD_SHARE = 0.15
 """Share of held-out names, surnames, cities and organisations in a world with `held_out` set
@@ -27,56 +27,43 @@ _HELD_SHARE = 0.15
 _DOMAIN_WEIGHT = 3.0
 """Weight of a clinic or chat concept, relative to a general one, in a text of that domain."""
 _AGES = range(18, 80)
-KINDS = (
-    "verb",
-    "person_verb",
-    "object",
-    "animal_object",
-    "place",
-    "animal_place",
-    "time",
-    "adjective",
-    "number",
-    "name",
-    "held_name",
-)
 _USUAL_SHARE = 0.8
 """Weight of a usual item (`preferences.USUAL`), relative to all others together (1)."""
 _SHARP, _SHARP_UNIFORM = 0.12, 0.03
 _FLAT, _FLAT_UNIFORM = 0.6, 0.10
+_VERB_CLASSES = ("verb_transitive", "verb_person", "verb_intransitive")
+_OPEN_CLASSES = (
+    *("occupation", "animal", "thing", "mass", "adjective", "place", "time"),
+    *_VERB_CLASSES,
+)
+_FLATTER = {
+    "verb": 1.0,
+    "person_verb": 5.0,
+    "object": 2.0,
+    "animal_object": 2.0,
+    "place": 1.0,
+    "animal_place": 1.0,
+    "time": 1.0,
+    "adjective": 1.5,
+    "number": 1.7,
+    "name": 20.0,
+    "held_name": 20.0,
+}
+"""Kind of preference -> how much flatter than the world its distributions are."""
 
 
 @functools.cache
-def vocabulary(class_name: str, domain: str = "general", held_out: bool = False) -> tuple[str, ...]:
+def vocabulary(class_name: str, domain: str = GENERAL, held_out: bool = False) -> tuple[str, ...]:
     """Return the concepts of a class in a domain's texts: the general ones, then the domain's own.
     With `held_out`, return the held-out ones."""
-    if domain not in DOMAINS:
-        raise unknown("domain", domain, DOMAINS)
     seen = "held" if held_out else "open"
-    domain_concepts = () if domain == "general" else concepts(class_name, domain=domain, seen=seen)
-    return concepts(class_name, domain="general", seen=seen) + domain_concepts
-
-
-@functools.cache
-def classes() -> dict[str, str]:
-    """Return the class of every noun and verb concept that a world can draw."""
-    names = [
-        "occupation",
-        "animal",
-        "thing",
-        "mass",
-        "verb_transitive",
-        "verb_person",
-        "verb_intransitive",
-        "name_f",
-        "name_m",
-    ]
-    return {concept: name for name in names for concept in concepts(name)}
+    domains = dict.fromkeys((GENERAL, domain))
+    return tuple(concept for name in domains for concept in concepts(class_name, name, seen))
 
 
 def is_animal(entity: Entity) -> bool:
     """Return whether the entity is an animal, or the hypernym itself."""
-    return entity.concept == "animal" or classes().get(entity.concept) == "animal"
+    return entity.concept == "animal" or class_of(entity.concept) == "animal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +82,6 @@ class _Preference:
         return self.weights[self.items.index(item)] if item in self.items else 0.0
 
 
-def preference(
-    seed: str,
-    items: tuple[str, ...],
-    alpha: float,
-    uniform: float,
-    prior: dict[str, float],
-    usual: str | None = None,
-) -> _Preference:
-    """Draw a Dirichlet(alpha) mixed with a uniform share, scaled by the prior weight of each item
-    (1 if it has none).
-
-    usual: an item that gets `_USUAL_SHARE` on top. Each item has its own random stream, so that the
-    same habits hold in every domain and additional items do not shift them.
-    """
-    gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
-    total = sum(gammas) or 1.0
-    raw = [
-        (gamma / total * (1 - uniform) + uniform / len(items)) * prior.get(item, 1.0)
-        for gamma, item in zip(gammas, items, strict=True)
-    ]
-    if usual in items:
-        raw[items.index(usual)] += _USUAL_SHARE
-    scale = sum(raw)
-    weights = tuple(value / scale for value in raw)
-    return _Preference(items, weights, tuple(accumulate(weights)))
-
-
 class World:
     """Preferences and facts, drawn lazily and reproducibly from `seed` (any text). Samplers take
     the caller's `Random`.
@@ -137,118 +97,109 @@ class World:
         seed: str,
         sharpness: float = _FLAT,
         uniform: float = _FLAT_UNIFORM,
-        domain: Literal["general", "clinic", "chat"] = "general",
+        domain: str = GENERAL,
         held_out: bool = False,
         lasting: bool = False,
     ):
         self.seed, self.sharpness, self.uniform = seed, sharpness, uniform
         self.domain, self.held_out, self.lasting = domain, held_out, lasting
-        self._preferences: dict[tuple[str, str], _Preference] = {}
-        self._facts: dict[tuple[str, str], str | int] = {}
         self.occupations = vocabulary("occupation", domain)
         self.animals = vocabulary("animal", domain)
-        self._nouns = frozenset(
-            self.animals + vocabulary("thing", domain) + vocabulary("mass", domain)
+        general, self._known = (
+            frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, each))
+            for each in (GENERAL, domain)
         )
-        self._adjectives = frozenset(vocabulary("adjective", domain))
-        self._places = frozenset(vocabulary("place", domain))
-        general = frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name))
-        domain_concepts = (
-            frozenset(concept for name in _OPEN_CLASSES for concept in vocabulary(name, domain))
-            - general
-        )
-        self._prior = dict.fromkeys(sorted(domain_concepts), _DOMAIN_WEIGHT)
+        self._prior = dict.fromkeys(self._known - general, _DOMAIN_WEIGHT)
+        self.preference = functools.cache(self._preference)
+        self.lasting_value = functools.cache(self._lasting_value)
 
-    def preference(self, kind: str, key: str) -> _Preference:
+    def _preference(self, kind: str, key: str) -> _Preference:
         """Return the distribution `kind` of a concept: verb of a subject; object, place or time of
-        a verb; adjective or number of a noun."""
-        cached = self._preferences.get((kind, key))
-        if cached is None:
-            items, factor = self.choices(kind, key)
-            usual = preferences.USUAL.get((kind, key)) if self.lasting else None
-            cached = preference(
-                f"{self.seed}/{kind}/{key}",
-                items,
-                self.sharpness * factor,
-                self.uniform,
-                self._prior,
-                usual,
-            )
-            self._preferences[kind, key] = cached
-        return cached
+        a verb; adjective or number of a noun.
 
-    def choices(self, kind: str, key: str) -> tuple[tuple[str, ...], float]:
-        """Return the possible items, and how much flatter than the world their distribution is."""
-        if kind == "verb":
-            return self._verbs_of(key), 1.0
-        if kind == "person_verb":
-            return tuple(
-                verb
-                for verb in vocabulary("verb_person", self.domain)
-                if verb not in preferences.MEDICAL_VERBS | preferences.STATIVE_VERBS
-            ), 5.0
-        if kind in ("object", "animal_object"):
-            table = preferences.ANIMAL_OBJECTS if kind == "animal_object" else preferences.OBJECTS
-            return tuple(item for item in table[key] if item in self._nouns), 2.0
-        if kind in ("place", "animal_place"):
-            places = (
-                self._places & preferences.ANIMAL_PLACES if kind == "animal_place" else self._places
-            )
-            return tuple(
-                item for item in preferences.PLACES.get(key, preferences.ANYWHERE) if item in places
-            ), 1.0
-        if kind == "time":
-            return vocabulary("time", self.domain), 1.0
-        if kind == "adjective":
-            return tuple(
-                item for item in preferences.ADJECTIVES.get(key, ()) if item in self._adjectives
-            ), 1.5
-        if kind == "number":
-            return tuple("234567"), 1.7
-        if kind in ("name", "held_name"):
-            held_out = kind == "held_name"
-            return vocabulary("name_f", held_out=held_out) + vocabulary(
-                "name_m", held_out=held_out
-            ), 20.0
-        raise unknown("kind of preference", kind, KINDS)
+        It is a Dirichlet distribution mixed with a uniform share, scaled by the prior weight of
+        each item; a usual item of a lasting world gets `_USUAL_SHARE` on top. Each item has its own
+        random stream, so that the same habits hold in every domain and additional items do not
+        shift them.
+        """
+        items = self.choices(kind, key)
+        seed, alpha = f"{self.seed}/{kind}/{key}", self.sharpness * _FLATTER[kind]
+        gammas = [Random(f"{seed}/{item}").gammavariate(alpha, 1.0) for item in items]
+        total = sum(gammas) or 1.0
+        raw = [
+            (gamma / total * (1 - self.uniform) + self.uniform / len(items))
+            * self._prior.get(item, 1.0)
+            for gamma, item in zip(gammas, items, strict=True)
+        ]
+        usual = preferences.USUAL.get(kind, {}).get(key) if self.lasting else None
+        if usual in items:
+            raw[items.index(usual)] += _USUAL_SHARE
+        scale = sum(raw)
+        weights = tuple(value / scale for value in raw)
+        return _Preference(items, weights, tuple(accumulate(weights)))
+
+    def choices(self, kind: str, key: str) -> tuple[str, ...]:
+        """Return the items that can occur in a distribution."""
+        match kind:
+            case "verb":
+                return self._verbs_of(key)
+            case "person_verb":
+                excluded = preferences.MEDICAL_VERBS | preferences.STATIVE_VERBS
+                verbs = vocabulary("verb_person", self.domain)
+                return tuple(verb for verb in verbs if verb not in excluded)
+            case "object":
+                return self._only_known(preferences.OBJECTS[key])
+            case "animal_object":
+                return self._only_known(preferences.ANIMAL_OBJECTS[key])
+            case "place":
+                return self._only_known(preferences.PLACES.get(key, preferences.ANYWHERE))
+            case "animal_place":
+                places = self.choices("place", key)
+                return tuple(place for place in places if place in preferences.ANIMAL_PLACES)
+            case "adjective":
+                return self._only_known(preferences.ADJECTIVES.get(key, ()))
+            case "time":
+                return vocabulary("time", self.domain)
+            case "number":
+                return tuple("234567")
+            case "name" | "held_name":
+                held_out = kind == "held_name"
+                women = vocabulary("name_f", held_out=held_out)
+                return women + vocabulary("name_m", held_out=held_out)
+        raise unknown("kind of preference", kind, _FLATTER)
+
+    def _only_known(self, items: Iterable[str]) -> tuple[str, ...]:
+        return tuple(item for item in items if item in self._known)
 
     def _verbs_of(self, subject: str) -> tuple[str, ...]:
-        verbs = tuple(
-            verb
-            for name in ("verb_transitive", "verb_person", "verb_intransitive")
-            for verb in vocabulary(name, self.domain)
-        )
-        verbs = tuple(
+        verbs = [verb for name in _VERB_CLASSES for verb in vocabulary(name, self.domain)]
+        verbs = [
             verb
             for verb in verbs
-            if verb not in preferences.OBJECTS or self.choices("object", verb)[0]
-        )
-        kind = "animal" if subject == "animal" else classes().get(subject)
-        if kind == "animal":
+            if verb not in preferences.OBJECTS or self.choices("object", verb)
+        ]
+        kind = class_of(subject)
+        if subject == "animal" or kind == "animal":
             return tuple(verb for verb in verbs if verb in preferences.ANIMAL_VERBS)
         if kind == "occupation" and subject not in preferences.MEDICAL_OCCUPATIONS:
             return tuple(verb for verb in verbs if verb not in preferences.MEDICAL_VERBS)
-        return verbs
+        return tuple(verbs)
 
     def entity_name(self, random: Random, class_name: str) -> str:
-        """Draw a surname, city or organisation; with `held_out`, a share of them is held
-        out."""
-        return random.choice(
-            vocabulary(class_name, held_out=self.held_out and random.random() < _HELD_SHARE)
-        )
+        """Draw a surname, city or organisation; with `held_out`, a share of them is held out."""
+        held_out = self.held_out and random.random() < _HELD_SHARE
+        return random.choice(vocabulary(class_name, held_out=held_out))
 
     def person(
         self, random: Random, surname: float = 0.25, exclude: frozenset[str] = frozenset()
     ) -> Entity:
-        """Draw a named person who is none of `exclude`. surname: probability of a second
-        name."""
+        """Draw a named person who is none of `exclude`. surname: probability of a surname."""
         while True:
             kind = "held_name" if self.held_out and random.random() < _HELD_SHARE else "name"
             name = self.preference(kind, "").draw(random)
             if name not in exclude:
-                return Entity(
-                    name, self.entity_name(random, "surname") if random.random() < surname else None
-                )
+                full = random.random() < surname
+                return Entity(name, self.entity_name(random, "surname") if full else None)
 
     def subject(
         self, random: Random, persons: float = 0.6, every: float = 0.2, surname: float = 0.25
@@ -261,12 +212,9 @@ class World:
         if chance < persons + (1 - persons) * 0.6:
             weights = [self._prior.get(item, 1.0) for item in self.occupations]
             return Entity(random.choices(self.occupations, weights)[0], quantifier=quantifier)
-        animal = random.choice(self.animals)
-        adjective = (
-            self.preference("adjective", animal).draw(random)
-            if quantifier == "a" and random.random() < 0.4
-            else None
-        )
+        animal, adjective = random.choice(self.animals), None
+        if quantifier == "a" and random.random() < 0.4:
+            adjective = self.preference("adjective", animal).draw(random)
         return Entity(animal, quantifier=quantifier, adjective=adjective)
 
     def thing(
@@ -274,31 +222,25 @@ class World:
     ) -> Entity:
         """Return the noun, with a number (countable nouns only) and a fitting adjective, each with
         its probability."""
-        adjectives = self.choices("adjective", noun)[0] if adjective else ()
-        return Entity(
-            noun,
-            number=int(self.preference("number", noun).draw(random))
-            if classes()[noun] != "mass" and random.random() < number
-            else None,
-            adjective=self.preference("adjective", noun).draw(random)
-            if adjectives and random.random() < adjective
-            else None,
-        )
+        count = attribute = None
+        if class_of(noun) != "mass" and random.random() < number:
+            count = int(self.preference("number", noun).draw(random))
+        if adjective and self.choices("adjective", noun) and random.random() < adjective:
+            attribute = self.preference("adjective", noun).draw(random)
+        return Entity(noun, number=count, adjective=attribute)
 
     def object(
         self, random: Random, verb: str, subject: Entity, surname: float = 0.25
     ) -> Entity | None:
         """Draw the object of a verb: a thing, a named person other than the subject, or None for
         intransitive verbs."""
-        kind = classes()[verb]
-        if kind == "verb_intransitive":
+        verb_class = class_of(verb)
+        if verb_class == "verb_intransitive":
             return None
-        if kind == "verb_person":
+        if verb_class == "verb_person":
             return self.person(random, surname, frozenset((subject.concept,)))
-        return self.thing(
-            random,
-            self.preference("animal_object" if is_animal(subject) else "object", verb).draw(random),
-        )
+        kind = "animal_object" if is_animal(subject) else "object"
+        return self.thing(random, self.preference(kind, verb).draw(random))
 
     def place(self, random: Random, verb: str, subject: Entity) -> str:
         """Draw the place of an event."""
@@ -321,21 +263,16 @@ class World:
         subject = subject or self.subject(random, persons, every, surname)
         verb = verb or self.preference("verb", subject.concept).draw(random)
         lasting = verb in preferences.STATIVE_VERBS
-        where = (
-            self.place(random, verb, subject) if random.random() < place and not lasting else None
-        )
-        when = (
-            self.preference("time", verb).draw(random)
-            if random.random() < time and not lasting
-            else None
-        )
+        where = when = None
+        if random.random() < place and not lasting:
+            where = self.place(random, verb, subject)
+        if random.random() < time and not lasting:
+            when = self.preference("time", verb).draw(random)
         never = random.random() < negated and subject.quantifier != "every"
         if never and when in preferences.TIMES_WITHOUT_NEVER:
             when = None
         fronted = random.choice(("place", "time")) if random.random() < front else None
-        if (fronted == "place" and not where) or (fronted == "time" and not when):
-            fronted = None
-        return Event(
+        event = Event(
             subject=subject,
             verb=verb,
             object=self.object(random, verb, subject, surname),
@@ -344,6 +281,7 @@ class World:
             negated=never,
             front=fronted,
         )
+        return settled(event)
 
     def value(self, random: Random, attribute: Attribute) -> str | int:
         """Draw a value that the attribute can have in this world."""
@@ -361,12 +299,9 @@ class World:
         attribute = attribute or random.choice(ATTRIBUTES)
         if not self.lasting:
             return Fact(person, attribute, self.value(random, attribute))
-        key = (person.concept, attribute)
-        if key not in self._facts:
-            self._facts[key] = self.lasting_value(person.concept, attribute)
-        return Fact(person, attribute, self._facts[key])
+        return Fact(person, attribute, self.lasting_value(person.concept, attribute))
 
-    def lasting_value(self, person: str, attribute: Attribute) -> str | int:
+    def _lasting_value(self, person: str, attribute: Attribute) -> str | int:
         """Return a person's permanent value. Values are assigned to names in turn, so that every
         city, employer and occupation belongs to somebody."""
         if attribute == "age":
@@ -377,27 +312,14 @@ class World:
         return values[names.index(person) % len(values)]
 
 
-_OPEN_CLASSES = (
-    "occupation",
-    "thing",
-    "mass",
-    "verb_transitive",
-    "verb_person",
-    "verb_intransitive",
-    "adjective",
-    "place",
-    "time",
-)
-
-
 @functools.cache
-def pretraining_world(domain: str = "general") -> World:
+def pretraining_world(domain: str = GENERAL) -> World:
     """Return the sharp world of the pretraining corpus, which common-sense tasks also ask about.
     Habits and facts are the same in every domain."""
     return World("pretraining", _SHARP, _SHARP_UNIFORM, domain, lasting=True)
 
 
 @functools.cache
-def task_world(task: str, domain: str = "general", held_out: bool = False) -> World:
+def task_world(task: str, domain: str = GENERAL, held_out: bool = False) -> World:
     """Return the flat world of a task. Tasks with different names share no preferences."""
-    return World(f"task/{task}", _FLAT, _FLAT_UNIFORM, domain, held_out)
+    return World(f"task/{task}", domain=domain, held_out=held_out)

@@ -81,19 +81,15 @@ def until_learnt(
         earlier_seconds += trained.earlier_seconds
         learnt = all(judgement.learnt for judgement in judgements)
         score = float(np.mean([judgement.score for judgement in judgements] or [0.0]))
-        outcome = {
-            "best_step": trained.best_step,
-            "best_score": trained.best_score,
-            "seconds": trained.seconds,
-        }
-        report = {judgement.task: judgement.content() for judgement in judgements}
         records.append(
             {
                 "seed": schedule.seed,
                 "warmup": schedule.warmup,
-                **outcome,
+                "best_step": trained.best_step,
+                "best_score": trained.best_score,
+                "seconds": trained.seconds,
                 "learnt": learnt,
-                "tasks": report,
+                "tasks": {judgement.task: judgement.content() for judgement in judgements},
             }
         )
         if learnt or not state["best"] or score > state["best"]["score"]:

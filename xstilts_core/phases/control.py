@@ -26,36 +26,31 @@ from xstilts_core.study.spec import ControlSpec, RetrievalSpec
 from xstilts_core.tasks import Task, task
 
 LONGEST_ANSWER = 8
-Predict = Callable[[Sequence[Any], str], list[Any]]
+# Examples in a language -> the examples that predictions belong to, and the predictions, scored.
+Answer = Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A target's fitted control: what it learnt, to display, and how it answers examples in a
-    language.
-
-    answer: (examples, language) -> (the examples that predictions belong to, the predictions with
-    their statistics).
-    """
+    """A target's fitted control: what it learnt, to display, and how it answers examples."""
 
     target: str
     learnt: dict[str, Any]
-    answer: Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
+    answer: Answer
 
 
-def _answer_function(
-    entry: Task, predict: Predict
-) -> Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]:
-    """Return an answer function that scores `predict` by the rule of the task's format."""
+def _predicting(
+    entry: Task, learnt: dict[str, Any], predict: Callable[[Sequence[Any], str], list[Any]]
+) -> Control:
+    """Return a control that predicts from examples and a language; the rule of the task's format
+    scores it."""
 
     def answer(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
         predictions = predict(examples, code)
-        columns, statistics = FORMATS[entry.format].statistics(examples, predictions, entry, code)
-        return examples, Scored(
-            predictions, columns, statistics, metrics.score(statistics, columns)
-        )
+        columns, rows = FORMATS[entry.format].statistics(examples, predictions, entry, code)
+        return examples, Scored(predictions, columns, rows, metrics.score(rows, columns))
 
-    return answer
+    return Control(entry.name, learnt, answer)
 
 
 def training(spec: ControlSpec, entry: Task) -> list[Example]:
@@ -67,24 +62,17 @@ def training(spec: ControlSpec, entry: Task) -> list[Example]:
 
 def _most_frequent_label(spec: ControlSpec, entry: Task) -> Control:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return Control(
-        entry.name,
-        {"label": label},
-        _answer_function(entry, lambda examples, code: [label] * len(examples)),
-    )
+    return _predicting(entry, {"label": label}, lambda examples, code: [label] * len(examples))
 
 
 def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Control:
     """Predict one tag for all words, not one per word: for entities O, with an F1 of 0."""
-    tag = Counter(tag for example in training(spec, entry) for tag in example.tags).most_common(1)[
-        0
-    ][0]
-    return Control(
-        entry.name,
+    counts = Counter(tag for example in training(spec, entry) for tag in example.tags)
+    tag = counts.most_common(1)[0][0]
+    return _predicting(
+        entry,
         {"tag": tag},
-        _answer_function(
-            entry, lambda examples, code: [[tag] * len(example.words) for example in examples]
-        ),
+        lambda examples, code: [[tag] * len(example.words) for example in examples],
     )
 
 
@@ -99,46 +87,46 @@ def _label_by_overlap(spec: ControlSpec, entry: Task) -> Control:
 
     rows = zip((*overlap.FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
     learnt = {name: dict(zip(entry.labels, row, strict=True)) for name, row in rows}
-    return Control(entry.name, learnt, _answer_function(entry, predict))
+    return _predicting(entry, learnt, predict)
 
 
 def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     """Choose the answer's length, in words, that is best on English development data."""
     examples = source_of(spec).development(entry.train_on or "")
     gold = [[answer.text for answer in example.answers] for example in examples]
-    lengths = range(1, LONGEST_ANSWER + 1)
     by_length = {
         length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"]
-        for length in lengths
+        for length in range(1, LONGEST_ANSWER + 1)
     }
     length = max(by_length, key=lambda size: by_length[size])
-    learnt = {
-        "length": length,
-        "development": {size: round(value, 2) for size, value in by_length.items()},
-    }
-    return Control(
-        entry.name,
-        learnt,
-        _answer_function(entry, lambda queries, code: overlap.answers(queries, code, length)),
+    development = {size: round(value, 2) for size, value in by_length.items()}
+    return _predicting(
+        entry,
+        {"length": length, "development": development},
+        lambda queries, code: overlap.answers(queries, code, length),
     )
 
 
 def vectors(examples: Sequence[Any]) -> Vectors:
-    english, other = retrieval.two_sides(examples)
-    sides = [
+    sides = (
         retrieval.prepare(overlap.trigrams([example.text for example in side]), False)
-        for side in (english, other)
-    ]
+        for side in retrieval.two_sides(examples)
+    )
     return Vectors(*sides)
 
 
 def _search_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     """Find nearest neighbours by character trigrams.
     Mine by the rules of the study's retrieval runs, with thresholds from development data."""
+
+    def search(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
+        return search_language(examples, vectors(examples))
+
+    def mine(examples: Sequence[Any], code: str) -> tuple[Sequence[Any], Scored]:
+        return mine_language(settings, examples, vectors(examples), thresholds[code])
+
     if entry.metric != "f1":
-        return Control(
-            entry.name, {}, lambda examples, code: search_language(examples, vectors(examples))
-        )
+        return Control(entry.name, {}, search)
     settings = RetrievalSpec(
         task=entry.name,
         centred=False,
@@ -151,13 +139,7 @@ def _search_by_overlap(spec: ControlSpec, entry: Task) -> Control:
         examples = source.load(entry.name, "dev", code)
         candidates = candidate_pairs(settings, vectors(examples), examples)
         thresholds[code] = retrieval.best_threshold(candidates, *right_pairs(candidates, examples))
-    return Control(
-        entry.name,
-        {"threshold": thresholds},
-        lambda examples, code: mine_language(
-            settings, examples, vectors(examples), thresholds[code]
-        ),
-    )
+    return Control(entry.name, {"threshold": thresholds}, mine)
 
 
 _FITTERS: dict[tuple[str, str], Callable[[ControlSpec, Task], Control]] = {

@@ -1,6 +1,6 @@
 """Vectors of parallel sentences in all languages, before and after intermediate training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from xstilts_core.data.source import source_of
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import PairExample
 from xstilts_core.study import Study
-from xstilts_core.study.spec import EncoderSpec, Spec
+from xstilts_core.study.spec import RetrievalSpec, TargetSpec
 from xstilts_core.study.study_kinds import reference_folder
 from xstilts_core.tasks import EMBEDDED_LANGUAGES
 
@@ -43,11 +43,9 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
     """
     source = source_of(study)
     split = source.test_split(SENTENCES)
-    codes = (
-        EMBEDDED_LANGUAGES
-        if study.embedded
-        else source.evaluated(SENTENCES, split, study.languages)
-    )
+    codes: Sequence[str] = EMBEDDED_LANGUAGES
+    if not study.embedded:
+        codes = source.evaluated(SENTENCES, split, study.languages)
     tables: dict[str, dict[str, str]] = {}
     for code in dict.fromkeys((ENGLISH, *codes)):
         examples = source.load(SENTENCES, split, code)
@@ -62,21 +60,14 @@ def parallel_texts(study: Study, count: int) -> dict[str, tuple[str, ...]]:
 def encoder_of(study: Study, recipe: str, seed: int) -> str:
     """Return the name or folder of the encoder that a recipe's target runs start from.
     Raise UsageError if the study has no such runs."""
-    runs: list[Spec] = [
-        spec
-        for spec in study.specs
-        if isinstance(spec, EncoderSpec) and spec.phase in ("target", "retrieval")
-    ]
     starts = {
-        (spec.recipe, spec.seed): spec.start for spec in runs if isinstance(spec, EncoderSpec)
+        (spec.recipe, spec.seed): spec.start
+        for spec in study.specs
+        if isinstance(spec, TargetSpec | RetrievalSpec)
     }
     if (recipe, seed) not in starts:
-        raise unknown(
-            "recipe and seed",
-            f"{recipe}, {seed}",
-            (f"{name}, {number}" for name, number in starts),
-            study.file,
-        )
+        legal = (f"{name}, {number}" for name, number in starts)
+        raise unknown("recipe and seed", f"{recipe}, {seed}", legal, study.file)
     return starts[recipe, seed]
 
 

@@ -83,19 +83,16 @@ def fetch(spec: DataSpec) -> list[Fetched]:
     fetched: list[Fetched] = []
     standings: dict[Repository, tuple[State, str]] = {}
 
-    def record_standing(repository: Repository) -> None:
+    def look_at(repository: Repository) -> None:
         """Look at a repository before it is fetched: afterwards everything is locked."""
         if repository not in standings:
             standings[repository] = standing(repository, hub_lock.commit(repository))
 
-    for name, source, config, split in hub_splits(spec):
-        repository = Repository.of(source)
-        record_standing(repository)
-        rows = readers.fetch(name, source, config, split).num_rows
+    def add(task: str, repository: Repository, config: str, split: str, rows: int | None) -> None:
         state, head = standings[repository]
         fetched.append(
             Fetched(
-                task=name,
+                task=task,
                 repository=repository.key,
                 configuration=config,
                 split=split,
@@ -105,31 +102,20 @@ def fetch(spec: DataSpec) -> list[Fetched]:
                 head=head,
             )
         )
-    for kind, name in (
-        (ENCODER, spec.encoder),
-        *((_TRANSLATOR, name) for name in spec.translators),
-    ):
+
+    for name, source, config, split in hub_splits(spec):
+        look_at(repository := Repository.of(source))
+        add(name, repository, config, split, readers.fetch(name, source, config, split).num_rows)
+    models = [(ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)]
+    for kind, name in models:
         if on_hub(name):
-            repository = Repository("model", name)
-            record_standing(repository)
+            look_at(repository := Repository("model", name))
             path = hub_client.encoder(name, kind)
             if kind == ENCODER:  # here, not in each of the runs that wait for this one
                 from xstilts_core.encoders import loading
 
                 loading.check(path, f"{kind} {name!r}")
-            state, head = standings[repository]
-            fetched.append(
-                Fetched(
-                    task=kind,
-                    repository=repository.key,
-                    configuration="",
-                    split="",
-                    rows=None,
-                    state=state,
-                    commit=hub_lock.commit(repository),
-                    head=head,
-                )
-            )
+            add(kind, repository, "", "", None)
     return fetched
 
 

@@ -6,7 +6,7 @@ to everything (trivial.py). Degenerate runs are known from the first STILTs pape
 2018, arXiv 1811.01088). Results without such a record are not judged.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -59,12 +59,12 @@ def judgements(result: Result) -> list[Judgement]:
 
 def records(study: Study) -> list[tuple[IntermediateSpec, Judgement]]:
     """Return every judged task of the study's finished phase 2 runs, in the order of the grid."""
-    run_states = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
-    done = [run.spec for run in run_states if run.state == "done"]
+    runs = results.states(spec for spec in study.specs if isinstance(spec, IntermediateSpec))
     return [
-        (spec, judgement)
-        for spec in done
-        for judgement in judgements(results.read(spec.folder / RESULT))
+        (run.spec, judgement)
+        for run in runs
+        if run.state == "done"
+        for judgement in judgements(results.read(run.spec.folder / RESULT))
     ]
 
 
@@ -79,9 +79,7 @@ def unlearnt(study: Study) -> dict[str, str]:
     for spec, judgement in missed(study):
         by_recipe.setdefault(spec.recipe, []).append((spec, judgement))
     return {
-        name: sentence(
-            name, len(rows[0][0].tasks), [(spec.seed, judgement) for spec, judgement in rows]
-        )
+        name: sentence(name, len(rows[0][0].tasks), [(spec.seed, row) for spec, row in rows])
         for name, rows in by_recipe.items()
     }
 
@@ -131,8 +129,3 @@ def marked(recipe: str, recipes: Iterable[str]) -> str:
     """Return the name of a recipe for a table, with a dagger if it is in `recipes`, those that did
     not learn."""
     return f"{recipe} {MARK}" if recipe in recipes else recipe
-
-
-def note(sentences: Mapping[str, str]) -> str:
-    """Return the note beneath a table with daggers, from `unlearnt`; "" without any."""
-    return f"{MARK} {'; '.join(sentences.values())}." if sentences else ""

@@ -33,14 +33,9 @@ def features(examples: Sequence[PairExample], code: str) -> np.ndarray:
     for example in examples:
         first, second = folded(example.text_a, code), folded(example.text_b, code)
         common = (Counter(first) & Counter(second)).total()
+        longer = (len(second) - len(first)) / max(1, len(first) + len(second))
         shares = common / max(1, len(first)), common / max(1, len(second))
-        rows.append(
-            (
-                *shares,
-                float(common == len(second)),
-                (len(second) - len(first)) / max(1, len(first) + len(second)),
-            )
-        )
+        rows.append((*shares, float(common == len(second)), longer))
     return np.array(rows)
 
 
@@ -104,10 +99,8 @@ def answer(example: SpanExample, code: str, length: int) -> str:
     sums = np.concatenate([[0.0], np.cumsum(weights)])
     breaks = [not ENDS.isdisjoint(context[end:first]) for (_, end), (first, _) in pairwise(ranges)]
     sentence = np.concatenate([[0], np.cumsum(breaks)]).astype(int)
-    starts, ends = (
-        np.searchsorted(sentence, sentence),
-        np.searchsorted(sentence, sentence, side="right"),
-    )
+    starts = np.searchsorted(sentence, sentence)
+    ends = np.searchsorted(sentence, sentence, side="right")
     first = np.arange(len(ranges))
     end = np.minimum(first + length, ends)
     around = sums[np.minimum(end + len(query), ends)] - sums[np.maximum(first - len(query), starts)]

@@ -67,34 +67,32 @@ def train_tokenizer(
         for character in tokenizer.normalizer.normalize_str(text)
         if not character.isspace()
     )
-    alphabet = ["▁", *sorted(counts, key=lambda character: (-counts[character], character))][
-        : vocabulary // 2
-    ]
-    options = {
-        "initial_alphabet": alphabet,
-        "limit_alphabet": len(alphabet),
-        "show_progress": False,
-    }
-    tokenizer.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), **options)
+    by_count = sorted(counts, key=lambda character: (-counts[character], character))
+    alphabet = ["▁", *by_count][: vocabulary // 2]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
     )
-    first, _, end, *_ = SPECIAL
+    tokenizer.train_from_iterator(texts, trainer)
+    first, padding, end, unknown, mask = SPECIAL
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{first} $A {end}",
         pair=f"{first} $A {end} {end} $B {end}",
         special_tokens=[(first, 0), (end, 2)],
     )
-    names = dict(
-        zip(
-            ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), SPECIAL, strict=True
-        )
-    )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        cls_token=first,
-        sep_token=end,
         model_max_length=max_length,
-        **names,
+        bos_token=first,
+        cls_token=first,
+        pad_token=padding,
+        eos_token=end,
+        sep_token=end,
+        unk_token=unknown,
+        mask_token=mask,
     )
 
 
@@ -127,38 +125,33 @@ def stream(
     """Return training and development texts as streams, split by the seed."""
     order = np.random.default_rng([spec.seed, 3]).permutation(len(texts))
     held_out = max(8, int(len(texts) * _DEVELOPMENT_SHARE))
-    parts = []
-    for number, rows in enumerate((order[held_out:], order[:held_out])):
+
+    def part(number: int, rows: np.ndarray) -> Stream:
         encoded = mlm.encode([texts[row] for row in rows], encoder.tokenizer, spec.max_length)
         draws = np.random.default_rng([spec.seed, 4, number])
-        mask = mlm.masking(encoder.tokenizer, spec.mask_share, draws)
-        parts.append(
-            Stream(
-                name="mlm",
-                head=head,
-                loss=mlm.loss,
-                encoded=encoded,
-                size=len(encoded),
-                batch_size=spec.batch_tokens,
-                mask=mask,
-                by_length=True,
-                draws=draws,
-            )
+        return Stream(
+            name="mlm",
+            head=head,
+            loss=mlm.loss,
+            encoded=encoded,
+            size=len(encoded),
+            batch_size=spec.batch_tokens,
+            mask=mlm.masking(encoder.tokenizer, spec.mask_share, draws),
+            by_length=True,
+            draws=draws,
         )
-    return parts[0], parts[1]
+
+    return part(0, order[held_out:]), part(1, order[:held_out])
 
 
 def describe(
     texts: list[tuple[str, str | None]], training: Stream, encoder: Encoder
 ) -> dict[str, int]:
     """Return the sizes of the training texts, the vocabulary and the encoder."""
-    sizes = {
+    return {
         "documents": len(texts),
         "pairs": sum(pair is not None for _, pair in texts),
         "tokens": len(training.encoded.ids),
-    }
-    return {
-        **sizes,
         "vocabulary": len(encoder.tokenizer),
         "parameters": count_parameters(encoder.network),
     }

@@ -101,10 +101,8 @@ def score_probes(run: Run, encoder: Encoder, probes: Sequence[Probe]) -> list[Sc
             examples = source.load(target.name, "test", code)
             indices = probe.classifier.predict(features(spec, encoder, examples))
             predictions = [target.labels[index] for index in indices]
-            columns, statistics = FORMATS[target.format].statistics(
-                examples, predictions, target, code
-            )
-            scored = Scored(predictions, columns, statistics, metrics.score(statistics, columns))
+            columns, rows = FORMATS[target.format].statistics(examples, predictions, target, code)
+            scored = Scored(predictions, columns, rows, metrics.score(rows, columns))
             write_predictions(spec.folder, target, code, examples, scored)
             scores += as_scores(scored, target, code, "test")
     return scores

@@ -68,12 +68,8 @@ def differences(
     """Return [DRAWS] score differences on the same resampled items; statistics [items, columns]."""
     generator, count = np.random.default_rng([seed, 10]), len(statistics)
     table = np.hstack([statistics, reference_statistics])
-    sums = np.stack(
-        [
-            np.bincount(generator.integers(count, size=count), minlength=count) @ table
-            for _ in range(DRAWS)
-        ]
-    )
+    draws = (generator.integers(count, size=count) for _ in range(DRAWS))
+    sums = np.stack([np.bincount(draw, minlength=count) @ table for draw in draws])
     first, second = (
         metrics.score_sums(part, count, columns)[metric] for part in np.split(sums, 2, axis=1)
     )

@@ -4,7 +4,7 @@ tables and an answer, and leaves their files in a folder of its own."""
 import html
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from inspect import signature
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from xstilts_core import analysis
 from xstilts_core.analysis.items import ItemScores
 from xstilts_core.phases import learnt
-from xstilts_core.report.figures.files import finish, report_folder, save, save_panels, save_table
+from xstilts_core.report.figures.files import finish, report_folder, save, save_table
 from xstilts_core.report.figures.style import COLUMN
 from xstilts_core.study import Study
+from xstilts_core.wording.numbers import counted
+from xstilts_core.wording.text import sentences
 
 
 class Report:
@@ -63,17 +65,24 @@ class Report:
     @cached_property
     def source(self) -> str:
         """The runs behind the figures, for their notes."""
-        return analysis.origin(self.study, self.runs)
+        return sentences("origin", study=self.study, runs=self.runs)
 
     def open(self, words: str = "", missing: pd.DataFrame | None = None) -> None:
-        """Show the study's title and what is done of it, and fold what is missing: the unfinished
-        runs, unless `missing` is given."""
+        """Show the study's title, how much of it is done, and what is missing: the unfinished runs,
+        unless `missing` is given, which is saved too."""
         save_table(self.runs, self.folder, "runs")
-        words = words or f"{analysis.headline(self.runs)} {analysis.remarks(self.study)}".strip()
-        display(Markdown(f"**{self.study.name}**: {self.study.title}\n\n{words}"))
+        if missing is not None:
+            save_table(missing, self.folder, "missing")
+        remarks = "" if words else sentences("remarks", **analysis.remarks(self.study))
+        words = words or sentences("headline", states=self.runs)
         missing = analysis.unfinished(self.runs) if missing is None else missing
-        if len(missing):
-            display(folded(missing, "what is missing"))
+        done = f"{(self.runs['state'] == 'done').sum()} of {len(self.runs)} runs done"
+        summary = f"{self.study.name}: {done if len(self.runs) else 'published scores'}"
+        # The page folds a text with a summary, as it folds the method. Warnings stay visible.
+        display(Markdown(f"**{self.study.title}**\n\n{words}"), metadata={"summary": summary})
+        if remarks:
+            display(Markdown(remarks))
+        self.show(missing, "what is missing")
 
     @property
     def several_seeds(self) -> bool:
@@ -88,9 +97,14 @@ class Report:
             self.show(frame, title, digits, name)
 
     def show(self, frame: pd.DataFrame, title: str, digits: int = 1, name: str = "") -> None:
-        """Show a table folded. name: of its file, if it is saved."""
+        """Show a table folded, unless it is empty. name: of its file, if it is saved."""
+        if frame.empty:
+            return
         (marked,) = analysis.dagger(self.unlearnt, frame)
-        display(folded(marked.round(digits), title, name))
+        title = html.escape(f"{title[:1].upper()}{title[1:]}")
+        file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
+        summary = f"<summary>{title} ({counted(len(frame), 'row')}{file})</summary>"
+        display(HTML(f"<details>{summary}{_table(marked.round(digits))}</details>"))
 
     def figure(
         self,
@@ -101,24 +115,28 @@ class Report:
         **options: object,
     ) -> None:
         """Draw a figure at full width, show and save it, and save another at column width if
-        `narrow`."""
-        if "source" in signature(draw).parameters:
-            options = {"source": self.source, **options}
+        `narrow`, which the page shows on phones. If there is nothing to draw, show the reason."""
+        options = {"source": self.source, **options}
         full = draw(*data, **options)
         save(full, self.folder, name)
         if narrow:
-            save(draw(*data, width=COLUMN, **options), self.folder, f"{name}_column")
-        display(full)
+            save(draw(*data, **{**options, "width": COLUMN}), self.folder, f"{name}_column")
+        if full.axes:
+            display(full, metadata={"figure": name, "wide": bool(full.get_figwidth() > 5)})
+        else:
+            display(Markdown(f"*{' '.join(full.texts[0].get_text().split())}.*"))
 
-    def panels(self, prefix: str, draw: Callable[..., Mapping[str, Figure]], *data: object) -> None:
-        """Draw several figures, show them, and save each as <prefix>_<key>."""
-        pictures = draw(*data, source=self.source)
-        save_panels(pictures, self.folder, prefix)
-        display(*pictures.values())
+    def figures(self, name: str, draw: Callable[..., Figure], data: pd.DataFrame, by: str) -> None:
+        """Draw a figure for each value of the column `by`, which `draw` takes too; save each as
+        <name>_<value>."""
+        for value in dict.fromkeys(data[by]):
+            self.figure(f"{name}_{value}", draw, data, value, narrow=False)
 
-    def say(self, text: str, answer: bool = True) -> None:
-        """Show a Markdown text. answer: it is (part of) the report's answer, which stands on the
-        page of a study of several studies."""
+    def say(self, template: str, answer: bool = True, **values: Any) -> None:
+        """Show the sentences of a template of `wording/templates/`, filled in with these values.
+        answer: they are (part of) the report's answer, which is also on the page of a study of
+        several studies."""
+        text = sentences(template, **values)
         self.answers += [text] if answer else []
         if text:
             display(Markdown(text))
@@ -128,13 +146,7 @@ class Report:
         finish(self.folder, self.notebook, "\n\n".join(self.answers))
 
 
-def folded(frame: pd.DataFrame, title: str, name: str = "") -> HTML:
-    """Return a table that opens on a click, with its number of rows and its file; an empty one is a
-    sentence. A named index is a column."""
-    title = html.escape(f"{title[:1].upper()}{title[1:]}")
-    if frame.empty:
-        return HTML(f"<p>{title}: nothing to show yet.</p>")
+def _table(frame: pd.DataFrame) -> str:
+    """Return a table as HTML. A named index is a column; a missing value is a dash."""
     table = frame.reset_index() if frame.index.name else frame
-    file = f', <a href="{name}.csv">{name}.csv</a>' if name else ""
-    body = table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")
-    return HTML(f"<details><summary>{title} ({len(table)} rows{file})</summary>{body}</details>")
+    return table.to_html(index=False, border=0, na_rep="\N{EN DASH}", justify="left")

@@ -16,6 +16,7 @@ from xstilts_core.phases import learnt
 from xstilts_core.report import webpage
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import counted, number
 
 if TYPE_CHECKING:
     import pandas
@@ -30,12 +31,6 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(markup=False, width=_PLAIN_WIDTH)
 
 
-def shown(value: float, signed: bool) -> str:
-    if value != value:  # NaN: a run is missing
-        return "."
-    return f"{value:+z.1f}" if signed else f"{value:.1f}"
-
-
 def matrix_table(
     gains: "pandas.DataFrame",
     baseline: "pandas.DataFrame",
@@ -46,24 +41,24 @@ def matrix_table(
 
     Targets are columns, or rows if `width` characters are too few. A dagger: it did not learn.
     """
-    missing = float("nan")
-    targets = [str(name) for name in gains.columns]
-    lines = [["recipe", *targets]]
+    targets = list(gains.columns)
+
+    def cells(row: "pandas.Series", sign: bool) -> list[str]:
+        return [number(value, sign=sign, missing=".") for value in row.reindex(targets)]
+
+    lines = [["recipe", *map(str, targets)]]
+    lines += [[f"{BASELINE} (score)", *cells(row, False)] for _, row in baseline.iterrows()]
     lines += [
-        [f"{BASELINE} (score)", *(shown(row.get(name, missing), False) for name in targets)]
-        for _, row in baseline.iterrows()
-    ]
-    lines += [
-        [f"{learnt.marked(recipe, unlearnt)} (gain)", *(shown(row[name], True) for name in targets)]
+        [f"{learnt.marked(recipe, unlearnt)} (gain)", *cells(row, True)]
         for recipe, row in gains.iterrows()
     ]
     wide = sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) < width
     header, *rows = lines if wide else [list(column) for column in zip(*lines, strict=True)]
     table = Table()
-    for number, name in enumerate(header if wide else ["target", *header[1:]]):
-        table.add_column(name, justify="right" if number else "left", no_wrap=wide)
-    for number, row in enumerate(rows):
-        table.add_row(*row, end_section=wide and number == 0)
+    for column, name in enumerate(header if wide else ["target", *header[1:]]):
+        table.add_column(name, justify="right" if column else "left", no_wrap=wide)
+    for position, row in enumerate(rows):
+        table.add_row(*row, end_section=wide and position == 0)
     return table
 
 
@@ -108,7 +103,7 @@ def print_failures(
         if failures:
             out.print(
                 Text(
-                    f"{len(failures)} {kind}{'s' if len(failures) > 1 else ''} failed:",
+                    f"{counted(len(failures), kind)} failed:",
                     style="bold red",
                 )
             )
@@ -120,7 +115,7 @@ def print_failures(
         sentence = (
             f"{left} more could not be run without them"
             if runs
-            else f"{left} run{' was' if left == 1 else 's were'} not started"
+            else f"{counted(left, 'run')} {'was' if left == 1 else 'were'} not started"
         )
         out.print(f"{sentence}. Run the same command again to complete the study.")
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +37,9 @@ thead th { border-bottom: 2px solid #57606a; } .state { color: #57606a; }
 details { margin: .4rem 0; } summary { cursor: pointer; color: #57606a; }
 section { border-top: 1px solid #d8dee4; margin-top: 2rem; padding-top: .5rem; }
 .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { color: #8a1c1c; }
+@media (max-width: 40rem) { body { padding: .8rem; } h1 { font-size: 1.45rem; } }
+@media (max-width: 40rem) { .full img { min-width: 38rem; } }
+@media print { picture, tr { break-inside: avoid; } }
 @media print { body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } }
 @media print { h2, h3 { break-after: avoid; } }
 """
@@ -56,6 +60,14 @@ def body(notebook: Path) -> str:
             lines = [line for line in markdown(text).splitlines() if line.strip()]
             title = head.removeprefix("## ")
             cell.source = "\n".join([f"<details><summary>{title}</summary>", *lines, "</details>"])
+        for output in cell.get("outputs", []):
+            metadata = output.get("metadata", {})
+            if summary := metadata.get("summary"):
+                text = markdown(output["data"]["text/markdown"])
+                folded = f"<details><summary>{html.escape(summary)}</summary>{text}</details>"
+                output["data"] = {"text/html": folded}
+            if name := metadata.get("figure"):
+                output["data"] = {"text/html": _picture(output, notebook.parent, name)}
 
     exporter = HTMLExporter(
         template_name="basic",
@@ -67,6 +79,18 @@ def body(notebook: Path) -> str:
     text, _ = exporter.from_notebook_node(content)
     folder = notebook.parent.name
     return re.sub(r'href="([\w-]+\.csv)"', rf'href="{folder}/\1"', text)
+
+
+def _picture(output: dict, folder: Path, name: str) -> str:
+    """Return a figure as HTML, with the one at column width, if there is one, for phones."""
+    column, source = folder / f"{name}_column.png", ""
+    if column.is_file():
+        data = b64encode(column.read_bytes()).decode("ascii")
+        source = f'<source media="(max-width: 40rem)" srcset="data:image/png;base64,{data}">'
+    picture = "".join(output["data"]["image/png"].split())
+    image = f'<img alt="figure: {name}" src="data:image/png;base64,{picture}">'
+    scrolls = output["metadata"]["wide"] and not source
+    return f'<picture class="{"full" if scrolls else ""}">{source}{image}</picture>'
 
 
 def markdown(text: str) -> str:

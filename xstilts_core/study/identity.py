@@ -77,21 +77,17 @@ class Identity:
     def changed_settings(self) -> dict[str, Any]:
         """Settings that differ from today's defaults, and the encoder's fingerprint. They are equal
         for equal runs, whatever fields the runs' versions had."""
-        model_fields, bookkeeping = SPECS[self.phase].model_fields, SPECS[self.phase].bookkeeping
-        compared = (
-            (name, self.settings[name])
-            for name in model_fields
-            if name in self.settings and name not in bookkeeping
-        )
+        spec = SPECS[self.phase]
         changed = {
-            name: value for name, value in compared if value != model_fields[name].get_default()
+            name: self.settings[name]
+            for name, field in spec.model_fields.items()
+            if name in self.settings.keys() - spec.bookkeeping
+            and self.settings[name] != field.get_default()
         }
-        if not self.fingerprint:
-            return changed
-        return {
-            **{name: value for name, value in changed.items() if name != "encoder"},
-            "weights": self.fingerprint,
-        }
+        if self.fingerprint:
+            changed.pop("encoder", None)
+            changed["weights"] = self.fingerprint
+        return changed
 
     @property
     def key(self) -> str:
@@ -105,18 +101,13 @@ class Identity:
     @property
     def token(self) -> str:
         """Short text shared by equal runs, computed only from facts known before a run begins."""
-        return hashlib.sha256(
-            json.dumps([self.key, self.versions], sort_keys=True).encode()
-        ).hexdigest()[:16]
+        text = json.dumps([self.key, self.versions], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def settings(spec: Spec) -> dict[str, Any]:
     """Return every field of the spec as JSON, except the run's name and where and how it runs."""
-    return {
-        name: value
-        for name, value in spec.model_dump(mode="json").items()
-        if name not in type(spec).bookkeeping
-    }
+    return spec.model_dump(mode="json", exclude=set(spec.bookkeeping))
 
 
 def versions(spec: Spec) -> dict[str, int]:
@@ -255,12 +246,11 @@ def files_of(spec: Spec) -> Files:
     inputs = (root / name for name in DataRoots().input_paths(spec, spec.data_root))
     opened = {path: _size_and_time(path) for path in inputs} | text.opened
     files: Files = {}
-    for path, size_and_time in opened.items():
-        if size_and_time and path.is_relative_to(root):
-            files[path.relative_to(root).as_posix()] = (
-                *size_and_time,
-                digest(path, *size_and_time) if _size_and_time(path) == size_and_time else "",
-            )
+    for path, read in opened.items():
+        if read and path.is_relative_to(root):
+            unchanged = _size_and_time(path) == read
+            name = path.relative_to(root).as_posix()
+            files[name] = (*read, digest(path, *read) if unchanged else "")
     return dict(sorted(files.items()))
 
 

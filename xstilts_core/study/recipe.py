@@ -1,107 +1,142 @@
-"""Define a recipe: how a study prepares an encoder before the targets."""
+"""Define the blocks of a study's file: settings of a phase or task, and recipes."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidateAs,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from xstilts_core.errors import UsageError, unknown
-from xstilts_core.study.spec import MIXTURE, TEXT_FIELDS, IntermediateSpec
+from xstilts_core.errors import UsageError
+from xstilts_core.study.spec import (
+    MIXTURE,
+    TEXT_FIELDS,
+    IntermediateSpec,
+    PretrainSpec,
+    ProbingSpec,
+    RetrievalSpec,
+    Spec,
+    TargetSpec,
+    TuneSpec,
+)
+from xstilts_core.study.wording import SENTENCE, Checked
 
 Settings = dict[str, Any]
+# Fields that the study itself sets for every run: its position in the grid.
+ASSIGNED = {
+    *("study", "seed", "source", "data_root", "outputs", "encoder", "recipe", "control"),
+    *("tasks", "task", "train_on", "targets", "probes", "benchmark", "by_size"),
+}
 
 
-class Recipe(BaseModel):
+def _block(cls: type[Spec], **more: Any) -> type[Checked]:
+    """Return a model of the fields of a spec that a study's file may set, and of `more` fields."""
+    legal: dict[str, Any] = {
+        name: (field.annotation, field)
+        for name, field in cls.model_fields.items()
+        if name not in ASSIGNED
+    }
+    return create_model(cls.__name__, __base__=Checked, **legal, **more)
+
+
+# The block of both training phases may also set how many test examples are scored afterwards.
+_TRAIN = _block(TuneSpec, test_examples=(int, TargetSpec.model_fields["test_examples"]))
+BLOCKS: Mapping[str, type[Checked]] = {
+    "pretrain": _block(PretrainSpec),
+    "train": _TRAIN,
+    "intermediate": _block(IntermediateSpec),
+    "target": _block(TargetSpec),
+    "retrieval": _block(RetrievalSpec),
+    "probing": _block(ProbingSpec),
+    "tasks": _TRAIN,
+}
+
+
+def _given(block: Checked) -> Settings:
+    return block.model_dump(exclude_unset=True)
+
+
+# A key without a value, such as `none:`, has no settings.
+EMPTY = BeforeValidator(lambda value: {} if value is None else value)
+Pretrain = Annotated[Settings, ValidateAs(BLOCKS["pretrain"], _given)]
+Train = Annotated[Settings, ValidateAs(_TRAIN, _given), EMPTY]
+Intermediate = Annotated[Settings, ValidateAs(BLOCKS["intermediate"], _given), EMPTY]
+Target = Annotated[Settings, ValidateAs(BLOCKS["target"], _given), EMPTY]
+Retrieval = Annotated[Settings, ValidateAs(BLOCKS["retrieval"], _given), EMPTY]
+Probing = Annotated[Settings, ValidateAs(BLOCKS["probing"], _given), EMPTY]
+
+
+if TYPE_CHECKING:
+    _Phase2 = Checked  # a type checker cannot see the fields of a model that is made at run time
+else:
+    _Phase2 = BLOCKS["intermediate"]
+
+
+class Recipe(_Phase2):
     """A way to prepare an encoder before the targets: a row of the main table.
 
-    An empty recipe is the baseline. In a file the settings are written beside the other keys:
+    An empty recipe is the baseline. A recipe has settings of phase 2 beside its own two keys:
     `mnli_500: {intermediate: [mnli], train_examples: 500}`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    intermediate: list[str] = Field(
-        [], description="English intermediate tasks; several are trained together, one head each"
-    )
+    intermediate: list[str] = Field([])
+    """English intermediate tasks; several are trained together, one head each"""
     control: Literal[
         "", "random_init", "hypothesis_only", "names_masked", "majority", "overlap"
-    ] = Field(
-        "",
-        description="what a score is worth without: pretrained weights, a pair's first text, "
-        "names, any model at all",
-    )
-    settings: Settings = Field({}, description="fields of phase 2's spec, for this recipe alone")
+    ] = ""
+    """what a score is worth without: pretrained weights, a pair's first text, names, any model"""
 
-    @model_validator(mode="before")
+    @field_validator("*")
     @classmethod
-    def gather(cls, values: Any) -> Any:
-        """Move keys that are not recipe fields into `settings`. The file's check has already
-        refused keys that no run has."""
-        if not isinstance(values, dict) or "settings" in values:
-            return values
-        fields = {key: value for key, value in values.items() if key in cls.model_fields}
-        return {
-            **fields,
-            "settings": {key: value for key, value in values.items() if key not in fields},
-        }
+    def refuse_empty_settings(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse empty lists and texts, which do not say whether the study's setting is meant."""
+        if value in ([], "") and info.field_name not in cls.__annotations__:
+            raise PydanticCustomError(
+                SENTENCE,
+                "is {value}: it must not be empty (leave the key out to use the default)",
+                {"value": repr(value)},
+            )
+        return value
 
-    @field_validator("settings")
-    @classmethod
-    def convert(cls, settings: Settings) -> Settings:
-        """Convert each setting to its field's type. YAML reads 1e-5 as text, but readers of a
-        recipe expect a number."""
-        fields: Mapping[str, Any] = IntermediateSpec.model_fields
-        for name in settings:
-            if name not in fields:
-                raise unknown("key", name, fields, "a recipe")
-        return {
-            name: TypeAdapter(fields[name].annotation).validate_python(value)
-            for name, value in settings.items()
-        }
+    @property
+    def settings(self) -> Settings:
+        """The fields of phase 2's spec that this recipe alone sets."""
+        return self.model_dump(exclude_unset=True, exclude=set(type(self).__annotations__))
 
     def setting(self, name: str) -> Any:
         """Return the value of a phase 2 field: the recipe's, otherwise the default."""
-        return self.settings.get(name, IntermediateSpec.model_fields[name].get_default())
+        return getattr(self, name)
 
     def without(self, *names: str) -> "Recipe":
         """Return the recipe without these settings."""
-        return self.model_copy(
-            update={
-                "settings": {
-                    name: value for name, value in self.settings.items() if name not in names
-                }
-            }
-        )
+        return Recipe(**self.model_dump(exclude_unset=True, exclude=set(names)))
 
     def check_used(self, where: str, mlm: bool) -> None:
         """Raise UsageError for a setting that would change nothing. mlm: whether the study sets it
         for all recipes."""
-        reasons = (
-            {}
-            if len(self.intermediate) > 1
-            else dict.fromkeys(MIXTURE, "with one intermediate task nothing is mixed")
-        )
-        reasons |= (
-            {}
-            if mlm or self.setting("mlm")
-            else dict.fromkeys(TEXT_FIELDS, "mlm is 0, so no text is read")
-        )
+        unused: dict[str, str] = {}
+        if len(self.intermediate) < 2:
+            unused |= dict.fromkeys(MIXTURE, "with one intermediate task nothing is mixed")
+        if not mlm and not self.setting("mlm"):
+            unused |= dict.fromkeys(TEXT_FIELDS, "mlm is 0, so no text is read")
         for name in self.settings if self.intermediate else ():
-            if name in reasons:
-                raise UsageError(
-                    f"{where} sets {name}, which would change nothing: {reasons[name]}"
-                )
+            if name in unused:
+                raise UsageError(f"{where} sets {name}, which would change nothing: {unused[name]}")
 
     @property
     def changed(self) -> frozenset[str]:
         """Names of the phase 2 fields with values other than the default. `restarts` does not
         count: retraining does not make a different recipe."""
-        fields = IntermediateSpec.model_fields
-        return frozenset(
-            name
-            for name, value in self.settings.items()
-            if value != fields[name].get_default() and name != "restarts"
-        )
+        fields = type(self).model_fields
+        settings = self.settings.items()
+        changed = {name for name, value in settings if value != fields[name].get_default()}
+        return frozenset(changed - {"restarts"})
 
     @property
     def plain(self) -> bool:

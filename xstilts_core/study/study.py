@@ -4,18 +4,30 @@ anything starts."""
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import home
+from xstilts_core.languages import language
 from xstilts_core.study import overrides, study_file
-from xstilts_core.study.recipe import Recipe, Settings
+from xstilts_core.study.recipe import (
+    EMPTY,
+    Intermediate,
+    Pretrain,
+    Probing,
+    Recipe,
+    Retrieval,
+    Settings,
+    Target,
+    Train,
+)
 from xstilts_core.study.spec import (
     BASELINE,
     CONTROLS,
     DATA_ONLY,
+    SPECS,
     ControlSpec,
     DataSpec,
     IntermediateSpec,
@@ -23,20 +35,33 @@ from xstilts_core.study.spec import (
     ProbingSpec,
     RetrievalSpec,
     ScoringSpec,
+    Size,
     Spec,
     TargetSpec,
-    explain,
     link_parents,
     make,
     misfit,
 )
-from xstilts_core.tasks import LOCAL, TASKS, Benchmark, SourceName, task
+from xstilts_core.study.wording import Checked
+from xstilts_core.tasks import (
+    EMBEDDED_LANGUAGES,
+    LOCAL,
+    PROBING_NAMES,
+    TARGET_NAMES,
+    TASKS,
+    Benchmark,
+    SourceName,
+    Task,
+    not_at_source,
+    task,
+)
 
 REPORTS = ["00_study", "30_transfer"]
-Size = Annotated[int, Field(ge=0)]
+# Fields that are not in the file: they come from its path and the command line.
+_ARGUMENTS = ("name", "file", "outputs", "data_root", "given")
 
 
-class Study(BaseModel):
+class Study(Checked):
     """The content of params/<study>.yaml. `name` and `file` come from the path, `outputs` and
     `data_root` from the command line; `given`: see overrides.py.
 
@@ -44,67 +69,59 @@ class Study(BaseModel):
     in the file `train`, `intermediate` or `target`, `tasks: <task>` and the recipe's own keys.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # The legal keys of a file of this kind (empty: all), and why there are no others.
+    keys: ClassVar[tuple[str, ...]] = ()
+    reason: ClassVar[str] = ""
 
     name: str
     file: str
     outputs: str = "outputs"
     data_root: str = ""
-    given: dict[str, str] = {}
+    given: dict[str, str] = Field({})
 
-    title: str = Field(description="one line: the question")
+    title: str
+    """one line: the question"""
     source: SourceName = "mini"
-    encoder: str = Field(
-        "mini", description="mini, pretrained (needs pretrain:), a hub name or a folder"
-    )
+    """where the data come from: mini (the embedded suite), files or hub"""
+    encoder: str = "mini"
+    """mini, pretrained (needs pretrain:), a hub name or a folder"""
     seeds: list[int] = Field(min_length=1)
-    recipes: dict[str, Recipe]
+    """numbers that every random choice depends on, such as [1, 2, 3]; each is a run of its own"""
+    recipes: Annotated[dict[str, Annotated[Recipe, EMPTY]], EMPTY] = Field({})
     targets: list[str] = Field(min_length=1)
-    probes: list[str] = Field(
-        [], description="probing tasks: what is read off the encoder of each recipe"
-    )
-    languages: list[str] = Field(
-        [], description="languages to evaluate; empty: all that task and source have"
-    )
-    target_sizes: list[Size] = Field(
-        [],
-        description="numbers of English training examples of the targets, each a run of its own; "
-        "0: all",
-    )
-    benchmark: Benchmark = Field(
-        "xtreme",
-        description="whose languages a target is scored in: xtreme, or xtreme-r with some more",
-    )
-    pretrain: Settings | None = Field(
-        None, description="settings of phase 1; given: phase 1 is run for each seed"
-    )
-    train: Settings = Field({}, description="settings of phases 2 and 3")
-    intermediate: Settings = Field({}, description="settings of phase 2")
-    target: Settings = Field({}, description="settings of phase 3")
-    retrieval: Settings = Field({}, description="settings of the retrieval runs")
-    probing: Settings = Field({}, description="settings of the probing runs")
-    tasks: dict[str, Settings] = Field({}, description="settings by the task that is trained on")
-    reports: list[str] = Field(REPORTS, description="report notebooks")
-    shares: list[str] = Field(
-        [],
-        description="studies whose finished runs are taken over where they are the same as one of "
-        "these",
-    )
-    published: str = Field(
-        "",
-        description="published scores instead of runs: title and reports are all that stands "
-        "beside it",
-    )
-    parts: list[str] = Field(
-        [],
-        description="studies to run one after the other, instead of runs: only title stands "
-        "beside it",
-    )
-    reference: str = Field(
-        "",
-        description="finished runs kept in reference/<name>, or in a folder: title and reports "
-        "stand beside it",
-    )
+    """target tasks, such as [xnli, udpos]"""
+    probes: list[str] = Field([])
+    """probing tasks: what is read off the encoder of each recipe"""
+    languages: list[str] = Field([])
+    """languages to evaluate; empty: all that task and source have"""
+    target_sizes: list[Size] = Field([])
+    """numbers of English training examples of the targets, each a run of its own; 0: all"""
+    benchmark: Benchmark = "xtreme"
+    """whose languages a target is scored in: xtreme, or xtreme-r with some more"""
+    pretrain: Annotated[Pretrain | None, EMPTY] = None
+    """settings of phase 1; given: phase 1 is run for each seed"""
+    train: Train = Field({})
+    """settings of phases 2 and 3"""
+    intermediate: Intermediate = Field({})
+    """settings of phase 2"""
+    target: Target = Field({})
+    """settings of phase 3"""
+    retrieval: Retrieval = Field({})
+    """settings of the retrieval runs"""
+    probing: Probing = Field({})
+    """settings of the probing runs"""
+    tasks: Annotated[dict[str, Train], EMPTY] = Field({})
+    """settings by the task that is trained on"""
+    reports: list[str] = Field(REPORTS)
+    """report notebooks"""
+    shares: list[str] = Field([])
+    """studies whose finished runs are taken over where they are the same as one of these"""
+    published: str = ""
+    """published scores instead of runs: only title and reports are beside it"""
+    parts: list[str] = Field([])
+    """studies to run one after the other, instead of runs: only title is beside it"""
+    reference: str = ""
+    """finished runs kept in reference/<name>, or in a folder: title and reports are beside it"""
 
     @classmethod
     def load(
@@ -116,86 +133,171 @@ class Study(BaseModel):
     ) -> "Study":
         """Read a study, given by its name in params/ or the path of a YAML file, and check its
         whole grid. Raise UsageError on the first mistake."""
-        path = study_file.find(name_or_path)
-        content = study_file.read(path)
         from xstilts_core.study.study_kinds import KINDS
 
-        arguments: dict[str, Any] = {
+        path = study_file.find(name_or_path)
+        content = study_file.read(path)
+        arguments = {
             "name": path.stem,
             "file": str(path),
             "outputs": outputs,
             "data_root": data_root,
             "given": dict(given or {}),
         }
-        if kind := next((kind for key, kind in KINDS.items() if key in content), None):
-            return kind.of(content, arguments)
-        content.setdefault("recipes", {})
-        arguments["given"] = overrides.apply(
-            content, home() / outputs / path.stem, arguments["given"]
-        )
-        fields = {name: field for name, field in cls.model_fields.items() if name not in arguments}
-        study_file.check(content, fields, Recipe.model_fields, str(path))
-        try:
-            study = cls(**content, **arguments)
-        except ValidationError as error:
-            raise explain(error, cls, str(path)) from None
-        study.check()
+        kind = next((kind for key, kind in KINDS.items() if key in content), cls)
+        return kind.of(content, arguments)
+
+    @classmethod
+    def of(cls, content: Settings, arguments: Settings) -> "Study":
+        """Build the study of a file's content. Raise UsageError on the first mistake."""
+        root = home() / arguments["outputs"] / arguments["name"]
+        given = overrides.apply(content, root, arguments["given"])
+        study = cls.parse(content, {**arguments, "given": given})
+        study.check(content)
         for name in study.shares:
             study_file.find_other(name, study.file, "shares")
         return study
 
-    def check(self) -> None:
-        """Raise UsageError on the first mistake in the grid as a whole. Names (but those of
-        intermediate tasks) and values have already been checked in the file."""
+    @classmethod
+    def parse(cls, content: Settings, arguments: Settings) -> Self:
+        """Return the study of a file's content with each key and value checked by itself. Raise
+        UsageError on the first wrong one."""
+        file = arguments["file"]
+        known = [name for name in Study.model_fields if name not in _ARGUMENTS]
+        legal = {name: cls.model_fields[name] for name in cls.keys or known}
+        for key in content:
+            if key in known and key not in legal:
+                raise UsageError(
+                    f"{study_file.locate(content, file, [key])}: {key} and {cls.keys[1]} exclude "
+                    f"each other: {cls.reason}. Legal: {', '.join(legal)}"
+                )
+            if isinstance(key, str) and key not in legal:
+                raise unknown("key", key, legal, study_file.locate(content, file, [key]))
+        try:
+            return cls.model_validate({**content, **arguments})
+        except ValidationError as error:
+            raise study_file.explain(error, cls.model_fields, content, file) from None
+
+    def check(self, content: Settings) -> None:
+        """Raise UsageError on the first mistake in the grid as a whole. content: the file's, for
+        the lines of messages."""
         if (self.encoder == "pretrained") != (self.pretrain is not None):
             raise UsageError(
                 f"{self.file}: 'encoder: pretrained' and 'pretrain:' belong together: "
                 "give both or neither"
             )
-        if (
-            BASELINE not in self.recipes
-            or self.recipes[BASELINE].intermediate
-            or self.recipes[BASELINE].control
-        ):
-            empty = "without intermediate tasks and control"
+        self._check_names(content)
+        baseline = self.recipes.get(BASELINE)
+        if baseline is None or baseline.intermediate or baseline.control:
             raise UsageError(
-                f"{self.file}: recipes needs the baseline 'none:' {empty}: "
-                "gains are measured against it"
+                f"{self.file}: recipes needs the baseline 'none:' without intermediate tasks and "
+                "control: gains are measured against it"
             )
         for name, recipe in self.recipes.items():
-            for task_name in recipe.intermediate:
-                task(task_name, f"{self.file}, recipe {name}")
-            if name != BASELINE and not recipe.intermediate and not recipe.control:
-                raise UsageError(
-                    f"{self.file}: recipe {name} names no intermediate task "
-                    "(only 'none' is the baseline)"
-                )
-            if recipe.settings and not recipe.intermediate:
-                settings = ", ".join(recipe.settings)
-                raise UsageError(
-                    f"{self.file}: recipe {name} sets {settings}, "
-                    "but nothing is trained for it without intermediate tasks"
-                )
-            recipe.check_used(f"{self.file}: recipe {name}", mlm=bool(self.intermediate.get("mlm")))
-            if recipe.intermediate and recipe.control:
-                raise UsageError(
-                    f"{self.file}: recipe {name}: "
-                    f"{recipe.control} is a control without intermediate tasks"
-                )
-            if not self.targets_for(name):
-                formats = " or ".join(CONTROLS[recipe.control])
-                texts = (
-                    " with two texts"
-                    if any(TASKS[target].single_text for target in self.targets)
-                    else ""
-                )
-                raise UsageError(
-                    f"{self.file}: recipe {name}: control {recipe.control} "
-                    f"needs a target of format {formats}{texts}"
-                )
+            where = study_file.locate(content, self.file, ("recipes", name))
+            self._check_recipe(name, recipe, where)
         # Expanding the specs also validates each of them.
         if len({spec.folder for spec in self.specs}) < len(self.specs):
             raise UsageError(f"{self.file}: two runs would have the same folder")
+
+    def _check_names(self, content: Settings) -> None:
+        """Check that targets, probes, tasks with settings and reports are known and used."""
+
+        def where(*keys: str) -> str:
+            return study_file.locate(content, self.file, keys, ", ".join(keys))
+
+        targets = [task(name, where("targets")) for name in self.targets]
+        for target in targets:
+            if target.role != "target":
+                raise unknown("target task", target.name, TARGET_NAMES, where("targets"))
+            if reason := not_at_source(target, self.source):
+                raise UsageError(f"{where('targets')}: {reason}")
+        self._check_languages(targets, where("languages"))
+        for block in ("pretrain", "target", "retrieval", "probing"):
+            codes = (getattr(self, block) or {}).get("languages", ())
+            self._check_at_source(codes, where(block, "languages"))
+        for name in self.probes:
+            if name not in PROBING_NAMES:
+                raise unknown("probing task", name, PROBING_NAMES, where("probes"))
+            if reason := not_at_source(TASKS[name], self.source):
+                raise UsageError(f"{where('probes')}: {reason}")
+        intermediate_tasks = [
+            name for recipe in self.recipes.values() for name in recipe.intermediate
+        ]
+        for name in self.intermediate.get("task_examples", ()):
+            if name not in intermediate_tasks:
+                kind = "intermediate task of a recipe"
+                place = where("intermediate", "task_examples")
+                raise unknown(kind, name, set(intermediate_tasks), place)
+        training_tasks = {*intermediate_tasks, *(target.train_on for target in targets)} - {None}
+        for name in self.tasks:
+            if name not in training_tasks:
+                kind = "task that a run trains on," if name in TASKS else "task"
+                raise unknown(kind, name, map(str, training_tasks), where("tasks"))
+        self.check_reports(where("reports"))
+
+    def _check_languages(self, targets: Sequence[Task], where: str) -> None:
+        """Check the languages to evaluate: each is known, belongs to a target in the study's
+        benchmark and exists at the source, and every target keeps at least one."""
+        by_target = {target.name: target.languages_of(self.benchmark) for target in targets}
+        legal = {code for codes in by_target.values() for code in codes}
+        for code in self.languages:
+            language(code, where)
+            if code not in legal and any(code in target.added for target in targets):
+                raise UsageError(
+                    f"{where}: {code!r} is one of the languages that XTREME-R added: "
+                    "it needs 'benchmark: xtreme-r' in the study"
+                )
+            if code not in legal:
+                raise unknown("language of these targets", code, legal, where)
+        for name, codes in by_target.items():
+            if self.languages and not set(self.languages) & set(codes):
+                raise UsageError(
+                    f"{where}: {', '.join(self.languages)} leave target {name} without any: "
+                    f"it has {', '.join(codes)}"
+                )
+        self._check_at_source(self.languages, where)
+
+    def _check_at_source(self, codes: Sequence[str], where: str) -> None:
+        """Check that the source has texts in these languages."""
+        for code in codes:
+            language(code, where)
+            if self.embedded and code not in EMBEDDED_LANGUAGES:
+                kind = "language of the embedded suite (source mini)"
+                raise unknown(kind, code, EMBEDDED_LANGUAGES, where)
+
+    def check_reports(self, where: str) -> None:
+        """Raise UsageError if a name in the file's `reports` is not a report notebook. A project
+        may lack the notebooks of the default."""
+        run_notebooks = {cls.notebook for cls in SPECS.values()}
+        reports = {path.stem for path in (home() / "notebooks").glob("*.ipynb")} - run_notebooks
+        for name in self.reports if "reports" in self.model_fields_set else ():
+            if name not in reports:
+                raise unknown("report notebook", name, reports, where)
+
+    def _check_recipe(self, name: str, recipe: Recipe, where: str) -> None:
+        """Check that a recipe is a control or has intermediate tasks, and only settings that its
+        runs use."""
+        for task_name in recipe.intermediate:
+            task(task_name, f"{where}, recipe {name}")
+        where = f"{where}: recipe {name}"
+        if name != BASELINE and not recipe.intermediate and not recipe.control:
+            raise UsageError(f"{where} names no intermediate task (only 'none' is the baseline)")
+        if recipe.settings and not recipe.intermediate:
+            settings = ", ".join(recipe.settings)
+            raise UsageError(
+                f"{where} sets {settings}, but nothing is trained for it without intermediate tasks"
+            )
+        recipe.check_used(where, mlm=bool(self.intermediate.get("mlm")))
+        if recipe.intermediate and recipe.control:
+            raise UsageError(f"{where}: {recipe.control} is a control without intermediate tasks")
+        if not self.targets_for(name):
+            formats = " or ".join(CONTROLS[recipe.control])
+            single_text = any(TASKS[target].single_text for target in self.targets)
+            raise UsageError(
+                f"{where}: control {recipe.control} needs a target of format {formats}"
+                f"{' with two texts' if single_text else ''}"
+            )
 
     @property
     def root(self) -> Path:
@@ -222,7 +324,7 @@ class Study(BaseModel):
     def specs(self) -> tuple[Spec, ...]:
         """Every run of the grid, phase by phase."""
         runs = link_parents(self.expand())
-        return (self.data_spec(runs), *runs) if self.on_hub else runs
+        return (self._data_spec(runs), *runs) if self.on_hub else runs
 
     def of_seeds(self, seeds: Sequence[int]) -> "Study":
         """Return the study with only the runs of these seeds and the run that fetches their data.
@@ -249,66 +351,43 @@ class Study(BaseModel):
 
         Last comes one run per control without an encoder, since it does not depend on the seed.
         """
-        # Phase 2 takes only its own fields: `train` may also set test_examples, for phase 3.
-        fields = IntermediateSpec.model_fields.keys()
         if self.pretrain is not None:
-            yield from (self.make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
+            yield from (self._make(PretrainSpec, seed, self.pretrain) for seed in self.seeds)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
-                if recipe.intermediate:
-                    settings = {
-                        **self.train,
-                        **self.intermediate,
-                        **self.task_settings(recipe.intermediate),
-                        **recipe.settings,
-                    }
-                    settings = {
-                        "tasks": recipe.intermediate,
-                        **self.encoder_settings(name),
-                        **settings,
-                    }
-                    yield self.make(
-                        IntermediateSpec,
-                        seed,
-                        {key: settings[key] for key in settings.keys() & fields},
-                    )
+                if tasks := recipe.intermediate:
+                    layers = (self.train, self.intermediate, self._task_settings(tasks))
+                    own = {"recipe": name, "tasks": tasks}
+                    yield self._make(IntermediateSpec, seed, own, *layers, recipe.settings)
         for seed in self.seeds:
             for name, recipe in self.recipes.items():
                 if recipe.control not in DATA_ONLY:
-                    yield from self.expand_targets(seed, name)
+                    yield from self._expand_targets(seed, name)
         yield from (
-            self.control_spec(name, recipe.control)
+            self._control_spec(name, recipe.control)
             for name, recipe in self.recipes.items()
             if recipe.control in DATA_ONLY
         )
 
-    def data_spec(self, runs: Sequence[Spec]) -> Spec:
+    def _data_spec(self, runs: Sequence[Spec]) -> Spec:
         """Return the run that fetches from the hub whatever these runs need. It has no seed of its
         own."""
-        names = dict.fromkeys(name for spec in runs for name in spec.uses)
-        lists = [list(spec.languages) for spec in runs if isinstance(spec, ScoringSpec)]
-        languages = (
-            list(dict.fromkeys(code for codes in lists for code in codes)) if all(lists) else []
-        )
+        names = [name for spec in runs for name in spec.uses]
+        lists = [spec.languages for spec in runs if isinstance(spec, ScoringSpec)]
+        phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
         settings = {
             "tasks": [
-                name for name in names if not set(TASKS[name].parts or (name,)) & LOCAL.keys()
+                name for name in names if LOCAL.keys().isdisjoint(TASKS[name].parts or [name])
             ],
-            "languages": languages,
+            "languages": [code for codes in lists for code in codes] if all(lists) else [],
+            "texts": [code for spec in phase2 for code in spec.text_languages],
+            "data_languages": [
+                code for spec in phase2 if not spec.translator for code in spec.translated
+            ],
+            "translators": [name for spec in phase2 for name in spec.translators],
         }
-        phase2 = [spec for spec in runs if isinstance(spec, IntermediateSpec)]
-        for key, values in (
-            ("texts", [code for spec in phase2 for code in spec.text_languages]),
-            (
-                "data_languages",
-                [code for spec in phase2 if not spec.translator for code in spec.translated],
-            ),
-            ("translators", [name for spec in phase2 for name in spec.translators]),
-        ):
-            settings |= {key: list(dict.fromkeys(values))} if values else {}
-        return self.make(
-            DataSpec, 1, {**settings, "benchmark": self.benchmark, "encoder": self.encoder}
-        )
+        distinct = {key: list(dict.fromkeys(values)) for key, values in settings.items()}
+        return self._make(DataSpec, 1, distinct)
 
     def goes_offline(self, spec: Spec) -> bool:
         """Return whether a run of this grid does without the hub because another run has already
@@ -327,114 +406,79 @@ class Study(BaseModel):
         control = self.recipes[recipe].control
         return [name for name in self.targets if not control or not misfit(control, TASKS[name])]
 
-    def expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
+    def _expand_targets(self, seed: int, recipe: str) -> Iterator[Spec]:
         groups: dict[str | None, list[str]] = {}
         for name in self.targets_for(recipe):
             groups.setdefault(TASKS[name].train_on, []).append(name)
-        shared = {**self.encoder_settings(recipe), **self.scoring_settings()}
+        control = self.recipes[recipe].control
+        shared = {"recipe": recipe, "control": control, "languages": self.languages}
         for train_on, targets in groups.items():
             if train_on is None:
                 for name in targets:
-                    yield self.make(RetrievalSpec, seed, {"task": name, **shared, **self.retrieval})
+                    yield self._make(RetrievalSpec, seed, shared, {"task": name}, self.retrieval)
             else:
-                settings = {
-                    "train_on": train_on,
-                    "targets": targets,
-                    **shared,
-                    **self.target_settings(train_on),
-                }
+                own = {"train_on": train_on, "targets": targets, **self._target_settings(train_on)}
                 sizes = [{"train_examples": size, "by_size": True} for size in self.target_sizes]
-                yield from (
-                    self.make(TargetSpec, seed, {**settings, **size}) for size in sizes or [{}]
-                )
+                for size in sizes or [{}]:
+                    yield self._make(TargetSpec, seed, shared, own, size)
         # Other controls concern a target's texts, so they have no probing runs.
-        if self.probes and self.recipes[recipe].control in ("", "random_init"):
-            yield self.make(
-                ProbingSpec,
-                seed,
-                {
-                    "probes": self.probes,
-                    "languages": self.languages,
-                    **self.encoder_settings(recipe),
-                    **self.probing,
-                },
-            )
+        if self.probes and control in ("", "random_init"):
+            yield self._make(ProbingSpec, seed, shared, {"probes": self.probes}, self.probing)
 
-    def control_spec(self, recipe: str, control: str) -> Spec:
+    def _control_spec(self, recipe: str, control: str) -> Spec:
         """Return the run of a control without an encoder. It uses the training and test items of
         the study's other runs and their rules of mining."""
         targets = self.targets_for(recipe)
-        training_settings = {
-            name: self.target_settings(train_on)
-            for name in targets
-            if (train_on := TASKS[name].train_on)
-        }
-        has_retrieval = any(TASKS[name].format == "retrieval" for name in targets)
-        shared = {
-            key: value
-            for key, value in self.retrieval.items()
-            if has_retrieval and key in ("neighbours", "margin")
-        }
-        for key in ("train_examples", "test_examples"):
-            if sizes := {
-                name: settings[key]
-                for name, settings in training_settings.items()
-                if settings.get(key)
-            }:
-                shared[key] = sizes
-        settings = {
+        settings: Settings = {
             "control": control,
             "recipe": recipe,
             "targets": targets,
-            **self.scoring_settings(),
-            **shared,
+            "languages": self.languages,
         }
-        return self.make(ControlSpec, self.seeds[0], settings)
+        if any(TASKS[name].format == "retrieval" for name in targets):
+            rules = self.retrieval.items()
+            settings |= {key: value for key, value in rules if key in ("neighbours", "margin")}
+        for key in ("train_examples", "test_examples"):
+            settings[key] = {
+                name: size
+                for name in targets
+                if (size := self._target_settings(TASKS[name].train_on).get(key))
+            }
+        return self._make(ControlSpec, self.seeds[0], settings)
 
-    def target_settings(self, train_on: str) -> Settings:
-        """Return the settings of the target runs that train on this task."""
+    def _target_settings(self, train_on: str | None) -> Settings:
+        """Return the settings of the target runs that train on this task; none for retrieval."""
+        if train_on is None:
+            return {}
         return {**self.train, **self.target, **self.tasks.get(train_on, {})}
 
-    def scoring_settings(self) -> Settings:
-        return {
-            "benchmark": self.benchmark,
-            **({"languages": self.languages} if self.languages else {}),
-        }
-
-    def encoder_settings(self, recipe: str) -> Settings:
-        """Return the settings that choose the encoder from which this recipe's runs start."""
-        control = self.recipes[recipe].control
-        return {
-            "recipe": recipe,
-            "encoder": self.encoder,
-            **({"control": control} if control else {}),
-        }
-
-    def task_settings(self, names: list[str]) -> Settings:
+    def _task_settings(self, names: list[str]) -> Settings:
         """Return the settings by task for one run of phase 2. Several tasks each keep their number
         of examples, and all other settings are those of the first task."""
-        first, limits = (self.tasks.get(names[0], {}), self.intermediate.get("task_examples", {}))
+        first, limits = dict(self.tasks.get(names[0], {})), {}
         if len(names) > 1:
-            own_examples = {
-                name: settings["train_examples"]
-                for name in names
-                if "train_examples" in (settings := self.tasks.get(name, {}))
-            }
-            first, limits = (
-                {key: value for key, value in first.items() if key != "train_examples"},
-                {**own_examples, **limits},
-            )
+            first.pop("train_examples", None)
+            sizes = {name: self.tasks.get(name, {}).get("train_examples") for name in names}
+            limits = {name: size for name, size in sizes.items() if size is not None}
+        limits |= self.intermediate.get("task_examples", {})
         return {**first, "task_examples": {name: limits[name] for name in names if name in limits}}
 
-    def make(self, cls: type[Spec], seed: int, settings: Settings) -> Spec:
-        shared = {
+    def _make(self, cls: type[Spec], seed: int, *layers: Settings) -> Spec:
+        """Return a run of this study with the settings of the layers, the last of which win. It
+        takes those that its spec has: `train` may set test_examples, which phase 2 lacks."""
+        settings: Settings = {
             "study": self.name,
             "source": self.source,
             "outputs": self.outputs,
             "data_root": self.data_root,
             "seed": seed,
+            "encoder": self.encoder,
+            "benchmark": self.benchmark,
         }
-        return make(cls, {**shared, **settings}, self.file)
+        for layer in layers:
+            settings |= layer
+        fields = cls.model_fields
+        return make(cls, {key: settings[key] for key in settings if key in fields}, self.file)
 
     @property
     def lacking(self) -> tuple[str, ...]:

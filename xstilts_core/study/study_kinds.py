@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from xstilts_core.errors import UsageError
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.files.paths import expanded, home
-from xstilts_core.files.strict_yaml import location
 from xstilts_core.study import Study, study_file
-from xstilts_core.study.recipe import Recipe, Settings
-from xstilts_core.study.spec import Spec, explain, link_parents
+from xstilts_core.study.published import reference
+from xstilts_core.study.recipe import Settings
+from xstilts_core.study.spec import Spec, link_parents
 
 _PUBLISHED_REPORTS = ["31_correlations"]
 # The project's folder of finished runs, and the names of the files there (kept_runs.py).
@@ -25,7 +26,6 @@ class _WithoutRuns(Study):
     """A study that trains nothing itself."""
 
     seeds: list[int] = Field([])
-    recipes: dict[str, Recipe] = Field({})
     targets: list[str] = Field([])
 
     def expand(self) -> Iterator[Spec]:
@@ -36,24 +36,30 @@ class _WithoutRuns(Study):
 class _PublishedStudy(_WithoutRuns):
     """A study of published scores: it has only reports."""
 
-    reports: list[str] = Field(
-        _PUBLISHED_REPORTS, description="report notebooks that read published scores"
-    )
+    keys: ClassVar[tuple[str, ...]] = ("title", "published", "reports")
+    reason: ClassVar[str] = "published scores have no runs"
+
+    reports: list[str] = Field(_PUBLISHED_REPORTS)
 
     @classmethod
-    def of(cls, content: Settings, arguments: Settings) -> "_PublishedStudy":
+    def of(cls, content: Settings, arguments: Settings) -> Study:
         """Build the study of a file that has `published`. Raise UsageError on the first mistake."""
-        legal = {name: cls.model_fields[name] for name in ("title", "published", "reports")}
-        study_file.check_kind(
-            content,
-            "published",
-            "published scores have no runs",
-            legal,
-            cls.model_fields,
-            arguments["file"],
+        study = cls.parse(content, {**arguments, "given": {}})
+        reference(
+            study.published, study_file.locate(content, study.file, ["published"], "published")
         )
-        study_file.check_published(content, _PUBLISHED_REPORTS, arguments["file"])
-        return cls(**content, **{**arguments, "given": {}})
+        where = study_file.locate(content, study.file, ["reports"], "reports")
+        for name in study.reports:
+            if name not in _PUBLISHED_REPORTS:
+                raise unknown("report on published scores", name, _PUBLISHED_REPORTS, where)
+        return study
+
+
+class _Shown(_WithoutRuns):
+    """What the file of a study of kept runs has itself."""
+
+    keys: ClassVar[tuple[str, ...]] = ("title", "reference", "reports")
+    reason: ClassVar[str] = "the kept runs define the study"
 
 
 class _ReferenceStudy(Study):
@@ -61,40 +67,29 @@ class _ReferenceStudy(Study):
     no training."""
 
     @classmethod
-    def of(cls, content: Settings, arguments: Settings) -> "_ReferenceStudy":
+    def of(cls, content: Settings, arguments: Settings) -> Study:
         """Build the study of a file that has `reference`: the grid of study.yaml in that folder,
         with the kept seeds.
 
         Raise UsageError on the first mistake, or if the folder keeps no runs. No data are read, so
         data_root is ignored.
         """
-        file = arguments["file"]
-        legal = {name: cls.model_fields[name] for name in ("title", "reference", "reports")}
-        study_file.check_kind(
-            content, "reference", "the kept runs define the study", legal, cls.model_fields, file
-        )
-        study_file.check_reports(content, file)
-        folder = reference_folder(content["reference"])
+        arguments = {**arguments, "data_root": "", "given": {}}
+        shown = _Shown.parse(content, arguments)
+        shown.check_reports(study_file.locate(content, shown.file, ["reports"], "reports"))
+        folder = reference_folder(shown.reference)
         if not (seeds := reference_seeds(folder)) or not (folder / STUDY).is_file():
-            where = f"{location(content, 'reference', file)}: reference is {content['reference']!r}"
             raise UsageError(
-                f"{where}: no runs are kept in {folder} "
+                f"{study_file.locate(content, shown.file, ['reference'])}: reference is "
+                f"{shown.reference!r}: no runs are kept in {folder} "
                 "(xstilts reference STUDY keeps the runs of a study)"
             )
         with gzip.open(folder / RUNS.format(seeds[0]), "rt", encoding="utf-8") as stream:
             source = json.loads(stream.readline())["result"]["spec"]["source"]
-        grid = {
-            **study_file.read(folder / STUDY),
-            "shares": [],
-            "seeds": seeds,
-            "source": source,
-            **content,
-        }
-        try:
-            study = cls(**grid, **{**arguments, "data_root": "", "given": {}})
-        except ValidationError as error:
-            raise explain(error, cls, str(folder / STUDY)) from None
-        study.check()
+        grid = study_file.read(folder / STUDY)
+        grid |= {"shares": [], "seeds": seeds, "source": source, **content}
+        study = cls.parse(grid, arguments)
+        study.check(grid)
         return study
 
     @cached_property
@@ -114,11 +109,9 @@ class _ReferenceStudy(Study):
 
 def reference_folder(reference: str) -> Path:
     """Return the folder that `reference` means. A plain name is a folder of reference/."""
-    return home() / (
-        expanded(reference)
-        if Path(reference).parent.name or Path(reference).is_absolute()
-        else Path(REFERENCE) / reference
-    )
+    path = Path(reference)
+    is_name = not path.parent.name and not path.is_absolute()
+    return home() / (Path(REFERENCE) / reference if is_name else expanded(reference))
 
 
 def reference_seeds(folder: Path) -> list[int]:
@@ -132,33 +125,35 @@ def reference_seeds(folder: Path) -> list[int]:
 
 def references() -> list[str]:
     """Return the names of the studies in params/ that show kept runs, if any are kept."""
-    contents = {
-        name: study_file.read(path)
-        for name, path in study_file.studies().items()
-        if "reference:" in path.read_text(encoding="utf-8")
-    }
-    return [
-        name
-        for name, content in contents.items()
-        if "reference" in content and reference_seeds(reference_folder(str(content["reference"])))
-    ]
+    names = []
+    for name, path in study_file.studies().items():
+        if "reference:" in path.read_text(encoding="utf-8"):
+            content = study_file.read(path)
+            folder = reference_folder(str(content.get("reference", "")))
+            if "reference" in content and reference_seeds(folder):
+                names.append(name)
+    return names
 
 
 class GroupStudy(_WithoutRuns):
     """Several studies under one name, run one after the other. Each reuses the finished runs of
     those before it."""
 
+    keys: ClassVar[tuple[str, ...]] = ("title", "parts")
+    reason: ClassVar[str] = "a study with parts has no runs of its own"
+
     reports: list[str] = Field([])
+    parts: list[str] = Field(min_length=1)
 
     @classmethod
-    def of(cls, content: Settings, arguments: Settings) -> "GroupStudy":
+    def of(cls, content: Settings, arguments: Settings) -> Study:
         """Build the study of a file that has `parts`. Raise UsageError on the first mistake."""
-        study_file.check_group(
-            content,
-            {name: cls.model_fields[name] for name in ("title", "parts")},
-            Path(arguments["file"]),
-        )
-        return cls(**content, **arguments)
+        study = cls.parse(content, arguments)
+        for name in study.parts:
+            if "parts" in study_file.read(study_file.find_other(name, study.file)):
+                where = study_file.locate(content, study.file, ["parts"], "parts")
+                raise UsageError(f"{where}: {name} has parts of its own: list those instead")
+        return study
 
     @cached_property
     def members(self) -> tuple[Study, ...]:
@@ -166,26 +161,17 @@ class GroupStudy(_WithoutRuns):
         first mistake in one of them."""
         members: list[Study] = []
         for name in self.parts:
-            study = Study.load(
-                str(study_file.find_other(name, self.file)),
-                self.outputs,
-                self.data_root,
-                self.given,
-            )
-            earlier = [
-                other.name
-                for other in members
-                if not other.published and other.name not in study.shares
-            ]
-            members.append(
-                study
-                if study.published
-                else study.model_copy(update={"shares": [*study.shares, *earlier]})
-            )
+            path = str(study_file.find_other(name, self.file))
+            study = Study.load(path, self.outputs, self.data_root, self.given)
+            if not study.published:
+                earlier = [other.name for other in members if not other.published]
+                shares = list(dict.fromkeys((*study.shares, *earlier)))
+                study = study.model_copy(update={"shares": shares})
+            members.append(study)
         return tuple(members)
 
 
-KINDS: Mapping[str, type[_PublishedStudy] | type[_ReferenceStudy] | type[GroupStudy]] = {
+KINDS: Mapping[str, type[Study]] = {
     "published": _PublishedStudy,
     "reference": _ReferenceStudy,
     "parts": GroupStudy,

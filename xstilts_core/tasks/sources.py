@@ -4,17 +4,20 @@ before anything is read or fetched."""
 from typing import Literal
 
 from xstilts_core.languages import EMBEDDED_LANGUAGES
-from xstilts_core.tasks.embedded_domains import VERSIONS
-from xstilts_core.tasks.intermediate import INTERMEDIATE
-from xstilts_core.tasks.probing import PROBING
-from xstilts_core.tasks.targets import TARGETS
+from xstilts_core.tasks.registry import (
+    INTERMEDIATE,
+    PROBING,
+    TARGETS,
+    TASKS,
+    TRANSLATIONS,
+    VERSIONS,
+)
 from xstilts_core.tasks.task import Task
-from xstilts_core.tasks.translated import TRANSLATED, TRANSLATIONS
 
 SourceName = Literal["mini", "files", "hub"]
 # Tasks of the embedded suite: the paper's tasks and the parts of ANLI+, in nine languages, some of
 # them in other domains, and probing tasks.
-EMBEDDED_TASKS = (*(entry.name for entry in (*INTERMEDIATE, *TARGETS, *PROBING)), *VERSIONS)
+EMBEDDED_TASKS = (*INTERMEDIATE, *TARGETS, *PROBING, *VERSIONS)
 
 
 def not_at_source(entry: Task, source: str) -> str:
@@ -34,7 +37,7 @@ def not_at_source(entry: Task, source: str) -> str:
         return ""
     names = [
         task.name
-        for task in (*INTERMEDIATE, *TARGETS)
+        for task in (INTERMEDIATE | TARGETS).values()
         if (task.role == "target") == (entry.role == "target")
     ]
     return (
@@ -84,7 +87,7 @@ def not_in_language(name: str, code: str, source: str, translator: str) -> str:
     advice = "name a translator, a sequence-to-sequence model on the hub or in a folder"
     if name not in TRANSLATIONS:
         return f"no translation of {name} is published, only of {', '.join(TRANSLATIONS)}: {advice}"
-    published = next(entry for entry in TRANSLATED if entry.name == TRANSLATIONS[name])
+    published = TASKS[TRANSLATIONS[name]]
     if code not in published.languages:
         return f"{published.name} has no {code!r}, only {', '.join(published.languages)}: {advice}"
     return ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import ConfigDict, with_config
+
 _FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
 # part: only trained on, as one of the data sets behind a head, or before a target. probing:
 # predicted from a frozen encoder.
@@ -12,6 +14,7 @@ Benchmark = Literal["xtreme", "xtreme-r"]
 RECIPE_FIELDS = ("epochs", "batch_size", "max_length", "learning_rate")
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Published:
     """Hyper-parameters of a published run: the second of the three parameter layers (Spec default,
@@ -34,6 +37,7 @@ class Published:
         return {name: getattr(self, name) for name in RECIPE_FIELDS}
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Task:
     """A data set with its format, languages, scoring and licence.

@@ -7,7 +7,7 @@ example. Development data stay English, so that every recipe is evaluated, and i
 chosen, on the same items.
 
 Sources: the embedded suite has every item in every language. Published translations
-(tasks/translated.py) are matched by id, which in tables is the row number; a missing example is
+(tasks/tasks.yaml) are matched by id, which in tables is the row number; a missing example is
 replaced by another one of the set. A model translates sentence by sentence. The answer to a
 question is marked with brackets before translation and located by them afterwards; an example whose
 brackets are missing, doubled or empty is dropped. Found, replaced and dropped examples are counted.

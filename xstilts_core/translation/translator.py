@@ -12,6 +12,7 @@ missing.
 import hashlib
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
@@ -257,31 +259,6 @@ def append_lock(path: Path) -> Iterator[None]:
         yield
 
 
-@dataclass(slots=True)
-class Progress:
-    """A progress line from time to time: sentences translated, rate and remaining time."""
-
-    code: str
-    total: int
-    done: int = 0
-    started: float = 0.0
-    reported: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.started = self.reported = time.perf_counter()
-
-    def add(self, count: int) -> None:
-        self.done += count
-        now = time.perf_counter()
-        if now - self.reported >= _REPORT_SECONDS or self.done == self.total:
-            self.reported, rate = now, self.done / max(now - self.started, 1e-9)
-            minutes = (self.total - self.done) / rate / 60
-            print(
-                f"translated into {self.code}: {self.done:,} of {self.total:,} sentences, "
-                f"{rate:,.0f} a second, {minutes:,.0f} min left"
-            )
-
-
 def translations(
     name: str,
     code: str,
@@ -314,8 +291,16 @@ def _translate_missing(
 ) -> dict[str, str]:
     """Translate the missing sentences and append them, batch by batch."""
     translations: dict[str, str] = {}
-    progress = Progress(code, len(missing))
-    with path.open("a", encoding="utf-8") as stream:
+    with (
+        path.open("a", encoding="utf-8") as stream,
+        tqdm(
+            total=len(missing),
+            desc=f"translated into {code}",
+            bar_format="{desc}: {n_fmt} of {total_fmt} sentences, {rate_fmt}, {remaining} left",
+            mininterval=_REPORT_SECONDS,
+            file=sys.stdout,
+        ) as progress,
+    ):
         # End the line that a kill cut off.
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             stream.write("\n")
@@ -326,5 +311,5 @@ def _translate_missing(
                 )
             stream.flush()
             translations.update(pairs)
-            progress.add(len(pairs))
+            progress.update(len(pairs))
     return translations

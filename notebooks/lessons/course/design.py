@@ -101,7 +101,7 @@ def _english_gain(study: Study) -> float:
 
 def more_seeds(study: Study) -> int:
     """Return the number of runs that another seed adds."""
-    fields = {name: getattr(study, name) for name in type(study).model_fields}
+    fields = {name: getattr(study, name) for name in study.model_fields_set}
     return len(Study(**{**fields, "seeds": [*study.seeds, max(study.seeds) + 1]}).specs) - len(study.specs)
 
 

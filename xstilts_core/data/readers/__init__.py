@@ -6,13 +6,20 @@ reported in one sentence (UsageError).
 """
 
 from xstilts_core.data.readers.conllu import read_conllu, read_treebanks
-from xstilts_core.data.readers.files import FILES, available, find_files, is_scrap, read_files
+from xstilts_core.data.readers.files import (
+    FILES,
+    available,
+    find_files,
+    is_scrap,
+    pool_files,
+    read_files,
+    read_pool,
+)
 from xstilts_core.data.readers.hub import fetch, hub_data, hub_languages, read_hub, read_hub_texts
-from xstilts_core.data.readers.layouts.ranking import pool_files, read_pool
-from xstilts_core.data.readers.pairs import read_mnli, read_pairs, read_xtreme_pairs
 from xstilts_core.data.readers.sentences import read_bucc, read_tatoeba
 from xstilts_core.data.readers.spans import read_squad
-from xstilts_core.data.readers.tags import read_ccg, read_panx, read_udpos
+from xstilts_core.data.readers.tables import read_xtreme_pairs
+from xstilts_core.data.readers.tags import read_ccg, read_panx
 
 __all__ = [
     "FILES",
@@ -29,13 +36,10 @@ __all__ = [
     "read_files",
     "read_hub",
     "read_hub_texts",
-    "read_mnli",
-    "read_pairs",
     "read_panx",
     "read_pool",
     "read_squad",
     "read_tatoeba",
     "read_treebanks",
-    "read_udpos",
     "read_xtreme_pairs",
 ]

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from xstilts_core.data.readers.tags import plain_word, sentences
-from xstilts_core.data.readers.text import read_lines, wrong
+from xstilts_core.data.readers.shapes import numbered, plain_word, tagged
+from xstilts_core.data.readers.text import blocks, read_lines, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
-from xstilts_core.tasks.targets import UPOS
+from xstilts_core.tasks import TASKS
 
-COLUMNS = 10
+UPOS = TASKS["udpos"].labels
+
+_COLUMNS = 10
 _RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
 _EMPTY_NODE = re.compile(r"(0|[1-9][0-9]{0,8})\.[1-9][0-9]{0,8}")
-HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
+_HEAD = re.compile(r"0|[1-9][0-9]{0,8}")
 # Precedence of tags for a fused form if the tree does not decide: conllu_to_conll.py's list, and
 # those of three languages. A tag missing from a list comes last here; XTREME's tool fails on it and
 # would leave out the whole file.
@@ -37,7 +39,7 @@ _PRECEDENCE: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class _Word:
     """A syntactic word: its line, form, tag and the word ids of its heads in the basic and the
     enhanced tree (0 is the root)."""
 
@@ -72,10 +74,7 @@ def read_treebanks(paths: Iterable[Path], code: str) -> list[TagsExample]:
             f"no sentence with words and tags in {names}: "
             "expected CoNLL-U with forms (column 2) and universal tags (column 4)"
         )
-    return [
-        TagsExample(str(number), sentence.words, sentence.tags)
-        for number, sentence in enumerate(all_sentences, start=1)
-    ]
+    return numbered(all_sentences)
 
 
 def read_conllu(path: Path, code: str) -> list[TagsExample]:
@@ -97,30 +96,28 @@ def read_conllu(path: Path, code: str) -> list[TagsExample]:
             "the file ends inside a sentence: "
             "expected a blank line after the last one (truncated download?)",
         )
-    examples: list[TagsExample] = []
-    for block in sentences(lines):
-        tokens = fuse(path, *_parse_sentence(path, block), _PRECEDENCE.get(code, _DEFAULT).split())
+    precedence = _PRECEDENCE.get(code, _DEFAULT).split()
+    examples = []
+    for block in blocks(lines):
+        tokens = _fuse(path, *_parse_sentence(path, block), precedence)
         hidden_count = sum(form == "_" for form, _ in tokens)
-        plain = [(plain_word(form), tag) for form, tag in tokens]
-        tagged_words = [(form, tag) for form, tag in plain if tag != "_" and form]
-        if tagged_words and (hidden_count == 0 or hidden_count < len(tokens) - 1):
-            forms, tags = zip(*tagged_words, strict=True)
-            examples.append(TagsExample(str(len(examples) + 1), forms, tags))
-    return examples
+        if hidden_count == 0 or hidden_count < len(tokens) - 1:
+            examples.append(tagged((plain_word(form), tag) for form, tag in tokens if tag != "_"))
+    return numbered(examples)
 
 
 def _parse_sentence(
     path: Path, block: Sequence[tuple[int, str]]
-) -> tuple[list[Word], list[_Fused]]:
+) -> tuple[list[_Word], list[_Fused]]:
     """Return the syntactic words of one sentence, in order, and its multiword tokens."""
-    words: list[Word] = []
+    words: list[_Word] = []
     tokens: list[_Fused] = []
     for line, text in block:
         if text.startswith("#"):
             continue
         cells = text.split("\t")
-        if len(cells) != COLUMNS:
-            raise wrong(path, line, f"{len(cells)} columns: expected the {COLUMNS} of CoNLL-U")
+        if len(cells) != _COLUMNS:
+            raise wrong(path, line, f"{len(cells)} columns: expected the {_COLUMNS} of CoNLL-U")
         word_id, form, tag = cells[0], cells[1].strip(), cells[3].strip()
         if "." in word_id:
             node = _EMPTY_NODE.fullmatch(word_id)
@@ -159,13 +156,13 @@ def _parse_sentence(
             )
         if tag not in UPOS and tag != "_":
             raise unknown("tag", tag, UPOS, f"{path}, line {line}")
-        if cells[6] != "_" and not HEAD.fullmatch(cells[6]):
+        if cells[6] != "_" and not _HEAD.fullmatch(cells[6]):
             raise wrong(
                 path, line, f"head {cells[6][:40]!r}: expected a word id, 0 for the root, or _"
             )
         heads = [cells[6], *(entry.partition(":")[0] for entry in cells[8].split("|"))]
         words.append(
-            Word(line, form, tag, tuple(int(head) for head in heads if HEAD.fullmatch(head)))
+            _Word(line, form, tag, tuple(int(head) for head in heads if _HEAD.fullmatch(head)))
         )
     for word in words:
         if max(word.heads, default=0) > len(words):
@@ -178,8 +175,8 @@ def _parse_sentence(
     return words, tokens
 
 
-def fuse(
-    path: Path, words: Sequence[Word], tokens: Sequence[_Fused], precedence: Sequence[str]
+def _fuse(
+    path: Path, words: Sequence[_Word], tokens: Sequence[_Fused], precedence: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Return (form, tag) of the sentence's words, with multiword tokens in place of their words."""
     forms: dict[int, str] = {word_id: word.form for word_id, word in enumerate(words, start=1)}
@@ -203,7 +200,7 @@ def fuse(
     return [(forms[word_id], words[word_id - 1].tag) for word_id in sorted(forms)]
 
 
-def _depth(word_id: int, words: Sequence[Word]) -> int:
+def _depth(word_id: int, words: Sequence[_Word]) -> int:
     """Return the number of nodes above a word, including the root."""
     ancestors: set[int] = set()
     stack = list(words[word_id - 1].heads)

@@ -1,103 +1,408 @@
-"""Read a task from its original files below a data root, searching the paths of `layouts/`."""
+"""Read a task from its original files below a data root. layouts.yaml lists where they are."""
 
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from xstilts_core.data.readers.layout import Layout
-from xstilts_core.data.readers.layouts import FILES
+import yaml
+from pydantic import ConfigDict, TypeAdapter, with_config
+
+from xstilts_core.data.readers import conllu, ranking, sentences, spans, tables, tags
+from xstilts_core.data.readers.shapes import numbered
 from xstilts_core.errors import UsageError, unknown
-from xstilts_core.examples import Example
-from xstilts_core.languages import LANGUAGES
-from xstilts_core.tasks import LOCAL, TASKS, not_at_source
+from xstilts_core.examples import Example, PairExample, Passage
+from xstilts_core.files.strict_yaml import FastLoader
+from xstilts_core.languages import LANGUAGES, language
+from xstilts_core.tasks import LOCAL, TASKS, not_at_source, task
 
 # Development files are more than this many times as large as test files that hold only a few rows,
 # such as the heads of real files.
 _SCRAP = 20
+_ENTITIES = "mewslix/candidate_set_entities.jsonl"
 
 
-def _layouts_of(task: str, split: str, data_root: Path) -> tuple[Layout, ...]:
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One location of labelled examples of a task and split.
+
+    task: the task. files: globs below the data root with {code}, {tatoeba}, {treebank} or {name} of
+    the language. All matching files are read together, in the order of the globs and then of their
+    names. A glob without a language is for English. languages: the only languages of this location,
+    even if its path names none. table, read, labels: the files are tables of these names, or this
+    reader reads them, with these spellings of labels. keep: the parts of the examples that are
+    used. labelled_columns: number of columns of a labelled file, if a copy without labels has the
+    same file name; otherwise 0. beside: names of the files that must accompany a labelled one, with
+    {stem} of its name. condition: a further test of a file, if neither of these shows whether it is
+    labelled. refusal: why files there cannot be used: they are never read, and the error states the
+    reason. requires, excludes: a path below the data root that must exist, or must not, for the
+    location to apply (slices of a data set).
+    """
+
+    task: str
+    files: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    table: tuple[str, ...] = ()
+    read: str = ""
+    labels: str = ""
+    keep: tuple[str, ...] = ()
+    labelled_columns: int = 0
+    beside: tuple[str, ...] = ()
+    condition: str = ""
+    refusal: str = ""
+    requires: str = ""
+    excludes: str = ""
+
+    def patterns_for(self, code: str) -> list[str]:
+        """Return the globs of one language. There are none if files are named by a code that the
+        language lacks."""
+        names = language(code).file_names
+        return [
+            pattern.format(**names)
+            for pattern in self.files
+            if (code in self.languages if self.languages else "{" in pattern or code == "en")
+            and all(value or f"{{{key}}}" not in pattern for key, value in names.items())
+        ]
+
+    def files_of(self, code: str, data_root: Path) -> list[Path]:
+        """Return the files of one language, labelled or not."""
+        if (self.requires and not (data_root / self.requires).exists()) or (
+            self.excludes and (data_root / self.excludes).exists()
+        ):
+            return []
+        return [
+            path
+            for pattern in self.patterns_for(code)
+            for path in sorted(data_root.glob(pattern))
+            if path.is_file()
+        ]
+
+    def find(self, code: str, data_root: Path) -> list[Path]:
+        """Return the labelled files of one language."""
+        if self.refusal:
+            return []
+        return [path for path in self.files_of(code, data_root) if self.is_labelled(path)]
+
+    def is_labelled(self, path: Path) -> bool:
+        """Return whether the first line that is not blank has as many columns as a labelled file.
+        The line is not decoded, because `available` checks many files."""
+        if not all(path.with_name(name.format(stem=path.stem)).is_file() for name in self.beside):
+            return False
+        if self.condition and not _CONDITIONS[self.condition](path):
+            return False
+        if not self.labelled_columns:
+            return True
+        with path.open("rb") as file:
+            first = next((line for line in file if line.removeprefix(BOM_UTF8).strip()), b"")
+        return first.count(b"\t") + 1 >= self.labelled_columns
+
+    def examples(self, paths: list[Path], code: str) -> list[Example]:
+        """Return the examples of these files in a language."""
+        examples = (
+            tables.read_tables(paths, code, self.table)
+            if self.table
+            else _READERS[self.read](self, paths, code)
+        )
+        for name in self.keep:
+            examples = _PARTS[name](examples)
+        return examples
+
+
+# ---- readers, conditions and parts by their names in layouts.yaml
+
+_Reader = Callable[[Layout, list[Path], str], list[Any]]
+
+
+def _squad_of_language(layout: Layout, paths: list[Path], code: str) -> list[Any]:
+    """Read one language's questions of TyDiQA's upstream file, which holds nine languages: their
+    ids begin with its name ("finnish-...")."""
+    examples = spans.read_squad(paths[0])
+    names = [language(other).name.lower() for other in task(layout.task).languages]
+    for example in examples:
+        if example.id.partition("-")[0].lower() not in names:
+            known = [f"{name}-" for name in names]
+            raise unknown("beginning of an id", example.id, known, str(paths[0]))
+    name = language(code).name.lower()
+    selected = [example for example in examples if example.id.lower().startswith(f"{name}-")]
+    if not selected:
+        raise UsageError(
+            f"{paths[0]} holds no question whose id begins with {name}-: "
+            "expected TyDiQA-GoldP's file of all languages"
+        )
+    return selected
+
+
+def _other_articles(layout: Layout, paths: list[Path], code: str) -> list[Any]:
+    """Read the Stanford course's half of SQuAD 2.0's development set for training, without the
+    texts of dev-v2.0.json in the folder above."""
+    development = paths[0].parent.parent / "dev-v2.0.json"
+    held_out = spans.read_squad(development) if development.is_file() else []
+    return _without_contexts(spans.read_squad(paths[0]), held_out)
+
+
+_READERS: Mapping[str, _Reader] = {
+    "xtreme_pairs": lambda layout, paths, code: tables.read_xtreme_pairs(paths[0], layout.labels),
+    "anli_rounds": lambda layout, paths, code: tables.read_anli_rounds(paths),
+    "older_siqa": lambda layout, paths, code: tables.read_older_siqa(paths[0]),
+    "labelled_lines": lambda layout, paths, code: tables.read_labelled_lines(
+        paths[0], layout.labels
+    ),
+    "squad": lambda layout, paths, code: spans.read_squad(paths[0]),
+    "squad_of_language": _squad_of_language,
+    "other_articles": _other_articles,
+    "panx": lambda layout, paths, code: tags.read_panx(paths[0], code),
+    "udpos": lambda layout, paths, code: tags.read_tagged(paths[0], task(layout.task).labels),
+    "treebanks": lambda layout, paths, code: conllu.read_treebanks(paths, code),
+    "ccg": lambda layout, paths, code: tags.read_ccg(paths[0]),
+    "components": lambda layout, paths, code: tags.read_tagged(
+        paths[0], task(layout.task).labels, separator=" "
+    ),
+    "tatoeba": lambda layout, paths, code: sentences.read_tatoeba(
+        paths[0], paths[0].with_suffix(".eng"), code
+    ),
+    "bucc": lambda layout, paths, code: sentences.read_bucc(
+        paths[0], paths[0].with_suffix(".en"), paths[0].with_suffix(".gold"), code
+    ),
+    "lareqa": lambda layout, paths, code: ranking.read_lareqa(
+        paths[0], task(layout.task).languages
+    ),
+    "mentions": lambda layout, paths, code: ranking.read_mentions(
+        paths[0], code, paths[0].with_name(Path(_ENTITIES).name)
+    ),
+    "mention_pairs": lambda layout, paths, code: ranking.read_mention_pairs(paths[0]),
+}
+
+
+def _has_development(path: Path) -> bool:
+    """Return whether labelled English development questions exist beside a training file of TyDiQA;
+    if so, the whole file is for training."""
+    root = next(parent for parent in path.parents if parent.name == "tydiqa").parent
+    return any(layout.find("en", root) for layout in FILES["tydiqa", "test"])
+
+
+_CONDITIONS: Mapping[str, Callable[[Path], bool]] = {
+    "has_answers": spans.has_answers,
+    "has_labels": tables.has_labels,
+    "has_development": _has_development,
+}
+
+
+def _without_contexts(examples: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return the examples whose context, if they have one, is that of no other example."""
+    contexts = {getattr(example, "context", example.id) for example in others}
+    return [
+        example for example in examples if getattr(example, "context", example.id) not in contexts
+    ]
+
+
+def _first_four_fifths(examples: Sequence[Any]) -> list[Any]:
+    return list(examples[: len(examples) * 4 // 5])
+
+
+def _last_fifth(examples: Sequence[Any]) -> list[Any]:
+    """Return the rest, without rows about a text of the first part. Ids stay those of the file."""
+    first = _first_four_fifths(examples)
+    return _without_contexts(examples[len(first) :], first)
+
+
+def _last_tenth(examples: Sequence[Any]) -> list[Any]:
+    return list(examples[len(examples) - max(1, len(examples) // 10) :])
+
+
+def _before_the_last_tenth(examples: Sequence[Any]) -> list[Any]:
+    """Return the rest, without questions about a text of the last tenth."""
+    development = _last_tenth(examples)
+    return _without_contexts(examples[: -len(development)], development)
+
+
+def _distinct(examples: Sequence[PairExample]) -> list[PairExample]:
+    """Return each pair of texts once, in order, renumbered from 1. Pairs that differ only in white
+    space (tokenized text) count as copies."""
+    first_copies: dict[tuple[str, str], PairExample] = {}
+    for example in examples:
+        texts = "".join(example.text_a.split()), "".join(example.text_b.split())
+        first_copies.setdefault(texts, example)
+    return numbered(first_copies.values())
+
+
+_PARTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
+    "first four fifths": _first_four_fifths,
+    "last fifth": _last_fifth,
+    "before the last tenth": _before_the_last_tenth,
+    "last tenth": _last_tenth,
+    "distinct": _distinct,
+    "unaltered": lambda examples: [example for example in examples if "-" not in example.id],
+    "by sentence": ranking.by_sentence,
+}
+
+
+# ---- layouts.yaml
+
+
+def layouts(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[Any, tuple[Layout, ...]]:
+    """Return the layouts of (task, split), from entries as in layouts.yaml."""
+    return {
+        (name, split): tuple(
+            layout
+            for entry in entries
+            if split in entry["splits"]
+            for layout in _expanded(name, entry["splits"][split], entry)
+        )
+        for name, entries in content.items()
+        for split in ("train", "dev", "test")
+        if any(split in entry["splits"] for entry in entries)
+    }
+
+
+def _expanded(name: str, split: str, entry: Mapping[str, Any]) -> Iterator[Layout]:
+    """Yield the layouts of an entry: one per folder and alternative. split: the release's name."""
+    shared = {key: value for key, value in entry.items() if key not in ("splits", "below", "any")}
+    for folder in entry.get("below", ["."]):
+        prefix = "" if folder == "." else f"{folder}/"
+        for fields in entry.get("any", [{}]):
+            fields = {"task": name, **shared, **fields}
+            for key in ("files", "table", "keep"):
+                value = fields.get(key, [])
+                fields[key] = [value] if isinstance(value, str) else value
+            fields["files"] = [prefix + path.replace("{split}", split) for path in fields["files"]]
+            if isinstance(group := fields.get("languages"), str):
+                fields["languages"] = _languages_of(name, group)
+            yield _LAYOUT.validate_python(fields)
+
+
+def _languages_of(name: str, group: str) -> tuple[str, ...]:
+    """Return all languages, those of a task (task), or those that XTREME-R adds to it (added)."""
+    if group == "all":
+        return tuple(LANGUAGES)
+    return TASKS[name].added if group == "added" else TASKS[name].languages
+
+
+_LAYOUT = TypeAdapter(Layout)
+FILES: Mapping[tuple[str, str], tuple[Layout, ...]] = MappingProxyType(
+    layouts(yaml.load(Path(__file__).with_name("layouts.yaml").read_text("utf-8"), FastLoader))
+)
+
+
+# ---- files of a split
+
+
+def _layouts_of(name: str, split: str, data_root: Path) -> tuple[Layout, ...]:
     """Return the layouts of a task and split. Raise UsageError for an unknown task or split, or a
     data root that is not a folder."""
-    if task in TASKS and (reason := not_at_source(TASKS[task], "files")):
+    if name in TASKS and (reason := not_at_source(TASKS[name], "files")):
         raise UsageError(reason)
-    if (task, split) not in FILES:
-        splits = {known: [name for owner, name in FILES if owner == known] for known, _ in FILES}
-        if task not in splits:
-            raise unknown("task", task, splits, "the tasks that are read from files")
-        raise unknown("split", split, splits[task], f"the files of {task}")
+    if (name, split) not in FILES:
+        splits = {known: [part for owner, part in FILES if owner == known] for known, _ in FILES}
+        if name not in splits:
+            raise unknown("task", name, splits, "the tasks that are read from files")
+        raise unknown("split", split, splits[name], f"the files of {name}")
     if not Path(data_root).is_dir():
         raise UsageError(
             f"the data root {data_root} is not a folder: "
-            f"expected one with a folder per task ({task}/ ...)"
+            f"expected one with a folder per task ({name}/ ...)"
         )
-    return FILES[task, split]
+    return FILES[name, split]
 
 
-def available(task: str, split: str, data_root: Path) -> tuple[str, ...]:
+def available(name: str, split: str, data_root: Path) -> tuple[str, ...]:
     """Return the codes of the languages with labelled files below the data root, in alphabetical
     order."""
-    layouts = _layouts_of(task, split, data_root)
+    places = _layouts_of(name, split, data_root)
     return tuple(
-        code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in layouts)
+        code for code in LANGUAGES if any(layout.find(code, Path(data_root)) for layout in places)
     )
 
 
-def find_files(task: str, split: str, language: str, data_root: Path) -> list[Path]:
+def find_files(name: str, split: str, code: str, data_root: Path) -> list[Path]:
     """Return the labelled files of a task, split and language below the data root, as `read_files`
     reads them; none if there are none."""
     path_lists = (
-        layout.find(language, Path(data_root)) for layout in _layouts_of(task, split, data_root)
+        layout.find(code, Path(data_root)) for layout in _layouts_of(name, split, data_root)
     )
     return next(filter(None, path_lists), [])
 
 
-def is_scrap(task: str, code: str, data_root: Path) -> bool:
+def is_scrap(name: str, code: str, data_root: Path) -> bool:
     """Return whether a language's test files are almost empty: less than a twentieth of its
     development files, which is true of no release."""
     test, dev = (
-        sum(path.stat().st_size for path in find_files(task, split, code, data_root))
+        sum(path.stat().st_size for path in find_files(name, split, code, data_root))
         for split in ("test", "dev")
     )
     return test * _SCRAP < dev
 
 
-def read_files(task: str, split: str, language: str, data_root: Path) -> list[Example]:
+def read_files(name: str, split: str, code: str, data_root: Path) -> list[Example]:
     """Return all labelled examples of a task, split and language below the data root.
 
     Raise UsageError with the paths that were searched and the languages that exist, or with the
     file and line that cannot be read.
     """
-    layouts = _layouts_of(task, split, data_root)
-    for layout in layouts:
-        paths = layout.find(language, Path(data_root))
-        if paths:
-            return list(layout.read(paths, language))
+    places = _layouts_of(name, split, data_root)
+    for layout in places:
+        if paths := layout.find(code, Path(data_root)):
+            return layout.examples(paths, code)
     patterns = [
         pattern
-        for layout in layouts
+        for layout in places
         if not (layout.refusal or layout.requires)
-        for pattern in layout.patterns_for(language)
+        for pattern in layout.patterns_for(code)
     ]
-    present = [
-        (str(path), layout.refusal)
-        for layout in layouts
-        for path in layout.files_of(language, Path(data_root))
-    ]
-    unlabelled = list(dict.fromkeys(path for path, refusal in present if not refusal))
-    verb = "is" if len(unlabelled) == 1 else "are"
-    raise UsageError(
-        f"no labelled {task} {split} files of language {language!r} below {data_root}: "
-        + (
-            f"looked for {' or '.join(patterns)}"
-            if patterns
-            else "the data set names no files of that language"
-        )
-        + (
-            f"; {' and '.join(unlabelled)} {verb} empty or without labels "
+    problems = [f"looked for {' or '.join(patterns)}" if patterns else _NO_FILES]
+    present = {
+        str(path): layout.refusal for layout in places for path in layout.files_of(code, data_root)
+    }
+    unlabelled = [path for path, refusal in present.items() if not refusal]
+    if unlabelled:
+        verb = "is" if len(unlabelled) == 1 else "are"
+        problems.append(
+            f"{' and '.join(unlabelled)} {verb} empty or without labels "
             "(XTREME removes the labels of its tests)"
-            if unlabelled
-            else ""
         )
-        + "".join(f"; {path} {refusal}" for path, refusal in present if refusal)
-        + f"; languages there: {', '.join(available(task, split, data_root)) or 'none'}"
-        + (f". {LOCAL[task]}" if task in LOCAL else "")
+    problems += [f"{path} {refusal}" for path, refusal in present.items() if refusal]
+    there = ", ".join(available(name, split, data_root)) or "none"
+    advice = f". {LOCAL[name]}" if name in LOCAL else ""
+    raise UsageError(
+        f"no labelled {name} {split} files of language {code!r} below {data_root}: "
+        f"{'; '.join(problems)}; languages there: {there}{advice}"
     )
+
+
+_NO_FILES = "the data set names no files of that language"
+
+
+# ---- passages to search
+
+
+# Task -> the file that leads to its passages, and their reader.
+_POOLS: Mapping[str, tuple[str, Callable[[Path], Sequence[Passage]]]] = {
+    "lareqa": (
+        "lareqa/xquad-r/en.json",
+        partial(ranking.read_sentences, codes=TASKS["lareqa"].languages),
+    ),
+    "mewslix": (_ENTITIES, lambda path: tuple(ranking.read_entities(path).values())),
+}
+
+
+def pool_files(name: str, data_root: Path) -> list[Path]:
+    """Return the existing files of a task's pool. Those of LAReQA's other languages are beside the
+    first."""
+    path = Path(data_root) / _POOLS[name][0] if name in _POOLS else Path()
+    if not path.is_file():
+        return []
+    return [path] if _POOLS[name][0] == _ENTITIES else sorted(path.parent.glob(f"*{path.suffix}"))
+
+
+def read_pool(name: str, data_root: Path) -> Sequence[Passage]:
+    """Return the passages of all languages against which a task's queries are ranked; none for
+    tasks without a pool."""
+    if name not in _POOLS:
+        return ()
+    file, read = _POOLS[name]
+    if not (path := Path(data_root) / file).is_file():
+        raise UsageError(f"{path} is missing: {name} ranks its passages")
+    return read(path)

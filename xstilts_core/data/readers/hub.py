@@ -7,24 +7,27 @@ earlier runs, HF_HOME is the folder of that cache. Whatever a data set lacks (co
 column, class names) is reported in one sentence (UsageError).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts_core.data import hub_client
 from xstilts_core.data.hub_lock import Repository
-from xstilts_core.data.readers.rows import SHAPES, Rows
+from xstilts_core.data.readers.ranking import by_sentence
+from xstilts_core.data.readers.shapes import SHAPES, Row, both_sides, numbered, numbered_repeats
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Example
-from xstilts_core.languages import LANGUAGES
+from xstilts_core.languages import LANGUAGES, language
 from xstilts_core.tasks import (
     ADDED,
     CONVERTED,
     HUB,
     LOCAL,
     LOCAL_ADDED,
+    TASKS,
     TEXTS,
     HubData,
     not_at_source,
@@ -73,40 +76,94 @@ def read_hub(name: str, split: str, code: str) -> list[Example]:
     if code not in legal:
         raise unknown("language", code, legal, f"{name} {split} on the hub ({source.dataset})")
     config = source.configuration(split, code)
-    parts = [_rows_of(name, source, config, part) for part in source.splits[split]]
+    rows: Iterable[Row] = chain.from_iterable(
+        _table_rows(name, source, config, part) for part in source.splits[split]
+    )
     if source.by_language:
-        parts = [_of_language(part, code) for part in parts]
-    return SHAPES[source.shape](parts, task(name), code)
+        rows = _of_language(list(rows), code)
+    return examples_of(name, source, rows, code)
 
 
 def read_hub_texts(code: str) -> list[str]:
     """Return the first paragraph of every Wikipedia article in the hub's first file of a language,
     in the file's order."""
-    articles = _rows_of("mlm", TEXTS, TEXTS.configuration("train", code), "train")
+    articles = _table_rows("mlm", TEXTS, TEXTS.configuration("train", code), "train")
     paragraphs = (
-        next((line for line in text.split("\n") if line.strip()), "")
-        for text in articles.values["text"]
+        next((line for line in row.get("text").split("\n") if line.strip()), "") for row in articles
     )
     return [text for text in paragraphs if text]
 
 
-def _rows_of(name: str, source: HubData, config: str, split: str) -> Rows:
-    """Return the columns of one split, and the names of its classes."""
+def examples_of(name: str, source: HubData, rows: Iterable[Row], code: str) -> list[Example]:
+    """Return the examples that the shape of a task's data set makes of its rows."""
+    if source.shape == "translations":
+        return _translations(rows, source.columns, code)
+    options = {"unanswerable": True} if task(name).scoring == "squad_v2" else {}
+    examples: Any = (SHAPES[source.shape](row, *source.columns, **options) for row in rows)
+    if source.shape == "span":
+        return numbered_repeats(list(examples))
+    if source.shape == "answer_sentences":
+        return by_sentence(numbered_repeats(list(examples)))
+    return numbered(examples)
+
+
+def _translations(rows: Iterable[Row], columns: Sequence[str], code: str) -> list[Example]:
+    """Read the columns sentence, English sentence and, if a data set has them, both language
+    codes."""
+    pairs, expected = [], [language(code).tatoeba, "eng"]
+    for row in rows:
+        if (codes := [row.get(name) for name in columns[2:]]) and codes != expected:
+            raise row.wrong(
+                f"languages {' and '.join(codes)}: expected {' and '.join(map(str, expected))}"
+            )
+        pairs.append([row.text(name) for name in columns[:2]])
+        if not all(pairs[-1]):
+            raise row.wrong("blank: expected a sentence on both sides")
+    return list(both_sides(code, list(zip(*pairs, strict=True))))
+
+
+def _table_rows(name: str, source: HubData, config: str, split: str) -> Iterator[Row]:
+    """Return the rows of one split."""
     dataset = fetch(name, source, config, split)
     origin = f"{source.dataset}, configuration {config}, split {split}"
     for column in source.columns:
         if column not in dataset.column_names:
             raise unknown("column", column, dataset.column_names, origin)
     table = dataset.select_columns(list(source.columns))
-    classes = {column: _class_names(table.features[column]) for column in source.columns}
-    classes[source.columns[-1]] = classes[source.columns[-1]] or source.names
-    return Rows(
-        origin=origin,
-        columns=list(source.columns),
-        values=table[:],
-        classes=classes,
-        renamed=dict(source.classes),
-    )
+    classes = _class_names(table.features[source.columns[-1]])
+    return rows_of(name, source, origin, table[:], classes)
+
+
+def rows_of(
+    name: str,
+    source: HubData,
+    origin: str,
+    values: Mapping[str, Sequence[Any]],
+    classes: Sequence[str] = (),
+) -> Iterator[Row]:
+    """Yield the rows of a table. values: by column. classes: the names of the label's classes.
+
+    Raise UsageError if the classes have no names, or names that the task does not know: the order
+    of classes is never guessed.
+    """
+    column, legal = source.columns[-1], task(name).labels if name in TASKS else ()
+    names = [source.classes.get(label, label) for label in classes or source.names]
+    for label in names:
+        if legal and label not in legal:
+            raise unknown("class", label, legal, f"{origin}, column {column}")
+    labels: dict[str, str | None] = {label: label for label in legal} | dict(source.classes)
+    labels |= {str(number): label for number, label in enumerate(names)}
+    if source.shape == "pair":
+        labels["-1"] = None
+    for number, cells in enumerate(zip(*values.values(), strict=True), start=1):
+        row = Row(f"{origin}, row {number}", dict(zip(values, cells, strict=True)), labels)
+        label = row.values[column]
+        if legal and not names and isinstance(label, int) and label >= 0:
+            raise row.wrong(
+                f"{column} is {label!r} and the data set names no classes: "
+                f"expected {', '.join(legal)} by name"
+            )
+        yield row
 
 
 def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
@@ -122,7 +179,7 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
         lambda commit: _split_files(source, config, split, commit, subject),
         subject,
     )
-    table = parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
+    table = _parquet([path for file, path in snapshot.paths.items() if file != CARD], subject)
     hub_client.lock(repository, (config, split), snapshot, table.num_rows)
     return (
         Dataset(table).cast(_card_features(snapshot.paths[CARD])[config].features)
@@ -131,17 +188,25 @@ def fetch(name: str, source: HubData, config: str, split: str) -> "Dataset":
     )
 
 
-def parquet(paths: Sequence[Path], subject: str) -> Any:
+def _parquet(paths: Sequence[Path], subject: str) -> Any:
     """Return the rows of the files, one after another, as a table that datasets accepts."""
     from datasets.table import InMemoryTable, concat_tables
-    from pyarrow import ArrowException
     from pyarrow.parquet import read_table
 
-    try:
+    with _parquet_errors(subject):
         return concat_tables([InMemoryTable(read_table(path)) for path in paths])
+
+
+@contextmanager
+def _parquet_errors(subject: str) -> Iterator[None]:
+    """Raise UsageError if a file cannot be read as parquet."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
     except (ArrowException, OSError, ValueError) as error:
         raise UsageError(
-            f"{subject}: not a parquet table: {' '.join(str(error).split())}"
+            f"{subject} is not a parquet table: {hub_client.one_line(error)}"
         ) from None
 
 
@@ -187,40 +252,26 @@ def _declared_files(
     """Return the files of a split as declared by the data set's card or its folder names."""
     import datasets
 
-    with quiet():
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
         builder = datasets.load_dataset_builder(repository.name, config, revision=commit)
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()
     files = builder.config.data_files or {}
     if split not in files:
         raise unknown("split", split, files, f"{subject} on the hub")
     return [path.partition(f"@{commit}/")[2] for path in files[split]]
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hide the client's progress bars."""
-    import datasets
-
-    enabled = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()
-
-
 def _has_features(path: Path, subject: str) -> bool:
     """Return whether a parquet file carries the client's own description of its columns, with the
     class names."""
-    from pyarrow import ArrowException
     from pyarrow.parquet import read_schema
 
-    try:
+    with _parquet_errors(f"{subject}: {path.name}"):
         return b"huggingface" in (read_schema(path).metadata or {})
-    except (ArrowException, OSError, ValueError) as error:
-        raise UsageError(
-            f"{subject}: {path.name} is not a parquet table: {' '.join(str(error).split())}"
-        ) from None
 
 
 @lru_cache(maxsize=1)
@@ -238,19 +289,15 @@ def _class_names(feature: object) -> tuple[str, ...]:
     return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
-def _of_language(rows: Rows, code: str) -> Rows:
+def _of_language(rows: Sequence[Row], code: str) -> list[Row]:
     """Return the rows whose id begins with the language's English name:
     "finnish-7633091408814529542-0" (TyDiQA)."""
     prefix = f"{LANGUAGES[code].name.lower()}-"
-    positions: Sequence[int] = [
-        position
-        for position, name in enumerate(rows.values["id"])
-        if name.lower().startswith(prefix)
-    ]
-    if not positions:
-        prefixes = sorted({str(name).partition("-")[0] for name in rows.values["id"]})
+    selected = [row for row in rows if row.get("id").lower().startswith(prefix)]
+    if not selected:
+        prefixes = sorted({row.get("id").partition("-")[0] for row in rows})
         raise UsageError(
-            f"{rows.origin}: no id begins with {prefix!r}: "
+            f"{rows[0].position}: no id begins with {prefix!r}: "
             f"expected ids that name the language; found {', '.join(prefixes)}"
         )
-    return rows.select(positions)
+    return selected

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts_core.data.readers.breaks import sentence_spans
+from xstilts_core.data.readers.shapes import Row
 from xstilts_core.data.readers.spans import example_of, member, paragraphs
-from xstilts_core.data.readers.text import json_member, parse_json, record_opening, wrong
+from xstilts_core.data.readers.text import parse_json, record_opening, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import Passage, RankingExample, SpanExample
 from xstilts_core.languages import LANGUAGES
@@ -92,11 +93,7 @@ def _sentence_breaks(
     if not isinstance(spans, list) or not spans:
         raise UsageError(f"{path}, {origin}: no sentence_breaks: {expected}")
     for span in spans:
-        valid = (
-            isinstance(span, list)
-            and len(span) == 2
-            and all(type(number) is int for number in span)
-        )
+        valid = isinstance(span, list) and [type(number) for number in span] == [int, int]
         if not valid or not 0 <= span[0] < span[1] <= len(context):
             raise UsageError(
                 f"{path}, {origin}: sentence break {span!r} is not within the "
@@ -152,9 +149,9 @@ _MARKED = "{mention}: {left} {{ {mention} }} {right}"
 _BRACES = re.compile(r"\{(.*?)\}")
 
 
-def records(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (line number from 1, value) of every line of a JSON lines file. Lines are read one by
-    one, because the file of entities has half a gigabyte."""
+def _records(path: Path) -> Iterator[Row]:
+    """Yield every line of a JSON lines file. Lines are read one by one, because the file of
+    entities has half a gigabyte."""
     with record_opening(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -163,41 +160,33 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
                 raise wrong(path, number, "not UTF-8: expected a UTF-8 text file") from None
-            yield number, parse_json(text, path, "one object a line", number)
+            record = parse_json(text, path, "one object a line", number)
+            yield Row(f"{path}, line {number}", record)
 
 
-def sentences_of(path: Path, line: int, record: Any, text: str) -> list[tuple[int, int]]:
+def _sentences_of(record: Row, text: str) -> list[tuple[int, int]]:
     """Return (start, end) of the sentences. Raise UsageError if one is not within the text."""
-    entries = json_member(record, "sentence_spans", list, path, line)
     spans = [
-        (json_member(span, "start", int, path, line), json_member(span, "end", int, path, line))
-        for span in entries
+        (entry.get("start", int), entry.get("end", int))
+        for entry in record.objects("sentence_spans")
     ]
     for first, end in spans:
         if not 0 <= first <= end <= len(text):
-            raise wrong(
-                path,
-                line,
+            raise record.wrong(
                 f"sentence {first} to {end}: "
-                f"expected a span within the {len(text)} characters of the text",
+                f"expected a span within the {len(text)} characters of the text"
             )
     return spans
 
 
-def entity(path: Path, line: int, record: Any) -> Passage:
+def _entity(record: Row) -> Passage:
     """Return an entity as its description: the sentences, without line breaks."""
-    description = json_member(record, "description", str, path, line)
-    spans = sentences_of(path, line, record, description) or [(0, len(description))]
+    description = record.get("description")
+    spans = _sentences_of(record, description) or [(0, len(description))]
     text = " ".join(" ".join(description[first:end] for first, end in spans).split())
     if not text:
-        raise wrong(
-            path, line, "the description is empty: expected sentences that describe the entity"
-        )
-    return Passage(
-        json_member(record, "entity_id", str, path, line),
-        json_member(record, "description_language", str, path, line),
-        text,
-    )
+        raise record.wrong("the description is empty: expected sentences that describe the entity")
+    return Passage(record.get("entity_id"), record.get("description_language"), text)
 
 
 @lru_cache(maxsize=1)
@@ -205,11 +194,11 @@ def read_entities(path: Path) -> dict[str, Passage]:
     """Return Mewsli-X's pool by Wikidata id. Cached for the next language: a million descriptions
     take about a gigabyte. Raise UsageError on a repeat."""
     pool: dict[str, Passage] = {}
-    for line, record in records(path):
-        passage = entity(path, line, record)
+    for record in _records(path):
+        passage = _entity(record)
         if passage.id in pool:
-            raise wrong(
-                path, line, f"entity {passage.id} is also on an earlier line: expected each once"
+            raise record.wrong(
+                f"entity {passage.id} is also on an earlier line: expected each once"
             )
         pool[passage.id] = passage
     if not pool:
@@ -217,34 +206,26 @@ def read_entities(path: Path) -> dict[str, Passage]:
     return pool
 
 
-def query(path: Path, line: int, context: Any, mention: Any) -> str:
+def _query(context: Row, mention: Row) -> str:
     """Return the mention, a colon, and its sentence with the mention in braces, as in XTREME-R.
     Other braces become parentheses.
 
     The mention comes first, so that shortening the input never removes it.
     """
-    text = json_member(context, "text", str, path, line)
-    span = json_member(mention, "mention_span", dict, path, line)
-    first, end, words = (
-        json_member(span, key, kind, path, line)
-        for key, kind in (("start", int), ("end", int), ("text", str))
-    )
+    text, span = context.get("text"), mention.object("mention_span")
+    first, end, words = span.get("start", int), span.get("end", int), span.get("text")
     if not text:
-        raise wrong(
-            path,
-            line,
+        raise context.wrong(
             "the article's text is empty: the release leaves it out; "
-            "restore it with Mewsli-X's get-mewsli-x.sh",
+            "restore it with Mewsli-X's get-mewsli-x.sh"
         )
     excerpt = text[first:end] if first >= 0 else ""
     if not words.strip() or excerpt != words:
-        raise wrong(
-            path,
-            line,
+        raise context.wrong(
             f"expected the mention {words!r} at characters {first} to {end} of the text, "
-            f"found {excerpt!r}",
+            f"found {excerpt!r}"
         )
-    sentences = sentences_of(path, line, context, text)
+    sentences = _sentences_of(context, text)
     start = max((begin for begin, _ in sentences if begin <= first), default=0)
     stop = min((close for _, close in sentences if close >= end), default=len(text))
     left, right = (_BRACES.sub(r"(\1)", part) for part in (text[start:first], text[end:stop]))
@@ -259,42 +240,32 @@ def read_mentions(path: Path, code: str, entities: Path) -> list[RankingExample]
     """
     pool = read_entities(entities)
     mentions = []
-    for line, record in records(path):
-        context = json_member(record, "context", dict, path, line)
-        if (language := json_member(context, "language", str, path, line)) != code:
+    for record in _records(path):
+        context = record.object("context")
+        if (language := context.get("language")) != code:
             if language not in LANGUAGES:
-                raise unknown("language", language, LANGUAGES, f"{path}, line {line}")
+                raise unknown("language", language, LANGUAGES, record.position)
             continue
-        for mention in json_member(record, "mentions", list, path, line):
-            name = json_member(mention, "entity_id", str, path, line)
-            if name not in pool:
-                raise wrong(
-                    path,
-                    line,
+        for mention in record.objects("mentions"):
+            if (name := mention.get("entity_id")) not in pool:
+                raise record.wrong(
                     f"entity {name} is not in {entities}: "
-                    f"expected one of its {len(pool):,} entities",
+                    f"expected one of its {len(pool):,} entities"
                 )
-            mentions.append(
-                RankingExample(
-                    json_member(mention, "example_id", str, path, line),
-                    query(path, line, context, mention),
-                    (pool[name],),
-                )
-            )
+            example_id = mention.get("example_id")
+            mentions.append(RankingExample(example_id, _query(context, mention), (pool[name],)))
     return mentions
 
 
 def read_mention_pairs(path: Path) -> list[RankingExample]:
     """Return English Wikipedia's mentions, each with its entity's description."""
     mentions = []
-    for line, record in records(path):
-        pair = json_member(record, "contextual_mention", dict, path, line)
-        mention = json_member(pair, "mention", dict, path, line)
-        passage = entity(path, line, json_member(record, "entity", dict, path, line))
-        text = query(path, line, json_member(pair, "context", dict, path, line), mention)
-        mentions.append(
-            RankingExample(json_member(mention, "example_id", str, path, line), text, (passage,))
-        )
+    for record in _records(path):
+        pair = record.object("contextual_mention")
+        mention = pair.object("mention")
+        passage = _entity(record.object("entity"))
+        text = _query(pair.object("context"), mention)
+        mentions.append(RankingExample(mention.get("example_id"), text, (passage,)))
     if not mentions:
         raise UsageError(f"{path} is empty: expected one mention and entity a line")
     return mentions

@@ -3,6 +3,7 @@ task."""
 
 from pathlib import Path
 
+from xstilts_core.data.readers.shapes import both_sides
 from xstilts_core.data.readers.text import read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
@@ -25,15 +26,11 @@ def read_tatoeba(path: Path, english: Path, language: str) -> list[SentenceExamp
             f"{lengths[0]} lines here but {lengths[1]} in {english}: "
             "expected as many, line k translates line k",
         )
-    examples = []
-    for (code, (file, lines)), other in zip(sides.items(), ("en", language), strict=True):
+    for file, lines in sides.values():
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 raise wrong(file, number, "blank: expected one sentence on every line")
-            examples.append(
-                SentenceExample(f"{code}-{number}", code, line.strip(), f"{other}-{number}")
-            )
-    return examples
+    return both_sides(language, [lines for _, lines in sides.values()])
 
 
 def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[SentenceExample]:
@@ -45,10 +42,10 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
     repeated id, a pair of ids that the collections lack, and a second pair with the same sentence.
     """
     sides = {
-        code: rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))
+        code: _rows(file, "id TAB sentence") for code, file in ((language, path), ("en", english))
     }
     match: dict[str, dict[str, str]] = {code: {} for code in sides}
-    for number, pair in enumerate(rows(gold, "id TAB English id").items(), start=1):
+    for number, pair in enumerate(_rows(gold, "id TAB English id").items(), start=1):
         for code, name, other in ((language, *pair), ("en", *reversed(pair))):
             if name not in sides[code]:
                 side = path if code == language else english
@@ -78,7 +75,7 @@ def read_bucc(path: Path, english: Path, gold: Path, language: str) -> list[Sent
     ]
 
 
-def rows(path: Path, expected: str) -> dict[str, str]:
+def _rows(path: Path, expected: str) -> dict[str, str]:
     """Return a mapping from the first column to the second, in the order of the file."""
     texts: dict[str, str] = {}
     lines = read_lines(path)

@@ -3,19 +3,19 @@ TyDiQA-GoldP."""
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xstilts_core.data.readers.shapes import Row, numbered_repeats, span
 from xstilts_core.data.readers.text import parse_json, read_text
 from xstilts_core.errors import UsageError, shown
-from xstilts_core.examples import Answer, SpanExample
+from xstilts_core.examples import SpanExample
 
 # The first answers in a file if they were removed: XTREME's copies of test files have
 # [{"answer_start": 0, "text": ""}] in every question.
-REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
+_REMOVED = re.compile(rb'"answers"\s*:\s*\[\s*\{[^{}\]]*"text"\s*:\s*""')
 _ANSWERS_KEY = re.compile(rb'"answers"')
 _HEAD_BYTES = 1 << 20
 
@@ -61,20 +61,7 @@ def has_answers(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     answers = _ANSWERS_KEY.search(head)
-    return not (answers and REMOVED.match(head, answers.start()))
-
-
-def numbered_repeats(examples: list[SpanExample]) -> list[SpanExample]:
-    """Return the examples, with "#" and the position from 1 after every repeated id."""
-    repeated = {
-        name for name, count in Counter(example.id for example in examples).items() if count > 1
-    }
-    return [
-        SpanExample(f"{item.id}#{position}", item.question, item.context, item.answers)
-        if item.id in repeated
-        else item
-        for position, item in enumerate(examples, start=1)
-    ]
+    return not (answers and _REMOVED.match(head, answers.start()))
 
 
 def questions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -112,33 +99,10 @@ def example_of(path: Path, context: str, entry: dict[str, Any]) -> SpanExample:
         raise UsageError(
             f"{path}: a question has the id {shown(name)}: expected a text in {_SHAPE}"
         )
-    origin = Question(path, name)
-    question = member(entry, "question", str, path, origin).strip()
-    if not question:
-        raise UsageError(f"{path}, {origin}: the question is blank: expected a text")
     impossible = entry.get("is_impossible", False) is True
-    raw = entry.get("answers", []) if impossible else member(entry, "answers", list, path, origin)
-    if impossible and raw:
-        raise UsageError(
-            f"{path}, {origin}: marked is_impossible but has answers: expected one of the two"
-        )
-    answers = tuple(
-        Answer(
-            member(item, "text", str, path, origin), member(item, "answer_start", int, path, origin)
-        )
-        for item in raw
-    )
-    if not impossible and not any(answer.text.strip() for answer in answers):
-        raise UsageError(
-            f"{path}, {origin}: no answer and not marked is_impossible: "
-            "expected answers (XTREME removes them from its test files)"
-        )
-    for answer in answers:
-        text = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
-        if text != answer.text or not text.strip():
-            problem = f"found {text!r}" if text != answer.text else "which is blank"
-            raise UsageError(
-                f"{path}, {origin}: expected the answer {answer.text!r} "
-                f"at character {answer.start} of the context, {problem}"
-            )
-    return SpanExample(str(name), question, context, answers)
+    answers = {"answers": []} if impossible else {}
+    values = {**answers, **entry, "context": context}
+    row = Row(lambda: f"{path}, {Question(path, name)}", values)
+    if impossible and entry.get("answers"):
+        raise row.wrong("marked is_impossible but has answers: expected one of the two")
+    return span(row, exact=True, unanswerable=impossible)

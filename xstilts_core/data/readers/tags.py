@@ -1,39 +1,22 @@
 """Read sentences with a tag per word: PAN-X (WikiANN) and XTREME's part-of-speech files, one word a
 line; supertags (CCGbank)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from xstilts_core.data.readers.text import read_lines, truncation_hint, wrong
+from xstilts_core.data.readers.shapes import numbered, tagged
+from xstilts_core.data.readers.text import blocks, read_lines, truncation_hint, wrong
 from xstilts_core.errors import UsageError, unknown
 from xstilts_core.examples import TagsExample
-from xstilts_core.tasks.targets import BIO, UPOS
-
-_ZERO_WIDTH_NON_JOINER = "\u200c"
-
-
-def sentences(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-    """Yield the sentences of a file as lists of (line number, line). Blank lines separate
-    sentences."""
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate([*lines, ""], start=1):
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
+from xstilts_core.tasks import TASKS
 
 
 def read_panx(path: Path, code: str) -> list[TagsExample]:
     """Read PAN-X: token TAB tag, as `read_tagged`. The raw archive has "de:Berlin": the language's
     own prefix, if on every token, is removed."""
-    return read_tagged(path, BIO, f"{code}:")
-
-
-def read_udpos(path: Path) -> list[TagsExample]:
-    """Read XTREME's own part-of-speech files: token TAB tag, as `read_tagged`."""
-    return read_tagged(path, UPOS)
+    return read_tagged(path, TASKS["panx"].labels, f"{code}:")
 
 
 def read_tagged(
@@ -48,50 +31,34 @@ def read_tagged(
     one), for an unknown tag, and for a file without a word.
     """
     lines = read_lines(path)
-    rows = [
-        [(number, line.split(separator)) for number, line in block] for block in sentences(lines)
-    ]
-    columns, tagged = (
-        (len(rows[0][0][1]), "token TAB tag") if separator == "\t" else (2, "token SPACE tag")
-    )
+    rows = [[(number, line.split(separator)) for number, line in block] for block in blocks(lines)]
+    tabs = separator == "\t"
+    columns, shape = (len(rows[0][0][1]), "token TAB tag") if tabs else (2, "token SPACE tag")
     for number, cells in (row for block in rows for row in block):
         if len(cells) != columns or columns > 2:
-            expected = {1: "a token alone, as in the first line", 2: tagged}.get(
-                columns, f"{tagged}, or a token alone"
+            expected = {1: "a token alone, as in the first line", 2: shape}.get(
+                columns, f"{shape}, or a token alone"
             )
-            raise wrong(
-                path,
-                number,
-                f"{len(cells)} columns ({' | '.join(cells)[:80]}): "
-                f"expected {expected}{truncation_hint(number, lines)}",
-            )
+            problem = f"{len(cells)} columns ({' | '.join(cells)[:80]}): expected {expected}"
+            raise wrong(path, number, problem + truncation_hint(number, lines))
         if columns == 2 and cells[1].strip() not in tags:
             raise unknown("tag", cells[1].strip(), tags, f"{path}, line {number}")
     shared_prefix = (
         prefix if all(cells[0].startswith(prefix) for block in rows for _, cells in block) else ""
     )
-    examples: list[TagsExample] = []
-    for block in rows:
-        words = [
+    examples = numbered(
+        tagged(
             (cells[0].removeprefix(shared_prefix).strip(), cells[-1].strip()) for _, cells in block
-        ]
-        nonempty = [row for row in words if row[0]]
-        if nonempty:
-            forms, word_tags = zip(*nonempty, strict=True)
-            examples.append(
-                TagsExample(str(len(examples) + 1), forms, word_tags if columns == 2 else ())
-            )
+        )
+        for block in rows
+    )
+    if columns == 1:
+        examples = [replace(example, tags=()) for example in examples]
     if not examples:
         raise UsageError(
             f"{path}, line {rows[0][0][0]}: no token of the file is a word: expected at least one"
         )
     return examples
-
-
-def plain_word(word: str) -> str:
-    """Return the word without spaces and zero-width non-joiners inside it, as XTREME writes it; ""
-    if nothing is left."""
-    return word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
 
 
 def read_ccg(path: Path) -> list[TagsExample]:

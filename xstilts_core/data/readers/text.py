@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from xstilts_core.errors import UsageError, shown
 
-SHOWN = 12
+_SHOWN = 12
 # First bytes of compressed files.
 _PACKED = ((b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"))
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -32,7 +32,7 @@ def truncation_hint(line: int, lines: list[str]) -> str:
     )
 
 
-def neighbours(path: Path) -> str:
+def _neighbours(path: Path) -> str:
     """Return what exists beside a missing file: files of the same kind, otherwise the nearest
     existing folder."""
     folder = path.parent
@@ -52,8 +52,8 @@ def neighbours(path: Path) -> str:
 def listing(folder: Path, pattern: str) -> str:
     """Return the first names of a folder that match the pattern."""
     names = sorted(entry.name for entry in folder.glob(pattern))
-    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + rest if names else "nothing"
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest if names else "nothing"
 
 
 def record_opening(path: Path) -> Path:
@@ -73,7 +73,7 @@ def read_text(path: Path) -> str:
     if path.is_dir():
         raise UsageError(f"{path} is a folder: expected a file; it holds {listing(path, '*')}")
     if not path.is_file():
-        raise UsageError(f"{path} is missing: {neighbours(path)}")
+        raise UsageError(f"{path} is missing: {_neighbours(path)}")
     content = record_opening(path).read_bytes()
     for start, kind in _PACKED:
         if content.startswith(start):
@@ -119,6 +119,18 @@ def read_lines(path: Path) -> list[str]:
                     "(old Mac files have CR alone)",
                 )
     return lines if lines[-1] else lines[:-1]
+
+
+def blocks(lines: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+    """Yield the sentences of a file as lists of (line number, line). Blank lines separate
+    sentences."""
+    block: list[tuple[int, str]] = []
+    for number, line in enumerate([*lines, ""], start=1):
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
 
 
 def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "") -> Any:
@@ -171,36 +183,3 @@ def parse_json(text: str, path: Path, expected: str, line: int = 0, cut: str = "
     except ValueError:
         raise wrong(path, at(), f"a number with too many digits: expected {expected}") from None
     return value
-
-
-def read_json_lines(path: Path, keys: Mapping[str, type]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of every line that is not blank. Each object has `keys`,
-    with values of their types.
-
-    Raise UsageError with the line if its JSON is malformed, not an object, or lacks a key.
-    """
-    lines = read_lines(path)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        row = parse_json(
-            line, path, f"one object with {', '.join(keys)}", number, truncation_hint(number, lines)
-        )
-        for key, kind in keys.items():
-            json_member(row, key, kind, path, number)
-        yield number, row
-
-
-def json_member(row: Any, key: str, kind: type, path: Path, line: int) -> Any:
-    """Return row[key]. Raise UsageError unless it exists and has type `kind` (`object`: any)."""
-    if not isinstance(row, dict):
-        raise wrong(
-            path, line, f"{type(row).__name__} instead of an object: expected one with {key!r}"
-        )
-    if key not in row:
-        raise wrong(
-            path, line, f"no {key!r} among {' '.join(', '.join(row).split())[:80] or 'no keys'}"
-        )
-    if not isinstance(row[key], kind) or (kind is int and isinstance(row[key], bool)):
-        raise wrong(path, line, f"{key} is {shown(row[key])}: expected {kind.__name__}")
-    return row[key]

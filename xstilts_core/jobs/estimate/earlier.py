@@ -9,7 +9,7 @@ from statistics import median
 from xstilts_core import results
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate.work import work
-from xstilts_core.study.spec import SPECS, Spec, make
+from xstilts_core.study.spec import SPECS, Spec
 
 # Runs whose numbers of examples differ by more than this factor are not compared, because the start
 # has too large or too small a share in the time of one of them.
@@ -62,18 +62,13 @@ def _notebook_seconds(folder: Path) -> float:
         return 0.0
 
 
-def remembered(path: Path) -> _Past | None:
+def _remembered(path: Path) -> _Past | None:
     """Return the run behind a result.json, or None if it cannot be compared: it comes from another
     version or another machine, or may include time for translations, which only the first run that
     needs them makes."""
     try:
         result = results.read(path)
-        spec_class = SPECS[result.phase]
-        spec = make(
-            spec_class,
-            {name: value for name, value in result.spec.items() if name in spec_class.model_fields},
-            str(path),
-        )
+        spec = SPECS[result.phase].of(result.spec, str(path))
         if getattr(spec, "translators", ()) or results.REFERENCE in result.provenance:
             return None
         seconds = float(result.provenance["seconds"])
@@ -101,7 +96,7 @@ def finished(outputs: Path) -> list[_Past]:
         for path in sorted(outputs.glob(f"*/*/**/{results.RESULT}"))
         if path.relative_to(outputs).parts[1] != "report"
     )
-    return [past for past in map(remembered, paths) if past is not None]
+    return [past for past in map(_remembered, paths) if past]
 
 
 def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
@@ -121,29 +116,24 @@ def by_earlier(spec: Spec, units: float, runs: Sequence[_Past]) -> Cost | None:
     Runs of other studies count only if they have the same encoder, and not at all if each study
     trains its own encoder.
     """
-    encoder = str(getattr(spec, "encoder", "pretrained"))
-    similar_runs = [
-        past
+    encoder = str(getattr(spec, "encoder", ""))
+    comparable = [
+        (past, units / past.units if past.units else 1.0)
         for past in runs
-        if past.kind == kind(spec) and past.encoder == str(getattr(spec, "encoder", ""))
+        if past.kind == kind(spec) and past.encoder == encoder
     ]
-    study_runs = [past for past in similar_runs if past.study == spec.study]
-    for candidates, source in (
-        (study_runs, "this study's runs"),
-        (similar_runs if encoder != "pretrained" else [], "other studies' runs"),
-    ):
-        comparable = [(past, units / past.units if past.units else 1.0) for past in candidates]
-        comparable = [
-            (past, ratio) for past, ratio in comparable if 1 / _MOST_APART <= ratio <= _MOST_APART
-        ]
-        if comparable:
-            seconds = median(past.seconds * ratio for past, ratio in comparable)
-            return Cost(
-                seconds + median(past.start for past, _ in comparable),
-                int(median(past.size for past, _ in comparable)),
-                source,
-            )
-    return None
+    comparable = [
+        (past, ratio) for past, ratio in comparable if 1 / _MOST_APART <= ratio <= _MOST_APART
+    ]
+    source = "this study's runs"
+    similar = [(past, ratio) for past, ratio in comparable if past.study == spec.study]
+    if not similar and encoder not in ("", "pretrained"):
+        similar, source = comparable, "other studies' runs"
+    if not similar:
+        return None
+    seconds = median(past.seconds * ratio for past, ratio in similar)
+    start = median(past.start for past, _ in similar)
+    return Cost(seconds + start, int(median(past.size for past, _ in similar)), source)
 
 
 def report_seconds(outputs: Path) -> float:

@@ -1,36 +1,38 @@
 """Forecast hours, memory and disk of a study's remaining runs, from earlier runs or else a short
-probe."""
+trial."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 
 from xstilts_core import results
+from xstilts_core.errors import UsageError
 from xstilts_core.jobs import aside
-from xstilts_core.jobs.estimate.earlier import Cost, by_earlier, finished, on_device, report_seconds
-from xstilts_core.jobs.estimate.question import Answer, Question, Rendering, Speed, Stage
-from xstilts_core.jobs.estimate.sentences import left, needed
-from xstilts_core.jobs.estimate.work import Work, steps, work
-from xstilts_core.jobs.kernel import environment
+from xstilts_core.jobs.estimate.earlier import (
+    Cost,
+    by_earlier,
+    finished,
+    kind,
+    on_device,
+    report_seconds,
+)
+from xstilts_core.jobs.estimate.memory import Shape, shape_of
+from xstilts_core.jobs.estimate.trial import Speed, measure
+from xstilts_core.jobs.estimate.work import Work, work
 from xstilts_core.study import Study
-from xstilts_core.study.spec import SPECS, Spec
-from xstilts_core.tasks import TASKS, task
+from xstilts_core.study.spec import SPECS, IntermediateSpec, Spec
 
-_PROBE_SECONDS = 90
-# Runner, papermill, a ready kernel and saving; on a cluster every kernel also imports torch.
+# Runner, papermill, a ready kernel and saving.
 START_SECONDS = 2.0
+# Kernels of a cluster's jobs import torch themselves.
+_IMPORT_SECONDS = 5.0
 # Once per grid: Snakemake, the first kernel's imports, the table of scores and the page.
 GRID_SECONDS = 10.0
-# Notebook, log and result; a file of predictions; one prediction; one token of a vocabulary.
-_RUN_BYTES, _FILE_BYTES, _PREDICTION_BYTES, _WORD_BYTES = 25_000, 1_000, 10, 60
-_WEIGHT_BYTES = {"float16": 2, "float32": 4}
+# Notebook, log and result; a file of predictions; one prediction.
+_RUN_BYTES, _FILE_BYTES, _PREDICTION_BYTES = 25_000, 1_000, 10
 # A checkpoint of an unfinished training: weights, two moments of AdamW, the best weights so far.
 _CHECKPOINT_COPIES = 4
-PROBED = "a probe"
 SHARED = "shared"
 # The state of a finished run that is repeated because a run that it starts from is.
 AFTER = "after"
@@ -39,116 +41,88 @@ READY = ("done", SHARED)
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The forecast for `xstilts run`. costs: by folder, for each remaining run. error: why no probe
-    was possible.
+    """The forecast for `xstilts run`. costs: by folder, for each remaining run; none if the
+    encoder is unknown. errors: why times are unknown.
 
     wall: seconds with `jobs` parallel runs, reports included; reports: seconds of the reports.
-    translation: seconds of translation, included in the runs' costs; sentences: number to
-    translate, by (translator, language).
+    shape: size of the largest run; None if unknown or nothing is left to do.
     """
 
     study: Study
     jobs: int
     states: dict[Path, str]
     costs: dict[Path, Cost]
+    errors: tuple[str, ...]
     wall: float
     reports: float
-    answer: Answer | None
-    error: str
-    translation: float = 0.0
-    sentences: dict[tuple[str, str], float] = field(default_factory=dict)
+    shape: Shape | None
 
     @property
     def todo(self) -> list[Spec]:
         return [spec for spec in self.study.specs if self.states[spec.folder] not in READY]
 
     @property
-    def size(self) -> int:
+    def size(self) -> float:
         """Return the bytes on disk at the end, including checkpoints of unfinished trainings."""
-        open_runs = [spec for spec in self.todo if getattr(spec, "checkpoint_every", 0)]
-        weights = 4 * self.answer.parameters if self.answer else 0
-        return sum(cost.size for cost in self.costs.values()) + _CHECKPOINT_COPIES * weights * min(
-            self.jobs, len(open_runs)
-        )
+        unfinished = sum(bool(getattr(spec, "checkpoint_every", 0)) for spec in self.todo)
+        weights = 4 * self.shape.parameters if self.shape else 0
+        copies = _CHECKPOINT_COPIES * min(self.jobs, unfinished)
+        return sum(cost.size for cost in self.costs.values()) + copies * weights
 
 
-def probe(question: Question, threads: int) -> tuple[Answer | None, str]:
-    """Answer the question in a separate process with as many threads as a run and no network.
-    Return (None, reason) if that fails."""
-    variables = {**os.environ, **environment(threads), "HF_HUB_OFFLINE": "1"}
-    call = [sys.executable, "-m", "xstilts_core.jobs.estimate.probe"]
-    text = json.dumps(asdict(question))
-    try:
-        reply = subprocess.run(
-            call, input=text, capture_output=True, text=True, timeout=_PROBE_SECONDS, env=variables
-        )
-        content = json.loads(reply.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return None, f"the probe took more than {_PROBE_SECONDS} seconds"
-    except (IndexError, json.JSONDecodeError):
-        return (
-            None,
-            f"the probe failed: {(reply.stderr.strip().splitlines() or ['no output'])[-1]}",
-        )
-    return (None, content["error"]) if "error" in content else (Answer.of(content), "")
-
-
-def seconds(planned: Work, speeds: Mapping[Stage, Speed]) -> float:
-    """Return the seconds of a run's work at these speeds."""
-    counts = steps(planned, {stage: speed.rows for stage, speed in speeds.items()})
-    total = 0.0
-    for piece, count in zip(planned.pieces, counts, strict=True):
-        speed = speeds[piece.stage]
-        total += speed.once + speed.read * piece.read + speed.scored * piece.scored
-        total += count * (speed.batch + speed.step)
-    return total
-
-
-def written(spec: Spec, planned: Work, answer: Answer) -> int:
-    """Return the bytes that a run leaves on disk."""
-    size = _RUN_BYTES
-    if spec.phase in ("pretrain", "intermediate"):
-        weight = _WEIGHT_BYTES[str(getattr(spec, "weights", "float32"))]
-        return size + weight * answer.parameters + _WORD_BYTES * answer.vocabulary
-    return size + _FILE_BYTES * planned.languages + _PREDICTION_BYTES * planned.scored
-
-
-def by_probe(
-    spec: Spec, planned: Work, answer: Answer, speeds: Mapping[Stage, Speed], local: bool
+def _by_trial(
+    spec: Spec, planned: Work, speed: Speed | None, shape: Shape | None, local: bool
 ) -> Cost:
-    start = START_SECONDS + (0.0 if local else answer.start)
-    return Cost(start + seconds(planned, speeds), written(spec, planned, answer), PROBED)
+    """Return the cost of a run from a trial of its kind; without one its time is unknown (NaN)."""
+    size = _RUN_BYTES + _FILE_BYTES * planned.languages
+    if spec.phase not in ("pretrain", "intermediate"):
+        size += _PREDICTION_BYTES * planned.scored
+    elif shape:
+        half = getattr(spec, "weights", "float32") == "float16"
+        size += shape.file_bytes // (2 if half else 1)
+    if speed is None:
+        return Cost(nan, size, "")
+    start = START_SECONDS + (0.0 if local else _IMPORT_SECONDS)
+    return Cost(start + speed.seconds(planned), size, "a trial")
 
 
-def ask(
-    study: Study, plans: Mapping[Path, Work], renderings: Sequence[Rendering], threads: int
-) -> tuple[Answer | None, dict[Stage, Speed], str]:
-    """Probe the stages of these runs and the translation of their training data."""
-    devices = [
-        spec.device for spec in study.specs if spec.folder in plans and plans[spec.folder].pieces
-    ]
-    stages = list(dict.fromkeys(piece.stage for plan in plans.values() for piece in plan.pieces))
-    first = next((spec for spec in study.specs if spec.phase == "pretrain"), None)
-    folder = str(study.root.parent / "translations")
-    fields = first.model_dump(mode="json") if first else None
-    question = Question(
-        study.encoder, devices[0] if devices else "cpu", stages, fields, list(renderings), folder
-    )
-    answer, error = probe(question, threads)
-    return answer, dict(zip(stages, answer.speeds, strict=True)) if answer else {}, error
+def estimate(
+    specs: Sequence[Spec], threads: int, gpu: bool, local: bool = True
+) -> tuple[dict[Path, Cost], tuple[str, ...], Shape | None]:
+    """Return the costs of these runs of one study by folder, why times are unknown, and the shape
+    of the encoder.
 
-
-def largest(plans: Mapping[Path, Work]) -> dict[Path, Work]:
-    """Return, for each format, a run with the most tokens in a batch."""
-    batches: dict[str, tuple[int, Path]] = {}
-    for folder, plan in plans.items():
-        for piece in plan.pieces:
-            kind = task(piece.stage.task).format if piece.stage.task in TASKS else piece.stage.task
-            batches[kind] = max(
-                batches.get(kind, (-1, folder)),
-                (piece.stage.batch_size * piece.stage.max_length, folder),
-            )
-    return {folder: plans[folder] for _, folder in batches.values()}
+    Runs without comparable earlier ones are tried, one of each kind, in a temporary folder; nothing
+    else is written, and nothing is downloaded.
+    """
+    if not specs:
+        return {}, (), None
+    plans = {spec.folder: work(spec) for spec in specs}
+    gpu = gpu and any(spec.device != "cpu" for spec in specs)
+    past = on_device(finished(specs[0].root.parent), threads, gpu)
+    costs = {
+        spec.folder: cost
+        for spec in specs
+        if (cost := by_earlier(spec, plans[spec.folder].units, past))
+    }
+    try:
+        shape = shape_of(specs, gpu)
+    except UsageError as error:
+        return costs, (str(error),), None
+    unknown = [spec for spec in specs if spec.folder not in costs]
+    speeds: dict[tuple[str, ...], Speed | str] = {
+        kind(spec): Speed() for spec in unknown if not plans[spec.folder].units
+    }
+    tried = {kind(spec): spec for spec in unknown if kind(spec) not in speeds}
+    # A model of phase 1 that is tried first is there for the phases after it.
+    kinds = sorted(tried, key=lambda name: list(SPECS).index(name[0]))
+    speeds |= dict(zip(kinds, measure([tried[name] for name in kinds], threads), strict=True))
+    for spec in unknown:
+        speed = speeds[kind(spec)]
+        measured = None if isinstance(speed, str) else speed
+        costs[spec.folder] = _by_trial(spec, plans[spec.folder], measured, shape, local)
+    errors = [speed for speed in speeds.values() if isinstance(speed, str)]
+    return costs, tuple(dict.fromkeys(errors)), shape
 
 
 def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) -> float:
@@ -170,67 +144,43 @@ def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) ->
 def forecast(
     study: Study, jobs: int, threads: int, gpu: bool, local: bool, shared: Collection[Path] = ()
 ) -> Forecast:
-    """Forecast the remaining runs of a study. Write nothing, download nothing and start no
-    notebook.
+    """Forecast the remaining runs of a study, without writing to its outputs or downloading.
 
     threads: number per run. gpu: whether runs will have a GPU. local: on this machine, not on a
     cluster. shared: folders of the runs that will be taken over from other studies, in negligible
     time.
     """
+    plan = aside.plan(study)
     states = {
         state.spec.folder: SHARED if state.spec.folder in shared else state.state
         for state in results.states(study.specs)
     }
-    plan = aside.plan(study)
-    states |= {folder: AFTER for folder in plan.after if folder not in shared} | dict.fromkeys(
-        plan.back, "done"
-    )
+    states |= {folder: AFTER for folder in plan.after if folder not in shared}
+    states |= dict.fromkeys(plan.back, "done")
     todo = [spec for spec in study.specs if states[spec.folder] not in READY]
-    plans = {spec.folder: work(spec) for spec in todo}
-    outputs = study.root.parent
-    runs = on_device(
-        finished(outputs), threads, gpu and any(spec.device != "cpu" for spec in study.specs)
-    )
-    costs = {
-        spec.folder: cost
-        for spec in todo
-        if (cost := by_earlier(spec, plans[spec.folder].units, runs))
-    }
-    unknown = {folder: plan for folder, plan in plans.items() if folder not in costs}
-    # No log records memory: without other questions, probe the largest batches for it.
-    probed = unknown or largest(plans)
-    ready = [spec for spec in study.specs if states[spec.folder] in READY]
-    translated = needed([*ready, *todo])
-    renderings = (
-        list(dict.fromkeys(rendering for examples in translated.values() for rendering in examples))
-        if todo
-        else []
-    )
-    answer, speeds, error = ask(study, probed, renderings, threads) if todo else (None, {}, "")
-    if answer:
-        costs |= {
-            spec.folder: by_probe(spec, plans[spec.folder], answer, speeds, local)
-            for spec in todo
-            if spec.folder in unknown
-        }
-    else:
-        costs = {folder: cost for folder, cost in costs.items() if folder not in translated}
-    translation, sentences = (
-        left(ready, todo, dict(zip(renderings, answer.rendered, strict=True)))
-        if answer
-        else ({}, {})
-    )
-    costs = {
-        folder: replace(cost, seconds=cost.seconds + translation.get(folder, 0.0))
-        for folder, cost in costs.items()
-    }
-    complete = len(costs) == len(todo)
-    reports = report_seconds(outputs) if todo else 0.0
-    ordered = [spec for phase in SPECS for spec in todo if spec.phase == phase]
-    overhead = GRID_SECONDS + reports * -(-len(study.reports) // jobs) if todo else 0.0
-    wall = wall_seconds(ordered, costs, jobs) + overhead if complete else float("nan")
-    counts = {pair: count for pair, count in sentences.items() if count}
-    total = reports * len(study.reports)
+    costs, errors, shape = estimate(todo, threads, gpu, local)
+    reports, wall = report_seconds(study.root.parent) if todo else 0.0, nan
+    if len(costs) == len(todo) and not any(isnan(cost.seconds) for cost in costs.values()):
+        ordered = [spec for phase in SPECS for spec in todo if spec.phase == phase]
+        overhead = GRID_SECONDS + reports * -(-len(study.reports) // jobs) if todo else 0.0
+        wall = wall_seconds(ordered, costs, jobs) + overhead
     return Forecast(
-        study, jobs, states, costs, wall, total, answer, error, sum(translation.values()), counts
+        study=study,
+        jobs=jobs,
+        states=states,
+        costs=costs,
+        errors=errors,
+        wall=wall,
+        reports=reports * len(study.reports),
+        shape=shape,
     )
+
+
+def translations(specs: Sequence[Spec]) -> str:
+    """Return which translation models the runs use, and for which languages; "" for none."""
+    codes: dict[str, dict[str, None]] = {}
+    for spec in specs:
+        if isinstance(spec, IntermediateSpec) and spec.translator:
+            for code in spec.translated:
+                codes.setdefault(spec.translator_for(code), {})[code] = None
+    return "; ".join(f"into {', '.join(names)} by {model}" for model, names in codes.items())

@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections import Counter
+from math import isnan
 
 from rich.console import Console
 from rich.table import Table
 
-from xstilts_core.jobs.estimate.forecast import AFTER, READY, SHARED, Forecast
+from xstilts_core.jobs.estimate.forecast import AFTER, READY, SHARED, Forecast, translations
 from xstilts_core.study.spec import SPECS, DataSpec
 
 
@@ -39,81 +40,54 @@ def table(found: Forecast) -> Table:
         sources = ", ".join(
             f"{source} ({count})"
             for source, count in Counter(cost.source for cost in costs).items()
+            if source
         )
-        time = spent(sum(cost.seconds for cost in costs)) if len(costs) == len(todo) else "?"
-        size = amount(sum(cost.size for cost in costs)) if len(costs) == len(todo) else "?"
+        seconds, complete = sum(cost.seconds for cost in costs), len(costs) == len(todo)
+        time = spent(seconds) if complete and not isnan(seconds) else "?"
+        size = amount(sum(cost.size for cost in costs)) if complete else "?"
         phases.add_row(phase, str(len(specs)), str(len(todo)), time, size, sources)
     return phases
 
 
 def notes(found: Forecast) -> list[str]:
-    """Return the lines below the table: totals, memory, disk and assumptions."""
-    lines = (
-        [f"no estimate for {len(found.todo) - len(found.costs)} runs: {found.error}"]
-        if found.error
-        else []
-    )
-    if found.wall == found.wall:
+    """Return the lines below the table: totals, memory, disk and what is not counted."""
+    lines = []
+    if found.errors:
+        known = sum(not isnan(cost.seconds) for cost in found.costs.values())
+        lines.append(f"no estimate for {len(found.todo) - known} runs: {found.errors[0]}")
+    if not isnan(found.wall):
         total = sum(cost.seconds for cost in found.costs.values()) + found.reports
         lines.append(
             f"about {spent(found.wall)} with {found.jobs} parallel runs "
             f"({spent(total)} on one device, reports included)"
         )
-    answer = found.answer
-    if answer is not None:
+    if shape := found.shape:
         parallel = min(found.jobs, len(found.todo))
-        memory_kind = f"{answer.device} memory" if answer.gpu else "memory"
+        kind = f"{shape.device} memory" if shape.gpu else "memory"
         lines.append(
-            f"device: {answer.device} per run; {memory_kind}: {amount(answer.memory)} per run, "
-            f"{amount(parallel * answer.memory)} in parallel"
+            f"device: {shape.device} per run; {kind}: "
+            f"{amount(shape.memory)} per run, {amount(parallel * shape.memory)} in parallel"
         )
         installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if not answer.gpu and parallel * answer.memory > installed:
+        if not shape.gpu and parallel * shape.memory > installed:
             lines.append(
                 f"that is more than this machine's {amount(installed)} of memory: "
                 "use a smaller --jobs, or another machine"
             )
-        lines.append(f"encoder: {answer.parameters:,} parameters, by {answer.shape}")
-        if answer.assumed:
-            tokens = ", ".join(f"{name} {count:.0f}" for name, count in answer.assumed.items())
-            lines.append(
-                "assumed tokens per training row, because data or tokenizer are not on this "
-                f"machine: {tokens}"
-            )
-    lines += translations(found)
+        lines.append(f"encoder: {shape.parameters:,} parameters, by {shape.origin}")
+    if translated := translations(found.todo):
+        lines.append(f"not counted: the time of translation {translated}")
     if any(isinstance(spec, DataSpec) for spec in found.todo):
         lines.append(
             "not counted: downloads from the hub, their time and their space in the cache (HF_HOME)"
         )
-    existing_folder = next(
-        folder for folder in (found.study.root, *found.study.root.parents) if folder.exists()
-    )
-    free = shutil.disk_usage(existing_folder).free
+    existing = next(path for path in (found.study.root, *found.study.root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     warning = "" if found.size < free else ": not enough"
-    lines.append(
-        f"disk: {amount(found.size)} more in {found.study.root}, {amount(free)} free{warning}"
-    )
-    return lines
-
-
-def translations(found: Forecast) -> list[str]:
-    """Return lines on the number of sentences to translate by model, and on models that could not
-    be measured."""
-    lines = []
-    if found.sentences:
-        counts = ", ".join(
-            f"{count:,.0f} into {code} by {name}" for (name, code), count in found.sentences.items()
-        )
-        lines.append(
-            f"translation: {spent(found.translation)} of the time above, each sentence once: "
-            f"about {counts}"
-        )
-    errors = (
-        dict.fromkeys(cost.error for cost in found.answer.rendered if cost.error)
-        if found.answer
-        else {}
-    )
-    return [*lines, *(f"not counted: the time of translation: {error}" for error in errors)]
+    return [
+        *lines,
+        f"disk: {amount(found.size)} more in {found.study.root}, {amount(free)} free{warning}",
+    ]
 
 
 def show(found: Forecast, console: Console) -> None:

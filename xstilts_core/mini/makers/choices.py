@@ -6,15 +6,15 @@ can know only from its corpus. CosmosQA asks about a short text, and identifies 
 occupation that the text states.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import ChoiceExample
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import question_roles
-from xstilts_core.mini.makers.passage import Sentence, chunk, passage, persons
-from xstilts_core.mini.meaning import Entity, Fact, Meaning
+from xstilts_core.mini.grammar import Sentence, chunk, passage
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import asked_about, question_roles
+from xstilts_core.mini.meaning import Entity, Fact, Meaning, persons
 from xstilts_core.mini.preferences import STATIVE_VERBS, TIMES_WITHOUT_NEVER
 from xstilts_core.mini.world import ATTRIBUTES, World, pretraining_world, vocabulary
 
@@ -25,11 +25,11 @@ _TYPICAL_SUBJECT, _UNUSUAL_SUBJECT = 0.15, 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class _Choice(Item):
     """A context, an optional question, and candidate meanings, each told whole or only as its chunk
     `role`. `right` is the index of the gold one.
 
-    unit: the subject of a question; all questions about it stay in one split.
+    topic: the subject of a question; all questions about it stay in one split.
     """
 
     context: tuple[Sentence, ...]
@@ -37,48 +37,54 @@ class Choice:
     options: tuple[Meaning, ...]
     role: str | None
     right: int
-    unit: object
+    topic: object
 
     @property
     def key(self) -> object:
         return (self.context, self.question, frozenset(self.options))
 
+    @property
+    def unit(self) -> object:
+        return self.topic
 
-def shuffled(
+
+def _shuffled(
     random: Random,
-    context: tuple[Sentence, ...],
-    question: Sentence | None,
     right: Meaning,
-    wrong: list[Meaning],
-    role: str | None,
-    unit: object,
-) -> Choice:
-    """Return a Choice with its options in random order."""
+    wrong: Sequence[Meaning],
+    *,
+    topic: object,
+    context: tuple[Sentence, ...] = (),
+    role: str | None = None,
+) -> _Choice:
+    """Return an item with its options in random order; with a role, its question asks for it."""
     options = [right, *wrong]
     order = list(range(len(options)))
     random.shuffle(order)
-    return Choice(
+    return _Choice(
         context=context,
-        question=question,
+        question=Sentence(right, role) if role else None,
         options=tuple(options[index] for index in order),
         role=role,
         right=order.index(0),
-        unit=unit,
+        topic=topic,
     )
 
 
-def _split_by_habit(
-    world: World, kind: str, key: str, typical: float, unusual: float
-) -> tuple[list[str], list[str]]:
+def _with(meaning: Meaning, role: str, values: Sequence[object]) -> list[Meaning]:
+    """Return the meaning with each of the values in turn."""
+    return [replace(meaning, **{role: value}) for value in values]
+
+
+def _split_by_habit(world: World, kind: str, key: str) -> tuple[list[str], list[str]]:
     """Return the typical and the unusual items of a distribution of the world."""
     habit = world.preference(kind, key)
     pairs = list(zip(habit.items, habit.weights, strict=True))
-    return [item for item, weight in pairs if weight >= typical], [
-        item for item, weight in pairs if weight <= unusual
-    ]
+    usual = [item for item, weight in pairs if weight >= _TYPICAL]
+    return usual, [item for item, weight in pairs if weight <= _UNUSUAL]
 
 
-def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
+def _hellaswag(setting: Setting, random: Random) -> Iterator[_Choice]:
     """Yield items that ask for the best ending. The context names a person and an action. The right
     ending continues with the person at the usual place or time; the wrong ones are unusual in the
     pretraining world or deny what was said."""
@@ -88,22 +94,19 @@ def hellaswag(setting: Setting, random: Random) -> Iterator[Choice]:
         first = world.event(random, person, place=0.6, time=0.6, negated=0.0)
         verb = world.preference("verb", person.concept).draw(random)
         role = random.choice(("place", "time"))
-        usual, unusual = _split_by_habit(habits, role, verb, _TYPICAL, _UNUSUAL)
+        usual, unusual = _split_by_habit(habits, role, verb)
         if verb == first.verb or verb in STATIVE_VERBS or not usual or len(unusual) < 3:
             continue
         ending = world.event(random, person, place=0.0, time=0.0, negated=0.0, verb=verb)
         right = replace(ending, **{role: random.choice(usual)})
-        denial = replace(first, front=None, negated=True)
-        wrong: list[Meaning] = [
-            replace(ending, **{role: value}) for value in random.sample(unusual, 3)
-        ]
+        wrong = _with(ending, role, random.sample(unusual, 3))
         if random.random() < 0.5 and first.time not in TIMES_WITHOUT_NEVER:
-            wrong[0] = denial
+            wrong[0] = replace(first, front=None, negated=True)
         context = (Sentence(world.fact(random, person)), Sentence(first))
-        yield shuffled(random, context, None, right, wrong, None, (context, ending))
+        yield _shuffled(random, right, wrong, topic=(context, ending), context=context)
 
 
-def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
+def _cosmosqa(setting: Setting, random: Random) -> Iterator[_Choice]:
     """Yield texts of facts and events with a question that names a person by occupation; wrong
     answers come from the text and from outside it."""
     world = setting.world()
@@ -120,127 +123,83 @@ def cosmosqa(setting: Setting, random: Random) -> Iterator[Choice]:
         facts = [
             Fact(event.subject, "occupation", job) for event, job in zip(about, jobs, strict=True)
         ]
-        target, job = about[0], jobs[0]
+        target = about[0]
         roles = [role for role in question_roles(target) if role in ("place", "time")]
         if not roles:
             continue
         role = random.choice(roles)
-        question = replace(target, subject=Entity(job), front=None)
-        for name in ("place", "time"):
-            if name != role and random.random() < 0.5:
-                question = replace(question, **{name: None})
-        inside = list(
-            dict.fromkeys(
-                getattr(event, role)
-                for event in events
-                if getattr(event, role) not in (None, getattr(target, role))
-            )
-        )
+        question = asked_about(random, replace(target, subject=Entity(jobs[0])), role)
+        right = getattr(target, role)
+        stated = dict.fromkeys(getattr(event, role) for event in events)
+        inside = [value for value in stated if value not in (None, right)]
         outside = [
-            value
-            for value in vocabulary(role, setting.domain)
-            if value not in inside and value != getattr(target, role)
+            value for value in vocabulary(role, setting.domain) if value not in (*inside, right)
         ]
-        values = inside + random.sample(outside, 3 - len(inside))
-        wrong: list[Meaning] = [replace(question, **{role: value}) for value in values]
-        sentences = [Sentence(clause) for clause in (*facts, *events)]
-        random.shuffle(sentences)
-        yield shuffled(
-            random,
-            tuple(sentences),
-            Sentence(question, role),
-            question,
-            wrong,
-            role,
-            (tuple(sentences), question),
-        )
+        wrong = _with(question, role, inside + random.sample(outside, 3 - len(inside)))
+        context = [Sentence(clause) for clause in (*facts, *events)]
+        random.shuffle(context)
+        topic = (tuple(context), question)
+        yield _shuffled(random, question, wrong, topic=topic, context=topic[0], role=role)
 
 
-def _commonsense_habit(random: Random, habits: World) -> Choice | None:
+def _commonsense_habit(random: Random, habits: World) -> _Choice | None:
     """Draw a question where or when something is usually done, or who usually does it."""
     subject = habits.subject(random, persons=0.3, every=0.0, surname=0.0)
     role = random.choice(("place", "time", "subject"))
     if role == "subject":
         return _commonsense_subject(random, habits)
     event = habits.event(random, subject, place=0.0, time=0.0, negated=0.0, surname=0.0)
-    usual, unusual = _split_by_habit(habits, role, event.verb, _TYPICAL, _UNUSUAL)
+    usual, unusual = _split_by_habit(habits, role, event.verb)
     if event.verb in STATIVE_VERBS or not usual or len(unusual) < 4:
         return None
     right = replace(event, **{role: random.choice(usual)})
-    wrong: list[Meaning] = [replace(event, **{role: value}) for value in random.sample(unusual, 4)]
-    return shuffled(random, (), Sentence(right, role), right, wrong, role, (event.verb, role))
+    wrong = _with(event, role, random.sample(unusual, 4))
+    return _shuffled(random, right, wrong, topic=(event.verb, role), role=role)
 
 
-def _commonsense_subject(random: Random, habits: World) -> Choice | None:
+def _commonsense_subject(random: Random, habits: World) -> _Choice | None:
     """Draw a question who usually does something."""
-    event = habits.event(
-        random,
-        Entity(random.choice(habits.occupations)),
-        place=0.0,
-        time=0.0,
-        negated=0.0,
-        surname=0.0,
-    )
-    people = habits.occupations + habits.preference("name", "").items
+    worker = Entity(random.choice(habits.occupations))
+    event = habits.event(random, worker, place=0.0, time=0.0, negated=0.0, surname=0.0)
     chances = {
-        person: habits.preference("verb", person).probability(event.verb) for person in people
+        person: habits.preference("verb", person).probability(event.verb)
+        for person in habits.occupations + habits.preference("name", "").items
     }
     usual = [person for person, chance in chances.items() if chance >= _TYPICAL_SUBJECT]
     unusual = [person for person, chance in chances.items() if chance <= _UNUSUAL_SUBJECT]
     if not usual or len(unusual) < 4:
         return None
-    right = replace(event, subject=Entity(random.choice(usual)))
-    wrong: list[Meaning] = [
-        replace(event, subject=Entity(person)) for person in random.sample(unusual, 4)
-    ]
-    if any(
-        event.object is not None and event.object.concept == option.subject.concept
-        for option in (right, *wrong)
-    ):
+    right, *wrong = (random.choice(usual), *random.sample(unusual, 4))
+    if event.object is not None and event.object.concept in (right, *wrong):
         return None
-    return shuffled(
-        random,
-        (),
-        Sentence(right, "subject"),
-        right,
-        wrong,
-        "subject",
-        (event.verb, right.subject.concept),
-    )
+    options = _with(event, "subject", [Entity(person) for person in (right, *wrong)])
+    return _shuffled(random, options[0], options[1:], topic=(event.verb, right), role="subject")
 
 
-def _commonsense_fact(random: Random, habits: World) -> Choice | None:
+def _commonsense_fact(random: Random, habits: World) -> _Choice:
     """Draw a question about the city, employer, occupation or age of a well-known person."""
     attribute = random.choice(ATTRIBUTES)
     person = habits.person(random, surname=0.0)
     fact = habits.fact(random, person, attribute)
     others: set[str | int] = set()
     while len(others) < 4:
-        value = habits.value(random, attribute)
-        if value != fact.value:
-            others.add(value)
-    wrong: list[Meaning] = [replace(fact, value=value) for value in sorted(others, key=str)]
-    return shuffled(
-        random, (), Sentence(fact, "value"), fact, wrong, "value", (person.concept, attribute)
-    )
+        others |= {habits.value(random, attribute)} - {fact.value}
+    wrong = _with(fact, "value", sorted(others, key=str))
+    return _shuffled(random, fact, wrong, topic=(person.concept, attribute), role="value")
 
 
-def commonsenseqa(setting: Setting, random: Random) -> Iterator[Choice]:
+def _commonsenseqa(setting: Setting, random: Random) -> Iterator[_Choice]:
     """Yield questions about the pretraining world without a text; splits share no topic."""
     habits = pretraining_world(setting.domain)
     while True:
-        item = (
-            _commonsense_fact(random, habits)
-            if random.random() < 0.4
-            else _commonsense_habit(random, habits)
-        )
+        draw = _commonsense_fact if random.random() < 0.4 else _commonsense_habit
+        item = draw(random, habits)
         if item is not None:
             yield item
 
 
-def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExample:
+def _tell(item: _Choice, language: str, domain: str, identity: str) -> ChoiceExample:
     """Return context, question and options in a language."""
-    question = passage((item.question,), language, domain) if item.question is not None else ""
     if item.role is None:
         options = tuple(passage((Sentence(option),), language, domain) for option in item.options)
     else:
@@ -248,12 +207,12 @@ def tell(item: Choice, language: str, domain: str, identity: str) -> ChoiceExamp
     return ChoiceExample(
         id=identity,
         context=passage(item.context, language, domain),
-        question=question,
+        question=passage((item.question,), language, domain) if item.question else "",
         choices=options,
         label=item.right,
     )
 
 
-HELLASWAG = Maker(hellaswag, tell)
-COSMOSQA = Maker(cosmosqa, tell)
-COMMONSENSEQA = Maker(commonsenseqa, tell)
+HELLASWAG = Maker(_hellaswag, _tell)
+COSMOSQA = Maker(_cosmosqa, _tell)
+COMMONSENSEQA = Maker(_commonsenseqa, _tell)

@@ -14,16 +14,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import PairExample
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.passage import (
-    Sentence,
-    clauses,
-    passage,
-    persons,
-    refronted,
-    same_clause,
-    unfronted,
-)
+from xstilts_core.mini.grammar import Sentence, passage
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
 from xstilts_core.mini.makers.variation import (
     ANIMAL,
     INDEFINITE,
@@ -33,13 +25,23 @@ from xstilts_core.mini.makers.variation import (
     added,
     altered,
     details,
+    is_impossible,
+    refronted,
     strengthened,
     subject_kind,
     weakened,
     without,
 )
-from xstilts_core.mini.meaning import Entity, Event, Fact, Joined
-from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
+from xstilts_core.mini.meaning import (
+    Entity,
+    Event,
+    Fact,
+    Joined,
+    clauses,
+    persons,
+    same_clause,
+    unfronted,
+)
 from xstilts_core.mini.world import ATTRIBUTES, World, is_animal
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -52,7 +54,7 @@ _FACT_SKIPPED = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class _Inference:
+class _Inference(Item):
     """A premise of one or two sentences, a hypothesis of one, and their relation."""
 
     premise: tuple[Sentence, ...]
@@ -62,10 +64,6 @@ class _Inference:
 
     @property
     def key(self) -> object:
-        return (self.premise, self.hypothesis)
-
-    @property
-    def unit(self) -> object:
         return (self.premise, self.hypothesis)
 
     @property
@@ -222,7 +220,7 @@ def _derive(
         goal = replace(goal, subject=Entity(random.choice(jobs)))
     if goal.negated and goal.subject.quantifier == "every":
         goal = replace(goal, subject=replace(goal.subject, quantifier="a"))
-    if same_clause(goal, clause) or (goal.negated and goal.time in TIMES_WITHOUT_NEVER):
+    if same_clause(goal, clause) or is_impossible(goal):
         return None
     return refronted(random, goal)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
-from typing import Protocol
 from zlib import crc32
 
 from xstilts_core.examples import Example
@@ -39,15 +38,21 @@ class Setting:
         return Random(f"{self.task}/{self.split}/{self.domain}")
 
 
-class Item(Protocol):
-    """Meanings with a gold label, before any language. `key` must not repeat; items with the same
-    `unit` must stay in one split."""
+class Item:
+    """Meanings with a gold label, before any language. Items of makers with labels also have
+    `label` and `profile`."""
+
+    __slots__ = ()
 
     @property
-    def key(self) -> object: ...
+    def key(self) -> object:
+        """What must not repeat in a split."""
+        raise NotImplementedError
 
     @property
-    def unit(self) -> object: ...
+    def unit(self) -> object:
+        """What must stay in one split: items with the same unit are in the same split."""
+        return self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,7 @@ class Maker:
     """The maker of a task. candidates: an endless stream of items; tell: returns an item in a
     language, given its id; labels: the classes to balance.
 
-    With labels, items also have `label` and `profile`, and a split has equally many of each label
-    within each profile.
+    With labels, a split has equally many items of each label within each profile.
     """
 
     candidates: Callable[[Setting, Random], Iterator[Item]]
@@ -68,13 +72,8 @@ class Maker:
         random = setting.random()
         stream = of_split(self.candidates(setting, random), setting)
         if self.labels:
-            stream = balanced(stream, self.labels, random)
+            stream = _balanced(stream, self.labels, random)
         return tuple(islice(stream, count))
-
-
-def checksum(unit: object) -> int:
-    """Return a stable number for a unit, equal in every process and on every machine."""
-    return crc32(repr(unit).encode())
 
 
 def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
@@ -88,13 +87,14 @@ def of_split(candidates: Iterable[Item], setting: Setting) -> Iterator[Item]:
                 f"{where}: no new item among {_MISSES} candidates after {len(keys)} items"
             )
         key = item.key
-        if checksum(item.unit) % 8 in buckets and key not in keys:
+        # A checksum of the text is equal in every process and on every machine.
+        if crc32(repr(item.unit).encode()) % 8 in buckets and key not in keys:
             keys.add(key)
             misses = 0
             yield item
 
 
-def balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
+def _balanced(items: Iterable[Item], labels: tuple[str, ...], random: Random) -> Iterator[Item]:
     """Yield items in groups of one per label, all of one profile, so that neither label counts nor
     profiles predict the label."""
     pending: dict[object, dict[str, list[Item]]] = defaultdict(

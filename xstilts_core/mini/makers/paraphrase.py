@@ -12,18 +12,25 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import PairExample
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.passage import Sentence, passage, persons, refronted, settled
-from xstilts_core.mini.makers.variation import altered, details, subject_kind, without
-from xstilts_core.mini.meaning import Event, Joined
-from xstilts_core.mini.world import World, classes
+from xstilts_core.mini.grammar import Sentence, passage
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import (
+    altered,
+    details,
+    question_roles,
+    refronted,
+    subject_kind,
+    without,
+)
+from xstilts_core.mini.meaning import Event, Joined, persons, settled
+from xstilts_core.mini.world import World, is_animal
 
 _PAWS_LABELS = ("0", "1")
 _QQP_LABELS = ("different", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class _Paraphrase:
+class _Paraphrase(Item):
     """Two passages and whether they mean the same; `profile` is how the pair was made."""
 
     first: tuple[Sentence, ...]
@@ -120,19 +127,6 @@ def _paws_candidates(setting: Setting, random: Random) -> Iterator[_Paraphrase]:
         ](random, world)
 
 
-def question_roles(event: Event) -> list[str]:
-    """Return the roles that a question about the event can ask for. Animals and indefinites cannot
-    answer "who"."""
-    roles = (
-        ["subject"]
-        if subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a"
-        else []
-    )
-    return roles + [
-        name for name in ("object", "place", "time") if getattr(event, name) is not None
-    ]
-
-
 def _other_question(random: Random, world: World, question: Sentence) -> Sentence | None:
     """Return a question that differs in what it asks about, in a word, or in its subject."""
     event, chance = question.meaning, random.random()
@@ -142,8 +136,8 @@ def _other_question(random: Random, world: World, question: Sentence) -> Sentenc
     if chance < 0.6 and question.ask != "subject":
         subject = world.subject(random, every=0.0)
         usable = subject.concept not in persons(event) and (
-            classes().get(subject.concept) == "animal"
-        ) == (subject_kind(event) == "animal")
+            is_animal(subject) == (subject_kind(event) == "animal")
+        )
         return Sentence(replace(event, subject=subject), question.ask) if usable else None
     if chance < 0.8:
         changed = altered(random, world, event)

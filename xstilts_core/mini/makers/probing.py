@@ -1,4 +1,4 @@
-"""Sentences for probing (tasks/probing.py): negation, number, word order, word content, and whether
+"""Sentences for probing (tasks/tasks.yaml): negation, number, word order, word content, and whether
 two sentences have the same meaning.
 
 Labels share their sentences if possible, so that only the property distinguishes them, and all
@@ -6,27 +6,26 @@ items that share a sentence are in one split. For negation, number and word cont
 sentences have a second clause, about others, so that their length reveals little.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import PairExample
-from xstilts_core.mini.grammar import detokenise, realise
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.passage import Sentence, persons, refronted, sentence_text
-from xstilts_core.mini.makers.variation import altered
-from xstilts_core.mini.meaning import Event, Joined, Meaning, Token
+from xstilts_core.mini.grammar import Sentence, detokenise, realise, sentence_text
+from xstilts_core.mini.lexicon import class_of
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import altered, is_impossible, refronted
+from xstilts_core.mini.meaning import Event, Joined, Meaning, Token, persons
 from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
-from xstilts_core.mini.world import World, classes
+from xstilts_core.mini.world import World
 from xstilts_core.tasks import TASKS
 
-ENGLISH = "en"
 _JOINED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class _Probe(Item):
     """A sentence and its label. frame: the part that the sentences of all labels share.
 
     swap: position of two words to swap, as a share of the possible positions, 0 to 1; None for no
@@ -64,41 +63,38 @@ def _second_clause(random: Random, world: World, first: Event) -> Event | None:
     return second if persons(first).isdisjoint(persons(second)) else None
 
 
-def joined(first: Event, second: Event | None) -> Meaning:
+def _joined(first: Event, second: Event | None) -> Meaning:
     return Joined(first, second) if second is not None else first
 
 
-def negation(setting: Setting, random: Random) -> Iterator[Probe]:
+def _negation(setting: Setting, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence without and with "never"."""
     world = setting.world()
     while True:
         event = _simple_event(random, world)
         rest = _second_clause(random, world, event)
         for label, negated in (("plain", False), ("negated", True)):
-            yield Probe(joined(replace(event, negated=negated), rest), label, (event, rest))
+            yield _Probe(_joined(replace(event, negated=negated), rest), label, (event, rest))
 
 
-def number(setting: Setting, random: Random) -> Iterator[Probe]:
+def _number(setting: Setting, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence with one object and with several."""
     world = setting.world()
     while True:
         event = _simple_event(random, world)
-        if event.object is None or classes()[event.object.concept] not in ("thing", "animal"):
+        if event.object is None or class_of(event.object.concept) not in ("thing", "animal"):
             continue
         rest = _second_clause(random, world, event)
-        several = event.object.number or int(
-            world.preference("number", event.object.concept).draw(random)
+        thing = event.object
+        several = thing.number or int(world.preference("number", thing.concept).draw(random))
+        one, more = (
+            replace(event, object=replace(thing, number=count)) for count in (None, several)
         )
-        frame = (replace(event, object=replace(event.object, number=None)), rest)
-        for label, count in (("one", None), ("several", several)):
-            yield Probe(
-                joined(replace(event, object=replace(event.object, number=count)), rest),
-                label,
-                frame,
-            )
+        yield _Probe(_joined(one, rest), "one", (one, rest))
+        yield _Probe(_joined(more, rest), "several", (one, rest))
 
 
-def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
+def _word_order(setting: Setting, random: Random) -> Iterator[_Probe]:
     """Yield the same sentence in the right order and with two neighbours swapped; every language
     has positions for a swap."""
     world = setting.world()
@@ -106,11 +102,11 @@ def word_order(setting: Setting, random: Random) -> Iterator[Probe]:
         event = world.event(random, place=1.0, time=0.7, front=0.0)
         if event.place is None or (event.object is None and event.time is None):
             continue
-        yield Probe(event, "kept", event)
-        yield Probe(event, "swapped", event, swap=random.random())
+        yield _Probe(event, "kept", event)
+        yield _Probe(event, "swapped", event, swap=random.random())
 
 
-def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
+def _word_content(setting: Setting, random: Random) -> Iterator[_Probe]:
     """Yield frames that fit every verb, drawn for another verb, with one of the verbs."""
     world, verbs = setting.world(), TASKS[setting.task].labels
     while True:
@@ -118,27 +114,23 @@ def _word_content(setting: Setting, random: Random) -> Iterator[Probe]:
         rest = _second_clause(random, world, frame)
         if rest is None or rest.verb not in verbs:
             verb = random.choice(verbs)
-            yield Probe(joined(replace(frame, verb=verb), rest), verb, (frame, rest))
+            yield _Probe(_joined(replace(frame, verb=verb), rest), verb, (frame, rest))
 
 
-def translation(setting: Setting, random: Random) -> Iterator[Probe]:
+def _translation(setting: Setting, random: Random) -> Iterator[_Probe]:
     """Yield a sentence paired with a refronted one, which may differ in place, time or number."""
     world = setting.world()
     while True:
         event = world.event(random, place=0.8, time=0.8, every=0.0)
         moved = refronted(random, event, chance=1.0)
         changed = altered(random, world, moved)
-        if (
-            moved.front == event.front
-            or changed is None
-            or (changed.negated and changed.time in TIMES_WITHOUT_NEVER)
-        ):
+        if moved.front == event.front or changed is None or is_impossible(changed):
             continue
         for second, label in ((moved, "same"), (changed, "other")):
-            yield Probe(event, label, event, second=second, profile=(event.front, moved.front))
+            yield _Probe(event, label, event, second=second, profile=(event.front, moved.front))
 
 
-def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
+def _swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
     """Swap two neighbouring words, but neither the first word, whose capital would reveal the swap,
     nor punctuation."""
     positions = [
@@ -153,26 +145,24 @@ def swapped(tokens: tuple[Token, ...], share: float) -> tuple[Token, ...]:
     return (*tokens[:position], tokens[position + 1], tokens[position], *tokens[position + 2 :])
 
 
-def tell(item: Probe, language: str, domain: str, identity: str) -> PairExample:
+def _tell(item: _Probe, language: str, domain: str, identity: str) -> PairExample:
     """Return the sentence in a language; in translation match, after the English one."""
     if item.second is not None:
-        first, second = (
-            sentence_text(Sentence(item.meaning), ENGLISH, domain),
-            sentence_text(Sentence(item.second), language, domain),
-        )
+        first = sentence_text(Sentence(item.meaning), "en", domain)
+        second = sentence_text(Sentence(item.second), language, domain)
         return PairExample(identity, first, second, item.label)
     tokens = realise(item.meaning, language, domain=domain)
-    tokens = tokens if item.swap is None else swapped(tokens, item.swap)
+    tokens = tokens if item.swap is None else _swapped(tokens, item.swap)
     return PairExample(identity, detokenise(tokens, language)[0], "", item.label)
 
 
-CANDIDATES: dict[str, Callable[[Setting, Random], Iterator[Probe]]] = {
-    "probe_negation": negation,
-    "probe_number": number,
-    "probe_word_order": word_order,
-    "probe_word_content": _word_content,
-    "probe_translation": translation,
-}
 MAKERS = {
-    name: Maker(candidates, tell, TASKS[name].labels) for name, candidates in CANDIDATES.items()
+    name: Maker(candidates, _tell, TASKS[name].labels)
+    for name, candidates in {
+        "probe_negation": _negation,
+        "probe_number": _number,
+        "probe_word_order": _word_order,
+        "probe_word_content": _word_content,
+        "probe_translation": _translation,
+    }.items()
 }

@@ -12,19 +12,16 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import Answer, SpanExample
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import question_roles
-from xstilts_core.mini.makers.passage import (
+from xstilts_core.mini.grammar import (
     Sentence,
     Spot,
-    clauses,
     passage,
     passage_with_spot,
-    persons,
     sentence_text,
 )
-from xstilts_core.mini.makers.variation import subject_kind
-from xstilts_core.mini.meaning import Event, Fact, Joined
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import asked_about, question_roles, subject_kind
+from xstilts_core.mini.meaning import Event, Fact, Joined, clauses, persons, same_clause, unfronted
 from xstilts_core.mini.world import World
 
 
@@ -52,7 +49,7 @@ STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Question(Item):
     """A context, a question and the chunk that answers it (None if it has no answer here)."""
 
     context: tuple[Sentence, ...]
@@ -61,10 +58,6 @@ class Question:
 
     @property
     def key(self) -> object:
-        return (self.context, self.question)
-
-    @property
-    def unit(self) -> object:
         return (self.context, self.question)
 
 
@@ -117,8 +110,7 @@ def _arrange(
     while remaining:
         first = remaining.pop(0)
         if remaining and random.random() < style.joined:
-            second = remaining.pop(0)
-            second = replace(second, front=None) if isinstance(second, Event) else second
+            second = unfronted(remaining.pop(0))
             sentences.append(Sentence(Joined(first, second, random.choice(("and", "and", "but")))))
         else:
             sentences.append(Sentence(first))
@@ -144,10 +136,7 @@ def _draw_question(
     if not roles:
         return None
     role = random.choice(roles)
-    for name in ("place", "time"):
-        if name != role and random.random() < 0.5:
-            clause = replace(clause, **{name: None})
-    clause = replace(clause, front=None)
+    clause = asked_about(random, clause, role)
     if clause.object is not None and role != "object" and random.random() < 0.4:
         clause = replace(clause, object=replace(clause.object, adjective=None))
     return Sentence(clause, role)
@@ -184,10 +173,9 @@ def _draw_unanswerable(
 
 def _spot_of(context: tuple[Sentence, ...], clause: Event | Fact, role: str) -> Spot:
     """Return the position of the clause's chunk in the context."""
-    target = replace(clause, front=None) if isinstance(clause, Event) else clause
     for number, sentence in enumerate(context):
         for position, stated in enumerate(clauses(sentence.meaning)):
-            if (replace(stated, front=None) if isinstance(stated, Event) else stated) == target:
+            if same_clause(stated, clause):
                 return Spot(number, position, role)
     raise ValueError(f"{clause} is not told in the context")
 

@@ -10,11 +10,10 @@ from random import Random
 
 from xstilts_core.errors import UsageError
 from xstilts_core.examples import SentenceExample
-from xstilts_core.mini.makers.maker import Setting, of_split
-from xstilts_core.mini.makers.passage import Sentence, clauses, sentence_text, unfronted
-from xstilts_core.mini.makers.variation import altered
-from xstilts_core.mini.meaning import Event, Joined, Meaning
-from xstilts_core.mini.preferences import TIMES_WITHOUT_NEVER
+from xstilts_core.mini.grammar import Sentence, sentence_text
+from xstilts_core.mini.makers.maker import Item, Setting, of_split
+from xstilts_core.mini.makers.variation import altered, is_impossible
+from xstilts_core.mini.meaning import Event, Joined, Meaning, clauses, unfronted
 from xstilts_core.mini.world import World
 
 _HARD_SHARE = 0.3
@@ -22,7 +21,7 @@ _HARD_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class _RetrievalItem:
+class _RetrievalItem(Item):
     """A sentence and its side: both (a translation pair); a distractor's is "english" or
     "other"."""
 
@@ -33,52 +32,42 @@ class _RetrievalItem:
     def key(self) -> object:
         return tuple(unfronted(clause) for clause in clauses(self.meaning))
 
-    @property
-    def unit(self) -> object:
-        return self.key
 
-
-def candidates(setting: Setting, random: Random) -> Iterator[_RetrievalItem]:
-    """Yield endless sentences: Tatoeba's are single clauses, half of BUCC's are joined."""
+def _candidates(setting: Setting, random: Random) -> Iterator[_RetrievalItem]:
+    """Yield endless sentences."""
     world = setting.world()
     while True:
-        yield _RetrievalItem(meaning(random, world, setting.task))
+        yield _RetrievalItem(_draw_meaning(random, world, setting.task))
 
 
-def meaning(random: Random, world: World, task: str) -> Meaning:
+def _draw_meaning(random: Random, world: World, task: str) -> Meaning:
+    """Draw a sentence: Tatoeba's are single clauses, half of BUCC's are joined."""
     if task == "tatoeba":
-        return (
-            world.fact(random)
-            if random.random() < 0.1
-            else world.event(random, place=0.7, time=0.7)
-        )
+        fact = random.random() < 0.1
+        return world.fact(random) if fact else world.event(random, place=0.7, time=0.7)
     if random.random() < 0.5:
         return world.event(random, place=0.85, time=0.75)
-    second = (
-        world.event(random, place=0.5, time=0.3, front=0.0)
-        if random.random() < 0.7
-        else world.fact(random)
-    )
+    if random.random() < 0.7:
+        second = world.event(random, place=0.5, time=0.3, front=0.0)
+    else:
+        second = world.fact(random)
     return Joined(world.event(random, place=0.6, time=0.5), second)
 
 
 def draw_items(setting: Setting, gold: int, distractors: int) -> tuple[_RetrievalItem, ...]:
     """Return gold pairs, followed in BUCC by distractors for the English and for the other side."""
     random = setting.random()
-    stream = of_split(candidates(setting, random), setting)
+    stream = of_split(_candidates(setting, random), setting)
     items = [next(stream) for _ in range(gold)]
     keys = {item.key for item in items}
     for side in ("english", "other"):
         count = 0
         while count < distractors:
-            hard = (
-                _altered_sentence(random, setting.world(), random.choice(items[:gold]).meaning)
-                if random.random() < _HARD_SHARE
-                else None
-            )
-            item = (
-                _RetrievalItem(hard, side) if hard is not None else replace(next(stream), side=side)
-            )
+            hard = None
+            if random.random() < _HARD_SHARE:
+                pair = random.choice(items[:gold])
+                hard = _altered_sentence(random, setting.world(), pair.meaning)
+            item = _RetrievalItem(hard if hard is not None else next(stream).meaning, side)
             if hard is None or item.key not in keys:
                 keys.add(item.key)
                 items.append(item)
@@ -90,7 +79,7 @@ def _altered_sentence(random: Random, world: World, gold: Meaning) -> Meaning | 
     """Return a gold sentence with another place, time or number."""
     first = gold.first if isinstance(gold, Joined) else gold
     other = altered(random, world, first) if isinstance(first, Event) else None
-    if other is None or (other.negated and other.time in TIMES_WITHOUT_NEVER):
+    if other is None or is_impossible(other):
         return None
     return replace(gold, first=other) if isinstance(gold, Joined) else other
 
@@ -105,8 +94,7 @@ def tell_sides(
             f"{setting.task} pairs English with another language: language 'en' has no other side"
         )
     random, sides = setting.random(), []
-    for code, distractor in (("en", "english"), (language, "other")):
-        other = language if code == "en" else "en"
+    for code, other, distractor in (("en", language, "english"), (language, "en", "other")):
         side = [
             SentenceExample(
                 f"{code}-{number:06d}",

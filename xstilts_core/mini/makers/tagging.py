@@ -1,27 +1,32 @@
-"""Tagging: parts of speech (UDPOS), named entities (PAN-X) and CCG-like supertags.
+r"""Tagging: parts of speech (UDPOS), named entities (PAN-X) and CCG-like supertags.
 
 Held-out entities and lemmas (`preferences.HELD_OUT_LEMMAS`) occur only in dev and test. A supertag
-states what a word combines with, and on which side (Steedman 2000). It follows from the roles and
-the order of the words, so that one rule serves every language.
+states what a word combines with, and on which side: `X/Y` looks for a Y to its right, `X\Y` to its
+left (Steedman 2000). It follows from the roles, parts of speech and order of the words, so that one
+rule serves every language. Subjects and objects are NP, and a bare noun with a determiner beside it
+is N. Adjuncts modify the sentence (S/S before the subject) or the predicate ((S\NP)\(S\NP) after
+the verb).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 from xstilts_core.examples import TagsExample
-from xstilts_core.mini.grammar import realise
-from xstilts_core.mini.makers.maker import Maker, Setting
-from xstilts_core.mini.makers.paraphrase import question_roles
-from xstilts_core.mini.makers.passage import Sentence, concepts_of
-from xstilts_core.mini.makers.supertags import supertags
-from xstilts_core.mini.meaning import Entity, Fact, Joined, Meaning
+from xstilts_core.mini.grammar import Sentence, tokens_of
+from xstilts_core.mini.makers.maker import Item, Maker, Setting
+from xstilts_core.mini.makers.variation import question_roles
+from xstilts_core.mini.meaning import Entity, Fact, Joined, Token, concepts_of
 from xstilts_core.mini.preferences import HELD_OUT_LEMMAS
 from xstilts_core.mini.world import World
 
+_NOMINAL = ("NOUN", "PROPN", "PRON")
+_DETERMINING = ("DET", "NUM")
+_PREDICATE = r"(S\NP)"
+
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class _Tagged(Item):
     """One sentence to tag."""
 
     sentence: Sentence
@@ -35,34 +40,25 @@ class Tagged:
         hidden = Entity("someone") if role == "subject" else None
         return (replace(event, front=None, **{role: hidden}), role)
 
-    @property
-    def unit(self) -> object:
-        return self.key
-
 
 def _draw_sentence(random: Random, world: World, task: str) -> Sentence:
     """Draw a sentence. UDPOS: events, facts, joined clauses and some questions. PAN-X: mostly full
     names, cities and organisations. CCG: longer clauses."""
     chance = random.random()
     if task == "panx":
+        if chance >= 0.7:
+            return Sentence(world.event(random, persons=0.8, surname=0.6))
         if chance < 0.4:
             return Sentence(_draw_fact(random, world, surname=0.6))
-        if chance < 0.7:
-            first, second = _draw_fact(random, world, 0.5), _draw_fact(random, world, 0.5)
-            return Sentence(
-                Joined(
-                    first,
-                    second
-                    if first.person.concept != second.person.concept
-                    else world.event(random, persons=1.0),
-                )
-            )
-        return Sentence(world.event(random, persons=0.8, surname=0.6))
+        first, second = _draw_fact(random, world, 0.5), _draw_fact(random, world, 0.5)
+        if first.person.concept == second.person.concept:
+            second = world.event(random, persons=1.0)
+        return Sentence(Joined(first, second))
     if task == "ccg":
         clause = world.event(random, place=0.8, time=0.7, front=0.4)
-        return Sentence(
-            clause if chance < 0.5 else Joined(clause, world.event(random, place=0.5, front=0.0))
-        )
+        if chance < 0.5:
+            return Sentence(clause)
+        return Sentence(Joined(clause, world.event(random, place=0.5, front=0.0)))
     if chance < 0.15:
         event = world.event(random, negated=0.0, front=0.0)
         roles = question_roles(event)
@@ -71,9 +67,10 @@ def _draw_sentence(random: Random, world: World, task: str) -> Sentence:
         return Sentence(world.fact(random))
     if chance < 0.7:
         return Sentence(world.event(random))
-    second: Meaning = (
-        world.fact(random) if chance < 0.8 else world.event(random, place=0.4, time=0.4, front=0.0)
-    )
+    if chance < 0.8:
+        second = world.fact(random)
+    else:
+        second = world.event(random, place=0.4, time=0.4, front=0.0)
     return Sentence(Joined(world.event(random), second, random.choice(("and", "but"))))
 
 
@@ -82,37 +79,127 @@ def _draw_fact(random: Random, world: World, surname: float) -> Fact:
     return world.fact(random, world.person(random, surname), random.choice(("city", "employer")))
 
 
-def candidates(setting: Setting, random: Random) -> Iterator[Tagged]:
+def _candidates(setting: Setting, random: Random) -> Iterator[_Tagged]:
     """Yield endless sentences; those of a training split have no held-out lemma."""
     world = setting.world()
     while True:
         sentence = _draw_sentence(random, world, setting.task)
         if setting.held_out or HELD_OUT_LEMMAS.isdisjoint(concepts_of(sentence.meaning)):
-            yield Tagged(sentence)
+            yield _Tagged(sentence)
 
 
-def _tell_parts_of_speech(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Return words with universal parts of speech."""
-    tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
-    return TagsExample(
-        identity, tuple(token.text for token in tokens), tuple(token.pos for token in tokens)
-    )
+def _maker(tags: Callable[[tuple[Token, ...]], tuple[str, ...]]) -> Maker:
+    """Return the maker of a task. tags: the tags of a sentence's tokens."""
+
+    def tell(item: _Tagged, language: str, domain: str, identity: str) -> TagsExample:
+        tokens = tokens_of(item.sentence, language, domain)
+        return TagsExample(identity, tuple(token.text for token in tokens), tags(tokens))
+
+    return Maker(_candidates, tell)
 
 
-def _tell_entities(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Return words with BIO tags of persons, places and organisations."""
-    tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
-    return TagsExample(
-        identity, tuple(token.text for token in tokens), tuple(token.ner for token in tokens)
-    )
+def supertags(tokens: tuple[Token, ...]) -> tuple[str, ...]:
+    """Return one category per token. Clauses are split at the conjunction that links them;
+    punctuation is ".", conjunctions are "conj"."""
+    tags = [""] * len(tokens)
+    clause: list[int] = []
+    for index, token in enumerate(tokens):
+        if token.role == "-" and token.pos == "CCONJ":
+            tags[index] = "conj"
+            _tag_clause(tokens, clause, tags)
+            clause = []
+        elif token.pos == "PUNCT":
+            tags[index] = "."
+        elif token.pos == "INTJ":
+            tags[index] = "S/S"
+        else:
+            clause.append(index)
+    _tag_clause(tokens, clause, tags)
+    return tuple(tags)
 
 
-def _tell_supertags(item: Tagged, language: str, domain: str, identity: str) -> TagsExample:
-    """Return words with CCG-like categories."""
-    tokens = realise(item.sentence.meaning, language, item.sentence.ask, domain)
-    return TagsExample(identity, tuple(token.text for token in tokens), supertags(tokens))
+def _towards(category: str, before: bool) -> str:
+    """Return the category of a modifier that stands before or after what it modifies."""
+    return f"{category}/{category}" if before else rf"{category}\{category}"
 
 
-UDPOS = Maker(candidates, _tell_parts_of_speech)
-PANX = Maker(candidates, _tell_entities)
-CCG = Maker(candidates, _tell_supertags)
+def _tag_clause(tokens: tuple[Token, ...], clause: list[int], tags: list[str]) -> None:
+    """Fill in the categories of one clause."""
+    chunks: dict[str, list[int]] = {}
+    for index in clause:
+        chunks.setdefault(tokens[index].role, []).append(index)
+    verbs = chunks.get("V", [])
+    verbs = [index for index in verbs if tokens[index].pos == "VERB"] or verbs
+    verb = verbs[-1] if verbs else None
+    subject = chunks["S"][-1] if "S" in chunks else -1
+    pivot = verb if verb is not None else subject
+    for role, chunk in chunks.items():
+        if role in ("P", "T"):
+            # Before the subject an adjunct modifies the sentence, otherwise the predicate.
+            of_sentence = chunk[0] <= pivot and (chunk[0] < subject or subject < 0)
+            category = "S/S" if of_sentence else _towards(_PREDICATE, chunk[0] <= pivot)
+            _tag_adjunct(tokens, chunk, tags, category)
+        elif role == "O" and verb is None:
+            _tag_adjunct(tokens, chunk, tags, r"S\NP")
+        elif role in ("S", "O"):
+            _tag_noun_phrase(tokens, chunk, tags, "NP")
+        else:
+            # An auxiliary and a negation take the predicate.
+            modified = _PREDICATE if role in ("V", "N") else "S"
+            for index in chunk:
+                tags[index] = _towards(modified, index < pivot)
+    if verb is not None:
+        tags[verb] = _verb_category(tokens, chunks, verb)
+
+
+def _verb_category(tokens: tuple[Token, ...], chunks: dict[str, list[int]], verb: int) -> str:
+    """Return the verb's category, with slots for object (inner) and subject on their sides."""
+    category = "S"
+    if "S" in chunks:
+        category = r"S\NP" if chunks["S"][0] < verb else "S/NP"
+    if "O" in chunks:
+        side = "/" if chunks["O"][0] > verb else "\\"
+        predicative = tokens[verb].pos == "AUX" and tokens[chunks["O"][-1]].pos == "ADJ"
+        return f"({category}){side}" + (r"(S[adj]\NP)" if predicative else "NP")
+    return category
+
+
+def _tag_noun_phrase(
+    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
+) -> None:
+    r"""Tag a noun phrase. The head, its last noun, name or pronoun, is N beside a determiner or
+    number (which makes an NP of it), otherwise NP; its modifiers are N/N or N\N."""
+    head = [index for index in chunk if tokens[index].pos in _NOMINAL] or chunk
+    whole = category if category == "NP" else f"({category})"
+    determiners = [index for index in chunk if tokens[index].pos in _DETERMINING]
+    for index in chunk:
+        before = index < head[-1]
+        if index == head[-1]:
+            tags[index] = "N" if determiners else category
+        elif determiners and index == determiners[0]:
+            tags[index] = f"{whole}/N" if before else rf"{whole}\N"
+        else:
+            modified = whole if tokens[index].pos == "ADP" else "N"
+            tags[index] = _towards(modified, before)
+
+
+def _tag_adjunct(
+    tokens: tuple[Token, ...], chunk: list[int], tags: list[str], category: str
+) -> None:
+    """Tag an adjunct: an adposition makes one of its noun phrase; without an adposition the phrase
+    itself is the adjunct."""
+    adpositions = [index for index in chunk if tokens[index].pos == "ADP"]
+    nouns = [index for index in chunk if index not in adpositions]
+    if not adpositions or not nouns:
+        _tag_noun_phrase(tokens, chunk, tags, category)
+        return
+    first, *others = adpositions
+    tags[first] = f"({category})/NP" if first < nouns[0] else rf"({category})\NP"
+    for index in others:
+        tags[index] = _towards("NP", index < nouns[0])
+    _tag_noun_phrase(tokens, nouns, tags, "NP")
+
+
+UDPOS = _maker(lambda tokens: tuple(token.pos for token in tokens))
+PANX = _maker(lambda tokens: tuple(token.ner for token in tokens))
+CCG = _maker(supertags)

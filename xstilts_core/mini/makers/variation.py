@@ -1,46 +1,81 @@
-"""Operations on events with a known effect on truth: omit, add, change or generalize a detail."""
+"""Operations on events with a known effect on truth (omit, add, change or generalize a detail), and
+what can be asked about an event."""
 
 from dataclasses import replace
 from random import Random
 
-from xstilts_core.mini.makers.passage import settled
-from xstilts_core.mini.meaning import Entity, Event
-from xstilts_core.mini.preferences import EXCLUSIVE_TIMES, STATIVE_VERBS
-from xstilts_core.mini.world import World, classes
+from xstilts_core.mini.lexicon import class_of
+from xstilts_core.mini.meaning import Entity, Event, settled
+from xstilts_core.mini.preferences import EXCLUSIVE_TIMES, STATIVE_VERBS, TIMES_WITHOUT_NEVER
+from xstilts_core.mini.world import World, is_animal
 
 SOMEONE, SOMETHING, ANIMAL = Entity("someone"), Entity("something"), Entity("animal")
 INDEFINITE = {"someone": "someone", "animal": "some animal"}
-NAMES = frozenset(("name_f", "name_m"))
+_THINGS = ("thing", "mass", "animal")
 
 
 def subject_kind(event: Event) -> str:
     """Return the class of the subject's concept; indefinites are their own kind."""
-    if event.subject.concept in INDEFINITE:
-        return INDEFINITE[event.subject.concept]
-    kind = classes()[event.subject.concept]
-    return "name" if kind in NAMES else kind
+    concept = event.subject.concept
+    if concept in INDEFINITE:
+        return INDEFINITE[concept]
+    kind = class_of(concept)
+    return "name" if kind in ("name_f", "name_m") else kind
+
+
+def question_roles(event: Event) -> list[str]:
+    """Return the roles that a question about the event can ask for. Animals and indefinites cannot
+    answer "who"."""
+    is_person = subject_kind(event) in ("name", "occupation") and event.subject.quantifier == "a"
+    roles = [name for name in ("object", "place", "time") if getattr(event, name) is not None]
+    return ["subject", *roles] if is_person else roles
+
+
+def asked_about(random: Random, event: Event, role: str) -> Event:
+    """Return the event that a question about a role states, with nothing fronted: places and times
+    that are not asked for are left out at random."""
+    for name in ("place", "time"):
+        if name != role and random.random() < 0.5:
+            event = replace(event, **{name: None})
+    return replace(event, front=None)
+
+
+def refronted(random: Random, event: Event, chance: float = 0.25) -> Event:
+    """Return the event with another random choice of the fronted adjunct."""
+    fronted = random.choice(("place", "time")) if random.random() < chance else None
+    return settled(replace(event, front=fronted))
+
+
+def is_impossible(event: Event) -> bool:
+    """Return whether "never" contradicts the event's time ("never today")."""
+    return event.negated and event.time in TIMES_WITHOUT_NEVER
 
 
 def details(event: Event) -> list[str]:
     """Return the details that can be omitted without changing who does what."""
     goal = event.object
-    present = (
-        ("place", event.place),
-        ("time", event.time),
-        ("adjective", goal and goal.adjective),
-        ("number", goal and goal.number),
-        ("subject_adjective", event.subject.adjective),
-    )
-    return [name for name, value in present if value]
+    present = {
+        "place": event.place,
+        "time": event.time,
+        "adjective": goal and goal.adjective,
+        "number": goal and goal.number,
+        "subject_adjective": event.subject.adjective,
+    }
+    return [name for name, value in present.items() if value]
+
+
+def _with_detail(event: Event, detail: str, value: str | int | None) -> Event:
+    """Return the event with another value of a detail, or with None without it."""
+    if detail in ("place", "time"):
+        return replace(event, **{detail: value})
+    if detail == "subject_adjective":
+        return replace(event, subject=replace(event.subject, adjective=value))
+    return replace(event, object=replace(event.object, **{detail: value}))
 
 
 def without(event: Event, detail: str) -> Event:
     """Return the event without one detail."""
-    if detail in ("place", "time"):
-        return settled(replace(event, **{detail: None}))
-    if detail == "subject_adjective":
-        return replace(event, subject=replace(event.subject, adjective=None))
-    return replace(event, object=replace(event.object, **{detail: None}))
+    return settled(_with_detail(event, detail, None))
 
 
 def addable(world: World, event: Event) -> list[str]:
@@ -50,11 +85,11 @@ def addable(world: World, event: Event) -> list[str]:
         for name in ("place", "time")
         if getattr(event, name) is None and event.verb not in STATIVE_VERBS
     ]
-    kind = classes().get(event.object.concept) if event.object else None
-    if kind in ("thing", "mass", "animal"):
-        if event.object.adjective is None and world.choices("adjective", event.object.concept)[0]:
+    goal = event.object
+    if goal is not None and class_of(goal.concept) in _THINGS:
+        if goal.adjective is None and world.choices("adjective", goal.concept):
             names.append("adjective")
-        if event.object.number is None and kind != "mass":
+        if goal.number is None and class_of(goal.concept) != "mass":
             names.append("number")
     return names
 
@@ -63,12 +98,9 @@ def added(random: Random, world: World, event: Event, detail: str) -> Event:
     """Return the event with one more detail, drawn from the world."""
     if detail == "place":
         return replace(event, place=world.place(random, event.verb, event.subject))
-    if detail == "time":
-        return replace(event, time=world.preference("time", event.verb).draw(random))
-    value = world.preference(detail, event.object.concept).draw(random)
-    return replace(
-        event, object=replace(event.object, **{detail: int(value) if detail == "number" else value})
-    )
+    key = event.verb if detail == "time" else event.object.concept
+    value = world.preference(detail, key).draw(random)
+    return _with_detail(event, detail, int(value) if detail == "number" else value)
 
 
 def weakened(random: Random, event: Event, steps: int, whole_subject: bool = False) -> Event:
@@ -76,11 +108,7 @@ def weakened(random: Random, event: Event, steps: int, whole_subject: bool = Fal
     generalizing nouns. `whole_subject` keeps the subject."""
     for _ in range(steps):
         targets = details(event)
-        if (
-            not event.negated
-            and event.object
-            and classes().get(event.object.concept) in ("thing", "mass", "animal")
-        ):
+        if not event.negated and event.object and class_of(event.object.concept) in _THINGS:
             targets.append("object")
         if not whole_subject and subject_kind(event) in ("name", "occupation", "animal"):
             targets.append("subject")
@@ -90,13 +118,10 @@ def weakened(random: Random, event: Event, steps: int, whole_subject: bool = Fal
             break
         target = random.choice(targets)
         if target == "object":
-            animal = classes().get(event.object.concept) == "animal"
-            event = replace(event, object=ANIMAL if animal and random.random() < 0.7 else SOMETHING)
+            animal = class_of(event.object.concept) == "animal" and random.random() < 0.7
+            event = replace(event, object=ANIMAL if animal else SOMETHING)
         elif target == "subject":
-            event = replace(
-                event,
-                subject=SOMEONE if classes().get(event.subject.concept) != "animal" else ANIMAL,
-            )
+            event = replace(event, subject=ANIMAL if is_animal(event.subject) else SOMEONE)
         elif target == "every":
             event = replace(event, subject=replace(event.subject, quantifier="a"))
         else:
@@ -123,17 +148,14 @@ def altered(random: Random, world: World, event: Event, rival: Event | None = No
         return None
     way = random.choice(ways)
     if way == "number":
-        number = random.choice([value for value in range(2, 8) if value != event.object.number])
-        return replace(event, object=replace(event.object, number=number))
-    if way == "place":
-        place = (
-            rival.place
-            if rival is not None and rival.place
-            else world.place(random, event.verb, event.subject)
-        )
+        others = [value for value in range(2, 8) if value != event.object.number]
+    elif way == "place":
+        stated = rival.place if rival is not None else None
+        place = stated or world.place(random, event.verb, event.subject)
         return replace(event, place=place) if place != event.place else None
-    group = next((times for times in EXCLUSIVE_TIMES if event.time in times), ())
-    if rival is not None and rival.time in group and rival.time != event.time:
-        return replace(event, time=rival.time)
-    others = [time for time in group if time != event.time]
-    return replace(event, time=random.choice(others)) if others else None
+    else:
+        group = next((times for times in EXCLUSIVE_TIMES if event.time in times), ())
+        others = [time for time in group if time != event.time]
+        if rival is not None and rival.time in others:
+            return replace(event, time=rival.time)
+    return _with_detail(event, way, random.choice(others)) if others else None

@@ -1,14 +1,13 @@
 """Cards for the Hugging Face hub, written only from the files of finished runs.
 
 record      a finished run, its parents, the runs that score its model, and its model's folder
+facts       data, licences, languages, the model index, commands to reproduce a run
 model_card  the card of a trained model
 study_card  the card of a study's scores, and the folder in which they are published
 reference_card  the README and the tables of the runs kept in reference/
-data        the data that a run read, and their licences
-scores      scores as tables and as the hub's model index
-limits      caveats that a reader needs before trusting a number
 folder      a new folder that is complete or absent
-origin      commits, versions, machines, and commands to reproduce a run
+
+The texts are templates (`xstilts_core/wording/templates/`).
 """
 
 from xstilts_core.publish.cards.folder import new_folder

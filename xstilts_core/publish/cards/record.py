@@ -62,45 +62,27 @@ class Record:
 def find(name: str, outputs: str = "outputs") -> Record:
     """Return the finished run in a folder, given by its path or its path below `outputs`. Raise
     UsageError if there is none."""
-    candidates = [expanded(name), home() / outputs / name]
-    finished_folder = next(
-        (candidate for candidate in candidates if (candidate / RESULT).is_file()), None
-    )
-    if finished_folder is not None:
-        return record(finished_folder.resolve())
-    reason = next(
-        (
-            (candidate / FAILURE).read_text(encoding="utf-8").strip()
-            for candidate in candidates
-            if (candidate / FAILURE).is_file()
-        ),
-        "",
-    )
-    if reason:
-        raise UsageError(f"run {name!r} has failed ({reason}): run it again")
-    if any(candidate.is_dir() for candidate in candidates):
+    root = home() / outputs
+    candidates = [expanded(name), root / name]
+    for folder in candidates:
+        if (folder / RESULT).is_file():
+            return record(folder.resolve())
+    for folder in candidates:
+        if (folder / FAILURE).is_file():
+            reason = (folder / FAILURE).read_text(encoding="utf-8").strip()
+            raise UsageError(f"run {name!r} has failed ({reason}): run it again")
+    if any(folder.is_dir() for folder in candidates):
         raise UsageError(
             f"{name!r} is not a finished run: that folder has no {RESULT} (an example of a run's "
             f"folder: {EXAMPLE})"
         )
-    root, path_names = home() / outputs, Path(name).parts
-    depth = next(
-        (
-            number
-            for number, folder_name in enumerate(path_names)
-            if folder_name.strip("./") and (root / folder_name).is_dir()
-        ),
-        None,
-    )
-    known_runs = (
-        []
-        if depth is None
-        else [
-            str(path.parent.relative_to(root)) for path in (root / path_names[depth]).rglob(RESULT)
-        ]
-    )
-    close_matches = get_close_matches("/".join(path_names[depth:]), known_runs, n=1, cutoff=0.5)
-    hint = f": did you mean {close_matches[0]!r}?" if close_matches else "."
+    names, hint = list(Path(name).parts), "."
+    while names and not (names[0].strip("./") and (root / names[0]).is_dir()):
+        names.pop(0)
+    if names:
+        runs = [str(path.parent.relative_to(root)) for path in (root / names[0]).rglob(RESULT)]
+        if near := get_close_matches("/".join(names), runs, n=1, cutoff=0.5):
+            hint = f": did you mean {near[0]!r}?"
     raise UsageError(
         f"no run {name!r}{hint} Give a run's folder, such as {EXAMPLE} (xstilts status STUDY lists "
         "the runs of a study)"

@@ -9,7 +9,7 @@ from xstilts_core.errors import UsageError, unknown
 from xstilts_core.publish.xtreme.rules import RULES
 from xstilts_core.results import RESULT
 from xstilts_core.study import Study
-from xstilts_core.study.spec import BASELINE, ControlSpec, Spec, TargetSpec
+from xstilts_core.study.spec import BASELINE, ControlSpec, Spec
 
 CHOSEN = "chosen"
 
@@ -67,51 +67,33 @@ def parts(study: Study, wish: str, seed: int | None) -> list[Part]:
 
 
 def part(study: Study, name: str, recipe: str, seed: int) -> Part:
-    if not recipe:
-        return Part(name, "", None, {}, ("is not a target of the study",))
+    """Return one task's part, by the run of a recipe."""
     # A control without a model runs once, for the first seed.
     runs = [
         spec
         for spec in analysis.of_size(study).specs
-        if name in spec.scores and spec.recipe == recipe
+        if name in spec.scores
+        and spec.recipe == recipe
+        and (spec.seed == seed or isinstance(spec, ControlSpec))
     ]
-    spec = next((spec for spec in runs if spec.seed == seed or isinstance(spec, ControlSpec)), None)
-    if spec is None:
-        return Part(name, recipe, None, {}, (f"is not scored by recipe {recipe}",))
-    state = results.state(spec)
+    if not recipe or not runs:
+        reason = f"is not scored by recipe {recipe}" if recipe else "is not a target of the study"
+        return Part(name, recipe, None, {}, (reason,))
+    spec, state = runs[0], results.state(runs[0])
     if state.state != "done":
         reason = f" ({state.reason})" if state.reason else ""
-        return Part(
-            name,
-            recipe,
-            None,
-            {},
-            (
-                f"has no finished run: {spec.folder.relative_to(study.root)} "
-                f"is {state.state}{reason}",
-            ),
-        )
-    files = predictions(spec, name)
+        folder = spec.folder.relative_to(study.root)
+        missing = f"has no finished run: {folder} is {state.state}{reason}"
+        return Part(name, recipe, None, {}, (missing,))
+    files, reasons = predictions(spec, name), []
     languages = RULES[study.benchmark].languages[name]
-    reasons = []
     if missing_languages := [code for code in languages if code not in files]:
         reasons.append(f"has no predictions of test data in {' '.join(missing_languages)}")
-    if limit := most(spec, name):
+    limit = getattr(spec, "test_examples", 0)
+    if limit := limit.get(name, 0) if isinstance(limit, dict) else limit:
         reasons.append(f"was cut to {limit} test examples a language (test_examples)")
-    return Part(
-        name,
-        recipe,
-        spec,
-        {code: files[code] for code in languages if code in files},
-        tuple(reasons),
-    )
-
-
-def most(spec: Spec, name: str) -> int:
-    """Return the run's limit on test examples per language; 0 for no limit."""
-    if isinstance(spec, ControlSpec):
-        return spec.test_examples.get(name, 0)
-    return spec.test_examples if isinstance(spec, TargetSpec) else 0
+    present = {code: files[code] for code in languages if code in files}
+    return Part(name, recipe, spec, present, tuple(reasons))
 
 
 def predictions(spec: Spec, name: str) -> dict[str, Path]:

@@ -75,11 +75,6 @@ def _require_same_ids(
             )
 
 
-def accuracy(gold: Sequence, predicted: Sequence) -> Scores:
-    hits = sum(right == guess for right, guess in zip(gold, predicted, strict=True))
-    return {"accuracy": hits / len(predicted) * 100}
-
-
 def _f1_scores(hits: int, predicted: int, gold: int) -> Scores:
     """Return F1, precision and recall from counts, with 0 for a zero denominator (as in seqeval
     0.0.12 and bucc_f1 of evaluate.py)."""
@@ -89,27 +84,56 @@ def _f1_scores(hits: int, predicted: int, gold: int) -> Scores:
     return {"f1": f1 * 100, "precision": precision * 100, "recall": recall * 100}
 
 
-# ---- labels
+# ---- one label, choice or line number per line
 
 
-def _score_labels(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold, predicted = (files.read_labels(file, task.labels) for file in (labels, path))
-    _require_same_count(gold, predicted, labels, path, "lines")
-    return accuracy(gold, predicted)
+def _score_lines(
+    read: Callable[[Task, Path, Sequence], Sequence],
+) -> Callable[[Task, str, Path, Path], Scores]:
+    """Return the scoring by accuracy of files that `read` reads: a task, a path and, for a file of
+    predictions, the labels."""
+
+    def score(task: Task, code: str, labels: Path, path: Path) -> Scores:
+        gold = read(task, labels, ())
+        predicted = read(task, path, gold)
+        _require_same_count(gold, predicted, labels, path, "lines")
+        hits = sum(right == guess for right, guess in zip(gold, predicted, strict=True))
+        return {"accuracy": hits / len(predicted) * 100}
+
+    return score
 
 
-def write_labels(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
+def _read_labels(task: Task, path: Path, gold: Sequence = ()) -> list[str]:
+    return files.read_labels(path, task.labels)
+
+
+def _read_choices(task: Task, path: Path, gold: Sequence = ()) -> list[int]:
+    return files.read_choices(path)
+
+
+def _read_indices(task: Task, path: Path, gold: Sequence = ()) -> list[str]:
+    return files.read_indices(path, len(gold))
+
+
+def _write_labels(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
     return "".join(f"{line['prediction']}\n" for line in lines)
-
-
-def _score_choices(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold, predicted = files.read_choices(labels), files.read_choices(path)
-    _require_same_count(gold, predicted, labels, path, "lines")
-    return accuracy(gold, predicted)
 
 
 def _write_choices(lines: Sequence[Prediction], examples: Callable[[], Sequence[Any]]) -> str:
     return "".join(json.dumps({"label": line["prediction"]}) + "\n" for line in lines)
+
+
+def _write_indices(
+    lines: Sequence[Prediction], examples: Callable[[], Sequence[SentenceExample]]
+) -> str:
+    """Return a line per English sentence, stably sorted by code points as in XTREME
+    (utils_preprocess.py)."""
+    sentences = examples()
+    texts = {example.id: example.text for example in sentences}
+    others = [example.id for example in sentences if example.language != "en"]
+    indices = {name: number for number, name in enumerate(others)}
+    ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
+    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
 
 
 # ---- tags
@@ -161,31 +185,7 @@ def _write_answers(lines: Sequence[Prediction], examples: Callable[[], Sequence[
     )
 
 
-# ---- sentences
-
-
-def _score_indices(task: Task, code: str, labels: Path, path: Path) -> Scores:
-    gold = files.read_indices(labels)
-    predicted = files.read_indices(path, len(gold))
-    _require_same_count(gold, predicted, labels, path, "lines")
-    return accuracy(gold, predicted)
-
-
-def _write_indices(
-    lines: Sequence[Prediction], examples: Callable[[], Sequence[SentenceExample]]
-) -> str:
-    """Return a line per English sentence, stably sorted by code points as in XTREME
-    (utils_preprocess.py)."""
-    sentences = examples()
-    texts = {example.id: example.text for example in sentences}
-    indices = {
-        example.id: number
-        for number, example in enumerate(
-            sentence for sentence in sentences if sentence.language != "en"
-        )
-    }
-    ordered = sorted(lines, key=lambda line: texts[line["id"]].strip())
-    return "".join(f"{indices[line['prediction']]}\n" for line in ordered)
+# ---- pairs of sentences
 
 
 def _score_pairs(task: Task, code: str, labels: Path, path: Path) -> Scores:
@@ -224,10 +224,9 @@ def _score_rankings(task: Task, code: str, labels: Path, path: Path) -> Scores:
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "pair": Kind(
-            lambda task, path: files.read_labels(path, task.labels), _score_labels, write_labels
-        ),
-        "choice": Kind(lambda task, path: files.read_choices(path), _score_choices, _write_choices),
+        "pair": Kind(_read_labels, _score_lines(_read_labels), _write_labels),
+        "choice": Kind(_read_choices, _score_lines(_read_choices), _write_choices),
+        "search": Kind(_read_indices, _score_lines(_read_indices), _write_indices),
         "tagging": Kind(
             lambda task, path: files.read_tags(path, task.labels), _score_tags, _write_tags
         ),
@@ -238,15 +237,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "mining": Kind(
             lambda task, path: files.read_pairs(path, once=True), _score_pairs, _write_pairs
         ),
-        "search": Kind(lambda task, path: files.read_indices(path), _score_indices, _write_indices),
     }
 )
 
 
 def kind_of(task: Task) -> Kind:
     """Return the kind for a task's format; retrieval is mining if its metric is F1, else search."""
-    return KINDS[
-        ("mining" if task.metric == "f1" else "search")
-        if task.format == "retrieval"
-        else task.format
-    ]
+    retrieval = "mining" if task.metric == "f1" else "search"
+    return KINDS[retrieval if task.format == "retrieval" else task.format]

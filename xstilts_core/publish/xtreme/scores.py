@@ -105,25 +105,18 @@ def table(report: Mapping[str, Any], rules: Rules) -> str:
     missing tasks and ignored paths."""
     rows = [("task", "languages", "score", "")]
     for name, values in report["tasks"].items():
-        metrics = [
-            metric for metric in values if metric.startswith("avg_") and metric != "avg_metric"
-        ]
-        averages = "  ".join(
-            f"{metric.removeprefix('avg_')} {values[metric]:.2f}" for metric in sorted(metrics)
-        )
-        rows.append((name, str(len(values["languages"])), f"{values['avg_metric']:.2f}", averages))
-    rows += [
-        (f"group {group}", "", "-" if value is None else f"{value:.2f}", "")
-        for group, value in report["groups"].items()
-    ]
-    rows.append(
-        ("overall", "", "-" if report["overall"] is None else f"{report['overall']:.2f}", "")
-    )
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        averages = {key: values[key] for key in sorted(values) if key.startswith("avg_")}
+        main = averages.pop("avg_metric")
+        metrics = [f"{key.removeprefix('avg_')} {value:.2f}" for key, value in averages.items()]
+        rows.append((name, str(len(values["languages"])), f"{main:.2f}", "  ".join(metrics)))
+    totals = {f"group {group}": value for group, value in report["groups"].items()}
+    for name, value in (totals | {"overall": report["overall"]}).items():
+        rows.append((name, "", "-" if value is None else f"{value:.2f}", ""))
+    first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = [f"{rules.title}, in percent"]
     lines += [
-        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
-        for row in rows
+        f"{name:<{first}}  {count:>{second}}  {score:>{third}}  {metrics}".rstrip()
+        for name, count, score, metrics in rows
     ]
     lines += [f"missing: {name} ({reason})" for name, reason in report["missing"].items()]
     if report["missing"]:

@@ -1,44 +1,54 @@
-"""Draw figures of numbered cells. Color is never the only cue: each cell also has its number or
-word, and missing cells are hatched."""
+"""Draw figures of numbered cells: gains, scores, correlations, the state of a grid. Color is never
+the only cue: each cell also has its number or word, and missing cells are hatched."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, to_rgb
-from matplotlib.figure import Figure
+from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgb
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from xstilts_core.analysis.gains import AVERAGE, settled
 from xstilts_core.languages import LANGUAGES
 from xstilts_core.phases.learnt import MARK, marked
 from xstilts_core.report.figures.style import (
-    FULL,
     INK,
     NOTHING,
+    PALE,
+    NothingToDraw,
     PrintFigure,
-    check_width,
+    bare,
     diverging,
-    look,
-    message,
-    on_top,
-    say,
+    printed,
     several,
 )
+from xstilts_core.study.spec import BASELINE
 
-GAP = 0.12
 MINUS = "\N{MINUS SIGN}"
+_DASH = "\N{EN DASH}"
 _MOST_DECIMALS = 4
-FIRST = ("pretrain", "intermediate")
-_STATUS = {
-    "done": ("#cfe8f3", ""),
-    "running": ("#fff3c4", "...."),
-    "stale": ("#f6d8b8", "\\\\\\\\"),
-    "missing": ("#f0f0f0", "////"),
-    "failed": ("#f2b9ac", "xxxx"),
-}
+_FIRST_STAGES = ("pretrain", "intermediate")
+_STATES = MappingProxyType(
+    {
+        "done": ("#cfe8f3", ""),
+        "running": ("#fff3c4", "...."),
+        "stale": ("#f6d8b8", "\\\\\\\\"),
+        "missing": ("#f0f0f0", "////"),
+        "failed": ("#f2b9ac", "xxxx"),
+    }
+)
+LEVEL = 0.05
+SIGNS = MappingProxyType(
+    {"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"}
+)
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+# In a larger table, insignificant numbers would hide the significant ones.
+_MOST_NUMBERED_CELLS = 150
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -107,15 +117,6 @@ def ink_on(color: Sequence[float]) -> str:
     return max(("black", "white"), key=lambda ink: contrast(to_rgb(ink), color))
 
 
-def box(axes: Axes, x: float, y: float, color: Sequence[float] | str, hatch: str = "") -> None:
-    """Draw a cell of 1 x 1 with a thin white border and, if given, gray hatching."""
-    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=0.8))
-    if hatch:
-        axes.add_patch(
-            Rectangle((x, y), 1, 1, fill=False, hatch=hatch, edgecolor="#c8c8c8", linewidth=0)
-        )
-
-
 def scale(values: pd.Series) -> float:
     """Return the gain, in points, at which the color saturates: the 90th percentile of the absolute
     gains, rounded up to a whole number, at least 3."""
@@ -123,68 +124,158 @@ def scale(values: pd.Series) -> float:
     return float(np.ceil(max(3.0, np.percentile(magnitudes, 90)))) if len(magnitudes) else 3.0
 
 
+def _draw_cells(
+    axes: Axes,
+    values: pd.DataFrame,
+    texts: pd.DataFrame | Callable[[float], str],
+    size: float,
+    colors: Colormap,
+    limits: tuple[float, float] = (0, 1),
+    bar: str = "",
+) -> list[tuple[Text, int, int]]:
+    """Draw a colored cell with its text for each number in `values`, and no cell for NaN.
+
+    texts: for each cell, or a function of its number. limits: numbers of the first and the last
+    color. bar: label of a color scale below the cells. Return each text with its row and column.
+    """
+    values = values.astype(float)
+    before, norm = len(axes.texts), Normalize(*limits)
+    beyond = (values.abs() > limits[1] + 1e-9).any(axis=None)
+    sns.heatmap(
+        values,
+        annot=texts if isinstance(texts, pd.DataFrame) else values.map(texts),
+        fmt="",
+        annot_kws={"fontsize": size},
+        cmap=colors,
+        vmin=limits[0],
+        vmax=limits[1],
+        linewidths=0.8,
+        linecolor="white",
+        cbar=bool(bar),
+        cbar_kws={
+            "label": bar,
+            "orientation": "horizontal",
+            "fraction": 0.05,
+            "pad": 0.02,
+            "aspect": 40,
+            "shrink": 0.6,
+            "extend": "both" if beyond else "neither",
+        },
+        ax=axes,
+    )
+    cells = []
+    for text in axes.texts[before:]:
+        column, row = (int(place) for place in text.get_position())
+        text.set_color(ink_on(colors(norm(values.iloc[row, column]))))
+        text.set_in_layout(False)
+        cells.append((text, row, column))
+    return cells
+
+
+def _hatch(axes: Axes, cells: pd.DataFrame, hatch: str = "////", color: str = NOTHING) -> None:
+    """Hatch the cells that are true, with white borders."""
+    style = {"facecolor": color, "edgecolor": "#c8c8c8", "hatch": hatch, "linewidth": 0}
+    for row, column in np.argwhere(cells.to_numpy(bool)):
+        axes.add_patch(Rectangle((column + 0.015, row + 0.03), 0.97, 0.94, **style))
+
+
+def _name_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str], turn: int = -1) -> None:
+    """Write the names of the columns above the cells and those of the rows on the left, without
+    ticks or frame.
+
+    turn: degrees by which column names are turned; by default, they are slanted in a narrow figure.
+    """
+    wide = axes.figure.wide
+    size, column_size, style = (6 if wide else 5.5,) * 2 + ({"rotation": turn, "ha": "center"},)
+    if turn < 0 and wide:
+        # Ten names, one of them "intermediate", fit side by side only in a slightly smaller font.
+        size, column_size, style = 7, 7 if len(columns) < 10 else 6.3, {"rotation": 0}
+    elif turn < 0:
+        style = {"rotation": 50, "ha": "left", "rotation_mode": "anchor"}
+        size = column_size = 6
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=column_size, **style)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, rotation=0, fontsize=size)
+    axes.set(xlabel="", ylabel="", xlim=(0, len(columns)), ylim=(len(rows), 0))
+    axes.tick_params(length=0, pad=2)
+    bare(axes)
+
+
+@printed
 def heat_map(
+    figure: PrintFigure,
     table: pd.DataFrame,
     baseline: pd.DataFrame | None = None,
-    width: float = FULL,
-    source: str = "",
     unlearnt: Collection[str] = (),
-) -> Figure:
+) -> str:
     """Draw gains by recipe (rows) and target (columns), from `gain_table`. `baseline` adds a first
     row with the baseline's scores.
 
     Cells are bold with a border if the 95 % interval excludes 0. At full width, if the cells are
     wide enough, the interval is printed below each number (`interval`); otherwise gains are in
-    whole points (`told`). Colors are centered at 0. Missing cells are hatched. source: the runs
-    used. unlearnt: recipes to mark.
+    whole points (`told`). Colors are centered at 0. Missing cells are hatched. unlearnt: recipes to
+    mark.
     """
     if table["gain"].notna().sum() == 0:
-        return message("no finished target runs to compare yet", width)
-    recipes, tasks = (
-        list(dict.fromkeys(table["recipe"])),
-        [name for name in dict.fromkeys(table["task"]) if name != AVERAGE],
+        raise NothingToDraw("no finished target runs to compare yet")
+    estimates = {
+        (row.recipe, row.task): (row.gain, row.low, row.high) for row in table.itertuples()
+    }
+    recipes = list(dict.fromkeys(table["recipe"]))
+    columns = sorted(dict.fromkeys(table["task"]), key=lambda name: name == AVERAGE)
+    wide = figure.wide and len(columns) <= 11
+    gains = table.pivot(index="recipe", columns="task", values="gain").loc[recipes, columns]
+    texts = pd.DataFrame(
+        [[told(*estimates[row, name], 1 if wide else 0) for name in columns] for row in recipes],
+        index=recipes,
+        columns=columns,
     )
-    columns = [*tasks, AVERAGE]
-    wide = check_width(width) > 5 and len(columns) <= 11
-    limit = scale(table["gain"])
-    with look():
-        figure = PrintFigure(
-            figsize=(width, (0.3 if wide else 0.18) * len(recipes) + (1.05 if wide else 1.2)),
-            layout="constrained",
+    names = [marked(name, unlearnt) for name in recipes]
+    if baseline is not None:
+        # The baseline gains nothing over itself: its row is white, with its scores as texts.
+        scores = baseline.reindex(columns=columns).iloc[0]
+        gains = pd.concat([pd.DataFrame(0.0, [BASELINE], columns), gains])
+        texts.loc[BASELINE] = [
+            _DASH if pd.isna(score) else f"{score:.1f}" if wide else whole(score)
+            for score in scores
+        ]
+        texts = texts.loc[gains.index]
+        names = [f"{BASELINE} (score, %)" if wide else f"{BASELINE} (%)", *names]
+    figure.set_figheight((0.3 if wide else 0.18) * len(names) + (0.95 if wide else 1.4))
+    axes, limit = figure.add_subplot(), scale(table["gain"])
+    bar = f"zero-shot gain over {BASELINE}, points"
+    for text, row, column in _draw_cells(
+        axes, gains, texts, 7 if wide else 5.5, diverging(), (-limit, limit), bar
+    ):
+        if baseline is None or row > 0:
+            _mark_estimate(axes, text, estimates[gains.index[row], columns[column]], wide)
+    _hatch(axes, gains.isna())
+    _name_cells(axes, columns, names)
+    axes.axvline(len(columns) - 1, color="white", linewidth=3)
+    if baseline is not None:
+        axes.axhline(1, color=INK, linewidth=0.6)
+    return f"{_gain_note(table, wide)} {_dagger_note(recipes, unlearnt)}"
+
+
+def _mark_estimate(
+    axes: Axes, text: Text, estimate: tuple[float, float, float], wide: bool
+) -> None:
+    """Write the interval below a gain in a wide cell; box the cell and make its number bold if the
+    interval excludes 0."""
+    (x, y), (_, low, high), ink = text.get_position(), estimate, text.get_color()
+    if not wide:
+        # Longer text gets a smaller font so that it stays within its cell.
+        text.set_fontsize(min(5.5, 22 / len(text.get_text())))
+    elif np.isfinite(low):
+        text.set_y(y - 0.14)
+        ends = interval(*estimate)
+        style = {"ha": "center", "va": "center", "color": ink, "fontsize": min(5, 56 / len(ends))}
+        axes.text(x, y + 0.25, ends, **style)
+    if low > 0 or high < 0:
+        text.set_fontweight("bold")
+        axes.add_patch(
+            Rectangle((x - 0.45, y - 0.43), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6)
         )
-        axes = figure.add_subplot()
-        colors, norm = diverging(), mpl.colors.Normalize(-limit, limit)
-        positions = {
-            name: position + (GAP if name == AVERAGE else 0)
-            for position, name in enumerate(columns)
-        }
-        for _, row in table.iterrows():
-            _draw_gain(
-                axes,
-                positions[row["task"]],
-                recipes.index(row["recipe"]),
-                row,
-                colors(norm(row["gain"])),
-                wide,
-            )
-        top = [] if baseline is None else [_draw_baseline(axes, positions, baseline, wide)]
-        axes.set(xlim=(0, positions[AVERAGE] + 1), ylim=(len(recipes), 2 * min(top, default=0)))
-        _name_columns(axes, [positions[name] + 0.5 for name in columns], columns, wide)
-        names = ["none (score, %)" if wide else "none (%)"] if top else []
-        rows = [marked(name, unlearnt) for name in recipes]
-        axes.set_yticks(
-            [*top, *(np.arange(len(recipes)) + 0.5)], [*names, *rows], fontsize=7 if wide else 6
-        )
-        color_bar(
-            figure,
-            axes,
-            colors,
-            norm,
-            "zero-shot gain over none, points",
-            float(table["gain"].abs().max()) > limit,
-        )
-        say(figure, f"{note(table, wide)} {_dagger_note(recipes, unlearnt)}{source}")
-    return figure
 
 
 def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
@@ -196,64 +287,7 @@ def _dagger_note(recipes: Sequence[str], unlearnt: Collection[str]) -> str:
     )
 
 
-def _name_columns(axes: Axes, positions: Sequence[float], names: Sequence[str], wide: bool) -> None:
-    """Write the names above the columns, slanted if the columns are narrow."""
-    # Ten names, one of them "intermediate", fit side by side only in a slightly smaller font.
-    text_style = (
-        {"rotation": 0, "ha": "center", "fontsize": 7 if len(names) < 10 else 6.3}
-        if wide
-        else {"rotation": 50, "ha": "left", "rotation_mode": "anchor", "fontsize": 6}
-    )
-    axes.set_xticks(positions, names, **text_style)
-    on_top(axes)
-
-
-def _draw_baseline(
-    axes: Axes, at: Mapping[str, float], baseline: pd.DataFrame, wide: bool
-) -> float:
-    """Draw the baseline's scores above the cells, over a line; return the row's middle."""
-    middle = -(0.42 if wide else 0.6)
-    for name, x in at.items():
-        value = baseline[name].iloc[0] if name in baseline else float("nan")
-        text = "\N{EN DASH}" if pd.isna(value) else f"{value:.1f}" if wide else whole(value)
-        axes.text(x + 0.5, middle, text, ha="center", va="center", fontsize=6.5 if wide else 5.5)
-    axes.plot([0, max(at.values()) + 1], [-GAP / 2] * 2, color=INK, linewidth=0.6)
-    return middle
-
-
-def _draw_gain(
-    axes: Axes, x: float, y: int, row: pd.Series, color: Sequence[float], wide: bool
-) -> None:
-    """Draw one cell of `heat_map`."""
-    if pd.isna(row["gain"]):
-        box(axes, x, y, NOTHING, "////")
-        return
-    box(axes, x, y, color)
-    ink, significant = ink_on(color), row["low"] > 0 or row["high"] < 0
-    show_interval = wide and pd.notna(row["low"])
-    estimate = row["gain"], row["low"], row["high"]
-    text = told(*estimate, 1 if wide else 0)
-    text_style = {"ha": "center", "va": "center", "color": ink}
-    # Longer text gets a smaller font so that it stays within its cell.
-    size = 7 if wide else min(5.5, 22 / len(text))
-    axes.text(
-        x + 0.5,
-        y + (0.36 if show_interval else 0.52),
-        text,
-        fontsize=size,
-        fontweight="bold" if significant else "normal",
-        **text_style,
-    )
-    if show_interval:
-        ends = interval(*estimate)
-        axes.text(x + 0.5, y + 0.75, ends, fontsize=min(5, 56 / len(ends)), **text_style)
-    if significant:
-        axes.add_patch(
-            Rectangle((x + 0.05, y + 0.07), 0.9, 0.86, fill=False, edgecolor=ink, linewidth=0.6)
-        )
-
-
-def note(table: pd.DataFrame, wide: bool) -> str:
+def _gain_note(table: pd.DataFrame, wide: bool) -> str:
     """Describe what was averaged, what the marks mean and what the intervals cover."""
     filled = table.dropna(subset=["gain"])
     sentences = [
@@ -271,120 +305,184 @@ def note(table: pd.DataFrame, wide: bool) -> str:
     return " ".join(sentences)
 
 
-def color_bar(
-    figure: Figure,
-    axes: Axes,
-    colors: Colormap,
-    norm: mpl.colors.Normalize,
-    label: str,
-    clipped: bool,
-) -> None:
-    """Draw a flat color scale below the cells, with arrows at its ends if values are clipped."""
-    mappable = mpl.cm.ScalarMappable(norm, colors)
-    bar = figure.colorbar(
-        mappable,
-        ax=axes,
-        orientation="horizontal",
-        fraction=0.05,
-        pad=0.02,
-        aspect=40,
-        shrink=0.6,
-        extend="both" if clipped else "neither",
-    )
-    bar.set_label(label, labelpad=1)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=1.5, pad=1)
-
-
-def baseline_scores(table: pd.DataFrame, width: float = FULL, source: str = "") -> Figure:
+@printed
+def baseline_scores(figure: PrintFigure, table: pd.DataFrame) -> str:
     """Draw the baseline's scores in percent, from `baseline_by_language`: a row per language, a
     column per target. Blank: the task does not have the language.
 
     English comes first, then languages by mean score, so that the drop from English reads
-    downwards. source: the runs used.
+    downwards.
     """
     if table.empty:
-        return message("no finished baseline runs yet", width)
+        raise NothingToDraw("no finished baseline runs yet")
     values = table.pivot(index="language", columns="task", values="value").reindex(
         columns=list(dict.fromkeys(table["task"]))
     )
-    centered = values - values.mean()
-    order = settled(centered.mean(axis=1)).sort_values(ascending=False, kind="stable").index
-    order = [*[code for code in order if code == "en"], *[code for code in order if code != "en"]]
-    wide = check_width(width) > 5
-    size = 6.5 if wide else 5
-    with look():
-        figure = PrintFigure(
-            figsize=(width, 0.19 * len(order) + (0.5 if wide else 0.8)), layout="constrained"
-        )
-        axes = figure.add_subplot()
-        colors, norm = mpl.colormaps["Blues"], mpl.colors.Normalize(0, 130)
-        for y, code in enumerate(order):
-            for x, value in enumerate(values.loc[code]):
-                if np.isfinite(value):
-                    box(axes, x, y, colors(norm(value)))
-                    axes.text(
-                        x + 0.5,
-                        y + 0.53,
-                        f"{value:.1f}",
-                        ha="center",
-                        va="center",
-                        fontsize=size,
-                        color=ink_on(colors(norm(value))),
-                    )
-        axes.set(xlim=(0, len(values.columns)), ylim=(len(order), 0))
-        _name_columns(axes, np.arange(len(values.columns)) + 0.5, list(values.columns), wide)
-        names = [
-            f"{LANGUAGES[code].name} ({code})" if wide and code in LANGUAGES else code
-            for code in order
-        ]
-        axes.set_yticks(np.arange(len(order)) + 0.5, names)
-        say(
-            figure,
-            f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, "
-            f"without an interval. {source}",
-        )
-    return figure
+    centered = settled((values - values.mean()).mean(axis=1))
+    order = centered.sort_values(ascending=False, kind="stable").index
+    values = values.loc[sorted(order, key=lambda code: code != "en")]
+    figure.set_figheight(0.19 * len(values) + (0.5 if figure.wide else 0.8))
+    axes = figure.add_subplot()
+    size = 6.5 if figure.wide else 5
+    _draw_cells(axes, values, "{:.1f}".format, size, colormaps["Blues"], (0, 130))
+    names = [
+        f"{LANGUAGES[code].name} ({code})" if figure.wide and code in LANGUAGES else code
+        for code in values.index
+    ]
+    _name_cells(axes, list(values), names)
+    return (
+        f"Score in percent (each task's primary metric), mean over {several(table['seeds'])}, "
+        "without an interval."
+    )
 
 
-def status_grid(grid: pd.DataFrame, width: float = FULL, unlearnt: Collection[str] = ()) -> Figure:
+@printed
+def status_grid(figure: PrintFigure, grid: pd.DataFrame, unlearnt: Collection[str] = ()) -> str:
     """Draw the state of the runs, from `run_grid`: a row per recipe, a column per stage.
 
     Each cell gives the counts in words; color and hatching show the worst state. Blank: the grid
     has no such run. unlearnt: recipes to mark.
     """
     if grid.empty:
-        return message("the grid has no runs", width)
+        raise NothingToDraw("the grid has no runs")
     recipes, stages = list(dict.fromkeys(grid["recipe"])), list(dict.fromkeys(grid["stage"]))
-    stages.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    wide = check_width(width) > 5
-    with look():
-        figure = PrintFigure(
-            figsize=(width, (0.3 if wide else 0.45) * len(recipes) + 0.35), layout="constrained"
+    stages.sort(key=lambda name: _FIRST_STAGES.index(name) if name in _FIRST_STAGES else 2)
+    counts = grid.set_index(["recipe", "stage"])[list(_STATES)]
+    worst, words = (
+        counts.apply(describe, axis=1).unstack().reindex(recipes, columns=stages)
+        for describe in (
+            lambda row: np.flatnonzero(row)[-1],
+            lambda row: "\n".join(f"{row[name]} {name}" for name in _STATES if row[name]),
         )
-        axes = figure.add_subplot()
-        for _, row in grid.iterrows():
-            x, y = stages.index(row["stage"]), recipes.index(row["recipe"])
-            states = [name for name in _STATUS if row[name]]
-            color, hatch = _STATUS[states[-1]]
-            box(axes, x, y, color, hatch)
-            counts = "\n".join(f"{row[name]} {name}" for name in states)
-            backing = {"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"}
-            size = 5.5 if len(states) < 3 else 4.5
-            text_style = {"rotation": 0 if wide else 90, "linespacing": 1.05}
-            axes.text(
-                x + 0.5,
-                y + 0.52,
-                counts,
-                ha="center",
-                va="center",
-                fontsize=size,
-                bbox=backing if hatch else None,
-                **text_style,
-            )
-        axes.set(xlim=(0, len(stages)), ylim=(len(recipes), 0))
-        axes.set_yticks(np.arange(len(recipes)) + 0.5, [marked(name, unlearnt) for name in recipes])
-        _name_columns(axes, np.arange(len(stages)) + 0.5, stages, wide)
-        if dagger_note := _dagger_note(recipes, unlearnt):
-            say(figure, dagger_note)
-    return figure
+    )
+    figure.set_figheight((0.3 if figure.wide else 0.45) * len(recipes) + 0.55)
+    axes = figure.add_subplot()
+    colors = ListedColormap([color for color, _ in _STATES.values()])
+    for text, row, column in _draw_cells(axes, worst, words, 5.5, colors, (0, len(_STATES))):
+        text.set(rotation=0 if figure.wide else 90, linespacing=1.05, color=INK)
+        text.set_fontsize(5.5 if text.get_text().count("\n") < 2 else 4.5)
+        color, hatch = list(_STATES.values())[int(worst.iloc[row, column])]
+        if hatch:
+            text.set_bbox({"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"})
+    for index, (color, hatch) in enumerate(_STATES.values()):
+        if hatch:
+            _hatch(axes, worst == index, hatch, color)
+    names = [marked(name, unlearnt) for name in recipes]
+    _name_cells(axes, stages, names)
+    return _dagger_note(recipes, unlearnt)
+
+
+def short(value: float) -> str:
+    """Format a coefficient with two decimals, a true minus sign and no leading zero: .75, −.13,
+    1."""
+    text = f"{abs(value):.2f}"
+    sign = "\N{MINUS SIGN}" if value < 0 and float(text) else ""
+    return sign + ("1" if text == "1.00" else text[1:])
+
+
+def span(counts: pd.Series) -> str:
+    """Return the smallest and the largest count as '22 to 30', or '28' if they are equal."""
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def interval_note(table: pd.DataFrame) -> str:
+    """Return a sentence on where these coefficients' intervals are, or why there are none."""
+    return (
+        "95 % intervals: in the table."
+        if table["low"].notna().any()
+        else "No intervals: too few seeds or rows."
+    )
+
+
+@printed
+def correlation_map(
+    figure: PrintFigure, table: pd.DataFrame, labels: Mapping[str, str] = _NO_LABELS
+) -> str:
+    """Draw one cell per pair of tasks, from a table of correlations by one method (columns x y
+    method estimate p_holm n).
+
+    Colored with a number: p below 0.05 after Holm's correction over the whole table. Gray: not
+    distinguishable from 0 (in small tables the number is printed too). Hatched: too few rows. At
+    full width x is down and y across, with a gap before the tasks that occur only as y; at column
+    width the axes are swapped.
+    """
+    if table["estimate"].notna().sum() == 0:
+        raise NothingToDraw("no pair of tasks with enough finished runs yet")
+    x_tasks = list(dict.fromkeys(table["x"]))
+    y_tasks = sorted(
+        dict.fromkeys(table["y"]), key=lambda y: x_tasks.index(y) if y in x_tasks else len(x_tasks)
+    )
+    down, across = (x_tasks, y_tasks) if figure.wide else (y_tasks, x_tasks)
+    cells = table.pivot(index="x", columns="y", values=["estimate", "p_holm", "n"])
+    estimates, p_values, counts = (
+        (cells[name] if figure.wide else cells[name].T).reindex(down, columns=across)
+        for name in ("estimate", "p_holm", "n")
+    )
+    height = 0.165 if figure.wide else 0.15
+    figure.set_figheight(height * len(down) + (1.5 if figure.wide else 1.35))
+    axes = figure.add_subplot()
+    method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0])
+    weak = estimates.where(~(p_values < LEVEL))
+    # The gray layer comes first: its numbers are left out of a large table.
+    for text, _, _ in _draw_cells(axes, weak, short, 4.8, ListedColormap([NOTHING])):
+        if len(table) <= _MOST_NUMBERED_CELLS:
+            text.set_color(PALE)
+        else:
+            text.remove()
+    significant = estimates.where(p_values < LEVEL)
+    _draw_cells(axes, significant, short, 4.8, diverging(), (-1, 1), method)
+    _hatch(axes, estimates.isna() & counts.notna())
+    names = [[labels.get(name, name) for name in side] for side in (across, down)]
+    _name_cells(axes, *names, turn=90)
+    gap = axes.axvline if figure.wide else axes.axhline
+    gap(sum(name in x_tasks for name in y_tasks), color="white", linewidth=4)
+    missing = " Hatched: too few rows." if table["estimate"].isna().any() else ""
+    return (
+        f"{method} over n = {span(table.loc[table['estimate'].notna(), 'n'])} rows (recipe and "
+        f"run). Colored: p < {LEVEL} after Holm over the whole table. Gray: not distinguishable "
+        f"from 0. {interval_note(table)}{missing}"
+    )
+
+
+@printed
+def transfer_map(
+    figure: PrintFigure, table: pd.DataFrame, labels: Mapping[str, str] = _NO_LABELS
+) -> str:
+    """Draw the mean over runs minus the baseline's mean, in points, from `transfer`. Hatched:
+    missing.
+
+    Tasks are down (targets, their average, probing tasks), recipes across; the last column is the
+    baseline's own score. There is no interval because it is not known which runs belong together.
+    """
+    if table["gain"].notna().sum() == 0:
+        raise NothingToDraw("no recipe and baseline on the same task yet")
+    recipes, tasks = list(dict.fromkeys(table["recipe"])), list(dict.fromkeys(table["task"]))
+    gains = table.pivot(index="task", columns="recipe", values="gain").loc[tasks, recipes]
+    texts = gains.map(signed if figure.wide else whole, na_action="ignore")
+    scores = table.drop_duplicates("task").set_index("task")["baseline"]
+    texts["baseline, %"] = [_DASH if pd.isna(value) else f"{value:.1f}" for value in scores]
+    figure.set_figheight(0.15 * len(tasks) + (1.35 if figure.wide else 1.5))
+    axes, limit = figure.add_subplot(), scale(table["gain"])
+    _draw_cells(
+        axes,
+        gains.assign(**{"baseline, %": 0.0}),
+        texts,
+        5.8 if figure.wide else 4.8,
+        diverging(),
+        (-limit, limit),
+        "points over the baseline's mean",
+    )
+    _hatch(axes, gains.isna())
+    names = [[labels.get(name, name) for name in side] for side in (texts, tasks)]
+    _name_cells(axes, *names, turn=90)
+    axes.axvline(len(recipes), color="white", linewidth=4)
+    probing = set(table.loc[table["kind"] == "probing", "task"])
+    for index, name in enumerate(tasks):
+        if name == AVERAGE or (name in probing and tasks[index - 1] not in probing):
+            axes.axhline(index, color="white", linewidth=3)
+    return (
+        f"Mean over n = {span(table.loc[table['gain'].notna(), 'runs'])} runs of a cell minus the "
+        f"baseline's mean, without an interval."
+        f"{' Hatched: missing.' if table['gain'].isna().any() else ''}"
+    )

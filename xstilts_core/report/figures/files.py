@@ -1,5 +1,5 @@
-"""Write a report's files: figures as PDF, SVG and PNG, tables as CSV and LaTeX, and last
-result.json, which lists them."""
+"""Write a report's files: figures as PDF, SVG and PNG, tables as CSV and LaTeX, a LaTeX document of
+both, and last result.json, which lists them."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from xstilts_core.analysis.rebuilt import PaperTable
 from xstilts_core.errors import UsageError
 from xstilts_core.files.paths import home
 from xstilts_core.report.figures.style import DOTS, PrintFigure, look
@@ -48,6 +49,23 @@ _LONG_CELL = 50
 
 # A hyphen before a number that is not within a word.
 _MINUS_SIGN = re.compile(r"(?<![\w.$])-(?=\d)")
+# Characters that fit on a line of an upright page.
+_LINE_CHARACTERS = 110
+_HEAD = r"""\documentclass[10pt]{article}
+\usepackage[T1]{fontenc}
+% Outline fonts instead of bitmaps, if they are installed.
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage[utf8]{inputenc}
+\usepackage[a4paper,margin=25mm]{geometry}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\usepackage{rotating}
+\sloppy
+% {table}{height}: shrink a table that is wider than the line or taller than the height.
+\newcommand{\fitted}[2]{%
+  \resizebox*{!}{\ifdim\totalheight>#2 #2\else\totalheight\fi}{%
+    \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{\input{#1}}}}
+"""
 
 
 def report_folder(study: Study, notebook: str, folder: str = "") -> Path:
@@ -87,13 +105,6 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     if isinstance(figure, PrintFigure):
         figure.printed = paths[-1]
     return paths
-
-
-def save_panels(figures: Mapping[str, Figure], folder: Path, prefix: str) -> list[Path]:
-    """Call `save` for each figure, with the name <prefix>_<key>; return the paths."""
-    return [
-        path for key, figure in figures.items() for path in save(figure, folder, f"{prefix}_{key}")
-    ]
 
 
 def latex(value: object, digits: int) -> str:
@@ -147,6 +158,52 @@ def save_table(frame: pd.DataFrame, folder: Path, name: str, digits: int = 1) ->
     ]
     write_text(paths[1], "\n".join(lines) + "\n")
     return paths
+
+
+def save_document(
+    folder: Path,
+    title: str,
+    tables: Mapping[str, PaperTable],
+    pictures: Mapping[str, str],
+    note: str,
+) -> Path:
+    """Write the tables, and a document <folder>/paper.tex that includes them and the folder's
+    figures (compile with `pdflatex paper.tex`); return its path.
+
+    pictures: name of a figure saved there -> its caption. note: the numbers' origin, below the
+    title.
+    """
+    lines = [
+        _HEAD,
+        rf"\title{{{latex(title, 1)}}}",
+        r"\author{}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        "",
+        latex(note, 1),
+        "",
+    ]
+    for name, table in tables.items():
+        save_table(table.frame, folder, name)
+        cells = {column: table.frame[column].astype(str).str.len() for column in table.frame}
+        length = sum(3 + max([len(str(column)), *cells[column]]) for column in cells)
+        upright = length <= _LINE_CHARACTERS
+        height = r"0.85\textheight" if upright else r"0.85\textwidth"
+        body = [r"\small", rf"\fitted{{{name}}}{{{height}}}"]
+        kind = "table" if upright else "sidewaystable"
+        lines += _environment(kind, body, table.caption, f"tab:{name}")
+    for name, text in pictures.items():
+        lines += _environment("figure", [rf"\includegraphics{{{name}}}"], text, f"fig:{name}")
+    path = folder / "paper.tex"
+    write_text(path, "\n".join([*lines, r"\end{document}", ""]))
+    return path
+
+
+def _environment(kind: str, body: list[str], caption: str, label: str) -> list[str]:
+    """Return the lines of a float: `kind` is table, sidewaystable or figure."""
+    ending = [rf"\caption{{{latex(caption, 1)}}}", rf"\label{{{label}}}"]
+    return [rf"\begin{{{kind}}}[htbp]", r"\centering", *body, *ending, rf"\end{{{kind}}}", ""]
 
 
 def finish(folder: Path, notebook: str, answer: str = "") -> dict[str, object]:

@@ -3,21 +3,21 @@
 from collections import Counter
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from xstilts_core.analysis.findings import counted
-from xstilts_core.report.figures.style import FAINT, FULL, INK, PrintFigure, check_width, look
+from xstilts_core.report.figures.style import FAINT, INK, PrintFigure, printed
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE
+from xstilts_core.wording.numbers import counted
 
 _FILLS = ("#cfe8f3", "#f6d8b8", "#cfe8d8")
 
 
-def phases(study: Study, width: float = FULL) -> Figure:
+@printed
+def phases(figure: PrintFigure, study: Study) -> None:
     """Draw three boxes with their numbers of runs: pretraining, English intermediate training, and
     English target training with zero-shot evaluation."""
-    wide = check_width(width) > 5
+    wide = figure.wide
     counts = Counter(spec.phase for spec in study.specs)
     single = sum(len(recipe.intermediate) == 1 for recipe in study.recipes.values())
     several = sum(len(recipe.intermediate) > 1 for recipe in study.recipes.values())
@@ -42,20 +42,19 @@ def phases(study: Study, width: float = FULL) -> Figure:
             f"{counted(counts['target'], 'run')}, {counts['retrieval']} for retrieval",
         ),
     )
-    with look():
-        figure = PrintFigure(figsize=(width, 1.35 if wide else 2.9))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        for index, (box, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
-            corner, size = (
-                ((0.01 + 0.345 * index, 0.16), (0.29, 0.8))
-                if wide
-                else ((0.12, 0.72 - 0.345 * index), (0.86, 0.26))
-            )
-            _draw_box(axes, corner, size, box, fill)
-        arrows(axes, wide)
-    return figure
+    figure.set_layout_engine(None)
+    figure.set_figheight(1.35 if wide else 2.9)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    for index, (words, fill) in enumerate(zip(boxes, _FILLS, strict=True)):
+        corner, size = (
+            ((0.01 + 0.345 * index, 0.16), (0.29, 0.8))
+            if wide
+            else ((0.12, 0.72 - 0.345 * index), (0.86, 0.26))
+        )
+        _draw_box(axes, corner, size, words, fill)
+    _draw_arrows(axes, wide)
 
 
 def _draw_box(
@@ -79,16 +78,17 @@ def _draw_box(
         )
     )
     x, (y, height) = corner[0] + size[0] / 2, (corner[1], size[1])
-    axes.text(
-        x, y + 0.85 * height, words[0], ha="center", va="center", fontsize=7, fontweight="bold"
+    looks = (
+        (0.85, {"size": 7, "weight": "bold"}),
+        (0.47, {"size": 6.5}),
+        (0.1, {"style": "italic"}),
     )
-    axes.text(
-        x, y + 0.47 * height, words[1], ha="center", va="center", fontsize=6.5, linespacing=1.2
-    )
-    axes.text(x, y + 0.1 * height, words[2], ha="center", va="center", fontsize=6, style="italic")
+    for text, (share, look) in zip(words, looks, strict=True):
+        place = {"ha": "center", "va": "center"}
+        axes.text(x, y + share * height, text, **{"size": 6, "linespacing": 1.2} | place | look)
 
 
-def arrows(axes: Axes, wide: bool) -> None:
+def _draw_arrows(axes: Axes, wide: bool) -> None:
     """Draw the arrows from phase to phase, and the baseline's path around the second phase."""
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
     bypass_arrow = arrow | {"color": FAINT}

@@ -1,9 +1,10 @@
 """Define the look of every figure: widths of a paper's page, one sans-serif family, colors that
-color-blind readers can distinguish."""
+color-blind readers can distinguish. `printed` makes a figure of a function that draws."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +13,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn.objects as so
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
@@ -32,6 +35,7 @@ PALE = "#6b6b6b"
 NOTHING = "#f0f0f0"
 # Okabe and Ito (2008): distinguishable with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#999999"
+PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000", GRAY)
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -48,7 +52,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "axes.linewidth": 0.6,
         "axes.edgecolor": ".15",
         "axes.axisbelow": True,
-        "grid.color": ".8",
+        "grid.color": "#e4e4e4",
         "lines.solid_capstyle": "round",
         "patch.edgecolor": "white",
         "patch.force_edgecolor": True,
@@ -83,15 +87,6 @@ def look() -> Iterator[None]:
         yield
 
 
-def check_width(width: float) -> float:
-    """Return `width`; raise UsageError if it is not between 1 and 20 inches."""
-    if not 1 <= width <= 20:
-        raise UsageError(
-            f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is {FULL}"
-        )
-    return width
-
-
 def diverging() -> Colormap:
     """Return a colormap: purple for losses, white for 0, orange-brown for gains (ColorBrewer's
     PuOr, safe for color-blind readers).
@@ -113,27 +108,62 @@ class PrintFigure(Figure):
 
     printed: Path | None = None
 
+    @property
+    def wide(self) -> bool:
+        """Whether the figure is as wide as the text, not a column."""
+        return bool(self.get_figwidth() > 5)
+
     def _repr_png_(self) -> bytes:
         """Return the PNG picture that IPython's display() shows."""
         picture = BytesIO()
         if self.printed and self.printed.is_file():
             with Image.open(self.printed) as image:
-                size = (
-                    round(image.width * _SCREEN_DOTS / DOTS),
-                    round(image.height * _SCREEN_DOTS / DOTS),
-                )
-                image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(picture, "png")
+                image.thumbnail(np.array(image.size) * _SCREEN_DOTS / DOTS)
+                image.convert("RGB").save(picture, "png")
             return picture.getvalue()
         with look():
             self.savefig(picture, format="png", dpi=_SCREEN_DOTS, facecolor="white")
         return picture.getvalue()
 
 
-def message(text: str, width: float = FULL) -> Figure:
-    """Return a figure whose text explains why there is nothing to draw."""
-    figure = PrintFigure(figsize=(check_width(width), 0.6))
-    figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, style="italic")
-    return figure
+class NothingToDraw(Exception):
+    """Raised by a drawing function with the reason why there is no picture."""
+
+
+def printed(draw: Callable[..., str | None]) -> Callable[..., PrintFigure]:
+    """Decorate a function that draws its data on a figure and returns the note below it.
+
+    The decorated function takes the data, `width` in inches and `source`, a sentence on the runs
+    used, which ends the note. It returns the figure: if `draw` raises NothingToDraw, one with the
+    reason alone. Raise UsageError if the width is not between 1 and 20 inches.
+    """
+
+    @wraps(draw)
+    def figure_of(
+        *data: object, width: float = FULL, source: str = "", **options: object
+    ) -> PrintFigure:
+        if not 1 <= width <= 20:
+            raise UsageError(
+                f"width {width!r} is not between 1 and 20 inches: COLUMN is {COLUMN}, FULL is "
+                f"{FULL}"
+            )
+        with look():
+            figure = PrintFigure(figsize=(width, 1), layout="constrained")
+            # seaborn draws a figure to find out whether its labels overlap.
+            FigureCanvasAgg(figure)
+            try:
+                note = draw(figure, *data, **options)
+            except NothingToDraw as reason:
+                figure = PrintFigure(figsize=(width, 0.6))
+                words = textwrap.fill(str(reason), int(14 * width))
+                style = {"ha": "center", "va": "center", "color": FAINT, "style": "italic"}
+                figure.text(0.5, 0.5, words, **style)
+            else:
+                if note is not None:
+                    say(figure, " ".join(f"{note} {source}".split()))
+        return figure
+
+    return figure_of
 
 
 def say(figure: Figure, words: str) -> None:
@@ -152,24 +182,22 @@ def several(seeds: Iterable[float]) -> str:
     return f"{range_text} seed{'' if counts == [1] else 's'}"
 
 
-def legend_above(figure: Figure, handles: Sequence[Artist], title: str, across: int) -> None:
+def legend_above(
+    figure: PrintFigure, handles: Sequence[Artist], title: str = "", across: int = 8
+) -> None:
     """Draw a legend of up to `across` entries per row above the panels, below the figure's title.
     At the bottom, it would cover the note."""
-    style = {
-        "frameon": False,
-        "alignment": "left",
-        "handlelength": 1,
-        "handletextpad": 0.4,
-        "columnspacing": 1.2 if across > 3 else 0.6,
-    }
-    size = 8 if figure.get_size_inches()[0] > 5 else 6.5
     figure.legend(
         handles=handles,
         loc="outside upper left",
         ncols=min(len(handles), across),
         title=title,
-        title_fontsize=size,
-        **style,
+        title_fontsize=8 if figure.wide else 6.5,
+        frameon=False,
+        alignment="left",
+        handlelength=1,
+        handletextpad=0.4,
+        columnspacing=1.2 if across > 3 else 0.6,
     )
 
 
@@ -188,9 +216,29 @@ def spread(table: pd.DataFrame, mark: str) -> str:
     )
 
 
-def on_top(axes: Axes) -> None:
-    """Put the column names above a table, without ticks or frame."""
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0, pad=2)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+def bare(axes: Axes, *sides: str) -> None:
+    """Hide the frame of a panel, except for the given sides."""
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in sides)
+
+
+def draw_objects(axes: Axes, plot: so.Plot) -> None:
+    """Draw a seaborn plot on a panel, which keeps its title and its own look."""
+    title = axes.get_title()
+    plot.label(x="", y="").theme(dict(SETTINGS)).on(axes).plot()
+    axes.set_title(title, pad=3)
+    axes.label_outer()
+
+
+def panels(figure: PrintFigure, names: Sequence[str], across: int, **sharing: object) -> list[Axes]:
+    """Return a panel with a title for each name, up to `across` side by side. The last panel of
+    every column has tick labels."""
+    across = min(across, len(names))
+    grid = figure.subplots(-(-len(names) // across), across, squeeze=False, **sharing)
+    for index, axes in enumerate(grid.flat):
+        if index >= len(names):
+            axes.set_visible(False)
+        else:
+            axes.set_title(names[index], pad=3)
+            axes.tick_params(axis="x", labelbottom=index + across >= len(names) or not sharing)
+    return list(grid.flat)[: len(names)]

@@ -1,0 +1,323 @@
+"""Convert rows of files and of the hub's tables to examples: one function per shape of row.
+
+Labels are mapped by their spelling in a file or by class names, never by a position.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from xstilts_core.errors import UsageError, shown, unknown
+from xstilts_core.examples import (
+    Answer,
+    ChoiceExample,
+    Example,
+    PairExample,
+    SentenceExample,
+    SpanExample,
+    TagsExample,
+)
+
+_ZERO_WIDTH_NON_JOINER = "\u200c"
+_CHOICES = ("choice1", "choice2")
+AnyExample = TypeVar("AnyExample", bound=Example)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file or table.
+
+    where: its position, for errors, or a function that finds it. values: by column. labels: the
+    spelling of a label -> the task's label; None: the row has no gold label.
+    """
+
+    where: str | Callable[[], str]
+    values: Mapping[str, Any]
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def position(self) -> str:
+        """Return the file and line, or the data set and row."""
+        return self.where if isinstance(self.where, str) else self.where()
+
+    def wrong(self, problem: str) -> UsageError:
+        """Return the error for this row."""
+        return UsageError(f"{self.position}: {problem}")
+
+    def get(self, name: str, kind: type = str) -> Any:
+        """Return the value of a column. Raise UsageError unless it exists and has type `kind`
+        (`object`: any)."""
+        if not isinstance(self.values, Mapping):
+            raise self.wrong(
+                f"{type(self.values).__name__} instead of an object: expected one with {name!r}"
+            )
+        if name not in self.values:
+            names = " ".join(", ".join(self.values).split())[:80] or "no keys"
+            raise self.wrong(f"no {name!r} among {names}")
+        value = self.values[name]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.wrong(f"{name} is {shown(value)}: expected {kind.__name__}")
+        return value
+
+    def object(self, name: str) -> "Row":
+        """Return the object in a column as a row at the same position."""
+        return replace(self, values=self.get(name, dict))
+
+    def objects(self, name: str) -> list["Row"]:
+        """Return the objects in a column. Files list them; the hub's tables hold a list per key."""
+        value = self.get(name, object)
+        try:
+            columns = list(zip(*value.values(), strict=True)) if isinstance(value, dict) else None
+        except (TypeError, ValueError):
+            columns = None
+        entries = (
+            self.get(name, list)
+            if columns is None
+            else [dict(zip(value, cells, strict=True)) for cells in columns]
+        )
+        return [replace(self, values=entry) for entry in entries]
+
+    def text(self, name: str) -> str:
+        """Return a text without the white space around it."""
+        return str(self.get(name)).strip()
+
+    def label(self, spelling: object, kind: str = "label") -> str | None:
+        """Return the label that is spelt so. Raise UsageError if the spelling is not legal."""
+        if (text := str(spelling).strip()) not in self.labels:
+            raise unknown(kind, text, self.labels, self.position)
+        return self.labels[text]
+
+    def index(self, name: str, count: int, first: int = 0) -> int:
+        """Return the index of the right choice, written as a number that counts from `first`."""
+        value = self.get(name, object)
+        legal = [str(number) for number in range(first, first + count)]
+        if not isinstance(value, str | int) or str(value).strip() not in legal:
+            raise self.wrong(
+                f"label {shown(value)}: "
+                f"expected the number of the right choice, {legal[0]} to {legal[-1]}"
+            )
+        return legal.index(str(value).strip())
+
+
+def numbered(examples: Iterable[AnyExample | None]) -> list[AnyExample]:
+    """Return the examples without None, numbered from 1."""
+    present = (example for example in examples if example is not None)
+    return [replace(example, id=str(number)) for number, example in enumerate(present, start=1)]
+
+
+def numbered_repeats(examples: Sequence[SpanExample]) -> list[SpanExample]:
+    """Return the examples, with "#" and the position from 1 after every repeated id."""
+    counts = Counter(example.id for example in examples)
+    return [
+        replace(example, id=f"{example.id}#{position}") if counts[example.id] > 1 else example
+        for position, example in enumerate(examples, start=1)
+    ]
+
+
+def _pair(row: Row, first: str, second: str, label: str) -> PairExample | None:
+    """Read two texts and their label; None without a gold label."""
+    texts = row.text(first), row.text(second)
+    name = row.label(row.get(label, object))
+    return None if name is None else PairExample("", *texts, name)
+
+
+def _text(row: Row, text: str, label: str) -> PairExample:
+    """Read a single text, as a pair whose second text is empty."""
+    return PairExample("", row.text(text), "", row.label(row.get(label, object)))
+
+
+def _abstract(row: Row, question: str, abstract: str, decision: str) -> PairExample:
+    """Read a question about an abstract: {contexts: its parts} on the hub, a list in files."""
+    query, on_hub = row.text(question), isinstance(row.get(abstract, object), dict)
+    parts = row.object(abstract).get("contexts", list) if on_hub else row.get(abstract, list)
+    if not all(isinstance(part, str) for part in parts):
+        raise row.wrong(f"{abstract} must be texts")
+    return PairExample(
+        "", query, " ".join(map(str.strip, parts)), row.label(row.get(decision, object))
+    )
+
+
+def _choice(
+    row: Row, context: str, question: str, choices: Iterable[str], label: int
+) -> ChoiceExample:
+    """Return a multiple-choice example with white space around its texts stripped."""
+    return ChoiceExample(
+        "", context.strip(), question.strip(), tuple(map(str.strip, choices)), label
+    )
+
+
+def _hellaswag(row: Row, first: str, opening: str, endings: str, label: str) -> ChoiceExample:
+    """Read HellaSwag. The unfinished sentence ctx_b begins every choice, as in the paper's code."""
+    context, unfinished, texts = row.get(first), row.get(opening), row.get(endings, list)
+    if invalid := [text for text in texts if not isinstance(text, str)]:
+        raise row.wrong(f"an ending is {shown(invalid[0])}: expected texts")
+    if len(texts) != 4:
+        raise row.wrong(f"{len(texts)} endings: expected 4")
+    choices = [f"{unfinished} {text}" for text in texts]
+    return _choice(row, context, "", choices, row.index(label, len(texts)))
+
+
+def _cosmosqa(row: Row, context: str, question: str, *columns: str) -> ChoiceExample:
+    """Read CosmosQA: the answers' columns, then that of the right answer's number."""
+    *answers, label = columns
+    texts = [row.get(name) for name in (context, question, *answers)]
+    return _choice(row, *texts[:2], texts[2:], row.index(label, len(answers)))
+
+
+def _commonsenseqa(row: Row, question: str, choices: str, key: str) -> ChoiceExample:
+    """Read CommonsenseQA. The key's letter is looked up among the letters of the choices. In files
+    an object has the question ("stem") and its choices."""
+    letter = row.get(key)
+    if isinstance(row.get(question, object), dict):
+        row, question = row.object(question), "stem"
+    stem, entries = row.get(question), row.objects(choices)
+    letters = [entry.get("label") for entry in entries]
+    if len(set(letters)) < len(letters):
+        raise row.wrong(
+            f"two choices have the same letter ({', '.join(letters)[:80]}): expected each once"
+        )
+    if letter not in letters:
+        raise unknown(key, letter, letters, row.position)
+    return _choice(row, "", stem, [entry.get("text") for entry in entries], letters.index(letter))
+
+
+def _siqa(row: Row, context: str, question: str, *columns: str) -> ChoiceExample:
+    """Read SIQA: "correct" is a letter, "label" a number from 1."""
+    *answers, label = columns
+    texts = [row.get(name) for name in (context, question, *answers)]
+    if label == "label":
+        return _choice(row, *texts[:2], texts[2:], row.index(label, len(answers), first=1))
+    letters = "ABC"
+    if row.get(label) not in tuple(letters):
+        raise unknown("label", row.get(label), letters, row.position)
+    return _choice(row, *texts[:2], texts[2:], letters.index(row.get(label)))
+
+
+def _copa(row: Row, premise: str, question: str, first: str, second: str, label: str) -> Example:
+    """Read COPA and XCOPA: the label is the right choice's number, or the name of its column.
+
+    The type of question becomes the English question "What was the cause?" or "What was the
+    effect?" in every language, as in XTREME-R's third_party/run_xcopa.py. The file's own type is
+    used, although XCOPA's Thai files have "effect" throughout, and the Turkish ones in part, where
+    the parallel items of other languages have "cause".
+    """
+    texts = [row.get(name) for name in (premise, first, second)]
+    if (kind := row.get(question)) not in ("cause", "effect"):
+        raise unknown("question", kind, ("cause", "effect"), row.position)
+    right = (
+        _CHOICES.index(str(row.label(row.get(label, object))))
+        if row.labels
+        else row.index(label, len(_CHOICES))
+    )
+    return _choice(row, texts[0], f"What was the {kind}?", texts[1:], right)
+
+
+def span(
+    row: Row,
+    name: str = "id",
+    question: str = "question",
+    context: str = "context",
+    answers: str = "answers",
+    *,
+    exact: bool = False,
+    unanswerable: bool = False,
+) -> SpanExample:
+    """Read a question about a context.
+
+    White space around a question is stripped. A context is left unchanged, because the offsets of
+    the answers count from its beginning. exact: raise UsageError for an answer that is not at its
+    offset, which otherwise is searched. unanswerable: the question may be without answer.
+    """
+    text, whole = row.text(question), row.get(context)
+    if not text:
+        raise row.wrong("the question is blank: expected a text")
+    entries = [
+        (entry.get("text"), entry.get("answer_start", int)) for entry in row.objects(answers)
+    ]
+    if not unanswerable and not any(answer.strip() for answer, _ in entries):
+        raise row.wrong(
+            "no answer and not marked is_impossible: "
+            "expected answers (XTREME removes them from its test files)"
+        )
+    gold = tuple(_answer(row, whole, answer, start, exact) for answer, start in entries)
+    return SpanExample(str(row.get(name, object)), text, whole, gold)
+
+
+def _answer(row: Row, context: str, text: str, start: int, exact: bool) -> Answer:
+    """Return an answer at its position in the context: google/xtreme strips white space from its
+    contexts and answers but keeps the old offsets."""
+    excerpt = context[start : start + len(text)] if start >= 0 else ""
+    if excerpt == text and text.strip():
+        return Answer(text, start)
+    if exact:
+        problem = f"found {excerpt!r}" if excerpt != text else "which is blank"
+        raise row.wrong(
+            f"expected the answer {text!r} at character {start} of the context, {problem}"
+        )
+    positions = (
+        [position for position in range(len(context)) if context.startswith(text, position)]
+        if text.strip()
+        else []
+    )
+    if not positions:
+        raise row.wrong(f"the answer {text!r} is not in its context (answer_start {start})")
+    return Answer(text, min(positions, key=lambda position: abs(position - start)))
+
+
+def plain_word(word: str) -> str:
+    """Return the word without spaces and zero-width non-joiners inside it, as XTREME writes it; ""
+    if nothing is left."""
+    return word.replace(_ZERO_WIDTH_NON_JOINER, "").replace(" ", "").strip()
+
+
+def tagged(pairs: Iterable[tuple[str, str]]) -> TagsExample | None:
+    """Return the sentence of these words and tags without empty words; None if no word is left."""
+    rows = [(word, tag) for word, tag in pairs if word]
+    return TagsExample("", *zip(*rows, strict=True)) if rows else None
+
+
+def _tags(
+    row: Row, words: str, tags: str, plain: Callable[[str], str] = str.strip
+) -> TagsExample | None:
+    """Read words and their tags. White space around a word is stripped."""
+    forms, values = row.get(words, list), row.get(tags, list)
+    if len(forms) != len(values):
+        raise row.wrong(f"{len(forms)} words but {len(values)} tags: expected as many")
+    names = [str(row.label(value, "tag")) for value in values]
+    return tagged(zip(map(plain, forms), names, strict=True))
+
+
+def _syntactic_words(row: Row, words: str, tags: str) -> TagsExample | None:
+    """Read words and their tags, also removing white space and zero-width non-joiners inside a
+    word, as XTREME's own UD files do."""
+    return _tags(row, words, tags, plain_word)
+
+
+def both_sides(code: str, sides: Sequence[Iterable[str]]) -> list[SentenceExample]:
+    """Return the sentences of a language, then the English ones. Sentence k of one side translates
+    sentence k of the other; ids are "<language>-<k>" from 1."""
+    return [
+        SentenceExample(f"{own}-{number}", own, text.strip(), f"{other}-{number}")
+        for texts, own, other in zip(sides, (code, "en"), ("en", code), strict=True)
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+SHAPES: Mapping[str, Callable[..., Example | None]] = MappingProxyType(
+    {
+        "pair": _pair,
+        "text": _text,
+        "abstract": _abstract,
+        "hellaswag": _hellaswag,
+        "cosmosqa": _cosmosqa,
+        "commonsenseqa": _commonsenseqa,
+        "siqa": _siqa,
+        "copa": _copa,
+        "span": span,
+        "answer_sentences": span,
+        "tags": _tags,
+        "syntactic_words": _syntactic_words,
+    }
+)

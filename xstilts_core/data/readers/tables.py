@@ -1,0 +1,342 @@
+"""Read files whose rows are examples: tab-separated tables, CSV, JSON lines, and lines with their
+labels in a second file. tables.yaml describes the tables of the releases.
+
+Ids number the rows that are used, from 1.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, with_config
+
+from xstilts_core.data.readers.shapes import SHAPES, Row, numbered
+from xstilts_core.data.readers.text import parse_json, read_lines, read_text, truncation_hint, wrong
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.examples import Example, PairExample
+from xstilts_core.files.strict_yaml import FastLoader
+from xstilts_core.languages import LANGUAGES
+
+_ANNOTATORS = tuple(f"label{number}" for number in range(1, 6))
+# Largest number of broken rows in a table, or one in a hundred; with more it is another table.
+_FEW = 10
+# A cell that csv.writer quoted because it holds a double quote.
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_ROUNDS = ("R1", "R2", "R3")
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a release.
+
+    shape: how a row becomes an example (shapes.py). columns: those that the shape reads, in its
+    order, with {code} of the language. labels: the spellings of labels. header: the column names of
+    a file without a header line. language: the column with a row's language, if one file holds
+    several. annotators: rows have the labels of one to five annotators, whatever the header says; a
+    column that is last in the header is then the last of every row. quoted: cells may be quoted as
+    by csv.writer; a file counts as quoted if all its cells with a double quote are (PAWS-X itself
+    has none like this, copies of it do). broken: the release itself has some broken rows, which are
+    left out, as in Hugging Face's copy of QQP and TensorFlow's of PAWS-X.
+    """
+
+    shape: str
+    columns: tuple[str, ...]
+    labels: str = ""
+    header: tuple[str, ...] = ()
+    language: str = ""
+    annotators: bool = False
+    quoted: bool = False
+    broken: bool = False
+
+
+_CONTENT = yaml.load(Path(__file__).with_name("tables.yaml").read_text("utf-8"), FastLoader)
+LABELS: Mapping[str, Mapping[str, str | None]] = {"": {}, **_CONTENT["labels"]}
+TABLES = TypeAdapter(dict[str, Table]).validate_python(_CONTENT["tables"])
+
+
+def read_tables(paths: Sequence[Path], code: str, names: Sequence[str]) -> list[Example]:
+    """Return the examples of several files, numbered consecutively. Each file is the first of these
+    tables whose columns it has."""
+    return numbered(
+        example for path in paths for example in read_table(path, _fitting(path, names), code)
+    )
+
+
+def _fitting(path: Path, names: Sequence[str]) -> Table:
+    """Return the first of these tables whose columns are in the file's first line."""
+    tables = [TABLES[name] for name in names]
+    if len(tables) == 1:
+        return tables[0]
+    header = (
+        map(str, next(json_rows(path, tables[0])).values)
+        if path.suffix == ".jsonl"
+        else read_lines(path)[0].split("\t")
+    )
+    names_there = set(header)
+    return next((table for table in tables if names_there.issuperset(table.columns)), tables[0])
+
+
+def read_table(path: Path, table: Table, code: str = "en") -> list[Example]:
+    """Return the examples of one language in a table.
+
+    Raise UsageError with the line of a row that is not as expected, or if no row is left.
+    """
+    columns = [name.format(code=code) for name in table.columns]
+    examples: list[Example | None] = []
+    errors: list[UsageError] = []
+    broken = False
+    for row in _ROWS.get(path.suffix, _tab_separated)(path, table, code):
+        try:
+            if isinstance(row, UsageError):
+                raise row
+            examples.append(SHAPES[table.shape](row, *columns))
+            broken = False
+        except UsageError as error:
+            if not table.broken:
+                raise
+            errors.append(error)
+            broken = True
+    # A broken last row may also be the sign of a truncated download.
+    if broken and examples:
+        raise errors[-1]
+    if len(errors) > max(_FEW, len(examples) // 100) or (errors and not examples):
+        raise errors[0]
+    labelled = numbered(examples)
+    if not labelled:
+        of_language = f" of language {code!r}" if table.language else ""
+        raise UsageError(
+            f"{path} holds no row{of_language}{' with a gold label' if examples else ''}: "
+            "expected at least one"
+        )
+    return labelled
+
+
+# ---- rows of each kind of file
+
+
+def json_rows(path: Path, table: Table, code: str = "en") -> Iterator[Row]:
+    """Yield the object of every line that is not blank."""
+    lines = read_lines(path)
+    expected = f"one object with {', '.join(dict.fromkeys(table.columns))}"
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            cut = truncation_hint(number, lines)
+            row = parse_json(line, path, expected, number, cut)
+            yield Row(f"{path}, line {number}", row, LABELS[table.labels])
+
+
+def _entry_position(path: Path, text: str, name: str) -> str:
+    """Return the position of an entry of a JSON object."""
+    line = text.count("\n", 0, max(0, text.find(f'"{name}"'))) + 1
+    return f"{path}, line {line}, entry {name[:80]}"
+
+
+def _json_entries(path: Path, table: Table, code: str) -> Iterator[Row]:
+    """Yield the entries of a file with one JSON object, {name: entry}."""
+    text, expected = read_text(path), f"{{PMID: {{{', '.join(table.columns)}}}}}"
+    content = parse_json(text, path, expected)
+    if not isinstance(content, dict) or not content:
+        raise UsageError(f"{path} holds no entry: expected {expected}")
+    for name, entry in content.items():
+        yield Row(partial(_entry_position, path, text, name), entry, LABELS[table.labels])
+
+
+def _comma_separated(path: Path, table: Table, code: str) -> Iterator[Row]:
+    """Yield the rows of a CSV file with a header. Cells that hold a comma are quoted; cells may
+    hold line ends."""
+    lines = read_lines(path)
+    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
+    start = 1
+    try:
+        header = next(reader)
+        _positions(header, table.columns, path)
+        start = reader.line_num + 1
+        for cells in reader:
+            if len(cells) != len(header):
+                is_last = not "".join(lines[reader.line_num :]).strip()
+                cut = truncation_hint(len(lines), lines) if is_last else ""
+                problem = f"{len(cells)} columns: expected {len(header)}, as the header has"
+                raise wrong(path, start, problem + cut)
+            yield Row(f"{path}, line {start}", dict(zip(header, cells, strict=True)))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        problem = (
+            f"broken quoting in the row that begins here ({error}): "
+            "a quote is not closed, or the download was cut off"
+        )
+        raise wrong(path, start, problem) from None
+
+
+def _tab_separated(path: Path, table: Table, code: str) -> Iterator[Row | UsageError]:
+    """Yield the rows of a tab-separated table, or the error of a row with too few or too many
+    columns.
+
+    Raise UsageError if the header lacks a column, or for an unknown language.
+    """
+    lines = read_lines(path)
+    header = list(table.header) or lines[0].split("\t")
+    positions = _positions(header, [name.format(code=code) for name in table.columns], path)
+    fewest = most = len(header)
+    expected = f"{most}, as the header has"
+    if table.annotators:
+        fewest -= max(0, sum(name in _ANNOTATORS for name in header) - 1)
+        most = fewest + len(_ANNOTATORS) - 1
+        expected = f"{fewest} to {most}, with one to five annotators"
+        positions = {
+            name: -1 if position == len(header) - 1 else position
+            for name, position in positions.items()
+        }
+    code_column = (
+        _positions(header, [table.language], path)[table.language] if table.language else None
+    )
+    for number, cells in _cells_of(lines, table):
+        if code_column is not None and len(cells) > code_column and cells[code_column] != code:
+            if cells[code_column] not in LANGUAGES:
+                raise unknown("language", cells[code_column], LANGUAGES, f"{path}, line {number}")
+        elif fewest <= len(cells) <= most:
+            values = {name: cells[position] for name, position in positions.items()}
+            yield Row(f"{path}, line {number}", values, LABELS[table.labels])
+        else:
+            cut = truncation_hint(number, lines)
+            yield wrong(path, number, f"{len(cells)} columns: expected {expected}{cut}")
+
+
+def _positions(header: list[str], columns: Sequence[str], path: Path) -> dict[str, int]:
+    """Return the position of each column. Raise UsageError if one is missing or repeated."""
+    for name in columns:
+        if name not in header:
+            raise unknown("column", name, header, f"the header (line 1) of {path}")
+        if header.count(name) > 1:
+            raise wrong(path, 1, f"the header has column {name!r} twice: expected each once")
+    return {name: header.index(name) for name in columns}
+
+
+def _cells_of(lines: list[str], table: Table) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of every row."""
+    start = 0 if table.header else 1
+    unquote = table.quoted and all(
+        _QUOTED_CELL.fullmatch(cell)
+        for line in lines[start:]
+        if '"' in line
+        for cell in line.split("\t")
+        if '"' in cell
+    )
+    for number, line in enumerate(lines[start:], start=start + 1):
+        cells = line.split("\t")
+        yield (
+            number,
+            [cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells]
+            if unquote
+            else cells,
+        )
+
+
+_ROWS: Mapping[str, Any] = {".json": _json_entries, ".jsonl": json_rows, ".csv": _comma_separated}
+
+
+# ---- files of another form
+
+
+def read_xtreme_pairs(path: Path, labels: str = "xnli") -> list[PairExample]:
+    """Read XTREME's files of XNLI and PAWS-X: two texts and the label, tab-separated and quoted as
+    by csv.writer, without a header.
+
+    If the first line has two columns, the labels were removed (XTREME's test files) and every label
+    is None. Line k is the same item in every language.
+    """
+    examples: list[PairExample] = []
+    columns, lines = 0, read_lines(path)
+    for number, line in enumerate(lines, start=1):
+        cut = truncation_hint(number, lines)
+        try:
+            # Parse one line at a time, so that a stray quote cannot swallow the lines after it. No
+            # cell of these files holds a line end.
+            cells = next(csv.reader([line], delimiter="\t", strict=True), [])
+        except csv.Error as error:
+            problem = f"broken quoting ({error}): expected cells quoted as by Python's csv.writer"
+            raise wrong(path, number, problem + cut) from None
+        columns = columns or len(cells)
+        if len(cells) != columns or columns not in (2, 3):
+            expected = columns if columns in (2, 3) else "2 or 3"
+            problem = (
+                f"{len(cells)} columns: expected {expected} "
+                "(first text, second text and, if labelled, label)"
+            )
+            raise wrong(path, number, problem + cut)
+        first, second, *label = map(str.strip, cells)
+        row = Row(f"{path}, line {number}", {}, LABELS[labels])
+        name = row.label(label[0]) if label else None
+        examples.append(PairExample(str(number), first, second, name))
+    return examples
+
+
+def read_anli_rounds(paths: list[Path]) -> list[Example]:
+    """Read the three rounds of ANLI, one after another."""
+    rounds = [path.parent.name for path in paths]
+    if missing_rounds := [name for name in _ROUNDS if name not in rounds]:
+        raise UsageError(
+            f"{paths[0].parents[1]} has {paths[0].name} only in {', '.join(rounds)}: "
+            f"expected {' and '.join(missing_rounds)} too"
+        )
+    return read_tables(paths, "en", ["anli"])
+
+
+def _label_lines(path: Path, rows: Sequence[object], path_of_rows: Path, kind: str) -> list[str]:
+    """Return the lines of a file of labels. Raise UsageError unless there are as many as rows."""
+    labels = read_lines(path)
+    if len(labels) != len(rows):
+        problem = f"{len(labels)} labels here but {len(rows)} {kind} in {path_of_rows}"
+        raise wrong(path, len(labels), f"{problem}: expected as many")
+    return labels
+
+
+def read_older_siqa(path: Path) -> list[Example]:
+    """Read the older release of SIQA: JSON lines, and 1, 2 or 3 per line in train-labels.lst."""
+    table, labels_path = TABLES["siqa"], path.with_name(f"{path.stem}-labels.lst")
+    rows = list(json_rows(path, table))
+    labels = _label_lines(labels_path, rows, path, "questions")
+    columns = (*table.columns[:-1], "label")
+    examples = []
+    for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
+        values = {name: row.get(name) for name in columns[:-1]} | {"label": label}
+        examples.append(SHAPES["siqa"](Row(f"{labels_path}, line {number}", values), *columns))
+    return numbered(examples)
+
+
+def read_labelled_lines(path: Path, labels: str) -> list[PairExample]:
+    """Read one text per line of dev_text.txt, with its label on the same line of dev_labels.txt:
+    TweetEval's and UMSAB's own files.
+
+    As on the hub, a text may be blank. Raise UsageError if labels are missing, unknown, or not as
+    many as the texts.
+    """
+    texts, labels_path = read_lines(path), path.with_name(path.name.replace("_text", "_labels"))
+    lines = _label_lines(labels_path, texts, path, "texts")
+    rows = (
+        Row(f"{labels_path}, line {number}", {"text": text, "label": label}, LABELS[labels])
+        for number, (text, label) in enumerate(zip(texts, lines, strict=True), start=1)
+    )
+    return numbered(SHAPES["text"](row, "text", "label") for row in rows)
+
+
+def has_labels(path: Path) -> bool:
+    """Return whether the lines of a COPA file have labels that are not all 0: XTREME replaces those
+    of its test files by 0.
+
+    Return True if a line cannot be read: reading then reports what is wrong.
+    """
+    try:
+        rows = [row.values for row in json_rows(path, TABLES["copa"])]
+    except UsageError:
+        return True
+    labels = [row.get("label") for row in rows if isinstance(row, dict)]
+    return len(labels) < len(rows) or (
+        None not in labels and (len(labels) == 1 or any(label != 0 for label in labels))
+    )

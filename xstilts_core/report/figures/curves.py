@@ -1,0 +1,445 @@
+"""Draw curves and clouds of points: training logs, gains by size, own scores, and what the explorer
+shows, two variables and an encoder's space of sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import seaborn.objects as so
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from xstilts_core.analysis.gains import AVERAGE
+from xstilts_core.analysis.performance import OWN
+from xstilts_core.report.figures.cells import SIGNS, interval_note, short
+from xstilts_core.report.figures.style import (
+    BLUE,
+    FAINT,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PALETTE,
+    NothingToDraw,
+    PrintFigure,
+    bare,
+    draw_objects,
+    legend_above,
+    panels,
+    printed,
+    several,
+)
+from xstilts_core.study.spec import BASELINE
+
+# Series differ in color, mark and line; mark and line still differ in a print without color.
+_SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (INK, "D", ":"))
+# An eleventh group repeats a color of the palette, but with another mark.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
+# Share of a logarithmic axis that a number of four digits takes up in the narrowest panel.
+_LABEL_WIDTH = 0.21
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+_MOST_NAMED_POINTS = 40
+# Inches around the axes of the explorer's figures. Margins are fixed because these figures must
+# redraw at once when a control changes, and computing a layout takes longer than drawing.
+_LEFT, _RIGHT, _TOP, _LINE, _MARGIN = 0.5, 0.1, 0.1, 0.125, 0.03
+
+
+@printed
+def training_curves(figure: PrintFigure, log: pd.DataFrame) -> str:
+    """Draw training loss by step from `training_log`, a panel per stage and a line per run. Dark:
+    the baseline; light and dashed: other recipes."""
+    lines = log.dropna(subset=["step", "loss"])
+    if lines.empty:
+        raise NothingToDraw("no training logs yet")
+    first, other = "baseline or phase 1", "other recipes"
+    lines = lines.assign(kind=np.where(lines["recipe"].isin([BASELINE, ""]), first, other))
+    stages = list(dict.fromkeys(lines["stage"]))
+    counts = lines.groupby("stage")["run"].nunique()
+    names = [f"{name} ({counts[name]} run{'' if counts[name] == 1 else 's'})" for name in stages]
+    across = 4 if figure.wide else 2
+    figure.set_figheight(1.25 * -(-len(stages) // across) + 0.55)
+    grid = panels(figure, names, across)
+    for axes, stage in zip(grid, stages, strict=True):
+        sns.lineplot(
+            lines[lines["stage"] == stage],
+            x="step",
+            y="loss",
+            hue="kind",
+            style="kind",
+            size="kind",
+            hue_order=[first, other],
+            style_order=[first, other],
+            palette={first: INK, other: BLUE},
+            sizes={first: 1.0, other: 0.6},
+            units="run",
+            estimator=None,
+            legend="full" if axes is grid[0] else False,
+            ax=axes,
+        )
+        axes.grid(axis="y")
+        axes.set(ylim=(0, None), xlabel="", ylabel="")
+        axes.locator_params(nbins=4)
+        bare(axes, "left", "bottom")
+    legend_above(figure, grid[0].get_legend().legend_handles, across=2)
+    grid[0].get_legend().remove()
+    figure.supylabel("training loss, by step", fontsize=7)
+    return ""
+
+
+@printed
+def size_curves(figure: PrintFigure, points: pd.DataFrame, lines: pd.DataFrame, across: str) -> str:
+    """Draw gains by size (logarithmic) with 95 % intervals and the fitted line with its band: a
+    panel per target, their average first.
+
+    points: from `point_table`. lines: from `curves`. across: what the size measures. With one seed
+    there is no interval, and the note says so.
+    """
+    gains = points.dropna(subset=["gain"])
+    if gains.empty:
+        raise NothingToDraw("no gains at any size yet")
+    tasks = sorted(dict.fromkeys(gains["task"]), key=lambda name: name != AVERAGE)
+    series = list(dict.fromkeys(gains["series"]))
+    per_row = 3 if figure.wide else 2
+    figure.set_figheight((1.6 if figure.wide else 1.35) * -(-len(tasks) // per_row) + 0.8)
+    bottom, top = _size_reach(gains)
+    for axes, task in zip(panels(figure, tasks, per_row, sharey=True), tasks, strict=True):
+        _draw_curves(axes, gains[gains["task"] == task], lines[lines["task"] == task], series)
+        axes.set_ylim(bottom, top)
+    figure.supylabel("gain, points", fontsize=6.5)
+    if len(series) > 1:
+        legend_above(figure, _series_handles(series), across=4 if figure.wide else 2)
+    has_intervals = gains["low"].notna().any()
+    note = (
+        "Bars: 95 % intervals; line: least squares in log2, band: its 95 % interval"
+        if has_intervals
+        else "One seed: no interval"
+    )
+    clipped = (gains["low"] < bottom).any() or (gains["high"] > top).any()
+    return (
+        f"Horizontal axis: {across}, logarithmic. {note}"
+        f"{'; intervals beyond the axis are clipped' if clipped else ''}. "
+        f"n = {len(gains)} gains over the baseline, {several(gains['seeds'])}."
+    )
+
+
+def _series_handles(series: Sequence[str]) -> list[Line2D]:
+    """Return legend entries with the mark and the line of each series."""
+    looks = [_SERIES[index % len(_SERIES)] for index in range(len(series))]
+    return [
+        Line2D([], [], color=color, marker=mark, linestyle=dash, markersize=3.2, label=name)
+        for name, (color, mark, dash) in zip(series, looks, strict=True)
+    ]
+
+
+def _draw_curves(
+    axes: Axes, points: pd.DataFrame, lines: pd.DataFrame, series: Sequence[str]
+) -> None:
+    """Draw the curves of one target. Marks of several series at one size are side by side."""
+    colors, marks, dashes = (
+        {name: _SERIES[index % len(_SERIES)][part] for index, name in enumerate(series)}
+        for part in range(3)
+    )
+    shift = {name: 2 ** (0.12 * (i - (len(series) - 1) / 2)) for i, name in enumerate(series)}
+    axes.axhline(0, color=INK, linewidth=0.6)
+    looks = {"color": colors, "marker": marks, "linestyle": dashes}
+    if len(lines):
+        # The columns of an empty table are not numeric.
+        fits = lines.astype(dict.fromkeys(("size", "gain", "low", "high"), float))
+        plot = so.Plot(fits, x="size", y="gain", color="series").scale(**looks)
+        plot = plot.add(so.Line(linewidth=0.9), linestyle="series", legend=False)
+        if fits["low"].notna().any():
+            plot = plot.add(so.Band(alpha=0.13), ymin="low", ymax="high", legend=False)
+        draw_objects(axes, plot)
+    marked = points.assign(size=points["size"] * points["series"].map(shift))
+    plot = so.Plot(marked, x="size", y="gain", color="series").scale(**looks)
+    if marked["low"].notna().any():
+        plot = plot.add(so.Range(linewidth=0.8), ymin="low", ymax="high", legend=False)
+    dot = so.Dot(pointsize=3.2, edgewidth=0.3, edgecolor=INK, artist_kws={"zorder": 3})
+    draw_objects(axes, plot.add(dot, marker="series", legend=False))
+    axes.set_xscale("log", base=2)
+    axes.tick_params(labelsize=6, length=1.5, pad=1, labelbottom=True)
+    sizes = sorted(set(points["size"]))
+    axes.set_xticks(sizes, _spaced(sizes), fontsize=6 if len(sizes) < 6 else 5.5)
+    axes.minorticks_off()
+
+
+def _spaced(sizes: list[float]) -> list[str]:
+    """Return the sizes as labels, empty where they would run into the next larger one
+    (_LABEL_WIDTH)."""
+    labels, last = [], float("inf")
+    for size in reversed(sizes):
+        fits = last == float("inf") or math.log(last / size) >= _LABEL_WIDTH * math.log(
+            sizes[-1] / sizes[0]
+        )
+        labels.append(f"{size:.0f}" if fits else "")
+        last = size if fits else last
+    return labels[::-1]
+
+
+def _size_reach(points: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the gain axis, which covers 0, all gains, and only as much of the
+    intervals as does not flatten the gains.
+
+    With two seeds, an interval can be ten times as wide as all gains together.
+    """
+    low, high = min(points["gain"].min(), 0.0), max(points["gain"].max(), 0.0)
+    room = max(high - low, 2.0)
+    bottom, top = points["low"].min(), points["high"].max()
+    bottom = low if pd.isna(bottom) else max(bottom, low - room)
+    top = high if pd.isna(top) else min(top, high + room)
+    return min(bottom, low) - 0.06 * room, max(top, high) + 0.06 * room
+
+
+@printed
+def own_scores(
+    figure: PrintFigure,
+    frame: pd.DataFrame,
+    table: pd.DataFrame,
+    labels: Mapping[str, str] = _NO_LABELS,
+) -> str:
+    """Draw an intermediate task's own score against the gain, one point per recipe, with a panel
+    per target and one for their average.
+
+    frame: from `own_and_gains`. table: correlations of OWN (x) with the gains (y) by one method,
+    which are printed above the panels.
+    """
+    targets = [name for name in frame if name != OWN and len(frame[[OWN, name]].dropna())]
+    if not targets:
+        raise NothingToDraw("no recipe with a score of its own and a gain yet")
+    table = table[table["x"] == OWN]
+    correlations = table.set_index("y")
+    titles = [f"{labels.get(name, name)}\n{_verdict(correlations, name)}" for name in targets]
+    per_row = 6 if figure.wide else 3
+    figure.set_figheight(1.05 * -(-len(targets) // per_row) + 0.6)
+    for axes, name in zip(panels(figure, titles, per_row, sharex=True), targets, strict=True):
+        axes.axhline(0, color=INK, linewidth=0.6)
+        style = {"s": 11, "color": BLUE, "edgecolor": INK, "linewidth": 0.4}
+        sns.scatterplot(frame, x=OWN, y=name, ax=axes, **style)
+        axes.set(xlabel="", ylabel="")
+        axes.title.set(fontsize=6, fontweight="normal")
+        axes.tick_params(labelsize=5.5, length=1.5, pad=1)
+        axes.locator_params(nbins=3)
+        axes.margins(0.12)
+    figure.supylabel("gain, points", fontsize=6.5)
+    method = SIGNS.get(table["method"].iloc[0], table["method"].iloc[0]) if len(table) else ""
+    return (
+        "Horizontal axis: the intermediate task's own score in percent. "
+        f"A point per recipe, mean over its runs; n = {len(frame)}. "
+        f"{method} and p after Holm over the panels. {interval_note(table)}"
+    )
+
+
+def _verdict(correlations: pd.DataFrame, name: str) -> str:
+    """Return coefficient and p-value, such as '.35, p = .12', or why they are missing."""
+    if name not in correlations.index or not np.isfinite(correlations.loc[name, "estimate"]):
+        return "too few recipes"
+    estimate, p_value = correlations.loc[name, ["estimate", "p_holm"]]
+    p_text = "< .01" if p_value < 0.01 else f"= {p_value:.2f}".replace("0.", ".", 1)
+    return f"{short(estimate)}, p {p_text}"
+
+
+def _written(text: object) -> str:
+    """Escape dollar signs so that matplotlib does not read a name as a formula."""
+    return str(text).replace("$", r"\$")
+
+
+def _looks(names: Sequence[str]) -> dict[str, object]:
+    """Return seaborn's options for groups that differ in color and in mark or line, so that they
+    can be told apart in a print without color."""
+    palette = dict(zip(names, sns.color_palette(PALETTE, len(names)), strict=True))
+    markers = dict(zip(names, cycle(_MARKERS), strict=False))
+    return {"palette": palette, "markers": markers, "hue_order": names, "style_order": names}
+
+
+def _axes_with_margins(
+    figure: PrintFigure, height: float, below: float, right: float = _RIGHT
+) -> Axes:
+    """Return one pair of axes of this height. `below` and `right` are the inches kept free below
+    the axes and to their right."""
+    full, width = height + below + _TOP, figure.get_figwidth()
+    figure.set_layout_engine(None)
+    figure.set_figheight(full)
+    axes = figure.add_axes(
+        (_LEFT / width, below / full, 1 - (_LEFT + right) / width, height / full)
+    )
+    axes.grid()
+    bare(axes, "left", "bottom")
+    return axes
+
+
+def _make_room(axes: Axes) -> None:
+    """Move the left side of the axes so that y's label and numbers fit, however wide they are.
+
+    Call it last, because it measures what has been drawn.
+    """
+    figure, box = axes.get_figure(root=True), axes.get_position()
+    overhang = _MARGIN - axes.yaxis.get_tightbbox().x0 / figure.dpi
+    if overhang > 0:
+        shift = overhang / figure.get_figwidth()
+        axes.set_position((box.x0 + shift, box.y0, box.width - shift, box.height))
+
+
+@printed
+def run_curves(
+    figure: PrintFigure, log: pd.DataFrame, runs: Sequence[str], value: str = "loss"
+) -> None:
+    """Draw one column of `training_log` by step, one line per run. Runs without it are left out."""
+    lines = log[log["run"].isin(runs)].dropna(subset=["step", value])
+    if lines.empty:
+        raise NothingToDraw(f"no {value} in the logs of the chosen runs")
+    lines = lines.assign(run=lines["run"].map(_written))
+    names = [name for name in map(_written, runs) if (lines["run"] == name).any()]
+    axes = _axes_with_margins(figure, 2.5 if figure.wide else 2.1, 0.45 + _LINE * len(names))
+    few = lines.groupby("run").size().max() < 30
+    sns.lineplot(
+        lines,
+        x="step",
+        y=value,
+        hue="run",
+        style="run",
+        linewidth=1,
+        estimator=None,
+        ax=axes,
+        **_looks(names)
+        | ({"markersize": 3.5, "markeredgewidth": 0} if few else {"markers": False}),
+    )
+    axes.set(xlabel="optimizer step", ylabel=value.replace("_", " "))
+    _make_room(axes)
+    _move_legend(axes, "lower left", fontsize=6.5 if figure.wide else 5.5)
+
+
+def _move_legend(axes: Axes, loc: str, **style: object) -> None:
+    """Move the legend that seaborn put into a panel to a corner of the figure."""
+    handles = axes.get_legend().legend_handles
+    axes.get_legend().remove()
+    style = {"frameon": False, "borderpad": 0.2, "labelspacing": 0.25} | style
+    axes.figure.legend(handles=handles, loc=loc, **style)
+
+
+@printed
+def scatter(
+    figure: PrintFigure,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    colors: pd.Series | None = None,
+    labels: bool = True,
+    note: str = "",
+) -> str:
+    """Draw two columns of a table, one point per row that has both values. colors: a group for each
+    row. labels: write the rows' names beside the points."""
+    rows = pd.DataFrame({"x": table[x], "y": table[y]}).dropna()
+    if rows.empty:
+        raise NothingToDraw("no row has both values")
+    grouped = colors is not None
+    rows["group"] = colors.reindex(rows.index).fillna("unknown").map(_written) if grouped else ""
+    names = list(dict.fromkeys(rows["group"]))
+    below = 0.6 if figure.wide else 0.6 + _LINE * (1 + grouped * -(-len(names) // 2))
+    right = 1.25 if figure.wide and grouped else _RIGHT
+    axes = _axes_with_margins(figure, 3.1 if figure.wide else 2.4, below, right)
+    sns.scatterplot(
+        rows,
+        x="x",
+        y="y",
+        hue="group",
+        style="group",
+        s=20,
+        linewidth=0.4,
+        edgecolor=INK,
+        ax=axes,
+        legend="full" if grouped else False,
+        **_looks(names),
+    )
+    if labels and len(rows) <= _MOST_NAMED_POINTS:
+        for label, row in rows.iterrows():
+            text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+            place = {"xytext": (3, 3), "textcoords": "offset points"}
+            axes.annotate(_written(text), (row["x"], row["y"]), fontsize=5.5, **place)
+    axes.set(xlabel=_written(x), ylabel=_written(y))
+    axes.margins(0.12)
+    _make_room(axes)
+    if grouped:
+        below_axes = {"bbox_to_anchor": (0, 0.3 / figure.get_figheight()), "ncols": 2}
+        corner = ("upper right", {}) if figure.wide else ("lower left", below_axes)
+        _move_legend(axes, corner[0], columnspacing=1, **corner[1])
+    return note
+
+
+@printed
+def sentence_map(
+    figure: PrintFigure,
+    points: Mapping[str, np.ndarray],
+    accuracy: Mapping[str, np.ndarray],
+    languages: Sequence[str],
+    layer: int,
+    axes_names: tuple[str, str],
+) -> None:
+    """Draw the sentences of all languages in two dimensions, one panel per encoder, and a panel
+    with retrieval accuracy by layer.
+
+    points: title -> [languages, sentences, 2]. accuracy: title -> [layers, languages] in percent,
+    English first. Thin lines join the translations of a few sentences.
+    """
+    wide, titles = figure.wide, list(points)
+    down, across = (1, len(titles) + 1) if wide else (len(titles) + 1, 1)
+    bottom = 0.45 + _LINE * (len(titles) if wide else len(titles) + -(-len(languages) // 5))
+    height = bottom + (2.0 if wide else 2.3 * down - 0.2)
+    figure.set_layout_engine(None)
+    figure.set_figheight(height)
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    margins = (
+        {"left": 0.04, "right": 0.99, "wspace": 0.3}
+        if wide
+        else {"left": 0.17, "right": 0.97, "hspace": 0.3}
+    )
+    figure.subplots_adjust(top=1 - 0.2 / height, bottom=bottom / height, **margins)
+    for axes, title in zip(grid, titles, strict=False):
+        _draw_sentences(axes, points[title], languages, legend=axes is grid[0])
+        axes.set_title(_written(title), pad=3)
+        axes.set_xlabel(axes_names[0], labelpad=1)
+        axes.set_ylabel(axes_names[1], labelpad=1)
+    _draw_accuracy(grid[-1], accuracy, layer)
+    corner = (0, 0 if wide else (0.03 + _LINE * len(titles)) / height)
+    columns = {"ncols": 10 if wide else 5, "handletextpad": 0.1, "columnspacing": 0.9}
+    _move_legend(grid[0], "lower left", bbox_to_anchor=corner, **columns)
+    # The legend is outside the panel because points can lie anywhere in it.
+    _move_legend(grid[-1], "lower right" if wide else "lower left")
+
+
+def _draw_sentences(axes: Axes, points: np.ndarray, languages: Sequence[str], legend: bool) -> None:
+    """Draw a cloud of points, with lines from English to the translations of six sentences."""
+    for sentence in range(min(6, points.shape[1])):
+        for index in range(1, len(languages)):
+            axes.plot(*points[[0, index], sentence].T, color=FAINT, linewidth=0.35, zorder=1)
+    codes = np.repeat(languages, points.shape[1])
+    rows = pd.DataFrame(points.reshape(-1, 2), columns=["x", "y"]).assign(code=codes)
+    style = {
+        "s": 7,
+        "linewidth": 0,
+        "alpha": 0.75,
+        "zorder": 2,
+        "legend": "full" if legend else False,
+    }
+    cloud = {"x": "x", "y": "y", "hue": "code", "style": "code"}
+    sns.scatterplot(rows, ax=axes, **cloud, **style, **_looks(list(languages)))
+    axes.set(xticks=[], yticks=[])
+    bare(axes, "left", "bottom")
+
+
+def _draw_accuracy(axes: Axes, accuracy: Mapping[str, np.ndarray], layer: int) -> None:
+    """Draw a line per encoder with the mean over the languages other than English, and a vertical
+    line at the layer shown in the other panels."""
+    means = pd.DataFrame(
+        {_written(title): table[:, 1:].mean(axis=1) for title, table in accuracy.items()}
+    )
+    looks = _looks(list(means))
+    sns.lineplot(means, markersize=3.5, markeredgewidth=0, ax=axes, **looks)
+    axes.axvline(layer, color=GRAY, linewidth=0.6, linestyle=":")
+    axes.set(ylim=(0, 102), xlabel="layer", ylabel="nearest neighbor right, %", xticks=means.index)
+    axes.set_title("retrieval from English", pad=3)
+    axes.grid()
+    bare(axes, "left", "bottom")
