@@ -27,6 +27,7 @@ def drawn(seed: int, targets: int = 8, recipes: int = 6) -> pd.DataFrame:
             "error": 1.0,
             "size": 1000 * (recipe + 1),
             "same_format": float(recipe % 2 == target % 2),
+            "similarity": np.nan,
         }
         for target in range(targets)
         for recipe in range(recipes)
@@ -40,7 +41,7 @@ def test_predictions_solve_the_mixed_model_equations():
     evidence = drawn(1)
     held = evidence["target"] == "t3"
     model = advice.Pooling(evidence[~held], ("size",))
-    mean, _ = model.predict(evidence[held])
+    mean = model.predict(evidence[held]).mean
 
     def columns(frame: pd.DataFrame) -> pd.DataFrame:
         keys = [frame[list(group)].agg("/".join, axis=1) for group in advice.GROUPS]
@@ -79,7 +80,7 @@ def test_intervals_cover_targets_that_were_left_out():
     for seed in range(12):
         evidence = drawn(seed)
         held = evidence["target"] == "t0"
-        prediction = advice.predict(evidence[~held], evidence[held], ("same_format",))
+        prediction = advice.Pooling(evidence[~held], ("same_format",)).predict(evidence[held])
         for level in advice.LEVELS:
             low, high = prediction.interval(level)
             gain = evidence[held]["gain"].to_numpy()
@@ -95,7 +96,7 @@ def frame(gains: dict[str, dict[str, float]]) -> pd.DataFrame:
         for recipe, row in gains.items()
         for target, gain in row.items()
     ]
-    return pd.DataFrame(rows).assign(error=0.5, size=1000)
+    return pd.DataFrame(rows).assign(error=0.5, size=1000.0, similarity=np.nan)
 
 
 def test_a_recipe_that_helps_its_own_format_is_first_there_and_nowhere_else():
@@ -107,7 +108,7 @@ def test_a_recipe_that_helps_its_own_format_is_first_there_and_nowhere_else():
     evidence = frame(gains)
     for target, best in (("xnli", "mnli"), ("tydiqa", "squad")):
         held = evidence["target"] == target
-        prediction = advice.predict(evidence[~held], evidence[held])
+        prediction = advice.Pooling(evidence[~held]).predict(evidence[held])
         order = evidence[held]["recipe"].to_numpy()[np.argsort(-prediction.mean)]
         assert order[0] == best
         assert order[-1] == "ccg"
@@ -117,7 +118,7 @@ def test_a_recipe_that_helps_its_own_format_is_first_there_and_nowhere_else():
 def test_nothing_is_expected_to_help_where_nothing_ever_did():
     evidence = frame({name: dict.fromkeys(FORMATS, -5.0) for name in ("mnli", "squad", "ccg")})
     held = evidence["target"] == "xnli"
-    assert (advice.predict(evidence[~held], evidence[held]).mean < 0).all()
+    assert (advice.Pooling(evidence[~held]).predict(evidence[held]).mean < 0).all()
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,85 @@ def test_rules():
     evidence = drawn(3)
     held = evidence["target"] == "t0"
     rows = evidence[held]
+    scores = {name: rule(evidence[~held], rows) for name, rule in advice.RULES.items()}
     means = evidence[~held].groupby("recipe")["gain"].mean()
-    np.testing.assert_allclose(
-        advice.by_average(evidence[~held], rows), means.loc[rows["recipe"]].to_numpy()
+    average = means.loc[rows["recipe"]].to_numpy()
+    np.testing.assert_allclose(scores["best on average"], average)
+    assert scores["largest set"].argmax() == 5
+    assert (scores["same format"].isna() == (rows["same_format"] == 0)).all()
+    assert scores["most similar texts"].isna().all(), "without vectors of texts"
+
+
+def test_left_out_targets_are_predicted_from_the_others():
+    evidence = drawn(4).sample(frac=1, random_state=0)
+    held = (evidence["target"] == "t2").to_numpy()
+    mean, deviation = advice.Pooling(evidence).left_out
+    expected = advice.Pooling(evidence[~held]).predict(evidence[held])
+    np.testing.assert_allclose(mean[held], expected.mean, atol=1e-6)
+    np.testing.assert_allclose(deviation[held], expected.deviation, atol=1e-6)
+
+
+def test_a_missing_covariate_counts_as_the_mean():
+    evidence = drawn(5, targets=4)
+    rows = evidence[evidence["target"] == "t0"]
+    model = advice.Pooling(evidence, ("size", "similarity"))
+    middle = model.predict(rows.assign(size=evidence["size"].mean()))
+    np.testing.assert_allclose(model.predict(rows.assign(size=np.nan)).mean, middle.mean)
+
+
+def new_rows(evidence: pd.DataFrame, target: str, form: str) -> pd.DataFrame:
+    """Rows of a new target, one per recipe."""
+    return evidence.drop_duplicates("recipe").assign(target=target, format=form, same_format=0.0)
+
+
+def test_none_stands_between_gains_and_losses_and_a_measured_target_needs_no_rule():
+    gains = {"mnli": {"xnli": 9.0, "pawsx": 8.0, "xquad": 2.0}}
+    gains["ccg"] = dict.fromkeys(gains["mnli"], -9.0)
+    evidence = frame(gains).assign(same_format=0.0, tasks=[("mnli",)] * 3 + [("ccg",)] * 3)
+    table, regrets = advice.advise(evidence, new_rows(evidence, "new", "pair"))
+    assert list(table["recipe"]) == ["mnli", advice.NONE, "ccg"]
+    assert list(regrets.index) == [advice.MODEL, *advice.RULES]
+    for level in ("80", "95"):
+        assert (table[f"low_{level}"] <= table["gain"]).all()
+        assert (table["gain"] <= table[f"high_{level}"]).all()
+    assert (table["low_95"] <= table["low_80"]).all()
+    table, _ = advice.advise(evidence, new_rows(evidence, "xnli", "pair"))
+    assert table.attrs["rule"] == advice.MODEL
+
+
+def test_a_rule_is_used_where_it_wins():
+    """The largest set is best on every target, in an order that nothing else tells."""
+    generator = np.random.default_rng(0)
+    rows = [
+        {"recipe": f"r{recipe}", "target": f"t{target}", "gain": 10.0 * size, "size": size}
+        for target in range(6)
+        for recipe, size in enumerate(generator.permutation([1.0, 2.0, 3.0]))
+    ]
+    evidence = pd.DataFrame(rows).assign(
+        table="s", format="pair", error=0.1, same_format=1.0, similarity=np.nan, tasks=[()] * 18
     )
-    assert advice.by_size(evidence[~held], rows).argmax() == 5
-    same = advice.by_format(evidence[~held], rows)
-    assert np.isinf(same[rows["same_format"].to_numpy() == 0]).all()
-    assert np.isfinite(same[rows["same_format"].to_numpy() == 1]).all()
+    table, regrets = advice.advise(evidence, new_rows(evidence, "new", "pair"))
+    assert regrets["largest set"] == 0 < regrets[advice.MODEL]
+    assert table.attrs["rule"] == "largest set"
+    assert list(table["score"].iloc[:3]) == sorted(table["score"].iloc[:3], reverse=True)
+
+
+def test_measures_of_known_advice():
+    """Two tables that agree: every rule that looks at gains is right, from each origin."""
+    gains = {"mnli": {"xnli": 9.0, "pawsx": 8.0, "xquad": 6.0}}
+    gains["ccg"] = dict.fromkeys(gains["mnli"], -9.0)
+    one = frame(gains).assign(same_format=0.0)
+    evidence = pd.concat([one, one.assign(table="other")], ignore_index=True)
+    measures = advice.measure(evidence)
+    assert set(measures["origin"]) == set(advice.ORIGINS)
+    assert len(measures) == 2 * 3 * 3 * (3 + len(advice.RULES))
+    by_rule = measures.groupby("rule")
+    assert by_rule["regret_1"].max()[advice.MODEL] == 0
+    assert by_rule["regret_1"].mean()[advice.CHANCE] == pytest.approx(
+        np.mean([best - (best - 9) / 3 for best in (9, 8, 6)])
+    ), "one of mnli, ccg and none"
+    assert by_rule["correlation"].min()[advice.ADVISOR] == pytest.approx(1)
+    summary = advice.measure_summary(measures, resamples=200)
+    assert (summary["low"] <= summary["value"]).all()
+    assert (summary["value"] <= summary["high"]).all()
+    assert set(summary["table"]) == {"s", "other", "all"}

@@ -27,6 +27,8 @@ variants    several tasks against one, other mixtures, all but one, a sequence, 
 performance  scores of every recipe and run on every task, for runs and published scores alike
 abilities   correlations of tasks with target scores, and how much depends on one recipe
 runs        the state of a study's runs, with reasons; provenance; training logs
+evidence, advice  measured gains of all studies; gains predicted from them on other targets, and how
+    good that advice would have been on each measured target
 translated  intermediate data in other languages, and with noise, against English data
 """
 
@@ -39,6 +41,7 @@ from xstilts_core.analysis.abilities import (
     performance_facts,
     task_correlations,
 )
+from xstilts_core.analysis.advice import advise, measure, measure_summary
 from xstilts_core.analysis.choice import choices, development, strategies
 from xstilts_core.analysis.contrast import contrasts, kind_effects, kind_table
 from xstilts_core.analysis.controls import (
@@ -52,6 +55,7 @@ from xstilts_core.analysis.correlations import (
     partial_correlations,
 )
 from xstilts_core.analysis.domains import domain_cells, domain_contrasts
+from xstilts_core.analysis.evidence import candidates, measured_gains, with_similarity
 from xstilts_core.analysis.gain_array import (
     Gains,
     by_language,
@@ -108,6 +112,7 @@ from xstilts_core.analysis.verdicts import claim_parts, claim_table
 
 __all__ = [
     "Gains",
+    "advise",
     "baseline",
     "baseline_by_language",
     "benjamini_hochberg",
@@ -116,6 +121,7 @@ __all__ = [
     "by_language",
     "by_number_of_tasks",
     "by_target_size",
+    "candidates",
     "choices",
     "claim_parts",
     "claim_table",
@@ -155,6 +161,9 @@ __all__ = [
     "learning",
     "left_out",
     "machines",
+    "measure",
+    "measure_summary",
+    "measured_gains",
     "missing",
     "mixed_effects",
     "multitask",
@@ -183,5 +192,6 @@ __all__ = [
     "unfinished",
     "variance_shares",
     "wall_times",
+    "with_similarity",
     "with_texts",
 ]

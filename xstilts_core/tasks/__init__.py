@@ -3,6 +3,7 @@
 from xstilts_core.tasks.hub import ADDED, CONVERTED, HUB, LOCAL, LOCAL_ADDED, TEXTS, HubData
 from xstilts_core.tasks.registry import (
     EMBEDDED,
+    FORMATS,
     GENERAL,
     INTERMEDIATE_NAMES,
     OTHER_DOMAINS,
@@ -33,6 +34,7 @@ __all__ = [
     "EMBEDDED",
     "EMBEDDED_LANGUAGES",
     "EMBEDDED_TASKS",
+    "FORMATS",
     "GENERAL",
     "HUB",
     "INTERMEDIATE_NAMES",

@@ -96,6 +96,10 @@ TASKS: dict[str, Task] = {
     },
     **PROBING,
 }
+# The format of every task of the suite, and of those that only published scores have.
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {name: entry.format for name, entry in TASKS.items()} | _CONTENT["formats_elsewhere"]
+)
 # The paper's nine intermediate and nine target tasks: rows and columns of its tables.
 INTERMEDIATE_NAMES = tuple(
     entry.name for entry in INTERMEDIATE.values() if entry.role == "intermediate"
