@@ -50,6 +50,7 @@ STUDY_FILE = re.compile(r"# (my_\w+\.yaml)\n")
 VARIABLES = {"JOBS", "STUDY", "PYTHON", "VENV"}
 # The tests that run what takes longer than a reader waits, or needs results.
 RUN_BY = {
+    "advise": "commands/test_advise.py",
     "init": "commands/test_wheel.py",
     "run": "commands/test_cli.py",
     "notebook": "commands/test_cli.py",

@@ -181,12 +181,12 @@ def _by_format(evidence: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     return _by_average(evidence, rows).where(rows["same_format"] > 0)
 
 
-MODEL, ADVISOR, CHANCE = "the model", "the advisor", "chance"
+MODEL, ADVISOR, CHANCE, SIMILAR = "the model", "the advisor", "chance", "most similar texts"
 RULES: Mapping[str, Rule] = {
     "best on average": _by_average,
     "same format": _by_format,
     "largest set": lambda evidence, rows: rows["size"],
-    "most similar texts": lambda evidence, rows: rows["similarity"],
+    SIMILAR: lambda evidence, rows: rows["similarity"],
 }
 
 
@@ -202,6 +202,20 @@ def regret(gains: np.ndarray, scores: np.ndarray, first: int = 1) -> float:
     return float(gains.max() - gains[tried].max())
 
 
+def _scores(evidence: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the scores of the rows by each rule, that of similar texts if these are known."""
+    return {
+        name: rule(evidence, rows)
+        for name, rule in RULES.items()
+        if name != SIMILAR or "similarity" in rows
+    }
+
+
+def _covariates(evidence: pd.DataFrame) -> list[str]:
+    """Return the covariates of the model that the evidence has."""
+    return [name for name in ("same_format", "log_size", "similarity") if name in evidence]
+
+
 def rule_regrets(model: Pooling) -> pd.Series:
     """Return the mean regret of the model and of each rule over the targets of the model's
     evidence, each left out; the model first."""
@@ -209,22 +223,19 @@ def rule_regrets(model: Pooling) -> pd.Series:
     rows = []
     for (_, target), measured in evidence.groupby(["table", "target"], sort=False):
         others, gain = evidence[evidence["target"] != target], measured["gain"].to_numpy(float)
-        scores = {name: rule(others, measured) for name, rule in RULES.items()}
-        scores = {MODEL: measured["mean"], **scores}
+        scores = {MODEL: measured["mean"], **_scores(others, measured)}
         rows.append({name: regret(gain, score.to_numpy(float)) for name, score in scores.items()})
     return pd.DataFrame(rows).mean()
 
 
-def advise(
-    evidence: pd.DataFrame, rows: pd.DataFrame, covariates: Sequence[str] = ()
-) -> tuple[pd.DataFrame, pd.Series]:
+def advise(evidence: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """Rank the recipes for a target, none among them: the rows, best first, with gain low_80
     high_80 low_95 high_95 chance (that the gain is above zero); and `rule_regrets`.
 
     The order is the model's, or that of a simple rule if the rule has the lowest regret (`attrs`:
     rule) and the target was not measured itself. Intervals are always the model's.
     """
-    model = Pooling(evidence, covariates)
+    model = Pooling(evidence, _covariates(evidence))
     regrets, prediction = rule_regrets(model), model.predict(rows)
     measured = bool(evidence["target"].isin(rows["target"]).any())
     rule = MODEL if measured else str(regrets.idxmin())
@@ -256,7 +267,7 @@ ORIGINS: Mapping[str, Callable[[pd.DataFrame, str, str], pd.Series]] = {
 MEASURES = ("regret_1", "regret_3", "correlation", "covered_80", "covered_95")
 
 
-def measure(evidence: pd.DataFrame, covariates: Sequence[str] = ()) -> pd.DataFrame:
+def measure(evidence: pd.DataFrame) -> pd.DataFrame:
     """Advise on every measured target from the evidence of each of ORIGINS alone: a row per origin,
     table, target and rule, with columns MEASURES.
 
@@ -270,18 +281,15 @@ def measure(evidence: pd.DataFrame, covariates: Sequence[str] = ()) -> pd.DataFr
             known = evidence[select(evidence, str(table), str(target))]
             if known["target"].nunique() > 1:
                 key = {"origin": origin, "table": table, "target": target}
-                rows += [{**key, **row} for row in _measures(known, measured, covariates)]
+                rows += [{**key, **row} for row in _measures(known, measured)]
     return pd.DataFrame(rows)
 
 
-def _measures(
-    known: pd.DataFrame, measured: pd.DataFrame, covariates: Sequence[str]
-) -> list[dict[str, object]]:
+def _measures(known: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows of `measure` for one target and origin."""
-    model = Pooling(known, covariates)
+    model = Pooling(known, _covariates(known))
     prediction, gain = model.predict(measured), measured["gain"].to_numpy(float)
-    scores = {MODEL: prediction.mean}
-    scores |= {name: rule(known, measured).to_numpy(float) for name, rule in RULES.items()}
+    scores = {MODEL: pd.Series(prediction.mean), **_scores(known, measured)}
     covered = {}
     for level in LEVELS:
         low, high = prediction.interval(level)
@@ -294,8 +302,8 @@ def _measures(
     rows = [
         {
             "rule": name,
-            **{f"regret_{first}": regret(gain, score, first) for first in (1, 3)},
-            "correlation": pd.Series(score).rank().corr(pd.Series(gain).rank()),
+            **{f"regret_{first}": regret(gain, score.to_numpy(float), first) for first in (1, 3)},
+            "correlation": score.reset_index(drop=True).rank().corr(pd.Series(gain).rank()),
             **(covered if name == MODEL else {}),
         }
         for name, score in scores.items()

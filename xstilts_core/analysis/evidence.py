@@ -10,7 +10,7 @@ from xstilts_core.analysis.gains import chosen_languages, contenders, gains
 from xstilts_core.analysis.performance import performance, training_examples
 from xstilts_core.analysis.runs import finished
 from xstilts_core.analysis.scaling import taken
-from xstilts_core.errors import UsageError
+from xstilts_core.errors import UsageError, unknown
 from xstilts_core.results import SCORES
 from xstilts_core.study import Study
 from xstilts_core.study.spec import BASELINE, IntermediateSpec
@@ -19,23 +19,22 @@ from xstilts_core.tasks import FORMATS, TASKS
 
 _ONE_RUN = 1.0
 """Standard error, in points, of a gain in a table whose gains have one run each: an assumption."""
-COVARIATES = ("same_format", "log_size")
 
 
 def measured_gains(
     studies: Sequence[Study], languages: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Return one row per study, recipe and target with a gain: columns table recipe tasks target
-    gain error runs format size same_format log_size similarity.
+    gain error runs format size same_format log_size.
 
     languages: those to average over; None selects all but English. Published scores are in English
     and count for every language. tasks: the recipe's intermediate tasks. error: the standard error
     over runs, pooled over the table. format: the target's. size: the recipe's training examples;
     log_size: its logarithm. same_format: 1 if one of the recipe's tasks has the target's format.
-    similarity: missing, see `with_similarity`. Raise UsageError for a study without gains.
+    Raise UsageError for a study without gains.
     """
     table = pd.concat([_of_study(study, languages) for study in studies], ignore_index=True)
-    return _described(table.assign(log_size=np.log10(table["size"]), similarity=np.nan))
+    return _described(table.assign(log_size=np.log10(table["size"])))
 
 
 def _of_study(study: Study, languages: Sequence[str] | None) -> pd.DataFrame:
@@ -47,8 +46,7 @@ def _of_study(study: Study, languages: Sequence[str] | None) -> pd.DataFrame:
     rows["size"] = rows["recipe"].map(lambda name: recipes[name][1])
     rows = rows[[target not in tasks for target, tasks in rows[["target", "tasks"]].to_numpy()]]
     if rows.empty:
-        where = f" in {', '.join(languages)}" if languages else ""
-        raise UsageError(f"{study.name} has no finished gains{where}: it cannot be evidence")
+        raise UsageError(f"{study.name} has no finished gains: it cannot be evidence")
     freedom = (rows["runs"] - 1).sum()
     pooled = (rows["variance"] * (rows["runs"] - 1)).sum() / freedom if freedom else _ONE_RUN**2
     return rows.assign(table=study.name, error=np.sqrt(pooled / rows["runs"])).drop(
@@ -67,6 +65,9 @@ def _measured(study: Study, languages: Sequence[str] | None) -> tuple[pd.DataFra
     else:
         scores = finished(study)
     table = gains(contenders(scores, study.controls)).rename(columns={"task": "target"})
+    for code in languages or ():
+        if len(table) and code not in (codes := set(table["language"])):
+            raise unknown("language of measured gains", code, codes, study.name)
     table = table[table["language"].isin(chosen_languages(table["language"], languages))]
     recipes = {
         spec.recipe: (
@@ -126,7 +127,7 @@ def candidates(table: pd.DataFrame, target: str, form: str) -> pd.DataFrame:
 
 
 def with_similarity(rows: pd.DataFrame, vectors: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Fill the column similarity: the cosine of the mean vectors of two tasks' texts (TextEmb: Vu
+    """Add the column similarity: the cosine of the mean vectors of two tasks' texts (TextEmb: Vu
     et al. 2020), mean over the recipe's tasks; NaN without vectors of one of them."""
     units = {name: vector / np.linalg.norm(vector) for name, vector in vectors.items()}
 

@@ -302,7 +302,7 @@ class Files(Source):
         seen: set[tuple[str, str]] = set()
         files = Files(self.data_root, "xtreme-r")
         for name, split, code in files.labelled_splits():
-            for pair in _plain_texts(files.read(task(name), split, code), code):
+            for pair in plain_texts(files.read(task(name), split, code), code):
                 if (
                     (not languages or pair[0] in languages)
                     and pair not in seen
@@ -378,7 +378,7 @@ def source_of(settings: Settings) -> Source:
     )
 
 
-def _plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:
+def plain_texts(examples: Sequence[Example], code: str) -> Iterator[tuple[str, str]]:
     """Yield (language, text) of the examples. Tagged words are joined as in the language."""
     separator = " " if language(code).whitespace else ""
     for example in examples:

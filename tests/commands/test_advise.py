@@ -1,0 +1,103 @@
+"""`xstilts advise` on the kept runs: a target, a language, rows of one's own, mistakes."""
+
+import json
+
+import pytest
+
+from xstilts_core.commands import cli
+from xstilts_core.phases import embeddings
+
+
+def advise(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(["advise", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_a_measured_target(capsys):
+    assert cli.main(["advise", "tydiqa"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "before tydiqa (span), from gains on 10 targets (measured), 10 targets (published)" in out
+    )
+    assert "1  squad_v2" in out and "+6.8 on tydiqa (measured, 1 run)" in out
+    assert "the target's format" in out and "Points lost by the first choice" in out
+    assert "xstilts notebook 20_intermediate -p recipe squad_v2 -p tasks '[squad_v2]'" in out
+    assert "21_target -p recipe squad_v2 -p train_on tydiqa -p targets '[tydiqa]'" in out
+
+
+def test_nothing_helps_retrieval_in_swahili(capsys):
+    code, out, _ = advise(capsys, "tatoeba", "--languages", "sw", "--studies", "measured", "--json")
+    answer = json.loads(out)
+    first, *others = answer["ranks"]
+    assert code == 0 and answer["language"] == "sw" and answer["rule"] == "the model"
+    assert first["recipe"] == "none" and first["reasons"] == "the target alone"
+    assert first["commands"] == ["xstilts notebook 22_retrieval -p recipe none -p task tatoeba"]
+    assert len(others) == 10 and all(row["gain"] < 0 for row in others)
+    assert all(row["low_95"] <= row["low_80"] <= row["gain"] <= row["high_80"] for row in others)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """60 pairs: questions and answers."""
+    path = tmp_path / "my_rows.jsonl"
+    lines = [
+        {"text_a": f"Is {number} even?", "text_b": "It is.", "label": str(number % 2)}
+        for number in range(60)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+def test_rows_of_ones_own(capsys, rows):
+    code, out, _ = advise(capsys, "--data", str(rows), "--format", "pair")
+    assert code == 0 and "before my_rows (pair)" in out
+    assert "xstilts export by_hand/intermediate/" in out and "similarity" not in out
+
+
+def test_texts_are_compared_and_each_is_embedded_once(capsys, rows, tmp_path, monkeypatch):
+    """A second answer reads the vectors; an interrupted first one leaves those that it has."""
+    monkeypatch.setattr(embeddings, "_EXAMPLES", 4)
+    typed = ("--data", str(rows), "--format", "pair", "--encoder", "mini")
+    typed = (*typed, "--outputs", str(tmp_path), "--studies", "measured")
+    code, out, _ = advise(capsys, *typed)
+    assert code == 0 and "similarity of texts 0." in out and "most similar texts" in out
+    (folder,) = (tmp_path / "embeddings").iterdir()
+    digests = (folder / "texts.txt").read_text().split()
+    vectors = (folder / "vectors.bin").read_bytes()
+    assert len(set(digests)) == len(digests) > 50
+    (folder / "texts.txt").write_text("\n".join(digests[:40]) + "\n")
+    assert advise(capsys, *typed)[1] == out
+    assert (folder / "texts.txt").read_text().split() == digests
+    assert len((folder / "vectors.bin").read_bytes()) == len(vectors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give a target of the suite (xstilts tasks), or rows with --data FILE"),
+        (["xnil"], "unknown target 'xnil' in xstilts advise: did you mean 'xnli'?"),
+        (["xnli", "--languages", "xx"], "unknown language 'xx' in --languages"),
+        (["xnli", "--languages", "gu"], "unknown language of measured gains 'gu' in measured"),
+        (["xnli", "--studies", "smok"], "smok"),
+        (["--data", "my.jsonl"], "--data FILE and --format F belong together"),
+        (["xnli", "--encoder", "mini", "--source", "file"], "unknown source 'file'"),
+    ],
+)
+def test_mistakes_are_one_sentence(capsys, arguments, message):
+    code, out, error = advise(capsys, *arguments)
+    assert code == 2 and not out and error.count("\n") == 1
+    assert error.startswith("xstilts advise: ") and message in error
+
+
+def test_a_file_with_the_name_of_a_task(capsys, rows):
+    path = rows.rename(rows.with_name("xnli.jsonl"))
+    code, _, error = advise(capsys, "--data", str(path), "--format", "pair")
+    assert code == 2 and "xnli is a task of the suite: rename the file" in error
+
+
+def test_an_encoder_that_does_not_know_the_letters(capsys, rows):
+    text = rows.read_text(encoding="utf-8").replace("even", "ქართული ენა ძალიან ლამაზია")
+    rows.write_text(text, encoding="utf-8")
+    code, _, error = advise(capsys, "--data", str(rows), "--format", "pair", "--encoder", "mini")
+    assert code == 2 and "encoder 'mini' does not know the letters of my_rows" in error

@@ -1,0 +1,171 @@
+"""Answer in words and numbers which intermediate task to train on first, for a target of the suite
+or for labelled rows of a user's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xstilts_core import analysis
+from xstilts_core.analysis.advice import NONE
+from xstilts_core.data.own import read_own
+from xstilts_core.data.source import find_source
+from xstilts_core.errors import UsageError, unknown
+from xstilts_core.files.paths import expanded
+from xstilts_core.languages import language
+from xstilts_core.phases import embeddings
+from xstilts_core.study import Study
+from xstilts_core.tasks import FORMATS, TARGET_NAMES, TASKS
+from xstilts_core.wording.text import page, sentences
+
+Vectors = Mapping[str, np.ndarray]
+_LEAST_TARGETS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """What embeds the texts of tasks ("": nothing) and where these are read."""
+
+    encoder: str = ""
+    source: str = "mini"
+    data_root: str = ""
+    outputs: str = "outputs"
+
+    def vectors(self, names: Sequence[str], own: Mapping[str, Sequence[str]]) -> Vectors:
+        """Return the mean vectors of texts of one's own, and of the texts of the tasks that the
+        source has; empty without an encoder."""
+        if not self.encoder:
+            return {}
+        source, texts = find_source(self.source, self.data_root), dict(own)
+        for name in dict.fromkeys(name for name in names if name in TASKS):
+            try:
+                texts[name] = embeddings.task_texts(source, name)
+            except UsageError:  # the source lacks it: nothing is known of its similarity
+                continue
+        return embeddings.mean_vectors(self.encoder, texts, self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Advice for one target in one language, or in all but English ("").
+
+    table: as from `analysis.advise`, with reasons and commands. text: the answer in words.
+    """
+
+    language: str
+    table: pd.DataFrame
+    text: str
+
+
+def evidence(
+    studies: Sequence[str], code: str = "", encoding: Encoding = Encoding(), **own: Sequence[str]
+) -> tuple[pd.DataFrame, Vectors]:
+    """Return the gains that studies, given by name, measured in a language ("": in all but
+    English), and the mean vectors of their tasks' texts and of one's own.
+
+    Raise UsageError if fewer than _LEAST_TARGETS targets are measured.
+    """
+    loaded = [Study.load(name, encoding.outputs, ".") for name in studies]
+    table = analysis.measured_gains(loaded, [code] if code else None)
+    if table["target"].nunique() < _LEAST_TARGETS:
+        raise UsageError(
+            f"{', '.join(studies)} measured gains on {', '.join(table['target'].unique())} alone: "
+            f"advice needs {_LEAST_TARGETS} targets (--studies)"
+        )
+    tasks = [*table["tasks"].explode(), *table["target"]]
+    vectors = encoding.vectors(tasks, own)
+    return (analysis.with_similarity(table, vectors) if vectors else table), vectors
+
+
+def answers(
+    target: str,
+    studies: Sequence[str],
+    languages: Sequence[str] = (),
+    data: str = "",
+    form: str = "",
+    encoding: Encoding = Encoding(),
+) -> list[Answer]:
+    """Return an answer for each language, or one for all together.
+
+    data: a file of rows of one's own, in the format `form` (data/own.py); its name is the target's,
+    unless it has one. Raise UsageError for an unknown name or wrong rows.
+    """
+    for code in languages:
+        language(code, "--languages")
+    own: dict[str, Sequence[str]] = {}
+    if data:
+        path = expanded(data)
+        own[path.stem] = embeddings.spread_texts(
+            read_own(path, form), next(iter(languages), embeddings.ENGLISH)
+        )
+        if path.stem in FORMATS:
+            raise UsageError(f"--data {data}: {path.stem} is a task of the suite: rename the file")
+        target = path.stem
+    elif target not in TARGET_NAMES:
+        raise unknown("target", target, TARGET_NAMES, "xstilts advise")
+    else:
+        form = FORMATS[target]
+    return [_answer(target, form, studies, code, encoding, own) for code in languages or [""]]
+
+
+def _answer(
+    target: str,
+    form: str,
+    studies: Sequence[str],
+    code: str,
+    encoding: Encoding,
+    own: Mapping[str, Sequence[str]],
+) -> Answer:
+    """Return the answer for one language."""
+    measured, vectors = evidence(studies, code, encoding, **own)
+    rows = analysis.candidates(measured, target, form)
+    table, regrets = analysis.advise(
+        measured, analysis.with_similarity(rows, vectors) if vectors else rows
+    )
+    table["commands"] = [
+        _commands(recipe, tasks, target, encoding)
+        for recipe, tasks in zip(table["recipe"], table["tasks"], strict=True)
+    ]
+    gains = measured.sort_values("gain", ascending=False)
+    table["reasons"] = [
+        sentences("advice_reasons", row=row, gains=_gains(gains, row.recipe, target, form))
+        for row in table.itertuples()
+    ]
+    counts = measured.groupby("table", sort=False)["target"].nunique()
+    values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
+    text = page("advice.txt.j2", table=table, target=target, rule=table.attrs["rule"], **values)
+    return Answer(code, table, text)
+
+
+def _gains(measured: pd.DataFrame, recipe: str, target: str, form: str) -> dict[str, Any]:
+    """Return the measured gains of a recipe: on the target, on others of its format, and the means
+    over all targets by table."""
+    rows = measured[measured["recipe"] == recipe]
+    is_target = rows["target"] == target
+    return {
+        "on_target": list(rows[is_target].itertuples()),
+        "alike": list(rows[(rows["format"] == form) & ~is_target].itertuples()),
+        "average": rows.groupby("table", sort=False)["gain"].mean(),
+    }
+
+
+def _commands(recipe: str, tasks: Sequence[str], target: str, encoding: Encoding) -> list[str]:
+    """Return the commands that train a recipe and then the target, or that export the encoder for a
+    target of one's own."""
+    options = "".join(
+        f" -p {key} {getattr(encoding, key)}"
+        for key in ("encoder", "source", "data_root")
+        if getattr(encoding, key) not in ("", "mini")
+    )
+    before = f"xstilts notebook 20_intermediate -p recipe {recipe} -p tasks '[{', '.join(tasks)}]'"
+    if target not in TASKS:
+        export = f"xstilts export by_hand/intermediate/{recipe}/seed1 my_encoder"
+        return [] if recipe == NONE else [before + options, export]
+    if train_on := TASKS[target].train_on:
+        last = f"21_target -p recipe {recipe} -p train_on {train_on} -p targets '[{target}]'"
+    else:
+        last = f"22_retrieval -p recipe {recipe} -p task {target}"
+    last = f"xstilts notebook {last}{options}"
+    return [last] if recipe == NONE else [before + options, last]
