@@ -71,7 +71,7 @@ def evidence(
     table = analysis.measured_gains(loaded, [code] if code else None)
     if table["target"].nunique() < _LEAST_TARGETS:
         raise UsageError(
-            f"{', '.join(studies)} measured gains on {', '.join(table['target'].unique())} alone: "
+            f"{', '.join(studies)}: gains on {', '.join(table['target'].unique())} alone: "
             f"advice needs {_LEAST_TARGETS} targets (--studies)"
         )
     tasks = [*table["tasks"].explode(), *table["target"]]

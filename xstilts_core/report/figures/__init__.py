@@ -33,6 +33,7 @@ from xstilts_core.report.figures.forest import (
     data_relations_figure,
     difference_plot,
     domain_differences,
+    estimate_rows,
     group_gains,
     language_panels,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "data_relations_figure",
     "difference_plot",
     "domain_differences",
+    "estimate_rows",
     "finish",
     "group_gains",
     "heat_map",

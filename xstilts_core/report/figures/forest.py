@@ -156,6 +156,21 @@ def _forest(figure: PrintFigure, table: pd.DataFrame, title: str, mention: str) 
 
 
 @printed
+def estimate_rows(figure: PrintFigure, table: pd.DataFrame, title: str, note: str) -> str:
+    """Draw `value` in points with its interval from `low` to `high`: a panel per `panel`, a row per
+    `row`, in the order of the table."""
+    names, labels = (list(dict.fromkeys(table[name])) for name in ("panel", "row"))
+    figure.set_figheight(0.15 * len(labels) + 1.15)
+    sharing = {"sharex": True, "sharey": True}
+    for axes, name in zip(panels(figure, names, len(names), **sharing), names, strict=True):
+        rows = table[table["panel"] == name]
+        draw_estimates(axes, rows.assign(y=rows["row"].map(labels.index)), labels)
+        axes.set_title(textwrap.fill(name, 26 if figure.wide else 12), pad=3, fontsize=6)
+    figure.suptitle(f"{title}, points", x=0.01, ha="left", fontsize=8 if figure.wide else 6.5)
+    return note
+
+
+@printed
 def contrast_rows(figure: PrintFigure, table: pd.DataFrame) -> str:
     """Draw a row per contrast, from `contrasts`, with its 95 % interval; the planned contrast comes
     first, in bold."""
