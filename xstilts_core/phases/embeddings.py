@@ -201,7 +201,8 @@ def mean_vectors(
 def _require_known_letters(tokenizer: Any, name: str, texts: Mapping[str, Sequence[str]]) -> None:
     """Raise UsageError if most tokens of a collection are the unknown token."""
     for collection, side in texts.items():
-        ids = [token for row in tokenizer(list(side[:_AT_ONCE]))["input_ids"] for token in row]
+        rows = tokenizer(list(side[:_AT_ONCE]), truncation=True, max_length=128)["input_ids"]
+        ids = [token for row in rows for token in row]
         share = ids.count(tokenizer.unk_token_id) / max(1, len(ids))
         if share > 0.2:
             raise UsageError(
