@@ -61,7 +61,7 @@ def test_one_language(kept):
         UsageError, match=r"unknown language of measured gains 'gu' in measured: .*qu"
     ):
         evidence_of.measured_gains([Study.load("measured")], ["gu"])
-    with pytest.raises(UsageError, match="unknown language 'xx' in languages"):
+    with pytest.raises(UsageError, match="unknown language of measured gains 'xx'"):
         evidence_of.measured_gains([Study.load("measured")], ["xx"])
 
 

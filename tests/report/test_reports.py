@@ -28,7 +28,7 @@ from xstilts_core.tasks import TASKS
 
 # Only large studies have these.
 QUICK = ("32_languages", "60_paper", "61_claims")
-# 70 and 71 advise from the results of several studies (test_advice.py).
+# 70 and 71 advise from the results of several studies (test_advice_notebooks.py).
 REPORTS = sorted(path.stem for path in (home() / "notebooks").glob("[34568]*.ipynb"))
 NOTHING = r"(?i)\b(no|nothing|not|0 supported)\b"
 

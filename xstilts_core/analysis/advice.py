@@ -18,7 +18,6 @@ quantile of the standardised errors that makes their coverage nominal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
@@ -36,6 +35,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("table", "target"),
 )
 """Columns whose joint values share an effect."""
+COVARIATES = ("same_format", "log_size", "similarity")
 LEVELS = (0.8, 0.95)
 NONE = "none"
 _SCALE = 5.0
@@ -45,36 +45,17 @@ _START, _PRIOR, _BOUNDS = -1.5, 0.05, (-7.0, 3.0)
 limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """Predicted gains of the rows of a frame, in points: posterior mean and standard deviation,
-    [rows] each; widths: half an interval of each level in standard deviations."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-    widths: dict[float, float]
-
-    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the lower and upper ends [rows] of the interval of a level."""
-        half = self.widths[level] * self.deviation
-        return self.mean - half, self.mean + half
-
-    @property
-    def chance(self) -> np.ndarray:
-        """Return the probability [rows] that the gain is above zero."""
-        return np.asarray(norm.cdf(self.mean / self.deviation))
-
-
 class Pooling:
     """The model of this module's docstring, fitted to evidence.
 
-    covariates: names of numeric columns; they are standardised by the evidence, and a missing value
-    counts as their mean.
+    covariates: names of numeric columns, by default those of COVARIATES that the evidence has; they
+    are standardised by the evidence, and a missing value counts as their mean.
     """
 
-    def __init__(self, evidence: pd.DataFrame, covariates: Sequence[str] = ()):
-        self.evidence, self.covariates = evidence, tuple(covariates)
-        values = evidence[list(self.covariates)]
+    def __init__(self, evidence: pd.DataFrame, covariates: Sequence[str] = COVARIATES):
+        self.evidence = evidence
+        self.covariates = [name for name in covariates if name in evidence]
+        values = evidence[self.covariates]
         self._center, self._spread = values.mean(), values.std(ddof=0).clip(lower=1e-9)
         self._gain = evidence["gain"].to_numpy(float) / _SCALE
         self._noise = (evidence["error"].to_numpy(float) / _SCALE) ** 2
@@ -122,29 +103,36 @@ class Pooling:
             0.5 * slopes * variances + _PRIOR * deviation,
         )
 
-    def predict(self, rows: pd.DataFrame) -> Prediction:
-        """Predict newly measured gains of rows (`table`, `recipe`, `target`, `format`,
-        covariates)."""
-        return Prediction(*self._posterior(rows), self.widths)
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Predict newly measured gains of rows (`table`, `recipe`, `target`, `format`, covariates),
+        in points: columns gain deviation (posterior mean and standard deviation), low_80 high_80
+        low_95 high_95 (ends of the intervals), chance (probability that the gain is above zero).
+        """
+        table = self._posterior(rows)
+        for level, width in self.widths.items():
+            for end, sign in (("low", -1), ("high", 1)):
+                half = width * table["deviation"]
+                table[f"{end}_{100 * level:.0f}"] = table["gain"] + sign * half
+        return table.assign(chance=norm.cdf(table["gain"] / table["deviation"]))
 
-    def _posterior(self, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean and the standard deviation [rows] of newly measured gains, in points."""
+    def _posterior(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return gain and deviation of `predict`."""
         cross = np.tensordot(self.variances[:-1], self._kernels(rows, self.evidence), 1)
         own = np.einsum("k,kii->i", self.variances[:-1], self._kernels(rows, rows))
         explained = solve_triangular(self._factor[0], cross.T, lower=True)
-        variance = own - (explained**2).sum(0) + self.variances[-1]
-        return _SCALE * cross @ self._weights, _SCALE * np.sqrt(np.maximum(variance, 1e-12))
+        variance = np.maximum(own - (explained**2).sum(0) + self.variances[-1], 1e-12)
+        values = {"gain": _SCALE * cross @ self._weights, "deviation": _SCALE * np.sqrt(variance)}
+        return pd.DataFrame(values, index=rows.index)
 
     @cached_property
-    def left_out(self) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and the standard deviation [rows] of each gain of the evidence as predicted by a
-        model of the other targets, whatever their table."""
-        target = self.evidence["target"].to_numpy(object)
-        mean, deviation = np.empty((2, len(target)))
-        for held in (target == name for name in dict.fromkeys(target)):
-            others = Pooling(self.evidence[~held], self.covariates)
-            mean[held], deviation[held] = others._posterior(self.evidence[held])
-        return mean, deviation
+    def left_out(self) -> pd.DataFrame:
+        """Gain and deviation, as in `predict`, of each gain of the evidence as predicted by a model
+        of the other targets, whatever their table."""
+        parts = []
+        for target, held in self.evidence.groupby("target", sort=False):
+            others = self.evidence[self.evidence["target"] != target]
+            parts.append(Pooling(others, self.covariates)._posterior(held))
+        return pd.concat(parts).loc[self.evidence.index]
 
     @cached_property
     def widths(self) -> dict[float, float]:
@@ -154,8 +142,8 @@ class Pooling:
         With n errors it is the ceil((n + 1) level)-th smallest one (split conformal prediction: Lei
         et al. 2018).
         """
-        mean, deviation = self.left_out
-        errors = np.sort(np.abs(self.evidence["gain"].to_numpy(float) - mean) / deviation)
+        missed = (self.evidence["gain"] - self.left_out["gain"]).abs()
+        errors = np.sort(missed / self.left_out["deviation"])
         ranks = {level: int(np.ceil((len(errors) + 1) * level)) for level in LEVELS}
         return {
             level: float(errors[rank - 1]) if rank <= len(errors) else norm.ppf((1 + level) / 2)
@@ -202,55 +190,44 @@ def regret(gains: np.ndarray, scores: np.ndarray, first: int = 1) -> float:
     return float(gains.max() - gains[tried].max())
 
 
-def _scores(evidence: pd.DataFrame, rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return the scores of the rows by each rule, that of similar texts if these are known."""
-    return {
-        name: rule(evidence, rows)
-        for name, rule in RULES.items()
-        if name != SIMILAR or "similarity" in rows
-    }
-
-
-def _covariates(evidence: pd.DataFrame) -> list[str]:
-    """Return the covariates of the model that the evidence has."""
-    return [name for name in ("same_format", "log_size", "similarity") if name in evidence]
+def _scores(evidence: pd.DataFrame, rows: pd.DataFrame, predicted: pd.Series) -> pd.DataFrame:
+    """Return the scores of the rows by the model and by each rule, that of similar texts if these
+    are known."""
+    rules = {name: rule for name, rule in RULES.items() if name != SIMILAR or "similarity" in rows}
+    scores = {name: rule(evidence, rows) for name, rule in rules.items()}
+    return pd.DataFrame({MODEL: predicted, **scores}).astype(float)
 
 
 def rule_regrets(model: Pooling) -> pd.Series:
     """Return the mean regret of the model and of each rule over the targets of the model's
     evidence, each left out; the model first."""
-    evidence = model.evidence.assign(mean=model.left_out[0])
-    rows = []
+    evidence, rows = model.evidence, []
     for (_, target), measured in evidence.groupby(["table", "target"], sort=False):
-        others, gain = evidence[evidence["target"] != target], measured["gain"].to_numpy(float)
-        scores = {MODEL: measured["mean"], **_scores(others, measured)}
-        rows.append({name: regret(gain, score.to_numpy(float)) for name, score in scores.items()})
+        predicted = model.left_out.loc[measured.index, "gain"]
+        scores = _scores(evidence[evidence["target"] != target], measured, predicted)
+        rows.append({name: regret(measured["gain"], column) for name, column in scores.items()})
     return pd.DataFrame(rows).mean()
 
 
 def advise(evidence: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Rank the recipes for a target, none among them: the rows, best first, with gain low_80
-    high_80 low_95 high_95 chance (that the gain is above zero); and `rule_regrets`.
+    """Rank the recipes for a target, none among them: the rows with the columns of
+    `Pooling.predict`, best first; and `rule_regrets`.
 
     The order is the model's, or that of a simple rule if the rule has the lowest regret (`attrs`:
     rule) and the target was not measured itself. Intervals are always the model's.
     """
-    model = Pooling(evidence, _covariates(evidence))
+    model = Pooling(evidence)
     regrets, prediction = rule_regrets(model), model.predict(rows)
-    measured = bool(evidence["target"].isin(rows["target"]).any())
+    measured = evidence["target"].isin(rows["target"]).any()
     rule = MODEL if measured else str(regrets.idxmin())
-    score = prediction.mean if rule == MODEL else RULES[rule](evidence, rows)
-    ends = {
-        f"{end}_{100 * level:.0f}": values
-        for level in LEVELS
-        for end, values in zip(("low", "high"), prediction.interval(level), strict=True)
-    }
-    table = rows.assign(gain=prediction.mean, **ends, chance=prediction.chance, score=score)
-    none = {"recipe": NONE, "tasks": (), "gain": 0.0, "score": 0.0, **dict.fromkeys(ends, 0.0)}
-    table = pd.concat([pd.DataFrame([none]), table], ignore_index=True)
-    table = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    scores = _scores(evidence, rows, prediction["gain"])
+    table = rows.drop(columns=["gain", "error"]).join(prediction).assign(score=scores[rule])
+    zeros = dict.fromkeys([*prediction.drop(columns="chance"), "score"], 0.0)
+    table = pd.concat([pd.DataFrame([{"recipe": NONE, "tasks": (), **zeros}]), table]).sort_values(
+        "score", ascending=False, kind="stable"
+    )
     table.attrs["rule"] = rule
-    return table, regrets
+    return table.reset_index(drop=True), regrets
 
 
 # ---- how good the advice is
@@ -275,45 +252,32 @@ def measure(evidence: pd.DataFrame) -> pd.DataFrame:
     scores with the gains. covered: share of the gains inside the model's intervals. The advisor is
     the model, or the rule with the lowest regret in the same evidence.
     """
-    rows = []
+    parts = []
     for (table, target), measured in evidence.groupby(["table", "target"], sort=False):
         for origin, select in ORIGINS.items():
             known = evidence[select(evidence, str(table), str(target))]
             if known["target"].nunique() > 1:
-                key = {"origin": origin, "table": table, "target": target}
-                rows += [{**key, **row} for row in _measures(known, measured)]
-    return pd.DataFrame(rows)
+                rows = _measures(known, measured).assign(origin=origin, table=table, target=target)
+                parts.append(rows)
+    return pd.concat(parts).rename_axis("rule").reset_index()
 
 
-def _measures(known: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the rows of `measure` for one target and origin."""
-    model = Pooling(known, _covariates(known))
-    prediction, gain = model.predict(measured), measured["gain"].to_numpy(float)
-    scores = {MODEL: pd.Series(prediction.mean), **_scores(known, measured)}
-    covered = {}
-    for level in LEVELS:
-        low, high = prediction.interval(level)
-        covered[f"covered_{100 * level:.0f}"] = float(np.mean((low <= gain) & (gain <= high)))
-    best, tried = max(0.0, gain.max()), [*gain, 0.0]
-    by_chance = {
-        f"regret_{first}": best - np.mean([max(some) for some in combinations(tried, first)])
-        for first in (1, 3)
-    }
-    rows = [
-        {
-            "rule": name,
-            **{f"regret_{first}": regret(gain, score.to_numpy(float), first) for first in (1, 3)},
-            "correlation": score.reset_index(drop=True).rank().corr(pd.Series(gain).rank()),
-            **(covered if name == MODEL else {}),
-        }
-        for name, score in scores.items()
-    ]
-    chosen = list(scores).index(str(rule_regrets(model).idxmin()))
-    return [
-        {**rows[chosen], **covered, "rule": ADVISOR},
-        *rows,
-        {"rule": CHANCE, **by_chance, "correlation": 0.0},
-    ]
+def _measures(known: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """Return MEASURES by rule (the index) for one target and origin."""
+    model, gain = Pooling(known), measured["gain"]
+    predicted = model.predict(measured)
+    scores = _scores(known, measured, predicted["gain"])
+    table = pd.DataFrame({"correlation": scores.rank().corrwith(gain.rank())})
+    for first in (1, 3):
+        lost = {name: regret(gain, column, first) for name, column in scores.items()}
+        choices = combinations([*gain, 0.0], first)
+        lost[CHANCE] = max(0.0, gain.max()) - np.mean([max(choice) for choice in choices])
+        table = table.reindex(list(lost)).assign(**{f"regret_{first}": lost})
+    table.loc[ADVISOR] = table.loc[str(rule_regrets(model).idxmin())]
+    for level in ("80", "95"):
+        inside = gain.between(predicted[f"low_{level}"], predicted[f"high_{level}"])
+        table.loc[[MODEL, ADVISOR], f"covered_{level}"] = inside.mean()
+    return table.loc[[ADVISOR, *lost]]
 
 
 def measure_summary(measures: pd.DataFrame, resamples: int = 10_000) -> pd.DataFrame:

@@ -49,9 +49,8 @@ def _of_study(study: Study, languages: Sequence[str] | None) -> pd.DataFrame:
         raise UsageError(f"{study.name} has no finished gains: it cannot be evidence")
     freedom = (rows["runs"] - 1).sum()
     pooled = (rows["variance"] * (rows["runs"] - 1)).sum() / freedom if freedom else _ONE_RUN**2
-    return rows.assign(table=study.name, error=np.sqrt(pooled / rows["runs"])).drop(
-        columns="variance"
-    )
+    rows = rows.assign(table=study.name, error=np.sqrt(pooled / rows["runs"]))
+    return rows.drop(columns="variance")
 
 
 _Recipes = Mapping[str, tuple[tuple[str, ...], float]]
@@ -72,10 +71,7 @@ def _measured(study: Study, languages: Sequence[str] | None) -> tuple[pd.DataFra
     recipes = {
         spec.recipe: (
             tuple(spec.tasks),
-            sum(
-                min(spec.cap if len(spec.tasks) > 1 else np.inf, _size(spec, name))
-                for name in spec.tasks
-            ),
+            sum(_size(spec, name) for name in spec.tasks),
         )
         for spec in study.specs
         if isinstance(spec, IntermediateSpec)

@@ -3,7 +3,6 @@ or for labelled rows of a user's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,25 +129,15 @@ def _answer(
     ]
     gains = measured.sort_values("gain", ascending=False)
     table["reasons"] = [
-        sentences("advice_reasons", row=row, gains=_gains(gains, row.recipe, target, form))
+        sentences(
+            "advice_reasons", row=row, gains=gains[gains["recipe"] == row.recipe], target=target
+        )
         for row in table.itertuples()
     ]
     counts = measured.groupby("table", sort=False)["target"].nunique()
     values = {"form": form, "code": code, "counts": counts, "regrets": regrets}
     text = page("advice.txt.j2", table=table, target=target, rule=table.attrs["rule"], **values)
     return Answer(code, table, text)
-
-
-def _gains(measured: pd.DataFrame, recipe: str, target: str, form: str) -> dict[str, Any]:
-    """Return the measured gains of a recipe: on the target, on others of its format, and the means
-    over all targets by table."""
-    rows = measured[measured["recipe"] == recipe]
-    is_target = rows["target"] == target
-    return {
-        "on_target": list(rows[is_target].itertuples()),
-        "alike": list(rows[(rows["format"] == form) & ~is_target].itertuples()),
-        "average": rows.groupby("table", sort=False)["gain"].mean(),
-    }
 
 
 def _commands(recipe: str, tasks: Sequence[str], target: str, encoding: Encoding) -> list[str]:
