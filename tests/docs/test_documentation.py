@@ -24,8 +24,7 @@ from xstilts_core.errors import UsageError
 from xstilts_core.languages import LANGUAGES, Language
 from xstilts_core.study import Study, identity
 from xstilts_core.study.study_file import studies
-from xstilts_core.tasks import RECIPE_FIELDS, TASKS
-from xstilts_core.tasks.registry import declared
+from xstilts_core.tasks import RECIPE_FIELDS, TASKS, declared
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
