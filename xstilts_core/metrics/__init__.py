@@ -7,11 +7,8 @@ row.
 """
 
 from xstilts_core.metrics.answers import (
-    mlqa,
     mlqa_statistics,
-    squad,
     squad_statistics,
-    squad_v2,
     squad_v2_statistics,
 )
 from xstilts_core.metrics.scores import (
@@ -21,17 +18,14 @@ from xstilts_core.metrics.scores import (
     SPAN,
     TAGGING,
     TOP,
-    accuracy,
     accuracy_statistics,
     average_precision,
-    bitext,
     bitext_statistics,
-    ranking,
     ranking_statistics,
     score,
     score_sums,
 )
-from xstilts_core.metrics.tags import tagging, tagging_statistics
+from xstilts_core.metrics.tags import tagging_statistics
 
 __all__ = [
     "ACCURACY",
@@ -40,21 +34,14 @@ __all__ = [
     "SPAN",
     "TAGGING",
     "TOP",
-    "accuracy",
     "accuracy_statistics",
     "average_precision",
-    "bitext",
     "bitext_statistics",
-    "mlqa",
     "mlqa_statistics",
-    "ranking",
     "ranking_statistics",
     "score",
     "score_sums",
-    "squad",
     "squad_statistics",
-    "squad_v2",
     "squad_v2_statistics",
-    "tagging",
     "tagging_statistics",
 ]

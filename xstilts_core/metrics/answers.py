@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from xstilts_core.errors import unknown
-from xstilts_core.metrics.scores import SPAN, check_lengths, score
+from xstilts_core.metrics.scores import check_lengths
 
 _ASCII_PUNCTUATION = string.punctuation.encode()
 _CHINESE = re.compile("([\u4e00-\u9fa5])")
@@ -129,28 +129,17 @@ def _span_statistics(
 
 def squad_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
     """Return [questions, 2], columns SPAN, by SQuAD v1.1's evaluation (XTREME
-    third_party/evaluate_squad.py)."""
+    third_party/evaluate_squad.py), which serves XQuAD and TyDiQA-GoldP too: with English
+    normalization in every language."""
     return _span_statistics(answers, predictions, squad_plain)
-
-
-def squad(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Return exact match and F1 of SQuAD v1.1, XQuAD and TyDiQA-GoldP, with English normalization
-    in every language."""
-    return score(squad_statistics(answers, predictions), SPAN)
 
 
 def mlqa_statistics(
     answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
 ) -> np.ndarray:
-    """Return [questions, 2], columns SPAN, by MLQA's evaluation; `language` is the context's."""
+    """Return [questions, 2], columns SPAN, by MLQA's evaluation (Lewis et al. 2020,
+    mlqa_evaluation_v1.py); `language` is the context's."""
     return _span_statistics(answers, predictions, lambda text: mlqa_plain(text, language))
-
-
-def mlqa(
-    answers: Sequence[Sequence[str]], predictions: Sequence[str], language: str
-) -> dict[str, float]:
-    """Return exact match and F1 of MLQA (Lewis et al. 2020, mlqa_evaluation_v1.py)."""
-    return score(mlqa_statistics(answers, predictions, language), SPAN)
 
 
 def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> np.ndarray:
@@ -171,9 +160,3 @@ def squad_v2_statistics(answers: Sequence[Sequence[str]], predictions: Sequence[
             right = float(not normal[guess])
             rows.append((right, right))
     return np.array(rows)
-
-
-def squad_v2(answers: Sequence[Sequence[str]], predictions: Sequence[str]) -> dict[str, float]:
-    """Return exact match and F1 of SQuAD v2.0 over all questions; an empty list of answers marks an
-    unanswerable one."""
-    return score(squad_v2_statistics(answers, predictions), SPAN)

@@ -91,8 +91,8 @@ def score(statistics: np.ndarray, columns: Sequence[str]) -> dict[str, float]:
 
 
 def accuracy_statistics(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> np.ndarray:
-    """Return [examples, 1], columns ACCURACY: 1 if the prediction equals the gold label. Raise
-    ValueError on an unlabelled example (None)."""
+    """Return [examples, 1], columns ACCURACY: 1 if the prediction equals the gold label (for
+    retrieval, the id of the right sentence). Raise ValueError on an unlabelled example (None)."""
     check_lengths(gold, predicted, "labels")
     if None in gold:
         raise ValueError(
@@ -100,12 +100,6 @@ def accuracy_statistics(gold: Sequence[Hashable], predicted: Sequence[Hashable])
             "split cannot be scored"
         )
     return np.fromiter(map(eq, gold, predicted), dtype=np.int64, count=len(gold))[:, None]
-
-
-def accuracy(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> dict[str, float]:
-    """Return the share of equal labels, for XNLI, PAWS-X and multiple choice, and for sentence
-    retrieval, where the label is the id of the retrieved sentence."""
-    return score(accuracy_statistics(gold, predicted), ACCURACY)
 
 
 def bitext_statistics(
@@ -121,14 +115,6 @@ def bitext_statistics(
     ]
     sources = sorted(counts[1].keys() | counts[2].keys())
     return np.array([[count[source] for count in counts] for source in sources])
-
-
-def bitext(
-    gold: Collection[tuple[str, str]], predicted: Collection[tuple[str, str]]
-) -> dict[str, float]:
-    """Return F1, precision and recall of the (source id, target id) pairs (BUCC 2018, XTREME
-    evaluate.py)."""
-    return score(bitext_statistics(gold, predicted), BITEXT)
 
 
 def average_precision(right: Collection[str], ranked: Sequence[str], cutoff: int = TOP) -> float:
@@ -165,8 +151,3 @@ def ranking_statistics(
     return np.array(
         [[average_precision(names, guess)] for names, guess in zip(right, ranked, strict=True)]
     )
-
-
-def ranking(right: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return map@20 over all queries, from their right ids and the retrieved ids, best first."""
-    return score(ranking_statistics(right, ranked), RANKING)

@@ -7,7 +7,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from xstilts_core.metrics.scores import TAGGING, check_lengths, score
+from xstilts_core.metrics.scores import check_lengths
 
 # A tag's first letter as a bit, so that testing for one of several letters is a single operation on
 # a whole corpus.
@@ -52,6 +52,10 @@ def tagging_statistics(
 ) -> np.ndarray:
     """Return [sentences, 5], columns TAGGING: chunks that are right, predicted and gold; tokens
     that are right, and all tokens.
+
+    XTREME's numbers for PAN-X and UD POS were computed with the rule of seqeval 0.0.x. For
+    part-of-speech tags F1 is therefore not token accuracy: runs of equal tags merge into one chunk,
+    except SCONJ and SYM, which count as single-token chunks because of their first letter.
 
     Raise ValueError if a sentence has another number of tags than its gold, or a tag is empty.
     """
@@ -105,13 +109,3 @@ def tagging_statistics(
     return np.stack(
         [*(np.bincount(sentences, minlength=len(lengths)) for sentences in owners), lengths], axis=1
     )
-
-
-def tagging(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return chunk F1, precision and recall by the rule of seqeval 0.0.x, and token accuracy.
-
-    XTREME's numbers for PAN-X and UD POS were computed with this rule. For part-of-speech tags F1
-    is therefore not token accuracy: runs of equal tags merge into one chunk, except SCONJ and SYM,
-    which count as single-token chunks because of their first letter.
-    """
-    return score(tagging_statistics(gold, predicted), TAGGING)
