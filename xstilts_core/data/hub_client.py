@@ -42,7 +42,7 @@ class _Snapshot:
 
     commit: str
     paths: dict[str, Path]
-    content: Content
+    sums: dict[str, str]
     locked: Content | None
 
 
@@ -193,25 +193,21 @@ def fetch(
     names = sorted(locked.files if locked else names_at(commit))
     paths = {name: fetch_file(repository, name, commit, subject) for name in names}
     sums = {name: checksum(path) for name, path in paths.items()}
-    for name, value in (locked.files if locked else {}).items():
-        if sums[name] != value:
-            raise _checksum_error(repository, commit, subject, paths[name], (value, sums[name]))
-    return _Snapshot(commit, paths, Content(sums), locked)
+    for name, expected in (locked.files if locked else {}).items():
+        if sums[name] != expected:
+            raise UsageError(
+                f"{subject}: {Path(name).name} differs from the file that {hub_lock.path()} has at "
+                f"commit {commit[:12]}: expected SHA-256 {expected[:16]}..., found "
+                f"{sums[name][:16]}... in {paths[name].stat().st_size:,} bytes. Delete the cached "
+                f"copy, {_cache_folder(paths[name])}, and run again. If the error remains, the hub "
+                f"itself has changed the file: {_relock(repository)}"
+            )
+    return _Snapshot(commit, paths, sums, locked)
 
 
-def _checksum_error(
-    repository: Repository, commit: str, subject: str, path: Path, sums: tuple[str, str]
-) -> UsageError:
-    """Return the error for a file whose bytes are not the locked ones. sums: expected, found."""
-    cache_folder = next(
-        (folder for folder in path.parents if folder.parent.name == "snapshots"), path.parent
-    ).parent.parent
-    return UsageError(
-        f"{subject}: {path.name} differs from the file that {hub_lock.path()} has at commit "
-        f"{commit[:12]}: expected SHA-256 {sums[0][:16]}..., found {sums[1][:16]}... in "
-        f"{path.stat().st_size:,} bytes. Delete the cached copy, {cache_folder}, and run again. "
-        f"If the error remains, the hub itself has changed the file: {_relock(repository)}"
-    )
+def _cache_folder(path: Path) -> Path:
+    """Return the folder of a repository in the cache: .../snapshots/<commit>/<file> is below it."""
+    return next((folder.parent for folder in path.parents if folder.name == "snapshots"), path)
 
 
 def _relock(repository: Repository) -> str:
@@ -228,14 +224,13 @@ def lock(
     """Write what was fetched into the lock if it is new to it; otherwise raise UsageError if the
     number of rows is not the locked one."""
     if snapshot.locked is None:
-        hub_lock.record(repository, snapshot.commit, part, Content(snapshot.content.files, rows))
+        hub_lock.record(repository, snapshot.commit, part, Content(snapshot.sums, rows))
     elif snapshot.locked.rows != rows:
-        split = ", ".join(
-            f"{kind} {name}" for kind, name in zip(("configuration", "split"), part, strict=False)
-        )
+        configuration, split = part
         raise UsageError(
-            f"data set {repository.name}, {split}: {rows} rows, but {hub_lock.path()} has "
-            f"{snapshot.locked.rows} at commit {snapshot.commit[:12]}: {_relock(repository)}"
+            f"data set {repository.name}, configuration {configuration}, split {split}: {rows} "
+            f"rows, but {hub_lock.path()} has {snapshot.locked.rows} at commit "
+            f"{snapshot.commit[:12]}: {_relock(repository)}"
         )
 
 
@@ -269,15 +264,11 @@ def _adopt(repository: Repository) -> None:
     """Lock an encoder that another program left in the cache, at the commit that the cache names.
     It serves runs that may not contact the hub."""
     config = cached_path(repository, "config.json", "main")
-    names = encoder_files([path.name for path in config.parent.iterdir()]) if config else []
-    if config and names:
-        commit = hub_lock.settle(repository, config.parent.name)
-        hub_lock.record(
-            repository,
-            commit,
-            (),
-            Content({name: checksum(config.parent / name) for name in names}),
-        )
+    folder = config.parent if config else Path()
+    if config and (names := encoder_files([path.name for path in folder.iterdir()])):
+        commit = hub_lock.settle(repository, folder.name)
+        sums = {name: checksum(folder / name) for name in names}
+        hub_lock.record(repository, commit, (), Content(sums))
 
 
 def encoder(name: str, kind: str = "encoder") -> Path:

@@ -7,21 +7,22 @@ params/hub.lock. This module never contacts the hub or opens the files from it.
 """
 
 import os
-import re
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from xstilts_core.errors import UsageError
 from xstilts_core.files import locks
 from xstilts_core.files.disk import write_text
 from xstilts_core.files.paths import home
+from xstilts_core.files.strict_yaml import FastLoader
 from xstilts_core.tasks import ADDED, HUB, TASKS, TEXTS, HubData
 
 VARIABLE = "XSTILTS_HUB_LOCK"
@@ -32,11 +33,8 @@ HEADER = """\
 # your studies: whoever runs them then gets the same data. To take what the hub has now, delete an
 # entry, or the whole file, and run again.
 """
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-# libyaml's loader and dumper are ten times as fast and write the same text.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml's dumper is ten times as fast and writes the same text.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_LINE_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,11 @@ class Repository:
     branch: str = ""
 
     @property
+    def group(self) -> str:
+        """The group of its entry in the lock."""
+        return f"{self.kind}s"
+
+    @property
     def key(self) -> str:
         """Its name in the lock."""
         return f"{self.name}@{self.branch}" if self.branch else self.name
@@ -57,13 +60,32 @@ class Repository:
         return cls("dataset", source.dataset, source.revision)
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class Content:
     """The content fetched from a repository. files: path in the repository to the SHA-256 of its
     bytes; rows: number of rows of a data set's split."""
 
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: dict[str, str]
     rows: int | None = None
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(slots=True)
+class _Entry:
+    """What is locked of a repository. files: those of a model. configurations: the content of a
+    data set by configuration and split."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    files: dict[str, str] | None = None
+    configurations: dict[str, dict[str, Content]] = field(default_factory=dict)
+
+
+# Group of the lock (the kind of its repositories, in the plural) -> key -> entry.
+_Lock = dict[str, dict[str, _Entry]]
+_ADAPTER: TypeAdapter[_Lock] = TypeAdapter(
+    dict[Literal["datasets", "models"], dict[str, _Entry] | None]
+)
 
 
 def path() -> Path:
@@ -71,112 +93,78 @@ def path() -> Path:
     return Path(os.environ.get(VARIABLE) or home() / "params" / "hub.lock")
 
 
-def read() -> dict[str, Any]:
-    """Return the whole lock, not to be changed: {"dataset": {key: entry}, "model": {key: entry}}.
-    It is empty if there is no file yet.
-
-    Raise UsageError if the file is not a lock.
-    """
+def _read() -> _Lock:
+    """Return the whole lock, not to be changed; it is empty if there is no file yet. Raise
+    UsageError if the file is not a lock."""
     file = path()
     try:
         status = file.stat()
     except FileNotFoundError:
-        return {"dataset": {}, "model": {}}
+        return {}
     return _parse(file, (status.st_ino, status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
-def _parse(file: Path, _version: tuple[int, int, int]) -> dict[str, Any]:
+def _parse(file: Path, _version: tuple[int, int, int]) -> _Lock:
     """Return the content of the file. Each version is parsed once, since a run of forty languages
     reads it forty times."""
     try:
-        groups = yaml.load(file.read_text(encoding="utf-8"), _LOADER) or {}
-        content = {kind: dict(groups.pop(f"{kind}s", None) or {}) for kind in ("dataset", "model")}
-        entries = [(key, entry) for group in content.values() for key, entry in group.items()]
-        wrong = [
-            *groups,
-            *(key for key, entry in entries if not _COMMIT.fullmatch(entry["commit"])),
-        ]
-    except (
-        yaml.YAMLError,
-        UnicodeDecodeError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise _damage_error(
-            file, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return _ADAPTER.validate_python(yaml.load(file.read_text("utf-8"), FastLoader) or {})
+    except (yaml.YAMLError, ValueError) as error:
+        problem = error.errors()[0] if isinstance(error, ValidationError) else {"msg": error}
+        reason = " ".join(map(str, (*problem.get("loc", ()), problem["msg"])))
+        raise UsageError(
+            f"{file} is not a lock that this suite wrote ({' '.join(reason.split())}): restore "
+            "it, or delete it to lock the hub's current data"
         ) from None
-    if wrong:
-        raise _damage_error(file, f"{wrong[0]!r} is not an entry with a commit")
-    return content
 
 
-def _damage_error(file: Path, problem: str) -> UsageError:
-    return UsageError(
-        f"{file} is not a lock that this suite wrote ({problem}): "
-        "restore it, or delete it to lock the hub's current data"
-    )
+def _entry(repository: Repository) -> _Entry | None:
+    return (_read().get(repository.group) or {}).get(repository.key)
 
 
 def commit(repository: Repository) -> str:
     """Return the locked commit, or "" if the repository is not locked yet."""
-    return str(read()[repository.kind].get(repository.key, {}).get("commit", ""))
+    entry = _entry(repository)
+    return entry.commit if entry else ""
 
 
 def content(repository: Repository, *part: str) -> Content | None:
     """Return the locked content of a part (configuration and split of a data set; a model has a
     single part), or None if it is new."""
-    entry = read()[repository.kind].get(repository.key, {})
-    try:
-        for name in ("configurations", *part) if part else ():
-            entry = entry.get(name, {})
-        return (
-            Content(dict(entry["files"]), None if entry.get("rows") is None else int(entry["rows"]))
-            if "files" in entry
-            else None
-        )
-    except (AttributeError, TypeError, ValueError) as error:
-        raise _damage_error(path(), f"{repository.key}: {error}") from None
+    if not (entry := _entry(repository)):
+        return None
+    if part:
+        return entry.configurations.get(part[0], {}).get(part[1])
+    return None if entry.files is None else Content(entry.files)
 
 
 @contextmanager
-def _edit() -> Iterator[dict[str, Any]]:
-    """Yield the whole lock for changes by one process at a time. The changes are written completely
-    or not at all."""
+def _edit(repository: Repository, commit_id: str) -> Iterator[_Entry]:
+    """Yield the entry of a repository for changes by one process at a time, at this commit if it is
+    new. The changes are written completely or not at all."""
     file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
     # Wait on a separate file, because the lock itself is replaced while others wait.
-    with file.with_name(f".{file.name}.writer").open("a") as writer:
-        while not locks.acquire(writer):
-            time.sleep(0.05)
-        lock = {kind: dict(entries) for kind, entries in read().items()}
-        before = text(lock)
-        yield lock
-        if (after := text(lock)) != before or not file.is_file():
-            write_text(file, after)
+    with locks.hold(file.with_name(f".{file.name}.writer")):
+        lock = deepcopy(_read())
+        group = lock[repository.group] = lock.get(repository.group) or {}
+        yield group.setdefault(repository.key, _Entry(commit_id))
+        if lock != _read():
+            write_text(file, _text(lock))
 
 
-def text(lock: Mapping[str, Any]) -> str:
+def _text(lock: _Lock) -> str:
     """Return the file's text, sorted so that two versions can be compared line by line."""
-    groups = {f"{kind}s": entries for kind, entries in lock.items() if entries}
-    return HEADER + yaml.dump(
-        groups,
-        Dumper=_DUMPER,
-        sort_keys=True,
-        allow_unicode=True,
-        default_flow_style=False,
-        width=_LINE_WIDTH,
-    )
+    content = _ADAPTER.dump_python(lock, exclude_defaults=True)
+    options = {"sort_keys": True, "allow_unicode": True, "default_flow_style": False, "width": 200}
+    return HEADER + yaml.dump(content, Dumper=_DUMPER, **options)
 
 
 def settle(repository: Repository, commit_id: str) -> str:
     """Lock the repository to this commit, unless another run was faster. Return the commit in
     force."""
-    with _edit() as lock:
-        entry = lock[repository.kind].setdefault(repository.key, {"commit": commit_id})
-        return str(entry["commit"])
+    with _edit(repository, commit_id) as entry:
+        return entry.commit
 
 
 def record(
@@ -184,22 +172,17 @@ def record(
 ) -> None:
     """Write down the content of a part at a commit. Raise UsageError if the repository has
     meanwhile been locked to another commit."""
-    with _edit() as lock:
-        entry = dict(lock[repository.kind].get(repository.key, {"commit": commit_id}))
-        if entry["commit"] != commit_id:
+    with _edit(repository, commit_id) as entry:
+        if entry.commit != commit_id:
             raise UsageError(
-                f"{path()}: {repository.key} was locked to {entry['commit']} "
+                f"{path()}: {repository.key} was locked to {entry.commit} "
                 f"while {commit_id} was loaded: run it again"
             )
-        lock[repository.kind][repository.key] = entry
-        for name in ("configurations", *part) if part else ():
-            entry[name] = dict(entry.get(name, {}))
-            entry = entry[name]
-        entry.update(
-            {"files": dict(part_content.files)}
-            if part_content.rows is None
-            else {"files": dict(part_content.files), "rows": part_content.rows}
-        )
+        if part:
+            configuration, split = part
+            entry.configurations.setdefault(configuration, {})[split] = part_content
+        else:
+            entry.files = part_content.files
 
 
 def revisions(spec: Any) -> dict[str, str]:

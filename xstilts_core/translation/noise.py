@@ -11,10 +11,11 @@ language writes no spaces.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 from xstilts_core.data import words
 from xstilts_core.examples import (
@@ -68,76 +69,69 @@ def add_noise(examples: Sequence[Example], code: str, share: float, seed: int) -
     ]
 
 
-def words_of(example: Example, code: str) -> Iterable[str]:
-    """Return every word of an example's texts."""
+def texts_of(example: Example) -> dict[str, tuple[str, ...]]:
+    """Return the texts of a training example by field, in the order in which they are disturbed.
+
+    A context with an answer is in three parts: before the answer, the answer, after it. Of several
+    answers the first is used, because training data have one.
+    """
     match example:
         case PairExample():
-            texts = (example.text_a, example.text_b)
+            return {"text_a": (example.text_a,), "text_b": (example.text_b,)}
         case ChoiceExample():
-            texts = (example.context, example.question, *example.choices)
+            return {
+                "choices": example.choices,
+                "context": (example.context,),
+                "question": (example.question,),
+            }
+        case SpanExample() if example.answers:
+            start, context = example.answers[0].start, example.context
+            end = start + len(example.answers[0].text)
+            parts = context[:start], context[start:end], context[end:]
+            return {"context": parts, "question": (example.question,)}
         case SpanExample():
-            texts = (example.question, example.context)
-        case TagsExample():
-            return example.words
-        case _:
-            raise TypeError(
-                f"a {type(example).__name__} has no labels that noise could leave in place"
-            )
-    # An answer is disturbed separately: its words may be segmented differently than in the running
-    # text.
-    answers = example.answers if isinstance(example, SpanExample) else ()
-    passages = [
-        passage for answer in answers[:1] for passage in _split_at_answer(example.context, answer)
-    ]
-    return (word for text in (*texts, *passages) for word in words.words(text, code))
+            return {"question": (example.question,), "context": (example.context,)}
+    raise TypeError(f"a {type(example).__name__} has no labels that stay if its texts change")
+
+
+def with_texts(example: Example, texts: Mapping[str, Sequence[str]]) -> Example:
+    """Return the example with other texts, given as by `texts_of`."""
+    fields: dict[str, Any] = {name: "".join(parts) for name, parts in texts.items()}
+    if isinstance(example, ChoiceExample):
+        fields["choices"] = tuple(texts["choices"])
+    elif isinstance(example, SpanExample) and example.answers:
+        before, answer, _ = texts["context"]
+        fields["answers"] = (Answer(answer, len(before)),)
+    return replace(example, **fields)
+
+
+def words_of(example: Example, code: str) -> Iterable[str]:
+    """Return every word of an example's texts."""
+    if isinstance(example, TagsExample):
+        return example.words
+    texts = [text for parts in texts_of(example).values() for text in parts]
+    # The words of an answer may be segmented differently in the running text.
+    if isinstance(example, SpanExample) and example.answers:
+        texts.append(example.context)
+    return (word for text in texts for word in words.words(text, code))
 
 
 def _disturb(
     example: Example, code: str, share: float, vocab: _Vocabulary, random: Random
 ) -> Example:
-    """Add noise to every text of one example. Of several answers the first is kept, because
-    training data have one."""
-
-    def text(clean: str) -> str:
-        return noisy_text(clean, code, share, vocab, random)
-
-    match example:
-        case PairExample():
-            return replace(example, text_a=text(example.text_a), text_b=text(example.text_b))
-        case ChoiceExample():
-            choices = tuple(text(choice) for choice in example.choices)
-            return replace(
-                example,
-                context=text(example.context),
-                question=text(example.question),
-                choices=choices,
-            )
-        case SpanExample() if example.answers:
-            before, answer, after = (
-                text(part) for part in _split_at_answer(example.context, example.answers[0])
-            )
-            return replace(
-                example,
-                question=text(example.question),
-                context=before + answer + after,
-                answers=(Answer(answer, len(before)),),
-            )
-        case SpanExample():
-            return replace(example, question=text(example.question), context=text(example.context))
-        case TagsExample():
-            order = noisy_order(example.words, share, vocab, random)
-            return replace(
-                example,
-                words=tuple(word for word, _ in order),
-                tags=tuple(example.tags[position] for _, position in order),
-            )
-    raise TypeError(f"a {type(example).__name__} has no labels that noise could leave in place")
-
-
-def _split_at_answer(context: str, answer: Answer) -> tuple[str, str, str]:
-    """Split a context into the text before the answer, the answer, and the text after it."""
-    end = answer.start + len(answer.text)
-    return context[: answer.start], context[answer.start : end], context[end:]
+    """Add noise to every text of one example."""
+    if isinstance(example, TagsExample):
+        order = noisy_order(example.words, share, vocab, random)
+        return replace(
+            example,
+            words=tuple(word for word, _ in order),
+            tags=tuple(example.tags[position] for _, position in order),
+        )
+    noisy = {
+        name: [noisy_text(text, code, share, vocab, random) for text in parts]
+        for name, parts in texts_of(example).items()
+    }
+    return with_texts(example, noisy)
 
 
 def noisy_order(
