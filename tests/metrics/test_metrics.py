@@ -9,7 +9,6 @@ import pytest
 from benchmarks import official
 from xstilts_core import metrics
 from xstilts_core.errors import UsageError
-from xstilts_core.metrics import answers as answer_rules
 from xstilts_core.tasks import TASKS
 
 BIO = TASKS["panx"].labels
@@ -37,7 +36,6 @@ COLUMNS = {
     "squad_v2": metrics.SPAN,
     "mlqa": metrics.SPAN,
     "tagging": metrics.TAGGING,
-    "bitext": metrics.BITEXT,
 }
 
 
@@ -97,7 +95,6 @@ def test_accuracy_by_hand():
         lambda: scored("mlqa", [], [], "de"),
         lambda: scored("tagging", [], []),
         lambda: scored("tagging", [[], []], [[], []]),
-        lambda: scored("bitext", [], [("a", "b")]),
         lambda: metrics.score(np.zeros((0, 1)), metrics.ACCURACY),
     ],
 )
@@ -183,7 +180,7 @@ def test_squad_v2_by_hand():
     ],
 )
 def test_mlqa_normalization(language, text, normal):
-    assert " ".join(answer_rules.mlqa_plain(text, language).split()) == normal
+    assert " ".join(metrics.mlqa_plain(text, language).split()) == normal
 
 
 def test_mlqa_by_hand():
@@ -222,16 +219,14 @@ def test_answers_score_as_the_scripts_do_to_the_last_digit(language, seed):
         assert scored("squad", answers, predictions) == official.answers_score(
             answers, predictions, official.squad_text
         )
-        single = {one: " ".join(answer_rules.squad_plain(one).split()) for one in predictions}
+        single = {one: " ".join(metrics.squad_plain(one).split()) for one in predictions}
         assert single == {one: official.squad_text(one) for one in predictions}
     else:
         expected = official.answers_score(
             answers, predictions, lambda one: official.mlqa_text(one, language)
         )
         assert scored("mlqa", answers, predictions, language) == expected
-        single = {
-            one: " ".join(answer_rules.mlqa_plain(one, language).split()) for one in predictions
-        }
+        single = {one: " ".join(metrics.mlqa_plain(one, language).split()) for one in predictions}
         assert single == {one: official.mlqa_text(one, language) for one in predictions}
 
 
@@ -305,24 +300,13 @@ def test_tagging_equals_seqeval_where_its_versions_agree():
 
 
 def test_bitext_by_hand():
-    gold = [("de-1", "en-1"), ("de-2", "en-2"), ("de-3", "en-3")]
-    predicted = [
-        ("de-1", "en-1"),
-        ("de-1", "en-1"),
-        ("de-2", "en-9"),
-        ("de-4", "en-4"),
-        ("de-3", "en-3"),
-    ]
-    assert scored("bitext", gold, predicted) == pytest.approx(
+    # Right, wrong, right and without a gold pair.
+    rows = np.array([[1, 1, 1], [0, 1, 1], [1, 1, 1], [0, 1, 0]])
+    assert metrics.score(rows, metrics.BITEXT) == pytest.approx(
         {"precision": 50.0, "recall": 200 / 3, "f1": 400 / 7}
     )
-    assert scored("bitext", gold, []) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert metrics.bitext_statistics(gold, predicted).tolist() == [
-        [1, 1, 1],
-        [0, 1, 1],
-        [1, 1, 1],
-        [0, 1, 0],
-    ]
+    rows[:, :2] = 0
+    assert metrics.score(rows, metrics.BITEXT) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
 def test_column_sums_score_many_samples_at_once():
