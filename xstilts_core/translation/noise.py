@@ -42,10 +42,8 @@ class _Vocabulary:
     def near(self, word: str, random: Random) -> str:
         """Draw another word of about the same frequency; the word itself if there is no other."""
         rank = self.ranks[word]
-        candidates = [
-            *range(max(0, rank - _NEAR), rank),
-            *range(rank + 1, min(len(self.words), rank + _NEAR + 1)),
-        ]
+        near = range(max(0, rank - _NEAR), min(len(self.words), rank + _NEAR + 1))
+        candidates = [other for other in near if other != rank]
         return self.words[random.choice(candidates)] if candidates else word
 
 
@@ -62,50 +60,50 @@ def add_noise(examples: Sequence[Example], code: str, share: float, seed: int) -
     unchanged if the share is 0."""
     if not share:
         return list(examples)
-    vocab = vocabulary(word for example in examples for word in words_of(example, code))
+    vocab = vocabulary(word for example in examples for word in _words_of(example, code))
     return [
         _disturb(example, code, share, vocab, Random(f"{seed}/{code}/{example.id}"))
         for example in examples
     ]
 
 
+# The texts of an example, in the order in which they are disturbed.
+_FIELDS: dict[type[Example], tuple[str, ...]] = {
+    PairExample: ("text_a", "text_b"),
+    ChoiceExample: ("choices", "context", "question"),
+    SpanExample: ("question", "context"),
+}
+
+
 def texts_of(example: Example) -> dict[str, tuple[str, ...]]:
     """Return the texts of a training example by field, in the order in which they are disturbed.
 
-    A context with an answer is in three parts: before the answer, the answer, after it. Of several
-    answers the first is used, because training data have one.
+    A context with an answer comes first, in three parts: before the answer, the answer, after it.
+    Of several answers the first is used, because training data have one.
     """
-    match example:
-        case PairExample():
-            return {"text_a": (example.text_a,), "text_b": (example.text_b,)}
-        case ChoiceExample():
-            return {
-                "choices": example.choices,
-                "context": (example.context,),
-                "question": (example.question,),
-            }
-        case SpanExample() if example.answers:
-            start, context = example.answers[0].start, example.context
-            end = start + len(example.answers[0].text)
-            parts = context[:start], context[start:end], context[end:]
-            return {"context": parts, "question": (example.question,)}
-        case SpanExample():
-            return {"question": (example.question,), "context": (example.context,)}
-    raise TypeError(f"a {type(example).__name__} has no labels that stay if its texts change")
+    if type(example) not in _FIELDS:
+        raise TypeError(f"a {type(example).__name__} has no labels that stay if its texts change")
+    if isinstance(example, SpanExample) and example.answers:
+        start, context = example.answers[0].start, example.context
+        end = start + len(example.answers[0].text)
+        parts = context[:start], context[start:end], context[end:]
+        return {"context": parts, "question": (example.question,)}
+    values = {name: getattr(example, name) for name in _FIELDS[type(example)]}
+    return {name: (text,) if isinstance(text, str) else text for name, text in values.items()}
 
 
 def with_texts(example: Example, texts: Mapping[str, Sequence[str]]) -> Example:
     """Return the example with other texts, given as by `texts_of`."""
-    fields: dict[str, Any] = {name: "".join(parts) for name, parts in texts.items()}
-    if isinstance(example, ChoiceExample):
-        fields["choices"] = tuple(texts["choices"])
-    elif isinstance(example, SpanExample) and example.answers:
+    fields: dict[str, Any] = {
+        name: tuple(parts) if name == "choices" else "".join(parts) for name, parts in texts.items()
+    }
+    if isinstance(example, SpanExample) and example.answers:
         before, answer, _ = texts["context"]
         fields["answers"] = (Answer(answer, len(before)),)
     return replace(example, **fields)
 
 
-def words_of(example: Example, code: str) -> Iterable[str]:
+def _words_of(example: Example, code: str) -> Iterable[str]:
     """Return every word of an example's texts."""
     if isinstance(example, TagsExample):
         return example.words

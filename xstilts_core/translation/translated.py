@@ -22,7 +22,7 @@ import numpy as np
 
 from xstilts_core import model
 from xstilts_core.data.source import source_of
-from xstilts_core.examples import ChoiceExample, Example, PairExample, SpanExample
+from xstilts_core.examples import Example, SpanExample
 from xstilts_core.files.paths import home
 from xstilts_core.languages import language
 from xstilts_core.study.spec import IntermediateSpec
@@ -32,9 +32,9 @@ from xstilts_core.translation import noise, translator
 ENGLISH = "en"
 # White space between two English sentences: after a stop that ends neither initials nor a title,
 # before a character that may begin a sentence.
-TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Ms", "Mrs", "Dr", "St", "vs"))
+_TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Ms", "Mrs", "Dr", "St", "vs"))
 BREAK = re.compile(
-    rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
+    rf"(?:(?<=[a-z0-9%)\]\"'][.!?])|(?<=[.!?][\"')\]])){_TITLES}\s+(?=[\"'(\[]?[A-Z0-9])|\n+"
 )
 MARKS = (("[", "]"), ("{", "}"), ("<", ">"))
 
@@ -124,7 +124,8 @@ def match_by_id(
     matches = {
         example.id: match
         for example in english
-        if (match := by_id.get(example.id)) is not None and label(match) == label(example)
+        if (match := by_id.get(example.id))
+        and getattr(match, "label", None) == getattr(example, "label", None)
     }
     spare = [example for example in translations if example.id not in matches]
     order = np.random.default_rng([seed, 7]).permutation(len(spare)).tolist()
@@ -134,11 +135,6 @@ def match_by_id(
     return examples, replace(
         count, found=len(matches), filled=filled, dropped=len(english) - len(matches) - filled
     )
-
-
-def label(example: Example) -> object:
-    """Return the label of an example that has one."""
-    return example.label if isinstance(example, PairExample | ChoiceExample) else None
 
 
 def _by_model(
