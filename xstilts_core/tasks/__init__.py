@@ -13,7 +13,8 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 
 from xstilts_core.errors import unknown
 from xstilts_core.files.strict_yaml import FastLoader
-from xstilts_core.languages import EMBEDDED_LANGUAGES, language
+from xstilts_core.languages import EMBEDDED_LANGUAGES as EMBEDDED_LANGUAGES
+from xstilts_core.languages import language
 
 _FormatName = Literal["pair", "choice", "span", "tagging", "retrieval", "ranking"]
 # part: only trained on, as one of the data sets behind a head, or before a target. probing:
@@ -264,7 +265,7 @@ LOCAL_ADDED: dict[str, str] = _HUB["local_added"]
 SourceName = Literal["mini", "files", "hub"]
 # Tasks of the embedded suite: the paper's tasks and the parts of ANLI+, in nine languages, some of
 # them in other domains, and probing tasks.
-EMBEDDED_TASKS = (*INTERMEDIATE, *TARGETS, *PROBING, *VERSIONS)
+_EMBEDDED_TASKS = (*INTERMEDIATE, *TARGETS, *PROBING, *VERSIONS)
 
 
 def not_at_source(entry: Task, source: str) -> str:
@@ -279,7 +280,7 @@ def not_at_source(entry: Task, source: str) -> str:
         ]
         return (
             ""
-            if name in EMBEDDED_TASKS
+            if name in _EMBEDDED_TASKS
             else f"the embedded suite (source mini) has no {name}, only {', '.join(similar)}: read "
             "it with source files or hub"
         )
