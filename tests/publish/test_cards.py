@@ -17,8 +17,8 @@ from made_studies import load
 
 from xstilts_core import results
 from xstilts_core.commands import cli
-from xstilts_core.data import hub_lock
-from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data import hub_client
+from xstilts_core.data.hub_client import Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.publish import cards
 from xstilts_core.results import Score
@@ -59,7 +59,9 @@ VALUES = {"none": 50.0, "mnli": 53.0, "chance": 33.0}
 
 
 def finish(spec: Spec, *scores: Score, **details: object) -> cards.Record:
-    results.write(spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_lock.revisions(spec))
+    results.write(
+        spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec)
+    )
     return cards.find(str(spec.folder))
 
 
@@ -81,13 +83,13 @@ def outputs(tmp_path: Path) -> str:
 
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+    monkeypatch.setenv(hub_client.VARIABLE, str(tmp_path / "hub.lock"))
     for digit, repository in (
         ("1", Repository("dataset", "nyu-mll/glue")),
         ("2", Repository("dataset", "allenai/cosmos_qa", "refs/convert/parquet")),
         ("4", Repository("model", LARGE)),
     ):
-        hub_lock.settle(repository, digit * 40)
+        hub_client.settle(repository, digit * 40)
 
 
 def test_the_front_matter_has_the_measured_scores_alone(outputs: str) -> None:

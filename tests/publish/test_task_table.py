@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xstilts_core.commands import cli
-from xstilts_core.data.readers import FILES
+from xstilts_core.data.readers.files import FILES
 from xstilts_core.publish import task_table
 from xstilts_core.tasks import HUB, LOCAL, TASKS
 

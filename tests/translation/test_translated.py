@@ -8,8 +8,8 @@ import pytest
 from made_studies import load
 
 from xstilts_core import run
-from xstilts_core.data import hub_client, hub_lock
-from xstilts_core.data.hub_lock import Repository
+from xstilts_core.data import hub_client
+from xstilts_core.data.hub_client import Repository
 from xstilts_core.data.source import Embedded
 from xstilts_core.encoders import loading
 from xstilts_core.errors import UsageError
@@ -288,10 +288,10 @@ class TestStudy:
         assert every == set(TASKS["mnli_translated"].languages)
 
     def test_translators_are_fetched_and_their_commits_named(self, monkeypatch, tmp_path):
-        monkeypatch.setenv(hub_lock.VARIABLE, str(tmp_path / "hub.lock"))
+        monkeypatch.setenv(hub_client.VARIABLE, str(tmp_path / "hub.lock"))
 
         def lock(name: str, kind: str) -> None:
-            hub_lock.settle(
+            hub_client.settle(
                 Repository("model", name), {"translator": "1", "encoder": "2"}[kind] * 40
             )
 
@@ -312,7 +312,7 @@ class TestStudy:
                 "encoder": "org/encoder",
             }
         )
-        assert hub_lock.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
+        assert hub_client.revisions(spec) == {"org/encoder": "2" * 40, "org/to-de": "1" * 40}
 
     @pytest.mark.parametrize("name", ["./no/folder", "a/b/c", "facebook/nllb 200"])
     def test_a_translator_that_cannot_be_one_is_refused(self, name):

@@ -95,7 +95,9 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     examples = source_of(spec).development(entry.train_on or "")
     gold = [[answer.text for answer in example.answers] for example in examples]
     by_length = {
-        length: metrics.squad(gold, overlap.answers(examples, "en", length))["f1"]
+        length: metrics.score(
+            metrics.squad_statistics(gold, overlap.answers(examples, "en", length)), metrics.SPAN
+        )["f1"]
         for length in range(1, LONGEST_ANSWER + 1)
     }
     length = max(by_length, key=lambda size: by_length[size])

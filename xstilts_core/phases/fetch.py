@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from xstilts_core.data import hub_client, hub_lock, readers, sampling
-from xstilts_core.data.hub_lock import Repository
-from xstilts_core.data.source import SPLITS, Hub
+from xstilts_core.data import hub_client, sampling
+from xstilts_core.data.hub_client import Repository
+from xstilts_core.data.readers import hub as hub_reader
+from xstilts_core.data.releases import SPLITS, Hub
 from xstilts_core.files.paths import home
 from xstilts_core.study.spec import ENCODERS, DataSpec
 from xstilts_core.tasks import TEXTS, TRANSLATIONS, HubData
@@ -45,7 +46,7 @@ def hub_splits(spec: DataSpec) -> Iterator[tuple[str, HubData, str, str]]:
                 if unread and code not in spec.data_languages:
                     continue
                 if split == "train" or code == "en" or not spec.languages or code in spec.languages:
-                    source = readers.hub_data(name, code)
+                    source = hub_reader.hub_data(name, code)
                     config = source.configuration(split, code)
                     for part in source.splits[split]:
                         key = (Repository.of(source).key, config, part)
@@ -86,7 +87,7 @@ def fetch(spec: DataSpec) -> list[Fetched]:
     def look_at(repository: Repository) -> None:
         """Look at a repository before it is fetched: afterwards everything is locked."""
         if repository not in standings:
-            standings[repository] = standing(repository, hub_lock.commit(repository))
+            standings[repository] = standing(repository, hub_client.locked_commit(repository))
 
     def add(task: str, repository: Repository, config: str, split: str, rows: int | None) -> None:
         state, head = standings[repository]
@@ -98,14 +99,14 @@ def fetch(spec: DataSpec) -> list[Fetched]:
                 split=split,
                 rows=rows,
                 state=state,
-                commit=hub_lock.commit(repository),
+                commit=hub_client.locked_commit(repository),
                 head=head,
             )
         )
 
     for name, source, config, split in hub_splits(spec):
         look_at(repository := Repository.of(source))
-        add(name, repository, config, split, readers.fetch(name, source, config, split).num_rows)
+        add(name, repository, config, split, hub_reader.fetch(name, source, config, split).num_rows)
     models = [(ENCODER, spec.encoder), *((_TRANSLATOR, name) for name in spec.translators)]
     for kind, name in models:
         if on_hub(name):
@@ -123,7 +124,9 @@ def notices(rows: Sequence[Fetched]) -> list[str]:
     """Return a sentence for every repository that is no longer on the hub as it was locked."""
     sentences = {}
     for row in rows:
-        pinned = f"this study stays with commit {row.commit}, as recorded in {hub_lock.path()}"
+        pinned = (
+            f"this study stays with commit {row.commit}, as recorded in {hub_client.lock_path()}"
+        )
         if row.state == "moved":
             sentences[row.repository] = (
                 f"{row.repository} has moved on the hub to commit {row.head}; {pinned}. "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from xstilts_core.data.readers import FILES
+from xstilts_core.data.readers.files import FILES
 from xstilts_core.tasks import (
     ADDED,
     HUB,

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from xstilts_core import mini
-from xstilts_core.data import hub_lock
+from xstilts_core.data import hub_client
 from xstilts_core.errors import UsageError
 from xstilts_core.study import precision
 from xstilts_core.study.spec import SPECS, DataSpec, ScoringSpec, Spec
@@ -144,7 +144,7 @@ def of_spec(spec: Spec) -> Identity:
         settings=settings(spec),
         versions=versions(spec),
         fingerprint=spec.fingerprint,
-        revisions=hub_lock.revisions(spec),
+        revisions=hub_client.revisions(spec),
         parents=parents,
         precision=precision.of(spec),
     )
@@ -308,7 +308,7 @@ class DataRoots:
 
     def input_paths(self, spec: Spec, data_root: str) -> Iterator[str]:
         """Yield the paths, relative to data_root, of the files that a run would read now."""
-        from xstilts_core.data.source import Files
+        from xstilts_core.data.releases import Files
 
         if spec.reads_texts:
             if (data_root,) not in self._paths:
@@ -333,9 +333,11 @@ def _split_paths(
 ) -> Iterator[str]:
     """Yield the paths, relative to data_root, that hold a split of a task in these languages (None:
     those that are scored). Yield none if it lacks them."""
-    from xstilts_core.data.source import source_of
+    from xstilts_core.data.releases import RELEASES
 
-    source = replace(source_of(spec), data_root=data_root)
+    if spec.embedded:
+        return
+    source = RELEASES[spec.source](data_root, getattr(spec, "benchmark", "xtreme"))
     try:
         if isinstance(spec, ScoringSpec) and codes is None:
             split = source.test_split(task) if split == "scored" else split
