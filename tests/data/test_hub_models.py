@@ -192,7 +192,7 @@ def test_a_client_that_may_not_ask_does_not(lock, monkeypatch):
 
 def test_an_encoder_is_checked_where_it_is_fetched(lock, monkeypatch, tmp_path):
     place = shutil.copytree(encoder_files.shipped(), tmp_path / "encoder")
-    monkeypatch.setattr(fetch, "standing", lambda repository, commit: ("locked", ""))
+    monkeypatch.setattr(fetch, "_standing", lambda repository: ("locked", ""))
     monkeypatch.setattr(hub_client, "encoder", lambda name, kind: place)
     spec = DataSpec(tasks=[], encoder=MODEL)
     assert len(fetch.fetch(spec)) == 1

@@ -22,7 +22,7 @@ from xstilts_core.jobs import grid, runner
 from xstilts_core.jobs.estimate.trial import measure
 from xstilts_core.jobs.estimate.work import work
 from xstilts_core.mini import suite
-from xstilts_core.phases import probing
+from xstilts_core.phases import control, probing
 from xstilts_core.results import Score
 from xstilts_core.study import Study
 from xstilts_core.study.spec import IntermediateSpec, ProbingSpec, TargetSpec
@@ -57,7 +57,7 @@ def study(folder: Path, encoder: str = "mini", old: str = "", new: str = "") -> 
 def run_probes(spec: ProbingSpec) -> tuple[list[Score], dict]:
     record, encoder = run.Run(spec), run.load_encoder(spec)
     fitted = probing.fit(spec, encoder)
-    return probing.score_probes(record, encoder, fitted), probing.describe(fitted)
+    return control.score_targets(record, fitted), control.describe(fitted)
 
 
 @pytest.mark.parametrize("name", PROBING_NAMES)
@@ -166,7 +166,7 @@ def test_the_encoder_stays_as_it_is_and_the_run_repeats(tmp_path, encoders) -> N
         spec = ProbingSpec(outputs=str(tmp_path), study=name, **settings)
         record, encoder = run.Run(spec), run.load_encoder(spec)
         before = {key: value.clone() for key, value in encoder.network.state_dict().items()}
-        scores = probing.score_probes(record, encoder, probing.fit(spec, encoder))
+        scores = control.score_targets(record, probing.fit(spec, encoder))
         assert all(
             torch.equal(value, before[key]) for key, value in encoder.network.state_dict().items()
         )

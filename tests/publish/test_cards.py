@@ -21,6 +21,7 @@ from xstilts_core.data import hub_client
 from xstilts_core.data.hub_client import Repository
 from xstilts_core.errors import UsageError
 from xstilts_core.publish import cards
+from xstilts_core.publish.records import Record, find
 from xstilts_core.results import Score
 from xstilts_core.study import Study, identity
 from xstilts_core.study.spec import (
@@ -58,22 +59,20 @@ target: {train_examples: 500}
 VALUES = {"none": 50.0, "mnli": 53.0, "chance": 33.0}
 
 
-def finish(spec: Spec, *scores: Score, **details: object) -> cards.Record:
-    results.write(
-        spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec)
-    )
-    return cards.find(str(spec.folder))
+def finish(spec: Spec, *scores: Score, **details: object) -> Record:
+    results.write(spec, scores, "cpu, 1 threads", 12.0, details, revisions=hub_client.revisions(spec))
+    return find(str(spec.folder))
 
 
-def text(run: cards.Record) -> str:
+def text(run: Record) -> str:
     return str(cards.model_card(run))
 
 
-def change(run: cards.Record, **provenance: object) -> cards.Record:
+def change(run: Record, **provenance: object) -> Record:
     """The run with another provenance on the disk."""
     made = replace(run.result, provenance={**run.result.provenance, **provenance})
     (run.folder / "result.json").write_text(json.dumps(asdict(made)), encoding="utf-8")
-    return cards.find(str(run.folder))
+    return find(str(run.folder))
 
 
 @pytest.fixture

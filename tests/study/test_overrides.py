@@ -13,7 +13,7 @@ from test_cli import TINY, command, project  # noqa: F401
 from xstilts_core import results
 from xstilts_core.commands import cli
 from xstilts_core.jobs import grid
-from xstilts_core.publish.cards.study_card import command as study_command
+from xstilts_core.publish.cards import command as study_command
 from xstilts_core.study import Study, overrides
 from xstilts_core.study.spec import DataSpec
 from xstilts_core.study.weights import fingerprint

@@ -30,12 +30,9 @@ def place(path: str) -> str:
 
 def model(typed: str) -> str:
     """Return the model given on the command line: a folder as from `place`, a hub name as is."""
-    is_folder = (
-        typed.startswith((".", "/", "~"))
-        or typed.count("/") > 1
-        or (typed and expanded(typed).is_dir())
-    )
-    return place(typed) if is_folder else typed
+    from xstilts_core.study.study_file import is_folder
+
+    return place(typed) if is_folder(typed, expanded(typed)) else typed
 
 
 def require_folder(typed: str, folder: Path) -> None:

@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, get_args
 
 from xstilts_core.commands.places import model, place, require_folder
@@ -27,7 +26,7 @@ def load(options: argparse.Namespace) -> Any:
     require_folder(options.outputs, study.root)
     # `status` and `reference` read results, which works without the encoder.
     if options.command not in ("status", "reference"):
-        for member in members(study):
+        for member in study.members:
             check_encoder(member)
         specs = () if study.reference else study.specs
         for name in dict.fromkeys(
@@ -75,32 +74,24 @@ def check_encoder(study: Any) -> None:
     if study.reference:
         return
     from xstilts_core.files import encoder_files
-    from xstilts_core.study import study_file
+    from xstilts_core.study import precision, study_file
+    from xstilts_core.study.spec import EncoderSpec
 
     folder = study_file.check_encoder(study.encoder, f"{study.file}: encoder")
     if folder:
         from xstilts_core.encoders import loading
 
         loading.check(folder, f"{study.file}: encoder {study.encoder!r}")
-    config = configuration(study, folder)
     for spec in study.specs:
-        reach = (getattr(spec, "layer", -1), getattr(spec, "max_length", 0))
-        if spec.phase != "pretrain" and (
-            reason := encoder_files.limits_problem(config, study.encoder, *reach)
+        if isinstance(spec, EncoderSpec) and (
+            reason := encoder_files.limits_problem(
+                precision.configuration(spec),
+                study.encoder,
+                getattr(spec, "layer", -1),
+                spec.max_length,
+            )
         ):
             raise UsageError(f"{study.file}, {spec.folder.relative_to(study.root)}: {reason}")
-
-
-def configuration(study: Any, folder: Path | None) -> dict[str, Any]:
-    """Return what is known of the encoder's configuration before a run: everything for a folder or
-    the shipped encoder, the size alone for an encoder that the study pretrains."""
-    from xstilts_core.files import encoder_files
-
-    for spec in study.specs:
-        if spec.phase == "pretrain" and study.encoder == "pretrained":
-            return {"num_hidden_layers": spec.layers, "max_position_embeddings": spec.max_length}
-    encoder_folder = encoder_files.shipped() if study.encoder == encoder_files.SHIPPED else folder
-    return encoder_files.configuration(encoder_folder) if encoder_folder else {}
 
 
 def counted(study: Any) -> str:
@@ -110,25 +101,20 @@ def counted(study: Any) -> str:
     return f"{len(study.specs)} runs{kept}"
 
 
-def members(study: Any) -> tuple[Any, ...]:
-    """Return the parts of a study of parts, else the study itself."""
-    return study.members if study.parts else (study,)
-
-
 def run(options: argparse.Namespace) -> int:
     from xstilts_core.jobs import grid
     from xstilts_core.report import summary, webpage
 
     study = load(options)
     jobs = grid.jobs_at_once(options.jobs, options.profile)
-    parts = [member.of_seeds(options.seeds) for member in members(study)]
+    parts = [member.of_seeds(options.seeds) for member in study.members]
     if options.dry_run:
         return foresee(parts, jobs, options.profile)
-    for member in members(study):
+    for member in study.members:
         member.require_data_root()
     code = max(
         run_one(member, part, jobs, options.profile)
-        for member, part in zip(members(study), parts, strict=True)
+        for member, part in zip(study.members, parts, strict=True)
     )
     if study.parts:
         summary.console().print(
@@ -228,12 +214,12 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         runs = [
             {"folder": str(spec.folder.relative_to(spec.root)), "parameters": spec.changed()}
-            for member in members(study)
+            for member in study.members
             for spec in member.specs
         ]
         print(json.dumps(runs, indent=1, ensure_ascii=False))
         return 0
-    for member in members(study):
+    for member in study.members:
         _print_runs(member)
     return 0
 
@@ -250,7 +236,7 @@ def _print_runs(study: Any) -> None:
 
 
 def status(options: argparse.Namespace) -> int:
-    studies = members(load(options))
+    studies = load(options).members
     if options.json:
         rows = [row for study in studies for row in _standing(study)]
         print(json.dumps(rows, indent=1, ensure_ascii=False))

@@ -9,7 +9,7 @@ A folder of reference/ has two compressed files of JSON lines for each seed:
                            and stats, their sufficient statistics, column by column
 
 The folder also has study.yaml, the study's file, and README.md and plain tables made from the files
-above (cards.reference_card). A seed that was run on another machine therefore adds files and leaves
+above (publish/cards.py). A seed that was run on another machine therefore adds files and leaves
 the others unchanged, byte for byte.
 """
 

@@ -1,5 +1,5 @@
 """Controls without an encoder: what the most frequent label, or shared words, reach on the very
-items that a study scores."""
+items that a study scores. Probes (probing.py) are described and scored in the same way."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,14 +32,15 @@ Answer = Callable[[Sequence[Any], str], tuple[Sequence[Any], Scored]]
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A target's fitted control: what it learnt, to display, and how it answers examples."""
+    """A target's fitted control or probe: what it learnt, to display, and how it answers
+    examples."""
 
     target: str
     learnt: dict[str, Any]
     answer: Answer
 
 
-def _predicting(
+def predicting(
     entry: Task, learnt: dict[str, Any], predict: Callable[[Sequence[Any], str], list[Any]]
 ) -> Control:
     """Return a control that predicts from examples and a language; the rule of the task's format
@@ -62,14 +63,14 @@ def training(spec: ControlSpec, entry: Task) -> list[Example]:
 
 def _most_frequent_label(spec: ControlSpec, entry: Task) -> Control:
     label = Counter(example.label for example in training(spec, entry)).most_common(1)[0][0]
-    return _predicting(entry, {"label": label}, lambda examples, code: [label] * len(examples))
+    return predicting(entry, {"label": label}, lambda examples, code: [label] * len(examples))
 
 
 def _most_frequent_tag(spec: ControlSpec, entry: Task) -> Control:
     """Predict one tag for all words, not one per word: for entities O, with an F1 of 0."""
     counts = Counter(tag for example in training(spec, entry) for tag in example.tags)
     tag = counts.most_common(1)[0][0]
-    return _predicting(
+    return predicting(
         entry,
         {"tag": tag},
         lambda examples, code: [[tag] * len(example.words) for example in examples],
@@ -87,7 +88,7 @@ def _label_by_overlap(spec: ControlSpec, entry: Task) -> Control:
 
     rows = zip((*overlap.FEATURES, "bias"), classifier.weights.round(3).tolist(), strict=True)
     learnt = {name: dict(zip(entry.labels, row, strict=True)) for name, row in rows}
-    return _predicting(entry, learnt, predict)
+    return predicting(entry, learnt, predict)
 
 
 def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
@@ -102,7 +103,7 @@ def _span_by_overlap(spec: ControlSpec, entry: Task) -> Control:
     }
     length = max(by_length, key=lambda size: by_length[size])
     development = {size: round(value, 2) for size, value in by_length.items()}
-    return _predicting(
+    return predicting(
         entry,
         {"length": length, "development": development},
         lambda queries, code: overlap.answers(queries, code, length),
@@ -159,7 +160,7 @@ def fit(spec: ControlSpec) -> list[Control]:
 
 
 def describe(controls: list[Control]) -> dict[str, dict[str, Any]]:
-    """Return what each target's control learnt."""
+    """Return what each target's control or probe learnt."""
     return {control.target: control.learnt for control in controls}
 
 
@@ -167,15 +168,13 @@ def score_targets(run: Run, controls: list[Control]) -> list[Score]:
     """Score every target in every language on the items that the study's models see, and write the
     predictions."""
     spec, source = run.spec, source_of(run.spec)
-    scores: list[Score] = []
+    limits, scores = getattr(spec, "test_examples", {}), []
     for control in controls:
         target = task(control.target)
         split = source.test_split(target.name)
         for code in source.evaluated(target.name, split, spec.languages):
-            examples = source.load(target.name, split, code)
-            queries, scored = control.answer(
-                examples[: spec.test_examples.get(target.name) or None], code
-            )
+            examples = source.load(target.name, split, code)[: limits.get(target.name) or None]
+            queries, scored = control.answer(examples, code)
             write_predictions(spec.folder, target, code, queries, scored)
             run.count(target.name, code, scored)
             scores += as_scores(scored, target, code, split)

@@ -103,6 +103,15 @@ def check_encoder(name: str, what: str) -> Path | None:
     return folder
 
 
+def is_folder(name: str, folder: Path | None = None) -> bool:
+    """Return whether a model's name is a folder, not a name on the hub. folder: the path that the
+    name means, by default below the project's folder."""
+    folder = folder or home() / expanded(name)
+    return (
+        name.startswith((".", "/", "~")) or name.count("/") > 1 or (bool(name) and folder.is_dir())
+    )
+
+
 def check_model(name: str, what: str, example: str, builtin: Sequence[str] = ()) -> Path | None:
     """Return the model's folder, or None for a hub name or one of the suite's `builtin` models.
 
@@ -116,7 +125,7 @@ def check_model(name: str, what: str, example: str, builtin: Sequence[str] = ())
         "or a folder with a config.json"
     )
     folder = home() / expanded(name)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or (name and folder.is_dir()):
+    if is_folder(name):
         if (folder / "config.json").is_file():
             return folder
         problem = "that folder has no config.json" if folder.is_dir() else "there is no such folder"
