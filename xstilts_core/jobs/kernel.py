@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 from xstilts_core.files import locks
 from xstilts_core.files.paths import search_path
-from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
+from xstilts_core.jobs.kernel_server import socket_base
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
@@ -65,11 +65,9 @@ class RunKernelManager(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         # The kernel's log goes to the terminal. Below this level, every shutdown appears as an
         # error.
-        direct_start = ["xstilts_core.jobs.lifeline", str(os.getpid()), "ipykernel_launcher"]
-        start = (
-            ["xstilts_core.jobs.kernel_server", "start"] if ADDRESS in os.environ else direct_start
-        )
-        command = [sys.executable, "-m", *start, "-f", "{connection_file}", "--log-level=CRITICAL"]
+        lifeline = [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid())]
+        options = ["-f", "{connection_file}", "--log-level=CRITICAL"]
+        command = [*lifeline, "xstilts_core.jobs.kernel_server", "start", *options]
         return KernelSpec(
             argv=command, display_name="Python 3", language="python", env=dict(self.environment)
         )
