@@ -18,7 +18,7 @@ from xstilts_core.explore import Explorer, Gains, Reader
 from xstilts_core.explore.reader import first_shown, studies
 from xstilts_core.files.paths import HOME
 from xstilts_core.jobs import kept_runs, sharing
-from xstilts_core.jobs.estimate import earlier
+from xstilts_core.jobs.estimate import forecast
 from xstilts_core.phases.embeddings import parallel_sentences
 from xstilts_core.publish import cards
 from xstilts_core.publish.xtreme.submission import kept
@@ -364,9 +364,8 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     other.write_text(YAML + "shares: [measured]\n", encoding="utf-8")
     (tmp_path / "measured.yaml").write_text("", encoding="utf-8")
     assert sharing.gather(Study.load(str(other), measured.outputs)) == []
-    assert earlier.finished(Path(measured.outputs)) == [] and earlier.finished(
-        Path(original.outputs)
-    )
+    seconds = [forecast.finished(Path(study.outputs), 1, False) for study in (measured, original)]
+    assert seconds[0] == [] and seconds[1]
 
 
 def test_the_explorer_says_what_it_cannot_show_of_kept_runs(measured) -> None:

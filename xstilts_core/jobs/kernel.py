@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 from xstilts_core.files import locks
 from xstilts_core.files.paths import search_path
-from xstilts_core.jobs.kernel_server import socket_base
+from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
@@ -65,9 +65,10 @@ class RunKernelManager(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         # The kernel's log goes to the terminal. Below this level, every shutdown appears as an
         # error.
+        server = ["xstilts_core.jobs.kernel_server", "start"]
+        module = server if ADDRESS in os.environ else ["ipykernel_launcher"]
         lifeline = [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid())]
-        options = ["-f", "{connection_file}", "--log-level=CRITICAL"]
-        command = [*lifeline, "xstilts_core.jobs.kernel_server", "start", *options]
+        command = [*lifeline, *module, "-f", "{connection_file}", "--log-level=CRITICAL"]
         return KernelSpec(
             argv=command, display_name="Python 3", language="python", env=dict(self.environment)
         )

@@ -10,65 +10,85 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from xstilts_core import results
 from xstilts_core.data.source import Source, source_of
 from xstilts_core.errors import UsageError
-from xstilts_core.jobs.estimate.work import ALL, Work, scored_languages, test_split, work
+from xstilts_core.files.disk import write_text
+from xstilts_core.jobs.estimate.work import BACKWARD, Work, scored_languages, test_split, work
 from xstilts_core.jobs.kernel import environment
 from xstilts_core.jobs.notebook import notebook_path
+from xstilts_core.study import identity
 from xstilts_core.study.spec import (
     SPECS,
     EncoderSpec,
     IntermediateSpec,
     PretrainSpec,
+    ProbingSpec,
     RetrievalSpec,
     Spec,
     TargetSpec,
+    TuneSpec,
     make,
 )
 
 # All trials of a study together.
 SECONDS = 300
-# Examples per split in the first trial of a kind; the second has up to _MOST_TIMES as many, so that
-# it takes about _SECONDS_A_TRIAL.
-_FEW, _MOST_TIMES, _SECONDS_A_TRIAL = 32, 8, 1.5
-_STEPS = 10
+# Examples of a split in the first trial. All trials of the study have _FEW if that shows an encoder
+# that needs fewer seconds than _FAST for an example.
+_FEWEST, _FEW, _FAST = 32, 96, 0.02
+_STEPS, _LANGUAGES = 10, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Seconds of a run: fixed, by trained row, and by scored example."""
+    """Seconds of a run: fixed, and for each unit of its work."""
 
     fixed: float = 0.0
-    trained: float = 0.0
-    scored: float = 0.0
+    unit: float = 0.0
 
     def seconds(self, planned: Work) -> float:
-        return self.fixed + self.trained * planned.trained + self.scored * planned.scored
+        return self.fixed + self.unit * planned.units
 
 
 def measure(specs: Sequence[Spec], threads: int) -> list[Speed | str]:
     """Return the speed of each of these runs, or in one sentence why it could not be measured.
 
     The runs are cut and write to a temporary folder, in one process that has no network and as many
-    threads as a run, and that ends with this one.
+    threads as a run, and that ends with this one. Speeds are kept among the temporary files, so
+    that the same runs are not tried again.
     """
     if not specs:
         return []
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    question = json.dumps([threads, devices, [identity.of_spec(spec).token for spec in specs]])
+    name = f"xstilts-{os.getuid()}-trial-{sha256(question.encode()).hexdigest()[:16]}.json"
+    cache = Path(tempfile.gettempdir()) / name
+    if cache.is_file():
+        return [Speed(**speed) for speed in json.loads(cache.read_text(encoding="utf-8"))]
+    speeds, problem = _tried(specs, threads)
+    if len(speeds) == len(specs) and not any(isinstance(speed, str) for speed in speeds):
+        write_text(cache, json.dumps([asdict(speed) for speed in speeds]))
+    return speeds + [problem] * (len(specs) - len(speeds))
+
+
+def _tried(specs: Sequence[Spec], threads: int) -> tuple[list[Any], str]:
+    """Return the speeds, or the errors, of the runs that were tried, and why the others were
+    not."""
     variables = {**os.environ, **environment(threads, offline=True)}
     module = "xstilts_core.jobs.estimate.trial"
     call = [sys.executable, "-m", "xstilts_core.jobs.lifeline", str(os.getpid()), module]
-    with TemporaryDirectory(prefix="xstilts-trial-") as folder:
+    with tempfile.TemporaryDirectory(prefix="xstilts-trial-") as folder:
         runs = [(spec.phase, spec.model_dump(mode="json")) for spec in specs]
-        problem = "the trial failed: "
         with open(Path(folder) / "errors", "w+", encoding="utf-8") as errors:
             try:
                 output = subprocess.run(
@@ -81,107 +101,90 @@ def measure(specs: Sequence[Spec], threads: int) -> list[Speed | str]:
                     env=variables,
                 ).stdout
                 errors.seek(0)
-                problem += (errors.read().strip().splitlines() or ["no output"])[-1]
+                last_line = (errors.read().strip().splitlines() or ["no output"])[-1]
+                problem = f"the trial failed: {last_line}"
             except subprocess.TimeoutExpired as late:
                 output = (late.stdout or b"").decode()
                 problem = f"the trial took more than {SECONDS} seconds"
     lines = [json.loads(line) for line in output.splitlines()]
-    measured: list[Speed | str] = [
-        line["error"] if "error" in line else Speed(**line) for line in lines
-    ]
-    return measured + [problem] * (len(specs) - len(measured))
+    return [line["error"] if "error" in line else Speed(**line) for line in lines], problem
 
 
-@contextmanager
-def _few_examples(most: int) -> Iterator[None]:
-    """Let every split have at most `most` examples."""
-    load = Source.load
-
-    def cut(source: Source, name: str, split: str, code: str) -> list[Any]:
-        return load(source, name, split, code)[:most]
-
-    Source.load = cut  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Source.load = load  # type: ignore[method-assign]
-
-
-def _cut(spec: Spec, outputs: str, times: int) -> Spec:
-    """Return the run of a trial: few steps, no phase before it, and `times` as many examples or
-    languages as the smallest trial."""
+def _cut(spec: Spec, outputs: str, few: int) -> Spec:
+    """Return the run of a trial: few steps and languages, and no phase before it."""
     changes: dict[str, Any] = {"outputs": outputs, "study": "trial", "recipe": "none"}
+    changes["checkpoint_every"] = 0
     if isinstance(spec, EncoderSpec) and spec.encoder == "pretrained":
         trained = Path(outputs) / "trial" / "pretrain" / f"seed{spec.seed}" / "model"
         changes["encoder"] = str(trained if trained.is_dir() else spec.phase1)
     if isinstance(spec, PretrainSpec):
-        few = min(spec.documents, _FEW * times)
-        changes |= {"steps": _STEPS * times, "documents": few, "checkpoint_every": 0}
-    if isinstance(spec, IntermediateSpec | TargetSpec):
-        short = {"epochs": 1, "least_steps": 0, "evaluations": 1, "evaluate_every": 0}
-        changes |= {**short, "dev_examples": 8, "checkpoint_every": 0}
+        changes |= {"steps": _STEPS, "documents": min(spec.documents, few)}
+    if isinstance(spec, TuneSpec):
+        changes |= {"epochs": 1, "least_steps": 0, "evaluations": 1, "evaluate_every": 0}
+        changes |= {"dev_examples": 8}
     if isinstance(spec, IntermediateSpec):
         changes |= {"recipe": "trial", "restarts": 0, "data_languages": [], "translator": ""}
-        changes |= {"noise": 0.0, "mlm_documents": _FEW}
-    if isinstance(spec, TargetSpec | RetrievalSpec):
-        source, codes = source_of(spec), []
-        for name in spec.scores:
-            known = scored_languages(source, name, test_split(source, name), spec.languages)
-            codes += known[: 1 if times == 1 else 2]
+        changes |= {"noise": 0.0, "mlm_documents": few}
+    if isinstance(spec, ProbingSpec):
+        changes["probes"] = spec.probes[:2]
+    if isinstance(spec, TargetSpec | RetrievalSpec | ProbingSpec):
+        source, most = source_of(spec), 1 if isinstance(spec, TargetSpec) else _LANGUAGES
+        codes = [
+            code
+            for name in spec.scores or spec.uses[:2]
+            for code in scored_languages(source, name, test_split(source, name), spec.languages)[
+                :most
+            ]
+        ]
         changes["languages"] = list(dict.fromkeys(codes))
     fields = {**spec.model_dump(mode="json"), **changes}
     legal = {name: value for name, value in fields.items() if name in type(spec).model_fields}
     return make(type(spec), legal, "the trial")
 
 
-def _execute(spec: Spec, most: int) -> tuple[float, float]:
-    """Run a notebook's cells; return (seconds of its training, seconds of the rest).
+def _execute(spec: Spec, few: int) -> Speed:
+    """Run a notebook's cells and return the speed of the run. Of a training, all the rest of the
+    notebook is fixed; without one, nothing is.
 
     Seconds are CPU time if the run computes with one thread, so that other load does not count.
     """
     page = json.loads(notebook_path(spec.notebook).read_text(encoding="utf-8"))
     cells = [cell for cell in page["cells"] if cell["cell_type"] == "code"]
     variables: dict[str, Any] = {"__name__": "__main__"}
+    load, most = Source.load, few if isinstance(spec, TuneSpec) else None
+
+    def cut(source: Source, name: str, split: str, code: str) -> list[Any]:
+        return load(source, name, split, code)[:most]
+
     wall, cpu = time.perf_counter(), time.process_time()
-    with _few_examples(most), redirect_stdout(io.StringIO()):
+    with mock.patch.object(Source, "load", cut), redirect_stdout(io.StringIO()):
         for cell in cells:
             exec("".join(cell["source"]), variables)
             if "parameters" in cell["metadata"].get("tags", ()):
                 variables.update(spec.changed())
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     result = results.read(spec.folder / results.RESULT)
-    one_thread = result.provenance["device"] == "cpu, 1 threads"
-    share = cpu / wall if one_thread else 1.0
-    training = float(result.details.get("seconds", 0.0))
-    return share * training, share * (wall - training)
-
-
-def _try(spec: Spec, outputs: str) -> Speed:
-    """Measure a run by two trials of different sizes."""
-    # Retrieval needs both sides of its sentences whole; its trials differ in their languages.
-    few = ALL if isinstance(spec, RetrievalSpec) else _FEW
-    small = _cut(spec, outputs, 1)
-    training, rest = _execute(small, few)
-    if training + rest < 4 * _SECONDS_A_TRIAL:  # once more: late imports must not count
-        training, rest = _execute(small, few)
-    times = max(2, min(_MOST_TIMES, round(_SECONDS_A_TRIAL / (training + rest))))
-    large = _cut(spec, outputs, times)
-    before, after = work(small, few), work(large, few * times)
-    training, all_rest = _execute(large, few * times)
-    scored = all_rest / max(1, after.scored)
-    if all_rest > rest and after.scored > before.scored:
-        scored = min(scored, (all_rest - rest) / (after.scored - before.scored))
-    fixed = all_rest - scored * after.scored
-    return Speed(fixed, training / max(1, after.trained), scored)
+    share = cpu / wall if result.provenance["device"] == "cpu, 1 threads" else 1.0
+    if not isinstance(spec, TuneSpec | PretrainSpec):
+        return Speed(0.0, share * wall / max(1, work(spec).units))
+    training = result.details["seconds"]
+    batch = spec.batch_tokens if isinstance(spec, PretrainSpec) else spec.batch_size
+    rows = batch * sum(result.details["counts"].values())
+    return Speed(share * (wall - training), share * training / (BACKWARD * rows))
 
 
 def main() -> None:
     """Read the folder for outputs and the runs from standard input; print a line for each run."""
     folder, runs = json.load(sys.stdin)
-    for phase, fields in runs:
+    few = _FEWEST
+    for number, (phase, fields) in enumerate(runs):
         try:
             spec = make(SPECS[phase], fields, "the trial")
-            line = asdict(_try(spec, folder))
+            speed = _execute(_cut(spec, folder, few), few)
+            if number == 0:  # again, because late imports must not count
+                few = _FEW if speed.unit < _FAST else _FEWEST
+                speed = _execute(_cut(spec, folder, few), few)
+            line = asdict(speed)
         except Exception as error:  # any error of a notebook: the other runs are still measured
             kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
             line = {"error": kind + " ".join(str(error).split())}

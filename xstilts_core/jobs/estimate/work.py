@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from xstilts_core.data import sampling
-from xstilts_core.data.source import Source, source_of
+from xstilts_core.data.source import SPLITS, Source, source_of
 from xstilts_core.errors import UsageError
 from xstilts_core.mini import suite
 from xstilts_core.study.spec import (
@@ -27,9 +27,7 @@ from xstilts_core.tasks import task
 # Larger files are not read for a count; the sizes of the public releases are used instead.
 _LARGEST_FILE_BYTES = 8_000_000
 # A training step costs about three times as much as the forward pass over the same tokens.
-_BACKWARD = 3
-ALL = 2**62
-_SPLITS = ("train", "dev", "test")
+BACKWARD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,9 @@ class Work:
 
     @property
     def units(self) -> float:
-        """The number of examples seen, with trained rows counted as _BACKWARD: the relative cost
+        """The number of examples seen, with trained rows counted as BACKWARD: the relative cost
         among runs of one kind."""
-        return _BACKWARD * self.trained + self.scored
+        return BACKWARD * self.trained + self.scored
 
 
 def _are_small(paths: Sequence[Any]) -> bool:
@@ -65,8 +63,8 @@ def size(source: Source, name: str, split: str, code: str = "en") -> int:
     """Return the examples of a split in one language: exact for the embedded suite and for small
     files, otherwise those of the public release. If a release does not state the size of
     development or test, use the other's; 0 if neither is stated."""
-    if task(name).parts:
-        return sum(size(source, part, split, code) for part in task(name).parts)
+    if parts := task(name).parts:
+        return sum(size(source, part, split, code) for part in parts)
     if source.name == "mini":
         return suite.SIZES.get(name, {}).get(split, 0)
     if _is_small(source, name, split, code):
@@ -92,38 +90,40 @@ def test_split(source: Source, name: str) -> str:
     return "test" if "test" in task(name).sizes else "dev"
 
 
-def schedule(spec: Tuning, most: int = ALL) -> Any:
-    """Return the training schedule of a run with one row per example, as `schedule.plan` makes it
-    of the run's own rows. most: examples of a data set at most."""
+def _steps(spec: Tuning) -> tuple[int, int]:
+    """Return the optimizer steps and the development evaluations of a training with one row per
+    example, as `schedule.plan` counts them."""
     from xstilts_core.schedule import Learner, plan  # imports torch
 
     learners = []
     for name in spec.trains:
-        rows = {
-            part: range(min(most, size(source_of(spec), part, "train")))
-            for part in sampling.parts(name)
+        rows: Any = {
+            part: range(size(source_of(spec), part, "train")) for part in sampling.parts(name)
         }
-        by_part: Any = sampling.capped(name, rows, spec.examples_of(name), 0)  # type: ignore[arg-type]
         streams: list[Any] = [
             SimpleNamespace(name=part, size=len(examples), encoded=examples)
-            for part, examples in by_part.items()
+            for part, examples in sampling.capped(name, rows, spec.examples_of(name), 0).items()
         ]
         head: Any = None
         learners.append(Learner(task(name), head, streams, []))
-    return plan(spec, learners)
+    planned = plan(spec, learners)
+    return planned.steps, planned.evaluations
 
 
-def _tuned(spec: Tuning, most: int) -> Work:
+def _tuned(spec: Tuning) -> Work:
     """Return the work of phases 2 and 3: training, evaluations on development data, and the final
     scores (all development data in phase 2, all targets in phase 3)."""
-    source, planned = source_of(spec), schedule(spec, most)
-    development = []
-    for name in spec.trains:
-        parts = sampling.parts(name)[-1:] if task(name).staged else (name,)
-        rows = sum(size(source, part, "dev") for part in parts)
-        development.append(min(most, rows or spec.dev_examples))
+    source, (steps, evaluations) = source_of(spec), _steps(spec)
+    development = [
+        sum(
+            size(source, part, "dev")
+            for part in sampling.parts(name)[-1 if task(name).staged else 0 :]
+        )
+        or spec.dev_examples
+        for name in spec.trains
+    ]
     judged = development[-1:] if spec.sequence else development
-    scored = planned.evaluations * sum(min(rows, spec.dev_examples) for rows in judged)
+    scored = evaluations * sum(min(rows, spec.dev_examples) for rows in judged)
     languages = 0
     if isinstance(spec, IntermediateSpec):
         scored += sum(development)
@@ -132,11 +132,11 @@ def _tuned(spec: Tuning, most: int) -> Work:
             split = test_split(source, name)
             codes = scored_languages(source, name, split, spec.languages)
             # The first language's size counts for every language.
-            rows = min(most, size(source, name, split, codes[0])) if codes else 0
+            rows = size(source, name, split, codes[0]) if codes else 0
             scored += len(codes) * min(rows, spec.test_examples or rows)
             scored += _pool_size(source, name)
             languages += len(codes)
-    return Work(planned.steps, planned.steps * spec.batch_size, scored, languages)
+    return Work(steps, steps * spec.batch_size, scored, languages)
 
 
 def _pool_size(source: Source, name: str) -> int:
@@ -172,20 +172,20 @@ def _retrieved(spec: RetrievalSpec) -> Work:
     return Work(scored=scored, languages=languages)
 
 
-def _probed(spec: ProbingSpec, most: int) -> Work:
+def _probed(spec: ProbingSpec) -> Work:
     """Return the work of a probing run: embed English training and development data once, and test
     data in every language."""
     source, scored, languages = source_of(spec), 0, 0
     for name in spec.probes:
         codes = source.evaluated(name, "test", spec.languages)
-        train, dev, test = (min(most, size(source, name, split)) for split in _SPLITS)
+        train, dev, test = (size(source, name, split) for split in SPLITS)
         scored += train + dev + len(codes) * test
         languages += len(codes)
     return Work(scored=scored, languages=languages)
 
 
-def work(spec: Spec, most: int = ALL) -> Work:
-    """Return the work of the run of `spec`. most: examples of a split at most.
+def work(spec: Spec) -> Work:
+    """Return the work of the run of `spec`.
 
     A control without an encoder only reads and counts, and the speed of the hub is unknown; both
     are charged for their start-up only.
@@ -194,15 +194,15 @@ def work(spec: Spec, most: int = ALL) -> Work:
         case PretrainSpec():
             return Work(spec.steps, spec.steps * spec.batch_tokens, spec.documents)
         case IntermediateSpec() | TargetSpec():
-            return _tuned(spec, most)
+            return _tuned(spec)
         case RetrievalSpec():
             return _retrieved(spec)
         case ProbingSpec():
-            return _probed(spec, most)
+            return _probed(spec)
         case ControlSpec():
-            source = source_of(spec)
-            codes = [
-                scored_languages(source, name, "test", spec.languages) for name in spec.targets
-            ]
+            codes = (
+                scored_languages(source_of(spec), name, "test", spec.languages)
+                for name in spec.targets
+            )
             return Work(languages=sum(map(len, codes)))
     return Work()
