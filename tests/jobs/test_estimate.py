@@ -12,7 +12,7 @@ from xstilts_core import results, run
 from xstilts_core.data.source import Files, Hub
 from xstilts_core.errors import UsageError
 from xstilts_core.jobs.estimate import forecast
-from xstilts_core.jobs.estimate.forecast import Cost, by_earlier, finished
+from xstilts_core.jobs.estimate.forecast import Cost, by_earlier, finished, on_device
 from xstilts_core.jobs.estimate.memory import shape_of
 from xstilts_core.jobs.estimate.trial import Speed, measure
 from xstilts_core.jobs.estimate.work import Work, size, work
@@ -129,32 +129,31 @@ def test_earlier_runs_scale_by_the_examples_seen(tmp_path: Path) -> None:
     made = TargetSpec(study="before", train_examples=1_000, test_examples=100, **settings)
     next_one = TargetSpec(study="now", train_examples=2_000, test_examples=200, **settings)
     remember(made, 10.0)
-    runs = finished(tmp_path, threads=1, gpu=False)
+    runs = finished(tmp_path)
     cost = by_earlier(next_one, work(next_one).units, runs)
     assert cost and cost.source == "other studies' runs"
     assert cost.seconds == pytest.approx(
-        21.0, rel=0.01
-    )  # twice the work, and a second of the process around it
+        22.0, rel=0.01
+    )  # twice the work, and two seconds around it
     # Ten times as much says too little; another encoder or device says nothing.
     much = TargetSpec(study="now", train_examples=4_000, epochs=10, **settings)
     other = next_one.model_copy(update={"encoder": "FacebookAI/xlm-roberta-large"})
     assert by_earlier(much, work(much).units, runs) is None
     assert by_earlier(other, work(other).units, runs) is None
-    assert not finished(tmp_path, threads=4, gpu=False)
-    assert not finished(tmp_path, threads=1, gpu=True)
+    assert not on_device(runs, threads=4, gpu=False) and not on_device(runs, threads=1, gpu=True)
     # This study's own runs come first.
     remember(
         TargetSpec(study="now", seed=2, train_examples=2_000, test_examples=200, **settings), 30.0
     )
-    cost = by_earlier(next_one, work(next_one).units, finished(tmp_path, 1, False))
-    assert cost and cost.source == "this study's runs" and cost.seconds == pytest.approx(31.0)
+    cost = by_earlier(next_one, work(next_one).units, finished(tmp_path))
+    assert cost and cost.source == "this study's runs" and cost.seconds == pytest.approx(32.0)
 
 
 def test_an_unreadable_result_is_no_source(tmp_path: Path) -> None:
     path = tmp_path / "old" / "target" / "mnli" / "from-none" / "seed1" / "result.json"
     path.parent.mkdir(parents=True)
     path.write_text("{")
-    assert finished(tmp_path, threads=1, gpu=False) == []
+    assert finished(tmp_path) == []
 
 
 def test_wall_time_waits_for_what_a_run_starts_from(tmp_path: Path) -> None:

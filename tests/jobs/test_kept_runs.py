@@ -364,8 +364,9 @@ def test_what_a_kept_run_lacks_is_said(original, measured, tmp_path) -> None:
     other.write_text(YAML + "shares: [measured]\n", encoding="utf-8")
     (tmp_path / "measured.yaml").write_text("", encoding="utf-8")
     assert sharing.gather(Study.load(str(other), measured.outputs)) == []
-    seconds = [forecast.finished(Path(study.outputs), 1, False) for study in (measured, original)]
-    assert seconds[0] == [] and seconds[1]
+    assert forecast.finished(Path(measured.outputs)) == [] and forecast.finished(
+        Path(original.outputs)
+    )
 
 
 def test_the_explorer_says_what_it_cannot_show_of_kept_runs(measured) -> None:

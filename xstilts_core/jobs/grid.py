@@ -139,7 +139,7 @@ def command(
 
     partial: only the reports, over the finished runs, and again if their notebooks have changed.
     again: existing results to repeat, below the study's folder; the fetched data are one of them if
-    more have to be fetched (aside.date_back).
+    more have to be fetched (aside.prepare).
     """
     if not (home() / "Snakefile").is_file():
         raise UsageError(

@@ -1,7 +1,6 @@
 """Forecast hours, memory and disk of a study's remaining runs: from finished runs, the best source,
 or else from short trials."""
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -24,14 +24,13 @@ from xstilts_core.jobs.estimate.work import Work, work
 from xstilts_core.jobs.grid import cores
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, DataSpec, IntermediateSpec, Spec
+from xstilts_core.wording.text import page
 
 # Runner, papermill, a ready kernel and saving.
 START_SECONDS = 2.0
 # Kernels of a cluster's jobs import torch themselves.
 _IMPORT_SECONDS = 5.0
-# Time of the process that runs a notebook, before and after the notebook.
-_RUNNER_SECONDS = 1.0
-# A report notebook, if none has been made yet: its usual time at about a hundred runs.
+# A report notebook, its usual time at about a hundred runs.
 _REPORT_SECONDS = 8.0
 # Once per grid: Snakemake, the first kernel's imports, the table of scores and the page.
 GRID_SECONDS = 10.0
@@ -50,18 +49,12 @@ AFTER = "after"
 # ---- finished runs
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """A finished run. kind: its phase and tasks; seconds: time of its work; start: remaining time
-    of its notebook; size: bytes of its folder."""
+class _Past(NamedTuple):
+    """A finished run. seconds: time of its work; size: bytes of its folder."""
 
-    study: str
-    kind: tuple[str, ...]
-    encoder: str
+    spec: Spec
     device: str
     seconds: float
-    start: float
-    units: float
     size: int
 
 
@@ -83,16 +76,6 @@ def kind(spec: Spec) -> tuple[str, ...]:
     return (spec.phase, f"lora {lora}" if lora else control, *spec.uses)
 
 
-def _notebook_seconds(folder: Path) -> float:
-    """Return the wall time of the executed notebook in seconds, the kernel's start included; 0 if
-    it is not recorded."""
-    try:
-        content = json.loads((folder / results.NOTEBOOK).read_text(encoding="utf-8"))
-        return float(content["metadata"]["papermill"]["duration"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
-
-
 def _remembered(path: Path) -> _Past | None:
     """Return the run behind a result.json, or None if it cannot be compared: it comes from another
     version or another machine, or may include time for translations, which only the first run that
@@ -102,35 +85,24 @@ def _remembered(path: Path) -> _Past | None:
         spec = SPECS[result.phase].of(result.spec, str(path))
         if getattr(spec, "translators", ()) or results.REFERENCE in result.provenance:
             return None
-        seconds = float(result.provenance["seconds"])
-        return _Past(
-            study=spec.study,
-            kind=kind(spec),
-            encoder=str(result.spec.get("encoder", "")),
-            device=str(result.provenance["device"]),
-            seconds=seconds,
-            start=_RUNNER_SECONDS + max(0.0, _notebook_seconds(path.parent) - seconds),
-            units=work(spec).units,
-            size=disk.size(path.parent),
-        )
+        facts = result.provenance
+        return _Past(spec, facts["device"], float(facts["seconds"]), disk.size(path.parent))
     except (UsageError, KeyError, ValueError, OSError):
         return None
 
 
-def finished(outputs: Path, threads: int, gpu: bool) -> list[_Past]:
-    """Return the finished runs below the outputs folder, of all studies, on a device like that of
-    the next runs: a GPU, or a CPU with this many threads."""
-    paths = (
-        path
-        for path in sorted(outputs.glob(f"*/*/**/{results.RESULT}"))
-        if path.relative_to(outputs).parts[1] != "report"
-    )
-    return [
-        past
-        for past in map(_remembered, paths)
-        if past
-        and (not past.device.startswith("cpu") if gpu else past.device == f"cpu, {threads} threads")
-    ]
+def finished(outputs: Path) -> list[_Past]:
+    """Return the finished runs below the outputs folder, of all studies."""
+    runs = map(_remembered, sorted(outputs.glob(f"*/*/**/{results.RESULT}")))
+    return [run for run in runs if run]
+
+
+def on_device(runs: Sequence[_Past], threads: int, gpu: bool) -> list[_Past]:
+    """Select the runs on a device like that of the next runs: a GPU, or a CPU with this many
+    threads."""
+    if gpu:
+        return [run for run in runs if not run.device.startswith("cpu")]
+    return [run for run in runs if run.device == f"cpu, {threads} threads"]
 
 
 def by_earlier(spec: Spec, units: float, runs: Sequence[_Past]) -> Cost | None:
@@ -140,22 +112,26 @@ def by_earlier(spec: Spec, units: float, runs: Sequence[_Past]) -> Cost | None:
     Runs of other studies count only if they have the same encoder, and not at all if each study
     trains its own encoder.
     """
-    encoder = str(getattr(spec, "encoder", ""))
+    encoder = getattr(spec, "encoder", "")
     comparable = [
-        (past, ratio)
-        for past in runs
-        if past.kind == kind(spec) and past.encoder == encoder
-        if 1 / _MOST_APART <= (ratio := units / past.units if past.units else 1.0) <= _MOST_APART
+        (run, ratio)
+        for run in runs
+        if kind(run.spec) == kind(spec) and getattr(run.spec, "encoder", "") == encoder
+        if 1 / _MOST_APART <= (ratio := (units or 1) / (work(run.spec).units or 1)) <= _MOST_APART
     ]
-    similar = [(past, ratio) for past, ratio in comparable if past.study == spec.study]
-    source = "this study's runs"
+    similar, source = (
+        [pair for pair in comparable if pair[0].spec.study == spec.study],
+        "this study's",
+    )
     if not similar and encoder not in ("", "pretrained"):
-        similar, source = comparable, "other studies' runs"
+        similar, source = comparable, "other studies'"
     if not similar:
         return None
-    seconds = median(past.seconds * ratio for past, ratio in similar)
-    start = median(past.start for past, _ in similar)
-    return Cost(seconds + start, int(median(past.size for past, _ in similar)), source)
+    return Cost(
+        seconds=START_SECONDS + median(run.seconds * ratio for run, ratio in similar),
+        size=int(median(run.size for run, _ in similar)),
+        source=f"{source} runs",
+    )
 
 
 # ---- the forecast
@@ -166,8 +142,8 @@ class Forecast:
     """The forecast for `xstilts run`. todo: the remaining runs. costs: by folder, for each of them;
     none if the encoder is unknown. errors: why times are unknown.
 
-    wall: seconds with `jobs` parallel runs, reports included; reports: seconds of the reports.
-    shape: size of the largest run; None if unknown or nothing is left to do.
+    wall: seconds with `jobs` parallel runs, reports included. shape: size of the largest run; None
+    if unknown or nothing is left to do.
     """
 
     study: Study
@@ -177,7 +153,6 @@ class Forecast:
     costs: dict[Path, Cost]
     errors: tuple[str, ...]
     wall: float
-    reports: float
     shape: Shape | None
 
     @property
@@ -208,15 +183,15 @@ def _by_trial(
 def _estimate(
     specs: Sequence[Spec], jobs: int, threads: int, gpu: bool, local: bool
 ) -> tuple[dict[Path, Cost], tuple[str, ...], Shape | None]:
-    """Return the costs of these runs of one study by folder, why times are unknown, and the shape
-    of the encoder.
+    """Return the costs of these runs of one study (in the order of the phases) by folder, why times
+    are unknown, and the shape of the encoder.
 
     Runs without comparable earlier ones are tried, one of each kind, in a temporary folder; nothing
     else is written, and nothing is downloaded.
     """
     plans = {spec.folder: work(spec) for spec in specs}
     gpu = gpu and any(spec.device != "cpu" for spec in specs)
-    past = finished(specs[0].root.parent, threads, gpu)
+    past = on_device(finished(specs[0].root.parent), threads, gpu)
     costs = {
         spec.folder: cost
         for spec in specs
@@ -226,12 +201,11 @@ def _estimate(
         shape = shape_of(specs, gpu)
     except UsageError as error:
         return costs, (str(error),), None
-    # A model of phase 1 that is tried first is there for the phases after it.
-    unknown = [
-        spec for phase in SPECS for spec in specs if spec.phase == phase if spec.folder not in costs
-    ]
-    tried = {kind(spec): spec for spec in reversed(unknown) if plans[spec.folder].units}
-    tried = dict(reversed(tried.items()))
+    unknown = [spec for spec in specs if spec.folder not in costs]
+    tried: dict[tuple[str, ...], Spec] = {}
+    for spec in unknown:  # phase 1 first: its model is there for the phases after it
+        if plans[spec.folder].units:
+            tried.setdefault(kind(spec), spec)
     speeds = dict(zip(tried, measure(list(tried.values()), threads), strict=True))
     start = START_SECONDS + (0.0 if local else _IMPORT_SECONDS)
     share = min(1.0, cores() / (jobs * threads)) if local and not gpu else 1.0
@@ -243,19 +217,13 @@ def _estimate(
 
 
 def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) -> float:
-    """Return the time when the last run ends, with `jobs` parallel runs in the order of the grid,
-    each starting as soon as the runs that it starts from are done."""
-    free, ends = [0.0] * jobs, dict.fromkeys(costs, float("inf"))
-    queue = [(spec.folder, spec.parents) for spec in todo]
-    while queue:
-        free.sort()
-        begins = [
-            max([free[0], *(ends.get(parent, 0.0) for parent in parents)]) for _, parents in queue
-        ]
-        first = min(range(len(queue)), key=begins.__getitem__)
-        folder, _ = queue.pop(first)
-        free[0] = ends[folder] = begins[first] + costs[folder].seconds
-    return max(ends.values(), default=0.0)
+    """Return the time when the last of these runs ends, parents first, with `jobs` parallel runs:
+    that of the longest chain of runs that start from each other, or of all runs together."""
+    ends: dict[Path, float] = {}
+    for spec in todo:
+        begins = max((ends.get(parent, 0.0) for parent in spec.parents), default=0.0)
+        ends[spec.folder] = begins + costs[spec.folder].seconds
+    return max([sum(cost.seconds for cost in costs.values()) / jobs, *ends.values()])
 
 
 def forecast(
@@ -278,14 +246,10 @@ def forecast(
         if spec.phase == phase and states[spec.folder] not in ("done", SHARED)
     ]
     costs, errors, shape = _estimate(todo, jobs, threads, gpu, local) if todo else ({}, (), None)
-    wall, reports = nan if todo else 0.0, 0.0
-    if todo:
-        pages = study.root.parent.glob(f"*/report/*/{results.NOTEBOOK}")
-        durations = filter(None, (_notebook_seconds(page.parent) for page in pages))
-        reports = _RUNNER_SECONDS + median(list(durations) or [_REPORT_SECONDS])
-        if len(costs) == len(todo) and not any(isnan(cost.seconds) for cost in costs.values()):
-            overhead = GRID_SECONDS + reports * -(-len(study.reports) // jobs)
-            wall = wall_seconds(todo, costs, jobs) + overhead
+    wall = nan if todo else 0.0
+    if todo and len(costs) == len(todo) and not any(isnan(cost.seconds) for cost in costs.values()):
+        reports = _REPORT_SECONDS * -(-len(study.reports) // jobs)
+        wall = wall_seconds(todo, costs, jobs) + GRID_SECONDS + reports
     return Forecast(
         study=study,
         jobs=jobs,
@@ -294,7 +258,6 @@ def forecast(
         costs=costs,
         errors=errors,
         wall=wall,
-        reports=reports * len(study.reports),
         shape=shape,
     )
 
@@ -338,50 +301,33 @@ def _table(prediction: Forecast) -> Table:
     return phases
 
 
-def _notes(prediction: Forecast) -> list[str]:
+def _notes(prediction: Forecast) -> str:
     """Return the lines below the table: totals, memory, disk and what is not counted."""
-    lines = []
-    todo, costs = prediction.todo, prediction.costs.values()
-    if prediction.errors:
-        unknown = len(todo) - sum(not isnan(cost.seconds) for cost in costs)
-        lines.append(f"no estimate for {unknown} runs: {prediction.errors[0]}")
-    if not isnan(prediction.wall):
-        total = sum(cost.seconds for cost in costs) + prediction.reports
-        lines.append(
-            f"about {spent(prediction.wall)} with {prediction.jobs} parallel runs "
-            f"({spent(total)} on one device, reports included)"
-        )
-    if shape := prediction.shape:
-        together = min(prediction.jobs, len(todo)) * shape.memory
-        memory = f"{shape.device} memory" if shape.gpu else "memory"
-        lines.append(
-            f"device: {shape.device} per run; {memory}: "
-            f"{amount(shape.memory)} per run, {amount(together)} in parallel"
-        )
-        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if not shape.gpu and together > installed:
-            lines.append(
-                f"that is more than this machine's {amount(installed)} of memory: "
-                "use a smaller --jobs, or another machine"
-            )
-        lines.append(f"encoder: {shape.parameters:,} parameters, by {shape.origin}")
+    todo, root = prediction.todo, prediction.study.root
+    seconds = [cost.seconds for cost in prediction.costs.values()]
     codes: dict[str, dict[str, None]] = {}
     for spec in todo:
         if isinstance(spec, IntermediateSpec) and spec.translator:
             for code in spec.translated:
                 codes.setdefault(spec.translator_for(code), {})[code] = None
-    if codes:
-        models = (f"into {', '.join(languages)} by {model}" for model, languages in codes.items())
-        lines.append(f"not counted: the time of translation {'; '.join(models)}")
-    if any(isinstance(spec, DataSpec) for spec in todo):
-        lines.append(
-            "not counted: downloads from the hub, their time and their space in the cache (HF_HOME)"
-        )
-    root = prediction.study.root
-    free = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free
-    warning = "" if prediction.size < free else ": not enough"
-    lines.append(f"disk: {amount(prediction.size)} more in {root}, {amount(free)} free{warning}")
-    return lines
+    return page(
+        "forecast.md.j2",
+        errors=prediction.errors,
+        unknown=len(todo) - sum(not isnan(value) for value in seconds),
+        wall=prediction.wall,
+        total=sum(seconds) + _REPORT_SECONDS * len(prediction.study.reports),
+        jobs=prediction.jobs,
+        shape=(shape := prediction.shape),
+        together=min(prediction.jobs, len(todo)) * shape.memory if shape else 0,
+        installed=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        translated=codes.items(),
+        fetches=any(isinstance(spec, DataSpec) for spec in todo),
+        size=prediction.size,
+        root=root,
+        free=shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free,
+        spent=spent,
+        amount=amount,
+    )
 
 
 def show(prediction: Forecast, console: Console) -> None:
@@ -401,5 +347,4 @@ def show(prediction: Forecast, console: Console) -> None:
     )
     if prediction.todo:
         console.print(_table(prediction), highlight=False)
-        for line in _notes(prediction):
-            console.print(line, highlight=False, soft_wrap=True)
+        console.print(_notes(prediction), highlight=False, soft_wrap=True)
