@@ -160,7 +160,7 @@ def test_without_a_server_an_ordinary_kernel_starts(tmp_path, monkeypatch):
 
 
 def test_nonsense_does_not_end_the_server(server, tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
         caller.connect(server)
         caller.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with suppress(ConnectionResetError):

@@ -146,15 +146,10 @@ def command(
             f"no Snakefile in {home()}: run this in a project (`xstilts init DIR` makes one)"
         )
     settings = {
-        "home": str(home()),
-        "study": study.file,
-        "outputs": study.outputs,
-        "data_root": study.data_root,
-        "source": study.source,
-        "encoder": study.encoder,
-        "threads": threads(jobs),
-        "partial": int(partial),
+        name: getattr(study, name) for name in ("outputs", "data_root", "source", "encoder")
     }
+    settings |= {"home": str(home()), "study": study.file}
+    settings |= {"threads": threads(jobs), "partial": int(partial)}
     fetches = study.on_hub and not partial and results.state(study.specs[0]).state != "done"
     again = [*again, *(["data/result.json"] if fetches else [])]
     local, profile_folder = executor(profile) == "local", _profile_folder(profile)
@@ -290,19 +285,16 @@ def why_stopped(study: Study, code: int) -> str:
 def standing(study: Study) -> list[dict[str, str | None]]:
     """Return folder, state, reason and executed notebook (None if there is none) of each run,
     without changing any file."""
-    rows: list[dict[str, str | None]] = []
-    for run in results.states(study.specs):
-        folder = run.spec.folder
-        notebook = folder / results.NOTEBOOK
-        rows.append(
-            {
-                "folder": str(folder.relative_to(study.root)),
-                "state": run.state,
-                "reason": run.reason,
-                "notebook": str(notebook) if notebook.is_file() else None,
-            }
-        )
-    return rows
+    return [
+        {
+            "folder": str(run.spec.folder.relative_to(study.root)),
+            "state": run.state,
+            "reason": run.reason,
+            "notebook": str(notebook) if notebook.is_file() else None,
+        }
+        for run in results.states(study.specs)
+        for notebook in [run.spec.folder / results.NOTEBOOK]
+    ]
 
 
 def at_work(study: Study) -> str:

@@ -29,8 +29,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 
 from xstilts_core.jobs import lifeline
@@ -85,6 +83,12 @@ def fixed(environment: Mapping[str, str]) -> list[str | None]:
     return [environment.get(name) for name in _FIXED]
 
 
+def _socket() -> socket.socket:
+    """Return a socket that keeps messages whole. Without such sockets (macOS), there is no
+    server."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
 def _inherited() -> list[int]:
     """Return the standard streams and the descriptors marked as inheritable, such as the lock of
     the run's folder, which is held until the kernel ends."""
@@ -99,25 +103,20 @@ def _inherited() -> list[int]:
 def start(arguments: Sequence[str]) -> int:
     """Represent a kernel that the server forks, and return its exit code. Become a kernel if no
     server answers."""
-    connection, descriptors = socket.socket(socket.AF_UNIX), _inherited()
     try:
-        connection.connect(os.environ.pop(ADDRESS, ""))
-        server = Connection(connection.detach())
-        request = (list(arguments), dict(os.environ), os.getcwd(), len(descriptors))
-        server.send_bytes(json.dumps(request).encode())
-        for descriptor in descriptors:
-            send_handle(server, descriptor, None)
-        kernel = server.recv()
-    except (OSError, EOFError):
+        server = _socket()
+        server.connect(os.environ.pop(ADDRESS, ""))
+        request = json.dumps((list(arguments), dict(os.environ), os.getcwd()))
+        socket.send_fds(server, [request.encode()], _inherited())
+        kernel = int(server.recv(_MOST_BYTES))
+    except (OSError, ValueError):
         sys.argv = [_LAUNCHER, *arguments]
         runpy.run_module(_LAUNCHER, run_name="__main__", alter_sys=True)
         return 0
     for number in _SIGNALS:
         signal.signal(number, lambda name, _: os.kill(kernel, name))
-    try:
-        code = os.waitstatus_to_exitcode(server.recv())
-    except EOFError:
-        return 1
+    status = server.recv(_MOST_BYTES)
+    code = os.waitstatus_to_exitcode(int(status)) if status else 1
     if code < 0:
         with suppress(OSError):  # SIGKILL has no handler
             signal.signal(-code, signal.SIG_DFL)
@@ -149,12 +148,12 @@ def _run_kernel(
     import_module("ipykernel.kernelapp").launch_new_instance()
 
 
-def _attend(caller: Connection) -> None:
+def _attend(caller: socket.socket) -> None:
     """Fork the requested kernel, unless it needs other variables than this server has. Kill it when
     the process that represents it ends; tell that process how the kernel ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    arguments, environment, folder, count = json.loads(caller.recv_bytes(_MOST_BYTES))
-    descriptors = [recv_handle(caller) for _ in range(count)]
+    request, descriptors, _, _ = socket.recv_fds(caller, _MOST_BYTES, _MOST_DESCRIPTORS)
+    arguments, environment, folder = json.loads(request)
     if fixed(environment) != fixed(os.environ):
         return
     if (kernel := os.fork()) == 0:
@@ -163,22 +162,20 @@ def _attend(caller: Connection) -> None:
         return
     for descriptor in descriptors:
         os.close(descriptor)
-    caller.send(kernel)
+    caller.send(str(kernel).encode())
 
     def follow() -> None:
-        with suppress(EOFError, OSError):
-            caller.recv_bytes()
+        caller.recv(1)  # nothing, once that process has ended
         os.kill(kernel, signal.SIGKILL)
 
     threading.Thread(target=follow, daemon=True).start()
-    caller.send(os.waitpid(kernel, 0)[1])
+    caller.send(str(os.waitpid(kernel, 0)[1]).encode())
 
 
-def serve(address: str, modules: Sequence[str]) -> int:
-    """Import the modules and fork kernels on demand until the grid's process ends. Listen before
-    importing, so that early kernels wait for the imports instead of repeating them."""
-    owner = os.getppid()
-    listener = socket.socket(socket.AF_UNIX)
+def serve(address: str, owner: int, modules: Sequence[str]) -> int:
+    """Import the modules and fork kernels on demand until the grid's process `owner` ends. Listen
+    before importing, so that early kernels wait for the imports instead of repeating them."""
+    listener = _socket()
     listener.bind(address)
     listener.listen(_MOST_DESCRIPTORS)
     for name in modules:
@@ -194,7 +191,7 @@ def serve(address: str, modules: Sequence[str]) -> int:
                 try:
                     listener.close()
                     connection.setblocking(True)
-                    _attend(Connection(connection.detach()))
+                    _attend(connection)
                 finally:
                     os._exit(1)
             connection.close()
@@ -217,10 +214,11 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
     training: the kernels need torch; reports do not, and start several seconds earlier without it.
     """
     modules = (*(_TRAINING if training else ()), *_REPORTING)
+    command = [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve"]
     with tempfile.TemporaryDirectory(prefix="xs", dir=socket_base()) as folder:
         address = f"{folder}/server"
         server = subprocess.Popen(
-            [sys.executable, "-m", "xstilts_core.jobs.kernel_server", "serve", address, *modules],
+            [*command, address, str(os.getpid()), *modules],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **variables},
             start_new_session=True,
@@ -238,9 +236,9 @@ def serving(variables: Mapping[str, str], training: bool = True) -> Iterator[Non
 
 
 def main(arguments: list[str]) -> int:
-    """Run `serve ADDRESS MODULE...`, or `start` with the arguments of a kernel."""
+    """Run `serve ADDRESS OWNER MODULE...`, or `start` with the arguments of a kernel."""
     verb, *rest = arguments
-    return serve(rest[0], rest[1:]) if verb == "serve" else start(rest)
+    return serve(rest[0], int(rest[1]), rest[2:]) if verb == "serve" else start(rest)
 
 
 if __name__ == "__main__":

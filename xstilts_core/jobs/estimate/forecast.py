@@ -3,7 +3,7 @@ or else from short trials."""
 
 import os
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
@@ -12,7 +12,6 @@ from statistics import median
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 from xstilts_core import results
 from xstilts_core.errors import UsageError
@@ -63,7 +62,7 @@ class Cost:
     """The cost of a run: seconds on one device, bytes on disk, and the source of these numbers."""
 
     seconds: float
-    size: int
+    size: float
     source: str
 
 
@@ -266,61 +265,58 @@ def forecast(
 
 
 def spent(value: float) -> str:
-    """Format seconds in a suitable unit."""
+    """Format seconds in a suitable unit; "?" if they are unknown."""
     for limit, unit, size in ((90, "s", 1), (90 * 60, "min", 60), (100 * 3600, "h", 3600)):
         if value < limit:
             return f"{value / size:.{0 if value / size >= 10 or unit == 's' else 1}f} {unit}"
-    return f"{value / 86400:,.0f} days"
+    return "?" if isnan(value) else f"{value / 86400:,.0f} days"
 
 
 def amount(value: float) -> str:
-    """Format bytes in MB or GB."""
+    """Format bytes in MB or GB; "?" if they are unknown."""
+    if isnan(value):
+        return "?"
     return f"{value / 1e9:,.1f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
 
 
-def _table(prediction: Forecast) -> Table:
-    """Return a table with a row per phase: runs, remaining runs, time on one device, disk, and the
-    source of the estimate."""
-    phases = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("phase", "runs", "to do", "time on one device", "disk", "estimated by"):
-        phases.add_column(name, justify="left" if name in ("phase", "estimated by") else "right")
-    runs = Counter(spec.phase for spec in prediction.study.specs)
-    for phase in (name for name in SPECS if runs[name]):
-        todo = [spec for spec in prediction.todo if spec.phase == phase]
-        costs = [prediction.costs.get(spec.folder, Cost(nan, 0, "")) for spec in todo]
-        sources = Counter(cost.source for cost in costs if cost.source)
-        seconds, size = sum(cost.seconds for cost in costs), sum(cost.size for cost in costs)
-        phases.add_row(
-            phase,
-            str(runs[phase]),
-            str(len(todo)),
-            "?" if isnan(seconds) else spent(seconds),
-            amount(size) if all(cost.size for cost in costs) else "?",
-            ", ".join(f"{source} ({count})" for source, count in sources.items()),
-        )
-    return phases
-
-
-def _notes(prediction: Forecast) -> str:
-    """Return the lines below the table: totals, memory, disk and what is not counted."""
+def show(prediction: Forecast, console: Console) -> None:
+    """Print a forecast: a table of the phases, and notes on what the table does not show."""
     todo, root = prediction.todo, prediction.study.root
-    seconds = [cost.seconds for cost in prediction.costs.values()]
-    codes: dict[str, dict[str, None]] = {}
+    phases = []
+    translated: dict[str, dict[str, None]] = defaultdict(dict)
+    costs = {spec.folder: prediction.costs.get(spec.folder, Cost(nan, nan, "")) for spec in todo}
+    for phase, runs in Counter(spec.phase for spec in prediction.study.specs).items():
+        of_phase = [costs[spec.folder] for spec in todo if spec.phase == phase]
+        phases.append(
+            {
+                "name": phase,
+                "runs": runs,
+                "todo": len(of_phase),
+                "seconds": sum(cost.seconds for cost in of_phase),
+                "size": sum(cost.size for cost in of_phase),
+                "sources": Counter(cost.source for cost in of_phase if cost.source),
+            }
+        )
     for spec in todo:
         if isinstance(spec, IntermediateSpec) and spec.translator:
             for code in spec.translated:
-                codes.setdefault(spec.translator_for(code), {})[code] = None
-    return page(
+                translated[spec.translator_for(code)][code] = None
+    text = page(
         "forecast.md.j2",
+        name=prediction.study.name,
+        count=Counter(prediction.states.values()),
+        todo=len(todo),
+        phases=phases,
         errors=prediction.errors,
-        unknown=len(todo) - sum(not isnan(value) for value in seconds),
+        unknown=sum(isnan(cost.seconds) for cost in costs.values()),
         wall=prediction.wall,
-        total=sum(seconds) + _REPORT_SECONDS * len(prediction.study.reports),
+        total=sum(cost.seconds for cost in costs.values())
+        + _REPORT_SECONDS * len(prediction.study.reports),
         jobs=prediction.jobs,
         shape=(shape := prediction.shape),
         together=min(prediction.jobs, len(todo)) * shape.memory if shape else 0,
         installed=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        translated=codes.items(),
+        translated=translated.items(),
         fetches=any(isinstance(spec, DataSpec) for spec in todo),
         size=prediction.size,
         root=root,
@@ -328,23 +324,4 @@ def _notes(prediction: Forecast) -> str:
         spent=spent,
         amount=amount,
     )
-
-
-def show(prediction: Forecast, console: Console) -> None:
-    """Print a forecast: a table of the phases, and notes on what the table does not show."""
-    count = Counter(prediction.states.values())
-    outcomes = {
-        "stale": "of them stale (made with other settings)",
-        AFTER: "of them again because the runs they start from are repeated",
-        "running": "running now",
-        SHARED: "taken over from other studies",
-    }
-    said = "".join(f", {count[state]} {text}" for state, text in outcomes.items() if count[state])
-    console.print(
-        f"{prediction.study.name}: {len(prediction.states)} runs: {count['done']} done, "
-        f"{len(prediction.todo)} to do{said}",
-        highlight=False,
-    )
-    if prediction.todo:
-        console.print(_table(prediction), highlight=False)
-        console.print(_notes(prediction), highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, soft_wrap=True)
