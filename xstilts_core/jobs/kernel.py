@@ -21,18 +21,11 @@ from traitlets.config import Config
 
 from xstilts_core.files import locks
 from xstilts_core.files.paths import search_path
-from xstilts_core.jobs.kernel_server import ADDRESS, socket_base
+from xstilts_core.jobs.kernel_server import ADDRESS, THREADS, socket_base
 
 PREFIX = "xstilts-sockets-"
 LOCK = "lock"
 LEFT_AFTER_SECONDS = 60
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-)
 # Spinning threads of parallel runs starve each other; passive waiting keeps four runs on four cores
 # at full speed. Progress bars are useless in a saved notebook, where they stay at 0 %. The
 # debugger, which nobody attaches, would warn that it may miss lines.

@@ -34,15 +34,15 @@ from pathlib import Path
 from xstilts_core.jobs import lifeline
 
 ADDRESS = "XSTILTS_KERNEL_SERVER"
-# Variables that must be equal in server and kernel, because libraries read them on import.
 THREADS = (
     "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-    "GOMP_SPINCOUNT",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
 )
-_FIXED = (*THREADS, "PYTHONHASHSEED", "HF_HUB_OFFLINE")
+# Variables that must be equal in server and kernel, because libraries read them on import.
+_FIXED = (*THREADS, "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "PYTHONHASHSEED", "HF_HUB_OFFLINE")
 _TRAINING = (
     "torch",
     "transformers.models.auto.modeling_auto",

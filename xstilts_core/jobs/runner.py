@@ -217,23 +217,13 @@ def _leave(number: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook of a study; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m xstilts_core.jobs.runner",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="python -m xstilts_core.jobs.runner")
     parser.add_argument("study", help="name in params/ or path of a study's YAML file")
-    parser.add_argument(
-        "folder", help="below outputs/<study>/: target/mnli/from-none/seed1, report/00_study"
-    )
-    parser.add_argument("--outputs", default="outputs", help="folder that holds <study>/")
-    parser.add_argument("--data-root", default="", help="folder of the original files")
-    parser.add_argument("--threads", type=int, default=1, help="threads of the kernel (default: 1)")
-    parser.add_argument(
-        "--with-parent",
-        action="store_true",
-        help="end when the process that started this one has ended",
-    )
+    parser.add_argument("folder", help="below outputs/<study>/: report/00_study, for example")
+    parser.add_argument("--outputs", default="outputs")
+    parser.add_argument("--data-root", default="")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--with-parent", action="store_true", help="end when its parent has ended")
     options = parser.parse_args(arguments)
     if options.with_parent:
         lifeline.watch(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))
