@@ -205,7 +205,13 @@ def foresee(studies: Sequence[Any], jobs: int, profile: str) -> int:
         jobs_planned = grid.dry_run(study, jobs, profile)
         local = grid.executor(profile) == "local"
         prediction = forecast.forecast(
-            study, jobs, grid.threads(jobs), gpu=bool(visible_gpus()), local=local, shared=shared
+            study,
+            jobs,
+            grid.threads(jobs),
+            gpu=bool(visible_gpus()),
+            local=local,
+            shared=shared,
+            cores=grid.cores(),
         )
         forecast.show(prediction, summary.console())
         before = ", before runs are taken over" if shared or aside.plan(study).back else ""

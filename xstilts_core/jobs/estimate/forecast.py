@@ -20,7 +20,6 @@ from xstilts_core.jobs import aside
 from xstilts_core.jobs.estimate.memory import Shape, shape_of
 from xstilts_core.jobs.estimate.trial import Speed, measure
 from xstilts_core.jobs.estimate.work import Work, work
-from xstilts_core.jobs.grid import cores
 from xstilts_core.study import Study
 from xstilts_core.study.spec import SPECS, DataSpec, IntermediateSpec, Spec
 from xstilts_core.wording.text import page
@@ -180,10 +179,10 @@ def _by_trial(
 
 
 def _estimate(
-    specs: Sequence[Spec], jobs: int, threads: int, gpu: bool, local: bool
+    specs: Sequence[Spec], threads: int, gpu: bool, local: bool, share: float
 ) -> tuple[dict[Path, Cost], tuple[str, ...], Shape | None]:
     """Return the costs of these runs of one study (in the order of the phases) by folder, why times
-    are unknown, and the shape of the encoder.
+    are unknown, and the shape of the encoder. share: of a core, that each parallel run gets.
 
     Runs without comparable earlier ones are tried, one of each kind, in a temporary folder; nothing
     else is written, and nothing is downloaded.
@@ -207,7 +206,6 @@ def _estimate(
             tried.setdefault(kind(spec), spec)
     speeds = dict(zip(tried, measure(list(tried.values()), threads), strict=True))
     start = START_SECONDS + (0.0 if local else _IMPORT_SECONDS)
-    share = min(1.0, cores() / (jobs * threads)) if local and not gpu else 1.0
     for spec in unknown:
         speed = speeds.get(kind(spec), Speed())
         costs[spec.folder] = _by_trial(spec, plans[spec.folder], speed, shape, start, share)
@@ -226,13 +224,19 @@ def wall_seconds(todo: Sequence[Spec], costs: Mapping[Path, Cost], jobs: int) ->
 
 
 def forecast(
-    study: Study, jobs: int, threads: int, gpu: bool, local: bool, shared: Collection[Path] = ()
+    study: Study,
+    jobs: int,
+    threads: int,
+    gpu: bool,
+    local: bool,
+    shared: Collection[Path] = (),
+    cores: int = 0,
 ) -> Forecast:
     """Forecast the remaining runs of a study, without writing to its outputs or downloading.
 
     threads: number per run. gpu: whether runs will have a GPU. local: on this machine, not on a
     cluster. shared: folders of the runs that will be taken over from other studies, in negligible
-    time.
+    time. cores: those of this machine, which parallel runs on a CPU share; 0: enough for all.
     """
     plan = aside.plan(study)
     states = {state.spec.folder: state.state for state in results.states(study.specs)}
@@ -244,7 +248,8 @@ def forecast(
         for spec in study.specs
         if spec.phase == phase and states[spec.folder] not in ("done", SHARED)
     ]
-    costs, errors, shape = _estimate(todo, jobs, threads, gpu, local) if todo else ({}, (), None)
+    share = min(1.0, cores / (jobs * threads)) if cores and local and not gpu else 1.0
+    costs, errors, shape = _estimate(todo, threads, gpu, local, share) if todo else ({}, (), None)
     wall = nan if todo else 0.0
     if todo and len(costs) == len(todo) and not any(isnan(cost.seconds) for cost in costs.values()):
         reports = _REPORT_SECONDS * -(-len(study.reports) // jobs)
